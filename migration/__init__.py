@@ -1,0 +1,52 @@
+"""The ground floor: what a migration is, and the words and shapes that every other room speaks in. Imports none of ours."""
+
+from migration.arn import Arn
+from migration.configuration import (
+    Aws,
+    ConfigurationError,
+    Criterion,
+    Fleet,
+    Mackerel,
+    Margin,
+    Migration,
+    Mistake,
+    load,
+)
+from migration.events import Event, EventKind
+from migration.frame import COLUMNS, FrameError, assemble, check_frame, empty_frame, epoch_s
+from migration.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group
+from migration.traffic import Condition, Group, Rule, Share, Target, Traffic
+from migration.window import Window
+
+__all__ = [
+    "COLUMNS",
+    "FLEETS",
+    "Arn",
+    "Aws",
+    "Condition",
+    "ConfigurationError",
+    "Criterion",
+    "Event",
+    "EventKind",
+    "Fleet",
+    "FleetName",
+    "FrameError",
+    "Group",
+    "Mackerel",
+    "Margin",
+    "Migration",
+    "Mistake",
+    "Rule",
+    "Series",
+    "Share",
+    "Target",
+    "Traffic",
+    "Window",
+    "assemble",
+    "check_frame",
+    "empty_frame",
+    "epoch_s",
+    "load",
+    "series_of_load_balancer",
+    "series_of_target_group",
+]

@@ -1,0 +1,60 @@
+"""Amazon Resource Names of load balancers, their rules and their target groups, taken apart."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+ArnKind = Literal["load balancer", "listener", "listener rule", "target group"]
+
+# arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067
+_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d{12}):(?P<resource>\S+)"
+)
+_RESOURCES: dict[ArnKind, re.Pattern[str]] = {
+    "load balancer": re.compile(r"loadbalancer/(?P<tail>app/(?P<name>[^/]+)/[0-9a-f]{16,17})"),
+    "listener": re.compile(r"listener/(?P<tail>app/(?P<name>[^/]+)/[0-9a-f]{16,17}/[0-9a-f]{16,17})"),
+    "listener rule": re.compile(
+        r"listener-rule/(?P<tail>app/(?P<name>[^/]+)/[0-9a-f]{16,17}/[0-9a-f]{16,17}/[0-9a-f]{16,17})"
+    ),
+    "target group": re.compile(r"(?P<tail>targetgroup/(?P<name>[^/]+)/[0-9a-f]{16,17})"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """One ARN of Elastic Load Balancing.
+
+    `dimension` is the form CloudWatch wants: `app/photo/50dc…` for a load balancer, `targetgroup/photo-ec2/73e2…` for a target group.
+    """
+
+    text: str
+    kind: ArnKind
+    partition: str
+    region: str
+    account: str
+    name: str
+    dimension: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The ARN, or None where the text is no ARN of a load balancer, listener, rule or target group."""
+        whole = _ARN.fullmatch(text.strip())
+        if not whole or whole["service"] != "elasticloadbalancing":
+            return None
+        for kind, pattern in _RESOURCES.items():
+            if found := pattern.fullmatch(whole["resource"]):
+                return cls(
+                    text.strip(),
+                    kind,
+                    whole["partition"],
+                    whole["region"],
+                    whole["account"],
+                    found["name"],
+                    found["tail"],
+                )
+        return None
+
+    @property
+    def load_balancer_path(self) -> str:
+        """`app/photo/50dc…`: which load balancer a listener or rule belongs to. Empty for a target group, whose ARN does not say."""
+        return "" if self.kind == "target group" else "/".join(self.dimension.split("/")[:3])

@@ -1,0 +1,74 @@
+"""The vocabulary of the numbers: every metric and statistic that a source may bring, by the names the tidy frame uses."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+FleetName = Literal["baseline", "canary"]
+FLEETS: tuple[FleetName, FleetName] = ("baseline", "canary")
+# Who a row belongs to: a fleet, or the load balancer where the number cannot be attributed to either.
+Owner = Literal["baseline", "canary", "load_balancer"]
+OWNERS: tuple[Owner, ...] = ("baseline", "canary", "load_balancer")
+
+PERCENTILES = ("p50", "p90", "p95", "p99")
+DEFAULT_SLOW_THRESHOLDS_S = (0.1, 0.3, 1.0)
+
+# Counts that a source leaves out when they are zero: an absent row may be read as 0 where that group's `requests` has one.
+SPARSE_COUNTS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx", "connection_errors", "fail_open_requests")
+ALB_COUNTS = ("alb_5xx", "alb_502", "alb_503", "alb_504")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """One line of numbers: everything a row of the tidy frame says but when, how much, and over how long.
+
+    `fleet` is "baseline", "canary", or "load_balancer" for what cannot be attributed; `target_group` is the group's name, "" for the load balancer's own.
+    """
+
+    source: str
+    fleet: str
+    target_group: str
+    metric: str
+    stat: str
+    unit: str
+
+
+def within(threshold_s: float) -> str:
+    """The statistic "share of answers within so many seconds", as in `within_0.3s`; CloudWatch calls it PR(:0.3)."""
+    return f"within_{threshold_s:g}s"
+
+
+def series_of_target_group(
+    source: str, fleet: FleetName, target_group: str, slow_thresholds_s: Iterable[float]
+) -> Iterator[Series]:
+    """Everything that can be known of one target group. Counts are per period; latency is in seconds; shares are fractions 0–1.
+
+    | metric | stat | unit |
+    |---|---|---|
+    | requests, target_2xx … target_5xx, connection_errors, fail_open_requests | sum | count |
+    | latency | p50, p90, p95, p99, average | s |
+    | latency | sample_count | count |
+    | latency | within_0.1s … (one a threshold) | fraction |
+    | healthy_hosts, unhealthy_hosts | minimum | count |
+    """
+
+    def one(metric: str, stat: str, unit: str) -> Series:
+        return Series(source, fleet, target_group, metric, stat, unit)
+
+    yield one("requests", "sum", "count")
+    for count in SPARSE_COUNTS:
+        yield one(count, "sum", "count")
+    for percentile in PERCENTILES:
+        yield one("latency", percentile, "s")
+    yield one("latency", "average", "s")
+    yield one("latency", "sample_count", "count")
+    for threshold_s in slow_thresholds_s:
+        yield one("latency", within(threshold_s), "fraction")
+    yield one("healthy_hosts", "minimum", "count")
+    yield one("unhealthy_hosts", "minimum", "count")
+
+
+def series_of_load_balancer(source: str) -> Iterator[Series]:
+    """The 5xx that the load balancer made itself, which no source attributes to a target group: alb_5xx, alb_502, alb_503, alb_504 (sum, count)."""
+    for count in ALB_COUNTS:
+        yield Series(source, "load_balancer", "", count, "sum", "count")

@@ -1,0 +1,205 @@
+"""CloudWatch as a source: what the load balancer counted and measured for each target group, by GetMetricData alone."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from migration import Migration, Series, Window, assemble, check_frame, empty_frame
+from sources import Answer, Health, Problem, ProblemKind, Pull, Query, aws, state_of
+from sources.cloudwatch_queries import (
+    SOURCE,
+    Ask,
+    Place,
+    all_series,
+    asks,
+    console_link,
+    horizons,
+    link,
+    parts,
+    query_text,
+    request,
+)
+from sources.cloudwatch_replies import OPERATION, Reading
+
+__all__ = ["CloudWatch", "console_link"]
+
+MOST_PAGES = 100  # of one call
+IDLE_PAGES = 3  # pages in a row that bring nothing: CloudWatch says "partial" and does not go on
+
+# After one of these, every other call of the same pull would end the same way; after two of the others, it probably would.
+_HOPELESS: frozenset[ProblemKind] = frozenset(
+    {"no_credentials", "expired_token", "denied", "wrong_key", "wrong_region", "clock_skew"}
+)
+_WEARY: frozenset[ProblemKind] = frozenset({"timeout", "throttled", "server_error", "unreachable"})
+_PATIENCE = 2
+# What a fresh look at the credentials may cure: a person has signed in again, a role was assumed.
+_SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CloudWatch:
+    """A sources.MetricSource. One may serve many threads.
+
+    `clock` tells what is too old to be kept in fine periods. `client` is a boto3 client; left out, one is made when first needed, by the
+    credentials found then, and made anew after those were refused. Raises ValueError where the migration has no [aws].
+    """
+
+    name = SOURCE
+
+    def __init__(self, migration: Migration, *, clock: Callable[[], datetime] = _now, client: Any = None) -> None:
+        if migration.aws is None:
+            raise ValueError("CloudWatch needs the [aws] table.")
+        self._aws = migration.aws
+        self._place = Place.of(migration)
+        self._series = all_series(migration)
+        self._clock = clock
+        self._given = client is not None
+        self._client = client
+        self._lock = threading.Lock()
+
+    def series(self) -> tuple[Series, ...]:
+        """Everything CloudWatch can be asked for: each target group of each fleet, then the load balancer."""
+        return self._series
+
+    def lacks(self) -> tuple[str, ...]:
+        """Nothing: the others are measured against CloudWatch."""
+        return ()
+
+    def finest_period_s(self, start: int, *, now: int) -> int:
+        """60 for 15 days, 300 for 63 days, 3,600 for 455 days, then 0; each a little early and at a border of the next coarser period."""
+        return next((period_s for period_s, first in horizons(now) if start >= first), 0)
+
+    def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
+        """The numbers in `window`, newest asked first; only of `series`, if given.
+
+        Where only coarser periods are kept, whole periods are asked for, so that a part may begin before or end after `window`: its Answer says.
+        Never raises for CloudWatch's faults: what did answer is in the pull, and each fault is a problem.
+        """
+        began = time.monotonic()
+        now = int(self._clock().timestamp())
+        wanted = self._series if series is None else tuple(one for one in self._series if one in set(series))
+        readings, asked, problems = self._ask_all(tuple(asks(wanted, window, now)))
+        return Pull(
+            window=window,
+            asked_at=now,
+            frame=_frame(wanted, readings),
+            answers=tuple(
+                Answer(reading.answered, reading.ask.window, reading.ask.period_s)
+                for reading in readings
+                if reading.answered
+            ),
+            queries=tuple(self._queries(wanted, window, now)),
+            problems=problems,
+            asked=asked,
+            took_s=time.monotonic() - began,
+        )
+
+    def check(self) -> tuple[Health, ...]:
+        """Whether GetMetricData is reachable and allowed, by asking for one number."""
+        began = time.monotonic()
+        recent = Window.last(5, now=self._clock())
+        _, _, problems = self._ask_all((Ask(self._series[:1], recent, 60),))
+        took_s = time.monotonic() - began
+        state = state_of(problems, took_s)
+        told = (*(problem for problem in problems if state_of((problem,), took_s) == state), None)
+        return (Health(self.name, OPERATION, state, took_s, told[0]),)
+
+    def _ask_all(self, every: Sequence[Ask]) -> tuple[list[Reading], int, tuple[Problem, ...]]:
+        """Every call in turn, as long as it makes sense: what each said, how many datapoints were asked for, and all problems, each once."""
+        readings: list[Reading] = []
+        problems: list[Problem] = []
+        weary = 0
+        for ask in every:
+            reading = self._read(ask)
+            readings.append(reading)
+            problems.extend(reading.findings())
+            kinds = {problem.kind for problem in reading.problems}
+            weary += bool(kinds & _WEARY)
+            if kinds & _SIGN_AGAIN:
+                self._forget_client()
+            if weary >= _PATIENCE or (reading.broken and kinds & _HOPELESS):
+                break
+        if len(readings) < len(every):
+            problems.append(Problem("incomplete", self.name, OPERATION, f"{len(readings)} / {len(every)}"))
+        return readings, sum(reading.ask.datapoints for reading in readings), tuple(dict.fromkeys(problems))
+
+    def _read(self, ask: Ask) -> Reading:
+        """One call with all its pages; the series that CloudWatch could not answer are asked for once more."""
+        reading = Reading(ask)
+        try:
+            self._turn_pages(reading, range(len(ask.series)))
+        except aws.FAULTS as error:
+            reading.break_off(self._problem(error))
+            return reading
+        if failed := reading.positions("InternalError"):
+            try:
+                self._turn_pages(reading, failed)
+            except aws.FAULTS as error:
+                reading.problems.append(self._problem(error))
+        return reading
+
+    def _turn_pages(self, reading: Reading, positions: Iterable[int]) -> None:
+        parameters, seen, idle = request(self._place, reading.ask, positions), set[str](), 0
+        for _ in range(MOST_PAGES):
+            reply = aws.call(self._talker().get_metric_data, **parameters)
+            if (skew := aws.skew_of(reply, source=self.name, operation=OPERATION)) and not seen:
+                reading.problems.append(skew)
+            idle = 0 if reading.take(reply) else idle + 1
+            token = reply.get("NextToken")
+            if not token or token in seen or idle >= IDLE_PAGES:
+                return
+            seen.add(token)
+            parameters["NextToken"] = token
+
+    def _talker(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = aws.client("cloudwatch", self._aws)
+            return self._client
+
+    def _forget_client(self) -> None:
+        if not self._given:
+            with self._lock:
+                self._client = None
+
+    def _problem(self, error: Exception) -> Problem:
+        return aws.problem_of(error, source=self.name, operation=OPERATION, about=self._place.region)
+
+    def _queries(self, series: Iterable[Series], window: Window, now: int) -> Iterable[Query]:
+        """One query a series, in the coarsest period that `window` takes, so that the console shows all of it in one graph."""
+        periods = [period_s for _, period_s in parts(window, now)]
+        if periods:
+            for one in series:
+                yield Query(
+                    series=one,
+                    period_s=periods[-1],
+                    text=query_text(self._place, one, periods[-1]),
+                    link=link(self._place, (one,), window, periods[-1]),
+                )
+
+
+def _frame(series: Sequence[Series], readings: Iterable[Reading]) -> pd.DataFrame:
+    """The points of every reading as one tidy frame, by series and then by time."""
+    code_of = {one: code for code, one in enumerate(series)}
+    codes, times, values, periods = [], [], [], []
+    for reading in readings:
+        for position, points in reading.points.items():
+            codes.append(np.full(len(points), code_of[reading.ask.series[position]]))
+            times.append(np.fromiter(points.keys(), "int64", len(points)))
+            values.append(np.fromiter(points.values(), "float64", len(points)))
+            periods.append(np.full(len(points), reading.ask.period_s))
+    if not codes:
+        return empty_frame()
+    code, ts = np.concatenate(codes), np.concatenate(times)
+    order = np.lexsort((ts, code))
+    return check_frame(
+        assemble(series, code[order], ts[order], np.concatenate(values)[order], np.concatenate(periods)[order])
+    )

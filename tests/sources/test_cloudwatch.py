@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from tests.worlds.story import Minute, SteadyStory, Story, WrittenStory
 
 DAY_S = 86_400
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
 EC2, ECS = "targetgroup/photo-ec2/73e2d6bc24d8a067", "targetgroup/photo-ecs/943f017f100becff"
 
 
@@ -518,13 +518,18 @@ def test_new_credentials_are_found_after_old_ones_were_refused(bench: Bench, mon
 
 
 def test_many_threads_share_one_client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    made: list[str] = []
     real = aws.client
-    monkeypatch.setattr(aws, "client", lambda *given: made.append(given) or real(*given))
+
+    def make(service: str, where: Aws) -> Any:
+        made.append(service)
+        return real(service, where)
+
+    monkeypatch.setattr(aws, "client", make)
     source = CloudWatch(PHOTO, clock=bench.now)
     with ThreadPoolExecutor(8) as threads:
         pulls = list(threads.map(source.pull, [EIGHT] * 8))
-    assert len(made) == 1
+    assert made == ["cloudwatch"]
     assert all(pull.problems == () and pull.frame.equals(pulls[0].frame) for pull in pulls)
 
 
@@ -542,6 +547,83 @@ def test_check_tells_the_permission(bench: Bench) -> None:
     assert health.state == "denied"
     assert health.problem is not None
     assert health.problem.kind == "denied"
+
+
+# The world itself
+
+
+def refused(bench: Bench, **changes: Any) -> str:
+    """The code with which the world refuses one plain query so changed."""
+    stat = {"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}, "Period": 60, "Stat": "Sum"}
+    query = {"Id": "a", "MetricStat": stat | {name: value for name, value in changes.items() if name in stat}}
+    queries = changes.get(
+        "MetricDataQueries", [query | {name: value for name, value in changes.items() if name in query}]
+    )
+    with pytest.raises(ClientError) as caught:
+        bench.source()._talker().get_metric_data(
+            MetricDataQueries=queries, StartTime=EIGHT.starts_at, EndTime=changes.get("EndTime", EIGHT.ends_at)
+        )
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_the_world_refuses_what_cloudwatch_refuses(bench: Bench) -> None:
+    stat = {"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}, "Period": 60, "Stat": "Sum"}
+    assert refused(bench, Period=90) == "ValidationError"
+    assert refused(bench, Stat="p950") == "ValidationError"
+    assert refused(bench, Id="Upper") == "ValidationError"
+    assert refused(bench, EndTime=EIGHT.starts_at) == "ValidationError"
+    assert refused(bench, MetricDataQueries=[{"Id": "a", "MetricStat": stat}] * 2) == "ValidationError"
+    many = [{"Id": f"q{n}", "MetricStat": stat} for n in range(501)]
+    assert refused(bench, MetricDataQueries=many) == "ValidationError"
+    assert bench.world.metrics_requested == 0
+
+
+def test_the_world_is_descending_unless_asked(bench: Bench) -> None:
+    metric = {
+        "Namespace": "AWS/ApplicationELB",
+        "MetricName": "RequestCount",
+        "Dimensions": [{"Name": "LoadBalancer", "Value": LOAD_BALANCER}],
+    }
+    reply = (
+        bench.source()
+        ._talker()
+        .get_metric_data(
+            MetricDataQueries=[{"Id": "a", "MetricStat": {"Metric": metric, "Period": 240, "Stat": "Sum"}}],
+            StartTime=datetime.fromtimestamp(NOON - 480, UTC),
+            EndTime=datetime.fromtimestamp(NOON, UTC),
+        )
+    )
+    (result,) = reply["MetricDataResults"]
+    # Both groups, two minutes of the second period and all four of the first.
+    assert [
+        (int(ts.timestamp()) - NOON, value) for ts, value in zip(result["Timestamps"], result["Values"], strict=True)
+    ] == [
+        (-240, 36),
+        (-480, 72),
+    ]
+
+
+def test_a_dead_fleet_shows_no_errors_of_its_own(open_world: Callable[[Story], Bench]) -> None:
+    story = SteadyStory(lambda ts: {"photo-ec2": 0.9, "photo-ecs": 0.1}, dead=lambda ts: {"photo-ecs"}, seed=7)
+    bench = open_world(story)
+    at = NOON - 120
+    pull = bench.pull(Window(at, at + 60))
+    requests = numbers(pull, REQUESTS)[at]
+    assert 30 < requests < 100
+    assert numbers(pull, series("target_5xx")) == numbers(pull, series("latency", "p95")) == {}
+    assert numbers(pull, series("alb_5xx"))[at] == requests
+    assert numbers(pull, series("alb_502"))[at] == numbers(pull, series("connection_errors"))[at]
+    assert numbers(pull, series("fail_open_requests"))[at] == requests
+    assert numbers(pull, series("target_5xx", group="photo-ec2")) == {}
+
+
+def test_a_story_is_the_same_every_time_it_is_told() -> None:
+    def told(seed: int) -> list[int]:
+        story = SteadyStory(lambda ts: {"photo-ecs": 1.0}, seed=seed, error_rates={"photo-ecs": 0.1})
+        minutes = [story.minute("photo-ecs", ts) for ts in range(NOON, NOON + 600, 60)]
+        return [minute.responses_5xx for minute in minutes if minute]
+
+    assert told(1) == told(1) != told(2)
 
 
 # Links

@@ -1,0 +1,168 @@
+"""The tidy frame as arrays on one time grid: what each fleet did in each period, ready for arithmetic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from migration import FLEETS, FleetName, Window, epoch_s
+from migration.series import ALB_COUNTS, PERCENTILES, SPARSE_COUNTS
+
+Values = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+ANSWERS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetMinutes:
+    """One fleet on the grid. Every array has one value a period; NaN where there is none.
+
+    `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count; a count that the source left out is 0
+    where that group had requests. `latency`: p50 … p99 and average, in seconds, of the group with most requests where several served
+    (`mixed` says where). `within`: share of answers within each threshold (key: seconds as in the statistic's name), merged over groups exactly.
+    """
+
+    counts: Mapping[str, Values]
+    latency: Mapping[str, Values]
+    within: Mapping[str, Values]
+    mixed: Flags
+
+    @property
+    def requests(self) -> Values:
+        return self.counts["requests"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Minutes:
+    """Both fleets and the load balancer on one grid: `ts` (epoch seconds, period starts) every `period_s` seconds.
+
+    `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent and anybody had requests.
+    """
+
+    ts: npt.NDArray[np.int64]
+    period_s: int
+    fleets: Mapping[FleetName, FleetMinutes]
+    alb: Mapping[str, Values]
+
+    @property
+    def requests(self) -> Values:
+        """Requests of both fleets together; NaN where neither had any."""
+        return add(self.fleets["baseline"].requests, self.fleets["canary"].requests)
+
+
+def minutes(frame: pd.DataFrame, window: Window) -> Minutes:
+    """`frame` (tidy) on the grid of `window`.
+
+    The grid's period is the coarsest that the frame has in this window: counts of finer rows are summed into it, exactly; percentiles of
+    finer rows cannot be merged and are left out there.
+    """
+    ts_all = epoch_s(frame)
+    inside = (ts_all >= window.start) & (ts_all < window.end)
+    frame, ts_all = frame[inside], ts_all[inside]
+    step = int(frame["period_s"].max()) if len(frame) else 60
+    start = window.start - window.start % step
+    ts = np.arange(start, window.end, step, dtype=np.int64)
+    grid = _Grid(frame, ts_all, ts, step)
+    fleets = {fleet: _fleet(grid, fleet) for fleet in FLEETS}
+    served = ~np.isnan(add(*(fleets[fleet].requests for fleet in FLEETS)))
+    alb = {
+        count: np.where(served, np.nan_to_num(grid.series("load_balancer", "", count, "sum")), np.nan)
+        if grid.has("load_balancer", "", count, "sum") or count == "alb_5xx"
+        else np.full(len(ts), np.nan)
+        for count in ALB_COUNTS
+    }
+    return Minutes(ts, step, fleets, alb)
+
+
+def add(*values: Values) -> Values:
+    """The sum, value by value, of what is there; NaN where nothing is."""
+    together = np.vstack(values)
+    return np.where(np.isnan(together).all(axis=0), np.nan, np.nansum(together, axis=0))
+
+
+_Name = tuple[str, str, str, str]  # fleet, target group, metric, stat
+
+
+class _Grid:
+    """The frame's rows by series, each placed on the grid once it is asked for."""
+
+    def __init__(
+        self, frame: pd.DataFrame, ts_all: npt.NDArray[np.int64], ts: npt.NDArray[np.int64], step: int
+    ) -> None:
+        self.ts, self.step = ts, step
+        values = frame["value"].to_numpy()
+        periods = frame["period_s"].to_numpy()
+        place = (ts_all - ts[0]) // step if len(ts) else ts_all
+        key = frame.groupby(["fleet", "target_group", "metric", "stat"], observed=True, sort=False).indices
+        self._rows: dict[_Name, tuple[npt.NDArray[np.int64], Values, npt.NDArray[np.int32]]] = {
+            cast(_Name, name): (place[at], values[at], periods[at]) for name, at in key.items()
+        }
+
+    def has(self, fleet: str, group: str, metric: str, stat: str) -> bool:
+        return (fleet, group, metric, stat) in self._rows
+
+    def groups(self, fleet: str) -> list[str]:
+        return sorted({name[1] for name in self._rows if name[0] == fleet})
+
+    def stats(self, fleet: str, group: str, metric: str) -> list[str]:
+        return [name[3] for name in self._rows if name[:3] == (fleet, group, metric)]
+
+    def series(self, fleet: str, group: str, metric: str, stat: str) -> Values:
+        """One series on the grid: NaN where absent. Counts of finer rows are summed; other statistics of finer rows are left out."""
+        out = np.full(len(self.ts), np.nan)
+        found = self._rows.get((fleet, group, metric, stat))
+        if found is None:
+            return out
+        place, value, period = found
+        whole = period == self.step
+        out[place[whole]] = value[whole]
+        if stat in ("sum", "sample_count") and not whole.all():
+            finer = np.bincount(place[~whole], value[~whole], minlength=len(out))
+            there = np.bincount(place[~whole], minlength=len(out)) > 0
+            out = np.where(there, np.nan_to_num(out) + finer, out)
+        return out
+
+
+def _fleet(grid: _Grid, fleet: FleetName) -> FleetMinutes:
+    groups = grid.groups(fleet)
+    empty = np.full(len(grid.ts), np.nan)
+    if not groups:
+        counts = dict.fromkeys(("requests", *SPARSE_COUNTS, "sample_count"), empty)
+        return FleetMinutes(
+            counts, dict.fromkeys((*PERCENTILES, "average"), empty), {}, np.zeros(len(grid.ts), dtype=bool)
+        )
+
+    requests = np.vstack([grid.series(fleet, group, "requests", "sum") for group in groups])
+    served = requests > 0  # groups × periods; NaN is not served
+    known = ~np.isnan(requests)
+    counts = {"requests": add(*requests)}
+    for count in SPARSE_COUNTS:
+        if any(grid.has(fleet, group, count, "sum") for group in groups) or count in ANSWERS:
+            each = np.vstack([grid.series(fleet, group, count, "sum") for group in groups])
+            counts[count] = add(*np.where(known & np.isnan(each), 0.0, each))
+        else:
+            # The source may not have this count at all: absent for the whole window says nothing about zero.
+            counts[count] = np.where(known.any(axis=0), 0.0, np.nan)
+    samples = np.vstack([grid.series(fleet, group, "latency", "sample_count") for group in groups])
+    counts["sample_count"] = add(*samples)
+
+    # Percentiles of two groups cannot be merged: the group with most requests speaks for the fleet, and `mixed` says so.
+    most = np.argmax(np.where(served, requests, -1.0), axis=0)
+    latency = {}
+    for stat in (*PERCENTILES, "average"):
+        each = np.vstack([grid.series(fleet, group, "latency", stat) for group in groups])
+        latency[stat] = each[most, np.arange(len(grid.ts))]
+    within = {}
+    for stat in sorted(
+        {stat for group in groups for stat in grid.stats(fleet, group, "latency") if stat.startswith("within_")}
+    ):
+        shares = np.vstack([grid.series(fleet, group, "latency", stat) for group in groups])
+        weights = np.where(np.isnan(shares), np.nan, samples)
+        total = np.nansum(weights, axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            within[stat] = np.where(total > 0, np.nansum(shares * weights, axis=0) / total, np.nan)
+    return FleetMinutes(counts, latency, within, served.sum(axis=0) > 1)

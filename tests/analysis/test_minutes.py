@@ -1,0 +1,81 @@
+"""The tidy frame on a grid: what is absent, what is zero, and what several target groups make together."""
+
+import numpy as np
+import pandas as pd
+from numpy.testing import assert_allclose, assert_array_equal
+
+from analysis import minutes
+from tests.frames import START, tidy, window
+
+NAN = np.nan
+
+
+def test_a_count_left_out_is_zero_only_where_its_group_had_requests() -> None:
+    frame = tidy(
+        {
+            ("canary", "ecs", "requests", "sum"): [100, 100, None],
+            ("canary", "ecs", "target_5xx", "sum"): [None, 3, None],
+        }
+    )
+    found = minutes(frame, window(3)).fleets["canary"]
+    assert_array_equal(found.counts["target_5xx"], [0, 3, NAN])
+    assert_array_equal(found.requests, [100, 100, NAN])
+
+
+def test_a_fleet_without_a_row_is_all_gaps() -> None:
+    found = minutes(tidy({("canary", "ecs", "requests", "sum"): [1]}), window(1)).fleets["baseline"]
+    assert np.isnan(found.requests).all()
+    assert np.isnan(found.latency["p95"]).all()
+
+
+def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percentiles() -> None:
+    frame = tidy(
+        {
+            ("canary", "blue", "requests", "sum"): [90, 10, None],
+            ("canary", "green", "requests", "sum"): [None, 30, 80],
+            ("canary", "blue", "latency", "p95"): [0.1, 0.1, None],
+            ("canary", "green", "latency", "p95"): [None, 0.2, 0.2],
+        }
+    )
+    found = minutes(frame, window(3)).fleets["canary"]
+    assert_array_equal(found.requests, [90, 40, 80])
+    assert_array_equal(found.latency["p95"], [0.1, 0.2, 0.2])
+    assert_array_equal(found.mixed, [False, True, False])
+
+
+def test_shares_within_a_threshold_merge_by_their_answers() -> None:
+    frame = tidy(
+        {
+            ("canary", "blue", "requests", "sum"): [10],
+            ("canary", "green", "requests", "sum"): [30],
+            ("canary", "blue", "latency", "sample_count"): [10],
+            ("canary", "green", "latency", "sample_count"): [30],
+            ("canary", "blue", "latency", "within_0.3s"): [1.0],
+            ("canary", "green", "latency", "within_0.3s"): [0.9],
+        }
+    )
+    assert_allclose(minutes(frame, window(1)).fleets["canary"].within["within_0.3s"], [(10 * 1.0 + 30 * 0.9) / 40])
+
+
+def test_the_load_balancers_own_5xx_are_zero_where_anybody_was_served() -> None:
+    frame = tidy(
+        {
+            ("baseline", "ec2", "requests", "sum"): [100, 100, None],
+            ("load_balancer", "", "alb_5xx", "sum"): [None, 7, None],
+        }
+    )
+    assert_array_equal(minutes(frame, window(3)).alb["alb_5xx"], [0, 7, NAN])
+
+
+def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_out() -> None:
+    coarse = tidy(
+        {("canary", "ecs", "requests", "sum"): [500], ("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300
+    )
+    fine = tidy(
+        {("canary", "ecs", "requests", "sum"): [10, 20, 30, 40, 50], ("canary", "ecs", "latency", "p95"): [0.1] * 5},
+        start=START + 300,
+    )
+    found = minutes(pd.concat([coarse, fine], ignore_index=True), window(10))
+    assert found.period_s == 300
+    assert_array_equal(found.fleets["canary"].requests, [500, 150])
+    assert_array_equal(found.fleets["canary"].latency["p95"], [0.2, NAN])

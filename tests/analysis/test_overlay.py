@@ -1,0 +1,111 @@
+"""What the lines mean: the blind spot, low samples, and gaps that stay gaps."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from analysis import error_rate, latency, minutes, needed_samples, newest, requests, slow, unanswered_rate
+from tests.frames import START, Rows, tidy, window
+
+NAN = np.nan
+
+
+def side(fleet: str, served: list[float | None], **metrics: list[float | None]) -> Rows:
+    """Rows of one target group: `latency_p95=` and the like become statistics of latency, anything else is a sum."""
+    rows = {(fleet, f"{fleet}-group", "requests", "sum"): served}
+    for name, values in metrics.items():
+        metric, _, stat = name.partition("__")
+        rows[(fleet, f"{fleet}-group", metric, stat or "sum")] = values
+    return rows
+
+
+def test_a_dead_fleet_has_no_target_5xx_and_yet_all_its_requests_fail() -> None:
+    """The blind spot: RequestCount goes on, no status is ever counted, nothing is timed; 5xx ÷ requests would say 0 %."""
+    frame = tidy(
+        side("baseline", [100] * 8, target_2xx=[100] * 8)
+        | side("canary", [10] * 8, target_2xx=[10, 10, 10] + [None] * 5)
+    )
+    found = error_rate(minutes(frame, window(8)))
+    assert_array_equal(found.parts["target_5xx"]["canary"], [0] * 8)
+    assert_allclose(found.lines["canary"], [0, 0, 0, 1 / 4, 2 / 5, 3 / 5, 4 / 5, 1])
+    assert_array_equal(found.lines["baseline"], [0] * 8)
+
+
+def test_more_answers_than_requests_in_a_minute_is_not_less_than_nothing_unanswered() -> None:
+    frame = tidy(side("canary", [10, 10], target_2xx=[12, 10]))
+    assert_array_equal(unanswered_rate(minutes(frame, window(2)), "canary"), [0, 0])
+
+
+def test_a_status_metric_that_could_not_be_read_is_not_an_outage() -> None:
+    frame = tidy(side("canary", [100] * 5, latency__sample_count=[99] * 5))
+    assert_allclose(unanswered_rate(minutes(frame, window(5)), "canary"), [0.01] * 5)
+
+
+def test_error_rate_adds_target_5xx_and_unanswered() -> None:
+    frame = tidy(side("canary", [100] * 5, target_2xx=[90] * 5, target_5xx=[4] * 5))
+    found = error_rate(minutes(frame, window(5)))
+    assert_allclose(found.lines["canary"], [0.04 + 0.06] * 5)
+
+
+def test_the_balancers_own_5xx_stand_beside_as_a_share_of_all_requests() -> None:
+    rows = side("baseline", [60], target_2xx=[60]) | side("canary", [40], target_2xx=[40])
+    frame = tidy(rows | {("load_balancer", "", "alb_5xx", "sum"): [5]})
+    assert_allclose(error_rate(minutes(frame, window(1))).unattributed, [0.05])
+
+
+def test_no_traffic_is_a_gap_not_zero_percent() -> None:
+    found = error_rate(minutes(tidy(side("canary", [10, None, 10], target_2xx=[10, None, 10])), window(3)))
+    assert_array_equal(found.lines["canary"], [0, NAN, 0])
+    assert np.isnan(found.difference).all()
+
+
+@pytest.mark.parametrize(("percentile", "samples"), [("p50", 20), ("p90", 100), ("p95", 200), ("p99", 1000)])
+def test_samples_that_a_percentile_needs(percentile: str, samples: int) -> None:
+    assert needed_samples(percentile) == samples
+
+
+def test_a_percentile_of_too_few_answers_is_low() -> None:
+    frame = tidy(side("canary", [300, 300], latency__p95=[0.1, 0.2], latency__sample_count=[199, 200]))
+    found = latency(minutes(frame, window(2)), "p95")
+    assert_array_equal(found.low["canary"], [True, False])
+    assert_array_equal(found.lines["canary"], [0.1, 0.2])
+
+
+def test_slow_answers_are_what_is_not_within() -> None:
+    frame = tidy(side("canary", [100], latency__sample_count=[100], **{"latency__within_0.3s": [0.97]}))
+    assert_allclose(slow(minutes(frame, window(1)), 0.3).lines["canary"], [0.03])
+
+
+def test_requests_are_per_minute_whatever_the_period() -> None:
+    assert_array_equal(requests(minutes(tidy(side("canary", [500]), period_s=300), window(5))).lines["canary"], [100])
+
+
+def test_the_newest_reading_is_the_last_that_is_no_longer_provisional() -> None:
+    frame = tidy(side("baseline", [10, 20, 30]) | side("canary", [1, 2, 3]))
+    found = newest(requests(minutes(frame, window(3))), before=START + 120)
+    assert found is not None
+    assert (found.at, found.baseline, found.canary, found.difference) == (START + 60, 20, 2, -18)
+    assert newest(requests(minutes(frame, window(3))), before=START) is None
+
+
+COUNTS = st.lists(st.integers(0, 500), min_size=4, max_size=30)
+
+
+@given(served=COUNTS, answered=COUNTS)
+def test_error_rate_lies_between_nothing_and_everything(served: list[int], answered: list[int]) -> None:
+    length = min(len(served), len(answered))
+    frame = tidy(side("canary", served[:length], target_2xx=answered[:length]))
+    line = error_rate(minutes(frame, window(length))).lines["canary"]
+    assert ((line[~np.isnan(line)] >= 0) & (line[~np.isnan(line)] <= 1)).all()
+
+
+@given(a=COUNTS, b=COUNTS)
+def test_swapping_the_fleets_mirrors_the_difference(a: list[int], b: list[int]) -> None:
+    length = min(len(a), len(b))
+    one = tidy(side("baseline", a[:length]) | side("canary", b[:length]))
+    other = tidy(side("baseline", b[:length]) | side("canary", a[:length]))
+    assert_array_equal(
+        requests(minutes(one, window(length))).difference, -requests(minutes(other, window(length))).difference
+    )

@@ -85,7 +85,8 @@ class CloudWatch:
         """
         began = time.monotonic()
         now = int(self._clock().timestamp())
-        wanted = self._series if series is None else tuple(one for one in self._series if one in set(series))
+        chosen = set(self._series if series is None else series)
+        wanted = tuple(one for one in self._series if one in chosen)
         readings, asked, problems = self._ask_all(tuple(asks(wanted, window, now)))
         return Pull(
             window=window,
@@ -106,27 +107,33 @@ class CloudWatch:
         """Whether GetMetricData is reachable and allowed, by asking for one number."""
         began = time.monotonic()
         recent = Window.last(5, now=self._clock())
-        _, _, problems = self._ask_all((Ask(self._series[:1], recent, 60),))
+        readings, _, problems = self._ask_all((Ask(self._series[:1], recent, 60),))
         took_s = time.monotonic() - began
         state = state_of(problems, took_s)
-        told = (*(problem for problem in problems if state_of((problem,), took_s) == state), None)
-        return (Health(self.name, OPERATION, state, took_s, told[0]),)
+        told = next((problem for problem in problems if state_of((problem,), took_s) == state), None)
+        if readings[0].broken and state in ("up", "slow"):  # refused for its clock, which elsewhere is only a remark
+            state = "down"
+        return (Health(self.name, OPERATION, state, took_s, told),)
 
     def _ask_all(self, every: Sequence[Ask]) -> tuple[list[Reading], int, tuple[Problem, ...]]:
         """Every call in turn, as long as it makes sense: what each said, how many datapoints were asked for, and all problems, each once."""
         readings: list[Reading] = []
         problems: list[Problem] = []
+        skew: Problem | None = None
         weary = 0
         for ask in every:
             reading = self._read(ask)
             readings.append(reading)
             problems.extend(reading.findings())
+            skew = skew or reading.skew
             kinds = {problem.kind for problem in reading.problems}
             weary += bool(kinds & _WEARY)
             if kinds & _SIGN_AGAIN:
                 self._forget_client()
             if weary >= _PATIENCE or (reading.broken and kinds & _HOPELESS):
                 break
+        if skew:
+            problems.append(skew)
         if len(readings) < len(every):
             problems.append(Problem("incomplete", self.name, OPERATION, f"{len(readings)} / {len(every)}"))
         return readings, sum(reading.ask.datapoints for reading in readings), tuple(dict.fromkeys(problems))
@@ -147,17 +154,14 @@ class CloudWatch:
         return reading
 
     def _turn_pages(self, reading: Reading, positions: Iterable[int]) -> None:
-        parameters, seen, idle = request(self._place, reading.ask, positions), set[str](), 0
+        parameters, idle = request(self._place, reading.ask, positions), 0
         for _ in range(MOST_PAGES):
             reply = aws.call(self._talker().get_metric_data, **parameters)
-            if (skew := aws.skew_of(reply, source=self.name, operation=OPERATION)) and not seen:
-                reading.problems.append(skew)
+            reading.skew = reading.skew or aws.skew_of(reply, source=self.name, operation=OPERATION)
             idle = 0 if reading.take(reply) else idle + 1
-            token = reply.get("NextToken")
-            if not token or token in seen or idle >= IDLE_PAGES:
+            if not reply.get("NextToken") or idle >= IDLE_PAGES:
                 return
-            seen.add(token)
-            parameters["NextToken"] = token
+            parameters["NextToken"] = reply["NextToken"]
 
     def _talker(self) -> Any:
         with self._lock:

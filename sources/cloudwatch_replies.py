@@ -35,6 +35,7 @@ class Reading:
     messages: set[str] = field(default_factory=set)
     strange: dict[int, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    skew: Problem | None = None
     broken: bool = False
 
     def take(self, reply: Mapping[str, Any]) -> bool:

@@ -264,6 +264,7 @@ def test_a_long_window_is_read_in_every_period_that_is_kept(open_world: Callable
     assert rows[60] > 0.8 * (fine.end - fine.start) / 60  # at two requests a minute some minutes have none
     assert pull.frame.loc[pull.frame["period_s"] == 3_600, "value"].mean() == pytest.approx(120, rel=0.1)
     assert {query.period_s for query in pull.queries} == {3_600}
+    assert pull.frame["ts"].is_monotonic_increasing  # though the newest were asked for first
     assert pull.asked == bench.world.datapoints_requested
 
 
@@ -547,6 +548,12 @@ def test_check_tells_the_permission(bench: Bench) -> None:
     assert health.state == "denied"
     assert health.problem is not None
     assert health.problem.kind == "denied"
+
+
+def test_check_is_down_where_the_clock_gets_it_refused(bench: Bench) -> None:
+    bench.world.late_signature = True
+    (health,) = bench.source().check()
+    assert (health.state, health.problem and health.problem.kind) == ("down", "clock_skew")
 
 
 # The world itself

@@ -92,6 +92,7 @@ class CloudWatchWorld:
         # Faults
         self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
         self.denied = False
+        self.late_signature = False  # refuses the signature as expired, as it does where the clocks differ by 5 minutes
         self.expired = False
         self.throttle_next = 0  # so many calls
         self.fail_next = 0  # so many calls end in HTTP 500
@@ -173,6 +174,10 @@ class CloudWatchWorld:
         if self.region and found[2] != self.region:
             raise Refusal(
                 403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{found[2]}'."
+            )
+        if self.late_signature:
+            raise Refusal(
+                403, "SignatureDoesNotMatch", "Signature expired: 20260102T115000Z is now earlier than 20260102T115500Z"
             )
         if self.expired:
             raise Refusal(403, "ExpiredToken", "The security token included in the request is expired")

@@ -1,0 +1,387 @@
+"""The one chart of this house: both fleets overlaid, and their difference below on the same time axis."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from analysis import Overlay
+from charts.palette import DASHES, PALETTES, Palette, Theme
+from migration import FLEETS, Event, FleetName, Margin, Window
+from words.speech import _
+
+HEIGHT_PX = 300
+_EVENT_MARK = {"weight": "◆", "alert": "●", "annotation": "▸", "deployment": "▲", "rollback": "↩", "note": "✎"}
+_LONGEST_WORDS = 26
+_ROWS_OF_WORDS = 3
+_LETTER = 0.0125  # a letter's width as a share of the chart's
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds the lines: who they are, when, in which zone, what is provisional, what margin was fixed.
+
+    `utc_offset_s` and `zone`: one offset for the whole chart, named on its axis, so that a change of the clocks inside the window neither
+    repeats nor skips an hour. `provisional_from` (epoch seconds): from here on the numbers still change.
+    """
+
+    labels: Mapping[FleetName, str]
+    window: Window
+    utc_offset_s: int
+    zone: str
+    provisional_from: int
+    theme: Theme = "light"
+    height_px: int = HEIGHT_PX
+
+
+def overlay_figure(
+    overlay: Overlay, frame: Frame, *, margin: Margin | None = None, events: Sequence[Event] = ()
+) -> go.Figure:
+    """Two panels on one x axis. Rates are drawn in %, their difference in percentage points; latency in ms; counts a minute.
+
+    Traces by name: the fleets' labels (baseline solid, canary dashed; gaps stay gaps), the parts of the error rate that stand out, the load
+    balancer's own share as a grey band, and the difference. Values that stand on too few samples are separate and faint; provisional minutes lie
+    under a veil. Events are vertical lines with words on top. One hover box reads them all.
+    """
+    palette, show = PALETTES[frame.theme], _Show.of(overlay)
+    firm_until = overlay.ts + overlay.period_s <= frame.provisional_from
+    data: list[dict[str, Any]] = []
+    if overlay.unattributed is not None and np.nanmax(np.nan_to_num(overlay.unattributed), initial=0) > 0:
+        data.append(
+            _trace(overlay, frame, show, overlay.unattributed, _("ALB's own 5xx, of either side"))
+            | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": palette.unattributed, "mode": "lines"}
+        )
+    for fleet in FLEETS:
+        data += _fleet_traces(overlay, frame, show, fleet, palette)
+    difference = np.where(overlay.low["baseline"] | overlay.low["canary"], np.nan, overlay.difference)
+    name = _("{canary} − {baseline}").format(**{fleet: _safe(frame.labels[fleet]) for fleet in FLEETS})
+    data.append(
+        _trace(overlay, frame, show, difference, name)
+        | {"yaxis": "y2", "showlegend": False, "line": {"color": palette.ink, "width": 1.5}}
+        | {"hovertemplate": f"%{{y:{show.signed}}} {show.difference_unit}"}
+    )
+    if margin and margin.unit == "%":
+        data += _relative_margin(overlay, frame, show, margin, palette)
+    data += _event_traces(overlay, frame, events, palette)
+
+    top = _highest([overlay.lines[fleet] for fleet in FLEETS], firm_until, overlay) * show.scale
+    spread = _highest([np.abs(difference)], firm_until, overlay) * show.scale
+    fixed = margin.value if margin and margin.unit != "%" else 0.0
+    reach = max(spread * 1.1, fixed * 1.25) or 1.0
+    words = _event_words(frame, events, palette)
+    layout = _layout(frame, palette, show, top=top * (1.3 if words else 1.12) or 1.0, reach=reach)
+    layout["shapes"] = [
+        *_margin_band(fixed, palette),
+        *_event_lines(frame, events, palette),
+        *_veil(frame, palette),
+    ]
+    layout["annotations"] = [
+        *words,
+        *_margin_words(margin, palette),
+        *_veil_words(frame, palette),
+    ]
+    return go.Figure(data=data, layout=layout)
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """How a quantity is written: the factor from the frame's unit to the chart's, units, and d3 number formats."""
+
+    scale: float
+    unit: str
+    difference_unit: str
+    plain: str
+    signed: str
+
+    @classmethod
+    def of(cls, overlay: Overlay) -> "_Show":
+        if overlay.quantity == "rate":
+            return cls(100.0, "%", "pp", ".3~g", "+.2~g")
+        if overlay.quantity == "latency":
+            return cls(1000.0, "ms", "ms", ",.0f", "+,.0f")
+        return cls(1.0, "", "", ",.0f", "+,.0f")
+
+
+def _trace(overlay: Overlay, frame: Frame, show: _Show, values: np.ndarray, name: str) -> dict[str, Any]:
+    # x as a start and a step: a thousand time stamps less to send.
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x0": local(int(overlay.ts[0]), frame) if len(overlay.ts) else 0,
+        "dx": overlay.period_s * 1000,
+        "y": (values * show.scale).astype("float32"),
+        "connectgaps": False,
+        "hovertemplate": f"%{{y:{show.plain}}} {show.unit}".rstrip(),
+    }
+
+
+def _fleet_traces(
+    overlay: Overlay, frame: Frame, show: _Show, fleet: FleetName, palette: Palette
+) -> list[dict[str, Any]]:
+    label, values, low = _safe(frame.labels[fleet]), overlay.lines[fleet], overlay.low[fleet]
+    stroke = {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
+    firm = np.where(low, np.nan, values)
+    of = "" if overlay.quantity == "count" else _(" of %{customdata:,.0f}")
+    line = _trace(overlay, frame, show, firm, label)
+    line |= {
+        "line": stroke,
+        "legendgroup": fleet,
+        "customdata": np.nan_to_num(overlay.samples[fleet]).astype("float32"),
+    }
+    line["hovertemplate"] += of
+    alone = _alone(firm)
+    if alone.any():  # a minute between two gaps has no line to be seen by
+        line |= {
+            "mode": "lines+markers",
+            "marker": {"size": np.where(alone, 5, 0).astype("int8"), "color": stroke["color"]},
+        }
+    traces = [line]
+    if (low & ~np.isnan(values)).any():
+        faint = _trace(overlay, frame, show, np.where(low, values, np.nan), label)
+        faint |= {
+            "mode": "lines+markers",
+            "opacity": 0.35,
+            "line": stroke | {"width": 1},
+            "marker": {"size": 4, "color": stroke["color"]},
+            "legendgroup": fleet,
+            "showlegend": False,
+            "customdata": line["customdata"],
+        }
+        faint["hovertemplate"] += of + " " + _("(too few to judge)")
+        traces.append(faint)
+    for part in ("unanswered", "connection_errors"):
+        values = overlay.parts.get(part, {}).get(fleet, np.array([]))
+        if np.nan_to_num(values).any():
+            words = {"unanswered": _("{fleet} unanswered"), "connection_errors": _("{fleet} connection errors")}[part]
+            dash = "dot" if part == "unanswered" else "dashdot"
+            traces.append(
+                _trace(overlay, frame, show, values, words.format(fleet=label))
+                | {
+                    "line": {"color": stroke["color"], "width": 1, "dash": dash},
+                    "legendgroup": fleet,
+                    "showlegend": False,
+                }
+            )
+    return traces
+
+
+def _alone(values: np.ndarray) -> np.ndarray:
+    """Where a value has a gap on both sides."""
+    there = np.concatenate(([False], ~np.isnan(values), [False]))
+    alone: np.ndarray = there[1:-1] & ~there[:-2] & ~there[2:]
+    return alone
+
+
+def _highest(lines: Sequence[np.ndarray], firm_until: np.ndarray, overlay: Overlay) -> float:
+    """The highest value worth scaling to: of firm minutes with samples enough, else of whatever is there."""
+    trusted = firm_until & ~overlay.low["baseline"] & ~overlay.low["canary"]
+    for mask in (trusted, firm_until, np.ones_like(firm_until)):
+        found = [float(np.nanmax(line[mask])) for line in lines if mask.any() and not np.isnan(line[mask]).all()]
+        if found and max(found) > 0:
+            return max(found)
+    return 0.0
+
+
+def _relative_margin(
+    overlay: Overlay, frame: Frame, show: _Show, margin: Margin, palette: Palette
+) -> list[dict[str, Any]]:
+    edge = overlay.lines["baseline"] * margin.value / 100
+    still = {"yaxis": "y2", "showlegend": False, "hoverinfo": "skip", "hovertemplate": None, "line": {"width": 0}}
+    return [
+        _trace(overlay, frame, show, -edge, "margin") | still,
+        _trace(overlay, frame, show, edge, "margin") | still | {"fill": "tonexty", "fillcolor": palette.band},
+    ]
+
+
+def _margin_band(fixed: float, palette: Palette) -> list[dict[str, Any]]:
+    if not fixed:
+        return []
+    return [
+        {"type": "rect", "layer": "below", "xref": "paper", "x0": 0, "x1": 1, "yref": "y2", "y0": -fixed, "y1": fixed}
+        | {"fillcolor": palette.band, "line": {"width": 0}}
+    ]
+
+
+def _margin_words(margin: Margin | None, palette: Palette) -> list[dict[str, Any]]:
+    if margin is None:
+        return []
+    where = {"xref": "paper", "x": 0.005, "xanchor": "left", "yref": "y2 domain", "y": 1, "yanchor": "top"}
+    return [
+        where
+        | {
+            "text": _("margin ±{margin}").format(margin=margin),
+            "showarrow": False,
+            "font": {"size": 10, "color": palette.faint},
+        }
+    ]
+
+
+def _veil(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+    if frame.provisional_from >= frame.window.end:
+        return []
+    start = max(frame.provisional_from, frame.window.start)
+    return [
+        {"type": "rect", "layer": "above", "xref": "x", "x0": local(start, frame), "x1": local(frame.window.end, frame)}
+        | {"yref": "paper", "y0": 0, "y1": 1, "fillcolor": palette.veil, "line": {"width": 0}, "name": "provisional"}
+    ]
+
+
+def _veil_words(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+    if frame.provisional_from >= frame.window.end:
+        return []
+    where = {
+        "xref": "x",
+        "x": local(max(frame.provisional_from, frame.window.start), frame),
+        "yref": "paper",
+        "y": 0.31,
+    }
+    return [
+        where
+        | {"text": _("provisional"), "showarrow": False, "xanchor": "right", "yanchor": "middle"}
+        | {"font": {"size": 10, "color": palette.faint}}
+    ]
+
+
+def _event_lines(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+    lines = []
+    for event in events:
+        stroke = {"color": palette.event, "width": 1.5 if event.kind == "weight" else 1, "dash": "dot"}
+        across = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "name": event.kind}
+        if frame.window.start <= event.ts < frame.window.end:
+            lines.append(
+                {"type": "line", "x0": local(event.ts, frame), "x1": local(event.ts, frame), "line": stroke, **across}
+            )
+        until = frame.window.end if event.open else event.until
+        if until is not None and until > event.ts:
+            start, end = max(event.ts, frame.window.start), min(until, frame.window.end)
+            lines.append(
+                {
+                    "type": "rect",
+                    "layer": "below",
+                    "x0": local(start, frame),
+                    "x1": local(end, frame),
+                    "line": {"width": 0},
+                }
+                | {"fillcolor": palette.band, **across, "y0": 0.97}
+            )
+    return lines
+
+
+def _event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+    """Words on top of the lines, in up to three rows; where all are full, the hover box alone has them. Weight changes come first."""
+    words: list[dict[str, Any]] = []
+    rows: list[list[tuple[int, int]]] = [
+        [] for _row in range(_ROWS_OF_WORDS)
+    ]  # what each row holds: (from, until) in epoch seconds
+    for event in sorted(events, key=lambda event: (event.kind != "weight", event.ts)):
+        if not frame.window.start <= event.ts < frame.window.end:
+            continue
+        text = event.title if len(event.title) <= _LONGEST_WORDS else event.title[: _LONGEST_WORDS - 1] + "…"
+        width_s = int((frame.window.end - frame.window.start) * (len(text) + 3) * _LETTER)
+        leftward = event.ts + width_s > frame.window.end
+        start, end = (event.ts - width_s, event.ts) if leftward else (event.ts, event.ts + width_s)
+        free = (row for row, held in enumerate(rows) if all(end <= begun or start >= done for begun, done in held))
+        row = next(free, None)
+        if row is None:
+            continue
+        rows[row].append((start, end))
+        words.append(
+            {
+                "x": local(event.ts, frame),
+                "xref": "x",
+                "yref": "paper",
+                "y": 1 - row * 0.065,
+                "yanchor": "top",
+                "showarrow": False,
+            }
+            | {"xanchor": "right" if leftward else "left", "xshift": -3 if leftward else 3}
+            | {"text": f"{_EVENT_MARK[event.kind]} {_safe(text)}", "font": {"size": 11, "color": palette.ink}}
+        )
+    return words
+
+
+def _event_traces(overlay: Overlay, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+    """An invisible mark for each event on the grid, so that the hover box of its minute tells it in full."""
+    inside = [event for event in events if frame.window.start <= event.ts < frame.window.end]
+    if not inside:
+        return []
+    return [
+        {"type": "scatter", "mode": "markers", "yaxis": "y3", "showlegend": False, "name": _("event")}
+        | {"x": [local(event.ts - event.ts % overlay.period_s, frame) for event in inside], "y": [0.5] * len(inside)}
+        | {"marker": {"color": palette.event, "size": 1, "opacity": 0}}
+        | {
+            "text": [f"{_EVENT_MARK[event.kind]} {_safe(event.title)}" for event in inside],
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+    ]
+
+
+def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: float) -> dict[str, Any]:
+    shared = {
+        "gridcolor": palette.grid,
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": False,
+        "tickfont": {"color": palette.faint},
+    }
+    key = f"{frame.window.start}-{frame.window.end}"
+    return {
+        "height": frame.height_px,
+        "margin": {"l": 52, "r": 12, "t": 26, "b": 34},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
+        "hovermode": "x unified",
+        "hoversubplots": "axis",
+        "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
+        "dragmode": "zoom",
+        "uirevision": "same",
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": 12},
+            "itemsizing": "trace",
+        },
+        "xaxis": {
+            "type": "date",
+            "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
+            "uirevision": key,
+            "anchor": "y2",
+            "showgrid": False,
+            "tickfont": {"color": palette.faint},
+            "tickformatstops": [
+                {"dtickrange": [None, 86_400_000 - 1], "value": "%H:%M\n%-d %b"},
+                {"dtickrange": [86_400_000, None], "value": "%-d %b"},
+            ],
+            "hoverformat": f"%-d %b %H:%M {frame.zone}",
+            "title": {"text": frame.zone, "font": {"size": 10, "color": palette.faint}, "standoff": 0},
+        },
+        "yaxis": shared
+        | {
+            "domain": [0.36, 1],
+            "range": [0, top],
+            "ticksuffix": f" {show.unit}" if show.unit == "%" else "",
+            "nticks": 5,
+        },
+        "yaxis2": shared
+        | {"domain": [0, 0.26], "range": [-reach, reach], "nticks": 4, "zeroline": True, "zerolinecolor": palette.faint}
+        | {"zerolinewidth": 1, "tickformat": "+~g"},
+        "yaxis3": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+    }
+
+
+def local(epoch_s: int, frame: Frame) -> str:
+    """A moment as the chart's axis wants it: the wall clock of the frame's zone, which plotly takes as it stands."""
+    return (datetime.fromtimestamp(epoch_s, UTC) + timedelta(seconds=frame.utc_offset_s)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _safe(text: str) -> str:
+    """Somebody's words as plain text: plotly reads a little HTML, and `%{…}` in templates."""
+    return html.escape(text, quote=False).replace("%{", "% {")

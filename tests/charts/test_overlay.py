@@ -1,0 +1,167 @@
+"""The overlay chart by what it draws: names, dashes, values, gaps, bands, lines with words."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from analysis import Overlay
+from charts.overlay import Frame, overlay_figure
+from charts.palette import PALETTES, Theme
+from migration import Event, Margin, Window
+from tests.frames import START
+
+NAN = np.nan
+WINDOW = Window(START, START + 6 * 60)
+FEW = np.zeros(6, dtype=bool)
+
+
+def frame(theme: Theme = "light", *, provisional_from: int = WINDOW.end, **labels: str) -> Frame:
+    return Frame({"baseline": "EC2", "canary": "ECS"} | labels, WINDOW, 32_400, "JST", provisional_from, theme)  # type: ignore[arg-type]
+
+
+def rates(baseline: list[float], canary: list[float], **more: object) -> Overlay:
+    samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
+    lines = {"baseline": np.array(baseline), "canary": np.array(canary)}
+    given = {"low": {"baseline": FEW, "canary": FEW}} | more
+    return Overlay(START + np.arange(6) * 60, 60, "rate", lines, samples, **given)  # type: ignore[arg-type]
+
+
+CALM = rates([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
+
+
+def traces(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    return {trace.name: trace for trace in figure.data}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> None:
+    drawn = traces(overlay_figure(CALM, frame(theme)))
+    assert [(name, drawn[name].line.dash, drawn[name].line.color) for name in ("EC2", "ECS")] == [
+        ("EC2", "solid", PALETTES[theme].fleets["baseline"]),
+        ("ECS", "dash", PALETTES[theme].fleets["canary"]),
+    ]
+
+
+def test_rates_are_percent_and_their_difference_percentage_points() -> None:
+    drawn = traces(overlay_figure(CALM, frame()))
+    assert_allclose(drawn["EC2"].y, [0.2] * 6, rtol=1e-6)
+    assert_allclose(drawn["ECS − EC2"].y, [-0.1, 0.1, NAN, 0.1, 0.1, 0.1], rtol=1e-5)
+    assert drawn["ECS − EC2"].yaxis == "y2"
+    assert drawn["ECS − EC2"].hovertemplate.endswith(" pp")
+
+
+def test_a_gap_stays_a_gap_and_a_minute_between_gaps_is_a_dot() -> None:
+    lonely = rates([0.002] * 6, [NAN, 0.003, NAN, 0.003, 0.003, 0.003])
+    drawn = traces(overlay_figure(lonely, frame()))["ECS"]
+    assert drawn.connectgaps is False
+    assert drawn.mode == "lines+markers"
+    assert list(drawn.marker.size) == [0, 5, 0, 0, 0, 0]
+
+
+def test_the_axis_shows_the_wall_clock_of_the_zone_and_names_it() -> None:
+    figure = overlay_figure(CALM, frame())
+    assert figure.layout.xaxis.title.text == "JST"
+    # START is 2026-09-21 14:10 UTC; Tokyo is nine hours ahead.
+    assert figure.data[0].x0 == figure.layout.xaxis.range[0] == "2026-09-21 23:10:00"
+    assert figure.data[0].dx == 60_000
+
+
+def test_provisional_minutes_lie_under_a_veil() -> None:
+    figure = overlay_figure(CALM, frame(provisional_from=WINDOW.end - 180))
+    veil = next(shape for shape in figure.layout.shapes if shape.name == "provisional")
+    assert (veil.x0, veil.x1, veil.layer) == ("2026-09-21 23:13:00", "2026-09-21 23:16:00", "above")
+    assert "provisional" in [words.text for words in figure.layout.annotations]
+    assert not [shape for shape in overlay_figure(CALM, frame()).layout.shapes if shape.name == "provisional"]
+
+
+def test_a_wild_provisional_minute_does_not_squash_the_rest() -> None:
+    wild = rates([0.002] * 6, [0.001] * 5 + [0.9])
+    assert overlay_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
+
+
+def test_too_few_samples_are_faint_and_have_no_difference() -> None:
+    low = np.array([False, False, True, True, False, False])
+    overlay = rates([0.1] * 6, [0.2] * 6, low={"baseline": FEW, "canary": low})
+    firm, faint = [trace for trace in overlay_figure(overlay, frame()).data if trace.name == "ECS"]
+    assert_allclose(firm.y, [20, 20, NAN, NAN, 20, 20])
+    assert_allclose(faint.y, [NAN, NAN, 20, 20, NAN, NAN])
+    assert faint.opacity < 0.5
+    assert_allclose(traces(overlay_figure(overlay, frame()))["ECS − EC2"].y, [10, 10, NAN, NAN, 10, 10], rtol=1e-6)
+
+
+def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() -> None:
+    fixed = overlay_figure(CALM, frame(), margin=Margin.model_validate("0.05pp"))
+    band = next(shape for shape in fixed.layout.shapes if shape.yref == "y2")
+    assert (band.y0, band.y1) == (-0.05, 0.05)
+    assert "margin ±0.05 pp" in [words.text for words in fixed.layout.annotations]
+    relative = [
+        trace
+        for trace in overlay_figure(CALM, frame(), margin=Margin.model_validate("10%")).data
+        if trace.name == "margin"
+    ]
+    assert_allclose([trace.y[0] for trace in relative], [-0.02, 0.02], rtol=1e-6)
+
+
+def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own_5xx() -> None:
+    nothing, half = np.zeros(6), np.full(6, 0.5)
+    parts = {
+        "unanswered": {"baseline": nothing, "canary": half},
+        "connection_errors": {"baseline": nothing, "canary": half},
+    }
+    dead = rates([0.002] * 6, [0.5] * 6, parts=parts, unattributed=np.full(6, 0.25))
+    drawn = traces(overlay_figure(dead, frame()))
+    assert set(drawn) == {
+        "EC2",
+        "ECS",
+        "ECS unanswered",
+        "ECS connection errors",
+        "ALB's own 5xx, of either side",
+        "ECS − EC2",
+    }
+    assert drawn["ALB's own 5xx, of either side"].fill == "tozeroy"
+
+
+def event(ts: int, kind: str, title: str, *, until: int | None = None) -> Event:
+    return Event(ts, until, kind, title, "", "", "", "test", f"{ts}{title}")  # type: ignore[arg-type]
+
+
+def test_events_are_lines_with_words() -> None:
+    figure = overlay_figure(
+        CALM, frame(), events=[event(START + 60, "weight", "10.0% → 25.0%"), event(START - 60, "alert", "before")]
+    )
+    assert [(line.name, line.x0) for line in figure.layout.shapes if line.type == "line"] == [
+        ("weight", "2026-09-21 23:11:00")
+    ]
+    assert [words.text for words in figure.layout.annotations] == ["◆ 10.0% → 25.0%"]
+
+
+def test_words_of_near_events_do_not_stand_on_each_other_and_weight_changes_win() -> None:
+    crowd = [event(START + 60 + i, "alert", f"alert number {i}") for i in range(4)] + [
+        event(START + 62, "weight", "10.0% → 25.0%")
+    ]
+    words = overlay_figure(CALM, frame(), events=crowd).layout.annotations
+    assert [word.text for word in words] == ["◆ 10.0% → 25.0%", "● alert number 0", "● alert number 1"]
+    assert len({word.y for word in words}) == 3
+    hover = overlay_figure(CALM, frame(), events=crowd).data[-1]
+    assert len(hover.text) == 5
+
+
+def test_names_from_outside_are_text() -> None:
+    figure = overlay_figure(
+        CALM,
+        frame(canary="<img src=x onerror=alert(1)>%{y}"),
+        events=[event(START + 60, "alert", "<b>x</b>%{customdata}")],
+    )
+    drawn = figure.to_json()
+    assert "<img" not in drawn
+    assert "<b>x" not in drawn
+    assert "%{customdata}" not in drawn
+
+
+def test_one_hover_box_reads_both_panels() -> None:
+    layout = overlay_figure(CALM, frame()).layout
+    assert (layout.hovermode, layout.hoversubplots) == ("x unified", "axis")
+
+
+def test_a_chart_without_any_value_can_still_be_drawn() -> None:
+    assert len(overlay_figure(rates([NAN] * 6, [NAN] * 6), frame(), margin=Margin.model_validate("10%")).data) > 0

@@ -1,0 +1,223 @@
+"""What the Live page says."""
+
+from words.speech import _
+
+APP_TITLE = _("Migration dashboard")
+LIVE_TITLE = _("Live")
+
+
+def configuration_trouble(path: str) -> str:
+    return _("{path} cannot be used yet").format(path=path)
+
+
+def archive_trouble() -> str:
+    return _("The archive cannot be opened")
+
+
+def try_again() -> str:
+    return _("Try again")
+
+
+def window() -> str:
+    return _("Window")
+
+
+def source() -> str:
+    return _("Source")
+
+
+def percentile() -> str:
+    return _("Percentile")
+
+
+def threshold() -> str:
+    return _("Slow means longer than")
+
+
+def leave_window(span: str) -> str:
+    return f"✕ {span}"
+
+
+def live_help(refresh_s: int) -> str:
+    return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(seconds=refresh_s)
+
+
+def source_name(name: str) -> str:
+    """A source as a reader knows it."""
+    return {
+        "cloudwatch": "CloudWatch",
+        "load_balancer": "Elastic Load Balancing",
+        "mackerel": "Mackerel",
+        "mackerel_events": _("Mackerel alerts and annotations"),
+        "demo": _("Demo metrics"),
+        "demo_traffic": _("Demo weights"),
+        "demo_events": _("Demo events"),
+        "archive": _("Archive"),
+    }.get(name, name)
+
+
+def address_trouble(trouble: str) -> str:
+    """Why a parameter of the address was left out, and what it could be."""
+    return {
+        "window": _("The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."),
+        "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
+        "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
+        "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+        "source": _("The address asks for a source that is not configured; showing the first that is."),
+        "percentile": _("The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."),
+    }[trouble]
+
+
+def demo_mark() -> str:
+    return _("DEMO")
+
+
+def demo_text() -> str:
+    return _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+
+
+def episode(slug: str) -> str:
+    """A link's words for one episode of the demo."""
+    return {
+        "latency_regression": _("a latency regression at 10 %, rolled back"),
+        "blind_spot": _("the blind spot: dead tasks, 0 % target 5xx"),
+        "half_and_half": _("the step to 50:50"),
+    }.get(slug, slug)
+
+
+def data_until(time_of_day: str) -> str:
+    return _("data to {time}").format(time=time_of_day)
+
+
+def top_line(*, paused: bool) -> dict[str, str]:
+    """The parts that the counting line is put together from; {age} and {s} are filled in by the browser as they count."""
+    return {
+        "nothing": _("no data yet"),
+        "old": _("{age} old"),
+        "next": _("next in {s} s"),
+        "late": _("no refresh for {age}: is the server reachable? Reload the page"),
+        "paused": _("paused") if paused else "",
+    }
+
+
+def panel_title(name: str, *, percentile: str = "", threshold: str = "") -> str:
+    return {
+        "error_rate": _("Error rate"),
+        "latency": _("Latency {percentile}").format(percentile=percentile),
+        "slow": _("Slow answers > {threshold}").format(threshold=threshold),
+        "requests": _("Requests a minute"),
+    }[name]
+
+
+def panel_explained(name: str) -> str:
+    """One line on what a chart's numbers are, for its tooltip and its text alternative."""
+    return {
+        "error_rate": _(
+            "Target 5xx plus unanswered, per request. Unanswered: requests a fleet took and never answered, over five minutes; "
+            "its own 5xx count does not hold them. Grey: 5xx that the load balancer made itself, of either side."
+        ),
+        "latency": _("Target response time of answered requests. A percentile of too few answers is faint."),
+        "slow": _("The share of answers that took longer than the threshold."),
+        "requests": _("Requests that the load balancer sent to each fleet."),
+    }[name]
+
+
+def alternative(title: str, explained: str, readings: str) -> str:
+    """A chart in words, for readers who do not see it."""
+    return f"{title}. {explained} {readings}"
+
+
+def at_time(time_of_day: str) -> str:
+    return _("at {time}").format(time=time_of_day)
+
+
+def unanswered(share: str) -> str:
+    return _("{share} unanswered").format(share=share)
+
+
+def unanswered_none() -> str:
+    return _("none unanswered")
+
+
+def nothing_unanswered_help() -> str:
+    return _("Requests taken and never answered, over five minutes")
+
+
+def several_groups() -> str:
+    return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
+
+
+def lacks(source_label: str, what: str) -> str:
+    """A source that cannot know something says so."""
+    return {
+        "latency.p50": _("{source} does not report p50."),
+        "latency.sample_count": _("{source} does not say how many answers a percentile stands on."),
+        "latency.within": _("{source} does not report shares within a threshold. Choose CloudWatch to see them."),
+        "connection_errors": _("{source} does not report connection errors."),
+        "fail_open_requests": _("{source} does not report fail-open requests."),
+        "alb_502": _("{source} does not tell 502, 503 and 504 apart."),
+    }.get(what, _("{source} does not report {what}.")).format(source=source_label, what=what)
+
+
+def no_rows_yet(source_label: str) -> str:
+    return _("Nothing from {source} in this window yet. It is being read now; the page follows by itself.").format(source=source_label)
+
+
+def reading(source_label: str, done: int, total: int) -> str:
+    return _("Reading from {source}: {done} of {total} minutes.").format(source=source_label, done=done, total=total)
+
+
+def no_traffic() -> str:
+    return _("No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above.")
+
+
+def no_rows_and_trouble(source_label: str) -> str:
+    return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(source=source_label)
+
+
+def resolution(minutes: str) -> str:
+    return _("Resolution {minutes}: CloudWatch keeps single minutes for 15 days.").format(minutes=minutes)
+
+
+def sources_title() -> str:
+    return _("Sources")
+
+
+def last_good(age: str) -> str:
+    return _("last good answer {age}").format(age=age)
+
+
+def never_good() -> str:
+    return _("no good answer yet")
+
+
+def took(seconds: float) -> str:
+    return _("{seconds:.1f} s").format(seconds=seconds)
+
+
+def open_in(place: str) -> str:
+    return f"{place} ↗"
+
+
+def traffic_title() -> str:
+    return _("Traffic")
+
+
+def told(share: str) -> str:
+    return _("{share} told").format(share=share)
+
+
+def seen(share: str) -> str:
+    return _("{share} seen").format(share=share)
+
+
+def no_weights(problem: str) -> str:
+    return _("The weights are not known yet. {problem}").format(problem=problem)
+
+
+def weights_read(age: str) -> str:
+    return _("weights read {age}").format(age=age)
+
+
+def weights_without_aws() -> str:
+    return _("The weights are read from AWS, and this migration has no [aws]. The share that was seen is below, under Requests.")

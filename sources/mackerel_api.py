@@ -127,7 +127,7 @@ def _message(data: Any, body: bytes) -> str:
 def _moment_s(stamp: str) -> float | None:
     try:
         moment = parsedate_to_datetime(stamp)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 

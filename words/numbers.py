@@ -42,7 +42,7 @@ def share(fraction: Number | None) -> str:
     return f"{value:.1f} %"
 
 
-def percentage_points(difference: Number | None) -> str:
+def points(difference: Number | None) -> str:
     """The difference of two rates: "+0.06 pp", "−0.004 pp"; "±0 pp" where it vanishes at three decimals."""
     value = _number(difference)
     if value is None:
@@ -57,7 +57,7 @@ def milliseconds(seconds: Number | None) -> str:
     return NONE if value is None else f"{MINUS if value < 0 else ''}{_time(abs(value))}"
 
 
-def milliseconds_difference(seconds: Number | None) -> str:
+def signed_milliseconds(seconds: Number | None) -> str:
     """The difference of two times: "+12 ms", "−3.4 ms", "+1.24 s", "±0 ms"."""
     value = _number(seconds)
     if value is None:

@@ -49,19 +49,19 @@ def duration(seconds: float) -> str:
     return _("{days} d {hours} h").format(days=days, hours=hours) if hours else _("{days} d").format(days=days)
 
 
-def age(at: datetime, *, now: datetime) -> str:
-    """How old something from `at` is, bare: "41 s", "3 min", "2 h 05 min". Never negative, even where clocks differ."""
-    return duration((now - at).total_seconds())
+def age(seconds: float) -> str:
+    """How old something is, bare: "41 s", "3 min". Never negative, even where two clocks differ."""
+    return duration(seconds)
 
 
 def old(at: datetime, *, now: datetime) -> str:
-    """ "41 s old", "2 h 05 min old"."""
-    return _("{age} old").format(age=age(at, now=now))
+    """How old what is from `at` is: "41 s old", "2 h 05 min old"."""
+    return _("{age} old").format(age=age((now - at).total_seconds()))
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """ "41 s ago", "2 h 05 min ago"."""
-    return _("{age} ago").format(age=age(at, now=now))
+    """How long ago `at` was: "41 s ago", "2 h 05 min ago"."""
+    return _("{age} ago").format(age=age((now - at).total_seconds()))
 
 
 def last(minutes: int) -> str:

@@ -68,7 +68,7 @@ def test_a_share_has_one_decimal_and_a_little_is_never_nothing(fraction: float |
     ],
 )
 def test_percentage_points_carry_their_sign(difference: float | None, text: str) -> None:
-    assert numbers.percentage_points(difference) == text
+    assert numbers.points(difference) == text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_percentage_points_carry_their_sign(difference: float | None, text: str)
 )
 def test_times_are_milliseconds_until_they_are_seconds(seconds: float | None, plain: str, signed: str) -> None:
     assert numbers.milliseconds(seconds) == plain
-    assert numbers.milliseconds_difference(seconds) == signed
+    assert numbers.signed_milliseconds(seconds) == signed
 
 
 @pytest.mark.parametrize(
@@ -128,5 +128,5 @@ def test_what_is_written_is_what_is_meant(fraction: float) -> None:
 
 @given(st.floats(-1, 1))
 def test_a_difference_and_its_mirror_image_differ_in_the_sign_alone(difference: float) -> None:
-    one, other = numbers.percentage_points(difference), numbers.percentage_points(-difference)
+    one, other = numbers.points(difference), numbers.points(-difference)
     assert one == other == "±0 pp" or (one[1:] == other[1:] and {one[0], other[0]} == {"+", "−"})

@@ -1,0 +1,168 @@
+"""Every problem has words: what happened, what was reported, what to do next."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources import Problem, ProblemKind
+from words.problem_texts import ARCHIVE, PROBLEMS
+from words.problems import Said, say, say_archive, shortened
+
+GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"
+RULE = (
+    "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
+    "listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+)
+SOURCES = ("cloudwatch", "load_balancer", "mackerel", "mackerel_events", "demo", "demo_traffic", "demo_events")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("kind", get_args(ProblemKind))
+@pytest.mark.parametrize("about", ["", GROUP, "photo", "+42 s"])
+def test_every_kind_from_every_source_is_whole_sentences(kind: ProblemKind, source: str, about: str) -> None:
+    said = say(Problem(kind, source, "", about))
+    assert said.title and not said.title.endswith(".")
+    for sentence in (said.text, said.next_step):
+        assert sentence[0].isupper() or sentence.startswith("`"), sentence
+        assert sentence.endswith("."), sentence
+        assert "{" not in sentence and "  " not in sentence, sentence
+    assert said.anchor == f"docs/problems.md#{kind}"
+
+
+def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
+    assert set(PROBLEMS) == set(get_args(ProblemKind))
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
+            Said(
+                "Not allowed",
+                "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
+                "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
+                "docs/cloudwatch.md has the whole policy. It is asked again by itself.",
+                "docs/problems.md#denied",
+            ),
+        ),
+        (
+            Problem("denied", "mackerel_events", "GET /api/v0/alerts"),
+            Said(
+                "Not allowed",
+                "Mackerel knows the key and does not allow GET /api/v0/alerts.",
+                "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
+                "add the address of this machine. It is asked again by itself.",
+                "docs/problems.md#denied",
+            ),
+        ),
+        (
+            Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
+            Said(
+                "AWS sign-in has run out",
+                "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
+                "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
+                "docs/problems.md#expired_token",
+            ),
+        ),
+        (
+            Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeTargetHealth", GROUP),
+            Said(
+                "Not found",
+                f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
+                "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
+                "`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the ARNs there are.",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("not_found", "mackerel", "GET /api/v0/hosts", "mackerel.alb_host", "web-1, web-2"),
+            Said(
+                "No such load balancer in Mackerel",
+                "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
+                "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
+                "in `alb_host` under [mackerel].",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("not_found", "mackerel_events", "GET /api/v0/services", "photo", "Example Org"),
+            Said(
+                "No such service in Mackerel",
+                "The organization “Example Org”, to which the key belongs, has no service “photo”.",
+                "Correct `service` under [mackerel], or put another organization's key into MACKEREL_APIKEY.",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("clock_skew", "mackerel", "", "+420 s", "2026-11-22 13:33:00 UTC"),
+            Said(
+                "Clocks differ",
+                "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
+                "Reported: “the time is 2026-11-22 13:33:00 UTC”",
+                "Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
+                "docs/problems.md#clock_skew",
+            ),
+        ),
+        (
+            Problem("elsewhere", "load_balancer", "elasticloadbalancing:DescribeTargetGroups", "photo-ecs-green"),
+            Said(
+                "Another load balancer's",
+                "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
+                "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
+                "the target groups must be that load balancer's.",
+                "docs/problems.md#elsewhere",
+            ),
+        ),
+        (
+            Problem("incomplete", "cloudwatch", "cloudwatch:GetMetricData", "2 / 7"),
+            Said(
+                "Answered in part",
+                "CloudWatch: not all of what was asked for was answered (2 / 7).",
+                "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
+                "docs/problems.md#incomplete",
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_the_words(problem: Problem, said: Said) -> None:
+    assert say(problem) == said
+
+
+def test_a_rule_is_looked_for_under_its_own_key() -> None:
+    said = say(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
+    assert said.next_step.startswith("Check `rule` under [aws]:")
+
+
+def test_where_the_next_try_is_known_it_is_said() -> None:
+    said = say(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), again_s=15)
+    assert said.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
+
+
+@pytest.mark.parametrize("kind", ARCHIVE)
+def test_every_fault_of_the_archive_has_words(kind: str) -> None:
+    said = say_archive(kind, "database or disk is full")
+    assert said.text.endswith(". Reported: “database or disk is full”")
+    assert said.next_step.endswith(".")
+    assert said.anchor == f"docs/problems.md#archive_{kind}"
+    assert say_archive(kind, "").text.endswith(".")
+
+
+def test_the_archives_own_kinds_are_the_ones_with_words() -> None:
+    from archive.engine import ArchiveTrouble
+
+    assert set(ARCHIVE) == set(get_args(ArchiveTrouble))
+
+
+@given(st.text(), st.text())
+def test_foreign_words_stay_on_one_line_and_can_say_anything(about: str, detail: str) -> None:
+    said = say(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
+    assert said.text.isprintable()
+    assert len(shortened(detail)) <= 240
+
+
+def test_foreign_words_are_cut_and_cleaned() -> None:
+    assert shortened("a\x00b\r\n\tc\u202ed") == "a b c d"
+    assert shortened("x" * 300) == "x" * 239 + "…"

@@ -1,0 +1,142 @@
+"""What went wrong outside, in sentences: what happened, what the other side said in its own words, and what to do next.
+
+Each text comes from a table by kind, and by whom it is about: AWS, Mackerel, or anybody (""). docs/problems.md has a heading for each kind.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from migration import Arn
+from sources import Problem, ProblemKind
+from words import times
+from words.problem_texts import ARCHIVE, PROBLEMS
+from words.speech import _
+from words.states import source_name
+
+System = Literal["aws", "mackerel", ""]
+
+_SYSTEMS: dict[str, System] = {
+    "cloudwatch": "aws",
+    "load_balancer": "aws",
+    "mackerel": "mackerel",
+    "mackerel_events": "mackerel",
+}
+_KEYS = {
+    "load balancer": "`load_balancer` under [aws]",
+    "listener": "`rule` under [aws]",
+    "listener rule": "`rule` under [aws]",
+    "target group": "`target_groups` under [fleets.baseline] or [fleets.canary]",
+}
+_DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
+_PAGES = {"mackerel_events": "mackerel"}
+_LONGEST = 240  # so many characters of somebody else's words fit into a line
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A title of a few words, one or two sentences on what happened, and what to do next. `anchor`: where docs/ has more. Escape all of it."""
+
+    title: str
+    text: str
+    next_step: str
+    anchor: str = ""
+
+
+def say(problem: Problem, *, again_s: float | None = None) -> Said:
+    """The sentences for a problem. `again_s`: in how many seconds the source is asked again by itself, where that is known."""
+    about, detail = shortened(problem.about), shortened(problem.detail)
+    texts = PROBLEMS[problem.kind]
+    title, text, next_step = texts.get(_SYSTEMS.get(problem.source, ""), texts[""])
+    particulars = {
+        "source": source_name(problem.source),
+        "operation": shortened(problem.operation) or _("the request"),
+        "about": about or _DEFAULTS.get(problem.kind, _("what was asked for")),
+        "key": _key(problem),
+        "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
+        "again": _again(again_s),
+    }
+    if problem.kind == "not_found" and problem.about == "mackerel.alb_host":
+        return _no_such_host(detail)
+    if problem.kind == "not_found" and problem.operation == "GET /api/v0/services" and detail:
+        return _no_such_service(about, detail)
+    if problem.kind == "clock_skew":
+        particulars["skew"], detail = _skew(about, detail)
+    return Said(
+        title,
+        _quote(text.format(**particulars), detail),
+        next_step.format(**particulars),
+        f"docs/problems.md#{problem.kind}",
+    )
+
+
+def say_archive(kind: str, detail: str) -> Said:
+    """The sentences for what keeps the archive from being used: `kind` and `detail` of the archive's problem."""
+    title, text, next_step = ARCHIVE[kind]
+    return Said(title, _quote(text, shortened(detail)), next_step, f"docs/problems.md#archive_{kind}")
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Somebody else's words on one line: without control and invisible characters, and cut with "…" where they are too long."""
+    visible = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def _quote(text: str, detail: str) -> str:
+    return _("{text} Reported: “{detail}”").format(text=text, detail=detail) if detail else text
+
+
+def _again(again_s: float | None) -> str:
+    if again_s is None:
+        return _("It is asked again by itself.")
+    return _("It is asked again by itself in {duration}.").format(duration=times.duration(again_s))
+
+
+def _no_such_host(seen: str) -> Said:
+    """Mackerel has hosts, but none with this migration's metrics; `seen` are their names."""
+    return Said(
+        _("No such load balancer in Mackerel"),
+        _("No host in Mackerel has metrics of these target groups. Seen: {hosts}.").format(
+            hosts=seen or _("none at all")
+        ),
+        _(
+            "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
+            "`alb_host` under [mackerel]."
+        ),
+        "docs/problems.md#not_found",
+    )
+
+
+def _no_such_service(service: str, organization: str) -> Said:
+    return Said(
+        _("No such service in Mackerel"),
+        _("The organization “{organization}”, to which the key belongs, has no service “{service}”.").format(
+            organization=organization, service=service
+        ),
+        _("Correct `service` under [mackerel], or put another organization's key into MACKEREL_APIKEY."),
+        "docs/problems.md#not_found",
+    )
+
+
+def _key(problem: Problem) -> str:
+    """The configuration key that a problem is most likely about."""
+    arn = Arn.parse(problem.about)
+    if arn:
+        return _KEYS[arn.kind]
+    if "/hosts" in problem.operation:
+        return _("`alb_host` under [mackerel]")
+    if problem.operation.startswith("GET "):
+        return _("`service` under [mackerel]")
+    return _("the names and ARNs in migration.toml")
+
+
+def _skew(about: str, detail: str) -> tuple[str, str]:
+    """ "42 s ahead of" where the difference is known ("+42 s"), and what then is left to quote."""
+    found = re.fullmatch(r"([+-])(\d+) s", about)
+    if not found:
+        return _("too far from"), detail
+    duration = times.duration(int(found[2]))
+    ahead = _("{duration} ahead of") if found[1] == "+" else _("{duration} behind")
+    return ahead.format(duration=duration), _("the time is {time}").format(time=detail) if detail else ""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pydantic import TypeAdapter
+
 from migration.events import Event
 from migration.series import FLEETS, FleetName
 
@@ -158,3 +160,34 @@ def weight_change(before: Traffic, after: Traffic) -> Event | None:
         source="load_balancer",
         key=f"{after.asked_at}:{after.split_arn}",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BlueGreen:
+    """Whether a blue/green deployment would fail now. `groups` are those that carry weight in the production rule, of either side or neither."""
+
+    blocked: bool
+    groups: tuple[Share, ...]
+
+
+def blue_green_blocked(traffic: Traffic) -> BlueGreen:
+    """A blue/green deployment of ECS or CodeDeploy needs a production rule in which exactly one target group carries weight.
+
+    ECS says of more: "should have exactly one target group serving traffic but found 2 target groups which are serving traffic".
+    A group at weight 0 does not count: every deployment leaves one behind.
+    """
+    groups = traffic.split.live if traffic.split else ()
+    return BlueGreen(len(groups) > 1, groups)
+
+
+_TRAFFIC = TypeAdapter(Traffic)
+
+
+def traffic_to_json(traffic: Traffic) -> str:
+    """As the archive keeps it: equal values give equal texts."""
+    return _TRAFFIC.dump_json(traffic).decode()
+
+
+def traffic_from_json(text: str) -> Traffic:
+    """What `traffic_to_json` wrote. Raises ValueError where it did not."""
+    return _TRAFFIC.validate_json(text)

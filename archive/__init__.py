@@ -1,0 +1,19 @@
+"""What was seen, kept: the cache of every number, the history of every weight, and the read-through that fills both."""
+
+from archive.brought import Brought, Filled
+from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
+from archive.happenings import Role, SourceState
+from archive.keeper import Keeper
+from archive.store import Archive
+
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "ArchiveProblem",
+    "ArchiveTrouble",
+    "Brought",
+    "Filled",
+    "Keeper",
+    "Role",
+    "SourceState",
+]

@@ -1,0 +1,93 @@
+"""What a reading of the archive gives, and what a filling of it did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from archive import rows
+from archive.engine import ArchiveProblem
+from archive.plan import Ask, Known, LiveEdge
+from migration import Series, Window
+from migration.window import merged
+from sources import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The numbers of one source in a window, and how far they can be relied on. Times are epoch seconds; `asked` counts datapoints.
+
+    `frame` is tidy, in the order of time. `data_until`: the end of the newest period with requests. `missing`: settled time of which
+    some series was not answered yet. `periods`: which period_s serves which part. `last_asked`: when the newest minutes were last answered.
+    """
+
+    frame: pd.DataFrame
+    window: Window
+    data_until: int | None = None
+    missing: tuple[Window, ...] = ()
+    periods: tuple[tuple[Window, int], ...] = ()
+    last_asked: int | None = None
+    asked: int = 0
+    problems: tuple[Problem, ...] = ()
+    archive_problem: ArchiveProblem | None = None
+    took_s: float = 0.0
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Every period_s that serves some part, finest first."""
+        return tuple(sorted({period_s for _, period_s in self.periods}))
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What one filling did: `pulls` made for `asked` datapoints, what is `left` to ask, and whether somebody else is at it (`busy`).
+
+    `answered`: some series were answered. `due_in_s`: when the newest minutes may be asked again.
+    """
+
+    pulls: int = 0
+    answered: bool = False
+    asked: int = 0
+    left: tuple[Ask, ...] = ()
+    busy: bool = False
+    due_in_s: int = 0
+    problems: tuple[Problem, ...] = ()
+    archive_problem: ArchiveProblem | None = None
+
+    @property
+    def minutes_left(self) -> int:
+        return sum(window.minutes for window in merged(ask.window for ask in self.left))
+
+
+def brought(
+    window: Window, series: Sequence[Series], known: Sequence[Known], found: rows.Rows, edge: LiveEdge
+) -> Brought:
+    """A reading of `window`: `found` are the rows, whose codes are positions in `series`; `known` goes with `series`."""
+    found = rows.finest(found, {code: one.covered for code, one in enumerate(known)})
+    return Brought(
+        frame=found.frame(series),
+        window=window,
+        data_until=_data_until(found, series),
+        missing=_missing(window, known, edge),
+        periods=rows.resolutions(found, _by_period(known), window),
+        last_asked=max((one.asked_at for one in known if one.asked_at is not None), default=None),
+    )
+
+
+def _data_until(found: rows.Rows, wanted: Sequence[Series]) -> int | None:
+    of_requests = np.array([one.metric == "requests" for one in wanted] or [False])
+    said = found.where(of_requests[found.code])
+    return int((said.ts + said.period_s).max()) if len(said) else None
+
+
+def _missing(window: Window, known: Sequence[Known], edge: LiveEdge) -> tuple[Window, ...]:
+    if edge.settled <= window.start:
+        return ()
+    settled = Window(window.start, min(window.end, edge.settled))
+    return merged(part for one in known for part in settled.minus(one.within()))
+
+
+def _by_period(known: Sequence[Known]) -> dict[int, tuple[Window, ...]]:
+    periods = {period_s for one in known for period_s in one.covered}
+    return {period_s: merged(w for one in known for w in one.covered.get(period_s, ())) for period_s in periods}

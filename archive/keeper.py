@@ -1,0 +1,195 @@
+"""The keeper: asks every source again and again, in threads of its own, so that the archive is warm before anybody looks."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from archive.engine import ArchiveError, ArchiveProblem
+from archive.happenings import Role
+from archive.store import Archive
+from migration import Window
+from sources import EventSource, MetricSource, TrafficSource
+
+PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon in pieces of as many
+MOST_WANTED = 32  # windows that pages wait for; the oldest wishes are dropped
+BUSY_S = 2.0  # another process is asking just now
+RETRY_S = 15.0  # the archive could not be used
+
+
+@dataclass(slots=True)
+class _Round:
+    """One source in one role: what asks it once and tells how long to wait, what ends that wait, and why the archive could not be used."""
+
+    name: str
+    step: Callable[[], float]
+    wake: threading.Event = field(default_factory=threading.Event)
+    problem: ArchiveProblem | None = None
+
+
+class Keeper:
+    """One daemon thread a source, so that a source that hangs holds up none of the others.
+
+    Several processes may each have a keeper on one archive: they take turns, and the sources are asked as often as by one.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        metrics: Sequence[MetricSource],
+        traffic: TrafficSource | None,
+        events: Sequence[EventSource],
+        *,
+        horizon_minutes: int = 1440,
+        look_every_s: int = 15,
+        ask_every_s: int = 60,
+        events_every_s: int = 60,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._archive, self._traffic, self._clock = archive, traffic, clock
+        self._horizon_minutes = horizon_minutes
+        self._look_every_s, self._ask_every_s, self._events_every_s = look_every_s, ask_every_s, events_every_s
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._wishes: dict[str, deque[Window]] = {}
+        self._progress: dict[str, tuple[int, int]] = {}
+        self._rounds = [
+            *(_Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
+            *(_Round(source.name, partial(self.keep_events, source)) for source in events),
+        ]
+        if traffic is not None:
+            self._rounds.append(_Round(traffic.name, self.keep_traffic))
+
+    # ---- for whoever looks on
+
+    @property
+    def problem(self) -> ArchiveProblem | None:
+        """Why some source's last round could not use the archive; None once it could."""
+        return next((each.problem for each in self._rounds if each.problem), None)
+
+    def want(self, window: Window, source_name: str) -> None:
+        """A page waits for a window: it is filled next, the newest wish first. Returns at once; the same wish twice is one."""
+        with self._changed:
+            wishes = self._wishes.setdefault(source_name, deque(maxlen=MOST_WANTED))
+            if window in wishes:
+                wishes.remove(window)
+            wishes.append(window)
+        for each in self._rounds:
+            if each.name == source_name:
+                each.wake.set()
+
+    def progress(self, source_name: str) -> tuple[int, int] | None:
+        """(minutes that are there, minutes that shall be) while the horizon is being filled; None once it is, and before the first round."""
+        with self._changed:
+            return self._progress.get(source_name)
+
+    def wait_until(self, reached: Callable[[], bool], *, timeout_s: float) -> bool:
+        """Waits until `reached()` holds, looking again after each round of any source; whether it came to hold in time."""
+        with self._changed:
+            return self._changed.wait_for(reached, timeout_s)
+
+    # ---- threads
+
+    def start(self) -> None:
+        """Starts asking. A keeper that was stopped may be started again."""
+        self._stopping.clear()
+        self._threads = [
+            threading.Thread(target=self._run, args=(each,), name=f"keeper of {each.name}", daemon=True)
+            for each in self._rounds
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """Stops asking. A source that hangs is not waited for longer than `timeout_s`: nothing of its answer is confirmed."""
+        self._stopping.set()
+        for each in self._rounds:
+            each.wake.set()
+        until = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _run(self, each: _Round) -> None:
+        while not self._stopping.is_set():
+            try:
+                wait_s, each.problem = each.step(), None
+            except ArchiveError as error:
+                wait_s, each.problem = RETRY_S, error.problem
+            with self._changed:
+                self._changed.notify_all()
+            each.wake.wait(wait_s)
+            each.wake.clear()
+
+    # ---- one round of each
+
+    def keep_metrics(self, source: MetricSource) -> float:
+        """The newest hours, then what pages wait for, then the rest of the horizon: at most one pull. Returns the seconds until the next round.
+
+        Raises ArchiveError where nothing could be asked because of the archive.
+        """
+        now = self._clock()
+        horizon = Window.last(self._horizon_minutes, now=now)
+        newest = Window.last(min(PIECE_MINUTES, self._horizon_minutes), now=now)
+        for window in (newest, *self._wished(source.name), horizon):
+            filled = self._archive.fill(
+                window, source, now=now, ask_every_s=self._ask_every_s, longest=PIECE_MINUTES, at_most=1
+            )
+            if not (filled.left or filled.archive_problem):
+                self._grant(source.name, window)
+            if filled.pulls or filled.busy:
+                break
+        if filled.archive_problem and not filled.pulls:
+            raise ArchiveError(filled.archive_problem.kind, filled.archive_problem.detail)
+        self._note_progress(source, horizon, now)
+        if filled.busy:
+            return BUSY_S
+        return 0.0 if filled.answered else float(max(filled.due_in_s, 1))
+
+    def keep_traffic(self) -> float:
+        """One look at the load balancer, if it is due. Returns the seconds until the next. Raises ArchiveError once it has looked."""
+        if self._traffic is None:
+            return float(self._look_every_s)
+        wait_s = self._turn(self._traffic.name, "traffic", self._look_every_s)
+        if wait_s:
+            return wait_s
+        self._archive.keep_look(self._traffic.look(), self._traffic.name)
+        return float(self._look_every_s)
+
+    def keep_events(self, source: EventSource) -> float:
+        """What happened in the horizon, if that is due, and in the windows that pages wait for. Returns the seconds until the next round."""
+        for window in self._wished(source.name):
+            self._archive.keep_events(source.events(window), source.name)
+            self._grant(source.name, window)
+        wait_s = self._turn(source.name, "events", self._events_every_s)
+        if wait_s:
+            return wait_s
+        horizon = Window.last(self._horizon_minutes, now=self._clock())
+        self._archive.keep_events(source.events(horizon), source.name)
+        return float(self._events_every_s)
+
+    def _turn(self, name: str, role: Role, every_s: int) -> float:
+        try:
+            return float(self._archive.take_turn(name, role, now=self._clock(), every_s=every_s))
+        except ArchiveError:
+            return 0.0  # nobody can be told of turns: better asked twice than not at all
+
+    def _wished(self, name: str) -> tuple[Window, ...]:
+        with self._changed:
+            return tuple(reversed(self._wishes.get(name, ())))
+
+    def _grant(self, name: str, window: Window) -> None:
+        with self._changed:
+            if window in self._wishes.get(name, ()):
+                self._wishes[name].remove(window)
+
+    def _note_progress(self, source: MetricSource, horizon: Window, now: datetime) -> None:
+        left = self._archive.lacking(horizon, source, now=now)
+        with self._changed:
+            if left:
+                self._progress[source.name] = (horizon.minutes - left, horizon.minutes)
+            else:
+                self._progress.pop(source.name, None)

@@ -1,0 +1,212 @@
+"""The archive's SQL for numbers: what is known of a source's series, their points, and how a pull is written down."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from archive import rows, schema
+from archive.plan import UNKNOWN, Ask, Known, LiveEdge, Refusal, learnt
+from migration import Series, Window
+from sources import Problem, Pull
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is written of one source's series: their ids, which of them the configuration wants, and what is known of each."""
+
+    ids: Mapping[Series, int] = field(default_factory=dict)
+    wanted: tuple[Series, ...] = ()
+    known: Mapping[Series, Known] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One pull that was made, and when: `wholesale` where the source answered nothing at all that round."""
+
+    ask: Ask
+    pull: Pull
+    edge: LiveEdge
+    wholesale: bool
+
+    def learnt(self, known: Mapping[Series, Known]) -> dict[Series, Known]:
+        """What is known after it, of the series that it was about."""
+        about = {*self.ask.series, *(one for answer in self.pull.answers for one in answer.series)}
+        return {
+            one: learnt(
+                known.get(one, UNKNOWN).sane(self.edge),
+                one,
+                self.ask,
+                self.pull.answers,
+                self.edge,
+                wholesale=self.wholesale,
+            )
+            for one in about
+        }
+
+
+def upsert(connection: Connection, table: Table, every: Sequence[Values], *, unless_there: bool = False) -> None:
+    """Inserts rows; where their primary key is there already, overwrites them, or leaves them `unless_there`. The one thing dialects spell differently."""
+    if not every:
+        return
+    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    if unless_there:
+        connection.execute(statement.on_conflict_do_nothing(), every)
+        return
+    key = [column.name for column in table.primary_key]
+    fresh = {name: statement.excluded[name] for name in every[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), every)
+
+
+def read_book(connection: Connection, migration_id: int, source: str) -> Book:
+    """Everything known of a source's series, in the order in which they were first wanted."""
+    table = schema.series
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
+    ids: dict[int, Series] = {}
+    wanted, asked_at = [], {}
+    for row in connection.execute(select(table).where(of_source).order_by(table.c.id)):
+        ids[row.id] = one = Series(row.source, row.fleet, row.target_group, row.metric, row.stat, row.unit)
+        asked_at[one] = row.asked_at
+        if row.wanted:
+            wanted.append(one)
+    covered: dict[Series, dict[int, list[Window]]] = {}
+    cover = schema.coverage
+    for row in connection.execute(select(cover).join(table).where(of_source).order_by(cover.c.start_s)):
+        periods = covered.setdefault(ids[row.series_id], {})
+        periods.setdefault(row.period_s, []).append(Window(row.start_s, row.end_s))
+    refusals: dict[Series, list[Refusal]] = {}
+    refusal = schema.refusal
+    for row in connection.execute(select(refusal).join(table).where(of_source).order_by(refusal.c.start_s)):
+        refused = Refusal(Window(row.start_s, row.end_s), row.failures, row.at)
+        refusals.setdefault(ids[row.series_id], []).append(refused)
+    known = {
+        one: Known(
+            {period_s: tuple(windows) for period_s, windows in covered.get(one, {}).items()},
+            asked_at[one],
+            tuple(refusals.get(one, ())),
+        )
+        for one in ids.values()
+    }
+    return Book({one: number for number, one in ids.items()}, tuple(wanted), known)
+
+
+def read_points(connection: Connection, ids: Sequence[int], window: Window) -> rows.Rows:
+    """The rows of these series in a window; codes are positions in `ids`."""
+    table = schema.point
+    within = and_(table.c.series_id.in_(ids), table.c.ts >= window.start, table.c.ts < window.end)
+    result = connection.execute(select(table.c.series_id, table.c.ts, table.c.period_s, table.c.value).where(within))
+    # A day of sixty series is 86,400 rows: plain tuples from the driver, not a Row object each.
+    return rows.fetched(result.cursor.fetchall() if result.cursor else [], ids)
+
+
+def write_pull(
+    connection: Connection, migration_id: int, source: str, wanted: Collection[Series], asked: Asked
+) -> None:
+    """Writes down all that a pull says: rows, revisions, what has vanished, coverage and refusals."""
+    about = {*wanted, *asked.ask.series, *(one for answer in asked.pull.answers for one in answer.series)}
+    heads, told = rows.of_frame(asked.pull.frame)
+    book = _enter_series(connection, migration_id, source, wanted, (*wanted, *sorted({*about, *heads} - {*wanted})))
+    vanish = [
+        {"of": book.ids[one], "every": answer.period_s, "first": part.start, "end": part.end}
+        for answer in asked.pull.answers
+        for one in answer.series
+        for part in answer.window.minus(book.known.get(one, UNKNOWN).covered.get(answer.period_s, ()))
+    ]
+    _delete_points(connection, vanish)
+    ids = [book.ids[one] for one in heads]
+    columns = (told.code.tolist(), told.ts.tolist(), told.period_s.tolist(), told.value.tolist())
+    upsert(
+        connection,
+        schema.point,
+        [
+            {"series_id": ids[code], "ts": ts, "period_s": period_s, "value": value}
+            for code, ts, period_s, value in zip(*columns, strict=True)
+        ],
+    )
+    _write_known(connection, book, asked.learnt(book.known))
+
+
+def _enter_series(
+    connection: Connection, migration_id: int, source: str, wanted: Collection[Series], about: Iterable[Series]
+) -> Book:
+    """The book, once every series of `about` has a line in it and exactly those of `wanted` are marked so."""
+    table, book = schema.series, read_book(connection, migration_id, source)
+    fresh = [one for one in dict.fromkeys(about) if one not in book.ids]
+    if fresh:
+        lines = [{"migration_id": migration_id, "wanted": one in wanted, **asdict(one)} for one in fresh]
+        connection.execute(insert(table), lines)
+    if set(book.wanted) != set(wanted) - set(fresh):
+        for one, number in book.ids.items():
+            if (one in wanted) != (one in book.wanted):
+                connection.execute(update(table).where(table.c.id == number).values(wanted=one in wanted))
+    return read_book(connection, migration_id, source) if fresh else book
+
+
+def _delete_points(connection: Connection, parts: Sequence[Values]) -> None:
+    table = schema.point
+    if parts:
+        statement = delete(table).where(
+            table.c.series_id == bindparam("of"),
+            table.c.period_s == bindparam("every"),
+            table.c.ts >= bindparam("first"),
+            table.c.ts < bindparam("end"),
+        )
+        connection.execute(statement, parts)
+
+
+def _write_known(connection: Connection, book: Book, after: Mapping[Series, Known]) -> None:
+    """Writes what has changed between what the book says and `after`."""
+    before = {one: book.known.get(one, UNKNOWN) for one in after}
+    covered = [one for one in after if after[one].covered != before[one].covered]
+    _replace(
+        connection,
+        schema.coverage,
+        [book.ids[one] for one in covered],
+        [
+            {"series_id": book.ids[one], "period_s": period_s, "start_s": window.start, "end_s": window.end}
+            for one in covered
+            for period_s, windows in after[one].covered.items()
+            for window in windows
+        ],
+    )
+    refused = [one for one in after if after[one].refusals != before[one].refusals]
+    _replace(
+        connection,
+        schema.refusal,
+        [book.ids[one] for one in refused],
+        [
+            {
+                "series_id": book.ids[one],
+                "start_s": refusal.window.start,
+                "end_s": refusal.window.end,
+                "failures": refusal.failures,
+                "at": refusal.at,
+            }
+            for one in refused
+            for refusal in after[one].refusals
+        ],
+    )
+    table = schema.series
+    for asked_at in {after[one].asked_at for one in after if after[one].asked_at != before[one].asked_at}:
+        lines = [book.ids[one] for one in after if after[one].asked_at == asked_at]
+        connection.execute(update(table).where(table.c.id.in_(lines)).values(asked_at=asked_at))
+
+
+def _replace(connection: Connection, table: Table, series_ids: Sequence[int], lines: Sequence[Values]) -> None:
+    if series_ids:
+        connection.execute(delete(table).where(table.c.series_id.in_(series_ids)))
+        upsert(connection, table, lines)
+
+
+def problems_to_json(problems: Iterable[Problem]) -> str:
+    return json.dumps([asdict(problem) for problem in problems], ensure_ascii=False)
+
+
+def problems_from_json(text: str) -> tuple[Problem, ...]:
+    return tuple(Problem(**fields) for fields in json.loads(text))

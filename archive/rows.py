@@ -1,0 +1,144 @@
+"""Rows of numbers as plain arrays, between the database and the tidy frame. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from migration import Series, Window, assemble, epoch_s
+from migration.frame import NAMES
+from migration.window import merged
+from sources import Answer
+
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Arrays of equal length: `code[i]` says whose `value[i]` is, by a position in a sequence of series; `ts` is epoch seconds."""
+
+    code: Integers
+    ts: Integers
+    period_s: Integers
+    value: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    def where(self, mask: Mask | Integers) -> "Rows":
+        return Rows(self.code[mask], self.ts[mask], self.period_s[mask], self.value[mask])
+
+    def frame(self, series: Sequence[Series]) -> pd.DataFrame:
+        """The tidy frame, in the order of time."""
+        ordered = self.where(np.argsort(self.ts, kind="stable"))
+        return assemble(series, ordered.code, ordered.ts, ordered.value, ordered.period_s)
+
+
+def fetched(found: Sequence[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
+    """Rows as the database gives them, (series id, ts, period_s, value) each; a code is the position of the series' id in `ids`."""
+    table = np.array(found, dtype="float64").reshape(len(found), 4)
+    order = np.argsort(ids)
+    code = order[np.searchsorted(np.asarray(ids)[order], table[:, 0])] if len(found) else np.array([], dtype="int64")
+    return Rows(code.astype("int64"), table[:, 1].astype("int64"), table[:, 2].astype("int64"), table[:, 3])
+
+
+def of_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:
+    """A tidy frame's rows, and the series that their codes stand for."""
+    key = np.zeros(len(frame), dtype="int64")
+    for name in NAMES:
+        codes, names = pd.factorize(frame[name])
+        key = key * max(len(names), 1) + codes
+    _, first, code = np.unique(key, return_index=True, return_inverse=True)
+    heads = frame.iloc[first]
+    columns = (
+        heads[name].astype("object").tolist() for name in ("source", "fleet", "target_group", "metric", "stat", "unit")
+    )
+    series = tuple(Series(*names) for names in zip(*columns, strict=True))
+    return series, Rows(
+        code.astype("int64"), epoch_s(frame), frame["period_s"].to_numpy("int64"), frame["value"].to_numpy("float64")
+    )
+
+
+def overlaid(below: Rows, series: Sequence[Series], frame: pd.DataFrame, answers: Iterable[Answer]) -> Rows:
+    """`below` as it will be once a pull is kept: what the pull answered replaces what was there, and its rows come on top."""
+    place = {one: code for code, one in enumerate(series)}
+    stays = np.ones(len(below), dtype=bool)
+    for answer in answers:
+        codes = [place[one] for one in answer.series if one in place]
+        window = answer.window
+        gone = (below.ts >= window.start) & (below.ts < window.end) & (below.period_s == answer.period_s)
+        stays &= ~(gone & np.isin(below.code, codes))
+    heads, above = of_frame(frame)
+    translate = np.array([place.get(one, -1) for one in heads] or [-1])
+    above = Rows(translate[above.code], above.ts, above.period_s, above.value)
+    above, below = above.where(above.code >= 0), below.where(stays)
+    both = Rows(
+        *(np.concatenate((getattr(above, name), getattr(below, name))) for name in ("code", "ts", "period_s", "value"))
+    )
+    # The first of equals is the one on top.
+    _, kept = np.unique(np.stack((both.code, both.ts, both.period_s)), axis=1, return_index=True)
+    return both.where(kept)
+
+
+def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) -> Rows:
+    """Every stretch of a series in one resolution: a coarse row yields where finer rows cover all of its period, else it stands for them.
+
+    `covered`: by code, by period in seconds, the time that is known in that period.
+    """
+    stays = np.ones(len(rows), dtype=bool)
+    for period_s in _periods(rows)[1:]:
+        for code in np.unique(rows.code[rows.period_s == period_s]):
+            of_one = stays & (rows.code == code)
+            coarse, fine = of_one & (rows.period_s == period_s), of_one & (rows.period_s < period_s)
+            known = merged(
+                window
+                for each_s, windows in covered.get(int(code), {}).items()
+                if each_s < period_s
+                for window in windows
+            )
+            yields = coarse & _inside(rows.ts, period_s, known)
+            standing = rows.ts[coarse & ~yields]
+            stays &= ~yields
+            stays &= ~(fine & np.isin(rows.ts - rows.ts % period_s, standing))
+    return rows.where(stays)
+
+
+def resolutions(rows: Rows, known: Mapping[int, Iterable[Window]], window: Window) -> tuple[tuple[Window, int], ...]:
+    """Which period serves which part of `window`, in order, the finest where several do. `known`: by period, what is covered."""
+    served: list[tuple[Window, int]] = []
+    for period_s in sorted({*known, *_periods(rows)}):
+        stretches = merged((*known.get(period_s, ()), *_stretches(rows, period_s)))
+        for stretch in stretches:
+            if part := stretch.overlap(window):
+                served.extend((rest, period_s) for rest in part.minus(finer for finer, _ in tuple(served)))
+    return tuple(sorted(served))
+
+
+def _periods(rows: Rows) -> list[int]:
+    if not len(rows) or rows.period_s.min() == rows.period_s.max():  # nearly always: no need to sort a day of rows
+        return [int(period_s) for period_s in rows.period_s[:1]]
+    return [int(period_s) for period_s in np.unique(rows.period_s)]
+
+
+def _inside(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
+    """Which periods of `length_s` from `ts` on lie wholly inside one of the windows, which are merged."""
+    if not windows:
+        return np.zeros(len(ts), dtype=bool)
+    starts = np.array([window.start for window in windows])
+    ends = np.array([window.end for window in windows])
+    at = np.searchsorted(starts, ts, side="right") - 1
+    inside: Mask = (at >= 0) & (ends[np.maximum(at, 0)] >= ts + length_s)
+    return inside
+
+
+def _stretches(rows: Rows, period_s: int) -> tuple[Window, ...]:
+    """The time that the rows of one period stand for."""
+    ts = np.unique(rows.ts[rows.period_s == period_s])
+    if not len(ts):
+        return ()
+    breaks = np.flatnonzero(np.diff(ts) > period_s)
+    firsts, lasts = ts[np.concatenate(([0], breaks + 1))], ts[np.concatenate((breaks, [len(ts) - 1]))]
+    return tuple(Window(int(first), int(last) + period_s) for first, last in zip(firsts, lasts, strict=True))

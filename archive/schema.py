@@ -1,0 +1,160 @@
+"""The archive's tables, and the version they are counted by."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    inspect,
+    select,
+)
+
+from archive.engine import ArchiveError, transaction
+
+VERSION = 1
+_TABLES = MetaData()
+
+meta = Table("meta", _TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+migration = Table(
+    "migration", _TABLES, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
+)
+
+# One line of numbers. `wanted`: the configuration still asks for it. `asked_at`: when its newest, unsettled minutes were last answered.
+series = Table(
+    "series",
+    _TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("migration_id", ForeignKey("migration.id"), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("fleet", Text, nullable=False),
+    Column("target_group", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("stat", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("asked_at", BigInteger),
+    UniqueConstraint("migration_id", "source", "fleet", "target_group", "metric", "stat", "unit"),
+)
+
+# Ordered by time within a series, so that a window is one range of the tree whatever periods it holds.
+point = Table(
+    "point",
+    _TABLES,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("ts", BigInteger, primary_key=True, autoincrement=False),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("value", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Settled time that was asked and answered. What is not in here was never asked, or not answered, or is not settled yet.
+coverage = Table(
+    "coverage",
+    _TABLES,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_s", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What was asked and not answered, how often in a row, and when last: the reason not to ask again at once.
+refusal = Table(
+    "refusal",
+    _TABLES,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_s", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One line a source and role (metrics, traffic, events): how it is, whose turn it is to ask, and a counter of changes.
+source = Table(
+    "source",
+    _TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("state", Text),
+    Column("checked_at", BigInteger),
+    Column("last_good_at", BigInteger),
+    Column("took_s", Double),
+    Column("problems", Text, nullable=False),
+    Column("turn_at", BigInteger),
+    Column("claimed_until", BigInteger, nullable=False),
+    Column("claimed_by", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+# What the load balancer said, from when it was first seen saying so until it was last seen.
+snapshot = Table(
+    "snapshot",
+    _TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+event = Table(
+    "event",
+    _TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("ts", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("fleet", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+)
+
+
+def ensure(engine: Engine) -> None:
+    """Makes the tables where there are none yet; several processes may do so at once.
+
+    Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
+    """
+    with transaction(engine, writes=False) as connection:
+        found = _version(connection)
+    if found is None:
+        with transaction(engine, writes=True) as connection:
+            found = _version(connection)  # another process may have come first
+            if found is None:
+                _TABLES.create_all(connection, checkfirst=False)
+                connection.execute(insert(meta).values(key="schema", value=str(VERSION)))
+                found = VERSION
+    if found > VERSION:
+        raise ArchiveError("newer", f"{found} > {VERSION}")
+
+
+def _version(connection: Connection) -> int | None:
+    """The version of the tables that are there; None where there are none."""
+    names = inspect(connection).get_table_names()
+    if "meta" not in names:
+        if names and connection.dialect.name == "sqlite":
+            raise ArchiveError("not_a_database", ", ".join(sorted(names)))
+        return None
+    columns = {column["name"] for column in inspect(connection).get_columns("meta")}
+    value = (
+        connection.scalar(select(meta.c.value).where(meta.c.key == "schema")) if columns == {"key", "value"} else None
+    )
+    if value is None or not value.isdecimal():
+        raise ArchiveError("not_a_database", "meta")
+    return int(value)

@@ -1,0 +1,328 @@
+"""The archive: everything that was seen of one migration, and the read-through that asks for what was not."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Self
+
+from sqlalchemy import Connection, Engine, select
+
+from archive import engine as database
+from archive import happenings, ledger, rows, schema
+from archive.brought import Brought, Filled, brought
+from archive.claim import Claim, claim
+from archive.engine import ArchiveError, ArchiveProblem
+from archive.happenings import Line, Role, SourceState
+from archive.ledger import Asked, Book
+from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
+from migration import Event, Migration, Series, Traffic, Window
+from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
+
+UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
+# These are about some series, not about the source: they stand until the series is asked again.
+_OF_SERIES: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
+
+
+@dataclass(slots=True)
+class _Held:
+    """What this process knows of a source beyond what is written: its series, who asks just now, and
+    the answers that could not be written, with the reason."""
+
+    asking: threading.Lock = field(default_factory=threading.Lock)
+    wanted: tuple[Series, ...] = ()
+    unkept: tuple[Asked, ...] = ()
+    problem: ArchiveProblem | None = None
+
+
+class Archive:
+    """What was seen of one migration, in one database. One may serve many threads, and one file many processes on the same machine.
+
+    Everything but `bring`, `fill` and `read`, which carry it as a value, raises ArchiveError where the database cannot be used.
+    """
+
+    def __init__(self, engine: Engine, migration: Migration, migration_id: int, clock: Callable[[], datetime]) -> None:
+        self._engine, self._id, self._clock = engine, migration_id, clock
+        self._settle_s = migration.settle_minutes * 60
+        self._lock = threading.Lock()
+        self._held: dict[str, _Held] = {}
+        self._unkept_look: Look | None = None
+        self._unwritten = 0  # changes that only this process knows of
+
+    @classmethod
+    def open(cls, url: str, migration: Migration, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:
+        """Opens the archive at `url`, and makes it where there is none. Raises ArchiveError with its kind."""
+        engine = database.connect(url)
+        try:
+            schema.ensure(engine)
+            return cls(engine, migration, _migration_id(engine, migration.key), clock)
+        except ArchiveError:
+            engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Gives the file back. The archive opens it again if it is used after all."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def problem(self) -> ArchiveProblem | None:
+        """Why some source's last answer could not be written; None once it could."""
+        with self._lock:
+            return next((held.problem for held in self._held.values() if held.problem), None)
+
+    # ---- numbers
+
+    def bring(self, window: Window, source: MetricSource, *, now: datetime, ask_every_s: int = 60) -> Brought:
+        """The numbers in `window`: what is not there or not settled is asked for, kept, and all of it read from the archive.
+
+        The newest minutes are asked at most every `ask_every_s`, by whichever thread or process comes first; the others only read.
+        """
+        began = time.monotonic()
+        filled = self.fill(window, source, now=now, ask_every_s=ask_every_s)
+        brought = self.read(window, source.name, now=now)
+        return replace(
+            brought,
+            asked=filled.asked,
+            problems=tuple(dict.fromkeys((*brought.problems, *filled.problems))),
+            archive_problem=filled.archive_problem or brought.archive_problem,
+            took_s=time.monotonic() - began,
+        )
+
+    def fill(
+        self,
+        window: Window,
+        source: MetricSource,
+        *,
+        now: datetime,
+        ask_every_s: int = 60,
+        longest: int = 1440,
+        at_most: int | None = None,
+    ) -> Filled:
+        """Asks for what is missing in `window`, newest first, in pulls of `longest` periods, `at_most` so many, each kept as it comes."""
+        edge = LiveEdge(int(now.timestamp()), self._settle_s, ask_every_s)
+        held = self._held_of(source.name)
+        try:
+            planned = self._plan(window, source, edge, longest)
+            if not planned.left:
+                return planned
+            if not held.asking.acquire(blocking=False):
+                return replace(planned, busy=True)
+            try:
+                with claim(self._engine, Line(self._id, source.name, "metrics"), edge.now) as claimed:
+                    if not claimed.ours:
+                        return replace(planned, busy=True)
+                    # Planned again: somebody may have been at it between the look and the claim.
+                    every = self._plan(window, source, edge, longest).left[:at_most]
+                    done = self._ask(source, every, edge, claimed)
+            finally:
+                held.asking.release()
+            after = self._plan(window, source, edge, longest)
+        except ArchiveError as error:
+            return Filled(archive_problem=error.problem)
+        return replace(done, left=after.left, due_in_s=after.due_in_s, archive_problem=after.archive_problem)
+
+    def lacking(self, window: Window, source: MetricSource, *, now: datetime) -> int:
+        """How many settled minutes of `window` are still to be asked for; those that wait after a refusal are not counted. Never asks."""
+        edge = LiveEdge(int(now.timestamp()), self._settle_s)
+        if edge.settled <= window.start:
+            return 0
+        settled = Window(window.start, min(window.end, edge.settled))
+        return self._plan(settled, source, edge, 1440).minutes_left
+
+    def _plan(self, window: Window, source: MetricSource, edge: LiveEdge, longest: int) -> Filled:
+        """What is left to ask of a window, before anything is asked."""
+        held = self._held_of(source.name)
+        held.wanted = wanted = source.series()
+        with self._reading() as connection:
+            book = ledger.read_book(connection, self._id, source.name)
+        known = _after(held.unkept, book.known)
+
+        def finest(start: int) -> int:
+            return source.finest_period_s(start, now=edge.now)
+
+        left = asks(window, wanted, known, edge, finest, longest=longest)
+        return Filled(left=left, due_in_s=due_in_s(wanted, known, edge), archive_problem=held.problem)
+
+    def _ask(self, source: MetricSource, every: tuple[Ask, ...], edge: LiveEdge, claimed: Claim) -> Filled:
+        """Makes the pulls one after the other, each kept before the next is made."""
+        done, answered = Filled(), False
+        for ask in every:
+            if done.pulls and not claimed.renew():
+                break
+            pull = source.pull(ask.window, ask.series)
+            answered = answered or bool(pull.answers)
+            done = replace(
+                done,
+                pulls=done.pulls + 1,
+                answered=answered,
+                asked=done.asked + pull.asked,
+                problems=tuple(dict.fromkeys((*done.problems, *pull.problems))),
+            )
+            self._keep(source.name, Asked(ask, pull, edge, wholesale=not answered), done.problems)
+            if not answered:
+                break  # a source that is down is not asked for the other pieces too
+        return done
+
+    def _keep(self, name: str, asked: Asked, problems: tuple[Problem, ...]) -> None:
+        """Writes one pull, all of it or nothing. What cannot be written is held in memory, read from there, and tried again with the next."""
+        held = self._held_of(name)
+        every = (*held.unkept, asked)[-UNKEPT_PULLS:]
+        held.unkept = every
+        try:
+            with self._keeping(name) as connection:
+                for one in every:
+                    ledger.write_pull(connection, self._id, name, held.wanted, one)
+                line = Line(self._id, name, "metrics")
+                book, before = ledger.read_book(connection, self._id, name), line.state(connection)
+                refusals = (refusal for one in held.wanted for refusal in book.known[one].refusals)
+                if before and any(refusal.waits(asked.edge.now) for refusal in refusals):
+                    standing = (problem for problem in before.problems if problem.kind in _OF_SERIES)
+                    problems = tuple(dict.fromkeys((*problems, *standing)))
+                state, took_s = state_of(problems, asked.pull.took_s), asked.pull.took_s
+                told = SourceState(name, "metrics", state, asked.edge.now, None, took_s, problems)
+                line.tell(connection, told, good=bool(asked.pull.answers))
+        except ArchiveError:
+            return  # held.problem says why
+        held.unkept = ()
+
+    def read(self, window: Window, source_name: str, *, now: datetime | None = None) -> Brought:
+        """What the archive holds of a source in `window`. Never asks. `now` (the archive's clock, if left out) tells what is settled."""
+        began = time.monotonic()
+        edge = LiveEdge(int((now or self._clock()).timestamp()), self._settle_s)
+        held, state = self._held_of(source_name), None
+        problem, unkept = held.problem, held.unkept
+        book, found, written = Book(), rows.fetched([], []), list[Series]()
+        try:
+            with self._reading() as connection:
+                book = ledger.read_book(connection, self._id, source_name)
+                written = [one for one in held.wanted or book.wanted if one in book.ids]
+                found = ledger.read_points(connection, [book.ids[one] for one in written], window)
+                state = Line(self._id, source_name, "metrics").state(connection)
+        except ArchiveError as error:
+            problem = error.problem
+        # Rows are coded by the written series; those that could not be written come after them.
+        series = (*written, *(one for one in held.wanted if one not in book.ids))
+        for asked in unkept:
+            found = rows.overlaid(found, series, asked.pull.frame, asked.pull.answers)
+        found = found.where((found.ts >= window.start) & (found.ts < window.end)) if unkept else found
+        known = _after(unkept, book.known)
+        of_series = [known.get(one, UNKNOWN).sane(edge) for one in series]
+        return replace(
+            brought(window, series, of_series, found, edge),
+            problems=state.problems if state else (),
+            archive_problem=problem,
+            took_s=time.monotonic() - began,
+        )
+
+    # ---- weights, events, states
+
+    def keep_look(self, look: Look, source_name: str = "load_balancer") -> None:
+        """Keeps what the load balancer said: a new snapshot where it says something else, and the event where the split changed."""
+        line = Line(self._id, source_name, "traffic")
+        state = state_of(look.problems, look.took_s)
+        told = SourceState(source_name, "traffic", state, look.asked_at, None, look.took_s, look.problems)
+        if look.traffic:
+            self._unkept_look = look
+        with self._keeping(source_name) as connection:
+            if look.traffic:
+                happenings.write_traffic(connection, self._id, replace(look.traffic, asked_at=look.asked_at))
+            line.tell(connection, told, good=look.traffic is not None)
+        self._unkept_look = None
+
+    def traffic(self) -> tuple[Traffic, int] | None:
+        """What the load balancer last said, and when it was last seen saying so (epoch seconds); None where it was never read."""
+        if (look := self._unkept_look) and look.traffic:
+            return look.traffic, look.asked_at
+        with self._reading() as connection:
+            return happenings.read_traffic(connection, self._id)
+
+    def keep_events(self, events: Events, source_name: str) -> None:
+        """Keeps what a source tells of; where it told everything, what it no longer tells of is removed."""
+        state = state_of(events.problems, events.took_s)
+        told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
+        with self._keeping(source_name) as connection:
+            happenings.write_events(connection, self._id, events.events)
+            if events.complete:
+                happenings.forget_events(connection, self._id, source_name, events.events, events.window)
+            Line(self._id, source_name, "events").tell(connection, told, good=events.complete)
+
+    def events(self, window: Window) -> tuple[Event, ...]:
+        """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
+        with self._reading() as connection:
+            return happenings.read_events(connection, self._id, window)
+
+    def weight_events(self, window: Window) -> tuple[Event, ...]:
+        """The changes of the split that were seen in `window`."""
+        return tuple(event for event in self.events(window) if event.kind == "weight")
+
+    def states(self) -> tuple[SourceState, ...]:
+        """How every source is that was ever asked: traffic first, then metrics, then events."""
+        with self._reading() as connection:
+            return happenings.read_states(connection, self._id)
+
+    def take_turn(self, source_name: str, role: Role, *, now: datetime, every_s: int) -> int:
+        """0 where it is this caller's turn to ask: nobody, in any process, had one in the last `every_s` seconds. Else the seconds to wait."""
+        with database.transaction(self._engine, writes=True) as connection:
+            return Line(self._id, source_name, role).take_turn(connection, now=int(now.timestamp()), every_s=every_s)
+
+    def revision(self, source_name: str) -> int:
+        """Grows whenever anything of that source changes, so that what was worked out from it can be kept until then."""
+        return self._revision(source_name)
+
+    def revision_of_all(self) -> int:
+        """Grows whenever anything of this migration changes."""
+        return self._revision(None)
+
+    def _revision(self, source_name: str | None) -> int:
+        with self._reading() as connection:
+            return happenings.read_revision(connection, self._id, source_name) + self._unwritten
+
+    # ---- the database
+
+    def _held_of(self, source_name: str) -> _Held:
+        with self._lock:
+            return self._held.setdefault(source_name, _Held())
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return database.transaction(self._engine, writes=False)
+
+    @contextmanager
+    def _keeping(self, source_name: str) -> Iterator[Connection]:
+        """A transaction that writes down what a source said; whether that worked is remembered for the pages."""
+        held = self._held_of(source_name)
+        try:
+            with database.transaction(self._engine, writes=True) as connection:
+                yield connection
+            held.problem = None
+        except ArchiveError as error:
+            held.problem = error.problem
+            self._unwritten += 1
+            raise
+
+
+def _after(unkept: Iterable[Asked], known: Mapping[Series, Known]) -> dict[Series, Known]:
+    """What is known, with the answers that could not be written."""
+    after = dict(known)
+    for asked in unkept:
+        after.update(asked.learnt(after))
+    return after
+
+
+def _migration_id(engine: Engine, key: str) -> int:
+    find = select(schema.migration.c.id).where(schema.migration.c.key == key)
+    with database.transaction(engine, writes=False) as connection:
+        found: int | None = connection.scalar(find)
+    if found is not None:
+        return found
+    with database.transaction(engine, writes=True) as connection:
+        ledger.upsert(connection, schema.migration, [{"key": key}], unless_there=True)
+        entered: int = connection.execute(find).scalar_one()
+        return entered

@@ -13,8 +13,9 @@ import pandas as pd
 from migration import FLEETS, Mackerel, Migration, Series, Window, assemble, check_frame, empty_frame
 from migration.series import ALB_COUNTS, SPARSE_COUNTS
 from sources import Answer, Health, Problem, Pull, Query
-from sources.mackerel_api import HOPELESS, LONGEST_OF_MINUTES_S, MackerelApi, MackerelFault, checked
+from sources.mackerel_api import LONGEST_OF_MINUTES_S, MackerelApi, checked
 from sources.mackerel_events import MackerelEvents
+from sources.mackerel_protocol import HOPELESS, MackerelFault
 from sources.mackerel_queries import (
     LACKS,
     SOURCE,
@@ -128,7 +129,8 @@ class MackerelMetrics:
         A series that was never posted is a `no_such_metric` problem and not answered, unless it is a count of something that never happened.
         """
         began, now = time.monotonic(), int(self._clock().timestamp())
-        wanted = self._series if series is None else tuple(one for one in self._series if one in set(series))
+        only = frozenset(self._series if series is None else series)
+        wanted = tuple(one for one in self._series if one in only)
         if not wanted or window.end <= _kept_from(now):
             return Pull(window, now)
         try:
@@ -136,8 +138,10 @@ class MackerelMetrics:
         except MackerelFault as fault:
             problems = (fault.problem(self.name), *self._skew())
             return Pull(window, now, problems=problems, took_s=time.monotonic() - began)
-        there = tuple(one for one in wanted if place.has(one)) if place.knows(self._groups) else ()
-        silent = frozenset(one for one in wanted if place.silent(one)) if place.knows(self._groups) else frozenset()
+        # A host that tells of none of our groups is another load balancer's: neither its numbers nor its silence are ours.
+        ours = wanted if place.knows(self._groups) else ()
+        there = tuple(one for one in ours if place.has(one))
+        silent = frozenset(one for one in ours if place.silent(one))
         pieces = self._ask(place, there, Window(max(window.start, _kept_from(now)), window.end))
         told = [*self._never_posted(place, wanted), *self._problems(pieces, len(there)), *self._skew()]
         return Pull(

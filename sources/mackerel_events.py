@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from migration import Event, Mackerel, Migration, Window
 from sources import Events, Health, Problem
-from sources.mackerel_api import HOPELESS, MackerelApi, MackerelFault, checked
+from sources.mackerel_api import MackerelApi, checked
+from sources.mackerel_protocol import HOPELESS, MackerelFault
 from sources.mackerel_queries import alert_link, service_link
 from sources.mackerel_values import Alert, GraphAnnotation, Monitor
 

@@ -84,10 +84,6 @@ class Points(_Value):
 
     metrics: tuple[Point, ...]
 
-    @property
-    def step_s(self) -> int:
-        return step_s(point.time for point in self.metrics)
-
 
 class Latest(_Value):
     """host → metric name → its newest point, None where the host has no such metric."""

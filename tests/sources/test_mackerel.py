@@ -183,15 +183,15 @@ def test_a_metric_that_appears_later_is_noticed(api: MackerelApi, world: Mackere
     assert rows(source.pull(TEN, [canary])) == {("photo-ecs-blue", "requests", "sum"): {-2: 10}}
 
 
-def test_a_metric_that_vanished_since_is_told_and_looked_for_again(
+def test_a_metric_that_vanished_since_is_told_and_its_name_forgotten(
     world: MackerelWorld, metrics: MackerelMetrics
 ) -> None:
     metrics.pull(TEN, [series("requests")])
     world.never = {metric_name(series("requests"))}
     pull = metrics.pull(TEN, [series("requests")])
     assert [problem.kind for problem in pull.problems] == ["no_such_metric", "incomplete"]
-    world.never = set()
-    assert metrics.pull(TEN, [series("requests")]).problems == ()
+    pull = metrics.pull(TEN, [series("requests")])
+    assert kinds(pull) == [("no_such_metric", metric_name(series("requests")), "")] and pull.asked == 0
 
 
 @pytest.mark.parametrize("aws", [False, True])
@@ -554,6 +554,12 @@ def test_alerts_of_another_service_are_left_out(world: MackerelWorld, events: Ma
         f"blogs {ALB_HOST}",
         "deleted",
     }
+
+
+def test_a_closed_alert_is_looked_for_a_day_before_the_window(world: MackerelWorld, events: MackerelEvents) -> None:
+    """A whole page opened and closed before the window; the next one holds an alert that closed inside it."""
+    world.alerts = [*(alert(f"n{at}", -30, -20) for at in range(100)), alert("long", -60, -5)]
+    assert [event.key for event in events.events(TEN).events] == ["long"]
 
 
 def test_alerts_are_paged_back_to_the_window_and_no_further(world: MackerelWorld, events: MackerelEvents) -> None:

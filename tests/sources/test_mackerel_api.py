@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from migration import Window
 from sources import Problem
-from sources.mackerel_api import (
-    LONGEST_OF_MINUTES_S,
-    MackerelApi,
-    MackerelFault,
-    Request,
-    build,
-    kind_of,
-    pause_s,
-    read_reply,
-    shaped,
-)
+from sources.mackerel_api import LONGEST_OF_MINUTES_S, MackerelApi
+from sources.mackerel_protocol import MackerelFault, Request, build, kind_of, pause_s, read_reply, shaped
 from sources.mackerel_values import (
     Alerts,
     Dashboard,
@@ -284,6 +275,11 @@ def test_a_long_window_is_cut_so_that_its_values_are_minutes(api: MackerelApi, w
         (ts, ts) for ts in range(two_days.start, two_days.end, 60)
     ]
     assert [int(query["to"][0]) - int(query["from"][0]) for _, query in world.requests] == [72_000, 72_000, 28_800]
+
+
+def test_the_end_of_a_window_is_not_in_it_though_mackerel_answers_it(api: MackerelApi, world: MackerelWorld) -> None:
+    world.points = {"photo": {"x": {NOON - 3_660: 0, HOUR.start: 1, NOON - 60: 2, NOON: 3}}}
+    assert [point.value for point in api.service_metrics("photo", "x", HOUR)] == [1, 2]
 
 
 def test_an_absent_metric_and_an_absent_host_are_told_apart(api: MackerelApi, world: MackerelWorld) -> None:

@@ -24,7 +24,7 @@ _LOG_ODDS = {name: math.log(p / (1 - p)) for name, p in (("p50", 0.5), ("p90", 0
 _NODES = np.log((np.arange(48) + 0.5) / (47.5 - np.arange(48)))  # mid-points of 48 equal shares, for the average
 
 # One stream of randomness a purpose; a fleet's own are offset by its number.
-_RATE, _RATE_SLOW, _BURST, _BURST_HEIGHT, _TOTAL, _SPLIT, _ERRORS, _LATE = range(1, 9)
+_RATE, _RATE_SLOW, _BURST, _BURST_HEIGHT, _TOTAL, _SPLIT, _ERRORS, _LATE, _TAILS = range(1, 10)
 _OWN = 100
 
 
@@ -115,7 +115,7 @@ def _latency(
     minute = ts // 60
     number = np.maximum(answered, 1)
     median = _MEDIAN_S * (1 + 0.12 * load) * (1 + 0.15 * _hiccup(story, ts)) * (1 if group == EC2 else 0.985)
-    stretch = 1.0 + 0.05 * _wander(minute, own + 20, 30)
+    stretch = 1.0 + 0.04 * _wander(minute, _TAILS, 40) + 0.012 * _wander(minute, own + 20, 30)
     slow, dead = _severity(story, ts, group)
     # Survivors are quick: whoever waits for the database is not among them.
     median, stretch = median * (1 + 0.16 * slow) * (1 - 0.3 * dead), stretch * (1 + 0.285 * slow)

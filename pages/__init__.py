@@ -1,0 +1,35 @@
+"""The router: which pages there are, at which address, and what happens when the house cannot be opened. Streamlit runs this file."""
+
+import streamlit as st
+
+from archive import ArchiveError
+from migration import ConfigurationError
+from ui import house, page
+from words import live as words
+from words import mistakes, problems
+
+
+def main() -> None:
+    """Opens the house, then the page that the address asks for."""
+    st.set_page_config(page_title=words.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
+    page.style()
+    try:
+        here = house.house()
+    except ConfigurationError as error:
+        page.trouble(
+            words.configuration_trouble(str(error.path)), [mistakes.say(mistake) for mistake in error.mistakes]
+        )
+        st.button(words.try_again(), key="try_again")
+        return
+    except ArchiveError as error:
+        page.trouble(words.archive_trouble(), [problems.say_archive(error.kind, error.detail)])
+        st.button(words.try_again(), key="try_again")
+        return
+    import pages.live  # once the house stands
+
+    st.set_page_config(page_title=f"{here.migration.name} · {words.APP_TITLE}")
+    st.navigation([st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True)], position="top").run()
+
+
+if __name__ == "__main__":
+    main()

@@ -39,32 +39,24 @@ def leave_window(span: str) -> str:
 
 
 def live_help(refresh_s: int) -> str:
-    return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(seconds=refresh_s)
-
-
-def source_name(name: str) -> str:
-    """A source as a reader knows it."""
-    return {
-        "cloudwatch": "CloudWatch",
-        "load_balancer": "Elastic Load Balancing",
-        "mackerel": "Mackerel",
-        "mackerel_events": _("Mackerel alerts and annotations"),
-        "demo": _("Demo metrics"),
-        "demo_traffic": _("Demo weights"),
-        "demo_events": _("Demo events"),
-        "archive": _("Archive"),
-    }.get(name, name)
+    return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(
+        seconds=refresh_s
+    )
 
 
 def address_trouble(trouble: str) -> str:
     """Why a parameter of the address was left out, and what it could be."""
     return {
-        "window": _("The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."),
+        "window": _(
+            "The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."
+        ),
         "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
         "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
         "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
         "source": _("The address asks for a source that is not configured; showing the first that is."),
-        "percentile": _("The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."),
+        "percentile": _(
+            "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
+        ),
     }[trouble]
 
 
@@ -131,16 +123,8 @@ def at_time(time_of_day: str) -> str:
     return _("at {time}").format(time=time_of_day)
 
 
-def unanswered(share: str) -> str:
-    return _("{share} unanswered").format(share=share)
-
-
-def unanswered_none() -> str:
-    return _("none unanswered")
-
-
-def nothing_unanswered_help() -> str:
-    return _("Requests taken and never answered, over five minutes")
+def unanswered(shares: str) -> str:
+    return _("unanswered {shares}").format(shares=shares)
 
 
 def several_groups() -> str:
@@ -160,7 +144,9 @@ def lacks(source_label: str, what: str) -> str:
 
 
 def no_rows_yet(source_label: str) -> str:
-    return _("Nothing from {source} in this window yet. It is being read now; the page follows by itself.").format(source=source_label)
+    return _("Nothing from {source} in this window yet. It is being read now; the page follows by itself.").format(
+        source=source_label
+    )
 
 
 def reading(source_label: str, done: int, total: int) -> str:
@@ -168,11 +154,15 @@ def reading(source_label: str, done: int, total: int) -> str:
 
 
 def no_traffic() -> str:
-    return _("No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above.")
+    return _(
+        "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
+    )
 
 
 def no_rows_and_trouble(source_label: str) -> str:
-    return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(source=source_label)
+    return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(
+        source=source_label
+    )
 
 
 def resolution(minutes: str) -> str:
@@ -220,4 +210,6 @@ def weights_read(age: str) -> str:
 
 
 def weights_without_aws() -> str:
-    return _("The weights are read from AWS, and this migration has no [aws]. The share that was seen is below, under Requests.")
+    return _(
+        "The weights are read from AWS, and this migration has no [aws]. The share that was seen is below, under Requests."
+    )

@@ -1,0 +1,178 @@
+"""Live: is it safe to go on, right now? The weights, both fleets on shared charts, and whether the numbers can be trusted."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+from markupsafe import Markup
+
+from migration import Migration, Window
+from migration.series import PERCENTILES
+from sources.demo import anchor_of_program, episodes
+from ui import house, live, page, panels
+from ui.components import overlay_chart, top_line
+from ui.house import House
+from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveAddress, dragged, read_live, written
+from words import live as words
+from words import states, times
+
+REFRESH_S = 15
+
+
+def render() -> None:
+    """The whole page is one fragment: it refreshes alone, and nothing that did not change is drawn again."""
+    here = house.house()
+    if here.migration.demo:
+        _demo_banner()
+    live_now = _address(here).live
+    st.fragment(partial(_board, live_now), run_every=REFRESH_S if live_now else None)()
+
+
+def _address(here: House) -> LiveAddress:
+    return read_live(st.query_params.to_dict(), zone=here.migration.zone, sources=here.source_names)
+
+
+def _put(**parameters: str | None) -> None:
+    """Writes what was chosen into the address, which is the only memory a page has. None takes a parameter out."""
+    for name, value in parameters.items():
+        name = name.rstrip("_")
+        if value is None:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+
+
+def _choose(name: str, key: str, default: str) -> None:
+    value = st.session_state[key]
+    _put(**{name: None if value == default else value})
+
+
+def _choose_window() -> None:
+    value = st.session_state["choice"]
+    _put(window=None if value == DEFAULT_WINDOW else value, from_=None, to=None)
+
+
+def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime) -> None:
+    migration = here.migration
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(Markup("<h1 class='page-title'>{}</h1>").format(migration.name), width="content")
+        st.session_state["choice"] = None if address.fixed else address.choice
+        st.segmented_control(
+            words.window(), WINDOW_CHOICES, key="choice", on_change=_choose_window, label_visibility="collapsed"
+        )
+        if address.fixed:
+            label = times.span(address.fixed.starts_at, address.fixed.ends_at, migration.zone, now=now)
+            st.button(words.leave_window(label), key="leave_window", on_click=_put, kwargs={"from_": None, "to": None})
+        if len(here.source_names) > 1:
+            _switch("source", words.source(), here.source_names, address.source, states.source_name)
+        st.session_state["live"] = address.live
+        st.toggle(words.LIVE_TITLE, key="live", on_change=_toggle_live, help=words.live_help(REFRESH_S))
+        with st.container(width="stretch"):
+            _top_line(here, address, view, now)
+    for trouble in address.troubles:
+        st.html(Markup("<div class='demo warn'>{}</div>").format(words.address_trouble(trouble)))
+
+
+def _switch(
+    name: str, label: str, options: Sequence[str], value: str, say: Callable[[str], str] = str, *, default: str = ""
+) -> None:
+    """A row of choices whose answer lives in the address as `name`; the default is left out of it."""
+    key = f"{name}_choice"
+    st.session_state[key] = value
+    st.segmented_control(
+        label,
+        options,
+        key=key,
+        on_change=partial(_choose, name, key, default or options[0]),
+        required=True,
+        format_func=say,
+        label_visibility="collapsed",
+    )
+
+
+def _toggle_live() -> None:
+    _put(live=None if st.session_state["live"] else "off")
+
+
+def _demo_banner() -> None:
+    links = Markup(" · ").join(
+        Markup("<a href='?from={}&to={}' target='_self'>{}</a>").format(
+            written(episode.window.start), written(episode.window.end), words.episode(episode.slug)
+        )
+        for episode in episodes(anchor_of_program())
+    )
+    st.html(Markup("<div class='demo'><b>{}</b> {} {}</div>").format(words.demo_mark(), words.demo_text(), links))
+
+
+def _board(live_now: bool) -> None:
+    here, now = house.house(), house.now()
+    address = _address(here)
+    if address.live != live_now:
+        st.rerun()  # how often a fragment runs is settled outside of it
+    window = address.window(now)
+    slow_choices = live.slow_choices(here.migration)
+    slow = st.query_params.get("slow", live.default_slow(here.migration))
+    slow_s = slow_choices.get(slow, slow_choices[live.default_slow(here.migration)])
+    theme = "dark" if page.is_dark() else "light"
+    view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
+    if view.brought.missing:
+        here.keeper.want(window, address.source)
+
+    _head(here, address, view, now)
+    panels.traffic(here, live.traffic_view(here, address.source, until=_settled(here.migration, now)), now)
+    for row in (("error_rate", "latency"), ("slow", "requests")):
+        for column, name in zip(st.columns(2), row, strict=True):
+            with column:
+                _panel(here, address, view, name, window, slow_s=slow_s)
+    panels.sources(here, address, view, now)
+
+
+def _settled(migration: Migration, now: datetime) -> int:
+    return int(now.timestamp()) // 60 * 60 - migration.provisional_minutes * 60
+
+
+def _top_line(here: House, address: LiveAddress, view: live.LiveView, now: datetime) -> None:
+    zone = here.migration.zone
+    until = view.brought.data_until
+    said = words.top_line(paused=not address.live)
+    top_line(
+        {
+            **said,
+            "now": now.timestamp(),
+            "data_until": until,
+            "until": words.data_until(times.clock(datetime.fromtimestamp(until, UTC), zone, now=now)) if until else "",
+            "refresh": REFRESH_S if address.live else 0,
+            "stale": panels.is_stale(view, now, here.migration) and not address.fixed,
+        }
+    )
+
+
+def _panel(
+    here: House, address: LiveAddress, view: live.LiveView, name: live.PanelName, window: Window, *, slow_s: float
+) -> None:
+    panel = view.panels[name]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        panels.head(here, address, view, panel, slow_s=slow_s)
+        if name == "latency":
+            offered = panels.percentiles(here, address.source, PERCENTILES)
+            _switch("percentile", words.percentile(), offered, address.percentile, default=DEFAULT_PERCENTILE)
+        choices = live.slow_choices(here.migration)
+        if name == "slow" and len(choices) > 1:
+            chosen = next(text for text, seconds in choices.items() if seconds == slow_s)
+            _switch("slow", words.threshold(), list(choices), chosen, default=live.default_slow(here.migration))
+    if panel.drawing is None:
+        panels.empty(here, address, view, panel)
+        return
+    overlay_chart(panel.drawing, key=f"chart_{name}", on_range=partial(_dragged, here.migration, window))
+
+
+def _dragged(migration: Migration, window: Window, ends: list[str]) -> None:
+    """A drag on any chart makes its stretch the window of all; a double click goes back to the last hours."""
+    if not ends:
+        _put(from_=None, to=None)
+        return
+    offset = window.ends_at.astimezone(migration.zone).utcoffset()
+    found = dragged(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
+    if found is not None:
+        _put(from_=written(found.start), to=written(found.end))

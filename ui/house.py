@@ -1,0 +1,81 @@
+"""What one server process holds: the migration, its archive, its sources, and the keeper that keeps the archive warm. Opened once."""
+
+import os
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from archive import Archive, Keeper
+from migration import ConfigurationError, Migration, Mistake, load
+from sources import MetricSource
+from sources.catalog import Sources, sources_of
+from sources.demo import demo_migration
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything a page needs, shared by all viewers of this process. `anchor` fixes the demo's script in time."""
+
+    migration: Migration
+    archive: Archive
+    sources: Sources
+    keeper: Keeper
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The metric sources a page can switch between, the first being the default."""
+        return tuple(source.name for source in self.sources.metrics)
+
+    def metric(self, name: str) -> MetricSource:
+        """The metric source of that name."""
+        return next(source for source in self.sources.metrics if source.name == name)
+
+
+_lock = threading.Lock()
+_open: House | None = None
+
+
+def house() -> House:
+    """The house of this process, opened on the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
+    global _open
+    with _lock:
+        if _open is None:
+            migration = configured()
+            sources = sources_of(migration)
+            archive = Archive.open(migration.archive, migration)
+            keeper = Keeper(archive, sources.metrics, sources.traffic, sources.events)
+            keeper.start()
+            _open = House(migration, archive, sources, keeper)
+        return _open
+
+
+def close() -> None:
+    """Stops the keeper and leaves the house. Nothing is lost: what was confirmed is in the archive."""
+    global _open
+    with _lock:
+        if _open is not None:
+            _open.keeper.stop()
+            _open = None
+
+
+def configured() -> Migration:
+    """The migration of MIGRATION_CONFIG or ./migration.toml; the demo where there is neither, or where MIGRATION_DEMO=1.
+
+    Raises ConfigurationError, also where MIGRATION_CONFIG names a file that is not there: a typing error must not open the demo.
+    """
+    named = os.environ.get("MIGRATION_CONFIG", "")
+    path = Path(named or "migration.toml")
+    if os.environ.get("MIGRATION_DEMO") == "1" or not (named or path.exists()):
+        return demo_migration()
+    try:
+        return load(path)
+    except OSError as error:
+        raise ConfigurationError(
+            path, (Mistake("", "not_readable", {"detail": error.strerror or str(error)}),)
+        ) from error
+
+
+def now() -> datetime:
+    """The time, in UTC: one place to ask."""
+    return datetime.now(UTC)

@@ -1,0 +1,165 @@
+"""What the Live page shows, worked out once a minute and shared by all its viewers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import orjson
+import streamlit as st
+
+import analysis
+from archive import Brought
+from charts.library import plotly_js
+from charts.overlay import Frame, overlay_figure
+from charts.palette import Theme
+from migration import Event, Margin, Migration, Traffic, Window
+from ui.components import LIBRARY_ADDRESS
+from ui.house import House
+from ui.url import LiveAddress
+from words import numbers
+
+PanelName = Literal["error_rate", "latency", "slow", "requests"]
+PANELS: tuple[PanelName, ...] = ("error_rate", "latency", "slow", "requests")
+LEAD_IN_S = (
+    300  # unanswered requests are counted over five minutes: the first minute of a window needs the four before it
+)
+RATIO_MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One chart, drawn: `drawing` is what ui.components.overlay_chart takes, None where there is nothing to draw. `parts` are the newest parts
+    of the error rate by name (fractions); `mixed` tells that some minutes had several target groups of one fleet."""
+
+    name: PanelName
+    drawing: bytes | None
+    quantity: analysis.Quantity
+    reading: analysis.Reading | None
+    parts: dict[str, analysis.Reading]
+    mixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A page's worth of numbers. `brought` is without its frame's weight for the page: times, gaps, resolution and problems."""
+
+    window: Window
+    panels: dict[PanelName, Panel]
+    brought: Brought
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficView:
+    """The weights now and the share that was seen since they last changed. `ratio` is None where nothing was told."""
+
+    traffic: Traffic | None
+    seen_at: int | None
+    ratio: analysis.SampleRatio | None
+    ratio_window: Window
+
+
+def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
+    """The charts of a window, from the archive alone. Worked out once for everybody who looks at the same."""
+    return _live_view(house, address.source, window, address.percentile, slow_s, theme, house.archive.revision_of_all())
+
+
+def traffic_view(house: House, source: str, *, until: int) -> TrafficView:
+    """The weights and the observed share in the hour up to `until` (epoch seconds, a whole minute)."""
+    return _traffic_view(house, source, until, house.archive.revision_of_all())
+
+
+@st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
+def _live_view(
+    _house: House, source: str, window: Window, percentile: str, slow_s: float, theme: Theme, revision: int
+) -> LiveView:
+    migration, archive = _house.migration, _house.archive
+    brought = archive.read(Window(window.start - LEAD_IN_S, window.end), source)
+    minutes = analysis.minutes(brought.frame, brought.window)
+    events = archive.events(window)
+    frame = _frame(migration, window, brought, theme)
+    overlays: dict[PanelName, tuple[analysis.Overlay, Margin | None]] = {
+        "error_rate": (analysis.error_rate(minutes), migration.margin_of("error_rate")),
+        "latency": (analysis.latency(minutes, percentile), migration.margin_of(f"latency_{percentile}")),
+        "slow": (analysis.slow(minutes, slow_s), _slow_margin(migration, slow_s)),
+        "requests": (analysis.requests(minutes), None),
+    }
+    panels = {name: _panel(name, overlay, frame, margin, events) for name, (overlay, margin) in overlays.items()}
+    return LiveView(window, panels, brought, events)
+
+
+@st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
+def _traffic_view(_house: House, source: str, until: int, revision: int) -> TrafficView:
+    archive = _house.archive
+    window = Window(until - RATIO_MINUTES * 60, until)
+    found = archive.traffic()
+    if found is None:
+        return TrafficView(None, None, None, window)
+    traffic, seen_at = found
+    changes = [event.ts for event in archive.events(window) if event.kind == "weight"]
+    if changes:
+        # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
+        start = (max(changes) // 60 + 2) * 60
+        window = Window(min(start, until - 60), until)
+    if "canary" not in traffic.told:
+        return TrafficView(traffic, seen_at, None, window)
+    minutes = analysis.minutes(archive.read(window, source).frame, window)
+    return TrafficView(traffic, seen_at, analysis.sample_ratio(minutes, float(traffic.told["canary"]), window), window)
+
+
+def _frame(migration: Migration, window: Window, brought: Brought, theme: Theme) -> Frame:
+    at = window.ends_at.astimezone(migration.zone)
+    offset = at.utcoffset() or timedelta()
+    return Frame(
+        labels={"baseline": migration.fleets.baseline.label, "canary": migration.fleets.canary.label},
+        window=window,
+        utc_offset_s=int(offset.total_seconds()),
+        zone=at.tzname() or migration.timezone,
+        provisional_from=provisional_from(migration, brought),
+        theme=theme,
+    )
+
+
+def provisional_from(migration: Migration, brought: Brought) -> int:
+    """From here on (epoch seconds) the numbers were last read when they were younger than the configuration trusts."""
+    asked = brought.last_asked or 0
+    return asked - asked % 60 - migration.provisional_minutes * 60
+
+
+def _panel(
+    name: PanelName, overlay: analysis.Overlay, frame: Frame, margin: Margin | None, events: Sequence[Event]
+) -> Panel:
+    before = min(frame.provisional_from, frame.window.end)
+    reading = analysis.newest(overlay, before=before)
+    parts = {
+        part: found
+        for part in overlay.parts
+        if (found := analysis.newest(analysis.part(overlay, part), before=before)) is not None
+    }
+    drawing = None
+    if not overlay.empty:
+        figure = overlay_figure(overlay, frame, margin=margin, events=events)
+        version, _script = plotly_js()
+        body = {"alt": name, "library": LIBRARY_ADDRESS.format(version=version)}
+        drawing = orjson.dumps({"figure": orjson.Fragment(figure.to_json()), **body})
+    return Panel(
+        name, drawing, overlay.quantity, reading, parts, bool(overlay.mixed is not None and overlay.mixed.any())
+    )
+
+
+def _slow_margin(migration: Migration, slow_s: float) -> Margin | None:
+    same = (criterion for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
+    return next((criterion.margin for criterion in same), None)
+
+
+def slow_choices(migration: Migration) -> dict[str, float]:
+    """The slow thresholds as an address spells them: `{"100ms": 0.1, "1s": 1.0}`."""
+    return {numbers.threshold(seconds).replace(" ", ""): seconds for seconds in migration.slow_thresholds_s}
+
+
+def default_slow(migration: Migration) -> str:
+    """The threshold that has a criterion; else the middle one."""
+    choices = slow_choices(migration)
+    judged = {criterion.slow_threshold_s for criterion in migration.criteria}
+    return next((text for text, seconds in choices.items() if seconds in judged), list(choices)[len(choices) // 2])

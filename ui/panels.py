@@ -1,0 +1,240 @@
+"""The Live page's parts in HTML: the split as a bar, the head of each chart, what stands where a chart cannot, and the sources."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+from markupsafe import Markup
+
+import analysis
+from archive import SourceState
+from migration import FLEETS, FleetName, Migration, Rule, Traffic
+from migration.traffic import blue_green_blocked
+from ui.house import House
+from ui.links import chart_link
+from ui.live import LiveView, Panel, TrafficView
+from ui.url import LiveAddress
+from words import live as words
+from words import numbers, problems, states, times
+from words import traffic as traffic_words
+
+ALARMING_UNANSWERED = 0.001  # below one in a thousand it may be requests in flight, or web sockets
+
+
+def traffic(here: House, view: TrafficView, now: datetime) -> None:
+    """The split as it was told, as one bar, with what was seen beside it, and what a reader must know before trusting it."""
+    migration = here.migration
+    if view.traffic is None or view.traffic.split is None:
+        st.html(Markup("<section class='traffic'>{}</section>").format(_no_split(here, view)))
+        return
+    split, ratio = view.traffic.split, view.ratio
+    st.html(
+        Markup(
+            "<section class='traffic' aria-label='{}'><div class='ends'>{}{}</div>{}<div class='facts'>{}</div></section>"
+        ).format(
+            words.traffic_title(),
+            _end(migration, split, ratio, "baseline"),
+            _end(migration, split, ratio, "canary"),
+            _bar(migration, split, ratio),
+            _facts(migration, view.traffic, split, ratio, view.seen_at, now),
+        )
+    )
+
+
+def _no_split(here: House, view: TrafficView) -> str | Markup:
+    if here.sources.traffic is None:
+        return words.weights_without_aws()
+    state = next((state for state in here.archive.states() if state.source == here.sources.traffic.name), None)
+    trouble = state.problems[0] if state and state.problems else None
+    said = problems.say(trouble) if trouble else None
+    return Markup("<span class='warn'>{}</span>").format(
+        words.no_weights(f"{said.text} {said.next_step}" if said else "")
+    )
+
+
+def _end(migration: Migration, split: Rule, ratio: analysis.SampleRatio | None, fleet: FleetName) -> Markup:
+    told = split.told.get(fleet)
+    seen = ratio.seen if ratio else None
+    if seen is not None and fleet == "baseline":
+        seen = 1 - seen
+    parts = [words.told(numbers.share(float(told)))] if told is not None else []
+    parts += [words.seen(numbers.share(seen))] if seen is not None else []
+    return Markup("<span class='{}-end'><b>{}</b> {}</span>").format(
+        fleet, migration.fleets[fleet].label, " · ".join(parts)
+    )
+
+
+def _bar(migration: Migration, split: Rule, ratio: analysis.SampleRatio | None) -> Markup:
+    told = split.told
+    strangers = 1 - sum(told.values()) if told else 0
+    pieces = [(fleet, migration.fleets[fleet].label, float(told[fleet])) for fleet in FLEETS if told.get(fleet)]
+    if strangers:
+        pieces.insert(1, ("stranger", "", float(strangers)))  # type: ignore[arg-type]
+    bar = Markup("").join(
+        Markup("<i class='{}' style='width:{:.2f}%' title='{}'></i>").format(
+            kind, share * 100, f"{label} {numbers.share(share)}"
+        )
+        for kind, label, share in pieces
+    )
+    mark = Markup("")
+    if ratio and ratio.seen is not None:
+        place = (1 - ratio.seen) * 100
+        mark = Markup("<div class='seen' title='{}'><i style='left:{:.2f}%'></i></div>").format(
+            words.seen(numbers.share(ratio.seen)), place
+        )
+    return Markup("<div class='bar'>{}</div>{}").format(bar, mark)
+
+
+def _facts(
+    migration: Migration,
+    traffic: Traffic,
+    split: Rule,
+    ratio: analysis.SampleRatio | None,
+    seen_at: int | None,
+    now: datetime,
+) -> Markup:
+    said: list[str | Markup] = []
+    if ratio:
+        sentence = traffic_words.observed(
+            label=migration.fleets.canary.label,
+            told=ratio.told,
+            seen=ratio.seen,
+            requests=ratio.requests,
+            material=ratio.verdict == "differs",
+            sticky=split.stickiness_s is not None,
+        )
+        said.append(Markup("<span class='{}'>{}</span>").format("warn" if ratio.verdict == "differs" else "", sentence))
+    for group in traffic.groups:
+        bad = group.targets is None or group.healthy < len(group.targets)
+        text = traffic_words.healthy(group)
+        said.append(Markup("<span class='{}'>{}</span>").format("warn" if bad else "", text))
+    said.append(traffic_words.stickiness(split.stickiness_s))
+    said += [traffic_words.door(rule, migration) for rule in traffic.doors]
+    blocked = blue_green_blocked(traffic)
+    if blocked.blocked and any(
+        fleet.codedeploy or fleet.ecs_service for fleet in (migration.fleets.baseline, migration.fleets.canary)
+    ):
+        said.append(Markup("<span class='warn'>⚠ {}</span>").format(traffic_words.blue_green(blocked)))
+    if seen_at is not None:
+        said.append(words.weights_read(times.ago(datetime.fromtimestamp(seen_at, UTC), now=now)))
+    return Markup("").join(Markup("<span>{}</span>").format(one) for one in said if one)
+
+
+def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slow_s: float) -> None:
+    """A chart's name, its newest settled values of both fleets, their difference, and where the same graph can be seen."""
+    migration, zone = here.migration, here.migration.zone
+    title = words.panel_title(panel.name, percentile=address.percentile, threshold=numbers.threshold(slow_s))
+    pieces = [Markup("<h2 title='{}'>{}</h2>").format(words.panel_explained(panel.name), title)]
+    if panel.reading:
+        pieces += [
+            Markup("<span class='{}'>{} {}</span>").format(
+                fleet, migration.fleets[fleet].label, value(panel.quantity, getattr(panel.reading, fleet))
+            )
+            for fleet in FLEETS
+        ]
+        if panel.quantity != "count":
+            pieces.append(Markup("<span>{}</span>").format(difference(panel.quantity, panel.reading.difference)))
+        if panel.name == "error_rate":
+            pieces.append(_unanswered(migration, panel))
+        at = datetime.fromtimestamp(panel.reading.at, UTC)
+        pieces.append(
+            Markup("<span class='note'>{}</span>").format(words.at_time(times.clock(at, zone, now=view.window.ends_at)))
+        )
+    link = chart_link(migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s)
+    if link:
+        pieces.append(
+            Markup("<a href='{}' target='_blank' rel='noopener'>{}</a>").format(
+                link, words.open_in(states.source_name(address.source))
+            )
+        )
+    if panel.mixed and panel.name == "latency":
+        pieces.append(Markup("<span class='note'>{}</span>").format(words.several_groups()))
+    st.html(Markup("<div class='panel-head'>{}</div>").format(Markup("").join(pieces)))
+
+
+def _unanswered(migration: Migration, panel: Panel) -> Markup:
+    """The share of requests that nobody answered, always beside the errors: no fleet's own 5xx count holds them."""
+    found = panel.parts.get("unanswered")
+    shares = {fleet: getattr(found, fleet) if found else None for fleet in FLEETS}
+    alarming = any(share is not None and share >= ALARMING_UNANSWERED for share in shares.values())
+    said = " · ".join(f"{migration.fleets[fleet].label} {numbers.percent(share)}" for fleet, share in shares.items())
+    return Markup("<span class='{}'>{}</span>").format("bad" if alarming else "note", words.unanswered(said))
+
+
+def value(quantity: analysis.Quantity, number: float | None) -> str:
+    """A reading with its unit."""
+    say = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.count}[quantity]
+    return say(number)
+
+
+def difference(quantity: analysis.Quantity, number: float | None) -> str:
+    """A difference with its sign and unit."""
+    return numbers.points(number) if quantity == "rate" else numbers.signed_milliseconds(number)
+
+
+def percentiles(here: House, source: str, offered: Sequence[str]) -> list[str]:
+    """The percentiles that a source can know."""
+    lacks = here.metric(source).lacks()
+    return [percentile for percentile in offered if f"latency.{percentile}" not in lacks]
+
+
+def empty(here: House, address: LiveAddress, view: LiveView, panel: Panel) -> None:
+    """What stands where a chart cannot, and why."""
+    label = states.source_name(address.source)
+    lacks = here.metric(address.source).lacks()
+    progress = here.keeper.progress(address.source)
+    state = _state(here, address.source)
+    if panel.name == "slow" and "latency.within" in lacks:
+        text = words.lacks(label, "latency.within")
+    elif panel.name == "latency" and f"latency.{address.percentile}" in lacks:
+        text = words.lacks(label, f"latency.{address.percentile}")
+    elif view.brought.missing and state and state.state in ("denied", "down", "throttled"):
+        text = words.no_rows_and_trouble(label)
+    elif view.brought.missing and progress:
+        text = words.reading(label, *progress)
+    elif view.brought.missing:
+        text = words.no_rows_yet(label)
+    else:
+        text = words.no_traffic()
+    st.html(Markup("<div class='empty'>{}</div>").format(text))
+
+
+def _state(here: House, source: str) -> SourceState | None:
+    return next((state for state in here.archive.states() if state.source == source), None)
+
+
+def is_stale(view: LiveView, now: datetime, migration: Migration) -> bool:
+    """Whether the newest number is older than even a slow CloudWatch explains."""
+    until = view.brought.data_until
+    return until is None or now.timestamp() - until > 60 * (migration.provisional_minutes + 5)
+
+
+def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) -> None:
+    """One line a source: its state in a word, how long it took, when it last answered well, and what to do where it does not."""
+    rows = Markup("").join(_source_row(state, here, now) for state in here.archive.states())
+    lacks = [words.lacks(states.source_name(address.source), what) for what in here.metric(address.source).lacks()]
+    notes = Markup("").join(Markup("<tr><th></th><td></td><td>{}</td></tr>").format(text) for text in lacks)
+    coarse = [period for period in view.brought.resolutions if period > 60]
+    if coarse:
+        notes += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(words.resolution(times.duration(max(coarse))))
+    st.html(
+        Markup(
+            "<section><h2 style='font-size:1rem;margin:.6rem 0 .1rem;padding:0'>{}</h2><table class='sources'>{}{}</table></section>"
+        ).format(words.sources_title(), rows, notes)
+    )
+
+
+def _source_row(state: SourceState, here: House, now: datetime) -> Markup:
+    said = [problems.say(problem) for problem in state.problems]
+    tone = {"up": "good", "slow": "warn", "throttled": "warn"}.get(state.state, "bad")
+    good = (
+        words.last_good(times.ago(datetime.fromtimestamp(state.last_good_at, UTC), now=now))
+        if state.last_good_at
+        else words.never_good()
+    )
+    troubles = Markup("").join(
+        Markup("<span class='next'><b>{}</b> {} → {}</span>").format(one.title, one.text, one.next_step) for one in said
+    )
+    return Markup("<tr><th>{}</th><td><span class='{}'>{}</span> {}</td><td>{}{}</td></tr>").format(
+        states.source_name(state.source), tone, states.label(state.state), words.took(state.took_s), good, troubles
+    )

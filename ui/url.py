@@ -1,0 +1,102 @@
+"""What of a page lives in its address, so that a reload or a shared link shows the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+from migration import Window
+from migration.series import PERCENTILES
+
+WindowChoice = Literal["30m", "1h", "3h", "12h", "24h"]
+WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
+MINUTES: dict[WindowChoice, int] = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
+DEFAULT_WINDOW: WindowChoice = "3h"
+DEFAULT_PERCENTILE = "p95"
+SHORTEST_MINUTES = 5
+LONGEST_MINUTES = 1440
+
+Trouble = Literal["window", "range", "range_order", "range_too_long", "source", "percentile"]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAddress:
+    """What the Live page shows, as its address says: `fixed` is a window of its own (`?from=…&to=…`), else `choice` counts back from now.
+
+    `troubles` are the parameters that made no sense and were left out.
+    """
+
+    choice: WindowChoice
+    fixed: Window | None
+    source: str
+    percentile: str
+    live: bool
+    troubles: tuple[Trouble, ...] = ()
+
+    def window(self, now: datetime) -> Window:
+        return self.fixed or Window.last(MINUTES[self.choice], now=now)
+
+
+def read_live(parameters: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[str, ...]) -> LiveAddress:
+    """The address's parameters, each checked; what makes no sense falls back to its default and is named in `troubles`."""
+    troubles: list[Trouble] = []
+    choice = parameters.get("window", DEFAULT_WINDOW)
+    if choice not in WINDOW_CHOICES:
+        troubles.append("window")
+        choice = DEFAULT_WINDOW
+    percentile = parameters.get("percentile", DEFAULT_PERCENTILE)
+    if percentile not in PERCENTILES:
+        troubles.append("percentile")
+        percentile = DEFAULT_PERCENTILE
+    source = parameters.get("source", sources[0] if sources else "")
+    if source not in sources:
+        troubles.append("source")
+        source = sources[0] if sources else ""
+    fixed = None
+    if "from" in parameters or "to" in parameters:
+        fixed = _fixed(parameters.get("from", ""), parameters.get("to", ""), zone)
+    if isinstance(fixed, str):
+        troubles.append(fixed)
+        fixed = None
+    return LiveAddress(choice, fixed, source, percentile, parameters.get("live") != "off", tuple(troubles))
+
+
+def _fixed(start: str, end: str, zone: ZoneInfo) -> Window | Trouble:
+    try:
+        first, last = (_moment(text, zone) for text in (start, end))
+    except (ValueError, OverflowError):
+        return "range"
+    if first >= last:
+        return "range_order"
+    if last - first > timedelta(minutes=LONGEST_MINUTES):
+        return "range_too_long"
+    return Window.between(first, max(last, first + timedelta(minutes=SHORTEST_MINUTES)))
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    # A "+" in an address is a blank unless somebody took care; take it for what was meant.
+    moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def written(moment_s: int) -> str:
+    """A moment as the address spells it: UTC to the minute, `2026-11-22T13:10Z`."""
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def dragged(ends: list[str], *, utc_offset_s: int) -> Window | None:
+    """The window that was dragged on a chart, whose axis shows the wall clock at `utc_offset_s`; None where it is no window at all.
+
+    Grown around its middle to five minutes where the drag was shorter.
+    """
+    try:
+        first, last = sorted(
+            datetime.fromisoformat(end[:26]).replace(tzinfo=UTC) - timedelta(seconds=utc_offset_s) for end in ends
+        )
+    except ValueError:
+        return None
+    short = timedelta(minutes=SHORTEST_MINUTES) - (last - first)
+    if short > timedelta():
+        first, last = first - short / 2, last + short / 2
+    return Window.between(first, last)

@@ -27,27 +27,22 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One pull that was made, and when: `wholesale` where the source answered nothing at all that round."""
+    """One pull that was made, and when. `wholesale`: the source answered nothing at all that round, and `unasked` was left for that reason."""
 
     ask: Ask
     pull: Pull
     edge: LiveEdge
-    wholesale: bool
+    unasked: tuple[Ask, ...] = ()
+    wholesale: bool = False
 
     def learnt(self, known: Mapping[Series, Known]) -> dict[Series, Known]:
         """What is known after it, of the series that it was about."""
-        about = {*self.ask.series, *(one for answer in self.pull.answers for one in answer.series)}
-        return {
-            one: learnt(
-                known.get(one, UNKNOWN).sane(self.edge),
-                one,
-                self.ask,
-                self.pull.answers,
-                self.edge,
-                wholesale=self.wholesale,
-            )
-            for one in about
-        }
+        after: dict[Series, Known] = {}
+        for ask in (self.ask, *self.unasked):
+            for one in {*ask.series, *(one for answer in self.pull.answers for one in answer.series)}:
+                before = after.get(one) or known.get(one, UNKNOWN).sane(self.edge)
+                after[one] = learnt(before, one, ask, self.pull.answers, self.edge, wholesale=self.wholesale)
+        return after
 
 
 def upsert(connection: Connection, table: Table, every: Sequence[Values], *, unless_there: bool = False) -> None:

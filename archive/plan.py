@@ -110,6 +110,8 @@ def asks(
 ) -> tuple[Ask, ...]:
     """What is neither there nor settled, newest first, series that lack the same in one ask of at most `longest` periods.
 
+    Series that were refused something come after the others.
+
     `finest` tells the shortest period that the source keeps for a minute (0: none), longer the older the minute.
     """
     reach = edge.reach(window)
@@ -118,7 +120,7 @@ def asks(
     parts = tiers(reach, finest)
     lacking: dict[tuple[Window, int], list[Series]] = {}
     for series in wanted:
-        for missing in _missing(known.get(series, UNKNOWN), parts, edge):
+        for missing in _missing(known.get(series, UNKNOWN).sane(edge), parts, edge):
             lacking.setdefault(missing, []).append(series)
     # The unsettled minutes stay in one piece: whether they were asked is remembered once for all of them.
     shortest_s = edge.settle_s + 60 * MINUTE_S
@@ -127,7 +129,13 @@ def asks(
         for (missing, period_s), series in lacking.items()
         for piece in _from_the_end(missing, max(longest * period_s, -(-shortest_s // period_s) * period_s))
     ]
-    return tuple(sorted(every, key=lambda ask: (-ask.window.end, -len(ask.series), ask.window.start)))
+
+    def order(ask: Ask) -> tuple[bool, int, int, int]:
+        # What was refused comes last: where the first pull brings nothing at all, the source is taken to be down.
+        refused = any(known.get(series, UNKNOWN).refusals for series in ask.series)
+        return refused, -ask.window.end, -len(ask.series), ask.window.start
+
+    return tuple(sorted(every, key=order))
 
 
 def tiers(window: Window, finest: Callable[[int], int]) -> tuple[tuple[Window, int], ...]:

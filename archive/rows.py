@@ -107,14 +107,17 @@ def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) ->
 
 
 def resolutions(rows: Rows, known: Mapping[int, Iterable[Window]], window: Window) -> tuple[tuple[Window, int], ...]:
-    """Which period serves which part of `window`, in order, the finest where several do. `known`: by period, what is covered."""
-    served: list[tuple[Window, int]] = []
-    for period_s in sorted({*known, *_periods(rows)}):
-        stretches = merged((*known.get(period_s, ()), *_stretches(rows, period_s)))
-        for stretch in stretches:
-            if part := stretch.overlap(window):
-                served.extend((rest, period_s) for rest in part.minus(finer for finer, _ in tuple(served)))
-    return tuple(sorted(served))
+    """Which period serves which part of `window`, in order: that of the rows, and where there are none, that of what is covered (`known`,
+    by period). The finest where several do.
+    """
+    told = [(stretch, period_s) for period_s in _periods(rows) for stretch in _stretches(rows, period_s)]
+    told += [(stretch, period_s) for period_s in sorted(known) for stretch in known[period_s]]
+    served: dict[int, list[Window]] = {}
+    for stretch, period_s in told:
+        if part := stretch.overlap(window):
+            taken = [taken for windows in served.values() for taken in windows]
+            served[period_s] = list(merged((*served.get(period_s, ()), *part.minus(taken))))
+    return tuple(sorted((part, period_s) for period_s, parts in served.items() for part in parts))
 
 
 def _periods(rows: Rows) -> list[int]:

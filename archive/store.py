@@ -120,8 +120,8 @@ class Archive:
                     if not claimed.ours:
                         return replace(planned, busy=True)
                     # Planned again: somebody may have been at it between the look and the claim.
-                    every = self._plan(window, source, edge, longest).left[:at_most]
-                    done = self._ask(source, every, edge, claimed)
+                    every = self._plan(window, source, edge, longest).left
+                    done = self._ask(source, every, edge, claimed, at_most)
             finally:
                 held.asking.release()
             after = self._plan(window, source, edge, longest)
@@ -151,10 +151,12 @@ class Archive:
         left = asks(window, wanted, known, edge, finest, longest=longest)
         return Filled(left=left, due_in_s=due_in_s(wanted, known, edge), archive_problem=held.problem)
 
-    def _ask(self, source: MetricSource, every: tuple[Ask, ...], edge: LiveEdge, claimed: Claim) -> Filled:
+    def _ask(
+        self, source: MetricSource, every: tuple[Ask, ...], edge: LiveEdge, claimed: Claim, at_most: int | None
+    ) -> Filled:
         """Makes the pulls one after the other, each kept before the next is made."""
         done, answered = Filled(), False
-        for ask in every:
+        for place, ask in enumerate(every[:at_most], start=1):
             if done.pulls and not claimed.renew():
                 break
             pull = source.pull(ask.window, ask.series)
@@ -166,9 +168,11 @@ class Archive:
                 asked=done.asked + pull.asked,
                 problems=tuple(dict.fromkeys((*done.problems, *pull.problems))),
             )
-            self._keep(source.name, Asked(ask, pull, edge, wholesale=not answered), done.problems)
+            # A source that is down is not asked for the other pieces too: they wait as if they had been refused with this one.
+            unasked = () if answered else every[place:]
+            self._keep(source.name, Asked(ask, pull, edge, unasked, wholesale=not answered), done.problems)
             if not answered:
-                break  # a source that is down is not asked for the other pieces too
+                break
         return done
 
     def _keep(self, name: str, asked: Asked, problems: tuple[Problem, ...]) -> None:

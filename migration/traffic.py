@@ -22,7 +22,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a rule: `field` as ELBv2 names it (`http-header`, `path-pattern`, …), `name` a header's or a query key's name."""
+    """One condition of a rule: `field` as ELBv2 names it (`http-header`, `path-pattern`, …), `name` a header's or a query key's name.
+
+    A request meets it by any of `patterns`, in which * and ? stand for anything; one that begins with ~ is a regular expression.
+    """
 
     field: str
     name: str
@@ -70,6 +73,11 @@ class Rule:
     def headers(self) -> tuple[Condition, ...]:
         """The conditions on a request header or a cookie: the team's door to one side whatever the weights."""
         return tuple(condition for condition in self.conditions if condition.field == "http-header")
+
+    @property
+    def for_some(self) -> bool:
+        """Whether only requests that somebody marked, or that come from certain places, meet this rule; by host, path and method all visitors do."""
+        return any(condition.field in ("http-header", "query-string", "source-ip") for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +128,43 @@ class Traffic:
         )
 
     @property
+    def splits(self) -> tuple[Rule, ...]:
+        """Every rule with weight on both fleets. `split` is one of them, if there are any and none is configured; each has weights of its own."""
+        return tuple(rule for rule in self.rules if len(rule.sides) == 2)
+
+    @property
     def told(self) -> dict[FleetName, Fraction]:
         return self.split.told if self.split else {}
 
 
 def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
-    """The rule that splits the traffic: the configured one; else one with weight on both fleets; else one that names both, or at least one, fleet.
+    """The rule that splits the traffic, or carries all of it on one side before the first step and after the last: the configured one, if there is one.
 
-    A rule that only answers to a header is a door, not the split, unless it is the configured one. Of equals, the one that most requests meet:
-    the default action first, then the lowest priority number.
+    Otherwise a rule that all visitors meet, with weight on both fleets, else with both fleets named; else a rule for some that has weight on both
+    (the weighted rule behind a header that a CDN adds); else whatever forwards to a fleet. A rule for some that names one fleet is a door, never
+    the split. Of equals the one that most requests meet: HTTPS:443, then HTTP:80, then other listeners; the default action, then the lowest priority.
     """
     rules = tuple(rules)
     if configured_arn:
         return next((rule for rule in rules if rule.arn == configured_arn), None)
 
-    def order(rule: Rule) -> tuple[bool, int, bool, int]:
-        named = {share.fleet for share in rule.shares if share.fleet}
-        is_default = rule.priority == "default"
-        return (len(rule.sides) < 2, -len(named), not is_default, 0 if is_default else int(rule.priority or 0))
+    def order(rule: Rule) -> tuple[int, int, int, str]:
+        listener = _USUAL.index(rule.listener) if rule.listener in _USUAL else len(_USUAL)
+        return _fitness(rule), listener, int(rule.priority) if rule.priority.isdecimal() else 0, rule.arn
 
-    able = [rule for rule in rules if not rule.headers and any(share.fleet for share in rule.shares)]
-    return min(able, key=order, default=None)
+    return min((rule for rule in rules if _fitness(rule) < _UNFIT), key=order, default=None)
+
+
+_USUAL = ("HTTPS:443", "HTTP:80")
+_UNFIT = 5
+
+
+def _fitness(rule: Rule) -> int:
+    """How well a rule fits as the split: 0 is best; from _UNFIT on it is none."""
+    splits, named = len(rule.sides) == 2, len({share.fleet for share in rule.shares if share.fleet})
+    if rule.for_some:
+        return 2 if splits else 4 if named == 2 else _UNFIT
+    return 0 if splits else (_UNFIT, 3, 1)[named]
 
 
 def weight_change(before: Traffic, after: Traffic) -> Event | None:

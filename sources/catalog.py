@@ -1,24 +1,43 @@
-"""Which sources a migration has: the ones its configuration names, or the demo's."""
+"""Which migration is meant, and which sources it has: the ones its configuration names, or the demo's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from migration import Migration
+from migration import ConfigurationError, Migration, Mistake, load
 from sources import EventSource, MetricSource, TrafficSource
 from sources.cloudwatch import CloudWatch
-from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program
+from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
+from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
+
+DEFAULT_PATH = Path("migration.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that can be asked about one migration. The first of `metrics` is the one a page shows unless told otherwise."""
+    """Everything that can be asked about one migration. The first of `metrics` is the one that is shown unless told otherwise."""
 
     metrics: tuple[MetricSource, ...]
     traffic: TrafficSource | None
     events: tuple[EventSource, ...]
+
+
+def configured(path: Path | None = None, *, demo: bool = False) -> Migration:
+    """The migration of `path`, else of ./migration.toml; the demo where `demo`, and where neither is there.
+
+    Raises ConfigurationError, also where `path` cannot be read: a typing error must not open the demo.
+    """
+    if demo or not (path or DEFAULT_PATH.exists()):
+        return demo_migration()
+    path = path or DEFAULT_PATH
+    try:
+        return load(path)
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise ConfigurationError(path, (Mistake("", "not_readable", {"detail": detail}),)) from error
 
 
 def _now() -> datetime:
@@ -44,4 +63,5 @@ def sources_of(
         api = MackerelApi.from_environment()
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))
         events.append(MackerelEvents(migration, clock=clock, api=api))
-    return Sources(tuple(metrics), None, tuple(events))
+    traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
+    return Sources(tuple(metrics), traffic, tuple(events))

@@ -104,6 +104,16 @@ def test_a_point_that_vanished_from_the_live_edge_is_gone(archive):
     assert list(said(brought, EC2)) == [-20, -19, -18, -17, -16]
 
 
+def test_settled_numbers_stay_though_a_later_answer_reaches_back_over_them(archive):
+    class Generous(World):
+        def pull(self, window, series=None):
+            return super().pull(Window(window.start - 600, window.end), series)
+
+    bring(archive, World(), span(-60, -40), 0)
+    brought = bring(archive, Generous(numbers=lambda *_: None), span(-60, -30), 0)
+    assert list(said(brought, EC2)) == list(range(-60, -40))
+
+
 def test_nothing_is_not_the_same_as_not_asked(archive):
     world = World(numbers=lambda *_: None)
     asked = bring(archive, world, span(-60, -30), 0)
@@ -200,6 +210,13 @@ def test_a_clock_that_is_set_back_freezes_nothing(archive):
     brought = bring(archive, world, span(-60, 1), 1)
     assert list(said(brought, EC2)) == list(range(-60, 1))
     assert brought.last_asked == NOON + 60
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_a_wait(archive):
+    world = World(refuses=lambda series, window: "timeout")
+    bring(archive, world, span(-20, 0), 0)
+    world.refuses = lambda series, window: None
+    assert len(bring(archive, world, span(-20, -3), -3).frame) == 34
 
 
 def test_a_clock_that_ran_ahead_leaves_no_false_coverage(archive):

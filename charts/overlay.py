@@ -83,6 +83,7 @@ def overlay_figure(
         *words,
         *_margin_words(margin, palette),
         *_veil_words(frame, palette),
+        _zone_words(frame, palette),
     ]
     return go.Figure(data=data, layout=layout)
 
@@ -247,6 +248,16 @@ def _veil_words(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
+def _zone_words(frame: Frame, palette: Palette) -> dict[str, Any]:
+    where = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
+    return where | {
+        "text": frame.zone,
+        "showarrow": False,
+        "font": {"size": 10, "color": palette.faint},
+        "name": "zone",
+    }
+
+
 def _event_lines(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
     lines = []
     for event in events:
@@ -332,7 +343,7 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
     key = f"{frame.window.start}-{frame.window.end}"
     return {
         "height": frame.height_px,
-        "margin": {"l": 52, "r": 12, "t": 22, "b": 34},
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 34},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
@@ -361,7 +372,6 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
                 {"dtickrange": [86_400_000, None], "value": "%-d %b"},
             ],
             "hoverformat": f"%-d %b %H:%M {frame.zone}",
-            "title": {"text": frame.zone, "font": {"size": 10, "color": palette.faint}, "standoff": 0},
         },
         "yaxis": shared
         | {

@@ -18,6 +18,8 @@ from words import live as words
 from words import states, times
 
 REFRESH_S = 15
+FIRST_WAIT_S = 1.5
+PAST_S = 3600  # a fixed window that ended longer ago does not get older on screen
 
 
 def render() -> None:
@@ -117,15 +119,25 @@ def _board(live_now: bool) -> None:
     theme = "dark" if page.is_dark() else "light"
     view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
     if view.brought.missing:
-        here.keeper.want(window, address.source)
+        here.want(window, address.source)
+        if all(panel.drawing is None for panel in view.panels.values()):
+            # Most sources answer before a reader would wonder; a page that has something to show waits for none.
+            read = partial(here.archive.read, window, address.source)
+            here.keeper.wait_until(lambda: not read().missing, timeout_s=FIRST_WAIT_S)
+            view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
 
     _head(here, address, view, now)
-    panels.traffic(here, live.traffic_view(here, address.source, until=_settled(here.migration, now)), now)
+    traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
+    panels.traffic(here, traffic, now, past=_is_past(address, now))
     for row in (("error_rate", "latency"), ("slow", "requests")):
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(here, address, view, name, window, slow_s=slow_s)
     panels.sources(here, address, view, now)
+
+
+def _is_past(address: LiveAddress, now: datetime) -> bool:
+    return address.fixed is not None and now.timestamp() - address.fixed.end > PAST_S
 
 
 def _settled(migration: Migration, now: datetime) -> int:
@@ -141,6 +153,7 @@ def _top_line(here: House, address: LiveAddress, view: live.LiveView, now: datet
             **said,
             "now": now.timestamp(),
             "data_until": until,
+            "past": _is_past(address, now),
             "until": words.data_until(times.clock(datetime.fromtimestamp(until, UTC), zone, now=now)) if until else "",
             "refresh": REFRESH_S if address.live else 0,
             "stale": panels.is_stale(view, now, here.migration) and not address.fixed,

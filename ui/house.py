@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archive import Archive, Keeper
-from migration import ConfigurationError, Migration, Mistake, load
-from sources import MetricSource
-from sources.catalog import Sources, sources_of
-from sources.demo import demo_migration
+from migration import Migration, Window
+from sources import MetricSource, catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class House:
 
     migration: Migration
     archive: Archive
-    sources: Sources
+    sources: catalog.Sources
     keeper: Keeper
 
     @property
@@ -30,6 +28,11 @@ class House:
     def metric(self, name: str) -> MetricSource:
         """The metric source of that name."""
         return next(source for source in self.sources.metrics if source.name == name)
+
+    def want(self, window: Window, source: str) -> None:
+        """Asks for a window that the archive does not hold: its numbers, and what happened in it. Returns at once."""
+        for name in (source, *(events.name for events in self.sources.events)):
+            self.keeper.want(window, name)
 
 
 _lock = threading.Lock()
@@ -42,7 +45,7 @@ def house() -> House:
     with _lock:
         if _open is None:
             migration = configured()
-            sources = sources_of(migration)
+            sources = catalog.sources_of(migration)
             archive = Archive.open(migration.archive, migration)
             keeper = Keeper(archive, sources.metrics, sources.traffic, sources.events)
             keeper.start()
@@ -65,15 +68,7 @@ def configured() -> Migration:
     Raises ConfigurationError, also where MIGRATION_CONFIG names a file that is not there: a typing error must not open the demo.
     """
     named = os.environ.get("MIGRATION_CONFIG", "")
-    path = Path(named or "migration.toml")
-    if os.environ.get("MIGRATION_DEMO") == "1" or not (named or path.exists()):
-        return demo_migration()
-    try:
-        return load(path)
-    except OSError as error:
-        raise ConfigurationError(
-            path, (Mistake("", "not_readable", {"detail": error.strerror or str(error)}),)
-        ) from error
+    return catalog.configured(Path(named) if named else None, demo=os.environ.get("MIGRATION_DEMO") == "1")
 
 
 def now() -> datetime:

@@ -21,8 +21,11 @@ from words import traffic as traffic_words
 ALARMING_UNANSWERED = 0.001  # below one in a thousand it may be requests in flight, or web sockets
 
 
-def traffic(here: House, view: TrafficView, now: datetime) -> None:
-    """The split as it was told, as one bar, with what was seen beside it, and what a reader must know before trusting it."""
+def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> None:
+    """The split as it is told now, as one bar, with what was seen beside it, and what a reader must know before trusting it.
+
+    `past`: the charts show another time, and the panel says that it does not.
+    """
     migration = here.migration
     if view.traffic is None or view.traffic.split is None:
         st.html(Markup("<section class='traffic'>{}</section>").format(_no_split(here, view)))
@@ -36,9 +39,16 @@ def traffic(here: House, view: TrafficView, now: datetime) -> None:
             _end(migration, split, ratio, "baseline"),
             _end(migration, split, ratio, "canary"),
             _bar(migration, split, ratio),
-            _facts(migration, view.traffic, split, ratio, view.seen_at, now),
+            _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past),
         )
     )
+    blocked = blue_green_blocked(view.traffic)
+    if blocked.blocked and any(
+        migration.fleets[fleet].codedeploy or migration.fleets[fleet].ecs_service for fleet in FLEETS
+    ):
+        # Normal in the middle of a migration, and yet it must not be forgotten: one line, the rest for whoever opens it.
+        summary, whole = words.blue_green_in_short(), traffic_words.blue_green(blocked)
+        st.html(Markup("<details class='blocked'><summary>⚠ {}</summary>{}</details>").format(summary, whole))
 
 
 def _no_split(here: House, view: TrafficView) -> str | Markup:
@@ -92,8 +102,10 @@ def _facts(
     ratio: analysis.SampleRatio | None,
     seen_at: int | None,
     now: datetime,
+    *,
+    past: bool,
 ) -> Markup:
-    said: list[str | Markup] = []
+    said: list[str | Markup] = [Markup("<b>{}</b>").format(words.weights_now())] if past else []
     if ratio:
         sentence = traffic_words.observed(
             label=migration.fleets.canary.label,
@@ -110,11 +122,6 @@ def _facts(
         said.append(Markup("<span class='{}'>{}</span>").format("warn" if bad else "", text))
     said.append(traffic_words.stickiness(split.stickiness_s))
     said += [traffic_words.door(rule, migration) for rule in traffic.doors]
-    blocked = blue_green_blocked(traffic)
-    if blocked.blocked and any(
-        fleet.codedeploy or fleet.ecs_service for fleet in (migration.fleets.baseline, migration.fleets.canary)
-    ):
-        said.append(Markup("<span class='warn'>⚠ {}</span>").format(traffic_words.blue_green(blocked)))
     if seen_at is not None:
         said.append(words.weights_read(times.ago(datetime.fromtimestamp(seen_at, UTC), now=now)))
     return Markup("").join(Markup("<span>{}</span>").format(one) for one in said if one)

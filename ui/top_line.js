@@ -6,7 +6,7 @@ export default function ({ data, parentElement }) {
     const now = Date.now() / 1000 + ahead;
     const since = now - data.now;
     const parts = [data.data_until ? `${data.until}` : data.nothing];
-    if (data.data_until) parts.push(data.old.replace("{age}", age(now - data.data_until)));
+    if (data.data_until && !data.past) parts.push(data.old.replace("{age}", age(now - data.data_until)));
     if (!data.refresh) parts.push(data.paused);
     else if (since > 3 * data.refresh) parts.push(data.late.replace("{age}", age(since)));
     else parts.push(data.next.replace("{s}", String(Math.max(0, Math.ceil(data.refresh - since)))));

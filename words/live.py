@@ -209,6 +209,15 @@ def weights_read(age: str) -> str:
     return _("weights read {age}").format(age=age)
 
 
+def weights_now() -> str:
+    """Stands under the bar while the charts show another time."""
+    return _("The weights now; the charts below show another time.")
+
+
+def blue_green_in_short() -> str:
+    return _("A blue/green deployment would fail now")
+
+
 def weights_without_aws() -> str:
     return _(
         "The weights are read from AWS, and this migration has no [aws]. The share that was seen is below, under Requests."

@@ -1,0 +1,66 @@
+# What can be done here. `make` lists it; everything a target needs sets itself up on first use.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+HOST ?= 127.0.0.1
+PORT ?= 8501
+WORKERS ?= logical
+BIN := .venv/bin
+# Stamps: what was installed from which lock file. A changed lock file is installed at the next use.
+RUN := .venv/.installed-run
+DEV := .venv/.installed-dev
+
+SERVE = exec $(BIN)/streamlit run dashboard.py --server.address=$(HOST) --server.port=$(PORT) --server.headless=true
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help run demo test lint format lock world bench clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN) ## Serve the dashboard for migration.toml, or the demo where there is none (HOST=127.0.0.1 PORT=8501)
+	$(SERVE)
+
+demo: $(RUN) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
+	MIGRATION_DEMO=1 $(SERVE)
+
+test: $(DEV) ## Run all tests, the browser's too; installs Chromium if there is none (ARGS='-k name' WORKERS=logical)
+	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(DEV) ## Check format, style, types and the one-way imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code, and mend what can be mended by itself
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
+	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
+	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+world: $(DEV) ## Run a loopback AWS and Mackerel to point the dashboard at (ARGS=--help)
+	$(BIN)/python -m tests.worlds $(ARGS)
+
+bench: $(DEV) ## Measure the Live page beside a naive one, and print the figures
+	$(BIN)/python -m benchmarks.live $(ARGS)
+
+clean: ## Remove the virtual environment and all caches; archives and migration.toml stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): requirements.txt | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+$(BIN)/pip:
+	@.ci/venv .venv

@@ -114,7 +114,7 @@ def call(method: Callable[..., dict[str, Any]], **parameters: Any) -> dict[str, 
         return method(**parameters)
     except FAULTS:
         raise
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise ResponseParserError(f"{type(error).__name__}: {error}") from error
 
 

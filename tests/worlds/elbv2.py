@@ -28,6 +28,7 @@ Refusal = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
 
 THROTTLED: Refusal = (400, "Throttling", "Rate exceeded")
 EXPIRED: Refusal = (403, "ExpiredToken", "The security token included in the request is expired")
+UNKNOWN_KEY: Refusal = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
 BROKEN: Refusal = (500, "InternalFailure", "The request processing has failed because of an unknown error")
 
 _BUILDER = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
@@ -66,6 +67,7 @@ class Elbv2World:
         self._heal()
 
     def _heal(self) -> None:
+        self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
         self.refuse: dict[str, Refusal] = {}  # action, or "*" → what it is refused with
         self.refuse_about: dict[str, Refusal] = {}  # any part of a request, such as a name → what it is refused with
         self.health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, in place of moto's
@@ -121,14 +123,16 @@ class Elbv2World:
     def _build(self) -> None:
         ec2, self.elbv2 = self.client("ec2"), self.client()
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        self.subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"][
+                "SubnetId"
+            ]
             for at, zone in ((1, "a"), (2, "c"))
         ]
         self._vpc = vpc
         certificate = self.client("acm").request_certificate(DomainName="photo.example.com")["CertificateArn"]
         self._certificates = [{"CertificateArn": certificate}]
-        made = self.elbv2.create_load_balancer(Name="photo", Subnets=[one["Subnet"]["SubnetId"] for one in subnets])
+        made = self.elbv2.create_load_balancer(Name="photo", Subnets=self.subnets)
         self.load_balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
         for name in WEIGHTS:
             self.add_group(name)
@@ -219,7 +223,7 @@ class Elbv2World:
         place = {key: overrides.pop(key) for key in ("rule", "load_balancer", "profile") if key in overrides}
         about: dict[str, Any] = {
             "name": "Photo service",
-            "aws": Aws(**{"region": REGION, "load_balancer": self.load_balancer, **place}),
+            "aws": Aws(region=REGION, **{"load_balancer": self.load_balancer, **place}),
             "fleets": Fleets(baseline=fleet("EC2", baseline), canary=fleet("ECS", canary)),
         }
         return Migration(**{**about, **overrides})
@@ -234,7 +238,10 @@ class Elbv2World:
         self.calls.append(action)
         for event in [self.hang[key] for key in (action, "*") if key in self.hang]:
             event.wait()
-        refused = [self.refuse[key] for key in (action, "*") if key in self.refuse]
+        key = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        known = self.access_keys is None or (key and key[1] in self.access_keys)
+        refused = [] if known else [UNKNOWN_KEY]
+        refused += [self.refuse[name] for name in (action, "*") if name in self.refuse]
         refused += [refusal for part, refusal in self.refuse_about.items() if part in asked.values()]
         if refused:
             return self._send(start, refused[0][0], _error(*refused[0][1:]))
@@ -269,8 +276,9 @@ class Elbv2World:
 
 
 class _Quiet(MotoRequestHandler):
-    def log(self, type: str, message: str, *given: Any) -> None:
-        """Silent: tests read `world.calls`."""
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without the log, for tests read `world.calls`, and without a Date of its own."""
+        self.send_response_only(code, message)
 
 
 def _error(code: str, sentence: str) -> bytes:

@@ -114,6 +114,8 @@ def write_pull(
         for part in answer.window.minus(book.known.get(one, UNKNOWN).covered.get(answer.period_s, ()))
     ]
     _delete_points(connection, vanish)
+    # What is settled stays: a pull that took long, or was held back by a full disk, may be older than what another process wrote since.
+    told = rows.uncovered(told, {code: book.known.get(one, UNKNOWN).covered for code, one in enumerate(heads)})
     ids = [book.ids[one] for one in heads]
     columns = (told.code.tolist(), told.ts.tolist(), told.period_s.tolist(), told.value.tolist())
     upsert(

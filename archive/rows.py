@@ -62,6 +62,17 @@ def of_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:
     )
 
 
+def uncovered(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) -> Rows:
+    """The rows whose time is not covered yet in their own period. `covered`: by code, by period in seconds."""
+    stays = np.ones(len(rows), dtype=bool)
+    for code, periods in covered.items():
+        for period_s, windows in periods.items():
+            if windows:
+                mine = (rows.code == code) & (rows.period_s == period_s)
+                stays &= ~(mine & _inside(rows.ts, period_s, windows))
+    return rows.where(stays)
+
+
 def overlaid(below: Rows, series: Sequence[Series], frame: pd.DataFrame, answers: Iterable[Answer]) -> Rows:
     """`below` as it will be once a pull is kept: what the pull answered replaces what was there, and its rows come on top."""
     place = {one: code for code, one in enumerate(series)}

@@ -110,6 +110,21 @@ def test_a_claim_that_ran_out_is_taken_over(tmp_path: Path):
         assert len(one.bring(span(-60, 1), world, now=at(1)).frame) == 122
 
 
+def test_a_pull_that_was_overtaken_does_not_undo_what_has_settled_since(tmp_path: Path):
+    def asked_at(series, ts, at_s) -> float:
+        return float(at_s - NOON)
+
+    with open_archive(tmp_path) as one, open_archive(tmp_path) as other:
+
+        class Slow(World):
+            def pull(self, window, series=None):
+                other.bring(span(-60, 20), World(numbers=asked_at, now=at(20)), now=at(20))
+                return super().pull(window, series)
+
+        brought = one.bring(span(-60, 0), Slow(numbers=asked_at, now=at(0)), now=at(0))
+        assert set(said(brought, ECS).values()) == {20 * 60.0}
+
+
 def bring_and_die(folder: Path, statement: int) -> None:
     """Brings the minute that is new, and is killed at so many statements."""
     world = World(now=at(1))

@@ -134,6 +134,8 @@ def _board(live_now: bool) -> None:
             with column:
                 _panel(here, address, view, name, window, slow_s=slow_s)
     panels.sources(here, address, view, now)
+    panels.rules(traffic)
+    panels.queries(here, address, window)
 
 
 def _is_past(address: LiveAddress, now: datetime) -> bool:

@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 import analysis
 from archive import SourceState
-from migration import FLEETS, FleetName, Migration, Rule, Traffic
+from migration import FLEETS, FleetName, Migration, Rule, Traffic, Window
 from migration.traffic import blue_green_blocked
+from ui import links
 from ui.house import House
-from ui.links import chart_link
 from ui.live import LiveView, Panel, TrafficView
 from ui.url import LiveAddress
 from words import live as words
@@ -19,6 +19,8 @@ from words import numbers, problems, states, times
 from words import traffic as traffic_words
 
 ALARMING_UNANSWERED = 0.001  # below one in a thousand it may be requests in flight, or web sockets
+
+OLD_WEIGHTS_S = 60  # they are read every 15 s
 
 
 def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> None:
@@ -49,6 +51,37 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
         # Normal in the middle of a migration, and yet it must not be forgotten: one line, the rest for whoever opens it.
         summary, whole = words.blue_green_in_short(), traffic_words.blue_green(blocked)
         st.html(Markup("<details class='blocked'><summary>⚠ {}</summary>{}</details>").format(summary, whole))
+    st.html(
+        Markup("<details class='rules'><summary>{}</summary>{}</details>").format(
+            words.rules_title(), _rules(view.traffic)
+        )
+    )
+
+
+def _rules(traffic: Traffic) -> Markup:
+    """Every rule of every listener, the one that splits the traffic marked."""
+    head = Markup("").join(Markup("<th>{}</th>").format(name) for name in words.rules_head())
+    rows = Markup("").join(
+        Markup("<tr class='{}'><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>").format(
+            "split" if rule.arn == traffic.split_arn else "",
+            rule.listener,
+            rule.priority,
+            ", ".join(traffic_words.condition(one) for one in rule.conditions) or words.any_request(),
+            _forwards(rule),
+            traffic_words.stickiness(rule.stickiness_s) if rule.shares else "",
+        )
+        for rule in traffic.rules
+    )
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, rows)
+
+
+def _forwards(rule: Rule) -> str:
+    total = sum(share.weight for share in rule.shares)
+    said = (
+        f"{share.target_group} {share.weight}" + (f" ({numbers.share(share.weight / total)})" if total else "")
+        for share in rule.shares
+    )
+    return " · ".join(said) or rule.action
 
 
 def _no_split(here: House, view: TrafficView) -> str | Markup:
@@ -122,8 +155,9 @@ def _facts(
         said.append(Markup("<span class='{}'>{}</span>").format("warn" if bad else "", text))
     said.append(traffic_words.stickiness(split.stickiness_s))
     said += [traffic_words.door(rule, migration) for rule in traffic.doors]
-    if seen_at is not None:
-        said.append(words.weights_read(times.ago(datetime.fromtimestamp(seen_at, UTC), now=now)))
+    if seen_at is not None and now.timestamp() - seen_at > OLD_WEIGHTS_S:
+        age = times.ago(datetime.fromtimestamp(seen_at, UTC), now=now)
+        said.append(Markup("<span class='warn'>{}</span>").format(words.weights_read(age)))
     return Markup("").join(Markup("<span>{}</span>").format(one) for one in said if one)
 
 
@@ -147,7 +181,9 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
         pieces.append(
             Markup("<span class='note'>{}</span>").format(words.at_time(times.clock(at, zone, now=view.window.ends_at)))
         )
-    link = chart_link(migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s)
+    link = links.chart_link(
+        migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s
+    )
     if link:
         pieces.append(
             Markup("<a href='{}' target='_blank' rel='noopener'>{}</a>").format(
@@ -217,31 +253,56 @@ def is_stale(view: LiveView, now: datetime, migration: Migration) -> bool:
 
 
 def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) -> None:
-    """One line a source: its state in a word, how long it took, when it last answered well, and what to do where it does not."""
-    rows = Markup("").join(_source_row(state, here, now) for state in here.archive.states())
-    lacks = [words.lacks(states.source_name(address.source), what) for what in here.metric(address.source).lacks()]
-    notes = Markup("").join(Markup("<tr><th></th><td></td><td>{}</td></tr>").format(text) for text in lacks)
-    coarse = [period for period in view.brought.resolutions if period > 60]
-    if coarse:
-        notes += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(words.resolution(times.duration(max(coarse))))
+    """One line a source: its state in a word, how long it took, when it last answered well, and what to do where it does not.
+
+    Then the archive, if it cannot be written, what the chosen source cannot know, and in which resolution it answered.
+    """
+    rows = Markup("").join(_source_row(state, now) for state in here.archive.states())
+    trouble = view.brought.archive_problem or here.keeper.problem
+    if trouble:
+        said = problems.say_archive(trouble.kind, trouble.detail)
+        rows += _row(states.source_name("archive"), "bad", states.label("down"), "", [said])
+    label = states.source_name(address.source)
+    notes = [words.resolution(times.duration(period)) for period in view.brought.resolutions]
+    notes += [words.lacks(label, what) for what in here.metric(address.source).lacks()]
+    rows += Markup("").join(Markup("<tr><th></th><td></td><td>{}</td></tr>").format(note) for note in notes)
     st.html(
-        Markup(
-            "<section><h2 style='font-size:1rem;margin:.6rem 0 .1rem;padding:0'>{}</h2><table class='sources'>{}{}</table></section>"
-        ).format(words.sources_title(), rows, notes)
+        Markup("<section class='below'><h2>{}</h2><table class='sources'>{}</table></section>").format(
+            words.sources_title(), rows
+        )
     )
 
 
-def _source_row(state: SourceState, here: House, now: datetime) -> Markup:
-    said = [problems.say(problem) for problem in state.problems]
+def queries(here: House, address: LiveAddress, window: Window) -> None:
+    """Every query behind the page with its place in the CloudWatch console; only worked out while somebody has it open."""
+    if address.source != "cloudwatch":
+        return
+    opened = st.expander(words.queries_title(), key="queries", on_change="rerun")
+    if not opened.open:
+        return
+    rows = Markup("").join(
+        Markup("<tr><td>{}</td><td>{}</td><td><a href='{}' target='_blank' rel='noopener'>{}</a></td></tr>").format(
+            series.target_group or words.load_balancer(), asked, link, words.open_in("CloudWatch")
+        )
+        for series, asked, link in links.queries(here.migration, address.source, window)
+    )
+    with opened:
+        st.html(Markup("<div class='rules'><table>{}</table></div>").format(rows))
+
+
+def _source_row(state: SourceState, now: datetime) -> Markup:
     tone = {"up": "good", "slow": "warn", "throttled": "warn"}.get(state.state, "bad")
-    good = (
-        words.last_good(times.ago(datetime.fromtimestamp(state.last_good_at, UTC), now=now))
-        if state.last_good_at
-        else words.never_good()
-    )
+    at = datetime.fromtimestamp(state.last_good_at, UTC) if state.last_good_at else None
+    good = words.last_good(times.ago(at, now=now)) if at else words.never_good()
+    said = [problems.say(problem) for problem in state.problems]
+    label = f"{states.label(state.state)} {words.took(state.took_s)}"
+    return _row(states.source_name(state.source), tone, label, good, said)
+
+
+def _row(name: str, tone: str, label: str, good: str, said: Sequence[problems.Said]) -> Markup:
     troubles = Markup("").join(
         Markup("<span class='next'><b>{}</b> {} → {}</span>").format(one.title, one.text, one.next_step) for one in said
     )
-    return Markup("<tr><th>{}</th><td><span class='{}'>{}</span> {}</td><td>{}{}</td></tr>").format(
-        states.source_name(state.source), tone, states.label(state.state), words.took(state.took_s), good, troubles
+    return Markup("<tr><th>{}</th><td><span class='{}'>{}</span></td><td>{}{}</td></tr>").format(
+        name, tone, label, good, troubles
     )

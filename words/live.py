@@ -165,8 +165,28 @@ def no_rows_and_trouble(source_label: str) -> str:
     )
 
 
-def resolution(minutes: str) -> str:
-    return _("Resolution {minutes}: CloudWatch keeps single minutes for 15 days.").format(minutes=minutes)
+def resolution(period: str) -> str:
+    return _("Resolution {period}.").format(period=period)
+
+
+def queries_title() -> str:
+    return _("Queries behind this page")
+
+
+def load_balancer() -> str:
+    return _("load balancer")
+
+
+def rules_title() -> str:
+    return _("All rules")
+
+
+def rules_head() -> tuple[str, ...]:
+    return (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
+
+
+def any_request() -> str:
+    return _("any request")
 
 
 def sources_title() -> str:

@@ -17,7 +17,7 @@ LONGEST_MODULE = 400
 # Patterns in pieces, so that this file does not hold what it looks for.
 NEVER = {
     "an absolute path of somebody's machine": r"(?<![\w.:/*])/(?:home|Users|root|work|mnt)/\w",
-    "an access key": r"\b(?:AKIA|ASIA)(?![A-Z0-9]*EXAMPLE)[A-Z0-9]{16}\b",
+    "an access key": r"\b(?:AKIA|ASIA)(?![A-Z0-9]*EXAMPLE)(?=[A-Z]*\d)[A-Z0-9]{16}\b",
     "a private key": "-----BEGIN " + r"[A-Z ]*PRIVATE KEY",
     "a token in an address": r"https?://[^/\s:@{}<>]+:[^/\s:@{}<>]+@",
     "an account that is no example": (

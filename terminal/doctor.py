@@ -1,6 +1,7 @@
 """`doctor`: one line a thing that must be right, and under it what to do where it is not."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -87,10 +88,10 @@ def doctor_table(found: Examination) -> RenderableType:
         parts.append(_line(found.archive_problem is None, words.archive(), plain(found.archive)))
     if found.archive_problem:
         parts.append(_under(said_lines(problems.say_archive(found.archive_problem.kind, found.archive_problem.detail))))
-    for check in found.checks:
-        parts.append(_check(check))
-        if check.problem:
-            parts.append(_under(said_lines(problems.say(check.problem))))
+    for problem, checks in groupby(found.checks, key=lambda check: check.problem):
+        parts += map(_check, checks)
+        if problem:  # what keeps several permissions from being tried is told once, under the last of them
+            parts.append(_under(said_lines(problems.say(problem))))
     parts.append(Text(words.summary(found.wrong), BAD if found.wrong else GOOD))
     return Group(*parts)
 

@@ -101,6 +101,19 @@ class TestDoctor:
         assert check["problem"]["docs"] == "docs/problems.md#denied"
         assert found["checks"][1]["ok"] and found["archive"]["ok"]
 
+    def test_one_reason_for_several_permissions_is_told_once(self, demo: Migration, ask: Any):
+        class Refused(DemoMetrics):
+            def check(self) -> tuple[Health, ...]:
+                return tuple(Health("load_balancer", name, "denied", 0, DENIED) for name in ("a", "b"))
+
+        ask(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
+        said = lines(run("doctor").stdout)
+        assert [line.split(" (")[0] for line in said[3:5]] == [
+            "✘ Elastic Load Balancing a denied, 0.0 s",
+            "✘ Elastic Load Balancing b denied, 0.0 s",
+        ]
+        assert "\n".join(said).count("Not allowed.") == 1
+
     def test_a_remark_is_not_a_failure(self, demo: Migration, ask: Any):
         class Remarking(DemoMetrics):
             def check(self) -> tuple[Health, ...]:

@@ -45,6 +45,12 @@ def _put(**parameters: str | None) -> None:
             st.query_params[name] = value
 
 
+def _hold(key: str, value: object) -> None:
+    """Makes a switch show what the address says. Told only where it differs: telling a switch its old value would undo a click on its way here."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
 def _choose(name: str, key: str, default: str) -> None:
     value = st.session_state[key]
     _put(**{name: None if value == default else value})
@@ -59,7 +65,7 @@ def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime)
     migration = here.migration
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<h1 class='page-title'>{}</h1>").format(migration.name), width="content")
-        st.session_state["choice"] = None if address.fixed else address.choice
+        _hold("choice", None if address.fixed else address.choice)
         st.segmented_control(
             words.window(), WINDOW_CHOICES, key="choice", on_change=_choose_window, label_visibility="collapsed"
         )
@@ -68,7 +74,7 @@ def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime)
             st.button(words.leave_window(label), key="leave_window", on_click=_put, kwargs={"from_": None, "to": None})
         if len(here.source_names) > 1:
             _switch("source", words.source(), here.source_names, address.source, states.source_name)
-        st.session_state["live"] = address.live
+        _hold("live", address.live)
         st.toggle(words.LIVE_TITLE, key="live", on_change=_toggle_live, help=words.live_help(REFRESH_S))
         with st.container(width="stretch"):
             _top_line(here, address, view, now)
@@ -81,7 +87,7 @@ def _switch(
 ) -> None:
     """A row of choices whose answer lives in the address as `name`; the default is left out of it."""
     key = f"{name}_choice"
-    st.session_state[key] = value
+    _hold(key, value)
     st.segmented_control(
         label,
         options,

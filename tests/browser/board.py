@@ -1,0 +1,126 @@
+"""A page of the dashboard, and what a reader does with it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.server import Server
+
+CHART = ".overlay-chart"
+NAMES = ("error_rate", "latency", "slow", "requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A tab that shows `server`."""
+
+    page: Page
+    server: Server
+
+    def go(self, address: str, *, drawn: int = 4) -> None:
+        """Opens an address and waits until so many charts are drawn."""
+        self.page.goto(f"{self.server.url}{address}", wait_until="commit")
+        self.wait_drawn(drawn)
+
+    def reload(self, *, drawn: int = 4) -> None:
+        self.page.reload(wait_until="commit")
+        self.wait_drawn(drawn)
+
+    def wait_drawn(self, drawn: int = 4) -> None:
+        if drawn:
+            self.until("n => document.querySelectorAll('.overlay-chart[data-drawn] .main-svg').length >= n", drawn)
+            self.at_rest()
+
+    def at_rest(self) -> None:
+        """Waits until the server has nothing more to say for now."""
+        expect(self.page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
+
+    def until(self, holds: str, argument: Any = None) -> None:
+        """Waits until a JavaScript expression holds."""
+        self.page.wait_for_function(holds, arg=argument)
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What is in the address."""
+        return dict(parse_qsl(urlsplit(self.page.url).query))
+
+    def wait_parameters(self, **wanted: str) -> None:
+        """Waits until the address holds exactly this."""
+        self.until(
+            "wanted => JSON.stringify([...new URLSearchParams(location.search)].sort()) === wanted",
+            _sorted_pairs(wanted),
+        )
+        self.at_rest()
+
+    def chart(self, name: str) -> Locator:
+        return self.page.locator(f".st-key-chart_{name} {CHART}")
+
+    def drawn(self, name: str) -> int:
+        return int(self.chart(name).get_attribute("data-drawn") or 0)
+
+    def ranges(self) -> dict[str, tuple[str, ...]]:
+        """The x range of every chart, to the minute, as its axis spells it."""
+        found: dict[str, list[Any]] = {
+            name: self.chart(name).evaluate("box => box._fullLayout.xaxis.range.map(String)") for name in NAMES
+        }
+        return {name: tuple(end[:16] for end in ends) for name, ends in found.items()}
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes the charts show, all of them the same."""
+        (ends,) = set(self.ranges().values())
+        first, last = (datetime.fromisoformat(end) for end in ends)
+        return int((last - first).total_seconds()) // 60
+
+    def wait_minutes(self, at_least: int, at_most: int | None = None) -> None:
+        """Waits until every chart shows so many minutes, and the page is at rest."""
+        self.until(
+            """([names, least, most]) => names.every(name => {
+                const box = document.querySelector(`.st-key-chart_${name} .overlay-chart`);
+                const [start, end] = (box?._fullLayout?.xaxis.range ?? [0, 0]).map(end => new Date(end).getTime());
+                return least * 60000 <= end - start && end - start <= most * 60000;
+            }) && new Set(names.map(name => String(
+                document.querySelector(`.st-key-chart_${name} .overlay-chart`)._fullLayout.xaxis.range))).size === 1""",
+            [list(NAMES), at_least, at_most or at_least],
+        )
+        self.at_rest()
+
+    @property
+    def live(self) -> Locator:
+        return self.page.get_by_role("switch", name="Live")
+
+    def choose(self, label: str) -> None:
+        """Presses one of the buttons of a row of choices."""
+        self.page.get_by_role("radio", name=label, exact=True).click()
+
+    def chosen(self) -> list[str]:
+        """Every choice that is pressed, in the order of the page."""
+        return self.page.get_by_role("radio", checked=True).all_inner_texts()
+
+    def drag(self, name: str, start: float, end: float) -> None:
+        """Drags over a chart from one share of its width to another."""
+        box = self.chart(name).locator(".nsewdrag").first.bounding_box()
+        assert box
+        y = box["y"] + box["height"] / 2
+        mouse = self.page.mouse
+        mouse.move(box["x"] + box["width"] * start, y)
+        mouse.down()
+        for share in (0.25, 0.5, 0.75, 1):
+            mouse.move(box["x"] + box["width"] * (start + (end - start) * share), y)
+        mouse.up()
+
+    def text(self, selector: str) -> str:
+        return " ".join(self.page.locator(selector).all_inner_texts())
+
+    def expect_text(self, selector: str, pattern: str) -> None:
+        expect(self.page.locator(selector).filter(has_text=re.compile(pattern)).first).to_be_visible()
+
+
+def _sorted_pairs(wanted: Mapping[str, str]) -> str:
+    pairs = ",".join(f'["{name}","{value}"]' for name, value in sorted(wanted.items()))
+    return f"[{pairs}]"

@@ -1,0 +1,93 @@
+"""Chromium, the servers that its pages come from, and what a test does with a page.
+
+All browser tests run on one worker (`--dist loadgroup`): a second Chromium on two cores makes both slow.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.board import Board
+from tests.browser.server import Server, serving
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MS = 30_000
+
+Opens = Callable[..., Board]
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Of the package, not of the session: as long as Playwright's sync API is on, no other test may use asyncio."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """One context a set of options: pages that share it share what was loaded, as the tabs of one reader do."""
+    known: dict[str, BrowserContext] = {}
+
+    def context(**options: Any) -> BrowserContext:
+        options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"} | options
+        key = repr(sorted(options.items()))
+        if key not in known:
+            known[key] = chromium.new_context(**options)
+            known[key].set_default_timeout(PATIENCE_MS)
+        return known[key]
+
+    yield context
+    for one in known.values():
+        one.close()
+
+
+@pytest.fixture
+def opens(contexts: Callable[..., BrowserContext]) -> Iterator[Opens]:
+    """Opens an address of a server in a new tab. A tab in which a script failed, or complained, fails its test where it shall be `faultless`."""
+    pages: list[Page] = []
+    faults: list[str] = []
+
+    def open_page(
+        server: Server, address: str = "/", *, drawn: int = 4, faultless: bool = True, **options: Any
+    ) -> Board:
+        page = contexts(**options).new_page()
+        pages.append(page)
+        if faultless:
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        board = Board(page, server)
+        board.go(address, drawn=drawn)
+        return board
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert not faults
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("demo"), {"MIGRATION_DEMO": "1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    """An empty folder for a server of the test's own."""
+    return tmp_path

@@ -1,0 +1,83 @@
+"""The real server in a process of its own, as a person would start it, in a room of its own so that nothing outlives the test."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parent.parent.parent
+STARTS_WITHIN_S = 60.0
+STOPS_WITHIN_S = 20.0
+# boto3 needs some credentials to sign with, and must not look for others.
+EXAMPLE_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "an-example-secret",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server. `room` is its home and its folder for temporary files."""
+
+    url: str
+    room: Path
+
+    @property
+    def log(self) -> str:
+        return (self.room / "log").read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def serving(room: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it in the end.
+
+    Of this process's environment it gets no more than it needs to run: no proxy, no credentials, no MIGRATION_CONFIG.
+    """
+    port = _free_port()
+    server = Server(f"http://127.0.0.1:{port}", room)
+    options = ("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}")
+    own = {"HOME": str(room), "TMPDIR": str(room), "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
+    with (room / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "dashboard.py", *options],
+            cwd=ROOT,
+            env=own | dict(environment),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_healthy(server, process)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOPS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + STARTS_WITHIN_S
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            with urlopen(f"{server.url}/healthz", timeout=5) as reply:
+                if reply.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.05)  # nobody tells when a port begins to listen
+    raise RuntimeError(f"The server did not become healthy. It said:\n{server.log}")

@@ -89,7 +89,7 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Readers and one writer at once. Changing the mode needs the file for a moment alone, and SQLite does not wait for that by itself."""
+    """Readers and one writer at once. Where two processes change the mode at once, SQLite refuses one of them without waiting."""
     patience = time.monotonic() + BUSY_S
     while True:
         try:

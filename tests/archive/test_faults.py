@@ -147,6 +147,28 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
         open_archive(tmp_path / "file" / "deeper")
 
 
+def test_a_file_that_another_process_is_just_making_is_waited_for(monkeypatch):
+    """Where two change the journal mode at once, SQLite refuses one of them without waiting."""
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorname = "SQLITE_BUSY"
+    said: list[str | sqlite3.OperationalError] = ["delete", busy, "wal"]
+    waits: list[float] = []
+    monkeypatch.setattr(engine.time, "sleep", waits.append)
+
+    class Connection:
+        def execute(self, _statement: str):
+            word = said.pop(0)
+            if isinstance(word, Exception):
+                raise word
+            return self
+
+        def fetchone(self) -> tuple[str]:
+            return ("wal" if not said else "delete",)
+
+    engine._write_ahead(Connection())
+    assert (said, len(waits)) == ([], 1)
+
+
 def test_the_folder_is_made(tmp_path: Path):
     open_archive(tmp_path / "not" / "yet").close()
     assert (tmp_path / "not" / "yet" / "archive.db").exists()

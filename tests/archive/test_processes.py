@@ -24,7 +24,9 @@ def run(*works: Callable[[], None]) -> list[int | None]:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(30)
+        process.kill()
+        process.join()
     return [process.exitcode for process in processes]
 
 
@@ -43,7 +45,7 @@ class Diary(World):
 
 def test_processes_that_start_at_once_on_no_file_make_one_archive_and_ask_once(tmp_path: Path):
     diary = tmp_path / "diary"
-    together = _fork.Barrier(6)
+    together = _fork.Barrier(6, timeout=20)
 
     def work() -> None:
         world = Diary(diary)

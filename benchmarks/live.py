@@ -1,0 +1,450 @@
+"""The figures of the Live page, measured beside a naive page in the same run: `python -m benchmarks.live --help`."""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from unittest.mock import patch
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from archive import Archive
+from benchmarks.browser import chromium, open_page, visitor
+from benchmarks.stage import Server, Stage, server, stage, until, until_quiet
+from benchmarks.viewers import Crowd, Run, crowd
+from migration import Window, load
+from sources.cloudwatch import CloudWatch
+from tests.worlds.cloudwatch import CloudWatchWorld
+
+EXPERIMENTS = ("crowd", "browser", "bring", "hang")
+HANG_S = 30
+INTERVAL_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `met` is None where there is nothing to reach."""
+
+    name: str
+    goal: str
+    ours: str
+    naive: str
+    met: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What one minute of watching cost."""
+
+    cpu_s: float
+    metrics: int
+    datapoints: int
+    refreshes: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A server with nobody, one viewer, and many more: minutes of each, and the memory at the end of the last two."""
+
+    idle_cpu_s: float  # a minute, with nobody
+    alone: tuple[Minute, ...]
+    many: tuple[Minute, ...]
+    memory_alone_mb: float
+    memory_many_mb: float
+
+
+def main(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"An experiment: {', '.join(EXPERIMENTS)}. Repeatable.")
+    ] = None,
+    minutes: Annotated[int, typer.Option(help="Minutes to watch idle, with one viewer, and with many.", min=1)] = 2,
+    viewers: Annotated[int, typer.Option(help="How many more viewers come after the first.", min=1)] = 20,
+    opens: Annotated[int, typer.Option(help="How often the page is opened in a browser.", min=1)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+) -> None:
+    """Measures the figures of the Live page and of a naive page, on loopback; all of it takes about 15 minutes.
+
+    Medians, with the range in brackets. Ends with 1 where a figure is not reached.
+    """
+    if unknown := set(only or ()) - set(EXPERIMENTS):
+        raise typer.BadParameter(f"there is no experiment {', '.join(sorted(unknown))}: {', '.join(EXPERIMENTS)}")
+    chosen = [one for one in EXPERIMENTS if not only or one in only]
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as here:
+        if "crowd" in chosen:
+            figures += of_crowd(here, minutes, viewers)
+        if "browser" in chosen:
+            figures += of_browser(here, opens)
+        if "bring" in chosen:
+            figures.append(of_bring(here))
+        if "hang" in chosen:
+            figures += of_hang(here)
+    if as_json:
+        print(json.dumps([asdict(figure) for figure in figures], indent=2, ensure_ascii=False))
+    else:
+        Console(width=150).print(_table(figures))
+    raise typer.Exit(1 if any(figure.met is False for figure in figures) else 0)
+
+
+# ---- with viewers who have no browser
+
+
+def of_crowd(here: Stage, minutes: int, viewers: int) -> list[Figure]:
+    """What viewers cost the sources and the server."""
+    ours, naive = (_watched(here, minutes, viewers, ours=mine) for mine in (True, False))
+
+    def metrics(of: Sequence[Minute]) -> float:
+        return sum(minute.metrics for minute in of) / len(of)
+
+    def points(of: Sequence[Minute]) -> float:
+        return sum(minute.datapoints for minute in of) / max(1, sum(len(minute.refreshes) for minute in of))
+
+    def cpu(of: Watched, several: Sequence[Minute]) -> list[float]:
+        return [(minute.cpu_s - of.idle_cpu_s) / max(1, len(minute.refreshes)) * 1000 for minute in several]
+
+    def memory(of: Watched) -> float:
+        return (of.memory_many_mb - of.memory_alone_mb) / viewers
+
+    def received(of: Watched) -> list[float]:
+        return [run.received / 1000 for minute in of.many for run in minute.refreshes]
+
+    def took(of: Watched) -> list[float]:
+        return [run.took_s * 1000 for minute in of.many for run in minute.refreshes]
+
+    mine = statistics.median(cpu(ours, ours.many))
+    return [
+        Figure(
+            f"metrics requested a minute, {viewers + 1} viewers against 1",
+            "equal",
+            f"{metrics(ours.many):.0f} against {metrics(ours.alone):.0f}",
+            f"{metrics(naive.many):.0f} against {metrics(naive.alone):.0f}",
+            metrics(ours.many) == metrics(ours.alone),
+        ),
+        Figure(
+            "datapoints asked per refresh, 1 viewer, 3 h",
+            "≤ 1/10 of naive",
+            f"{points(ours.alone):.0f}",
+            f"{points(naive.alone):.0f}",
+            points(ours.alone) <= points(naive.alone) / 10,
+        ),
+        Figure(
+            f"datapoints asked per refresh and viewer, {viewers + 1} viewers, 3 h",
+            "",
+            f"{points(ours.many):.0f}",
+            f"{points(naive.many):.0f}",
+            None,
+        ),
+        Figure(
+            f"server CPU per viewer and refresh, {viewers + 1} viewers, 3 h, ms",
+            "≤ 40, < naive",
+            spread(cpu(ours, ours.many)),
+            spread(cpu(naive, naive.many)),
+            mine <= 40 and mine < statistics.median(cpu(naive, naive.many)),
+        ),
+        Figure(
+            "server CPU per refresh of a lone viewer, ms",
+            "",
+            spread(cpu(ours, ours.alone)),
+            spread(cpu(naive, naive.alone)),
+            None,
+        ),
+        Figure(
+            "server CPU with nobody, ms a minute",
+            "",
+            f"{ours.idle_cpu_s * 1000:.0f}",
+            f"{naive.idle_cpu_s * 1000:.0f}",
+            None,
+        ),
+        Figure(
+            f"server memory per further viewer ({viewers}), MB",
+            "≤ 2",
+            f"{memory(ours):.2f} (from {ours.memory_alone_mb:.0f})",
+            f"{memory(naive):.2f} (from {naive.memory_alone_mb:.0f})",
+            memory(ours) <= 2,
+        ),
+        Figure(f"a refresh takes, {viewers + 1} viewers, ms", "", spread(took(ours)), spread(took(naive)), None),
+        Figure(
+            "a refresh receives, KB",
+            "≤ 150 on average",
+            sizes(received(ours)),
+            sizes(received(naive)),
+            statistics.mean(received(ours)) <= 150,
+        ),
+    ]
+
+
+def _watched(here: Stage, minutes: int, viewers: int, *, ours: bool) -> Watched:
+    name = "ours" if ours else "naive"
+    say(f"{name}: starting, and filling the archive" if ours else f"{name}: starting")
+    with server(here, ours=ours) as running:
+        with crowd(running.url) as first:
+            first.join(1)
+            until(lambda: len(first.runs) > 1, timeout_s=120)  # imports and first draws are behind it
+        say(f"{name}: {minutes} min with nobody")
+        idle = _minutes(running, None, minutes if ours else 1, ours=ours)
+        with crowd(running.url) as people:
+            people.join(1)
+            until(lambda: len(people.runs) > 1, timeout_s=120)
+            say(f"{name}: {minutes} min with 1 viewer")
+            alone = _minutes(running, people, minutes, ours=ours)
+            memory_alone_mb = running.memory_mb()
+            people.join(viewers)
+            until(lambda: sum(run.first for run in people.runs) > viewers, timeout_s=300)
+            say(f"{name}: {minutes} min with {viewers + 1} viewers")
+            many = _minutes(running, people, minutes, ours=ours)
+            memory_many_mb = running.memory_mb()
+            people.check()
+    return Watched(statistics.mean(one.cpu_s for one in idle), alone, many, memory_alone_mb, memory_many_mb)
+
+
+def _minutes(running: Server, people: Crowd | None, minutes: int, *, ours: bool) -> tuple[Minute, ...]:
+    """So many whole minutes, begun just after a round of the keeper, so that each holds one round."""
+    if ours:
+        until_quiet(running.world)
+    found = []
+    for _ in range(minutes):
+        since, world = time.monotonic(), running.world
+        cpu_s, metrics, datapoints = running.cpu_s(), world.metrics_requested, world.datapoints_requested
+        time.sleep(max(0.0, since + 60 - time.monotonic()))
+        refreshes = people.refreshes(since, time.monotonic()) if people else []
+        found.append(
+            Minute(
+                running.cpu_s() - cpu_s,
+                world.metrics_requested - metrics,
+                world.datapoints_requested - datapoints,
+                tuple(refreshes),
+            )
+        )
+    return tuple(found)
+
+
+# ---- with a browser
+
+
+def of_browser(here: Stage, opens: int) -> list[Figure]:
+    """How long a reader waits, and for how many bytes."""
+    (cold, warm, first, later), (naive_cold, naive_warm, naive_first, naive_later) = (
+        _opened(here, opens, ours=mine) for mine in (True, False)
+    )
+    return [
+        Figure(
+            "page opened → all charts drawn, new browser, s",
+            "≤ 2.5",
+            spread(cold, 2),
+            spread(naive_cold, 2),
+            statistics.median(cold) <= 2.5,
+        ),
+        Figure("the same, browser that was here before, s", "", spread(warm, 2), spread(naive_warm, 2), None),
+        Figure(
+            "bytes on the wire, first visit, MB",
+            "≤ 3",
+            spread(first, 2),
+            spread(naive_first, 2),
+            statistics.median(first) <= 3,
+        ),
+        Figure(
+            "a refresh receives in a browser, KB",
+            "≤ 150 on average",
+            sizes(later),
+            sizes(naive_later),
+            statistics.mean(later) <= 150,
+        ),
+    ]
+
+
+def _opened(here: Stage, opens: int, *, ours: bool) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Seconds with a cold and a warm browser, megabytes of a first visit, kilobytes of each refresh in a minute."""
+    cold, warm, first = [], [], []
+    say(f"{'ours' if ours else 'naive'}: opening in a browser, {opens} times cold and warm")
+    with server(here, ours=ours) as running, chromium() as browser:
+        with visitor(browser) as context:
+            open_page(context, running.url)  # warms the server
+        for number in range(opens):
+            with visitor(browser) as context:
+                opened = open_page(context, running.url)
+                opened.page.wait_for_timeout(1500)  # what still comes belongs to the first visit
+                cold.append(opened.drawn_s)
+                first.append(opened.wire.received / 1e6)
+                opened.page.close()
+                again = open_page(context, running.url)
+                warm.append(again.drawn_s)
+                if number == opens - 1:
+                    again.page.wait_for_timeout(5000)
+                    since = time.monotonic()
+                    again.page.wait_for_timeout(4 * INTERVAL_S * 1000 + 2000)
+                    later = [length / 1000 for length in again.wire.bursts(since)]
+    return cold, warm, first, later
+
+
+# ---- without a server
+
+
+def of_bring(here: Stage) -> Figure:
+    """A day of every series, all of it in the archive; for comparison the source asked for the same, on loopback."""
+    say("bring: filling an archive with 24 h")
+    with _environment(here, here.ours):
+        migration = load(here.configuration()).model_copy(update={"archive": f"sqlite:///{here.folder / 'bring.db'}"})
+        source, now = CloudWatch(migration), datetime.now(UTC)
+        day = Window.last(1440, now=now)
+        with Archive.open(migration.archive, migration) as archive:
+            archive.bring(day, source, now=now)
+            took = []
+            for _ in range(9):
+                brought = archive.bring(day, source, now=now)
+                if brought.asked or brought.problems:
+                    raise RuntimeError(f"it was not all in the archive: {brought.problems}")
+                took.append(brought.took_s * 1000)
+            rows = len(brought.frame)
+        if not rows:
+            raise RuntimeError("the world told nothing: nothing was measured")
+        asked = []
+        for _ in range(3):
+            began = time.monotonic()
+            source.pull(day, source.series())
+            asked.append((time.monotonic() - began) * 1000)
+    return Figure(
+        f"bring of 24 h × {len(source.series())} series ({rows:,} values), all in the archive, ms",
+        "≤ 150",
+        spread(took),
+        f"{spread(asked)} asked of loopback",
+        statistics.median(took) <= 150,
+    )
+
+
+# ---- with a source that hangs
+
+
+def of_hang(here: Stage) -> list[Figure]:
+    """A page opened while CloudWatch hangs: by somebody new on a warm server, on a server that starts meanwhile, and on the naive page."""
+    with chromium() as browser:
+
+        def opened(running: Server) -> tuple[float, float]:
+            """When the browser has drawn, and how long the server took to answer a session."""
+            with visitor(browser) as context:
+                drawn_s = open_page(context, running.url, timeout_s=HANG_S * 4).drawn_s
+            with crowd(running.url) as one:
+                one.join(1)
+                until(lambda: bool(one.runs), timeout_s=HANG_S * 4)
+                return drawn_s, one.runs[0].took_s
+
+        with server(here, ours=True) as running:
+            with visitor(browser) as context:
+                open_page(context, running.url)
+            say("ours: CloudWatch hangs; waiting until the keeper hangs with it")
+            with _hanging(here.ours) as hang:
+                hang.caught.wait(90)
+                warm, answered = opened(running)
+            until_quiet(here.ours)
+        say("ours: started while CloudWatch hangs")
+        with _hanging(here.ours), server(here, ours=True) as running:
+            with visitor(browser) as context:
+                open_page(context, running.url)  # imports; the source hangs all the time
+            started, started_answered = opened(running)
+        say("naive: opened while CloudWatch hangs")
+        with server(here, ours=False) as running:
+            with visitor(browser) as context:
+                open_page(context, running.url)
+            with visitor(browser) as context, _hanging(here.naive, throughout=False):
+                naive = open_page(context, running.url, timeout_s=HANG_S * 4).drawn_s
+    return [
+        Figure(
+            f"a source hangs for {HANG_S} s: page answered by the server, s",
+            "≤ 2",
+            f"{answered:.2f}",
+            "",
+            answered <= 2,
+        ),
+        Figure(
+            f"a source hangs for {HANG_S} s: last known data drawn in a new browser, s",
+            "≤ 2",
+            f"{warm:.2f}",
+            f"{naive:.2f}",
+            warm <= 2,
+        ),
+        Figure(
+            "the same, on a server that was started meanwhile, s",
+            "",
+            f"{started:.2f} (answered {started_answered:.2f})",
+            "",
+            None,
+        ),
+    ]
+
+
+class _Hang(threading.Event):
+    """What calls to a world wait for: HANG_S from the first of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caught = threading.Event()
+        self._end = threading.Timer(HANG_S, self.set)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.caught.is_set():
+            self.caught.set()
+            self._end.start()
+        return super().wait(timeout)
+
+    def set(self) -> None:
+        self._end.cancel()
+        super().set()
+
+
+@contextmanager
+def _hanging(world: CloudWatchWorld, *, throughout: bool = True) -> Iterator[_Hang]:
+    """The world answers nobody for HANG_S. Raises RuntimeError where `throughout` and that was over before the block was."""
+    hang = world.hang = _Hang()
+    try:
+        yield hang
+        if throughout and hang.is_set():
+            raise RuntimeError("the source hung for too short a time to measure by")
+    finally:
+        hang.set()
+        world.hang = None
+
+
+# ---- how it is said
+
+
+@contextmanager
+def _environment(here: Stage, world: CloudWatchWorld) -> Iterator[None]:
+    with patch.dict(os.environ, here.environment(world), clear=True):
+        yield
+
+
+def spread(found: Iterable[float], digits: int = 0) -> str:
+    """The median, and the range in brackets: "41 (38–52)"."""
+    numbers = sorted(found)
+    return f"{statistics.median(numbers):.{digits}f} ({numbers[0]:.{digits}f}–{numbers[-1]:.{digits}f})"
+
+
+def sizes(found: Sequence[float]) -> str:
+    """The mean, which is what a line has to carry, and the largest."""
+    return f"{statistics.mean(found):.0f} (largest {max(found):.0f})"
+
+
+def say(progress: str) -> None:
+    print(f"{datetime.now():%H:%M:%S} {progress}", file=sys.stderr, flush=True)
+
+
+def _table(figures: Sequence[Figure]) -> Table:
+    table = Table("figure", "to reach", "ours", "naive", "met?")
+    for figure in figures:
+        met = {True: "yes", False: "NO", None: ""}[figure.met]
+        table.add_row(figure.name, figure.goal, figure.ours, figure.naive, met)
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,129 @@
+"""Viewers without a browser: each is a real session over the page's websocket, which refreshes when the server tells it to."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+
+CACHED_RUNS = 2  # Streamlit's browser side forgets a message that so many runs did without
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the page for one viewer: the first is the whole page, the others are refreshes. `at` and `took_s`: monotonic seconds."""
+
+    first: bool
+    at: float
+    took_s: float
+    received: int  # bytes
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Viewers who look at one page; `runs` grows while they do."""
+
+    url: str
+    interval_s: float = 15.0
+    runs: list[Run] = field(default_factory=list)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _watching: "list[Future[None]]" = field(default_factory=list)
+
+    def refreshes(self, since: float, until: float) -> list[Run]:
+        """The refreshes that ended in that time."""
+        return [run for run in self.runs if not run.first and since <= run.at + run.took_s < until]
+
+    def join(self, viewers: int) -> None:
+        """So many more viewers come, spread over one interval, as people do."""
+        for number in range(viewers):
+            coming = self._watch(number * self.interval_s / viewers)
+            self._watching.append(asyncio.run_coroutine_threadsafe(coming, self._loop))
+
+    def check(self) -> None:
+        """Raises what ended a viewer's visit, if anything did."""
+        for viewer in self._watching:
+            if viewer.done():
+                viewer.result()
+
+    async def _watch(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        await watch(self.url, self.runs)
+
+    def _leave(self) -> None:
+        for viewer in self._watching:
+            viewer.cancel()
+        asyncio.run_coroutine_threadsafe(_last_words(), self._loop).result(20)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+async def _last_words() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def watch(url: str, runs: list[Run]) -> None:
+    """Opens the page and refreshes it until cancelled, writing down each run."""
+    stream = url.replace("http", "ws", 1) + "_stcore/stream"
+    cached: dict[str, int] = {}  # hash → the run that last used it
+    timers: dict[str, tuple[float, float]] = {}  # fragment → (interval, when it is due)
+    async with connect(stream, subprotocols=["streamlit"], max_size=None, compression=None) as socket:  # type: ignore[list-item]
+        number, began, received, running = 0, time.monotonic(), 0, True
+        await socket.send(_rerun(url, "", ()))
+        while True:
+            due = min((due for _, due in timers.values()), default=None)
+            if not running and due is not None and due <= time.monotonic():
+                fragment = min(timers, key=lambda one: timers[one][1])
+                timers[fragment] = (timers[fragment][0], time.monotonic() + timers[fragment][0])
+                number, began, received, running = number + 1, time.monotonic(), 0, True
+                await socket.send(_rerun(url, fragment, cached))
+            try:
+                wait_s = None if running or due is None else max(0.0, due - time.monotonic())
+                data = await asyncio.wait_for(socket.recv(), wait_s)
+            except TimeoutError:
+                continue
+            received += len(data)
+            message = ForwardMsg.FromString(data)
+            kind = message.WhichOneof("type")
+            if kind == "ref_hash":
+                cached[message.ref_hash] = number
+            elif message.metadata.cacheable:
+                cached[message.hash] = number
+            if kind == "auto_rerun":
+                timers.setdefault(
+                    message.auto_rerun.fragment_id,
+                    (message.auto_rerun.interval, time.monotonic() + message.auto_rerun.interval),
+                )
+            elif kind == "script_finished":
+                runs.append(Run(number == 0, began, time.monotonic() - began, received))
+                running = False
+                cached = {one: used for one, used in cached.items() if number - used <= CACHED_RUNS}
+
+
+def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:
+    message = BackMsg()
+    asked = message.rerun_script
+    asked.fragment_id, asked.is_auto_rerun = fragment, bool(fragment)
+    asked.cached_message_hashes.extend(cached)
+    asked.context_info.url, asked.context_info.color_scheme = url, "light"
+    asked.context_info.timezone, asked.context_info.locale = "Asia/Tokyo", "en"
+    return bytes(message.SerializeToString())
+
+
+@contextmanager
+def crowd(url: str) -> Iterator[Crowd]:
+    """Nobody yet; whoever joins leaves with the block."""
+    here = Crowd(url)
+    thread = threading.Thread(target=here._loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield here
+    finally:
+        here._leave()
+        thread.join()
+        here._loop.close()

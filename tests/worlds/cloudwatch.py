@@ -82,6 +82,7 @@ class CloudWatchWorld:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         load_balancer: str = LOAD_BALANCER,
         region: str = "",
+        port: int = 0,
     ) -> None:
         self.story, self.clock, self.load_balancer = story, clock, load_balancer
         self.region = region  # a signature for another one is refused; "": any
@@ -114,7 +115,7 @@ class CloudWatchWorld:
         self.calls = self.metrics_requested = self.datapoints_requested = 0
         self.requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

@@ -185,10 +185,14 @@ class Elbv2World:
         if rule and rule != self.rule:
             self.elbv2.modify_rule(RuleArn=rule, Actions=[action])
         else:
-            # AWS keeps a listener's certificate unless told another; moto wants it said again.
-            self.elbv2.modify_listener(
-                ListenerArn=self.listener, DefaultActions=[action], Certificates=self._certificates
-            )
+            self.elbv2.modify_listener(ListenerArn=self.listener, DefaultActions=[action])
+
+    def weights(self) -> dict[str, int]:
+        """The weights of the default action of HTTPS:443 as they are now, by the groups' names."""
+        (rule,) = self.elbv2.describe_rules(RuleArns=[self.rule])["Rules"]
+        groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", ())
+        told = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+        return {name: told[arn] for name, arn in self.groups.items() if arn in told}
 
     def add_rule(
         self,
@@ -233,6 +237,11 @@ class Elbv2World:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         asked = {key: given[0] for key, given in parse_qs(body.decode("latin-1")).items()}
         action = asked.get("Action", "")
+        if action == "ModifyListener" and not any(key.startswith("Certificates") for key in asked):
+            # AWS keeps a listener's certificate unless told another; moto wants it said again.
+            certificate = {"Certificates.member.1.CertificateArn": self._certificates[0]["CertificateArn"]}
+            body += b"&" + urlencode(certificate).encode()
+            asked |= certificate
         if not action or _BUILDER in environ.get("HTTP_AUTHORIZATION", ""):
             return self._send(start, *self._ask_moto(environ, body))
         self.calls.append(action)

@@ -76,7 +76,12 @@ class MackerelWorld:
     """
 
     def __init__(
-        self, story: Story | None = None, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), lag_s: int = 0
+        self,
+        story: Story | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lag_s: int = 0,
+        port: int = 0,
     ) -> None:
         self.story, self.clock = story, clock
         self.lag_s = lag_s  # the AWS integration reads CloudWatch every 5 minutes
@@ -107,7 +112,7 @@ class MackerelWorld:
         self.coarse_s = 0  # the step of every answer, whatever the rule says
         # What it saw
         self.requests: list[tuple[str, dict[str, list[str]]]] = []
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

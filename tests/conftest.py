@@ -6,6 +6,12 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
+# The same examples at every run, and no stop-watch: machines are shared and noisy.
+settings.register_profile("house", derandomize=True, deadline=None)
+settings.load_profile("house")
+
 NOWHERE = str(Path(__file__).parent / "nowhere")
 
 # Before any module is imported, so that servers which tests start inherit it.

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import InternetError
 
 HOUSE = Path(__file__).parent.parent
-ROOMS = ("migration", "sources", "archive", "analysis", "charts", "words", "reports", "ui", "pages")
+ROOMS = ("migration", "sources", "archive", "analysis", "charts", "words", "terminal", "reports", "ui", "pages")
 LONGEST_MODULE = 400
 # Patterns in pieces, so that this file does not hold what it looks for.
 NEVER = {

@@ -1,7 +1,6 @@
 """What the AWS sources share: every fault gets its kind, and a client is made as configured."""
 
 import time
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +143,9 @@ def dated(date: str) -> dict[str, Any]:
     return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
 
-@pytest.mark.parametrize("reply", [{}, dated(""), dated("yesterday"), dated(formatdate(time.time() - 5, usegmt=True))])
-def test_no_skew_where_none_is_told(reply: dict[str, Any]) -> None:
+@pytest.mark.parametrize("reply", [{}, dated(""), dated("yesterday"), dated("Fri, 02 Jan 2026 11:59:55 GMT")])
+def test_no_skew_where_none_is_told(reply: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
     assert aws.skew_of(reply, source="cloudwatch", operation="cloudwatch:GetMetricData") is None
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from migration import Arn
 from sources import Problem, ProblemKind
 from words import times
-from words.problem_texts import ARCHIVE, PROBLEMS
+from words.problem_texts import ARCHIVE, PROBLEMS, Texts
 from words.speech import _
 from words.states import source_name
 
@@ -57,10 +57,8 @@ def say(problem: Problem, *, again_s: float | None = None) -> Said:
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
         "again": _again(again_s),
     }
-    if problem.kind == "not_found" and problem.about == "mackerel.alb_host":
-        return _no_such_host(detail)
-    if problem.kind == "not_found" and problem.operation == "GET /api/v0/services" and detail:
-        return _no_such_service(about, detail)
+    if special := _special(problem, about, detail):
+        return Said(*special, f"docs/problems.md#{problem.kind}")
     if problem.kind == "clock_skew":
         particulars["skew"], detail = _skew(about, detail)
     return Said(
@@ -94,9 +92,22 @@ def _again(again_s: float | None) -> str:
     return _("It is asked again by itself in {duration}.").format(duration=times.duration(again_s))
 
 
-def _no_such_host(seen: str) -> Said:
-    """Mackerel has hosts, but none with this migration's metrics; `seen` are their names."""
-    return Said(
+def _special(problem: Problem, about: str, detail: str) -> Texts | None:
+    """The texts where `detail` is not somebody's words to quote, but a particular."""
+    match problem:
+        case Problem("not_found", _, _, "mackerel.alb_host"):
+            return _no_such_host(detail)
+        case Problem("not_found", _, "GET /api/v0/services") if detail:
+            return _no_such_service(about, detail)
+        case Problem("no_split") if detail:
+            return _no_split(about, detail.removeprefix("one_side:"))
+        case Problem("bad_reply", "mackerel") if re.fullmatch(r"\d+ s", detail):
+            return _too_coarse(about, times.duration(int(detail.removesuffix(" s"))))
+    return None
+
+
+def _no_such_host(seen: str) -> Texts:
+    return (
         _("No such load balancer in Mackerel"),
         _("No host in Mackerel has metrics of these target groups. Seen: {hosts}.").format(
             hosts=seen or _("none at all")
@@ -105,18 +116,37 @@ def _no_such_host(seen: str) -> Said:
             "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
             "`alb_host` under [mackerel]."
         ),
-        "docs/problems.md#not_found",
     )
 
 
-def _no_such_service(service: str, organization: str) -> Said:
-    return Said(
+def _no_such_service(service: str, organization: str) -> Texts:
+    return (
         _("No such service in Mackerel"),
         _("The organization “{organization}”, to which the key belongs, has no service “{service}”.").format(
             organization=organization, service=service
         ),
         _("Correct `service` under [mackerel], or put another organization's key into MACKEREL_APIKEY."),
-        "docs/problems.md#not_found",
+    )
+
+
+def _no_split(load_balancer: str, side: str) -> Texts:
+    title, text, next_step = PROBLEMS["no_split"][""]
+    texts = {
+        "baseline": _("Nothing is split: the baseline has all the weight."),
+        "canary": _("Nothing is split: the canary has all the weight."),
+    }
+    return title, texts.get(side, text).format(about=load_balancer), next_step
+
+
+def _too_coarse(since: str, step: str) -> Texts:
+    return (
+        _("Too coarse"),
+        _(
+            "Mackerel answered with averages over {step} where minutes were asked for, from {since} on; they are not counted as answered."
+        ).format(step=step, since=since),
+        _(
+            "Nothing to do: it is asked again by itself. If it goes on, the plan keeps minutes for less time than is asked for."
+        ),
     )
 
 

@@ -131,6 +131,29 @@ def test_the_words(problem: Problem, said: Said) -> None:
     assert say(problem) == said
 
 
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ("one_side:baseline", "Nothing is split: the baseline has all the weight."),
+        ("one_side:canary", "Nothing is split: the canary has all the weight."),
+        ("none", "There is no rule at app/photo that sends traffic to the target groups of both fleets."),
+    ],
+)
+def test_why_nothing_is_split(found: str, text: str) -> None:
+    said = say(Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", found))
+    assert (said.text, said.anchor) == (text, "docs/problems.md#no_split")
+    assert said.next_step.startswith("Before the first step and after the last that is as it should be.")
+
+
+def test_values_that_are_no_minutes() -> None:
+    said = say(Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s"))
+    assert said.title == "Too coarse"
+    assert said.text == (
+        "Mackerel answered with averages over 5 min where minutes were asked for, from 2026-11-22 13:00 UTC on; "
+        "they are not counted as answered."
+    )
+
+
 def test_a_rule_is_looked_for_under_its_own_key() -> None:
     said = say(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
     assert said.next_step.startswith("Check `rule` under [aws]:")

@@ -183,6 +183,9 @@ def test_a_wish_wakes_the_thread(archive):
     keeper.want(span(-500, -400), "cloudwatch")
     there = lambda: not archive.read(span(-500, -400), "cloudwatch", now=at(0)).missing  # noqa: E731
     assert keeper.wait_until(there, timeout_s=10)
+    rounds: list[None] = []
+    spins = keeper.wait_until(lambda: rounds.append(None) or len(rounds) > 20, timeout_s=0.2)
+    assert not spins, "once it is granted the thread waits again"
     keeper.stop()
 
 

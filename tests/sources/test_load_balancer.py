@@ -461,6 +461,14 @@ def test_the_rules_of_one_listener_unread_leave_the_split_of_the_other(world: El
     assert said(seen) == [("server_error", RULES, world.redirecting_listener)]
 
 
+def test_no_split_is_only_said_where_all_rules_were_read(world: Elbv2World) -> None:
+    world.set_weights({"photo-ec2": 100, "photo-ecs": 0})
+    world.refuse_about[world.redirecting_listener] = BROKEN
+    seen = look(world, rule=world.rule)
+    assert split(seen).sides == {"baseline"}
+    assert [problem.kind for problem in seen.problems] == ["server_error"]
+
+
 def test_listeners_denied_leaves_the_configured_rule(world: Elbv2World) -> None:
     world.refuse["DescribeListeners"] = denied("DescribeListeners")
     assert look(world).traffic is None

@@ -133,15 +133,19 @@ def requests(minutes: Minutes) -> Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Both fleets' newest value that is no longer provisional. `at` is the start of its period; None where a fleet has none."""
+    """Both fleets' newest value that is no longer provisional. `at` is the start of its period; None where a fleet has none.
+
+    `low`: the fleets whose value stands on too few samples; there is no difference to speak of then.
+    """
 
     at: int
     baseline: float | None
     canary: float | None
+    low: frozenset[FleetName] = frozenset()
 
     @property
     def difference(self) -> float | None:
-        return None if self.baseline is None or self.canary is None else self.canary - self.baseline
+        return None if self.baseline is None or self.canary is None or self.low else self.canary - self.baseline
 
 
 def newest(overlay: Overlay, *, before: int) -> Reading | None:
@@ -157,7 +161,8 @@ def newest(overlay: Overlay, *, before: int) -> Reading | None:
         found = float(overlay.lines[fleet][at])
         return None if np.isnan(found) else found
 
-    return Reading(int(overlay.ts[at]), value("baseline"), value("canary"))
+    low = frozenset(fleet for fleet in FLEETS if overlay.low[fleet][at] and value(fleet) is not None)
+    return Reading(int(overlay.ts[at]), value("baseline"), value("canary"), low)
 
 
 def _share(part: Values, whole: Values) -> Values:

@@ -284,18 +284,22 @@ def _event_lines(frame: Frame, events: Sequence[Event], palette: Palette) -> lis
 
 
 def _event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    """Words on top of the lines, in up to three rows; where all are full, the hover box alone has them. Weight changes come first."""
+    """Words on top of the lines, in up to three rows; where all are full, the hover box alone has them. Weight changes come first.
+
+    What began before the window and is not over yet has its words at the left edge.
+    """
     words: list[dict[str, Any]] = []
     rows: list[list[tuple[int, int]]] = [
         [] for _row in range(_ROWS_OF_WORDS)
     ]  # what each row holds: (from, until) in epoch seconds
     for event in sorted(events, key=lambda event: (event.kind != "weight", event.ts)):
-        if not frame.window.start <= event.ts < frame.window.end:
+        at = max(event.ts, frame.window.start) if _lasts_into(event, frame) else event.ts
+        if not frame.window.start <= at < frame.window.end:
             continue
         text = event.title if len(event.title) <= _LONGEST_WORDS else event.title[: _LONGEST_WORDS - 1] + "…"
         width_s = int((frame.window.end - frame.window.start) * (len(text) + 3) * _LETTER)
-        leftward = event.ts + width_s > frame.window.end
-        start, end = (event.ts - width_s, event.ts) if leftward else (event.ts, event.ts + width_s)
+        leftward = at + width_s > frame.window.end
+        start, end = (at - width_s, at) if leftward else (at, at + width_s)
         free = (row for row, held in enumerate(rows) if all(end <= begun or start >= done for begun, done in held))
         row = next(free, None)
         if row is None:
@@ -303,7 +307,7 @@ def _event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> lis
         rows[row].append((start, end))
         words.append(
             {
-                "x": local(event.ts, frame),
+                "x": local(at, frame),
                 "xref": "x",
                 "yref": "paper",
                 "y": 1 - row * 0.065,
@@ -314,6 +318,10 @@ def _event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> lis
             | {"text": f"{_EVENT_MARK[event.kind]} {_safe(text)}", "font": {"size": 11, "color": palette.ink}}
         )
     return words
+
+
+def _lasts_into(event: Event, frame: Frame) -> bool:
+    return event.open or (event.until is not None and event.until > frame.window.start)
 
 
 def _event_traces(overlay: Overlay, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
+from charts.palette import Theme
 from migration import Migration, Window
 from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
@@ -122,7 +123,7 @@ def _board(live_now: bool) -> None:
     slow_choices = live.slow_choices(here.migration)
     slow = st.query_params.get("slow", live.default_slow(here.migration))
     slow_s = slow_choices.get(slow, slow_choices[live.default_slow(here.migration)])
-    theme = "dark" if page.is_dark() else "light"
+    theme: Theme = "dark" if page.is_dark() else "light"
     view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
     if view.brought.missing:
         here.want(window, address.source)
@@ -135,7 +136,8 @@ def _board(live_now: bool) -> None:
     _head(here, address, view, now)
     traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
     panels.traffic(here, traffic, now, past=_is_past(address, now))
-    for row in (("error_rate", "latency"), ("slow", "requests")):
+    rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
+    for row in rows:
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(here, address, view, name, window, slow_s=slow_s)

@@ -51,11 +51,13 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
         # Normal in the middle of a migration, and yet it must not be forgotten: one line, the rest for whoever opens it.
         summary, whole = words.blue_green_in_short(), traffic_words.blue_green(blocked)
         st.html(Markup("<details class='blocked'><summary>⚠ {}</summary>{}</details>").format(summary, whole))
-    st.html(
-        Markup("<details class='rules'><summary>{}</summary>{}</details>").format(
-            words.rules_title(), _rules(view.traffic)
-        )
-    )
+
+
+def rules(view: TrafficView) -> None:
+    """Every rule of every listener, for whoever wants to see how the split comes about."""
+    if view.traffic is not None:
+        body = _rules(view.traffic)
+        st.html(Markup("<details class='rules'><summary>{}</summary>{}</details>").format(words.rules_title(), body))
 
 
 def _rules(traffic: Traffic) -> Markup:
@@ -167,32 +169,32 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
     title = words.panel_title(panel.name, percentile=address.percentile, threshold=numbers.threshold(slow_s))
     pieces = [Markup("<h2 title='{}'>{}</h2>").format(words.panel_explained(panel.name), title)]
     if panel.reading:
-        pieces += [
-            Markup("<span class='{}'>{} {}</span>").format(
-                fleet, migration.fleets[fleet].label, value(panel.quantity, getattr(panel.reading, fleet))
-            )
-            for fleet in FLEETS
-        ]
+        pieces += [_reading(migration, panel, panel.reading, fleet) for fleet in FLEETS]
         if panel.quantity != "count":
             pieces.append(Markup("<span>{}</span>").format(difference(panel.quantity, panel.reading.difference)))
         if panel.name == "error_rate":
             pieces.append(_unanswered(migration, panel))
         at = datetime.fromtimestamp(panel.reading.at, UTC)
-        pieces.append(
-            Markup("<span class='note'>{}</span>").format(words.at_time(times.clock(at, zone, now=view.window.ends_at)))
-        )
+        pieces.append(Markup("<span class='note'>{}</span>").format(times.clock(at, zone, now=view.window.ends_at)))
     link = links.chart_link(
         migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s
     )
     if link:
-        pieces.append(
-            Markup("<a href='{}' target='_blank' rel='noopener'>{}</a>").format(
-                link, words.open_in(states.source_name(address.source))
-            )
+        place = words.open_graph(states.source_name(address.source))
+        arrow = Markup("<a href='{}' target='_blank' rel='noopener' title='{}' aria-label='{}'>↗</a>").format(
+            link, place, place
         )
+        pieces.append(arrow)
     if panel.mixed and panel.name == "latency":
         pieces.append(Markup("<span class='note'>{}</span>").format(words.several_groups()))
     st.html(Markup("<div class='panel-head'>{}</div>").format(Markup("").join(pieces)))
+
+
+def _reading(migration: Migration, panel: Panel, reading: analysis.Reading, fleet: FleetName) -> Markup:
+    text = f"{migration.fleets[fleet].label} {value(panel.quantity, getattr(reading, fleet))}"
+    if fleet in reading.low:
+        return Markup("<span class='note' title='{}'>{} ?</span>").format(words.too_few(), text)
+    return Markup("<span class='{}'>{}</span>").format(fleet, text)
 
 
 def _unanswered(migration: Migration, panel: Panel) -> Markup:

@@ -119,8 +119,8 @@ def alternative(title: str, explained: str, readings: str) -> str:
     return f"{title}. {explained} {readings}"
 
 
-def at_time(time_of_day: str) -> str:
-    return _("at {time}").format(time=time_of_day)
+def too_few() -> str:
+    return _("Stands on too few answers to be judged")
 
 
 def unanswered(shares: str) -> str:
@@ -203,6 +203,10 @@ def never_good() -> str:
 
 def took(seconds: float) -> str:
     return _("{seconds:.1f} s").format(seconds=seconds)
+
+
+def open_graph(place: str) -> str:
+    return _("Open this graph in {place}").format(place=place)
 
 
 def open_in(place: str) -> str:

@@ -90,6 +90,14 @@ def test_the_newest_reading_is_the_last_that_is_no_longer_provisional() -> None:
     assert newest(requests(minutes(frame, window(3))), before=START) is None
 
 
+def test_a_reading_of_too_few_answers_has_no_difference() -> None:
+    rows = side("baseline", [300], latency__p95=[0.1], latency__sample_count=[300])
+    rows |= side("canary", [60], latency__p95=[0.3], latency__sample_count=[60])
+    found = newest(latency(minutes(tidy(rows), window(1)), "p95"), before=START + 60)
+    assert found is not None
+    assert (found.canary, found.low, found.difference) == (0.3, {"canary"}, None)
+
+
 COUNTS = st.lists(st.integers(0, 500), min_size=4, max_size=30)
 
 

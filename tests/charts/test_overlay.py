@@ -135,6 +135,15 @@ def test_events_are_lines_with_words() -> None:
     assert [words.text for words in figure.layout.annotations if words.name != "zone"] == ["◆ 10.0% → 25.0%"]
 
 
+def test_what_began_before_and_is_not_over_has_its_words_at_the_left_edge() -> None:
+    before = [
+        event(START - 600, "alert", "still open", until=START + 60),
+        event(START - 600, "alert", "over", until=START - 60),
+    ]
+    (word,) = [word for word in overlay_figure(CALM, frame(), events=before).layout.annotations if word.name != "zone"]
+    assert (word.text, word.x) == ("● still open", "2026-09-21 23:10:00")
+
+
 def test_words_of_near_events_do_not_stand_on_each_other_and_weight_changes_win() -> None:
     crowd = [event(START + 60 + i, "alert", f"alert number {i}") for i in range(4)] + [
         event(START + 62, "weight", "10.0% → 25.0%")

@@ -71,7 +71,7 @@ class Rule:
 
     @property
     def headers(self) -> tuple[Condition, ...]:
-        """The conditions on a request header or a cookie: the team's door to one side whatever the weights."""
+        """The conditions on a request header or a cookie."""
         return tuple(condition for condition in self.conditions if condition.field == "http-header")
 
     @property
@@ -122,9 +122,9 @@ class Traffic:
 
     @property
     def doors(self) -> tuple[Rule, ...]:
-        """The rules that send a header's traffic to one side alone, whatever the weights."""
+        """The rules that send what bears a header, a query or a source address to one side alone, whatever the weights: the team's way to test."""
         return tuple(
-            rule for rule in self.rules if rule.headers and len(rule.sides) == 1 and rule.arn != self.split_arn
+            rule for rule in self.rules if rule.for_some and len(rule.sides) == 1 and rule.arn != self.split_arn
         )
 
     @property

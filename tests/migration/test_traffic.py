@@ -135,15 +135,7 @@ def test_the_listener_that_tests_the_next_deployment_is_not_the_split() -> None:
     assert seen.split_arn == "HTTPS:443/default"
 
 
-def test_a_header_that_leads_to_one_side_is_a_door() -> None:
-    door = rule({"blue": 1}, X_CANARY, priority="1")
-    seen = traffic(door, rule({"ec2": 100, "blue": 0}))
-    assert seen.doors == (door,)
-    assert seen.split_arn == "HTTPS:443/default"
-    assert traffic(door).split is None
-
-
-@pytest.mark.parametrize(
+MARKED = pytest.mark.parametrize(
     "marked",
     [
         X_CANARY,
@@ -152,6 +144,18 @@ def test_a_header_that_leads_to_one_side_is_a_door() -> None:
         Condition("source-ip", "", ("192.0.2.0/24",)),
     ],
 )
+
+
+@MARKED
+def test_what_leads_some_to_one_side_is_a_door(marked: Condition) -> None:
+    door = rule({"blue": 1}, marked, priority="1")
+    seen = traffic(door, rule({"ec2": 1}, API, priority="2"), rule({"ec2": 100, "blue": 0}))
+    assert seen.doors == (door,)
+    assert seen.split_arn == "HTTPS:443/default"
+    assert traffic(door).split is None
+
+
+@MARKED
 def test_half_of_some_requests_is_not_the_split_of_all(marked: Condition) -> None:
     some = rule({"ec2": 1, "blue": 1}, marked, priority="1")
     seen = traffic(some, rule({"ec2": 100, "blue": 0}))

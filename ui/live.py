@@ -10,13 +10,15 @@ import streamlit as st
 
 import analysis
 from archive import Brought
+from charts.frame import Frame
 from charts.library import plotly_js
-from charts.overlay import Frame, overlay_figure
+from charts.overlay import overlay_figure
 from charts.palette import Theme
 from migration import Event, Margin, Migration, Traffic, Window
 from ui.components import LIBRARY_ADDRESS
 from ui.house import House
 from ui.url import LiveAddress
+from words import live as words
 from words import numbers
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
@@ -62,22 +64,40 @@ class TrafficView:
 
 def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
     """The charts of a window, from the archive alone. Worked out once for everybody who looks at the same."""
-    return _live_view(house, address.source, window, address.percentile, slow_s, theme, house.archive.revision_of_all())
+    archive = house.archive
+    return _live_view(
+        house,
+        address.source,
+        window,
+        address.percentile,
+        slow_s,
+        theme,
+        archive.revision(address.source),
+        archive.events(window),
+    )
 
 
 def traffic_view(house: House, source: str, *, until: int) -> TrafficView:
     """The weights and the observed share in the hour up to `until` (epoch seconds, a whole minute)."""
-    return _traffic_view(house, source, until, house.archive.revision_of_all())
+    archive = house.archive
+    changes = (archive.revision(source), archive.traffic())
+    return _traffic_view(house, source, until, changes)
 
 
 @st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
 def _live_view(
-    _house: House, source: str, window: Window, percentile: str, slow_s: float, theme: Theme, revision: int
+    _house: House,
+    source: str,
+    window: Window,
+    percentile: str,
+    slow_s: float,
+    theme: Theme,
+    revision: int,
+    events: tuple[Event, ...],
 ) -> LiveView:
     migration, archive = _house.migration, _house.archive
     brought = archive.read(Window(window.start - LEAD_IN_S, window.end), source)
     minutes = analysis.minutes(brought.frame, brought.window)
-    events = archive.events(window)
     frame = _frame(migration, window, brought, theme)
     overlays: dict[PanelName, tuple[analysis.Overlay, Margin | None]] = {
         "error_rate": (analysis.error_rate(minutes), migration.margin_of("error_rate")),
@@ -85,22 +105,29 @@ def _live_view(
         "slow": (analysis.slow(minutes, slow_s), _slow_margin(migration, slow_s)),
         "requests": (analysis.requests(minutes), None),
     }
-    panels = {name: _panel(name, overlay, frame, margin, events) for name, (overlay, margin) in overlays.items()}
+    titles = {
+        name: words.panel_title(name, percentile=percentile, threshold=numbers.threshold(slow_s)) for name in PANELS
+    }
+    panels = {
+        name: _panel(name, titles[name], overlay, frame, margin, events) for name, (overlay, margin) in overlays.items()
+    }
     return LiveView(window, panels, brought, events)
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
-def _traffic_view(_house: House, source: str, until: int, revision: int) -> TrafficView:
-    archive = _house.archive
+def _traffic_view(
+    _house: House, source: str, until: int, changes: tuple[int, tuple[Traffic, int] | None]
+) -> TrafficView:
+    archive, found = _house.archive, changes[1]
     window = Window(until - RATIO_MINUTES * 60, until)
-    found = archive.traffic()
     if found is None:
         return TrafficView(None, None, None, window)
     traffic, seen_at = found
-    changes = [event.ts for event in archive.events(window) if event.kind == "weight"]
-    if changes:
+    # Also the changes after `until`: then none of these minutes were served by the weights of now.
+    steps = [event.ts for event in archive.events(Window(window.start, until + 3600)) if event.kind == "weight"]
+    if steps:
         # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
-        start = (max(changes) // 60 + 2) * 60
+        start = (max(steps) // 60 + 2) * 60
         window = Window(min(start, until - 60), until)
     if "canary" not in traffic.told:
         return TrafficView(traffic, seen_at, None, window)
@@ -128,7 +155,7 @@ def provisional_from(migration: Migration, brought: Brought) -> int:
 
 
 def _panel(
-    name: PanelName, overlay: analysis.Overlay, frame: Frame, margin: Margin | None, events: Sequence[Event]
+    name: PanelName, title: str, overlay: analysis.Overlay, frame: Frame, margin: Margin | None, events: Sequence[Event]
 ) -> Panel:
     before = min(frame.provisional_from, frame.window.end)
     reading = analysis.newest(overlay, before=before)
@@ -141,7 +168,8 @@ def _panel(
     if not overlay.empty:
         figure = overlay_figure(overlay, frame, margin=margin, events=events)
         version, _script = plotly_js()
-        body = {"alt": name, "library": LIBRARY_ADDRESS.format(version=version)}
+        alt = words.alternative(title, words.panel_explained(name))
+        body = {"alt": alt, "library": LIBRARY_ADDRESS.format(version=version)}
         drawing = orjson.dumps({"figure": orjson.Fragment(figure.to_json()), **body})
     return Panel(
         name, drawing, overlay.quantity, reading, parts, bool(overlay.mixed is not None and overlay.mixed.any())

@@ -114,9 +114,9 @@ def panel_explained(name: str) -> str:
     }[name]
 
 
-def alternative(title: str, explained: str, readings: str) -> str:
+def alternative(title: str, explained: str) -> str:
     """A chart in words, for readers who do not see it."""
-    return f"{title}. {explained} {readings}"
+    return _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
 
 
 def too_few() -> str:
@@ -140,6 +140,8 @@ def lacks(source_label: str, what: str) -> str:
         "connection_errors": _("{source} does not report connection errors."),
         "fail_open_requests": _("{source} does not report fail-open requests."),
         "alb_502": _("{source} does not tell 502, 503 and 504 apart."),
+        "alb_503": _("{source} does not tell 502, 503 and 504 apart."),
+        "alb_504": _("{source} does not tell 502, 503 and 504 apart."),
     }.get(what, _("{source} does not report {what}.")).format(source=source_label, what=what)
 
 

@@ -12,6 +12,12 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.server import Server
 
 CHART = ".overlay-chart"
+# Counts the messages that a page sends.
+COUNT_MESSAGES = """
+    window.asked = 0;
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (message) { window.asked += 1; return send.call(this, message); };
+"""
 NAMES = ("error_rate", "latency", "slow", "requests")
 
 
@@ -40,6 +46,15 @@ class Board:
         """Waits until the server has nothing more to say for now."""
         expect(self.page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
 
+    @property
+    def asked(self) -> int:
+        """How often the page has asked its server for anything."""
+        return int(self.page.evaluate("window.asked"))
+
+    def refresh(self) -> None:
+        """Lets the time until the next refresh pass at once. Only of a page that was opened with `clock`."""
+        self.page.clock.fast_forward(15_500)
+
     def until(self, holds: str, argument: Any = None) -> None:
         """Waits until a JavaScript expression holds."""
         self.page.wait_for_function(holds, arg=argument)
@@ -59,6 +74,11 @@ class Board:
 
     def chart(self, name: str) -> Locator:
         return self.page.locator(f".st-key-chart_{name} {CHART}")
+
+    def head(self, name: str) -> Locator:
+        """The line above a chart, or above what stands in its place."""
+        title = {"error_rate": "Error rate", "latency": "Latency", "slow": "Slow answers", "requests": "Requests"}[name]
+        return self.page.locator(".panel-head").filter(has=self.page.get_by_role("heading", name=title))
 
     def drawn(self, name: str) -> int:
         return int(self.chart(name).get_attribute("data-drawn") or 0)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.board import Board
+from tests.browser.board import COUNT_MESSAGES, Board
 from tests.browser.server import Server, serving
+from tests.browser.world import Watched, World, a_world, watched
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SWITCHES = (
@@ -64,13 +65,22 @@ def opens(contexts: Callable[..., BrowserContext]) -> Iterator[Opens]:
     faults: list[str] = []
 
     def open_page(
-        server: Server, address: str = "/", *, drawn: int = 4, faultless: bool = True, **options: Any
+        server: Server,
+        address: str = "/",
+        *,
+        drawn: int = 4,
+        faultless: bool = True,
+        clock: bool = False,
+        **options: Any,
     ) -> Board:
         page = contexts(**options).new_page()
         pages.append(page)
         if faultless:
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        if clock:
+            page.clock.install()
+            page.add_init_script(COUNT_MESSAGES)
         board = Board(page, server)
         board.go(address, drawn=drawn)
         return board
@@ -91,3 +101,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def room(tmp_path: Path) -> Path:
     """An empty folder for a server of the test's own."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    with a_world() as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def photo(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A server that watches the whole world."""
+    with watched(world, tmp_path_factory.mktemp("photo")) as photo:
+        yield photo

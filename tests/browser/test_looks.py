@@ -1,0 +1,68 @@
+"""Light, dark and on a phone: the page fits, its colours are the palette's, and the accessibility rules of axe-core hold."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from charts.palette import PALETTES, Theme
+from tests.browser.board import Board
+from tests.browser.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+Opens = Callable[..., Board]
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+LOOKS = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
+
+
+@LOOKS
+def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any]) -> None:
+    board = opens(demo, **look)
+    found = Axe().run(board.page).response["violations"]
+    assert [
+        (one["id"], node["target"], node["failureSummary"])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ] == []
+
+
+def test_a_phone_scrolls_down_and_never_sideways(demo: Server, opens: Opens) -> None:
+    board = opens(demo, **PHONE)
+    widths = board.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1] == 390
+    main = board.page.locator("[data-testid='stMain']")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    # Nothing is cut off at the right either: every chart and every line of words ends inside the screen.
+    beyond = board.page.evaluate(
+        "[...document.querySelectorAll('.overlay-chart, .panel-head > *, .traffic *, .sources *, .demo, .top-line, button')]"
+        ".filter(one => one.getBoundingClientRect().right > innerWidth + 0.5).map(one => one.outerHTML.slice(0, 80))"
+    )
+    assert beyond == []
+    sizes = board.page.evaluate(
+        "[...document.querySelectorAll('.panel-head, .traffic, .sources, .demo, .top-line, .overlay-chart .xtick text')]"
+        ".map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(sizes) >= 12
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_fleets_wear_the_colours_of_their_theme(demo: Server, opens: Opens, theme: Theme) -> None:
+    board = opens(demo, color_scheme=theme)
+    fleets = PALETTES[theme].fleets
+    for chart in ("error_rate", "latency", "requests"):
+        lines = board.chart(chart).evaluate(
+            "box => box._fullData.map(line => [line.name, line.line?.color, line.line?.dash])"
+        )
+        assert ["EC2", fleets["baseline"], "solid"] in lines
+        assert ["ECS", fleets["canary"], "dash"] in lines
+    background = board.page.locator("[data-testid='stApp']")
+    expect(background).to_have_css("background-color", _rgb(PALETTES[theme].paper))
+
+
+def _rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))})"

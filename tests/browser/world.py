@@ -1,0 +1,110 @@
+"""Everything outside on loopback at once: CloudWatch, Elastic Load Balancing and Mackerel that tell one story, and a server that reads them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive import Archive
+from migration import Arn, Migration, load
+from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
+from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.elbv2 import REGION, Elbv2World
+from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
+from tests.worlds.story import SteadyStory
+
+MACKEREL_TABLE = f'[mackerel]\nservice = "{SERVICE}"\nalb_host = "{ALB_HOST}"\n'
+
+
+def steady() -> SteadyStory:
+    """A tenth of the traffic on ECS, 1 % of errors on both sides."""
+    return SteadyStory(
+        lambda _ts: {"photo-ec2": 0.9, "photo-ecs": 0.1},
+        requests_per_minute=900,
+        error_rates={"photo-ec2": 0.01, "photo-ecs": 0.01},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The three outsides, and the migration that is read from them."""
+
+    cloudwatch: CloudWatchWorld
+    balancer: Elbv2World
+    mackerel: MackerelWorld
+
+    def configure(self, room: Path, *, name: str = "Photo service", archive: str = "archive.db") -> Path:
+        """A migration.toml in `room`, whose archive is there too."""
+        path = room / "migration.toml"
+        path.write_text(
+            f"""
+[migration]
+name = "{name}"
+timezone = "Asia/Tokyo"
+archive = "sqlite:///{room / archive}"
+
+[aws]
+region = "{REGION}"
+load_balancer = "{self.balancer.load_balancer}"
+
+[fleets.baseline]
+label = "EC2"
+target_groups = ["{self.balancer.groups["photo-ec2"]}"]
+
+[fleets.canary]
+label = "ECS"
+target_groups = ["{self.balancer.groups["photo-ecs"]}"]
+ecs_service = "photo/web"
+
+{MACKEREL_TABLE}
+[[criteria]]
+metric = "error_rate"
+margin = "0.05pp"
+critical = true
+""",
+            encoding="utf-8",
+        )
+        return path
+
+    def environment(self, configuration: Path) -> dict[str, str]:
+        """What a server needs to know to read this world."""
+        return EXAMPLE_CREDENTIALS | {
+            "MIGRATION_CONFIG": str(configuration),
+            "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch.url,
+            "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.balancer.url,
+            "MACKEREL_APIBASE": self.mackerel.url,
+            "MACKEREL_APIKEY": KEY,
+        }
+
+
+@contextmanager
+def a_world() -> Iterator[World]:
+    story = steady()
+    with ExitStack() as stack:
+        balancer = stack.enter_context(Elbv2World())
+        home = Arn.parse(balancer.load_balancer)
+        assert home
+        cloudwatch = stack.enter_context(CloudWatchWorld(story, load_balancer=home.dimension))
+        mackerel = stack.enter_context(MackerelWorld(story))
+        yield World(cloudwatch, balancer, mackerel)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A world with a server that watches it, and the archive they share with the test."""
+
+    world: World
+    server: Server
+    migration: Migration
+    archive: Archive
+
+
+@contextmanager
+def watched(world: World, room: Path) -> Iterator[Watched]:
+    path = world.configure(room)
+    migration = load(path)
+    with (
+        serving(room, world.environment(path)) as server,
+        Archive.open(migration.archive, migration) as archive,
+    ):
+        yield Watched(world, server, migration, archive)

@@ -1,41 +1,18 @@
 """The one chart of this house: both fleets overlaid, and their difference below on the same time axis."""
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from analysis import Overlay
-from charts.palette import DASHES, PALETTES, Palette, Theme
-from migration import FLEETS, Event, FleetName, Margin, Window
+from charts.events import event_lines, event_traces, event_words
+from charts.frame import Frame, local, plain
+from charts.palette import DASHES, PALETTES, Palette
+from migration import FLEETS, Event, FleetName, Margin
 from words.speech import _
-
-HEIGHT_PX = 300
-_EVENT_MARK = {"weight": "◆", "alert": "●", "annotation": "▸", "deployment": "▲", "rollback": "↩", "note": "✎"}
-_LONGEST_WORDS = 26
-_ROWS_OF_WORDS = 3
-_LETTER = 0.0125  # a letter's width as a share of the chart's
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What surrounds the lines: who they are, when, in which zone, what is provisional, what margin was fixed.
-
-    `utc_offset_s` and `zone`: one offset for the whole chart, named on its axis, so that a change of the clocks inside the window neither
-    repeats nor skips an hour. `provisional_from` (epoch seconds): from here on the numbers still change.
-    """
-
-    labels: Mapping[FleetName, str]
-    window: Window
-    utc_offset_s: int
-    zone: str
-    provisional_from: int
-    theme: Theme = "light"
-    height_px: int = HEIGHT_PX
 
 
 def overlay_figure(
@@ -58,7 +35,7 @@ def overlay_figure(
     for fleet in FLEETS:
         data += _fleet_traces(overlay, frame, show, fleet, palette)
     difference = np.where(overlay.low["baseline"] | overlay.low["canary"], np.nan, overlay.difference)
-    name = _("{canary} − {baseline}").format(**{fleet: _safe(frame.labels[fleet]) for fleet in FLEETS})
+    name = _("{canary} − {baseline}").format(**{fleet: plain(frame.labels[fleet]) for fleet in FLEETS})
     data.append(
         _trace(overlay, frame, show, difference, name)
         | {"yaxis": "y2", "showlegend": False, "line": {"color": palette.ink, "width": 1.5}}
@@ -66,17 +43,17 @@ def overlay_figure(
     )
     if margin and margin.unit == "%":
         data += _relative_margin(overlay, frame, show, margin, palette)
-    data += _event_traces(overlay, frame, events, palette)
+    data += event_traces(overlay.period_s, frame, events, palette)
 
     top = _highest([overlay.lines[fleet] for fleet in FLEETS], firm_until, overlay) * show.scale
     spread = _highest([np.abs(difference)], firm_until, overlay) * show.scale
     fixed = margin.value if margin and margin.unit != "%" else 0.0
     reach = max(spread * 1.1, fixed * 1.25) or 1.0
-    words = _event_words(frame, events, palette)
+    words = event_words(frame, events, palette)
     layout = _layout(frame, palette, show, top=top * (1.3 if words else 1.12) or 1.0, reach=reach)
     layout["shapes"] = [
         *_margin_band(fixed, palette),
-        *_event_lines(frame, events, palette),
+        *event_lines(frame, events, palette),
         *_veil(frame, palette),
     ]
     layout["annotations"] = [
@@ -124,7 +101,7 @@ def _trace(overlay: Overlay, frame: Frame, show: _Show, values: np.ndarray, name
 def _fleet_traces(
     overlay: Overlay, frame: Frame, show: _Show, fleet: FleetName, palette: Palette
 ) -> list[dict[str, Any]]:
-    label, values, low = _safe(frame.labels[fleet]), overlay.lines[fleet], overlay.low[fleet]
+    label, values, low = plain(frame.labels[fleet]), overlay.lines[fleet], overlay.low[fleet]
     stroke = {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
     firm = np.where(low, np.nan, values)
     of = "" if overlay.quantity == "count" else _(" of %{customdata:,.0f}")
@@ -258,88 +235,6 @@ def _zone_words(frame: Frame, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _event_lines(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    lines = []
-    for event in events:
-        stroke = {"color": palette.event, "width": 1.5 if event.kind == "weight" else 1, "dash": "dot"}
-        across = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "name": event.kind}
-        if frame.window.start <= event.ts < frame.window.end:
-            lines.append(
-                {"type": "line", "x0": local(event.ts, frame), "x1": local(event.ts, frame), "line": stroke, **across}
-            )
-        until = frame.window.end if event.open else event.until
-        if until is not None and until > event.ts:
-            start, end = max(event.ts, frame.window.start), min(until, frame.window.end)
-            lines.append(
-                {
-                    "type": "rect",
-                    "layer": "below",
-                    "x0": local(start, frame),
-                    "x1": local(end, frame),
-                    "line": {"width": 0},
-                }
-                | {"fillcolor": palette.band, **across, "y0": 0.97}
-            )
-    return lines
-
-
-def _event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    """Words on top of the lines, in up to three rows; where all are full, the hover box alone has them. Weight changes come first.
-
-    What began before the window and is not over yet has its words at the left edge.
-    """
-    words: list[dict[str, Any]] = []
-    rows: list[list[tuple[int, int]]] = [
-        [] for _row in range(_ROWS_OF_WORDS)
-    ]  # what each row holds: (from, until) in epoch seconds
-    for event in sorted(events, key=lambda event: (event.kind != "weight", event.ts)):
-        at = max(event.ts, frame.window.start) if _lasts_into(event, frame) else event.ts
-        if not frame.window.start <= at < frame.window.end:
-            continue
-        text = event.title if len(event.title) <= _LONGEST_WORDS else event.title[: _LONGEST_WORDS - 1] + "…"
-        width_s = int((frame.window.end - frame.window.start) * (len(text) + 3) * _LETTER)
-        leftward = at + width_s > frame.window.end
-        start, end = (at - width_s, at) if leftward else (at, at + width_s)
-        free = (row for row, held in enumerate(rows) if all(end <= begun or start >= done for begun, done in held))
-        row = next(free, None)
-        if row is None:
-            continue
-        rows[row].append((start, end))
-        words.append(
-            {
-                "x": local(at, frame),
-                "xref": "x",
-                "yref": "paper",
-                "y": 1 - row * 0.065,
-                "yanchor": "top",
-                "showarrow": False,
-            }
-            | {"xanchor": "right" if leftward else "left", "xshift": -3 if leftward else 3}
-            | {"text": f"{_EVENT_MARK[event.kind]} {_safe(text)}", "font": {"size": 11, "color": palette.ink}}
-        )
-    return words
-
-
-def _lasts_into(event: Event, frame: Frame) -> bool:
-    return event.open or (event.until is not None and event.until > frame.window.start)
-
-
-def _event_traces(overlay: Overlay, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    """An invisible mark for each event on the grid, so that the hover box of its minute tells it in full."""
-    inside = [event for event in events if frame.window.start <= event.ts < frame.window.end]
-    if not inside:
-        return []
-    return [
-        {"type": "scatter", "mode": "markers", "yaxis": "y3", "showlegend": False, "name": _("event")}
-        | {"x": [local(event.ts - event.ts % overlay.period_s, frame) for event in inside], "y": [0.5] * len(inside)}
-        | {"marker": {"color": palette.event, "size": 1, "opacity": 0}}
-        | {
-            "text": [f"{_EVENT_MARK[event.kind]} {_safe(event.title)}" for event in inside],
-            "hovertemplate": "%{text}<extra></extra>",
-        }
-    ]
-
-
 def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: float) -> dict[str, Any]:
     shared = {
         "gridcolor": palette.grid,
@@ -393,13 +288,3 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
         | {"zerolinewidth": 1, "tickformat": "+~g"},
         "yaxis3": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     }
-
-
-def local(epoch_s: int, frame: Frame) -> str:
-    """A moment as the chart's axis wants it: the wall clock of the frame's zone, which plotly takes as it stands."""
-    return (datetime.fromtimestamp(epoch_s, UTC) + timedelta(seconds=frame.utc_offset_s)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _safe(text: str) -> str:
-    """Somebody's words as plain text: plotly reads a little HTML, and `%{…}` in templates."""
-    return html.escape(text, quote=False).replace("%{", "% {")

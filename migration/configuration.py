@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -213,12 +212,10 @@ class Migration(_Table):
     @classmethod
     def _archive(cls, url: str) -> str:
         scheme, rest = url.partition("://")[::2]
-        if scheme.partition("+")[0] not in ("sqlite", "postgresql"):
+        if scheme != "sqlite":
             raise wrong("not_an_archive", given=_without_user(url))
-        if scheme.startswith("sqlite") and rest in ("", "/", "/:memory:"):
+        if rest in ("", "/", "/:memory:"):
             raise wrong("archive_without_file", given=url)
-        if urlsplit(url).password:
-            raise wrong("password_in_archive")
         return url
 
     @field_validator("slow_thresholds_s")

@@ -34,7 +34,6 @@ MistakeSlug = Literal[
     "unknown_timezone",
     "not_an_archive",
     "archive_without_file",
-    "password_in_archive",
     "provisional_beyond_settled",
     "unknown_metric",
     "metric_twice",

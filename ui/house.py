@@ -59,6 +59,7 @@ def close() -> None:
     with _lock:
         if _open is not None:
             _open.keeper.stop()
+            _open.archive.close()
             _open = None
 
 

@@ -266,8 +266,8 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
         rows += _row(states.source_name("archive"), "bad", states.label("down"), "", [said])
     label = states.source_name(address.source)
     notes = [words.resolution(times.duration(period)) for period in view.brought.resolutions]
-    notes += [words.lacks(label, what) for what in here.metric(address.source).lacks()]
-    rows += Markup("").join(Markup("<tr><th></th><td></td><td>{}</td></tr>").format(note) for note in notes)
+    notes += dict.fromkeys(words.lacks(label, what) for what in here.metric(address.source).lacks())
+    rows += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(" ".join(notes))
     st.html(
         Markup("<section class='below'><h2>{}</h2><table class='sources'>{}</table></section>").format(
             words.sources_title(), rows

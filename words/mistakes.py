@@ -277,16 +277,14 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
     ),
     "unknown_timezone": _unknown_timezone,
     "not_an_archive": _fixed(
-        _("“{given}” is not the address of a database that the archive can live in."),
-        _("Write `sqlite:///archive.db` for a file, or `postgresql+psycopg://user@host/database` for a shared one."),
+        _(
+            "“{given}” is not the address of a database that the archive can live in: this version keeps it in an SQLite file."
+        ),
+        _("Write `sqlite:///archive.db`."),
     ),
     "archive_without_file": _fixed(
         _("“{given}” names no file, so everything would be forgotten at the next start."),
         _("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
-    ),
-    "password_in_archive": _fixed(
-        _("The address holds a password, and this file is no place for one."),
-        _("Take it out, and give it by PGPASSFILE or PGPASSWORD, as PostgreSQL's own programs do."),
     ),
     "provisional_beyond_settled": _fixed(
         _("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from analysis import Overlay
-from charts.overlay import Frame, overlay_figure
+from charts.frame import Frame
+from charts.overlay import overlay_figure
 from charts.palette import PALETTES, Theme
 from migration import Event, Margin, Window
 from tests.frames import START

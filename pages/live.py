@@ -166,7 +166,7 @@ def _top_line(here: House, address: LiveAddress, view: live.LiveView, now: datet
             "past": _is_past(address, now),
             "until": words.data_until(times.clock(datetime.fromtimestamp(until, UTC), zone, now=now)) if until else "",
             "refresh": REFRESH_S if address.live else 0,
-            "stale": panels.is_stale(view, now, here.migration) and not address.fixed,
+            "stale": panels.is_stale(address.source, view, now, here.migration) and not address.fixed,
         }
     )
 

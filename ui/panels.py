@@ -20,6 +20,7 @@ from words import traffic as traffic_words
 
 ALARMING_UNANSWERED = 0.001  # below one in a thousand it may be requests in flight, or web sockets
 
+LATE_MINUTES = {"cloudwatch": 5, "mackerel": 12}  # Mackerel itself asks CloudWatch every five minutes
 OLD_WEIGHTS_S = 60  # they are read every 15 s
 
 
@@ -248,10 +249,10 @@ def _state(here: House, source: str) -> SourceState | None:
     return next((state for state in here.archive.states() if state.source == source), None)
 
 
-def is_stale(view: LiveView, now: datetime, migration: Migration) -> bool:
-    """Whether the newest number is older than even a slow CloudWatch explains."""
-    until = view.brought.data_until
-    return until is None or now.timestamp() - until > 60 * (migration.provisional_minutes + 5)
+def is_stale(source: str, view: LiveView, now: datetime, migration: Migration) -> bool:
+    """Whether the newest number is older than even a slow source explains."""
+    until, patience = view.brought.data_until, LATE_MINUTES.get(source, LATE_MINUTES["cloudwatch"])
+    return until is None or now.timestamp() - until > 60 * (migration.provisional_minutes + patience)
 
 
 def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) -> None:

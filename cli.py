@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -15,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from archive import Archive, ArchiveError, ArchiveProblem, Keeper
-from migration import ConfigurationError, Migration, Window
+from migration import ConfigurationError, Migration, Window, utc_now
 from sources import Health, Look, MetricSource
 from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
 from terminal.doctor import Examination, doctor_json, doctor_table
@@ -36,16 +35,16 @@ Json = Annotated[bool, typer.Option("--json", help=words.JSON)]
 @app.command(help=words.DOCTOR)
 def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    _end(_examined(migration, config, _checks(sources_of(migration, clock=_now))), as_json=as_json)
+    _end(_examined(migration, config, _checks(sources_of(migration, clock=utc_now))), as_json=as_json)
 
 
 @app.command(help=words.WEIGHTS)
 def weights(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    source = sources_of(migration, clock=_now).traffic
+    source = sources_of(migration, clock=utc_now).traffic
     if source is None:
         typer.echo(words.weights_without_aws(), err=True)
-    look = source.look() if source else Look(int(_now().timestamp()), None)
+    look = source.look() if source else Look(int(utc_now().timestamp()), None)
     _print(weights_json(migration, look) if as_json else weights_tables(migration, look))
     raise typer.Exit(0 if is_read(look) else 1)
 
@@ -60,14 +59,14 @@ def watch(
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    sources = sources_of(migration, clock=_now)
+    sources = sources_of(migration, clock=utc_now)
     metrics = _chosen(sources, source)
     try:
-        archive = Archive.open(migration.archive, migration, clock=_now)
+        archive = Archive.open(migration.archive, migration, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
     with archive:
-        keeper = Keeper(archive, (), sources.traffic, sources.events, clock=_now)
+        keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
 
         def look() -> Glance:
             return _refreshed(migration, archive, keeper, sources, metrics)
@@ -95,7 +94,7 @@ def _refreshed(
         keeper.keep_traffic()
         for source in sources.events:
             keeper.keep_events(source)
-    now = _now()
+    now = utc_now()
     window = Window.last(WATCHED_MINUTES, now=now)
     brought = archive.bring(window, metrics, now=now)
     try:
@@ -163,10 +162,6 @@ def _print(told: dict[str, Any] | RenderableType) -> None:
 
 def _console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

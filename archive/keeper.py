@@ -5,13 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Role
 from archive.store import Archive
-from migration import Window
+from migration import Clock, Window, utc_now
 from sources import EventSource, MetricSource, TrafficSource
 
 PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon in pieces of as many
@@ -47,7 +47,7 @@ class Keeper:
         look_every_s: int = 15,
         ask_every_s: int = 60,
         events_every_s: int = 60,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
     ) -> None:
         self._archive, self._traffic, self._clock = archive, traffic, clock
         self._horizon_minutes = horizon_minutes

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from sqlalchemy import Connection, Engine, select
@@ -18,7 +18,7 @@ from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
-from migration import Event, Migration, Series, Traffic, Window
+from migration import Clock, Event, Migration, Series, Traffic, Window, utc_now
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 
 UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
@@ -43,7 +43,7 @@ class Archive:
     Everything but `bring`, `fill` and `read`, which carry it as a value, raises ArchiveError where the database cannot be used.
     """
 
-    def __init__(self, engine: Engine, migration: Migration, migration_id: int, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, migration: Migration, migration_id: int, clock: Clock) -> None:
         self._engine, self._id, self._clock = engine, migration_id, clock
         self._settle_s = migration.settle_minutes * 60
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class Archive:
         self._unwritten = 0  # changes that only this process knows of
 
     @classmethod
-    def open(cls, url: str, migration: Migration, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:
+    def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:
         """Opens the archive at `url`, and makes it where there is none. Raises ArchiveError with its kind."""
         engine = database.connect(url)
         try:

@@ -8,13 +8,14 @@ from migration.mistakes import ConfigurationError, Mistake, MistakeSlug
 from migration.reading import load
 from migration.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group
 from migration.traffic import Condition, Group, Rule, Share, Target, Traffic
-from migration.window import Window
+from migration.window import Clock, Window, utc_now
 
 __all__ = [
     "COLUMNS",
     "FLEETS",
     "Arn",
     "Aws",
+    "Clock",
     "Condition",
     "ConfigurationError",
     "Criterion",
@@ -42,4 +43,5 @@ __all__ = [
     "load",
     "series_of_load_balancer",
     "series_of_target_group",
+    "utc_now",
 ]

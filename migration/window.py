@@ -1,11 +1,17 @@
 """A stretch of time in whole minutes of UTC: what is asked for, and what was answered."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 MINUTE_S = 60
+Clock = Callable[[], datetime]  # tells the time, in UTC
+
+
+def utc_now() -> datetime:
+    """The clock of this machine, for whoever was not given another."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)

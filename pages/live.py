@@ -8,7 +8,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from charts.palette import Theme
-from migration import Migration, Window
+from migration import Migration, Window, utc_now
 from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
 from ui import house, live, page, panels
@@ -115,7 +115,7 @@ def _demo_banner() -> None:
 
 
 def _board(live_now: bool) -> None:
-    here, now = house.house(), house.now()
+    here, now = house.house(), utc_now()
     address = _address(here)
     if address.live != live_now:
         st.rerun()  # how often a fragment runs is settled outside of it
@@ -181,7 +181,7 @@ def _panel(
             offered = panels.percentiles(here, address.source, PERCENTILES)
             _switch("percentile", words.percentile(), offered, address.percentile, default=DEFAULT_PERCENTILE)
         choices = live.slow_choices(here.migration)
-        if name == "slow" and len(choices) > 1:
+        if name == "slow" and len(choices) > 1 and "latency.within" not in here.metric(address.source).lacks():
             chosen = next(text for text, seconds in choices.items() if seconds == slow_s)
             _switch("slow", words.threshold(), list(choices), chosen, default=live.default_slow(here.migration))
     if panel.drawing is None:

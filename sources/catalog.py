@@ -1,11 +1,10 @@
 """Which migration is meant, and which sources it has: the ones its configuration names, or the demo's."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from migration import ConfigurationError, Migration, Mistake, load
+from migration import Clock, ConfigurationError, Migration, Mistake, load, utc_now
 from sources import EventSource, MetricSource, TrafficSource
 from sources.cloudwatch import CloudWatch
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
@@ -40,13 +39,7 @@ def configured(path: Path | None = None, *, demo: bool = False) -> Migration:
         raise ConfigurationError(path, (Mistake("", "not_readable", {"detail": detail}),)) from error
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def sources_of(
-    migration: Migration, *, clock: Callable[[], datetime] = _now, anchor: datetime | None = None
-) -> Sources:
+def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:
     """The sources of a migration. `anchor` fixes the demo's script in time; left out, it is the hour in which the program started. Never talks."""
     if migration.demo:
         at = anchor or anchor_of_program()

@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from migration import Migration, Series, Window, assemble, check_frame, empty_frame
+from migration import Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
 from sources import Answer, Health, Problem, ProblemKind, Pull, Query, aws, state_of
 from sources.cloudwatch_queries import (
     SOURCE,
@@ -41,10 +40,6 @@ _PATIENCE = 2
 _SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class CloudWatch:
     """A sources.MetricSource. One may serve many threads.
 
@@ -54,7 +49,7 @@ class CloudWatch:
 
     name = SOURCE
 
-    def __init__(self, migration: Migration, *, clock: Callable[[], datetime] = _now, client: Any = None) -> None:
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         if migration.aws is None:
             raise ValueError("CloudWatch needs the [aws] table.")
         self._aws = migration.aws

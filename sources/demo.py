@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -13,6 +13,7 @@ import numpy as np
 
 from migration import (
     FLEETS,
+    Clock,
     Condition,
     Group,
     Migration,
@@ -25,6 +26,7 @@ from migration import (
     assemble,
     series_of_load_balancer,
     series_of_target_group,
+    utc_now,
 )
 from migration.traffic import find_split
 from sources import Answer, Events, Health, Look, Pull, Query
@@ -33,7 +35,6 @@ from sources.demo_story import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, epis
 
 __all__ = ["DemoEvents", "DemoMetrics", "DemoTraffic", "Episode", "anchor_of_program", "demo_migration", "episodes"]
 
-Clock = Callable[[], datetime]
 
 _ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 _LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
@@ -47,14 +48,10 @@ _RULES = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @cache
 def anchor_of_program() -> datetime:
     """The hour in which this program first asked, in UTC: the demo's script hangs on it for as long as the program runs."""
-    return _now().replace(minute=0, second=0, microsecond=0)
+    return utc_now().replace(minute=0, second=0, microsecond=0)
 
 
 def demo_migration(anchor: datetime | None = None) -> Migration:
@@ -92,7 +89,7 @@ class DemoMetrics:
 
     name = "demo"
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = _now) -> None:
+    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
         self._story, self._clock = story_of(anchor), clock
         self._thresholds_s = migration.slow_thresholds_s
         groups = ((fleet, group) for fleet in FLEETS for group in migration.fleets[fleet].names)
@@ -141,7 +138,7 @@ class DemoTraffic:
 
     name = "demo_traffic"
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = _now) -> None:
+    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
         self._story, self._clock = story_of(anchor), clock
         self._configured_rule = migration.aws.rule if migration.aws else ""
 
@@ -179,7 +176,7 @@ class DemoEvents:
 
     name = SOURCE
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = _now) -> None:
+    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
         self._story, self._clock = story_of(anchor), clock
 
     def events(self, window: Window) -> Events:

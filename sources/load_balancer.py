@@ -3,12 +3,11 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from botocore.parsers import ResponseParserError
 
-from migration import FLEETS, Arn, Condition, FleetName, Group, Migration, Rule, Share, Target, Traffic
+from migration import FLEETS, Arn, Clock, Condition, FleetName, Group, Migration, Rule, Share, Target, Traffic, utc_now
 from migration.traffic import find_split
 from sources import Health, Look, Problem, ProblemKind, aws, state_of
 
@@ -34,10 +33,6 @@ _PATIENCE = 2
 _SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class LoadBalancer:
     """A sources.TrafficSource. One may serve many threads.
 
@@ -47,7 +42,7 @@ class LoadBalancer:
 
     name = SOURCE
 
-    def __init__(self, migration: Migration, *, clock: Callable[[], datetime] = _now, client: Any = None) -> None:
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         if migration.aws is None:
             raise ValueError("The load balancer needs the [aws] table.")
         self._aws = migration.aws

@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 
-from migration import FLEETS, Mackerel, Migration, Series, Window, assemble, check_frame, empty_frame
+from migration import FLEETS, Clock, Mackerel, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
 from migration.series import ALB_COUNTS, SPARSE_COUNTS
 from sources import Answer, Health, Problem, Pull, Query
 from sources.mackerel_api import LONGEST_OF_MINUTES_S, MackerelApi, checked
@@ -41,10 +40,6 @@ MOST_CANDIDATES = 20  # hosts that are asked for their metrics' names when the l
 _COARSE_TIMES = 3  # so many different times, all on a coarse grid, are no chance
 _NAMES = "GET /api/v0/hosts/<hostId>/metric-names"
 _METRICS = "GET /api/v0/hosts/<hostId>/metrics"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +94,7 @@ class MackerelMetrics:
 
     name = SOURCE
 
-    def __init__(
-        self, migration: Migration, *, clock: Callable[[], datetime] = _now, api: MackerelApi | None = None
-    ) -> None:
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, api: MackerelApi | None = None) -> None:
         self._migration = migration
         self._settings = migration.mackerel or Mackerel()
         self._groups = tuple(name for fleet in FLEETS for name in migration.fleets[fleet].names)

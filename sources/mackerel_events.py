@@ -4,9 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from migration import Event, Mackerel, Migration, Window
+from migration import Clock, Event, Mackerel, Migration, Window, utc_now
 from sources import Events, Health, Problem
 from sources.mackerel_api import MackerelApi, checked
 from sources.mackerel_protocol import HOPELESS, MackerelFault
@@ -19,10 +18,6 @@ MOST_PAGES = 20  # of 100 alerts
 LOOK_BACK_S = 86_400
 
 _ALERTS = "GET /api/v0/alerts"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +42,7 @@ class MackerelEvents:
 
     name = "mackerel_events"
 
-    def __init__(
-        self, migration: Migration, *, clock: Callable[[], datetime] = _now, api: MackerelApi | None = None
-    ) -> None:
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, api: MackerelApi | None = None) -> None:
         self._settings = migration.mackerel or Mackerel()
         self._clock = clock
         self._api = api or MackerelApi.from_environment()

@@ -38,7 +38,7 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.catalog.demo_migration", lambda: migration)
     monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
-    monkeypatch.setattr(cli, "_now", lambda: NOW)
+    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return migration
 
 
@@ -253,7 +253,7 @@ class TestWatch:
     ):
         at = datetime.fromtimestamp(story_of(ANCHOR).dead.start + 13 * 60, UTC)
         ask(sources_at(at, demo))
-        monkeypatch.setattr(cli, "_now", lambda: at)
+        monkeypatch.setattr(cli, "utc_now", lambda: at)
         measures = told(run("watch", "--once", "--json"))["measures"]
         assert measures["target_5xx_rate"]["canary"] == 0
         assert measures["unanswered_rate"]["canary"] > 0.99 and measures["error_rate"]["canary"] > 0.99

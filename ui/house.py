@@ -3,7 +3,6 @@
 import os
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from archive import Archive, Keeper
@@ -70,8 +69,3 @@ def configured() -> Migration:
     """
     named = os.environ.get("MIGRATION_CONFIG", "")
     return catalog.configured(Path(named) if named else None, demo=os.environ.get("MIGRATION_DEMO") == "1")
-
-
-def now() -> datetime:
-    """The time, in UTC: one place to ask."""
-    return datetime.now(UTC)

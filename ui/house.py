@@ -12,7 +12,7 @@ from sources import MetricSource, catalog
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything a page needs, shared by all viewers of this process. `anchor` fixes the demo's script in time."""
+    """Everything a page needs, shared by all viewers of this process."""
 
     migration: Migration
     archive: Archive

@@ -16,6 +16,8 @@ DEFAULT_WINDOW: WindowChoice = "3h"
 DEFAULT_PERCENTILE = "p95"
 SHORTEST_MINUTES = 5
 LONGEST_MINUTES = 1440
+# Nothing was measured before, nobody asks beyond, and a calendar that ends in the year 9999 is kept at arm's length.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 Trouble = Literal["window", "range", "range_order", "range_too_long", "source", "percentile"]
 
@@ -67,6 +69,8 @@ def _fixed(start: str, end: str, zone: ZoneInfo) -> Window | Trouble:
         first, last = (_moment(text, zone) for text in (start, end))
     except (ValueError, OverflowError):
         return "range"
+    if not (_sane(first) and _sane(last)):
+        return "range"
     if first >= last:
         return "range_order"
     if last - first > timedelta(minutes=LONGEST_MINUTES):
@@ -78,6 +82,10 @@ def _moment(text: str, zone: ZoneInfo) -> datetime:
     # A "+" in an address is a blank unless somebody took care; take it for what was meant.
     moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _sane(moment: datetime) -> bool:
+    return EARLIEST <= moment < LATEST
 
 
 def written(moment_s: int) -> str:
@@ -94,7 +102,9 @@ def dragged(ends: list[str], *, utc_offset_s: int) -> Window | None:
         first, last = sorted(
             datetime.fromisoformat(end[:26]).replace(tzinfo=UTC) - timedelta(seconds=utc_offset_s) for end in ends
         )
-    except ValueError:
+    except (ValueError, OverflowError):
+        return None
+    if not (_sane(first) and _sane(last)):
         return None
     short = timedelta(minutes=SHORTEST_MINUTES) - (last - first)
     if short > timedelta():

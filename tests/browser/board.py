@@ -55,6 +55,17 @@ class Board:
         """Lets the time until the next refresh pass at once. Only of a page that was opened with `clock`."""
         self.page.clock.fast_forward(15_500)
 
+    def refresh_until(self, selector: str, pattern: str, *, within_ms: int) -> None:
+        """Refreshes until the page says what is expected: the server asks its sources at their own pace."""
+        shown = self.page.locator(selector).filter(has_text=re.compile(pattern)).first
+        for _ in range(within_ms // 1000):
+            self.refresh()
+            try:
+                return expect(shown).to_be_visible(timeout=1000)
+            except AssertionError:
+                continue
+        expect(shown).to_be_visible(timeout=0)
+
     def until(self, holds: str, argument: Any = None) -> None:
         """Waits until a JavaScript expression holds."""
         self.page.wait_for_function(holds, arg=argument)

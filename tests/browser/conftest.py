@@ -4,12 +4,13 @@ All browser tests run on one worker (`--dist loadgroup`): a second Chromium on t
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.board import COUNT_MESSAGES, Board
 from tests.browser.server import Server, serving
@@ -27,6 +28,8 @@ SWITCHES = (
     "--disable-sync",
 )
 PATIENCE_MS = 30_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 Opens = Callable[..., Board]
 
@@ -59,8 +62,24 @@ def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 
 @pytest.fixture
-def opens(contexts: Callable[..., BrowserContext]) -> Iterator[Opens]:
-    """Opens an address of a server in a new tab. A tab in which a script failed, or complained, fails its test where it shall be `faultless`."""
+def room(tmp_path: Path) -> Path:
+    """An empty folder for a server of the test's own."""
+    return tmp_path
+
+
+@pytest.fixture
+def starts(room: Path) -> Iterator[Callable[[Mapping[str, str]], Server]]:
+    """Starts a server of the test's own, fresh, with an environment."""
+    with ExitStack() as stack:
+        yield lambda environment: stack.enter_context(serving(room, environment))
+
+
+@pytest.fixture
+def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[Opens]:
+    """Opens an address of a server in a new tab, which is closed before any server is (`starts`).
+
+    A tab in which a script failed, or complained, fails its test where it shall be `faultless`.
+    """
     pages: list[Page] = []
     faults: list[str] = []
 
@@ -95,12 +114,6 @@ def opens(contexts: Callable[..., BrowserContext]) -> Iterator[Opens]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("demo"), {"MIGRATION_DEMO": "1"}) as server:
         yield server
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Path:
-    """An empty folder for a server of the test's own."""
-    return tmp_path
 
 
 @pytest.fixture(scope="session")

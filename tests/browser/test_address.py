@@ -1,35 +1,35 @@
 """The address is the only memory of a page: every switch writes it, a reload and a shared link read it, and the defaults leave it clean."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board import Board
-from tests.browser.server import Server, serving
+from tests.browser.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 Opens = Callable[..., Board]
+Starts = Callable[[Mapping[str, str]], Server]
 MINUTES = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 
 
-def test_a_deep_link_is_the_first_request_of_a_fresh_server(room: Path, opens: Opens) -> None:
-    with serving(room, {"MIGRATION_DEMO": "1"}) as fresh:
-        board = opens(fresh, "/?window=1h&percentile=p99&slow=1s")
-        assert board.chosen() == ["1h", "p99", "1s"]
-        assert board.minutes == 60
-        assert board.parameters == {"window": "1h", "percentile": "p99", "slow": "1s"}
-        expect(board.page.get_by_role("dialog")).to_have_count(0)
-        expect(board.page.get_by_role("heading", name="Latency p99")).to_be_visible()
+def test_a_deep_link_is_the_first_request_of_a_fresh_server(starts: Starts, opens: Opens) -> None:
+    fresh = starts({"MIGRATION_DEMO": "1"})
+    board = opens(fresh, "/?window=1h&percentile=p99&slow=1s")
+    assert board.chosen() == ["1h", "p99", "1s"]
+    assert board.minutes == 60
+    assert board.parameters == {"window": "1h", "percentile": "p99", "slow": "1s"}
+    expect(board.page.get_by_role("dialog")).to_have_count(0)
+    expect(board.page.get_by_role("heading", name="Latency p99")).to_be_visible()
 
 
-def test_an_address_that_no_page_has_shows_live_and_says_so(room: Path, opens: Opens) -> None:
-    with serving(room, {"MIGRATION_DEMO": "1"}) as fresh:
-        board = opens(fresh, "/no-such-page", faultless=False)
-        expect(board.page.get_by_role("dialog")).to_contain_text("Page not found")
-        expect(board.page.get_by_role("heading", name="Photo service (demo)", include_hidden=True)).to_be_visible()
+def test_an_address_that_no_page_has_shows_live_and_says_so(starts: Starts, opens: Opens) -> None:
+    fresh = starts({"MIGRATION_DEMO": "1"})
+    board = opens(fresh, "/no-such-page", faultless=False)
+    expect(board.page.get_by_role("dialog")).to_contain_text("Page not found")
+    expect(board.page.get_by_role("heading", name="Photo service (demo)", include_hidden=True)).to_be_visible()
 
 
 def test_each_window_is_in_the_address_and_on_every_chart(demo: Server, opens: Opens) -> None:

@@ -1,0 +1,224 @@
+"""The whole program against a loopback world: the page follows what is told, and says what is wrong while it shows the last known numbers."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from migration import Window
+from tests.browser.board import Board
+from tests.browser.server import Server
+from tests.browser.world import MACKEREL_TABLE, Watched, World
+from tests.worlds.elbv2 import denied
+from tests.worlds.mackerel import KEY
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+Opens = Callable[..., Board]
+Starts = Callable[[Mapping[str, str]], Server]
+NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
+SOON_MS = 45_000  # the load balancer is looked at every 15 s, and on a busy machine
+
+
+def source(board: Board, name: str) -> Locator:
+    """A source's line on the page."""
+    return board.page.locator(".sources tr").filter(has=board.page.locator("th", has_text=re.compile(f"^{name}$")))
+
+
+def expect_state(board: Board, name: str, state: str) -> None:
+    expect(source(board, name).locator("span").first).to_have_text(re.compile(f"^{state} "), timeout=SOON_MS)
+
+
+def days_ago(days: float, minutes: int = 60) -> str:
+    """The address of a window of the past, which no test has looked at before: it is asked for at once."""
+    start = datetime.now(UTC) - timedelta(days=days)
+    return f"/?from={start:%Y-%m-%dT%H:%MZ}&to={start + timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
+
+
+def drawn_share(board: Board) -> float:
+    """The canary's share of the requests that the page draws."""
+    sums: list[Any] = board.chart("requests").evaluate(
+        "box => ['EC2', 'ECS'].map(name => box.calcdata.filter(line => line[0].trace.name === name)"
+        ".flatMap(line => line.map(point => point.y)).filter(Number.isFinite).reduce((sum, y) => sum + y, 0))"
+    )
+    return float(sums[1] / sum(sums))
+
+
+@pytest.fixture(autouse=True)
+def a_well_world(world: World) -> Iterator[None]:
+    """Ends every fault after a test."""
+    cloudwatch, mackerel = world.cloudwatch, world.mackerel
+    alerts, annotations = list(mackerel.alerts), list(mackerel.annotations)
+    yield
+    if cloudwatch.hang:
+        cloudwatch.hang.set()
+    cloudwatch.hang, cloudwatch.denied, cloudwatch.throttle_next, cloudwatch.fail_next = None, False, 0, 0
+    mackerel.readable, mackerel.alerts, mackerel.annotations = True, alerts, annotations
+    world.balancer.restore()
+
+
+def test_the_page_shows_what_the_world_tells(photo: Watched, opens: Opens) -> None:
+    board = opens(photo.server)
+    traffic = board.page.locator(".traffic")
+    expect(traffic).to_contain_text("10.0 % told")
+    expect(traffic).to_contain_text("90.0 % told")
+    expect(board.head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+ % *ECS"))
+    assert 0.08 < drawn_share(board) < 0.12
+    for name in ("CloudWatch", "Elastic Load Balancing", "Mackerel"):
+        expect_state(board, name, "up")
+    expect(board.page.locator(".demo")).to_have_count(0)
+
+
+def test_the_page_follows_from_a_tenth_to_a_half(photo: Watched, opens: Opens) -> None:
+    board = opens(photo.server, clock=True)
+    expect(board.page.locator(".traffic")).to_contain_text("10.0 % told")
+    photo.world.balancer.set_weights({"photo-ec2": 50, "photo-ecs": 50})
+    board.refresh_until(".canary-end", r"50\.0 % told", within_ms=SOON_MS)
+    expect(board.page.locator(".baseline-end")).to_contain_text("50.0 % told")
+    # It is drawn on the charts as soon as its minute is over; what a chart draws is tests/charts' business.
+    now = int(datetime.now(UTC).timestamp()) // 60 * 60
+    (change,) = photo.archive.weight_events(Window(now - 300, now + 60))
+    assert change.title == "10.0% → 50.0%"
+
+
+def test_the_source_is_a_switch_and_mackerel_says_what_it_lacks(photo: Watched, opens: Opens) -> None:
+    board = opens(photo.server, "/?percentile=p50")
+    board.choose("Mackerel")
+    board.wait_parameters(percentile="p50", source="mackerel")
+    board.expect_text(".empty", "Mackerel does not report p50")
+    board.expect_text(".empty", "Mackerel does not report shares within a threshold. Choose CloudWatch to see them.")
+    expect(board.chart("latency")).to_have_count(0)
+    assert "p50" not in board.page.get_by_role("radio").all_inner_texts()
+
+    board.choose("p99")
+    board.wait_parameters(percentile="p99", source="mackerel")
+    board.wait_drawn(3)
+    assert 0.08 < drawn_share(board) < 0.12
+
+    board.reload(drawn=3)
+    assert board.chosen()[:3] == ["3h", "Mackerel", "p99"]
+    board.choose("CloudWatch")
+    board.wait_parameters(percentile="p99")
+    board.wait_drawn()
+
+
+def test_a_refused_cloudwatch_is_named_with_its_permission_and_the_last_numbers_stay(
+    photo: Watched, opens: Opens
+) -> None:
+    photo.world.cloudwatch.denied = True
+    board = opens(photo.server, days_ago(3), drawn=0)
+    board.expect_text(".empty", "Nothing from CloudWatch in this window, and it does not answer: see Sources below")
+    expect_state(board, "CloudWatch", "denied")
+    expect(source(board, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")
+
+    board.go("/")  # four charts
+    expect_state(board, "CloudWatch", "denied")
+    expect(source(board, "CloudWatch")).to_contain_text("last good answer")
+    board.expect_text(".top-line", r"data to .* old")
+
+    photo.world.cloudwatch.denied = False
+    board.go(days_ago(4))
+    expect_state(board, "CloudWatch", "up")
+
+
+def test_a_throttled_cloudwatch_says_so(photo: Watched, opens: Opens) -> None:
+    photo.world.cloudwatch.throttle_next = 10_000
+    board = opens(photo.server, days_ago(5), drawn=0)
+    board.expect_text(".empty", "CloudWatch")
+    expect_state(board, "CloudWatch", "throttled")
+    board.go("/")
+
+
+def test_a_page_opens_with_its_last_numbers_while_cloudwatch_hangs(photo: Watched, opens: Opens) -> None:
+    hang = threading.Event()
+    photo.world.cloudwatch.hang = hang
+    calls = photo.world.cloudwatch.calls
+    waiting = opens(photo.server, days_ago(6), drawn=0)
+    waiting.expect_text(".empty", "CloudWatch")
+    assert photo.world.cloudwatch.calls >= calls
+
+    board = opens(photo.server)
+    board.choose("1h")
+    board.wait_minutes(60)
+    assert not hang.is_set()
+
+
+def test_mackerel_without_its_right_is_said_and_cloudwatch_does_not_notice(photo: Watched, opens: Opens) -> None:
+    photo.world.mackerel.readable = False
+    board = opens(photo.server, f"{days_ago(2)}&source=mackerel", drawn=0)
+    expect_state(board, "Mackerel", "denied")
+    board.go("/")
+    expect_state(board, "CloudWatch", "up")
+
+
+def test_weights_that_may_not_be_read_leave_the_charts_alone(photo: Watched, opens: Opens) -> None:
+    board = opens(photo.server, clock=True)
+    photo.world.balancer.refuse["*"] = denied("DescribeListeners")
+    board.refresh_until(".sources", "elasticloadbalancing:DescribeListeners", within_ms=SOON_MS)
+    expect_state(board, "Elastic Load Balancing", "denied")
+    expect(board.page.locator(".traffic")).to_contain_text("% told")  # as last read
+    board.wait_drawn()
+
+
+def test_cloudwatch_that_was_never_there(world: World, room: Path, starts: Starts, opens: Opens) -> None:
+    environment = world.environment(world.configure(room)) | {"AWS_ENDPOINT_URL_CLOUDWATCH": NOBODY}
+    server = starts(environment)
+    board = opens(server, drawn=0)
+    board.expect_text(".empty", "Nothing from CloudWatch in this window")
+    expect_state(board, "CloudWatch", "down")
+    expect(source(board, "CloudWatch")).to_contain_text("no good answer yet")
+    expect(board.page.locator(".traffic")).to_contain_text("10.0 % told")  # the other sources do not notice
+    board.choose("Mackerel")
+    board.wait_drawn(3)
+
+
+def test_a_team_that_has_only_mackerel_has_a_page(world: World, room: Path, starts: Starts, opens: Opens) -> None:
+    minute = int(datetime.now(UTC).timestamp()) - 1200
+    alert = {**world.mackerel.alerts[0], "id": "5xHtmlAlert1", "status": "CRITICAL", "openedAt": minute}
+    note = {
+        "id": "5xHtmlNote01",
+        "service": "photo",
+        "title": "<img src=x onerror=alert(1)> **bold** %{x}",
+        "description": "<script>alert(2)</script>",
+        "from": minute,
+        "to": minute,
+    }
+    world.mackerel.annotations.append(note)
+    world.mackerel.alerts.append(alert)
+    (room / "migration.toml").write_text(
+        f"""
+[migration]
+name = "<b>Photo</b> **service**"
+archive = "sqlite:///{room / "archive.db"}"
+[fleets.baseline]
+label = "<i>EC2</i>"
+target_groups = ["photo-ec2"]
+[fleets.canary]
+label = "ECS %{{x}}"
+target_groups = ["photo-ecs"]
+{MACKEREL_TABLE}""",
+        encoding="utf-8",
+    )
+    environment = {
+        "MIGRATION_CONFIG": str(room / "migration.toml"),
+        "MACKEREL_APIBASE": world.mackerel.url,
+        "MACKEREL_APIKEY": KEY,
+    }
+    server = starts(environment)
+    board = opens(server, drawn=3)
+    offered = board.page.get_by_role("radio").all_inner_texts()
+    assert offered == ["30m", "1h", "3h", "12h", "24h", "p90", "p95", "p99"]
+    board.expect_text(".traffic", r"this migration has no \[aws\]")
+    board.expect_text(".empty", "Mackerel does not report shares within a threshold")
+
+    # What somebody else wrote is text, whatever it looks like.
+    expect(board.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b> **service**")
+    expect(board.chart("requests")).to_contain_text("<img src=x onerror=ale")
+    expect(board.chart("requests")).to_contain_text("<i>EC2</i>")
+    expect(board.head("requests")).to_contain_text("<i>EC2</i>")
+    assert board.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0

@@ -48,7 +48,7 @@ def overlay_figure(
     top = _highest([overlay.lines[fleet] for fleet in FLEETS], firm_until, overlay) * show.scale
     spread = _highest([np.abs(difference)], firm_until, overlay) * show.scale
     fixed = margin.value if margin and margin.unit != "%" else 0.0
-    reach = max(spread * 1.1, fixed * 1.25) or 1.0
+    reach = max(spread * 1.1, _widest(margin, overlay, show) * 1.25) or 1.0
     words = event_words(frame, events, palette)
     layout = _layout(frame, palette, show, top=top * (1.3 if words else 1.12) or 1.0, reach=reach)
     layout["shapes"] = [
@@ -59,6 +59,7 @@ def overlay_figure(
     layout["annotations"] = [
         *words,
         *_margin_words(margin, palette),
+        *_no_difference_words(overlay, difference, palette),
         *_veil_words(frame, palette),
         _zone_words(frame, palette),
     ]
@@ -163,6 +164,37 @@ def _highest(lines: Sequence[np.ndarray], firm_until: np.ndarray, overlay: Overl
         if found and max(found) > 0:
             return max(found)
     return 0.0
+
+
+def _widest(margin: Margin | None, overlay: Overlay, show: _Show) -> float:
+    """How far the margin reaches on the lower axis: a band that filled the whole panel would look like a difference that is surely inside."""
+    if margin is None:
+        return 0.0
+    if margin.unit != "%":
+        return margin.value
+    baseline = overlay.lines["baseline"]
+    known = baseline[~np.isnan(baseline)]
+    return float(np.median(known)) * margin.value / 100 * show.scale if len(known) else 0.0
+
+
+def _no_difference_words(overlay: Overlay, difference: np.ndarray, palette: Palette) -> list[dict[str, Any]]:
+    """Says why the lower panel is empty: its zero line alone looks like two fleets that are equal."""
+    if not np.isnan(difference).all():
+        return []
+    scarce = any((overlay.low[fleet] & ~np.isnan(overlay.lines[fleet])).any() for fleet in FLEETS)
+    where = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "y2 domain", "y": 0.5, "yanchor": "middle"}
+    return [
+        where
+        | {
+            "text": _("no difference: too few answers a minute; a lower percentile needs fewer")
+            if scarce
+            else _("no difference: a side has no values"),
+            "name": "no difference",
+            "showarrow": False,
+            "bgcolor": palette.paper,
+            "font": {"size": 11, "color": palette.ink},
+        }
+    ]
 
 
 def _relative_margin(

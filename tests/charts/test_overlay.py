@@ -103,6 +103,31 @@ def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() 
     assert_allclose([trace.y[0] for trace in relative], [-0.02, 0.02], rtol=1e-6)
 
 
+def latencies(canary: float = 0.210, **more: object) -> Overlay:
+    lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
+    given = {"low": {"baseline": FEW, "canary": FEW}} | more
+    return Overlay(START + np.arange(6) * 60, 60, "latency", lines, lines, **given)  # type: ignore[arg-type]
+
+
+def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality() -> None:
+    def said(overlay: Overlay) -> list[str]:
+        return [
+            words.text for words in overlay_figure(overlay, frame()).layout.annotations if words.name == "no difference"
+        ]
+
+    assert said(latencies(low={"baseline": FEW, "canary": ~FEW})) == [
+        "no difference: too few answers a minute; a lower percentile needs fewer"
+    ]
+    assert said(latencies(NAN)) == ["no difference: a side has no values"]
+    assert said(latencies()) == []
+
+
+def test_a_relative_margin_never_fills_the_panel() -> None:
+    for overlay in (latencies(0.200), latencies(low={"baseline": FEW, "canary": ~FEW})):
+        low, high = overlay_figure(overlay, frame(), margin=Margin(value=10, unit="%")).layout.yaxis2.range
+        assert_allclose((low, high), (-25, 25))  # the margin is ±20 ms
+
+
 def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own_5xx() -> None:
     nothing, half = np.zeros(6), np.full(6, 0.5)
     parts = {

@@ -91,7 +91,8 @@ def main(
         if "hang" in chosen:
             figures += of_hang(here)
     if as_json:
-        print(json.dumps([asdict(figure) for figure in figures], indent=2, ensure_ascii=False))
+        told = {"machine": machine(), "figures": [asdict(figure) for figure in figures]}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         Console(width=150).print(_table(figures))
     raise typer.Exit(1 if any(figure.met is False for figure in figures) else 0)
@@ -434,12 +435,17 @@ def sizes(found: Sequence[float]) -> str:
     return f"{statistics.mean(found):.0f} (largest {max(found):.0f})"
 
 
+def machine() -> str:
+    """What it was measured on, and how busy that was besides."""
+    return f"{os.cpu_count()} processors, load over 15 minutes {os.getloadavg()[2]:.1f} (this benchmark included)"
+
+
 def say(progress: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {progress}", file=sys.stderr, flush=True)
 
 
 def _table(figures: Sequence[Figure]) -> Table:
-    table = Table("figure", "to reach", "ours", "naive", "met?")
+    table = Table("figure", "to reach", "ours", "naive", "met?", title=machine())
     for figure in figures:
         met = {True: "yes", False: "NO", None: ""}[figure.met]
         table.add_row(figure.name, figure.goal, figure.ours, figure.naive, met)

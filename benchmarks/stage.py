@@ -141,10 +141,12 @@ def server(stage: Stage, *, ours: bool) -> Iterator[Server]:
     script = ROOT / "dashboard.py" if ours else ROOT / "benchmarks" / "naive" / "dashboard.py"
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
-    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
+    # Streamlit reads .streamlit/config.toml where it is started: ours has ours, the naive page what Streamlit brings.
+    place = ROOT if ours else script.parent
     written = stage.folder / ("ours.log" if ours else "naive.log")
     with written.open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=stage.environment(world), stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=place, env=stage.environment(world), stdout=log, stderr=log)
     try:
         answers = Server(process, port, world)
         until(lambda: process.poll() is not None or _is_up(answers.url), timeout_s=60)

@@ -1,5 +1,6 @@
 """What the numbers mean: frames in, frozen values out. No I/O, no clock, no page."""
 
+from analysis.judge import TRACE_COLUMNS, judge, trace
 from analysis.minutes import FleetMinutes, Minutes, minutes
 from analysis.overlay import (
     Overlay,
@@ -15,16 +16,36 @@ from analysis.overlay import (
     unanswered_rate,
 )
 from analysis.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
+from analysis.verdicts import (
+    DEFAULT_CRITERIA,
+    LEFT_OUT,
+    VERDICTS,
+    CriterionVerdict,
+    Judgement,
+    LeftOut,
+    Reason,
+    Verdict,
+)
 
 __all__ = [
+    "DEFAULT_CRITERIA",
+    "LEFT_OUT",
+    "TRACE_COLUMNS",
+    "VERDICTS",
+    "CriterionVerdict",
     "FleetMinutes",
+    "Judgement",
+    "LeftOut",
     "Minutes",
     "Overlay",
     "Quantity",
     "Reading",
+    "Reason",
     "SampleRatio",
     "SampleRatioVerdict",
+    "Verdict",
     "error_rate",
+    "judge",
     "latency",
     "minutes",
     "needed_samples",
@@ -33,5 +54,6 @@ __all__ = [
     "requests",
     "sample_ratio",
     "slow",
+    "trace",
     "unanswered_rate",
 ]

@@ -128,8 +128,8 @@ def test_a_refused_cloudwatch_is_named_with_its_permission_and_the_last_numbers_
 
 def test_a_throttled_cloudwatch_says_so(photo: Watched, opens: Opens) -> None:
     photo.world.cloudwatch.throttle_next = 10_000
-    board = opens(photo.server, days_ago(5), drawn=0)
-    board.expect_text(".empty", "CloudWatch")
+    board = opens(photo.server, days_ago(5), drawn=0, clock=True)
+    board.refresh_until(".sources span", "^throttled ", within_ms=SOON_MS)
     expect_state(board, "CloudWatch", "throttled")
     board.go("/")
 
@@ -150,7 +150,8 @@ def test_a_page_opens_with_its_last_numbers_while_cloudwatch_hangs(photo: Watche
 
 def test_mackerel_without_its_right_is_said_and_cloudwatch_does_not_notice(photo: Watched, opens: Opens) -> None:
     photo.world.mackerel.readable = False
-    board = opens(photo.server, f"{days_ago(2)}&source=mackerel", drawn=0)
+    board = opens(photo.server, f"{days_ago(2)}&source=mackerel", drawn=0, clock=True)
+    board.refresh_until(".sources span", "^denied ", within_ms=SOON_MS)
     expect_state(board, "Mackerel", "denied")
     board.go("/")
     expect_state(board, "CloudWatch", "up")

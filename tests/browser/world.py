@@ -1,18 +1,21 @@
 """Everything outside on loopback at once: CloudWatch, Elastic Load Balancing and Mackerel that tell one story, and a server that reads them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from archive import Archive
-from migration import Arn, Migration, load
+from migration import Arn, Migration, Window, load
 from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
 from tests.worlds.cloudwatch import CloudWatchWorld
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
 from tests.worlds.story import SteadyStory
 
+WARM_WITHIN_S = 60.0
 MACKEREL_TABLE = f'[mackerel]\nservice = "{SERVICE}"\nalb_host = "{ALB_HOST}"\n'
 
 
@@ -107,4 +110,16 @@ def watched(world: World, room: Path) -> Iterator[Watched]:
         serving(room, world.environment(path)) as server,
         Archive.open(migration.archive, migration) as archive,
     ):
+        _wait_until_warm(server, archive)
         yield Watched(world, server, migration, archive)
+
+
+def _wait_until_warm(server: Server, archive: Archive) -> None:
+    """Waits until the newest hours of both sources and the weights are there, so that no test hangs on what another one has waited for."""
+    until = time.monotonic() + WARM_WITHIN_S
+    while time.monotonic() < until:
+        window = Window.last(180, now=datetime.now(UTC))
+        if archive.traffic() and not any(archive.read(window, name).missing for name in ("cloudwatch", "mackerel")):
+            return
+        time.sleep(0.1)  # another process writes it: nobody tells
+    raise RuntimeError(f"The archive did not become warm. The server said:\n{server.log}")

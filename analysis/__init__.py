@@ -15,6 +15,7 @@ from analysis.overlay import (
     slow,
     unanswered_rate,
 )
+from analysis.phases import Beginning, Phase, phases
 from analysis.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
 from analysis.verdicts import (
     DEFAULT_CRITERIA,
@@ -32,12 +33,14 @@ __all__ = [
     "LEFT_OUT",
     "TRACE_COLUMNS",
     "VERDICTS",
+    "Beginning",
     "CriterionVerdict",
     "FleetMinutes",
     "Judgement",
     "LeftOut",
     "Minutes",
     "Overlay",
+    "Phase",
     "Quantity",
     "Reading",
     "Reason",
@@ -51,6 +54,7 @@ __all__ = [
     "needed_samples",
     "newest",
     "part",
+    "phases",
     "requests",
     "sample_ratio",
     "slow",

@@ -1,7 +1,7 @@
 """A page of the dashboard, and what a reader does with it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -150,6 +150,9 @@ class Board:
 
     def expect_text(self, selector: str, pattern: str) -> None:
         expect(self.page.locator(selector).filter(has_text=re.compile(pattern)).first).to_be_visible()
+
+
+Opens = Callable[..., Board]  # the fixture `opens`
 
 
 def _sorted_pairs(wanted: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ All browser tests run on one worker (`--dist loadgroup`): a second Chromium on t
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.board import COUNT_MESSAGES, Board
-from tests.browser.server import Server, serving
+from tests.browser.board import COUNT_MESSAGES, Board, Opens
+from tests.browser.server import Server, Starts, serving
 from tests.browser.world import Watched, World, a_world, watched
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -30,8 +30,6 @@ SWITCHES = (
 PATIENCE_MS = 30_000
 
 expect.set_options(timeout=PATIENCE_MS)
-
-Opens = Callable[..., Board]
 
 
 @pytest.fixture(scope="package")
@@ -68,7 +66,7 @@ def room(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def starts(room: Path) -> Iterator[Callable[[Mapping[str, str]], Server]]:
+def starts(room: Path) -> Iterator[Starts]:
     """Starts a server of the test's own, fresh, with an environment."""
     with ExitStack() as stack:
         yield lambda environment: stack.enter_context(serving(room, environment))

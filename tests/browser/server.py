@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,9 @@ class Server:
     @property
     def log(self) -> str:
         return (self.room / "log").read_text(encoding="utf-8", errors="replace")
+
+
+Starts = Callable[[Mapping[str, str]], Server]  # the fixture `starts`
 
 
 @contextmanager

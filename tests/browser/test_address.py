@@ -1,17 +1,13 @@
 """The address is the only memory of a page: every switch writes it, a reload and a shared link read it, and the defaults leave it clean."""
 
-from collections.abc import Callable, Mapping
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board
-from tests.browser.server import Server
+from tests.browser.board import Opens
+from tests.browser.server import Server, Starts
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-Opens = Callable[..., Board]
-Starts = Callable[[Mapping[str, str]], Server]
 MINUTES = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 
 

@@ -1,18 +1,15 @@
 """The demo says that it is one, and its episodes show what they are about: above all the blind spot."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board
+from tests.browser.board import Board, Opens
 from tests.browser.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-Opens = Callable[..., Board]
 
 
 def highest(board: Board, chart: str, trace: str) -> float:

@@ -1,7 +1,6 @@
 """A page that cannot be opened says why, key by key, and opens as soon as the reason is gone."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -10,14 +9,11 @@ from playwright.sync_api import expect
 
 from archive import Archive
 from migration import load
-from tests.browser.board import Board
-from tests.browser.server import EXAMPLE_CREDENTIALS, Server
+from tests.browser.board import Opens
+from tests.browser.server import EXAMPLE_CREDENTIALS, Starts
 from tests.browser.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-Opens = Callable[..., Board]
-Starts = Callable[[Mapping[str, str]], Server]
 
 
 def test_mistakes_in_the_configuration_are_said_and_corrected(

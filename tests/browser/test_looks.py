@@ -1,6 +1,5 @@
 """Light, dark and on a phone: the page fits, its colours are the palette's, and the accessibility rules of axe-core hold."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,12 +7,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from charts.palette import PALETTES, Theme
-from tests.browser.board import Board
+from tests.browser.board import Opens
 from tests.browser.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-Opens = Callable[..., Board]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DARK: dict[str, Any] = {"color_scheme": "dark"}
 LOOKS = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,14 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from migration import Window
-from tests.browser.board import Board
-from tests.browser.server import Server
+from tests.browser.board import Board, Opens
+from tests.browser.server import Starts
 from tests.browser.world import MACKEREL_TABLE, Watched, World
 from tests.worlds.elbv2 import denied
 from tests.worlds.mackerel import KEY
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-Opens = Callable[..., Board]
-Starts = Callable[[Mapping[str, str]], Server]
 NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
 SOON_MS = 45_000  # the load balancer is looked at every 15 s, and on a busy machine
 
@@ -134,13 +132,23 @@ def test_a_throttled_cloudwatch_says_so(photo: Watched, opens: Opens) -> None:
     board.go("/")
 
 
+class Hang(threading.Event):
+    """Calls wait for it; `reached` is set as soon as one does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.reached.set()
+        return super().wait(timeout)
+
+
 def test_a_page_opens_with_its_last_numbers_while_cloudwatch_hangs(photo: Watched, opens: Opens) -> None:
-    hang = threading.Event()
-    photo.world.cloudwatch.hang = hang
-    calls = photo.world.cloudwatch.calls
+    hang = photo.world.cloudwatch.hang = Hang()
     waiting = opens(photo.server, days_ago(6), drawn=0)
+    assert hang.reached.wait(30)
     waiting.expect_text(".empty", "CloudWatch")
-    assert photo.world.cloudwatch.calls >= calls
 
     board = opens(photo.server)
     board.choose("1h")

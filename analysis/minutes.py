@@ -1,16 +1,20 @@
 """The tidy frame as arrays on one time grid: what each fleet did in each period, ready for arithmetic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from migration import FLEETS, FleetName, Window, epoch_s
+from migration import FLEETS, FleetName, Series, Window, epoch_s
 from migration.series import ALB_COUNTS, PERCENTILES, SPARSE_COUNTS
 
+Unknown = Mapping[
+    Series, Sequence[Window]
+]  # the time for which a series was asked and not answered, or not asked at all
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -22,8 +26,9 @@ class FleetMinutes:
     """One fleet on the grid. Every array has one value a period; NaN where there is none.
 
     `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count; a count that the source left out is 0
-    where that group had requests. `latency`: p50 … p99 and average, in seconds, of the group with most requests where several served
-    (`mixed` says where). `within`: share of answers within each threshold (key: seconds as in the statistic's name), merged over groups exactly.
+    where that group had requests, and NaN where nobody could read it. `latency`: p50 … p99 and average, in seconds, of the group with most
+    requests where several served (`mixed` says where). `within`: share of answers within each threshold (key: seconds as in the statistic's
+    name), merged over groups exactly.
     """
 
     counts: Mapping[str, Values]
@@ -40,7 +45,7 @@ class FleetMinutes:
 class Minutes:
     """Both fleets and the load balancer on one grid: `ts` (epoch seconds, period starts) every `period_s` seconds.
 
-    `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent and anybody had requests.
+    `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent, was answered, and anybody had requests.
     """
 
     ts: npt.NDArray[np.int64]
@@ -54,11 +59,12 @@ class Minutes:
         return add(self.fleets["baseline"].requests, self.fleets["canary"].requests)
 
 
-def minutes(frame: pd.DataFrame, window: Window) -> Minutes:
+def minutes(frame: pd.DataFrame, window: Window, unknown: Unknown = MappingProxyType({})) -> Minutes:
     """`frame` (tidy) on the grid of `window`.
 
     The grid's period is the coarsest that the frame has in this window: counts of finer rows are summed into it, exactly; percentiles of
-    finer rows cannot be merged and are left out there.
+    finer rows cannot be merged and are left out there. A count that is absent where it is `unknown` is NaN, never 0: errors that nobody could
+    read are not errors that did not happen.
     """
     ts_all = epoch_s(frame)
     inside = (ts_all >= window.start) & (ts_all < window.end)
@@ -66,11 +72,11 @@ def minutes(frame: pd.DataFrame, window: Window) -> Minutes:
     step = int(frame["period_s"].max()) if len(frame) else 60
     start = window.start - window.start % step
     ts = np.arange(start, window.end, step, dtype=np.int64)
-    grid = _Grid(frame, ts_all, ts, step)
+    grid = _Grid(frame, ts_all, ts, step, unknown)
     fleets = {fleet: _fleet(grid, fleet) for fleet in FLEETS}
     served = ~np.isnan(add(*(fleets[fleet].requests for fleet in FLEETS)))
     alb = {
-        count: np.where(served, np.nan_to_num(grid.series("load_balancer", "", count, "sum")), np.nan)
+        count: np.where(served, grid.count("load_balancer", "", count), np.nan)
         if grid.has("load_balancer", "", count, "sum") or count == "alb_5xx"
         else np.full(len(ts), np.nan)
         for count in ALB_COUNTS
@@ -91,9 +97,10 @@ class _Grid:
     """The frame's rows by series, each placed on the grid once it is asked for."""
 
     def __init__(
-        self, frame: pd.DataFrame, ts_all: npt.NDArray[np.int64], ts: npt.NDArray[np.int64], step: int
+        self, frame: pd.DataFrame, ts_all: npt.NDArray[np.int64], ts: npt.NDArray[np.int64], step: int, unknown: Unknown
     ) -> None:
         self.ts, self.step = ts, step
+        self._unknown = {(one.fleet, one.target_group, one.metric, one.stat): when for one, when in unknown.items()}
         values = frame["value"].to_numpy()
         periods = frame["period_s"].to_numpy()
         place = (ts_all - ts[0]) // step if len(ts) else ts_all
@@ -110,6 +117,14 @@ class _Grid:
 
     def stats(self, fleet: str, group: str, metric: str) -> list[str]:
         return [name[3] for name in self._rows if name[:3] == (fleet, group, metric)]
+
+    def count(self, fleet: str, group: str, metric: str) -> Values:
+        """A count that is left out when it is 0: 0 where it is absent, NaN where it is absent and unknown."""
+        found = self.series(fleet, group, metric, "sum")
+        hidden = np.zeros(len(self.ts), dtype=bool)
+        for window in self._unknown.get((fleet, group, metric, "sum"), ()):
+            hidden |= (self.ts < window.end) & (self.ts + self.step > window.start)
+        return np.where(np.isnan(found) & ~hidden, 0.0, found)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> Values:
         """One series on the grid: NaN where absent. Counts of finer rows are summed; other statistics of finer rows are left out."""
@@ -141,12 +156,10 @@ def _fleet(grid: _Grid, fleet: FleetName) -> FleetMinutes:
     known = ~np.isnan(requests)
     counts = {"requests": add(*requests)}
     for count in SPARSE_COUNTS:
-        if any(grid.has(fleet, group, count, "sum") for group in groups) or count in ANSWERS:
-            each = np.vstack([grid.series(fleet, group, count, "sum") for group in groups])
-            counts[count] = add(*np.where(known & np.isnan(each), 0.0, each))
-        else:
-            # The source may not have this count at all: absent for the whole window says nothing about zero.
-            counts[count] = np.where(known.any(axis=0), 0.0, np.nan)
+        told = np.vstack([grid.series(fleet, group, count, "sum") for group in groups])
+        each = np.vstack([grid.count(fleet, group, count) for group in groups])
+        each = np.where(known, each, np.nan_to_num(told))  # an answer may come in a minute without requests
+        counts[count] = np.where((known | ~np.isnan(told)).any(axis=0), each.sum(axis=0), np.nan)
     samples = np.vstack([grid.series(fleet, group, "latency", "sample_count") for group in groups])
     counts["sample_count"] = add(*samples)
 

@@ -51,7 +51,7 @@ def needed_samples(percentile: str) -> float:
 
 
 def error_rate(minutes: Minutes) -> Overlay:
-    """Target 5xx + unanswered, per request: what a user of each fleet saw fail.
+    """Target 5xx + unanswered, per request: what a user of each fleet saw fail. NaN where either could not be read.
 
     `parts`: target_5xx (per minute), unanswered (see `unanswered_rate`), connection_errors (per request). `unattributed`: the load balancer's own
     5xx per request of both fleets together: an upper bound for neither, and of whom nobody can say.
@@ -64,7 +64,7 @@ def error_rate(minutes: Minutes) -> Overlay:
         minutes.ts,
         minutes.period_s,
         "rate",
-        lines={fleet: np.minimum(target_5xx[fleet] + np.nan_to_num(unanswered[fleet]), 1.0) for fleet in FLEETS},
+        lines={fleet: np.minimum(target_5xx[fleet] + unanswered[fleet], 1.0) for fleet in FLEETS},
         samples={fleet: fleets[fleet].requests for fleet in FLEETS},
         low={fleet: np.zeros(len(minutes.ts), dtype=bool) for fleet in FLEETS},
         parts={"target_5xx": target_5xx, "unanswered": unanswered, "connection_errors": refused},
@@ -77,15 +77,16 @@ def unanswered_rate(minutes: Minutes, fleet: FleetName) -> Values:
 
     Over five minutes because a request is counted when it is sent to a target and an answer when it comes. WebSocket upgrades (101), which no
     metric counts, are in it. Answers that were timed count too, so that a status metric that could not be read does not look like an outage.
-    NaN where the fleet had no requests in the minute itself.
+    NaN where the fleet had no requests in the minute itself, and where no answers could be read of any of the five.
     """
     counts = minutes.fleets[fleet].counts
     span = max(1, UNANSWERED_WINDOW_S // minutes.period_s)
-    by_status = np.nan_to_num(np.sum([counts[answer] for answer in ANSWERS], axis=0))
+    by_status = np.sum([counts[answer] for answer in ANSWERS], axis=0)
+    unread = ~np.isnan(counts["requests"]) & np.isnan(by_status) & np.isnan(counts["sample_count"])
     requests = _trailing(np.nan_to_num(counts["requests"]), span)
-    answers = _trailing(np.fmax(by_status, counts["sample_count"]), span)
+    answers = _trailing(np.nan_to_num(np.fmax(by_status, counts["sample_count"])), span)
     rate = _share(np.maximum(requests - answers, 0.0), requests)
-    return np.where(np.isnan(counts["requests"]), np.nan, rate)
+    return np.where(np.isnan(counts["requests"]) | (_trailing(unread, span) > 0), np.nan, rate)
 
 
 def latency(minutes: Minutes, percentile: str) -> Overlay:

@@ -1,7 +1,7 @@
 """What a reading of the archive gives, and what a filling of it did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,15 @@ class Brought:
     """The numbers of one source in a window, and how far they can be relied on. Times are epoch seconds; `asked` counts datapoints.
 
     `frame` is tidy, in the order of time. `data_until`: the end of the newest period with requests. `missing`: settled time of which
-    some series was not answered yet. `periods`: which period_s serves which part. `last_asked`: when the newest minutes were last answered.
+    some series was not answered yet.
+    `unknown`: the counts that were not answered, and when: what is absent there is not 0. `periods`: which period_s serves which part. `last_asked`: when the newest minutes were last answered.
     """
 
     frame: pd.DataFrame
     window: Window
     data_until: int | None = None
     missing: tuple[Window, ...] = ()
+    unknown: Mapping[Series, tuple[Window, ...]] = field(default_factory=dict)
     periods: tuple[tuple[Window, int], ...] = ()
     last_asked: int | None = None
     asked: int = 0
@@ -70,6 +72,7 @@ def brought(
         window=window,
         data_until=_data_until(found, series),
         missing=_missing(window, known, edge),
+        unknown=_unknown(window, series, known, edge),
         periods=rows.resolutions(found, _by_period(known), window),
         last_asked=max((one.asked_at for one in known if one.asked_at is not None), default=None),
     )
@@ -86,6 +89,13 @@ def _missing(window: Window, known: Sequence[Known], edge: LiveEdge) -> tuple[Wi
         return ()
     settled = Window(window.start, min(window.end, edge.settled))
     return merged(part for one in known for part in settled.minus(one.within()))
+
+
+def _unknown(
+    window: Window, series: Sequence[Series], known: Sequence[Known], edge: LiveEdge
+) -> dict[Series, tuple[Window, ...]]:
+    of_counts = ((one, known_of) for one, known_of in zip(series, known, strict=True) if one.stat == "sum")
+    return {one: gaps for one, known_of in of_counts if (gaps := window.minus(known_of.answered(edge)))}
 
 
 def _by_period(known: Sequence[Known]) -> dict[int, tuple[Window, ...]]:

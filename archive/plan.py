@@ -73,6 +73,13 @@ class Known:
         fine = [windows for each_s, windows in self.covered.items() if period_s is None or each_s <= period_s]
         return fine[0] if len(fine) == 1 else merged(window for windows in fine for window in windows)
 
+    def answered(self, edge: LiveEdge) -> tuple[Window, ...]:
+        """The time that was answered, in any period, the unsettled minutes included."""
+        if self.asked_at is None:
+            return self.within()
+        start, end = edge.settled_at(self.asked_at), self.asked_at - self.asked_at % MINUTE_S
+        return merged((*self.within(), Window(start, end)))
+
     def sane(self, edge: LiveEdge) -> "Known":
         """The same without coverage of what cannot be settled yet: a clock that ran ahead and was set right had claimed it."""
         last = edge.settled + SKEW_S

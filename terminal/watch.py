@@ -78,7 +78,7 @@ def glance(
     """
     asked = brought.last_asked or 0
     settled = asked - asked % 60 - migration.provisional_minutes * 60
-    grid = analysis.minutes(brought.frame, brought.window)
+    grid = analysis.minutes(brought.frame, brought.window, brought.unknown)
     error_rate = analysis.error_rate(grid)
     overlays = {
         "requests": analysis.requests(grid),

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
 from analysis import minutes
+from migration import Series
 from tests.frames import START, tidy, window
 
 NAN = np.nan
@@ -20,6 +21,28 @@ def test_a_count_left_out_is_zero_only_where_its_group_had_requests() -> None:
     found = minutes(frame, window(3)).fleets["canary"]
     assert_array_equal(found.counts["target_5xx"], [0, 3, NAN])
     assert_array_equal(found.requests, [100, 100, NAN])
+
+
+def test_a_count_that_nobody_could_read_is_not_zero() -> None:
+    frame = tidy(
+        {
+            ("canary", "blue", "requests", "sum"): [100, 100, 100, 100],
+            ("canary", "blue", "target_5xx", "sum"): [1, None, 3, None],
+            ("canary", "green", "requests", "sum"): [None, None, 50, 50],
+            ("canary", "green", "target_5xx", "sum"): [None, None, 2, 2],
+        }
+    )
+    unread = {Series("test", "canary", "blue", "target_5xx", "sum", ""): (window(3, start=START + 60),)}
+    found = minutes(frame, window(4), unread).fleets["canary"]
+    assert_array_equal(found.counts["target_5xx"], [1, NAN, 5, NAN])
+    assert_array_equal(found.counts["target_4xx"], [0, 0, 0, 0])
+
+
+def test_an_answer_may_come_in_a_minute_without_requests() -> None:
+    frame = tidy(
+        {("canary", "ecs", "requests", "sum"): [5, None], ("canary", "ecs", "target_2xx", "sum"): [4, 1]},
+    )
+    assert_array_equal(minutes(frame, window(2)).fleets["canary"].counts["target_2xx"], [4, 1])
 
 
 def test_a_fleet_without_a_row_is_all_gaps() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from analysis import error_rate, latency, minutes, needed_samples, newest, requests, slow, unanswered_rate
+from migration import Series, Window
 from tests.frames import START, Rows, tidy, window
 
 NAN = np.nan
@@ -41,6 +42,25 @@ def test_more_answers_than_requests_in_a_minute_is_not_less_than_nothing_unanswe
 def test_a_status_metric_that_could_not_be_read_is_not_an_outage() -> None:
     frame = tidy(side("canary", [100] * 5, latency__sample_count=[99] * 5))
     assert_allclose(unanswered_rate(minutes(frame, window(5)), "canary"), [0.01] * 5)
+
+
+def unread(*metrics: str) -> dict[Series, tuple[Window, ...]]:
+    return {Series("test", "canary", "canary-group", metric, "sum", ""): (window(5),) for metric in metrics}
+
+
+def test_errors_that_could_not_be_read_are_not_zero() -> None:
+    """CloudWatch answers everything but the 5xx: the rate is not known, though nothing was unanswered."""
+    frame = tidy(side("canary", [100] * 5, target_2xx=[92] * 5, latency__sample_count=[100] * 5))
+    found = error_rate(minutes(frame, window(5), unread("target_5xx")))
+    assert_array_equal(found.lines["canary"], [NAN] * 5)
+    assert_array_equal(found.parts["unanswered"]["canary"], [0] * 5)
+
+
+def test_answers_that_could_not_be_read_are_no_outage_and_no_health() -> None:
+    frame = tidy(side("canary", [100] * 5, target_4xx=[1] * 5))
+    found = error_rate(minutes(frame, window(5), unread("target_2xx")))
+    assert_array_equal(found.parts["unanswered"]["canary"], [NAN] * 5)
+    assert_array_equal(found.lines["canary"], [NAN] * 5)
 
 
 def test_error_rate_adds_target_5xx_and_unanswered() -> None:

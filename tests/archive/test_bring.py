@@ -170,6 +170,17 @@ def test_a_forbidden_series_backs_off_and_the_others_go_on(archive):
     assert asked_at == [1, 3, 7, 15, 30]
 
 
+def test_what_was_not_answered_of_a_count_is_unknown_also_where_it_is_not_settled(archive):
+    world = World(
+        wanted=(EC2, ECS, LATENCY), refuses=lambda series, window: None if series == EC2 else "internal_error"
+    )
+    assert bring(archive, world, span(-20, 0), 0).unknown == {ECS: (span(-20, 0),)}
+    world.refuses = lambda series, window: None
+    assert bring(archive, world, span(-20, 2), 2).unknown == {}
+    world.refuses = lambda series, window: "internal_error" if series == ECS else None
+    assert bring(archive, world, span(-20, 5), 5).unknown == {ECS: (span(2, 5),)}
+
+
 def test_a_series_that_is_allowed_again_is_filled_and_its_problem_gone(archive):
     world = World(refuses=lambda series, window: "forbidden_metric" if series == ECS else None)
     bring(archive, world, span(-20, 0), 0)

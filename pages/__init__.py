@@ -7,6 +7,7 @@ from migration import ConfigurationError
 from ui import house, page
 from words import live as words
 from words import mistakes, problems
+from words.parity import PARITY_TITLE
 
 
 def main() -> None:
@@ -26,9 +27,16 @@ def main() -> None:
         st.button(words.try_again(), key="try_again")
         return
     import pages.live  # once the house stands
+    import pages.parity
 
     st.set_page_config(page_title=f"{here.migration.name} · {words.APP_TITLE}")
-    st.navigation([st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True)], position="top").run()
+    st.navigation(
+        [
+            st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
+            st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
+        ],
+        position="top",
+    ).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Live: is it safe to go on, right now? The weights, both fleets on shared charts, and whether the numbers can be trusted."""
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,9 +10,11 @@ from charts.palette import Theme
 from migration import Migration, Window, utc_now
 from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
-from ui import house, live, page, panels
+from ui import house, live, page, panels, verdicts
 from ui.components import overlay_chart, top_line
+from ui.controls import hold, put, switch
 from ui.house import House
+from ui.parity import judgement_view
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveAddress, dragged, read_live, written
 from words import live as words
 from words import states, times
@@ -36,46 +37,25 @@ def _address(here: House) -> LiveAddress:
     return read_live(st.query_params.to_dict(), zone=here.migration.zone, sources=here.source_names)
 
 
-def _put(**parameters: str | None) -> None:
-    """Writes what was chosen into the address, which is the only memory a page has. None takes a parameter out."""
-    for name, value in parameters.items():
-        name = name.rstrip("_")
-        if value is None:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = value
-
-
-def _hold(key: str, value: object) -> None:
-    """Makes a switch show what the address says. Told only where it differs: telling a switch its old value would undo a click on its way here."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
-
-
-def _choose(name: str, key: str, default: str) -> None:
-    value = st.session_state[key]
-    _put(**{name: None if value == default else value})
-
-
 def _choose_window() -> None:
     value = st.session_state["choice"]
-    _put(window=None if value == DEFAULT_WINDOW else value, from_=None, to=None)
+    put(window=None if value == DEFAULT_WINDOW else value, from_=None, to=None)
 
 
 def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime) -> None:
     migration = here.migration
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<h1 class='page-title'>{}</h1>").format(migration.name), width="content")
-        _hold("choice", None if address.fixed else address.choice)
+        hold("choice", None if address.fixed else address.choice)
         st.segmented_control(
             words.window(), WINDOW_CHOICES, key="choice", on_change=_choose_window, label_visibility="collapsed"
         )
         if address.fixed:
             label = times.span(address.fixed.starts_at, address.fixed.ends_at, migration.zone, now=now)
-            st.button(words.leave_window(label), key="leave_window", on_click=_put, kwargs={"from_": None, "to": None})
+            st.button(words.leave_window(label), key="leave_window", on_click=put, kwargs={"from_": None, "to": None})
         if len(here.source_names) > 1:
-            _switch("source", words.source(), here.source_names, address.source, states.source_name)
-        _hold("live", address.live)
+            switch("source", words.source(), here.source_names, address.source, states.source_name)
+        hold("live", address.live)
         st.toggle(words.LIVE_TITLE, key="live", on_change=_toggle_live, help=words.live_help(REFRESH_S))
         with st.container(width="stretch"):
             _top_line(here, address, view, now)
@@ -83,25 +63,8 @@ def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime)
         st.html(Markup("<div class='demo warn'>{}</div>").format(words.address_trouble(trouble)))
 
 
-def _switch(
-    name: str, label: str, options: Sequence[str], value: str, say: Callable[[str], str] = str, *, default: str = ""
-) -> None:
-    """A row of choices whose answer lives in the address as `name`; the default is left out of it."""
-    key = f"{name}_choice"
-    _hold(key, value)
-    st.segmented_control(
-        label,
-        options,
-        key=key,
-        on_change=partial(_choose, name, key, default or options[0]),
-        required=True,
-        format_func=say,
-        label_visibility="collapsed",
-    )
-
-
 def _toggle_live() -> None:
-    _put(live=None if st.session_state["live"] else "off")
+    put(live=None if st.session_state["live"] else "off")
 
 
 def _demo_banner() -> None:
@@ -136,6 +99,8 @@ def _board(live_now: bool) -> None:
     _head(here, address, view, now)
     traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
     panels.traffic(here, traffic, now, past=_is_past(address, now))
+    judged = judgement_view(here, address.source, now_s=int(now.timestamp()) // 60 * 60)
+    st.html(verdicts.strip(here.migration, judged.judgement))
     rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
     for row in rows:
         for column, name in zip(st.columns(2), row, strict=True):
@@ -179,11 +144,11 @@ def _panel(
         panels.head(here, address, view, panel, slow_s=slow_s)
         if name == "latency":
             offered = panels.percentiles(here, address.source, PERCENTILES)
-            _switch("percentile", words.percentile(), offered, address.percentile, default=DEFAULT_PERCENTILE)
+            switch("percentile", words.percentile(), offered, address.percentile, default=DEFAULT_PERCENTILE)
         choices = live.slow_choices(here.migration)
         if name == "slow" and len(choices) > 1 and "latency.within" not in here.metric(address.source).lacks():
             chosen = next(text for text, seconds in choices.items() if seconds == slow_s)
-            _switch("slow", words.threshold(), list(choices), chosen, default=live.default_slow(here.migration))
+            switch("slow", words.threshold(), list(choices), chosen, default=live.default_slow(here.migration))
     if panel.drawing is None:
         panels.empty(here, address, view, panel)
         return
@@ -193,9 +158,9 @@ def _panel(
 def _dragged(migration: Migration, window: Window, ends: list[str]) -> None:
     """A drag on any chart makes its stretch the window of all; a double click goes back to the last hours."""
     if not ends:
-        _put(from_=None, to=None)
+        put(from_=None, to=None)
         return
     offset = window.ends_at.astimezone(migration.zone).utcoffset()
     found = dragged(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
     if found is not None:
-        _put(from_=written(found.start), to=written(found.end))
+        put(from_=written(found.start), to=written(found.end))

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-import orjson
 import streamlit as st
 
 import analysis
 from archive import Brought
 from charts.frame import Frame
-from charts.library import plotly_js
 from charts.overlay import overlay_figure
 from charts.palette import Theme
 from migration import Event, Margin, Migration, Traffic, Window
-from ui.components import LIBRARY_ADDRESS
+from ui.drawing import drawing, frame_of
 from ui.house import House
 from ui.url import LiveAddress
 from words import live as words
@@ -97,8 +95,8 @@ def _live_view(
 ) -> LiveView:
     migration, archive = _house.migration, _house.archive
     brought = archive.read(Window(window.start - LEAD_IN_S, window.end), source)
-    minutes = analysis.minutes(brought.frame, brought.window)
-    frame = _frame(migration, window, brought, theme)
+    minutes = analysis.minutes(brought.frame, brought.window, brought.unknown)
+    frame = frame_of(migration, window, brought, theme)
     overlays: dict[PanelName, tuple[analysis.Overlay, Margin | None]] = {
         "error_rate": (analysis.error_rate(minutes), migration.margin_of("error_rate")),
         "latency": (analysis.latency(minutes, percentile), migration.margin_of(f"latency_{percentile}")),
@@ -135,25 +133,6 @@ def _traffic_view(
     return TrafficView(traffic, seen_at, analysis.sample_ratio(minutes, float(traffic.told["canary"]), window), window)
 
 
-def _frame(migration: Migration, window: Window, brought: Brought, theme: Theme) -> Frame:
-    at = window.ends_at.astimezone(migration.zone)
-    offset = at.utcoffset() or timedelta()
-    return Frame(
-        labels={"baseline": migration.fleets.baseline.label, "canary": migration.fleets.canary.label},
-        window=window,
-        utc_offset_s=int(offset.total_seconds()),
-        zone=at.tzname() or migration.timezone,
-        provisional_from=provisional_from(migration, brought),
-        theme=theme,
-    )
-
-
-def provisional_from(migration: Migration, brought: Brought) -> int:
-    """From here on (epoch seconds) the numbers were last read when they were younger than the configuration trusts."""
-    asked = brought.last_asked or 0
-    return asked - asked % 60 - migration.provisional_minutes * 60
-
-
 def _panel(
     name: PanelName, title: str, overlay: analysis.Overlay, frame: Frame, margin: Margin | None, events: Sequence[Event]
 ) -> Panel:
@@ -164,16 +143,11 @@ def _panel(
         for part in overlay.parts
         if (found := analysis.newest(analysis.part(overlay, part), before=before)) is not None
     }
-    drawing = None
+    drawn = None
     if not overlay.empty:
         figure = overlay_figure(overlay, frame, margin=margin, events=events)
-        version, _script = plotly_js()
-        alt = words.alternative(title, words.panel_explained(name))
-        body = {"alt": alt, "library": LIBRARY_ADDRESS.format(version=version)}
-        drawing = orjson.dumps({"figure": orjson.Fragment(figure.to_json()), **body})
-    return Panel(
-        name, drawing, overlay.quantity, reading, parts, bool(overlay.mixed is not None and overlay.mixed.any())
-    )
+        drawn = drawing(figure, words.alternative(title, words.panel_explained(name)))
+    return Panel(name, drawn, overlay.quantity, reading, parts, bool(overlay.mixed is not None and overlay.mixed.any()))
 
 
 def _slow_margin(migration: Migration, slow_s: float) -> Margin | None:

@@ -7,7 +7,7 @@ import pytest
 from archive import Brought
 from migration import Window, empty_frame
 from tests.migration.documents import migration
-from ui import live
+from ui import drawing, live
 
 NOON = 1_795_348_800
 NOTHING = Brought(empty_frame(), Window(NOON - 3600, NOON))
@@ -28,7 +28,7 @@ def test_the_threshold_that_is_judged_is_shown_first(criterion: str, chosen: str
 
 def test_numbers_are_provisional_from_three_minutes_before_they_were_last_asked_for() -> None:
     asked = replace(NOTHING, last_asked=NOON + 59)
-    assert live.provisional_from(migration(), asked) == NOON - 180
+    assert drawing.provisional_from(migration(), asked) == NOON - 180
     # Whatever was asked for long ago was provisional then and still is.
-    assert live.provisional_from(migration(), replace(NOTHING, last_asked=NOON - 600)) == NOON - 780
-    assert live.provisional_from(migration("migration.provisional_minutes", 0), asked) == NOON
+    assert drawing.provisional_from(migration(), replace(NOTHING, last_asked=NOON - 600)) == NOON - 780
+    assert drawing.provisional_from(migration("migration.provisional_minutes", 0), asked) == NOON

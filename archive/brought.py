@@ -19,8 +19,8 @@ class Brought:
     """The numbers of one source in a window, and how far they can be relied on. Times are epoch seconds; `asked` counts datapoints.
 
     `frame` is tidy, in the order of time. `data_until`: the end of the newest period with requests. `missing`: settled time of which
-    some series was not answered yet.
-    `unknown`: the counts that were not answered, and when: what is absent there is not 0. `periods`: which period_s serves which part. `last_asked`: when the newest minutes were last answered.
+    some series was not answered yet. `unknown`: the counts that were not answered, and when: what is absent there is not 0. `periods`: which
+    period_s serves which part. `last_asked`: when the newest minutes were last answered.
     """
 
     frame: pd.DataFrame

@@ -190,9 +190,10 @@ class Archive:
                 if before and any(refusal.waits(asked.edge.now) for refusal in refusals):
                     standing = (problem for problem in before.problems if problem.kind in _OF_SERIES)
                     problems = tuple(dict.fromkeys((*problems, *standing)))
-                state, took_s = state_of(problems, asked.pull.took_s), asked.pull.took_s
+                answered, took_s = bool(asked.pull.answers), asked.pull.took_s
+                state = state_of(problems, took_s, answered=answered)
                 told = SourceState(name, "metrics", state, asked.edge.now, None, took_s, problems)
-                line.tell(connection, told, good=bool(asked.pull.answers))
+                line.tell(connection, told, good=answered)
         except ArchiveError:
             return  # held.problem says why
         held.unkept = ()
@@ -231,7 +232,7 @@ class Archive:
     def keep_look(self, look: Look, source_name: str = "load_balancer") -> None:
         """Keeps what the load balancer said: a new snapshot where it says something else, and the event where the split changed."""
         line = Line(self._id, source_name, "traffic")
-        state = state_of(look.problems, look.took_s)
+        state = state_of(look.problems, look.took_s, answered=look.traffic is not None)
         told = SourceState(source_name, "traffic", state, look.asked_at, None, look.took_s, look.problems)
         if look.traffic:
             self._unkept_look = look
@@ -250,7 +251,7 @@ class Archive:
 
     def keep_events(self, events: Events, source_name: str) -> None:
         """Keeps what a source tells of; where it told everything, what it no longer tells of is removed."""
-        state = state_of(events.problems, events.took_s)
+        state = state_of(events.problems, events.took_s, answered=events.complete)
         told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
         with self._keeping(source_name) as connection:
             happenings.write_events(connection, self._id, events.events)

@@ -166,8 +166,11 @@ class EventSource(Protocol):
     def check(self) -> tuple[Health, ...]: ...
 
 
-def state_of(problems: Collection[Problem], took_s: float, *, slow_s: float = 5.0) -> State:
-    """The one word for a source after an attempt: the worst that happened, else "slow" beyond `slow_s` seconds, else "up"."""
+def state_of(problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0) -> State:
+    """The one word for a source after an attempt: the worst that happened, else "slow" beyond `slow_s` seconds, else "up".
+
+    A clock that is off is only a remark, unless it kept the source from answering (`answered`).
+    """
     kinds = {problem.kind for problem in problems}
     if kinds & {"denied", "no_credentials", "expired_token", "wrong_key", "forbidden_metric"}:
         return "denied"
@@ -183,5 +186,7 @@ def state_of(problems: Collection[Problem], took_s: float, *, slow_s: float = 5.
         "partial_data",
         "internal_error",
     }:
+        return "down"
+    if "clock_skew" in kinds and not answered:
         return "down"
     return "slow" if took_s > slow_s else "up"

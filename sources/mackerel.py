@@ -17,6 +17,7 @@ from sources.mackerel_events import MackerelEvents
 from sources.mackerel_protocol import HOPELESS, MackerelFault
 from sources.mackerel_queries import (
     LACKS,
+    METRIC_NAMES,
     SOURCE,
     all_series,
     graph_link,
@@ -37,6 +38,7 @@ AT_ONCE = 3  # requests; no limit is published, so few
 NAMES_KEPT_S = 300  # the integration brings news every 5 minutes: a metric that was missing is not there any sooner
 MOST_CANDIDATES = 20  # hosts that are asked for their metrics' names when the load balancer's is looked for
 
+_STATUSES = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
 _COARSE_TIMES = 3  # so many different times, all on a coarse grid, are no chance
 _NAMES = "GET /api/v0/hosts/<hostId>/metric-names"
 _METRICS = "GET /api/v0/hosts/<hostId>/metrics"
@@ -58,13 +60,25 @@ class Place:
         return any(name in self.names for group in groups for name in group_metric_names(group))
 
     def silent(self, series: Series) -> bool:
-        """Whether the series never had anything to tell: an error that never happened has no metric, although its group has."""
+        """Whether the series never had anything to tell: an error that never happened has no metric, although its group has.
+
+        Answers that were timed had a status: where no status at all is posted, the integration leaves them out, and they are not zero.
+        """
+        if series.metric in _STATUSES and not self._posts(series, _STATUSES) and self._posts(series, ("latency",)):
+            return False
         groups = (series.target_group,) if series.target_group else ()
         return (
             series.metric in (*SPARSE_COUNTS, *ALB_COUNTS)
             and not self.has(series)
             and (self.knows(groups) or not groups)
         )
+
+    def _posts(self, series: Series, metrics: Collection[str]) -> bool:
+        """Whether there is any of these metrics of the series' group."""
+        of_group = (
+            name.format(group=series.target_group) for (metric, _), name in METRIC_NAMES.items() if metric in metrics
+        )
+        return not self.names.isdisjoint(of_group)
 
 
 @dataclass(slots=True)

@@ -246,14 +246,14 @@ PROBLEMS: dict[ProblemKind, dict[str, Texts]] = {
         "": (
             _("Cut short"),
             _("{source} stopped in the middle of its answer and did not go on when asked, for {about}."),
-            _("Nothing to do: what is missing stays a gap until then. {again}"),
+            _("Nothing to do. {again} Until then, what is missing is a gap."),
         ),
     },
     "internal_error": {
         "": (
             _("Some series failed"),
             _("{source} could not answer for {about}."),
-            _("Nothing to do: what is missing stays a gap until then. {again}"),
+            _("Nothing to do. {again} Until then, what is missing is a gap."),
         ),
     },
     "forbidden_metric": {

@@ -270,6 +270,15 @@ def test_minutes_that_were_kept_outlive_the_source_that_now_has_only_five_minute
     assert brought.periods == ((span(-70, -60), 300), (span(-60, -35), 60), (span(-35, -20), 300))
 
 
+def test_a_clock_that_keeps_a_source_from_answering_is_no_mere_remark(archive):
+    world = World(refuses=lambda series, window: "clock_skew")
+    bring(archive, world, span(-20, 0), 0)
+    assert [(state.state, state.last_good_at) for state in archive.states()] == [("down", None)]
+    world.refuses = lambda series, window: "clock_skew" if series == ECS else None
+    bring(archive, world, span(-20, 5), 5)
+    assert [state.state for state in archive.states()] == ["up"]
+
+
 def test_the_state_of_a_source_is_kept_for_every_process(archive, tmp_path):
     world = World(refuses=lambda series, window: "timeout")
     bring(archive, World(), span(-20, 0), 0)

@@ -161,6 +161,15 @@ def test_a_missing_metric_that_is_no_count_of_rare_things_is_told(
     assert pull.answers[0].series == {series("requests")}
 
 
+def test_statuses_that_the_integration_leaves_out_are_not_zero(world: MackerelWorld, metrics: MackerelMetrics) -> None:
+    """Answers were timed, so they had a status; taken for zero, every request would look unanswered."""
+    statuses = [series(f"target_{digit}xx") for digit in "2345"]
+    world.never = {metric_name(one) for one in statuses}
+    pull = metrics.pull(TEN, [*statuses, series("requests")])
+    assert pull.answers[0].series == {series("requests")}
+    assert {problem.about for problem in pull.problems} == {metric_name(one) for one in statuses}
+
+
 def test_another_load_balancers_host_answers_nothing(api: MackerelApi, world: MackerelWorld) -> None:
     """Its own 5xx would be drawn as ours, and its silence would be taken for ours."""
     world.story = WrittenStory({("other", NOON - 60): Minute(5, 5)}, alb={NOON - 60: {"alb_5xx": 9}})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+import numpy as np
 import streamlit as st
 
 import analysis
@@ -30,7 +31,8 @@ RATIO_MINUTES = 60
 @dataclass(frozen=True, slots=True)
 class Panel:
     """One chart, drawn: `drawing` is what ui.components.overlay_chart takes, None where there is nothing to draw. `parts` are the newest parts
-    of the error rate by name (fractions); `mixed` tells that some minutes had several target groups of one fleet."""
+    of the error rate by name (fractions); `mixed` tells that some minutes had several target groups of one fleet; `alb_5xx` is the load balancer's
+    own 5xx per request of both fleets in the reading's minute."""
 
     name: PanelName
     drawing: bytes | None
@@ -38,6 +40,7 @@ class Panel:
     reading: analysis.Reading | None
     parts: dict[str, analysis.Reading]
     mixed: bool
+    alb_5xx: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,15 @@ def _panel(
     if not overlay.empty:
         figure = overlay_figure(overlay, frame, margin=margin, events=events)
         drawn = drawing(figure, words.alternative(title, words.panel_explained(name)))
-    return Panel(name, drawn, overlay.quantity, reading, parts, bool(overlay.mixed is not None and overlay.mixed.any()))
+    mixed = bool(overlay.mixed is not None and overlay.mixed.any())
+    return Panel(name, drawn, overlay.quantity, reading, parts, mixed, _alb_5xx(overlay, reading))
+
+
+def _alb_5xx(overlay: analysis.Overlay, reading: analysis.Reading | None) -> float | None:
+    if overlay.unattributed is None or reading is None:
+        return None
+    (found,) = overlay.unattributed[overlay.ts == reading.at]
+    return None if np.isnan(found) else float(found)
 
 
 def _slow_margin(migration: Migration, slow_s: float) -> Margin | None:

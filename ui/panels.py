@@ -152,8 +152,14 @@ def _facts(
             sticky=split.stickiness_s is not None,
         )
         said.append(Markup("<span class='{}'>{}</span>").format("warn" if ratio.verdict == "differs" else "", sentence))
+    weighed = {share.target_group for share in split.shares if share.weight}
     for group in traffic.groups:
-        bad = group.targets is None or group.healthy < len(group.targets)
+        # Without a target, what the weights send there ends in a 503 of the load balancer's own, and in no fleet's count.
+        bad = (
+            group.targets is None
+            or group.healthy < len(group.targets)
+            or (group.target_group in weighed and not group.healthy)
+        )
         text = traffic_words.healthy(group)
         said.append(Markup("<span class='{}'>{}</span>").format("warn" if bad else "", text))
     said.append(traffic_words.stickiness(split.stickiness_s))
@@ -175,8 +181,16 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
             pieces.append(Markup("<span>{}</span>").format(difference(panel.quantity, panel.reading.difference)))
         if panel.name == "error_rate":
             pieces.append(_unanswered(migration, panel))
+            if panel.alb_5xx is not None and panel.alb_5xx >= ALARMING_UNANSWERED:
+                pieces.append(
+                    Markup("<span class='bad'>{}</span>").format(words.alb_5xx(numbers.percent(panel.alb_5xx)))
+                )
         at = datetime.fromtimestamp(panel.reading.at, UTC)
-        pieces.append(Markup("<span class='note'>{}</span>").format(times.clock(at, zone, now=view.window.ends_at)))
+        period_s = max(view.brought.resolutions, default=60)
+        fresh_s = 60 * (migration.provisional_minutes + _patience(address.source)) + 2 * period_s
+        old = view.window.end - panel.reading.at > fresh_s
+        clock = times.clock(at, zone, now=view.window.ends_at)
+        pieces.append(Markup("<span class='{}'>{}</span>").format("warn" if old else "note", clock))
     link = links.chart_link(
         migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s
     )
@@ -234,6 +248,8 @@ def empty(here: House, address: LiveAddress, view: LiveView, panel: Panel) -> No
         text = words.lacks(label, "latency.within")
     elif panel.name == "latency" and f"latency.{address.percentile}" in lacks:
         text = words.lacks(label, f"latency.{address.percentile}")
+    elif panel.name == "error_rate" and not view.brought.frame.empty and view.brought.unknown:
+        text = words.errors_unread(label)
     elif view.brought.missing and state and state.state in ("denied", "down", "throttled"):
         text = words.no_rows_and_trouble(label)
     elif view.brought.missing and progress:
@@ -251,8 +267,12 @@ def _state(here: House, source: str) -> SourceState | None:
 
 def is_stale(source: str, view: LiveView, now: datetime, migration: Migration) -> bool:
     """Whether the newest number is older than even a slow source explains."""
-    until, patience = view.brought.data_until, LATE_MINUTES.get(source, LATE_MINUTES["cloudwatch"])
-    return until is None or now.timestamp() - until > 60 * (migration.provisional_minutes + patience)
+    until = view.brought.data_until
+    return until is None or now.timestamp() - until > 60 * (migration.provisional_minutes + _patience(source))
+
+
+def _patience(source: str) -> int:
+    return LATE_MINUTES.get(source, LATE_MINUTES["cloudwatch"])
 
 
 def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) -> None:
@@ -260,7 +280,11 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
 
     Then the archive, if it cannot be written, what the chosen source cannot know, and in which resolution it answered.
     """
-    rows = Markup("").join(_source_row(state, now) for state in here.archive.states())
+    told = here.archive.states()
+    rows = Markup("").join(_source_row(state, now) for state in told)
+    every = (*filter(None, (here.sources.traffic,)), *here.sources.metrics, *here.sources.events)
+    for name in dict.fromkeys(source.name for source in every if source.name not in {state.source for state in told}):
+        rows += _row(states.source_name(name), "warn", words.asked_first(), words.never_good(), ())
     trouble = view.brought.archive_problem or here.keeper.problem
     if trouble:
         said = problems.say_archive(trouble.kind, trouble.detail)

@@ -127,6 +127,21 @@ def unanswered(shares: str) -> str:
     return _("unanswered {shares}").format(shares=shares)
 
 
+def alb_5xx(share: str) -> str:
+    """Beside the error rate: requests that ended at the load balancer, which no fleet's numbers hold."""
+    return _("ALB's own 5xx {share} of all").format(share=share)
+
+
+def errors_unread(source_label: str) -> str:
+    return _(
+        "{source} did not answer for the counts that the error rate is made of. It is not known, which is not 0 %: see Sources below."
+    ).format(source=source_label)
+
+
+def asked_first() -> str:
+    return _("asked, no answer yet")
+
+
 def several_groups() -> str:
     return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
 

@@ -13,6 +13,7 @@ import analysis
 from archive import Archive, Brought, Keeper
 from migration import Condition, Group, Rule, Share, Target, Traffic, Window, empty_frame
 from sources import Look, Problem, Pull, catalog
+from tests.frames import tidy
 from tests.migration.documents import BLUE, EC2, migration
 from ui import panels
 from ui.house import House
@@ -153,6 +154,49 @@ def test_unanswered_requests_are_loud_from_one_in_a_thousand(
     assert ("<span class='bad'>unanswered" in said[0]) is loud
 
 
+def test_the_balancers_own_5xx_are_loud_because_no_fleet_has_them(build: Callable[..., House], said: list[str]) -> None:
+    """A side without targets: its requests end in 503 and are counted for nobody."""
+    here, reading = build(), analysis.Reading(NOW_S - 300, 0.0, None)
+    panels.head(here, ADDRESS, view(), replace(panel("error_rate", reading=reading), alb_5xx=0.099), slow_s=0.3)
+    panels.head(here, ADDRESS, view(), replace(panel("error_rate", reading=reading), alb_5xx=0.0001), slow_s=0.3)
+    assert "<span class='bad'>ALB&#39;s own 5xx 9.90 % of all</span>" in said[0]
+    assert "own 5xx" not in Tags(said[1]).text
+
+
+@pytest.mark.parametrize(("minutes_ago", "tone"), [(5, "note"), (90, "warn")])
+def test_a_reading_that_is_old_for_its_window_is_marked(
+    build: Callable[..., House], said: list[str], minutes_ago: int, tone: str
+) -> None:
+    at = NOW_S - minutes_ago * 60
+    panels.head(build(), ADDRESS, view(), panel("requests", reading=analysis.Reading(at, 1, 1)), slow_s=0.3)
+    assert f"<span class='{tone}'>{'20:55' if tone == 'note' else '19:30'} JST</span>" in said[0]
+
+
+# ---- the traffic
+
+
+@pytest.mark.parametrize(("weight", "tone"), [(10, "warn"), (0, "")])
+def test_a_group_with_weight_and_no_target_is_a_warning(
+    build: Callable[..., House], said: list[str], weight: int, tone: str
+) -> None:
+    groups = (Group(BLUE, "photo-ecs-blue", "canary", ()),)
+    split = rule((HALF[0], replace(HALF[1], weight=weight)))
+    panels.traffic(
+        build(), TrafficView(Traffic(NOW_S, (split,), groups, "split"), NOW_S, None, WINDOW), NOW, past=False
+    )
+    assert f"<span class='{tone}'>photo-ecs-blue: no targets</span>" in said[0]
+
+
+# ---- the sources
+
+
+def test_a_source_that_never_answered_is_in_the_list(build: Callable[..., House], said: list[str]) -> None:
+    panels.sources(build(), ADDRESS, view(), NOW)
+    text = told(said)
+    assert "Elastic Load Balancingasked, no answer yetno good answer yet" in text
+    assert "CloudWatchasked, no answer yetno good answer yet" in text
+
+
 # ---- empty places
 
 
@@ -164,6 +208,15 @@ def told(said: list[str]) -> str:
 def test_a_window_without_requests(build: Callable[..., House], said: list[str]) -> None:
     panels.empty(build(), ADDRESS, view(), panel("requests"))
     assert told(said).startswith("No requests in this window.")
+
+
+def test_errors_that_could_not_be_read(build: Callable[..., House], said: list[str]) -> None:
+    here = build()
+    errors = next(one for one in here.metric("cloudwatch").series() if one.metric == "target_5xx")
+    requests = tidy({("canary", "photo-ecs-blue", "requests", "sum"): [10]}, start=WINDOW.start)
+    brought = replace(NOTHING, frame=requests, unknown={errors: (WINDOW,)})
+    panels.empty(here, ADDRESS, view(brought), panel("error_rate"))
+    assert "It is not known, which is not 0 %" in told(said)
 
 
 def test_a_window_that_is_being_read(build: Callable[..., House], said: list[str]) -> None:

@@ -28,7 +28,7 @@ demo: $(RUN) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.
 	MIGRATION_DEMO=1 $(SERVE)
 
 test: $(DEV) ## Run all tests, the browser's too; installs Chromium if there is none (ARGS='-k name' WORKERS=logical)
-	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(DEV) ## Check format, style, types and the one-way imports
 	$(BIN)/ruff format --check .

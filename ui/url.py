@@ -37,7 +37,8 @@ class LiveAddress:
     troubles: tuple[Trouble, ...] = ()
 
     def window(self, now: datetime) -> Window:
-        return self.fixed or Window.last(MINUTES[self.choice], now=now)
+        """The window to draw; one that counts back from now ends with the minute in progress, so that what happens now is on it."""
+        return self.fixed or Window.last(MINUTES[self.choice], now=now + timedelta(minutes=1))
 
 
 def read_live(parameters: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[str, ...]) -> LiveAddress:

@@ -81,7 +81,7 @@ def test_a_fixed_window_has_five_minutes_at_least_and_a_day_at_most() -> None:
 
 def test_a_window_counts_back_from_now_unless_it_is_fixed() -> None:
     now = datetime.fromtimestamp(NOON + 59, UTC)
-    assert read("window=1h").window(now) == Window(NOON - 3600, NOON)
+    assert read("window=1h").window(now) == Window(NOON - 3540, NOON + 60)
     fixed = read("window=1h&from=2026-11-22T12:00Z&to=2026-11-22T13:00Z")
     assert fixed.window(now) == Window(NOON, NOON + 3600)
 

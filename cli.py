@@ -1,23 +1,40 @@
-"""The same abilities without a screen: `doctor`, `weights` and `watch`, for people or, with --json, for programs (docs/cli.md)."""
+"""The same abilities without a screen: `doctor`, `weights`, `watch` and `judge`, for people or, with --json, for programs (docs/cli.md)."""
 
 import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from archive import Archive, ArchiveError, ArchiveProblem, Keeper
-from migration import ConfigurationError, Migration, Window, utc_now
-from sources import Health, Look, MetricSource
+from migration import ConfigurationError, Migration, Window, empty_frame, utc_now
+from sources import Health, Look, MetricSource, Problem
 from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
+from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from terminal.doctor import Examination, doctor_json, doctor_table
+from terminal.judge import (
+    COULD_NOT_ASK,
+    HISTORY_MINUTES,
+    LONGEST_WINDOW_MINUTES,
+    Hearing,
+    evidence_of,
+    heard,
+    hearing_json,
+    hearing_of_csv,
+    hearing_table,
+    minutes_of,
+    mistakes_json,
+    mistakes_lines,
+    numbered_phases,
+)
 from terminal.parts import address
 from terminal.watch import WATCHED_MINUTES, Glance, glance, glance_json, glance_table
 from terminal.weights import is_read, weights_json, weights_tables
@@ -86,23 +103,169 @@ def watch(
                     _repeat(lambda: live.update(glance_table(migration, look()), refresh=True), every)
 
 
+class _Gate(typer.core.TyperCommand):
+    """A command that a pipeline goes by: what is wrong with its options is never taken for a verdict."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        return _asked(super().make_context, *args, **more)
+
+    def invoke(self, *args: Any, **more: Any) -> Any:
+        return _asked(super().invoke, *args, **more)
+
+
+def _asked(do: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    try:
+        return do(*args, **more)
+    except typer.TyperException as error:
+        error.exit_code = COULD_NOT_ASK
+        raise
+
+
+@app.command(help=words.JUDGE, cls=_Gate)
+def judge(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    window: Annotated[str, typer.Option(help=words.WINDOW)] = "",
+    phase: Annotated[str, typer.Option(help=words.PHASE)] = "",
+    csv: Annotated[str, typer.Option(metavar="FILE", help=words.CSV)] = "",
+    watch: Annotated[bool, typer.Option("--watch", help=words.WATCH_VERDICT)] = False,
+    every: Annotated[int, typer.Option(min=5, max=3600, help=words.EVERY)] = 60,
+    source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
+) -> None:
+    minutes = _minutes(window)
+    if window and phase:
+        raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
+    if csv:
+        for option, given in (("--phase", phase), ("--watch", watch), ("--source", source)):
+            if given:
+                raise typer.BadParameter(words.not_with_csv(), param_hint=option)
+        _judge_csv(csv, config, minutes, as_json=as_json)
+    migration = _configured(config, demo, as_json=as_json, code=COULD_NOT_ASK)
+    sources = sources_of(migration, clock=utc_now)
+    metrics = _chosen(sources, source)
+    try:
+        archive = Archive.open(migration.archive, migration, clock=utc_now)
+    except ArchiveError as error:
+        _end(_examined(migration, config, (), error.problem), as_json=as_json, code=COULD_NOT_ASK)
+    with archive:
+        keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
+        if phase not in ("", "current"):
+            for events in sources.events:
+                keeper.want(Window.last(HISTORY_MINUTES, now=utc_now()), events.name)
+
+        def look() -> Hearing:
+            return _heard(migration, archive, keeper, sources, metrics, minutes, phase)
+
+        if not watch:
+            _conclude(look(), as_json=as_json)
+        _conclude_once_decided(look, every, as_json=as_json)
+
+
+def _heard(
+    migration: Migration,
+    archive: Archive,
+    keeper: Keeper,
+    sources: Sources,
+    metrics: MetricSource,
+    minutes: int | None,
+    phase: str,
+) -> Hearing:
+    """One look: what is due is asked and kept, and the chosen phase, or the last `minutes`, judged from the archive."""
+    others = _keep_happenings(archive, keeper, sources)
+    now = utc_now()
+    end = int(now.timestamp()) // 60 * 60
+    if minutes is not None:
+        window = Window.last(minutes, now=now)
+        return heard(migration, metrics.name, archive.bring(window, metrics, now=now), None, others, now=now)
+    try:
+        events = archive.events(Window(0, end))
+    except ArchiveError:  # `bring` tells of it
+        events = ()
+    known = numbered_phases(events, end=end)
+    number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
+    if number is not None and not 1 <= number <= len(known):
+        raise typer.BadParameter(words.no_such_phase(phase, len(known)), param_hint="--phase")
+    chosen = known[number - 1 if number else -1]
+    brought = archive.bring(evidence_of(chosen), metrics, now=now)
+    return heard(migration, metrics.name, brought, chosen, others, number=number, now=now)
+
+
 def _refreshed(
     migration: Migration, archive: Archive, keeper: Keeper, sources: Sources, metrics: MetricSource
 ) -> Glance:
     """One refresh: what is due is asked and kept, in turns with whoever else uses the archive, and everything is read from there."""
-    with suppress(ArchiveError):  # `bring` tells of it
-        keeper.keep_traffic()
-        for source in sources.events:
-            keeper.keep_events(source)
+    others = _keep_happenings(archive, keeper, sources)
     now = utc_now()
     window = Window.last(WATCHED_MINUTES, now=now)
     brought = archive.bring(window, metrics, now=now)
     try:
-        traffic, events, states = archive.traffic(), archive.events(window), archive.states()
+        traffic, events = archive.traffic(), archive.events(window)
     except ArchiveError:
-        traffic, events, states = None, (), ()
-    others = chain.from_iterable(state.problems for state in states if state.role != "metrics")
-    return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, tuple(others), now=now)
+        traffic, events = None, ()
+    return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
+
+
+def _keep_happenings(archive: Archive, keeper: Keeper, sources: Sources) -> tuple[Problem, ...]:
+    """Asks for weights and events, where that is due, and keeps them. Returns what is wrong with these sources."""
+    with suppress(ArchiveError):  # `bring` tells of it
+        keeper.keep_traffic()
+        for source in sources.events:
+            keeper.keep_events(source)
+    try:
+        states = archive.states()
+    except ArchiveError:
+        return ()
+    return tuple(chain.from_iterable(state.problems for state in states if state.role != "metrics"))
+
+
+def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:
+    """Judges a CSV, "-" being standard input. Asks nobody, and opens no archive."""
+    migration = _configured(config, False, as_json=as_json, code=COULD_NOT_ASK) if config else None
+    called = words.standard_input() if name == "-" else name
+    try:
+        found = read_csv(typer.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes())
+    except OSError as error:
+        found = CsvNumbers(empty_frame(), (CsvMistake(0, "not_readable", {"detail": error.strerror or str(error)}),))
+    if found.mistakes:
+        _print(mistakes_json(called, found.mistakes) if as_json else mistakes_lines(called, found.mistakes))
+        raise typer.Exit(COULD_NOT_ASK)
+    _conclude(hearing_of_csv(called, found.frame, migration, minutes), as_json=as_json)
+
+
+def _conclude(hearing: Hearing, *, as_json: bool) -> NoReturn:
+    _print(_shown(hearing, as_json=as_json))
+    raise typer.Exit(hearing.code)
+
+
+def _conclude_once_decided(look: Callable[[], Hearing], every_s: int, *, as_json: bool) -> NoReturn:
+    """Looks again and again until there is a verdict. Ctrl-C ends it with what was known last."""
+    code = COULD_NOT_ASK
+    drawing = None if as_json or not _console().is_terminal else Live(console=_console(), auto_refresh=False)
+    with suppress(KeyboardInterrupt), drawing or nullcontext():
+        while True:
+            hearing = look()
+            code = hearing.code
+            if drawing:
+                drawing.update(hearing_table(hearing, now=utc_now()), refresh=True)
+            else:
+                _print(_shown(hearing, as_json=as_json))
+            if hearing.decided:
+                break
+            time.sleep(every_s)
+    raise typer.Exit(code)
+
+
+def _shown(hearing: Hearing, *, as_json: bool) -> dict[str, Any] | RenderableType:
+    return hearing_json(hearing) if as_json else hearing_table(hearing, now=utc_now())
+
+
+def _minutes(text: str) -> int | None:
+    """The minutes of --window; None where it was left out."""
+    minutes = minutes_of(text)
+    if text and (minutes is None or minutes > LONGEST_WINDOW_MINUTES):
+        raise typer.BadParameter(words.no_such_window(text), param_hint="--window")
+    return minutes
 
 
 def _repeat(do: Callable[[], None], every_s: int) -> None:
@@ -111,12 +274,12 @@ def _repeat(do: Callable[[], None], every_s: int) -> None:
         time.sleep(every_s)
 
 
-def _configured(config: Path | None, demo: bool, *, as_json: bool) -> Migration:
-    """The migration; where the configuration has mistakes, they are told and the program ends with 1."""
+def _configured(config: Path | None, demo: bool, *, as_json: bool, code: int = 1) -> Migration:
+    """The migration; where the configuration has mistakes, they are told and the program ends with `code`."""
     try:
         return configured(config, demo=demo)
     except ConfigurationError as error:
-        _end(Examination(str(error.path), error.mistakes, None, "", None, ()), as_json=as_json)
+        _end(Examination(str(error.path), error.mistakes, None, "", None, ()), as_json=as_json, code=code)
 
 
 def _examined(
@@ -147,9 +310,9 @@ def _chosen(sources: Sources, name: str) -> MetricSource:
     return known[name] if name else sources.metrics[0]
 
 
-def _end(found: Examination, *, as_json: bool) -> NoReturn:
+def _end(found: Examination, *, as_json: bool, code: int = 1) -> NoReturn:
     _print(doctor_json(found) if as_json else doctor_table(found))
-    raise typer.Exit(1 if found.wrong else 0)
+    raise typer.Exit(code if found.wrong else 0)
 
 
 def _print(told: dict[str, Any] | RenderableType) -> None:

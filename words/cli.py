@@ -1,5 +1,6 @@
 """What the command line says: its help, its headings, and the lines around what the sources tell."""
 
+from words import numbers, times
 from words.speech import _
 
 HELP = _(
@@ -9,6 +10,7 @@ HELP = _(
   cli.py doctor      is everything configured, reachable and allowed?
   cli.py weights     how is the traffic split, and are the targets healthy?
   cli.py watch       both fleets side by side, refreshed
+  cli.py judge       is it proven equal? a gate for a pipeline
 
 The migration is the one of --config, else of MIGRATION_CONFIG, else of ./migration.toml; without any of them it is the demo.
 Every command takes --json (docs/cli.md has the shapes) and --help.
@@ -47,11 +49,31 @@ The numbers are those of the newest settled minute, read through the archive lik
   cli.py watch --json >> canary.jsonl one line of JSON a refresh
 """
 )
+JUDGE = _(
+    """Judges the current phase: is the canary proven equal, worse, or is it too early to tell? Looking often does no harm.
+
+Ends with 0 at parity, and at improvement: where nothing is worse and something better beyond its margin, a gate may open; `verdict`
+tells the two apart. With 1 at regression. With 2 while it is undecided or there is not enough data. With 3 if it could not ask: a mistake
+in an option, the configuration or a CSV, an archive that cannot be opened, a source that does not answer.
+
+\b
+  cli.py judge                          the current phase: since the last change of weight or deployment of the canary
+  cli.py judge --window 3h              the last three hours, whatever changed in them
+  cli.py judge --phase 4                the fourth phase, counted from the oldest that is known
+  cli.py judge --watch --every 60       looks again every minute, and ends once it is decided
+  cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict, .low, .high] | @tsv'
+  cli.py judge --csv numbers.csv        judges ts,fleet,metric,stat,value; - reads standard input
+"""
+)
 CONFIG = _("The migration.toml to read.")
 DEMO = _("Use the scripted demo instead of a configuration.")
 JSON = _("Print JSON instead of a table.")
 EVERY = _("Seconds between two refreshes.")
 ONCE = _("Print once and end.")
+WINDOW = _("How far back to judge: 45m, 3h, 1h30m, 2d; 14d at most. Left out: the current phase.")
+PHASE = _("Which phase to judge: current, or its number from 1, the oldest that is known.")
+CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
+WATCH_VERDICT = _("Look again and again, and end once it is decided.")
 SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the first that is configured.")
 
 
@@ -133,3 +155,63 @@ def faint() -> str:
 
 def no_numbers() -> str:
     return _("No settled numbers yet.")
+
+
+def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
+    return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
+
+
+def default_criteria() -> str:
+    return _("These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml.")
+
+
+def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
+    """How a judgement of a bare window begins: "In 3 h, 1.2 M and 1.2 M requests:"."""
+    return _("In {length}, {baseline} and {canary} requests:").format(
+        length=times.duration(length_s),
+        baseline=numbers.count(baseline_requests),
+        canary=numbers.count(canary_requests),
+    )
+
+
+def phase(number: int) -> str:
+    return _("phase {number}").format(number=number)
+
+
+def left_out(reasons: str) -> str:
+    return _("Left out: {reasons}.").format(reasons=reasons)
+
+
+def nothing_read() -> str:
+    return _("Could not ask: there are no numbers for this window")
+
+
+def nothing_read_of_late() -> str:
+    return _("Could not ask: the newest numbers are too old to judge what happens now")
+
+
+def csv_stopped(most: int) -> str:
+    return _("Reading stopped after {most} mistakes.").format(most=most)
+
+
+def no_such_window(given: str) -> str:
+    return _("“{given}” is not a length of time up to 14 days. Write it like 45m, 3h, 1h30m or 2d.").format(given=given)
+
+
+def no_such_phase(given: str, known: int) -> str:
+    """`known`: how many there are."""
+    return _("There is no phase {given}. Write current, or a number from 1 to {known}.").format(
+        given=given, known=known
+    )
+
+
+def window_or_phase() -> str:
+    return _("A phase has its own window. Give one of both.")
+
+
+def not_with_csv() -> str:
+    return _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
+
+
+def standard_input() -> str:
+    return _("standard input")

@@ -73,6 +73,37 @@ def to_decision(minutes: int | None) -> str:
     return _("decided") if minutes == 0 else _("about {duration} to go").format(duration=times.duration(minutes * 60))
 
 
+def still_needed(found: CriterionVerdict) -> str:
+    """How much longer it takes; "–" where so little is known that nobody could tell."""
+    if found.verdict == "not enough data" and found.minutes_to_decision is None:
+        return numbers.NONE
+    return to_decision(found.minutes_to_decision)
+
+
+def still_needed_even(found: CriterionVerdict) -> str:
+    """How much longer it takes at 50:50, where that is less; else nothing."""
+    now, even = found.minutes_to_decision, found.minutes_to_decision_even
+    if not even or (now is not None and even >= now):
+        return ""
+    return _("at 50:50 about {duration}").format(duration=times.duration(even * 60))
+
+
+def interval(found: CriterionVerdict) -> str:
+    """Where the difference surely lies: "−0.004 pp … +0.011 pp"; "–" before there is an interval."""
+    if found.low is None or found.high is None:
+        return numbers.NONE
+    return f"{difference(found.criterion, found.low)} … {difference(found.criterion, found.high)}"
+
+
+def margin(found: CriterionVerdict) -> str:
+    """The margin as it was fixed; a relative one also as what it comes to: "±0.05 pp", "10% (−22 ms … +24 ms)"."""
+    fixed = found.criterion.margin
+    if fixed.unit != "%" or found.margin is None or found.margin_low is None:
+        return f"±{fixed}"
+    low, high = (difference(found.criterion, edge) for edge in (found.margin_low, found.margin))
+    return f"{fixed} ({low} … {high})"
+
+
 def headline(judgement: Judgement) -> str:
     """The overall verdict, with the time to go where it is open: "Undecided, about 25 min to go"."""
     word = label(judgement.verdict)

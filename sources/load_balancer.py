@@ -124,7 +124,8 @@ class LoadBalancer:
         if self._aws.rule and split is None:
             talk.remark("not_found", "DescribeRules", self._aws.rule)
         elif not traffic.splits and not talk.failed("DescribeRules"):
-            found = f"one_side:{next(iter(split.sides))}" if split and split.sides else "none"
+            whole = split and split.sides and all(share.fleet for share in split.live)
+            found = f"one_side:{next(iter(split.sides))}" if split and whole else "none"
             talk.remark("no_split", "DescribeRules", self._aws.load_balancer, found)
         return traffic
 

@@ -152,6 +152,9 @@ def _facts(
             sticky=split.stickiness_s is not None,
         )
         said.append(Markup("<span class='{}'>{}</span>").format("warn" if ratio.verdict == "differs" else "", sentence))
+    if strangers := [share for share in split.live if share.fleet is None]:
+        sentence = traffic_words.strangers(strangers, whole=sum(share.weight for share in split.live))
+        said.append(Markup("<span class='warn'>{}</span>").format(sentence))
     weighed = {share.target_group for share in split.shares if share.weight}
     for group in traffic.groups:
         # Without a target, what the weights send there ends in a 503 of the load balancer's own, and in no fleet's count.

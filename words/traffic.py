@@ -1,8 +1,9 @@
 """What is said about the split: whether the traffic follows the weights, who is healthy, what stands in the way of a deployment."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from migration import Condition, Group, Migration, Rule
+from migration import Condition, Group, Migration, Rule, Share
 from migration.traffic import BlueGreen
 from words import numbers, times
 from words.speech import _
@@ -35,6 +36,14 @@ def _why(*, sticky: bool) -> str:
         )
     return _(
         "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+    )
+
+
+def strangers(shares: Sequence[Share], *, whole: int) -> str:
+    """Target groups that carry weight and belong to neither fleet: their requests are in no number of this page. `whole` is all the weight."""
+    return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
+        share=numbers.share(sum(share.weight for share in shares) / whole),
+        groups=", ".join(share.target_group for share in shares),
     )
 
 

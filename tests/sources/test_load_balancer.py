@@ -136,6 +136,12 @@ def test_no_weight_at_all_is_no_side(world: Elbv2World) -> None:
     assert [(problem.kind, problem.detail) for problem in seen.problems] == [("no_split", "none")]
 
 
+def test_weight_on_a_group_of_neither_fleet_is_not_all_on_one_side(world: Elbv2World) -> None:
+    """The canary's ARN has a slip: its group is a stranger with 10 %, and the baseline does not have it all."""
+    seen = look(world, canary=[world.groups["photo-ecs"] + "0"])
+    assert [problem.detail for problem in seen.problems if problem.kind == "no_split"] == ["none"]
+
+
 def test_blue_and_green_are_one_side_but_two_groups_with_weight(world: Elbv2World) -> None:
     world.set_weights({"photo-ecs-green": 0, "photo-ecs": 10, "photo-ec2": 90})
     seen = look(world, canary=("photo-ecs", "photo-ecs-green"))

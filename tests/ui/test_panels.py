@@ -187,6 +187,12 @@ def test_a_group_with_weight_and_no_target_is_a_warning(
     assert f"<span class='{tone}'>photo-ecs-blue: no targets</span>" in said[0]
 
 
+def test_weight_on_a_group_of_neither_fleet_is_said(build: Callable[..., House], said: list[str]) -> None:
+    split = rule((HALF[0], Share("stranger", "photo-old", None, 10)))
+    panels.traffic(build(), TrafficView(Traffic(NOW_S, (split,), (), "split"), NOW_S, None, WINDOW), NOW, past=False)
+    assert "10.0 % goes to photo-old, which belongs to neither fleet: check target_groups" in Tags(said[0]).text
+
+
 # ---- the sources
 
 

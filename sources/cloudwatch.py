@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from migration import Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
+from migration import FLEETS, Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
+from migration.latencies import latencies_of, series_of_latencies
 from sources import Answer, Health, Problem, ProblemKind, Pull, Query, aws, state_of
 from sources.cloudwatch_queries import (
+    MOST_QUERIES,
     SOURCE,
     Ask,
     Place,
@@ -24,6 +26,7 @@ from sources.cloudwatch_queries import (
     request,
 )
 from sources.cloudwatch_replies import OPERATION, Reading
+from sources.whole import Whole, one_period
 
 __all__ = ["CloudWatch", "console_link"]
 
@@ -41,7 +44,7 @@ _SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_toke
 
 
 class CloudWatch:
-    """A sources.MetricSource. One may serve many threads.
+    """A sources.MetricSource and a sources.whole.WholeWindowSource. One may serve many threads.
 
     `clock` tells what is too old to be kept in fine periods. `client` is a boto3 client; left out, one is made when first needed, by the
     credentials found then, and made anew after those were refused. Raises ValueError where the migration has no [aws].
@@ -55,6 +58,12 @@ class CloudWatch:
         self._aws = migration.aws
         self._place = Place.of(migration)
         self._series = all_series(migration)
+        self._of_whole = tuple(
+            one
+            for fleet in FLEETS
+            for group in migration.fleets[fleet].names
+            for one in series_of_latencies(SOURCE, fleet, group, migration.slow_thresholds_s)
+        )
         self._clock = clock
         self._given = client is not None
         self._client = client
@@ -97,6 +106,28 @@ class CloudWatch:
             asked=asked,
             took_s=time.monotonic() - began,
         )
+
+    def whole(self, window: Window) -> Whole:
+        """The latency of each target group over `window`, asked with one period as long as the part of it that can be had in one piece.
+
+        A group without any number there is left out. Never raises for CloudWatch's faults.
+        """
+        now = int(self._clock().timestamp())
+        step_s = self.finest_period_s(window.start, now=now)
+        covered = one_period(window, step_s) if step_s else None
+        if covered is None:
+            return Whole(window, None, now)
+        length_s, every = covered.end - covered.start, self._of_whole
+        calls = [Ask(every[at : at + MOST_QUERIES], covered, length_s) for at in range(0, len(every), MOST_QUERIES)]
+        readings, _, problems = self._ask_all(calls)
+        values = {
+            reading.ask.series[position]: points[covered.start]
+            for reading in readings
+            for position, points in sorted(reading.points.items())
+            if covered.start in points
+        }
+        answered = frozenset[Series]().union(*(reading.answered for reading in readings))
+        return Whole(window, covered, now, latencies_of(values), problems, complete=answered == frozenset(every))
 
     def check(self) -> tuple[Health, ...]:
         """Whether GetMetricData is reachable and allowed, by asking for one number."""

@@ -32,6 +32,8 @@ from migration.traffic import find_split
 from sources import Answer, Events, Health, Look, Pull, Query
 from sources.demo_numbers import TARGETS, numbers
 from sources.demo_story import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, episodes, story_of
+from sources.demo_whole import latencies
+from sources.whole import Whole, one_period
 
 __all__ = ["DemoEvents", "DemoMetrics", "DemoTraffic", "Episode", "anchor_of_program", "demo_migration", "episodes"]
 
@@ -85,16 +87,17 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
 
 
 class DemoMetrics:
-    """A sources.MetricSource: what CloudWatch would have answered. Keeps every minute of the story."""
+    """A sources.MetricSource and WholeWindowSource: what CloudWatch would have answered. Keeps every minute of the story."""
 
     name = "demo"
 
     def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
         self._story, self._clock = story_of(anchor), clock
         self._thresholds_s = migration.slow_thresholds_s
-        groups = ((fleet, group) for fleet in FLEETS for group in migration.fleets[fleet].names)
+        self._fleets = {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
         of_groups = (
-            series_of_target_group(self.name, fleet, group, migration.slow_thresholds_s) for fleet, group in groups
+            series_of_target_group(self.name, fleet, group, migration.slow_thresholds_s)
+            for group, fleet in self._fleets.items()
         )
         self._series = (*chain.from_iterable(of_groups), *series_of_load_balancer(self.name))
 
@@ -128,6 +131,14 @@ class DemoMetrics:
             asked=table.size,
             took_s=time.perf_counter() - began,
         )
+
+    def whole(self, window: Window) -> Whole:
+        """The story's latency over one period, as CloudWatch would cut it: of every answer, mixed from each minute's distribution."""
+        now, covered = int(self._clock().timestamp()), one_period(window, 60)
+        if covered is None or covered.start < self._story.begin:
+            return Whole(window, None, now)
+        told = latencies(self._story, covered, now=now, fleets=self._fleets, slow_thresholds_s=self._thresholds_s)
+        return Whole(window, covered, now, told)
 
     def check(self) -> tuple[Health, ...]:
         return (Health(self.name, "demo", "up", 0.0),)

@@ -1,7 +1,8 @@
 """The demo's numbers: every minute a pure function of the script and that minute, computed for a whole window at once."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ TARGETS = {EC2: 4, BLUE: 6, GREEN: 6}
 # ln(latency / median) = BODY·L + TAIL·L² for the log-odds L = ln(p / (1 − p)) of a percentile above the median, BODY·L below:
 # heavier than lognormal, and it can be turned around to ask for a share. Gives p50 90, p90 198, p95 280, p99 700 ms.
 _MEDIAN_S, _BODY, _TAIL = 0.090, 0.277, 0.0369
+LONGEST_S = 60.0  # the load balancer waits no longer
 _LOG_ODDS = {name: math.log(p / (1 - p)) for name, p in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99))}
 _NODES = np.log((np.arange(48) + 0.5) / (47.5 - np.arange(48)))  # mid-points of 48 equal shares, for the average
 
@@ -34,19 +36,11 @@ def numbers(story: Story, ts: Ints, *, now: int, slow_thresholds_s: Iterable[flo
     Minutes of the future, of before the story, and the one in progress have nothing. The newest three come in low and are revised.
     """
     ts = np.asarray(ts, dtype=np.int64)
-    late = np.where(ts >= story.begin, (now - ts - 60) // 60, -1)  # whole minutes since the minute ended
+    late = _late(story, ts, now)
     arrived = _arrived(ts // 60, late)
-    step = np.searchsorted([one.ts for one in story.steps], ts, side="right") - 1
-    share = np.array([one.share for one in story.steps])[step]
-    live = np.array([one.live for one in story.steps])[step]
-    total, load = _traffic(story, ts)
-    canary = np.minimum(_drawn(total * share, ts // 60, _SPLIT, thinning=1 - share), total)
     told: dict[tuple[str, str, str], Floats] = {}
     made_by_alb = {code: np.zeros(len(ts)) for code in ("alb_502", "alb_503", "alb_504")}
-    for number, (group, requests) in enumerate(
-        ((EC2, total - canary), (BLUE, np.where(live == BLUE, canary, 0)), (GREEN, np.where(live == GREEN, canary, 0)))
-    ):
-        own = _OWN * (1 if number == 0 else 2)  # blue and green never serve the same minute
+    for group, own, requests, load in _served(story, ts):
         answers = _answers(story, group, ts, requests, arrived, own)
         for code in made_by_alb:
             made_by_alb[code] += answers.pop(code)
@@ -63,6 +57,45 @@ def numbers(story: Story, ts: Ints, *, now: int, slow_thresholds_s: Iterable[flo
     for code in ("alb_5xx", *made_by_alb):
         told["", code, "sum"] = _present(told["", code, "sum"], told["", code, "sum"] > 0)
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """One target group's answers, a distribution a minute: how many, and what `quantile` and `share_within` take."""
+
+    requests: Floats
+    answered: Floats
+    median: Floats
+    stretch: Floats
+
+
+def mixtures(story: Story, ts: Ints, *, now: int) -> dict[str, Mixture]:
+    """The distributions that `numbers` tells of, by target group; minutes without answers have weight 0."""
+    ts = np.asarray(ts, dtype=np.int64)
+    arrived = _arrived(ts // 60, _late(story, ts, now))
+    found = {}
+    for group, own, requests, load in _served(story, ts):
+        answers = _answers(story, group, ts, requests, arrived, own)
+        median, stretch = _shape(story, group, ts, load, answers["answered"], own)
+        found[group] = Mixture(answers["requests"], answers["answered"], median, stretch)
+    return found
+
+
+def _late(story: Story, ts: Ints, now: int) -> Ints:
+    """Whole minutes since each minute ended; −1 before the story."""
+    return np.where(ts >= story.begin, (now - ts - 60) // 60, -1)
+
+
+def _served(story: Story, ts: Ints) -> Iterator[tuple[str, int, Floats, Floats]]:
+    """Each target group with the offset of its own randomness, its requests in every minute, and how busy the hour is."""
+    step = np.searchsorted([one.ts for one in story.steps], ts, side="right") - 1
+    share = np.array([one.share for one in story.steps])[step]
+    live = np.array([one.live for one in story.steps])[step]
+    total, load = _traffic(story, ts)
+    canary = np.minimum(_drawn(total * share, ts // 60, _SPLIT, thinning=1 - share), total)
+    yield EC2, _OWN, total - canary, load
+    for group in (BLUE, GREEN):  # which never serve the same minute
+        yield group, _OWN * 2, np.where(live == group, canary, 0), load
 
 
 def _traffic(story: Story, ts: Ints) -> tuple[Floats, Floats]:
@@ -112,6 +145,17 @@ def _latency(
     story: Story, group: str, ts: Ints, load: Floats, answered: Floats, own: int, slow_thresholds_s: Iterable[float]
 ) -> dict[str, Floats]:
     """Latency of the answered requests in seconds, and the shares within each threshold: all of one distribution a minute, so they agree."""
+    median, stretch = _shape(story, group, ts, load, answered, own)
+    told = {name: np.round(quantile(median, stretch, odds), 6) for name, odds in _LOG_ODDS.items()}
+    told["average"] = np.round(average(median, stretch), 6)
+    told["sample_count"] = answered
+    for threshold_s in slow_thresholds_s:
+        told[within(threshold_s)] = np.round(share_within(median, stretch, threshold_s), 6)
+    return told
+
+
+def _shape(story: Story, group: str, ts: Ints, load: Floats, answered: Floats, own: int) -> tuple[Floats, Floats]:
+    """The median of every minute's latency in seconds, and how far its distribution is stretched."""
     minute = ts // 60
     number = np.maximum(answered, 1)
     median = _MEDIAN_S * (1 + 0.12 * load) * (1 + 0.15 * _hiccup(story, ts)) * (1 if group == EC2 else 0.985)
@@ -122,22 +166,21 @@ def _latency(
     # Few answers make an unsteady median and a yet unsteadier tail.
     median = median * np.exp(np.sqrt(0.012**2 + 0.4 / number) * np.clip(_normal(minute, own + 21), -3, 3))
     stretch = stretch * np.clip(1 + np.sqrt(0.015**2 + 1.5 / number) * _normal(minute, own + 22), 0.5, 1.6)
-    told = {name: np.round(_quantile(median, stretch, odds), 6) for name, odds in _LOG_ODDS.items()}
-    total = sum((_quantile(median, stretch, odds) for odds in _NODES), np.zeros(len(ts)))
-    told["average"] = np.round(total / len(_NODES), 6)
-    told["sample_count"] = answered
-    for threshold_s in slow_thresholds_s:
-        told[within(threshold_s)] = np.round(_share_within(median, stretch, threshold_s), 6)
-    return told
+    return median, stretch
 
 
-def _quantile(median: Floats, stretch: Floats, log_odds: float) -> Floats:
+def quantile(median: Floats, stretch: Floats, log_odds: float) -> Floats:
     upper = max(log_odds, 0.0)
-    return np.minimum(median * np.exp(stretch * (_BODY * log_odds + _TAIL * upper * upper)), 60.0)
+    return np.minimum(median * np.exp(stretch * (_BODY * log_odds + _TAIL * upper * upper)), LONGEST_S)
 
 
-def _share_within(median: Floats, stretch: Floats, threshold_s: float) -> Floats:
-    """`_quantile` turned around: the share of answers that took at most `threshold_s`."""
+def average(median: Floats, stretch: Floats) -> Floats:
+    total = sum((quantile(median, stretch, odds) for odds in _NODES), np.zeros(len(median)))
+    return total / len(_NODES)
+
+
+def share_within(median: Floats, stretch: Floats, threshold_s: float) -> Floats:
+    """`quantile` turned around: the share of answers that took at most `threshold_s`."""
     log = np.log(threshold_s / median) / stretch
     above = (np.sqrt(_BODY * _BODY + 4 * _TAIL * np.maximum(log, 0)) - _BODY) / (2 * _TAIL)
     share: Floats = 1 / (1 + np.exp(-np.where(log > 0, above, log / _BODY)))

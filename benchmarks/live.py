@@ -193,7 +193,7 @@ def _watched(here: Stage, minutes: int, viewers: int, *, ours: bool) -> Watched:
             first.join(1)
             until(lambda: len(first.runs) > 1, timeout_s=120)  # imports and first draws are behind it
         say(f"{name}: {minutes} min with nobody")
-        idle = _minutes(running, None, minutes if ours else 1, ours=ours)
+        idle = _minutes(running, None, minutes, ours=ours)
         with crowd(running.url) as people:
             people.join(1)
             until(lambda: len(people.runs) > 1, timeout_s=120)

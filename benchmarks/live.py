@@ -73,7 +73,7 @@ def main(
     opens: Annotated[int, typer.Option(help="How often the page is opened in a browser.", min=1)] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
-    """Measures the figures of the Live page and of a naive page, on loopback; all of it takes about 15 minutes.
+    """Measures the figures of the Live page and of a naive page, on loopback; all of it takes about 20 minutes.
 
     Medians, with the range in brackets. Ends with 1 where a figure is not reached.
     """

@@ -128,6 +128,7 @@ def left_out(why: str, minutes: int) -> str:
         "one_side_missing": _("{duration} with one fleet missing"),
         "mixed_groups": _("{duration} served by two target groups of one fleet"),
         "low_samples": _("{duration} with too few answers for this percentile"),
+        "in_flight": _("{duration} at the start, when nobody can tell which requests are still on their way"),
     }[why]
     return text.format(duration=times.duration(minutes * 60))
 

@@ -13,7 +13,7 @@ from migration import Event, Traffic, Window
 from migration.traffic import traffic_from_json, traffic_to_json, weight_change
 from sources import Problem, State
 
-Role = Literal["metrics", "traffic", "events"]
+Role = Literal["metrics", "traffic", "events", "whole"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from archive.happenings import Role
 from archive.store import Archive
 from migration import Clock, Window, utc_now
 from sources import EventSource, MetricSource, TrafficSource
+from sources.whole import WholeWindowSource
 
 PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon in pieces of as many
 MOST_WANTED = 32  # windows that pages wait for; the oldest wishes are dropped
 BUSY_S = 2.0  # another process is asking just now
 RETRY_S = 15.0  # the archive could not be used
+IDLE_S = 3600.0  # nothing is to be done until somebody wants something
 
 
 @dataclass(slots=True)
@@ -60,6 +62,11 @@ class Keeper:
         self._rounds = [
             *(_Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
             *(_Round(source.name, partial(self.keep_events, source)) for source in events),
+            *(
+                _Round(_in_one(source.name), partial(self.keep_wholes, source))
+                for source in metrics
+                if isinstance(source, WholeWindowSource)
+            ),
         ]
         if traffic is not None:
             self._rounds.append(_Round(traffic.name, self.keep_traffic))
@@ -81,6 +88,10 @@ class Keeper:
         for each in self._rounds:
             if each.name == source_name:
                 each.wake.set()
+
+    def want_whole(self, window: Window, source_name: str) -> None:
+        """A page waits for the latency of a whole window. Returns at once; what was asked lately is not asked again."""
+        self.want(window, _in_one(source_name))
 
     def progress(self, source_name: str) -> tuple[int, int] | None:
         """(minutes that are there, minutes that shall be) while the horizon is being filled; None once it is, and before the first round."""
@@ -171,6 +182,15 @@ class Keeper:
         self._archive.keep_events(source.events(horizon), source.name)
         return float(self._events_every_s)
 
+    def keep_wholes(self, source: WholeWindowSource) -> float:
+        """The whole windows that pages wait for. Returns the seconds until the next round."""
+        name = _in_one(source.name)
+        for window in self._wished(name):
+            if not self._archive.ask_whole(window, source, now=self._clock()):
+                return BUSY_S
+            self._grant(name, window)
+        return IDLE_S
+
     def _turn(self, name: str, role: Role, every_s: int) -> float:
         try:
             return float(self._archive.take_turn(name, role, now=self._clock(), every_s=every_s))
@@ -193,3 +213,8 @@ class Keeper:
                 self._progress[source.name] = (horizon.minutes - left, horizon.minutes)
             else:
                 self._progress.pop(source.name, None)
+
+
+def _in_one(source_name: str) -> str:
+    """What wishes for whole windows of a source go by."""
+    return f"{source_name}, whole windows"

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     insert,
     inspect,
     select,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 
 from archive.engine import ArchiveError, transaction
 
-VERSION = 1
+VERSION = 2  # 2: `whole`
 _TABLES = MetaData()
 
 meta = Table("meta", _TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -125,19 +126,33 @@ event = Table(
     Column("open", Boolean, nullable=False),
 )
 
+# What a source said of a whole window as one period (JSON): of the latest window that began at `start_s`.
+whole = Table(
+    "whole",
+    _TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_s", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("problems", Text, nullable=False),
+)
+
 
 def ensure(engine: Engine) -> None:
-    """Makes the tables where there are none yet; several processes may do so at once.
+    """Makes the tables that are not there yet: all of them, or those that an older version did not know. Several processes may do so at once.
 
     Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
     """
     with transaction(engine, writes=False) as connection:
         found = _version(connection)
-    if found is None:
+    if found is None or found < VERSION:
         with transaction(engine, writes=True) as connection:
             found = _version(connection)  # another process may have come first
-            if found is None:
-                _TABLES.create_all(connection, checkfirst=False)
+            if found is None or found < VERSION:
+                _TABLES.create_all(connection)
+                connection.execute(delete(meta).where(meta.c.key == "schema"))
                 connection.execute(insert(meta).values(key="schema", value=str(VERSION)))
                 found = VERSION
     if found > VERSION:

@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, select
 
 from archive import engine as database
-from archive import happenings, ledger, rows, schema
+from archive import happenings, ledger, rows, schema, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
@@ -20,6 +20,7 @@ from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
 from migration import Clock, Event, Migration, Series, Traffic, Window, utc_now
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
+from sources.whole import Whole, WholeWindowSource
 
 UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
 # These are about some series, not about the source: they stand until the series is asked again.
@@ -49,6 +50,7 @@ class Archive:
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
         self._unkept_look: Look | None = None
+        self._unkept_wholes: dict[tuple[str, int], Whole] = {}
         self._unwritten = 0  # changes that only this process knows of
 
     @classmethod
@@ -226,6 +228,37 @@ class Archive:
             archive_problem=problem,
             took_s=time.monotonic() - began,
         )
+
+    # ---- whole windows
+
+    def ask_whole(self, window: Window, source: WholeWindowSource, *, now: datetime) -> bool:
+        """Has the latency of a whole window asked and kept, if that is due; False where somebody else is asking that source just now."""
+        now_s = int(now.timestamp())
+
+        def stands() -> bool:
+            return wholes.stands(self.whole(window, source.name), window, now=now_s, settle_s=self._settle_s)
+
+        if stands():
+            return True
+        with claim(self._engine, Line(self._id, source.name, "whole"), now_s) as claimed:
+            if not claimed.ours:
+                return False
+            if not stands():  # somebody may have been at it between the look and the claim
+                self._keep_whole(source.name, source.whole(window))
+        return True
+
+    def _keep_whole(self, name: str, told: Whole) -> None:
+        kept = self._unkept_wholes[name, told.window.start] = wholes.after(self.whole(told.window, name), told)
+        with self._keeping(name) as connection:
+            wholes.write(connection, self._id, name, kept)
+        del self._unkept_wholes[name, told.window.start]
+
+    def whole(self, window: Window, source_name: str) -> Whole | None:
+        """The latency of `window` as one period; until that was answered, what was last said of a window that began with it. Never asks."""
+        if unkept := self._unkept_wholes.get((source_name, window.start)):
+            return unkept
+        with self._reading() as connection:
+            return wholes.read(connection, self._id, source_name, window.start)
 
     # ---- weights, events, states
 

@@ -115,7 +115,7 @@ def test_a_newer_archive_is_refused_and_left_alone(tmp_path: Path):
     before = (tmp_path / "archive.db").read_bytes()
     with pytest.raises(ArchiveError) as refused:
         open_archive(tmp_path)
-    assert (refused.value.kind, refused.value.detail) == ("newer", "99 > 1")
+    assert (refused.value.kind, refused.value.detail) == ("newer", "99 > 2")
     assert (tmp_path / "archive.db").read_bytes() == before
 
 

@@ -13,14 +13,13 @@ from analysis.minutes import Values
 FEWEST_MINUTES = 10  # before that nothing is known of how the minutes scatter, and nothing is said
 
 # The normal mixture that spends alpha over time: where it is tightest. Set by the traffic that migrations have, not by any data set.
-RATIO_SCALE = 1.5  # of log rate ratios: half of the alternatives that matter lie within a factor of e
-TIGHTEST_AT = (
-    11.0  # of paired differences: a parameter in minutes; the interval is tightest at about eight times as many
-)
+RATIO_SCALE = 1.0  # of log rate ratios: two thirds of the alternatives that matter lie within a factor of e
+TIGHTEST_AT = 11.0  # of paired differences, in minutes: the interval is tightest at about eight times as many
 
-# How far the minutes' own scatter is believed. See docs/MATH.md, "What was tuned".
 STEPS = 40  # of Newton's at most, until they are CLOSE: it is convex, so they never miss
 CLOSE = 1e-10
+
+# How far the minutes' own scatter is believed. See docs/MATH.md, "What was tuned".
 LONGEST_MEMORY = 0.98
 EARLY = 10.0  # minutes: what is not known yet of bursts and of memory is assumed, and fades as (EARLY / n)²…³
 BLOCK = 15  # minutes: memory that one minute does not show may show in blocks
@@ -36,6 +35,7 @@ class Counts:
     events_c: Values
     exposure_c: Values
     inflation: Values  # ≥ 1: variance of the difference over that of independent events
+    freedom: Values  # how well that is known, in degrees of freedom; ∞ where independent events explain it all
 
     @property
     def rate_b(self) -> Values:
@@ -72,22 +72,22 @@ def counts(events_b: Values, requests_b: Values, events_c: Values, requests_c: V
     # Residuals r = f_b·a − f_c·b have mean 0 whatever both sides share, if only the ratio of the rates is constant. Half an event more on each
     # side keeps a side that has none yet from hiding the other's bursts.
     f_b, f_c = (events_b_ + 0.5) / exposure_b, (events_c_ + 0.5) / exposure_c
-    mean = (f_b * sum_a - f_c * sum_b) / weight
-    squares = f_b**2 * _sum(a * a) - 2 * f_b * f_c * _sum(a * b) + f_c**2 * _sum(b * b)
-    squares += mean**2 * _sum(w * w) - 2 * mean * (f_b * _sum(a * w) - f_c * _sum(b * w))
-    steps = f_b**2 * _lag(a, a) - f_b * f_c * (_lag(a, b) + _lag(b, a)) + f_c**2 * _lag(b, b) + mean**2 * _lag(w, w)
-    steps -= mean * (f_b * (_lag(a, w) + _lag(w, a)) - f_c * (_lag(b, w) + _lag(w, b)))
+    scatter = _scatter((a, b, w), (f_b, -f_c, -(f_b * sum_a - f_c * sum_b) / weight))
 
     # What independent events would give: the variance, and the variance of its estimate.
     part_a, part_b = f_b**2 * _sum(w**2 * events_c / requests_c**2), f_c**2 * _sum(w**2 * events_b / requests_b**2)
     chance = part_a + part_b
     fourth = f_b**4 * _sum(w**4 * events_c / requests_c**4) + f_c**4 * _sum(w**4 * events_b / requests_b**4)
-    excess = np.maximum(_over(squares, chance) * n / np.maximum(n - 1, 1) - 1, 0.0)
+    excess = np.maximum(_over(scatter.squares, chance) * n / np.maximum(n - 1, 1) - 1, 0.0)
     excess = _shrunk(excess, 2 * (2 / n + _over(fourth, chance**2))) * (1 + EARLY / np.sqrt(n))
     in_a_minute = _over(part_a * events_c_ + part_b * events_b_, chance) / n  # that many events could be one burst
-    memory = _shrunk(_unbiased(_over(steps, squares), n), 4 * _error(_over(steps, squares), n))
-    inflation = (1 + excess + in_a_minute * (EARLY / n) ** 3) * _long_run(memory)
-    return Counts(n, events_b_, exposure_b, events_c_, exposure_c, inflation)
+    error = _error(scatter.step, n)
+    memory = _shrunk(_unbiased(scatter.step, n), 4 * error)
+    memory = np.maximum(_long_run(memory * (1 + 2 * np.sqrt(error))), scatter.by_blocks)
+    inflation = (1 + excess + in_a_minute * (EARLY / n) ** 3) * np.maximum(memory, 1.0)
+    # Satterthwaite's: only the scatter beyond chance had to be estimated, from so many minutes as do not resemble each other.
+    freedom = np.maximum(n / memory - 1, 0.1) * np.square(inflation / np.maximum(inflation - 1, 1e-9))
+    return Counts(n, events_b_, exposure_b, events_c_, exposure_c, inflation, freedom)
 
 
 def difference_bounds(known: Counts, alpha: float) -> tuple[Values, Values]:
@@ -120,16 +120,14 @@ def differences(values: Values) -> Differences:
     """
     n = np.arange(1.0, values.shape[-1] + 1)
     mean = _sum(values) / n
-    shifted = values - values[..., :1]  # sums of squares without the level, for the digits' sake
-    centre = mean - values[..., :1]
-    squares = np.maximum(_sum(shifted**2) - n * centre**2, 0.0)
-    steps = _lag(shifted, shifted) - centre * (2 * _sum(shifted) - shifted[..., :1] - shifted) + (n - 1) * centre**2
-    step = _over(steps, squares)
-    error = _error(step, n)
-    memory = _shrunk(_unbiased(step, n), 2 * error)
+    first = values[..., :1]  # sums of squares without the level, for the digits' sake
+    moved = np.where(np.abs(values - first) <= 1e-12 * np.abs(values), 0.0, values - first)  # rounding is no scatter
+    scatter = _scatter((moved, np.ones_like(values)), (np.ones_like(values), -_sum(moved) / n))
+    error = _error(scatter.step, n)
+    memory = _shrunk(_unbiased(scatter.step, n), 2 * error)
     long_run = _long_run(memory * (1 + 2 * np.sqrt(error)) + 0.2 * (EARLY / n) ** 2)
-    long_run = np.maximum(long_run, _over(_by_blocks(shifted, centre, n), squares / n))
-    return Differences(n, mean, squares / np.maximum(n - 1, 1), n / long_run)
+    long_run = np.maximum(long_run, scatter.by_blocks)
+    return Differences(n, mean, scatter.squares / np.maximum(n - 1, 1), n / long_run)
 
 
 def mean_bounds(known: Differences, alpha: float) -> tuple[Values, Values]:
@@ -153,7 +151,10 @@ def _height(known: Counts, alpha: float) -> Values:
     information = events * _over(known.exposure_b * known.exposure_c, exposure**2) / known.inflation
     x = np.maximum(information, 0.25) * RATIO_SCALE**2
     boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
-    return np.where(known.minutes < FEWEST_MINUTES, np.inf, boundary * known.inflation)
+    # The same evidence from a t statistic: (1 + t²/ν)^((ν + 1)/2) = e^boundary.
+    power = 2 * boundary / (known.freedom + 1)
+    height = known.freedom / 2 * np.expm1(np.minimum(power, 30.0)) * known.inflation
+    return np.where((known.minutes < FEWEST_MINUTES) | (power > 30.0), np.inf, height)
 
 
 def _difference_above(
@@ -201,29 +202,49 @@ def _log_ratio_above(
     return np.where(np.isfinite(height) & (events_b > 0), at - odds, np.inf)
 
 
-def _by_blocks(shifted: Values, centre: Values, n: Values) -> Values:
-    """The long-run variance that blocks of BLOCK minutes show, at its lower side while it is uncertain; 0 before there are four of them.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scatter:
+    """How residuals scatter so far: their sum of squares, their autocorrelation from one minute to the next, and by how many times the variance
+    of a minute blocks of BLOCK minutes scatter more, at its lower side while that is uncertain; 0 before there are four of them."""
 
-    Overlapping batch means (Meketon & Schmeiser 1984), with the memory from each block to the next as above.
+    squares: Values
+    step: Values
+    by_blocks: Values
+
+
+def _scatter(parts: tuple[Values, ...], factors: tuple[Values, ...]) -> _Scatter:
+    """The scatter of Σ factor·part, minute by minute, where the factors are what is known by then: they are re-estimated at every moment.
+
+    Blocks: overlapping batch means (Meketon & Schmeiser 1984), with the memory from each block to the next.
     """
-    total = _sum(shifted)
-    block, before = total.copy(), np.zeros_like(total)
-    block[..., BLOCK:] = total[..., BLOCK:] - total[..., :-BLOCK]
-    block[..., : BLOCK - 1] = 0.0
-    before[..., BLOCK:] = block[..., :-BLOCK]
-    pairs = n >= 2 * BLOCK
-    both = np.where(pairs, block, 0.0)
-    before = np.where(pairs, before, 0.0)
-    level, blocks = centre * BLOCK, np.maximum(n - BLOCK + 1, 1)
-    steps_n = np.maximum(n - 2 * BLOCK + 1, 1)
-    variance = (_sum(block**2) - 2 * level * _sum(block) + blocks * level**2) / blocks
-    step = (_sum(both * before) - level * _sum(both + before) + steps_n * level**2) / steps_n
+    n = np.arange(1.0, parts[0].shape[-1] + 1)
+    squares = np.maximum(_moment(parts, parts, factors), 0.0)
+    step = _over(
+        _moment(tuple(part[..., 1:] for part in parts), tuple(part[..., :-1] for part in parts), factors), squares
+    )
+
+    sums = tuple(_sum(np.concatenate((np.zeros_like(part[..., :1]), part), axis=-1)) for part in parts)
+    blocks = tuple(total[..., BLOCK:] - total[..., :-BLOCK] for total in sums)
+    variance = np.maximum(_moment(blocks, blocks, factors), 0.0) / np.maximum(n - BLOCK + 1, 1)
+    later, before = (tuple(part[..., cut] for part in blocks) for cut in (slice(BLOCK, None), slice(None, -BLOCK)))
+    next_block = _over(_moment(later, before, factors) / np.maximum(n - 2 * BLOCK + 1, 1), variance)
     apart = n / BLOCK  # blocks that do not overlap
-    sure = 1.75 * np.minimum(1.0, 90 / n)
-    memory = _unbiased(_over(step, variance), apart) - sure * np.sqrt(_error(_over(step, variance), apart))
+    sure = np.clip(150 / n, 0.6, 1.75)  # in standard errors: the longer it was watched, the more it is believed
+    memory = _unbiased(next_block, apart) - sure * np.sqrt(_error(next_block, apart))
     memory = np.clip(memory, -0.3, LONGEST_MEMORY)
-    found = variance / BLOCK / (1 + sure * np.sqrt(2 / np.maximum(1.3 * apart, 1))) * (1 + memory) / (1 - memory)
-    return np.where(apart >= 4, found, 0.0)
+    times = _over(variance / BLOCK, squares / n) / (1 + sure * np.sqrt(2 / np.maximum(1.3 * apart, 1)))
+    return _Scatter(squares, step, np.where(apart >= 4, times * (1 + memory) / (1 - memory), 0.0))
+
+
+def _moment(left: tuple[Values, ...], right: tuple[Values, ...], factors: tuple[Values, ...]) -> Values:
+    """The running sum of (Σ factor·left) (Σ factor·right), every moment with its own factors; series that start later are short at the front."""
+    total = np.zeros_like(factors[0])
+    length = left[0].shape[-1]
+    late = (..., slice(total.shape[-1] - length, None))
+    for i, one in enumerate(left):
+        for j, other in enumerate(right):
+            total[late] += factors[i][late] * factors[j][late] * _sum(one * other) if length else 0.0
+    return total
 
 
 def _unbiased(step: Values, n: Values) -> Values:
@@ -264,13 +285,6 @@ def _times_log(value: Values, argument: Values) -> Values:
 def _sum(values: Values) -> Values:
     total: Values = np.cumsum(values, axis=-1)
     return total
-
-
-def _lag(values: Values, before: Values) -> Values:
-    """The running sum of each value times the one before it."""
-    products = np.zeros_like(values)
-    products[..., 1:] = values[..., 1:] * before[..., :-1]
-    return _sum(products)
 
 
 def _over(part: Values, whole: Values) -> Values:

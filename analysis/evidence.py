@@ -111,8 +111,11 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
         left &= ~flags
     place = np.flatnonzero(left)
     if not events:
-        events, measured = _errors(record, criterion.metric, place)
+        events, measured, unsure = _errors(record, criterion.metric, place)
+        left_out["in_flight"] = len(place[:unsure]) * grid.period_s // 60
+        place, events = place[unsure:], {fleet: events[fleet][unsure:] for fleet in FLEETS}
     else:
+        left_out["in_flight"] = 0
         events = {fleet: events[fleet][place] for fleet in FLEETS}
         measured = all(bool(there[fleet].any()) or not requests[fleet].any() for fleet in FLEETS)
     served = record.settled & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)
@@ -131,12 +134,13 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
     )
 
 
-def _errors(record: Record, metric: str, place: npt.NDArray[np.intp]) -> tuple[dict[FleetName, Values], bool]:
-    """Errors of both fleets in the minutes `place`, and whether the frame has what they are counted from."""
+def _errors(record: Record, metric: str, place: npt.NDArray[np.intp]) -> tuple[dict[FleetName, Values], bool, int]:
+    """Errors of both fleets in the minutes `place`; whether the frame has what they are counted from; how many of the first are not sure."""
     grid = record.minutes
     known = record.answers_known or record.unanswered is not None
     if metric == "unanswered_rate" and not known:
-        return {fleet: np.zeros(len(place)) for fleet in FLEETS}, False
+        return {fleet: np.zeros(len(place)) for fleet in FLEETS}, False, 0
+    span = max(1, UNANSWERED_MINUTES * 60 // grid.period_s)
     errors: dict[FleetName, Values] = {}
     for fleet in FLEETS:
         counts = {name: np.nan_to_num(count[place]) for name, count in grid.fleets[fleet].counts.items()}
@@ -147,9 +151,10 @@ def _errors(record: Record, metric: str, place: npt.NDArray[np.intp]) -> tuple[d
             found = found + record.unanswered[fleet][place]
         elif metric != "target_5xx_rate" and known:
             answers = np.fmax(np.sum([counts[answer] for answer in ANSWERS], axis=0), counts["sample_count"])
-            found = found + never_answered(counts["requests"], answers, UNANSWERED_MINUTES * 60 // grid.period_s)
+            found = found + never_answered(counts["requests"], answers, span)
         errors[fleet] = np.minimum(found, counts["requests"])
-    return errors, True
+    derived = metric != "target_5xx_rate" and record.unanswered is None and known
+    return errors, True, span if derived else 0
 
 
 def never_answered(requests: Values, answers: Values, span: int) -> Values:
@@ -161,7 +166,6 @@ def never_answered(requests: Values, answers: Values, span: int) -> Values:
     """
     if not len(requests):
         return requests
-    span = max(span, 1)
     outstanding = np.concatenate((np.zeros(span), np.cumsum(requests - answers)))
     settled = np.lib.stride_tricks.sliding_window_view(outstanding, span + 1).min(axis=-1)
     lasting = np.maximum.accumulate(np.maximum(settled, 0.0))

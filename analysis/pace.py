@@ -50,6 +50,7 @@ def minutes_to_decision(criterion: Criterion, pace: Pace, family: int, *, even: 
             known.events_c * factors * wide_c,
             known.exposure_c * factors * wide_c,
             known.inflation * np.ones(STEPS),
+            known.freedom * factors,
         )
         looks = looks_at_counts(criterion, later, family)
     else:

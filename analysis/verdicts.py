@@ -22,8 +22,15 @@ Reason = Literal[
     "few_minutes",  # … fewer than FEWEST_MINUTES can be used
     "no_events",  # … not one error on either side: nothing was compared
 ]
-LeftOut = Literal["provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples"]
-LEFT_OUT: tuple[LeftOut, ...] = ("provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples")
+LeftOut = Literal["provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples", "in_flight"]
+LEFT_OUT: tuple[LeftOut, ...] = (
+    "provisional",
+    "no_traffic",
+    "one_side_missing",
+    "mixed_groups",
+    "low_samples",
+    "in_flight",  # the first minutes of unanswered requests: which of them are on their way cannot be told yet
+)
 
 # What parity means where nobody said so. Marked as defaults wherever they are shown: a margin is a decision, and it is not ours.
 DEFAULT_CRITERIA: tuple[Criterion, ...] = (

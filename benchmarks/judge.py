@@ -1,0 +1,353 @@
+"""The judge held to worlds whose truth is known, beside Kayenta's figures: `python -m benchmarks.judge --help`."""
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from analysis import judge, trace
+from analysis.confidence import counts, differences
+from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
+from migration import Criterion
+from tests.frames import tidy
+
+Values = npt.NDArray[np.float64]
+World = Callable[[np.random.Generator, int], Values]  # the outcome of each repetition: 1 or 0, a delay, a ratio
+
+CHUNK = 100  # repetitions at once
+LOOKS = slice(4, None, 5)  # every five minutes
+ERRORS = Criterion.model_validate({"metric": "error_rate", "margin": "0.05pp"})
+LATENCY = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
+
+
+# Worlds: events of both sides in each minute (reps × minutes), or log latencies.
+
+
+def split(
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    rates: tuple[float, float],
+    requests: tuple[float, float],
+    *,
+    bursts: str = "",
+    criterion: Criterion = ERRORS,
+) -> Looks:
+    """Errors at `rates` among `requests` a minute (baseline, canary); bursts (gamma, shape 0.5, new each minute) shared, or one a side."""
+    own = [random.gamma(0.5, 2.0, shape) if bursts else np.ones(shape) for _ in rates]
+    if bursts == "shared":
+        own[1] = own[0]
+    (b, c), (n_b, n_c) = (
+        [random.poisson(r * n * g).astype(float) for r, n, g in zip(rates, requests, own, strict=True)],
+        [np.full(shape, n) for n in requests],
+    )
+    return looks_at_counts(criterion, counts(np.minimum(b, n_b), n_b, np.minimum(c, n_c), n_c), 1)
+
+
+def wandering_rates(random: np.random.Generator, shape: tuple[int, int], phi: float, a_minute: float) -> Looks:
+    """So many errors a minute of 6,000 requests, whose rate each side moves by itself: log-AR(1) with a standard deviation of 0.3."""
+    n = np.full(shape, 6000.0)
+    b, c = (random.poisson(a_minute * np.exp(memory(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2))
+    return looks_at_counts(ERRORS, counts(b, n, c, n), 1)
+
+
+def memory(random: np.random.Generator, shape: tuple[int, int], phi: float, scale: float) -> Values:
+    """A stationary AR(1) with that standard deviation."""
+    found = random.normal(size=shape) * scale
+    for at in range(1, shape[1]):
+        found[:, at] = phi * found[:, at - 1] + np.sqrt(1 - phi**2) * found[:, at]
+    return found
+
+
+def paired(
+    random: np.random.Generator, shape: tuple[int, int], *, ratio: float = 1.0, noise: float = 0.3, phi: float = 0.0
+) -> Looks:
+    """Latency of both sides, lognormal with a coefficient of variation of `noise` a minute and side, and memory `phi` each."""
+    scale = float(np.sqrt(np.log1p(noise**2)))
+    b, c = memory(random, shape, phi, scale), memory(random, shape, phi, scale)
+    known = differences(c - b + np.log(ratio))
+    return looks_at_differences(LATENCY, known, np.exp(np.cumsum(b, axis=1) / known.minutes), 1)
+
+
+def slow_wander(random: np.random.Generator, shape: tuple[int, int]) -> Looks:
+    """30 % noise without memory, and under it a slow wander (φ = 0.95) of half its size: what no judge can know within an hour."""
+    known = differences(random.normal(size=shape) * 0.415 + memory(random, shape, 0.95, 0.21))
+    return looks_at_differences(LATENCY, known, np.ones(shape), 1)
+
+
+# Outcomes.
+
+
+def worse(looks: Looks) -> npt.NDArray[np.bool_]:
+    return looks.known & (looks.alarm_low > 0)
+
+
+def alarm(looks: Looks) -> Values:
+    """Whether anything but "no difference" was said at any look."""
+    return (worse(looks) | looks.known & (looks.alarm_high < 0))[:, LOOKS].any(axis=1).astype(float)
+
+
+def found(looks: Looks) -> Values:
+    return worse(looks).any(axis=1).astype(float)
+
+
+def delay(hits: npt.NDArray[np.bool_]) -> Values:
+    """Minutes until the first hit; ∞ without one."""
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+
+
+def said(criterion: Criterion, looks: Looks, verdict: str, *, at_end: bool = False) -> Values:
+    hits = verdicts(criterion, looks) == verdict
+    return (hits[:, -1] if at_end else hits.any(axis=1)).astype(float)
+
+
+def at_margin(random: np.random.Generator, reps: int, kind: str) -> Values:
+    shape = (reps, 480)
+    if kind == "latency":
+        return said(LATENCY, paired(random, shape, ratio=1.1), "parity")
+    base, requests, criterion = {
+        "0.05 pp over 1e-3": (1e-3, (600.0, 600.0), ERRORS),
+        "0.05 pp over 1e-5": (1e-5, (600.0, 600.0), ERRORS),
+        "0.05 pp over 1e-3, canary at 1 %": (1e-3, (59_400.0, 600.0), ERRORS),
+        "50 % over 2e-3": (2e-3, (600.0, 600.0), relative(50)),
+    }[kind]
+    worse_rate = base + 5e-4 if criterion is ERRORS else base * 1.5
+    return said(criterion, split(random, shape, (base, worse_rate), requests, criterion=criterion), "parity")
+
+
+def relative(per_cent: float) -> Criterion:
+    return Criterion.model_validate({"metric": "error_rate", "margin": f"{per_cent:g}%"})
+
+
+def needed(random: np.random.Generator, reps: int, per_cent: float, fixed: float, a_minute: float) -> Values:
+    """Errors a side until parity, over what a fixed-sample TOST (α 5 %, power 90 %) needs."""
+    minutes = int(6 * fixed / a_minute)
+    criterion = relative(per_cent)
+    looks = split(random, (reps, minutes), (a_minute / 1e4,) * 2, (1e4, 1e4), criterion=criterion)
+    return delay(verdicts(criterion, looks) == "parity") * a_minute / fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `goal`: ≤ or ≥ a bound of the summary; None where it is shown for honesty alone."""
+
+    name: str
+    world: World
+    kayenta: str
+    goal: tuple[str, float] | None
+    summary: str = "share"  # share, median, or 90 % (by when nine of ten worlds were decided)
+
+
+def rows() -> list[Row]:
+    day = (480,)
+    even, one_per_cent = (600.0, 600.0), (5940.0, 60.0)
+    h0 = (2e-3, 2e-3)
+    table = [
+        Row("no difference, 8 h: Poisson", lambda r, n: alarm(split(r, (n, *day), h0, even)), "2 %", ("≤", 5)),
+        Row("… bursts shared", lambda r, n: alarm(split(r, (n, *day), h0, even, bursts="shared")), "0.7 %", ("≤", 5)),
+        Row("… bursts independent", lambda r, n: alarm(split(r, (n, *day), h0, even, bursts="own")), "6.7 %", ("≤", 5)),
+        Row(
+            "… bursts independent, 6,000 rpm",
+            lambda r, n: alarm(split(r, (n, *day), (1e-3, 1e-3), (6e3, 6e3), bursts="own")),
+            "—",
+            ("≤", 5),
+        ),
+    ]
+    for phi, kayenta, bound in ((0.5, "27 % peeking", 5), (0.7, "19 % in one look", 5), (0.9, "52 % in one look", 10)):
+        table += [
+            Row(
+                f"latency, own AR(1) φ = {phi}",
+                lambda r, n, phi=phi: alarm(paired(r, (n, *day), phi=phi)),  # type: ignore[misc]
+                kayenta,
+                ("≤", bound),
+            ),
+            Row(
+                f"errors, 30 a minute, own AR(1) φ = {phi} of the rate",
+                lambda r, n, phi=phi: alarm(wandering_rates(r, (n, *day), phi, 30.0)),  # type: ignore[misc]
+                "—",
+                ("≤", bound),
+            ),
+            Row(
+                f"errors, 1.2 a minute, own AR(1) φ = {phi} of the rate, unseen",
+                lambda r, n, phi=phi: alarm(wandering_rates(r, (n, *day), phi, 1.2)),  # type: ignore[misc]
+                "—",
+                None,
+            ),
+        ]
+    table += [
+        Row(
+            "canary at 1 %, 6,000 rpm, base 1e-3, × 5, 60 min: found",
+            lambda r, n: found(split(r, (n, 60), (1e-3, 5e-3), one_per_cent)),
+            "0 %",
+            ("≥", 95),
+        ),
+        Row(
+            "same, healthy: better or worse",
+            lambda r, n: alarm(split(r, (n, 60), (1e-3, 1e-3), one_per_cent)),
+            "55 %",
+            ("≤", 5),
+        ),
+        Row("same, healthy, 8 h", lambda r, n: alarm(split(r, (n, *day), (1e-3, 1e-3), one_per_cent)), "—", ("≤", 5)),
+        Row(
+            "600 rpm a side, base 2e-4, × 10, 30 min: found",
+            lambda r, n: found(split(r, (n, 30), (2e-4, 2e-3), even)),
+            "50 %",
+            ("≥", 95),
+        ),
+        Row(
+            "600 rpm a side, base 2e-3, × 2: minutes to worse",
+            lambda r, n: delay(worse(split(r, (n, 240), (2e-3, 4e-3), even))),
+            "37 min",
+            ("≤", 30),
+            "median",
+        ),
+        Row(
+            "+20 % latency, 30 % noise: found by 60 min",
+            lambda r, n: found(paired(r, (n, 60), ratio=1.2)),
+            "53 %",
+            ("≥", 60),
+        ),
+        Row("… by 120 min", lambda r, n: found(paired(r, (n, 120), ratio=1.2)), "—", ("≥", 95)),
+        Row(
+            "+0.5 % latency, margin 10 %, 24 h: regression (3 % noise)",
+            lambda r, n: said(LATENCY, paired(r, (n, 1440), ratio=1.005, noise=0.03), "regression"),
+            "93 % High",
+            ("≤", 1),
+        ),
+        Row(
+            "… parity at the end (30 % noise)",
+            lambda r, n: said(LATENCY, paired(r, (n, 1440), ratio=1.005), "parity", at_end=True),
+            "—",
+            ("≥", 95),
+        ),
+    ]
+    for kind in (
+        "0.05 pp over 1e-3",
+        "0.05 pp over 1e-5",
+        "0.05 pp over 1e-3, canary at 1 %",
+        "50 % over 2e-3",
+        "latency",
+    ):
+        table.append(
+            Row(
+                f"truth at the margin, 8 h: parity ({kind})",
+                lambda r, n, kind=kind: at_margin(r, n, kind),  # type: ignore[misc]
+                "—",
+                ("≤", 5),
+            )
+        )
+    for per_cent, fixed, a_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5)):
+        for summary in ("median", "90 %"):
+            table.append(
+                Row(
+                    f"errors for parity ±{per_cent} %, × TOST's {fixed} ({summary})",
+                    lambda r, n, a=(per_cent, fixed, a_minute): needed(r, n, *a),  # type: ignore[misc]
+                    "—",
+                    ("≤", 2.5),
+                    summary,
+                )
+            )
+    table.append(
+        Row("30 % noise over a slow wander: any alarm", lambda r, n: alarm(slow_wander(r, (n, *day))), "—", None)
+    )
+    return table
+
+
+def outcomes(row: int, chunk: int, reps: int) -> tuple[int, Values]:
+    """One chunk of one row, from a seed of its own."""
+    return row, rows()[row].world(np.random.default_rng([20260, row, chunk]), reps)
+
+
+def figure(row: Row, outcome: Values) -> tuple[str, str, bool | None]:
+    """Ours, the goal, and whether it is met."""
+    if row.summary == "share":
+        value, error = 100 * outcome.mean(), 100 * outcome.std() / np.sqrt(len(outcome))
+        ours = f"{value:.1f} % ± {error:.1f}"
+    else:
+        value = float(np.quantile(outcome, 0.5 if row.summary == "median" else 0.9, method="higher"))
+        ours = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    if row.goal is None:
+        return ours, "—", None
+    sign, bound = row.goal
+    unit = " %" if row.summary == "share" else ""
+    return ours, f"{sign} {bound}{unit}", value <= bound if sign == "≤" else value >= bound
+
+
+def speed(console: Console) -> None:
+    """24 hours and 8 criteria through the same door as the pages: milliseconds of `judge` and `trace`."""
+    random, n = np.random.default_rng(1), 1440
+
+    def side(fleet: str) -> dict[tuple[str, str, str, str], list[float]]:
+        bad = random.poisson(3.0, n)
+        found = {
+            (fleet, fleet, "requests", "sum"): [3000.0] * n,
+            (fleet, fleet, "target_5xx", "sum"): list(bad.astype(float)),
+            (fleet, fleet, "target_2xx", "sum"): list(3000.0 - bad),
+            (fleet, fleet, "latency", "sample_count"): [3000.0] * n,
+            (fleet, fleet, "latency", "within_0.3s"): list(1 - random.binomial(3000, 0.03, n) / 3000),
+        }
+        for at, stat in enumerate(("p50", "p90", "p95", "p99")):
+            found[fleet, fleet, "latency", stat] = list(0.1 * (at + 1) * np.exp(0.2 * random.normal(size=n)))
+        return found
+
+    frame = tidy({**side("baseline"), **side("canary")})
+    criteria = [
+        Criterion.model_validate({"metric": metric, "margin": margin})
+        for metric, margin in (
+            ("error_rate", "0.05pp"),
+            ("unanswered_rate", "0.01pp"),
+            ("target_5xx_rate", "10%"),
+            ("latency_p50", "10%"),
+            ("latency_p90", "10%"),
+            ("latency_p95", "20ms"),
+            ("latency_p99", "1%"),
+            ("slow_0.3s", "0.5pp"),
+        )
+    ]
+    for ask, bound in ((judge, 30), (trace, 300)):
+        took = []
+        for _ in range(11):
+            began = time.perf_counter()
+            ask(frame, criteria)
+            took.append(1000 * (time.perf_counter() - began))
+        console.print(f"{ask.__name__}: {np.median(took):.0f} ms (≤ {bound} ms), 24 h × 8 criteria")
+
+
+def main(
+    reps: Annotated[int, typer.Option(help="Repetitions of each world.")] = 1000,
+    only: Annotated[str, typer.Option(help="Only the rows whose name contains this.")] = "",
+    processes: Annotated[int, typer.Option(help="How many at once.")] = 2,
+) -> None:
+    """Run every world so many times and print ours beside what is to be reached."""
+    console, table = Console(width=150), rows()
+    chosen = [at for at, row in enumerate(table) if only.lower() in row.name.lower()]
+    done: dict[int, list[Values]] = {at: [] for at in chosen}
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [
+            pool.submit(outcomes, at, chunk, min(CHUNK, reps - chunk))
+            for at in chosen
+            for chunk in range(0, reps, CHUNK)
+        ]
+        for number, one in enumerate(as_completed(waiting), start=1):
+            at, outcome = one.result()
+            done[at].append(outcome)
+            print(f"\r{number} of {len(waiting)}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    shown = Table("world", "ours", "to reach", "Kayenta", "met?", title=f"{reps} repetitions a row")
+    for at in chosen:
+        ours, goal, met = figure(table[at], np.concatenate(done[at]))
+        shown.add_row(table[at].name, ours, goal, table[at].kayenta, {True: "yes", False: "NO", None: "—"}[met])
+    console.print(shown)
+    if not only:
+        speed(console)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -45,7 +45,9 @@ def overlay_figure(
         data += _relative_margin(overlay, frame, show, margin, palette)
     data += event_traces(overlay.period_s, frame, events, palette)
 
-    top = _highest([overlay.lines[fleet] for fleet in FLEETS], firm_until, overlay) * show.scale
+    drawn = [overlay.lines[fleet] for fleet in FLEETS]
+    drawn += [overlay.unattributed] if overlay.unattributed is not None else []
+    top = _highest(drawn, firm_until, overlay) * show.scale
     spread = _highest([np.abs(difference)], firm_until, overlay) * show.scale
     fixed = margin.value if margin and margin.unit != "%" else 0.0
     reach = max(spread * 1.1, _widest(margin, overlay, show) * 1.25) or 1.0

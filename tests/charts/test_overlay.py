@@ -80,6 +80,12 @@ def test_a_wild_provisional_minute_does_not_squash_the_rest() -> None:
     assert overlay_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
 
 
+def test_the_balancers_own_5xx_are_seen_to_their_full_height() -> None:
+    """A side without targets: nobody's errors, and a tenth of all requests."""
+    outage = rates([0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], unattributed=np.array([0, 0, 0.1, 0.1, 0.1, 0.1]))
+    assert overlay_figure(outage, frame()).layout.yaxis.range[1] > 10
+
+
 def test_too_few_samples_are_faint_and_have_no_difference() -> None:
     low = np.array([False, False, True, True, False, False])
     overlay = rates([0.1] * 6, [0.2] * 6, low={"baseline": FEW, "canary": low})

@@ -83,5 +83,5 @@ app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),
     lifespan=lifespan,
     routes=[Route("/healthz", healthz), Route(LIBRARY_ADDRESS.format(version=plotly_js()[0]), library)],
-    middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000)],
+    middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
 )

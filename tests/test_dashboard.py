@@ -67,4 +67,4 @@ def test_plotly_js_comes_compressed_once_and_is_kept_for_ever(server: Server) ->
     )
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
     assert gzip.decompress(body) == gzip.decompress(script)
-    assert b"plotly.js v" in gzip.decompress(body)[:200]
+    assert b"plotly.js" in gzip.decompress(body)[:200]

@@ -10,7 +10,7 @@ from archive import rows
 from archive.engine import ArchiveProblem
 from archive.plan import Ask, Known, LiveEdge
 from migration import Series, Window
-from migration.window import merged
+from migration.window import MINUTE_S, merged
 from sources import Problem
 
 
@@ -39,6 +39,18 @@ class Brought:
     def resolutions(self) -> tuple[int, ...]:
         """Every period_s that serves some part, finest first."""
         return tuple(sorted({period_s for _, period_s in self.periods}))
+
+    def firm_until(self, *, provisional_s: int, settled: int) -> int:
+        """Up to here (epoch seconds) the numbers may be judged: those after it were last read when they were younger than `provisional_s`.
+
+        What ended by `settled` is firm whenever it was read, unless it was read too young and not again.
+        """
+        if self.last_asked is None:
+            return settled
+        read = self.last_asked - self.last_asked % MINUTE_S
+        young = Window(read - provisional_s, read) if provisional_s else None
+        not_again = young is not None and any(gap.overlap(young) for gap in self.missing)
+        return read - provisional_s if not_again else max(read - provisional_s, settled)
 
 
 @dataclass(frozen=True, slots=True)

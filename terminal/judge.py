@@ -126,10 +126,10 @@ def heard(
 ) -> Hearing:
     """What the judge says of the numbers of `brought`; `others` are the problems of the other sources."""
     asked, now_s = brought.last_asked or 0, int(now.timestamp())
-    provisional_from = asked - asked % 60 - migration.provisional_minutes * 60
-    judgement = analysis.judge(
-        brought.frame, migration.criteria, window=brought.window, provisional_from=provisional_from
+    firm_until = brought.firm_until(
+        provisional_s=migration.provisional_minutes * 60, settled=now_s // 60 * 60 - migration.settle_minutes * 60
     )
+    judgement = analysis.judge(brought.frame, migration.criteria, window=brought.window, provisional_from=firm_until)
     stale = brought.window.end > now_s - STALE_S and asked < now_s - STALE_S
     trouble = bool(brought.problems or brought.archive_problem)
     return Hearing(

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from charts.palette import Theme
 from charts.ribbon import ribbon_figure
 from migration import utc_now
-from ui import house, page, verdicts
+from ui import house, page, verdicts, whole
 from ui.components import overlay_chart
 from ui.controls import switch
 from ui.drawing import drawing, frame_of
@@ -48,6 +48,7 @@ def _board(here: House) -> None:
     _sentence(here, view)
     st.html(verdicts.table(here.migration, view.judgement))
     _ribbon(here, view)
+    whole.section(here, source, view.phase, now=now)
     _left_out(view)
 
 

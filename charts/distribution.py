@@ -1,0 +1,53 @@
+"""The latency distribution of both fleets: which share of the answers took at most so long."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from charts.frame import HEIGHT_PX, plain
+from charts.palette import DASHES, PALETTES, Theme
+from migration.latencies import Latencies
+from words import parity as words
+
+
+def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -> go.Figure:
+    """One curve a target group, named as given; those without points are left out. Latency in ms on a logarithmic axis, shares in %.
+
+    The marks are what was measured: shares within thresholds, and percentiles. The lines between them only lead the eye.
+    """
+    palette = PALETTES[theme]
+    data = []
+    for name, group in groups:
+        if not (points := group.points()):
+            continue
+        colour = palette.fleets[group.fleet]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": plain(name),
+                "x": [seconds * 1000 for seconds, _ in points],
+                "y": [share * 100 for _, share in points],
+                "line": {"color": colour, "width": 2, "dash": DASHES[group.fleet]},
+                "marker": {"color": colour, "size": 5, "symbol": "circle" if group.fleet == "baseline" else "diamond"},
+                "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
+            }
+        )
+    axis = {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True, "zeroline": False}
+    return go.Figure(
+        data=data,
+        layout={
+            "height": HEIGHT_PX,
+            "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
+            "hovermode": "closest",
+            "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
+            "dragmode": False,
+            "showlegend": True,
+            "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+            "xaxis": axis | {"type": "log", "dtick": "D2", "tickformat": ",~g", "ticksuffix": " ms"},
+            "yaxis": axis | {"range": [0, 102], "dtick": 25, "ticksuffix": " %"},
+        },
+    )

@@ -1,10 +1,10 @@
-"""The same abilities without a screen: `doctor`, `weights`, `watch` and `judge`, for people or, with --json, for programs (docs/cli.md)."""
+"""The same abilities without a screen: doctor, weights, watch, judge and report, for people or, with --json, for programs (docs/cli.md)."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,7 +16,9 @@ from rich.live import Live
 
 from archive import Archive, ArchiveError, ArchiveProblem, Keeper
 from migration import ConfigurationError, Migration, Window, empty_frame, utc_now
-from sources import Health, Look, MetricSource, Problem
+from reports.case import case, file_name
+from reports.evidence import DATA, files, sha256, zipped
+from sources import Health, Look, MetricSource
 from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from terminal.doctor import Examination, doctor_json, doctor_table
@@ -25,7 +27,6 @@ from terminal.judge import (
     HISTORY_MINUTES,
     LONGEST_WINDOW_MINUTES,
     Hearing,
-    evidence_of,
     heard,
     hearing_json,
     hearing_of_csv,
@@ -33,12 +34,14 @@ from terminal.judge import (
     minutes_of,
     mistakes_json,
     mistakes_lines,
-    numbered_phases,
 )
 from terminal.parts import address
+from terminal.reading import Desk, keep_happenings, read
 from terminal.watch import WATCHED_MINUTES, Glance, glance, glance_json, glance_table
 from terminal.weights import is_read, weights_json, weights_tables
 from words import cli as words
+from words import evidence as evidence_words
+from words import states
 
 app = typer.Typer(
     help=words.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -141,6 +144,55 @@ def judge(
             if given:
                 raise typer.BadParameter(words.not_with_csv(), param_hint=option)
         _judge_csv(csv, config, minutes, as_json=as_json)
+    with _desk(config, demo, source, phase, as_json=as_json) as desk:
+
+        def look() -> Hearing:
+            return _heard(desk, minutes, phase)
+
+        if not watch:
+            _conclude(look(), as_json=as_json)
+        _conclude_once_decided(look, every, as_json=as_json)
+
+
+@app.command(help=evidence_words.REPORT, cls=_Gate)
+def report(
+    config: Config = None,
+    demo: Demo = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=evidence_words.OUT)] = None,
+    window: Annotated[str, typer.Option(help=words.WINDOW)] = "",
+    phase: Annotated[str, typer.Option(help=words.PHASE)] = "",
+    source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
+) -> None:
+    minutes = _minutes(window)
+    if window and phase:
+        raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
+    with _desk(config, demo, source, phase, as_json=False) as desk:
+        typer.echo(evidence_words.asking(states.source_name(desk.metrics.name)), err=True)
+        reading = read(desk, minutes, phase, clock=utc_now)
+        migration, brought, now = desk.migration, reading.brought, reading.now
+        try:
+            events = desk.archive.events(brought.window)
+        except ArchiveError:  # the charts go without their lines
+            events = ()
+    found = case(
+        migration, desk.metrics.name, brought, events, reading.phase, reading.others, number=reading.number, now=now
+    )
+    if found.hearing.unasked:
+        _conclude(found.hearing, as_json=False)
+    made = files(found, made_at=utc_now())
+    place = out or Path(file_name(migration.name, brought.window))
+    try:
+        place.write_bytes(zipped(made, brought.window.ends_at))
+    except OSError as error:
+        typer.echo(evidence_words.not_written(str(place), error.strerror or str(error)), err=True)
+        raise typer.Exit(COULD_NOT_ASK) from None
+    typer.echo(place)
+    typer.echo(f"{sha256(made[DATA])}  {DATA}")
+
+
+@contextmanager
+def _desk(config: Path | None, demo: bool, source: str, phase: str, *, as_json: bool) -> Iterator[Desk]:
+    """Opens the archive. Where it, or the configuration, cannot be read, that is told and the program ends."""
     migration = _configured(config, demo, as_json=as_json, code=COULD_NOT_ASK)
     sources = sources_of(migration, clock=utc_now)
     metrics = _chosen(sources, source)
@@ -153,49 +205,28 @@ def judge(
         if phase not in ("", "current"):
             for events in sources.events:
                 keeper.want(Window.last(HISTORY_MINUTES, now=utc_now()), events.name)
-
-        def look() -> Hearing:
-            return _heard(migration, archive, keeper, sources, metrics, minutes, phase)
-
-        if not watch:
-            _conclude(look(), as_json=as_json)
-        _conclude_once_decided(look, every, as_json=as_json)
+        yield Desk(migration, archive, keeper, sources, metrics)
 
 
-def _heard(
-    migration: Migration,
-    archive: Archive,
-    keeper: Keeper,
-    sources: Sources,
-    metrics: MetricSource,
-    minutes: int | None,
-    phase: str,
-) -> Hearing:
-    """One look: what is due is asked and kept, and the chosen phase, or the last `minutes`, judged from the archive."""
-    others = _keep_happenings(archive, keeper, sources)
-    now = utc_now()
-    end = int(now.timestamp()) // 60 * 60
-    if minutes is not None:
-        window = Window.last(minutes, now=now)
-        return heard(migration, metrics.name, archive.bring(window, metrics, now=now), None, others, now=now)
-    try:
-        events = archive.events(Window(0, end))
-    except ArchiveError:  # `bring` tells of it
-        events = ()
-    known = numbered_phases(events, end=end)
-    number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
-    if number is not None and not 1 <= number <= len(known):
-        raise typer.BadParameter(words.no_such_phase(phase, len(known)), param_hint="--phase")
-    chosen = known[number - 1 if number else -1]
-    brought = archive.bring(evidence_of(chosen), metrics, now=now)
-    return heard(migration, metrics.name, brought, chosen, others, number=number, now=now)
+def _heard(desk: Desk, minutes: int | None, phase: str) -> Hearing:
+    """One look, and what the judge says of it."""
+    found = read(desk, minutes, phase, clock=utc_now)
+    return heard(
+        desk.migration,
+        desk.metrics.name,
+        found.brought,
+        found.phase,
+        found.others,
+        number=found.number,
+        now=found.now,
+    )
 
 
 def _refreshed(
     migration: Migration, archive: Archive, keeper: Keeper, sources: Sources, metrics: MetricSource
 ) -> Glance:
     """One refresh: what is due is asked and kept, in turns with whoever else uses the archive, and everything is read from there."""
-    others = _keep_happenings(archive, keeper, sources)
+    others = keep_happenings(archive, keeper, sources)
     now = utc_now()
     window = Window.last(WATCHED_MINUTES, now=now)
     brought = archive.bring(window, metrics, now=now)
@@ -204,19 +235,6 @@ def _refreshed(
     except ArchiveError:
         traffic, events = None, ()
     return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
-
-
-def _keep_happenings(archive: Archive, keeper: Keeper, sources: Sources) -> tuple[Problem, ...]:
-    """Asks for weights and events, where that is due, and keeps them. Returns what is wrong with these sources."""
-    with suppress(ArchiveError):  # `bring` tells of it
-        keeper.keep_traffic()
-        for source in sources.events:
-            keeper.keep_events(source)
-    try:
-        states = archive.states()
-    except ArchiveError:
-        return ()
-    return tuple(chain.from_iterable(state.problems for state in states if state.role != "metrics"))
 
 
 def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:

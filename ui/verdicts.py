@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 import analysis
+from charts.forest import REACH, bar
 from migration import Migration
 from words import parity as words
 from words import verdicts
@@ -15,7 +16,6 @@ TONES: dict[analysis.Verdict, str] = {
     "undecided": "warn",
     "not enough data": "note",
 }
-REACH = 2.0  # the picture of an interval reaches to twice the margin on each side
 
 
 def strip(migration: Migration, judgement: analysis.Judgement) -> Markup:
@@ -83,17 +83,11 @@ def _row(found: analysis.CriterionVerdict) -> Markup:
 
 def _bar(found: analysis.CriterionVerdict) -> Markup:
     """The interval as a bar over its margin, zero in the middle; an arrow where it reaches beyond the picture."""
-    margin, margin_low = found.margin, found.margin_low
-    if found.low is None or found.high is None or found.estimate is None or not margin or not margin_low:
+    placed = bar(found)
+    if placed is None:
         return Markup("<div class='bar'></div>")
-
-    def place(difference: float) -> float:
-        of_margin = difference / (margin if difference >= 0 else -margin_low)
-        return 50 + 50 * max(-REACH, min(REACH, of_margin)) / REACH
-
-    left, right = place(found.low), place(found.high)
     edges = 50 / REACH
     return Markup(
         "<div class='bar' aria-hidden='true'><i class='margin' style='left:{:.1f}%;width:{:.1f}%'></i><i class='zero'></i>"
         "<i class='span' style='left:{:.1f}%;width:{:.1f}%'></i><i class='estimate' style='left:{:.1f}%'></i></div>"
-    ).format(50 - edges, 2 * edges, left, max(right - left, 0.8), place(found.estimate))
+    ).format(50 - edges, 2 * edges, placed.left, max(placed.right - placed.left, 0.8), placed.estimate)

@@ -1,0 +1,68 @@
+"""A case: everything that an evidence file tells, as one value, so that whoever has an archive can make the file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+import analysis
+from analysis import Phase
+from archive import Brought
+from migration import Event, Migration, Window
+from reports.data import settled_rows
+from reports.queries import resolved
+from sources import Problem, Query
+from terminal.judge import Hearing, heard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One judgement and what it rests on. `rows` are the settled rows of the window, in the file's order; `trace`: analysis.TRACE_COLUMNS.
+
+    `settled` is the judged part of the window; None where none of it is settled yet.
+    """
+
+    migration: Migration
+    hearing: Hearing
+    rows: pd.DataFrame
+    trace: pd.DataFrame
+    settled: Window | None
+    grid: analysis.Minutes
+    events: tuple[Event, ...]
+    queries: tuple[Query, ...]
+
+
+def file_name(name: str, window: Window) -> str:
+    """`name` in plain letters with the window in UTC: "evidence-photo-service-20261123T0900Z-20261123T1510Z.zip"."""
+    letters = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower())
+    slug = "-".join(letters.split())[:60] or "migration"
+    return f"evidence-{slug}-{window.starts_at:%Y%m%dT%H%MZ}-{window.ends_at:%Y%m%dT%H%MZ}.zip"
+
+
+def case(
+    migration: Migration,
+    source: str,
+    brought: Brought,
+    events: Sequence[Event],
+    phase: Phase | None,
+    others: tuple[Problem, ...] = (),
+    *,
+    number: int | None = None,
+    now: datetime,
+) -> Case:
+    """The case of a reading of the archive: judged here, by the same judge as on the page and in the terminal."""
+    window, settled_at = brought.window, int(now.timestamp()) // 60 * 60 - migration.settle_minutes * 60
+    firm_until = brought.firm_until(provisional_s=migration.provisional_minutes * 60, settled=settled_at)
+    rows = settled_rows(brought.frame, window, firm_until)
+    settled = Window(window.start, min(window.end, firm_until)) if firm_until > window.start else None
+    return Case(
+        migration=migration,
+        hearing=heard(migration, source, brought, phase, others, number=number, now=now),
+        rows=rows,
+        trace=analysis.trace(brought.frame, migration.criteria, window=window, provisional_from=firm_until),
+        settled=settled,
+        grid=analysis.minutes(rows, settled or window, brought.unknown),
+        events=tuple(event for event in events if window.start <= event.ts < window.end),
+        queries=tuple(resolved(migration, source, window, max(brought.resolutions, default=60))),
+    )

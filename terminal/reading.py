@@ -1,0 +1,74 @@
+"""What `judge` and `report` read before they say anything: the chosen phase, or the last so many minutes, through the archive."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+import typer
+
+from analysis import Phase
+from archive import Archive, ArchiveError, Brought, Keeper
+from migration import Clock, Migration, Window
+from sources import MetricSource, Problem
+from sources.catalog import Sources
+from terminal.judge import evidence_of, numbered_phases
+from words import cli as words
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is needed to look at a migration."""
+
+    migration: Migration
+    archive: Archive
+    keeper: Keeper
+    sources: Sources
+    metrics: MetricSource
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The numbers to be judged, of which phase (with its number, where it was chosen by that), and what is wrong with other sources."""
+
+    brought: Brought
+    phase: Phase | None
+    number: int | None
+    others: tuple[Problem, ...]
+    now: datetime
+
+
+def read(desk: Desk, minutes: int | None, phase: str, *, clock: Clock) -> Reading:
+    """What is due is asked and kept, and the chosen phase, or the last `minutes`, read from the archive.
+
+    Raises typer.BadParameter where there is no such phase.
+    """
+    archive, metrics = desk.archive, desk.metrics
+    others = keep_happenings(archive, desk.keeper, desk.sources)
+    now = clock()
+    end = int(now.timestamp()) // 60 * 60
+    if minutes is not None:
+        return Reading(archive.bring(Window.last(minutes, now=now), metrics, now=now), None, None, others, now)
+    try:
+        events = archive.events(Window(0, end))
+    except ArchiveError:  # `bring` tells of it
+        events = ()
+    known = numbered_phases(events, end=end)
+    number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
+    if number is not None and not 1 <= number <= len(known):
+        raise typer.BadParameter(words.no_such_phase(phase, len(known)), param_hint="--phase")
+    chosen = known[number - 1 if number else -1]
+    return Reading(archive.bring(evidence_of(chosen), metrics, now=now), chosen, number, others, now)
+
+
+def keep_happenings(archive: Archive, keeper: Keeper, sources: Sources) -> tuple[Problem, ...]:
+    """Asks for weights and events, where that is due, and keeps them. Returns what is wrong with these sources."""
+    with suppress(ArchiveError):  # `bring` tells of it
+        keeper.keep_traffic()
+        for source in sources.events:
+            keeper.keep_events(source)
+    try:
+        states = archive.states()
+    except ArchiveError:
+        return ()
+    return tuple(chain.from_iterable(state.problems for state in states if state.role != "metrics"))

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from analysis import CriterionVerdict, Judgement, Phase, Verdict
+from analysis import LEFT_OUT, VERDICTS, Beginning, CriterionVerdict, Judgement, Phase, Reason, Verdict
 from migration import Event, Migration, Window
 from sources import Problem
 from sources.catalog import Sources, sources_of
@@ -288,7 +288,7 @@ class TestWatch:
 
     def test_it_looks_again_until_then(self, monkeypatch: pytest.MonkeyPatch):
         verdicts, waited = iter(["not enough data", "undecided", "regression"]), list[int]()
-        monkeypatch.setattr(cli, "_heard", lambda *_: hearing(next(verdicts)))  # type: ignore[arg-type]
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing(next(verdicts)))  # type: ignore[arg-type]
         monkeypatch.setattr(cli.time, "sleep", waited.append)
         result = run("--watch", "--every", "30", "--json")
         assert (result.exit_code, waited) == (1, [30, 30])
@@ -298,7 +298,7 @@ class TestWatch:
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli, "_heard", lambda *_: hearing("undecided"))
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing("undecided"))
         monkeypatch.setattr(cli.time, "sleep", interrupted)
         assert run("--watch").exit_code == 2
 
@@ -425,3 +425,9 @@ def _keys(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*map(_keys, value))
     return set(value).union(*map(_keys, value.values())) if isinstance(value, dict) else set()
+
+
+def test_the_documentation_knows_every_word_of_the_json():
+    section = DOCS[DOCS.index("### judge") :]
+    for word in (*VERDICTS, *get_args(Reason), *LEFT_OUT, *get_args(Beginning)):
+        assert f"`{word}`" in section, word

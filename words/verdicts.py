@@ -56,6 +56,7 @@ def reason(found: CriterionVerdict) -> str:
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
         "beyond_margin": _("The whole interval lies beyond the margin."),
+        "broke_lately": _("It broke lately: the newest minutes alone lie beyond the margin."),
         "surely_worse": _("Surely worse, but perhaps still within the margin."),
         "surely_better": _("Surely better, but perhaps still within the margin."),
         "straddles": _("The interval still reaches across the edge of the margin."),

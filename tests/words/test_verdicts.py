@@ -35,9 +35,10 @@ def test_every_verdict_has_a_word_and_a_sign_of_its_own() -> None:
     assert set(verdicts.SIGNS) == set(VERDICTS) and len(set(verdicts.SIGNS.values())) == len(VERDICTS)
 
 
-REASONS: dict[Reason, tuple[Verdict, str]] = {
+REASONS: dict[str, tuple[Verdict, str]] = {
     "inside_margin": ("parity", "The whole interval lies inside the margin."),
     "beyond_margin": ("regression", "The whole interval lies beyond the margin."),
+    "broke_lately": ("regression", "It broke lately: the newest minutes alone lie beyond the margin."),
     "surely_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
     "surely_better": ("undecided", "Surely better, but perhaps still within the margin."),
     "straddles": ("undecided", "The interval still reaches across the edge of the margin."),

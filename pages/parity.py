@@ -13,6 +13,7 @@ from ui import house, page, verdicts, whole
 from ui.components import overlay_chart
 from ui.controls import switch
 from ui.drawing import drawing, frame_of
+from ui.evidence import evidence_button
 from ui.house import House
 from ui.parity import JudgementView, judgement_view
 from words import live as live_words
@@ -45,6 +46,7 @@ def _board(here: House) -> None:
             switch("source", live_words.source(), here.source_names, source, states.source_name)
         if len(view.phases) > 1:
             _phases(here, view, now)
+        evidence_button(here, view, source)
     _sentence(here, view)
     st.html(verdicts.table(here.migration, view.judgement))
     _ribbon(here, view)

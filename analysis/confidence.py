@@ -90,7 +90,7 @@ def counts(events_b: Values, requests_b: Values, events_c: Values, requests_c: V
     return Counts(n, events_b_, exposure_b, events_c_, exposure_c, inflation, freedom)
 
 
-def difference_bounds(known: Counts, alpha: float) -> tuple[Values, Values]:
+def difference_bounds(known: Counts, alpha: float | Values) -> tuple[Values, Values]:
     """Where the difference of the rates (canary − baseline) lies: each bound is wrong at any time with probability ≤ alpha.
 
     The likelihood of two Poisson rates under a given difference, at its best common level (Miettinen & Nurminen 1985), divided by the inflation
@@ -102,7 +102,7 @@ def difference_bounds(known: Counts, alpha: float) -> tuple[Values, Values]:
     return np.maximum(low, -1.0), np.minimum(high, 1.0)
 
 
-def log_ratio_bounds(known: Counts, alpha: float) -> tuple[Values, Values]:
+def log_ratio_bounds(known: Counts, alpha: float | Values) -> tuple[Values, Values]:
     """Where the logarithm of the rates' ratio (canary / baseline) lies, likewise; ∓∞ where one side has no events yet.
 
     Given how many events there were in all, the canary's are binomial: the split of rare errors, exact at 1:99 as at 50:50.
@@ -145,7 +145,17 @@ def mean_bounds(known: Differences, alpha: float) -> tuple[Values, Values]:
     return known.mean - half, known.mean + half
 
 
-def _height(known: Counts, alpha: float) -> Values:
+def recent_mean_above(mean: Values, minutes: Values, history: Differences, alpha: Values) -> Values:
+    """A lower bound for the mean of some `minutes` that came after `history`, whose scatter and memory they are taken to have."""
+    effective = np.maximum(minutes, 1e-9) * history.effective / history.minutes
+    x = effective / TIGHTEST_AT
+    boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
+    freedom = np.maximum(history.effective - 1, 0.1)
+    half = np.sqrt(freedom * np.expm1(np.minimum(2 * boundary / (freedom + 1), 30.0)) * history.variance / effective)
+    return np.where(minutes > 0, mean - half, -np.inf)
+
+
+def _height(known: Counts, alpha: float | Values) -> Values:
     """How far the log-likelihood may fall from its top before a value is out: the one-sided normal mixture's boundary (Robbins 1970), inflated."""
     events, exposure = known.events_b + known.events_c, known.exposure_b + known.exposure_c
     information = events * _over(known.exposure_b * known.exposure_c, exposure**2) / known.inflation

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.confidence import FEWEST_MINUTES, Counts, Differences, counts, differences
 from analysis.evidence import Evidence, evidence, record
+from analysis.lately import above_lately_counts, above_lately_differences
 from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
 from analysis.minutes import Values
 from analysis.pace import Pace, minutes_to_decision
@@ -27,6 +29,7 @@ TRACE_COLUMNS = (
     "margin",
 )
 NUMBERS = TRACE_COLUMNS[3:]
+VerdictArray = npt.NDArray[np.str_]
 
 
 def judge(
@@ -72,8 +75,9 @@ def trace(
         if found.measured and len(found.ts):
             known, level = _known(criterion, found)
             looks = _looks(criterion, known, level, len(chosen))
+            verdict = _lately(criterion, found, known, verdicts(criterion, looks), len(chosen))
             newest = np.searchsorted(found.place, settled, side="right") - 1  # −1, the added last one: before the first
-            columns["verdict"] = np.append(verdicts(criterion, looks), "not enough data")[newest]
+            columns["verdict"] = np.append(verdict, "not enough data")[newest]
             for name in NUMBERS:
                 columns[name] = np.append(np.where(looks.known, getattr(looks, name), np.nan), np.nan)[newest]
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
@@ -93,16 +97,18 @@ def _judged(criterion: Criterion, found: Evidence, family: int, period_minutes: 
     missing = _missing(found)
     if missing in ("one_side_empty", "not_measured") or not len(found.ts):
         return CriterionVerdict(criterion, "not enough data", missing or "few_minutes", **sums)
-    known, level = _known(criterion, found)
-    known, level = _newest(known), level[-1:]
+    history, levels = _known(criterion, found)
+    known, level = _newest(history), levels[-1:]
     looks = _looks(criterion, known, level, family)
     numbers = looks.at(-1)
-    verdict: Verdict = str(verdicts(criterion, looks)[-1])  # type: ignore[assignment]
+    said = verdicts(criterion, looks)
+    verdict: Verdict = str(_lately(criterion, found, history, said, family)[-1])  # type: ignore[assignment]
+    now: dict[str, Any] = {"minutes_to_decision": 0, "minutes_to_decision_even": 0}
+    if verdict != str(said[-1]):
+        return CriterionVerdict(criterion, verdict, "broke_lately", **numbers, **sums, **now)
     if verdict in DECIDED:
         reason = _reason(criterion, verdict, numbers)
-        return CriterionVerdict(
-            criterion, verdict, reason, **numbers, **sums, minutes_to_decision=0, minutes_to_decision_even=0
-        )
+        return CriterionVerdict(criterion, verdict, reason, **numbers, **sums, **now)
     clock = found.served * period_minutes
     pace = Pace(known, level, clock, sums["baseline_requests"], sums["canary_requests"])
     sums |= {
@@ -147,8 +153,33 @@ def _known(criterion: Criterion, found: Evidence) -> tuple[Counts | Differences,
         return counts(found.baseline, found.requests_b, found.canary, found.requests_c), found.baseline
     n = np.arange(1, len(found.ts) + 1)
     if criterion.margin.unit == "%":
-        return differences(np.log(found.canary / found.baseline)), np.exp(np.cumsum(np.log(found.baseline)) / n)
-    return differences(found.canary - found.baseline), np.cumsum(found.baseline) / n
+        return differences(_pairs(criterion, found)), np.exp(np.cumsum(np.log(found.baseline)) / n)
+    return differences(_pairs(criterion, found)), np.cumsum(found.baseline) / n
+
+
+def _lately(
+    criterion: Criterion, found: Evidence, known: Counts | Differences, said: VerdictArray, family: int
+) -> VerdictArray:
+    """The verdicts `said`, but where the last hour at most is beyond the margin by itself, its own; for as many minutes as `said` has, to the last."""
+    last = len(said) < len(found.ts)
+    if isinstance(known, Counts):
+        b, c = (found.baseline, found.requests_b), (found.canary, found.requests_c)
+        above = above_lately_counts(criterion, (*b, *c), known, family, last=last)
+        below = above_lately_counts(criterion, (*c, *b), known, family, last=last)
+    else:
+        pairs = _pairs(criterion, found)
+        above = above_lately_differences(criterion, pairs, known, family, last=last)
+        below = above_lately_differences(criterion, -pairs, known, family, last=last)
+    worse, better = (above, below) if criterion.better == "lower" else (below, above)
+    open_ = np.isin(said, ("undecided", "parity"))
+    return np.select([open_ & worse, open_ & better], ["regression", "improvement"], said)
+
+
+def _pairs(criterion: Criterion, found: Evidence) -> Values:
+    """What is compared of a latency in each minute: the logarithm of the ratio where the margin is relative, otherwise the difference."""
+    if criterion.margin.unit == "%":
+        return np.log(found.canary / found.baseline)
+    return found.canary - found.baseline
 
 
 def _newest(known: Counts | Differences) -> Counts | Differences:

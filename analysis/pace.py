@@ -12,7 +12,7 @@ from analysis.verdicts import DECIDED
 from migration import Criterion
 
 LONGEST_MINUTES = 28 * 24 * 60  # what takes longer is not worth waiting for
-STEPS = 100  # of time, each a few per cent longer than the one before it
+STEPS = 60  # of time, each a few per cent longer than the one before it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

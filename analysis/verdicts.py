@@ -14,6 +14,7 @@ DECIDED: tuple[Verdict, ...] = ("parity", "regression", "improvement")
 Reason = Literal[
     "inside_margin",  # parity: the whole interval
     "beyond_margin",  # regression, improvement: the whole interval
+    "broke_lately",  # regression, improvement: not the whole phase, but the last hour of it at most, by itself
     "surely_worse",  # undecided: not 0, but perhaps still within the margin
     "surely_better",
     "straddles",  # undecided: 0 and an edge of the margin are both possible

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from analysis import judge, trace
 from analysis.confidence import counts, differences
+from analysis.lately import above_lately_counts, above_lately_differences
 from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
 from migration import Criterion
 from tests.frames import tidy
@@ -120,6 +121,31 @@ def at_margin(random: np.random.Generator, reps: int, kind: str) -> Values:
     }[kind]
     worse_rate = base + 5e-4 if criterion is ERRORS else base * 1.5
     return said(criterion, split(random, shape, (base, worse_rate), requests, criterion=criterion), "parity")
+
+
+def lately(random: np.random.Generator, reps: int, kind: str) -> Values:
+    """Minutes until the last minutes alone are said to be beyond the margin, on either side; from the break where there is one."""
+    took = []
+    for _ in range(reps):
+        minutes, times = (240, np.where(np.arange(240) >= 180, 10.0, 1.0)) if "× 10" in kind else (480, np.ones(480))
+        if kind.startswith("latency"):
+            phi = float(kind.rpartition(" ")[2])
+            b, c = (memory(random, (1, minutes), phi, 0.294)[0] for _ in range(2))
+            known = differences(c - b)
+            hits = [above_lately_differences(LATENCY, sign * (c - b), known, 1, last=False) for sign in (1, -1)]
+        else:
+            each = (5940.0, 60.0) if "1 %" in kind else (600.0, 600.0)
+            rate = 1e-3 if "1 %" in kind else 2e-3
+            own = random.gamma(0.5, 2.0, (2, minutes)) if "bursts" in kind else np.ones((2, minutes))
+            n_b, n_c = (np.full(minutes, one) for one in each)
+            b, c = random.poisson(n_b * rate * own[0]) * 1.0, random.poisson(n_c * rate * times * own[1]) * 1.0
+            known = counts(b, n_b, c, n_c)
+            hits = [
+                above_lately_counts(ERRORS, sides, known, 1, last=False)
+                for sides in ((b, n_b, c, n_c), (c, n_c, b, n_b))
+            ]
+        took.append(delay((hits[0] | hits[1])[None, :])[0] - (180 if "× 10" in kind else 0))
+    return np.array(took)
 
 
 def relative(per_cent: float) -> Criterion:
@@ -254,6 +280,25 @@ def rows() -> list[Row]:
                     summary,
                 )
             )
+    for kind in ("Poisson", "bursts", "canary at 1 %", "latency, own AR(1) φ = 0.7", "latency, own AR(1) φ = 0.9"):
+        table.append(
+            Row(
+                f"no difference, 8 h, a look a minute, a break seen: {kind}",
+                lambda r, n, kind=kind: np.isfinite(lately(r, n, kind)).astype(float),  # type: ignore[misc]
+                "—",
+                ("≤", 1),
+            )
+        )
+    for kind in ("600 rpm a side, base 2e-3, × 10", "canary at 1 %, × 10"):
+        table.append(
+            Row(
+                f"breaks after 3 h ({kind}): minutes to regression",
+                lambda r, n, kind=kind: lately(r, n, kind),  # type: ignore[misc]
+                "—",
+                None,
+                "median",
+            )
+        )
     table.append(
         Row("30 % noise over a slow wander: any alarm", lambda r, n: alarm(slow_wander(r, (n, *day))), "—", None)
     )

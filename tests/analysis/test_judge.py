@@ -305,3 +305,36 @@ def test_half_and_half_decides_sooner_than_one_per_cent() -> None:
     said = one(errors([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
     assert said.minutes_to_decision is not None and said.minutes_to_decision_even is not None
     assert said.minutes_to_decision_even < said.minutes_to_decision / 5
+
+
+def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+    """Over the whole phase it would look like one long burst."""
+    random = np.random.default_rng(6)
+    counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
+    counts[1][180:] = list(random.poisson(300.0, 20).astype(float))
+    frame = errors(counts[0], counts[1])
+    said = {minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)}
+    assert [(one.verdict, one.reason) for one in said.values()] == [
+        ("undecided", "straddles"),
+        ("undecided", "straddles"),
+        ("regression", "broke_lately"),
+        ("regression", "broke_lately"),
+    ]
+    told = trace(frame, [ERRORS])
+    assert told["verdict"].iloc[[179, 182, 187, 199]].tolist() == [one.verdict for one in said.values()]
+
+
+def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+    noise = np.exp(0.1 * np.random.default_rng(7).normal(size=(2, 200)))
+    jump = np.where(np.arange(200) >= 180, 2.0, 1.0)
+    frame = latency(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
+    assert judge(frame, [P95], window=window(180)).criteria[0].verdict != "regression"
+    assert judge(frame, [P95], window=window(192)).criteria[0].reason == "broke_lately"
+
+
+def test_three_terrible_minutes_are_not_a_break() -> None:
+    random = np.random.default_rng(8)
+    counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
+    for minute in (181, 182, 185):
+        counts[1][minute] = 300.0
+    assert set(trace(errors(counts[0], counts[1]), [ERRORS])["verdict"]) <= {"not enough data", "undecided"}

@@ -11,6 +11,7 @@ from migration import FLEETS, FleetName
 from migration.series import within
 
 Quantity = Literal["rate", "latency", "count"]
+READING_S = 900
 UNANSWERED_WINDOW_S = 300  # requests in flight cross the border of a minute; over five minutes they hardly matter
 
 
@@ -134,12 +135,13 @@ def requests(minutes: Minutes) -> Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Both fleets' newest value that is no longer provisional. `at` is the start of its period; None where a fleet has none.
+    """Both fleets' newest value that is no longer provisional, from `at` to `until` (epoch seconds); None where a fleet has none.
 
     `low`: the fleets whose value stands on too few samples; there is no difference to speak of then.
     """
 
     at: int
+    until: int
     baseline: float | None
     canary: float | None
     low: frozenset[FleetName] = frozenset()
@@ -150,7 +152,11 @@ class Reading:
 
 
 def newest(overlay: Overlay, *, before: int) -> Reading | None:
-    """The reading of the newest period that ended by `before` (epoch seconds) and in which at least one fleet has a value; None without any."""
+    """The newest reading that ended by `before` (epoch seconds) and in which at least one fleet has a value; None without any.
+
+    A rate is that of the last fifteen minutes, each weighted by its requests: in a single minute of a canary it would jump between nothing and
+    much. A percentile, which cannot be pooled, and a count are those of the newest period.
+    """
     known = ~(np.isnan(overlay.lines["baseline"]) & np.isnan(overlay.lines["canary"])) & (
         overlay.ts + overlay.period_s <= before
     )
@@ -158,12 +164,19 @@ def newest(overlay: Overlay, *, before: int) -> Reading | None:
         return None
     at = int(np.flatnonzero(known)[-1])
 
+    until = int(overlay.ts[at]) + overlay.period_s
+    span = max(1, READING_S // overlay.period_s) if overlay.quantity == "rate" else 1
+    pooled = slice(max(0, at + 1 - span), at + 1)
+
     def value(fleet: FleetName) -> float | None:
-        found = float(overlay.lines[fleet][at])
-        return None if np.isnan(found) else found
+        values, weights = overlay.lines[fleet][pooled], np.nan_to_num(overlay.samples[fleet][pooled])
+        there = ~np.isnan(values)
+        if span == 1 or not (weights[there] > 0).any():
+            return None if np.isnan(values[-1]) else float(values[-1])
+        return float(np.average(values[there], weights=weights[there]))
 
     low = frozenset(fleet for fleet in FLEETS if overlay.low[fleet][at] and value(fleet) is not None)
-    return Reading(int(overlay.ts[at]), value("baseline"), value("canary"), low)
+    return Reading(int(overlay.ts[pooled][0]), until, value("baseline"), value("canary"), low)
 
 
 def _share(part: Values, whole: Values) -> Values:

@@ -27,7 +27,7 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
     """The phases in `window`, oldest first, by the weight changes and the canary's deployments among `events`.
 
     The minute in which something changed, and the next, belong to no phase: some of their requests were served before, some after. What is
-    shorter than a minute is left out.
+    shorter than a minute is left out, but for the current phase, the last one: while it is too young, the newest minute stands for it.
     """
     cuts = sorted(
         (
@@ -55,6 +55,8 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
         if event.kind == "weight":
             share = _share_after(event)
     close(window.end)
+    if not found or found[-1].window.end < window.end:
+        found.append(Phase(Window(window.end - MINUTE_S, window.end), share, begun_by))
     return tuple(found)
 
 

@@ -97,16 +97,8 @@ def minutes_of(text: str) -> int | None:
 
 
 def numbered_phases(events: Sequence[Event], *, end: int) -> tuple[Phase, ...]:
-    """Every phase that is known up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one.
-
-    A phase that is too young to hold a whole minute is the newest minute: nothing can be said of it yet.
-    """
-    found = analysis.phases(events, Window(end - HISTORY_MINUTES * 60, end))
-    if found and found[-1].window.end == end:
-        return found
-    newest = max((event for event in events if event.kind in ("weight", "deployment") and event.ts < end), default=None)
-    begun_by: analysis.Beginning = "deployment" if newest and newest.kind == "deployment" else "weight"
-    return (*found, Phase(Window(end - 60, end), None, begun_by))
+    """Every phase that is known up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one."""
+    return analysis.phases(events, Window(end - HISTORY_MINUTES * 60, end))
 
 
 def evidence_of(phase: Phase) -> Window:

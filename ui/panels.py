@@ -188,11 +188,13 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
                 pieces.append(
                     Markup("<span class='bad'>{}</span>").format(words.alb_5xx(numbers.percent(panel.alb_5xx)))
                 )
-        at = datetime.fromtimestamp(panel.reading.at, UTC)
         period_s = max(view.brought.resolutions, default=60)
+        at = datetime.fromtimestamp(panel.reading.until - period_s, UTC)
         fresh_s = 60 * (migration.provisional_minutes + _patience(address.source)) + 2 * period_s
-        old = view.window.end - panel.reading.at > fresh_s
+        old = view.window.end - panel.reading.until > fresh_s
         clock = times.clock(at, zone, now=view.window.ends_at)
+        if panel.reading.until - panel.reading.at > period_s:
+            clock = words.pooled(times.duration(panel.reading.until - panel.reading.at), clock)
         pieces.append(Markup("<span class='{}'>{}</span>").format("warn" if old else "note", clock))
     link = links.chart_link(
         migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s
@@ -285,8 +287,9 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
     """
     told = here.archive.states()
     rows = Markup("").join(_source_row(state, now) for state in told)
-    every = (*filter(None, (here.sources.traffic,)), *here.sources.metrics, *here.sources.events)
-    for name in dict.fromkeys(source.name for source in every if source.name not in {state.source for state in told}):
+    every = [source.name for source in here.sources.metrics] + [source.name for source in here.sources.events]
+    every += [here.sources.traffic.name] if here.sources.traffic else []
+    for name in dict.fromkeys(name for name in every if name not in {state.source for state in told}):
         rows += _row(states.source_name(name), "warn", words.asked_first(), words.never_good(), ())
     trouble = view.brought.archive_problem or here.keeper.problem
     if trouble:

@@ -37,8 +37,7 @@ def judgement_view(house: House, source: str, *, now_s: int, chosen: int | None 
 def _judgement_view(
     _house: House, source: str, whole: Window, events: tuple[Event, ...], chosen: int | None, revision: int
 ) -> JudgementView:
-    # A phase too young to hold a whole minute leaves none: then the newest minute stands for it, and nothing can be said yet.
-    found = analysis.phases(events, whole) or (analysis.Phase(Window(whole.end - 60, whole.end), None, "window"),)
+    found = analysis.phases(events, whole)
     phase = next((one for one in found if one.window.start == chosen), found[-1])
     brought = _house.archive.read(phase.window, source)
     criteria, edge = _house.migration.criteria, provisional_from(_house.migration, brought)

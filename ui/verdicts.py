@@ -18,8 +18,8 @@ TONES: dict[analysis.Verdict, str] = {
 }
 
 
-def strip(migration: Migration, judgement: analysis.Judgement) -> Markup:
-    """The overall word, then a chip a criterion: its name, a sign and a word."""
+def strip(migration: Migration, judgement: analysis.Judgement, phase: analysis.Phase) -> Markup:
+    """The overall word and what time it is about, then a chip a criterion: its name, a sign and a word."""
     chips = Markup("").join(
         Markup("<span title='{}'>{} <b class='{}'>{} {}</b></span>").format(
             explained(migration, one),
@@ -31,8 +31,11 @@ def strip(migration: Migration, judgement: analysis.Judgement) -> Markup:
         for one in judgement.criteria
     )
     head = Markup("<b class='word {}'>{}</b>").format(TONES[judgement.verdict], verdicts.headline(judgement))
+    about = Markup("<span class='note'>{}</span>").format(
+        words.about(phase.canary_share, phase.window.end - phase.window.start)
+    )
     note = Markup("<span class='note'>{}</span>").format(words.default_criteria()) if judgement.default_criteria else ""
-    return Markup("<div class='verdict' role='status'>{}{}{}</div>").format(head, chips, note)
+    return Markup("<div class='verdict' role='status'>{}{}{}{}</div>").format(head, about, chips, note)
 
 
 def explained(migration: Migration, found: analysis.CriterionVerdict) -> str:

@@ -119,6 +119,10 @@ def alternative(title: str, explained: str) -> str:
     return _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
 
 
+def pooled(duration: str, time_of_day: str) -> str:
+    return _("{duration} to {time}").format(duration=duration, time=time_of_day)
+
+
 def too_few() -> str:
     return _("Stands on too few answers to be judged")
 

@@ -36,14 +36,19 @@ def at_even(needed: str) -> str:
 
 def opening(share: float | None, length_s: int, baseline_requests: int, canary_requests: int) -> str:
     """How a judgement begins: "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
-    held = times.duration(length_s)
     counted = _("{baseline} and {canary} requests").format(
         baseline=numbers.count(baseline_requests), canary=numbers.count(canary_requests)
     )
+    about_it = about(share, length_s)
+    return _("{about}, {counted}:").format(about=about_it[:1].upper() + about_it[1:], counted=counted)
+
+
+def about(share: float | None, length_s: int) -> str:
+    """The phase that a judgement is about: "at 50:50 for 6 h 10 min"."""
+    held = times.duration(length_s)
     if share is None:
-        return _("In the last {held}, {counted}:").format(held=held, counted=counted)
-    split = f"{100 - share * 100:g}:{share * 100:g}"
-    return _("At {split} for {held}, {counted}:").format(split=split, held=held, counted=counted)
+        return _("in the last {held}").format(held=held)
+    return _("at {split} for {held}").format(split=f"{100 - share * 100:g}:{share * 100:g}", held=held)
 
 
 def phase(share: float | None, span: str) -> str:

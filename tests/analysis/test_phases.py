@@ -50,5 +50,12 @@ def test_steps_in_quick_succession_leave_no_empty_phases() -> None:
     assert [phase.window for phase in phases(events, stretch(0, 60))] == [stretch(0, 10), stretch(13, 60)]
 
 
+def test_right_after_a_change_the_newest_minute_stands_for_the_phase_that_has_just_begun() -> None:
+    assert phases([event(59.5, "weight", "10.0% → 25.0%")], stretch(0, 60)) == (
+        Phase(stretch(0, 59), None, "window"),
+        Phase(stretch(59, 60), 0.25, "weight"),
+    )
+
+
 def test_alerts_and_notes_cut_nothing() -> None:
     assert len(phases([event(10, "alert"), event(20, "annotation"), event(30, "note")], stretch(0, 60))) == 1

@@ -92,7 +92,7 @@ def view(brought: Brought = NOTHING) -> LiveView:
 
 def test_labels_in_the_head_of_a_chart_are_text(build: Callable[..., House], said: list[str]) -> None:
     here = build("fleets.canary.label", EVIL)
-    both = analysis.Reading(NOW_S - 300, 0.001, 0.002)
+    both = analysis.Reading(NOW_S - 300, NOW_S - 240, 0.001, 0.002)
     panels.head(here, ADDRESS, view(), panel("error_rate", reading=both, unanswered=both), slow_s=0.3)
     found = Tags(said[0])
     assert "x-evil" not in found.names and "onclick" not in found.attributes
@@ -131,14 +131,14 @@ def test_what_a_source_said_is_text(build: Callable[..., House], said: list[str]
 
 
 def test_a_head_says_both_values_and_their_difference(build: Callable[..., House], said: list[str]) -> None:
-    reading = analysis.Reading(NOW_S - 300, 0.20, 0.25)
+    reading = analysis.Reading(NOW_S - 300, NOW_S - 240, 0.20, 0.25)
     panels.head(build(), ADDRESS, view(), panel("latency", reading=reading), slow_s=0.3)
     text = " ".join(Tags(said[0].replace("><", "> <")).text.split())
     assert text.startswith("Latency p95 EC2 200 ms ECS 250 ms +50 ms 20:55")
 
 
 def test_a_value_of_too_few_answers_is_marked_and_not_compared(build: Callable[..., House], said: list[str]) -> None:
-    reading = analysis.Reading(NOW_S - 300, 0.20, 0.25, frozenset({"canary"}))
+    reading = analysis.Reading(NOW_S - 300, NOW_S - 240, 0.20, 0.25, frozenset({"canary"}))
     panels.head(build(), ADDRESS, view(), panel("latency", reading=reading), slow_s=0.3)
     text = Tags(said[0]).text
     assert "ECS 250 ms ?" in text
@@ -149,14 +149,14 @@ def test_a_value_of_too_few_answers_is_marked_and_not_compared(build: Callable[.
 def test_unanswered_requests_are_loud_from_one_in_a_thousand(
     build: Callable[..., House], said: list[str], share: float, *, loud: bool
 ) -> None:
-    reading = analysis.Reading(NOW_S - 300, 0.0, share)
+    reading = analysis.Reading(NOW_S - 300, NOW_S - 240, 0.0, share)
     panels.head(build(), ADDRESS, view(), panel("error_rate", reading=reading, unanswered=reading), slow_s=0.3)
     assert ("<span class='bad'>unanswered" in said[0]) is loud
 
 
 def test_the_balancers_own_5xx_are_loud_because_no_fleet_has_them(build: Callable[..., House], said: list[str]) -> None:
     """A side without targets: its requests end in 503 and are counted for nobody."""
-    here, reading = build(), analysis.Reading(NOW_S - 300, 0.0, None)
+    here, reading = build(), analysis.Reading(NOW_S - 300, NOW_S - 240, 0.0, None)
     panels.head(here, ADDRESS, view(), replace(panel("error_rate", reading=reading), alb_5xx=0.099), slow_s=0.3)
     panels.head(here, ADDRESS, view(), replace(panel("error_rate", reading=reading), alb_5xx=0.0001), slow_s=0.3)
     assert "<span class='bad'>ALB&#39;s own 5xx 9.90 % of all</span>" in said[0]
@@ -168,7 +168,7 @@ def test_a_reading_that_is_old_for_its_window_is_marked(
     build: Callable[..., House], said: list[str], minutes_ago: int, tone: str
 ) -> None:
     at = NOW_S - minutes_ago * 60
-    panels.head(build(), ADDRESS, view(), panel("requests", reading=analysis.Reading(at, 1, 1)), slow_s=0.3)
+    panels.head(build(), ADDRESS, view(), panel("requests", reading=analysis.Reading(at, at + 60, 1, 1)), slow_s=0.3)
     assert f"<span class='{tone}'>{'20:55' if tone == 'note' else '19:30'} JST</span>" in said[0]
 
 

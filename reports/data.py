@@ -1,5 +1,6 @@
 """The numbers of an evidence file: the tidy frame as CSV and as Parquet, the same bytes whoever writes it."""
 
+import csv
 from io import BytesIO
 
 import pandas as pd
@@ -19,12 +20,12 @@ def settled_rows(frame: pd.DataFrame, window: Window, settled_until: int) -> pd.
 
 
 def to_csv(rows: pd.DataFrame) -> bytes:
-    """`rows` as UTF-8 with LF and a header. `ts` is ISO 8601 in UTC, `value` the shortest decimal that reads back as the same float.
+    """`rows` as UTF-8 with LF and a header, text in quotes. `ts` is ISO 8601 in UTC, `value` the shortest decimal that reads back as the same float.
 
     A name that a spreadsheet would run as a formula gets a ' in front; numbers stay numbers.
     """
     told = rows.assign(ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"), **{name: _inert(rows[name]) for name in NAMES})
-    return told.to_csv(index=False, lineterminator="\n").encode()
+    return told.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).encode()
 
 
 def to_parquet(rows: pd.DataFrame) -> bytes:

@@ -305,9 +305,9 @@ def rows() -> list[Row]:
     return table
 
 
-def outcomes(row: int, chunk: int, reps: int) -> tuple[int, Values]:
+def outcomes(seed: int, row: int, chunk: int, reps: int) -> tuple[int, Values]:
     """One chunk of one row, from a seed of its own."""
-    return row, rows()[row].world(np.random.default_rng([20260, row, chunk]), reps)
+    return row, rows()[row].world(np.random.default_rng([seed, row, chunk]), reps)
 
 
 def figure(row: Row, outcome: Values) -> tuple[str, str, bool | None]:
@@ -368,6 +368,7 @@ def speed(console: Console) -> None:
 def main(
     reps: Annotated[int, typer.Option(help="Repetitions of each world.")] = 1000,
     only: Annotated[str, typer.Option(help="Only the rows whose name contains this.")] = "",
+    seed: Annotated[int, typer.Option(help="Other dice, the same worlds.")] = 2026,
     processes: Annotated[int, typer.Option(help="How many at once.")] = 2,
 ) -> None:
     """Run every world so many times and print ours beside what is to be reached."""
@@ -376,7 +377,7 @@ def main(
     done: dict[int, list[Values]] = {at: [] for at in chosen}
     with ProcessPoolExecutor(processes) as pool:
         waiting = [
-            pool.submit(outcomes, at, chunk, min(CHUNK, reps - chunk))
+            pool.submit(outcomes, seed, at, chunk, min(CHUNK, reps - chunk))
             for at in chosen
             for chunk in range(0, reps, CHUNK)
         ]

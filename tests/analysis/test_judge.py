@@ -150,6 +150,13 @@ def test_never_answered_counts_what_stays_outstanding() -> None:
     assert never_answered(requests[:0], answers[:0], 3).tolist() == []
 
 
+def test_what_was_answered_late_after_all_is_not_counted_again() -> None:
+    """Ten wait for five minutes, are answered, and ten others wait: ten in all, not twenty."""
+    requests, answers = np.full(16, 10.0), np.full(16, 10.0)
+    answers[[1, 9]], answers[6] = 0.0, 20.0
+    assert never_answered(requests, answers, 3).tolist() == [0] * 4 + [10] + [0] * 11
+
+
 def test_a_frame_may_bring_unanswered_as_a_count_of_its_own() -> None:
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, each in (("baseline", 0), ("canary", 7)):

@@ -26,6 +26,13 @@ def test_with_a_constant_split_the_evidence_is_the_plain_totals() -> None:
     ]
 
 
+def test_night_weighs_as_much_as_it_had_requests() -> None:
+    n = np.array([100.0, 10_000, 100, 10_000])
+    one = counts(np.array([5.0, 10, 5, 10]), n, np.array([0.0, 10, 0, 10]), n)
+    assert (one.events_b[-1], one.exposure_b[-1]) == (pytest.approx(30), pytest.approx(20_200))
+    assert (one.events_c[-1], one.exposure_c[-1]) == (pytest.approx(20), pytest.approx(20_200))
+
+
 def test_an_hour_with_another_split_is_no_difference() -> None:
     """Simpson's: 1 % while errors were many, 50 % while they were few; the same rates on both sides in each minute."""
     share, rate = np.repeat([0.01, 0.5], 60), np.repeat([0.02, 0.001], 60)

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.minutes import ANSWERS, Flags, Minutes, Values, minutes
+from analysis.minutes import ANSWERS, Flags, Minutes, Unknown, Values, minutes
 from analysis.overlay import latency, slow
 from analysis.verdicts import LeftOut
 from migration import FLEETS, Criterion, FleetName, Window, epoch_s
 
+GONE_S = 300
 UNANSWERED_MINUTES = 5  # how long a request may be on its way before it counts as never answered
 
 
@@ -34,6 +37,7 @@ class Evidence:
     measured: bool
     one_side_empty: bool
     served: int
+    gone: Literal["one_side_gone", "unread"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +50,21 @@ class Record:
     answers_known: bool
 
 
-def record(frame: pd.DataFrame, window: Window | None, provisional_from: int | None) -> Record:
-    """`frame` (tidy) in `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are provisional."""
+def record(
+    frame: pd.DataFrame,
+    window: Window | None,
+    provisional_from: int | None,
+    unknown: Unknown = MappingProxyType({}),
+) -> Record:
+    """`frame` (tidy) in `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are provisional.
+
+    `unknown`: counts that could not be read, and when (archive.Brought.unknown): what is absent there is not 0.
+    """
     if window is None:
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
         window = Window(start, end)
-    grid = minutes(frame, window)
+    grid = minutes(frame, window, unknown)
     settled = np.ones(len(grid.ts), dtype=bool)
     if provisional_from is not None:
         settled = grid.ts + grid.period_s <= provisional_from
@@ -95,6 +107,7 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
         there = {fleet: requests[fleet] > 0 for fleet in FLEETS}
         events = {}
 
+    unread = np.zeros(len(grid.ts), dtype=bool) if events else _unread(record, criterion.metric)
     both = there["baseline"] & there["canary"]
     quiet = ~there["baseline"] & ~there["canary"] & (requests["baseline"] == 0) & (requests["canary"] == 0)
     reasons: tuple[tuple[LeftOut, Flags], ...] = (
@@ -103,6 +116,7 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
         ("one_side_missing", ~both),
         ("mixed_groups", mixed),
         ("low_samples", low),
+        ("unread", unread),
     )
     left = np.ones(len(grid.ts), dtype=bool)
     left_out: dict[LeftOut, int] = {}
@@ -131,7 +145,31 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
         measured,
         any(not there[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
         int(served.sum()),
+        _gone(record.settled & ~quiet, {"one_side_gone": ~both & ~low, "unread": unread}, grid.period_s),
     )
+
+
+def _unread(record: Record, metric: str) -> Flags:
+    """The minutes in which a count that the metric is made of could not be read on a side that had requests."""
+    unread = np.zeros(len(record.minutes.ts), dtype=bool)
+    for fleet in FLEETS:
+        counts = record.minutes.fleets[fleet].counts
+        absent = {name: np.isnan(counts[name]) for name in (*ANSWERS, "sample_count")}
+        here = np.zeros(len(unread), dtype=bool)
+        if metric != "unanswered_rate":
+            here |= absent["target_5xx"]
+        if metric != "target_5xx_rate" and record.unanswered is None:
+            here |= np.any([absent[answer] for answer in ANSWERS], axis=0) & absent["sample_count"]
+        unread |= here & (np.nan_to_num(counts["requests"]) > 0)
+    return unread
+
+
+def _gone(
+    there: Flags, lost: Mapping[Literal["one_side_gone", "unread"], Flags], period_s: int
+) -> Literal["one_side_gone", "unread"] | None:
+    """What the newest minutes with traffic all lack. Within a phase the split does not change: a side that falls silent has broken."""
+    newest = np.flatnonzero(there)[-max(1, GONE_S // period_s) :]
+    return next((why for why, flags in lost.items() if len(newest) and flags[newest].all()), None)
 
 
 def _errors(record: Record, metric: str, place: npt.NDArray[np.intp]) -> tuple[dict[FleetName, Values], bool, int]:

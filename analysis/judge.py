@@ -1,6 +1,7 @@
 """The parity judge: a frame and what parity means in, a verdict that may be looked at every minute out. docs/MATH.md explains it."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from analysis.confidence import FEWEST_MINUTES, Counts, Differences, counts, dif
 from analysis.evidence import Evidence, evidence, record
 from analysis.lately import above_lately_counts, above_lately_differences
 from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
-from analysis.minutes import Values
+from analysis.minutes import Unknown, Values
 from analysis.pace import Pace, minutes_to_decision
 from analysis.verdicts import DECIDED, DEFAULT_CRITERIA, CriterionVerdict, Judgement, Reason, Verdict, overall
 from migration import Criterion, Window
@@ -38,14 +39,16 @@ def judge(
     *,
     window: Window | None = None,
     provisional_from: int | None = None,
+    unknown: Unknown = MappingProxyType({}),
 ) -> Judgement:
     """The verdict over the settled minutes of `frame` (tidy) in `window`; without criteria by DEFAULT_CRITERIA, and marked so.
 
-    `provisional_from`: epoch seconds from which minutes may still change. The window is one phase of the migration: cut it where the canary was
+    `provisional_from`: epoch seconds from which minutes may still change. `unknown`: counts that could not be read, and
+    when: absent there is not 0. The window is one phase of the migration: cut it where the canary was
     deployed anew. The verdict holds at every look: ask as often as you like, the chance that any of the alarms is ever false stays ≤ 5 %.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
-    kept = record(frame, window, provisional_from)
+    kept = record(frame, window, provisional_from, unknown)
     said = tuple(
         _judged(criterion, evidence(kept, criterion), len(chosen), kept.minutes.period_s / 60) for criterion in chosen
     )
@@ -58,13 +61,14 @@ def trace(
     *,
     window: Window | None = None,
     provisional_from: int | None = None,
+    unknown: Unknown = MappingProxyType({}),
 ) -> pd.DataFrame:
     """What `judge` would have said after every settled minute: TRACE_COLUMNS, in the metric's own unit; the last row of a metric is its judgement.
 
     `ts` (UTC) is the period's start. A minute that was left out repeats the one before it; NaN and "not enough data" while there is no interval.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
-    kept = record(frame, window, provisional_from)
+    kept = record(frame, window, provisional_from, unknown)
     settled = np.flatnonzero(kept.settled)
     ts = pd.to_datetime(kept.minutes.ts[settled], unit="s", utc=True).as_unit("s")
     parts = []
@@ -78,6 +82,8 @@ def trace(
             verdict = _lately(criterion, found, known, verdicts(criterion, looks), len(chosen))
             newest = np.searchsorted(found.place, settled, side="right") - 1  # −1, the added last one: before the first
             columns["verdict"] = np.append(verdict, "not enough data")[newest]
+            if found.gone:
+                columns["verdict"] = np.where(settled > found.place[-1], "not enough data", columns["verdict"])
             for name in NUMBERS:
                 columns[name] = np.append(np.where(looks.known, getattr(looks, name), np.nan), np.nan)[newest]
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
@@ -95,7 +101,7 @@ def _judged(criterion: Criterion, found: Evidence, family: int, period_minutes: 
         "left_out": found.left_out,
     }
     missing = _missing(found)
-    if missing in ("one_side_empty", "not_measured") or not len(found.ts):
+    if missing in ("one_side_empty", "not_measured", "one_side_gone", "unread") or not len(found.ts):
         return CriterionVerdict(criterion, "not enough data", missing or "few_minutes", **sums)
     history, levels = _known(criterion, found)
     known, level = _newest(history), levels[-1:]
@@ -127,6 +133,8 @@ def _missing(found: Evidence) -> Reason | None:
         return "one_side_empty"
     if not found.measured:
         return "not_measured"
+    if found.gone:
+        return found.gone
     if len(found.ts) < FEWEST_MINUTES:
         return "few_minutes"
     if found.rate and not found.baseline.any() and not found.canary.any():

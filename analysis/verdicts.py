@@ -20,16 +20,19 @@ Reason = Literal[
     "straddles",  # undecided: 0 and an edge of the margin are both possible
     "not_measured",  # not enough data: nobody brought this metric for both sides
     "one_side_empty",  # … one fleet had no requests in this window
+    "one_side_gone",  # … one fleet had no requests any more in the newest minutes, though the split did not change
+    "unread",  # … the newest minutes' counts could not be read
     "few_minutes",  # … fewer than FEWEST_MINUTES can be used
     "no_events",  # … not one error on either side: nothing was compared
 ]
-LeftOut = Literal["provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples", "in_flight"]
+LeftOut = Literal["provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples", "unread", "in_flight"]
 LEFT_OUT: tuple[LeftOut, ...] = (
     "provisional",
     "no_traffic",
     "one_side_missing",
     "mixed_groups",
     "low_samples",
+    "unread",  # a count that the rate is made of could not be read: absent, and yet not 0
     "in_flight",  # the first minutes of unanswered requests: which of them are on their way cannot be told yet
 )
 

@@ -60,7 +60,9 @@ def case(
         migration=migration,
         hearing=heard(migration, source, brought, phase, others, number=number, now=now),
         rows=rows,
-        trace=analysis.trace(brought.frame, migration.criteria, window=window, provisional_from=firm_until),
+        trace=analysis.trace(
+            brought.frame, migration.criteria, window=window, provisional_from=firm_until, unknown=brought.unknown
+        ),
         settled=settled,
         grid=analysis.minutes(rows, settled or window, brought.unknown),
         events=tuple(event for event in events if window.start <= event.ts < window.end),

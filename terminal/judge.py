@@ -121,7 +121,9 @@ def heard(
     firm_until = brought.firm_until(
         provisional_s=migration.provisional_minutes * 60, settled=now_s // 60 * 60 - migration.settle_minutes * 60
     )
-    judgement = analysis.judge(brought.frame, migration.criteria, window=brought.window, provisional_from=firm_until)
+    judgement = analysis.judge(
+        brought.frame, migration.criteria, window=brought.window, provisional_from=firm_until, unknown=brought.unknown
+    )
     stale = brought.window.end > now_s - STALE_S and asked < now_s - STALE_S
     trouble = bool(brought.problems or brought.archive_problem)
     return Hearing(

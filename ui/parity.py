@@ -41,6 +41,8 @@ def _judgement_view(
     phase = next((one for one in found if one.window.start == chosen), found[-1])
     brought = _house.archive.read(phase.window, source)
     criteria, edge = _house.migration.criteria, provisional_from(_house.migration, brought)
-    judgement = analysis.judge(brought.frame, criteria, window=phase.window, provisional_from=edge)
-    trace = analysis.trace(brought.frame, criteria, window=phase.window, provisional_from=edge)
+    judgement = analysis.judge(
+        brought.frame, criteria, window=phase.window, provisional_from=edge, unknown=brought.unknown
+    )
+    trace = analysis.trace(brought.frame, criteria, window=phase.window, provisional_from=edge, unknown=brought.unknown)
     return JudgementView(phase, found, judgement, trace, brought)

@@ -62,6 +62,10 @@ def reason(found: CriterionVerdict) -> str:
         "straddles": _("The interval still reaches across the edge of the margin."),
         "not_measured": _("No source brought this metric for both fleets."),
         "one_side_empty": _("One fleet had no requests in this window."),
+        "one_side_gone": _(
+            "One fleet had no requests in the newest minutes, though the split did not change: see its targets."
+        ),
+        "unread": _("The newest counts could not be read: see Sources on the Live page."),
         "few_minutes": _("Too few minutes can be used yet."),
         "no_events": _("Not one error on either side: nothing was compared."),
     }[found.reason]
@@ -129,6 +133,7 @@ def left_out(why: str, minutes: int) -> str:
         "one_side_missing": _("{duration} with one fleet missing"),
         "mixed_groups": _("{duration} served by two target groups of one fleet"),
         "low_samples": _("{duration} with too few answers for this percentile"),
+        "unread": _("{duration} whose counts could not be read"),
         "in_flight": _("{duration} at the start, when nobody can tell which requests are still on their way"),
     }[why]
     return text.format(duration=times.duration(minutes * 60))

@@ -44,6 +44,11 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     "straddles": ("undecided", "The interval still reaches across the edge of the margin."),
     "not_measured": ("not enough data", "No source brought this metric for both fleets."),
     "one_side_empty": ("not enough data", "One fleet had no requests in this window."),
+    "one_side_gone": (
+        "not enough data",
+        "One fleet had no requests in the newest minutes, though the split did not change: see its targets.",
+    ),
+    "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
     "few_minutes": ("not enough data", "Too few minutes can be used yet."),
     "no_events": ("not enough data", "Not one error on either side: nothing was compared."),
 }
@@ -63,6 +68,7 @@ def test_every_reason_is_a_sentence(reason: Reason) -> None:
         ("one_side_missing", "3 min with one fleet missing"),
         ("mixed_groups", "3 min served by two target groups of one fleet"),
         ("low_samples", "3 min with too few answers for this percentile"),
+        ("unread", "3 min whose counts could not be read"),
         ("in_flight", "3 min at the start, when nobody can tell which requests are still on their way"),
     ],
 )

@@ -162,9 +162,9 @@ def _height(known: Counts, alpha: float | Values) -> Values:
     x = np.maximum(information, 0.25) * RATIO_SCALE**2
     boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
     # The same evidence from a t statistic: (1 + t²/ν)^((ν + 1)/2) = e^boundary.
-    power = 2 * boundary / (known.freedom + 1)
-    height = known.freedom / 2 * np.expm1(np.minimum(power, 30.0)) * known.inflation
-    return np.where((known.minutes < FEWEST_MINUTES) | (power > 30.0), np.inf, height)
+    power = 2 * boundary / (known.freedom + 1)  # beyond 12 nothing would be excluded that anybody believes
+    height = known.freedom / 2 * np.expm1(np.minimum(power, 12.0)) * known.inflation
+    return np.where((known.minutes < FEWEST_MINUTES) | (power > 12.0), np.inf, height)
 
 
 def _difference_above(
@@ -182,7 +182,7 @@ def _difference_above(
         rate_c = _positive_root(total + exposure * at, -4 * exposure * events_c * at, root) / (2 * exposure)
         fall = _deviance(events_b, exposure_b * rate_b) + _deviance(events_c, exposure_c * rate_c)
         slope = exposure_c - _over(events_c, rate_c)
-        step = np.where(slope > 0, _over(fall - finite, slope), 0.0)
+        step = _over(fall - finite, np.where(slope > 0, slope, 0.0))
         at = at - step
         if (np.abs(step) <= CLOSE * np.abs(at)).all():
             break
@@ -205,7 +205,7 @@ def _log_ratio_above(
         # log q = −log(1 + e^−at), log(1 − q) = −log(1 + e^at)
         fall = top + events_c * np.logaddexp(0.0, -at) + events_b * np.logaddexp(0.0, at)
         slope = events_b - total / (1 + np.exp(np.minimum(at, 700.0)))
-        step = np.where(slope > 0, _over(fall - finite, slope), 0.0)
+        step = _over(fall - finite, np.where(slope > 0, slope, 0.0))
         at = at - step
         if (np.abs(step) <= CLOSE).all():
             break

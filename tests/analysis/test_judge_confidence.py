@@ -73,6 +73,17 @@ def test_a_ratio_is_unbounded_while_one_side_has_no_events() -> None:
     assert low[0] == -math.inf < high[0] < 0
 
 
+def test_what_is_hardly_known_has_a_bound_all_the_same() -> None:
+    """Five events in one burst after ten minutes: a height at which numbers would run over."""
+    one = known(0, 1e5, 5, 1e5)
+    shaky = Counts(
+        one.minutes, one.events_b, one.exposure_b, one.events_c, one.exposure_c, one.inflation, np.array([0.2])
+    )
+    low, high = log_ratio_bounds(shaky, 0.025)
+    assert low[0] < 0 and high[0] == math.inf
+    assert [float(bound[0]) for bound in difference_bounds(shaky, 0.025)] == [-1.0, 1.0]
+
+
 def test_the_mean_of_minutes_without_memory() -> None:
     """By hand, from the t e-process: n = 100 alternating ±1 has negative memory, which is not believed."""
     low, high = mean_bounds(differences(np.tile([1.0, -1.0], 50)), 0.025)

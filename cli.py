@@ -306,7 +306,8 @@ def _examined(
     place = words.built_in() if migration.demo else str(config or DEFAULT_PATH)
     if problem is None:
         try:
-            Archive.open(migration.archive, migration).close()
+            with Archive.open(migration.archive, migration) as archive:
+                archive.check()
         except ArchiveError as error:
             problem = error.problem
     return Examination(place, (), migration, address(migration.archive), problem, checks)

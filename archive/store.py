@@ -301,6 +301,12 @@ class Archive:
         """The changes of the split that were seen in `window`."""
         return tuple(event for event in self.events(window) if event.kind == "weight")
 
+    def check(self) -> None:
+        """Raises ArchiveError where nothing can be kept just now. It writes about as much as a minute of numbers needs, and takes it out again."""
+        for scratch in ("x" * 65_536, ""):
+            with database.transaction(self._engine, writes=True) as connection:
+                ledger.upsert(connection, schema.meta, [{"key": "scratch", "value": scratch}])
+
     def states(self) -> tuple[SourceState, ...]:
         """How every source is that was ever asked: traffic first, then metrics, then events."""
         with self._reading() as connection:

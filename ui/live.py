@@ -55,12 +55,14 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class TrafficView:
-    """The weights now and the share that was seen since they last changed. `ratio` is None where nothing was told."""
+    """The weights now and the share that was seen since they last changed. `ratio` is None where nothing was told; `seen` (0–1) is the canary's
+    share where nobody can tell the weights."""
 
     traffic: Traffic | None
     seen_at: int | None
     ratio: analysis.SampleRatio | None
     ratio_window: Window
+    seen: float | None = None
 
 
 def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
@@ -122,7 +124,8 @@ def _traffic_view(
     archive, found = _house.archive, changes[1]
     window = Window(until - RATIO_MINUTES * 60, until)
     if found is None:
-        return TrafficView(None, None, None, window)
+        minutes = analysis.minutes(archive.read(window, source).frame, window)
+        return TrafficView(None, None, None, window, analysis.sample_ratio(minutes, 0.5, window).seen)
     traffic, seen_at = found
     # Also the changes after `until`: then none of these minutes were served by the weights of now.
     steps = [event.ts for event in archive.events(Window(window.start, until + 3600)) if event.kind == "weight"]

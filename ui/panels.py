@@ -34,6 +34,8 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
         st.html(Markup("<section class='traffic'>{}</section>").format(_no_split(here, view)))
         return
     split, ratio = view.traffic.split, view.ratio
+    # Without numbers it is the source that is to blame, not the traffic: its own line says so.
+    stuck = any(state.role == "metrics" and state.state in ("denied", "down") for state in here.archive.states())
     st.html(
         Markup(
             "<section class='traffic' aria-label='{}'><div class='ends'>{}{}</div>{}<div class='facts'>{}</div></section>"
@@ -42,7 +44,7 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
             _end(migration, split, ratio, "baseline"),
             _end(migration, split, ratio, "canary"),
             _bar(migration, split, ratio),
-            _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past),
+            _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past, stuck=stuck),
         )
     )
     blocked = blue_green_blocked(view.traffic)
@@ -89,12 +91,21 @@ def _forwards(rule: Rule) -> str:
 
 def _no_split(here: House, view: TrafficView) -> str | Markup:
     if here.sources.traffic is None:
-        return words.weights_without_aws()
+        return f"{words.weights_without_aws()} {_seen_alone(here, view)}"
     state = next((state for state in here.archive.states() if state.source == here.sources.traffic.name), None)
     trouble = state.problems[0] if state and state.problems else None
     said = problems.say(trouble) if trouble else None
     return Markup("<span class='warn'>{}</span>").format(
         words.no_weights(f"{said.text} {said.next_step}" if said else "")
+    )
+
+
+def _seen_alone(here: House, view: TrafficView) -> str:
+    fleets = here.migration.fleets
+    if view.seen is None:
+        return ""
+    return words.seen_alone(
+        f"{fleets.baseline.label} {numbers.share(1 - view.seen)} · {fleets.canary.label} {numbers.share(view.seen)}"
     )
 
 
@@ -140,9 +151,10 @@ def _facts(
     now: datetime,
     *,
     past: bool,
+    stuck: bool,
 ) -> Markup:
     said: list[str | Markup] = [Markup("<b>{}</b>").format(words.weights_now())] if past else []
-    if ratio:
+    if ratio and (ratio.seen is not None or not stuck):
         sentence = traffic_words.observed(
             label=migration.fleets.canary.label,
             told=ratio.told,
@@ -297,6 +309,7 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
         rows += _row(states.source_name("archive"), "bad", states.label("down"), "", [said])
     label = states.source_name(address.source)
     notes = [words.resolution(times.duration(period)) for period in view.brought.resolutions]
+    notes += [words.resolutions_meet()] if len(view.brought.resolutions) > 1 else []
     notes += dict.fromkeys(words.lacks(label, what) for what in here.metric(address.source).lacks())
     rows += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(" ".join(notes))
     st.html(

@@ -186,6 +186,13 @@ def no_rows_and_trouble(source_label: str) -> str:
     )
 
 
+def resolutions_meet() -> str:
+    return _(
+        "This window crosses the border of what is kept in single minutes: percentiles and slow answers of its finer part are left out. "
+        "Narrow it to see them."
+    )
+
+
 def resolution(period: str) -> str:
     return _("Resolution {period}.").format(period=period)
 
@@ -264,6 +271,9 @@ def blue_green_in_short() -> str:
 
 
 def weights_without_aws() -> str:
-    return _(
-        "The weights are read from AWS, and this migration has no [aws]. The share that was seen is below, under Requests."
-    )
+    return _("The weights are read from AWS, and this migration has no [aws].")
+
+
+def seen_alone(shares: str) -> str:
+    """The observed shares where nobody can tell the weights."""
+    return _("Seen in the last hour: {shares}.").format(shares=shares)

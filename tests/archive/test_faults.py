@@ -64,6 +64,15 @@ def test_a_full_disk_still_shows_the_weights(tmp_path: Path):
         assert archive.traffic() == (padded, NOON)
 
 
+def test_a_check_writes_so_that_a_full_disk_is_told_before_it_costs_anything(tmp_path: Path):
+    with open_archive(tmp_path) as archive:
+        refuse_growth(archive, pages=0)
+        with pytest.raises(ArchiveError, match="disk_full"):
+            archive.check()
+        refuse_growth(archive, pages=None)
+        archive.check()
+
+
 def test_a_locked_archive_loses_no_answer(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0.05)
     world = World()

@@ -119,7 +119,7 @@ def _in_frame(name: str, axis: _Axis, left: float, right: float, traces: Sequenc
         points = np.column_stack((x.px(trace["x"]) - left, axis.px(trace["y"]) - top))
         drawn += _trace(trace, points, before, axis.px(0.0) - top)
         before = points
-    return Markup('<svg x="{}" y="{:.1f}" width="{}" height="{:.1f}">{}</svg>').format(
+    return Markup('<svg role="none" x="{}" y="{:.1f}" width="{}" height="{:.1f}">{}</svg>').format(
         left, top, right - left, height, drawn
     )
 

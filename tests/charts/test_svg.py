@@ -96,7 +96,7 @@ def test_a_lonely_minute_is_a_dot() -> None:
 def test_what_leaves_the_panel_is_cut_off_by_a_frame_of_its_own() -> None:
     found = drawn({"y": [0, 1000]})
     frames = [at for tag, at in found.elements if tag == "svg"]
-    assert frames[1] == {"x": "60", "y": "0.0", "width": "700", "height": "100.0"}
+    assert frames[1] == {"role": "none", "x": "60", "y": "0.0", "width": "700", "height": "100.0"}
 
 
 def test_axes_are_labelled_in_whole_steps_and_days() -> None:

@@ -1,0 +1,68 @@
+"""The evidence file: asked for on the Parity page, opened without a network, printed."""
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from reports.evidence import files
+from tests.browser.board import Opens
+from tests.browser.server import Server
+from tests.migration.documents import migration
+from tests.reports.cases import EVIL, a_case
+from tests.reports.test_evidence import MADE_AT
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+A4_POINTS = (595, 842)
+
+
+def test_the_parity_page_hands_it_out_and_it_opens_offline(
+    demo: Server, opens: Opens, contexts: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    # Streamlit looks for its own doors below a deep link first, which Chromium tells as faults.
+    board = opens(demo, "/parity", drawn=1, faultless=False)
+    with board.page.expect_download() as handed:
+        board.page.get_by_role("button", name="Evidence file").click()
+    assert re.fullmatch(r"evidence-photo-service-demo-\d{8}T\d{4}Z-\d{8}T\d{4}Z\.zip", handed.value.suggested_filename)
+    handed.value.save_as(tmp_path / "evidence.zip")
+    with zipfile.ZipFile(tmp_path / "evidence.zip") as file:
+        file.extractall(tmp_path)
+
+    page = contexts(offline=True).new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.goto((tmp_path / "evidence.html").as_uri())
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Photo service")
+    expect(page.get_by_role("img")).to_have_count(5)  # three criteria, error rate, p95
+    expect(page.locator("body")).to_contain_text(hashlib.sha256((tmp_path / "data.csv").read_bytes()).hexdigest())
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert complaints == []
+    page.close()
+
+
+def test_it_prints_to_a4_on_some_pages(contexts: Callable[..., BrowserContext], tmp_path: Path) -> None:
+    (tmp_path / "evidence.html").write_bytes(files(a_case(), made_at=MADE_AT)["evidence.html"])
+    page = contexts(offline=True).new_page()
+    page.goto((tmp_path / "evidence.html").as_uri())
+    printed = page.pdf(prefer_css_page_size=True)
+    page.close()
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 9
+    sizes = {(float(wide), float(high)) for wide, high in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)}
+    assert [tuple(map(round, size)) for size in sizes] == [A4_POINTS]
+
+
+def test_nobodys_words_act_in_a_real_browser(contexts: Callable[..., BrowserContext], tmp_path: Path) -> None:
+    case = a_case(migration("migration.name", EVIL))
+    (tmp_path / "evil.html").write_bytes(files(case, made_at=MADE_AT)["evidence.html"])
+    page = contexts(offline=True).new_page()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto((tmp_path / "evil.html").as_uri())
+    expect(page.get_by_role("heading", level=1)).to_have_text(EVIL)
+    assert page.locator("script").count() == 0
+    assert dialogs == []
+    page.close()

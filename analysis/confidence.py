@@ -13,7 +13,7 @@ from analysis.minutes import Values
 FEWEST_MINUTES = 10  # before that nothing is known of how the minutes scatter, and nothing is said
 
 # The normal mixture that spends alpha over time: where it is tightest. Set by the traffic that migrations have, not by any data set.
-RATIO_SCALE = 1.0  # of log rate ratios: two thirds of the alternatives that matter lie within a factor of e
+RATIO_SCALE = 1.25  # of log rate ratios: most alternatives that matter lie within a factor of e or so
 TIGHTEST_AT = 11.0  # of paired differences, in minutes: the interval is tightest at about eight times as many
 
 STEPS = 40  # of Newton's at most, until they are CLOSE: it is convex, so they never miss

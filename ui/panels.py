@@ -206,7 +206,8 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
         old = view.window.end - panel.reading.until > fresh_s
         clock = times.clock(at, zone, now=view.window.ends_at)
         if panel.reading.until - panel.reading.at > period_s:
-            clock = words.pooled(times.duration(panel.reading.until - panel.reading.at), clock)
+            # The zone stands on the axis below: a head has to share its line with a switch.
+            clock = words.pooled(times.duration(panel.reading.until - panel.reading.at), clock.rpartition(" ")[0])
         pieces.append(Markup("<span class='{}'>{}</span>").format("warn" if old else "note", clock))
     link = links.chart_link(
         migration, address.source, panel.name, view.window, percentile=address.percentile, slow_s=slow_s

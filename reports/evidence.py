@@ -108,7 +108,7 @@ def page(case: Case, data: Mapping[str, bytes], *, made_at: datetime) -> str:
         left_out=[(verdicts.metric(one.criterion), _left_out(one)) for one in hearing.judgement.criteria],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         source=states.source_name(hearing.source),
-        happened=[(times.clock(_at(event.ts), zone, now=made_at), event) for event in case.events],
+        happened=[(f"{_at(event.ts).astimezone(zone):%Y-%m-%d %H:%M}", event) for event in case.events],
         shortened=problems.shortened,
         sums=[(name, len(content), sha256(content)) for name, content in data.items()],
         versions=[("Python", python_version()), *((name, version(name)) for name in PACKAGES)],

@@ -11,7 +11,7 @@ from migration import FLEETS, FleetName
 from migration.series import within
 
 Quantity = Literal["rate", "latency", "count"]
-READING_S = 900
+READING_S = 300
 UNANSWERED_WINDOW_S = 300  # requests in flight cross the border of a minute; over five minutes they hardly matter
 
 
@@ -151,11 +151,11 @@ class Reading:
         return None if self.baseline is None or self.canary is None or self.low else self.canary - self.baseline
 
 
-def newest(overlay: Overlay, *, before: int) -> Reading | None:
+def newest(overlay: Overlay, *, before: int, pooled_s: int = READING_S) -> Reading | None:
     """The newest reading that ended by `before` (epoch seconds) and in which at least one fleet has a value; None without any.
 
-    A rate is that of the last fifteen minutes, each weighted by its requests: in a single minute of a canary it would jump between nothing and
-    much. A percentile, which cannot be pooled, and a count are those of the newest period.
+    A rate is that of the last `pooled_s` seconds, each period weighted by its requests: in a single minute of a canary it would jump between
+    nothing and much. A percentile, which cannot be pooled, and a count are those of the newest period.
     """
     known = ~(np.isnan(overlay.lines["baseline"]) & np.isnan(overlay.lines["canary"])) & (
         overlay.ts + overlay.period_s <= before
@@ -165,7 +165,7 @@ def newest(overlay: Overlay, *, before: int) -> Reading | None:
     at = int(np.flatnonzero(known)[-1])
 
     until = int(overlay.ts[at]) + overlay.period_s
-    span = max(1, READING_S // overlay.period_s) if overlay.quantity == "rate" else 1
+    span = max(1, pooled_s // overlay.period_s) if overlay.quantity == "rate" else 1
     pooled = slice(max(0, at + 1 - span), at + 1)
 
     def value(fleet: FleetName) -> float | None:

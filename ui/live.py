@@ -144,10 +144,11 @@ def _panel(
 ) -> Panel:
     before = min(frame.provisional_from, frame.window.end)
     reading = analysis.newest(overlay, before=before)
+    # The parts tell of now: unanswered requests are counted over five minutes as it is.
     parts = {
         part: found
         for part in overlay.parts
-        if (found := analysis.newest(analysis.part(overlay, part), before=before)) is not None
+        if (found := analysis.newest(analysis.part(overlay, part), before=before, pooled_s=0)) is not None
     }
     drawn = None
     if not overlay.empty:

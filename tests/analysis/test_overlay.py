@@ -110,12 +110,12 @@ def test_the_newest_reading_is_the_last_that_is_no_longer_provisional() -> None:
     assert newest(requests(minutes(frame, window(3))), before=START) is None
 
 
-def test_the_reading_of_a_rate_is_that_of_the_last_quarter_of_an_hour() -> None:
+def test_the_reading_of_a_rate_is_that_of_the_last_five_minutes() -> None:
     rows = side("canary", [100] * 20 + [50], target_2xx=[100] * 20 + [49], target_5xx=[0] * 20 + [1])
     found = newest(error_rate(minutes(tidy(rows), window(21))), before=START + 21 * 60)
     assert found is not None and found.canary is not None
-    assert_allclose(found.canary, 1 / (14 * 100 + 50))
-    assert (found.at, found.until) == (START + 6 * 60, START + 21 * 60)
+    assert_allclose(found.canary, 1 / (4 * 100 + 50))
+    assert (found.at, found.until) == (START + 16 * 60, START + 21 * 60)
 
 
 def test_a_reading_of_too_few_answers_has_no_difference() -> None:

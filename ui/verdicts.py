@@ -51,9 +51,10 @@ def table(migration: Migration, judgement: analysis.Judgement) -> Markup:
     head = words.table_head(fleets.baseline.label, fleets.canary.label)
     cells = Markup("").join(Markup("<th scope='col'>{}</th>").format(name) for name in head)
     rows = Markup("").join(_row(one) for one in judgement.criteria)
-    return Markup("<div class='forest'><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>").format(
-        cells, rows
-    )
+    return Markup(
+        "<div class='forest' role='region' tabindex='0' aria-label='{}'>"
+        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(words.PARITY_TITLE, cells, rows)
 
 
 def _row(found: analysis.CriterionVerdict) -> Markup:

@@ -121,8 +121,9 @@ def table(groups: Sequence[tuple[str, Latencies]]) -> Markup:
         for one in every
     )
     return Markup(
-        "<div class='forest'><table><thead><tr>{}</tr></thead><tbody>{}<tr><th scope='row'>{}</th>{}{}</tr></tbody></table></div>"
-    ).format(cells, rows, words.whole_answers(), answers, Markup("<td></td>") if pair else "")
+        "<div class='forest' role='region' tabindex='0' aria-label='{}'><table><thead><tr>{}</tr></thead>"
+        "<tbody>{}<tr><th scope='row'>{}</th>{}{}</tr></tbody></table></div>"
+    ).format(words.whole_title(), cells, rows, words.whole_answers(), answers, Markup("<td></td>") if pair else "")
 
 
 def _value(group: Latencies, percentile: str) -> Markup:

@@ -18,8 +18,9 @@ LOOKS = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark",
 
 
 @LOOKS
-def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any]) -> None:
-    board = opens(demo, **look)
+@pytest.mark.parametrize("page", ["live", "parity"])
+def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any], page: str) -> None:
+    board = _opened(demo, opens, page, **look)
     found = Axe().run(board.page).response["violations"]
     assert [
         (one["id"], node["target"], node["failureSummary"])
@@ -60,6 +61,19 @@ def test_both_fleets_wear_the_colours_of_their_theme(demo: Server, opens: Opens,
         assert ["ECS", fleets["canary"], "dash"] in lines
     background = board.page.locator("[data-testid='stApp']")
     expect(background).to_have_css("background-color", _rgb(PALETTES[theme].paper))
+
+
+def test_the_parity_page_fits_a_phone(demo: Server, opens: Opens) -> None:
+    board = _opened(demo, opens, "parity", **PHONE)
+    main = board.page.locator("[data-testid='stMain']")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    expect(board.page.locator(".aloud")).to_contain_text("ECS's error rate is")
+    expect(board.page.locator(".forest").first.locator("tbody tr")).to_have_count(3)  # the demo's criteria
+
+
+def _opened(demo: Server, opens: Opens, page: str, **look: Any) -> Any:
+    # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
+    return opens(demo, **look) if page == "live" else opens(demo, "/parity", drawn=2, faultless=False, **look)
 
 
 def _rgb(colour: str) -> str:

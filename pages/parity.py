@@ -51,6 +51,7 @@ def _board(here: House) -> None:
     st.html(verdicts.table(here.migration, view.judgement))
     _ribbon(here, view)
     whole.section(here, source, view.phase, now=now)
+    _would_change(view)
     _left_out(view)
 
 
@@ -114,6 +115,18 @@ def _ribbon(here: House, view: JudgementView) -> None:
     frame = frame_of(here.migration, view.phase.window, view.brought, theme)
     figure = ribbon_figure(trace, frame, latency=said.is_latency(criteria[metric].criterion))
     overlay_chart(drawing(figure, f"{title}. {words.ribbon_explained()}"), key="ribbon", on_range=lambda _ends: None)
+
+
+def _would_change(view: JudgementView) -> None:
+    rows = Markup("").join(
+        Markup("<tr><th>{}</th><td>{}</td></tr>").format(said.metric(one.criterion), said.would_change(one))
+        for one in said.deciding(view.judgement)
+    )
+    st.html(
+        Markup(
+            "<section class='below'><h2>{}</h2><table class='sources' style='width:auto'>{}</table></section>"
+        ).format(words.would_change_title(), rows)
+    )
 
 
 def _left_out(view: JudgementView) -> None:

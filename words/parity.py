@@ -72,6 +72,10 @@ def ribbon_explained() -> str:
     return _("Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin.")
 
 
+def would_change_title() -> str:
+    return _("What would change the verdict")
+
+
 def left_out_title() -> str:
     return _("Left out")
 

@@ -71,6 +71,26 @@ def reason(found: CriterionVerdict) -> str:
     }[found.reason]
 
 
+def would_change(found: CriterionVerdict) -> str:
+    """What would have to happen for a criterion's verdict to become another."""
+    criterion = found.criterion
+    if found.low is None or found.high is None or found.margin is None or found.margin_low is None:
+        return _("Numbers: {reason}").format(reason=reason(found))
+    room = min(found.margin - found.high, found.low - found.margin_low)
+    if found.verdict == "parity":
+        return _("An interval that reaches the margin; it is {room} away.").format(room=_bare(criterion, room))
+    if found.verdict in ("regression", "improvement"):
+        return _("Minutes in which the two are alike again, until the interval comes back to the margin.")
+    return _(
+        "Parity needs an interval that ends {room} sooner; a regression one that lies wholly beyond the margin."
+    ).format(room=_bare(criterion, -room))
+
+
+def _bare(criterion: Criterion, number: float) -> str:
+    """A difference without its sign."""
+    return difference(criterion, abs(number)).lstrip("+−±")
+
+
 def to_decision(minutes: int | None) -> str:
     """How much longer it takes, where that can be told."""
     if minutes is None:

@@ -166,3 +166,25 @@ OPEN = of(ERRORS, "undecided", "straddles", minutes_to_decision=25)
 )
 def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judgement, said: str) -> None:
     assert verdicts.headline(judgement) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            of(ERRORS, "parity", "inside_margin", low=-0.0004, high=0.0001, margin=0.0005, margin_low=-0.0005),
+            "An interval that reaches the margin; it is 0.01 pp away.",
+        ),
+        (
+            of(P95, "undecided", "straddles", low=-0.01, high=0.04, margin=0.028, margin_low=-0.025),
+            "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
+        ),
+        (
+            of(ERRORS, "regression", "beyond_margin", low=0.001, high=0.002, margin=0.0005, margin_low=-0.0005),
+            "Minutes in which the two are alike again, until the interval comes back to the margin.",
+        ),
+        (of(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
+    ],
+)
+def test_what_would_change_a_verdict(found: CriterionVerdict, said: str) -> None:
+    assert verdicts.would_change(found) == said

@@ -124,7 +124,7 @@ def _would_change(view: JudgementView) -> None:
     )
     st.html(
         Markup(
-            "<section class='below'><h2>{}</h2><table class='sources' style='width:auto'>{}</table></section>"
+            "<section class='below'><h2>{}</h2><table class='sources pairs'>{}</table></section>"
         ).format(words.would_change_title(), rows)
     )
 
@@ -140,6 +140,6 @@ def _left_out(view: JudgementView) -> None:
     )
     st.html(
         Markup(
-            "<section class='below'><h2>{}</h2><table class='sources' style='width:auto'>{}</table><p class='note'>{}</p></section>"
+            "<section class='below'><h2>{}</h2><table class='sources pairs'>{}</table><p class='note'>{}</p></section>"
         ).format(words.left_out_title(), rows, words.evidence_horizon())
     )

@@ -63,7 +63,7 @@ def reason(found: CriterionVerdict) -> str:
         "not_measured": _("No source brought this metric for both fleets."),
         "one_side_empty": _("One fleet had no requests in this window."),
         "one_side_gone": _(
-            "One fleet had no requests in the newest minutes, though the split did not change: see its targets."
+            "One fleet gave nothing to compare in the newest minutes, though the split did not change: see its targets."
         ),
         "unread": _("The newest counts could not be read: see Sources on the Live page."),
         "few_minutes": _("Too few minutes can be used yet."),

@@ -46,7 +46,7 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     "one_side_empty": ("not enough data", "One fleet had no requests in this window."),
     "one_side_gone": (
         "not enough data",
-        "One fleet had no requests in the newest minutes, though the split did not change: see its targets.",
+        "One fleet gave nothing to compare in the newest minutes, though the split did not change: see its targets.",
     ),
     "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
     "few_minutes": ("not enough data", "Too few minutes can be used yet."),

@@ -45,8 +45,11 @@ async function draw(box, { figure, alt, library: address }) {
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
   const first = !box.watch;
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
+  pointAgain(box);
+  setTimeout(pointAgain, 250, box); // and once the browser has noticed that what lay under the pointer is another element
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
   if (!first) return;
+  box.addEventListener("mousemove", (event) => (box.pointer = event));
   box.watch = new ResizeObserver(() => Plotly.Plots.resize(box));
   box.watch.observe(box);
   box.on("plotly_relayout", (change) => {
@@ -55,4 +58,10 @@ async function draw(box, { figure, alt, library: address }) {
     if (from && to) box.tell("range", [String(from), String(to)]);
   });
   box.on("plotly_doubleclick", () => box.tell("range", []));
+}
+
+// A redraw may take the hover box away from under a reader's pointer: tell the chart where the pointer still is.
+function pointAgain(box) {
+  if (!box.pointer || !box.matches(":hover")) return;
+  box.querySelector(".nsewdrag")?.dispatchEvent(new MouseEvent("mousemove", box.pointer));
 }

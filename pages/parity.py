@@ -123,9 +123,9 @@ def _would_change(view: JudgementView) -> None:
         for one in said.deciding(view.judgement)
     )
     st.html(
-        Markup(
-            "<section class='below'><h2>{}</h2><table class='sources pairs'>{}</table></section>"
-        ).format(words.would_change_title(), rows)
+        Markup("<section class='below'><h2>{}</h2><table class='sources pairs'>{}</table></section>").format(
+            words.would_change_title(), rows
+        )
     )
 
 

@@ -52,6 +52,7 @@ def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_addres
 
     board.choose("p50")
     board.choose("1s")
+    board.wait_parameters(percentile="p50", slow="1s")
     board.live.press("Space")
     board.wait_parameters(percentile="p50", slow="1s", live="off")
     board.expect_text(".panel-head h2", "^Latency p50$")
@@ -65,7 +66,9 @@ def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_addres
     board.expect_text(".top-line", "paused$")
 
     board.choose("p95")
+    board.wait_parameters(slow="1s", live="off")
     board.choose("300ms")
+    board.wait_parameters(live="off")
     board.live.press("Space")
     board.wait_parameters()
     board.expect_text(".top-line", r"next in \d+ s$")

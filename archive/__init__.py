@@ -4,6 +4,7 @@ from archive.brought import Brought, Filled
 from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
 from archive.happenings import Role, SourceState
 from archive.keeper import Keeper
+from archive.overview import Line, Overview
 from archive.store import Archive
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Brought",
     "Filled",
     "Keeper",
+    "Line",
+    "Overview",
     "Role",
     "SourceState",
 ]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, select
 
 from archive import engine as database
-from archive import happenings, ledger, rows, schema, wholes
+from archive import happenings, ledger, overview, rows, schema, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
@@ -228,6 +228,31 @@ class Archive:
             archive_problem=problem,
             took_s=time.monotonic() - began,
         )
+
+    def overview(
+        self, window: Window, source_name: str, *, series: Collection[Series] | None = None, buckets: int = 2000
+    ) -> overview.Overview:
+        """What the archive holds of a source in a long window, in at most so many buckets: sums of counts, medians and ranges of the rest.
+
+        Never asks. Counts summed over all buckets are the counts summed over all periods, exactly. `series`: all that the
+        configuration wants, if left out; one that the archive does not know has no periods.
+        """
+        edge = LiveEdge(int(self._clock().timestamp()), self._settle_s)
+        length_s = overview.bucket_s(window, buckets)
+        held = self._held_of(source_name)
+        with self._reading() as connection:
+            book = ledger.read_book(connection, self._id, source_name)
+            wanted = tuple(series) if series is not None else held.wanted or book.wanted
+            # Rows are coded by their place in `lines`: the written series first.
+            lines = (*(one for one in wanted if one in book.ids), *(one for one in wanted if one not in book.ids))
+            found = ledger.read_points(connection, [book.ids[one] for one in lines if one in book.ids], window)
+        for asked in held.unkept:
+            found = rows.overlaid(found, lines, asked.pull.frame, asked.pull.answers)
+        found = found.where((found.ts >= window.start) & (found.ts < window.end))
+        known = _after(held.unkept, book.known)
+        found = rows.finest(found, {code: known.get(one, UNKNOWN).sane(edge).covered for code, one in enumerate(lines)})
+        cells = overview.cells_of(found, min(length_s, overview.CELL_S), lines)
+        return overview.overview(window, length_s, lines, cells)
 
     # ---- whole windows
 

@@ -1,15 +1,17 @@
 """What a configuration may say: what is being migrated, where it is seen, and what parity means for it. Checked as it is made."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from migration.arn import Arn, ArnKind
-from migration.mistakes import closest, wrong
+from migration.batches import Batches
+from migration.mistakes import closest, closest_zone, wrong
 from migration.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
+from migration.table import Table as _Table
 
 # A metric that a criterion may name, beside `slow_0.3s` (or `slow_300ms`): the share of answers slower than 0.3 s.
 CRITERION_METRICS = (
@@ -32,10 +34,6 @@ def _arn(text: str, kind: ArnKind) -> Arn:
     if arn.kind != kind:
         raise wrong("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
     return arn
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Margin(_Table):
@@ -198,6 +196,7 @@ class Migration(_Table):
     fleets: Fleets
     mackerel: Mackerel | None = None
     criteria: tuple[Criterion, ...] = ()
+    batches: Batches | None = None
     demo: bool = False
 
     @field_validator("timezone")
@@ -205,7 +204,7 @@ class Migration(_Table):
     def _zone(cls, name: str) -> str:
         known = available_timezones()
         if name not in known:
-            raise wrong("unknown_timezone", given=name, close=_closest_zone(name, known))
+            raise wrong("unknown_timezone", given=name, close=closest_zone(name, known))
         return name
 
     @field_validator("archive")
@@ -275,6 +274,19 @@ class Migration(_Table):
             seen.add(criterion.metric)
         return self
 
+    @model_validator(mode="after")
+    def _batches_fit(self) -> Self:
+        if self.batches and not self.batch_service and not self.demo:
+            raise wrong("no_batch_service", at="batches.service")
+        return self
+
+    @property
+    def batch_service(self) -> str:
+        """The Mackerel service that the batches report to; "" where there are none."""
+        if self.batches is None:
+            return ""
+        return self.batches.service or (self.mackerel.service if self.mackerel else "")
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
@@ -297,14 +309,3 @@ class Migration(_Table):
 def _without_user(url: str) -> str:
     """An address as it may be repeated: without a user's name and password."""
     return re.sub(r"//.*@", "//", url)
-
-
-def _closest_zone(name: str, known: Iterable[str]) -> str:
-    """The time zone that was probably meant: "asia/tokio" and "Tokyo" are Asia/Tokyo. "" where nothing is close."""
-    spellings = {
-        spelt: zone
-        for zone in sorted(known)
-        if "/" in zone
-        for spelt in (zone.lower(), zone.lower().rpartition("/")[2])
-    }
-    return spellings.get(closest(name.replace(" ", "_"), spellings), "")

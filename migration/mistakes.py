@@ -41,6 +41,21 @@ MistakeSlug = Literal[
     "margin_without_unit",
     "margin_of_nothing",
     "margin_of_another_unit",
+    "no_batch_service",
+    "no_pattern",
+    "not_a_pattern",
+    "pattern_twice",
+    "not_a_job",
+    "job_twice",
+    "rule_and_scheduler",
+    "rule_in_a_zone",
+    # why a text is no schedule: migration.schedule
+    "not_a_schedule",
+    "rate_of_nothing",
+    "rate_unit",
+    "cron_fields",
+    "cron_days",
+    "cron_field",
 ]
 Kind = Literal["text", "number", "whole number", "yes or no", "list", "table"]
 
@@ -74,11 +89,23 @@ def closest(word: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(word.lower(), tuple(known), n=1, cutoff=0.6)), "")
 
 
+def closest_zone(name: str, known: Iterable[str]) -> str:
+    """The time zone that was probably meant: "asia/tokio" and "Tokyo" are Asia/Tokyo. "" where nothing is close."""
+    spellings = {
+        spelt: zone
+        for zone in sorted(known)
+        if "/" in zone
+        for spelt in (zone.lower(), zone.lower().rpartition("/")[2])
+    }
+    return spellings.get(closest(name.replace(" ", "_"), spellings), "")
+
+
 # The key below a table that a check of the whole table is about.
 _BELOW: dict[str, str] = {
     "another_region": "region",
     "rule_of_another_load_balancer": "rule",
     "margin_of_another_unit": "margin",
+    "rule_in_a_zone": "timezone",
 }
 _KINDS: dict[str, Kind] = {
     "string_type": "text",

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from migration.batches import Batches, Job
 from migration.configuration import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
 from migration.mistakes import ConfigurationError, Mistake, closest, mistake_of
 
 # The tables beside [migration], and what may stand in [migration] itself. `demo` is said by the program, never by a file.
-_TABLES = ("aws", "fleets", "mackerel", "criteria")
+_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches")
 _ABOUT = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
-_MODELS: dict[str, type[BaseModel]] = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion}
+_MODELS: dict[str, type[BaseModel]] = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches}
 
 
 def load(path: Path) -> Migration:
@@ -74,6 +75,8 @@ def _keys_at(place: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that may stand in a table."""
     if place[0] == "fleets":
         return (Fleet if len(place) > 1 else Fleets).model_fields
+    if place[:2] == ("batches", "jobs"):
+        return Job.model_fields
     return _MODELS[str(place[0])].model_fields
 
 

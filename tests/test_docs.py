@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from migration import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
+from migration.batches import Batches, Job
 from migration.configuration import CRITERION_METRICS
 from migration.reading import load
 from sources import ProblemKind, State
@@ -18,13 +19,15 @@ HOUSE = Path(__file__).parent.parent
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (HOUSE / "docs").glob("*.md")}
 EXAMPLE = (HOUSE / "migration.example.toml").read_text(encoding="utf-8")
 # The fields of Migration that are tables of their own in the file, or never stand in it.
-TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion}
+TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches}
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "migration": ("## `[migration]`", Migration, {"fleets", "demo", *TABLES}),
     "aws": ("## `[aws]`", Aws, set()),
     "fleets": ("## `[fleets.baseline]` and `[fleets.canary]`", Fleet, set()),
     "mackerel": ("## `[mackerel]`", Mackerel, set()),
     "criteria": ("## `[[criteria]]`", Criterion, set()),
+    "batches": ("## `[batches]`", Batches, {"jobs"}),
+    "jobs": ("## `[[batches.jobs]]`", Job, set()),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from migration import Mistake
 from migration.configuration import CRITERION_METRICS
+from words import batch_mistakes
 from words.problems import Said, shortened
 from words.speech import _
 
@@ -41,6 +42,7 @@ _EXAMPLES = {
     "criteria.margin": 'margin = "0.05pp"',
     "criteria.better": 'better = "lower"',
     "criteria.critical": "critical = true",
+    **batch_mistakes.EXAMPLES,
 }
 _ARNS = {
     "load balancer": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
@@ -70,11 +72,14 @@ def place(key: str) -> str:
     if not names:
         if not first:
             return _("The file")
-        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets") else first
+        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets", "batches") else first
     if first == "criteria":
         table = _("[[criteria]] no. {number}").format(number=int(names.pop(0)) + 1)
     elif first == "fleets":
         table = f"[fleets.{names.pop(0)}]"
+    elif key.startswith("batches.jobs."):
+        table = _("[[batches.jobs]] no. {number}").format(number=int(names[1]) + 1)
+        names = names[2:]
     else:
         table = f"[{first}]"
     entry = ""
@@ -103,7 +108,10 @@ def _write(key: str) -> str:
 
 def _table(key: str) -> str:
     table = key.rpartition(".")[0]
-    return "[[criteria]]" if table.startswith("criteria") else f"[{table}]"
+    for lists in ("criteria", "batches.jobs"):
+        if table.startswith(lists):
+            return f"[[{lists}]]"
+    return f"[{table}]"
 
 
 def _name(key: str) -> str:
@@ -141,11 +149,12 @@ def _missing(key: str, _said: dict[str, str]) -> Pair:
 
 
 def _wrong_type(key: str, said: dict[str, str]) -> Pair:
-    if key == "criteria":
-        return (
-            _("Criteria are a list of tables, and this is something else: {given}.").format(given=said["given"]),
-            _("Write `[[criteria]]`, with two brackets, above each of them."),
-        )
+    if key in ("criteria", "batches.jobs"):
+        text = _("Jobs are a list of tables, and this is something else: {given}.")
+        if key == "criteria":
+            text = _("Criteria are a list of tables, and this is something else: {given}.")
+        step = _("Write `[[{key}]]`, with two brackets, above each of them.")
+        return text.format(given=said["given"]), step.format(key=key)
     kinds = {
         "text": _("a text in quotes"),
         "number": _("a number"),
@@ -311,4 +320,5 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
         _("A margin of {given} does not fit `{metric}`."),
         _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
+    **{slug: _fixed(*texts) for slug, texts in batch_mistakes.TEXTS.items()},
 }

@@ -8,6 +8,7 @@ import pytest
 
 from migration import ConfigurationError, Migration, Mistake, MistakeSlug, load
 from tests.migration.documents import ALB, BLUE, EC2, ELB, GREEN, RULE, WHOLE, changed, migration, mistakes
+from tests.migration.test_batches import MISTAKES as OF_BATCHES
 
 ELSEWHERE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
 STRANGER = "arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
@@ -245,7 +246,8 @@ def test_a_file_that_is_not_there_is_the_callers_to_tell(tmp_path: Path) -> None
 
 
 def test_every_slug_is_tested_here() -> None:
-    tested = {slug for _, _, _, slug, _ in MISTAKES} | {"no_source", "not_toml", "not_utf8", "not_readable"}
+    tested = {slug for _, _, _, slug, _ in MISTAKES} | {slug for _, _, slug, _ in OF_BATCHES}
+    tested |= {"no_source", "not_toml", "not_utf8", "not_readable", "no_batch_service"}
     assert tested == set(get_args(MistakeSlug))
 
 

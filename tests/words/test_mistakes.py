@@ -6,6 +6,7 @@ import pytest
 
 from migration import Mistake, MistakeSlug
 from tests.migration.documents import ALB, BLUE, EC2, ELB, changed, mistakes
+from tests.migration.test_batches import MISTAKES as OF_BATCHES
 from tests.migration.test_configuration import MISTAKES
 from words.mistakes import _SAY, place, say
 from words.problems import Said
@@ -13,7 +14,9 @@ from words.problems import Said
 DOCS = "docs/configuration.md"
 
 
-@pytest.mark.parametrize(("change", "value"), [(one[0], one[1]) for one in MISTAKES])
+@pytest.mark.parametrize(
+    ("change", "value"), [*((one[0], one[1]) for one in MISTAKES), *(("batches", one[0]) for one in OF_BATCHES)]
+)
 def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
     for mistake in mistakes(changed(change, value)):
         said = say(mistake)
@@ -21,7 +24,7 @@ def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
         for sentence in (said.text, said.next_step):
             assert sentence[0] in "“`[" or sentence[0].isupper(), sentence
             assert sentence.endswith((".", "?", "`.")), sentence
-            assert "  " not in sentence and "{" not in sentence.replace(str(value), ""), sentence
+            assert "  " not in sentence and "{" not in sentence.replace(str(value), "").replace("{job}", ""), sentence
 
 
 def test_every_slug_has_words() -> None:

@@ -1,4 +1,7 @@
-"""The archive's tables, and the version they are counted by."""
+"""The archive's tables, and the version they are counted by.
+
+A table or column that is new is written here and in a revision (archive/revisions), and VERSION is raised to the revision's number.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,21 +22,22 @@ from sqlalchemy import (
     select,
 )
 
+from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 2  # 2: `whole`
-_TABLES = MetaData()
+VERSION = 2  # the number of the newest revision
+TABLES = MetaData()
 
-meta = Table("meta", _TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 migration = Table(
-    "migration", _TABLES, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
+    "migration", TABLES, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
 )
 
 # One line of numbers. `wanted`: the configuration still asks for it. `asked_at`: when its newest, unsettled minutes were last answered.
 series = Table(
     "series",
-    _TABLES,
+    TABLES,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False),
     Column("source", Text, nullable=False),
@@ -50,7 +54,7 @@ series = Table(
 # Ordered by time within a series, so that a window is one range of the tree whatever periods it holds.
 point = Table(
     "point",
-    _TABLES,
+    TABLES,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
@@ -61,7 +65,7 @@ point = Table(
 # Settled time that was asked and answered. What is not in here was never asked, or not answered, or is not settled yet.
 coverage = Table(
     "coverage",
-    _TABLES,
+    TABLES,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
@@ -72,7 +76,7 @@ coverage = Table(
 # What was asked and not answered, how often in a row, and when last: the reason not to ask again at once.
 refusal = Table(
     "refusal",
-    _TABLES,
+    TABLES,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
     Column("end_s", BigInteger, nullable=False),
@@ -84,7 +88,7 @@ refusal = Table(
 # One line a source and role (metrics, traffic, events): how it is, whose turn it is to ask, and a counter of changes.
 source = Table(
     "source",
-    _TABLES,
+    TABLES,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("role", Text, primary_key=True),
@@ -102,7 +106,7 @@ source = Table(
 # What the load balancer said, from when it was first seen saying so until it was last seen.
 snapshot = Table(
     "snapshot",
-    _TABLES,
+    TABLES,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
     Column("first_seen", BigInteger, nullable=False),
@@ -112,7 +116,7 @@ snapshot = Table(
 
 event = Table(
     "event",
-    _TABLES,
+    TABLES,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("key", Text, primary_key=True),
@@ -129,7 +133,7 @@ event = Table(
 # What a source said of a whole window as one period (JSON): of the latest window that began at `start_s`.
 whole = Table(
     "whole",
-    _TABLES,
+    TABLES,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
@@ -141,7 +145,7 @@ whole = Table(
 
 
 def ensure(engine: Engine) -> None:
-    """Makes the tables that are not there yet: all of them, or those that an older version did not know. Several processes may do so at once.
+    """Brings the tables to VERSION, from nothing or from an older version. Several processes may do so at once: the first does it, the others wait.
 
     Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
     """
@@ -151,7 +155,7 @@ def ensure(engine: Engine) -> None:
         with transaction(engine, writes=True) as connection:
             found = _version(connection)  # another process may have come first
             if found is None or found < VERSION:
-                _TABLES.create_all(connection)
+                revisions.upgrade(connection)
                 connection.execute(delete(meta).where(meta.c.key == "schema"))
                 connection.execute(insert(meta).values(key="schema", value=str(VERSION)))
                 found = VERSION

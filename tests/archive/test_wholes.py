@@ -1,7 +1,5 @@
 """Whole windows: asked when somebody looks, once for everybody, and kept."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -129,14 +127,3 @@ def test_the_keeper_asks_what_a_page_wants_and_nothing_by_itself(archive):
     keeper.want_whole(window, "mackerel")  # which cannot, and nothing comes of it
     keeper.stop()
     assert source.wholes == [window]
-
-
-def test_an_archive_of_the_first_version_gets_the_table(tmp_path: Path):
-    open_archive(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as other:
-        other.execute("DROP TABLE whole")
-        other.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
-    with open_archive(tmp_path) as archive:
-        assert ask(archive, Merging(), span(-60, -5), at(0)) is not None
-    with closing(sqlite3.connect(tmp_path / "archive.db")) as other:
-        assert other.execute("SELECT value FROM meta").fetchall() == [("2",)]

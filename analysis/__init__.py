@@ -15,7 +15,7 @@ from analysis.overlay import (
     slow,
     unanswered_rate,
 )
-from analysis.phases import Beginning, Phase, phases
+from analysis.phases import BRIEF_S, Beginning, Phase, Step, phases, steps
 from analysis.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
 from analysis.verdicts import (
     DEFAULT_CRITERIA,
@@ -29,6 +29,7 @@ from analysis.verdicts import (
 )
 
 __all__ = [
+    "BRIEF_S",
     "DEFAULT_CRITERIA",
     "LEFT_OUT",
     "TRACE_COLUMNS",
@@ -46,6 +47,7 @@ __all__ = [
     "Reason",
     "SampleRatio",
     "SampleRatioVerdict",
+    "Step",
     "Verdict",
     "error_rate",
     "judge",
@@ -58,6 +60,7 @@ __all__ = [
     "requests",
     "sample_ratio",
     "slow",
+    "steps",
     "trace",
     "unanswered_rate",
 ]

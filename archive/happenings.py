@@ -1,7 +1,7 @@
 """The archive's SQL for what happened: how each source is, whose turn it is to ask, what the load balancer said, and events."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from archive import schema
 from archive.ledger import problems_from_json, problems_to_json, upsert
 from archive.plan import SKEW_S
+from archive.splits import write_changes
 from migration import Event, Traffic, Window
 from migration.traffic import traffic_from_json, traffic_to_json, weight_change
 from sources import Problem, State
@@ -115,8 +116,8 @@ def read_revision(connection: Connection, migration_id: int, source: str | None)
     return int(connection.scalar(select(func.coalesce(func.sum(table.c.revision), 0)).where(mine)) or 0)
 
 
-def write_traffic(connection: Connection, migration_id: int, traffic: Traffic) -> None:
-    """A new snapshot where anything but the time differs from the last one, and the event where the split changed with it."""
+def write_traffic(connection: Connection, migration_id: int, source: str, traffic: Traffic) -> None:
+    """A new snapshot where anything but the time differs from the last one, and the change of the split with it, if there was one."""
     table = schema.snapshot
     body = traffic_to_json(replace(traffic, asked_at=0))
     last = connection.execute(_latest(migration_id)).first()
@@ -129,8 +130,8 @@ def write_traffic(connection: Connection, migration_id: int, traffic: Traffic) -
     connection.execute(insert(table).values(migration_id=migration_id, body=body, **seen))
     if last:
         before = replace(traffic_from_json(last.body), asked_at=last.last_seen)
-        if change := weight_change(before, traffic):
-            write_events(connection, migration_id, (change,))
+        if change := weight_change(before, traffic, source):
+            write_changes(connection, migration_id, source, (change,))
 
 
 def read_traffic(connection: Connection, migration_id: int) -> tuple[Traffic, int] | None:
@@ -145,7 +146,9 @@ def _latest(migration_id: int):  # type: ignore[no-untyped-def]
 
 
 def write_events(connection: Connection, migration_id: int, events: Iterable[Event]) -> None:
-    upsert(connection, schema.event, [{"migration_id": migration_id, **asdict(event)} for event in events])
+    columns = [column.name for column in schema.event.columns if column.name != "migration_id"]
+    lines = [{"migration_id": migration_id, **{name: getattr(event, name) for name in columns}} for event in events]
+    upsert(connection, schema.event, lines)
 
 
 def forget_events(

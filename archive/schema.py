@@ -25,7 +25,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 2  # the number of the newest revision
+VERSION = 3  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -128,6 +128,28 @@ event = Table(
     Column("fleet", Text, nullable=False),
     Column("link", Text, nullable=False),
     Column("open", Boolean, nullable=False),
+)
+
+# What one source knows of one change of a rule (JSON), and what it said word for word. Reading joins what several know of the same change.
+split_change = Table(
+    "split_change",
+    TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("ts", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+)
+
+# Time whose events a source that keeps a history was asked for, and told.
+heard = Table(
+    "heard",
+    TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_s", BigInteger, nullable=False),
 )
 
 # What a source said of a whole window as one period (JSON): of the latest window that began at `start_s`.

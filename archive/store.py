@@ -11,14 +11,15 @@ from typing import Self
 from sqlalchemy import Connection, Engine, select
 
 from archive import engine as database
-from archive import happenings, ledger, overview, rows, schema, wholes
+from archive import happenings, ledger, overview, rows, schema, splits, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
-from migration import Clock, Event, Migration, Series, Traffic, Window, utc_now
+from migration import Clock, Event, Migration, Series, SplitChange, Traffic, Window, utc_now
+from migration.events import weight_event
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
 
@@ -47,6 +48,7 @@ class Archive:
     def __init__(self, engine: Engine, migration: Migration, migration_id: int, clock: Clock) -> None:
         self._engine, self._id, self._clock = engine, migration_id, clock
         self._settle_s = migration.settle_minutes * 60
+        self._rule = migration.aws.rule if migration.aws else ""
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
         self._unkept_look: Look | None = None
@@ -296,7 +298,9 @@ class Archive:
             self._unkept_look = look
         with self._keeping(source_name) as connection:
             if look.traffic:
-                happenings.write_traffic(connection, self._id, replace(look.traffic, asked_at=look.asked_at))
+                happenings.write_traffic(
+                    connection, self._id, source_name, replace(look.traffic, asked_at=look.asked_at)
+                )
             line.tell(connection, told, good=look.traffic is not None)
         self._unkept_look = None
 
@@ -313,6 +317,7 @@ class Archive:
         told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
         with self._keeping(source_name) as connection:
             happenings.write_events(connection, self._id, events.events)
+            splits.write_changes(connection, self._id, source_name, events.changes)
             if events.complete:
                 happenings.forget_events(connection, self._id, source_name, events.events, events.window)
             Line(self._id, source_name, "events").tell(connection, told, good=events.complete)
@@ -320,11 +325,19 @@ class Archive:
     def events(self, window: Window) -> tuple[Event, ...]:
         """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
         with self._reading() as connection:
-            return happenings.read_events(connection, self._id, window)
+            told = happenings.read_events(connection, self._id, window)
+            changed = splits.read_changes(connection, self._id, self._rule)
+        return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
+
+    def split_changes(self, window: Window | None = None) -> tuple[SplitChange, ...]:
+        """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
+        with self._reading() as connection:
+            changes = splits.read_changes(connection, self._id, self._rule).of_split
+        return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
 
     def weight_events(self, window: Window) -> tuple[Event, ...]:
-        """The changes of the split that were seen in `window`."""
-        return tuple(event for event in self.events(window) if event.kind == "weight")
+        """The changes of the split in `window`, as events."""
+        return tuple(weight_event(change) for change in self.split_changes(window))
 
     def check(self) -> None:
         """Raises ArchiveError where nothing can be kept just now. It writes about as much as a minute of numbers needs, and takes it out again."""

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from pydantic import TypeAdapter
 
-from migration.events import Event
 from migration.series import FLEETS, FleetName
+from migration.splits import SplitChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +167,24 @@ def _fitness(rule: Rule) -> int:
     return 0 if splits else (_UNFIT, 3, 1)[named]
 
 
-def weight_change(before: Traffic, after: Traffic) -> Event | None:
-    """The event "the split changed" between two looks, or None. It is stamped when it was first seen; `detail` says since when it may have held."""
+def weight_change(before: Traffic, after: Traffic, source: str = "load_balancer") -> SplitChange | None:
+    """The change of the split between two looks, or None: it was first seen at the second, and may have held since the first."""
     if not after.split or before.told == after.told or not after.told:
         return None
-    canary = float(after.told["canary"])
-    was = f"{float(before.told['canary']):.1%}" if before.told else "?"
-    return Event(
+    return SplitChange(
         ts=after.asked_at,
-        until=None,
-        kind="weight",
-        title=f"{was} → {canary:.1%}",
-        detail=f"{before.asked_at}..{after.asked_at}",
-        fleet="canary",
-        link="",
-        source="load_balancer",
+        since=before.asked_at,
+        before=float(before.told["canary"]) if before.told else None,
+        after=float(after.told["canary"]),
+        rule=known_by(after.split),
+        sources=(source,),
         key=f"{after.asked_at}:{after.split_arn}",
     )
+
+
+def known_by(rule: Rule) -> str:
+    """The ARN that a change of the rule names: a listener's default action has no rule's."""
+    return rule.listener_arn if rule.priority == "default" else rule.arn
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from migration import Event, Series, Traffic, Window, empty_frame
+from migration import Event, Series, SplitChange, Traffic, Window, empty_frame
 
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign with
@@ -100,7 +100,10 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What happened in a window, as one source tells it. `complete` is False where a problem kept part of it back."""
+    """What happened in a window, as one source tells it. `complete` is False where a problem kept part of it back.
+
+    `changes` are changes of rules that were logged as they happened: the archive joins them with what the looks at the load balancer found.
+    """
 
     window: Window
     asked_at: int
@@ -108,6 +111,7 @@ class Events:
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     took_s: float = 0.0
+    changes: tuple[SplitChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

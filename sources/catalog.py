@@ -8,6 +8,7 @@ from migration import Clock, ConfigurationError, Migration, Mistake, load, utc_n
 from sources import EventSource, MetricSource, TrafficSource
 from sources.cloudwatch import CloudWatch
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
+from sources.demo_trail import DemoTrail
 from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
@@ -46,7 +47,7 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
         return Sources(
             metrics=(DemoMetrics(migration, anchor=at, clock=clock),),
             traffic=DemoTraffic(migration, anchor=at, clock=clock),
-            events=(DemoEvents(migration, anchor=at, clock=clock),),
+            events=(DemoEvents(migration, anchor=at, clock=clock), DemoTrail(anchor=at, clock=clock)),
         )
     metrics: list[MetricSource] = []
     events: list[EventSource] = []

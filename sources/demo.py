@@ -47,6 +47,7 @@ _GROUP_ARNS = {
 }
 _HTTPS, _HTTP = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
 _RULES = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
+SPLIT = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS}"  # what a change of the split names: it is that listener's default action
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
@@ -183,7 +184,7 @@ class DemoTraffic:
 
 
 class DemoEvents:
-    """A sources.EventSource: every weight change, deployment, roll-back, alert and annotation of the story."""
+    """A sources.EventSource: every deployment, roll-back, alert and annotation of the story."""
 
     name = SOURCE
 

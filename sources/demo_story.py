@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -52,7 +51,10 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole script, in epoch seconds. Before `begin` nothing was recorded; after the last step it just goes on."""
+    """The whole script, in epoch seconds. Before `begin` nothing was recorded; after the last step it just goes on.
+
+    `happened` are its events, but for the steps themselves: who made them is sources/demo_trail.py's to tell.
+    """
 
     anchor: int
     begin: int
@@ -130,7 +132,6 @@ def story_of(anchor: datetime) -> Story:
         Step(at_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
     )
     happened = (
-        *_weights(steps),
         _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", until=at(61, "15:09")),
         _event(at(60, "10:00"), "annotation", "Canary begins", "Margins are fixed: error rate 0.05 pp, p95 10 %."),
         _event(at(37, "10:55"), "alert", "photo-ecs: p95 above 400 ms", "280 ms before.", "canary", until=at(37, "11:45")),
@@ -170,11 +171,3 @@ def _local(day: date, clock: str) -> int:
 
 def _event(ts: int, kind: EventKind, title: str, detail: str, fleet: str = "", *, until: int | None = None) -> Event:
     return Event(ts, until, kind, title, detail, fleet, "", SOURCE, f"{kind}:{ts}")
-
-
-def _weights(steps: tuple[Step, ...]) -> Iterator[Event]:
-    # In the words of migration.traffic.weight_change, which is what a team that had kept its looks would have.
-    for before, after in pairwise(steps):
-        if before.share != after.share:
-            title = f"{before.share:.1%} → {after.share:.1%}"
-            yield _event(after.ts, "weight", title, f"{after.ts - 60}..{after.ts}", "canary")

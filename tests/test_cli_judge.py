@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 import cli
 from analysis import LEFT_OUT, VERDICTS, Beginning, CriterionVerdict, Judgement, Phase, Reason, Verdict
-from migration import Event, Migration, Window
+from migration import Event, Migration, SplitChange, Window
+from migration.events import weight_event
 from sources import Problem
 from sources.catalog import Sources, sources_of
 from sources.csv_file import CsvSlug
@@ -267,18 +268,24 @@ class TestPhases:
 
     def test_it_begins_with_the_last_change_of_weight_or_deployment_of_the_canary(self):
         end = START + 86_400
-        weight, deployment = event(end - 7200, "weight", "25.0% → 50.0%"), event(end - 3600, "deployment")
+        weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
         assert evidence_of(numbered_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
-        assert numbered_phases((weight, deployment), end=end)[-1] == Phase(Window(end - 3480, end), 0.5, "deployment")
+        assert numbered_phases((weight, deployment), end=end)[-1] == Phase(
+            Window(end - 3480, end), 0.5, "deployment", 3600
+        )
 
     def test_right_after_a_change_nothing_is_judged_by_the_phase_before(self):
         end = START + 86_400
-        known = numbered_phases((event(end - 30, "weight", "25.0% → 50.0%"),), end=end)
+        known = numbered_phases((weight_event(step(end - 30)),), end=end)
         assert known[-1].window == Window(end - 60, end) and len(known) == 2
 
 
-def event(ts: int, kind: Any, title: str = "") -> Event:
-    return Event(ts, None, kind, title, "", "canary", "", "test", f"{ts}")
+def step(ts: int) -> SplitChange:
+    return SplitChange(ts, ts, 0.25, 0.5, operation="ModifyRule")
+
+
+def deployed(ts: int) -> Event:
+    return Event(ts, None, "deployment", "", "", "canary", "", "test", f"{ts}")
 
 
 class TestWatch:

@@ -16,7 +16,9 @@ def source_name(name: str) -> str:
         "mackerel_events": _("Mackerel alerts and annotations"),
         "demo": _("Demo metrics"),
         "demo_traffic": _("Demo weights"),
+        "cloudtrail": "CloudTrail",
         "demo_events": _("Demo events"),
+        "demo_trail": _("Demo log of changes"),
         "archive": _("Archive"),
     }.get(name, name)
 

@@ -49,8 +49,12 @@ def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_hel
     for second, canary in ((0, 10), (15, 10), (30, 50), (45, 50), (60, 10)):
         look(archive, weights(100 - canary, canary), second)
     first, second = archive.weight_events(span(0, 10))
-    assert (first.ts, first.title, first.detail) == (NOON + 30, "10.0% → 50.0%", f"{NOON + 15}..{NOON + 30}")
-    assert (second.ts, second.title, second.detail) == (NOON + 60, "50.0% → 10.0%", f"{NOON + 45}..{NOON + 60}")
+    assert (first.kind, first.ts, first.title) == ("weight", NOON + 30, "10.0% → 50.0%")
+    assert (second.kind, second.ts, second.title) == ("weight", NOON + 60, "50.0% → 10.0%")
+    assert [(step.since, step.ts, step.rule) for step in archive.split_changes()] == [
+        (NOON + 15, NOON + 30, RULE),
+        (NOON + 45, NOON + 60, RULE),
+    ]
     assert archive.events(span(0, 10)) == (first, second)
     assert archive.traffic() == (replace(weights(90, 10), asked_at=NOON + 60), NOON + 60)
 

@@ -77,6 +77,21 @@ def test_an_archive_of_the_first_version_gets_the_tables_that_it_lacks(old: Path
         assert archive.whole(span(-60, -30), "cloudwatch") is None
 
 
+def test_changes_of_the_split_are_told_again_from_the_looks_that_found_them(old: Path):
+    with closing(sqlite3.connect(old / "archive.db", isolation_level=None)) as file:
+        file.execute(
+            """INSERT INTO snapshot SELECT 2, migration_id, first_seen + 15, last_seen + 60, replace(body, '"weight":90', '"weight":30') FROM snapshot"""
+        )
+        file.execute(
+            "INSERT INTO event VALUES (1, 'load_balancer', 'w', ?, NULL, 'weight', '10.0% → 25.0%', '', 'canary', '', 0)",
+            (NOON + 15,),
+        )
+    with open_archive(old) as archive:
+        (step,) = archive.split_changes()
+        assert (step.since, step.ts, step.before, step.after) == (NOON, NOON + 15, 0.1, 0.25)
+        assert [event.kind for event in archive.events(span(-60, 5))] == ["annotation", "weight"]
+
+
 def test_processes_that_open_an_old_archive_at_once_bring_it_up_once(old: Path):
     def work() -> None:
         with open_archive(old) as archive:

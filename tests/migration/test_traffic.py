@@ -188,14 +188,22 @@ def test_where_no_rule_knows_a_fleet_none_splits(weights: dict[str, int] | None)
 # What changed
 
 
-def test_a_step_is_an_event() -> None:
+def test_a_step_fell_between_two_looks() -> None:
     before, after = (
         traffic(rule({"ec2": 100 - share, "blue": share}), asked_at=asked_at)
         for share, asked_at in ((10, 60), (25, 75))
     )
     step = weight_change(before, after)
     assert step
-    assert (step.ts, step.kind, step.title, step.detail) == (75, "weight", "10.0% → 25.0%", "60..75")
+    assert (step.since, step.ts, step.before, step.after, step.title) == (60, 75, 0.1, 0.25, "10.0% → 25.0%")
+    assert (step.logged, step.who, step.how, step.sources) == (False, "", "unknown", ("load_balancer",))
+
+
+def test_a_change_names_the_rule_or_the_listener_whose_default_action_it_is() -> None:
+    looks = [traffic(rule({"ec2": 90, "blue": weight}), asked_at=weight) for weight in (10, 20)]
+    step = weight_change(*looks)
+    assert looks[0].split and step and looks[0].split.priority == "default"
+    assert step.rule == looks[0].split.listener_arn
 
 
 @pytest.mark.parametrize(

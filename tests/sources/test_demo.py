@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migration import Series, Window, check_frame, epoch_s
+from migration import Series, SplitChange, Window, check_frame, epoch_s
 from migration.traffic import weight_change
 from sources.catalog import sources_of
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, episodes
 from sources.demo_story import BLUE, EC2, GREEN, story_of
+from sources.demo_trail import DemoTrail
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -170,21 +171,33 @@ def test_dead_targets_say_why():
     assert groups[EC2].healthy == 4
 
 
-def test_every_weight_change_is_told_in_the_words_of_one_that_was_seen():
+def steps(window: Window = WHOLE, now: datetime = NOW) -> tuple[SplitChange, ...]:
+    return DemoTrail(anchor=ANCHOR, clock=lambda: now).events(window).changes
+
+
+def test_every_step_that_is_logged_is_one_that_would_have_been_seen():
     source = traffic()
     pairs = ((source.look_at(step.ts - 60), source.look_at(step.ts)) for step in STORY.steps[1:])
-    seen = [event.title for before, after in pairs if (event := weight_change(before, after))]
-    assert seen == [title for kind, title in happened() if kind == "weight"]
-    assert seen[:4] == ["0.0% → 0.1%", "0.1% → 1.0%", "1.0% → 5.0%", "5.0% → 10.0%"]
-    assert seen[-1] == "25.0% → 50.0%"
+    seen = [change for before, after in pairs if (change := weight_change(before, after))]
+    assert [(one.ts, one.title, one.rule) for one in steps()] == [(one.ts, one.title, one.rule) for one in seen]
+    titles = [one.title for one in seen]
+    assert titles[:4] == ["0.0% → 0.1%", "0.1% → 1.0%", "1.0% → 5.0%", "5.0% → 10.0%"]
+    assert titles[-1] == "25.0% → 50.0%"
+
+
+def test_each_step_has_an_author_and_none_is_told_before_it_was_made():
+    assert {one.how for one in steps()} == {"terraform", "console", "cli"} and all(one.who for one in steps())
+    early = datetime.fromtimestamp(steps()[3].ts - 1, UTC)
+    assert steps(now=early) == steps()[:3]
 
 
 def test_both_troubles_were_alerted_and_rolled_back():
     assert [title for kind, title in happened() if kind == "rollback"] == ["Back to 5 %", "Back to 0 %"]
     for slug in ("latency_regression", "blind_spot"):
-        assert {"alert", "rollback", "weight"} <= {kind for kind, _ in happened(EPISODES[slug])}
+        assert {"alert", "rollback"} <= {kind for kind, _ in happened(EPISODES[slug])}
+        assert steps(EPISODES[slug])
     assert max(window.minutes for window in EPISODES.values()) <= 180
-    assert ("weight", "25.0% → 50.0%") in happened(EPISODES["half_and_half"])
+    assert [one.title for one in steps(EPISODES["half_and_half"])] == ["25.0% → 50.0%"]
 
 
 @pytest.mark.parametrize("hours", [0, 1, 2, 5, 50])
@@ -247,6 +260,6 @@ def test_traffic_breathes_with_the_day_and_stays_in_its_range():
 def test_the_catalogue_gives_the_demo_its_sources_and_each_archive_is_of_one_anchor():
     sources = sources_of(MIGRATION, anchor=ANCHOR, clock=lambda: NOW)
     names = [source.name for source in (*sources.metrics, sources.traffic, *sources.events)]
-    assert names == ["demo", "demo_traffic", "demo_events"]
+    assert names == ["demo", "demo_traffic", "demo_events", "demo_trail"]
     assert MIGRATION.archive.endswith("/2026-11-23T20.db")
     assert all(line.problem is None for source in sources.metrics for line in source.check())

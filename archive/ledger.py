@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archive import rows, schema
+from archive.engine import transaction
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, Refusal, learnt
 from migration import Series, Window
 from sources import Problem, Pull
@@ -57,6 +58,19 @@ def upsert(connection: Connection, table: Table, every: Sequence[Values], *, unl
     key = [column.name for column in table.primary_key]
     fresh = {name: statement.excluded[name] for name in every[0] if name not in key}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), every)
+
+
+def migration_id(engine: Engine, key: str) -> int:
+    """The number that a migration goes by, given where it has none yet."""
+    find = select(schema.migration.c.id).where(schema.migration.c.key == key)
+    with transaction(engine, writes=False) as connection:
+        found: int | None = connection.scalar(find)
+    if found is not None:
+        return found
+    with transaction(engine, writes=True) as connection:
+        upsert(connection, schema.migration, [{"key": key}], unless_there=True)
+        entered: int = connection.execute(find).scalar_one()
+        return entered
 
 
 def read_book(connection: Connection, migration_id: int, source: str) -> Book:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from archive import engine as database
 from archive import happenings, ledger, overview, rows, schema, splits, wholes
@@ -19,7 +19,6 @@ from archive.happenings import Line, Role, SourceState
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
 from migration import Clock, Event, Migration, Series, SplitChange, Traffic, Window, utc_now
-from migration.events import weight_event
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
 
@@ -61,7 +60,7 @@ class Archive:
         engine = database.connect(url)
         try:
             schema.ensure(engine)
-            return cls(engine, migration, _migration_id(engine, migration.key), clock)
+            return cls(engine, migration, ledger.migration_id(engine, migration.key), clock)
         except ArchiveError:
             engine.dispose()
             raise
@@ -335,10 +334,6 @@ class Archive:
             changes = splits.read_changes(connection, self._id, self._rule).of_split
         return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
 
-    def weight_events(self, window: Window) -> tuple[Event, ...]:
-        """The changes of the split in `window`, as events."""
-        return tuple(weight_event(change) for change in self.split_changes(window))
-
     def check(self) -> None:
         """Raises ArchiveError where nothing can be kept just now. It writes about as much as a minute of numbers needs, and takes it out again."""
         for scratch in ("x" * 65_536, ""):
@@ -396,15 +391,3 @@ def _after(unkept: Iterable[Asked], known: Mapping[Series, Known]) -> dict[Serie
     for asked in unkept:
         after.update(asked.learnt(after))
     return after
-
-
-def _migration_id(engine: Engine, key: str) -> int:
-    find = select(schema.migration.c.id).where(schema.migration.c.key == key)
-    with database.transaction(engine, writes=False) as connection:
-        found: int | None = connection.scalar(find)
-    if found is not None:
-        return found
-    with database.transaction(engine, writes=True) as connection:
-        ledger.upsert(connection, schema.migration, [{"key": key}], unless_there=True)
-        entered: int = connection.execute(find).scalar_one()
-        return entered

@@ -42,20 +42,19 @@ def test_looks_that_say_the_same_are_one_snapshot_seen_until_the_last(archive):
     for second in (0, 15, 30):
         look(archive, TRAFFIC, second)
     assert archive.traffic() == (replace(TRAFFIC, asked_at=NOON + 30), NOON + 30)
-    assert archive.weight_events(span(-10, 10)) == ()
+    assert archive.split_changes() == archive.events(span(-10, 10)) == ()
 
 
 def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_held(archive):
     for second, canary in ((0, 10), (15, 10), (30, 50), (45, 50), (60, 10)):
         look(archive, weights(100 - canary, canary), second)
-    first, second = archive.weight_events(span(0, 10))
+    first, second = archive.events(span(0, 10))
     assert (first.kind, first.ts, first.title) == ("weight", NOON + 30, "10.0% → 50.0%")
     assert (second.kind, second.ts, second.title) == ("weight", NOON + 60, "50.0% → 10.0%")
     assert [(step.since, step.ts, step.rule) for step in archive.split_changes()] == [
         (NOON + 15, NOON + 30, RULE),
         (NOON + 45, NOON + 60, RULE),
     ]
-    assert archive.events(span(0, 10)) == (first, second)
     assert archive.traffic() == (replace(weights(90, 10), asked_at=NOON + 60), NOON + 60)
 
 
@@ -103,7 +102,7 @@ def test_an_event_that_was_deleted_upstream_is_removed_only_by_a_complete_answer
     assert len(archive.events(span(-100, 0))) == 4
     archive.keep_events(Events(span(-60, 0), NOON, (alert("a", -10),)), "mackerel_events")
     assert [event.key for event in archive.events(span(-100, 0)) if event.kind == "alert"] == ["older", "a"]
-    assert len(archive.weight_events(span(-100, 0))) == 1
+    assert len(archive.split_changes(span(-100, 0))) == 1
 
 
 def test_each_thing_kept_moves_the_revision_of_its_source_alone(archive):

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 3  # the number of the newest revision
+VERSION = 4  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -109,6 +109,18 @@ snapshot = Table(
     TABLES,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# How services and deployments stood, as one source told it, from when it was first heard saying so until it was last.
+standing = Table(
+    "standing",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
     Column("body", Text, nullable=False),

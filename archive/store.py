@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, ledger, overview, rows, schema, splits, wholes
+from archive import happenings, ledger, overview, rows, schema, splits, standings, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
@@ -19,6 +19,7 @@ from archive.happenings import Line, Role, SourceState
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
 from migration import Clock, Event, Migration, Series, SplitChange, Traffic, Window, utc_now
+from migration.deployments import Standing
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
 
@@ -311,7 +312,7 @@ class Archive:
             return happenings.read_traffic(connection, self._id)
 
     def keep_events(self, events: Events, source_name: str) -> None:
-        """Keeps what a source tells of; where it told everything, what it no longer tells of is removed."""
+        """Keeps what a source tells of, and how services stand; where it told everything, what it no longer tells of is removed."""
         state = state_of(events.problems, events.took_s, answered=events.complete)
         told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
         with self._keeping(source_name) as connection:
@@ -319,7 +320,13 @@ class Archive:
             splits.write_changes(connection, self._id, source_name, events.changes)
             if events.complete:
                 happenings.forget_events(connection, self._id, source_name, events.events, events.window)
+            standings.write(connection, self._id, source_name, events.standing)
             Line(self._id, source_name, "events").tell(connection, told, good=events.complete)
+
+    def standing(self) -> Standing | None:
+        """How services and deployments stood when they were last read; None where nobody ever told."""
+        with self._reading() as connection:
+            return standings.read(connection, self._id)
 
     def events(self, window: Window) -> tuple[Event, ...]:
         """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""

@@ -55,6 +55,16 @@ class Arn:
         return None
 
     @property
+    def console(self) -> str:
+        return console_host(self.partition)
+
+    @property
     def load_balancer_path(self) -> str:
         """`app/photo/50dc…`: which load balancer a listener or rule belongs to. Empty for a target group, whose ARN does not say."""
         return "" if self.kind == "target group" else "/".join(self.dimension.split("/")[:3])
+
+
+def console_host(partition: str) -> str:
+    """The host of the AWS console of a partition (`aws`, `aws-cn`, `aws-us-gov`)."""
+    known = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+    return known.get(partition, "console.aws.amazon.com")

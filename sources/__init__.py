@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from migration import Event, Series, SplitChange, Traffic, Window, empty_frame
+from migration.deployments import Standing
 
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign with
@@ -15,6 +16,7 @@ ProblemKind = Literal[
     "wrong_key",  # a key that the other side does not know, or of another organisation
     "wrong_region",  # asked where the thing does not live
     "not_found",  # a load balancer, rule, target group, service or host that is not there
+    "gone",  # a deployment application, group or service that is not there, or not any more: what is known of it stays
     "elsewhere",  # a target group that belongs to another load balancer
     "no_split",  # no rule sends traffic to both fleets
     "throttled",  # asked too often; asked again later by itself
@@ -103,6 +105,7 @@ class Events:
     """What happened in a window, as one source tells it. `complete` is False where a problem kept part of it back.
 
     `changes` are changes of rules that were logged as they happened: the archive joins them with what the looks at the load balancer found.
+    `standing` is how services and deployments stand now, where the source knows of any.
     """
 
     window: Window
@@ -112,6 +115,7 @@ class Events:
     complete: bool = True
     took_s: float = 0.0
     changes: tuple[SplitChange, ...] = ()
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,7 @@ def state_of(problems: Collection[Problem], took_s: float, *, answered: bool = T
         "message",
         "no_such_metric",
         "no_split",
+        "gone",
         "elsewhere",
         "clock_skew",
         "incomplete",

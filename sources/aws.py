@@ -75,6 +75,11 @@ _KINDS: dict[str, ProblemKind] = {
     "ListenerNotFound": "not_found",
     "RuleNotFound": "not_found",
     "TargetGroupNotFound": "not_found",
+    "ApplicationDoesNotExistException": "gone",
+    "DeploymentGroupDoesNotExistException": "gone",
+    "ClusterNotFoundException": "gone",
+    "ServiceNotFoundException": "gone",
+    "ServiceNotActiveException": "gone",
 }
 
 

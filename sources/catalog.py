@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from migration import Clock, ConfigurationError, Migration, Mistake, load, utc_now
+from migration import FLEETS, Clock, ConfigurationError, Migration, Mistake, load, utc_now
 from sources import EventSource, MetricSource, TrafficSource
 from sources.cloudwatch import CloudWatch
+from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
 from sources.demo_trail import DemoTrail
+from sources.ecs import Ecs
 from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
@@ -53,6 +55,9 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
     events: list[EventSource] = []
     if migration.aws:
         metrics.append(CloudWatch(migration, clock=clock))
+        fleets = [migration.fleets[fleet] for fleet in FLEETS]
+        events += [Ecs(migration, clock=clock)] if any(fleet.ecs_service for fleet in fleets) else []
+        events += [CodeDeploy(migration, clock=clock)] if any(fleet.codedeploy for fleet in fleets) else []
     if migration.mackerel:
         api = MackerelApi.from_environment()
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))

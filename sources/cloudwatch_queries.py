@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from migration import FLEETS, Migration, Series, Window, series_of_load_balancer, series_of_target_group
+from migration.arn import console_host
 
 SOURCE = "cloudwatch"
 NAMESPACE = "AWS/ApplicationELB"
@@ -179,9 +180,6 @@ def query_text(place: Place, series: Series, period_s: int) -> str:
     return f"{NAMESPACE} {metric} {stat} {period_s} s {dimensions}"
 
 
-_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
-
-
 def console_link(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
     """The CloudWatch console's page with these series in one graph, over `window` in periods of `period_s` seconds."""
     return link(Place.of(migration), series, window, period_s)
@@ -203,8 +201,9 @@ def link(place: Place, series: Iterable[Series], window: Window, period_s: int) 
         "start": _stamp(window.starts_at),
         "end": _stamp(window.ends_at),
     }
-    host = _CONSOLES.get(place.partition, "console.aws.amazon.com")
-    return f"https://{host}/cloudwatch/home?region={place.region}#metricsV2:graph={_jsurl(graph)}"
+    return (
+        f"https://{console_host(place.partition)}/cloudwatch/home?region={place.region}#metricsV2:graph={_jsurl(graph)}"
+    )
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,36 +1,21 @@
 """Elastic Load Balancing as a source: what every rule was told, which one splits the traffic, and how healthy the targets are, now."""
 
-import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
-
-from botocore.parsers import ResponseParserError
+from collections.abc import Mapping
+from typing import Any
 
 from migration import FLEETS, Arn, Clock, Condition, FleetName, Group, Migration, Rule, Share, Target, Traffic, utc_now
 from migration.traffic import find_split
-from sources import Health, Look, Problem, ProblemKind, aws, state_of
+from sources import Health, Look, Problem
+from sources.aws_talk import Call, Client, Talk
 
 SOURCE = "load_balancer"
-Action = Literal["DescribeListeners", "DescribeRules", "DescribeTargetGroups", "DescribeTargetHealth"]
-
-# Action → the client's method, and the list in its reply.
-_CALLS: Mapping[Action, tuple[str, str]] = {
-    "DescribeListeners": ("describe_listeners", "Listeners"),
-    "DescribeRules": ("describe_rules", "Rules"),
-    "DescribeTargetGroups": ("describe_target_groups", "TargetGroups"),
-    "DescribeTargetHealth": ("describe_target_health", "TargetHealthDescriptions"),
+_CALLS: Mapping[str, Call] = {
+    "DescribeListeners": Call("describe_listeners", "Listeners", "NextMarker", "Marker"),
+    "DescribeRules": Call("describe_rules", "Rules", "NextMarker", "Marker"),
+    "DescribeTargetGroups": Call("describe_target_groups", "TargetGroups", "NextMarker", "Marker"),
+    "DescribeTargetHealth": Call("describe_target_health", "TargetHealthDescriptions"),
 }
-_MOST_PAGES = 100  # of one question
-
-# After one of these every other call would end, or wait, the same way; after two of the others it probably would.
-_HOPELESS: frozenset[ProblemKind] = frozenset(
-    {"no_credentials", "expired_token", "wrong_key", "wrong_region", "clock_skew", "timeout", "unreachable"}
-)
-_WEARY: frozenset[ProblemKind] = frozenset({"throttled", "server_error"})
-_PATIENCE = 2
-# What a fresh look at the credentials may cure: a person has signed in again, a role was assumed.
-_SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
 
 
 class LoadBalancer:
@@ -50,9 +35,7 @@ class LoadBalancer:
             arn.text: fleet for fleet in FLEETS for arn in migration.fleets[fleet].arns
         }
         self._clock = clock
-        self._given = client is not None
-        self._client = client
-        self._lock = threading.Lock()
+        self._client = Client("elbv2", migration.aws, client)
 
     def look(self) -> Look:
         """Every listener's rules and every configured group's targets, as they are now.
@@ -70,17 +53,15 @@ class LoadBalancer:
         _, talk = self._read(int(self._clock().timestamp()))
         return tuple(talk.health(action) for action in _CALLS)
 
-    def _read(self, asked_at: int) -> tuple[Traffic | None, "_Talk"]:
-        talk = _Talk(self._talker)
+    def _read(self, asked_at: int) -> tuple[Traffic | None, Talk]:
+        talk = Talk(SOURCE, "elasticloadbalancing", _CALLS, self._client)
         rules = self._rules(talk)
         groups = tuple(self._group(talk, arn, fleet) for arn, fleet in self._fleet_of.items())
         traffic = None if rules is None else self._traffic(talk, asked_at, rules, groups)
-        if not self._given and any(problem.kind in _SIGN_AGAIN for problem in talk.problems):
-            with self._lock:
-                self._client = None
+        self._client.hear(talk.problems)
         return traffic, talk
 
-    def _rules(self, talk: "_Talk") -> tuple[Rule, ...] | None:
+    def _rules(self, talk: Talk) -> tuple[Rule, ...] | None:
         """All rules by listener and priority, the default last; None where some were not read and the split may be among them."""
         home, configured = self._aws.load_balancer, self._aws.rule
         listeners = talk.ask("DescribeListeners", about=home, LoadBalancerArn=home)
@@ -104,7 +85,7 @@ class LoadBalancer:
                 return None
         return tuple(rules)
 
-    def _group(self, talk: "_Talk", arn: str, fleet: FleetName) -> Group:
+    def _group(self, talk: Talk, arn: str, fleet: FleetName) -> Group:
         """One configured target group. Each is asked for alone, since an ARN that AWS does not know spoils a common answer."""
         told = talk.ask("DescribeTargetGroups", about=arn, TargetGroupArns=[arn])
         if isinstance(told, Problem):
@@ -118,7 +99,7 @@ class LoadBalancer:
         targets = None if isinstance(health, Problem) else tuple(sorted(map(target_of, health), key=_by_address))
         return Group(arn, _name(arn), fleet, targets)
 
-    def _traffic(self, talk: "_Talk", asked_at: int, rules: tuple[Rule, ...], groups: tuple[Group, ...]) -> Traffic:
+    def _traffic(self, talk: Talk, asked_at: int, rules: tuple[Rule, ...], groups: tuple[Group, ...]) -> Traffic:
         split = find_split(rules, self._aws.rule)
         traffic = Traffic(asked_at, rules, groups, split.arn if split else "")
         if self._aws.rule and split is None:
@@ -128,83 +109,6 @@ class LoadBalancer:
             found = f"one_side:{next(iter(split.sides))}" if split and whole else "none"
             talk.remark("no_split", "DescribeRules", self._aws.load_balancer, found)
         return traffic
-
-    def _talker(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                self._client = aws.client("elbv2", self._aws)
-            return self._client
-
-
-class _Talk:
-    """One look's conversation: what went wrong, how long each action took, and when to stop asking."""
-
-    def __init__(self, talker: Callable[[], Any]) -> None:
-        self._talker = talker
-        self._problems: list[Problem] = []
-        self._refused: dict[Action, Problem] = {}  # the first refusal of each
-        self._took_s: dict[Action, float] = {}
-        self._over: Problem | None = None  # every further question would end like this
-        self._weary = 0
-        self._skew: Problem | None = None
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Each once; the clocks' difference last."""
-        return tuple(dict.fromkeys([*self._problems, *([self._skew] if self._skew else [])]))
-
-    def failed(self, action: Action) -> bool:
-        return action in self._refused
-
-    def remark(self, kind: ProblemKind, action: Action, about: str, detail: str = "") -> None:
-        self._problems.append(Problem(kind, SOURCE, _permission(action), about, detail))
-
-    def ask(self, action: Action, *, about: str, **parameters: Any) -> list[dict[str, Any]] | Problem:
-        """The list that an action answers with, from all its pages, or why there is none. Not asked where it would end as before."""
-        before = self._refused.get(action)
-        if self._over or (before and before.kind == "denied"):  # permissions to describe know no single resources
-            return self._over or self._refused[action]
-        began = time.monotonic()
-        try:
-            return self._turn_pages(action, parameters)
-        except aws.FAULTS as error:
-            problem = aws.problem_of(error, source=SOURCE, operation=_permission(action), about=about)
-        finally:
-            self._took_s[action] = self._took_s.get(action, 0.0) + time.monotonic() - began
-        self._problems.append(problem)
-        self._refused.setdefault(action, problem)
-        self._weary += problem.kind in _WEARY
-        if problem.kind in _HOPELESS or self._weary >= _PATIENCE:
-            self._over = problem
-        return problem
-
-    def _turn_pages(self, action: Action, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        method, key = _CALLS[action]
-        found: list[dict[str, Any]] = []
-        marker: dict[str, str] = {}
-        for _ in range(_MOST_PAGES):
-            reply = aws.call(getattr(self._talker(), method), **parameters, **marker)
-            self._skew = self._skew or aws.skew_of(reply, source=SOURCE, operation=_permission(action))
-            if key not in reply:
-                raise ResponseParserError(f"no {key}")
-            found += reply[key]
-            if not reply.get("NextMarker"):
-                return found
-            marker = {"Marker": reply["NextMarker"]}
-        raise ResponseParserError(f"more than {_MOST_PAGES} pages")
-
-    def health(self, action: Action) -> Health:
-        """How an action fared: its own worst problem; where it was never asked, what kept it from being asked."""
-        problems = [problem for problem in self.problems if problem.operation == _permission(action)]
-        took_s = self._took_s.get(action, 0.0)
-        if action not in self._took_s:
-            problems = [self._over] if self._over else list(self._refused.values())[:1]
-        state = state_of(problems, took_s)
-        told = next((problem for problem in problems if state_of((problem,), took_s) == state), None)
-        refused = self._over or action in self._refused
-        if refused and state in ("up", "slow"):  # for its clock, which elsewhere is only a remark
-            state = "down"
-        return Health(SOURCE, _permission(action), state, took_s, told)
 
 
 def rule_of(told: Mapping[str, Any], listener: Mapping[str, Any], fleet_of: Mapping[str, FleetName]) -> Rule:
@@ -264,10 +168,6 @@ def target_of(told: Mapping[str, Any]) -> Target:
         reason=health.get("Reason", ""),
         description=health.get("Description", ""),
     )
-
-
-def _permission(action: Action) -> str:
-    return f"elasticloadbalancing:{action}"
 
 
 def _name(arn: str) -> str:

@@ -116,7 +116,7 @@ def test_pages_that_the_words_name_are_there() -> None:
     texts += (HOUSE / "words" / "mistakes.py").read_text(encoding="utf-8")
     for name in re.findall(r"docs/(\w+)\.md", texts):
         assert name in DOCS
-    for source in ("cloudwatch", "load_balancer", "mackerel"):
+    for source in ("cloudwatch", "load_balancer", "mackerel", "codedeploy", "ecs"):
         assert source in DOCS
     assert (HOUSE / mistakes.ANCHOR).exists()
 

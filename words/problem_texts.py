@@ -120,6 +120,16 @@ PROBLEMS: dict[ProblemKind, dict[str, Texts]] = {
             _("Check {key}, and that MACKEREL_APIKEY is a key of the right organization."),
         ),
     },
+    "gone": {
+        "": (
+            _("Not there, or not any more"),
+            _("{source} does not find {about} ({operation}). What is known of it stays."),
+            _(
+                "If it was deleted, nothing is to be done. Otherwise correct `ecs_service` (cluster/service) or `codedeploy` "
+                "(application/deployment group) under [fleets.baseline] or [fleets.canary]."
+            ),
+        ),
+    },
     "elsewhere": {
         "": (
             _("Another load balancer's"),

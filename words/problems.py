@@ -20,6 +20,8 @@ System = Literal["aws", "mackerel", ""]
 _SYSTEMS: dict[str, System] = {
     "cloudwatch": "aws",
     "load_balancer": "aws",
+    "codedeploy": "aws",
+    "ecs": "aws",
     "mackerel": "mackerel",
     "mackerel_events": "mackerel",
 }

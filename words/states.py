@@ -12,6 +12,8 @@ def source_name(name: str) -> str:
     return {
         "cloudwatch": "CloudWatch",
         "load_balancer": "Elastic Load Balancing",
+        "codedeploy": "CodeDeploy",
+        "ecs": "Amazon ECS",
         "mackerel": "Mackerel",
         "mackerel_events": _("Mackerel alerts and annotations"),
         "demo": _("Demo metrics"),

@@ -27,4 +27,5 @@ def test_words_that_elastic_load_balancing_may_yet_invent() -> None:
 
 def test_names_of_sources() -> None:
     assert states.source_name("load_balancer") == "Elastic Load Balancing"
-    assert states.source_name("codedeploy") == "codedeploy"
+    assert states.source_name("codedeploy") == "CodeDeploy"
+    assert states.source_name("a source to come") == "a source to come"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migration import Series, Window
+from migration.series import HOUR_S
 from migration.window import MINUTE_S, merged
 from sources import Answer
 
@@ -119,15 +120,16 @@ def asks(
 
     Series that were refused something come after the others.
 
-    `finest` tells the shortest period that the source keeps for a minute (0: none), longer the older the minute.
+    `finest` tells the shortest period that the source keeps for a minute (0: none), longer the older the minute. Of hourly series only the
+    settled hours that lie wholly inside the window are asked for.
     """
     reach = edge.reach(window)
     if reach is None:
         return ()
-    parts = tiers(reach, finest)
+    parts, hours = tiers(reach, finest), _hours(reach, finest, edge)
     lacking: dict[tuple[Window, int], list[Series]] = {}
     for series in wanted:
-        for missing in _missing(known.get(series, UNKNOWN).sane(edge), parts, edge):
+        for missing in _missing(known.get(series, UNKNOWN).sane(edge), hours if series.hourly else parts, edge):
             lacking.setdefault(missing, []).append(series)
     # The unsettled minutes stay in one piece: whether they were asked is remembered once for all of them.
     shortest_s = edge.settle_s + 60 * MINUTE_S
@@ -143,6 +145,16 @@ def asks(
         return refused, -ask.window.end, -len(ask.series), ask.window.start
 
     return tuple(sorted(every, key=order))
+
+
+def _hours(reach: Window, finest: Callable[[int], int], edge: LiveEdge) -> tuple[tuple[Window, int], ...]:
+    """The settled whole hours of `reach` that the source still keeps."""
+    start, end = -(-reach.start // HOUR_S) * HOUR_S, min(reach.end, edge.settled) // HOUR_S * HOUR_S
+    if start >= end:
+        return ()
+    return tuple(
+        (part, max(period_s, HOUR_S) if period_s else 0) for part, period_s in tiers(Window(start, end), finest)
+    )
 
 
 def tiers(window: Window, finest: Callable[[int], int]) -> tuple[tuple[Window, int], ...]:
@@ -161,7 +173,8 @@ def tiers(window: Window, finest: Callable[[int], int]) -> tuple[tuple[Window, i
 
 def due_in_s(wanted: Sequence[Series], known: Mapping[Series, Known], edge: LiveEdge) -> int:
     """In how many seconds the unsettled minutes of some series may be asked for again; 0: now."""
-    return min((_held(known.get(series, UNKNOWN), edge)[0] - edge.now for series in wanted), default=edge.ask_every_s)
+    live = (known.get(series, UNKNOWN) for series in wanted if not series.hourly)
+    return min((_held(one, edge)[0] - edge.now for one in live), default=edge.ask_every_s)
 
 
 def learnt(

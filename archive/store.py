@@ -202,8 +202,11 @@ class Archive:
             return  # held.problem says why
         held.unkept = ()
 
-    def read(self, window: Window, source_name: str, *, now: datetime | None = None) -> Brought:
-        """What the archive holds of a source in `window`. Never asks. `now` (the archive's clock, if left out) tells what is settled."""
+    def read(self, window: Window, source_name: str, *, now: datetime | None = None, hourly: bool = False) -> Brought:
+        """What the archive holds of a source in `window`. Never asks. `now` (the archive's clock, if left out) tells what is settled.
+
+        `hourly`: of the series of whole hours (`p95_hourly`), and of none of the others; left out, of all the others.
+        """
         began = time.monotonic()
         edge = LiveEdge(int((now or self._clock()).timestamp()), self._settle_s)
         held, state = self._held_of(source_name), None
@@ -212,13 +215,13 @@ class Archive:
         try:
             with self._reading() as connection:
                 book = ledger.read_book(connection, self._id, source_name)
-                written = [one for one in held.wanted or book.wanted if one in book.ids]
+                written = [one for one in held.wanted or book.wanted if one in book.ids and one.hourly == hourly]
                 found = ledger.read_points(connection, [book.ids[one] for one in written], window)
                 state = Line(self._id, source_name, "metrics").state(connection)
         except ArchiveError as error:
             problem = error.problem
         # Rows are coded by the written series; those that could not be written come after them.
-        series = (*written, *(one for one in held.wanted if one not in book.ids))
+        series = (*written, *(one for one in held.wanted if one not in book.ids and one.hourly == hourly))
         for asked in unkept:
             found = rows.overlaid(found, series, asked.pull.frame, asked.pull.answers)
         found = found.where((found.ts >= window.start) & (found.ts < window.end)) if unkept else found

@@ -11,7 +11,10 @@ Owner = Literal["baseline", "canary", "load_balancer"]
 OWNERS: tuple[Owner, ...] = ("baseline", "canary", "load_balancer")
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
+HOUR_S = 3600
 DEFAULT_SLOW_THRESHOLDS_S = (0.1, 0.3, 1.0)
+
+_HOURLY = "_hourly"
 
 # Counts that a source leaves out when they are zero: an absent row may be read as 0 where that group's `requests` has one.
 SPARSE_COUNTS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx", "connection_errors", "fail_open_requests")
@@ -32,6 +35,21 @@ class Series:
     stat: str
     unit: str
 
+    @property
+    def hourly(self) -> bool:
+        """Whether it is of whole hours only, as `p95_hourly` is: the percentile of an hour's answers together, never one of minutes."""
+        return self.stat.endswith(_HOURLY)
+
+    @property
+    def shortest_period_s(self) -> int:
+        """It has no point of a period shorter than this."""
+        return HOUR_S if self.hourly else 60
+
+
+def hourly(percentile: str) -> str:
+    """The statistic "percentile of all answers of an hour", as in `p95_hourly`. It is a series of its own: percentiles of minutes cannot be merged."""
+    return f"{percentile}{_HOURLY}"
+
 
 def within(threshold_s: float) -> str:
     """The statistic "share of answers within so many seconds", as in `within_0.3s`; CloudWatch calls it PR(:0.3)."""
@@ -49,6 +67,7 @@ def series_of_target_group(
     | latency | p50, p90, p95, p99, average | s |
     | latency | sample_count | count |
     | latency | within_0.1s … (one a threshold) | fraction |
+    | latency | p50_hourly, p90_hourly, p95_hourly, p99_hourly | s |
     | healthy_hosts, unhealthy_hosts | minimum | count |
     """
 
@@ -64,6 +83,8 @@ def series_of_target_group(
     yield one("latency", "sample_count", "count")
     for threshold_s in slow_thresholds_s:
         yield one("latency", within(threshold_s), "fraction")
+    for percentile in PERCENTILES:
+        yield one("latency", hourly(percentile), "s")
     yield one("healthy_hosts", "minimum", "count")
     yield one("unhealthy_hosts", "minimum", "count")
 

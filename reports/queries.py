@@ -14,7 +14,7 @@ def resolved(migration: Migration, source: str, window: Window, period_s: int) -
         return
     if source == cloudwatch.SOURCE and migration.aws:
         place = cloudwatch.Place.of(migration)
-        for one in cloudwatch.all_series(migration):
+        for one in (each for each in cloudwatch.all_series(migration) if not each.hourly):
             text = cloudwatch.query_text(place, one, period_s)
             yield Query(one, period_s, text, cloudwatch.link(place, (one,), window, period_s))
     if source == mackerel.SOURCE and migration.mackerel:

@@ -208,11 +208,12 @@ class CloudWatch:
         periods = [period_s for _, period_s in parts(window, now)]
         if periods:
             for one in series:
+                period_s = max(periods[-1], one.shortest_period_s)
                 yield Query(
                     series=one,
-                    period_s=periods[-1],
-                    text=query_text(self._place, one, periods[-1]),
-                    link=link(self._place, (one,), window, periods[-1]),
+                    period_s=period_s,
+                    text=query_text(self._place, one, period_s),
+                    link=link(self._place, (one,), window, period_s),
                 )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from migration import FLEETS, Migration, Series, Window, series_of_load_balancer, series_of_target_group
 from migration.arn import console_host
+from migration.series import HOUR_S
 
 SOURCE = "cloudwatch"
 NAMESPACE = "AWS/ApplicationELB"
@@ -36,6 +37,10 @@ METRIC_STATS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("latency", "p99"): ("TargetResponseTime", "p99"),
     ("latency", "average"): ("TargetResponseTime", "Average"),
     ("latency", "sample_count"): ("TargetResponseTime", "SampleCount"),
+    ("latency", "p50_hourly"): ("TargetResponseTime", "p50"),
+    ("latency", "p90_hourly"): ("TargetResponseTime", "p90"),
+    ("latency", "p95_hourly"): ("TargetResponseTime", "p95"),
+    ("latency", "p99_hourly"): ("TargetResponseTime", "p99"),
     # The minimum is over load balancer nodes too: so many targets are (un)healthy in the eyes of every node.
     ("healthy_hosts", "minimum"): ("HealthyHostCount", "Minimum"),
     ("unhealthy_hosts", "minimum"): ("UnHealthyHostCount", "Minimum"),
@@ -103,13 +108,29 @@ def parts(window: Window, now: int) -> Iterator[tuple[Window, int]]:
 
 
 def asks(series: Sequence[Series], window: Window, now: int) -> Iterator[Ask]:
-    """The calls that `window` takes, newest first: at most 500 queries and 100,800 datapoints each, one period each."""
-    for part, period_s in parts(window, now):
+    """The calls that `window` takes, newest first: at most 500 queries and 100,800 datapoints each, one period each.
+
+    Hourly series are asked for the hours that lie wholly inside the window, and come last.
+    """
+    yield from _asks([one for one in series if not one.hourly], parts(window, now))
+    yield from _asks([one for one in series if one.hourly], _hours(window, now))
+
+
+def _asks(series: Sequence[Series], every: Iterable[tuple[Window, int]]) -> Iterator[Ask]:
+    for part, period_s in every:
         for first in range(0, len(series), MOST_QUERIES):
             batch = tuple(series[first : first + MOST_QUERIES])
             longest_s = MOST_DATAPOINTS // len(batch) * period_s
             for piece in reversed(tuple(part.pieces(longest_s))):
                 yield Ask(batch, piece, period_s)
+
+
+def _hours(window: Window, now: int) -> Iterator[tuple[Window, int]]:
+    """The whole hours of `window` that are still kept in any period."""
+    first = max(window.start, horizons(now)[-1][1])
+    start, end = -(-first // HOUR_S) * HOUR_S, window.end // HOUR_S * HOUR_S
+    if start < end:
+        yield Window(start, end), HOUR_S
 
 
 @dataclass(frozen=True, slots=True)

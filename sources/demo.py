@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -28,11 +28,13 @@ from migration import (
     series_of_target_group,
     utc_now,
 )
+from migration.series import HOUR_S
 from migration.traffic import find_split
+from migration.window import MINUTE_S
 from sources import Answer, Events, Health, Look, Pull, Query
-from sources.demo_numbers import TARGETS, numbers
-from sources.demo_story import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, episodes, story_of
-from sources.demo_whole import latencies
+from sources.demo_numbers import TARGETS, Numbers, numbers
+from sources.demo_story import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, episodes, periods, story_of
+from sources.demo_whole import coarse, latencies
 from sources.whole import Whole, one_period
 
 __all__ = ["DemoEvents", "DemoMetrics", "DemoTraffic", "Episode", "anchor_of_program", "demo_migration", "episodes"]
@@ -48,6 +50,7 @@ _GROUP_ARNS = {
 _HTTPS, _HTTP = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
 _RULES = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
 SPLIT = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS}"  # what a change of the split names: it is that listener's default action
+_NONE = np.array([], dtype=np.int64)
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
@@ -88,7 +91,10 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
 
 
 class DemoMetrics:
-    """A sources.MetricSource and WholeWindowSource: what CloudWatch would have answered. Keeps every minute of the story."""
+    """A sources.MetricSource and WholeWindowSource: what CloudWatch would have answered.
+
+    It keeps minutes for fifteen days and around the episodes, periods of five minutes for the rest of the story.
+    """
 
     name = "demo"
 
@@ -110,33 +116,73 @@ class DemoMetrics:
         return ()
 
     def finest_period_s(self, start: int, *, now: int) -> int:
-        """60 since the story began, 0 before."""
-        return 60 if start >= self._story.begin else 0
+        """60 for fifteen days and around the episodes, else 300 since the story began, 0 before."""
+        minute = Window(start - start % MINUTE_S, start - start % MINUTE_S + MINUTE_S)
+        return next((period_s for _, period_s in periods(self._story, minute, now)), 0)
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        """The story's numbers in `window`, as far as they had arrived; only of `series`, if given."""
+        """The story's numbers in `window`, as far as they had arrived; only of `series`, if given.
+
+        Hourly series are told of the hours that lie wholly inside the window and are over.
+        """
         began, now = time.perf_counter(), int(self._clock().timestamp())
         chosen = set(self._series if series is None else series)
         asked = tuple(one for one in self._series if one in chosen)
-        ts = np.arange(window.start, window.end, 60, dtype=np.int64)
-        told = numbers(self._story, ts, now=now, slow_thresholds_s=self._thresholds_s)
-        table = np.array([told[one.target_group, one.metric, one.stat] for one in asked]).reshape(len(asked), len(ts))
-        code, minute = np.nonzero(np.isfinite(table))
-        past = window.overlap(Window(0, max(now // 60 * 60, 60)))
+        code_of = {one: code for code, one in enumerate(asked)}
+        fine, hourly = [one for one in asked if not one.hourly], [one for one in asked if one.hourly]
+        blocks = [(fine, *each) for each in periods(self._story, window, now) if fine]
+        blocks += [(hourly, hours, HOUR_S) for hours in self._hours(window, now) if hourly]
+        codes, times, values, lengths = [_NONE], [_NONE], [_NONE.astype(np.float64)], [_NONE]
+        answers, size = [], 0
+        for some, part, period_s in blocks:
+            ts = np.arange(part.start, part.end, period_s, dtype=np.int64)
+            told = self._numbers(some, part, period_s, now)
+            table = np.array([told[one.target_group, one.metric, one.stat] for one in some])
+            row, period = np.nonzero(np.isfinite(table))
+            codes.append(np.array([code_of[one] for one in some])[row])
+            times.append(ts[period])
+            values.append(table[row, period])
+            lengths.append(np.full(len(row), period_s))
+            size += table.size
+            if past := part.overlap(Window(0, max(now // period_s * period_s, 60))):
+                answers.append(Answer(frozenset(some), past, period_s))
         return Pull(
             window=window,
             asked_at=now,
-            frame=assemble(asked, code, ts[minute], table[code, minute], 60),
-            answers=(Answer(frozenset(asked), past, 60),) if past and asked else (),
-            queries=tuple(Query(one, 60, f"demo {one.target_group} {one.metric} {one.stat}", "") for one in asked),
-            asked=table.size,
+            frame=assemble(
+                asked, np.concatenate(codes), np.concatenate(times), np.concatenate(values), np.concatenate(lengths)
+            ),
+            answers=tuple(answers),
+            queries=tuple(
+                Query(one, one.shortest_period_s, f"demo {one.target_group} {one.metric} {one.stat}", "")
+                for one in asked
+            ),
+            asked=size,
             took_s=time.perf_counter() - began,
         )
 
+    def _numbers(self, series: Sequence[Series], part: Window, period_s: int, now: int) -> Numbers:
+        if period_s == MINUTE_S:
+            ts = np.arange(part.start, part.end, MINUTE_S, dtype=np.int64)
+            return numbers(self._story, ts, now=now, slow_thresholds_s=self._thresholds_s)
+        hourly = all(one.hourly for one in series)
+        return coarse(
+            self._story, part, period_s, now=now, slow_thresholds_s=self._thresholds_s, percentiles_only=hourly
+        )
+
+    def _hours(self, window: Window, now: int) -> Iterator[Window]:
+        """The whole hours of `window` that are over; none of before the story."""
+        start = -(-max(window.start, self._story.begin) // HOUR_S) * HOUR_S
+        end = min(window.end, now) // HOUR_S * HOUR_S
+        if start < end:
+            yield Window(start, end)
+
     def whole(self, window: Window) -> Whole:
         """The story's latency over one period, as CloudWatch would cut it: of every answer, mixed from each minute's distribution."""
-        now, covered = int(self._clock().timestamp()), one_period(window, 60)
-        if covered is None or covered.start < self._story.begin:
+        now = int(self._clock().timestamp())
+        step_s = self.finest_period_s(window.start, now=now)
+        covered = one_period(window, step_s) if step_s else None
+        if covered is None:
             return Whole(window, None, now)
         told = latencies(self._story, covered, now=now, fleets=self._fleets, slow_thresholds_s=self._thresholds_s)
         return Whole(window, covered, now, told)

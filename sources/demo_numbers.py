@@ -68,6 +68,12 @@ class Mixture:
     median: Floats
     stretch: Floats
 
+    def by(self, minutes: int) -> "Mixture":
+        """The same, a row for every so many minutes."""
+        return Mixture(
+            *(getattr(self, name).reshape(-1, minutes) for name in ("requests", "answered", "median", "stretch"))
+        )
+
 
 def mixtures(story: Story, ts: Ints, *, now: int) -> dict[str, Mixture]:
     """The distributions that `numbers` tells of, by target group; minutes without answers have weight 0."""
@@ -175,11 +181,11 @@ def quantile(median: Floats, stretch: Floats, log_odds: float) -> Floats:
 
 
 def average(median: Floats, stretch: Floats) -> Floats:
-    total = sum((quantile(median, stretch, odds) for odds in _NODES), np.zeros(len(median)))
+    total = sum((quantile(median, stretch, odds) for odds in _NODES), np.zeros_like(median))
     return total / len(_NODES)
 
 
-def share_within(median: Floats, stretch: Floats, threshold_s: float) -> Floats:
+def share_within(median: Floats, stretch: Floats, threshold_s: Floats | float) -> Floats:
     """`quantile` turned around: the share of answers that took at most `threshold_s`."""
     log = np.log(threshold_s / median) / stretch
     above = (np.sqrt(_BODY * _BODY + 4 * _TAIL * np.maximum(log, 0)) - _BODY) / (2 * _TAIL)

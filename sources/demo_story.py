@@ -9,6 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from migration import Event, EventKind, FleetName, Window
+from migration.window import merged
 
 ZONE = ZoneInfo("Asia/Tokyo")
 EC2, BLUE, GREEN = "photo-ec2", "photo-ecs-blue", "photo-ecs-green"
@@ -19,6 +20,8 @@ SOURCE = "demo_events"
 HICCUP_EVERY_S = 150 * 60
 HICCUP_AT_S, HICCUP_LASTS_S = 60 * 60, 8 * 60
 NOTE_AT_S = 15 * 60
+# Like CloudWatch it keeps minutes for a while only; of the time around the episodes, which pages link to, for ever.
+MINUTES_KEPT_S, AROUND_S, COARSE_S = 15 * 86_400, 3 * 3600, 300
 _NOTES = (
     ("Deployed thumbnailer 2.41", "Batch only. The web service is as it was."),
     ("Deployed admin pages 118", "No change of the web service."),
@@ -156,13 +159,33 @@ def story_of(anchor: datetime) -> Story:
 
 def episodes(anchor: datetime) -> tuple[Episode, ...]:
     """The stretches that are worth a look, each at most three hours long, oldest first."""
-    story = story_of(anchor)
+    return _episodes(story_of(anchor))
+
+
+def _episodes(story: Story) -> tuple[Episode, ...]:
     half = story.steps[-1].ts
     return (
         Episode("latency_regression", Window(story.slow.start - 38 * 60, story.slow.end + 30 * 60)),
         Episode("blind_spot", Window(story.dead.start - 40 * 60, story.dead.end + 22 * 60)),
         Episode("half_and_half", Window(half - 3600, half + 2 * 3600)),
     )
+
+
+def periods(story: Story, window: Window, now: int) -> tuple[tuple[Window, int], ...]:
+    """`window` cut by what the demo keeps at `now`, in order: minutes for MINUTES_KEPT_S and of the time around the episodes, periods of
+    five minutes before that, nothing before the story. Grown to whole periods, so that a part may begin or end outside."""
+    fine = [part for each in merged(_fine(story, now)) if (part := window.overlap(each))]
+    coarse = (part.aligned(COARSE_S) for part in window.minus((Window(0, story.begin), *fine)))
+    return tuple(sorted([*((part, 60) for part in fine), *((part, COARSE_S) for part in coarse)]))
+
+
+def _fine(story: Story, now: int) -> Iterator[Window]:
+    """What is kept in minutes. Its borders are whole hours."""
+    last = 2**40 // 3600 * 3600
+    yield Window(max((now - MINUTES_KEPT_S) // 3600 * 3600, story.begin), last)
+    for episode in _episodes(story):
+        around = Window(episode.window.start - AROUND_S, episode.window.end + AROUND_S)
+        yield around.aligned(3600)
 
 
 def _local(day: date, clock: str) -> int:

@@ -36,8 +36,10 @@ def chart_link(
 
 
 def queries(migration: Migration, source: str, window: Window) -> Iterator[tuple[Series, str, str]]:
-    """Every CloudWatch query behind the page: its series, what is asked in CloudWatch's words, and its place in the console."""
+    """Every CloudWatch query behind the page, which shows no whole hours: its series, what is asked in CloudWatch's words, and its place in the console."""
     if source != "cloudwatch" or migration.demo:
         return
     for series in all_series(migration):
+        if series.hourly:
+            continue
         yield series, " ".join(metric_stat(series)), console_link(migration, [series], window, 60)

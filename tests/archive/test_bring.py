@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archive import Archive
 from migration import Series, Window, check_frame
 from sources import Problem
-from tests.archive.world import EC2, ECS, LATENCY, NOON, World, at, open_archive, said, span, spans
+from tests.archive.world import EC2, ECS, HOURLY, LATENCY, NOON, World, at, open_archive, rising, said, span, spans
 
 
 @pytest.fixture
@@ -353,3 +353,16 @@ def test_what_was_answered_is_what_the_source_says_and_no_settled_minute_is_aske
                     if series == one and start <= minute < start + length
                 }
                 assert said(brought, one) == {m: value for m, value in expected.items() if value is not None}
+
+
+def test_hourly_series_are_read_apart_and_never_stand_for_minutes(archive):
+    def no_minutes_before_eleven(series: Series, ts: int, asked_at: int) -> float | None:
+        return None if series != HOURLY and ts < NOON - 3600 else rising(series, ts, asked_at)
+
+    world = World(wanted=(ECS, LATENCY, HOURLY), numbers=no_minutes_before_eleven)
+    minutes = bring(archive, world, span(-120, 15), 15)
+    assert minutes.resolutions == (60,)
+    assert set(minutes.frame["stat"]) == {"sum", "p95"}
+    hours = archive.read(span(-120, 15), "cloudwatch", now=at(15), hourly=True)
+    assert said(hours, HOURLY) == {-120: pytest.approx(-119.9), -60: pytest.approx(-59.9)}
+    assert set(hours.frame["period_s"]) == {3600}

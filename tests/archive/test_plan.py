@@ -5,7 +5,7 @@ import pytest
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, Refusal, asks, due_in_s, learnt, tiers
 from migration import Window
 from sources import Answer
-from tests.archive.world import EC2, ECS, LATENCY, NOON, span, spans
+from tests.archive.world import EC2, ECS, HOURLY, LATENCY, NOON, span, spans
 
 EDGE = LiveEdge(NOON, settle_s=900)
 
@@ -117,3 +117,22 @@ def test_when_the_newest_minutes_are_due_again():
     refused = Known(refusals=(Refusal(span(-60, 0), 2, NOON),))
     assert due_in_s((EC2,), {EC2: refused}, edge) == 100
     assert due_in_s((EC2, ECS), {EC2: refused, ECS: Known(asked_at=NOON)}, edge) == 40
+
+
+def test_hourly_series_are_asked_for_settled_whole_hours_inside_the_window_each_once():
+    known = {EC2: covered(-240, -15, asked_at=NOON)}
+    late = LiveEdge(NOON + 14 * 60, settle_s=900)  # the hour that ended at noon is not settled yet
+    assert asks(span(-200, 0), (HOURLY,), known, late, minute_by_minute) == (Ask((HOURLY,), span(-180, -60), 3600),)
+    later = LiveEdge(NOON + 15 * 60, settle_s=900)
+    assert asks(span(-200, 0), (HOURLY,), known, later, minute_by_minute) == (Ask((HOURLY,), span(-180, 0), 3600),)
+    known = {HOURLY: Known({3600: (span(-180, 0),)})}
+    assert asks(span(-200, 0), (HOURLY,), known, later, minute_by_minute) == ()
+    assert asks(span(-50, -10), (HOURLY,), {}, later, minute_by_minute) == ()
+    assert asks(span(-500, -300), (HOURLY,), {}, later, lambda _: 0) == ()
+    (middle,) = asks(span(-500, -300), (HOURLY,), {}, later, lambda _: 300)
+    assert middle == Ask((HOURLY,), span(-480, -300), 3600)
+
+
+def test_an_hourly_series_makes_nobody_ask_sooner():
+    known = {EC2: covered(-60, -15, asked_at=NOON)}
+    assert due_in_s((EC2, HOURLY), known, EDGE) == 60

@@ -16,6 +16,7 @@ NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC, in epoch seco
 EC2 = Series("cloudwatch", "baseline", "photo-ec2", "requests", "sum", "count")
 ECS = Series("cloudwatch", "canary", "photo-ecs", "requests", "sum", "count")
 LATENCY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95", "s")
+HOURLY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95_hourly", "s")
 
 MIGRATION = Migration.model_validate(
     {
@@ -82,7 +83,7 @@ class World:
         asked = self.wanted if series is None else tuple(series)
         now = int(self.now.timestamp())
         self.pulls.append((window, asked))
-        period_s = self.finest(window.start, now)
+        period_s = max(self.finest(window.start, now), *(one.shortest_period_s for one in asked))
         kinds = {one: self.refuses(one, window) for one in asked}
         answered = [one for one in asked if kinds[one] is None]
         rows = [

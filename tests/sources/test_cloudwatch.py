@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from migration import Aws, Migration, Series, Window, check_frame, epoch_s
 from migration.configuration import Fleet, Fleets
-from sources import Problem, Pull, aws
+from sources import Answer, Problem, Pull, aws
 from sources.cloudwatch import CloudWatch, console_link
 from sources.cloudwatch_queries import METRIC_STATS, all_series, asks, horizons, metric_stat, parts
 from tests.worlds.cloudwatch import LOAD_BALANCER, CloudWatchWorld
@@ -40,7 +40,8 @@ def migration_in(partition: str = "aws", region: str = "ap-northeast-1") -> Migr
 
 
 PHOTO = migration_in()
-SERIES = all_series(PHOTO)
+SERIES = tuple(one for one in all_series(PHOTO) if not one.hourly)
+HOURLY = tuple(one for one in all_series(PHOTO) if one.hourly)
 
 
 def series(metric: str, stat: str = "sum", group: str = "photo-ecs") -> Series:
@@ -268,6 +269,26 @@ def test_a_long_window_is_read_in_every_period_that_is_kept(open_world: Callable
     assert pull.asked == bench.world.datapoints_requested
 
 
+def test_hourly_percentiles_are_of_all_answers_of_the_hour_and_of_whole_hours_alone(bench: Bench) -> None:
+    p95 = next(one for one in HOURLY if one.stat == "p95_hourly" and one.target_group == "photo-ecs")
+    minute = series("latency", "p95")
+    pull = bench.pull(Window(NOON - 2 * 3_600 - 60, NOON + 60), (p95, minute))
+    (answer,) = (answer for answer in pull.answers if p95 in answer.series)
+    assert answer == Answer(frozenset({p95}), Window(NOON - 2 * 3_600, NOON), 3_600)
+    frame = pull.frame[pull.frame["stat"] == "p95_hourly"]
+    assert [(int(ts.timestamp()), period_s) for ts, period_s in zip(frame["ts"], frame["period_s"], strict=True)] == [
+        (NOON - 3_600, 3_600)
+    ]
+    # Eight answers in each of eight minutes: the 95th of a hundred lies at 0.95 · 63 = 59.85, among those of two seconds.
+    assert list(frame["value"]) == [2.0]
+    assert list(numbers(pull, minute).values()) == [pytest.approx(1.44)] * 8
+    assert {query.series.stat: (query.period_s, query.text.split()[2:4]) for query in pull.queries} == {
+        "p95_hourly": (3_600, ["p95", "3600"]),
+        "p95": (60, ["p95", "60"]),
+    }
+    assert bench.pull(EIGHT, HOURLY).answers == ()
+
+
 def test_asked_too_finely_the_world_is_as_silent_as_cloudwatch(open_world: Callable[[Story], Bench]) -> None:
     bench = open_world(SteadyStory(lambda ts: {"photo-ecs": 1}))
     old = Window(NOON - 20 * DAY_S, NOON - 20 * DAY_S + 3_600)
@@ -482,11 +503,11 @@ def test_one_failing_call_does_not_take_the_others_along(open_world: Callable[[S
 def test_a_source_that_is_down_is_not_asked_for_ever(bench: Bench) -> None:
     bench.world.fail_next = 99
     month = Window(NOON - 30 * DAY_S, NOON)
-    pull = bench.pull(month)
+    pull = bench.pull(month, SERIES)
     assert bench.world.calls == 2
     assert (kinds(pull), pull.problems[-1].about) == (["server_error", "incomplete"], "2 / 11")
     bench.world.fail_next, bench.world.expired = 0, True
-    assert [problem.about for problem in bench.pull(month).problems] == ["ap-northeast-1", "1 / 11"]
+    assert [problem.about for problem in bench.pull(month, SERIES).problems] == ["ap-northeast-1", "1 / 11"]
     assert bench.world.calls == 3
 
 
@@ -703,7 +724,7 @@ KINDS = (
 
 def test_the_documentation_names_every_metric_statistic_and_problem() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cloudwatch.md").read_text(encoding="utf-8")
-    for one in SERIES:
+    for one in (*SERIES, *HOURLY):
         metric, stat = metric_stat(one)
         assert f"`{metric}`" in page
         assert f"`{stat}`" in page or stat.startswith("PR")
@@ -722,5 +743,5 @@ def test_the_documentation_has_the_right_price() -> None:
 
 
 def test_the_table_holds_every_series_and_nothing_else() -> None:
-    known = {(one.metric, one.stat) for one in SERIES if one.unit != "fraction"}
+    known = {(one.metric, one.stat) for one in (*SERIES, *HOURLY) if one.unit != "fraction"}
     assert known == set(METRIC_STATS)

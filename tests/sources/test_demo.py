@@ -1,6 +1,7 @@
 """The demo tells one story, however it is asked, and what it tells could have come from a load balancer."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from migration import Series, SplitChange, Window, check_frame, epoch_s
 from migration.traffic import weight_change
 from sources.catalog import sources_of
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, episodes
-from sources.demo_story import BLUE, EC2, GREEN, story_of
+from sources.demo_story import BLUE, EC2, GREEN, periods, story_of
 from sources.demo_trail import DemoTrail
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
@@ -54,17 +55,63 @@ def rows(frame: pd.DataFrame) -> set[tuple[object, ...]]:
     return set(zip(epoch_s(frame), *(frame[name] for name in ("target_group", "metric", "stat", "value")), strict=True))
 
 
-@given(st.integers(0, 62 * 1440), st.lists(st.integers(1, 90), min_size=1, max_size=4))
+@given(st.integers(0, 62 * 288), st.lists(st.integers(1, 30), min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
-def test_the_same_minutes_are_the_same_numbers_in_whatever_pieces_they_are_asked_for(start: int, lengths: list[int]):
+def test_the_same_periods_are_the_same_numbers_in_whatever_pieces_they_are_asked_for(start: int, lengths: list[int]):
     source = metrics()
-    first = STORY.begin + start * 60
-    whole = source.pull(Window(first, first + sum(lengths) * 60)).frame
+    of_minutes = [one for one in source.series() if not one.hourly]
+    first = STORY.begin + start * 300
+    whole = source.pull(Window(first, first + sum(lengths) * 300), of_minutes).frame
     pieces, at = set[tuple[object, ...]](), first
     for length in lengths:
-        pieces |= rows(source.pull(Window(at, at + length * 60)).frame)
-        at += length * 60
+        pieces |= rows(source.pull(Window(at, at + length * 300), of_minutes).frame)
+        at += length * 300
     assert rows(whole) == pieces
+
+
+def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
+    source, now = metrics(), int(NOW.timestamp())
+    assert source.finest_period_s(now - 15 * 86_400, now=now) == 60
+    assert source.finest_period_s(now - 20 * 86_400, now=now) == 300
+    for window in EPISODES.values():
+        pull = source.pull(Window(window.start - 3 * 3600, window.end + 3 * 3600))
+        assert {answer.period_s for answer in pull.answers} == {60, 3600}
+    parts = periods(STORY, Window(STORY.begin - 3600, now // 60 * 60), now)
+    assert [(later.start - part.end, part.start % period_s) for (part, period_s), (later, _) in pairwise(parts)] == [
+        (0, 0)
+    ] * (len(parts) - 1)
+    assert [period_s for _, period_s in parts] == [300, 60, 300, 60, 300, 60]
+
+
+def test_five_minutes_are_the_five_minutes_before_them_put_together():
+    """Asked while it still kept its minutes, and when it no longer does."""
+    window = Window(STORY.anchor - 3600, STORY.anchor)
+    minutes = wide(window, EC2)
+    coarse = wide(window, EC2, NOW + timedelta(days=40))[::5]
+    five = minutes.index // 300 * 300
+    assert list(coarse["requests sum"]) == list(minutes["requests sum"].groupby(five).sum())
+    assert list(coarse["target_5xx sum"]) == list(minutes["target_5xx sum"].groupby(five).sum())
+    assert list(coarse["healthy_hosts minimum"]) == [4] * 12
+    answers = minutes["latency sample_count"]
+    for stat in ("average", "within_0.3s"):
+        mixed = (minutes[f"latency {stat}"] * answers).groupby(five).sum() / answers.groupby(five).sum()
+        assert list(coarse[f"latency {stat}"]) == pytest.approx(list(mixed), abs=2e-6)
+    p95 = minutes["latency p95"].groupby(five)
+    assert (coarse["latency p95"] > p95.min()).all() and (coarse["latency p95"] < p95.max()).all()
+
+
+def test_an_hourly_percentile_is_that_of_all_its_answers():
+    window = Window(STORY.anchor - 7200, STORY.anchor)
+    hours = [one for one in metrics().series() if one.hourly and one.target_group == EC2]
+    frame = metrics().pull(window, hours).frame
+    for hour in window.pieces(3600):
+        (whole,) = (one for one in metrics().whole(hour).groups if one.target_group == EC2)
+        mine = frame[epoch_s(frame) == hour.start]
+        assert dict(zip(mine["stat"], mine["value"], strict=True)) == {
+            f"{name}_hourly": pytest.approx(value, abs=2e-6) for name, value in whole.percentiles.items()
+        }
+    ahead = metrics().pull(Window(STORY.anchor, STORY.anchor + 3600), hours)
+    assert (len(ahead.frame), ahead.answers) == (0, ()), "an hour that is not over has none"
 
 
 @given(st.integers(-600, 62 * 1440 + 300), st.integers(1, 180))
@@ -142,7 +189,10 @@ def test_the_share_seen_follows_the_weights_told(step: int):
     window = Window(start, min(end, start + 6 * 3600))
     told = traffic().look_at(start).told["canary"]
     assert traffic().look_at(window.end - 60).told["canary"] == told
-    seen = {group: wide(window, group).get("requests sum", pd.Series([0.0])).sum() for group in (EC2, BLUE, GREEN)}
+    then = window.ends_at + timedelta(minutes=20)
+    seen = {
+        group: wide(window, group, then).get("requests sum", pd.Series([0.0])).sum() for group in (EC2, BLUE, GREEN)
+    }
     serving = STORY.steps[step].live
     assert seen[GREEN if serving == BLUE else BLUE] == 0
     share, spread = float(told), np.sqrt(float(told) / sum(seen.values()))
@@ -229,7 +279,7 @@ def test_the_newest_minutes_come_in_low_are_revised_and_then_settle():
     settled = requests(180)
     assert requests(-1) == 0
     assert 0.4 * settled < requests(0) == requests(59) < requests(60) < requests(120) < settled
-    assert requests(180) == requests(3600) == requests(86_400 * 30)
+    assert requests(180) == requests(3600) == requests(86_400 * 14)
 
 
 def test_it_moves_with_the_clock_and_says_nothing_about_the_future():
@@ -245,13 +295,12 @@ def test_before_the_story_there_is_nothing():
     before = Window(STORY.begin - 3600, STORY.begin)
     assert metrics().pull(before).frame.empty
     assert metrics().finest_period_s(before.start, now=STORY.anchor) == 0
-    assert metrics().finest_period_s(STORY.begin, now=STORY.anchor) == 60
+    assert metrics().finest_period_s(STORY.begin, now=STORY.anchor) == 300
 
 
 def test_traffic_breathes_with_the_day_and_stays_in_its_range():
-    day = wide(Window(STORY.begin, STORY.begin + 7 * 86_400), EC2)[
-        "requests sum"
-    ]  # the story begins at midnight in Tokyo
+    # The story begins at midnight in Tokyo.
+    day = wide(Window(STORY.begin, STORY.begin + 7 * 86_400), EC2)["requests sum"].dropna() / 5
     hourly = day.groupby((day.index - STORY.begin) % 86_400 // 3600).mean()
     assert 6 <= hourly.idxmin() <= 8 and 19 <= hourly.idxmax() <= 23
     assert day.min() > 5_000 and day.max() < 25_000

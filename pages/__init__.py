@@ -4,7 +4,7 @@ import streamlit as st
 
 from archive import ArchiveError
 from migration import ConfigurationError
-from ui import house, page
+from ui import controls, house, page
 from words import live as words
 from words import mistakes, problems
 from words.parity import PARITY_TITLE
@@ -30,13 +30,15 @@ def main() -> None:
     import pages.parity
 
     st.set_page_config(page_title=f"{here.migration.name} · {words.APP_TITLE}")
-    st.navigation(
+    chosen = st.navigation(
         [
             st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
             st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
         ],
         position="top",
-    ).run()
+    )
+    controls.enter(chosen.url_path)
+    chosen.run()
 
 
 if __name__ == "__main__":

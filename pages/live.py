@@ -12,7 +12,7 @@ from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
 from ui import house, live, page, panels, verdicts
 from ui.components import overlay_chart, top_line
-from ui.controls import hold, put, switch
+from ui.controls import hold, parameters, put, switch
 from ui.house import House
 from ui.parity import judgement_view
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveAddress, dragged, read_live, written
@@ -34,7 +34,7 @@ def render() -> None:
 
 
 def _address(here: House) -> LiveAddress:
-    return read_live(st.query_params.to_dict(), zone=here.migration.zone, sources=here.source_names)
+    return read_live(parameters(), zone=here.migration.zone, sources=here.source_names)
 
 
 def _choose_window() -> None:
@@ -84,7 +84,7 @@ def _board(live_now: bool) -> None:
         st.rerun()  # how often a fragment runs is settled outside of it
     window = address.window(now)
     slow_choices = live.slow_choices(here.migration)
-    slow = st.query_params.get("slow", live.default_slow(here.migration))
+    slow = parameters().get("slow", live.default_slow(here.migration))
     slow_s = slow_choices.get(slow, slow_choices[live.default_slow(here.migration)])
     theme: Theme = "dark" if page.is_dark() else "light"
     view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)

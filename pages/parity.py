@@ -11,7 +11,7 @@ from charts.ribbon import ribbon_figure
 from migration import utc_now
 from ui import house, page, verdicts, whole
 from ui.components import overlay_chart
-from ui.controls import switch
+from ui.controls import parameters, switch
 from ui.drawing import drawing, frame_of
 from ui.evidence import evidence_button
 from ui.house import House
@@ -33,11 +33,11 @@ def render() -> None:
 
 
 def _board(here: House) -> None:
-    now, parameters = utc_now(), st.query_params.to_dict()
+    now, address = utc_now(), parameters()
     now_s = int(now.timestamp()) // 60 * 60
-    source = parameters.get("source", "")
+    source = address.get("source", "")
     source = source if source in here.source_names else here.source_names[0]
-    chosen = parameters.get("phase", "")
+    chosen = address.get("phase", "")
     view = judgement_view(here, source, now_s=now_s, chosen=int(chosen) if chosen.isdigit() else None)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -95,7 +95,7 @@ def _sentence(here: House, view: JudgementView) -> None:
 
 def _ribbon(here: House, view: JudgementView) -> None:
     criteria = {one.metric: one for one in view.judgement.criteria}
-    asked = st.query_params.get("criterion", "")
+    asked = parameters().get("criterion", "")
     metric = asked if asked in criteria else next(iter(criteria))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         title = words.ribbon_title(said.metric(criteria[metric].criterion))

@@ -108,6 +108,12 @@ def test_nobody_imports_the_doors(path: Path) -> None:
     assert not imports(path) & {"cli", "dashboard", "tests", "benchmarks"}
 
 
+@pytest.mark.parametrize("path", [path for path in OURS if path.name != "controls.py"], ids=named)
+def test_the_address_is_read_and_written_in_one_place(path: Path) -> None:
+    """st.query_params is the address as a busy browser knew it: ui.controls.parameters() and put() know better."""
+    assert "st.query_params" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("door", "never"),
     [

@@ -4,16 +4,35 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+_HELD, _PAGE = "address", "page"
 
 
-def put(**parameters: str | None) -> None:
+def enter(page: str) -> None:
+    """Called before a page is run. Another page has another address: nothing of the one before is held."""
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        st.session_state.pop(_HELD, None)
+
+
+def parameters() -> dict[str, str]:
+    """What the address says.
+
+    Held here once it was read: a press brings the address as the browser knew it, and a busy browser presses again before it has heard of the
+    answer to the press before. Going back and forward is the browser's word.
+    """
+    context = get_script_run_ctx()
+    if _HELD not in st.session_state or (context and context.is_history_navigation):
+        st.session_state[_HELD] = st.query_params.to_dict()
+    return dict(st.session_state[_HELD])
+
+
+def put(**chosen: str | None) -> None:
     """Writes what was chosen into the address, which is the only memory a page has. None takes a parameter out."""
-    for name, value in parameters.items():
-        name = name.rstrip("_")
-        if value is None:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = value
+    held = parameters() | {name.rstrip("_"): value for name, value in chosen.items()}
+    st.session_state[_HELD] = {name: value for name, value in held.items() if value is not None}
+    st.query_params.from_dict(st.session_state[_HELD])
 
 
 def hold(key: str, value: object) -> None:

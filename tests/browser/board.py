@@ -1,13 +1,15 @@
 """A page of the dashboard, and what a reader does with it."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.server import Server
 
@@ -18,7 +20,51 @@ COUNT_MESSAGES = """
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (message) { window.asked += 1; return send.call(this, message); };
 """
+PATIENCE_FRAMES = 30 * 60  # at most sixty a second
 NAMES = ("error_rate", "latency", "slow", "requests")
+
+
+@dataclass
+class Wire:
+    """What a server says to a tab, which can be held back as a slow line or a busy browser does."""
+
+    page: Page
+    holding: bool = False
+    answers: int = 0  # runs of the page that ended, heard of by the tab or not
+    _held: list[Callable[[], None]] = field(default_factory=list)
+
+    def lay(self) -> None:
+        """Between the tab and whatever server it opens next."""
+        self.page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, tab: WebSocketRoute) -> None:
+        def said(message: str | bytes) -> None:
+            if isinstance(message, bytes) and ForwardMsg.FromString(message).WhichOneof("type") == "script_finished":
+                self.answers += 1
+            if self.holding:
+                self._held.append(lambda: tab.send(message))
+            else:
+                tab.send(message)
+
+        tab.connect_to_server().on_message(said)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The tab hears nothing in this block, and everything in order after it."""
+        self.holding = True
+        yield
+        self.holding = False
+        for tell in self._held:
+            tell()
+        self._held.clear()
+
+    def wait_answers(self, answers: int) -> None:
+        """Waits until so many runs of the page have ended."""
+        for _frame in range(PATIENCE_FRAMES):
+            if self.answers >= answers:
+                return
+            self.page.evaluate("() => new Promise(requestAnimationFrame)")  # lets the wire be heard
+        raise AssertionError(f"{self.answers} runs of the page ended, not {answers}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +73,7 @@ class Board:
 
     page: Page
     server: Server
+    wire: Wire | None = None
 
     def go(self, address: str, *, drawn: int = 4) -> None:
         """Opens an address and waits until so many charts are drawn."""

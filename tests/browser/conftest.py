@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.board import COUNT_MESSAGES, Board, Opens
+from tests.browser.board import COUNT_MESSAGES, Board, Opens, Wire
 from tests.browser.server import Server, Starts, serving
 from tests.browser.world import Watched, World, a_world, watched
 
@@ -88,6 +88,7 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
         drawn: int = 4,
         faultless: bool = True,
         clock: bool = False,
+        wire: bool = False,
         **options: Any,
     ) -> Board:
         page = contexts(**options).new_page()
@@ -98,7 +99,9 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
         if clock:
             page.clock.install()
             page.add_init_script(COUNT_MESSAGES)
-        board = Board(page, server)
+        board = Board(page, server, Wire(page) if wire else None)
+        if board.wire:
+            board.wire.lay()
         board.go(address, drawn=drawn)
         return board
 

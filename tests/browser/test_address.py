@@ -52,7 +52,6 @@ def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_addres
 
     board.choose("p50")
     board.choose("1s")
-    board.wait_parameters(percentile="p50", slow="1s")
     board.live.press("Space")
     board.wait_parameters(percentile="p50", slow="1s", live="off")
     board.expect_text(".panel-head h2", "^Latency p50$")
@@ -66,12 +65,66 @@ def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_addres
     board.expect_text(".top-line", "paused$")
 
     board.choose("p95")
-    board.wait_parameters(slow="1s", live="off")
     board.choose("300ms")
-    board.wait_parameters(live="off")
     board.live.press("Space")
     board.wait_parameters()
     board.expect_text(".top-line", r"next in \d+ s$")
+
+
+@pytest.mark.parametrize("presses", [("p50", "1s", "Live"), ("Live", "p50", "1s"), ("p50", "Live", "1s")])
+def test_presses_that_come_before_any_answer_are_all_heard(
+    demo: Server, opens: Opens, presses: tuple[str, ...]
+) -> None:
+    """A busy browser: the server has answered every press before the browser hears of the first."""
+    board = opens(demo, wire=True)
+    wire = board.wire
+    assert wire
+    with wire.held():
+        for press in presses:
+            before = wire.answers
+            if press == "Live":
+                board.live.press("Space")
+            else:
+                board.choose(press)
+            wire.wait_answers(before + 1)
+    board.wait_parameters(percentile="p50", slow="1s", live="off")
+    assert board.chosen() == ["3h", "p50", "1s"]
+    expect(board.live).not_to_be_checked()
+    board.expect_text(".panel-head h2", "^Latency p50$")
+    board.expect_text(".panel-head h2", "^Slow answers > 1 s$")
+    board.expect_text(".top-line", "paused$")
+
+
+def test_back_and_forward_show_what_the_address_said(demo: Server, opens: Opens) -> None:
+    board = opens(demo)
+    board.choose("1h")
+    board.wait_parameters(window="1h")
+    board.choose("p99")
+    board.wait_parameters(window="1h", percentile="p99")
+
+    board.page.go_back()
+    board.wait_parameters(window="1h")
+    board.expect_text(".panel-head h2", "^Latency p95$")
+    assert board.chosen() == ["1h", "p95", "300ms"]
+    board.page.go_back()
+    board.wait_parameters()
+    board.wait_minutes(180)
+    board.page.go_forward()
+    board.wait_parameters(window="1h")
+    board.wait_minutes(60)
+
+    board.choose("1s")
+    board.wait_parameters(window="1h", slow="1s")
+
+
+def test_another_page_has_an_address_of_its_own(demo: Server, opens: Opens) -> None:
+    board = opens(demo, "/?window=1h&percentile=p50")
+    board.page.get_by_role("link", name="Parity").click()
+    board.until("() => location.pathname === '/parity'")
+    board.page.get_by_role("link", name="Live").click()
+    board.wait_parameters()
+    board.wait_minutes(180)
+    assert board.chosen() == ["3h", "p95", "300ms"]
 
 
 def test_what_makes_no_sense_is_said_and_the_page_shows_its_defaults(demo: Server, opens: Opens) -> None:

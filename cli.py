@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,17 +16,19 @@ import typer.core
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from archive import Archive, ArchiveError, ArchiveProblem, Keeper
+from analysis import Phase
+from archive import HISTORY_S, Archive, ArchiveError, ArchiveProblem, Keeper, evidence_of
 from migration import ConfigurationError, Migration, Window, empty_frame, utc_now
 from reports.case import case, file_name
 from reports.evidence import DATA, files, sha256, zipped
+from reports.whole import window_of
 from sources import Health, Look, MetricSource
 from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
+from sources.whole import Whole, WholeWindowSource
 from terminal.doctor import Examination, doctor_json, doctor_table
 from terminal.judge import (
     COULD_NOT_ASK,
-    HISTORY_MINUTES,
     LONGEST_WINDOW_MINUTES,
     Hearing,
     heard,
@@ -172,10 +176,19 @@ def report(
         migration, brought, now = desk.migration, reading.brought, reading.now
         try:
             events = desk.archive.events(brought.window)
-        except ArchiveError:  # the charts go without their lines
-            events = ()
+            whole = _whole(desk, reading.phase or Phase(brought.window, None, "window"), now)
+        except ArchiveError:  # the page goes without them
+            events, whole = (), None
     found = case(
-        migration, desk.metrics.name, brought, events, reading.phase, reading.others, number=reading.number, now=now
+        migration,
+        desk.metrics.name,
+        brought,
+        events,
+        reading.phase,
+        reading.others,
+        number=reading.number,
+        whole=whole,
+        now=now,
     )
     if found.hearing.unasked:
         _conclude(found.hearing, as_json=False)
@@ -188,6 +201,16 @@ def report(
         raise typer.Exit(COULD_NOT_ASK) from None
     typer.echo(place)
     typer.echo(f"{sha256(made[DATA])}  {DATA}")
+
+
+def _whole(desk: Desk, phase: Phase, now: datetime) -> Whole | None:
+    """The latency of the phase as one period, asked where that is due; None where the source cannot tell it, or nothing of it is settled."""
+    provisional_s, now_s = desk.migration.provisional_minutes * 60, int(now.timestamp()) // 60 * 60
+    window = window_of(replace(phase, window=evidence_of(phase)), now_s=now_s, provisional_s=provisional_s)
+    if window is None or not isinstance(desk.metrics, WholeWindowSource):
+        return None
+    desk.archive.ask_whole(window, desk.metrics, now=now)
+    return desk.archive.whole(window, desk.metrics.name)
 
 
 @contextmanager
@@ -204,7 +227,7 @@ def _desk(config: Path | None, demo: bool, source: str, phase: str, *, as_json: 
         keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
         if phase not in ("", "current"):
             for events in sources.events:
-                keeper.want(Window.last(HISTORY_MINUTES, now=utc_now()), events.name)
+                keeper.want(Window.last(HISTORY_S // 60, now=utc_now()), events.name)
         yield Desk(migration, archive, keeper, sources, metrics)
 
 

@@ -1,6 +1,6 @@
 """What the numbers mean: frames in, frozen values out. No I/O, no clock, no page."""
 
-from analysis.judge import TRACE_COLUMNS, judge, trace
+from analysis.judge import TRACE_COLUMNS, judge, needed, trace
 from analysis.minutes import FleetMinutes, Minutes, minutes
 from analysis.overlay import (
     Overlay,
@@ -53,6 +53,7 @@ __all__ = [
     "judge",
     "latency",
     "minutes",
+    "needed",
     "needed_samples",
     "newest",
     "part",

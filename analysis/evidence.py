@@ -1,6 +1,6 @@
 """What a frame says of one criterion: both sides' minutes in pairs, and which minutes were left out and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -12,7 +12,8 @@ import pandas as pd
 from analysis.minutes import ANSWERS, Flags, Minutes, Unknown, Values, minutes
 from analysis.overlay import latency, slow
 from analysis.verdicts import LeftOut
-from migration import FLEETS, Criterion, FleetName, Window, epoch_s
+from migration import FLEETS, Criterion, FleetName, Series, Window, epoch_s
+from migration.series import within
 
 GONE_S = 300
 UNANSWERED_MINUTES = 5  # how long a request may be on its way before it counts as never answered
@@ -42,12 +43,26 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A window of a frame, ready for any criterion. `settled` are the grid's minutes that may be judged."""
+    """A window of a frame, ready for any criterion. `settled` are the grid's periods that may be judged; in those that are `coarser` or `finer`
+    the frame has rows of longer or shorter periods than the grid's."""
 
     minutes: Minutes
     settled: Flags
+    coarser: Flags
+    finer: Flags
     unanswered: Mapping[FleetName, Values] | None  # per minute, where the frame has it as a count of its own
     answers_known: bool
+
+
+def needs(series: Series, criteria: Iterable[Criterion]) -> bool:
+    """Whether any of `criteria` is judged by this series."""
+    if series.fleet not in FLEETS:
+        return False
+    if series.metric != "latency":
+        return series.metric in ("requests", "unanswered", *ANSWERS)
+    percentiles = {one.metric.removeprefix("latency_") for one in criteria}
+    thresholds = {within(one.slow_threshold_s) for one in criteria if one.slow_threshold_s is not None}
+    return series.stat == "sample_count" or series.stat in percentiles | thresholds
 
 
 def record(
@@ -58,13 +73,24 @@ def record(
 ) -> Record:
     """`frame` (tidy) in `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are provisional.
 
+    The grid's period is the one of which there are most in the window: CloudWatch keeps minutes for fifteen days, and five minutes after that.
     `unknown`: counts that could not be read, and when (archive.Brought.unknown): what is absent there is not 0.
     """
     if window is None:
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
         window = Window(start, end)
-    grid = minutes(frame, window, unknown)
+    period_s, others = _most(frame, window)
+    grid = minutes(frame, window, unknown, period_s=period_s)
+    coarser = finer = np.zeros(len(grid.ts), dtype=bool)
+    for starts, length in others:
+        place = (starts - grid.ts[0]) // grid.period_s
+        inside = (place >= 0) & (place < len(grid.ts))
+        if length < grid.period_s:
+            finer = finer | np.isin(np.arange(len(grid.ts)), place[inside])
+        else:
+            each = place[:, None] + np.arange(length // grid.period_s)
+            coarser = coarser | np.isin(np.arange(len(grid.ts)), each)
     settled = np.ones(len(grid.ts), dtype=bool)
     if provisional_from is not None:
         settled = grid.ts + grid.period_s <= provisional_from
@@ -74,9 +100,20 @@ def record(
     answers_known = timed or bool(counted & set(ANSWERS[:3]))
     unanswered = None
     if "unanswered" in counted:
-        rows = frame[metric == "unanswered"]
+        rows = frame[(metric == "unanswered") & (frame["period_s"] <= grid.period_s)]
         unanswered = {fleet: _placed(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
-    return Record(grid, settled, unanswered, answers_known)
+    return Record(grid, settled, coarser, finer, unanswered, answers_known)
+
+
+def _most(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
+    """The period of which `frame` has most in `window` (None without any), and the starts of all that are of another, each with its length."""
+    ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
+    if not len(ts) or periods.min() == periods.max():
+        return (int(periods[0]) if len(ts) else None), []
+    inside = (ts >= window.start) & (ts < window.end)
+    starts = {int(period_s): np.unique(ts[inside & (periods == period_s)]) for period_s in np.unique(periods[inside])}
+    most = max(starts, key=lambda period_s: len(starts[period_s]), default=None)
+    return most, [(found, period_s) for period_s, found in starts.items() if period_s != most]
 
 
 def evidence(record: Record, criterion: Criterion) -> Evidence:
@@ -110,8 +147,10 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
     unread = np.zeros(len(grid.ts), dtype=bool) if events else _unread(record, criterion.metric)
     both = there["baseline"] & there["canary"]
     quiet = ~there["baseline"] & ~there["canary"] & (requests["baseline"] == 0) & (requests["canary"] == 0)
+    other = ~both & (record.coarser | (record.finer if not rate else False))
     reasons: tuple[tuple[LeftOut, Flags], ...] = (
         ("provisional", ~record.settled),
+        ("other_period", other),
         ("no_traffic", quiet),
         ("one_side_missing", ~both),
         ("mixed_groups", mixed),
@@ -145,7 +184,7 @@ def evidence(record: Record, criterion: Criterion) -> Evidence:
         measured,
         any(not there[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
         int(served.sum()),
-        _gone(record.settled & ~quiet, {"one_side_gone": ~both & ~low, "unread": unread}, grid.period_s),
+        _gone(record.settled & ~quiet & ~other, {"one_side_gone": ~both & ~low, "unread": unread}, grid.period_s),
     )
 
 

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.confidence import FEWEST_MINUTES, Counts, Differences, counts, differences
-from analysis.evidence import Evidence, evidence, record
+from analysis.evidence import Evidence, evidence, needs, record
 from analysis.lately import above_lately_counts, above_lately_differences
 from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
 from analysis.minutes import Unknown, Values
 from analysis.pace import Pace, minutes_to_decision
 from analysis.verdicts import DECIDED, DEFAULT_CRITERIA, CriterionVerdict, Judgement, Reason, Verdict, overall
-from migration import Criterion, Window
+from migration import Criterion, Series, Window
 
 TRACE_COLUMNS = (
     "ts",
@@ -53,6 +53,11 @@ def judge(
         _judged(criterion, evidence(kept, criterion), len(chosen), kept.minutes.period_s / 60) for criterion in chosen
     )
     return Judgement(overall(said), said, default_criteria=not criteria)
+
+
+def needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
+    """Whether `judge` and `trace` look at this series: whoever reads for them alone needs no other."""
+    return needs(series, tuple(criteria) or DEFAULT_CRITERIA)
 
 
 def trace(

@@ -59,17 +59,21 @@ class Minutes:
         return add(self.fleets["baseline"].requests, self.fleets["canary"].requests)
 
 
-def minutes(frame: pd.DataFrame, window: Window, unknown: Unknown = MappingProxyType({})) -> Minutes:
+def minutes(
+    frame: pd.DataFrame, window: Window, unknown: Unknown = MappingProxyType({}), *, period_s: int | None = None
+) -> Minutes:
     """`frame` (tidy) on the grid of `window`.
 
-    The grid's period is the coarsest that the frame has in this window: counts of finer rows are summed into it, exactly; percentiles of
-    finer rows cannot be merged and are left out there. A count that is absent where it is `unknown` is NaN, never 0: errors that nobody could
-    read are not errors that did not happen.
+    The grid's period is `period_s`, else the coarsest that the frame has in this window: counts of finer rows, and shares weighted by them, are
+    put together in it, exactly; percentiles of finer rows cannot be merged and are left out there, like all that is coarser. A count that is
+    absent where it is `unknown` is NaN, never 0: errors that nobody could read are not errors that did not happen.
     """
     ts_all = epoch_s(frame)
     inside = (ts_all >= window.start) & (ts_all < window.end)
+    if period_s is not None:
+        inside &= frame["period_s"].to_numpy() <= period_s
     frame, ts_all = frame[inside], ts_all[inside]
-    step = int(frame["period_s"].max()) if len(frame) else 60
+    step = period_s or (int(frame["period_s"].max()) if len(frame) else 60)
     start = window.start - window.start % step
     ts = np.arange(start, window.end, step, dtype=np.int64)
     grid = _Grid(frame, ts_all, ts, step, unknown)
@@ -108,6 +112,7 @@ class _Grid:
         self._rows: dict[_Name, tuple[npt.NDArray[np.int64], Values, npt.NDArray[np.int32]]] = {
             cast(_Name, name): (place[at], values[at], periods[at]) for name, at in key.items()
         }
+        self._starts: dict[_Name, npt.NDArray[np.int64]] = {cast(_Name, name): ts_all[at] for name, at in key.items()}
 
     def has(self, fleet: str, group: str, metric: str, stat: str) -> bool:
         return (fleet, group, metric, stat) in self._rows
@@ -127,7 +132,7 @@ class _Grid:
         return np.where(np.isnan(found) & ~hidden, 0.0, found)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> Values:
-        """One series on the grid: NaN where absent. Counts of finer rows are summed; other statistics of finer rows are left out."""
+        """One series on the grid: NaN where absent. Finer counts are summed, finer shares weighted by their answers; what else is finer is left out."""
         out = np.full(len(self.ts), np.nan)
         found = self._rows.get((fleet, group, metric, stat))
         if found is None:
@@ -139,7 +144,24 @@ class _Grid:
             finer = np.bincount(place[~whole], value[~whole], minlength=len(out))
             there = np.bincount(place[~whole], minlength=len(out)) > 0
             out = np.where(there, np.nan_to_num(out) + finer, out)
+        elif stat.startswith("within_") and not whole.all():
+            starts = self._starts[fleet, group, metric, stat]
+            weight = self._answers(fleet, group, metric, starts[~whole], period[~whole])
+            total = np.bincount(place[~whole], weight, minlength=len(out))
+            share = np.bincount(place[~whole], weight * value[~whole], minlength=len(out))
+            out = np.where((total > 0) & np.isnan(out), share / np.where(total > 0, total, 1.0), out)
         return out
+
+    def _answers(
+        self, fleet: str, group: str, metric: str, starts: npt.NDArray[np.int64], periods: npt.NDArray[np.int32]
+    ) -> Values:
+        """How many answers stand behind each of these periods; 0 where nobody told."""
+        name = (fleet, group, metric, "sample_count")
+        if name not in self._rows:
+            return np.zeros(len(starts))
+        _, value, period = self._rows[name]
+        told = dict(zip(zip(self._starts[name].tolist(), period.tolist(), strict=True), value.tolist(), strict=True))
+        return np.array([told.get(at, 0.0) for at in zip(starts.tolist(), periods.tolist(), strict=True)])
 
 
 def _fleet(grid: _Grid, fleet: FleetName) -> FleetMinutes:

@@ -25,9 +25,19 @@ Reason = Literal[
     "few_minutes",  # … fewer than FEWEST_MINUTES can be used
     "no_events",  # … not one error on either side: nothing was compared
 ]
-LeftOut = Literal["provisional", "no_traffic", "one_side_missing", "mixed_groups", "low_samples", "unread", "in_flight"]
+LeftOut = Literal[
+    "provisional",
+    "other_period",
+    "no_traffic",
+    "one_side_missing",
+    "mixed_groups",
+    "low_samples",
+    "unread",
+    "in_flight",
+]
 LEFT_OUT: tuple[LeftOut, ...] = (
     "provisional",
+    "other_period",  # kept in other periods than most of the window: what is compared must be of one kind
     "no_traffic",
     "one_side_missing",
     "mixed_groups",

@@ -3,20 +3,38 @@
 from archive.brought import Brought, Filled
 from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
 from archive.happenings import Role, SourceState
+from archive.judged import (
+    HISTORY_S,
+    Judged,
+    evidence_of,
+    firm,
+    judge_brought,
+    judge_window,
+    known_phases,
+    trace_brought,
+)
 from archive.keeper import Keeper
 from archive.overview import Line, Overview
 from archive.store import Archive
 
 __all__ = [
+    "HISTORY_S",
     "Archive",
     "ArchiveError",
     "ArchiveProblem",
     "ArchiveTrouble",
     "Brought",
     "Filled",
+    "Judged",
     "Keeper",
     "Line",
     "Overview",
     "Role",
     "SourceState",
+    "evidence_of",
+    "firm",
+    "judge_brought",
+    "judge_window",
+    "known_phases",
+    "trace_brought",
 ]

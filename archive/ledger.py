@@ -105,6 +105,20 @@ def read_book(connection: Connection, migration_id: int, source: str) -> Book:
     return Book({one: number for number, one in ids.items()}, tuple(wanted), known)
 
 
+def read_covered(connection: Connection, migration_id: int, source: str, window: Window) -> tuple[tuple[int, ...], ...]:
+    """What of a window is covered: (series id, period_s, start, end), in order."""
+    table, cover = schema.series, schema.coverage
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
+    touches = and_(cover.c.start_s < window.end, cover.c.end_s > window.start)
+    found = select(cover.c.series_id, cover.c.period_s, cover.c.start_s, cover.c.end_s).join(table)
+    return tuple(
+        (series_id, period_s, max(start, window.start), min(end, window.end))
+        for series_id, period_s, start, end in connection.execute(
+            found.where(of_source, touches).order_by(cover.c.series_id, cover.c.period_s, cover.c.start_s)
+        )
+    )
+
+
 def read_points(connection: Connection, ids: Sequence[int], window: Window) -> rows.Rows:
     """The rows of these series in a window; codes are positions in `ids`."""
     table = schema.point
@@ -221,3 +235,11 @@ def problems_to_json(problems: Iterable[Problem]) -> str:
 
 def problems_from_json(text: str) -> tuple[Problem, ...]:
     return tuple(Problem(**fields) for fields in json.loads(text))
+
+
+def after(unkept: Iterable[Asked], known: Mapping[Series, Known]) -> dict[Series, Known]:
+    """What is known, with the answers that could not be written."""
+    found = dict(known)
+    for asked in unkept:
+        found.update(asked.learnt(found))
+    return found

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,12 +17,14 @@ from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
 from archive.ledger import Asked, Book
-from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
+from archive.plan import UNKNOWN, Ask, LiveEdge, asks, due_in_s
 from migration import Clock, Event, Migration, Series, SplitChange, Traffic, Window, utc_now
 from migration.deployments import Standing
+from migration.series import of_minutes
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
 
+Only = Callable[[Series], bool]
 UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
 # These are about some series, not about the source: they stand until the series is asked again.
 _OF_SERIES: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
@@ -147,7 +149,7 @@ class Archive:
         held.wanted = wanted = source.series()
         with self._reading() as connection:
             book = ledger.read_book(connection, self._id, source.name)
-        known = _after(held.unkept, book.known)
+        known = ledger.after(held.unkept, book.known)
 
         def finest(start: int) -> int:
             return source.finest_period_s(start, now=edge.now)
@@ -202,30 +204,27 @@ class Archive:
             return  # held.problem says why
         held.unkept = ()
 
-    def read(self, window: Window, source_name: str, *, now: datetime | None = None, hourly: bool = False) -> Brought:
-        """What the archive holds of a source in `window`. Never asks. `now` (the archive's clock, if left out) tells what is settled.
-
-        `hourly`: of the series of whole hours (`p95_hourly`), and of none of the others; left out, of all the others.
-        """
+    def read(self, window: Window, source: str, *, now: datetime | None = None, only: Only = of_minutes) -> Brought:
+        """What the archive holds of a source's series that are `only` so, in `window`. Never asks. `now` (else the clock) tells what is settled."""
         began = time.monotonic()
         edge = LiveEdge(int((now or self._clock()).timestamp()), self._settle_s)
-        held, state = self._held_of(source_name), None
+        held, state = self._held_of(source), None
         problem, unkept = held.problem, held.unkept
         book, found, written = Book(), rows.fetched([], []), list[Series]()
         try:
             with self._reading() as connection:
-                book = ledger.read_book(connection, self._id, source_name)
-                written = [one for one in held.wanted or book.wanted if one in book.ids and one.hourly == hourly]
+                book = ledger.read_book(connection, self._id, source)
+                written = [one for one in held.wanted or book.wanted if one in book.ids and only(one)]
                 found = ledger.read_points(connection, [book.ids[one] for one in written], window)
-                state = Line(self._id, source_name, "metrics").state(connection)
+                state = Line(self._id, source, "metrics").state(connection)
         except ArchiveError as error:
             problem = error.problem
         # Rows are coded by the written series; those that could not be written come after them.
-        series = (*written, *(one for one in held.wanted if one not in book.ids and one.hourly == hourly))
+        series = (*written, *(one for one in held.wanted if one not in book.ids and only(one)))
         for asked in unkept:
             found = rows.overlaid(found, series, asked.pull.frame, asked.pull.answers)
         found = found.where((found.ts >= window.start) & (found.ts < window.end)) if unkept else found
-        known = _after(unkept, book.known)
+        known = ledger.after(unkept, book.known)
         of_series = [known.get(one, UNKNOWN).sane(edge) for one in series]
         return replace(
             brought(window, series, of_series, found, edge),
@@ -254,10 +253,17 @@ class Archive:
         for asked in held.unkept:
             found = rows.overlaid(found, lines, asked.pull.frame, asked.pull.answers)
         found = found.where((found.ts >= window.start) & (found.ts < window.end))
-        known = _after(held.unkept, book.known)
+        known = ledger.after(held.unkept, book.known)
         found = rows.finest(found, {code: known.get(one, UNKNOWN).sane(edge).covered for code, one in enumerate(lines)})
         cells = overview.cells_of(found, min(length_s, overview.CELL_S), lines)
         return overview.overview(window, length_s, lines, cells)
+
+    def version(self, window: Window, source_name: str) -> Hashable:
+        """Another value whenever `read` may say something else of `window`: of one that is settled, only when more of it was answered."""
+        settled = window.end <= self._clock().timestamp() - self._settle_s and not self._unwritten
+        with self._reading() as connection:
+            covered = ledger.read_covered(connection, self._id, source_name, window) if settled else None
+        return self.revision(source_name) if covered is None else covered
 
     # ---- whole windows
 
@@ -360,17 +366,14 @@ class Archive:
         with database.transaction(self._engine, writes=True) as connection:
             return Line(self._id, source_name, role).take_turn(connection, now=int(now.timestamp()), every_s=every_s)
 
-    def revision(self, source_name: str) -> int:
-        """Grows whenever anything of that source changes, so that what was worked out from it can be kept until then."""
-        return self._revision(source_name)
+    def revision(self, source_name: str | None) -> int:
+        """Grows whenever anything of that source changes (None: of any), so that what was worked out from it can be kept until then."""
+        with self._reading() as connection:
+            return happenings.read_revision(connection, self._id, source_name) + self._unwritten
 
     def revision_of_all(self) -> int:
         """Grows whenever anything of this migration changes."""
-        return self._revision(None)
-
-    def _revision(self, source_name: str | None) -> int:
-        with self._reading() as connection:
-            return happenings.read_revision(connection, self._id, source_name) + self._unwritten
+        return self.revision(None)
 
     # ---- the database
 
@@ -393,11 +396,3 @@ class Archive:
             held.problem = error.problem
             self._unwritten += 1
             raise
-
-
-def _after(unkept: Iterable[Asked], known: Mapping[Series, Known]) -> dict[Series, Known]:
-    """What is known, with the answers that could not be written."""
-    after = dict(known)
-    for asked in unkept:
-        after.update(asked.learnt(after))
-    return after

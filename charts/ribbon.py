@@ -10,12 +10,16 @@ from charts.frame import Frame, local
 from charts.palette import PALETTES
 from words import parity as words
 
+MOST_POINTS = 1500  # a screen has fewer pixels
+
 
 def ribbon_figure(trace: pd.DataFrame, frame: Frame, *, latency: bool) -> go.Figure:
     """One criterion of `analysis.trace` (rates as fractions, latency in seconds): the ribbon low … high, the estimate, and the margin as a grey band.
 
-    Rates are drawn in percentage points, latency in ms. The axis is scaled to where the ribbon has come to, not to how wide it began.
+    Rates are drawn in percentage points, latency in ms. The axis is scaled to where the ribbon has come to, not to how wide it began. Of many
+    moments every so-manieth is drawn, and the last.
     """
+    trace = trace.iloc[:: -max(1, -(-len(trace) // MOST_POINTS))].iloc[::-1]
     palette, scale, unit = PALETTES[frame.theme], 1000.0 if latency else 100.0, "ms" if latency else "pp"
     x = [local(int(ts), frame) for ts in trace["ts"].dt.as_unit("s").astype("int64")]
 

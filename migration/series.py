@@ -46,6 +46,11 @@ class Series:
         return HOUR_S if self.hourly else 60
 
 
+def of_minutes(series: Series) -> bool:
+    """Whether it is one of the series that a page of minutes shows: not hourly."""
+    return not series.hourly
+
+
 def hourly(percentile: str) -> str:
     """The statistic "percentile of all answers of an hour", as in `p95_hourly`. It is a series of its own: percentiles of minutes cannot be merged."""
     return f"{percentile}{_HOURLY}"

@@ -99,7 +99,7 @@ def _board(live_now: bool) -> None:
     _head(here, address, view, now)
     traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
     panels.traffic(here, traffic, now, past=_is_past(address, now))
-    judged = judgement_view(here, address.source, now_s=int(now.timestamp()) // 60 * 60)
+    judged = judgement_view(here, address.source, now=now)
     st.html(verdicts.strip(here.migration, judged.judgement, judged.phase))
     rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
     for row in rows:

@@ -11,7 +11,7 @@ from charts.ribbon import ribbon_figure
 from migration import utc_now
 from ui import house, page, verdicts, whole
 from ui.components import overlay_chart
-from ui.controls import parameters, switch
+from ui.controls import parameters, select, switch
 from ui.drawing import drawing, frame_of
 from ui.evidence import evidence_button
 from ui.house import House
@@ -34,11 +34,10 @@ def render() -> None:
 
 def _board(here: House) -> None:
     now, address = utc_now(), parameters()
-    now_s = int(now.timestamp()) // 60 * 60
     source = address.get("source", "")
     source = source if source in here.source_names else here.source_names[0]
     chosen = address.get("phase", "")
-    view = judgement_view(here, source, now_s=now_s, chosen=int(chosen) if chosen.isdigit() else None)
+    view = judgement_view(here, source, now=now, chosen=int(chosen) if chosen.isdigit() else None)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<h1 class='page-title'>{}</h1>").format(here.migration.name), width="content")
@@ -64,7 +63,8 @@ def _phases(here: House, view: JudgementView, now: datetime) -> None:
         for phase in reversed(view.phases)
     }
     # Its start names a phase: that does not move while time goes on.
-    switch("phase", words.phase_title(), list(names), str(view.phase.window.start), names.__getitem__)
+    shown = next(at for at in view.phases if at.window.end == view.phase.window.end)
+    select("phase", words.phase_title(), list(names), str(shown.window.start), names.__getitem__)
 
 
 def _sentence(here: House, view: JudgementView) -> None:
@@ -141,5 +141,5 @@ def _left_out(view: JudgementView) -> None:
     st.html(
         Markup(
             "<section class='below'><h2>{}</h2><table class='sources pairs'>{}</table><p class='note'>{}</p></section>"
-        ).format(words.left_out_title(), rows, words.evidence_horizon())
+        ).format(words.left_out_title(), rows, words.evidence_horizon(unseen=view.phase.begun_by == "window"))
     )

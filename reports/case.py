@@ -8,11 +8,12 @@ import pandas as pd
 
 import analysis
 from analysis import Phase
-from archive import Brought
+from archive import Brought, firm, trace_brought
 from migration import Event, Migration, Window
 from reports.data import settled_rows
 from reports.queries import resolved
 from sources import Problem, Query
+from sources.whole import Whole
 from terminal.judge import Hearing, heard
 
 
@@ -20,7 +21,8 @@ from terminal.judge import Hearing, heard
 class Case:
     """One judgement and what it rests on. `rows` are the settled rows of the window, in the file's order; `trace`: analysis.TRACE_COLUMNS.
 
-    `settled` is the judged part of the window; None where none of it is settled yet.
+    `settled` is the judged part of the window; None where none of it is settled yet. `whole` is the latency of the window as one period, as the
+    page shows it; None where nobody could tell it.
     """
 
     migration: Migration
@@ -31,6 +33,7 @@ class Case:
     grid: analysis.Minutes
     events: tuple[Event, ...]
     queries: tuple[Query, ...]
+    whole: Whole | None
 
 
 def file_name(name: str, window: Window) -> str:
@@ -49,22 +52,21 @@ def case(
     others: tuple[Problem, ...] = (),
     *,
     number: int | None = None,
+    whole: Whole | None = None,
     now: datetime,
 ) -> Case:
     """The case of a reading of the archive: judged here, by the same judge as on the page and in the terminal."""
-    window, settled_at = brought.window, int(now.timestamp()) // 60 * 60 - migration.settle_minutes * 60
-    firm_until = brought.firm_until(provisional_s=migration.provisional_minutes * 60, settled=settled_at)
+    window, firm_until = brought.window, firm(migration, brought, now=now)
     rows = settled_rows(brought.frame, window, firm_until)
     settled = Window(window.start, min(window.end, firm_until)) if firm_until > window.start else None
     return Case(
         migration=migration,
         hearing=heard(migration, source, brought, phase, others, number=number, now=now),
         rows=rows,
-        trace=analysis.trace(
-            brought.frame, migration.criteria, window=window, provisional_from=firm_until, unknown=brought.unknown
-        ),
+        trace=trace_brought(migration, brought, now=now),
         settled=settled,
         grid=analysis.minutes(rows, settled or window, brought.unknown),
         events=tuple(event for event in events if window.start <= event.ts < window.end),
         queries=tuple(resolved(migration, source, window, max(brought.resolutions, default=60))),
+        whole=whole,
     )

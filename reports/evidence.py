@@ -25,6 +25,7 @@ from charts.svg import figure_svg
 from migration import FLEETS, Window
 from reports.case import Case
 from reports.data import to_csv, to_parquet
+from reports.whole import WholeTable, named, note, whole_table
 from terminal.judge import hearing_json
 from words import evidence as words
 from words import live, parity, problems, states, times, verdicts
@@ -105,6 +106,7 @@ def page(case: Case, data: Mapping[str, bytes], *, made_at: datetime) -> str:
         made=f"{made_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {migration.timezone} ({made_at.astimezone(UTC):%H:%M:%S} UTC)",
         ribbons=list(_ribbons(case)),
         overlays=list(_overlays(case)),
+        latency=_latency(case, made_at),
         left_out=[(verdicts.metric(one.criterion), _left_out(one)) for one in hearing.judgement.criteria],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         source=states.source_name(hearing.source),
@@ -169,6 +171,23 @@ def _overlays(case: Case) -> Iterator[Drawing]:
         if not overlay.empty:
             figure = overlay_figure(overlay, frame, margin=migration.margin_of(metric), events=case.events)
             yield Drawing(title, "", figure_svg(figure, words.page_alternative(title)))
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The percentiles of the whole window; `note` says for which time they stand."""
+
+    table: WholeTable
+    note: str
+
+
+def _latency(case: Case, made_at: datetime) -> Latency | None:
+    groups = named(case.migration, case.whole) if case.whole else []
+    if not case.whole or not groups:
+        return None
+    label = states.source_name(case.hearing.source)
+    said = note(case.migration, case.whole, label, now=made_at)
+    return Latency(whole_table(groups), said)
 
 
 def _frame(case: Case, window: Window) -> Frame:

@@ -13,8 +13,8 @@ from rich.text import Text
 
 import analysis
 from analysis import CriterionVerdict, Judgement, LeftOut, Phase, Verdict
-from archive import ArchiveProblem, Brought
-from migration import FLEETS, Event, FleetName, Migration, Window, epoch_s
+from archive import ArchiveProblem, Brought, judge_brought
+from migration import FLEETS, FleetName, Migration, Window, epoch_s
 from sources import Problem
 from sources.csv_file import MOST_MISTAKES, NAME, CsvMistake
 from terminal.parts import (
@@ -35,9 +35,7 @@ from terminal.parts import (
 from words import cli as words
 from words import csv_file, live, parity, problems, times, verdicts
 
-EVIDENCE_MINUTES = 1440  # of a phase, like the Parity page
 LONGEST_WINDOW_MINUTES = 14 * 1440  # CloudWatch keeps minutes for fifteen days
-HISTORY_MINUTES = 90 * 1440  # so far back a phase may be chosen by its number
 STALE_S = 15 * 60  # what happens now cannot be judged by numbers that were read before
 COULD_NOT_ASK = 3
 CODES: dict[Verdict, int] = {
@@ -96,16 +94,6 @@ def minutes_of(text: str) -> int | None:
     return days * 1440 + hours * 60 + minutes or None
 
 
-def numbered_phases(events: Sequence[Event], *, end: int) -> tuple[Phase, ...]:
-    """Every phase that is known up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one."""
-    return analysis.phases(events, Window(end - HISTORY_MINUTES * 60, end))
-
-
-def evidence_of(phase: Phase) -> Window:
-    """The part of a phase that is judged: its last day at most."""
-    return Window(max(phase.window.start, phase.window.end - EVIDENCE_MINUTES * 60), phase.window.end)
-
-
 def heard(
     migration: Migration,
     source: str,
@@ -118,16 +106,10 @@ def heard(
 ) -> Hearing:
     """What the judge says of the numbers of `brought`; `others` are the problems of the other sources."""
     asked, now_s = brought.last_asked or 0, int(now.timestamp())
-    firm_until = brought.firm_until(
-        provisional_s=migration.provisional_minutes * 60, settled=now_s // 60 * 60 - migration.settle_minutes * 60
-    )
-    judgement = analysis.judge(
-        brought.frame, migration.criteria, window=brought.window, provisional_from=firm_until, unknown=brought.unknown
-    )
     stale = brought.window.end > now_s - STALE_S and asked < now_s - STALE_S
     trouble = bool(brought.problems or brought.archive_problem)
     return Hearing(
-        judgement,
+        judge_brought(migration, brought, now=now).judgement,
         brought.window,
         migration.name,
         source,

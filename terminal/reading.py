@@ -8,11 +8,10 @@ from itertools import chain
 import typer
 
 from analysis import Phase
-from archive import Archive, ArchiveError, Brought, Keeper
+from archive import Archive, ArchiveError, Brought, Keeper, evidence_of, known_phases
 from migration import Clock, Migration, Window
 from sources import MetricSource, Problem
 from sources.catalog import Sources
-from terminal.judge import evidence_of, numbered_phases
 from words import cli as words
 
 
@@ -53,7 +52,7 @@ def read(desk: Desk, minutes: int | None, phase: str, *, clock: Clock) -> Readin
         events = archive.events(Window(0, end))
     except ArchiveError:  # `bring` tells of it
         events = ()
-    known = numbered_phases(events, end=end)
+    known = known_phases(events, end=end)
     number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
     if number is not None and not 1 <= number <= len(known):
         raise typer.BadParameter(words.no_such_phase(phase, len(known)), param_hint="--phase")

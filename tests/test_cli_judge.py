@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 import cli
 from analysis import LEFT_OUT, VERDICTS, Beginning, CriterionVerdict, Judgement, Phase, Reason, Verdict
+from archive import evidence_of, known_phases
 from migration import Event, Migration, SplitChange, Window
 from migration.events import weight_event
 from sources import Problem
@@ -22,7 +23,7 @@ from sources.catalog import Sources, sources_of
 from sources.csv_file import CsvSlug
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
 from sources.demo_story import story_of
-from terminal.judge import CODES, Hearing, evidence_of, hearing_json, minutes_of, numbered_phases
+from terminal.judge import CODES, Hearing, hearing_json, minutes_of
 from tests.frames import START
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
@@ -238,7 +239,9 @@ class TestPhases:
         assert end <= datetime.fromtimestamp(story_of(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
         )
-        assert datetime.fromisoformat(found["window"]["from"]) == end - timedelta(days=1)
+        # All of the phase, which lasted for nine days, is evidence.
+        assert datetime.fromisoformat(found["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
+        assert end - datetime.fromisoformat(found["window"]["from"]) > timedelta(days=8)
 
     def test_before_the_first_step_there_is_nothing_to_compare(self):
         result = run("--phase", "1")
@@ -263,20 +266,20 @@ class TestPhases:
 
     def test_without_a_known_change_it_is_the_last_day(self):
         end = START + 40 * 86_400
-        (only,) = numbered_phases((), end=end)
+        (only,) = known_phases((), end=end)
         assert only.begun_by == "window" and evidence_of(only) == Window(end - 86_400, end)
 
     def test_it_begins_with_the_last_change_of_weight_or_deployment_of_the_canary(self):
         end = START + 86_400
         weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
-        assert evidence_of(numbered_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
-        assert numbered_phases((weight, deployment), end=end)[-1] == Phase(
+        assert evidence_of(known_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
+        assert known_phases((weight, deployment), end=end)[-1] == Phase(
             Window(end - 3480, end), 0.5, "deployment", 3600
         )
 
     def test_right_after_a_change_nothing_is_judged_by_the_phase_before(self):
         end = START + 86_400
-        known = numbered_phases((weight_event(step(end - 30)),), end=end)
+        known = known_phases((weight_event(step(end - 30)),), end=end)
         assert known[-1].window == Window(end - 60, end) and len(known) == 2
 
 

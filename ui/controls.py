@@ -61,3 +61,20 @@ def switch(
         format_func=say,
         label_visibility="collapsed",
     )
+
+
+def select(
+    name: str, label: str, options: Sequence[str], value: str, say: Callable[[str], str] = str, *, default: str = ""
+) -> None:
+    """The same as `switch` where there may be many choices, or long ones: a list that opens."""
+    key = f"{name}_choice"
+    hold(key, value)
+    st.selectbox(
+        label,
+        options,
+        key=key,
+        on_change=partial(_choose, name, key, default or options[0]),
+        format_func=say,
+        label_visibility="collapsed",
+        width=340,
+    )

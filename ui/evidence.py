@@ -8,6 +8,7 @@ from archive import ArchiveError
 from migration import utc_now
 from reports.case import case, file_name
 from reports.evidence import evidence
+from reports.whole import window_of
 from ui.house import House
 from ui.parity import JudgementView
 from words import evidence as words
@@ -27,9 +28,14 @@ def evidence_button(here: House, view: JudgementView, source: str) -> None:
 
 
 def _made(here: House, view: JudgementView, source: str) -> bytes:
+    window, now = view.phase.window, utc_now()
     try:
-        events = here.archive.events(view.phase.window)
-    except ArchiveError:  # the evidence is in what was read before; only the lines on its charts are not
-        events = ()
-    now = utc_now()
-    return evidence(case(here.migration, source, view.brought, events, view.phase, now=now), made_at=now)
+        events = here.archive.events(window)
+        asked = window_of(
+            view.phase, now_s=int(now.timestamp()) // 60 * 60, provisional_s=here.migration.provisional_minutes * 60
+        )
+        whole = here.archive.whole(asked, source) if asked else None
+    except ArchiveError:  # `read` tells of it
+        events, whole = (), None
+    brought = here.archive.read(window, source, now=now)  # every series, not the judge's alone
+    return evidence(case(here.migration, source, brought, events, view.phase, whole=whole, now=now), made_at=now)

@@ -1,23 +1,25 @@
 """What the judge says of the phase we are in, worked out once a minute and shared by all viewers."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
 
 import analysis
-from archive import Brought
-from migration import Event, Window
-from ui.drawing import provisional_from
+from archive import HISTORY_S, Brought, evidence_of, judge_window, known_phases, trace_brought
+from migration import Window, utc_now
+from migration.window import MINUTE_S
 from ui.house import House
-
-HORIZON_S = 86_400  # so far back the judge looks for the beginning of the phase, and no further for evidence
 
 
 @dataclass(frozen=True, slots=True)
 class JudgementView:
-    """A phase, what was judged of it, and how the judgement came about (`trace`: analysis.TRACE_COLUMNS)."""
+    """A phase, what was judged of it, and how the judgement came about (`trace`: analysis.TRACE_COLUMNS).
+
+    The phase's window is that of the evidence: of one whose beginning nobody saw, its last day. `brought` holds the judge's series alone.
+    """
 
     phase: analysis.Phase
     phases: tuple[analysis.Phase, ...]
@@ -26,23 +28,34 @@ class JudgementView:
     brought: Brought
 
 
-def judgement_view(house: House, source: str, *, now_s: int, chosen: int | None = None) -> JudgementView:
-    """The judgement of a phase: the one that began at `chosen` (epoch seconds), else the current one. `now_s`: a whole minute."""
-    whole = Window(now_s - HORIZON_S, now_s)
-    events = tuple(event for event in house.archive.events(whole) if event.kind in ("weight", "deployment"))
-    return _judgement_view(house, source, whole, events, chosen, house.archive.revision(source))
+def judgement_view(house: House, source: str, *, now: datetime, chosen: int | None = None) -> JudgementView:
+    """The judgement of a phase: the one that began at `chosen` (epoch seconds), else the current one."""
+    _want_history(house)
+    now_s = int(now.timestamp()) // MINUTE_S * MINUTE_S
+    phases = _phases(house, now_s, house.archive.revision_of_all())
+    phase = next((one for one in phases if one.window.start == chosen), phases[-1])
+    phase = replace(phase, window=evidence_of(phase))
+    version = house.archive.version(phase.window, source)
+    return JudgementView(phase, phases, *_judged(house, source, phase.window, version))
 
 
-@st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
-def _judgement_view(
-    _house: House, source: str, whole: Window, events: tuple[Event, ...], chosen: int | None, revision: int
-) -> JudgementView:
-    found = analysis.phases(events, whole)
-    phase = next((one for one in found if one.window.start == chosen), found[-1])
-    brought = _house.archive.read(phase.window, source)
-    criteria, edge = _house.migration.criteria, provisional_from(_house.migration, brought)
-    judgement = analysis.judge(
-        brought.frame, criteria, window=phase.window, provisional_from=edge, unknown=brought.unknown
-    )
-    trace = analysis.trace(brought.frame, criteria, window=phase.window, provisional_from=edge, unknown=brought.unknown)
-    return JudgementView(phase, found, judgement, trace, brought)
+@st.cache_resource(show_spinner=False)
+def _want_history(_house: House) -> None:
+    """Has every source asked, once in the life of this process, for what happened before the keeper's horizon: phases begin there."""
+    for events in _house.sources.events:
+        _house.keeper.want(Window.last(HISTORY_S // MINUTE_S, now=utc_now()), events.name)
+
+
+@st.cache_resource(max_entries=4, ttl=timedelta(minutes=5), show_spinner=False)
+def _phases(_house: House, now_s: int, revision: int) -> tuple[analysis.Phase, ...]:
+    return known_phases(_house.archive.events(Window(now_s - HISTORY_S, now_s)), end=now_s)
+
+
+@st.cache_resource(max_entries=16, ttl=timedelta(hours=1), show_spinner=False)
+def _judged(
+    _house: House, source: str, window: Window, version: Hashable
+) -> tuple[analysis.Judgement, pd.DataFrame, Brought]:
+    migration, now = _house.migration, utc_now()
+    judged = judge_window(_house.archive, migration, source, window, now=now, numbers=True)
+    assert judged.brought is not None
+    return judged.judgement, trace_brought(migration, judged.brought, now=now), judged.brought

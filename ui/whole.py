@@ -8,34 +8,18 @@ from markupsafe import Markup
 
 import analysis
 from charts.distribution import distribution_figure
-from migration import FLEETS, Migration, Window
+from migration import Window
 from migration.latencies import Latencies
-from migration.series import PERCENTILES
+from reports.whole import named, note, whole_table, window_of
 from sources.whole import Whole, WholeWindowSource
 from ui import page
 from ui.components import overlay_chart
 from ui.drawing import drawing
 from ui.house import House
-from words import numbers, problems, states, times
 from words import parity as words
+from words import problems, states
 
 FIRST_WAIT_S = 1.5
-STEP_S = 300  # a window that grows grows by so much at least: every answer is paid
-STEPS = 24  # and by a twenty-fourth of itself
-
-
-def window_of(phase: analysis.Phase, *, now_s: int, provisional_s: int) -> Window | None:
-    """What of a phase is asked as a whole: without its provisional minutes, and with ends that do not move with every minute.
-
-    None where nothing is left of it.
-    """
-    start, end = phase.window.start, min(phase.window.end, now_s - provisional_s)
-    step_s = max(STEP_S, (end - start) // STEPS // STEP_S * STEP_S)
-    if phase.begun_by == "window":
-        start = -(-start // step_s) * step_s
-    if phase.window.end >= now_s:
-        end = end // step_s * step_s
-    return Window(start, end) if start < end else None
 
 
 def section(here: House, source: str, phase: analysis.Phase, *, now: datetime) -> None:
@@ -62,7 +46,7 @@ def section(here: House, source: str, phase: analysis.Phase, *, now: datetime) -
             _empty(words.whole_nothing(label) if told.covered else words.whole_not_kept(label))
         return
     left, right = st.columns([2, 3])
-    left.html(table(groups) + _note(here.migration, told, label, now))
+    left.html(table(groups) + Markup("<p class='note'>{}</p>").format(note(here.migration, told, label, now=now)))
     figure = distribution_figure(groups, "dark" if page.is_dark() else "light")
     curves = tuple((name, one.percentiles.get("p50"), one.percentiles.get("p95")) for name, one in groups)
     alternative = f"{title}. {words.distribution_alternative(curves)}"
@@ -86,77 +70,22 @@ def _told(here: House, window: Window, source: str) -> Whole | None:
     return told()
 
 
-def named(migration: Migration, told: Whole) -> list[tuple[str, Latencies]]:
-    """The target groups that served, baseline first, each by its fleet's label, and by its own name where there are several."""
-    served = [one for one in told.groups if one.answers or one.requests or one.percentiles]
-    by_fleet = {fleet: [one for one in served if one.fleet == fleet] for fleet in FLEETS}
-    return [
-        (
-            migration.fleets[fleet].label
-            if len(groups) == 1
-            else f"{migration.fleets[fleet].label} {one.target_group}",
-            one,
-        )
-        for fleet, groups in by_fleet.items()
-        for one in groups
-    ]
-
-
 def table(groups: Sequence[tuple[str, Latencies]]) -> Markup:
-    """One column a target group, one row a percentile; the difference where each fleet has one group alone."""
-    every = [one for _, one in groups]
-    pair = (every[0], every[1]) if [one.fleet for one in every] == list(FLEETS) else None
-    head = words.whole_head(tuple(name for name, _ in groups), difference=pair is not None)
-    cells = Markup("").join(Markup("<th scope='col'>{}</th>").format(name) for name in head)
+    """The percentiles of `reports.whole.named` in HTML."""
+    made = whole_table(groups)
+    cells = Markup("").join(Markup("<th scope='col'>{}</th>").format(name) for name in made.head)
     rows = Markup("").join(
-        Markup("<tr><th scope='row'>{}</th>{}{}</tr>").format(
-            percentile,
-            Markup("").join(_value(one, percentile) for one in every),
-            _difference(*pair, percentile) if pair else "",
-        )
-        for percentile in PERCENTILES
-    )
-    answers = Markup("").join(
-        Markup("<td>{}<small>{}</small></td>").format(numbers.count(one.answers), words.whole_of_requests(one.requests))
-        for one in every
+        Markup("<tr><th scope='row'>{}</th>{}</tr>").format(name, Markup("").join(_cell(*cell) for cell in row))
+        for name, row in made.rows
     )
     return Markup(
         "<div class='forest' role='region' tabindex='0' aria-label='{}'><table><thead><tr>{}</tr></thead>"
-        "<tbody>{}<tr><th scope='row'>{}</th>{}{}</tr></tbody></table></div>"
-    ).format(words.whole_title(), cells, rows, words.whole_answers(), answers, Markup("<td></td>") if pair else "")
+        "<tbody>{}</tbody></table></div>"
+    ).format(words.whole_title(), cells, rows)
 
 
-def _value(group: Latencies, percentile: str) -> Markup:
-    few = percentile in group.percentiles and (group.answers or 0) < analysis.needed_samples(percentile)
-    return Markup("<td>{}{}</td>").format(
-        numbers.milliseconds(group.percentiles.get(percentile)),
-        Markup("<small>{}</small>").format(words.whole_few()) if few else "",
-    )
-
-
-def _difference(baseline: Latencies, canary: Latencies, percentile: str) -> Markup:
-    before, after = baseline.percentiles.get(percentile), canary.percentiles.get(percentile)
-    if before is None or after is None:
-        return Markup("<td>{}</td>").format(numbers.NONE)
-    relative = numbers.relative((after - before) / before) if before else ""
-    return Markup("<td>{}<small>{}</small></td>").format(numbers.signed_milliseconds(after - before), relative)
-
-
-def _note(migration: Migration, told: Whole, label: str, now: datetime) -> Markup:
-    """For which time the numbers stand, and which groups could not be put together."""
-    said = []
-    if told.covered:
-        span = times.span(told.covered.starts_at, told.covered.ends_at, migration.zone, now=now)
-        said.append(words.whole_window(label, span, told.covered.end - told.covered.start))
-        # Where it was refused, the numbers are those of before, and their time was the longest of another window.
-        said += [words.whole_longest_part()] if told.complete and told.covered != told.window else []
-    served = [one.fleet for _, one in named(migration, told)]
-    said += [
-        words.whole_apart(migration.fleets[fleet].label, served.count(fleet))
-        for fleet in FLEETS
-        if served.count(fleet) > 1
-    ]
-    return Markup("<p class='note'>{}</p>").format(" ".join(said))
+def _cell(text: str, small: str) -> Markup:
+    return Markup("<td>{}{}</td>").format(text, Markup("<small>{}</small>").format(small) if small else "")
 
 
 def _troubles(told: Whole) -> Markup:

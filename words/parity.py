@@ -84,8 +84,11 @@ def nothing_left_out() -> str:
     return _("nothing")
 
 
-def evidence_horizon() -> str:
-    return _("Evidence is taken from the last 24 hours of a phase at most.")
+def evidence_horizon(*, unseen: bool) -> str:
+    """How far back evidence goes."""
+    if unseen:
+        return _("Nobody saw when this phase began: evidence is taken from its last 24 hours.")
+    return _("Evidence is taken from the whole phase.")
 
 
 def estimate() -> str:

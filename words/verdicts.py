@@ -149,6 +149,7 @@ def left_out(why: str, minutes: int) -> str:
     """Minutes that were not judged, by reason: "3 min still provisional"."""
     text = {
         "provisional": _("{duration} still provisional"),
+        "other_period": _("{duration} kept in other periods than the rest, which cannot be compared with it"),
         "no_traffic": _("{duration} without requests"),
         "one_side_missing": _("{duration} with one fleet missing"),
         "mixed_groups": _("{duration} served by two target groups of one fleet"),

@@ -363,6 +363,6 @@ def test_hourly_series_are_read_apart_and_never_stand_for_minutes(archive):
     minutes = bring(archive, world, span(-120, 15), 15)
     assert minutes.resolutions == (60,)
     assert set(minutes.frame["stat"]) == {"sum", "p95"}
-    hours = archive.read(span(-120, 15), "cloudwatch", now=at(15), hourly=True)
+    hours = archive.read(span(-120, 15), "cloudwatch", now=at(15), only=lambda one: one.hourly)
     assert said(hours, HOURLY) == {-120: pytest.approx(-119.9), -60: pytest.approx(-59.9)}
     assert set(hours.frame["period_s"]) == {3600}

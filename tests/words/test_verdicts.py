@@ -64,6 +64,7 @@ def test_every_reason_is_a_sentence(reason: Reason) -> None:
     ("why", "said"),
     [
         ("provisional", "3 min still provisional"),
+        ("other_period", "3 min kept in other periods than the rest, which cannot be compared with it"),
         ("no_traffic", "3 min without requests"),
         ("one_side_missing", "3 min with one fleet missing"),
         ("mixed_groups", "3 min served by two target groups of one fleet"),

@@ -27,6 +27,7 @@ from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
 from terminal.doctor import Examination, doctor_json, doctor_table
+from terminal.history import history_json, history_table
 from terminal.judge import (
     COULD_NOT_ASK,
     LONGEST_WINDOW_MINUTES,
@@ -40,7 +41,7 @@ from terminal.judge import (
     mistakes_lines,
 )
 from terminal.parts import address
-from terminal.reading import Desk, keep_happenings, read
+from terminal.reading import Desk, keep_happenings, read, read_history
 from terminal.watch import WATCHED_MINUTES, Glance, glance, glance_json, glance_table
 from terminal.weights import is_read, weights_json, weights_tables
 from words import cli as words
@@ -63,14 +64,34 @@ def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> 
 
 
 @app.command(help=words.WEIGHTS)
-def weights(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
+def weights(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    history: Annotated[bool, typer.Option("--history", help=words.HISTORY)] = False,
+) -> None:
     migration = _configured(config, demo, as_json=as_json)
+    if history:
+        _history(migration, config, as_json=as_json)
     source = sources_of(migration, clock=utc_now).traffic
     if source is None:
         typer.echo(words.weights_without_aws(), err=True)
     look = source.look() if source else Look(int(utc_now().timestamp()), None)
     _print(weights_json(migration, look) if as_json else weights_tables(migration, look))
     raise typer.Exit(0 if is_read(look) else 1)
+
+
+def _history(migration: Migration, config: Path | None, *, as_json: bool) -> NoReturn:
+    """Every step of the split, once all that is left to ask was asked."""
+    sources = sources_of(migration, clock=utc_now)
+    try:
+        with Archive.open(migration.archive, migration, clock=utc_now) as archive:
+            keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
+            found = read_history(archive, keeper, sources, clock=utc_now)
+    except ArchiveError as error:
+        _end(_examined(migration, config, (), error.problem), as_json=as_json)
+    _print(history_json(migration, found) if as_json else history_table(migration, found))
+    raise typer.Exit(0)
 
 
 @app.command(help=words.WATCH)

@@ -10,9 +10,10 @@ from functools import partial
 
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Role
+from archive.history import REFUSED_S, to_hear
 from archive.store import Archive
 from migration import Clock, Window, utc_now
-from sources import EventSource, MetricSource, TrafficSource
+from sources import EventSource, HistorySource, MetricSource, TrafficSource
 from sources.whole import WholeWindowSource
 
 PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon in pieces of as many
@@ -59,6 +60,7 @@ class Keeper:
         self._threads: list[threading.Thread] = []
         self._wishes: dict[str, deque[Window]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+        self._refused: dict[str, int] = {}  # sources that keep a history, and when they are asked again
         self._rounds = [
             *(_Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
             *(_Round(source.name, partial(self.keep_events, source)) for source in events),
@@ -172,6 +174,8 @@ class Keeper:
 
     def keep_events(self, source: EventSource) -> float:
         """What happened in the horizon, if that is due, and in the windows that pages wait for. Returns the seconds until the next round."""
+        if isinstance(source, HistorySource):
+            return self.keep_history(source)
         for window in self._wished(source.name):
             self._archive.keep_events(source.events(window), source.name)
             self._grant(source.name, window)
@@ -181,6 +185,25 @@ class Keeper:
         horizon = Window.last(self._horizon_minutes, now=self._clock())
         self._archive.keep_events(source.events(horizon), source.name)
         return float(self._events_every_s)
+
+    def keep_history(self, source: HistorySource) -> float:
+        """The newest time, if that is due, or else a piece of what lies behind it: one asking. Returns the seconds until the next, 0 while any is left."""
+        now = int(self._clock().timestamp())
+        for window in self._wished(source.name):  # it comes by itself
+            self._grant(source.name, window)
+        if now < (again_at := self._refused.get(source.name, now)):
+            return float(again_at - now)
+        wait_s = self._turn(source.name, "events", source.every_s)
+        next_ = to_hear(self._archive.heard(source.name), source, now)
+        asked = next_.behind if wait_s else next_.newest
+        if asked is None:
+            return wait_s
+        told = source.events(asked)
+        self._archive.keep_events(told, source.name, history=True)
+        if not told.complete:
+            self._refused[source.name] = now + REFUSED_S
+            return REFUSED_S
+        return 0.0 if next_.behind else float(source.every_s)
 
     def keep_wholes(self, source: WholeWindowSource) -> float:
         """The whole windows that pages wait for. Returns the seconds until the next round."""

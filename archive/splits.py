@@ -44,25 +44,31 @@ def read_changes(connection: Connection, migration_id: int, configured_rule: str
     observed = [change_from_json(body) for body in connection.scalars(mine)]
     if not observed:
         return Changed((), ())
-    rules, first = _seen(connection, migration_id)
+    rules, beside, first = _seen(connection, migration_id)
     rules |= {configured_rule} - {""}
     # A look only ever tells of the split, which may have been another rule in its time.
     rules |= {change.rule for change in observed if not change.logged}
     of_split = split_changes(observed, rules, first)
+    rules = rules or {change.rule for change in of_split}
+    # A load balancer has rules of other services too: those that never sent anything to a fleet are nobody's business here.
+    ours = rules | beside | {change.rule for change in observed if change.after is not None}
     others = (
-        change for change in observed if change.logged and (not change.told or (rules and change.rule not in rules))
+        change
+        for change in observed
+        if change.logged and change.rule in ours and not (change.told and change.rule in rules)
     )
     return Changed(of_split, tuple(sorted(others, key=lambda change: (change.ts, change.key))))
 
 
-def _seen(connection: Connection, migration_id: int) -> tuple[set[str], Known | None]:
-    """The ARN of the split that was seen last, and what the first look found."""
+def _seen(connection: Connection, migration_id: int) -> tuple[set[str], set[str], Known | None]:
+    """The ARN of the split that was seen last, those of the other rules that send to a fleet, and the share that the first look found."""
     table = schema.snapshot
     mine = select(table.c.first_seen, table.c.body).where(table.c.migration_id == migration_id)
     last = connection.execute(mine.order_by(table.c.id.desc()).limit(1)).first()
     first = connection.execute(mine.order_by(table.c.id).limit(1)).first()
     if last is None or first is None:
-        return set(), None
-    split, told = traffic_from_json(last.body).split, traffic_from_json(first.body).told
-    known = (first.first_seen, float(told["canary"])) if "canary" in told else None
-    return {known_by(split)} if split else set(), known
+        return set(), set(), None
+    traffic, told = traffic_from_json(last.body), traffic_from_json(first.body).told
+    split = {known_by(traffic.split)} if traffic.split else set()
+    beside = {known_by(rule) for rule in traffic.rules if any(share.fleet for share in rule.shares)}
+    return split, beside - split, (first.first_seen, float(told["canary"])) if "canary" in told else None

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -16,10 +16,11 @@ from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
+from archive.history import write_heard
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, LiveEdge, asks, due_in_s
-from migration import Clock, Event, Migration, Series, SplitChange, Traffic, Window, utc_now
-from migration.deployments import Standing
+from archive.told import Told
+from migration import Clock, Migration, Series, Traffic, Window, utc_now
 from migration.series import of_minutes
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
@@ -41,16 +42,16 @@ class _Held:
     problem: ArchiveProblem | None = None
 
 
-class Archive:
+class Archive(Told):
     """What was seen of one migration, in one database. One may serve many threads, and one file many processes on the same machine.
 
     Everything but `bring`, `fill` and `read`, which carry it as a value, raises ArchiveError where the database cannot be used.
     """
 
     def __init__(self, engine: Engine, migration: Migration, migration_id: int, clock: Clock) -> None:
-        self._engine, self._id, self._clock = engine, migration_id, clock
+        super().__init__(engine, migration, migration_id)
+        self._clock = clock
         self._settle_s = migration.settle_minutes * 60
-        self._rule = migration.aws.rule if migration.aws else ""
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
         self._unkept_look: Look | None = None
@@ -320,8 +321,11 @@ class Archive:
         with self._reading() as connection:
             return happenings.read_traffic(connection, self._id)
 
-    def keep_events(self, events: Events, source_name: str) -> None:
-        """Keeps what a source tells of, and how services stand; where it told everything, what it no longer tells of is removed."""
+    def keep_events(self, events: Events, source_name: str, *, history: bool = False) -> None:
+        """Keeps what a source tells of, and how services stand; where it told everything, what it no longer tells of is removed.
+
+        `history`: that it was heard is kept too.
+        """
         state = state_of(events.problems, events.took_s, answered=events.complete)
         told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
         with self._keeping(source_name) as connection:
@@ -329,37 +333,16 @@ class Archive:
             splits.write_changes(connection, self._id, source_name, events.changes)
             if events.complete:
                 happenings.forget_events(connection, self._id, source_name, events.events, events.window)
+                if history:
+                    write_heard(connection, self._id, source_name, events.window)
             standings.write(connection, self._id, source_name, events.standing)
             Line(self._id, source_name, "events").tell(connection, told, good=events.complete)
-
-    def standing(self) -> Standing | None:
-        """How services and deployments stood when they were last read; None where nobody ever told."""
-        with self._reading() as connection:
-            return standings.read(connection, self._id)
-
-    def events(self, window: Window) -> tuple[Event, ...]:
-        """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
-        with self._reading() as connection:
-            told = happenings.read_events(connection, self._id, window)
-            changed = splits.read_changes(connection, self._id, self._rule)
-        return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
-
-    def split_changes(self, window: Window | None = None) -> tuple[SplitChange, ...]:
-        """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
-        with self._reading() as connection:
-            changes = splits.read_changes(connection, self._id, self._rule).of_split
-        return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
 
     def check(self) -> None:
         """Raises ArchiveError where nothing can be kept just now. It writes about as much as a minute of numbers needs, and takes it out again."""
         for scratch in ("x" * 65_536, ""):
             with database.transaction(self._engine, writes=True) as connection:
                 ledger.upsert(connection, schema.meta, [{"key": "scratch", "value": scratch}])
-
-    def states(self) -> tuple[SourceState, ...]:
-        """How every source is that was ever asked: traffic first, then metrics, then events."""
-        with self._reading() as connection:
-            return happenings.read_states(connection, self._id)
 
     def take_turn(self, source_name: str, role: Role, *, now: datetime, every_s: int) -> int:
         """0 where it is this caller's turn to ask: nobody, in any process, had one in the last `every_s` seconds. Else the seconds to wait."""
@@ -380,9 +363,6 @@ class Archive:
     def _held_of(self, source_name: str) -> _Held:
         with self._lock:
             return self._held.setdefault(source_name, _Held())
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return database.transaction(self._engine, writes=False)
 
     @contextmanager
     def _keeping(self, source_name: str) -> Iterator[Connection]:

@@ -90,12 +90,16 @@ class Criterion(_Table):
 
 
 class Aws(_Table):
-    """Where the load balancer is. `rule` is the listener rule that splits the traffic (a default action has a rule's ARN too); "": found."""
+    """Where the load balancer is. `rule` is the listener rule that splits the traffic (a default action has a rule's ARN too); "": found.
+
+    `cloudtrail`: whether CloudTrail is asked who changed the weights.
+    """
 
     region: str
     load_balancer: str
     rule: str = ""
     profile: str = ""
+    cloudtrail: bool = True
 
     @field_validator("region")
     @classmethod

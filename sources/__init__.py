@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -172,6 +172,22 @@ class EventSource(Protocol):
     def events(self, window: Window) -> Events: ...
 
     def check(self) -> tuple[Health, ...]: ...
+
+
+@runtime_checkable
+class HistorySource(EventSource, Protocol):
+    """An event source that is slow to ask and does not change what it once told: asked for the newest time, and once for all that lies behind.
+
+    `reach_s`: so far back it knows. `settle_s`: so young, it may still hear of something. `every_s`: so often it is asked.
+    """
+
+    reach_s: int
+    settle_s: int
+    every_s: int
+
+
+# What only adds to what others tell. Without it everything works: its trouble is a note, and no alarm.
+SUPPLEMENTARY = frozenset({"cloudtrail"})
 
 
 def state_of(problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0) -> State:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from migration import FLEETS, Clock, ConfigurationError, Migration, Mistake, load, utc_now
 from sources import EventSource, MetricSource, TrafficSource
+from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch
 from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
@@ -58,6 +59,8 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
         fleets = [migration.fleets[fleet] for fleet in FLEETS]
         events += [Ecs(migration, clock=clock)] if any(fleet.ecs_service for fleet in fleets) else []
         events += [CodeDeploy(migration, clock=clock)] if any(fleet.codedeploy for fleet in fleets) else []
+        if migration.aws.cloudtrail:
+            events.append(CloudTrail(migration, clock=clock))
     if migration.mackerel:
         api = MackerelApi.from_environment()
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))

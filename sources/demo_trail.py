@@ -30,9 +30,12 @@ _AUTHORS: tuple[tuple[str, How], ...] = (
 
 
 class DemoTrail:
-    """A sources.EventSource: each change of the weights with its author."""
+    """A sources.HistorySource: each change of the weights with its author."""
 
     name = "demo_trail"
+    reach_s = 90 * 86_400
+    settle_s = 3600
+    every_s = 60
 
     def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
         self._story, self._clock = story_of(anchor), clock

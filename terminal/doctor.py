@@ -10,7 +10,7 @@ from rich.text import Text
 
 from archive import ArchiveProblem
 from migration import Migration, Mistake
-from sources import Health
+from sources import SUPPLEMENTARY, Health
 from terminal.parts import (
     BAD,
     FAINT,
@@ -46,7 +46,8 @@ class Examination:
 
 
 def well(check: Health) -> bool:
-    return check.state in ("up", "slow")
+    """Whether all works: without a source that only adds to others it does."""
+    return check.state in ("up", "slow") or check.source in SUPPLEMENTARY
 
 
 def doctor_json(found: Examination) -> dict[str, Any]:

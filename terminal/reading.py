@@ -7,10 +7,11 @@ from itertools import chain
 
 import typer
 
-from analysis import Phase
+import analysis
+from analysis import Phase, Step
 from archive import Archive, ArchiveError, Brought, Keeper, evidence_of, known_phases
 from migration import Clock, Migration, Window
-from sources import MetricSource, Problem
+from sources import SUPPLEMENTARY, HistorySource, MetricSource, Problem
 from sources.catalog import Sources
 from words import cli as words
 
@@ -64,10 +65,37 @@ def keep_happenings(archive: Archive, keeper: Keeper, sources: Sources) -> tuple
     """Asks for weights and events, where that is due, and keeps them. Returns what is wrong with these sources."""
     with suppress(ArchiveError):  # `bring` tells of it
         keeper.keep_traffic()
-        for source in sources.events:
-            keeper.keep_events(source)
+        _keep_events(keeper, sources)
     try:
         states = archive.states()
     except ArchiveError:
         return ()
-    return tuple(chain.from_iterable(state.problems for state in states if state.role != "metrics"))
+    telling = (state for state in states if state.role != "metrics" and state.source not in SUPPLEMENTARY)
+    return tuple(chain.from_iterable(state.problems for state in telling))
+
+
+def _keep_events(keeper: Keeper, sources: Sources) -> None:
+    """Asks for events, where that is due; whoever keeps a history, until nothing of it is left to ask."""
+    for source in sources.events:
+        while keeper.keep_events(source) == 0 and isinstance(source, HistorySource):
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The steps of the split as far as they are known at `now` (epoch seconds), and what kept some from being known."""
+
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+    now: int
+
+
+def read_history(archive: Archive, keeper: Keeper, sources: Sources, *, clock: Clock) -> History:
+    """Every step that is known, after all that is left to ask of those who keep a history was asked. Raises ArchiveError."""
+    keeper.keep_traffic()
+    _keep_events(keeper, sources)
+    now = int(clock().timestamp())
+    telling = {source.name for source in sources.events if isinstance(source, HistorySource)}
+    telling |= {sources.traffic.name} if sources.traffic else set()
+    problems = chain.from_iterable(state.problems for state in archive.states() if state.source in telling)
+    return History(analysis.steps(archive.split_changes(), now), tuple(problems), now)

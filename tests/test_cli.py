@@ -415,3 +415,24 @@ def _keys(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*map(_keys, value))
     return set(value).union(*map(_keys, value.values())) if isinstance(value, dict) else set()
+
+
+class TestHistory:
+    def test_every_step_of_the_demo_with_its_author_and_how_long_it_held(self):
+        found = json.loads(run("weights", "--history", "--demo", "--json").stdout)
+        assert found["ok"] and len(found["steps"]) == 15
+        first, *_, last = found["steps"]
+        assert (first["before"], first["after"], first["how"], first["dwell_s"]) == (
+            0.0,
+            0.001,
+            "terraform",
+            7 * 86_400,
+        )
+        assert (last["after"], last["who"], last["current"], last["brief"]) == (0.5, "naoko.sato", True, False)
+        assert [step["dwell_s"] // 60 for step in found["steps"] if step["brief"]] == [12, 12]
+
+    def test_for_people_it_is_a_table(self):
+        said = run("weights", "--history", "--demo").stdout
+        assert "18 Oct 11:38 JST" in said
+        assert re.search(r"10\.0 % → 5\.0 % +4 d 2 h +kenji\.mori, AWS CLI", said)
+        assert "so far" in said and said.rstrip().endswith("blue/green deployment.")

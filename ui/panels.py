@@ -10,6 +10,7 @@ import analysis
 from archive import SourceState
 from migration import FLEETS, FleetName, Migration, Rule, Traffic, Window
 from migration.traffic import blue_green_blocked
+from sources import SUPPLEMENTARY
 from ui import links
 from ui.house import House
 from ui.live import LiveView, Panel, TrafficView
@@ -339,6 +340,8 @@ def queries(here: House, address: LiveAddress, window: Window) -> None:
 
 def _source_row(state: SourceState, now: datetime) -> Markup:
     tone = {"up": "good", "slow": "warn", "throttled": "warn"}.get(state.state, "bad")
+    if state.source in SUPPLEMENTARY and tone == "bad":
+        tone = "note"
     at = datetime.fromtimestamp(state.last_good_at, UTC) if state.last_good_at else None
     good = words.last_good(times.ago(at, now=now)) if at else words.never_good()
     said = [problems.say(problem) for problem in state.problems]

@@ -36,6 +36,7 @@ Ends with 0 if the split was read, with 1 if not, or if part of it was refused.
 \b
   cli.py weights
   cli.py weights --json | jq .told.canary
+  cli.py weights --history
 """
 )
 WATCH = _(
@@ -116,6 +117,29 @@ def split() -> str:
 
 def door() -> str:
     return _("a door")
+
+
+HISTORY = _("Every step of the weights: how long it held, who made it and how.")
+
+
+def history_head(canary: str) -> tuple[str, ...]:
+    """The columns of the history of the weights; `canary` is that fleet's label."""
+    return _("when"), _("share of {label}").format(label=canary), _("held for"), _("by")
+
+
+def so_far(duration: str) -> str:
+    """How long the step that holds now has held."""
+    return _("{duration} so far").format(duration=duration)
+
+
+def no_steps() -> str:
+    return _(
+        "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
+    )
+
+
+def brief_steps() -> str:
+    return _("Faint: held for less than half an hour, as around a blue/green deployment.")
 
 
 def weights_without_aws() -> str:

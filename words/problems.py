@@ -19,6 +19,7 @@ System = Literal["aws", "mackerel", ""]
 
 _SYSTEMS: dict[str, System] = {
     "cloudwatch": "aws",
+    "cloudtrail": "aws",
     "load_balancer": "aws",
     "codedeploy": "aws",
     "ecs": "aws",

@@ -1,4 +1,4 @@
-"""Everything outside on loopback at once: CloudWatch, Elastic Load Balancing and Mackerel that tell one story, and a server that reads them."""
+"""Everything outside on loopback at once: CloudWatch, Elastic Load Balancing, Mackerel and CloudTrail that tell one story, and a server that reads them."""
 
 import time
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from pathlib import Path
 from archive import Archive
 from migration import Arn, Migration, Window, load
 from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
+from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
@@ -30,11 +31,12 @@ def steady() -> SteadyStory:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The three outsides, and the migration that is read from them."""
+    """The four outsides, and the migration that is read from them."""
 
     cloudwatch: CloudWatchWorld
     balancer: Elbv2World
     mackerel: MackerelWorld
+    cloudtrail: CloudTrailWorld
 
     def configure(self, room: Path, *, name: str = "Photo service", archive: str = "archive.db") -> Path:
         """A migration.toml in `room`, whose archive is there too."""
@@ -74,6 +76,7 @@ critical = true
         return EXAMPLE_CREDENTIALS | {
             "MIGRATION_CONFIG": str(configuration),
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch.url,
+            "AWS_ENDPOINT_URL_CLOUDTRAIL": self.cloudtrail.url,
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.balancer.url,
             "MACKEREL_APIBASE": self.mackerel.url,
             "MACKEREL_APIKEY": KEY,
@@ -89,7 +92,8 @@ def a_world() -> Iterator[World]:
         assert home
         cloudwatch = stack.enter_context(CloudWatchWorld(story, load_balancer=home.dimension))
         mackerel = stack.enter_context(MackerelWorld(story))
-        yield World(cloudwatch, balancer, mackerel)
+        cloudtrail = stack.enter_context(cloudtrail_world())
+        yield World(cloudwatch, balancer, mackerel, cloudtrail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import TextIO
 
 from migration import Arn
+from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
 from tests.worlds.story import SteadyStory
 
 EC2, ECS = "photo-ec2", "photo-ecs"
-PORT = 14566  # ELBv2; CloudWatch is the next one, then Mackerel
+PORT = 14566  # ELBv2; CloudWatch is the next one, then Mackerel, then CloudTrail
 MARK = "# Written by python -m tests.worlds. It may be overwritten."
 
 HELP = """\
-Try the dashboard without AWS. This starts three servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch and Mackerel, all telling of the
+Try the dashboard without AWS. This starts four servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel and CloudTrail, all telling of the
 same load balancer, whose two target groups take traffic by the weights of its rule. It writes a migration.toml for them and prints the lines to
 paste into the shell that the dashboard is started from.
 
@@ -68,11 +69,12 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """The three servers, and the dial that joins them."""
+    """The four servers, and the dial that joins them. CloudTrail knows of nothing but what a test gives it."""
 
     elbv2: Elbv2World
     cloudwatch: CloudWatchWorld
     mackerel: MackerelWorld
+    cloudtrail: CloudTrailWorld
     dial: Dial
 
     def set_percent(self, percent: Decimal) -> None:
@@ -92,6 +94,7 @@ class Worlds:
         return {
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.elbv2.url,
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch.url,
+            "AWS_ENDPOINT_URL_CLOUDTRAIL": self.cloudtrail.url,
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "an-example-secret",
             "MACKEREL_APIBASE": self.mackerel.url,
@@ -155,7 +158,8 @@ def open_worlds(
         told = CloudWatchWorld(story, load_balancer=home.dimension, region=REGION, port=port and port + 1)
         cloudwatch = open_now.enter_context(told)
         mackerel = open_now.enter_context(MackerelWorld(story, port=port and port + 2))
-        worlds = Worlds(elbv2, cloudwatch, mackerel, dial)
+        cloudtrail = open_now.enter_context(cloudtrail_world(port=port and port + 3))
+        worlds = Worlds(elbv2, cloudwatch, mackerel, cloudtrail, dial)
         worlds.set_percent(first)
         yield worlds
 
@@ -246,7 +250,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--port", type=int, default=PORT, help="ELBv2's port; CloudWatch has the next, then Mackerel (%(default)s)")
+    add(
+        "--port",
+        type=int,
+        default=PORT,
+        help="ELBv2's port; CloudWatch has the next, then Mackerel, then CloudTrail (%(default)s)",
+    )
     add("--steps", type=percents, default=percents("10,25,50"), help="the canary's percentages in turn (10,25,50)")
     add("--step-every", type=seconds, default=seconds("2m"), help="how long each holds: 90s, 2m, 1h, never (2m)")
     add("--latency", type=float, default=0.97, help="the canary's latency beside the baseline's (%(default)s)")

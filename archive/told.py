@@ -1,0 +1,51 @@
+"""What the archive tells of all that happened: events, steps of the split, how services and sources stand. Only read, never asked."""
+
+from contextlib import AbstractContextManager
+
+from sqlalchemy import Connection, Engine
+
+from archive import engine as database
+from archive import happenings, splits, standings
+from archive.happenings import SourceState
+from archive.history import read_heard
+from migration import Event, Migration, SplitChange, Window
+from migration.deployments import Standing
+
+
+class Told:
+    """The part of an archive that needs nothing but its database. Raises ArchiveError where that cannot be used."""
+
+    def __init__(self, engine: Engine, migration: Migration, migration_id: int) -> None:
+        self._engine, self._id = engine, migration_id
+        self._rule = migration.aws.rule if migration.aws else ""
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return database.transaction(self._engine, writes=False)
+
+    def heard(self, source_name: str) -> tuple[Window, ...]:
+        """The time that a source which keeps a history has told of."""
+        with self._reading() as connection:
+            return read_heard(connection, self._id, source_name)
+
+    def standing(self) -> Standing | None:
+        """How services and deployments stood when they were last read; None where nobody ever told."""
+        with self._reading() as connection:
+            return standings.read(connection, self._id)
+
+    def events(self, window: Window) -> tuple[Event, ...]:
+        """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
+        with self._reading() as connection:
+            told = happenings.read_events(connection, self._id, window)
+            changed = splits.read_changes(connection, self._id, self._rule)
+        return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
+
+    def split_changes(self, window: Window | None = None) -> tuple[SplitChange, ...]:
+        """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
+        with self._reading() as connection:
+            told = splits.read_changes(connection, self._id, self._rule).of_split
+        return tuple(one for one in told if window is None or window.start <= one.ts < window.end)
+
+    def states(self) -> tuple[SourceState, ...]:
+        """How every source is that was ever asked: traffic first, then metrics, then events."""
+        with self._reading() as connection:
+            return happenings.read_states(connection, self._id)

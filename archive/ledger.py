@@ -46,14 +46,6 @@ class Asked:
         return after
 
 
-def after(unkept: Iterable[Asked], known: Mapping[Series, Known]) -> dict[Series, Known]:
-    """What is known, with the answers that could not be written."""
-    found = dict(known)
-    for asked in unkept:
-        found.update(asked.learnt(found))
-    return found
-
-
 def upsert(connection: Connection, table: Table, every: Sequence[Values], *, unless_there: bool = False) -> None:
     """Inserts rows; where their primary key is there already, overwrites them, or leaves them `unless_there`. The one thing dialects spell differently."""
     if not every:

@@ -292,7 +292,7 @@ def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: 
     if found.mistakes:
         _print(mistakes_json(called, found.mistakes) if as_json else mistakes_lines(called, found.mistakes))
         raise typer.Exit(COULD_NOT_ASK)
-    _conclude(hearing_of_csv(called, found.frame, migration, minutes), as_json=as_json)
+    _conclude(hearing_of_csv(called, found, migration, minutes), as_json=as_json)
 
 
 def _conclude(hearing: Hearing, *, as_json: bool) -> NoReturn:

@@ -10,7 +10,7 @@ import analysis
 from analysis import Phase
 from archive import Brought, firm, trace_brought
 from migration import Event, Migration, Window
-from reports.data import settled_rows
+from reports.data import settled_rows, unread_rows
 from reports.queries import resolved
 from sources import Problem, Query
 from sources.whole import Whole
@@ -19,7 +19,8 @@ from terminal.judge import Hearing, heard
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One judgement and what it rests on. `rows` are the settled rows of the window, in the file's order; `trace`: analysis.TRACE_COLUMNS.
+    """One judgement and what it rests on. `rows` are the settled rows of the window, in the file's order, `unread` the counts
+    that could not be read; `trace`: analysis.TRACE_COLUMNS.
 
     `settled` is the judged part of the window; None where none of it is settled yet. `whole` is the latency of the window as one period, as the
     page shows it; None where nobody could tell it.
@@ -28,6 +29,7 @@ class Case:
     migration: Migration
     hearing: Hearing
     rows: pd.DataFrame
+    unread: pd.DataFrame
     trace: pd.DataFrame
     settled: Window | None
     grid: analysis.Minutes
@@ -63,6 +65,7 @@ def case(
         migration=migration,
         hearing=heard(migration, source, brought, phase, others, number=number, now=now),
         rows=rows,
+        unread=unread_rows(rows, brought.unknown),
         trace=trace_brought(migration, brought, now=now),
         settled=settled,
         grid=analysis.minutes(rows, settled or window, brought.unknown),

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from platform import python_version
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -24,7 +25,7 @@ from charts.ribbon import ribbon_figure
 from charts.svg import figure_svg
 from migration import FLEETS, Window
 from reports.case import Case
-from reports.data import to_csv, to_parquet
+from reports.data import ORDER, to_csv, to_parquet
 from reports.whole import WholeTable, named, note, whole_table
 from terminal.judge import hearing_json
 from words import evidence as words
@@ -64,7 +65,7 @@ def evidence(case: Case, *, made_at: datetime) -> bytes:
 def files(case: Case, *, made_at: datetime) -> dict[str, bytes]:
     """What is in the evidence file, by name."""
     data = {
-        DATA: to_csv(case.rows),
+        DATA: to_csv(pd.concat([case.rows, case.unread]).sort_values(ORDER) if len(case.unread) else case.rows),
         "data.parquet": to_parquet(case.rows),
         "judgement.json": (json.dumps(hearing_json(case.hearing), indent=2) + "\n").encode(),
     }

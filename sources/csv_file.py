@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
-from migration import FLEETS, Series, assemble, check_frame, empty_frame
+from migration import FLEETS, Series, Window, assemble, check_frame, empty_frame
+from migration.frame import COLUMNS
 from migration.mistakes import closest
-from migration.window import MINUTE_S
+from migration.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS
+from migration.window import MINUTE_S, merged
 
 if TYPE_CHECKING:
     import _csv
@@ -23,8 +26,12 @@ NAME = "csv"
 HEADER = ("ts", "fleet", "metric", "stat", "value")
 COUNTS = ("requests", "target_5xx", "unanswered")
 METRICS = (*COUNTS, "latency")
+# What data.csv of an evidence file has beyond that: all that was seen, with all columns of the tidy frame.
+TIDY_COUNTS = (*COUNTS, *SPARSE_COUNTS, *ALB_COUNTS)
+TIDY_METRICS = (*TIDY_COUNTS, "latency", "healthy_hosts", "unhealthy_hosts")
 MOST_MISTAKES = 20  # then reading stops: who has as many has made one of them again and again
 LONGEST_DAYS = 366  # what a file may reach over: one mistyped year would make billions of minutes
+LONGEST_PERIOD_S = 86_400
 LATEST_S = 100_000_000_000  # the year 5138; the milliseconds of any day since 1973 are beyond it
 
 CsvSlug = Literal[
@@ -46,6 +53,7 @@ CsvSlug = Literal[
     "not_finite",
     "negative",
     "not_a_share",  # of answers within a threshold: beyond 1
+    "not_a_period",  # not so many whole minutes in seconds
     "twice",
     "too_long",  # from the first minute to the last
 ]
@@ -53,6 +61,7 @@ CsvSlug = Literal[
 _EPOCH = re.compile(r"\d+(\.0*)?")
 _PERCENTILE = re.compile(r"p(\d\d?(\.\d+)?)")
 _WITHIN = re.compile(r"within_(\d+(\.\d+)?)s")
+_INERT = re.compile("'(?=[=+@\t\r-])")  # what reports.data puts before a name that a spreadsheet would run
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
@@ -67,10 +76,19 @@ class CsvMistake:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CsvNumbers:
-    """What was read: a tidy frame in the order of time, empty where there are `mistakes` (in the order of lines, MOST_MISTAKES at most)."""
+    """What was read: a tidy frame in the order of time, empty where there are `mistakes` (in the order of lines, MOST_MISTAKES at most).
+
+    `unknown`: the counts that could not be read when the file was made, and when.
+    """
 
     frame: pd.DataFrame
     mistakes: tuple[CsvMistake, ...] = ()
+    unknown: Mapping[Series, tuple[Window, ...]] = field(default_factory=dict)
+
+
+_Number = tuple[
+    Series, int, int, float
+]  # whose, period_s, start in epoch seconds, how much; NaN for a count that could not be read
 
 
 class _WrongError(Exception):
@@ -86,6 +104,9 @@ def read_csv(data: bytes) -> CsvNumbers:
 
     `ts` is the minute's start, ISO-8601 with its zone or epoch seconds; counts are per minute, latency is in seconds. A fleet counts as one target
     group. The order of rows means nothing. A byte-order mark, CRLF and blank lines are fine; anything else that is not as above is a mistake.
+
+    With all columns of the tidy frame (migration.COLUMNS) it is data.csv of an evidence file: periods and target groups as they are, and an empty
+    value for a count that could not be read.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -99,11 +120,11 @@ def read_csv(data: bytes) -> CsvNumbers:
     if isinstance(header, CsvMistake):
         return _only(header)
     head, names = header
-    if sorted(names) != sorted(HEADER):
+    if sorted(names) not in (sorted(HEADER), sorted(COLUMNS)):
         return _only(_wrong_header(head, names))
 
-    places, lines = {name: names.index(name) for name in HEADER}, dict[tuple[str, str, str, int], int]()
-    values, mistakes = list[tuple[str, str, str, int, float]](), list[CsvMistake]()
+    places, lines = {name: names.index(name) for name in names}, dict[tuple[Series, int, int], int]()
+    values, mistakes = list[_Number](), list[CsvMistake]()
     for row in rows:
         if len(mistakes) == MOST_MISTAKES:
             break
@@ -112,21 +133,22 @@ def read_csv(data: bytes) -> CsvNumbers:
             break
         line, cells = row
         try:
-            fleet, metric, stat, ts, value = _number(places, cells)
-            if (first := lines.setdefault((fleet, metric, stat, ts), line)) != line:
-                raise _WrongError("twice", first=str(first), fleet=fleet, metric=metric, stat=stat)
+            number = _number(places, cells)
+            series = number[0]
+            if (first := lines.setdefault(number[:3], line)) != line:
+                raise _WrongError("twice", first=str(first), fleet=series.fleet, metric=series.metric, stat=series.stat)
         except _WrongError as wrong:
             mistakes.append(CsvMistake(line, wrong.slug, wrong.particulars))
             continue
-        values.append((fleet, metric, stat, ts, value))
-    if not values and not mistakes:
+        values.append(number)
+    if not any(value == value for *_, value in values) and not mistakes:
         mistakes.append(CsvMistake(head, "no_rows"))
     if not mistakes and (far := _too_far_apart(lines)):
         mistakes.append(far)
-    return CsvNumbers(empty_frame(), tuple(mistakes)) if mistakes else CsvNumbers(_frame(values))
+    return CsvNumbers(empty_frame(), tuple(mistakes)) if mistakes else _numbers(values)
 
 
-def _too_far_apart(lines: Mapping[tuple[str, str, str, int], int]) -> CsvMistake | None:
+def _too_far_apart(lines: Mapping[tuple[Series, int, int], int]) -> CsvMistake | None:
     """The last line in time, where it lies too long after the first. `lines`: by what and when (epoch seconds, last) the number of the line."""
     first, last = (choose(lines, key=lambda one: one[-1]) for choose in (min, max))
     days = (last[-1] - first[-1]) // 86_400
@@ -162,19 +184,41 @@ def _wrong_header(line: int, names: list[str]) -> CsvMistake:
     return CsvMistake(line, "wrong_header", {"given": given})
 
 
-def _number(places: Mapping[str, int], cells: list[str]) -> tuple[str, str, str, int, float]:
-    """(fleet, metric, stat, epoch seconds, value) of a line. Raises _WrongError with the first thing that is wrong."""
-    if len(cells) != len(HEADER):
-        raise _WrongError("wrong_columns", found=str(len(cells)))
-    ts, fleet, metric, stat, value = (cells[places[name]] for name in HEADER)
-    at = _minute(ts)
-    if fleet not in FLEETS:
+def _number(places: Mapping[str, int], cells: list[str]) -> _Number:
+    """What a line says. Raises _WrongError with the first thing that is wrong."""
+    if len(cells) != len(places):
+        raise _WrongError("wrong_columns", found=str(len(cells)), wanted=str(len(places)))
+    told = {name: cells[place] for name, place in places.items()}
+    fleet, metric, stat, tidy = told["fleet"], told["metric"], told["stat"], len(places) > len(HEADER)
+    at = _minute(told["ts"])
+    if fleet not in (OWNERS if tidy else FLEETS):
         raise _WrongError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
-    if metric not in METRICS:
+    if metric not in (TIDY_METRICS if tidy else METRICS):
         raise _WrongError("unknown_metric", given=metric, close=closest(metric, METRICS))
     if not _is_stat(metric, stat):
         raise _WrongError("unknown_stat", given=stat, metric=metric)
-    return fleet, metric, _spelt(stat), at, _value(stat, value)
+    stat = _spelt(stat)
+    if not tidy:
+        return _series(NAME, fleet, fleet, metric, stat), MINUTE_S, at, _value(stat, told["value"])
+    group, source = (_INERT.sub("", told[name]) for name in ("target_group", "source"))
+    unread = stat == "sum" and not told["value"]
+    value = math.nan if unread else _value(stat, told["value"])
+    return _series(source, fleet, group, metric, stat), _period(told["period_s"], at), at, value
+
+
+@cache
+def _series(source: str, fleet: str, group: str, metric: str, stat: str) -> Series:
+    units = {"average": "s", "sum": "count", "sample_count": "count", "minimum": "count"}
+    return Series(
+        source, fleet, group, metric, stat, units.get(stat, "fraction" if stat.startswith("within_") else "s")
+    )
+
+
+def _period(given: str, at: int) -> int:
+    """The length of the period that starts at `at`."""
+    if not given.isdecimal() or not 0 < int(given) <= LONGEST_PERIOD_S or int(given) % MINUTE_S or at % int(given):
+        raise _WrongError("not_a_period", given=given)
+    return int(given)
 
 
 def _minute(given: str) -> int:
@@ -199,8 +243,10 @@ def _minute(given: str) -> int:
 
 
 def _is_stat(metric: str, stat: str) -> bool:
-    if metric in COUNTS:
+    if metric in TIDY_COUNTS:
         return stat == "sum"
+    if metric.endswith("_hosts"):
+        return stat == "minimum"
     percentile = _PERCENTILE.fullmatch(stat)
     return bool((percentile and float(percentile[1]) > 0) or _WITHIN.fullmatch(stat)) or stat in (
         "average",
@@ -228,15 +274,15 @@ def _value(stat: str, given: str) -> float:
     return value
 
 
-def _frame(values: list[tuple[str, str, str, int, float]]) -> pd.DataFrame:
-    """The tidy frame, in the order of time and then of names, whatever the order of `values`."""
-    values = sorted(values, key=lambda one: (one[3], one[:3]))
-    units = {"average": "s", "sum": "count", "sample_count": "count"}
-    known: dict[tuple[str, str, str], int] = {}
-    code = [known.setdefault(one[:3], len(known)) for one in values]
-    series = [
-        Series(NAME, fleet, fleet, metric, stat, units.get(stat, "fraction" if stat.startswith("within_") else "s"))
-        for fleet, metric, stat in known
-    ]
-    ts, value = np.array([one[3] for one in values]), np.array([one[4] for one in values])
-    return check_frame(assemble(series, np.array(code), ts, value, MINUTE_S))
+def _numbers(values: list[_Number]) -> CsvNumbers:
+    """The tidy frame, in the order of time and then of names, whatever the order of `values`; and when counts could not be read."""
+    told = sorted((one for one in values if one[3] == one[3]), key=lambda one: (one[2], one[0], one[1]))
+    known: dict[Series, int] = {}
+    code = [known.setdefault(series, len(known)) for series, *_ in told]
+    period_s, ts, value = (np.array([one[place] for one in told]) for place in (1, 2, 3))
+    unread: dict[Series, list[Window]] = {}
+    for series, length_s, at, much in values:
+        if much != much:
+            unread.setdefault(series, []).append(Window(at, at + length_s))
+    frame = check_frame(assemble(list(known), np.array(code), ts, value, period_s))
+    return CsvNumbers(frame, unknown={series: merged(windows) for series, windows in unread.items()})

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, tzinfo
 from math import isfinite
 from typing import Any
 
-import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -16,7 +15,7 @@ from analysis import CriterionVerdict, Judgement, LeftOut, Phase, Verdict
 from archive import ArchiveProblem, Brought, judge_brought
 from migration import FLEETS, FleetName, Migration, Window, epoch_s
 from sources import Problem
-from sources.csv_file import MOST_MISTAKES, NAME, CsvMistake
+from sources.csv_file import MOST_MISTAKES, NAME, CsvMistake, CsvNumbers
 from terminal.parts import (
     BAD,
     BASELINE,
@@ -125,14 +124,14 @@ def heard(
     )
 
 
-def hearing_of_csv(name: str, frame: pd.DataFrame, migration: Migration | None, minutes: int | None) -> Hearing:
+def hearing_of_csv(name: str, told: CsvNumbers, migration: Migration | None, minutes: int | None) -> Hearing:
     """What the judge says of a CSV's numbers, of the last `minutes` of them where that is given. `migration`: whose criteria and names hold."""
-    end = int(epoch_s(frame).max()) + 60
-    start = int(epoch_s(frame).min())
+    starts = epoch_s(told.frame)
+    start, end = int(starts.min()), int((starts + told.frame["period_s"].to_numpy()).max())
     window = Window(max(start, end - minutes * 60) if minutes else start, end)
     fleets = migration.fleets if migration else None
     return Hearing(
-        analysis.judge(frame, migration.criteria if migration else (), window=window),
+        analysis.judge(told.frame, migration.criteria if migration else (), window=window, unknown=told.unknown),
         window,
         name,
         NAME,

@@ -33,7 +33,7 @@ _TEXTS: dict[CsvSlug, tuple[str, str]] = {
         _("Close every quote that was opened; none of these columns needs any."),
     ),
     "wrong_columns": (
-        _("There are {found} columns, where the header has five."),
+        _("There are {found} columns, where the header has {wanted}."),
         _("Write it like `{example}`, a decimal with a point."),
     ),
     "not_a_time": (
@@ -79,6 +79,10 @@ _TEXTS: dict[CsvSlug, tuple[str, str]] = {
     "not_a_share": (
         _("“{given}” is more than all answers."),
         _("Write the share of answers within the threshold as a fraction from 0 to 1."),
+    ),
+    "not_a_period": (
+        _("No period of “{given}” seconds starts there."),
+        _("Write whole minutes in seconds, like `60` or `300`, and a time that is a multiple of it."),
     ),
     "twice": (
         _("{metric} {stat} of {fleet} in this minute stands in line {first} already."),

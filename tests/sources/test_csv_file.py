@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration import check_frame, epoch_s
+from migration import Window, check_frame, epoch_s
 from sources.csv_file import HEADER, MOST_MISTAKES, CsvMistake, CsvSlug, read_csv
 from words import csv_file as words
 
@@ -143,8 +143,39 @@ def test_one_mistyped_year_does_not_make_billions_of_minutes() -> None:
     )
 
 
+FIVE = AT - 120  # 20:15
+TIDY = "ts,fleet,target_group,metric,stat,value,unit,period_s,source\n"
+
+
+def test_all_columns_of_the_tidy_frame_are_data_csv_of_an_evidence_file() -> None:
+    line = f"{FIVE},canary,'=ecs,target_4xx,sum,{{}},count,300,cloudwatch\n"
+    (one,) = read_csv((TIDY + line.format(7)).encode()).frame.itertuples()
+    assert (one.target_group, one.metric, one.value, one.period_s, one.source) == (
+        "=ecs",
+        "target_4xx",
+        7,
+        300,
+        "cloudwatch",
+    )
+    two = f"{AT},canary,ecs-green,requests,sum,1,count,60,x\n{AT},load_balancer,,alb_5xx,sum,1,count,60,x\n"
+    assert len(read_csv((TIDY + line.format(7) + two).encode()).frame) == 3
+    found = read_csv((TIDY + two + line.format("")).encode())
+    ((series, windows),) = found.unknown.items()
+    assert (series.target_group, series.metric, windows) == ("=ecs", "target_4xx", (Window(FIVE, FIVE + 300),))
+    assert len(found.frame) == 2
+    (only_unread,) = mistakes(TIDY + line.format(""))
+    assert only_unread.slug == "no_rows"
+
+
+@pytest.mark.parametrize("period", ["", "0", "90", "300", "-60", "1m", "864000"])
+def test_a_period_is_whole_minutes(period: str) -> None:
+    (wrong,) = mistakes(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
+    assert wrong.slug == "not_a_period"
+
+
 def test_every_slug_is_tried_here() -> None:
-    tried = {slug for _, slug in WRONG} | {slug for *_, slug in FILES} | {"twice", "too_long", "not_readable"}
+    tried = {slug for _, slug in WRONG} | {slug for *_, slug in FILES}
+    tried |= {"twice", "too_long", "not_readable", "not_a_period"}
     assert tried == set(get_args(CsvSlug))
 
 

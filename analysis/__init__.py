@@ -1,7 +1,7 @@
 """What the numbers mean: frames in, frozen values out. No I/O, no clock, no page."""
 
 from analysis.judge import TRACE_COLUMNS, judge, needed, trace
-from analysis.minutes import FleetMinutes, Minutes, minutes
+from analysis.minutes import FleetMinutes, Minutes, finest_minutes, minutes
 from analysis.overlay import (
     Overlay,
     Quantity,
@@ -50,6 +50,7 @@ __all__ = [
     "Step",
     "Verdict",
     "error_rate",
+    "finest_minutes",
     "judge",
     "latency",
     "minutes",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import cast
 
@@ -11,12 +12,14 @@ import pandas as pd
 
 from migration import FLEETS, FleetName, Series, Window, epoch_s
 from migration.series import ALB_COUNTS, PERCENTILES, SPARSE_COUNTS
+from migration.window import MINUTE_S
 
 Unknown = Mapping[
     Series, Sequence[Window]
 ]  # the time for which a series was asked and not answered, or not asked at all
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 ANSWERS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
 
@@ -43,15 +46,17 @@ class FleetMinutes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minutes:
-    """Both fleets and the load balancer on one grid: `ts` (epoch seconds, period starts) every `period_s` seconds.
+    """Both fleets and the load balancer on one grid: `ts` (epoch seconds) are period starts, `lengths` how many seconds each period has.
 
-    `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent, was answered, and anybody had requests.
+    `period_s` is the longest of them. `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent, was answered, and
+    anybody had requests.
     """
 
-    ts: npt.NDArray[np.int64]
+    ts: Integers
     period_s: int
     fleets: Mapping[FleetName, FleetMinutes]
     alb: Mapping[str, Values]
+    lengths: Integers
 
     @property
     def requests(self) -> Values:
@@ -76,16 +81,53 @@ def minutes(
     step = period_s or (int(frame["period_s"].max()) if len(frame) else 60)
     start = window.start - window.start % step
     ts = np.arange(start, window.end, step, dtype=np.int64)
-    grid = _Grid(frame, ts_all, ts, step, unknown)
+    return _placed(_Grid(frame, ts_all, ts, np.full(len(ts), step), unknown))
+
+
+def finest_minutes(frame: pd.DataFrame, window: Window, unknown: Unknown = MappingProxyType({})) -> Minutes:
+    """Like `minutes`, but each part of the window on a grid of its own period: the coarsest that the frame has there, and not elsewhere.
+
+    A window across the fifteenth day has periods of five minutes left of it and minutes right of it, each with its own percentiles.
+    """
+    ts_all = epoch_s(frame)
+    inside = (ts_all >= window.start) & (ts_all < window.end)
+    frame, ts_all = frame[inside], ts_all[inside]
+    ts, lengths = _periods(ts_all, frame["period_s"].to_numpy(), window)
+    return _placed(_Grid(frame, ts_all, ts, lengths, unknown))
+
+
+def _periods(ts_all: Integers, period_s: npt.NDArray[np.int32], window: Window) -> tuple[Integers, Integers]:
+    """Period starts and lengths that tile the window. Where there are no rows the period is that of the rows before, else of those after."""
+    told = np.zeros(window.minutes, dtype=np.int64)
+    for step in np.unique(period_s):
+        starts = np.unique(ts_all[period_s == step]) - window.start
+        slots = (starts[:, None] + np.arange(0, step, MINUTE_S)).ravel() // MINUTE_S
+        told[slots[slots < len(told)]] = step
+    at = np.flatnonzero(told)
+    if not len(at):
+        told[:] = MINUTE_S
+    else:
+        told = told[at[np.maximum(np.searchsorted(at, np.arange(len(told)), side="right") - 1, 0)]]
+    cuts = [0, *(np.flatnonzero(np.diff(told)) + 1).tolist(), len(told)]
+    parts = [
+        np.arange(start - start % step if first == 0 else start, window.start + last * MINUTE_S, step, dtype=np.int64)
+        for first, last in pairwise(cuts)
+        for start, step in [(window.start + first * MINUTE_S, int(told[first]))]
+    ]
+    lengths = [np.full(len(part), told[first]) for part, first in zip(parts, cuts, strict=False)]
+    return np.concatenate(parts), np.concatenate(lengths)
+
+
+def _placed(grid: "_Grid") -> Minutes:
     fleets = {fleet: _fleet(grid, fleet) for fleet in FLEETS}
     served = ~np.isnan(add(*(fleets[fleet].requests for fleet in FLEETS)))
     alb = {
         count: np.where(served, grid.count("load_balancer", "", count), np.nan)
         if grid.has("load_balancer", "", count, "sum") or count == "alb_5xx"
-        else np.full(len(ts), np.nan)
+        else np.full(len(grid.ts), np.nan)
         for count in ALB_COUNTS
     }
-    return Minutes(ts, step, fleets, alb)
+    return Minutes(grid.ts, int(grid.lengths.max(initial=MINUTE_S)), fleets, alb, grid.lengths)
 
 
 def add(*values: Values) -> Values:
@@ -101,15 +143,15 @@ class _Grid:
     """The frame's rows by series, each placed on the grid once it is asked for."""
 
     def __init__(
-        self, frame: pd.DataFrame, ts_all: npt.NDArray[np.int64], ts: npt.NDArray[np.int64], step: int, unknown: Unknown
+        self, frame: pd.DataFrame, ts_all: Integers, ts: Integers, lengths: Integers, unknown: Unknown
     ) -> None:
-        self.ts, self.step = ts, step
+        self.ts, self.lengths = ts, lengths
         self._unknown = {(one.fleet, one.target_group, one.metric, one.stat): when for one, when in unknown.items()}
         values = frame["value"].to_numpy()
         periods = frame["period_s"].to_numpy()
-        place = (ts_all - ts[0]) // step if len(ts) else ts_all
+        place = np.searchsorted(ts, ts_all, side="right") - 1
         key = frame.groupby(["fleet", "target_group", "metric", "stat"], observed=True, sort=False).indices
-        self._rows: dict[_Name, tuple[npt.NDArray[np.int64], Values, npt.NDArray[np.int32]]] = {
+        self._rows: dict[_Name, tuple[Integers, Values, npt.NDArray[np.int32]]] = {
             cast(_Name, name): (place[at], values[at], periods[at]) for name, at in key.items()
         }
         self._starts: dict[_Name, npt.NDArray[np.int64]] = {cast(_Name, name): ts_all[at] for name, at in key.items()}
@@ -128,7 +170,7 @@ class _Grid:
         found = self.series(fleet, group, metric, "sum")
         hidden = np.zeros(len(self.ts), dtype=bool)
         for window in self._unknown.get((fleet, group, metric, "sum"), ()):
-            hidden |= (self.ts < window.end) & (self.ts + self.step > window.start)
+            hidden |= (self.ts < window.end) & (self.ts + self.lengths > window.start)
         return np.where(np.isnan(found) & ~hidden, 0.0, found)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> Values:
@@ -138,7 +180,7 @@ class _Grid:
         if found is None:
             return out
         place, value, period = found
-        whole = period == self.step
+        whole = period == self.lengths[place]
         out[place[whole]] = value[whole]
         if stat in ("sum", "sample_count") and not whole.all():
             finer = np.bincount(place[~whole], value[~whole], minlength=len(out))

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from analysis.minutes import ANSWERS, Flags, Minutes, Values
+from analysis.minutes import ANSWERS, Flags, Integers, Minutes, Values
 from migration import FLEETS, FleetName
 from migration.series import within
 
@@ -17,14 +18,15 @@ UNANSWERED_WINDOW_S = 300  # requests in flight cross the border of a minute; ov
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlay:
-    """One measure of both fleets over time. Arrays have one value a period of `ts` (epoch seconds, period starts); NaN is a gap.
+    """One measure of both fleets over time. Arrays have one value a period, which starts at `ts` (epoch seconds) and lasts `lengths` seconds;
+    NaN is a gap.
 
     `unit`: a rate is a fraction, latency is in seconds, a count is per period. `difference` is canary − baseline, NaN where either is missing.
     `parts` are what the lines are made of (same unit), by name and fleet; `samples` what each value stands on; `low` where that is too little.
     """
 
-    ts: np.ndarray
-    period_s: int
+    ts: Integers
+    lengths: Integers
     quantity: Quantity
     lines: Mapping[FleetName, Values]
     samples: Mapping[FleetName, Values]
@@ -32,6 +34,11 @@ class Overlay:
     parts: Mapping[str, Mapping[FleetName, Values]] = field(default_factory=dict)
     unattributed: Values | None = None
     mixed: Flags | None = None
+
+    @property
+    def ends(self) -> Integers:
+        ends: Integers = self.ts + self.lengths
+        return ends
 
     @property
     def difference(self) -> Values:
@@ -63,7 +70,7 @@ def error_rate(minutes: Minutes) -> Overlay:
     refused = {fleet: _share(fleets[fleet].counts["connection_errors"], fleets[fleet].requests) for fleet in FLEETS}
     return Overlay(
         minutes.ts,
-        minutes.period_s,
+        minutes.lengths,
         "rate",
         lines={fleet: np.minimum(target_5xx[fleet] + unanswered[fleet], 1.0) for fleet in FLEETS},
         samples={fleet: fleets[fleet].requests for fleet in FLEETS},
@@ -74,20 +81,21 @@ def error_rate(minutes: Minutes) -> Overlay:
 
 
 def unanswered_rate(minutes: Minutes, fleet: FleetName) -> Values:
-    """The share of requests in the last five minutes that a fleet took and never answered: (requests − Σ 2xx…5xx) / requests, never below 0.
+    """The share of requests that a fleet took and never answered: (requests − Σ 2xx…5xx) / requests, never below 0.
 
-    Over five minutes because a request is counted when it is sent to a target and an answer when it comes. WebSocket upgrades (101), which no
-    metric counts, are in it. Answers that were timed count too, so that a status metric that could not be read does not look like an outage.
-    NaN where the fleet had no requests in the minute itself, and where no answers could be read of any of the five.
+    That of the last five minutes, or of a little more where periods are longer, because a request is counted when it is sent to a target and an
+    answer when it comes. WebSocket upgrades (101), which no metric counts, are in it. Answers that were timed count too, so that a status metric
+    that could not be read does not look like an outage. NaN where the fleet had no requests in the minute itself, and where no answers could be
+    read of any of the five.
     """
     counts = minutes.fleets[fleet].counts
-    span = max(1, UNANSWERED_WINDOW_S // minutes.period_s)
+    first = _back(minutes.ts, minutes.lengths, UNANSWERED_WINDOW_S)
     by_status = np.sum([counts[answer] for answer in ANSWERS], axis=0)
     unread = ~np.isnan(counts["requests"]) & np.isnan(by_status) & np.isnan(counts["sample_count"])
-    requests = _trailing(np.nan_to_num(counts["requests"]), span)
-    answers = _trailing(np.nan_to_num(np.fmax(by_status, counts["sample_count"])), span)
+    requests = _trailing(np.nan_to_num(counts["requests"]), first)
+    answers = _trailing(np.nan_to_num(np.fmax(by_status, counts["sample_count"])), first)
     rate = _share(np.maximum(requests - answers, 0.0), requests)
-    return np.where(np.isnan(counts["requests"]) | (_trailing(unread, span) > 0), np.nan, rate)
+    return np.where(np.isnan(counts["requests"]) | (_trailing(unread, first) > 0), np.nan, rate)
 
 
 def latency(minutes: Minutes, percentile: str) -> Overlay:
@@ -102,7 +110,7 @@ def latency(minutes: Minutes, percentile: str) -> Overlay:
     }
     return Overlay(
         minutes.ts,
-        minutes.period_s,
+        minutes.lengths,
         "latency",
         lines={fleet: fleets[fleet].latency[percentile] for fleet in FLEETS},
         samples=samples,
@@ -117,7 +125,7 @@ def slow(minutes: Minutes, threshold_s: float) -> Overlay:
     gap = np.full(len(minutes.ts), np.nan)
     return Overlay(
         minutes.ts,
-        minutes.period_s,
+        minutes.lengths,
         "rate",
         lines={fleet: 1.0 - minutes.fleets[fleet].within.get(name, gap) for fleet in FLEETS},
         samples={fleet: minutes.fleets[fleet].counts["sample_count"] for fleet in FLEETS},
@@ -127,10 +135,10 @@ def slow(minutes: Minutes, threshold_s: float) -> Overlay:
 
 def requests(minutes: Minutes) -> Overlay:
     """Requests per minute, whatever the period."""
-    per_minute = 60 / minutes.period_s
+    per_minute = 60 / minutes.lengths
     lines = {fleet: minutes.fleets[fleet].requests * per_minute for fleet in FLEETS}
     none = np.zeros(len(minutes.ts), dtype=bool)
-    return Overlay(minutes.ts, minutes.period_s, "count", lines, samples=lines, low=dict.fromkeys(FLEETS, none))
+    return Overlay(minutes.ts, minutes.lengths, "count", lines, samples=lines, low=dict.fromkeys(FLEETS, none))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +165,19 @@ def newest(overlay: Overlay, *, before: int, pooled_s: int = READING_S) -> Readi
     A rate is that of the last `pooled_s` seconds, each period weighted by its requests: in a single minute of a canary it would jump between
     nothing and much. A percentile, which cannot be pooled, and a count are those of the newest period.
     """
-    known = ~(np.isnan(overlay.lines["baseline"]) & np.isnan(overlay.lines["canary"])) & (
-        overlay.ts + overlay.period_s <= before
-    )
+    known = ~(np.isnan(overlay.lines["baseline"]) & np.isnan(overlay.lines["canary"])) & (overlay.ends <= before)
     if not known.any():
         return None
     at = int(np.flatnonzero(known)[-1])
 
-    until = int(overlay.ts[at]) + overlay.period_s
-    span = max(1, pooled_s // overlay.period_s) if overlay.quantity == "rate" else 1
-    pooled = slice(max(0, at + 1 - span), at + 1)
+    until = int(overlay.ends[at])
+    first = int(_back(overlay.ts, overlay.lengths, pooled_s)[at]) if overlay.quantity == "rate" else at
+    pooled = slice(first, at + 1)
 
     def value(fleet: FleetName) -> float | None:
         values, weights = overlay.lines[fleet][pooled], np.nan_to_num(overlay.samples[fleet][pooled])
         there = ~np.isnan(values)
-        if span == 1 or not (weights[there] > 0).any():
+        if first == at or not (weights[there] > 0).any():
             return None if np.isnan(values[-1]) else float(values[-1])
         return float(np.average(values[there], weights=weights[there]))
 
@@ -184,11 +190,15 @@ def _share(part: Values, whole: Values) -> Values:
         return np.where(whole > 0, part / whole, np.nan)
 
 
-def _trailing(values: Values, span: int) -> Values:
-    """The sum of each value and the `span` − 1 before it."""
+def _back(ts: Integers, lengths: Integers, seconds: int) -> npt.NDArray[np.intp]:
+    """For each period the first of those that make up `seconds` with it, or more where periods are longer."""
+    return np.clip(np.searchsorted(ts, ts + lengths - seconds, side="right") - 1, 0, np.arange(len(ts)))
+
+
+def _trailing(values: Values, first: npt.NDArray[np.intp]) -> Values:
+    """The sum of the values from `first` on to each."""
     total = np.cumsum(np.concatenate(([0.0], values)))
-    ends = np.arange(1, len(values) + 1)
-    trailing: Values = total[ends] - total[np.maximum(ends - span, 0)]
+    trailing: Values = total[1:] - total[first]
     return trailing
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from charts.frame import Frame, local, plain
 from charts.palette import Palette
 from migration import Event
@@ -80,14 +82,15 @@ def _lasts_into(event: Event, frame: Frame) -> bool:
     return event.open or (event.until is not None and event.until > frame.window.start)
 
 
-def event_traces(period_s: int, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    """An invisible mark for each event on the grid, so that the hover box of its minute tells it in full."""
+def event_traces(starts: np.ndarray, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+    """An invisible mark for each event on the grid of periods that begin at `starts`, so that the hover box of its minute tells it in full."""
     inside = [event for event in events if frame.window.start <= event.ts < frame.window.end]
     if not inside:
         return []
+    places = np.maximum(np.searchsorted(starts, [event.ts for event in inside], side="right") - 1, 0)
     return [
         {"type": "scatter", "mode": "markers", "yaxis": "y3", "showlegend": False, "name": _("event")}
-        | {"x": [local(event.ts - event.ts % period_s, frame) for event in inside], "y": [0.5] * len(inside)}
+        | {"x": [local(int(start), frame) for start in starts[places]], "y": [0.5] * len(inside)}
         | {"marker": {"color": palette.event, "size": 1, "opacity": 0}}
         | {
             "text": [f"{_EVENT_MARK[event.kind]} {plain(event.title)}" for event in inside],

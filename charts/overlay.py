@@ -12,6 +12,7 @@ from charts.events import event_lines, event_traces, event_words
 from charts.frame import Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette
 from migration import FLEETS, Event, FleetName, Margin
+from words import times
 from words.speech import _
 
 
@@ -25,7 +26,7 @@ def overlay_figure(
     under a veil. Events are vertical lines with words on top. One hover box reads them all.
     """
     palette, show = PALETTES[frame.theme], _Show.of(overlay)
-    firm_until = overlay.ts + overlay.period_s <= frame.provisional_from
+    firm_until = overlay.ends <= frame.provisional_from
     data: list[dict[str, Any]] = []
     if overlay.unattributed is not None and np.nanmax(np.nan_to_num(overlay.unattributed), initial=0) > 0:
         data.append(
@@ -43,7 +44,7 @@ def overlay_figure(
     )
     if margin and margin.unit == "%":
         data += _relative_margin(overlay, frame, show, margin, palette)
-    data += event_traces(overlay.period_s, frame, events, palette)
+    data += event_traces(overlay.ts, frame, events, palette)
 
     drawn = [overlay.lines[fleet] for fleet in FLEETS]
     drawn += [overlay.unattributed] if overlay.unattributed is not None else []
@@ -57,12 +58,14 @@ def overlay_figure(
         *_margin_band(fixed, palette),
         *event_lines(frame, events, palette),
         *_veil(frame, palette),
+        *_border_lines(overlay, frame, palette),
     ]
     layout["annotations"] = [
         *words,
         *_margin_words(margin, palette),
         *_no_difference_words(overlay, difference, palette),
         *_veil_words(frame, palette),
+        *_border_words(overlay, frame, palette),
         _zone_words(frame, palette),
     ]
     return go.Figure(data=data, layout=layout)
@@ -88,17 +91,47 @@ class _Show:
 
 
 def _trace(overlay: Overlay, frame: Frame, show: _Show, values: np.ndarray, name: str) -> dict[str, Any]:
-    # x as a start and a step: a thousand time stamps less to send.
-    return {
+    return _where(overlay, frame) | {
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x0": local(int(overlay.ts[0]), frame) if len(overlay.ts) else 0,
-        "dx": overlay.period_s * 1000,
         "y": (values * show.scale).astype("float32"),
         "connectgaps": False,
         "hovertemplate": f"%{{y:{show.plain}}} {show.unit}".rstrip(),
     }
+
+
+def _where(overlay: Overlay, frame: Frame) -> dict[str, Any]:
+    """The periods' starts. Where all are of one length a start and a step say it: a thousand time stamps less to send."""
+    if not len(overlay.ts):
+        return {"x0": 0, "dx": 60_000}
+    if len(_borders(overlay)):
+        return {"x": [local(int(ts), frame) for ts in overlay.ts]}
+    return {"x0": local(int(overlay.ts[0]), frame), "dx": int(overlay.lengths[0]) * 1000}
+
+
+def _borders(overlay: Overlay) -> list[int]:
+    """The places where periods of another length begin."""
+    return [int(place) + 1 for place in np.flatnonzero(np.diff(overlay.lengths))]
+
+
+def _border_lines(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+    line = {"type": "line", "layer": "below", "yref": "paper", "y0": 0, "y1": 1, "name": "resolution"}
+    line |= {"line": {"width": 1, "dash": "dot", "color": palette.faint}}
+    starts = [local(int(overlay.ts[place]), frame) for place in _borders(overlay)]
+    return [line | {"xref": "x", "x0": start, "x1": start} for start in starts]
+
+
+def _border_words(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+    """Which resolution ends and which begins: a percentile of five minutes is another number than one of a minute."""
+    where = {"xref": "x", "yref": "paper", "y": 0.31, "showarrow": False, "xanchor": "center", "yanchor": "middle"}
+    where |= {"name": "resolution", "font": {"size": 10, "color": palette.faint}}
+    return [
+        where
+        | {"x": local(int(overlay.ts[place]), frame)}
+        | {"text": f"{times.duration(overlay.lengths[place - 1])} ◂ ▸ {times.duration(overlay.lengths[place])}"}
+        for place in _borders(overlay)
+    ]
 
 
 def _fleet_traces(

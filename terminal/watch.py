@@ -110,7 +110,7 @@ def _measure(overlay: Overlay, at: int) -> Measure:
     place = int(np.searchsorted(overlay.ts, at))
     values = {fleet: _value(overlay.lines[fleet], overlay.ts, at) for fleet in FLEETS}
     low = {fleet: bool(overlay.low[fleet][place]) and values[fleet] is not None for fleet in FLEETS}
-    return Measure(overlay.quantity, Reading(at, at + overlay.period_s, values["baseline"], values["canary"]), low)
+    return Measure(overlay.quantity, Reading(at, int(overlay.ends[place]), values["baseline"], values["canary"]), low)
 
 
 def _value(line: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:

@@ -100,7 +100,7 @@ def _live_view(
 ) -> LiveView:
     migration, archive = _house.migration, _house.archive
     brought = archive.read(Window(window.start - LEAD_IN_S, window.end), source)
-    minutes = analysis.minutes(brought.frame, brought.window, brought.unknown)
+    minutes = analysis.finest_minutes(brought.frame, brought.window, brought.unknown)
     frame = frame_of(migration, window, brought, theme)
     overlays: dict[PanelName, tuple[analysis.Overlay, Margin | None]] = {
         "error_rate": (analysis.error_rate(minutes), migration.margin_of("error_rate")),

@@ -201,7 +201,8 @@ def head(here: House, address: LiveAddress, view: LiveView, panel: Panel, *, slo
                 pieces.append(
                     Markup("<span class='bad'>{}</span>").format(words.alb_5xx(numbers.percent(panel.alb_5xx)))
                 )
-        period_s = max(view.brought.resolutions, default=60)
+        until = panel.reading.until
+        period_s = next((each_s for part, each_s in view.brought.periods if part.start < until <= part.end), 60)
         at = datetime.fromtimestamp(panel.reading.until - period_s, UTC)
         fresh_s = 60 * (migration.provisional_minutes + _patience(address.source)) + 2 * period_s
         old = view.window.end - panel.reading.until > fresh_s
@@ -310,14 +311,24 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
         said = problems.say_archive(trouble.kind, trouble.detail)
         rows += _row(states.source_name("archive"), "bad", states.label("down"), "", [said])
     label = states.source_name(address.source)
-    notes = [words.resolution(times.duration(period)) for period in view.brought.resolutions]
-    notes += [words.resolutions_meet()] if len(view.brought.resolutions) > 1 else []
+    notes = [_resolution(here.migration, view, now)]
     notes += dict.fromkeys(words.lacks(label, what) for what in here.metric(address.source).lacks())
     rows += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(" ".join(notes))
     st.html(
         Markup("<section class='below'><h2>{}</h2><table class='sources'>{}</table></section>").format(
             words.sources_title(), rows
         )
+    )
+
+
+def _resolution(migration: Migration, view: LiveView, now: datetime) -> str:
+    """Which period serves which part of the window."""
+    periods, zone = view.brought.periods, migration.zone
+    if len({period_s for _, period_s in periods}) < 2:
+        return " ".join(words.resolution(times.duration(period_s)) for _, period_s in periods[:1])
+    return words.resolutions(
+        (times.duration(period_s), times.span(part.starts_at, part.ends_at, zone, now=now))
+        for part, period_s in periods
     )
 
 

@@ -1,5 +1,7 @@
 """What the Live page says."""
 
+from collections.abc import Iterable
+
 from words.speech import _
 
 APP_TITLE = _("Migration dashboard")
@@ -186,15 +188,14 @@ def no_rows_and_trouble(source_label: str) -> str:
     )
 
 
-def resolutions_meet() -> str:
-    return _(
-        "This window crosses the border of what is kept in single minutes: percentiles and slow answers of its finer part are left out. "
-        "Narrow it to see them."
-    )
-
-
 def resolution(period: str) -> str:
     return _("Resolution {period}.").format(period=period)
+
+
+def resolutions(parts: Iterable[tuple[str, str]]) -> str:
+    """`parts`: a period and when it serves, each."""
+    said = ", ".join(_("{period} {when}").format(period=period, when=when) for period, when in parts)
+    return _("Resolution {parts}.").format(parts=said)
 
 
 def queries_title() -> str:

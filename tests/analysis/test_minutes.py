@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
-from analysis import minutes
+from analysis import finest_minutes, minutes
 from migration import Series
 from tests.frames import START, tidy, window
 
@@ -102,3 +102,60 @@ def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_
     assert found.period_s == 300
     assert_array_equal(found.fleets["canary"].requests, [500, 150])
     assert_array_equal(found.fleets["canary"].latency["p95"], [0.2, NAN])
+
+
+def test_each_part_of_a_window_in_its_own_finest_period() -> None:
+    """Left of the border five minutes, right of it minutes: each with its own counts and its own percentiles."""
+    coarse = tidy(
+        {
+            ("canary", "ecs", "requests", "sum"): [500],
+            ("canary", "ecs", "target_5xx", "sum"): [5],
+            ("canary", "ecs", "latency", "p95"): [0.2],
+            ("canary", "ecs", "latency", "within_0.3s"): [0.9],
+            ("canary", "ecs", "latency", "sample_count"): [500],
+        },
+        period_s=300,
+    )
+    fine = tidy(
+        {
+            ("canary", "ecs", "requests", "sum"): [10, 20, None, 40],
+            ("canary", "ecs", "target_5xx", "sum"): [1, None, None, None],
+            ("canary", "ecs", "latency", "p95"): [0.1, 0.3, None, 0.1],
+            ("canary", "ecs", "latency", "within_0.3s"): [1.0, 0.5, None, 1.0],
+            ("canary", "ecs", "latency", "sample_count"): [10, 20, None, 40],
+        },
+        start=START + 300,
+    )
+    grid = finest_minutes(pd.concat([coarse, fine], ignore_index=True), window(10))
+    found = grid.fleets["canary"]
+    assert_array_equal(grid.ts - START, [0, 300, 360, 420, 480, 540])
+    assert_array_equal(grid.lengths, [300, 60, 60, 60, 60, 60])
+    assert_array_equal(found.requests, [500, 10, 20, NAN, 40, NAN])
+    assert_array_equal(found.counts["target_5xx"], [5, 1, 0, NAN, 0, NAN])
+    assert_array_equal(found.latency["p95"], [0.2, 0.1, 0.3, NAN, 0.1, NAN])
+    assert_array_equal(found.within["within_0.3s"], [0.9, 1.0, 0.5, NAN, 1.0, NAN])
+
+
+def test_what_came_in_five_minutes_amid_minutes_stands_for_its_own_five_only() -> None:
+    """The minutes of an outage that outlived CloudWatch's: filled up later, in what was left of them."""
+    frame = pd.concat(
+        [
+            tidy({("canary", "ecs", "latency", "p95"): [0.1] * 5}),
+            tidy({("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300, start=START + 300),
+            tidy({("canary", "ecs", "latency", "p95"): [0.3] * 5}, start=START + 600),
+        ],
+        ignore_index=True,
+    )
+    grid = finest_minutes(frame, window(15))
+    assert_array_equal(grid.lengths, [60] * 5 + [300] + [60] * 5)
+    assert_array_equal(grid.fleets["canary"].latency["p95"], [0.1] * 5 + [0.2] + [0.3] * 5)
+
+
+def test_a_window_that_begins_inside_five_minutes_and_one_without_rows() -> None:
+    coarse = tidy({("canary", "ecs", "requests", "sum"): [None, 500]}, period_s=300)
+    inside = finest_minutes(coarse, window(8, start=START + 120))
+    assert_array_equal(inside.ts - START, [0, 300])
+    assert_array_equal(inside.fleets["canary"].requests, [NAN, 500])
+    nothing = finest_minutes(coarse, window(3, start=START + 900))
+    assert_array_equal(nothing.lengths, [60, 60, 60])
+    assert np.isnan(nothing.fleets["canary"].requests).all()

@@ -1,12 +1,23 @@
 """What the lines mean: the blind spot, low samples, and gaps that stay gaps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from analysis import error_rate, latency, minutes, needed_samples, newest, requests, slow, unanswered_rate
+from analysis import (
+    error_rate,
+    finest_minutes,
+    latency,
+    minutes,
+    needed_samples,
+    newest,
+    requests,
+    slow,
+    unanswered_rate,
+)
 from migration import Series, Window
 from tests.frames import START, Rows, tidy, window
 
@@ -145,3 +156,37 @@ def test_swapping_the_fleets_mirrors_the_difference(a: list[int], b: list[int]) 
     assert_array_equal(
         requests(minutes(one, window(length))).difference, -requests(minutes(other, window(length))).difference
     )
+
+
+def across_the_border(coarse: Rows, fine: Rows) -> pd.DataFrame:
+    """Five minutes left of the border, minutes right of it."""
+    return pd.concat([tidy(coarse, period_s=300), tidy(fine, start=START + 300)], ignore_index=True)
+
+
+def test_both_sides_of_the_border_of_resolution_mean_the_same() -> None:
+    """100 a minute with 2 % of errors, and one more never answered of the fourth minute's: five minutes on the left, single ones on the right."""
+    left = side("canary", [500], target_2xx=[490], target_5xx=[10])
+    right = side("canary", [100] * 5, target_2xx=[98, 98, 98, 97, 98], target_5xx=[2] * 5)
+    grid = finest_minutes(across_the_border(left, right), window(10))
+    assert_array_equal(requests(grid).lines["canary"], [100] * 6)
+    rate = error_rate(grid)
+    assert_allclose(rate.parts["target_5xx"]["canary"], [0.02] * 6)
+    # Right of the border the five minutes before a minute reach into the last five on the left, until there are five on the right.
+    assert_allclose(rate.parts["unanswered"]["canary"], [0, 0, 0, 0, 1 / 900, 1 / 500])
+    found = newest(rate, before=START + 600)
+    assert found is not None and found.canary is not None
+    assert (found.at, found.until) == (START + 300, START + 600)
+    assert_allclose(found.canary, 0.02 + (1 / 900 + 1 / 500) / 5)
+
+
+def test_a_percentile_needs_its_answers_in_its_own_period() -> None:
+    """50 answers a minute: 250 in five are enough for a p95, 50 in one are not."""
+    left = side("canary", [250], latency__p95=[0.2], latency__sample_count=[250])
+    left |= side("baseline", [5000], latency__p95=[0.1], latency__sample_count=[5000])
+    right = side("canary", [50] * 2, latency__p95=[0.3] * 2, latency__sample_count=[50] * 2)
+    right |= side("baseline", [1000] * 2, latency__p95=[0.1] * 2, latency__sample_count=[1000] * 2)
+    found = latency(finest_minutes(across_the_border(left, right), window(7)), "p95")
+    assert_allclose(found.lines["canary"], [0.2, 0.3, 0.3])
+    assert_allclose(found.difference, [0.1, 0.2, 0.2])
+    assert_array_equal(found.low["canary"], [False, True, True])
+    assert_array_equal(found.low["baseline"], [False, False, False])

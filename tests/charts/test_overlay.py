@@ -24,7 +24,7 @@ def rates(baseline: list[float], canary: list[float], **more: object) -> Overlay
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     lines = {"baseline": np.array(baseline), "canary": np.array(canary)}
     given = {"low": {"baseline": FEW, "canary": FEW}} | more
-    return Overlay(START + np.arange(6) * 60, 60, "rate", lines, samples, **given)  # type: ignore[arg-type]
+    return Overlay(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **given)  # type: ignore[arg-type]
 
 
 CALM = rates([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
@@ -112,7 +112,7 @@ def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() 
 def latencies(canary: float = 0.210, **more: object) -> Overlay:
     lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
     given = {"low": {"baseline": FEW, "canary": FEW}} | more
-    return Overlay(START + np.arange(6) * 60, 60, "latency", lines, lines, **given)  # type: ignore[arg-type]
+    return Overlay(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **given)  # type: ignore[arg-type]
 
 
 def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality() -> None:
@@ -206,3 +206,23 @@ def test_one_hover_box_reads_both_panels() -> None:
 
 def test_a_chart_without_any_value_can_still_be_drawn() -> None:
     assert len(overlay_figure(rates([NAN] * 6, [NAN] * 6), frame(), margin=Margin.model_validate("10%")).data) > 0
+
+
+def test_where_the_resolution_changes_each_value_stands_at_its_own_start_and_the_chart_says_so() -> None:
+    """Ten minutes: five as one value, then five as five."""
+    long = Window(START, START + 600)
+    lines = {"baseline": np.array([0.1] * 6), "canary": np.array([0.2, 0.1, 0.1, NAN, 0.1, 0.1])}
+    ts, lengths = START + np.array([0, 300, 360, 420, 480, 540]), np.array([300, 60, 60, 60, 60, 60])
+    overlay = Overlay(ts, lengths, "latency", lines, lines, {"baseline": FEW, "canary": FEW})
+    event = Event(START + 250, None, "note", "Deployed", "", "", "", "by_hand", "one")
+    around = Frame({"baseline": "EC2", "canary": "ECS"}, long, 32_400, "JST", long.end)
+    figure = overlay_figure(overlay, around, events=[event])
+    drawn = traces(figure)
+    assert [str(x)[11:16] for x in drawn["ECS"].x] == ["23:10", "23:15", "23:16", "23:17", "23:18", "23:19"]
+    assert_allclose(drawn["ECS − EC2"].y, [100, 0, 0, NAN, 0, 0], atol=1e-5)
+    assert list(drawn["event"].x) == ["2026-09-21 23:10:00"]
+    assert [(line.x0, line.x1) for line in figure.layout.shapes if line.name == "resolution"] == [
+        ("2026-09-21 23:15:00", "2026-09-21 23:15:00")
+    ]
+    assert "5 min ◂ ▸ 1 min" in [words.text for words in figure.layout.annotations]
+    assert not [line for line in overlay_figure(CALM, frame()).layout.shapes if line.name == "resolution"]

@@ -112,7 +112,7 @@ def test_the_overlay_is_the_pages_own_with_its_lines_margin_and_events() -> None
     values = {"baseline": np.full(6, 0.002), "canary": np.array([0.001, 0.003, NAN, 0.003, 0.003, 0.003])}
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     few = dict.fromkeys(values, np.zeros(6, dtype=bool))
-    overlay = Overlay(START + np.arange(6) * 60, 60, "rate", values, samples, few)  # type: ignore[arg-type]
+    overlay = Overlay(START + np.arange(6) * 60, np.full(6, 60), "rate", values, samples, few)  # type: ignore[arg-type]
     event = Event(START + 120, START + 180, "alert", "5xx <above> 1 %", "", "", "", "test", "1")
     made = overlay_figure(overlay, FRAME, margin=Margin(value=0.05, unit="pp"), events=(event,))
     found = Drawn(figure_svg(made, 'the "error rate"'))

@@ -125,7 +125,7 @@ def _border_lines(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict
 def _border_words(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
     """Which resolution ends and which begins: a percentile of five minutes is another number than one of a minute."""
     where = {"xref": "x", "yref": "paper", "y": 0.31, "showarrow": False, "xanchor": "center", "yanchor": "middle"}
-    where |= {"name": "resolution", "font": {"size": 10, "color": palette.faint}}
+    where |= {"name": "resolution", "font": {"size": 10, "color": palette.faint}, "bgcolor": palette.paper}
     return [
         where
         | {"x": local(int(overlay.ts[place]), frame)}

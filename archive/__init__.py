@@ -1,5 +1,6 @@
 """What was seen, kept: the cache of every number, the history of every weight, and the read-through that fills both."""
 
+from archive.backfill import Backfilled
 from archive.brought import Brought, Filled
 from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
 from archive.happenings import Role, SourceState
@@ -23,6 +24,7 @@ __all__ = [
     "ArchiveError",
     "ArchiveProblem",
     "ArchiveTrouble",
+    "Backfilled",
     "Brought",
     "Filled",
     "Judged",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from archive.backfill import Backfill, Backfilled
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Role
 from archive.history import REFUSED_S, to_hear
@@ -50,8 +51,11 @@ class Keeper:
         look_every_s: int = 15,
         ask_every_s: int = 60,
         events_every_s: int = 60,
+        backfill: bool = False,
+        since: int | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        """`backfill`: also fills the past, from `since` (epoch seconds), or everything that the sources keep."""
         self._archive, self._traffic, self._clock = archive, traffic, clock
         self._horizon_minutes = horizon_minutes
         self._look_every_s, self._ask_every_s, self._events_every_s = look_every_s, ask_every_s, events_every_s
@@ -61,6 +65,7 @@ class Keeper:
         self._wishes: dict[str, deque[Window]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, int] = {}  # sources that keep a history, and when they are asked again
+        self._backfills = {source.name: Backfill(archive, source, since=since) for source in metrics if backfill}
         self._rounds = [
             *(_Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
             *(_Round(source.name, partial(self.keep_events, source)) for source in events),
@@ -99,6 +104,11 @@ class Keeper:
         """(minutes that are there, minutes that shall be) while the horizon is being filled; None once it is, and before the first round."""
         with self._changed:
             return self._progress.get(source_name)
+
+    def backfilled(self, source_name: str) -> Backfilled | None:
+        """How far a source's past is kept; None where none is to be, and before it was looked at."""
+        found = self._backfills.get(source_name)
+        return found.backfilled if found else None
 
     def wait_until(self, reached: Callable[[], bool], *, timeout_s: float) -> bool:
         """Waits until `reached()` holds, looking again after each round of any source; whether it came to hold in time."""
@@ -140,7 +150,7 @@ class Keeper:
     # ---- one round of each
 
     def keep_metrics(self, source: MetricSource) -> float:
-        """The newest hours, then what pages wait for, then the rest of the horizon: at most one pull. Returns the seconds until the next round.
+        """The newest hours, what pages wait for, the rest of the horizon, the past: at most one pull. Returns the seconds until the next round.
 
         Raises ArchiveError where nothing could be asked because of the archive.
         """
@@ -155,12 +165,20 @@ class Keeper:
                 self._grant(source.name, window)
             if filled.pulls or filled.busy:
                 break
+        backfill = self._backfills.get(source.name)
+        if backfill:
+            backfill.heed(filled, now)
         if filled.archive_problem and not filled.pulls:
             raise ArchiveError(filled.archive_problem.kind, filled.archive_problem.detail)
         self._note_progress(source, horizon, now)
         if filled.busy:
             return BUSY_S
-        return 0.0 if filled.answered else float(max(filled.due_in_s, 1))
+        if filled.answered:
+            return 0.0
+        due_in_s = float(max(filled.due_in_s, 1))
+        if filled.pulls or not backfill:
+            return due_in_s
+        return min(due_in_s, backfill.step(now, ask_every_s=self._ask_every_s))
 
     def keep_traffic(self) -> float:
         """One look at the load balancer, if it is due. Returns the seconds until the next. Raises ArchiveError once it has looked."""

@@ -128,6 +128,13 @@ def read_points(connection: Connection, ids: Sequence[int], window: Window) -> r
     return rows.fetched(result.cursor.fetchall() if result.cursor else [], ids)
 
 
+def any_points(connection: Connection, ids: Sequence[int], window: Window) -> bool:
+    """Whether any of these series has a row in a window."""
+    table = schema.point
+    within = and_(table.c.series_id.in_(ids), table.c.ts >= window.start, table.c.ts < window.end)
+    return connection.execute(select(table.c.ts).where(within).limit(1)).first() is not None
+
+
 def write_pull(
     connection: Connection, migration_id: int, source: str, wanted: Collection[Series], asked: Asked
 ) -> None:

@@ -1,6 +1,6 @@
 """What to ask a source for, and what its answer teaches. Pure: no clock, no database, no source."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migration import Series, Window
@@ -169,6 +169,19 @@ def tiers(window: Window, finest: Callable[[int], int]) -> tuple[tuple[Window, i
     if period_s != same_s:
         return before + after
     return (*before[:-1], (Window(early.start, late.end), period_s), *after[1:])
+
+
+def periods_of(parts: Iterable[tuple[Window, int]]) -> int:
+    """How many periods there are in parts of time, each with its period in seconds (0: none there); the same time twice counts once."""
+    by_period: dict[int, list[Window]] = {}
+    for part, period_s in parts:
+        by_period.setdefault(period_s, []).append(part)
+    return sum(
+        (window.end - window.start) // period_s
+        for period_s, windows in by_period.items()
+        if period_s
+        for window in merged(windows)
+    )
 
 
 def due_in_s(wanted: Sequence[Series], known: Mapping[Series, Known], edge: LiveEdge) -> int:

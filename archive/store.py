@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from sqlalchemy import Connection, Engine
@@ -16,12 +17,13 @@ from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
+from archive.held import Held
 from archive.history import write_heard
 from archive.ledger import Asked, Book
-from archive.plan import UNKNOWN, Ask, LiveEdge, asks, due_in_s
+from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
 from archive.told import Told
 from migration import Clock, Migration, Series, Traffic, Window, utc_now
-from migration.series import of_minutes
+from migration.series import any_series, of_minutes
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
 from sources.whole import Whole, WholeWindowSource
 
@@ -29,17 +31,6 @@ Only = Callable[[Series], bool]
 UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
 # These are about some series, not about the source: they stand until the series is asked again.
 _OF_SERIES: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
-
-
-@dataclass(slots=True)
-class _Held:
-    """What this process knows of a source beyond what is written: its series, who asks just now, and
-    the answers that could not be written, with the reason."""
-
-    asking: threading.Lock = field(default_factory=threading.Lock)
-    wanted: tuple[Series, ...] = ()
-    unkept: tuple[Asked, ...] = ()
-    problem: ArchiveProblem | None = None
 
 
 class Archive(Told):
@@ -53,7 +44,7 @@ class Archive(Told):
         self._clock = clock
         self._settle_s = migration.settle_minutes * 60
         self._lock = threading.Lock()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._unkept_look: Look | None = None
         self._unkept_wholes: dict[tuple[str, int], Whole] = {}
         self._unwritten = 0  # changes that only this process knows of
@@ -112,12 +103,13 @@ class Archive(Told):
         ask_every_s: int = 60,
         longest: int = 1440,
         at_most: int | None = None,
+        only: Only = any_series,
     ) -> Filled:
         """Asks for what is missing in `window`, newest first, in pulls of `longest` periods, `at_most` so many, each kept as it comes."""
-        edge = LiveEdge(int(now.timestamp()), self._settle_s, ask_every_s)
+        edge = self.edge(now, ask_every_s)
         held = self._held_of(source.name)
         try:
-            planned = self._plan(window, source, edge, longest)
+            planned = self._plan(window, source, edge, longest, only)
             if not planned.left:
                 return planned
             if not held.asking.acquire(blocking=False):
@@ -127,35 +119,45 @@ class Archive(Told):
                     if not claimed.ours:
                         return replace(planned, busy=True)
                     # Planned again: somebody may have been at it between the look and the claim.
-                    every = self._plan(window, source, edge, longest).left
+                    every = self._plan(window, source, edge, longest, only).left
                     done = self._ask(source, every, edge, claimed, at_most)
             finally:
                 held.asking.release()
-            after = self._plan(window, source, edge, longest)
+            after = self._plan(window, source, edge, longest, only)
         except ArchiveError as error:
             return Filled(archive_problem=error.problem)
         return replace(done, left=after.left, due_in_s=after.due_in_s, archive_problem=after.archive_problem)
 
     def lacking(self, window: Window, source: MetricSource, *, now: datetime) -> int:
         """How many settled minutes of `window` are still to be asked for; those that wait after a refusal are not counted. Never asks."""
-        edge = LiveEdge(int(now.timestamp()), self._settle_s)
+        edge = self.edge(now)
         if edge.settled <= window.start:
             return 0
         settled = Window(window.start, min(window.end, edge.settled))
-        return self._plan(settled, source, edge, 1440).minutes_left
+        return self._plan(settled, source, edge, 1440, any_series).minutes_left
 
-    def _plan(self, window: Window, source: MetricSource, edge: LiveEdge, longest: int) -> Filled:
+    def knows(self, source_name: str) -> Mapping[Series, Known]:
+        """What is known of each series of a source, the answers that could not be written included."""
+        with self._reading() as connection:
+            book = ledger.read_book(connection, self._id, source_name)
+        return ledger.after(self._held_of(source_name).unkept, book.known)
+
+    def any_numbers(self, window: Window, source_name: str) -> bool:
+        """Whether any number of a source is written in `window`."""
+        with self._reading() as connection:
+            ids = ledger.read_book(connection, self._id, source_name).ids
+            return ledger.any_points(connection, tuple(ids.values()), window)
+
+    def edge(self, now: datetime, ask_every_s: int = 60) -> LiveEdge:
+        """Where time stands for this migration."""
+        return LiveEdge(int(now.timestamp()), self._settle_s, ask_every_s)
+
+    def _plan(self, window: Window, source: MetricSource, edge: LiveEdge, longest: int, only: Only) -> Filled:
         """What is left to ask of a window, before anything is asked."""
         held = self._held_of(source.name)
-        held.wanted = wanted = source.series()
-        with self._reading() as connection:
-            book = ledger.read_book(connection, self._id, source.name)
-        known = ledger.after(held.unkept, book.known)
-
-        def finest(start: int) -> int:
-            return source.finest_period_s(start, now=edge.now)
-
-        left = asks(window, wanted, known, edge, finest, longest=longest)
+        held.wanted = source.series()
+        wanted, known = tuple(filter(only, held.wanted)), self.knows(source.name)
+        left = asks(window, wanted, known, edge, partial(source.finest_period_s, now=edge.now), longest=longest)
         return Filled(left=left, due_in_s=due_in_s(wanted, known, edge), archive_problem=held.problem)
 
     def _ask(
@@ -208,7 +210,7 @@ class Archive(Told):
     def read(self, window: Window, source: str, *, now: datetime | None = None, only: Only = of_minutes) -> Brought:
         """What the archive holds of a source's series that are `only` so, in `window`. Never asks. `now` (else the clock) tells what is settled."""
         began = time.monotonic()
-        edge = LiveEdge(int((now or self._clock()).timestamp()), self._settle_s)
+        edge = self.edge(now or self._clock())
         held, state = self._held_of(source), None
         problem, unkept = held.problem, held.unkept
         book, found, written = Book(), rows.fetched([], []), list[Series]()
@@ -242,7 +244,7 @@ class Archive(Told):
         Never asks. Counts summed over all buckets are the counts summed over all periods, exactly. `series`: all that the
         configuration wants, if left out; one that the archive does not know has no periods.
         """
-        edge = LiveEdge(int(self._clock().timestamp()), self._settle_s)
+        edge = self.edge(self._clock())
         length_s = overview.bucket_s(window, buckets)
         held = self._held_of(source_name)
         with self._reading() as connection:
@@ -360,9 +362,9 @@ class Archive(Told):
 
     # ---- the database
 
-    def _held_of(self, source_name: str) -> _Held:
+    def _held_of(self, source_name: str) -> Held:
         with self._lock:
-            return self._held.setdefault(source_name, _Held())
+            return self._held.setdefault(source_name, Held())
 
     @contextmanager
     def _keeping(self, source_name: str) -> Iterator[Connection]:

@@ -46,6 +46,11 @@ class Series:
         return HOUR_S if self.hourly else 60
 
 
+def any_series(_series: Series) -> bool:
+    """Every series, whatever its periods."""
+    return True
+
+
 def of_minutes(series: Series) -> bool:
     """Whether it is one of the series that a page of minutes shows: not hourly."""
     return not series.hourly

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date, datetime, time
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -195,6 +196,8 @@ class Migration(_Table):
     archive: str = "sqlite:///archive.db"
     provisional_minutes: Annotated[int, Field(ge=0, le=60)] = 3  # drawn, never judged
     settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # read again at every refresh, then frozen
+    backfill: bool = True  # what the sources still keep of the time before is kept, too
+    since: date | Literal[""] = ""  # from that day on, in the migration's time zone; "": everything they keep
     slow_thresholds_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = DEFAULT_SLOW_THRESHOLDS_S
     aws: Aws | None = None
     fleets: Fleets
@@ -210,6 +213,20 @@ class Migration(_Table):
         if name not in known:
             raise wrong("unknown_timezone", given=name, close=closest_zone(name, known))
         return name
+
+    @field_validator("since", mode="before")
+    @classmethod
+    def _day(cls, given: object) -> object:
+        if isinstance(given, datetime):
+            raise wrong("not_a_day", given=given)
+        if isinstance(given, str) and given:
+            try:
+                return date.fromisoformat(given)
+            except ValueError:
+                raise wrong("not_a_day", given=given) from None
+        if given != "" and not isinstance(given, date):
+            raise wrong("not_a_day", given=given)
+        return given
 
     @field_validator("archive")
     @classmethod
@@ -294,6 +311,11 @@ class Migration(_Table):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def since_s(self) -> int | None:
+        """The first minute of the past that is to be kept (epoch seconds), or None: everything that the sources keep."""
+        return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
 
     @property
     def key(self) -> str:

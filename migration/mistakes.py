@@ -32,6 +32,7 @@ MistakeSlug = Literal[
     "not_a_pair",
     "no_source",
     "unknown_timezone",
+    "not_a_day",
     "not_an_archive",
     "archive_without_file",
     "provisional_beyond_settled",

@@ -46,7 +46,14 @@ def house() -> House:
             migration = configured()
             sources = catalog.sources_of(migration)
             archive = Archive.open(migration.archive, migration)
-            keeper = Keeper(archive, sources.metrics, sources.traffic, sources.events)
+            keeper = Keeper(
+                archive,
+                sources.metrics,
+                sources.traffic,
+                sources.events,
+                backfill=migration.backfill,
+                since=migration.since_s,
+            )
             keeper.start()
             _open = House(migration, archive, sources, keeper)
         return _open

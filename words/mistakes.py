@@ -285,6 +285,10 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
         _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
     ),
     "unknown_timezone": _unknown_timezone,
+    "not_a_day": _fixed(
+        _("“{given}” is not a day."),
+        _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+    ),
     "not_an_archive": _fixed(
         _(
             "“{given}” is not the address of a database that the archive can live in: this version keeps it in an SQLite file."

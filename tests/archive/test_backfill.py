@@ -1,6 +1,7 @@
 """The back-fill: what of the past is asked for, in which order, and how it gives way."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_it_fills_what_the_source_still_keeps_newest_first_each_age_in_its_perio
     asked = [((window.start - NOON) / 60, (window.end - NOON) / 60) for window, _ in world.pulls]
     assert asked[:4] == [(-60, 0), (-60 - 720, -60), (-60 - 1440, -60 - 720), (-60 - 2160, -60 - 1440)]
     assert [end for _, end in asked] == sorted((end for _, end in asked), reverse=True)
-    assert all(newer[0] == older[1] for newer, older in zip(asked, asked[1:], strict=False))
+    assert all(newer[0] == older[1] for newer, older in pairwise(asked))
     brought = archive.read(span(-11 * DAY, 0), "cloudwatch", now=at(0))
     lengths = brought.frame.groupby("period_s")["ts"]
     spans = {period_s: ((ts.min() - at(0)).total_seconds() / 86_400, len(ts)) for period_s, ts in lengths}

@@ -1,5 +1,6 @@
 """The configuration: what is right is read, and every mistake is answered with its key."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -120,6 +121,9 @@ MISTAKES: list[tuple[str, Any, str, str, dict[str, str]]] = [
     ("migration.slow_thresholds_s", [0], "migration.slow_thresholds_s.0", "out_of_range", {"bound": "gt"}),
     ("migration.slow_thresholds_s", [float("nan")], "migration.slow_thresholds_s.0", "out_of_range", {}),
     ("migration.provisional_minutes", 16, "migration.provisional_minutes", "provisional_beyond_settled", {"settled": "15"}),
+    ("migration.since", "1 September", "migration.since", "not_a_day", {"given": "1 September"}),
+    ("migration.since", datetime(2026, 9, 1, 12), "migration.since", "not_a_day", {}),
+    ("migration.since", 20260901, "migration.since", "not_a_day", {}),
     ("migration.timezone", "Asia/Tokio", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
     ("migration.timezone", "tokyo", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
     ("migration.timezone", "New York", "migration.timezone", "unknown_timezone", {"close": "America/New_York"}),

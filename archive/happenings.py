@@ -7,7 +7,8 @@ from typing import Literal
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from archive import schema
-from archive.ledger import problems_from_json, problems_to_json, upsert
+from archive.dialect import upsert
+from archive.ledger import problems_from_json, problems_to_json
 from archive.plan import SKEW_S
 from archive.splits import write_changes
 from migration import Event, Traffic, Window

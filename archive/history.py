@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, select
 
 from archive import schema
-from archive.ledger import upsert
+from archive.dialect import upsert
 from migration import Window
 from migration.window import MINUTE_S, merged
 from sources import HistorySource

@@ -3,18 +3,15 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Table, and_, delete, insert, select, update
 
-from archive import rows, schema
+from archive import points, rows, schema
+from archive.dialect import Line, upsert
 from archive.engine import transaction
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, Refusal, learnt
 from migration import Series, Window
 from sources import Problem, Pull
-
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,11 @@ class Asked:
     unasked: tuple[Ask, ...] = ()
     wholesale: bool = False
 
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """All time that it may have rows of."""
+        return (self.pull.window, *(answer.window for answer in self.pull.answers))
+
     def learnt(self, known: Mapping[Series, Known]) -> dict[Series, Known]:
         """What is known after it, of the series that it was about."""
         after: dict[Series, Known] = {}
@@ -44,20 +46,6 @@ class Asked:
                 before = after.get(one) or known.get(one, UNKNOWN).sane(self.edge)
                 after[one] = learnt(before, one, ask, self.pull.answers, self.edge, wholesale=self.wholesale)
         return after
-
-
-def upsert(connection: Connection, table: Table, every: Sequence[Values], *, unless_there: bool = False) -> None:
-    """Inserts rows; where their primary key is there already, overwrites them, or leaves them `unless_there`. The one thing dialects spell differently."""
-    if not every:
-        return
-    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
-    if unless_there:
-        connection.execute(statement.on_conflict_do_nothing(), every)
-        return
-    key = [column.name for column in table.primary_key]
-    fresh = {name: statement.excluded[name] for name in every[0] if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), every)
 
 
 def migration_id(engine: Engine, key: str) -> int:
@@ -119,15 +107,6 @@ def read_covered(connection: Connection, migration_id: int, source: str, window:
     )
 
 
-def read_points(connection: Connection, ids: Sequence[int], window: Window) -> rows.Rows:
-    """The rows of these series in a window; codes are positions in `ids`."""
-    table = schema.point
-    within = and_(table.c.series_id.in_(ids), table.c.ts >= window.start, table.c.ts < window.end)
-    result = connection.execute(select(table.c.series_id, table.c.ts, table.c.period_s, table.c.value).where(within))
-    # A day of sixty series is 86,400 rows: plain tuples from the driver, not a Row object each.
-    return rows.fetched(result.cursor.fetchall() if result.cursor else [], ids)
-
-
 def any_points(connection: Connection, ids: Sequence[int], window: Window) -> bool:
     """Whether any of these series has a row in a window."""
     table = schema.point
@@ -142,25 +121,17 @@ def write_pull(
     about = {*wanted, *asked.ask.series, *(one for answer in asked.pull.answers for one in answer.series)}
     heads, told = rows.of_frame(asked.pull.frame)
     book = _enter_series(connection, migration_id, source, wanted, (*wanted, *sorted({*about, *heads} - {*wanted})))
-    vanish = [
-        {"of": book.ids[one], "every": answer.period_s, "first": part.start, "end": part.end}
+    every = tuple(dict.fromkeys((*heads, *(one for answer in asked.pull.answers for one in answer.series))))
+    place = {one: code for code, one in enumerate(every)}
+    covered = {code: book.known.get(one, UNKNOWN).covered for code, one in enumerate(every)}
+    replaced = [
+        (place[one], answer.period_s, part)
         for answer in asked.pull.answers
         for one in answer.series
-        for part in answer.window.minus(book.known.get(one, UNKNOWN).covered.get(answer.period_s, ()))
+        for part in answer.window.minus(covered[place[one]].get(answer.period_s, ()))
     ]
-    _delete_points(connection, vanish)
     # What is settled stays: a pull that took long, or was held back by a full disk, may be older than what another process wrote since.
-    told = rows.uncovered(told, {code: book.known.get(one, UNKNOWN).covered for code, one in enumerate(heads)})
-    ids = [book.ids[one] for one in heads]
-    columns = (told.code.tolist(), told.ts.tolist(), told.period_s.tolist(), told.value.tolist())
-    upsert(
-        connection,
-        schema.point,
-        [
-            {"series_id": ids[code], "ts": ts, "period_s": period_s, "value": value}
-            for code, ts, period_s, value in zip(*columns, strict=True)
-        ],
-    )
+    points.write_points(connection, book.ids, rows.uncovered(told, covered), every, replaced)
     _write_known(connection, book, asked.learnt(book.known))
 
 
@@ -178,18 +149,6 @@ def _enter_series(
             if (one in wanted) != (one in book.wanted):
                 connection.execute(update(table).where(table.c.id == number).values(wanted=one in wanted))
     return read_book(connection, migration_id, source) if fresh else book
-
-
-def _delete_points(connection: Connection, parts: Sequence[Values]) -> None:
-    table = schema.point
-    if parts:
-        statement = delete(table).where(
-            table.c.series_id == bindparam("of"),
-            table.c.period_s == bindparam("every"),
-            table.c.ts >= bindparam("first"),
-            table.c.ts < bindparam("end"),
-        )
-        connection.execute(statement, parts)
 
 
 def _write_known(connection: Connection, book: Book, after: Mapping[Series, Known]) -> None:
@@ -230,7 +189,7 @@ def _write_known(connection: Connection, book: Book, after: Mapping[Series, Know
         connection.execute(update(table).where(table.c.id.in_(lines)).values(asked_at=asked_at))
 
 
-def _replace(connection: Connection, table: Table, series_ids: Sequence[int], lines: Sequence[Values]) -> None:
+def _replace(connection: Connection, table: Table, series_ids: Sequence[int], lines: Sequence[Line]) -> None:
     if series_ids:
         connection.execute(delete(table).where(table.c.series_id.in_(series_ids)))
         upsert(connection, table, lines)

@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from archive.rows import Integers, Rows
+from archive.rows import NO_ROWS, Integers, Mask, Rows, Values, touching
 from migration import Series, Window
-from migration.window import MINUTE_S
+from migration.window import MINUTE_S, merged
 
 CELL_S = 600  # what numbers are merged into first; buckets of ten minutes and more are made of these
 COUNTED = frozenset({"sum", "sample_count"})  # statistics that add up; of the others there is a median
 
 _LENGTHS_S = tuple(minutes * MINUTE_S for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 180, 240, 360, 720, 1440))
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,22 @@ class Cells:
     high: Values
     periods: Integers
 
+    @classmethod
+    def of_each(cls, rows: Rows) -> "Cells":
+        """A cell for each row."""
+        return cls(rows.code, rows.ts, rows.value, rows.value, rows.value, np.ones(len(rows), dtype="int64"))
+
+    def where(self, mask: Mask) -> "Cells":
+        return Cells(*(getattr(self, name)[mask] for name in ("code", "ts", "value", "low", "high", "periods")))
+
+    def beside(self, others: "Cells") -> "Cells":
+        """These and the others."""
+        names = ("code", "ts", "value", "low", "high", "periods")
+        return Cells(*(np.concatenate((getattr(self, name), getattr(others, name))) for name in names))
+
+
+NO_CELLS = Cells.of_each(NO_ROWS)
+
 
 def bucket_s(window: Window, buckets: int) -> int:
     """The shortest usual length, in seconds, at which no more than `buckets` cover the window; whole days where even a day is too short."""
@@ -68,27 +81,50 @@ def bucket_s(window: Window, buckets: int) -> int:
 def overview(window: Window, length_s: int, series: Sequence[Series], cells: Cells) -> Overview:
     """Cells, whose codes are positions in `series`, as buckets of `length_s`."""
     ts = np.arange(window.start - window.start % length_s, window.end, length_s)
-    merged = merge(cells, length_s, _counted(series))
-    at = (merged.ts - ts[0]) // length_s
+    dense = merge(cells, length_s, _counted(series))
+    at = (dense.ts - ts[0]) // length_s
     lines = {}
     for code, one in enumerate(series):
-        mine = merged.code == code
+        mine = dense.code == code
         value, low, high = (np.full(len(ts), np.nan) for _ in range(3))
         periods = np.zeros(len(ts), dtype="int64")
-        spread = ((value, merged.value), (low, merged.low), (high, merged.high), (periods, merged.periods))
-        for sparse, dense in spread:
-            sparse[at[mine]] = dense[mine]
+        spread = ((value, dense.value), (low, dense.low), (high, dense.high), (periods, dense.periods))
+        for line, merged_values in spread:
+            line[at[mine]] = merged_values[mine]
         lines[one] = Line(value, low, high, periods)
     return Overview(window, length_s, ts, lines)
 
 
 def cells_of(rows: Rows, length_s: int, series: Sequence[Series]) -> Cells:
     """Rows, each stretch in one resolution only, merged into cells of `length_s`."""
-    every = Cells(rows.code, rows.ts, rows.value, rows.value, rows.value, np.ones(len(rows), dtype="int64"))
-    return merge(every, length_s, _counted(series))
+    return merge(Cells.of_each(rows), length_s, _counted(series))
 
 
-def merge(cells: Cells, length_s: int, counted: npt.NDArray[np.bool_]) -> Cells:
+def doubtful(
+    cells: Cells, period_s: Integers, covered: Mapping[int, Mapping[int, Sequence[Window]]]
+) -> tuple[Window, ...]:
+    """Stretches of whole ten-minute cells in which rows of a longer period meet shorter ones: which of them stand is for `rows.finest` to say.
+
+    `cells` are of one period each, `period_s`. `covered`: by code, by period in seconds, the time that is known in that period.
+    """
+    found: list[Window] = []
+    for code in np.unique(cells.code):
+        mine, known = cells.code == code, covered.get(int(code), {})
+        for each_s in np.unique(period_s[mine]):
+            ts = cells.ts[mine & (period_s == each_s)]
+            length_s = CELL_S if CELL_S % each_s == 0 else -(-(CELL_S + int(each_s)) // CELL_S) * CELL_S
+            finer = [
+                Window(int(start), int(start) + CELL_S) for start in np.unique(cells.ts[mine & (period_s < each_s)])
+            ]
+            finer += [window for shorter_s, windows in known.items() if shorter_s < each_s for window in windows]
+            if finer:
+                found += [
+                    Window(int(start), int(start) + length_s) for start in ts[touching(ts, length_s, merged(finer))]
+                ]
+    return merged(found)
+
+
+def merge(cells: Cells, length_s: int, counted: Mask) -> Cells:
     """Cells merged into longer ones. `counted`: by code, whether values add up."""
     if not len(cells.ts):
         return cells
@@ -110,7 +146,7 @@ def merge(cells: Cells, length_s: int, counted: npt.NDArray[np.bool_]) -> Cells:
     )
 
 
-def _counted(series: Sequence[Series]) -> npt.NDArray[np.bool_]:
+def _counted(series: Sequence[Series]) -> Mask:
     return np.array([one.stat in COUNTED for one in series], dtype=bool)
 
 

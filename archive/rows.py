@@ -9,10 +9,11 @@ import pandas as pd
 
 from migration import Series, Window, assemble, epoch_s
 from migration.frame import NAMES
-from migration.window import merged
+from migration.window import MINUTE_S, merged
 from sources import Answer
 
 Integers = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -23,7 +24,7 @@ class Rows:
     code: Integers
     ts: Integers
     period_s: Integers
-    value: npt.NDArray[np.float64]
+    value: Values
 
     def __len__(self) -> int:
         return len(self.code)
@@ -31,18 +32,65 @@ class Rows:
     def where(self, mask: Mask | Integers) -> "Rows":
         return Rows(self.code[mask], self.ts[mask], self.period_s[mask], self.value[mask])
 
+    def key(self) -> Integers:
+        """A number for each row that says whose it is, when, and over how long: equal only for the same period of the same series."""
+        return self.code << 42 | self.ts // MINUTE_S << 17 | self.period_s // MINUTE_S
+
+    def isin(self, others: "Rows", *, with_value: bool = False) -> Mask:
+        """Which rows are among `others`, too: by what they measure, or `with_value` by what they say of it as well."""
+        if not len(others):
+            return np.zeros(len(self), dtype=bool)
+        order = np.argsort(others.key())
+        keys, mine = others.key()[order], self.key()
+        at = np.minimum(np.searchsorted(keys, mine), len(keys) - 1)
+        found: Mask = keys[at] == mine
+        return found & (others.value[order][at] == self.value) if with_value else found
+
+    def over(self, below: "Rows") -> "Rows":
+        """These rows, and those of `below` that measure something else."""
+        return joined((self, below.where(~below.isin(self))))
+
+    def in_cells(self, length_s: int) -> "Rows":
+        """The same rows as if each began with the stretch of `length_s` that it begins in."""
+        return Rows(self.code, self.ts - self.ts % length_s, self.period_s, self.value)
+
     def frame(self, series: Sequence[Series]) -> pd.DataFrame:
         """The tidy frame, in the order of time."""
         ordered = self.where(np.argsort(self.ts, kind="stable"))
         return assemble(series, ordered.code, ordered.ts, ordered.value, ordered.period_s)
 
 
-def fetched(found: Sequence[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
+_NONE = np.array([], dtype="int64")
+NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE.astype("float64"))
+
+
+def joined(every: Iterable[Rows]) -> Rows:
+    """All rows of all of `every`."""
+    every = (NO_ROWS, *every)
+    code, ts, period_s = (
+        np.concatenate([getattr(rows, name) for rows in every]) for name in ("code", "ts", "period_s")
+    )
+    return Rows(code, ts, period_s, np.concatenate([rows.value for rows in every]))
+
+
+def fetched(found: Iterable[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
     """Rows as the database gives them, (series id, ts, period_s, value) each; a code is the position of the series' id in `ids`."""
-    table = np.array(found, dtype="float64").reshape(len(found), 4)
+    series_id, ts, period_s, value = columns(found, 4)
+    return Rows(positions(series_id, ids), ts.astype("int64"), period_s.astype("int64"), value)
+
+
+def columns(found: Iterable[Sequence[float]], width: int) -> tuple[Values, ...]:
+    """Rows of so many numbers as one array a column."""
+    table = np.fromiter(found, dtype=np.dtype((np.float64, (width,))))
+    return tuple(np.ascontiguousarray(table[:, at]) for at in range(width))
+
+
+def positions(series_id: Values, ids: Sequence[int]) -> Integers:
+    """Where each id stands in `ids`, which need not be sorted."""
+    if not len(series_id):
+        return np.array([], dtype="int64")
     order = np.argsort(ids)
-    code = order[np.searchsorted(np.asarray(ids)[order], table[:, 0])] if len(found) else np.array([], dtype="int64")
-    return Rows(code.astype("int64"), table[:, 1].astype("int64"), table[:, 2].astype("int64"), table[:, 3])
+    return order[np.searchsorted(np.asarray(ids)[order], series_id)].astype("int64")
 
 
 def of_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:
@@ -86,12 +134,7 @@ def overlaid(below: Rows, series: Sequence[Series], frame: pd.DataFrame, answers
     translate = np.array([place.get(one, -1) for one in heads] or [-1])
     above = Rows(translate[above.code], above.ts, above.period_s, above.value)
     above, below = above.where(above.code >= 0), below.where(stays)
-    both = Rows(
-        *(np.concatenate((getattr(above, name), getattr(below, name))) for name in ("code", "ts", "period_s", "value"))
-    )
-    # The first of equals is the one on top.
-    _, kept = np.unique(np.stack((both.code, both.ts, both.period_s)), axis=1, return_index=True)
-    return both.where(kept)
+    return above.over(below)
 
 
 def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) -> Rows:
@@ -146,6 +189,14 @@ def _inside(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
     at = np.searchsorted(starts, ts, side="right") - 1
     inside: Mask = (at >= 0) & (ends[np.maximum(at, 0)] >= ts + length_s)
     return inside
+
+
+def touching(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
+    """Which stretches of `length_s` from `ts` on have something in common with one of the windows, which are merged."""
+    starts, ends = (np.array([getattr(window, name) for window in windows]) for name in ("start", "end"))
+    at = np.searchsorted(starts, ts + length_s, side="left") - 1  # the last that begins before the stretch ends
+    common: Mask = (at >= 0) & (ends[np.maximum(at, 0)] > ts)
+    return common
 
 
 def _stretches(rows: Rows, period_s: int) -> tuple[Window, ...]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 4  # the number of the newest revision
+VERSION = 5  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -59,6 +59,21 @@ point = Table(
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("value", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The points of one period that begin in the same ten minutes, merged: `value` is their sum where they are counts, else their median; `low` and
+# `high` are their range. Written in the same transaction as they are.
+cell = Table(
+    "cell",
+    TABLES,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("ts", BigInteger, primary_key=True, autoincrement=False),
+    Column("period_s", Integer, primary_key=True, autoincrement=False),
+    Column("value", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("periods", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from archive import schema
-from archive.ledger import upsert
+from archive.dialect import upsert
 from migration import Event, SplitChange, Window
 from migration.events import rule_event, weight_event
 from migration.splits import Known, change_from_json, change_to_json, split_changes

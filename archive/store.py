@@ -12,9 +12,10 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, ledger, overview, rows, schema, splits, standings, wholes
+from archive import happenings, ledger, overview, points, rows, schema, splits, standings, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
+from archive.dialect import upsert
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Line, Role, SourceState
 from archive.held import Held
@@ -218,7 +219,7 @@ class Archive(Told):
             with self._reading() as connection:
                 book = ledger.read_book(connection, self._id, source)
                 written = [one for one in held.wanted or book.wanted if one in book.ids and only(one)]
-                found = ledger.read_points(connection, [book.ids[one] for one in written], window)
+                found = points.read_points(connection, [book.ids[one] for one in written], window)
                 state = Line(self._id, source, "metrics").state(connection)
         except ArchiveError as error:
             problem = error.problem
@@ -247,19 +248,25 @@ class Archive(Told):
         edge = self.edge(self._clock())
         length_s = overview.bucket_s(window, buckets)
         held = self._held_of(source_name)
+        unkept = held.unkept
         with self._reading() as connection:
             book = ledger.read_book(connection, self._id, source_name)
             wanted = tuple(series) if series is not None else held.wanted or book.wanted
-            # Rows are coded by their place in `lines`: the written series first.
+            # Numbers are coded by their place in `lines`: the written series first.
             lines = (*(one for one in wanted if one in book.ids), *(one for one in wanted if one not in book.ids))
-            found = ledger.read_points(connection, [book.ids[one] for one in lines if one in book.ids], window)
-        for asked in held.unkept:
+            ids, known = [book.ids[one] for one in lines if one in book.ids], ledger.after(unkept, book.known)
+            covered = {code: known.get(one, UNKNOWN).sane(edge).covered for code, one in enumerate(lines)}
+            by_rows: tuple[Window, ...] = (window,)
+            cells = overview.NO_CELLS
+            if length_s >= overview.CELL_S:
+                in_memory = (part for asked in unkept for part in asked.windows)
+                cells, by_rows = points.read_merged(connection, ids, window, covered, in_memory)
+            found = rows.joined(points.read_points(connection, ids, part) for part in by_rows)
+        for asked in unkept:
             found = rows.overlaid(found, lines, asked.pull.frame, asked.pull.answers)
         found = found.where((found.ts >= window.start) & (found.ts < window.end))
-        known = ledger.after(held.unkept, book.known)
-        found = rows.finest(found, {code: known.get(one, UNKNOWN).sane(edge).covered for code, one in enumerate(lines)})
-        cells = overview.cells_of(found, min(length_s, overview.CELL_S), lines)
-        return overview.overview(window, length_s, lines, cells)
+        fresh = overview.cells_of(rows.finest(found, covered), min(length_s, overview.CELL_S), lines)
+        return overview.overview(window, length_s, lines, cells.beside(fresh))
 
     def version(self, window: Window, source_name: str) -> Hashable:
         """Another value whenever `read` may say something else of `window`: of one that is settled, only when more of it was answered."""
@@ -344,7 +351,7 @@ class Archive(Told):
         """Raises ArchiveError where nothing can be kept just now. It writes about as much as a minute of numbers needs, and takes it out again."""
         for scratch in ("x" * 65_536, ""):
             with database.transaction(self._engine, writes=True) as connection:
-                ledger.upsert(connection, schema.meta, [{"key": "scratch", "value": scratch}])
+                upsert(connection, schema.meta, [{"key": "scratch", "value": scratch}])
 
     def take_turn(self, source_name: str, role: Role, *, now: datetime, every_s: int) -> int:
         """0 where it is this caller's turn to ask: nobody, in any process, had one in the last `every_s` seconds. Else the seconds to wait."""

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from archive import schema
-from archive.ledger import problems_from_json, problems_to_json, upsert
+from archive.dialect import upsert
+from archive.ledger import problems_from_json, problems_to_json
 from migration import Window
 from migration.latencies import Latencies
 from sources.whole import Whole

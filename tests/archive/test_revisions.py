@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from archive import Archive, schema
 from archive.revisions import __file__ as revisions
+from tests.archive.test_cells import by_hand, cells
 from tests.archive.test_processes import run
 from tests.archive.world import EC2, ECS, LATENCY, NOON, World, at, open_archive, said, span
 
@@ -65,6 +66,12 @@ def test_an_archive_from_before_revisions_is_taken_over_without_loss(old: Path):
         name: rows for name, rows in before.items() if name not in changed
     }
     assert set(before["point"]) <= set(after["point"])
+
+
+def test_the_points_of_an_older_archive_are_merged_into_cells(old: Path):
+    open_archive(old).close()
+    assert len(cells(old)) == 35  # requests: 10 of minutes and 3 of five minutes, twice; latency: 6 and 3
+    assert cells(old) == by_hand(old)
 
 
 def test_an_archive_of_the_first_version_gets_the_tables_that_it_lacks(old: Path):

@@ -1,0 +1,32 @@
+"""The one statement that SQLite and PostgreSQL spell differently."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+Line = dict[str, Any]
+
+
+def upsert(connection: Connection, table: Table, every: Sequence[Line], *, unless_there: bool = False) -> None:
+    """Inserts rows, all with the same columns; where their primary key is there already, overwrites them, or leaves them `unless_there`."""
+    if not every:
+        return
+    names, key = list(every[0]), [column.name for column in table.primary_key]
+    statement: Any
+    parameters: Any
+    if connection.dialect.name == "postgresql":
+        # A column an array: one statement for all rows, where one a row would take several times as long.
+        kinds = {name: postgresql.ARRAY(table.c[name].type) for name in names}
+        lists = (func.unnest(bindparam(f"all_{name}", type_=kinds[name])) for name in names)
+        statement = postgresql.insert(table).from_select(names, select(*lists))
+        parameters = {f"all_{name}": [line[name] for line in every] for name in names}
+    else:
+        statement, parameters = sqlite.insert(table), every
+    if unless_there:
+        statement = statement.on_conflict_do_nothing()
+    else:
+        fresh = {name: statement.excluded[name] for name in names if name not in key}
+        statement = statement.on_conflict_do_update(index_elements=key, set_=fresh)
+    connection.execute(statement, parameters)

@@ -1,4 +1,4 @@
-"""The same abilities without a screen: doctor, weights, watch, judge and report, for people or, with --json, for programs (docs/cli.md)."""
+"""The same abilities without a screen: doctor, weights, deployments, watch, judge and report, for people or, with --json, for programs (docs/cli.md)."""
 
 import json
 import time
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-import typer.core
 from rich.console import Console, RenderableType
 from rich.live import Live
 
@@ -26,7 +25,9 @@ from sources import Health, Look, MetricSource
 from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
+from terminal.deployments import commands, deploying, deployments_json, deployments_table
 from terminal.doctor import Examination, doctor_json, doctor_table
+from terminal.gate import Gate
 from terminal.history import history_json, history_table
 from terminal.judge import (
     COULD_NOT_ASK,
@@ -94,6 +95,28 @@ def _history(migration: Migration, config: Path | None, *, as_json: bool) -> NoR
     raise typer.Exit(0)
 
 
+@app.command(help=words.DEPLOYMENTS)
+def deployments(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
+) -> None:
+    migration = _configured(config, demo, as_json=as_json)
+    sources = sources_of(migration, clock=utc_now)
+    metrics = _chosen(sources, source)
+    try:
+        with Archive.open(migration.archive, migration, clock=utc_now) as archive:
+            keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
+            found = deploying(archive, keeper, sources, metrics, migration, clock=utc_now)
+    except ArchiveError as error:
+        _end(_examined(migration, config, (), error.problem), as_json=as_json)
+    _print(deployments_json(migration, found) if as_json else deployments_table(migration, found))
+    if not as_json:
+        typer.echo(commands(migration, found))
+    raise typer.Exit(0 if found.ok else 1)
+
+
 @app.command(help=words.WATCH)
 def watch(
     config: Config = None,
@@ -131,25 +154,7 @@ def watch(
                     _repeat(lambda: live.update(glance_table(migration, look()), refresh=True), every)
 
 
-class _Gate(typer.core.TyperCommand):
-    """A command that a pipeline goes by: what is wrong with its options is never taken for a verdict."""
-
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        return _asked(super().make_context, *args, **more)
-
-    def invoke(self, *args: Any, **more: Any) -> Any:
-        return _asked(super().invoke, *args, **more)
-
-
-def _asked(do: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    try:
-        return do(*args, **more)
-    except typer.TyperException as error:
-        error.exit_code = COULD_NOT_ASK
-        raise
-
-
-@app.command(help=words.JUDGE, cls=_Gate)
+@app.command(help=words.JUDGE, cls=Gate)
 def judge(
     config: Config = None,
     demo: Demo = False,
@@ -179,7 +184,7 @@ def judge(
         _conclude_once_decided(look, every, as_json=as_json)
 
 
-@app.command(help=evidence_words.REPORT, cls=_Gate)
+@app.command(help=evidence_words.REPORT, cls=Gate)
 def report(
     config: Config = None,
     demo: Demo = False,

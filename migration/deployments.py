@@ -202,6 +202,32 @@ def _with_before(service: Service, standing: Standing) -> Service:
     return replace(service, before=next((one for one in earlier if one != service.task_definition), ""))
 
 
+@dataclass(frozen=True, slots=True)
+class ShiftPart:
+    """One side of a traffic shift: `percent` of the service's production traffic."""
+
+    target_group: str
+    task_definition: str
+    percent: float
+    new: bool
+
+
+def traffic_shift(service: Service | None, deployment: Deployment) -> tuple[ShiftPart, ...]:
+    """How far a deployment has moved the traffic, the tasks before first; empty where nobody tells weights."""
+    definitions = {one.id: one.task_definition for one in service.task_sets} if service else {}
+    parts = [
+        ShiftPart(
+            one.target_group,
+            one.task_definition or definitions.get(one.id, ""),
+            one.weight,
+            new=one.label == "Green" or one.status == "target",
+        )
+        for one in deployment.task_sets
+        if one.weight is not None
+    ]
+    return tuple(sorted(parts, key=lambda part: part.new))
+
+
 def events_of(deployment: Deployment, *, source: str) -> tuple[Event, ...]:
     """A deployment on the time line, in its system's own words. CodeDeploy's roll-back is a deployment that takes another back; ECS's begins
     within the deployment that it takes back."""

@@ -36,7 +36,8 @@ class Condition:
 class Rule:
     """One rule of one listener. `priority` is a number as text, or "default". `shares` is empty where the rule does not forward.
 
-    `stickiness_s` is how long the target-group cookie holds a visitor on its side; None: not sticky.
+    `stickiness_s` is how long the target-group cookie holds a visitor on its side; None: not sticky. `also` are the actions before the one that
+    ends the request (`authenticate-oidc`, …).
     """
 
     arn: str
@@ -47,6 +48,7 @@ class Rule:
     conditions: tuple[Condition, ...]
     shares: tuple[Share, ...]
     stickiness_s: int | None
+    also: tuple[str, ...] = ()
 
     @property
     def live(self) -> tuple[Share, ...]:

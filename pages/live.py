@@ -13,6 +13,7 @@ from sources.demo import anchor_of_program, episodes
 from ui import house, live, page, panels, verdicts
 from ui.components import overlay_chart, top_line
 from ui.controls import hold, parameters, put, switch
+from ui.deployments import deployments
 from ui.house import House
 from ui.parity import judgement_view
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveAddress, dragged, read_live, written
@@ -99,6 +100,7 @@ def _board(live_now: bool) -> None:
     _head(here, address, view, now)
     traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
     panels.traffic(here, traffic, now, past=_is_past(address, now))
+    deployments(here, address.source, traffic.traffic, now, until=_settled(here.migration, now))
     judged = judgement_view(here, address.source, now=now)
     st.html(verdicts.strip(here.migration, judged.judgement, judged.phase))
     rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))

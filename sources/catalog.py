@@ -10,6 +10,7 @@ from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch
 from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
+from sources.demo_deployments import DemoDeployments
 from sources.demo_trail import DemoTrail
 from sources.ecs import Ecs
 from sources.load_balancer import LoadBalancer
@@ -50,7 +51,11 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
         return Sources(
             metrics=(DemoMetrics(migration, anchor=at, clock=clock),),
             traffic=DemoTraffic(migration, anchor=at, clock=clock),
-            events=(DemoEvents(migration, anchor=at, clock=clock), DemoTrail(anchor=at, clock=clock)),
+            events=(
+                DemoEvents(migration, anchor=at, clock=clock),
+                DemoTrail(anchor=at, clock=clock),
+                DemoDeployments(anchor=at, clock=clock),
+            ),
         )
     metrics: list[MetricSource] = []
     events: list[EventSource] = []

@@ -15,6 +15,7 @@ from sources.aws_talk import Call, Client, Talk
 SOURCE = "codedeploy"
 BATCH = 25  # as many as BatchGetDeployments takes
 NEWEST = 5  # so many are told whole, with their stages; of older ones the outcome is enough
+REACH_S = 90 * 86_400  # looked back so far once, for what happened before anybody looked
 LONGEST_S = 4 * 86_400  # a deployment may wait two days for its go-ahead and two more before it ends the old tasks
 
 _CALLS: Mapping[str, Call] = {
@@ -53,12 +54,18 @@ class CodeDeploy:
         # What does not change any more, so that it is asked once.
         self._ended: dict[str, Deployment] = {}
         self._revisions: dict[str, str] = {}
+        self._looked_back = False
 
     def events(self, window: Window) -> Events:
-        """Every deployment that was made or still ran in `window`, and how the newest stand. Never raises for the outside's faults."""
+        """Every deployment that was made or still ran in `window`, and how the newest stand. Never raises for the outside's faults.
+
+        The first time that everything is answered, all of the last 90 days is told.
+        """
         began, asked_at = time.monotonic(), int(self._clock().timestamp())
-        told, standing, whole, talk = self._read(window, asked_at)
-        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= window.start)
+        since = window.start if self._looked_back else min(window.start, asked_at - REACH_S)
+        told, standing, whole, talk = self._read(Window(since // 60 * 60, window.end), asked_at)
+        self._looked_back = self._looked_back or whole
+        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= since)
         return Events(
             window,
             asked_at,

@@ -25,7 +25,8 @@ SOURCE = "ecs"
 BATCH = 20  # as many as DescribeServiceDeployments and DescribeServiceRevisions take
 NEWEST = 5
 MESSAGES = 10  # of a hundred that a service remembers; ecspresso shows as many
-LONGEST_S = 4 * 86_400
+REACH_S = 90 * 86_400  # as far back as ECS tells: looked back so far once
+LONGEST_S = 4 * 86_400  # a deployment may wait for days
 
 _CALLS: Mapping[str, Call] = {
     "DescribeServices": Call("describe_services", "services"),
@@ -61,12 +62,18 @@ class Ecs:
         self._images: dict[str, tuple[str, ...]] = {}
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._ended: dict[str, Deployment] = {}
+        self._looked_back = False
 
     def events(self, window: Window) -> Events:
-        """Every deployment of ECS's own that was made or still ran in `window`, and how the services stand. Never raises for the outside's faults."""
+        """Every deployment of ECS's own that was made or still ran in `window`, and how the services stand. Never raises for the outside's faults.
+
+        The first time that everything is answered, all of the last 90 days is told.
+        """
         began, asked_at = time.monotonic(), int(self._clock().timestamp())
-        told, standing, whole, talk = self._read(window, asked_at)
-        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= window.start)
+        since = window.start if self._looked_back else min(window.start, asked_at - REACH_S)
+        told, standing, whole, talk = self._read(Window(since // 60 * 60, window.end), asked_at)
+        self._looked_back = self._looked_back or whole
+        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= since)
         return Events(
             window,
             asked_at,

@@ -142,6 +142,7 @@ def rule_of(told: Mapping[str, Any], listener: Mapping[str, Any], fleet_of: Mapp
         conditions=tuple(condition_of(condition) for condition in told.get("Conditions", ())),
         shares=tuple(shares),
         stickiness_s=sticky.get("DurationSeconds") if sticky.get("Enabled") else None,
+        also=tuple(one.get("Type", "") for one in actions if one is not last),
     )
 
 

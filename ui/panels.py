@@ -9,7 +9,6 @@ from markupsafe import Markup
 import analysis
 from archive import SourceState
 from migration import FLEETS, FleetName, Migration, Rule, Traffic, Window
-from migration.traffic import blue_green_blocked
 from sources import SUPPLEMENTARY
 from ui import links
 from ui.house import House
@@ -48,13 +47,6 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
             _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past, stuck=stuck),
         )
     )
-    blocked = blue_green_blocked(view.traffic)
-    if blocked.blocked and any(
-        migration.fleets[fleet].codedeploy or migration.fleets[fleet].ecs_service for fleet in FLEETS
-    ):
-        # Normal in the middle of a migration, and yet it must not be forgotten: one line, the rest for whoever opens it.
-        summary, whole = words.blue_green_in_short(), traffic_words.blue_green(blocked)
-        st.html(Markup("<details class='blocked'><summary>⚠ {}</summary>{}</details>").format(summary, whole))
 
 
 def rules(view: TrafficView) -> None:

@@ -9,6 +9,7 @@ HELP = _(
 \b
   cli.py doctor      is everything configured, reachable and allowed?
   cli.py weights     how is the traffic split, and are the targets healthy?
+  cli.py deployments what runs, could a deployment start, could all traffic be taken back?
   cli.py watch       both fleets side by side, refreshed
   cli.py judge       is it proven equal? a gate for a pipeline
   cli.py report      the evidence file: a page, its numbers and the judgement in one ZIP
@@ -37,6 +38,18 @@ Ends with 0 if the split was read, with 1 if not, or if part of it was refused.
   cli.py weights
   cli.py weights --json | jq .told.canary
   cli.py weights --history
+"""
+)
+DEPLOYMENTS = _(
+    """Shows how the ECS services stand, what is being deployed, whether a blue/green deployment would go through now, and whether the
+baseline could take all of the traffic back; and the commands for both, to copy. It runs none of them.
+
+Ends with 0 if a service was read and all is well, with 1 if not, or if the traffic could not be taken back.
+
+\b
+  cli.py deployments
+  cli.py deployments --json | jq -r '.preflights[].steps[].text'
+  cli.py deployments --json | jq -r .take_back.command
 """
 )
 WATCH = _(

@@ -267,10 +267,6 @@ def weights_now() -> str:
     return _("The weights now; the charts below show another time.")
 
 
-def blue_green_in_short() -> str:
-    return _("A blue/green deployment would fail now")
-
-
 def weights_without_aws() -> str:
     return _("The weights are read from AWS, and this migration has no [aws].")
 

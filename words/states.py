@@ -21,6 +21,7 @@ def source_name(name: str) -> str:
         "cloudtrail": "CloudTrail",
         "demo_events": _("Demo events"),
         "demo_trail": _("Demo log of changes"),
+        "demo_deployments": _("Demo deployments"),
         "archive": _("Archive"),
     }.get(name, name)
 

@@ -309,6 +309,6 @@ def test_traffic_breathes_with_the_day_and_stays_in_its_range():
 def test_the_catalogue_gives_the_demo_its_sources_and_each_archive_is_of_one_anchor():
     sources = sources_of(MIGRATION, anchor=ANCHOR, clock=lambda: NOW)
     names = [source.name for source in (*sources.metrics, sources.traffic, *sources.events)]
-    assert names == ["demo", "demo_traffic", "demo_events", "demo_trail"]
+    assert names == ["demo", "demo_traffic", "demo_events", "demo_trail", "demo_deployments"]
     assert MIGRATION.archive.endswith("/2026-11-23T20.db")
     assert all(line.problem is None for source in sources.metrics for line in source.check())

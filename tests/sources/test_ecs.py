@@ -137,7 +137,8 @@ def test_the_requests_are_what_aws_asks_for() -> None:
     here = {"status": "ACTIVE", "deploymentController": {"type": "ECS"}, "taskDefinition": task_definition(42)}
     with Stubber(talker) as stub:
         stub.add_response("describe_services", {"services": [here]}, {"cluster": "photo", "services": ["web"]})
-        span = {"after": datetime.fromtimestamp(HOUR.start - 4 * 86_400, UTC), "before": HOUR.ends_at}
+        since = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days, and four for what then still ran
+        span = {"after": since, "before": HOUR.ends_at}
         asked = {"cluster": "photo", "service": "web", "createdAt": span}
         stub.add_response("list_service_deployments", {"serviceDeployments": [], "nextToken": "2"}, asked)
         stub.add_response(

@@ -1,0 +1,213 @@
+"""Counts access-log files with DuckDB, in batches whose memory does not grow with the day, and says of every line whether it was counted."""
+
+import contextlib
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import duckdb
+import pyarrow as pa
+from isal import igzip, isal_zlib
+
+from migration.counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
+from sources.access_log_lines import mended_lines
+from sources.access_log_query import DUCKDB, FIELDS, counts_sql
+
+BATCH_BYTES = 24_000_000  # of compressed files; lines have about seven times as many
+MEMORY_MB = 256
+THREADS = 2
+_CHUNK = 1 << 20
+
+FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One file: how many lines it has, how many of them were counted. `problem`: why there may be more lines than these, or why none could be counted."""
+
+    name: str
+    lines: int = 0
+    parsed: int = 0
+    problem: FileProblem | None = None
+
+    @property
+    def lost(self) -> int:
+        return self.lines - self.parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a batch of files says: `counts` (migration.counts.COUNTS), `examples` (EXAMPLES), and a tally of each file."""
+
+    counts: pa.Table
+    examples: pa.Table
+    tallies: tuple[Tally, ...]
+
+
+def batches(paths: Sequence[Path], most_bytes: int = BATCH_BYTES) -> Iterator[tuple[Path, ...]]:
+    """`paths` in their order, as many at a time as have `most_bytes`; a larger file is a batch of its own."""
+    batch, size = list[Path](), 0
+    for path in paths:
+        its_size = path.stat().st_size if path.exists() else 0
+        if batch and size + its_size > most_bytes:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(path)
+        size += its_size
+    if batch:
+        yield tuple(batch)
+
+
+class Engine:
+    """A DuckDB in memory, and a folder for the files that it reads. Use it in a `with`: the folder goes when it ends."""
+
+    def __init__(self, patterns: Sequence[str] = (), *, memory_mb: int = MEMORY_MB, threads: int = THREADS) -> None:
+        self._patterns, self._threads = tuple(patterns), threads
+        self._room = Path(tempfile.mkdtemp(prefix="access-logs-"))
+        self._database = duckdb.connect(
+            config={
+                "memory_limit": f"{memory_mb}MB",
+                "threads": threads,
+                "preserve_insertion_order": False,
+                "temp_directory": str(self._room / "spill"),
+                "enable_external_file_cache": False,  # every file is read once
+            }
+        )
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._database.close()
+        shutil.rmtree(self._room, ignore_errors=True)
+
+    def count(self, batch: Sequence[Path]) -> Counted:
+        """Counts a batch of files, gzip or plain. Raises OSError where there is no room on the disk for their lines."""
+        plain = [self._room / f"{place}.log" for place in range(len(batch))]
+        with ThreadPoolExecutor(self._threads) as threads:
+            tallies = list(threads.map(unpacked, batch, plain))
+        try:
+            self._group(plain)
+            if self._parsed() == sum(tally.lines for tally in tallies):
+                tallies = [replace(tally, parsed=tally.lines) for tally in tallies]
+            else:
+                tallies = self._find_lost(tallies, plain)
+                self._group(plain)
+            return Counted(self._counts(), self._examples(), tuple(map(_judged, tallies)))
+        finally:
+            for path in plain:
+                path.unlink(missing_ok=True)
+
+    def _group(self, plain: Sequence[Path]) -> None:
+        """Fills the table `grouped` with the counts of plain files."""
+        there = [str(path) for path in plain if path.exists() and path.stat().st_size]
+        if not there:
+            there = [str(_empty(self._room / "none.log"))]
+        sql = counts_sql(DUCKDB, _lines(there), self._patterns, examples=True)
+        self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
+
+    def _parsed(self) -> int:
+        ((parsed,),) = self._database.sql("SELECT coalesce(sum(n), 0) FROM grouped").fetchall()
+        return int(parsed)
+
+    def _find_lost(self, tallies: Sequence[Tally], plain: Sequence[Path]) -> list[Tally]:
+        """Looks for the files that lost lines, and writes those anew from lines that are read one by one."""
+        found = []
+        for tally, path in zip(tallies, plain, strict=True):
+            self._group([path])
+            if (parsed := self._parsed()) < tally.lines:
+                with path.open("rb") as lines, (path.with_suffix(".mended")).open("wb") as sound:
+                    sound.writelines(mended_lines(lines))
+                path.with_suffix(".mended").replace(path)
+                self._group([path])
+                parsed = self._parsed()
+            found.append(replace(tally, parsed=parsed))
+        return found
+
+    def _counts(self) -> pa.Table:
+        return self._database.sql(_FINISHED).to_arrow_table().cast(COUNTS)
+
+    def _examples(self) -> pa.Table:
+        return self._database.sql(_EXAMPLES).to_arrow_table().cast(EXAMPLES)
+
+
+def _lines(paths: Sequence[str]) -> str:
+    """A FROM clause over plain files in the form that loses nothing silently: the first fields only, not strict, no null padding.
+
+    All fields declared, every older and shorter line would be dropped; with null padding one unclosed quote ends the whole query.
+    """
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
+    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return (
+        f"read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
+        " strict_mode = false, ignore_errors = true, null_padding = false, max_line_size = 1048576)"
+    )
+
+
+# A second and more go into buckets that are 1 % wide, so that the table stays small where answers are slow.
+_MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
+_LATENCY = f"""CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS} WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
+  ELSE CAST(round({LOG_BUCKETS_FROM_MS} * pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))) AS INTEGER) END"""
+_NAMED = f"""host, method, route, CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
+  coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
+  coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status, {_LATENCY} AS latency_ms"""
+_FINISHED = f"""
+SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_NAMED}, CAST(sum(n) AS BIGINT) AS n
+FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
+"""
+_EXAMPLES = f"""
+SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, host, method, route,
+  split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target, {_NAMED.removeprefix("host, method, route, ")}
+FROM grouped WHERE example IS NOT NULL ORDER BY ts
+"""
+
+
+def unpacked(path: Path, plain: Path) -> Tally:
+    """Writes a file's whole lines to `plain`, and counts them. What a cut-off or damaged gzip file still gives is taken; its last, broken line is not."""
+    lines, tail, problem = 0, b"", None
+    try:
+        with path.open("rb") as packed, plain.open("wb") as out:
+            try:
+                for chunk in _chunks(packed):
+                    lines += chunk.count(b"\n")
+                    out.write(chunk)
+                    tail = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else tail + chunk
+            except EOFError:
+                problem = "cut_off"
+            except (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error):
+                problem = "damaged"
+            if tail:
+                if problem:
+                    out.truncate(out.tell() - len(tail))
+                else:
+                    out.write(b"\n")
+                    lines += 1
+    except OSError as error:
+        if plain.exists() and not path.exists():
+            plain.unlink()
+        if error.filename != str(path):
+            raise
+        return Tally(path.name, problem="unreadable")
+    return Tally(path.name, lines=lines, problem=problem)
+
+
+def _chunks(packed: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file, unpacked where it is gzip."""
+    zipped = packed.peek(2)[:2] == b"\x1f\x8b" if hasattr(packed, "peek") else False
+    with igzip.GzipFile(fileobj=packed) if zipped else contextlib.nullcontext(packed) as lines:
+        while chunk := lines.read(_CHUNK):
+            yield chunk
+
+
+def _judged(tally: Tally) -> Tally:
+    return replace(tally, problem="not_a_log") if tally.lines and not tally.parsed and not tally.problem else tally
+
+
+def _empty(path: Path) -> Path:
+    path.write_bytes(b"")
+    return path

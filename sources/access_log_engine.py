@@ -133,7 +133,7 @@ class Engine:
         return self._database.sql(_FINISHED).to_arrow_table().cast(COUNTS)
 
     def _examples(self) -> pa.Table:
-        return self._database.sql(_EXAMPLES).to_arrow_table().cast(EXAMPLES)
+        return self._database.sql(_EXAMPLES).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
 
 
 def _lines(paths: Sequence[str]) -> str:
@@ -153,7 +153,7 @@ def _lines(paths: Sequence[str]) -> str:
 _MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
 _LATENCY = f"""CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS} WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
   ELSE CAST(round({LOG_BUCKETS_FROM_MS} * pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))) AS INTEGER) END"""
-_NAMED = f"""host, method, route, CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
+_NAMED = f"""split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route, CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
   coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
   coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status, {_LATENCY} AS latency_ms"""
 _FINISHED = f"""
@@ -161,8 +161,8 @@ SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_NA
 FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
 """
 _EXAMPLES = f"""
-SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, host, method, route,
-  split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target, {_NAMED.removeprefix("host, method, route, ")}
+SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, {_NAMED},
+  split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target
 FROM grouped WHERE example IS NOT NULL ORDER BY ts
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from migration.routes import OTHER, RULES, UNREADABLE, expression
+from migration.routes import ID, MARK, UNREADABLE, VARIES, expression
 
 # The first fields of a line, in order, by the names of AWS's table. Later ones are ignored: AWS adds to the end without notice.
 FIELDS = (
@@ -31,12 +31,12 @@ SLOW_EXAMPLE_S = 1  # from here on a line is slow enough to be kept as an exampl
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one engine spells what the others spell differently. `replace_all(text, pattern, by)`: arguments are SQL; `group` is the first group in `by`."""
+    """How one engine spells what the others spell differently. Arguments and results are SQL; `text` makes a literal of a Python string."""
 
+    text: Callable[[str], str]
     matches: Callable[[str, str], str]
     replace_all: Callable[[str, str, str], str]
-    group: str
-    text: Callable[[str], str]
+    first_match: Callable[[str, str], str]  # "" where there is none
 
 
 def _quoted(text: str) -> str:
@@ -48,22 +48,22 @@ def _spark_quoted(text: str) -> str:
 
 
 DUCKDB = Dialect(
+    text=_quoted,
     matches=lambda text, pattern: f"regexp_matches({text}, {pattern})",
     replace_all=lambda text, pattern, by: f"regexp_replace({text}, {pattern}, {by}, 'g')",
-    group="\\1",
-    text=_quoted,
+    first_match=lambda text, pattern: f"regexp_extract({text}, {pattern})",
 )
 ATHENA = Dialect(
+    text=_quoted,
     matches=lambda text, pattern: f"regexp_like({text}, {pattern})",
     replace_all=lambda text, pattern, by: f"regexp_replace({text}, {pattern}, {by})",
-    group="$1",
-    text=_quoted,
+    first_match=lambda text, pattern: f"coalesce(regexp_extract({text}, {pattern}), '')",
 )
 SPARK = Dialect(
+    text=_spark_quoted,
     matches=lambda text, pattern: f"regexp_like({text}, {pattern})",
     replace_all=lambda text, pattern, by: f"regexp_replace({text}, {pattern}, {by})",
-    group="$1",
-    text=_spark_quoted,
+    first_match=lambda text, pattern: f"regexp_extract({text}, {pattern}, 0)",
 )
 
 
@@ -73,7 +73,8 @@ def counts_sql(dialect: Dialect, lines: str, patterns: Sequence[str] = (), *, wh
     | column | |
     |---|---|
     | minute | "2026-09-21T14:18", UTC: when the load balancer answered, which is what CloudWatch counts by |
-    | host, method, route | of the request; the query string is cut off before anything is kept |
+    | head | of the request: its method, and what stands before the path: "GET https://photo.example.com:443" |
+    | route | of its path; the query string is cut off before anything is kept |
     | target_group | the group's ARN, "-" where none was chosen |
     | elb_status, target_status | as written: "502", "-" |
     | latency | target_processing_time as written, in seconds with three decimals: "0.042", "-1" where nobody answered |
@@ -88,36 +89,28 @@ def counts_sql(dialect: Dialect, lines: str, patterns: Sequence[str] = (), *, wh
     failed = f"elb_status >= '500' OR latency >= '{SLOW_EXAMPLE_S}'"
     example = f", max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END) AS example" if examples else ""
     # A request is METHOD, URL, PROTOCOL; raw spaces may stand in the URL, in its query string as a rule, which goes.
+    head = d.first_match("request", d.text("^[^ ]* [a-z]+://[^/ ?]*"))
     return f"""
-SELECT minute, host, method, route, target_group, elb_status, target_status, latency, count(*) AS n{example}
+SELECT minute, head, route, target_group, elb_status, target_status, latency, count(*) AS n{example}
 FROM (
-  SELECT substr(time, 1, 16) AS minute, split_part(authority, ':', 1) AS host, method, {_route(d, patterns)} AS route, path,
-    target_group_arn AS target_group, elb_status_code AS elb_status, target_status_code AS target_status,
-    target_processing_time AS latency, time, target_port
+  SELECT substr(time, 1, 16) AS minute, head, {_route(d, patterns)} AS route, path, target_group_arn AS target_group,
+    elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
   FROM (
-    SELECT *, substr(address, 3 + length(scheme) + length(authority)) AS path
-    FROM (
-      SELECT *, split_part(address, '/', 3) AS authority, split_part(address, '/', 1) AS scheme
-      FROM (
-        SELECT *, split_part(request, ' ', 1) AS method, split_part(split_part(request, ' ', 2), '?', 1) AS address
-        FROM {lines} WHERE {sound}{f" AND ({where})" if where else ""}
-      ) AS requests
-    ) AS addresses
+    SELECT *, split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1) AS path
+    FROM (SELECT *, {head} AS head FROM {lines} WHERE {sound}{f" AND ({where})" if where else ""}) AS requests
   ) AS paths
 ) AS routed
-GROUP BY minute, host, method, route, target_group, elb_status, target_status, latency
+GROUP BY minute, head, route, target_group, elb_status, target_status, latency
 """
 
 
 def _route(d: Dialect, patterns: Sequence[str]) -> str:
     """The route of `path`, as migration.routes.template says it."""
-    doubled = "concat(replace(path, '/', '//'), '/')"
-    for rule in RULES:
-        by = f"/{rule.placeholder}{d.group if rule.keeps else ''}/"
-        doubled = d.replace_all(doubled, d.text(rule.pattern), d.text(by))
-    undoubled = f"replace({d.replace_all(doubled, d.text('/$'), d.text(''))}, '//', '/')"
+    apart = f"concat(replace(replace(path, '/', '//'), '.', {d.text(f'/{MARK}.')}), '/')"
+    named = d.replace_all(apart, d.text(VARIES), d.text(f"/{ID}/"))
+    together = f"trim(TRAILING '/' FROM replace(replace({named}, {d.text(f'/{MARK}.')}, '.'), '//', '/'))"
     fits = "".join(f" WHEN {d.matches('path', d.text(expression(one)))} THEN {d.text(one)}" for one in patterns)
     return (
         f"CASE WHEN substr(path, 1, 1) <> '/' THEN {d.text(UNREADABLE)}{fits}"
-        f" WHEN {d.matches('path', d.text('[0-9]'))} THEN {undoubled} ELSE path END"
+        f" WHEN {d.matches('path', d.text('[0-9]'))} THEN {together} ELSE path END"
     )

@@ -14,16 +14,16 @@ from sources.access_log_query import DUCKDB, FIELDS, counts_sql
     [
         ("/", "/"),
         ("/login", "/login"),
-        ("/photos/8812", "/photos/:n"),
-        ("/photos/8812/", "/photos/:n/"),
-        ("/photos/8812/comments", "/photos/:n/comments"),
-        ("/a/1/2/3", "/a/:n/:n/:n"),
-        ("//1//2", "//:n//:n"),
-        ("/items/12345678-1111-4111-8111-000012a67d13", "/items/:uuid"),
-        ("/on/2026-09-21/all", "/on/:date/all"),
-        ("/blob/9f8e7d6c5b4a39280a1b2c3d", "/blob/:hex"),
-        ("/img/photo_0042.jpg", "/img/:file.jpg"),
-        ("/js/jquery-3.6.0.min.js", "/js/:file.js"),
+        ("/photos/8812", "/photos/:id"),
+        ("/photos/8812/", "/photos/:id"),
+        ("/photos/8812/comments", "/photos/:id/comments"),
+        ("/a/1/2/3", "/a/:id/:id/:id"),
+        ("//1//2", "//:id//:id"),
+        ("/items/12345678-1111-4111-8111-000012a67d13", "/items/:id"),
+        ("/on/2026-09-21/all", "/on/:id/all"),
+        ("/blob/9f8e7d6c5b4a39280a1b2c3d", "/blob/:id"),
+        ("/img/photo_0042.jpg", "/img/:id.jpg"),
+        ("/js/jquery-3.6.0.min.js", "/js/jquery-3.6.0.min.js"),
         ("/static/app.css", "/static/app.css"),
         ("/u/user48213", "/u/:id"),
         ("/watch/dQw4w9WgXcQ-1aB", "/watch/:id"),
@@ -44,7 +44,7 @@ def test_the_first_pattern_that_fits_wins_over_the_placeholders() -> None:
     assert template("/u/user48213/photos/8812/raw", patterns) == "/u/**"
     assert template("/a.b/(1)", patterns) == "/a.b/(1)"
     assert template("/axb/(1)", patterns) == "/axb/(1)"  # no digit run to replace, and not by the pattern
-    assert template("/photos/8812", patterns) == "/photos/:n"
+    assert template("/photos/8812", patterns) == "/photos/:id"
     assert expression("/a.b/*") == r"^/a\.b/[^/]+$"
     assert OTHER not in patterns
 

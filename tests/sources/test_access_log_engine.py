@@ -51,7 +51,7 @@ def test_a_line_becomes_a_count_and_its_query_string_is_gone(tmp_path: Path) -> 
         "minute": 1790000280,
         "host": "photo.example.com",
         "method": "GET",
-        "route": "/photos/:n",
+        "route": "/photos/:id",
         "target_group": "photo-ecs",
         "elb_status": 200,
         "target_status": 200,
@@ -94,7 +94,7 @@ def test_a_line_of_twelve_fields_is_counted_with_what_it_has(tmp_path: Path) -> 
     short = " ".join(line().split(" ")[:12]) + "\n"
     counted = count(tmp_path, line() + short)
     assert counted.tallies[0] == Tally("0.log.gz", lines=2, parsed=2)
-    assert rows(counted, "route", "target_group") == [("(unreadable)", ""), ("/photos/:n", "photo-ecs")]
+    assert rows(counted, "route", "target_group") == [("(unreadable)", ""), ("/photos/:id", "photo-ecs")]
 
 
 def test_a_line_that_stumbles_costs_no_other_line(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def judge(
     chosen = tuple(criteria) or DEFAULT_CRITERIA
     kept = record(frame, window, provisional_from, unknown)
     said = tuple(
-        _judged(criterion, evidence(kept, criterion), len(chosen), kept.minutes.period_s / 60) for criterion in chosen
+        judged(criterion, evidence(kept, criterion), len(chosen), kept.minutes.period_s / 60) for criterion in chosen
     )
     return Judgement(overall(said), said, default_criteria=not criteria)
 
@@ -95,8 +95,8 @@ def trace(
     return pd.concat(parts, ignore_index=True)
 
 
-def _judged(criterion: Criterion, found: Evidence, family: int, period_minutes: float) -> CriterionVerdict:
-    """The verdict over all of `found`."""
+def judged(criterion: Criterion, found: Evidence, family: int, period_minutes: float) -> CriterionVerdict:
+    """The verdict over all of `found`, minutes (or longer periods of `period_minutes`) in order. `family`: how many alarms could be raised in all."""
     sums: dict[str, Any] = {
         "baseline_events": round(found.baseline.sum()) if found.rate else 0,
         "canary_events": round(found.canary.sum()) if found.rate else 0,

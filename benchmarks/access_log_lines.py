@@ -46,18 +46,26 @@ def lines(how_many: int, start: datetime, dice: random.Random) -> Iterator[str]:
     weights = list(accumulate(route[2] for route in ROUTES))
     chosen = dice.choices(ROUTES, cum_weights=weights, k=how_many)
     pick, bits = dice.random, dice.getrandbits
-    agents = [
-        agent.format(a=10 + bits(3), b=bits(3), c=1000 + bits(12)) for agent in _BROWSERS for _ in range(200)
-    ]
+    agents = [agent.format(a=10 + bits(3), b=bits(3), c=1000 + bits(12)) for agent in _BROWSERS for _ in range(200)]
     for place, (method, path, _often, median_s) in enumerate(chosen):
         canary = pick() < 0.5
         took_s = median_s * dice.lognormvariate(0, 0.6) * (1.5 if canary and path == BROKEN else 1)
         failed = pick() < (0.02 if canary and path == BROKEN else 0.002)
         unanswered = failed and pick() < 0.2
-        status = "504" if unanswered else "500" if failed else "304" if path.startswith("/static") and pick() < 0.5 else "200"
+        status = (
+            "504"
+            if unanswered
+            else "500"
+            if failed
+            else "304"
+            if path.startswith("/static") and pick() < 0.5
+            else "200"
+        )
         at = start + timedelta(seconds=INTERVAL_S * place / how_many)
         address = "https://photo.example.com:443" + path.format(
-            n=bits(27), hex=f"{bits(64):016x}", uuid=f"{bits(32):08x}-{bits(16):04x}-4{bits(12):03x}-8{bits(12):03x}-{bits(48):012x}"
+            n=bits(27),
+            hex=f"{bits(64):016x}",
+            uuid=f"{bits(32):08x}-{bits(16):04x}-4{bits(12):03x}-8{bits(12):03x}-{bits(48):012x}",
         )
         target = f"10.0.{10 + canary}.{4 + bits(3)}:8080"
         client = f"{1 + bits(7)}.{bits(8)}.{bits(8)}.{bits(8)}:{1024 + bits(15)}"

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 OTHER = "(other)"  # routes beyond the cap
 UNREADABLE = "(unreadable)"  # a request line without a path
 
-# What a segment (or a file's name before its ending) looks like that is one of many: a number; a word with three digits, as UUIDs, dates, hashes and
-# user48213 have; a long one with any digit, as tokens have. v1, mp3, web-2 and jquery-3.6.0.min.js stay. It keeps to what RE2 (DuckDB), Java (Athena,
-# Spark) and Python read alike, without look-around and without groups that are kept: those would take most of the time of a whole count.
+# What a segment (or a file's name before its ending) looks like that is one of many: a number; a long hash; a word with three digits, as UUIDs, dates
+# and user48213 have; a long one with any digit, as tokens have. v1, mp3, web-2 and jquery-3.6.0.min.js stay. It keeps to what RE2 (DuckDB), Java
+# (Athena, Spark) and Python read alike, without look-around and without groups that are kept: those would take most of the time of a whole count.
 ID = ":id"
-VARIES = (
-    "/(?:[0-9]+|[^/]*[0-9][^/]*[0-9][^/]*[0-9][^/]*|[A-Za-z_-]{0,7}[0-9][0-9A-Za-z_-]{10,}|[A-Za-z_-]{8,19}[0-9][0-9A-Za-z_-]{4,})/"
-)
+VARIES = "/(?:[0-9]+|[0-9a-fA-F]{16,}|[^/]*[0-9][^/]*[0-9][^/]*[0-9][^/]*|[A-Za-z_-]{0,7}[0-9][0-9A-Za-z_-]{10,}|[A-Za-z_-]{8,19}[0-9][0-9A-Za-z_-]{4,})/"
 # Slashes are doubled, so that every segment stands between two of its own; with shared ones, of two neighbours only the first would be found. A dot
 # ends a segment too, and the mark remembers where: `/img/0042.jpg` is looked at as `//img//0042/<mark>.jpg/`.
 MARK = "\x1f"

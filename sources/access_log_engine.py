@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +23,9 @@ BATCH_BYTES = 24_000_000  # of compressed files; lines have about seven times as
 MEMORY_MB = 256
 THREADS = 2
 _CHUNK = 1 << 20
+
+# What isal raises where a gzip file is not what it says.
+_DAMAGE: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
 
@@ -151,11 +155,15 @@ def _lines(paths: Sequence[str]) -> str:
 
 # A second and more go into buckets that are 1 % wide, so that the table stays small where answers are slow.
 _MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
-_LATENCY = f"""CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS} WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
-  ELSE CAST(round({LOG_BUCKETS_FROM_MS} * pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))) AS INTEGER) END"""
-_NAMED = f"""split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route, CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
+_BUCKET = f"pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))"
+_NAMED = f"""
+  split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route,
+  CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
   coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
-  coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status, {_LATENCY} AS latency_ms"""
+  coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status,
+  CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS}
+    WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
+    ELSE CAST(round({LOG_BUCKETS_FROM_MS} * {_BUCKET}) AS INTEGER) END AS latency_ms"""
 _FINISHED = f"""
 SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_NAMED}, CAST(sum(n) AS BIGINT) AS n
 FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
@@ -169,7 +177,8 @@ FROM grouped WHERE example IS NOT NULL ORDER BY ts
 
 def unpacked(path: Path, plain: Path) -> Tally:
     """Writes a file's whole lines to `plain`, and counts them. What a cut-off or damaged gzip file still gives is taken; its last, broken line is not."""
-    lines, tail, problem = 0, b"", None
+    lines, tail = 0, b""
+    problem: FileProblem | None = None
     try:
         with path.open("rb") as packed, plain.open("wb") as out:
             try:
@@ -179,7 +188,7 @@ def unpacked(path: Path, plain: Path) -> Tally:
                     tail = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else tail + chunk
             except EOFError:
                 problem = "cut_off"
-            except (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error):
+            except _DAMAGE:
                 problem = "damaged"
             if tail:
                 if problem:
@@ -196,10 +205,12 @@ def unpacked(path: Path, plain: Path) -> Tally:
     return Tally(path.name, lines=lines, problem=problem)
 
 
-def _chunks(packed: BinaryIO) -> Iterator[bytes]:
+def _chunks(packed: BufferedReader) -> Iterator[bytes]:
     """The bytes of a file, unpacked where it is gzip."""
-    zipped = packed.peek(2)[:2] == b"\x1f\x8b" if hasattr(packed, "peek") else False
-    with igzip.GzipFile(fileobj=packed) if zipped else contextlib.nullcontext(packed) as lines:
+    zipped = packed.peek(2)[:2] == b"\x1f\x8b"
+    unzip: Any = igzip.GzipFile  # has no types
+    opened = unzip(fileobj=packed) if zipped else contextlib.nullcontext(packed)
+    with opened as lines:
         while chunk := lines.read(_CHUNK):
             yield chunk
 

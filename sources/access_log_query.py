@@ -67,7 +67,9 @@ SPARK = Dialect(
 )
 
 
-def counts_sql(dialect: Dialect, lines: str, patterns: Sequence[str] = (), *, where: str = "", examples: bool = False) -> str:
+def counts_sql(
+    dialect: Dialect, lines: str, patterns: Sequence[str] = (), *, where: str = "", examples: bool = False
+) -> str:
     """SQL that counts the lines of `lines` (a table or FROM clause with the columns FIELDS, all text).
 
     | column | |
@@ -87,7 +89,9 @@ def counts_sql(dialect: Dialect, lines: str, patterns: Sequence[str] = (), *, wh
     kinds = ", ".join(d.text(kind) for kind in TYPES)
     sound = f"type IN ({kinds}) AND substr(time, 11, 1) = 'T' AND substr(time, 5, 1) = '-'"
     failed = f"elb_status >= '500' OR latency >= '{SLOW_EXAMPLE_S}'"
-    example = f", max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END) AS example" if examples else ""
+    example = (
+        f", max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END) AS example" if examples else ""
+    )
     # A request is METHOD, URL, PROTOCOL; raw spaces may stand in the URL, in its query string as a rule, which goes.
     head = d.first_match("request", d.text("^[^ ]* [a-z]+://[^/ ?]*"))
     return f"""

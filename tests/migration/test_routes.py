@@ -53,7 +53,9 @@ _SEGMENT = some.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
 
 
 @settings(max_examples=200, deadline=None)
-@given(some.lists(some.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20))
+@given(
+    some.lists(some.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20)
+)
 def test_duckdb_says_the_same_route_as_python(paths: list[str]) -> None:
     patterns = ("/u/*/it's", "/x.y/**")
     database = duckdb.connect()
@@ -62,7 +64,9 @@ def test_duckdb_says_the_same_route_as_python(paths: list[str]) -> None:
         line = dict.fromkeys(FIELDS, "-") | {"type": "h2", "time": "2026-09-21T14:18:00.000000Z"}
         line["request"] = f"GET https://example.com:443{path} HTTP/2.0"
         database.execute(f"INSERT INTO lines VALUES ({', '.join('?' * len(line))})", list(line.values())).fetchall()
-    counted = database.sql(f"SELECT route, sum(n) FROM ({counts_sql(DUCKDB, 'lines', patterns)}) GROUP BY route").fetchall()
+    counted = database.sql(
+        f"SELECT route, sum(n) FROM ({counts_sql(DUCKDB, 'lines', patterns)}) GROUP BY route"
+    ).fetchall()
     expected: dict[str, int] = {}
     for path in paths:
         route = template(path, patterns)

@@ -83,11 +83,13 @@ def test_a_second_and_more_go_into_buckets_of_one_per_cent(tmp_path: Path) -> No
     assert all(abs(ms / 1000 / latency - 1) <= 0.005 for ms, latency in zip(kept[2:], given[3:], strict=True))
 
 
-@pytest.mark.parametrize("fields_more", ["", ' "-"', ' TID_0123456789abcdef0123456789abcdef "-" "-" "-" 10.0.0.1 "-" "-" "?" "?" "?" "?"'])
+@pytest.mark.parametrize(
+    "fields_more", ["", ' "-"', ' TID_0123456789abcdef0123456789abcdef "-" "-" "-" 10.0.0.1 "-" "-" "?" "?" "?" "?"']
+)
 def test_any_number_of_fields_behind_the_target_group_parses(tmp_path: Path, fields_more: str) -> None:
-    assert count(tmp_path, line(more="") + line(more=fields_more) + line() + line().rstrip() + fields_more).tallies[0] == Tally(
-        "0.log.gz", lines=4, parsed=4
-    )
+    assert count(tmp_path, line(more="") + line(more=fields_more) + line() + line().rstrip() + fields_more).tallies[
+        0
+    ] == Tally("0.log.gz", lines=4, parsed=4)
 
 
 def test_a_line_of_twelve_fields_is_counted_with_what_it_has(tmp_path: Path) -> None:
@@ -108,7 +110,10 @@ def test_a_line_that_stumbles_costs_no_other_line(tmp_path: Path) -> None:
 
 
 def test_what_is_no_line_of_this_log_is_counted_as_lost(tmp_path: Path) -> None:
-    counted = count(tmp_path, line() + "Enable AccessLog for ELB\n" + "unknown 2026-09-21T14:18:03Z a b c d e f g h i j k l m n o p q\n")
+    counted = count(
+        tmp_path,
+        line() + "Enable AccessLog for ELB\n" + "unknown 2026-09-21T14:18:03Z a b c d e f g h i j k l m n o p q\n",
+    )
     assert counted.tallies == (Tally("0.log.gz", lines=3, parsed=1),)
     assert counted.tallies[0].lost == 2
 
@@ -124,7 +129,9 @@ def test_a_file_of_another_kind_is_named_and_leaves_the_others_alone(tmp_path: P
 
 
 def test_a_file_that_is_cut_off_costs_its_tail(tmp_path: Path) -> None:
-    whole = gzip.compress("".join(line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)).encode())
+    whole = gzip.compress(
+        "".join(line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)).encode()
+    )
     counted = count(tmp_path, whole[: len(whole) // 2], line())
     cut, sound = counted.tallies
     assert (cut.problem, cut.lost, sound) == ("cut_off", 0, Tally("1.log.gz", lines=1, parsed=1))
@@ -133,7 +140,11 @@ def test_a_file_that_is_cut_off_costs_its_tail(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_gives_what_stands_before_the_damage(tmp_path: Path) -> None:
-    whole = bytearray(gzip.compress("".join(line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)).encode()))
+    whole = bytearray(
+        gzip.compress(
+            "".join(line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)).encode()
+        )
+    )
     whole[len(whole) // 2 : len(whole) // 2 + 64] = b"\xff" * 64
     counted = count(tmp_path, bytes(whole), line())
     damaged, sound = counted.tallies
@@ -174,7 +185,13 @@ def test_the_odd_lines_of_others_parse_as_their_expectations_say(sample: Path) -
         assert fields(texts[one["line"] - 1])[: len(raw)] == list(raw.values())
         if mended(texts[one["line"] - 1]) is not None:
             group = derived["target_group"]
-            told.append((derived["elb_status"] or -1, derived["target_status"] or -1, group.split("/")[1] if group and "/" in group else ""))
+            told.append(
+                (
+                    derived["elb_status"] or -1,
+                    derived["target_status"] or -1,
+                    group.split("/")[1] if group and "/" in group else "",
+                )
+            )
     kept = [
         (row["elb_status"], row["target_status"], row["target_group"])
         for row in counted.counts.to_pylist()

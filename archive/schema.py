@@ -11,7 +11,9 @@ from sqlalchemy import (
     Double,
     Engine,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 5  # the number of the newest revision
+VERSION = 6  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -190,6 +192,33 @@ whole = Table(
     Column("asked_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("problems", Text, nullable=False),
+)
+
+
+# An access-log file that was counted: its lines, how many of them were read, and the time that they are of.
+log_file = Table(
+    "log_file",
+    TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("parsed", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("start_s", BigInteger, nullable=False),
+    Column("end_s", BigInteger, nullable=False),
+)
+
+# What a batch of those files said of one hour: counts, and lines that failed or were slow, as Parquet (migration/counts.py).
+log_count = Table(
+    "log_count",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("migration_id", ForeignKey("migration.id"), nullable=False),
+    Column("hour_s", BigInteger, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
+    Column("examples", LargeBinary, nullable=False),
+    Index("ix_log_count_hour", "migration_id", "hour_s"),
 )
 
 

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, ledger, overview, points, rows, schema, splits, standings, wholes
+from archive import happenings, ledger, logs, overview, points, rows, schema, splits, standings, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.dialect import upsert
@@ -26,6 +26,7 @@ from archive.told import Told
 from migration import Clock, Migration, Series, Traffic, Window, utc_now
 from migration.series import any_series, of_minutes
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
+from sources.access_log_engine import Counted
 from sources.whole import Whole, WholeWindowSource
 
 Only = Callable[[Series], bool]
@@ -366,6 +367,13 @@ class Archive(Told):
     def revision_of_all(self) -> int:
         """Grows whenever anything of this migration changes."""
         return self.revision(None)
+
+    # ---- access logs
+
+    def keep_logs(self, files: Collection[logs.CountedFile], counted: Counted) -> None:
+        """Keeps a batch of counted files with its counts, all or nothing."""
+        with self._keeping("access_logs") as connection:
+            logs.write(connection, self._id, files, counted)
 
     # ---- the database
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, and_, func, insert, select
 
 from archive import schema
-from archive.ledger import upsert
+from archive.dialect import upsert
 from migration import Window
 from migration.counts import COUNTS, EXAMPLES
 from sources.access_log_engine import Counted, Tally

@@ -1,28 +1,27 @@
 """The same abilities without a screen: doctor, weights, deployments, watch, judge and report, for people or, with --json, for programs (docs/cli.md)."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from datetime import datetime
-from itertools import chain
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
 from analysis import Phase
 from archive import HISTORY_S, Archive, ArchiveError, ArchiveProblem, Keeper, evidence_of
 from migration import ConfigurationError, Migration, Window, empty_frame, utc_now
+from migration.window import moment
 from reports.case import case, file_name
 from reports.evidence import DATA, files, sha256, zipped
+from reports.retrospective import tell
 from reports.whole import window_of
-from sources import Health, Look, MetricSource
-from sources.catalog import DEFAULT_PATH, Sources, configured, sources_of
+from sources import Health, Look
+from sources.catalog import DEFAULT_PATH, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
 from terminal.deployments import commands, deploying, deployments_json, deployments_table
@@ -31,23 +30,24 @@ from terminal.gate import Gate
 from terminal.history import history_json, history_table
 from terminal.judge import (
     COULD_NOT_ASK,
-    LONGEST_WINDOW_MINUTES,
     Hearing,
     heard,
     hearing_json,
     hearing_of_csv,
     hearing_table,
-    minutes_of,
     mistakes_json,
     mistakes_lines,
 )
+from terminal.options import checks, chosen, console, echo, minutes_given, repeat
 from terminal.parts import address
-from terminal.reading import Desk, keep_happenings, read, read_history
-from terminal.watch import WATCHED_MINUTES, Glance, glance, glance_json, glance_table
+from terminal.reading import Desk, read, read_history
+from terminal.watch import Glance, glance_json, glance_table, refreshed
 from terminal.weights import is_read, weights_json, weights_tables
 from words import cli as words
 from words import evidence as evidence_words
-from words import states
+from words import notes as note_words
+from words import retrospective as retrospective_words
+from words import states, times
 
 app = typer.Typer(
     help=words.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -61,7 +61,7 @@ Json = Annotated[bool, typer.Option("--json", help=words.JSON)]
 @app.command(help=words.DOCTOR)
 def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    _end(_examined(migration, config, _checks(sources_of(migration, clock=utc_now))), as_json=as_json)
+    _end(_examined(migration, config, checks(sources_of(migration, clock=utc_now))), as_json=as_json)
 
 
 @app.command(help=words.WEIGHTS)
@@ -78,7 +78,7 @@ def weights(
     if source is None:
         typer.echo(words.weights_without_aws(), err=True)
     look = source.look() if source else Look(int(utc_now().timestamp()), None)
-    _print(weights_json(migration, look) if as_json else weights_tables(migration, look))
+    echo(weights_json(migration, look) if as_json else weights_tables(migration, look))
     raise typer.Exit(0 if is_read(look) else 1)
 
 
@@ -91,7 +91,7 @@ def _history(migration: Migration, config: Path | None, *, as_json: bool) -> NoR
             found = read_history(archive, keeper, sources, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
-    _print(history_json(migration, found) if as_json else history_table(migration, found))
+    echo(history_json(migration, found) if as_json else history_table(migration, found))
     raise typer.Exit(0)
 
 
@@ -104,14 +104,14 @@ def deployments(
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
     sources = sources_of(migration, clock=utc_now)
-    metrics = _chosen(sources, source)
+    metrics = chosen(sources, source)
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
             keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
             found = deploying(archive, keeper, sources, metrics, migration, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
-    _print(deployments_json(migration, found) if as_json else deployments_table(migration, found))
+    echo(deployments_json(migration, found) if as_json else deployments_table(migration, found))
     if not as_json:
         typer.echo(commands(migration, found))
     raise typer.Exit(0 if found.ok else 1)
@@ -128,7 +128,7 @@ def watch(
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
     sources = sources_of(migration, clock=utc_now)
-    metrics = _chosen(sources, source)
+    metrics = chosen(sources, source)
     try:
         archive = Archive.open(migration.archive, migration, clock=utc_now)
     except ArchiveError as error:
@@ -137,21 +137,21 @@ def watch(
         keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
 
         def look() -> Glance:
-            return _refreshed(migration, archive, keeper, sources, metrics)
+            return refreshed(migration, archive, keeper, sources, metrics, clock=utc_now)
 
         def shown(seen: Glance) -> dict[str, Any] | RenderableType:
             return glance_json(migration, seen) if as_json else glance_table(migration, seen)
 
         if once:
             seen = look()
-            _print(shown(seen))
+            echo(shown(seen))
             raise typer.Exit(0 if seen.at is not None else 1)
         with suppress(KeyboardInterrupt):  # Ctrl-C is how one leaves
-            if as_json or not _console().is_terminal:
-                _repeat(lambda: _print(shown(look())), every)
+            if as_json or not console().is_terminal:
+                repeat(lambda: echo(shown(look())), every)
             else:
-                with Live(console=_console(), auto_refresh=False) as live:
-                    _repeat(lambda: live.update(glance_table(migration, look()), refresh=True), every)
+                with Live(console=console(), auto_refresh=False) as live:
+                    repeat(lambda: live.update(glance_table(migration, look()), refresh=True), every)
 
 
 @app.command(help=words.JUDGE, cls=Gate)
@@ -166,7 +166,7 @@ def judge(
     every: Annotated[int, typer.Option(min=5, max=3600, help=words.EVERY)] = 60,
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
-    minutes = _minutes(window)
+    minutes = minutes_given(window)
     if window and phase:
         raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
     if csv:
@@ -193,7 +193,7 @@ def report(
     phase: Annotated[str, typer.Option(help=words.PHASE)] = "",
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
-    minutes = _minutes(window)
+    minutes = minutes_given(window)
     if window and phase:
         raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
     with _desk(config, demo, source, phase, as_json=False) as desk:
@@ -220,11 +220,7 @@ def report(
         _conclude(found.hearing, as_json=False)
     made = files(found, made_at=utc_now())
     place = out or Path(file_name(migration.name, brought.window))
-    try:
-        place.write_bytes(zipped(made, brought.window.ends_at))
-    except OSError as error:
-        typer.echo(evidence_words.not_written(str(place), error.strerror or str(error)), err=True)
-        raise typer.Exit(COULD_NOT_ASK) from None
+    _write(place, zipped(made, brought.window.ends_at))
     typer.echo(place)
     typer.echo(f"{sha256(made[DATA])}  {DATA}")
 
@@ -239,12 +235,65 @@ def _whole(desk: Desk, phase: Phase, now: datetime) -> Whole | None:
     return desk.archive.whole(window, desk.metrics.name)
 
 
+@app.command(help=retrospective_words.RETROSPECTIVE, cls=Gate)
+def retrospective(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=retrospective_words.OUT)] = None,
+    source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
+) -> None:
+    with _desk(config, demo, source, "", as_json=as_json) as desk:
+        try:
+            told = tell(desk.archive, desk.migration, desk.metrics.name, now=utc_now())
+        except ArchiveError as error:
+            _end(_examined(desk.migration, config, (), error.problem), as_json=as_json, code=COULD_NOT_ASK)
+    if told is None:
+        typer.echo(retrospective_words.nothing(), err=True)
+        raise typer.Exit(COULD_NOT_ASK)
+    place = out or (None if as_json else Path(told.file_name))
+    if place is not None:
+        _write(place, told.html().encode())
+    if as_json:
+        echo(told.json())
+    else:
+        typer.echo("\n".join((*told.sentences(), str(place))))
+
+
+@app.command(help=note_words.COMMAND)
+def note(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help=note_words.WORDS)],
+    config: Config = None,
+    demo: Demo = False,
+    at: Annotated[str, typer.Option(metavar="TIME", help=note_words.AT)] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help=note_words.BY)] = "",
+    as_json: Json = False,
+) -> None:
+    migration = _configured(config, demo, as_json=as_json)
+    try:
+        moment_at = moment(at, migration.zone) if at else utc_now()
+        ts = int(moment_at.timestamp())
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(note_words.refused(at), param_hint="--at") from None
+    if not text.strip():
+        raise typer.BadParameter(note_words.empty(), param_hint="TEXT")
+    try:
+        with Archive.open(migration.archive, migration, clock=utc_now) as archive:
+            kept = archive.keep_note(ts, text, author)
+    except ArchiveError as error:
+        _end(_examined(migration, config, (), error.problem), as_json=as_json)
+    if as_json:
+        echo({"ok": True, "at": f"{moment_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "text": kept.title, "key": kept.key})
+    else:
+        typer.echo(note_words.kept(times.clock(moment_at, migration.zone, now=utc_now())))
+
+
 @contextmanager
 def _desk(config: Path | None, demo: bool, source: str, phase: str, *, as_json: bool) -> Iterator[Desk]:
     """Opens the archive. Where it, or the configuration, cannot be read, that is told and the program ends."""
     migration = _configured(config, demo, as_json=as_json, code=COULD_NOT_ASK)
     sources = sources_of(migration, clock=utc_now)
-    metrics = _chosen(sources, source)
+    metrics = chosen(sources, source)
     try:
         archive = Archive.open(migration.archive, migration, clock=utc_now)
     except ArchiveError as error:
@@ -271,21 +320,6 @@ def _heard(desk: Desk, minutes: int | None, phase: str) -> Hearing:
     )
 
 
-def _refreshed(
-    migration: Migration, archive: Archive, keeper: Keeper, sources: Sources, metrics: MetricSource
-) -> Glance:
-    """One refresh: what is due is asked and kept, in turns with whoever else uses the archive, and everything is read from there."""
-    others = keep_happenings(archive, keeper, sources)
-    now = utc_now()
-    window = Window.last(WATCHED_MINUTES, now=now)
-    brought = archive.bring(window, metrics, now=now)
-    try:
-        traffic, events = archive.traffic(), archive.events(window)
-    except ArchiveError:
-        traffic, events = None, ()
-    return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
-
-
 def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:
     """Judges a CSV, "-" being standard input. Asks nobody, and opens no archive."""
     migration = _configured(config, False, as_json=as_json, code=COULD_NOT_ASK) if config else None
@@ -295,20 +329,20 @@ def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: 
     except OSError as error:
         found = CsvNumbers(empty_frame(), (CsvMistake(0, "not_readable", {"detail": error.strerror or str(error)}),))
     if found.mistakes:
-        _print(mistakes_json(called, found.mistakes) if as_json else mistakes_lines(called, found.mistakes))
+        echo(mistakes_json(called, found.mistakes) if as_json else mistakes_lines(called, found.mistakes))
         raise typer.Exit(COULD_NOT_ASK)
     _conclude(hearing_of_csv(called, found, migration, minutes), as_json=as_json)
 
 
 def _conclude(hearing: Hearing, *, as_json: bool) -> NoReturn:
-    _print(_shown(hearing, as_json=as_json))
+    echo(_shown(hearing, as_json=as_json))
     raise typer.Exit(hearing.code)
 
 
 def _conclude_once_decided(look: Callable[[], Hearing], every_s: int, *, as_json: bool) -> NoReturn:
     """Looks again and again until there is a verdict. Ctrl-C ends it with what was known last."""
     code = COULD_NOT_ASK
-    drawing = None if as_json or not _console().is_terminal else Live(console=_console(), auto_refresh=False)
+    drawing = None if as_json or not console().is_terminal else Live(console=console(), auto_refresh=False)
     with suppress(KeyboardInterrupt), drawing or nullcontext():
         while True:
             hearing = look()
@@ -316,7 +350,7 @@ def _conclude_once_decided(look: Callable[[], Hearing], every_s: int, *, as_json
             if drawing:
                 drawing.update(hearing_table(hearing, now=utc_now()), refresh=True)
             else:
-                _print(_shown(hearing, as_json=as_json))
+                echo(_shown(hearing, as_json=as_json))
             if hearing.decided:
                 break
             time.sleep(every_s)
@@ -327,18 +361,12 @@ def _shown(hearing: Hearing, *, as_json: bool) -> dict[str, Any] | RenderableTyp
     return hearing_json(hearing) if as_json else hearing_table(hearing, now=utc_now())
 
 
-def _minutes(text: str) -> int | None:
-    """The minutes of --window; None where it was left out."""
-    minutes = minutes_of(text)
-    if text and (minutes is None or minutes > LONGEST_WINDOW_MINUTES):
-        raise typer.BadParameter(words.no_such_window(text), param_hint="--window")
-    return minutes
-
-
-def _repeat(do: Callable[[], None], every_s: int) -> None:
-    while True:
-        do()
-        time.sleep(every_s)
+def _write(place: Path, content: bytes) -> None:
+    try:
+        place.write_bytes(content)
+    except OSError as error:
+        typer.echo(evidence_words.not_written(str(place), error.strerror or str(error)), err=True)
+        raise typer.Exit(COULD_NOT_ASK) from None
 
 
 def _configured(config: Path | None, demo: bool, *, as_json: bool, code: int = 1) -> Migration:
@@ -362,37 +390,9 @@ def _examined(
     return Examination(place, (), migration, address(migration.archive), problem, checks)
 
 
-def _checks(sources: Sources) -> tuple[Health, ...]:
-    """Every source's checks, all asked at once: one that hangs holds up none of the others."""
-    every = (*sources.metrics, *((sources.traffic,) if sources.traffic else ()), *sources.events)
-    if not every:
-        return ()
-    with ThreadPoolExecutor(len(every)) as threads:
-        return tuple(chain.from_iterable(threads.map(lambda source: source.check(), every)))
-
-
-def _chosen(sources: Sources, name: str) -> MetricSource:
-    known = {source.name: source for source in sources.metrics}
-    if name and name not in known:
-        raise typer.BadParameter(words.no_such_source(name, ", ".join(known)), param_hint="--source")
-    return known[name] if name else sources.metrics[0]
-
-
 def _end(found: Examination, *, as_json: bool, code: int = 1) -> NoReturn:
-    _print(doctor_json(found) if as_json else doctor_table(found))
+    echo(doctor_json(found) if as_json else doctor_table(found))
     raise typer.Exit(code if found.wrong else 0)
-
-
-def _print(told: dict[str, Any] | RenderableType) -> None:
-    """JSON on one line, in ASCII, so that nobody's words can steer a terminal; else as rich draws it."""
-    if isinstance(told, dict):
-        typer.echo(json.dumps(told))
-    else:
-        _console().print(told)
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ from archive.judged import (
     trace_brought,
 )
 from archive.keeper import Keeper
+from archive.notes import NOTES
 from archive.overview import Line, Overview
 from archive.store import Archive
 
 __all__ = [
     "HISTORY_S",
+    "NOTES",
     "Archive",
     "ArchiveError",
     "ArchiveProblem",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select, update
 
 from archive import points, rows, schema
 from archive.dialect import Line, upsert
@@ -112,6 +112,14 @@ def any_points(connection: Connection, ids: Sequence[int], window: Window) -> bo
     table = schema.point
     within = and_(table.c.series_id.in_(ids), table.c.ts >= window.start, table.c.ts < window.end)
     return connection.execute(select(table.c.ts).where(within).limit(1)).first() is not None
+
+
+def read_span(connection: Connection, migration_id: int, source: str) -> Window | None:
+    """From the first to the last settled time that any series of a source was answered for."""
+    table, cover = schema.series, schema.coverage
+    mine = and_(table.c.migration_id == migration_id, table.c.source == source)
+    found = connection.execute(select(func.min(cover.c.start_s), func.max(cover.c.end_s)).join(table).where(mine)).one()
+    return Window(*found) if found[0] is not None else None
 
 
 def write_pull(

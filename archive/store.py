@@ -22,6 +22,7 @@ from archive.held import Held
 from archive.history import write_heard
 from archive.ledger import Asked, Book
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
+from archive.recall import Recall
 from archive.told import Told
 from migration import Clock, Migration, Series, Traffic, Window, utc_now
 from migration.series import any_series, of_minutes
@@ -35,7 +36,7 @@ UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
 _OF_SERIES: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
 
 
-class Archive(Told):
+class Archive(Told, Recall):
     """What was seen of one migration, in one database. One may serve many threads, and one file many processes on the same machine.
 
     Everything but `bring`, `fill` and `read`, which carry it as a value, raises ArchiveError where the database cannot be used.

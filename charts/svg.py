@@ -26,6 +26,7 @@ _RISE = {
 }  # how far below its point a line of text stands, in its own height
 _MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
 _MOST_TIMES = 9
+_DAY_S = 86_400  # ticks that are as far apart stand for days and have no time of day
 
 Points = npt.NDArray[np.float64]
 
@@ -52,7 +53,13 @@ def figure_svg(figure: go.Figure, alternative: str) -> Markup:
     It knows what our figures are made of and no more: scatter traces with numbers on a time axis, fills, lines and rectangles, words.
     """
     spec = figure.to_plotly_json()
-    layout, traces = spec["layout"], [_read(trace) for trace in spec["data"] if trace.get("yaxis") != "y3"]
+    layout = spec["layout"]
+    axes = {
+        f"y{key.removeprefix('yaxis')}": axis
+        for key, axis in layout.items()
+        if key.startswith("yaxis") and axis.get("visible", True)
+    }
+    traces = [_read(trace) for trace in spec["data"] if trace.get("yaxis", "y") in axes]
     margin, named = layout["margin"], [trace for trace in traces if trace.get("showlegend", True)]
     top = margin["t"] + (LEGEND_PX if named else 0)
     height = layout["height"] + (LEGEND_PX if named else 0)
@@ -60,14 +67,10 @@ def figure_svg(figure: go.Figure, alternative: str) -> Markup:
     first, last = _range(layout["xaxis"], traces)
     x = _Axis(first, last, left, right)
     whole = _Axis(0, 1, bottom, top)
-    ys = {
-        name: _Axis(*axis["range"], *map(whole.paper, axis.get("domain", (0, 1))))
-        for name, axis in (("y", layout["yaxis"]), ("y2", layout.get("yaxis2")))
-        if axis
-    }
+    ys = {name: _Axis(*axis["range"], *map(whole.paper, axis.get("domain", (0, 1)))) for name, axis in axes.items()}
     shapes = [(shape.get("layer", "above"), _shape(shape, x, whole, ys)) for shape in layout.get("shapes", ())]
     parts = [
-        *(_y_ticks(layout["yaxis" if name == "y" else "yaxis2"], axis, left, right) for name, axis in ys.items()),
+        *(_y_ticks(axes[name], axis, left, right) for name, axis in ys.items()),
         _x_ticks(layout["xaxis"], x, bottom),
         *(drawn for layer, drawn in shapes if layer == "below"),
         *(_in_frame(name, axis, left, right, traces, x) for name, axis in ys.items()),
@@ -128,10 +131,7 @@ def _trace(trace: dict[str, Any], points: Points, before: Points | None, zero_px
     drawn, line, marker = Markup(""), trace.get("line", {}), trace.get("marker", {})
     fill = trace.get("fill")
     if fill:
-        floor = np.column_stack((points[:, 0], np.full(len(points), zero_px)))
-        other = before if fill == "tonexty" and before is not None else floor
-        both = ~np.isnan(points[:, 1]) & ~np.isnan(other[:, 1])
-        area = "".join(_path(np.concatenate((points[run], other[run][::-1]))) + "Z" for run in _runs(both))
+        area = _area(fill, points, before, zero_px)
         drawn += Markup('<path d="{}" fill="{}"/>').format(area, trace["fillcolor"])
     if "lines" in trace["mode"] and line.get("width", 2):
         path = "".join(_path(points[run]) for run in _runs(~np.isnan(points[:, 1])))
@@ -146,6 +146,16 @@ def _trace(trace: dict[str, Any], points: Points, before: Points | None, zero_px
                     at, up, width / 2, marker["color"]
                 )
     return Markup('<g opacity="{}">{}</g>').format(trace["opacity"], drawn) if "opacity" in trace else drawn
+
+
+def _area(fill: str, points: Points, before: Points | None, zero_px: float) -> str:
+    """What a trace fills: itself, each run a closed area; or the space to the trace before it, or to zero."""
+    if fill == "toself":
+        return "".join(_path(points[run]) + "Z" for run in _runs(~np.isnan(points[:, 1])))
+    floor = np.column_stack((points[:, 0], np.full(len(points), zero_px)))
+    other = before if fill == "tonexty" and before is not None else floor
+    both = ~np.isnan(points[:, 1]) & ~np.isnan(other[:, 1])
+    return "".join(_path(np.concatenate((points[run], other[run][::-1]))) + "Z" for run in _runs(both))
 
 
 def _runs(there: npt.NDArray[np.bool_]) -> Iterator[slice]:
@@ -226,12 +236,13 @@ def _step(least: float) -> float:
 
 
 def _x_ticks(axis: Mapping[str, Any], x: _Axis, bottom: float) -> Markup:
-    """Times of the day, the day below the first and where it changes."""
+    """Times of the day, the day below the first and where it changes; days alone where the axis is long."""
     step = next((60 * m for m in _MINUTES if (x.high - x.low) / (60 * m) <= _MOST_TIMES), _MINUTES[-1] * 60)
     drawn, day = Markup(""), ""
     for tick in range(int(-(-x.low // step) * step), int(x.high) + 1, step):
         at = datetime.fromtimestamp(tick, UTC)  # the wall clock of the frame's zone
-        for line, text in enumerate((f"{at:%H:%M}", "" if date(at, UTC, now=at) == day else date(at, UTC, now=at))):
+        today = "" if date(at, UTC, now=at) == day else date(at, UTC, now=at)
+        for line, text in enumerate((f"{at:%H:%M}", today) if step < _DAY_S else (today,)):
             drawn += Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle" fill="{}">{}</text>').format(
                 x.px(tick), bottom + 14 + 12 * line, axis["tickfont"]["color"], text
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 MINUTE_S = 60
@@ -98,3 +98,10 @@ def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
         else:
             joined.append(window)
     return tuple(joined)
+
+
+def moment(text: str, zone: tzinfo) -> datetime:
+    """A moment as people write it, in ISO 8601: where it names no zone, in `zone`. Raises ValueError where it is none."""
+    # A "+" in an address is a blank unless somebody took care; take it for what was meant.
+    found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=zone)

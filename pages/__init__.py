@@ -8,6 +8,7 @@ from ui import controls, house, page
 from words import live as words
 from words import mistakes, problems
 from words.parity import PARITY_TITLE
+from words.retrospective import RETROSPECTIVE_TITLE
 
 
 def main() -> None:
@@ -28,12 +29,14 @@ def main() -> None:
         return
     import pages.live  # once the house stands
     import pages.parity
+    import pages.retrospective
 
     st.set_page_config(page_title=f"{here.migration.name} · {words.APP_TITLE}")
     chosen = st.navigation(
         [
             st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
             st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
+            st.Page(pages.retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
         ],
         position="top",
     )

@@ -36,7 +36,7 @@ DATA = "data.csv"
 PACKAGES = ("pandas", "numpy", "pyarrow", "plotly", "streamlit", "boto3", "pydantic", "SQLAlchemy", "Jinja2")
 HOUSE = Path(__file__).parent.parent
 
-_templates = Environment(
+templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -86,7 +86,7 @@ def page(case: Case, data: Mapping[str, bytes], *, made_at: datetime) -> str:
     """evidence.html: one page that needs nothing else, no script and no network. `data` are the files beside it."""
     migration, hearing = case.migration, case.hearing
     window, zone = hearing.window, migration.zone
-    return _templates.get_template("evidence.html.j2").render(
+    return templates.get_template("evidence.html.j2").render(
         words=words,
         parity=parity,
         verdicts=verdicts,

@@ -11,10 +11,11 @@ from rich.text import Text
 
 import analysis
 from analysis import Overlay, Reading
-from archive import ArchiveProblem, Brought
-from migration import FLEETS, Event, FleetName, Migration, Traffic, Window
+from archive import Archive, ArchiveError, ArchiveProblem, Brought, Keeper
+from migration import FLEETS, Clock, Event, FleetName, Migration, Traffic, Window
 from migration.series import PERCENTILES
-from sources import Problem
+from sources import MetricSource, Problem
+from sources.catalog import Sources
 from terminal.parts import (
     BAD,
     BASELINE,
@@ -29,6 +30,7 @@ from terminal.parts import (
     table,
     title,
 )
+from terminal.reading import keep_happenings
 from words import cli as words
 from words import numbers, problems, states, times
 
@@ -60,6 +62,21 @@ class Glance:
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     archive_problem: ArchiveProblem | None
+
+
+def refreshed(
+    migration: Migration, archive: Archive, keeper: Keeper, sources: Sources, metrics: MetricSource, *, clock: Clock
+) -> Glance:
+    """One refresh: what is due is asked and kept, in turns with whoever else uses the archive, and everything is read from there."""
+    others = keep_happenings(archive, keeper, sources)
+    now = clock()
+    window = Window.last(WATCHED_MINUTES, now=now)
+    brought = archive.bring(window, metrics, now=now)
+    try:
+        traffic, events = archive.traffic(), archive.events(window)
+    except ArchiveError:
+        traffic, events = None, ()
+    return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
 
 
 def glance(

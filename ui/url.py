@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from migration import Window
 from migration.series import PERCENTILES
+from migration.window import moment
 
 WindowChoice = Literal["30m", "1h", "3h", "12h", "24h"]
 WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
@@ -65,9 +66,18 @@ def read_live(parameters: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[s
     return LiveAddress(choice, fixed, source, percentile, parameters.get("live") != "off", tuple(troubles))
 
 
+def read_range(parameters: Mapping[str, str], *, zone: ZoneInfo) -> Window | None:
+    """`?from=…&to=…` of any length; None where it is not there or no window at all."""
+    try:
+        first, last = (moment(parameters.get(name, ""), zone) for name in ("from", "to"))
+    except (ValueError, OverflowError):
+        return None
+    return Window.between(first, last) if _sane(first) and _sane(last) and first < last else None
+
+
 def _fixed(start: str, end: str, zone: ZoneInfo) -> Window | Trouble:
     try:
-        first, last = (_moment(text, zone) for text in (start, end))
+        first, last = (moment(text, zone) for text in (start, end))
     except (ValueError, OverflowError):
         return "range"
     if not (_sane(first) and _sane(last)):
@@ -77,12 +87,6 @@ def _fixed(start: str, end: str, zone: ZoneInfo) -> Window | Trouble:
     if last - first > timedelta(minutes=LONGEST_MINUTES):
         return "range_too_long"
     return Window.between(first, max(last, first + timedelta(minutes=SHORTEST_MINUTES)))
-
-
-def _moment(text: str, zone: ZoneInfo) -> datetime:
-    # A "+" in an address is a blank unless somebody took care; take it for what was meant.
-    moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _sane(moment: datetime) -> bool:

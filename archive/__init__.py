@@ -1,6 +1,7 @@
 """What was seen, kept: the cache of every number, the history of every weight, and the read-through that fills both."""
 
 from archive.backfill import Backfilled
+from archive.batches import BatchArchive, BatchKeeper, open_batches
 from archive.brought import Brought, Filled
 from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
 from archive.happenings import Role, SourceState
@@ -27,6 +28,8 @@ __all__ = [
     "ArchiveProblem",
     "ArchiveTrouble",
     "Backfilled",
+    "BatchArchive",
+    "BatchKeeper",
     "Brought",
     "Filled",
     "Judged",
@@ -40,5 +43,6 @@ __all__ = [
     "judge_brought",
     "judge_window",
     "known_phases",
+    "open_batches",
     "trace_brought",
 ]

@@ -25,7 +25,7 @@ IDLE_S = 3600.0  # nothing is to be done until somebody wants something
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
     """One source in one role: what asks it once and tells how long to wait, what ends that wait, and why the archive could not be used."""
 
     name: str
@@ -48,6 +48,7 @@ class Keeper:
         events: Sequence[EventSource],
         *,
         horizon_minutes: int = 1440,
+        piece_minutes: int = PIECE_MINUTES,
         look_every_s: int = 15,
         ask_every_s: int = 60,
         events_every_s: int = 60,
@@ -57,7 +58,7 @@ class Keeper:
     ) -> None:
         """`backfill`: also fills the past, from `since` (epoch seconds), or everything that the sources keep."""
         self._archive, self._traffic, self._clock = archive, traffic, clock
-        self._horizon_minutes = horizon_minutes
+        self._horizon_minutes, self._piece_minutes = horizon_minutes, piece_minutes
         self._look_every_s, self._ask_every_s, self._events_every_s = look_every_s, ask_every_s, events_every_s
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -67,16 +68,16 @@ class Keeper:
         self._refused: dict[str, int] = {}  # sources that keep a history, and when they are asked again
         self._backfills = {source.name: Backfill(archive, source, since=since) for source in metrics if backfill}
         self._rounds = [
-            *(_Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
-            *(_Round(source.name, partial(self.keep_events, source)) for source in events),
+            *(Round(source.name, partial(self.keep_metrics, source)) for source in metrics),
+            *(Round(source.name, partial(self.keep_events, source)) for source in events),
             *(
-                _Round(_in_one(source.name), partial(self.keep_wholes, source))
+                Round(_in_one(source.name), partial(self.keep_wholes, source))
                 for source in metrics
                 if isinstance(source, WholeWindowSource)
             ),
         ]
         if traffic is not None:
-            self._rounds.append(_Round(traffic.name, self.keep_traffic))
+            self._rounds.append(Round(traffic.name, self.keep_traffic))
 
     # ---- for whoever looks on
 
@@ -136,7 +137,7 @@ class Keeper:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _run(self, each: _Round) -> None:
+    def _run(self, each: Round) -> None:
         while not self._stopping.is_set():
             try:
                 wait_s, each.problem = each.step(), None
@@ -156,10 +157,10 @@ class Keeper:
         """
         now = self._clock()
         horizon = Window.last(self._horizon_minutes, now=now)
-        newest = Window.last(min(PIECE_MINUTES, self._horizon_minutes), now=now)
+        newest = Window.last(min(self._piece_minutes, self._horizon_minutes), now=now)
         for window in (newest, *self._wished(source.name), horizon):
             filled = self._archive.fill(
-                window, source, now=now, ask_every_s=self._ask_every_s, longest=PIECE_MINUTES, at_most=1
+                window, source, now=now, ask_every_s=self._ask_every_s, longest=self._piece_minutes, at_most=1
             )
             if not (filled.left or filled.archive_problem):
                 self._grant(source.name, window)

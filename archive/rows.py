@@ -164,13 +164,15 @@ def resolutions(rows: Rows, known: Mapping[int, Iterable[Window]], window: Windo
     """Which period serves which part of `window`, in order: that of the rows, and where there are none, that of what is covered (`known`,
     by period). The finest where several do.
     """
-    told = [(stretch, period_s) for period_s in _periods(rows) for stretch in _stretches(rows, period_s)]
-    told += [(stretch, period_s) for period_s in sorted(known) for stretch in known[period_s]]
-    served: dict[int, list[Window]] = {}
-    for stretch, period_s in told:
-        if part := stretch.overlap(window):
-            taken = [taken for windows in served.values() for taken in windows]
-            served[period_s] = list(merged((*served.get(period_s, ()), *part.minus(taken))))
+    groups = [(period_s, _stretches(rows, period_s)) for period_s in _periods(rows)]
+    groups += [(period_s, tuple(known[period_s])) for period_s in sorted(known)]
+    served: dict[int, tuple[Window, ...]] = {}
+    taken: tuple[Window, ...] = ()
+    for period_s, stretches in groups:  # group by group: rare events are thousands of stretches, one a row
+        parts = merged(part for stretch in stretches if (part := stretch.overlap(window)))
+        fresh = parts if not taken else tuple(rest for part in parts for rest in part.minus(taken))
+        served[period_s] = merged((*served.get(period_s, ()), *fresh))
+        taken = merged((*taken, *fresh))
     return tuple(sorted((part, period_s) for period_s, parts in served.items() for part in parts))
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 6  # the number of the newest revision
+VERSION = 7  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -192,6 +192,16 @@ whole = Table(
     Column("asked_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("problems", Text, nullable=False),
+)
+
+# What one source last said starts each batch (JSON).
+starter = Table(
+    "starter",
+    TABLES,
+    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from migration.mistakes import closest_zone, wrong
 from migration.schedule import Schedule, ScheduleError, read_schedule
-from migration.series import FleetName
+from migration.series import FLEETS, FleetName, Series
 from migration.table import Table
 
 Measure = Literal["duration", "success", "failure"]
@@ -113,7 +113,7 @@ class Batches(Table):
 
     @model_validator(mode="after")
     def _patterns_fit(self) -> Self:
-        every = [pattern for era in ("baseline", "canary") for pattern in self.patterns(era).values()]
+        every = [pattern for era in FLEETS for pattern in self.patterns(era).values()]
         if not every:
             raise wrong("no_pattern")
         if twice := next((pattern for pattern in every if every.count(pattern) > 1), ""):
@@ -154,3 +154,11 @@ def job_of(pattern: str, name: str) -> str:
     before, _, after = pattern.partition(_PLACE)
     found = re.fullmatch(f"{re.escape(before)}({_LETTERS}){re.escape(after)}", name)
     return found[1] if found else ""
+
+
+def series_of_runs(source: str, era: Era, job: str, measure: Measure) -> Series:
+    """What the runs of a job are reported by: `run_duration` in seconds, `run_success` and `run_failure` as counts.
+
+    The fleet is the era, the target group the job. A value stands for its minute, and of several in one minute it is the last.
+    """
+    return Series(source, era, job, f"run_{measure}", "last", "s" if measure == "duration" else "count")

@@ -7,6 +7,7 @@ from migration import ConfigurationError
 from ui import controls, house, page
 from words import live as words
 from words import mistakes, problems
+from words.batches import BATCHES_TITLE
 from words.parity import PARITY_TITLE
 from words.retrospective import RETROSPECTIVE_TITLE
 
@@ -27,6 +28,7 @@ def main() -> None:
         page.trouble(words.archive_trouble(), [problems.say_archive(error.kind, error.detail)])
         st.button(words.try_again(), key="try_again")
         return
+    import pages.batches
     import pages.live  # once the house stands
     import pages.parity
     import pages.retrospective
@@ -36,6 +38,7 @@ def main() -> None:
         [
             st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
             st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
+            st.Page(pages.batches.render, title=BATCHES_TITLE, url_path="batches"),
             st.Page(pages.retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
         ],
         position="top",

@@ -10,12 +10,15 @@ from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch
 from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
+from sources.demo_batches import DemoBatches, DemoStarters
 from sources.demo_deployments import DemoDeployments
 from sources.demo_trail import DemoTrail
 from sources.ecs import Ecs
 from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
+from sources.mackerel_batches import MackerelBatches
+from sources.starters import StarterSource
 
 DEFAULT_PATH = Path("migration.toml")
 
@@ -27,6 +30,8 @@ class Sources:
     metrics: tuple[MetricSource, ...]
     traffic: TrafficSource | None
     events: tuple[EventSource, ...]
+    batches: tuple[MetricSource, ...] = ()  # of jobs, not of fleets: no page of the traffic knows them
+    starters: StarterSource | None = None
 
 
 def configured(path: Path | None = None, *, demo: bool = False) -> Migration:
@@ -56,8 +61,11 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
                 DemoTrail(anchor=at, clock=clock),
                 DemoDeployments(anchor=at, clock=clock),
             ),
+            batches=(DemoBatches(migration, anchor=at, clock=clock),),
+            starters=DemoStarters(clock=clock),
         )
     metrics: list[MetricSource] = []
+    batches: list[MetricSource] = []
     events: list[EventSource] = []
     if migration.aws:
         metrics.append(CloudWatch(migration, clock=clock))
@@ -66,9 +74,11 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
         events += [CodeDeploy(migration, clock=clock)] if any(fleet.codedeploy for fleet in fleets) else []
         if migration.aws.cloudtrail:
             events.append(CloudTrail(migration, clock=clock))
+    api = MackerelApi.from_environment()
+    if migration.batches:
+        batches.append(MackerelBatches(migration, clock=clock, api=api))
     if migration.mackerel:
-        api = MackerelApi.from_environment()
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))
         events.append(MackerelEvents(migration, clock=clock, api=api))
     traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
-    return Sources(tuple(metrics), traffic, tuple(events))
+    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches))

@@ -32,6 +32,7 @@ from migration.series import HOUR_S
 from migration.traffic import find_split
 from migration.window import MINUTE_S
 from sources import Answer, Events, Health, Look, Pull, Query
+from sources.demo_batches import demo_batches
 from sources.demo_numbers import TARGETS, Numbers, numbers
 from sources.demo_story import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, episodes, periods, story_of
 from sources.demo_whole import coarse, latencies
@@ -85,6 +86,7 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
                 {"metric": "latency_p95", "margin": "10%"},
                 {"metric": "slow_0.3s", "margin": "0.5pp"},
             ],
+            "batches": demo_batches(),
             "demo": True,
         }
     )

@@ -157,6 +157,11 @@ def service_link(organization: str, service: str) -> str:
     return f"{WEB}/orgs/{quote(organization, safe='')}/services/{quote(service, safe='')}"
 
 
+def service_metric_link(organization: str, service: str, name: str) -> str:
+    """Mackerel's page that draws one service metric."""
+    return graph_link(organization, f"service({service}, {name})", unit="float", title=name)
+
+
 def _host(host_id: str, name: str) -> str:
     return f"host({host_id}, {name})"
 

@@ -5,9 +5,18 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive import Archive, Keeper
+from archive import Archive, ArchiveError, BatchArchive, BatchKeeper, Keeper, open_batches
 from migration import Migration, Window
 from sources import MetricSource, catalog
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRoom:
+    """What the Batches page needs. The first of `sources` is the one that knows the runs."""
+
+    sources: tuple[MetricSource, ...]
+    archive: BatchArchive
+    keeper: BatchKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,13 @@ class House:
     archive: Archive
     sources: catalog.Sources
     keeper: Keeper
+    batches: BatchRoom | None = None  # None where no batches are configured
+
+    @property
+    def batch_source_names(self) -> frozenset[str]:
+        """The sources that tell of batches, and of nothing that the other pages show."""
+        starters = (self.sources.starters,) if self.sources.starters else ()
+        return frozenset(source.name for source in (*self.sources.batches, *starters))
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -54,8 +70,13 @@ def house() -> House:
                 backfill=migration.backfill,
                 since=migration.since_s,
             )
+            try:
+                batches = _batch_room(migration, sources)
+            except ArchiveError:
+                archive.close()
+                raise
             keeper.start()
-            _open = House(migration, archive, sources, keeper)
+            _open = House(migration, archive, sources, keeper, batches)
         return _open
 
 
@@ -65,8 +86,19 @@ def close() -> None:
     with _lock:
         if _open is not None:
             _open.keeper.stop()
+            if _open.batches:
+                _open.batches.keeper.stop()
+                _open.batches.archive.close()
             _open.archive.close()
             _open = None
+
+
+def _batch_room(migration: Migration, sources: catalog.Sources) -> BatchRoom | None:
+    if not sources.batches:
+        return None
+    archive, keeper = open_batches(migration, sources.batches, sources.starters)
+    keeper.start()
+    return BatchRoom(sources.batches, archive, keeper)
 
 
 def configured() -> Migration:

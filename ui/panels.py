@@ -35,7 +35,10 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
         return
     split, ratio = view.traffic.split, view.ratio
     # Without numbers it is the source that is to blame, not the traffic: its own line says so.
-    stuck = any(state.role == "metrics" and state.state in ("denied", "down") for state in here.archive.states())
+    stuck = any(
+        state.source in here.source_names and state.role == "metrics" and state.state in ("denied", "down")
+        for state in here.archive.states()
+    )
     st.html(
         Markup(
             "<section class='traffic' aria-label='{}'><div class='ends'>{}{}</div>{}<div class='facts'>{}</div></section>"
@@ -292,8 +295,8 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
 
     Then the archive, if it cannot be written, what the chosen source cannot know, and in which resolution it answered.
     """
-    told = here.archive.states()
-    rows = Markup("").join(_source_row(state, now) for state in told)
+    told = [state for state in here.archive.states() if state.source not in here.batch_source_names]
+    rows = Markup("").join(source_row(state, now) for state in told)
     every = [source.name for source in here.sources.metrics] + [source.name for source in here.sources.events]
     every += [here.sources.traffic.name] if here.sources.traffic else []
     for name in dict.fromkeys(name for name in every if name not in {state.source for state in told}):
@@ -341,7 +344,8 @@ def queries(here: House, address: LiveAddress, window: Window) -> None:
         st.html(Markup("<div class='rules'><table>{}</table></div>").format(rows))
 
 
-def _source_row(state: SourceState, now: datetime) -> Markup:
+def source_row(state: SourceState, now: datetime) -> Markup:
+    """One line of the sources: how it is, when it last answered well, and what to do."""
     tone = {"up": "good", "slow": "warn", "throttled": "warn"}.get(state.state, "bad")
     if state.source in SUPPLEMENTARY and tone == "bad":
         tone = "note"

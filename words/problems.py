@@ -25,6 +25,8 @@ _SYSTEMS: dict[str, System] = {
     "ecs": "aws",
     "mackerel": "mackerel",
     "mackerel_events": "mackerel",
+    "mackerel_batches": "mackerel",
+    "eventbridge": "aws",
 }
 _KEYS = {
     "load balancer": "`load_balancer` under [aws]",
@@ -33,7 +35,7 @@ _KEYS = {
     "target group": "`target_groups` under [fleets.baseline] or [fleets.canary]",
 }
 _DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
-_PAGES = {"mackerel_events": "mackerel"}
+_PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches"}
 _LONGEST = 240  # so many characters of somebody else's words fit into a line
 
 
@@ -102,6 +104,8 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
             return _no_such_host(detail)
         case Problem("not_found", _, "GET /api/v0/services") if detail:
             return _no_such_service(about, detail)
+        case Problem("no_such_metric", "mackerel_batches"):
+            return _no_run(about, detail)
         case Problem("no_split") if detail:
             return _no_split(about, detail.removeprefix("one_side:"))
         case Problem("bad_reply", "mackerel") if re.fullmatch(r"\d+ s", detail):
@@ -128,7 +132,17 @@ def _no_such_service(service: str, organization: str) -> Texts:
         _("The organization “{organization}”, to which the key belongs, has no service “{service}”.").format(
             organization=organization, service=service
         ),
-        _("Correct `service` under [mackerel], or put another organization's key into MACKEREL_APIKEY."),
+        _("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
+    )
+
+
+def _no_run(patterns: str, service: str) -> Texts:
+    return (
+        _("No batch has reported"),
+        _("No metric of the service “{service}” fits a pattern of [batches]: {patterns}.").format(
+            service=service, patterns=patterns
+        ),
+        _("Nothing to do if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
     )
 
 
@@ -161,7 +175,7 @@ def _key(problem: Problem) -> str:
     if "/hosts" in problem.operation:
         return _("`alb_host` under [mackerel]")
     if problem.operation.startswith("GET "):
-        return _("`service` under [mackerel]")
+        return _("`service` under [mackerel] or [batches]")
     return _("the names and ARNs in migration.toml")
 
 

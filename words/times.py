@@ -78,6 +78,11 @@ def zone_name(local: datetime) -> str:
     return f"UTC{offset[:3]}:{offset[3:5]}".replace("-", "−")
 
 
+def month(number: int) -> str:
+    """The short name of a month, 1 to 12."""
+    return _months()[number - 1]
+
+
 def _day(local: datetime, *, year: bool) -> str:
     return f"{local.day} {_months()[local.month - 1]}" + (f" {local.year}" if year else "")
 

@@ -92,7 +92,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
             Said(
                 "No such service in Mackerel",
                 "The organization “Example Org”, to which the key belongs, has no service “photo”.",
-                "Correct `service` under [mackerel], or put another organization's key into MACKEREL_APIKEY.",
+                "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
                 "docs/problems.md#not_found",
             ),
         ),

@@ -1,0 +1,123 @@
+"""What the archive keeps of batches: runs that are posted a day late, jobs that were found, and what starts them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archive import BatchArchive, open_batches
+from archive.batches import HORIZON_MINUTES, LOOK_EVERY_S
+from migration import Series, Window
+from migration.batches import series_of_runs
+from migration.starters import Starter, Starters
+from sources import Problem
+from sources.starters import StartersLook
+from tests.archive.world import MIGRATION, World
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOON_S = int(NOON.timestamp())
+RUN = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
+FOUND = series_of_runs("mackerel_batches", "canary", "found", "duration")
+RULE = Starter("thumbnails", "rule", "photo-thumbnails", "rate(5 minutes)", "UTC", enabled=True)
+
+
+class Finding(World):
+    """A source that remembers jobs."""
+
+    def recall(self, known: tuple[Series, ...]) -> None:
+        self.wanted = (*self.wanted, *known)
+
+
+def world(posted: dict[int, tuple[int, float]], **more: object) -> Finding:
+    """Runs by their minute: when they were posted, and how long they took."""
+
+    def numbers(series: Series, ts: int, now: int) -> float | None:
+        at, value = posted.get(ts, (0, 0.0))
+        return value if series == RUN and at and at <= now else None
+
+    return Finding(wanted=(RUN,), name="mackerel_batches", numbers=numbers, now=NOON, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'archive.db'}"
+
+
+def values(archive: BatchArchive, now: datetime) -> dict[int, float]:
+    frame = archive.read(Window(NOON_S - 86_400, NOON_S + 86_400), "mackerel_batches", now=now).frame
+    return dict(zip((frame["ts"].astype("int64") - NOON_S) // 60, frame["value"], strict=True))
+
+
+def test_a_run_that_is_posted_many_hours_after_its_time_is_still_kept(url: str) -> None:
+    source = world({NOON_S - 600: (NOON_S, 7.0), NOON_S - 1200: (NOON_S + 20 * 3600, 900.0)})
+    with BatchArchive.open(url, MIGRATION, clock=lambda: source.now) as archive:
+        window = Window(NOON_S - 3600, NOON_S)
+        archive.bring(window, source, now=NOON)
+        assert values(archive, NOON) == {-10: 7.0}
+        source.now = NOON + timedelta(hours=20)
+        archive.bring(window, source, now=source.now)
+        assert values(archive, source.now) == {-10: 7.0, -20: 900.0}
+
+
+def test_jobs_that_an_earlier_process_found_are_asked_for_again(url: str) -> None:
+    migration = MIGRATION.model_copy(update={"archive": url})
+    first = world({NOON_S - 600: (NOON_S, 7.0)})
+    first.wanted = (RUN, FOUND)
+    archive, keeper = open_batches(migration, (first,), None, clock=lambda: NOON)
+    with archive:
+        keeper.keep_metrics(first)
+        assert archive.wanted("mackerel_batches") == (RUN, FOUND)
+    second = world({})
+    archive, _ = open_batches(migration, (second,), None, clock=lambda: NOON)
+    with archive:
+        assert FOUND in second.wanted
+
+
+def test_the_keeper_fills_two_months_in_pieces_of_a_day(url: str) -> None:
+    source = world({})
+    archive, keeper = open_batches(MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: NOON)
+    with archive:
+        while keeper.keep_metrics(source) == 0.0:
+            pass
+        asked = [window for window, _ in source.pulls]
+    assert min(window.start for window in asked) <= NOON_S - HORIZON_MINUTES * 60
+    assert max(window.minutes for window in asked) <= 25 * 60, "no shorter than what is not settled yet"
+
+
+class Rules:
+    """A StarterSource that says what it is told."""
+
+    name = "eventbridge"
+
+    def __init__(self, look: StartersLook) -> None:
+        self.told, self.asked = look, 0
+
+    def look(self) -> StartersLook:
+        self.asked += 1
+        return self.told
+
+    def check(self) -> tuple[()]:
+        return ()
+
+
+def test_what_starts_a_job_is_kept_and_outlives_a_refusal(url: str) -> None:
+    rules = Rules(StartersLook(NOON_S, Starters(NOON_S, (RULE,))))
+    clock = [NOON]
+    archive, keeper = open_batches(MIGRATION.model_copy(update={"archive": url}), (), rules, clock=lambda: clock[0])
+    with archive:
+        assert archive.starters() is None
+        assert keeper.keep_starters(rules) == LOOK_EVERY_S
+        assert archive.starters() == Starters(NOON_S, (RULE,))
+        assert keeper.keep_starters(rules) > 0 and rules.asked == 1, "it was somebody's turn just now"
+        clock[0] += timedelta(seconds=LOOK_EVERY_S)
+        denied = Problem("denied", "eventbridge", "events:DescribeRule")
+        rules.told = StartersLook(NOON_S + LOOK_EVERY_S, None, (denied,))
+        keeper.keep_starters(rules)
+        assert archive.starters() == Starters(NOON_S, (RULE,))
+        (state,) = archive.states()
+        assert (state.source, state.role, state.state, state.problems) == (
+            "eventbridge",
+            "starters",
+            "denied",
+            (denied,),
+        )

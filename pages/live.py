@@ -10,7 +10,7 @@ from charts.palette import Theme
 from migration import Migration, Window, utc_now
 from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
-from ui import house, live, page, panels, verdicts
+from ui import events, house, live, page, panels, verdicts
 from ui.components import overlay_chart, top_line
 from ui.controls import hold, parameters, put, switch
 from ui.deployments import deployments
@@ -103,11 +103,16 @@ def _board(live_now: bool) -> None:
     deployments(here, address.source, traffic.traffic, now, until=_settled(here.migration, now))
     judged = judgement_view(here, address.source, now=now)
     st.html(verdicts.strip(here.migration, judged.judgement, judged.phase))
+    happened = here.archive.events(window)
+    with st.container():  # there in any case, so that what comes after it keeps its place, and is not built anew
+        events.choice(happened)
     rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
     for row in rows:
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(here, address, view, name, window, slow_s=slow_s)
+    with st.container():
+        events.listing(here.migration, happened, address.kinds, now=now)
     panels.sources(here, address, view, now)
     panels.rules(traffic)
     panels.queries(here, address, window)

@@ -15,6 +15,7 @@ from charts.overlay import overlay_figure
 from charts.palette import Theme
 from migration import Event, Margin, Migration, Traffic, Window
 from ui.drawing import drawing, frame_of
+from ui.events import shown
 from ui.house import House
 from ui.url import LiveAddress
 from words import live as words
@@ -76,7 +77,7 @@ def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: flo
         slow_s,
         theme,
         archive.revision(address.source),
-        archive.events(window),
+        shown(archive.events(window), address.kinds),
     )
 
 
@@ -128,7 +129,7 @@ def _traffic_view(
         return TrafficView(None, None, None, window, analysis.sample_ratio(minutes, 0.5, window).seen)
     traffic, seen_at = found
     # Also the changes after `until`: then none of these minutes were served by the weights of now.
-    steps = [event.ts for event in archive.events(Window(window.start, until + 3600)) if event.kind == "weight"]
+    steps = [change.ts for change in archive.split_changes(Window(window.start, until + 3600))]
     if steps:
         # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
         start = (max(steps) // 60 + 2) * 60
@@ -153,7 +154,7 @@ def _panel(
     drawn = None
     if not overlay.empty:
         figure = overlay_figure(overlay, frame, margin=margin, events=events)
-        drawn = drawing(figure, words.alternative(title, words.panel_explained(name)))
+        drawn = drawing(figure, words.alternative(title, words.panel_explained(name), events_marked=len(events)))
     mixed = bool(overlay.mixed is not None and overlay.mixed.any())
     return Panel(name, drawn, overlay.quantity, reading, parts, mixed, _alb_5xx(overlay, reading))
 

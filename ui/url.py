@@ -1,12 +1,12 @@
 """What of a page lives in its address, so that a reload or a shared link shows the same."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from migration import Window
+from migration import EVENT_KINDS, EventKind, Window
 from migration.series import PERCENTILES
 from migration.window import moment
 
@@ -15,19 +15,20 @@ WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
 MINUTES: dict[WindowChoice, int] = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 DEFAULT_WINDOW: WindowChoice = "3h"
 DEFAULT_PERCENTILE = "p95"
+NO_KINDS = "none"
 SHORTEST_MINUTES = 5
 LONGEST_MINUTES = 1440
 # Nothing was measured before, nobody asks beyond, and a calendar that ends in the year 9999 is kept at arm's length.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-Trouble = Literal["window", "range", "range_order", "range_too_long", "source", "percentile"]
+Trouble = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events"]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveAddress:
     """What the Live page shows, as its address says: `fixed` is a window of its own (`?from=…&to=…`), else `choice` counts back from now.
 
-    `troubles` are the parameters that made no sense and were left out.
+    `kinds` are the events that the charts show. `troubles` are the parameters that made no sense and were left out.
     """
 
     choice: WindowChoice
@@ -36,6 +37,7 @@ class LiveAddress:
     percentile: str
     live: bool
     troubles: tuple[Trouble, ...] = ()
+    kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
 
     def window(self, now: datetime) -> Window:
         """The window to draw; one that counts back from now ends with the minute in progress, so that what happens now is on it."""
@@ -63,7 +65,29 @@ def read_live(parameters: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[s
     if isinstance(fixed, str):
         troubles.append(fixed)
         fixed = None
-    return LiveAddress(choice, fixed, source, percentile, parameters.get("live") != "off", tuple(troubles))
+    kinds = read_kinds(parameters.get("events"))
+    if kinds is None:
+        troubles.append("events")
+        kinds = frozenset(EVENT_KINDS)
+    return LiveAddress(choice, fixed, source, percentile, parameters.get("live") != "off", tuple(troubles), kinds)
+
+
+def read_kinds(text: str | None) -> frozenset[EventKind] | None:
+    """The kinds of events that an address (`events=weight,alert`) lets the charts show: all where it says nothing, none for "none".
+
+    None where it names none that there is.
+    """
+    if text is None:
+        return frozenset(EVENT_KINDS)
+    named = {name.strip() for name in text.split(",")}
+    found = frozenset(kind for kind in EVENT_KINDS if kind in named)
+    return found if found or named == {NO_KINDS} else None
+
+
+def written_kinds(kinds: Collection[EventKind]) -> str | None:
+    """The same as the address spells it; None where all are shown, which goes without saying."""
+    shown = [kind for kind in EVENT_KINDS if kind in kinds]
+    return None if len(shown) == len(EVENT_KINDS) else ",".join(shown) or NO_KINDS
 
 
 def read_range(parameters: Mapping[str, str], *, zone: ZoneInfo) -> Window | None:

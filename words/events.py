@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from migration import Event, EventKind, How, SplitChange
 from words import numbers
-from words.speech import _
+from words.speech import _, ngettext
 
 
 def kind(name: EventKind) -> str:
@@ -55,17 +55,22 @@ def step(change: SplitChange) -> str:
 def told(event: Event, clock: Callable[[int], str]) -> tuple[str, ...]:
     """Everything about an event, line by line: what it was, whose hands it was, when (`clock` writes an epoch second), and what else was said."""
     lines = [_("{kind}: {title}").format(kind=one(event.kind), title=title(event))]
-    if event.change:
-        lines += [author(event.change), between(event.change, clock)]
-    if event.open:
-        lines.append(_("since {start}, still open").format(start=clock(event.ts)))
-    elif event.until is not None and event.until > event.ts:
-        lines.append(_("{start} to {end}").format(start=clock(event.ts), end=clock(event.until)))
-    elif not event.change:
-        lines.append(clock(event.ts))
+    lines += [author(event.change)] if event.change else []
+    lines.append(when(event, clock))
     if event.detail and not event.change:
         lines += event.detail.splitlines()
     return tuple(line for line in lines if line)
+
+
+def when(event: Event, clock: Callable[[int], str]) -> str:
+    """When something happened: a moment, from when to when, or since when it goes on."""
+    if event.change:
+        return between(event.change, clock)
+    if event.open:
+        return _("since {start}, still open").format(start=clock(event.ts))
+    if event.until is not None and event.until > event.ts:
+        return _("{start} to {end}").format(start=clock(event.ts), end=clock(event.until))
+    return clock(event.ts)
 
 
 def between(change: SplitChange, clock: Callable[[int], str]) -> str:
@@ -99,6 +104,15 @@ def several(number: int) -> str:
     return _("{number} events").format(number=number)
 
 
+def more(number: int) -> str:
+    """What a list says of the events that it has no room for."""
+    return _("… and {number} more").format(number=number)
+
+
+def any_event() -> str:
+    return _("event")
+
+
 def shown() -> str:
     """The name of the control that leaves kinds of events out."""
     return _("Events on the charts")
@@ -116,3 +130,22 @@ def _touched(change: SplitChange) -> str:
         "DeleteRule": _("Rule deleted"),
         "SetRulePriorities": _("Rule moved"),
     }.get(change.operation, change.operation)
+
+
+def listed(number: int, left_out: int) -> str:
+    """The heading of the list of events; `left_out` are those of kinds that are not shown."""
+    text = ngettext("{number} event in this window", "{number} events in this window", number).format(number=number)
+    return text if not left_out else _("{text}, {left_out} more not shown").format(text=text, left_out=left_out)
+
+
+def list_head() -> tuple[str, ...]:
+    return _("when"), _("what"), _("by"), _("more")
+
+
+def marked(number: int) -> str:
+    """What a chart's words for readers who do not see it say of its events."""
+    return ngettext(
+        "{number} event is marked on it and listed below the charts.",
+        "{number} events are marked on it and listed below the charts.",
+        number,
+    ).format(number=number)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from words import events
 from words.speech import _
 
 APP_TITLE = _("Migration dashboard")
@@ -55,6 +56,9 @@ def address_trouble(trouble: str) -> str:
         "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
         "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
         "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+        "events": _(
+            "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
+        ),
         "source": _("The address asks for a source that is not configured; showing the first that is."),
         "percentile": _(
             "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
@@ -116,9 +120,10 @@ def panel_explained(name: str) -> str:
     }[name]
 
 
-def alternative(title: str, explained: str) -> str:
+def alternative(title: str, explained: str, *, events_marked: int = 0) -> str:
     """A chart in words, for readers who do not see it."""
-    return _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
+    text = _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
+    return f"{text} {events.marked(events_marked)}" if events_marked else text
 
 
 def pooled(duration: str, time_of_day: str) -> str:

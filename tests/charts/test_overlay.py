@@ -153,49 +153,15 @@ def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own
     assert drawn["ALB's own 5xx, of either side"].fill == "tozeroy"
 
 
-def event(ts: int, kind: str, title: str, *, until: int | None = None) -> Event:
-    return Event(ts, until, kind, title, "", "", "", "test", f"{ts}{title}")  # type: ignore[arg-type]
-
-
-def test_events_are_lines_with_words() -> None:
-    figure = overlay_figure(
-        CALM, frame(), events=[event(START + 60, "weight", "10.0% → 25.0%"), event(START - 60, "alert", "before")]
-    )
-    assert [(line.name, line.x0) for line in figure.layout.shapes if line.type == "line"] == [
-        ("weight", "2026-09-21 23:11:00")
-    ]
-    assert [words.text for words in figure.layout.annotations if words.name != "zone"] == ["◆ 10.0% → 25.0%"]
-
-
-def test_what_began_before_and_is_not_over_has_its_words_at_the_left_edge() -> None:
-    before = [
-        event(START - 600, "alert", "still open", until=START + 60),
-        event(START - 600, "alert", "over", until=START - 60),
-    ]
-    (word,) = [word for word in overlay_figure(CALM, frame(), events=before).layout.annotations if word.name != "zone"]
-    assert (word.text, word.x) == ("● still open", "2026-09-21 23:10:00")
-
-
-def test_words_of_near_events_do_not_stand_on_each_other_and_weight_changes_win() -> None:
-    crowd = [event(START + 60 + i, "alert", f"alert number {i}") for i in range(4)] + [
-        event(START + 62, "weight", "10.0% → 25.0%")
-    ]
-    words = [word for word in overlay_figure(CALM, frame(), events=crowd).layout.annotations if word.name != "zone"]
-    assert [word.text for word in words] == ["◆ 10.0% → 25.0%", "● alert number 0", "● alert number 1"]
-    assert len({word.y for word in words}) == 3
-    hover = overlay_figure(CALM, frame(), events=crowd).data[-1]
-    assert len(hover.text) == 5
-
-
 def test_names_from_outside_are_text() -> None:
     figure = overlay_figure(
         CALM,
         frame(canary="<img src=x onerror=alert(1)>%{y}"),
-        events=[event(START + 60, "alert", "<b>x</b>%{customdata}")],
+        events=[Event(START + 60, None, "alert", "<b>x</b>%{customdata}", "<i>why</i>", "", "", "test", "1")],
     )
     drawn = figure.to_json()
     assert "<img" not in drawn
-    assert "<b>x" not in drawn
+    assert "<b>x" not in drawn and "<i>why" not in drawn
     assert "%{customdata}" not in drawn
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from migration import Window
-from ui.url import LiveAddress, Trouble, dragged, read_live, written
+from migration import EVENT_KINDS, EventKind, Window
+from ui.url import LiveAddress, Trouble, dragged, read_kinds, read_live, written, written_kinds
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 SOURCES = ("cloudwatch", "mackerel")
@@ -144,3 +144,32 @@ def test_a_dragged_window_holds_what_was_dragged(first: datetime, length_s: floa
     assert found.starts_at <= (first - shift).replace(tzinfo=UTC)
     assert found.ends_at >= (last - shift).replace(tzinfo=UTC)
     assert found.minutes >= 5
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (None, set(EVENT_KINDS)),
+        ("weight,alert", {"weight", "alert"}),
+        (" alert , nonsense", {"alert"}),
+        ("none", set()),
+        ("", None),
+        ("nonsense", None),
+        ("<script>", None),
+    ],
+)
+def test_the_kinds_of_events_that_are_shown(text: str | None, kinds: set[EventKind] | None) -> None:
+    assert read_kinds(text) == kinds
+
+
+def test_a_choice_of_kinds_is_spelt_so_that_it_is_read_again_and_all_goes_without_saying() -> None:
+    assert written_kinds(EVENT_KINDS) is None
+    assert written_kinds(()) == "none"
+    assert written_kinds({"alert", "weight"}) == "weight,alert"
+    for kinds in ({"weight"}, {"note", "alert"}, set()):
+        assert read_kinds(written_kinds(kinds)) == kinds
+
+
+def test_kinds_that_make_no_sense_show_all_and_say_so() -> None:
+    found = read_live({"events": "nonsense"}, zone=TOKYO, sources=("demo",))
+    assert (found.kinds, found.troubles) == (frozenset(EVENT_KINDS), ("events",))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from archive import schema
 from archive.dialect import upsert
@@ -35,6 +35,14 @@ def write_changes(connection: Connection, migration_id: int, source: str, change
             for change in changes
         ],
     )
+
+
+def mark(connection: Connection, migration_id: int) -> tuple[int, int]:
+    """Another one wherever `read_changes` would find more: what is known of one change by one source stays as it is."""
+    changes, looks = schema.split_change, schema.snapshot
+    known = select(func.count()).select_from(changes).where(changes.c.migration_id == migration_id)
+    newest = select(func.max(looks.c.id)).where(looks.c.migration_id == migration_id)
+    return connection.scalar(known) or 0, connection.scalar(newest) or 0
 
 
 def read_changes(connection: Connection, migration_id: int, configured_rule: str) -> Changed:

@@ -20,6 +20,14 @@ class Told:
     def __init__(self, engine: Engine, migration: Migration, migration_id: int) -> None:
         self._engine, self._id = engine, migration_id
         self._rule = migration.aws.rule if migration.aws else ""
+        self._joined: tuple[tuple[int, int], splits.Changed] | None = None
+
+    def _changes(self, connection: Connection) -> splits.Changed:
+        """All that is known of changes, joined anew only where there is more of it: every page asks for it, several times."""
+        mark = splits.mark(connection, self._id)
+        if self._joined is None or self._joined[0] != mark:
+            self._joined = mark, splits.read_changes(connection, self._id, self._rule)
+        return self._joined[1]
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return database.transaction(self._engine, writes=False)
@@ -38,13 +46,13 @@ class Told:
         """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
         with self._reading() as connection:
             told = happenings.read_events(connection, self._id, window)
-            changed = splits.read_changes(connection, self._id, self._rule)
+            changed = self._changes(connection)
         return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
 
     def split_changes(self, window: Window | None = None) -> tuple[SplitChange, ...]:
         """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
         with self._reading() as connection:
-            told = splits.read_changes(connection, self._id, self._rule).of_split
+            told = self._changes(connection).of_split
         return tuple(one for one in told if window is None or window.start <= one.ts < window.end)
 
     def states(self) -> tuple[SourceState, ...]:

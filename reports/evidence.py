@@ -28,6 +28,7 @@ from reports.case import Case
 from reports.data import ORDER, to_csv, to_parquet
 from reports.whole import WholeTable, named, note, whole_table
 from terminal.judge import hearing_json
+from words import events as event_words
 from words import evidence as words
 from words import live, parity, problems, states, times, verdicts
 
@@ -112,6 +113,7 @@ def page(case: Case, data: Mapping[str, bytes], *, made_at: datetime) -> str:
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         source=states.source_name(hearing.source),
         happened=[(f"{_at(event.ts).astimezone(zone):%Y-%m-%d %H:%M}", event) for event in case.events],
+        line=event_words.line,
         shortened=problems.shortened,
         sums=[(name, len(content), sha256(content)) for name, content in data.items()],
         versions=[("Python", python_version()), *((name, version(name)) for name in PACKAGES)],

@@ -18,6 +18,7 @@ from reports.evidence import templates
 from reports.retold import cost, opening
 from reports.retrospect import Outline, Retrospect, outline, overall, retrospect, until
 from words import before_after as weeks
+from words import events as event_words
 from words import evidence as shared
 from words import live, numbers, problems, states, times, verdicts
 from words import notes as noted
@@ -67,6 +68,7 @@ def retrospective_html(
         happened=[(f"{_at(event.ts).astimezone(zone):%Y-%m-%d %H:%M}", event) for event in when.events],
         notes=NOTES,
         missing=missing(migration, found, now=made_at),
+        line=event_words.line,
         shortened=problems.shortened,
         now=made_at,
     )

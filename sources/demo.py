@@ -52,6 +52,9 @@ _HTTPS, _HTTP = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
 _RULES = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
 SPLIT = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS}"  # what a change of the split names: it is that listener's default action
 _NONE = np.array([], dtype=np.int64)
+DOOR = (
+    f"{_ELB}listener-rule/{_LOAD_BALANCER}/{_HTTPS}/{_RULES['10']}"  # the rule that sends X-Canary: ecs to the canary
+)
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from migration import Clock, How, SplitChange, Window, utc_now
 from sources import Events, Health
-from sources.demo import SPLIT
-from sources.demo_story import Story, story_of
+from sources.demo import DOOR, SPLIT
+from sources.demo_story import Step, Story, story_of
 
 # Of every step that changed the share, in order.
 _AUTHORS: tuple[tuple[str, How], ...] = (
@@ -30,7 +30,7 @@ _AUTHORS: tuple[tuple[str, How], ...] = (
 
 
 class DemoTrail:
-    """A sources.HistorySource: each change of the weights with its author."""
+    """A sources.HistorySource: each change of the weights, and of the door beside them, with its author."""
 
     name = "demo_trail"
     reach_s = 90 * 86_400
@@ -51,17 +51,36 @@ class DemoTrail:
 
 
 def _changes(story: Story) -> Iterator[SplitChange]:
-    steps = [(before, after) for before, after in pairwise(story.steps) if before.share != after.share]
-    for (before, after), (who, how) in zip(steps, _AUTHORS, strict=True):
-        yield SplitChange(
-            ts=after.ts,
-            since=after.ts,
-            before=before.share,
-            after=after.share,
-            rule=SPLIT,
-            operation="ModifyListener",
-            who=who,
-            how=how,
-            sources=(DemoTrail.name,),
-            key=f"step:{after.ts}",
-        )
+    first, *_ = story.steps
+    yield _door(first, "CreateRule", "photo-terraform", "terraform")
+    made = iter(_AUTHORS)
+    for before, after in pairwise(story.steps):
+        if (
+            before.live != after.live
+        ):  # CodeDeploy rewrites every rule of the listener that sends to the group it leaves
+            yield _door(after, "ModifyRule", "codedeploy", "deployment")
+        if before.share != after.share:
+            who, how = next(made)
+            yield _change(after, "ModifyListener", SPLIT, who, how, before.share, after.share)
+
+
+def _door(step: Step, operation: str, who: str, how: How) -> SplitChange:
+    return _change(step, operation, DOOR, who, how, None, 1.0, f"X-Canary: ecs → {step.live} 1")
+
+
+def _change(
+    step: Step, operation: str, rule: str, who: str, how: How, before: float | None, after: float, about: str = ""
+) -> SplitChange:
+    return SplitChange(
+        ts=step.ts,
+        since=step.ts,
+        before=before,
+        after=after,
+        rule=rule,
+        operation=operation,
+        who=who,
+        how=how,
+        sources=(DemoTrail.name,),
+        key=f"{operation}:{step.ts}",
+        about=about,
+    )

@@ -32,6 +32,7 @@ from terminal.parts import (
 )
 from terminal.reading import keep_happenings
 from words import cli as words
+from words import events as event_words
 from words import numbers, problems, states, times
 
 WATCHED_MINUTES = 60  # enough for a sample-ratio check, and for an outage of a source to leave something to see
@@ -234,4 +235,4 @@ def _when(migration: Migration, seen: Glance) -> str:
 def _event(migration: Migration, event: Event, now: datetime) -> Text:
     at = times.clock(datetime.fromtimestamp(event.ts, UTC), migration.zone, now=now)
     style = BAD if event.open and event.kind == "alert" else FAINT
-    return plain(f"{at}  {event.kind}  {event.title}", style)
+    return plain(f"{at}  {event.kind}  {event_words.line(event)}", style)

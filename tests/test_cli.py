@@ -20,6 +20,7 @@ from sources import Health, Look, Problem
 from sources.catalog import Sources, sources_of
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
 from sources.demo_story import story_of
+from sources.demo_trail import DemoTrail
 from terminal.parts import address
 from terminal.watch import glance, glance_json, glance_table
 from tests.frames import START, tidy, window
@@ -123,6 +124,19 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 0
         assert lines(result.stdout)[3].startswith("! CloudWatch")
+
+    def test_cloudtrail_without_permission_is_a_remark_with_its_next_step(self, demo: Migration, ask: Any):
+        class Trail(DemoTrail):
+            def check(self) -> tuple[Health, ...]:
+                problem = Problem("denied", "cloudtrail", "cloudtrail:LookupEvents", "ap-northeast-1")
+                return (Health("cloudtrail", "cloudtrail:LookupEvents", "denied", 0.1, problem),)
+
+        ask(Sources((DemoMetrics(demo, anchor=ANCHOR),), None, (Trail(anchor=ANCHOR),)))
+        result = run("doctor")
+        assert result.exit_code == 0
+        said = lines(result.stdout)
+        assert "! CloudTrail cloudtrail:LookupEvents denied, 0.1 s" in said
+        assert "docs/cloudtrail.md has the whole policy" in " ".join(said)
 
     def test_every_mistake_in_the_configuration_is_told(self, tmp_path: Path):
         path = tmp_path / "wrong.toml"

@@ -62,6 +62,14 @@ def told(event: Event, clock: Callable[[int], str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
+def line(event: Event) -> str:
+    """What happened, and whose hands it was where that is known, in one line: "10.0 % → 25.0 % (kenji.mori, AWS CLI)"."""
+    change = event.change
+    if change is None or (not change.who and change.how == "unknown"):
+        return title(event)
+    return _("{title} ({author})").format(title=title(event), author=author(change))
+
+
 def when(event: Event, clock: Callable[[int], str]) -> str:
     """When something happened: a moment, from when to when, or since when it goes on."""
     if event.change:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from migration import Series, SplitChange, Window, check_frame, epoch_s
 from migration.traffic import weight_change
 from sources.catalog import sources_of
-from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, episodes
+from sources.demo import DOOR, SPLIT, DemoEvents, DemoMetrics, DemoTraffic, demo_migration, episodes
 from sources.demo_story import BLUE, EC2, GREEN, periods, story_of
 from sources.demo_trail import DemoTrail
 
@@ -221,8 +221,9 @@ def test_dead_targets_say_why():
     assert groups[EC2].healthy == 4
 
 
-def steps(window: Window = WHOLE, now: datetime = NOW) -> tuple[SplitChange, ...]:
-    return DemoTrail(anchor=ANCHOR, clock=lambda: now).events(window).changes
+def steps(window: Window = WHOLE, now: datetime = NOW, rule: str = SPLIT) -> list[SplitChange]:
+    told = DemoTrail(anchor=ANCHOR, clock=lambda: now).events(window).changes
+    return [change for change in told if change.rule == rule]
 
 
 def test_every_step_that_is_logged_is_one_that_would_have_been_seen():
@@ -237,6 +238,7 @@ def test_every_step_that_is_logged_is_one_that_would_have_been_seen():
 
 def test_each_step_has_an_author_and_none_is_told_before_it_was_made():
     assert {one.how for one in steps()} == {"terraform", "console", "cli"} and all(one.who for one in steps())
+    assert {one.who for one in steps(rule=DOOR)} == {"photo-terraform", "codedeploy"}
     early = datetime.fromtimestamp(steps()[3].ts - 1, UTC)
     assert steps(now=early) == steps()[:3]
 

@@ -12,7 +12,7 @@ import pytest
 import analysis
 from archive import Archive, Brought, Keeper
 from migration import Condition, Group, Rule, Share, Target, Traffic, Window, empty_frame
-from sources import Look, Problem, Pull, catalog
+from sources import Events, Look, Problem, Pull, catalog
 from tests.frames import tidy
 from tests.migration.documents import BLUE, EC2, migration
 from ui import panels
@@ -268,6 +268,16 @@ def test_what_mackerel_lacks_is_said_in_its_place(build: Callable[..., House], s
     ]
     assert panels.percentiles(here, "mackerel", ("p50", "p95")) == ["p95"]
     assert panels.percentiles(here, "cloudwatch", ("p50", "p95")) == ["p50", "p95"]
+
+
+def test_cloudtrail_without_permission_is_a_note_and_no_alarm(build: Callable[..., House], said: list[str]) -> None:
+    here = build()
+    problem = Problem("denied", "cloudtrail", "cloudtrail:LookupEvents")
+    here.archive.keep_events(Events(WINDOW, NOW_S, problems=(problem,), complete=False), "cloudtrail")
+    panels.sources(here, ADDRESS, view(), NOW)
+    row = next(part for part in said[0].split("<tr>") if part.startswith("<th>CloudTrail</th>"))
+    assert "<span class='note'>denied" in row and "'bad'" not in row
+    assert "Allow `cloudtrail:LookupEvents` in the IAM policy" in row
 
 
 # ---- how old

@@ -1,7 +1,7 @@
 """ECS as a source: services as they stand, and ECS's own deployments (rolling, blue/green, linear, canary) with stage and weights."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -116,7 +116,7 @@ class Ecs:
             services.append(
                 replace(
                     service_of(here, fleet, name, self._aws, found),
-                    images=self._images_of(talk, here.get("taskDefinition") or _primary_definition(here)),
+                    images=self._images_of(talk, _definition(here)),
                 )
             )
         self._client.hear(talk.problems)
@@ -193,9 +193,7 @@ def service_of(
     task_sets = tuple(task_set_of(one) for one in told.get("taskSets", ()))
     if not task_sets and deployments:
         task_sets = deployments[0].task_sets
-    definition = _short(told.get("taskDefinition", "") or _primary_definition(told))
-    others = [_short(one.get("taskDefinition", "")) for one in rollouts if one is not primary]
-    others += [one.task_definition for one in task_sets]
+    definition = _short(_definition(told))
     events: Sequence[Mapping[str, Any]] = told.get("events", ())
     cluster, short = name.split("/")
     return Service(
@@ -208,7 +206,7 @@ def service_of(
         running=told.get("runningCount", 0),
         pending=told.get("pendingCount", 0),
         task_definition=definition,
-        before=next((one for one in others if one and one != definition), ""),
+        before=next((one for one in _before(told, deployments) if one not in ("", definition)), ""),
         rollout=primary.get("rolloutState", ""),
         rollout_reason=primary.get("rolloutStateReason", ""),
         task_sets=task_sets,
@@ -310,10 +308,27 @@ def _route(balancers: Sequence[Mapping[str, Any]]) -> Route:
     return Route()
 
 
-def _primary_definition(service: Mapping[str, Any]) -> str:
-    """The task definition of the task set that serves: a service that CodeDeploy drives names none of its own."""
-    sets: Sequence[Mapping[str, Any]] = service.get("taskSets", ())
-    return next((str(one.get("taskDefinition", "")) for one in sets if one.get("status") == "PRIMARY"), "")
+def _definition(service: Mapping[str, Any]) -> str:
+    """The ARN of the task definition in service: the PRIMARY task set's, where there are task sets; the service's own is then as it was created."""
+    return str(_primary_set(service).get("taskDefinition", "") or service.get("taskDefinition", ""))
+
+
+def _primary_set(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((one for one in service.get("taskSets", ()) if one.get("status") == "PRIMARY"), {})
+
+
+def _before(service: Mapping[str, Any], deployments: Sequence[Deployment]) -> Iterator[str]:
+    """Task definitions that ran before the one in service, as far as the service itself tells. A task set that is newer is the next one."""
+    for one in service.get("deployments", ()):
+        if one.get("status") != "PRIMARY":
+            yield _short(one.get("taskDefinition", ""))
+    since = _primary_set(service).get("createdAt")
+    for one in service.get("taskSets", ()):
+        made = one.get("createdAt")
+        if since is not None and made is not None and made < since:
+            yield _short(one.get("taskDefinition", ""))
+    for deployment in deployments[:1]:
+        yield deployment.before
 
 
 def _controller(service: Mapping[str, Any]) -> str:

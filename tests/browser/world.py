@@ -1,4 +1,4 @@
-"""Everything outside on loopback at once: CloudWatch, Elastic Load Balancing, Mackerel and CloudTrail that tell one story, and a server that reads them."""
+"""Everything outside on loopback at once: five services of AWS and Mackerel that tell one story, and a server that reads them."""
 
 import time
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from migration import Arn, Migration, Window, load
 from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
 from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployment, service, task_set
+from tests.worlds.deployments import SERVICE as ECS_SERVICE
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
 from tests.worlds.story import SteadyStory
@@ -31,12 +33,13 @@ def steady() -> SteadyStory:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The four outsides, and the migration that is read from them."""
+    """All of the outside, and the migration that is read from them."""
 
     cloudwatch: CloudWatchWorld
     balancer: Elbv2World
     mackerel: MackerelWorld
     cloudtrail: CloudTrailWorld
+    deployments: DeploymentsWorld
 
     def configure(self, room: Path, *, name: str = "Photo service", archive: str = "archive.db") -> Path:
         """A migration.toml in `room`, whose archive is there too."""
@@ -59,7 +62,8 @@ target_groups = ["{self.balancer.groups["photo-ec2"]}"]
 [fleets.canary]
 label = "ECS"
 target_groups = ["{self.balancer.groups["photo-ecs"]}"]
-ecs_service = "photo/web"
+ecs_service = "{CLUSTER}/{ECS_SERVICE}"
+codedeploy = "{APPLICATION}/{GROUP}"
 
 {MACKEREL_TABLE}
 [[criteria]]
@@ -77,6 +81,8 @@ critical = true
             "MIGRATION_CONFIG": str(configuration),
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch.url,
             "AWS_ENDPOINT_URL_CLOUDTRAIL": self.cloudtrail.url,
+            "AWS_ENDPOINT_URL_ECS": self.deployments.url,
+            "AWS_ENDPOINT_URL_CODEDEPLOY": self.deployments.url,
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.balancer.url,
             "MACKEREL_APIBASE": self.mackerel.url,
             "MACKEREL_APIKEY": KEY,
@@ -93,7 +99,19 @@ def a_world() -> Iterator[World]:
         cloudwatch = stack.enter_context(CloudWatchWorld(story, load_balancer=home.dimension))
         mackerel = stack.enter_context(MackerelWorld(story))
         cloudtrail = stack.enter_context(cloudtrail_world())
-        yield World(cloudwatch, balancer, mackerel, cloudtrail)
+        deployments = stack.enter_context(_deployed(balancer))
+        yield World(cloudwatch, balancer, mackerel, cloudtrail, deployments)
+
+
+def _deployed(balancer: Elbv2World) -> DeploymentsWorld:
+    """The service in photo-ecs, deployed an hour ago."""
+    world = DeploymentsWorld()
+    world.pair, world.listener = ("photo-ecs", "photo-ecs-green"), balancer.listener
+    primary = task_set(1, "PRIMARY", 42, balancer.groups["photo-ecs"], "d-DONE00042")
+    world.services = [service(taskSets=[primary])]
+    made = int(time.time()) - 3600
+    world.deployments = [deployment("d-DONE00042", "Succeeded", made, 42, before=41, completeTime=made + 300)]
+    return world
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ def test_a_service_that_codedeploy_drives(world: DeploymentsWorld) -> None:
             pendingCount=1,
             runningCount=3,
             taskSets=[
-                task_set(1, "PRIMARY", 42, GREEN, "d-42"),
-                task_set(2, "ACTIVE", 41, BLUE, "d-41", stabilityStatus="STABILIZING"),
+                task_set(2, "PRIMARY", 42, GREEN, "d-42"),
+                task_set(1, "ACTIVE", 41, BLUE, "d-41", stabilityStatus="STABILIZING"),
             ],
             events=[steady] * 12,
         )

@@ -44,20 +44,21 @@ def app_spec(revision: int) -> str:
 
 
 def task_set(number: int, status: str, revision: int, group: str, deployment: str, **more: Any) -> dict[str, Any]:
-    """A task set of a service that CodeDeploy drives."""
+    """A task set of a service that CodeDeploy drives; its group by name, or by ARN where it is another world's."""
     return {
         "id": f"ecs-svc/{number:019}",
         "taskSetArn": f"{ARN}task-set/{CLUSTER}/{SERVICE}/ecs-svc/{number:019}",
         "startedBy": "CODE_DEPLOY",
         "externalId": deployment,
         "status": status,
+        "createdAt": 1_767_000_000 + number,
         "taskDefinition": task_definition(revision),
         "computedDesiredCount": 4,
         "pendingCount": 0,
         "runningCount": 4,
         "scale": {"value": 100.0, "unit": "PERCENT"},
         "stabilityStatus": "STEADY_STATE",
-        "loadBalancers": [{"targetGroupArn": group_arn(group), "containerName": "web", "containerPort": 80}],
+        "loadBalancers": [{"targetGroupArn": _GROUPS.get(group, group), "containerName": "web", "containerPort": 80}],
         **more,
     }
 
@@ -139,6 +140,7 @@ class DeploymentsWorld:
         self.service_revisions: list[dict[str, Any]] = []
         self.images: dict[int, list[str]] = {}  # revision of the task definition → images
         self.application_there = True
+        self.pair, self.listener = (BLUE, GREEN), LISTENER
         self.page_size = 100
         self.refuse: dict[str, Refusal] = {}  # action → what it is refused with
         self.calls: list[str] = []
@@ -222,8 +224,8 @@ class DeploymentsWorld:
 
     def _get_deployment_group(self, asked: dict[str, Any]) -> dict[str, Any]:
         pair = {
-            "targetGroups": [{"name": BLUE}, {"name": GREEN}],  # names, not ARNs
-            "prodTrafficRoute": {"listenerArns": [LISTENER]},
+            "targetGroups": [{"name": name} for name in self.pair],  # names, not ARNs
+            "prodTrafficRoute": {"listenerArns": [self.listener]},
         }
         info: dict[str, Any] = {
             "applicationName": asked["applicationName"],

@@ -12,7 +12,7 @@ from migration import Arn, Migration, Window, load
 from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
 from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
-from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployment, service, task_set
+from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployed
 from tests.worlds.deployments import SERVICE as ECS_SERVICE
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
@@ -99,19 +99,8 @@ def a_world() -> Iterator[World]:
         cloudwatch = stack.enter_context(CloudWatchWorld(story, load_balancer=home.dimension))
         mackerel = stack.enter_context(MackerelWorld(story))
         cloudtrail = stack.enter_context(cloudtrail_world())
-        deployments = stack.enter_context(_deployed(balancer))
+        deployments = stack.enter_context(deployed(balancer.groups["photo-ecs"], balancer.listener))
         yield World(cloudwatch, balancer, mackerel, cloudtrail, deployments)
-
-
-def _deployed(balancer: Elbv2World) -> DeploymentsWorld:
-    """The service in photo-ecs, deployed an hour ago."""
-    world = DeploymentsWorld()
-    world.pair, world.listener = ("photo-ecs", "photo-ecs-green"), balancer.listener
-    primary = task_set(1, "PRIMARY", 42, balancer.groups["photo-ecs"], "d-DONE00042")
-    world.services = [service(taskSets=[primary])]
-    made = int(time.time()) - 3600
-    world.deployments = [deployment("d-DONE00042", "Succeeded", made, 42, before=41, completeTime=made + 300)]
-    return world
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,20 @@ from typing import TextIO
 from migration import Arn
 from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployed
+from tests.worlds.deployments import SERVICE as ECS_SERVICE
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
 from tests.worlds.story import SteadyStory
 
 EC2, ECS = "photo-ec2", "photo-ecs"
-PORT = 14566  # ELBv2; CloudWatch is the next one, then Mackerel, then CloudTrail
+PORT = 14566  # ELBv2; CloudWatch is the next one, then Mackerel, CloudTrail, and ECS with CodeDeploy
 MARK = "# Written by python -m tests.worlds. It may be overwritten."
 
 HELP = """\
-Try the dashboard without AWS. This starts four servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel and CloudTrail, all telling of the
-same load balancer, whose two target groups take traffic by the weights of its rule. It writes a migration.toml for them and prints the lines to
-paste into the shell that the dashboard is started from.
+Try the dashboard without AWS. This starts five servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel, CloudTrail, and ECS with
+CodeDeploy, all telling of the same load balancer, whose two target groups take traffic by the weights of its rule. It writes a migration.toml for
+them and prints the lines to paste into the shell that the dashboard is started from.
 
 The weights begin at the first of --steps, and for all time before; every --step-every the next one is set. CloudWatch and Mackerel follow with the
 next whole minute. Type a number and Enter to set the canary's percentage yourself (0.1 to 99.9 with one decimal, or 0, or 100); the steps then stop.
@@ -69,12 +71,13 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """The four servers, and the dial that joins them. CloudTrail knows of nothing but what a test gives it."""
+    """The five servers, and the dial that joins them. CloudTrail knows of nothing but what a test gives it."""
 
     elbv2: Elbv2World
     cloudwatch: CloudWatchWorld
     mackerel: MackerelWorld
     cloudtrail: CloudTrailWorld
+    deployments: DeploymentsWorld
     dial: Dial
 
     def set_percent(self, percent: Decimal) -> None:
@@ -95,6 +98,8 @@ class Worlds:
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.elbv2.url,
             "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch.url,
             "AWS_ENDPOINT_URL_CLOUDTRAIL": self.cloudtrail.url,
+            "AWS_ENDPOINT_URL_ECS": self.deployments.url,
+            "AWS_ENDPOINT_URL_CODEDEPLOY": self.deployments.url,
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "an-example-secret",
             "MACKEREL_APIBASE": self.mackerel.url,
@@ -122,6 +127,8 @@ target_groups = ["{groups[EC2]}"]
 [fleets.canary]
 label = "ECS"
 target_groups = ["{groups[ECS]}"]
+ecs_service = "{CLUSTER}/{ECS_SERVICE}"
+codedeploy = "{APPLICATION}/{GROUP}"
 
 [mackerel]
 service = "{SERVICE}"
@@ -159,7 +166,8 @@ def open_worlds(
         cloudwatch = open_now.enter_context(told)
         mackerel = open_now.enter_context(MackerelWorld(story, port=port and port + 2))
         cloudtrail = open_now.enter_context(cloudtrail_world(port=port and port + 3))
-        worlds = Worlds(elbv2, cloudwatch, mackerel, cloudtrail, dial)
+        there = deployed(elbv2.groups[ECS], elbv2.listener, port=port and port + 4)
+        worlds = Worlds(elbv2, cloudwatch, mackerel, cloudtrail, open_now.enter_context(there), dial)
         worlds.set_percent(first)
         yield worlds
 
@@ -254,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--port",
         type=int,
         default=PORT,
-        help="ELBv2's port; CloudWatch has the next, then Mackerel, then CloudTrail (%(default)s)",
+        help="ELBv2's port; CloudWatch has the next, then Mackerel, CloudTrail, and ECS with CodeDeploy (%(default)s)",
     )
     add("--steps", type=percents, default=percents("10,25,50"), help="the canary's percentages in turn (10,25,50)")
     add("--step-every", type=seconds, default=seconds("2m"), help="how long each holds: 90s, 2m, 1h, never (2m)")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -131,7 +132,7 @@ class DeploymentsWorld:
     Every reply is checked against botocore's own model: a field that AWS does not have fails the call with HTTP 500.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         self.services: list[dict[str, Any]] = [service()]
         self.deployments: list[dict[str, Any]] = []  # CodeDeploy's, the newest first
         self.targets: dict[str, dict[str, Any]] = {}  # deployment id → its target
@@ -145,7 +146,7 @@ class DeploymentsWorld:
         self.refuse: dict[str, Refusal] = {}  # action → what it is refused with
         self.calls: list[str] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -266,6 +267,17 @@ class DeploymentsWorld:
         start = int(asked.get("nextToken", "0"))
         end = start + self.page_size
         return {key: listed[start:end], **({"nextToken": str(end)} if end < len(listed) else {})}
+
+
+def deployed(group_arn: str, listener_arn: str, *, port: int = 0) -> DeploymentsWorld:
+    """The service in a target group of another world, deployed an hour ago by CodeDeploy."""
+    world = DeploymentsWorld(port=port)
+    name = group_arn.split("/")[1]
+    world.pair, world.listener = (name, f"{name}-green"), listener_arn
+    world.services = [service(taskSets=[task_set(1, "PRIMARY", 42, group_arn, "d-DONE00042")])]
+    made = int(time.time()) - 3600
+    world.deployments = [deployment("d-DONE00042", "Succeeded", made, 42, before=41, completeTime=made + 300)]
+    return world
 
 
 def _strangers(told: Any, shape: Any, at: str = "") -> list[str]:

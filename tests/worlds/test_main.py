@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from migration import Window, load
+from analysis.preflight import preflights
+from migration import Window, load, utc_now
+from migration.deployments import together
 from migration.traffic import Traffic
 from sources.cloudwatch import CloudWatch
+from sources.codedeploy import CodeDeploy
+from sources.ecs import Ecs
 from sources.load_balancer import LoadBalancer
 from tests.worlds.__main__ import Dial, Worlds, open_worlds, percent, percents, run, seconds, write_configuration
 
@@ -89,3 +93,21 @@ def test_the_dashboards_sources_see_what_is_typed(tmp_path: Path, monkeypatch: p
         assert worlds.listen()
         assert worlds.dial.shares(began + 3600)["photo-ecs"] == 1
         assert worlds.mackerel.story is worlds.cloudwatch.story
+
+
+def test_the_service_runs_in_the_canarys_group_and_a_split_keeps_it_from_being_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_worlds(Decimal(10)) as worlds:
+        for name, text in worlds.environment.items():
+            monkeypatch.setenv(name, text)
+        path = tmp_path / "migration.toml"
+        write_configuration(path, worlds.configuration)
+        migration, window = load(path), Window.last(60, now=utc_now())
+        told = [source.events(window) for source in (Ecs(migration), CodeDeploy(migration))]
+        standing = together(tuple(one.standing for one in told if one.standing))
+        traffic = LoadBalancer(migration).look().traffic
+        assert traffic and standing
+        (found,) = preflights(traffic, standing)
+        assert (found.verdict, found.findings[0].groups) == ("blocked", ("photo-ec2", "photo-ecs"))
+        assert [problem for one in told for problem in one.problems] == []

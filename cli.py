@@ -24,6 +24,7 @@ from sources import Health, Look
 from sources.catalog import DEFAULT_PATH, configured, sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
+from terminal.batches import command as batches
 from terminal.deployments import commands, deploying, deployments_json, deployments_table
 from terminal.doctor import Examination, doctor_json, doctor_table
 from terminal.gate import Gate
@@ -43,6 +44,7 @@ from terminal.parts import address
 from terminal.reading import Desk, read, read_history
 from terminal.watch import Glance, glance_json, glance_table, refreshed
 from terminal.weights import is_read, weights_json, weights_tables
+from words import batches as batch_words
 from words import cli as words
 from words import evidence as evidence_words
 from words import notes as note_words
@@ -310,13 +312,7 @@ def _heard(desk: Desk, minutes: int | None, phase: str) -> Hearing:
     """One look, and what the judge says of it."""
     found = read(desk, minutes, phase, clock=utc_now)
     return heard(
-        desk.migration,
-        desk.metrics.name,
-        found.brought,
-        found.phase,
-        found.others,
-        number=found.number,
-        now=found.now,
+        desk.migration, desk.metrics.name, found.brought, found.phase, found.others, number=found.number, now=found.now
     )
 
 
@@ -393,6 +389,9 @@ def _examined(
 def _end(found: Examination, *, as_json: bool, code: int = 1) -> NoReturn:
     echo(doctor_json(found) if as_json else doctor_table(found))
     raise typer.Exit(code if found.wrong else 0)
+
+
+app.command("batches", help=batch_words.COMMAND, cls=Gate)(batches)
 
 
 if __name__ == "__main__":

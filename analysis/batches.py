@@ -72,6 +72,13 @@ class JobReport:
     both: Window | None = None
     overlaps: int = 0
 
+    @property
+    def timezone(self) -> str:
+        """The time zone in which its schedule is meant."""
+        if self.job and self.job.schedule:
+            return self.job.timezone
+        return self.starter.timezone if self.starter else "UTC"
+
     def count(self, mark: Mark) -> int:
         return sum(slot.mark == mark for slot in self.slots)
 

@@ -1,6 +1,7 @@
 """What was seen, kept: the cache of every number, the history of every weight, and the read-through that fills both."""
 
 from archive.backfill import Backfilled
+from archive.batch_view import BatchView, marks_of, read_batches, view_of
 from archive.batches import BatchArchive, BatchKeeper, open_batches
 from archive.brought import Brought, Filled
 from archive.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
@@ -30,6 +31,7 @@ __all__ = [
     "Backfilled",
     "BatchArchive",
     "BatchKeeper",
+    "BatchView",
     "Brought",
     "Filled",
     "Judged",
@@ -43,6 +45,9 @@ __all__ = [
     "judge_brought",
     "judge_window",
     "known_phases",
+    "marks_of",
     "open_batches",
+    "read_batches",
     "trace_brought",
+    "view_of",
 ]

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from archive import ArchiveError
+from archive import ArchiveError, BatchView
 from migration import FLEETS, utc_now
 from ui import batches, house, page
 from ui.batch_detail import detail
@@ -63,7 +63,7 @@ def _board(here: House) -> None:
     st.html(batches.sources(here, now))
 
 
-def _view(here: House, choice: str, now: datetime) -> batches.BatchView | None:
+def _view(here: House, choice: str, now: datetime) -> BatchView | None:
     """The view of this minute; what it lacks is asked for, and a source that answers at once is waited for."""
     now_s = int(now.timestamp()) // 60 * 60
     view = batches.batch_view(here, choice, now_s=now_s)
@@ -90,7 +90,7 @@ def _not_configured() -> None:
     st.code(words.EXAMPLE, language="toml")
 
 
-def _nothing_yet(here: House, view: batches.BatchView) -> None:
+def _nothing_yet(here: House, view: BatchView) -> None:
     settings = here.migration.batches
     if settings is None:
         return

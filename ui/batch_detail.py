@@ -7,11 +7,11 @@ from markupsafe import Markup
 
 from analysis.batches import JobReport, Slot
 from analysis.runs import MINUTE_S, Run
+from archive import BatchView
 from charts.durations import durations_figure
 from migration import FLEETS
 from migration.batches import Era
 from ui import batches, page
-from ui.batches import BatchView
 from ui.components import overlay_chart
 from ui.drawing import drawing
 from ui.house import House

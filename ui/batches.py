@@ -1,7 +1,6 @@
 """The Batches page's view, worked out once for everybody who looks at the same window, and its parts in HTML."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -11,19 +10,16 @@ import streamlit as st
 from markupsafe import Markup
 
 import analysis.batches as analysis
-from analysis.batches import Cell, JobReport, Mark, Slot
-from analysis.runs import Usual, runs_of
-from archive import Brought, SourceState
-from archive.batches import SETTLE_MINUTES
+from analysis.batches import Cell, JobReport
+from analysis.runs import Usual
+from archive import BatchView, SourceState, marks_of, read_batches
 from migration import FLEETS, Migration, Window
-from migration.batches import Batches
 from migration.starters import Starter
 from ui.house import House
 from ui.panels import source_row
 from words import batches as words
 from words import numbers, schedules, times
 
-HISTORY_S = 62 * 86_400  # read for what is usual and for the era before
 MOST_CELLS = 62
 WIDEST_CELL, NARROWEST_CELL = 6.6, 0.6  # of a strip, in percent
 CHOICES = ("1d", "7d", "14d", "30d", "60d")
@@ -40,22 +36,6 @@ TONES: Mapping[str, str] = {
     "waiting": "note",
     "ok": "good",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BatchView:
-    """Every job over a window, the worst first. `complete`: all of the window was read."""
-
-    window: Window
-    jobs: tuple[JobReport, ...]
-    complete: bool
-
-    def job(self, name: str) -> JobReport | None:
-        return next((job for job in self.jobs if job.name == name), None)
-
-    @property
-    def marks(self) -> dict[Mark, int]:
-        return _marks([slot for job in self.jobs for slot in job.slots])
 
 
 def batch_view(here: House, choice: str, *, now_s: int) -> BatchView | None:
@@ -77,35 +57,7 @@ def _batch_view(
     room, settings = _house.batches, _house.migration.batches
     if room is None or settings is None:
         return None
-    history = Window(min(window.start, window.end - HISTORY_S), window.end)
-    brought = room.archive.read(history, room.sources[0].name)
-    return view_of(settings, brought, window, starters)
-
-
-def view_of(settings: Batches, brought: Brought, window: Window, starters: Sequence[Starter]) -> BatchView:
-    """The jobs from what the archive holds. Time after the last answer is not known, whatever the clock says."""
-    read_until = (brought.last_asked or 0) // 60 * 60
-    lately = Window(max(read_until - SETTLE_MINUTES * 60, 0), max(read_until, 60))  # answered, and not settled yet
-    unanswered = [gap for missing in brought.missing for gap in missing.minus([lately])]
-    if read_until < window.end:
-        unanswered.append(Window(max(read_until, brought.window.start), window.end))
-    jobs = analysis.batches(
-        settings,
-        runs_of(brought.frame, stamped=settings.stamped),
-        window=window,
-        now=window.end,
-        unanswered=tuple(unanswered),
-        starters={starter.job: starter for starter in starters},
-    )
-    complete = bool(brought.last_asked) and not any(
-        gap.start < min(window.end, read_until) and gap.end > window.start for gap in unanswered
-    )
-    return BatchView(window, jobs, complete)
-
-
-def _marks(slots: Sequence[Slot]) -> dict[Mark, int]:
-    marks = [slot.mark for slot in slots]
-    return {mark: marks.count(mark) for mark in analysis.MARKS if mark in marks}
+    return read_batches(room.archive, settings, room.sources[0].name, window, starters)
 
 
 def sentence(view: BatchView, choice: str) -> Markup:
@@ -146,15 +98,8 @@ def due_words(migration: Migration, job: JobReport, now: datetime) -> list[str]:
     """When a job is due, and when next."""
     if job.schedule is None:
         return [words.no_schedule()]
-    said = [schedules.say(job.schedule, zone_of(job))]
+    said = [schedules.say(job.schedule, job.timezone)]
     return [*said, words.next_due(job.next_due, migration.zone, now)] if job.next_due else said
-
-
-def zone_of(job: JobReport) -> str:
-    """The time zone in which a job's schedule is meant."""
-    if job.job and job.job.schedule:
-        return job.job.timezone
-    return job.starter.timezone if job.starter else "UTC"
 
 
 def badge(migration: Migration, job: JobReport, now: datetime) -> Markup:
@@ -209,12 +154,12 @@ def strip(migration: Migration, view: BatchView, job: JobReport, now: datetime) 
     width = min(WIDEST_CELL, max(median(steps), NARROWEST_CELL)) if steps else WIDEST_CELL
     drawn = Markup("").join(
         Markup("<i class='{}' style='left:{:.2f}%;width:{:.2f}%' title='{}'></i>").format(
-            cell.mark, max(start, 0) * (100 - width), width, _cell(migration, cell, now)
+            cell.mark, max(start, 0) * (100 - width), width + min(start, 0) * 100, _cell(migration, cell, now)
         )
         for cell, start in zip(cells, starts, strict=True)
     )
     return Markup("<div class='strip' role='img' aria-label='{}'>{}</div>").format(
-        words.strip(job.name, _marks(job.slots)), drawn
+        words.strip(job.name, marks_of(job.slots)), drawn
     )
 
 

@@ -23,6 +23,19 @@ SIGNS: Mapping[str, str] = {
     "waiting": "…",
     "ok": "✓",
 }
+COMMAND = _(
+    """Did every batch run when it was due, and as it usually does? The worst come first.
+
+Ends with 0 if every job ran as scheduled; slow, late and paused ones are remarks. With 1 if one failed, missed its last run, stopped or never
+reported. With 3 if that is not known: a source does not answer, nothing is configured, or the archive cannot be opened; wrong options too.
+
+\b
+  cli.py batches
+  cli.py batches --window 7d
+  cli.py batches --json | jq -r '.jobs[] | select(.state != "ok") | [.name, .state] | @tsv'
+"""
+)
+WINDOW = _("How far back to look: 45m, 3h, 2d; 14d at most and if left out.")
 EXAMPLE = """[batches]
 service = "photo"
 duration = "batch.{job}.duration"
@@ -125,6 +138,10 @@ def in_window(length: str, counts: Mapping[Mark, int]) -> str:
 
 def head() -> tuple[str, ...]:
     return _("job"), _("state"), _("last run"), _("took"), _("history")
+
+
+def terminal_head() -> tuple[str, ...]:
+    return _("state"), _("job"), _("due"), _("last run"), _("took"), ""
 
 
 def next_due(at: int, zone: tzinfo, now: datetime) -> str:

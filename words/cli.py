@@ -13,6 +13,7 @@ HELP = _(
   cli.py watch       both fleets side by side, refreshed
   cli.py judge       is it proven equal? a gate for a pipeline
   cli.py report      the evidence file: a page, its numbers and the judgement in one ZIP
+  cli.py batches     did every batch run when it was due?
 
 The migration is the one of --config, else of MIGRATION_CONFIG, else of ./migration.toml; without any of them it is the demo.
 Every command takes --json (docs/cli.md has the shapes) and --help.

@@ -33,11 +33,17 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
     if view.traffic is None or view.traffic.split is None:
         st.html(Markup("<section class='traffic'>{}</section>").format(_no_split(here, view)))
         return
-    split, ratio = view.traffic.split, view.ratio
+    split, ratio, states_now = view.traffic.split, view.ratio, here.archive.states()
     # Without numbers it is the source that is to blame, not the traffic: its own line says so.
     stuck = any(
         state.source in here.source_names and state.role == "metrics" and state.state in ("denied", "down")
-        for state in here.archive.states()
+        for state in states_now
+    )
+    # A split that was found is shown without the rules that could not be read; what they do to it nobody knows.
+    unread = any(
+        problem.operation.endswith(":DescribeRules") and problem.kind not in ("not_found", "no_split")
+        for state in states_now
+        for problem in state.problems
     )
     st.html(
         Markup(
@@ -47,7 +53,7 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
             _end(migration, split, ratio, "baseline"),
             _end(migration, split, ratio, "canary"),
             _bar(migration, split, ratio),
-            _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past, stuck=stuck),
+            _facts(migration, view.traffic, split, ratio, view.seen_at, now, past=past, stuck=stuck, unread=unread),
         )
     )
 
@@ -148,6 +154,7 @@ def _facts(
     *,
     past: bool,
     stuck: bool,
+    unread: bool,
 ) -> Markup:
     said: list[str | Markup] = [Markup("<b>{}</b>").format(words.weights_now())] if past else []
     if ratio and (ratio.seen is not None or not stuck):
@@ -163,6 +170,8 @@ def _facts(
     if strangers := [share for share in split.live if share.fleet is None]:
         sentence = traffic_words.strangers(strangers, whole=sum(share.weight for share in split.live))
         said.append(Markup("<span class='warn'>{}</span>").format(sentence))
+    if unread:
+        said.append(Markup("<span class='warn'>{}</span>").format(traffic_words.rules_unread()))
     weighed = {share.target_group for share in split.shares if share.weight}
     for group in traffic.groups:
         # Without a target, what the weights send there ends in a 503 of the load balancer's own, and in no fleet's count.

@@ -9,6 +9,12 @@ from words import numbers, times
 from words.speech import _
 
 
+def rules_unread() -> str:
+    return _(
+        "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
+    )
+
+
 def observed(*, label: str, told: float, seen: float | None, requests: int, material: bool, sticky: bool) -> str:
     """The canary's observed share (`seen`, 0–1) against the one its weight says (`told`); `material`: they differ beyond chance and consequence."""
     if seen is None:

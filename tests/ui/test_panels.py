@@ -12,7 +12,7 @@ import pytest
 import analysis
 from archive import Archive, Brought, Keeper
 from migration import Condition, Group, Rule, Share, Target, Traffic, Window, empty_frame
-from sources import Events, Look, Problem, Pull, catalog
+from sources import Events, Look, Problem, ProblemKind, Pull, catalog
 from tests.frames import tidy
 from tests.migration.documents import BLUE, EC2, migration
 from ui import panels
@@ -185,6 +185,17 @@ def test_a_group_with_weight_and_no_target_is_a_warning(
         build(), TrafficView(Traffic(NOW_S, (split,), groups, "split"), NOW_S, None, WINDOW), NOW, past=False
     )
     assert f"<span class='{tone}'>photo-ecs-blue: no targets</span>" in said[0]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("denied", True), ("throttled", True), ("no_split", False)])
+def test_a_split_without_the_rules_that_could_not_be_read_says_so(
+    build: Callable[..., House], said: list[str], kind: ProblemKind, told: bool
+) -> None:
+    here, traffic = build(), Traffic(NOW_S, (rule(HALF),), (), "split")
+    problem = Problem(kind, "load_balancer", "elasticloadbalancing:DescribeRules", "listener")
+    here.archive.keep_look(Look(NOW_S, traffic, (problem,)), "load_balancer")
+    panels.traffic(here, TrafficView(traffic, NOW_S, None, WINDOW), NOW, past=False)
+    assert ("Other rules could not be read" in said[0]) is told
 
 
 def test_weight_on_a_group_of_neither_fleet_is_said(build: Callable[..., House], said: list[str]) -> None:

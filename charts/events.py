@@ -105,12 +105,11 @@ def event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> list
     return words
 
 
-def event_traces(
-    starts: np.ndarray, frame: Frame, events: Sequence[Event], palette: Palette, *, axis: str = "y3"
-) -> list[dict[str, Any]]:
+def event_traces(starts: np.ndarray, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
     """Traces: an invisible mark for each period of the grid (they begin at `starts`) in which something happened, so that its hover box tells it.
 
-    `axis` reaches from 0 to 1.
+    On the axis of the lines, whose 0 is in sight: one that came with the first event and went with the last would have plotly.js build the
+    chart anew, and take the hover box away from whoever reads it.
     """
     inside = sorted(
         (event for event in events if _inside(event.ts, frame)), key=lambda one: (one.ts, one.source, one.key)
@@ -122,8 +121,8 @@ def event_traces(
     for start, event in zip(starts[places].tolist(), inside, strict=True):
         together.setdefault(start, []).append(event)
     return [
-        {"type": "scatter", "mode": "markers", "yaxis": axis, "showlegend": False, "name": said.any_event()}
-        | {"x": [local(start, frame) for start in together], "y": [0.5] * len(together)}
+        {"type": "scatter", "mode": "markers", "showlegend": False, "name": said.any_event()}
+        | {"x": [local(start, frame) for start in together], "y": [0] * len(together)}
         | {"marker": {"color": palette.event, "size": 1, "opacity": 0}}
         | {
             "text": [_told(some, frame) for some in together.values()],

@@ -353,5 +353,4 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
         "yaxis2": shared
         | {"domain": [0, 0.26], "range": [-reach, reach], "nticks": 4, "zeroline": True, "zerolinecolor": palette.faint}
         | {"zerolinewidth": 1, "tickformat": "+~g"},
-        "yaxis3": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     }

@@ -59,7 +59,7 @@ def figure_svg(figure: go.Figure, alternative: str) -> Markup:
         for key, axis in layout.items()
         if key.startswith("yaxis") and axis.get("visible", True)
     }
-    traces = [_read(trace) for trace in spec["data"] if trace.get("yaxis", "y") in axes]
+    traces = [_read(trace) for trace in spec["data"] if trace.get("yaxis", "y") in axes and not _unseen(trace)]
     margin, named = layout["margin"], [trace for trace in traces if trace.get("showlegend", True)]
     top = margin["t"] + (LEGEND_PX if named else 0)
     height = layout["height"] + (LEGEND_PX if named else 0)
@@ -81,6 +81,11 @@ def figure_svg(figure: go.Figure, alternative: str) -> Markup:
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="system-ui, sans-serif" font-size="11">{}</svg>'
     ).format(WIDTH_PX, height, alternative, Markup("").join(parts))
+
+
+def _unseen(trace: Mapping[str, Any]) -> bool:
+    """Marks that only a hover box tells of."""
+    return (trace.get("marker") or {}).get("opacity") == 0
 
 
 def _read(trace: dict[str, Any]) -> dict[str, Any]:

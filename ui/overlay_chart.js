@@ -45,13 +45,8 @@ async function draw(box, { figure, alt, library: address }) {
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
   const first = !box.watch;
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
-  pointAgain(box);
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
   if (!first) return;
-  box.addEventListener("mousemove", (event) => (box.pointer = event));
-  box.addEventListener("mouseleave", () => (box.pointer = undefined));
-  // The browser may notice late that what lies under the pointer is another element now, and take the box away once more.
-  box.on("plotly_unhover", () => setTimeout(pointAgain, 50, box));
   box.watch = new ResizeObserver(() => Plotly.Plots.resize(box));
   box.watch.observe(box);
   box.on("plotly_relayout", (change) => {
@@ -60,11 +55,4 @@ async function draw(box, { figure, alt, library: address }) {
     if (from && to) box.tell("range", [String(from), String(to)]);
   });
   box.on("plotly_doubleclick", () => box.tell("range", []));
-}
-
-// A redraw may take the hover box away from under a reader's pointer: tell the chart where the pointer still is.
-function pointAgain(box) {
-  if (!box.pointer) return;
-  const under = document.elementFromPoint(box.pointer.clientX, box.pointer.clientY);
-  if (box.contains(under) && under.matches(".nsewdrag")) under.dispatchEvent(new MouseEvent("mousemove", box.pointer));
 }

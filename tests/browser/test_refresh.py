@@ -10,17 +10,22 @@ from migration import Event, Window
 from sources import Events
 from tests.browser.board import NAMES, Opens
 from tests.browser.world import Watched
+from ui.url import written
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 _numbers = count(1)
 
 
-def something_happens(photo: Watched, title: str = "Deployed") -> None:
-    """Another process writes an event of ten minutes ago into the archive: every chart draws it with its next refresh."""
-    now = int(datetime.now(UTC).timestamp()) // 60 * 60
-    event = Event(now - 600, None, "note", title, "", "", "", "by_hand", f"by_hand:{next(_numbers)}")
-    photo.archive.keep_events(Events(Window(now - 3600, now), now, (event,), complete=False), "by_hand")
+def this_minute() -> int:
+    return int(datetime.now(UTC).timestamp()) // 60 * 60
+
+
+def something_happens(photo: Watched, title: str = "Deployed", *, at: int | None = None) -> None:
+    """Another process writes an event, of ten minutes ago, into the archive: every chart draws it with its next refresh."""
+    now = this_minute()
+    event = Event(at or now - 600, None, "note", title, "", "", "", "by_hand", f"by_hand:{next(_numbers)}")
+    photo.archive.keep_events(Events(Window(event.ts, now), now, (event,), complete=False), "by_hand")
 
 
 def test_a_refresh_redraws_every_chart_where_it_is(photo: Watched, opens: Opens) -> None:
@@ -47,7 +52,10 @@ def test_a_refresh_redraws_every_chart_where_it_is(photo: Watched, opens: Opens)
 
 
 def test_what_a_reader_points_at_stays_through_a_refresh(photo: Watched, opens: Opens) -> None:
-    board = opens(photo.server, clock=True)
+    """Also through that which brings the first event into a window that had none."""
+    now = this_minute()
+    start, end = now - 170 * 60, now - 110 * 60
+    board = opens(photo.server, f"/?from={written(start)}&to={written(end)}", clock=True)
     box = board.chart("latency").locator(".nsewdrag").first.bounding_box()
     assert box
     board.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
@@ -55,7 +63,7 @@ def test_what_a_reader_points_at_stays_through_a_refresh(photo: Watched, opens: 
     expect(hover).to_contain_text("EC2")
     drawn = board.drawn("latency")
 
-    something_happens(photo)
+    something_happens(photo, "Rebooted", at=start + 45 * 60)
     board.refresh()
     board.until(f"() => Number(document.querySelector('.st-key-chart_latency .overlay-chart').dataset.drawn) > {drawn}")
     expect(hover).to_contain_text("EC2")

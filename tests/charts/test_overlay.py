@@ -174,6 +174,18 @@ def test_a_chart_without_any_value_can_still_be_drawn() -> None:
     assert len(overlay_figure(rates([NAN] * 6, [NAN] * 6), frame(), margin=Margin.model_validate("10%")).data) > 0
 
 
+def test_an_event_brings_no_axis_of_its_own() -> None:
+    """plotly.js builds a chart anew, and forgets what is pointed at, when an axis comes or goes."""
+
+    def axes(*events: Event) -> set[str]:
+        figure = overlay_figure(CALM, frame(), events=events).to_plotly_json()
+        return {trace.get("yaxis", "y") for trace in figure["data"]} | {
+            name for name in figure["layout"] if name.startswith("yaxis")
+        }
+
+    assert axes(Event(START + 60, None, "note", "Deployed", "", "", "", "by_hand", "one")) == axes()
+
+
 def test_where_the_resolution_changes_each_value_stands_at_its_own_start_and_the_chart_says_so() -> None:
     """Ten minutes: five as one value, then five as five."""
     long = Window(START, START + 600)

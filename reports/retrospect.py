@@ -72,7 +72,7 @@ class Retrospect:
     """What the archive knows of a migration. `chapters` begin with the first step.
 
     `canary_requests`: since the first step. `outside_*_minutes`: how long the canary was surely beyond the margin. `gaps`: time without any number.
-    `hours_until`: before this only hours are kept (epoch seconds), or None.
+    `hours_until`: before this only hours are kept (epoch seconds), or None. `numbers_until`: up to here the source has answered.
     """
 
     outline: Outline
@@ -85,6 +85,7 @@ class Retrospect:
     weeks: BeforeAfter | None
     gaps: tuple[Window, ...]
     hours_until: int | None
+    numbers_until: int
 
 
 def slow_s_of(migration: Migration) -> float:
@@ -130,7 +131,7 @@ def retrospect(archive: Archive, migration: Migration, told: Outline) -> Retrosp
     )
     scatter = inflation([pairs(one) for one in courses])
     errors, p95 = (_margin(migration, metric) for metric in ("error_rate", "latency_p95"))
-    whole = reading.course(told.window, BUCKETS)
+    whole, span = reading.course(told.window, BUCKETS), archive.span(told.source)
     served = reading.course(Window(max(since // MINUTE_S * MINUTE_S, told.window.start), end), BUCKETS)
     return Retrospect(
         outline=told,
@@ -141,8 +142,9 @@ def retrospect(archive: Archive, migration: Migration, told: Outline) -> Retrosp
         outside_p95_minutes=_minutes(courses, [outside_p95(one, p95) for one in courses]),
         steps_back=steps_back(kept, told.events, {at: reading.minutes(window_around(at)) for at in told.back}),
         weeks=reading.weeks(told.first_step, told.last_step, end),
-        gaps=_gaps(whole, archive.span(told.source)),
+        gaps=_gaps(whole, span),
         hours_until=_hours_until(whole),
+        numbers_until=span.end if span else told.window.start,
     )
 
 

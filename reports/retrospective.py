@@ -24,6 +24,7 @@ from words import live, numbers, problems, states, times, verdicts
 from words import notes as noted
 from words import retrospective as words
 
+STALE_S = 3600  # numbers that have not come for so long are missed
 Judgements = Mapping[Window, analysis.Judgement]
 
 
@@ -77,6 +78,9 @@ def retrospective_html(
 def missing(migration: Migration, found: Retrospect, *, now: datetime) -> list[str]:
     """What the archive does not hold, in sentences."""
     said = []
+    behind_s = found.outline.window.end - found.numbers_until
+    if behind_s > STALE_S:
+        said.append(words.stale_archive(behind_s))
     if found.hours_until is not None:
         said.append(words.hours_only(_at(found.hours_until), migration.zone, now=now))
     if found.gaps:
@@ -122,6 +126,7 @@ def retrospective_json(migration: Migration, found: Retrospect, judged: Judgemen
         "weeks": _weeks_json(found),
         "gaps": [{"from": _utc(gap.start), "to": _utc(gap.end)} for gap in found.gaps],
         "hours_only_until": _utc(found.hours_until),
+        "numbers_until": _utc(found.numbers_until),
         "events": [_event_json(event) for event in when.events],
     }
 

@@ -329,7 +329,9 @@ def gaps(found: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: datet
 
 
 def stale_archive(age_s: float) -> str:
-    return _("The newest numbers in the archive are {age} old.").format(age=times.duration(age_s))
+    return _(
+        "The archive's numbers end {age} before this: nobody has asked since, or the source does not answer."
+    ).format(age=times.duration(age_s))
 
 
 def chapter_title(chapter: Chapter, zone: tzinfo, *, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """An archive of twenty days in which a migration went to 50 %, with one outage: every number can be checked by eye."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,18 +102,27 @@ def full(
     first: int = FIRST_DAY,
     without: Window | None = None,
     events: tuple[Event, ...] = HAPPENED,
+    later_s: int = 0,
 ) -> Archive:
-    """The archive as it was at the end of the twentieth day, of everything from `first` on; `without`: the source had no numbers of that time."""
-    now = datetime.fromtimestamp(END + 3600, UTC)
+    """The archive as it was at the end of the twentieth day, of everything from `first` on; `without`: the source had no numbers of that time;
+    `later_s`: all of it so much later.
+    """
+    end = END + later_s
+    now = datetime.fromtimestamp(end + 3600, UTC)
     kept = where or migration()
     archive = Archive.open(f"sqlite:///{folder / 'archive.db'}", kept, clock=lambda: now)
 
     def told_number(one: Series, ts: int, asked_at: int) -> float | None:
+        ts -= later_s
         return None if without and without.start <= ts < without.end else number(one, ts, asked_at)
 
     world = World(series(), "mackerel", told_number, now, finest=lambda start, now: PERIOD_S)
-    archive.fill(Window(first, END), world, now=now, longest=1440)
-    told = Events(Window(FIRST_DAY, END), END, events, changes=changes())
+    archive.fill(Window(first + later_s, end), world, now=now, longest=1440)
+    happened = tuple(
+        replace(one, ts=one.ts + later_s, until=None if one.until is None else one.until + later_s) for one in events
+    )
+    stepped = tuple(replace(one, ts=one.ts + later_s, since=one.since + later_s) for one in changes())
+    told = Events(Window(FIRST_DAY + later_s, end), end, happened, changes=stepped)
     archive.keep_events(told, "told")
     return archive
 

@@ -8,17 +8,21 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.course import Course
-from charts.events import event_lines
+from charts.events import MARKS, event_lines
 from charts.frame import Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette
-from migration import FLEETS, Event, FleetName
+from migration import FLEETS, Event, EventKind, FleetName
 from words import retrospective as words
+from words.events import title as said_of
 
 HEIGHT_PX = 540
 # Domains from the top: the strip of marks, the weights, the error rate, p95.
 STRIP, WEIGHTS, ERRORS, LATENCY = (0.96, 1.0), (0.765, 0.91), (0.4, 0.71), (0.0, 0.345)
 FEW_ERRORS = 10
 CUT_OFF = 6.0  # a peak that stands so many times above nearly everything else is cut off, and told in a number
+
+# What matters most comes first where there is no room for all.
+IMPORTANCE: dict[EventKind, int] = {"rollback": 0, "note": 1, "alert": 2, "deployment": 3, "annotation": 4, "weight": 5}
 
 Step = tuple[int, float | None]  # from when (epoch seconds) the canary's told share held; None: nobody knows
 
@@ -167,7 +171,7 @@ def _told_events(told: Course, frame: Frame, events: Sequence[Event], palette: P
     for event in inside:
         bucket = event.ts - event.ts % told.bucket_s
         said.setdefault(max(bucket, int(told.ts[0]) if len(told.ts) else bucket), []).append(
-            f"{words.MARKS[event.kind]} {plain(event.title)}"
+            f"{MARKS[event.kind]} {plain(said_of(event))}"
         )
     return [
         {
@@ -191,7 +195,7 @@ def _marks(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict
     marks = []
     length = frame.window.end - frame.window.start
     for event in sorted(
-        (one for one in events if one.kind != "weight"), key=lambda one: (words.IMPORTANCE[one.kind], one.ts)
+        (one for one in events if one.kind != "weight"), key=lambda one: (IMPORTANCE[one.kind], one.ts)
     ):
         place = (event.ts - frame.window.start) / length
         if not 0 <= place < 1 or any(abs(place - other) < 0.011 for other in taken):
@@ -206,7 +210,7 @@ def _marks(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict
                 "yanchor": "middle",
                 "xanchor": "center",
                 "showarrow": False,
-                "text": words.MARKS[event.kind],
+                "text": MARKS[event.kind],
                 "name": event.kind,
                 "font": {"size": 13, "color": palette.ink},
             }

@@ -7,12 +7,13 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
+from archive.backfill import Backfilled
 from charts.palette import Theme
 from migration import Window, utc_now
 from reports.retold import opening
 from reports.retrospect import Outline, Retrospect
 from reports.retrospective import missing
-from ui import house, notes, page, retrospective
+from ui import events, house, notes, page, retrospective
 from ui.components import overlay_chart
 from ui.controls import parameters, put, switch
 from ui.house import House
@@ -34,8 +35,7 @@ def render() -> None:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
     source = parameters().get("source", "")
     source = source if source in here.source_names else here.source_names[0]
-    filling = here.keeper.progress(source) is not None
-    st.fragment(partial(_board, here, source), run_every=REFRESH_S if filling else None)()
+    st.fragment(partial(_board, here, source), run_every=REFRESH_S if _filling(here, source) else None)()
 
 
 def _board(here: House, source: str) -> None:
@@ -65,7 +65,7 @@ def _tell(here: House, told: Outline, window: Window, now: datetime) -> None:
     """The chart first, then what takes longer to count."""
     sentence = opening(here.migration, told, now=now)
     st.html(Markup("<p class='aloud'>{}</p>").format(sentence))
-    _chart(here, told, window, sentence)
+    _chart(here, told, window, sentence, now)
     with st.spinner(words.counting()):
         found = retrospect_view(here, told)
     st.html(cost_list(here.migration, found, now=now))
@@ -90,21 +90,34 @@ def _head(here: House, source: str, told: Outline | None, window: Window | None,
             )
 
 
+def _filling(here: House, source: str) -> Backfilled | None:
+    """How far the past is kept; None once all is there that can be had."""
+    found = here.keeper.backfilled(source)
+    return found if found and found.state != "done" else None
+
+
 def _progress(here: House, source: str) -> None:
-    progress = here.keeper.progress(source)
-    if progress is not None:
-        done, whole = progress
-        st.progress(min(done / whole, 1.0) if whole else 0.0, words.filling(done, whole))
+    if found := _filling(here, source):
+        st.progress(
+            min(found.there / found.whole, 1.0) if found.whole else 0.0, words.filling(found.there, found.whole)
+        )
 
 
-def _chart(here: House, told: Outline, window: Window, sentence: str) -> None:
+def _chart(here: House, told: Outline, window: Window, sentence: str, now: datetime) -> None:
     theme: Theme = "dark" if page.is_dark() else "light"
-    drawn, bucket_s = retrospective.course_drawing(here, told, window, theme, sentence)
+    inside = tuple(
+        event for event in told.events if event.ts < window.end and (event.until or event.ts) >= window.start
+    )
+    events.choice(inside)
+    kinds = events.chosen_kinds()
+    shown = events.shown(inside, kinds)
+    drawn, bucket_s = retrospective.course_drawing(here, told, window, shown, theme, sentence)
     if drawn is None:
         st.html(Markup("<div class='empty'>{}</div>").format(words.no_numbers_here()))
         return
     overlay_chart(drawn, key="chart_course", on_range=partial(_dragged, here, window))
-    st.html(Markup("<p class='note'>{} {}</p>").format(words.legend_of_marks(), words.buckets(bucket_s)))
+    st.html(Markup("<p class='note'>{} {}</p>").format(words.drag(), words.buckets(bucket_s)))
+    events.listing(here.migration, inside, kinds, now=now)
 
 
 def _dragged(here: House, window: Window, ends: list[str]) -> None:

@@ -10,6 +10,7 @@ from analysis.chapters import P95, Chapter
 from analysis.course import Course
 from archive import NOTES, Archive, evidence_of, judge_window
 from charts.course import course_figure
+from charts.events import MARKS
 from charts.frame import Frame
 from charts.palette import Theme
 from charts.svg import figure_svg
@@ -49,6 +50,8 @@ def retrospective_html(
         shared=shared,
         weeks=weeks,
         noted=noted,
+        MARKS=MARKS,
+        said=event_words.title,
         numbers=numbers,
         times=times,
         verdicts=verdicts,

@@ -7,13 +7,15 @@ from markupsafe import Markup
 
 import analysis
 from analysis.chapters import Chapter
+from charts.course import IMPORTANCE
+from charts.events import MARKS
 from migration import FLEETS, Event, Migration, Window
 from reports.retold import cost
 from reports.retrospect import Retrospect
 from ui.url import written
 from ui.verdicts import TONES
 from words import before_after as told
-from words import numbers, times, verdicts
+from words import events, numbers, times, verdicts
 from words import retrospective as words
 from words.problems import shortened
 
@@ -65,14 +67,21 @@ def _row(migration: Migration, one: Chapter, judgement: analysis.Judgement | Non
     )  # fmt: skip
 
 
-def _pair(values: list[str], small: str = "") -> Markup:
-    return Markup("<td>{} / {}{}</td>").format(*values, Markup("<small>{}</small>").format(small) if small else "")
+def _pair(values: list[str]) -> Markup:
+    return Markup("<td>{} / {}</td>").format(*values)
 
 
 def _p95(one: Chapter) -> Markup:
+    """Both fleets' p95, what they are of, and, for whoever points at one, the range of what it is the median of."""
     told = [one.p95[fleet] for fleet in FLEETS]
-    basis = dict.fromkeys(words.p95_basis(found) for found in told if found)
-    return _pair([numbers.milliseconds(found.value if found else None) for found in told], ", ".join(basis))
+    values = Markup(" / ").join(
+        Markup("<span title='{}'>{}</span>").format(
+            words.p95_explained(found), numbers.milliseconds(found.value if found else None)
+        )
+        for found in told
+    )
+    basis = ", ".join(dict.fromkeys(words.p95_basis(found) for found in told if found))
+    return Markup("<td>{}<small>{}</small></td>").format(values, basis)
 
 
 def _verdict(judgement: analysis.Judgement | None) -> Markup:
@@ -93,18 +102,18 @@ def _verdict(judgement: analysis.Judgement | None) -> Markup:
     )
 
 
-def _incidents(events: tuple[Event, ...], migration: Migration, *, now: datetime) -> Markup:
-    shown = sorted(events, key=lambda event: (words.IMPORTANCE[event.kind], event.ts))[:MOST_INCIDENTS]
+def _incidents(happened: tuple[Event, ...], migration: Migration, *, now: datetime) -> Markup:
+    shown = sorted(happened, key=lambda event: (IMPORTANCE[event.kind], event.ts))[:MOST_INCIDENTS]
     lines = Markup("").join(
         Markup("<small title='{}'>{} {} {}</small>").format(
             shortened(event.detail, 300),
-            words.MARKS[event.kind],
+            MARKS[event.kind],
             times.clock(datetime.fromtimestamp(event.ts, UTC), migration.zone, now=now),
-            shortened(event.title, 80),
+            shortened(events.title(event), 80),
         )
         for event in sorted(shown, key=lambda event: event.ts)
     )
-    more = len(events) - len(shown)
+    more = len(happened) - len(shown)
     return lines + (Markup("<small>{}</small>").format(words.more_incidents(more)) if more else Markup(""))
 
 

@@ -9,7 +9,7 @@ from analysis import Phase
 from archive import Judged, evidence_of, judge_window
 from charts.course import course_figure
 from charts.palette import Theme
-from migration import Window, utc_now
+from migration import Event, Window, utc_now
 from reports.retrospect import Outline, Retrospect, outline, overall, retrospect, until
 from reports.retrospective import frame_of
 from ui.drawing import drawing
@@ -28,10 +28,10 @@ def retrospect_view(house: House, told: Outline) -> Retrospect:
 
 
 def course_drawing(
-    house: House, told: Outline, window: Window, theme: Theme, sentence: str
+    house: House, told: Outline, window: Window, events: tuple[Event, ...], theme: Theme, sentence: str
 ) -> tuple[bytes | None, int]:
-    """The chart of `window` as ui.components.overlay_chart takes it, None where there is nothing to draw; and the seconds that a point stands for."""
-    return _course(house, told, window, theme, sentence, house.archive.version(window, told.source))
+    """The chart of `window` with `events` as ui.components.overlay_chart takes it, None without numbers; and the seconds of a point."""
+    return _course(house, told, window, events, theme, sentence, house.archive.version(window, told.source))
 
 
 def judged(house: House, source: str, phase: Phase) -> Judged:
@@ -46,10 +46,16 @@ def _retrospect(_house: House, told: Outline, version: Hashable) -> Retrospect:
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
 def _course(
-    _house: House, told: Outline, window: Window, theme: Theme, sentence: str, version: Hashable
+    _house: House,
+    told: Outline,
+    window: Window,
+    events: tuple[Event, ...],
+    theme: Theme,
+    sentence: str,
+    version: Hashable,
 ) -> tuple[bytes | None, int]:
     found = overall(_house.archive, _house.migration, told.source, window)
     if found.empty:
         return None, found.bucket_s
-    figure = course_figure(found, told.steps, frame_of(_house.migration, window, theme), told.events)
+    figure = course_figure(found, told.steps, frame_of(_house.migration, window, theme), events)
     return drawing(figure, words.chart_alternative(sentence)), found.bucket_s

@@ -30,16 +30,6 @@ OUT = _(
     "Where to write the page. Left out: here, named after the migration and its days. A file that is there is replaced."
 )
 JUDGING = _("being judged …")
-MARKS: dict[str, str] = {
-    "weight": "◆",
-    "alert": "●",
-    "annotation": "▸",
-    "deployment": "▲",
-    "rollback": "↩",
-    "note": "✎",
-}
-# What matters most comes first where there is no room for all.
-IMPORTANCE: dict[str, int] = {"rollback": 0, "note": 1, "alert": 2, "deployment": 3, "annotation": 4, "weight": 5}
 
 
 def counting() -> str:
@@ -95,12 +85,8 @@ def chart_alternative(sentence: str) -> str:
     )
 
 
-def legend_of_marks() -> str:
-    return _("▲ deployment · ● alert · ↩ rolled back · ✎ note · ▸ annotation. Drag to zoom, double-click to go back.")
-
-
-def legend_on_paper() -> str:
-    return _("▲ deployment · ● alert · ↩ rolled back · ✎ note · ▸ annotation.")
+def drag() -> str:
+    return _("Drag to zoom, double-click to go back.")
 
 
 def buckets(bucket_s: int) -> str:

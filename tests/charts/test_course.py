@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from charts.course import course_figure
+from charts.events import MARKS
 from charts.frame import Frame
 from charts.palette import PALETTES, Theme
 from charts.svg import figure_svg
@@ -101,9 +102,9 @@ def test_marks_stand_in_the_strip_and_the_hover_box_tells_everything() -> None:
         for one in figure.layout.annotations
         if one.name in dict.fromkeys(e.kind for e in happened)
     ]
-    assert marks == [("12:00", "↩"), ("14:00", "✎"), ("10:00", "▲")]
+    assert marks == [("12:00", MARKS["rollback"]), ("14:00", "✎"), ("10:00", "▲")]
     hover = next(one for one in figure.data if one.yaxis == "y4")
-    assert list(hover.text)[:3] == ["▲ web 1.0<br>▸ right beside it", "◆ 0 % → 10 %", "↩ Back"]
+    assert list(hover.text)[:3] == ["▲ web 1.0<br>✎ right beside it", "◆ 0 % → 10 %", f"{MARKS['rollback']} Back"]
     assert "<script" not in hover.text[3]
 
 

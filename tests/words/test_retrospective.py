@@ -92,10 +92,6 @@ def test_gaps_are_told_three_at_most() -> None:
     )
 
 
-def test_every_kind_has_a_mark_and_a_place_in_line() -> None:
-    assert set(words.MARKS) == set(words.IMPORTANCE)
-
-
 def test_a_bucket_says_that_percentiles_were_not_merged() -> None:
     assert words.buckets(3600).startswith(
         "Each point is 1 h: counts are summed, exactly; a percentile cannot be merged"

@@ -15,7 +15,7 @@ from analysis.overlay import (
     slow,
     unanswered_rate,
 )
-from analysis.phases import BRIEF_S, Beginning, Phase, Step, phases, steps
+from analysis.phases import Beginning, Phase, Step, phases, steps
 from analysis.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
 from analysis.verdicts import (
     DEFAULT_CRITERIA,
@@ -29,7 +29,6 @@ from analysis.verdicts import (
 )
 
 __all__ = [
-    "BRIEF_S",
     "DEFAULT_CRITERIA",
     "LEFT_OUT",
     "TRACE_COLUMNS",

@@ -101,6 +101,13 @@ def event_words(frame: Frame, events: Sequence[Event], palette: Palette) -> list
             | {"xanchor": "right" if leftward else "left", "xshift": -3 if leftward else 3, "showarrow": False}
             | {"text": plain(text), "font": {"size": 11, "color": palette.ink}}
             | {"hovertext": _told(cluster.events, frame), "name": "event"}
+            | {
+                "hoverlabel": {
+                    "bgcolor": palette.paper,
+                    "bordercolor": palette.grid,
+                    "font": {"size": 12, "color": palette.ink},
+                }
+            }
         )
     return words
 
@@ -112,7 +119,8 @@ def event_traces(starts: np.ndarray, frame: Frame, events: Sequence[Event], pale
     chart anew, and take the hover box away from whoever reads it.
     """
     inside = sorted(
-        (event for event in events if _inside(event.ts, frame)), key=lambda one: (one.ts, one.source, one.key)
+        (event for event in events if _inside(event.ts, frame)),
+        key=lambda one: (one.ts, _weight_first(one), one.source, one.key),
     )
     if not inside or not len(starts):
         return []
@@ -135,7 +143,7 @@ def _clusters(frame: Frame, events: Iterable[Event]) -> list[_Cluster]:
     """The events by where they stand, those together that nobody could tell apart."""
     near_s = (frame.window.end - frame.window.start) * _CLOSE
     found: list[_Cluster] = []
-    for event in sorted(events, key=lambda one: (_at(one, frame), one.source, one.key)):
+    for event in sorted(events, key=lambda one: (_at(one, frame), _weight_first(one), one.source, one.key)):
         at = _at(event, frame)
         if found and at - found[-1].at < near_s:
             found[-1] = _Cluster(found[-1].at, (*found[-1].events, event))

@@ -169,3 +169,9 @@ def test_an_empty_window_has_nothing(minutes: int) -> None:
         == event_traces(MINUTES, frame, [], PALETTE)
         == []
     )
+
+
+def test_of_what_happened_in_one_second_the_step_is_told_first() -> None:
+    (both,) = told(event(60, "rollback", "Back to 5 %"), step(60, 0.1, 0.05, "kenji.mori"))
+    assert both.startswith("◆ weights: 10.0 % → 5.0 %<br>kenji.mori, AWS CLI<br>00:00:00<br>↩")
+    assert texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5.0 % · 2 events"]

@@ -15,7 +15,16 @@ RULE = (
     "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
     "listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
 )
-SOURCES = ("cloudwatch", "load_balancer", "mackerel", "mackerel_events", "demo", "demo_traffic", "demo_events")
+SOURCES = (
+    "cloudwatch",
+    "load_balancer",
+    "mackerel",
+    "mackerel_events",
+    "cloudtrail",
+    "demo",
+    "demo_events",
+    "demo_trail",
+)
 
 
 @pytest.mark.parametrize("source", SOURCES)

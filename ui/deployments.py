@@ -42,13 +42,8 @@ def deployments_view(house: House, source: str, traffic: Traffic | None, *, unti
 
 @st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
 def _loads(_house: House, source: str, until: int, revision: int) -> Loads:
-    proven = _proven(_house, source, until // 3600 * 3600)
+    proven = loads.proven(_house.archive, _house.migration, source, until=until)
     return loads.loads(_house.archive, source, until=until, proven=proven)
-
-
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=2), show_spinner=False)
-def _proven(_house: House, source: str, until: int) -> float | None:
-    return loads.proven(_house.archive, _house.migration, source, until=until)
 
 
 def deployments(house: House, source: str, traffic: Traffic | None, now: datetime, *, until: int) -> None:

@@ -1,0 +1,33 @@
+"""What the targets carry and have carried, by what the archive keeps."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.take_back import Loads
+from archive.loads import loads, proven
+from migration import Series
+from tests.archive.world import EC2, ECS, MIGRATION, NOON, World, at, open_archive, span
+
+HOSTS = Series("cloudwatch", "baseline", "photo-ec2", "healthy_hosts", "minimum", "count")
+
+
+def number(series: Series, ts: int, _asked_at: int) -> float | None:
+    """Two targets carried 6,000 a minute for an hour this morning; four have 400 now, and ECS has 100. A burst at noon was one minute's."""
+    busy = ts < NOON - 60 * 60
+    if series == HOSTS:
+        return 2.0 if busy else 4.0
+    if series == EC2:
+        return 6000.0 if busy else 400.0 + (90_000.0 if ts == NOON - 30 * 60 else 0.0)
+    return 100.0
+
+
+def test_loads_are_those_of_the_last_quarter_of_an_hour_beside_the_busiest_hour(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        assert proven(archive, MIGRATION, "cloudwatch", until=NOON) is None
+        assert loads(archive, "cloudwatch", until=NOON, proven=None) == Loads(None, None, None)
+        world = World(wanted=(EC2, ECS, HOSTS), numbers=number, now=at(0))
+        archive.bring(span(-180, 0), world, now=at(0))
+        most = proven(archive, MIGRATION, "cloudwatch", until=NOON)
+        assert most == pytest.approx(3000.0)
+        assert loads(archive, "cloudwatch", until=NOON, proven=most) == Loads(400.0, 100.0, most)

@@ -15,7 +15,7 @@ from ui.controls import parameters, select, switch
 from ui.drawing import drawing, frame_of
 from ui.evidence import evidence_button
 from ui.house import House
-from ui.parity import JudgementView, judgement_view
+from ui.parity import JudgementView, judgement_view, trace_of
 from words import live as live_words
 from words import parity as words
 from words import states, times
@@ -107,7 +107,8 @@ def _ribbon(here: House, view: JudgementView) -> None:
             metric,
             lambda name: said.metric(criteria[name].criterion),
         )
-    trace = view.trace[view.trace["metric"] == metric]
+    trace = trace_of(here, view)
+    trace = trace[trace["metric"] == metric]
     if trace["low"].isna().all():
         st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_yet()))
         return

@@ -16,15 +16,16 @@ from ui.house import House
 
 @dataclass(frozen=True, slots=True)
 class JudgementView:
-    """A phase, what was judged of it, and how the judgement came about (`trace`: analysis.TRACE_COLUMNS).
+    """A phase, what was judged of it, and on which `version` of the numbers of `source`.
 
     The phase's window is that of the evidence: of one whose beginning nobody saw, its last day. `brought` holds the judge's series alone.
     """
 
     phase: analysis.Phase
     phases: tuple[analysis.Phase, ...]
+    source: str
+    version: Hashable
     judgement: analysis.Judgement
-    trace: pd.DataFrame
     brought: Brought
 
 
@@ -36,7 +37,12 @@ def judgement_view(house: House, source: str, *, now: datetime, chosen: int | No
     phase = next((one for one in phases if one.window.start == chosen), phases[-1])
     phase = replace(phase, window=evidence_of(phase))
     version = house.archive.version(phase.window, source)
-    return JudgementView(phase, phases, *_judged(house, source, phase.window, version))
+    return JudgementView(phase, phases, source, version, *_judged(house, source, phase.window, version))
+
+
+def trace_of(house: House, view: JudgementView) -> pd.DataFrame:
+    """How a judgement came about (analysis.TRACE_COLUMNS). It costs three judgements: only for a page that shows it."""
+    return _traced(house, view.source, view.phase.window, view.version, view.brought)
 
 
 @st.cache_resource(show_spinner=False)
@@ -52,10 +58,13 @@ def _phases(_house: House, now_s: int, revision: int) -> tuple[analysis.Phase, .
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(hours=1), show_spinner=False)
-def _judged(
-    _house: House, source: str, window: Window, version: Hashable
-) -> tuple[analysis.Judgement, pd.DataFrame, Brought]:
+def _judged(_house: House, source: str, window: Window, version: Hashable) -> tuple[analysis.Judgement, Brought]:
     migration, now = _house.migration, utc_now()
     judged = judge_window(_house.archive, migration, source, window, now=now, numbers=True)
     assert judged.brought is not None
-    return judged.judgement, trace_brought(migration, judged.brought, now=now), judged.brought
+    return judged.judgement, judged.brought
+
+
+@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
+def _traced(_house: House, source: str, window: Window, version: Hashable, _brought: Brought) -> pd.DataFrame:
+    return trace_brought(_house.migration, _brought, now=utc_now())

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,20 +13,19 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from analysis import Phase
-from archive import HISTORY_S, Archive, ArchiveError, ArchiveProblem, Keeper, evidence_of
-from migration import ConfigurationError, Migration, Window, empty_frame, utc_now
+from archive import HISTORY_S, Archive, ArchiveError, Keeper, evidence_of
+from migration import Migration, Window, empty_frame, utc_now
 from migration.window import moment
 from reports.case import case, file_name
 from reports.evidence import DATA, files, sha256, zipped
 from reports.retrospective import tell
 from reports.whole import window_of
-from sources import Health, Look
-from sources.catalog import DEFAULT_PATH, configured, sources_of
+from sources import Look
+from sources.catalog import sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
 from terminal.batches import command as batches
 from terminal.deployments import commands, deploying, deployments_json, deployments_table
-from terminal.doctor import Examination, doctor_json, doctor_table
 from terminal.gate import Gate
 from terminal.history import history_json, history_table
 from terminal.judge import (
@@ -40,16 +39,20 @@ from terminal.judge import (
     mistakes_lines,
 )
 from terminal.options import checks, chosen, console, echo, minutes_given, repeat
-from terminal.parts import address
 from terminal.reading import Desk, read, read_history
+from terminal.record import Recorder
+from terminal.start import drawn
+from terminal.start import end as _end
+from terminal.start import examined as _examined
+from terminal.start import migration_of as _configured
 from terminal.watch import Glance, glance_json, glance_table, refreshed
 from terminal.weights import is_read, weights_json, weights_tables
 from words import batches as batch_words
 from words import cli as words
 from words import evidence as evidence_words
+from words import keeping, states, times
 from words import notes as note_words
 from words import retrospective as retrospective_words
-from words import states, times
 
 app = typer.Typer(
     help=words.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -117,6 +120,22 @@ def deployments(
     if not as_json:
         typer.echo(commands(migration, found))
     raise typer.Exit(0 if found.ok else 1)
+
+
+@app.command(help=keeping.RECORD)
+def record(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    once: Annotated[bool, typer.Option("--once", help=keeping.RECORD_ONCE)] = False,
+) -> None:
+    migration = _configured(config, demo, as_json=as_json)
+    try:
+        with Archive.open(migration.archive, migration, clock=utc_now) as archive:
+            recorder = Recorder(migration, archive, sources_of(migration, clock=utc_now), utc_now, as_json=as_json)
+            raise typer.Exit(recorder.once() if once else recorder.run())
+    except ArchiveError as error:
+        _end(_examined(migration, config, (), error.problem), as_json=as_json)
 
 
 @app.command(help=words.WATCH)
@@ -338,8 +357,7 @@ def _conclude(hearing: Hearing, *, as_json: bool) -> NoReturn:
 def _conclude_once_decided(look: Callable[[], Hearing], every_s: int, *, as_json: bool) -> NoReturn:
     """Looks again and again until there is a verdict. Ctrl-C ends it with what was known last."""
     code = COULD_NOT_ASK
-    drawing = None if as_json or not console().is_terminal else Live(console=console(), auto_refresh=False)
-    with suppress(KeyboardInterrupt), drawing or nullcontext():
+    with suppress(KeyboardInterrupt), drawn(as_json=as_json) as drawing:
         while True:
             hearing = look()
             code = hearing.code
@@ -363,32 +381,6 @@ def _write(place: Path, content: bytes) -> None:
     except OSError as error:
         typer.echo(evidence_words.not_written(str(place), error.strerror or str(error)), err=True)
         raise typer.Exit(COULD_NOT_ASK) from None
-
-
-def _configured(config: Path | None, demo: bool, *, as_json: bool, code: int = 1) -> Migration:
-    """The migration; where the configuration has mistakes, they are told and the program ends with `code`."""
-    try:
-        return configured(config, demo=demo)
-    except ConfigurationError as error:
-        _end(Examination(str(error.path), error.mistakes, None, "", None, ()), as_json=as_json, code=code)
-
-
-def _examined(
-    migration: Migration, config: Path | None, checks: tuple[Health, ...], problem: ArchiveProblem | None = None
-) -> Examination:
-    place = words.built_in() if migration.demo else str(config or DEFAULT_PATH)
-    if problem is None:
-        try:
-            with Archive.open(migration.archive, migration) as archive:
-                archive.check()
-        except ArchiveError as error:
-            problem = error.problem
-    return Examination(place, (), migration, address(migration.archive), problem, checks)
-
-
-def _end(found: Examination, *, as_json: bool, code: int = 1) -> NoReturn:
-    echo(doctor_json(found) if as_json else doctor_table(found))
-    raise typer.Exit(code if found.wrong else 0)
 
 
 app.command("batches", help=batch_words.COMMAND, cls=Gate)(batches)

@@ -15,7 +15,7 @@ from migration import Event, Traffic, Window
 from migration.traffic import traffic_from_json, traffic_to_json, weight_change
 from sources import Problem, State
 
-Role = Literal["metrics", "traffic", "events", "whole", "starters"]
+Role = Literal["metrics", "traffic", "events", "whole", "starters", "past"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 from archive.backfill import Backfill, Backfilled
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Role
-from archive.history import REFUSED_S, to_hear
+from archive.history import PIECE_S, REFUSED_S, to_hear
 from archive.store import Archive
 from migration import Clock, Window, utc_now
 from sources import EventSource, HistorySource, MetricSource, TrafficSource
@@ -21,6 +21,9 @@ PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon
 MOST_WANTED = 32  # windows that pages wait for; the oldest wishes are dropped
 BUSY_S = 2.0  # another process is asking just now
 RETRY_S = 15.0  # the archive could not be used
+PAST_EVENTS_S = 120 * 86_400  # so far back events are asked for, unless somebody says since when
+HEARD_AGAIN_S = 3600  # the newest hour is asked again and again anyway
+PAST_EVERY_S = 2
 IDLE_S = 3600.0  # nothing is to be done until somebody wants something
 
 
@@ -65,6 +68,8 @@ class Keeper:
         self._threads: list[threading.Thread] = []
         self._wishes: dict[str, deque[Window]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+        self._since = since
+        self._unheard: dict[str, bool] = {}  # event sources, and whether some of the past is still to be asked for
         self._refused: dict[str, int] = {}  # sources that keep a history, and when they are asked again
         self._backfills = {source.name: Backfill(archive, source, since=since) for source in metrics if backfill}
         self._rounds = [
@@ -200,10 +205,39 @@ class Keeper:
             self._grant(source.name, window)
         wait_s = self._turn(source.name, "events", self._events_every_s)
         if wait_s:
-            return wait_s
+            return min(wait_s, self._hear_past(source))
         horizon = Window.last(self._horizon_minutes, now=self._clock())
         self._archive.keep_events(source.events(horizon), source.name)
-        return float(self._events_every_s)
+        return 0.0 if self._backfills else float(self._events_every_s)
+
+    def _hear_past(self, source: EventSource) -> float:
+        """A piece of what happened before the horizon and was never asked for, if there is any. Returns the seconds until the next."""
+        now = int(self._clock().timestamp())
+        start = now - PAST_EVENTS_S if self._since is None else self._since
+        end = Window.last(self._horizon_minutes, now=self._clock()).end - HEARD_AGAIN_S
+        start -= start % 60
+        if not self._backfills or start >= end or now < self._refused.get(source.name, now):
+            return IDLE_S
+        left = Window(start, end).minus(self._archive.heard(source.name))
+        self._unheard[source.name] = bool(left)
+        if not left:
+            return IDLE_S
+        if wait_s := self._turn(source.name, "past", PAST_EVERY_S):
+            return wait_s
+        told = source.events(Window(max(left[-1].start, left[-1].end - PIECE_S), left[-1].end))
+        self._archive.keep_events(told, source.name, history=True)
+        if told.complete:
+            return 0.0
+        self._refused[source.name] = now + REFUSED_S
+        return float(REFUSED_S)
+
+    def up_to_date(self, source_name: str) -> bool:
+        """Whether nothing of a source is left to ask for, but what is new with every minute."""
+        with self._changed:
+            if source_name in self._progress or self._unheard.get(source_name):
+                return False
+        past = self._backfills.get(source_name)
+        return past is None or (past.backfilled is not None and past.backfilled.state == "done")
 
     def keep_history(self, source: HistorySource) -> float:
         """The newest time, if that is due, or else a piece of what lies behind it: one asking. Returns the seconds until the next, 0 while any is left."""
@@ -214,6 +248,7 @@ class Keeper:
             return float(again_at - now)
         wait_s = self._turn(source.name, "events", source.every_s)
         next_ = to_hear(self._archive.heard(source.name), source, now)
+        self._unheard[source.name] = next_.behind is not None
         asked = next_.behind if wait_s else next_.newest
         if asked is None:
             return wait_s

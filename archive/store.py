@@ -335,7 +335,7 @@ class Archive(Told, Recall):
     def keep_events(self, events: Events, source_name: str, *, history: bool = False) -> None:
         """Keeps what a source tells of, and how services stand; where it told everything, what it no longer tells of is removed.
 
-        `history`: that it was heard is kept too.
+        `history`: not then, for a source may no longer tell of what is long ago.
         """
         state = state_of(events.problems, events.took_s, answered=events.complete)
         told = SourceState(source_name, "events", state, events.asked_at, None, events.took_s, events.problems)
@@ -343,9 +343,9 @@ class Archive(Told, Recall):
             happenings.write_events(connection, self._id, events.events)
             splits.write_changes(connection, self._id, source_name, events.changes)
             if events.complete:
-                happenings.forget_events(connection, self._id, source_name, events.events, events.window)
-                if history:
-                    write_heard(connection, self._id, source_name, events.window)
+                write_heard(connection, self._id, source_name, events.window)
+                if not history:
+                    happenings.forget_events(connection, self._id, source_name, events.events, events.window)
             standings.write(connection, self._id, source_name, events.standing)
             Line(self._id, source_name, "events").tell(connection, told, good=events.complete)
 

@@ -11,6 +11,7 @@ HELP = _(
   cli.py weights     how is the traffic split, and are the targets healthy?
   cli.py deployments what runs, could a deployment start, could all traffic be taken back?
   cli.py watch       both fleets side by side, refreshed
+  cli.py record      keeps the archive up to date with no viewer, and fetches the past
   cli.py judge       is it proven equal? a gate for a pipeline
   cli.py report      the evidence file: a page, its numbers and the judgement in one ZIP
   cli.py batches     did every batch run when it was due?

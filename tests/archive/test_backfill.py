@@ -8,7 +8,9 @@ import pytest
 
 from archive import Archive, ArchiveError, Keeper
 from archive.backfill import KEPT_S
-from migration import epoch_s
+from migration import Window, epoch_s
+from sources import Events
+from tests.archive.test_keeper import Alerts
 from tests.archive.world import ECS, HOURLY, NOON, World, at, open_archive, rising, said, span
 
 DAY = 1440
@@ -210,3 +212,47 @@ def test_while_the_archive_cannot_be_written_the_past_is_not_asked_for(archive, 
     filling = keeper.backfilled("cloudwatch")
     assert filling and filling.state == "filling"
     assert sorted(said(archive.read(span(-1500, 2), "cloudwatch", now=at(2)), ECS)) == list(range(-1500, 2))
+
+
+def test_what_happened_before_is_asked_once_and_nothing_of_it_is_forgotten(archive):
+    alerts, clock = Alerts(), [at(0)]
+    world = World(wanted=(ECS,))
+
+    def keeper() -> Keeper:
+        return Keeper(archive, [world], None, [alerts], backfill=True, since=NOON - 70 * 86_400, clock=lambda: clock[0])
+
+    one = keeper()
+    for second in range(0, 50, 2):
+        clock[0] = at(second / 60)
+        one.keep_events(alerts)
+    days = [((window.start - NOON) / 86_400, (window.end - NOON) / 86_400) for window in alerts.asked]
+    assert days == [(-1, 0), (-31, -1), (-61, -31), (-70, -61)]
+    assert [event.key for event in archive.events(span(-100 * DAY, 0))] == ["a"]
+    clock[0] = at(1)
+    another = keeper()
+    another.keep_events(alerts)
+    another.keep_events(alerts)
+    assert len(alerts.asked) == 5, "the last day again, and nothing before it"
+    clock[0] = at(5 * DAY)
+    another.keep_events(alerts)
+    another.keep_events(alerts)
+    assert days_of(alerts.asked[-1]) == (1 / 1440, 4), "an outage of five days leaves no gap"
+
+
+def days_of(window: Window) -> tuple[float, float]:
+    return (window.start - NOON) / 86_400, (window.end - NOON) / 86_400
+
+
+def test_a_source_that_does_not_tell_of_the_past_is_left_alone_for_a_while(archive):
+    class Silent(Alerts):
+        def events(self, window: Window) -> Events:
+            old = window.end < NOON - 3600
+            return replace(super().events(window), complete=not old)
+
+    alerts, clock = Silent(), [at(0)]
+    keeper = Keeper(archive, [World()], None, [alerts], backfill=True, clock=lambda: clock[0])
+    for second in range(0, 58, 2):
+        clock[0] = at(second / 60)
+        keeper.keep_events(alerts)
+    assert len(alerts.asked) == 2
+    assert not keeper.up_to_date(alerts.name)

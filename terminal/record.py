@@ -1,0 +1,266 @@
+"""`record`: how every source is and how far back its past is kept, while the keeper works; and the run that brings everything up to date."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from archive import Archive, ArchiveError, ArchiveProblem, Backfilled, Keeper, SourceState
+from migration import Clock, Migration
+from sources import SUPPLEMENTARY, Problem
+from sources.catalog import Sources
+from terminal.options import echo, repeat
+from terminal.parts import (
+    BAD,
+    FAINT,
+    GOOD,
+    REMARK,
+    archive_problem_json,
+    plain,
+    problem_json,
+    said_lines,
+    stamp,
+    table,
+    title,
+)
+from terminal.start import drawn
+from words import keeping as words
+from words import numbers, problems, states, times
+
+PATIENCE_S = (
+    300.0  # `--once` waits so long for a source that is throttled or does not answer, then ends without the rest
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """How the sources are at `now`, and by name how far the past of each metric source is kept."""
+
+    now: datetime
+    states: tuple[SourceState, ...]
+    past: dict[str, Backfilled | None]
+    archive_problem: ArchiveProblem | None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(dict.fromkeys(problem for state in self.states for problem in state.problems))
+
+    @property
+    def well(self) -> bool:
+        """Whether the archive can be written and every source answers, those that only add to others left aside."""
+        needed = (state.state for state in self.states if state.source not in SUPPLEMENTARY)
+        return self.archive_problem is None and all(state in ("up", "slow") for state in needed)
+
+
+def recording(archive: Archive, keeper: Keeper, sources: Sources, *, now: datetime) -> Recording:
+    try:
+        found, problem = archive.states(), keeper.problem or archive.problem
+    except ArchiveError as error:
+        found, problem = (), error.problem
+    past = {source.name: keeper.backfilled(source.name) for source in sources.metrics}
+    return Recording(now, tuple(state for state in found if state.role != "whole"), past, problem)
+
+
+def catch_up(keeper: Keeper, sources: Sources, *, patience_s: float) -> tuple[str, ...]:
+    """Asks every source, all at once, until nothing is left; the names of those that could not give everything.
+
+    A source that waits (throttled, refused, the archive full) is waited for `patience_s` seconds, counted anew whenever some of the past came.
+    """
+    rounds: list[tuple[str, Callable[[], float]]] = [
+        *((source.name, partial(keeper.keep_metrics, source)) for source in sources.metrics),
+        *((source.name, partial(keeper.keep_events, source)) for source in sources.events),
+    ]
+    if sources.traffic:
+        rounds.append((sources.traffic.name, keeper.keep_traffic))
+    whole: dict[str, bool] = {}
+
+    def bring(name: str, step: Callable[[], float]) -> None:
+        whole[name] = _until_rest(keeper, name, step, patience_s=patience_s)
+
+    # Daemons: whoever interrupts this is not held up by a source that hangs.
+    threads = [threading.Thread(target=bring, args=each, daemon=True) for each in rounds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return tuple(name for name, _ in rounds if not whole.get(name))
+
+
+def _until_rest(keeper: Keeper, name: str, step: Callable[[], float], *, patience_s: float) -> bool:
+    """Steps until a source is up to date. False where patience ran out before."""
+    left_s, reached = patience_s, keeper.backfilled(name)
+    while True:
+        try:
+            wait_s = step()
+            if wait_s and keeper.up_to_date(name):
+                return True
+        except ArchiveError:
+            wait_s = 15.0
+        if (now := keeper.backfilled(name)) and (reached is None or now.there > reached.there):
+            left_s, reached = patience_s, now
+        if now is None or now.state != "filling":  # else it is only the rest between two pulls
+            if wait_s > left_s:
+                return False
+            left_s -= wait_s
+        threading.Event().wait(wait_s)
+
+
+def recording_json(migration: Migration, found: Recording) -> dict[str, Any]:
+    return {
+        "ok": found.well,
+        "migration": migration.name,
+        "demo": migration.demo,
+        "now": stamp(int(found.now.timestamp())),
+        "sources": [
+            {
+                "source": state.source,
+                "role": state.role,
+                "state": state.state,
+                "checked_at": stamp(state.checked_at),
+                "last_good_at": stamp(state.last_good_at),
+            }
+            for state in found.states
+        ],
+        "past": [
+            {
+                "source": name,
+                "state": past.state,
+                "there": past.there,
+                "whole": past.whole,
+                "back_to": stamp(past.back_to),
+                "since": stamp(past.window.start),
+            }
+            for name, past in found.past.items()
+            if past
+        ],
+        "problems": [problem_json(problem) for problem in found.problems]
+        + ([archive_problem_json(found.archive_problem)] if found.archive_problem else []),
+    }
+
+
+def recording_table(migration: Migration, found: Recording) -> RenderableType:
+    made = table(*words.headings())
+    for state in found.states:
+        mark = GOOD if state.state in ("up", "slow") else REMARK if state.source in SUPPLEMENTARY else BAD
+        made.add_row(
+            plain(states.source_name(state.source)),
+            Text(states.label(state.state), mark),
+            Text(_ago(state.last_good_at, found.now)),
+            _past(migration, found, state) if state.role == "metrics" else Text(),
+        )
+    parts: list[RenderableType] = [title(migration), Text(), made]
+    parts += [said_lines(problems.say(problem)) for problem in found.problems]
+    if found.archive_problem:
+        parts.append(said_lines(problems.say_archive(found.archive_problem.kind, found.archive_problem.detail)))
+    return Group(*parts)
+
+
+def recording_line(migration: Migration, found: Recording) -> RenderableType:
+    """The same on one line, for a log."""
+    said = [f"{found.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
+    said += [f"{states.source_name(one.source)} {states.label(one.state)}" for one in found.states]
+    said += [f"{states.source_name(name)}: {_progress(migration, past)}" for name, past in found.past.items() if past]
+    return plain("  ·  ".join(said), "" if found.well else BAD)
+
+
+def _past(migration: Migration, found: Recording, state: SourceState) -> RenderableType:
+    past = found.past.get(state.source)
+    if past is None:
+        return Text(words.not_looked() if migration.backfill else words.no_past(), FAINT)
+    line = Table.grid(padding=(0, 1))
+    line.add_row(
+        ProgressBar(total=max(past.whole, 1), completed=past.there, width=24), Text(_progress(migration, past))
+    )
+    return line
+
+
+def _progress(migration: Migration, past: Backfilled) -> str:
+    day = datetime.fromtimestamp(past.back_to, UTC).astimezone(migration.zone)
+    percent = numbers.share(past.there / past.whole if past.whole else 1.0)
+    return words.past(past.state, percent=percent, back_to=f"{day:%Y-%m-%d %H:%M}")
+
+
+def _ago(at: int | None, now: datetime) -> str:
+    return words.never() if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=now)
+
+
+def unfinished(names: Iterable[str]) -> str:
+    """What `--once` ends with."""
+    left = [states.source_name(name) for name in names if name not in SUPPLEMENTARY]
+    return words.not_all_there(", ".join(left)) if left else words.all_there()
+
+
+def while_working(work: Callable[[], object], show: Callable[[], None], *, every_s: float = 0.5) -> None:
+    """Shows how it goes until `work` is done."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        show()
+        thread.join(every_s)
+    show()
+
+
+class Recorder:
+    """A keeper with everything on, and what a terminal or a log shows of it."""
+
+    def __init__(
+        self, migration: Migration, archive: Archive, sources: Sources, clock: Clock, *, as_json: bool
+    ) -> None:
+        self._migration, self._archive, self._sources, self._clock = migration, archive, sources, clock
+        self._as_json = as_json
+        self._keeper = Keeper(
+            archive,
+            sources.metrics,
+            sources.traffic,
+            sources.events,
+            backfill=migration.backfill,
+            since=migration.since_s,
+            clock=clock,
+        )
+
+    def once(self) -> int:
+        """Brings everything up to date. Returns 0 where nothing is left that somebody needs, else 1."""
+        left: list[str] = []
+        with drawn(as_json=self._as_json) as drawing:
+            while_working(
+                lambda: left.extend(catch_up(self._keeper, self._sources, patience_s=PATIENCE_S)),
+                lambda: drawing.update(self._table(), refresh=True) if drawing else None,
+            )
+        if drawing is None:
+            self._tell()
+        if not self._as_json:
+            typer.echo(unfinished(left))
+        return 1 if set(left) - SUPPLEMENTARY else 0
+
+    def run(self) -> int:
+        """Records until Ctrl-C or SIGTERM; shows how it goes, in a terminal every second, else a line a minute. Returns 0."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's Ctrl-C
+        with suppress(KeyboardInterrupt):
+            self._keeper.start()
+            with drawn(as_json=self._as_json) as drawing:
+                if drawing is None:
+                    repeat(self._tell, 60)
+                else:
+                    repeat(lambda: drawing.update(self._table(), refresh=True), 1)
+        self._keeper.stop()
+        return 0
+
+    def _table(self) -> RenderableType:
+        return recording_table(self._migration, self._found())
+
+    def _tell(self) -> None:
+        show = recording_json if self._as_json else recording_line
+        echo(show(self._migration, self._found()))
+
+    def _found(self) -> Recording:
+        return recording(self._archive, self._keeper, self._sources, now=self._clock())

@@ -56,8 +56,8 @@ def _board(here: House) -> None:
         st.html(batches.sentence(view, choice))
         if not view.complete:
             st.html(Markup("<p class='note'>{}</p>").format(words.reading()))
-        st.html(batches.table(here.migration, view, choice, now) + batches.legend(view))
-        st.html(batches.eras(here.migration, view.jobs, now))
+        table = batches.table(here.migration, view, choice, now)
+        st.html(table + batches.legend(view) + batches.eras(here.migration, view.jobs, now))
     else:
         _nothing_yet(here, view)
     st.html(batches.sources(here, now))

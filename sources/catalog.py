@@ -14,6 +14,7 @@ from sources.demo_batches import DemoBatches, DemoStarters
 from sources.demo_deployments import DemoDeployments
 from sources.demo_trail import DemoTrail
 from sources.ecs import Ecs
+from sources.eventbridge import EventBridge
 from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
@@ -81,4 +82,6 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))
         events.append(MackerelEvents(migration, clock=clock, api=api))
     traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
-    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches))
+    started = migration.batches.jobs if migration.aws and migration.batches else ()
+    starters = EventBridge(migration, clock=clock) if any(job.rule or job.scheduler for job in started) else None
+    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches), starters)

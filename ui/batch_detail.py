@@ -38,8 +38,7 @@ def detail(here: House, view: BatchView, job: JobReport, now: datetime) -> None:
         )
     )
     _chart(here, view, job, now)
-    st.html(batches.eras(migration, [job], now))
-    st.html(_runs(here, job, now))
+    st.html(batches.eras(migration, [job], now) + _runs(here, job, now))
 
 
 def _facts(job: JobReport) -> list[str]:

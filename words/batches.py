@@ -103,6 +103,8 @@ def headline(jobs: Mapping[State, Sequence[str]]) -> str:
     total = sum(map(len, jobs.values()))
     if not total:
         return _("No job has reported yet.")
+    if set(jobs) == {"unknown"}:
+        return _("Nobody knows: what the jobs did was not read.")
     ran = len(jobs.get("ok", ())) + len(jobs.get("slow", ()))
     if ran == total:
         opening = ngettext("The job ran as scheduled", "All {total} jobs ran as scheduled", total).format(total=total)

@@ -104,6 +104,8 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
             return _no_such_host(detail)
         case Problem("not_found", _, "GET /api/v0/services") if detail:
             return _no_such_service(about, detail)
+        case Problem("not_found", "eventbridge"):
+            return _no_such_rule(about)
         case Problem("no_such_metric", "mackerel_batches"):
             return _no_run(about, detail)
         case Problem("no_split") if detail:
@@ -133,6 +135,16 @@ def _no_such_service(service: str, organization: str) -> Texts:
             organization=organization, service=service
         ),
         _("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
+    )
+
+
+def _no_such_rule(name: str) -> Texts:
+    return (
+        _("No such rule"),
+        _("EventBridge has no rule or schedule “{name}” in this account and region.").format(name=name),
+        _(
+            "Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."
+        ),
     )
 
 

@@ -1,0 +1,97 @@
+"""The Batches page in a real browser: opened first, in the dark, on a phone, and where Mackerel does not answer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.board import Board, Opens
+from tests.browser.server import Server, Starts
+from tests.browser.test_looks import DARK, LOOKS, PHONE
+from tests.browser.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+BATCHES = """
+[batches]
+duration = "batch.{job}.duration"
+[[batches.jobs]]
+name = "thumbnails"
+schedule = "rate(5 minutes)"
+"""
+
+
+def opened(server: Server, opens: Opens, address: str = "/batches", **look: Any) -> Board:
+    # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
+    board: Board = opens(server, address, drawn=0, faultless=False, **look)
+    return board
+
+
+def test_a_cold_deep_link_opens_the_page_with_the_worst_job_first(room: Path, starts: Starts, opens: Opens) -> None:
+    board = opened(starts({"MIGRATION_DEMO": "1"}), opens, "/batches?window=7d")
+    rows = board.page.locator(".batches tbody tr")
+    expect(rows).to_have_count(7)
+    expect(rows.first).to_contain_text("cleanup")
+    expect(board.page.locator(".aloud")).to_contain_text("5 of 7 jobs ran as scheduled; cleanup failed")
+    assert board.chosen() == ["7 d"]
+    board.choose("1 d")
+    board.wait_parameters(window="1d")
+    expect(board.page.locator(".aloud")).to_contain_text("Last 1 d:")
+
+
+@LOOKS
+def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any]) -> None:
+    board = opened(demo, opens, **look)
+    expect(board.page.locator(".batches tbody tr")).to_have_count(7)
+    board.at_rest()
+    found = Axe().run(board.page).response["violations"]
+    assert [
+        (one["id"], node["target"], node["failureSummary"])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ] == []
+
+
+def test_a_phone_never_scrolls_sideways(demo: Server, opens: Opens) -> None:
+    board = opened(demo, opens, **PHONE)
+    expect(board.page.locator(".batches tbody tr")).to_have_count(7)
+    board.at_rest()
+    main = board.page.locator("[data-testid='stMain']")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    beyond = board.page.evaluate(
+        "[...document.querySelectorAll('.batches *, .aloud, .marks *')]"
+        ".filter(one => one.getBoundingClientRect().right > innerWidth + 0.5).map(one => one.outerHTML.slice(0, 80))"
+    )
+    assert beyond == []
+
+
+def test_a_job_has_an_address_with_its_runs(demo: Server, opens: Opens) -> None:
+    board = opened(demo, opens, "/batches?job=cleanup", **DARK)
+    expect(board.page.locator(".job-head")).to_contain_text("failed")
+    board.wait_drawn(1)
+    assert board.page.locator(".overlay-chart").evaluate("box => box._fullData.map(line => line.name)") == [
+        "EventBridge and Lambda",
+        "EventBridge and Lambda, failed",
+    ]
+    board.page.get_by_role("button", name="All jobs").click()
+    expect(board.page.locator(".batches tbody tr")).to_have_count(7)
+    assert board.parameters == {}
+
+
+def test_without_batches_it_shows_what_to_write(world: World, room: Path, starts: Starts, opens: Opens) -> None:
+    board = opened(starts(world.environment(world.configure(room))), opens)
+    expect(board.page.get_by_role("heading", name="Batches are not configured")).to_be_visible()
+    expect(board.page.locator("[data-testid='stCode']")).to_contain_text("[[batches.jobs]]")
+
+
+def test_where_mackerel_refuses_it_says_so_with_the_next_step(
+    world: World, room: Path, starts: Starts, opens: Opens
+) -> None:
+    path = world.configure(room)
+    path.write_text(path.read_text(encoding="utf-8") + BATCHES, encoding="utf-8")
+    board = opened(starts(world.environment(path) | {"MACKEREL_APIKEY": "another-key"}), opens)
+    expect(board.page.locator(".aloud")).to_contain_text("Nobody knows: what the jobs did was not read.")
+    board.expect_text(".sources", "Unknown Mackerel key")
+    board.expect_text(".sources", "Put a key of the organization that has this service into MACKEREL_APIKEY")

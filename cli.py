@@ -24,6 +24,7 @@ from sources import Look
 from sources.catalog import sources_of
 from sources.csv_file import CsvMistake, CsvNumbers, read_csv
 from sources.whole import Whole, WholeWindowSource
+from terminal import archives
 from terminal.batches import command as batches
 from terminal.deployments import commands, deploying, deployments_json, deployments_table
 from terminal.gate import Gate
@@ -383,6 +384,7 @@ def _write(place: Path, content: bytes) -> None:
         raise typer.Exit(COULD_NOT_ASK) from None
 
 
+app.add_typer(archives.app, name="archive")
 app.command("batches", help=batch_words.COMMAND, cls=Gate)(batches)
 
 

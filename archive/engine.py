@@ -104,6 +104,8 @@ def _write_ahead(connection: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     # A reader that turns writer halfway is refused at once where somebody else wrote meanwhile; one that says so at the start waits.
+    if connection.get_execution_options().get("plain"):
+        return
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -129,3 +131,18 @@ def _kind(error: DBAPIError) -> ArchiveTrouble | None:
     return next((kind for stem, kind in _KINDS.items() if name.startswith(f"{stem}_")), None) or (
         "unreadable" if error.connection_invalidated else None
     )
+
+
+@contextmanager
+def plain(engine: Engine) -> Iterator[Connection]:
+    """A connection without a transaction, for what a database does only outside of one. Raises ArchiveError."""
+    try:
+        # SQLite's connections commit by themselves wherever _begin does not begin.
+        how = {"plain": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        with engine.connect().execution_options(**how) as connection:
+            yield connection
+    except DBAPIError as error:
+        kind = _kind(error)
+        if kind is None:
+            raise
+        raise ArchiveError(kind, str(error.orig)) from error

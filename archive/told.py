@@ -29,6 +29,11 @@ class Told:
             self._joined = mark, splits.read_changes(connection, self._id, self._rule)
         return self._joined[1]
 
+    @property
+    def engine(self) -> Engine:
+        """For what takes the whole archive: its status, an export, an import."""
+        return self._engine
+
     def _reading(self) -> AbstractContextManager[Connection]:
         return database.transaction(self._engine, writes=False)
 

@@ -1,0 +1,96 @@
+"""What an archive holds of a migration, counted; and the space that it gives back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.engine import URL
+
+from archive import engine as database
+from archive import ledger, schema
+from archive.plan import LiveEdge
+from migration import Migration, Window
+from migration.window import merged
+
+ALIVE_S = 180  # whoever keeps the archive asks once a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One source's points of one period: how many, and the time that was asked and answered."""
+
+    source: str
+    period_s: int
+    points: int
+    covered: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Times are epoch seconds. `gaps`: by source, settled time in which some series that is wanted was not answered."""
+
+    size_bytes: int
+    stretches: tuple[Stretch, ...]
+    gaps: dict[str, tuple[Window, ...]]
+    events: int
+    snapshots: int
+    last_write: int | None
+    alive: bool
+
+    @property
+    def points(self) -> int:
+        return sum(stretch.points for stretch in self.stretches)
+
+
+def status(engine: Engine, migration: Migration, *, now: int) -> Status:
+    """Counts everything. Raises ArchiveError."""
+    number = ledger.migration_id(engine, migration.key)
+    edge = LiveEdge(now, migration.settle_minutes * 60)
+    series, point, source = schema.series, schema.point, schema.source
+    with database.transaction(engine, writes=False) as connection:
+        counted = (
+            select(series.c.source, point.c.period_s, func.count().label("points"))
+            .join_from(point, series)
+            .where(series.c.migration_id == number)
+            .group_by(series.c.source, point.c.period_s)
+        )
+        points = {(row.source, row.period_s): row.points for row in connection.execute(counted)}
+        names = connection.scalars(select(series.c.source).where(series.c.migration_id == number).distinct())
+        books = {name: ledger.read_book(connection, number, name) for name in sorted(names)}
+        events, snapshots = (
+            connection.scalar(select(func.count()).select_from(table).where(table.c.migration_id == number)) or 0
+            for table in (schema.event, schema.snapshot)
+        )
+        last = connection.scalar(select(func.max(source.c.checked_at)).where(source.c.migration_id == number))
+    stretches, gaps = [], dict[str, tuple[Window, ...]]()
+    for name, book in books.items():
+        known = [book.known[one].sane(edge) for one in book.wanted if not one.hourly]
+        periods = {period_s for one in book.known.values() for period_s in one.covered}
+        for period_s in sorted(periods | {each for source_, each in points if source_ == name}):
+            covered = merged(w for one in book.known.values() for w in one.covered.get(period_s, ()))
+            stretches.append(Stretch(name, period_s, points.get((name, period_s), 0), covered))
+        begins = min((windows[0].start for one in known if (windows := one.within())), default=edge.settled)
+        whole = Window(begins, edge.settled) if begins < edge.settled else None
+        gaps[name] = merged(gap for one in known for gap in (whole.minus(one.within()) if whole else ()))
+    alive = last is not None and now - last < ALIVE_S
+    return Status(_size(engine), tuple(stretches), gaps, events, snapshots, last, alive)
+
+
+def compact(engine: Engine) -> tuple[int, int]:
+    """Gives space back to the disk. Returns the bytes before and after. Raises ArchiveError."""
+    before = _size(engine)
+    with database.plain(engine) as connection:
+        connection.execute(text("VACUUM"))
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    return before, _size(engine)
+
+
+def _size(engine: Engine) -> int:
+    """The bytes that the database takes on disk."""
+    if engine.dialect.name != "sqlite":
+        with database.transaction(engine, writes=False) as connection:
+            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+    address: URL = engine.url
+    files = (Path(f"{address.database}{end}") for end in ("", "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())

@@ -1,0 +1,34 @@
+"""What an archive says it holds, and what compacting leaves."""
+
+from pathlib import Path
+
+from archive.status import compact, status
+from tests.archive.world import ECS, HOURLY, MIGRATION, NOON, World, at, open_archive, said, span, spans
+
+
+def test_it_counts_points_covered_time_and_gaps_and_says_whether_somebody_records(tmp_path: Path) -> None:
+    world = World(wanted=(ECS, HOURLY))
+    with open_archive(tmp_path) as archive:
+        assert status(archive.engine, MIGRATION, now=NOON).points == 0
+        archive.bring(span(-300, -240), world, now=at(-200))
+        archive.bring(span(-120, 0), world, now=at(0))
+        found = status(archive.engine, MIGRATION, now=NOON + 60)
+    assert [(one.period_s, one.points, spans(one.covered)) for one in found.stretches] == [
+        (60, 60 + 120, [(-300, -240), (-120, -15)]),
+        (3600, 2, [(-300, -240), (-120, -60)]),
+    ]
+    assert spans(found.gaps["cloudwatch"]) == [(-240, -120), (-15, -14)]
+    assert (found.last_write, found.alive, found.size_bytes > 4096) == (NOON, True, True)
+    with open_archive(tmp_path) as archive:
+        assert not status(archive.engine, MIGRATION, now=NOON + 600).alive
+
+
+def test_compacting_gives_space_back_and_loses_nothing(tmp_path: Path) -> None:
+    world = World(wanted=(ECS,))
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(-9000, 0), world, now=at(0))
+        before, after = compact(archive.engine)
+        assert after <= before
+        assert not (tmp_path / "archive.db-wal").exists() or (tmp_path / "archive.db-wal").stat().st_size == 0
+        assert len(said(archive.read(span(-9000, 0), "cloudwatch", now=at(0)), ECS)) == 9000
+        archive.bring(span(-9000, 1), world, now=at(1))

@@ -227,7 +227,9 @@ target_groups = ["photo-ecs"]
 
     # What somebody else wrote is text, whatever it looks like.
     expect(board.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b> **service**")
-    expect(board.chart("requests")).to_contain_text("<img src=x onerror=ale")
+    board.chart("requests").locator(".annotation-text", has_text="events").last.hover()
+    expect(board.chart("requests").locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
+    expect(board.page.locator("details", has_text="events in this window")).to_contain_text("<img src=x onerror=ale")
     expect(board.chart("requests")).to_contain_text("<i>EC2</i>")
     expect(board.head("requests")).to_contain_text("<i>EC2</i>")
     assert board.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0

@@ -14,7 +14,7 @@ FEWEST_MINUTES = 10  # before that nothing is known of how the minutes scatter, 
 
 # The normal mixture that spends alpha over time: where it is tightest. Set by the traffic that migrations have, not by any data set.
 RATIO_SCALE = 1.25  # of log rate ratios: most alternatives that matter lie within a factor of e or so
-TIGHTEST_AT = 11.0  # of paired differences, in minutes: the interval is tightest at about eight times as many
+TIGHTEST_AT = 10.0  # of paired differences, in minutes: the interval is tightest at about eight times as many
 
 STEPS = 40  # of Newton's at most, until they are CLOSE: it is convex, so they never miss
 CLOSE = 1e-10
@@ -83,7 +83,8 @@ def counts(events_b: Values, requests_b: Values, events_c: Values, requests_c: V
     in_a_minute = _over(part_a * events_c_ + part_b * events_b_, chance) / n  # that many events could be one burst
     error = _error(scatter.step, n)
     memory = _shrunk(_unbiased(scatter.step, n), 4 * error)
-    memory = np.maximum(_long_run(memory * (1 + 2 * np.sqrt(error))), scatter.by_blocks)
+    hidden = _under_noise(_unbiased(scatter.step, n), _unbiased(scatter.two_steps, n), error, excess / (1 + excess))
+    memory = np.maximum(np.maximum(_long_run(memory * (1 + 2 * np.sqrt(error))), hidden), scatter.by_blocks)
     inflation = (1 + excess + in_a_minute * (EARLY / n) ** 3) * np.maximum(memory, 1.0)
     # Satterthwaite's: only the scatter beyond chance had to be estimated, from so many minutes as do not resemble each other.
     freedom = np.maximum(n / memory - 1, 0.1) * np.square(inflation / np.maximum(inflation - 1, 1e-9))
@@ -124,8 +125,8 @@ def differences(values: Values) -> Differences:
     moved = np.where(np.abs(values - first) <= 1e-12 * np.abs(values), 0.0, values - first)  # rounding is no scatter
     scatter = _scatter((moved, np.ones_like(values)), (np.ones_like(values), -_sum(moved) / n))
     error = _error(scatter.step, n)
-    memory = _shrunk(_unbiased(scatter.step, n), 2 * error)
-    long_run = _long_run(memory * (1 + 2 * np.sqrt(error)) + 0.2 * (EARLY / n) ** 2)
+    memory = _shrunk(_unbiased(scatter.step, n), 4 * error)
+    long_run = _long_run(memory * (1 + 4 * np.sqrt(error)) + 0.2 * (EARLY / n) ** 2)
     long_run = np.maximum(long_run, scatter.by_blocks)
     return Differences(n, mean, scatter.squares / np.maximum(n - 1, 1), n / long_run)
 
@@ -214,11 +215,12 @@ def _log_ratio_above(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scatter:
-    """How residuals scatter so far: their sum of squares, their autocorrelation from one minute to the next, and by how many times the variance
-    of a minute blocks of BLOCK minutes scatter more, at its lower side while that is uncertain; 0 before there are four of them."""
+    """How residuals scatter so far: their sum of squares, their autocorrelation from one minute to the next and to the one after, and by how many
+    times the variance of a minute blocks of BLOCK minutes scatter more, at its lower side while that is uncertain; 0 before there are four."""
 
     squares: Values
     step: Values
+    two_steps: Values
     by_blocks: Values
 
 
@@ -233,6 +235,9 @@ def _scatter(parts: tuple[Values, ...], factors: tuple[Values, ...]) -> _Scatter
         _moment(tuple(part[..., 1:] for part in parts), tuple(part[..., :-1] for part in parts), factors), squares
     )
 
+    two_steps = _over(
+        _moment(tuple(part[..., 2:] for part in parts), tuple(part[..., :-2] for part in parts), factors), squares
+    )
     sums = tuple(_sum(np.concatenate((np.zeros_like(part[..., :1]), part), axis=-1)) for part in parts)
     blocks = tuple(total[..., BLOCK:] - total[..., :-BLOCK] for total in sums)
     variance = np.maximum(_moment(blocks, blocks, factors), 0.0) / np.maximum(n - BLOCK + 1, 1)
@@ -243,7 +248,7 @@ def _scatter(parts: tuple[Values, ...], factors: tuple[Values, ...]) -> _Scatter
     memory = _unbiased(next_block, apart) - sure * np.sqrt(_error(next_block, apart))
     memory = np.clip(memory, -0.3, LONGEST_MEMORY)
     times = _over(variance / BLOCK, squares / n) / (1 + sure * np.sqrt(2 / np.maximum(1.3 * apart, 1)))
-    return _Scatter(squares, step, np.where(apart >= 4, times * (1 + memory) / (1 - memory), 0.0))
+    return _Scatter(squares, step, two_steps, np.where(apart >= 4, times * (1 + memory) / (1 - memory), 0.0))
 
 
 def _moment(left: tuple[Values, ...], right: tuple[Values, ...], factors: tuple[Values, ...]) -> Values:
@@ -270,6 +275,18 @@ def _error(step: Values, n: Values) -> Values:
 def _shrunk(found: Values, error: Values) -> Values:
     """What was found, if it is positive and large beside the variance of its error; towards 0 otherwise."""
     return np.where(found > 0, found**3 / np.maximum(found**2 + error, 1e-300), 0.0)
+
+
+def _under_noise(step: Values, two_steps: Values, error: Values, share: Values) -> Values:
+    """How many times the variance of a minute the long run has, where only a `share` of it can have memory: what chance adds to a count has none.
+
+    From one minute to the next memory then looks weaker than it is, but it fades from one step to two as it really does. How it fades is taken at
+    its upper side; all of it counts by the square of the share, so that it costs nothing where counts scatter as independent events do.
+    """
+    fades = _over(two_steps + 2 * np.sqrt(error), np.where(step > 0, step, 0.0))
+    seen = _shrunk(step, 2 * error) * (1 + 3 * np.sqrt(error))
+    times: Values = 1 + 2 * share**2 * seen / (1 - np.clip(fades, 0.0, LONGEST_MEMORY))
+    return times
 
 
 def _long_run(memory: Values) -> Values:

@@ -160,6 +160,19 @@ def needed(random: np.random.Generator, reps: int, per_cent: float, fixed: float
     return delay(verdicts(criterion, looks) == "parity") * a_minute / fixed
 
 
+def one_sided(random: np.random.Generator, reps: int, errors: int, a_minute: float, *, bursts: bool) -> Values:
+    """Whether a rule that says "worse" once one side has so many errors and the other none ever does so in eight healthy hours, on either side."""
+    own = random.gamma(0.5, 2.0, (2, reps, 480)) if bursts else 1.0
+    b, c = np.cumsum(random.poisson(a_minute * own, (2, reps, 480)), axis=2)
+    return (((b == 0) & (c >= errors)) | ((c == 0) & (b >= errors))).any(axis=1).astype(float)
+
+
+def first_seven(random: np.random.Generator, reps: int, phi: float) -> Values:
+    """Whether the first seven minutes of a healthy difference with memory lie on one side of it, whichever."""
+    first = memory(random, (reps, 7), phi, 1.0) > 0
+    return (first.all(axis=1) | ~first.any(axis=1)).astype(float)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `goal`: ≤ or ≥ a bound of the summary; None where it is shown for honesty alone."""
@@ -299,9 +312,14 @@ def rows() -> list[Row]:
                 "median",
             )
         )
-    table.append(
-        Row("30 % noise over a slow wander: any alarm", lambda r, n: alarm(slow_wander(r, (n, *day))), "—", None)
-    )
+    table += [
+        Row("30 % noise over a slow wander: any alarm", lambda r, n: alarm(slow_wander(r, (n, *day))), "—", None),
+        Row("a rule: worse at 4 errors to none", lambda r, n: one_sided(r, n, 4, 0.02, bursts=False), "—", None),
+        Row("a rule: worse at 7 to none", lambda r, n: one_sided(r, n, 7, 0.3, bursts=False), "—", None),
+        Row("… bursts independent, 0.3 a minute", lambda r, n: one_sided(r, n, 7, 0.3, bursts=True), "—", None),
+        Row("… 1 a minute", lambda r, n: one_sided(r, n, 7, 1.0, bursts=True), "—", None),
+        Row("a rule: worse at the first 7 minutes of 10, φ = 0.9", lambda r, n: first_seven(r, n, 0.9), "—", None),
+    ]
     return table
 
 

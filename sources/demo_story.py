@@ -135,17 +135,17 @@ def story_of(anchor: datetime) -> Story:
         Step(at_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
     )
     happened = (
-        _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", until=at(61, "15:09")),
+        _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", "canary", until=at(61, "15:09")),
         _event(at(60, "10:00"), "annotation", "Canary begins", "Margins are fixed: error rate 0.05 pp, p95 10 %."),
         _event(at(37, "10:55"), "alert", "photo-ecs: p95 above 400 ms", "280 ms before.", "canary", until=at(37, "11:45")),
         _event(at(37, "11:38"), "rollback", "Back to 5 %", "p95 of ECS is outside its margin: too few database connections a task.", "canary"),
-        _event(at(33, "14:02"), "deployment", "web 1.0.3 to photo-ecs-green", "40 database connections a task instead of 10.", until=at(33, "14:06")),
+        _event(at(33, "14:02"), "deployment", "web 1.0.3 to photo-ecs-green", "40 database connections a task instead of 10.", "canary", until=at(33, "14:06")),
         _event(at(16, "15:26"), "alert", "photo: load balancer answers 5xx itself", "HTTPCode_ELB_5XX_Count", until=at(16, "15:38")),
         _event(at(16, "15:28"), "alert", "photo-ecs-green: no healthy host", "HealthyHostCount 0", "canary", until=at(16, "15:58")),
         _event(at(16, "15:34"), "rollback", "Back to 0 %", "ECS tasks are dead: a rotated secret that they could not read.", "canary"),
         _event(at(16, "15:58"), "note", "Tasks run again", "Secret restored by hand. Dashboards had shown 0 % errors for ECS.", "canary"),
-        _event(at(14, "10:52"), "deployment", "web 1.1.0 to photo-ecs-blue", "Reads its secret at start and says so when it cannot.", until=at(14, "11:00")),
-        _event(at(5, "14:02"), "deployment", "web 1.2.0 to photo-ecs-green", "Same release as on EC2.", until=at(5, "14:06")),
+        _event(at(14, "10:52"), "deployment", "web 1.1.0 to photo-ecs-blue", "Reads its secret at start; says when it cannot", "canary", until=at(14, "11:00")),
+        _event(at(5, "14:02"), "deployment", "web 1.2.0 to photo-ecs-green", "Same release as on EC2.", "canary", until=at(5, "14:06")),
     )  # fmt: skip
     return Story(
         anchor=at_s,

@@ -90,8 +90,8 @@ def test_the_mean_of_minutes_without_memory() -> None:
     assert not np.isfinite(low[:9]).any() and np.isfinite(low[30:]).all()
     long_run = (1 + 0.002) / (1 - 0.002)  # what is assumed while little is known: 0.2·(10 / 100)²
     n = 100 / long_run
-    c = ((1 + n / 11) * 20**2) ** (1 / n)
-    half = math.sqrt((c - 1) / (1 - c / (1 + n / 11)) * (n - 1) * (100 / 99) / n)
+    c = ((1 + n / 10) * 20**2) ** (1 / n)
+    half = math.sqrt((c - 1) / (1 - c / (1 + n / 10)) * (n - 1) * (100 / 99) / n)
     assert (low[-1], high[-1]) == (pytest.approx(-half), pytest.approx(half))
 
 

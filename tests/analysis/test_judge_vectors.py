@@ -85,6 +85,20 @@ def test_what_surprised_their_users_does_not_pass_here(report: dict[str, Any]) -
         assert said.verdict in ("regression", "undecided", "not enough data")
 
 
+def test_what_their_users_expected_comes_out_or_costs_more_than_is_promised() -> None:
+    """docs/MATH.md, "The complaints": the gate of all four stays shut, and what "High" would cost on equal sides is beyond 2.5 % a side."""
+    memory, variability, four_errors, seven_errors = (
+        next(one for one in REPORTS if one["thread"].endswith(thread)) for thread in ("#6278", "#780", "#426", "#799")
+    )
+    assert as_latency(variability).verdict == "undecided"
+    assert (as_errors(seven_errors).verdict, as_errors(seven_errors).reason) == ("undecided", "straddles")
+    assert as_errors(four_errors).canary_events == 4 and 0.5**4 > 0.025
+    bad_minutes = sum(1 for value in seven_errors["experiment"] if value)
+    assert as_errors(seven_errors).canary_events == 7 and bad_minutes == 5 and 0.5**bad_minutes > 0.025 > 0.5**7
+    slow = [value > 1 for value in memory["experiment"]]
+    assert slow == [True] * 7 + [False] * 3  # one episode
+
+
 def test_seven_of_ten_minutes_a_hundred_times_slower_are_a_regression_once_they_go_on() -> None:
     """spinnaker#6278, whose user was perplexed that it passes: ten minutes are one episode; mixed over an hour there is no doubt."""
     (report,) = (one for one in REPORTS if one["thread"] == "spinnaker/spinnaker#6278")

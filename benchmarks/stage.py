@@ -16,32 +16,11 @@ import psutil
 
 from migration import Arn
 from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.configuration import document
 from tests.worlds.elbv2 import REGION, Elbv2World
 from tests.worlds.story import SteadyStory
 
 ROOT = Path(__file__).parent.parent
-CONFIGURATION = """
-[migration]
-name = "Photo service"
-timezone = "Asia/Tokyo"
-archive = "sqlite:///{archive}"
-[aws]
-region = "{region}"
-load_balancer = "{load_balancer}"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["{baseline}"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["{canary}"]
-[[criteria]]
-metric = "error_rate"
-margin = "0.05pp"
-critical = true
-[[criteria]]
-metric = "latency_p95"
-margin = "10%"
-"""
 
 
 def story() -> SteadyStory:
@@ -66,13 +45,7 @@ class Stage:
         """A migration.toml for the world, with its archive beside it."""
         path = self.folder / "migration.toml"
         path.write_text(
-            CONFIGURATION.format(
-                archive=self.folder / "archive.db",
-                region=REGION,
-                load_balancer=self.elbv2.load_balancer,
-                baseline=self.elbv2.groups["photo-ec2"],
-                canary=self.elbv2.groups["photo-ecs"],
-            ),
+            document(self.elbv2.load_balancer, self.elbv2.groups, archive=str(self.folder / "archive.db")),
             encoding="utf-8",
         )
         return path

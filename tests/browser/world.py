@@ -12,9 +12,10 @@ from migration import Arn, Migration, Window, load
 from tests.browser.server import EXAMPLE_CREDENTIALS, Server, serving
 from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.configuration import document
 from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployed
 from tests.worlds.deployments import SERVICE as ECS_SERVICE
-from tests.worlds.elbv2 import REGION, Elbv2World
+from tests.worlds.elbv2 import Elbv2World
 from tests.worlds.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
 from tests.worlds.story import SteadyStory
 
@@ -45,32 +46,15 @@ class World:
         """A migration.toml in `room`, whose archive is there too."""
         path = room / "migration.toml"
         path.write_text(
-            f"""
-[migration]
-name = "{name}"
-timezone = "Asia/Tokyo"
-archive = "sqlite:///{room / archive}"
-
-[aws]
-region = "{REGION}"
-load_balancer = "{self.balancer.load_balancer}"
-
-[fleets.baseline]
-label = "EC2"
-target_groups = ["{self.balancer.groups["photo-ec2"]}"]
-
-[fleets.canary]
-label = "ECS"
-target_groups = ["{self.balancer.groups["photo-ecs"]}"]
-ecs_service = "{CLUSTER}/{ECS_SERVICE}"
-codedeploy = "{APPLICATION}/{GROUP}"
-
-{MACKEREL_TABLE}
-[[criteria]]
-metric = "error_rate"
-margin = "0.05pp"
-critical = true
-""",
+            document(
+                self.balancer.load_balancer,
+                self.balancer.groups,
+                archive=str(room / archive),
+                name=name,
+                canary=f'ecs_service = "{CLUSTER}/{ECS_SERVICE}"\ncodedeploy = "{APPLICATION}/{GROUP}"',
+                tables=MACKEREL_TABLE,
+                latency=False,
+            ),
             encoding="utf-8",
         )
         return path

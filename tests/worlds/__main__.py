@@ -19,6 +19,7 @@ from typing import TextIO
 from migration import Arn
 from tests.worlds.cloudtrail import CloudTrailWorld, cloudtrail_world
 from tests.worlds.cloudwatch import CloudWatchWorld
+from tests.worlds.configuration import document
 from tests.worlds.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployed
 from tests.worlds.deployments import SERVICE as ECS_SERVICE
 from tests.worlds.elbv2 import REGION, Elbv2World
@@ -109,40 +110,15 @@ class Worlds:
     @property
     def configuration(self) -> str:
         """A migration.toml for these worlds."""
-        groups = self.elbv2.groups
-        return f"""{MARK}
-[migration]
-name = "Loopback photo service"
-timezone = "Asia/Tokyo"
-archive = "sqlite:///loopback.db"
-
-[aws]
-region = "{REGION}"
-load_balancer = "{self.elbv2.load_balancer}"
-
-[fleets.baseline]
-label = "EC2"
-target_groups = ["{groups[EC2]}"]
-
-[fleets.canary]
-label = "ECS"
-target_groups = ["{groups[ECS]}"]
-ecs_service = "{CLUSTER}/{ECS_SERVICE}"
-codedeploy = "{APPLICATION}/{GROUP}"
-
-[mackerel]
-service = "{SERVICE}"
-alb_host = "{ALB_HOST}"
-
-[[criteria]]
-metric = "error_rate"
-margin = "0.5pp"
-critical = true
-
-[[criteria]]
-metric = "latency_p95"
-margin = "10%"
-"""
+        return MARK + document(
+            self.elbv2.load_balancer,
+            self.elbv2.groups,
+            archive="loopback.db",
+            name="Loopback photo service",
+            margin="0.5pp",
+            canary=f'ecs_service = "{CLUSTER}/{ECS_SERVICE}"\ncodedeploy = "{APPLICATION}/{GROUP}"',
+            tables=f'[mackerel]\nservice = "{SERVICE}"\nalb_host = "{ALB_HOST}"\n',
+        )
 
 
 @contextmanager

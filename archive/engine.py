@@ -4,17 +4,19 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from archive import postgres
+from archive.trouble import ArchiveError, ArchiveProblem, ArchiveTrouble
+
+__all__ = ["ArchiveError", "ArchiveProblem", "ArchiveTrouble", "connect", "transaction"]
 
 BUSY_S = 5.0  # how long a writer waits for another
-
-ArchiveTrouble = Literal["newer", "disk_full", "locked", "unreadable", "not_a_database", "read_only"]
 
 # SQLite's own names for what went wrong; the longer ones are its extended codes.
 _KINDS: dict[str, ArchiveTrouble] = {
@@ -31,41 +33,16 @@ _KINDS: dict[str, ArchiveTrouble] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveProblem:
-    """What keeps the archive from being read or written; `detail` in the database's own words. words/problems.py says it."""
-
-    kind: ArchiveTrouble
-    detail: str
-
-
-class ArchiveError(Exception):
-    """The archive cannot be used: `problem` says why."""
-
-    def __init__(self, kind: ArchiveTrouble, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.problem = ArchiveProblem(kind, detail)
-
-    @property
-    def kind(self) -> ArchiveTrouble:
-        return self.problem.kind
-
-    @property
-    def detail(self) -> str:
-        return self.problem.detail
-
-
 def connect(url: str) -> Engine:
     """An engine for the archive at `url`; an SQLite file's folder is made. Nothing is opened yet. Raises ArchiveError."""
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise ArchiveError("unreadable", str(error)) from error
+    if address.drivername == "postgresql+psycopg":
+        return postgres.connect(address, busy_s=BUSY_S)
     if address.get_backend_name() != "sqlite":
-        try:
-            return create_engine(address, pool_pre_ping=True)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise ArchiveError("unreadable", str(error)) from error
+        raise ArchiveError("unreadable", f"{address.drivername}: neither sqlite nor postgresql+psycopg")
     if address.database in (None, "", ":memory:"):
         raise ArchiveError("unreadable", f"{url}: no file")
     try:
@@ -113,8 +90,9 @@ def _begin(connection: Connection) -> None:
 @contextmanager
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     """All of it or nothing of it, seeing one moment of the archive. Raises ArchiveError."""
+    options = postgres.options(writes=writes) if engine.dialect.name == "postgresql" else {}
     try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        with engine.connect().execution_options(writes=writes, **options) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
         kind = _kind(error)
@@ -125,6 +103,8 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
 def _kind(error: DBAPIError) -> ArchiveTrouble | None:
     """The kind of a database's fault; None where it is a mistake of this program."""
+    if error.orig is not None and type(error.orig).__module__.startswith("psycopg"):
+        return postgres.kind_of(error.orig)
     name = getattr(error.orig, "sqlite_errorname", "")
     if name in _KINDS:
         return _KINDS[name]

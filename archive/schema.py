@@ -255,8 +255,10 @@ def _version(connection: Connection) -> int | None:
     """The version of the tables that are there; None where there are none."""
     names = inspect(connection).get_table_names()
     if "meta" not in names:
-        if names and connection.dialect.name == "sqlite":
-            raise ArchiveError("not_a_database", ", ".join(sorted(names)))
+        # A file is ours alone; a database may hold other tables, as long as they have other names.
+        taken = names if connection.dialect.name == "sqlite" else set(names) & set(TABLES.tables)
+        if taken:
+            raise ArchiveError("not_a_database", ", ".join(sorted(taken)))
         return None
     columns = {column["name"] for column in inspect(connection).get_columns("meta")}
     value = (

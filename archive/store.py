@@ -48,7 +48,6 @@ class Archive(Told, Recall):
         self._settle_s = migration.settle_minutes * 60
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
-        self._unkept_look: Look | None = None
         self._unkept_wholes: dict[tuple[str, int], Whole] = {}
         self._unwritten = 0  # changes that only this process knows of
 
@@ -140,10 +139,16 @@ class Archive(Told, Recall):
         return self._plan(settled, source, edge, 1440, any_series).minutes_left
 
     def knows(self, source_name: str) -> Mapping[Series, Known]:
-        """What is known of each series of a source, the answers that could not be written included."""
-        with self._reading() as connection:
-            book = ledger.read_book(connection, self._id, source_name)
-        return ledger.after(self._held_of(source_name).unkept, book.known)
+        """What is known of each series of a source, the answers that could not be written included; while the archive is away, by what was last read."""
+        held = self._held_of(source_name)
+        try:
+            with self._reading() as connection:
+                held.book = ledger.read_book(connection, self._id, source_name)
+        except ArchiveError as error:
+            if held.book is None:
+                raise
+            held.problem = error.problem
+        return ledger.after(held.unkept, held.book.known)
 
     def any_numbers(self, window: Window, source_name: str) -> bool:
         """Whether any number of a source is written in `window`."""
@@ -315,20 +320,24 @@ class Archive(Told, Recall):
         line = Line(self._id, source_name, "traffic")
         state = state_of(look.problems, look.took_s, answered=look.traffic is not None)
         told = SourceState(source_name, "traffic", state, look.asked_at, None, look.took_s, look.problems)
+        held = self._held_of(source_name)
         if look.traffic:
-            self._unkept_look = look
+            held.hold(look)
+        looks = held.looks
         with self._keeping(source_name) as connection:
-            if look.traffic:
-                happenings.write_traffic(
-                    connection, self._id, source_name, replace(look.traffic, asked_at=look.asked_at)
-                )
+            for one in looks:
+                if one.traffic:
+                    seen = replace(one.traffic, asked_at=one.asked_at)
+                    happenings.write_traffic(connection, self._id, source_name, seen)
             line.tell(connection, told, good=look.traffic is not None)
-        self._unkept_look = None
+        held.looks = ()
 
     def traffic(self) -> tuple[Traffic, int] | None:
         """What the load balancer last said, and when it was last seen saying so (epoch seconds); None where it was never read."""
-        if (look := self._unkept_look) and look.traffic:
-            return look.traffic, look.asked_at
+        with self._lock:
+            unkept = [look for held in self._held.values() for look in held.looks]
+        if unkept and (last := max(unkept, key=lambda look: look.asked_at)).traffic:
+            return last.traffic, last.asked_at
         with self._reading() as connection:
             return happenings.read_traffic(connection, self._id)
 

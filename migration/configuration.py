@@ -232,6 +232,12 @@ class Migration(_Table):
     @classmethod
     def _archive(cls, url: str) -> str:
         scheme, rest = url.partition("://")[::2]
+        if scheme == "postgresql+psycopg":
+            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", rest):
+                raise wrong("archive_without_database", given=_without_user(url))
+            return url
+        if scheme in ("postgres", "postgresql") or scheme.startswith("postgresql+"):
+            raise wrong("archive_driver", given=scheme)
         if scheme != "sqlite":
             raise wrong("not_an_archive", given=_without_user(url))
         if rest in ("", "/", "/:memory:"):

@@ -35,6 +35,8 @@ MistakeSlug = Literal[
     "not_a_day",
     "not_an_archive",
     "archive_without_file",
+    "archive_without_database",
+    "archive_driver",
     "provisional_beyond_settled",
     "unknown_metric",
     "metric_twice",

@@ -291,9 +291,17 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
     ),
     "not_an_archive": _fixed(
         _(
-            "“{given}” is not the address of a database that the archive can live in: this version keeps it in an SQLite file."
+            "“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."
         ),
-        _("Write `sqlite:///archive.db`."),
+        _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_driver": _fixed(
+        _("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
+        _("Write `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_without_database": _fixed(
+        _("“{given}” names no database of the server."),
+        _("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
     ),
     "archive_without_file": _fixed(
         _("“{given}” names no file, so everything would be forgotten at the next start."),

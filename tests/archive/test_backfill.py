@@ -13,6 +13,8 @@ from sources import Events
 from tests.archive.test_keeper import Alerts
 from tests.archive.world import ECS, HOURLY, NOON, World, at, open_archive, rising, said, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 DAY = 1440
 
 

@@ -11,6 +11,8 @@ from migration import Series, Window, check_frame
 from sources import Problem
 from tests.archive.world import EC2, ECS, HOURLY, LATENCY, NOON, World, at, open_archive, rising, said, span, spans
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 
 @pytest.fixture
 def archive(tmp_path: Path):

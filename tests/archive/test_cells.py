@@ -1,7 +1,5 @@
 """The ten-minute cells: kept with every write, whatever is revised, taken back or asked in another period; and never seen in an overview's numbers."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +12,20 @@ from sqlalchemy import event
 from archive import Archive, overview, rows
 from migration import Window
 from sources import Pull
-from tests.archive.world import ECS, LATENCY, NOON, World, at, open_archive, span
+from tests.archive.world import ECS, LATENCY, NOON, World, at, open_archive, queried, refuse_writing, span
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 BOTH = (ECS, LATENCY)
 
 
 def cells(folder: Path) -> list[tuple]:
     """(metric, minute after noon, period in minutes, value, low, high, periods)"""
-    with closing(sqlite3.connect(folder / "archive.db")) as file:
-        return file.execute(
-            f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
-            FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s"""
-        ).fetchall()
+    return queried(
+        folder,
+        f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
+        FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
+    )
 
 
 def test_points_are_merged_as_they_are_written(tmp_path: Path):
@@ -71,18 +71,18 @@ def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
 
 def test_of_what_is_written_again_only_what_changed_is_written(tmp_path: Path):
     """Sixteen minutes are asked every minute; a database that keeps old rows until they are cleared away would fill with them."""
-    world = World(wanted=BOTH)
+    world, written = World(wanted=BOTH), []
     with open_archive(tmp_path) as archive:
         archive.bring(span(-60, 0), world, now=world.now)
-        with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as file:
-            file.executescript(
-                """CREATE TABLE written (ts); CREATE TRIGGER told AFTER INSERT ON point BEGIN INSERT INTO written VALUES (NEW.ts); END;
-                CREATE TRIGGER tells AFTER UPDATE ON point BEGIN INSERT INTO written VALUES (NEW.ts); END;"""
-            )
+
+        def note(_connection, _cursor, statement: str, parameters, *_: object) -> None:
+            if statement.startswith("INSERT INTO point"):
+                written.append(str(parameters).count(str(NOON)))
+
+        event.listen(archive._engine, "before_cursor_execute", note)
         world.now = at(1)
         archive.bring(span(-60, 1), world, now=world.now)
-        with closing(sqlite3.connect(tmp_path / "archive.db")) as file:
-            assert file.execute("SELECT ts FROM written").fetchall() == [(NOON,), (NOON,)]
+    assert written == [2], "the new minute, of two series"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def test_an_overview_is_the_same_with_and_without_cells(
     folder, window = tmp_path_factory.mktemp("cells"), span(first, first + length)
     with open_archive(folder) as archive:
         for step in happened:
-            refuse_writing(archive, step.written)
+            refuse_writing(archive, refused=not step.written)
             world = Gappy(
                 wanted=BOTH, numbers=numbers(step.seed), now=at(step.now), finest=lambda *_, step=step: step.period * 60
             )
@@ -135,13 +135,6 @@ def test_an_overview_is_the_same_with_and_without_cells(
         for buckets in (1, 3, 12):
             same(archive, window, buckets)
     assert cells(folder) == by_hand(folder)
-
-
-def refuse_writing(archive: Archive, written: bool) -> None:
-    """From now on the archive may be written, or not: then what comes is held in memory."""
-    archive.close()
-    word = "OFF" if written else "ON"
-    event.listen(archive._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA query_only = {word}"))
 
 
 def numbers(seed: int):
@@ -170,13 +163,12 @@ def same(archive: Archive, window: Window, buckets: int) -> None:
 
 def by_hand(folder: Path) -> list[tuple]:
     """What the cells should be, from all points."""
-    with closing(sqlite3.connect(folder / "archive.db")) as file:
-        points = file.execute(
-            "SELECT metric, series_id, ts, period_s, value FROM point JOIN series ON series.id = series_id"
-        )
-        stretches: dict[tuple, list[float]] = {}
-        for metric, number, ts, period_s, value in points:
-            stretches.setdefault((metric, number, (ts - ts % 600 - NOON) // 60, period_s // 60), []).append(value)
+    stretches: dict[tuple, list[float]] = {}
+    for metric, number, ts, period_s, value in queried(
+        folder, "SELECT metric, series_id, ts, period_s, value FROM point JOIN series ON series.id = series_id"
+    ):
+        key = (metric, number, (ts - ts % 600 - NOON) // 60, period_s // 60)
+        stretches.setdefault(key, []).append(value)
     merge = {"requests": sum, "latency": np.median}
     return [
         (key[0], *key[2:], pytest.approx(merge[key[0]](values)), min(values), max(values), len(values))

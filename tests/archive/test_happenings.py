@@ -10,6 +10,8 @@ from migration import Event, Rule, Share, Traffic
 from sources import Events, Look, Problem
 from tests.archive.world import NOON, at, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 RULE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener-rule/app/photo/50dc6c495c0c9188/0467ef3c8400ae65/f8f3c3e3f0a1b2c3"
 
 

@@ -12,6 +12,8 @@ from sources import Events, Look
 from tests.archive.test_happenings import TRAFFIC, alert
 from tests.archive.world import ECS, NOON, World, at, open_archive, said, span, spans
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 
 class Weights:
     """A TrafficSource that always says the same."""

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from archive.overview import bucket_s
 from migration import Window
-from tests.archive.test_faults import refuse_growth
-from tests.archive.world import EC2, ECS, LATENCY, NOON, World, at, open_archive, said, span
+from tests.archive.world import EC2, ECS, LATENCY, NOON, World, at, open_archive, refuse_writing, said, span
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 
 def test_counts_add_up_and_percentiles_give_their_median_and_range(tmp_path: Path):
@@ -116,7 +117,7 @@ def test_counts_summed_from_buckets_equal_counts_summed_from_minutes(
 def test_what_could_not_be_written_is_seen_too(tmp_path: Path):
     with open_archive(tmp_path) as archive:
         archive.bring(span(-60, 0), World(), now=at(0))
-        refuse_growth(archive, pages=0)
+        refuse_writing(archive)
         world = World(numbers=lambda *_: 7.0, now=at(1440))
         archive.bring(span(0, 1440), world, now=world.now)
         assert archive.problem is not None

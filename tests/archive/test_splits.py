@@ -11,6 +11,8 @@ from sources import Events, Look
 from tests.archive.test_happenings import RULE, weights
 from tests.archive.world import NOON, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 
 @pytest.fixture
 def archive(tmp_path: Path):

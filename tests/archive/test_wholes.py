@@ -13,6 +13,8 @@ from sources import Problem
 from sources.whole import Whole
 from tests.archive.world import World, at, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 EC2 = Latencies("baseline", "photo-ec2", 870, 860, 0.12, {"p50": 0.1, "p99": 2.5}, {0.1: 0.99, 1.0: 1.0})
 ECS = Latencies("canary", "photo-ecs", 9, None, None, {}, {})
 DENIED = Problem("denied", "cloudwatch", "cloudwatch:GetMetricData")

@@ -4,8 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from sqlalchemy import Connection, create_engine, event, text
 
 from archive import Archive
 from migration import Migration, Series, Window, assemble, epoch_s
@@ -29,6 +32,8 @@ MIGRATION = Migration.model_validate(
     }
 )
 
+_refusing: WeakKeyDictionary[Archive, Callable[[Connection], None]] = WeakKeyDictionary()
+
 Numbers = Callable[[Series, int, int], float | None]  # (series, ts, when it is asked) -> value, or no row
 
 
@@ -46,8 +51,38 @@ def spans(windows: Iterable[Window]) -> list[tuple[int, int]]:
     return [((window.start - NOON) // 60, (window.end - NOON) // 60) for window in windows]
 
 
+def address(folder: Path) -> str:
+    """Where the archive of a folder is. The fixture `both_engines` says otherwise for PostgreSQL."""
+    return f"sqlite:///{folder / 'archive.db'}"
+
+
 def open_archive(folder: Path) -> Archive:
-    return Archive.open(f"sqlite:///{folder / 'archive.db'}", MIGRATION)
+    return Archive.open(address(folder), MIGRATION)
+
+
+def refuse_writing(archive: Archive, *, refused: bool = True) -> None:
+    """From now on the archive may only be read, or may be written again."""
+    word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive._engine.dialect.name]
+
+    def refuse(connection: Connection) -> None:
+        connection.exec_driver_sql(word)
+
+    if old := _refusing.pop(archive, None):
+        event.remove(archive._engine, "begin", old)
+        archive.close()
+    if refused:
+        _refusing[archive] = refuse
+        event.listen(archive._engine, "begin", refuse)
+
+
+def queried(folder: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What the database of an archive answers, past the archive."""
+    engine = create_engine(address(folder))
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement))]
+    finally:
+        engine.dispose()
 
 
 def rising(series: Series, ts: int, _asked_at: int) -> float:

@@ -130,6 +130,14 @@ MISTAKES: list[tuple[str, Any, str, str, dict[str, str]]] = [
     ("migration.timezone", "JST", "migration.timezone", "unknown_timezone", {"close": ""}),
     ("migration.archive", "archive.db", "migration.archive", "not_an_archive", {"given": "archive.db"}),
     ("migration.archive", "mysql://reader@db/m", "migration.archive", "not_an_archive", {}),
+    ("migration.archive", "postgresql://me:secret@db/m", "migration.archive", "archive_driver", {"given": "postgresql"}),
+    (
+        "migration.archive",
+        "postgresql+psycopg://me:secret@db",
+        "migration.archive",
+        "archive_without_database",
+        {"given": "postgresql+psycopg://db"},
+    ),
     ("migration.archive", "sqlite://", "migration.archive", "archive_without_file", {}),
     ("migration.archive", "sqlite:///:memory:", "migration.archive", "archive_without_file", {}),
     ("aws.region", "Tokyo", "aws.region", "not_a_region", {"given": "Tokyo"}),
@@ -186,8 +194,20 @@ def test_no_source_at_all() -> None:
     assert mistakes(tables) == (Mistake("", "no_source", {}),)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://photo@db.example.com/archive",
+        "postgresql+psycopg://photo:se%2Fcret@db:5433/archive?sslmode=verify-full",
+        "postgresql+psycopg:///archive",
+    ],
+)
+def test_an_archive_may_be_in_postgresql(url: str) -> None:
+    assert migration("migration.archive", url).archive == url
+
+
 def test_a_password_is_never_repeated() -> None:
-    for url in ("postgresql://me:secret@db/m", "mysql://me:secret@db/m"):
+    for url in ("postgresql://me:secret@db/m", "postgresql+psycopg://me:secret@db/", "mysql://me:secret@db/m"):
         (mistake,) = mistakes(changed("migration.archive", url))
         assert "secret" not in str(mistake)
 

@@ -84,7 +84,7 @@ def test_a_user_without_rights_is_told(strict: Server, monkeypatch: pytest.Monke
 
 
 def test_a_database_that_is_not_there_is_told(server: Server):
-    with pytest.raises(ArchiveError, match='no_database: .*"albums" does not exist'):
+    with pytest.raises(ArchiveError, match=r'no_database: .*"albums" does not exist'):
         Archive.open(server.url(database="albums"), MIGRATION)
 
 

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, ledger, logs, overview, points, rows, schema, splits, standings, wholes
+from archive import happenings, ledger, logs, points, rows, schema, splits, standings, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.dialect import upsert
@@ -21,6 +21,8 @@ from archive.happenings import Line, Role, SourceState
 from archive.held import Held
 from archive.history import write_heard
 from archive.ledger import Asked, Book
+from archive.long_windows import read_overview
+from archive.overview import Overview
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
 from archive.recall import Recall
 from archive.told import Told
@@ -246,34 +248,16 @@ class Archive(Told, Recall):
 
     def overview(
         self, window: Window, source_name: str, *, series: Collection[Series] | None = None, buckets: int = 2000
-    ) -> overview.Overview:
+    ) -> Overview:
         """What the archive holds of a source in a long window, in at most so many buckets: sums of counts, medians and ranges of the rest.
 
         Never asks. Counts summed over all buckets are the counts summed over all periods, exactly. `series`: all that the
         configuration wants, if left out; one that the archive does not know has no periods.
         """
-        edge = self.edge(self._clock())
-        length_s = overview.bucket_s(window, buckets)
-        held = self._held_of(source_name)
-        unkept = held.unkept
+        edge, held = self.edge(self._clock()), self._held_of(source_name)
         with self._reading() as connection:
             book = ledger.read_book(connection, self._id, source_name)
-            wanted = tuple(series) if series is not None else held.wanted or book.wanted
-            # Numbers are coded by their place in `lines`: the written series first.
-            lines = (*(one for one in wanted if one in book.ids), *(one for one in wanted if one not in book.ids))
-            ids, known = [book.ids[one] for one in lines if one in book.ids], ledger.after(unkept, book.known)
-            covered = {code: known.get(one, UNKNOWN).sane(edge).covered for code, one in enumerate(lines)}
-            by_rows: tuple[Window, ...] = (window,)
-            cells = overview.NO_CELLS
-            if length_s >= overview.CELL_S:
-                in_memory = (part for asked in unkept for part in asked.windows)
-                cells, by_rows = points.read_merged(connection, ids, window, covered, in_memory)
-            found = rows.joined(points.read_points(connection, ids, part) for part in by_rows)
-        for asked in unkept:
-            found = rows.overlaid(found, lines, asked.pull.frame, asked.pull.answers)
-        found = found.where((found.ts >= window.start) & (found.ts < window.end))
-        fresh = overview.cells_of(rows.finest(found, covered), min(length_s, overview.CELL_S), lines)
-        return overview.overview(window, length_s, lines, cells.beside(fresh))
+            return read_overview(connection, book, held, window, edge, series=series, buckets=buckets)
 
     def version(self, window: Window, source_name: str) -> Hashable:
         """Another value whenever `read` may say something else of `window`: of one that is settled, only when more of it was answered."""

@@ -13,7 +13,7 @@ from migration.batches import Batches, Job
 from migration.configuration import CRITERION_METRICS
 from migration.reading import load
 from sources import ProblemKind, State
-from words import mistakes, problem_texts
+from words import archive_texts, mistakes, problem_texts
 
 HOUSE = Path(__file__).parent.parent
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (HOUSE / "docs").glob("*.md")}
@@ -102,7 +102,7 @@ def test_every_metric_and_statistic_is_documented(page: str) -> None:
             assert re.search(rf"(?m)^\|.*\| `{metric}` \| `{stat}` \|", DOCS[page]), f"{metric} {stat}"
 
 
-@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in problem_texts.ARCHIVE)])
+@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in archive_texts.ARCHIVE)])
 def test_every_problem_has_a_heading_that_its_words_link_to(kind: str) -> None:
     assert section("problems", f"## {kind}").strip()
 

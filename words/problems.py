@@ -11,7 +11,8 @@ from typing import Literal
 from migration import Arn
 from sources import Problem, ProblemKind
 from words import times
-from words.problem_texts import ARCHIVE, PROBLEMS, Texts
+from words.archive_texts import ARCHIVE
+from words.problem_texts import PROBLEMS, Texts
 from words.speech import _
 from words.states import source_name
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources import Problem, ProblemKind
-from words.problem_texts import ARCHIVE, PROBLEMS
+from words.archive_texts import ARCHIVE
+from words.problem_texts import PROBLEMS
 from words.problems import Said, say, say_archive, shortened
 
 GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"

@@ -17,7 +17,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     """A migration whose archive is in a folder of this test's own."""
     mine = migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "configured", lambda config, demo: mine)
+    monkeypatch.setattr(cli, "_configured", lambda *_given, **_more: mine)
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return mine
 

@@ -15,7 +15,7 @@ from migration import Event, Traffic, Window
 from migration.traffic import traffic_from_json, traffic_to_json, weight_change
 from sources import Problem, State
 
-Role = Literal["metrics", "traffic", "events", "whole", "starters", "past"]
+Role = Literal["metrics", "traffic", "events", "whole", "starters", "past", "logs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ class Line:
         mine = and_(*(schema.source.c[name] == value for name, value in self.key.items()))
         taken_at: int = connection.execute(select(last).where(mine)).scalar_one()
         return taken_at + every_s - now
+
+    def changed(self, connection: Connection) -> None:
+        """Says that something of the source has changed."""
+        self.enter(connection)
+        self.change(connection, revision=schema.source.c.revision + 1)
 
     def state(self, connection: Connection) -> SourceState | None:
         return next((state for state in read_states(connection, self.migration_id) if self._is(state)), None)

@@ -12,9 +12,12 @@ from archive.backfill import Backfill, Backfilled
 from archive.engine import ArchiveError, ArchiveProblem
 from archive.happenings import Role
 from archive.history import PIECE_S, REFUSED_S, to_hear
+from archive.log_filling import Counting
+from archive.log_keeping import LogRounds
 from archive.store import Archive
 from migration import Clock, Window, utc_now
 from sources import EventSource, HistorySource, MetricSource, TrafficSource
+from sources.access_logs import LogSource
 from sources.whole import WholeWindowSource
 
 PIECE_MINUTES = 180  # the newest hours come first, then the rest of the horizon in pieces of as many
@@ -57,9 +60,15 @@ class Keeper:
         events_every_s: int = 60,
         backfill: bool = False,
         since: int | None = None,
+        logs: LogSource | None = None,
+        routes: Sequence[str] = (),
+        record_logs: bool = False,
         clock: Clock = utc_now,
     ) -> None:
-        """`backfill`: also fills the past, from `since` (epoch seconds), or everything that the sources keep."""
+        """`backfill`: also fills the past, from `since` (epoch seconds), or everything that the sources keep.
+
+        `logs` are counted for windows that somebody wants, by the patterns `routes`; with `record_logs` also as they come.
+        """
         self._archive, self._traffic, self._clock = archive, traffic, clock
         self._horizon_minutes, self._piece_minutes = horizon_minutes, piece_minutes
         self._look_every_s, self._ask_every_s, self._events_every_s = look_every_s, ask_every_s, events_every_s
@@ -83,6 +92,9 @@ class Keeper:
         ]
         if traffic is not None:
             self._rounds.append(Round(traffic.name, self.keep_traffic))
+        self._logs = LogRounds(archive, logs, routes, record=record_logs, clock=clock) if logs else None
+        if logs is not None:
+            self._rounds.append(Round(logs.name, self.keep_logs))
 
     # ---- for whoever looks on
 
@@ -105,6 +117,17 @@ class Keeper:
     def want_whole(self, window: Window, source_name: str) -> None:
         """A page waits for the latency of a whole window. Returns at once; what was asked lately is not asked again."""
         self.want(window, _in_one(source_name))
+
+    def want_logs(self, window: Window) -> None:
+        """A page waits for the access logs of a window. Returns at once; what was counted a moment ago is not listed again."""
+        if self._logs and self._logs.want(window):
+            for each in self._rounds:
+                if each.name == self._logs.source.name:
+                    each.wake.set()
+
+    def counting(self, window: Window) -> Counting | None:
+        """How far the access logs of a wanted window are counted; None before it is its turn, and where nobody wanted it."""
+        return self._logs.counting(window) if self._logs else None
 
     def progress(self, source_name: str) -> tuple[int, int] | None:
         """(minutes that are there, minutes that shall be) while the horizon is being filled; None once it is, and before the first round."""
@@ -148,8 +171,7 @@ class Keeper:
                 wait_s, each.problem = each.step(), None
             except ArchiveError as error:
                 wait_s, each.problem = RETRY_S, error.problem
-            with self._changed:
-                self._changed.notify_all()
+            self._tell()
             each.wake.wait(wait_s)
             each.wake.clear()
 
@@ -267,6 +289,14 @@ class Keeper:
                 return BUSY_S
             self._grant(name, window)
         return IDLE_S
+
+    def keep_logs(self) -> float:
+        """Counts the access logs of one window that a page waits for. Returns the seconds until the next round."""
+        return self._logs.step(self._tell, self._stopping.is_set) if self._logs else IDLE_S
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _turn(self, name: str, role: Role, every_s: int) -> float:
         try:

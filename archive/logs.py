@@ -3,7 +3,7 @@
 A file is counted once and for all, with its counts in the same transaction: whatever is killed when, no line is there twice.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, and_, func, insert, select
 
 from archive import schema
-from archive.dialect import upsert
 from migration import Window
 from migration.counts import COUNTS, EXAMPLES
 from sources.access_log_engine import Counted, Tally
@@ -46,8 +45,8 @@ class Lines:
         return self.read - self.parsed
 
 
-def write(connection: Connection, migration_id: int, files: Iterable[CountedFile], counted: Counted) -> None:
-    """Keeps a batch. Files that are there already must not be in it (`known`)."""
+def write(connection: Connection, migration_id: int, files: Collection[CountedFile], counted: Counted) -> bool:
+    """Keeps a batch; nothing of it where one of its files is there already, from another process that was quicker."""
     rows = [
         {
             "migration_id": migration_id,
@@ -61,7 +60,10 @@ def write(connection: Connection, migration_id: int, files: Iterable[CountedFile
         }
         for file in files
     ]
-    upsert(connection, schema.log_file, rows)
+    if known(connection, migration_id, [file.key for file in files]):
+        return False
+    if rows:
+        connection.execute(insert(schema.log_file), rows)
     minutes = counted.counts["minute"].to_numpy()
     times = counted.examples["ts"].to_numpy()
     for hour_s in np.unique(minutes // HOUR_S * HOUR_S).tolist():
@@ -69,6 +71,7 @@ def write(connection: Connection, migration_id: int, files: Iterable[CountedFile
         examples = counted.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
         body = {"counts": _packed(counts), "examples": _packed(_few(examples))}
         connection.execute(insert(schema.log_count).values(migration_id=migration_id, hour_s=hour_s, **body))
+    return True
 
 
 def known(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, ledger, logs, points, rows, schema, splits, standings, wholes
+from archive import happenings, ledger, points, rows, schema, splits, standings, wholes
 from archive.brought import Brought, Filled, brought
 from archive.claim import Claim, claim
 from archive.dialect import upsert
@@ -21,6 +21,7 @@ from archive.happenings import Line, Role, SourceState
 from archive.held import Held
 from archive.history import write_heard
 from archive.ledger import Asked, Book
+from archive.logbook import Logbook
 from archive.long_windows import read_overview
 from archive.overview import Overview
 from archive.plan import UNKNOWN, Ask, Known, LiveEdge, asks, due_in_s
@@ -29,7 +30,6 @@ from archive.told import Told
 from migration import Clock, Migration, Series, Traffic, Window, utc_now
 from migration.series import any_series, of_minutes
 from sources import Events, Look, MetricSource, Problem, ProblemKind, state_of
-from sources.access_log_engine import Counted
 from sources.whole import Whole, WholeWindowSource
 
 Only = Callable[[Series], bool]
@@ -38,7 +38,7 @@ UNKEPT_PULLS = 120  # answers held in memory while the archive cannot be written
 _OF_SERIES: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
 
 
-class Archive(Told, Recall):
+class Archive(Told, Recall, Logbook):
     """What was seen of one migration, in one database. One may serve many threads, and one file many processes on the same machine.
 
     Everything but `bring`, `fill` and `read`, which carry it as a value, raises ArchiveError where the database cannot be used.
@@ -361,13 +361,6 @@ class Archive(Told, Recall):
     def revision_of_all(self) -> int:
         """Grows whenever anything of this migration changes."""
         return self.revision(None)
-
-    # ---- access logs
-
-    def keep_logs(self, files: Collection[logs.CountedFile], counted: Counted) -> None:
-        """Keeps a batch of counted files with its counts, all or nothing."""
-        with self._keeping("access_logs") as connection:
-            logs.write(connection, self._id, files, counted)
 
     # ---- the database
 

@@ -1,13 +1,11 @@
 """What the archive tells of all that happened: events, steps of the split, how services and sources stand. Only read, never asked."""
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager
 
-import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, logs, splits, standings
+from archive import happenings, splits, standings
 from archive.happenings import SourceState
 from archive.history import read_heard
 from migration import Event, Migration, SplitChange, Window
@@ -64,30 +62,3 @@ class Told:
         """How every source is that was ever asked: traffic first, then metrics, then events."""
         with self._reading() as connection:
             return happenings.read_states(connection, self._id)
-
-    # ---- access logs
-
-    def log_counts(self, window: Window) -> pa.Table:
-        """What the access logs say of `window` (migration.counts.COUNTS). Rows of different files may be alike, and are to be added up."""
-        with self._reading() as connection:
-            return logs.read_counts(connection, self._id, window)
-
-    def log_examples(self, window: Window) -> pa.Table:
-        """Lines of `window` that failed or were slow (migration.counts.EXAMPLES)."""
-        with self._reading() as connection:
-            return logs.read_examples(connection, self._id, window)
-
-    def log_lines(self, window: Window) -> logs.Lines:
-        """How many lines the counted files of `window` have, and how many of them could be read."""
-        with self._reading() as connection:
-            return logs.read_lines(connection, self._id, window)
-
-    def log_extent(self) -> Window | None:
-        """The time of which there are counts, from the first hour to the last; None where no log was ever counted."""
-        with self._reading() as connection:
-            return logs.read_extent(connection, self._id)
-
-    def known_logs(self, keys: Collection[str]) -> dict[str, int]:
-        """Those of the files `keys` that were counted, with the size that they had."""
-        with self._reading() as connection:
-            return logs.known(connection, self._id, keys)

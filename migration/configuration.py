@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
+from migration.access_logs import AccessLogs
 from migration.arn import Arn, ArnKind
 from migration.batches import Batches
 from migration.mistakes import closest, closest_zone, wrong
@@ -204,6 +205,7 @@ class Migration(_Table):
     mackerel: Mackerel | None = None
     criteria: tuple[Criterion, ...] = ()
     batches: Batches | None = None
+    access_logs: AccessLogs | None = None
     demo: bool = False
 
     @field_validator("timezone")
@@ -305,6 +307,12 @@ class Migration(_Table):
     def _batches_fit(self) -> Self:
         if self.batches and not self.batch_service and not self.demo:
             raise wrong("no_batch_service", at="batches.service")
+        return self
+
+    @model_validator(mode="after")
+    def _logs_fit(self) -> Self:
+        if self.access_logs and not (self.access_logs.path or self.aws or self.demo):
+            raise wrong("no_logs_place", at="access_logs.path")
         return self
 
     @property

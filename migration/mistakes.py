@@ -52,6 +52,12 @@ MistakeSlug = Literal[
     "job_twice",
     "rule_and_scheduler",
     "rule_in_a_zone",
+    "no_logs_place",
+    "not_a_bucket",
+    "path_and_bucket",
+    "prefix_without_bucket",
+    "not_a_route",
+    "route_twice",
     # why a text is no schedule: migration.schedule
     "not_a_schedule",
     "rate_of_nothing",
@@ -109,6 +115,8 @@ _BELOW: dict[str, str] = {
     "rule_of_another_load_balancer": "rule",
     "margin_of_another_unit": "margin",
     "rule_in_a_zone": "timezone",
+    "path_and_bucket": "bucket",
+    "prefix_without_bucket": "prefix",
 }
 _KINDS: dict[str, Kind] = {
     "string_type": "text",

@@ -8,14 +8,21 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from migration.access_logs import AccessLogs
 from migration.batches import Batches, Job
 from migration.configuration import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
 from migration.mistakes import ConfigurationError, Mistake, closest, mistake_of
 
 # The tables beside [migration], and what may stand in [migration] itself. `demo` is said by the program, never by a file.
-_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches")
+_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs")
 _ABOUT = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
-_MODELS: dict[str, type[BaseModel]] = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches}
+_MODELS: dict[str, type[BaseModel]] = {
+    "aws": Aws,
+    "mackerel": Mackerel,
+    "criteria": Criterion,
+    "batches": Batches,
+    "access_logs": AccessLogs,
+}
 
 
 def load(path: Path) -> Migration:

@@ -31,6 +31,8 @@ ProblemKind = Literal[
     "message",  # CloudWatch said something about its answer
     "no_such_metric",  # a metric that was never reported, or not yet: a state, not an error
     "clock_skew",  # this machine's clock and theirs differ
+    "not_enabled",  # the load balancer writes no access logs
+    "no_room",  # the disk of this machine is full
     "incomplete",  # some of what was asked was answered, some not
 ]
 

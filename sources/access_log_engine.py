@@ -53,20 +53,6 @@ class Counted:
     tallies: tuple[Tally, ...]
 
 
-def batches(paths: Sequence[Path], most_bytes: int = BATCH_BYTES) -> Iterator[tuple[Path, ...]]:
-    """`paths` in their order, as many at a time as have `most_bytes`; a larger file is a batch of its own."""
-    batch, size = list[Path](), 0
-    for path in paths:
-        its_size = path.stat().st_size if path.exists() else 0
-        if batch and size + its_size > most_bytes:
-            yield tuple(batch)
-            batch, size = [], 0
-        batch.append(path)
-        size += its_size
-    if batch:
-        yield tuple(batch)
-
-
 class Engine:
     """A DuckDB in memory, and a folder for the files that it reads. Use it in a `with`: the folder goes when it ends."""
 

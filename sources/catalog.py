@@ -6,12 +6,15 @@ from pathlib import Path
 
 from migration import FLEETS, Clock, ConfigurationError, Migration, Mistake, load, utc_now
 from sources import EventSource, MetricSource, TrafficSource
+from sources.access_log_bucket import Cache, S3Logs
+from sources.access_logs import LocalLogs, LogSource
 from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch
 from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
 from sources.demo_batches import DemoBatches, DemoStarters
 from sources.demo_deployments import DemoDeployments
+from sources.demo_logs import DemoLogs
 from sources.demo_trail import DemoTrail
 from sources.ecs import Ecs
 from sources.eventbridge import EventBridge
@@ -33,6 +36,7 @@ class Sources:
     events: tuple[EventSource, ...]
     batches: tuple[MetricSource, ...] = ()  # of jobs, not of fleets: no page of the traffic knows them
     starters: StarterSource | None = None
+    logs: LogSource | None = None  # None where no [access_logs] is configured
 
 
 def configured(path: Path | None = None, *, demo: bool = False) -> Migration:
@@ -64,6 +68,7 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
             ),
             batches=(DemoBatches(migration, anchor=at, clock=clock),),
             starters=DemoStarters(clock=clock),
+            logs=DemoLogs(anchor=at, clock=clock),
         )
     metrics: list[MetricSource] = []
     batches: list[MetricSource] = []
@@ -84,4 +89,15 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
     traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
     started = migration.batches.jobs if migration.aws and migration.batches else ()
     starters = EventBridge(migration, clock=clock) if any(job.rule or job.scheduler for job in started) else None
-    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches), starters)
+    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches), starters, _logs(migration))
+
+
+def _logs(migration: Migration) -> LogSource | None:
+    wanted = migration.access_logs
+    if wanted is None:
+        return None
+    if wanted.path:
+        return LocalLogs(Path(wanted.path))
+    assert migration.aws, "the configuration was checked"
+    cache = Cache(Path(wanted.cache), int(wanted.cache_gb * 1e9))
+    return S3Logs(migration.aws, cache, bucket=wanted.bucket, prefix=wanted.prefix)

@@ -90,6 +90,7 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
                 {"metric": "slow_0.3s", "margin": "0.5pp"},
             ],
             "batches": demo_batches(),
+            "access_logs": {},
             "demo": True,
         }
     )

@@ -77,13 +77,18 @@ class Mixture:
 
 def mixtures(story: Story, ts: Ints, *, now: int) -> dict[str, Mixture]:
     """The distributions that `numbers` tells of, by target group; minutes without answers have weight 0."""
+    return {group: mixture for group, (_, mixture) in outcomes(story, ts, now=now).items()}
+
+
+def outcomes(story: Story, ts: Ints, *, now: int) -> dict[str, tuple[dict[str, Floats], Mixture]]:
+    """By target group: the counts that `numbers` tells of (with the 502, 503 and 504 that the load balancer made in its stead), and the distributions."""
     ts = np.asarray(ts, dtype=np.int64)
     arrived = _arrived(ts // 60, _late(story, ts, now))
     found = {}
     for group, own, requests, load in _served(story, ts):
         answers = _answers(story, group, ts, requests, arrived, own)
         median, stretch = _shape(story, group, ts, load, answers["answered"], own)
-        found[group] = Mixture(answers["requests"], answers["answered"], median, stretch)
+        found[group] = answers, Mixture(answers["requests"], answers["answered"], median, stretch)
     return found
 
 
@@ -111,7 +116,7 @@ def _traffic(story: Story, ts: Ints) -> tuple[Floats, Floats]:
     daily = 0.36 * np.cos((hour - 20.5) * np.pi / 12) + 0.09 * np.cos((hour - 12.5) * np.pi / 6)
     weekly = 1 + 0.06 * np.cos((day - 6.5) * 2 * np.pi / 7)
     # A burst of three minutes about every two hours, on both sides because it comes from outside.
-    burst = 1 + np.where(_uniform(minute // 3, _BURST) < 0.025, 0.15 + 0.25 * _uniform(minute // 3, _BURST_HEIGHT), 0)
+    burst = 1 + np.where(uniform(minute // 3, _BURST) < 0.025, 0.15 + 0.25 * uniform(minute // 3, _BURST_HEIGHT), 0)
     wander = np.exp(0.04 * _wander(minute, _RATE_SLOW, 45) + 0.03 * _wander(minute, _RATE, 6))
     return _drawn(12_000 * (1 + daily) * weekly * burst * wander, minute, _TOTAL), daily
 
@@ -136,7 +141,7 @@ def _answers(story: Story, group: str, ts: Ints, requests: Floats, arrived: Floa
         "answered": answered,
         "connection_errors": refused,
         "fail_open_requests": np.where(dead == 1, requests, 0.0),
-        "alb_502": np.where(dead > 0, refused, _drawn(unanswered * 0.6, minute, own + 3)),
+        "alb_502": np.where(dead > 0, refused, np.minimum(_drawn(unanswered * 0.6, minute, own + 3), unanswered)),
         # Where no target could be chosen the request is in no group's count.
         "alb_503": _drawn(requests * dead * 0.03, minute, own + 4),
     }
@@ -175,8 +180,8 @@ def _shape(story: Story, group: str, ts: Ints, load: Floats, answered: Floats, o
     return median, stretch
 
 
-def quantile(median: Floats, stretch: Floats, log_odds: float) -> Floats:
-    upper = max(log_odds, 0.0)
+def quantile(median: Floats, stretch: Floats, log_odds: Floats | float) -> Floats:
+    upper = np.maximum(log_odds, 0.0)
     return np.minimum(median * np.exp(stretch * (_BODY * log_odds + _TAIL * upper * upper)), LONGEST_S)
 
 
@@ -225,7 +230,7 @@ def _hiccup(story: Story, ts: Ints) -> Floats:
 
 def _arrived(minute: Ints, late: Ints) -> Floats:
     """Which part of a minute's count is there, so many whole minutes after it ended: all of it after three."""
-    u = _uniform(minute, _LATE)
+    u = uniform(minute, _LATE)
     return np.select([late < 0, late == 0, late == 1, late == 2], [0.0, 0.5 + 0.2 * u, 0.84 + 0.1 * u, 0.96 + 0.03 * u], 1.0)  # fmt: skip
 
 
@@ -233,7 +238,7 @@ def _present(value: Floats, there: npt.NDArray[np.bool_]) -> Floats:
     return np.where(there, value, np.nan)
 
 
-def _uniform(counter: Ints, stream: int) -> Floats:
+def uniform(counter: Ints, stream: int) -> Floats:
     """Numbers between 0 and 1 that depend on nothing but the counter and the stream: splitmix64's finaliser (Steele, Lea, Flood 2014)."""
     x = counter.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream * 0xD1B54A32D192ED03 % 2**64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -243,8 +248,8 @@ def _uniform(counter: Ints, stream: int) -> Floats:
 
 
 def _normal(counter: Ints, stream: int) -> Floats:
-    radius: Floats = np.sqrt(-2 * np.log(_uniform(counter, stream + 1000)))
-    return radius * np.cos(2 * np.pi * _uniform(counter, stream + 2000))
+    radius: Floats = np.sqrt(-2 * np.log(uniform(counter, stream + 1000)))
+    return radius * np.cos(2 * np.pi * uniform(counter, stream + 2000))
 
 
 def _wander(minute: Ints, stream: int, every: int) -> Floats:
@@ -258,7 +263,7 @@ def _drawn(mean: Floats, minute: Ints, stream: int, *, thinning: Floats | float 
     big = np.maximum(np.rint(mean + np.sqrt(mean * thinning) * _normal(minute, stream)), 0)
     few = np.flatnonzero(mean < 15)
     if len(few):
-        u, small = _uniform(minute[few], stream), mean[few]
+        u, small = uniform(minute[few], stream), mean[few]
         term = np.exp(-small)
         below, number = term.copy(), np.zeros(len(few))
         for k in range(1, 60):

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from migration import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
+from migration.access_logs import AccessLogs
 from migration.batches import Batches, Job
 from migration.configuration import CRITERION_METRICS
 from migration.reading import load
@@ -19,7 +20,7 @@ HOUSE = Path(__file__).parent.parent
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (HOUSE / "docs").glob("*.md")}
 EXAMPLE = (HOUSE / "migration.example.toml").read_text(encoding="utf-8")
 # The fields of Migration that are tables of their own in the file, or never stand in it.
-TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches}
+TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches, "access_logs": AccessLogs}
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "migration": ("## `[migration]`", Migration, {"fleets", "demo", *TABLES}),
     "aws": ("## `[aws]`", Aws, set()),
@@ -27,6 +28,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "mackerel": ("## `[mackerel]`", Mackerel, set()),
     "criteria": ("## `[[criteria]]`", Criterion, set()),
     "batches": ("## `[batches]`", Batches, {"jobs"}),
+    "access_logs": ("## `[access_logs]`", AccessLogs, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
 }
 
@@ -79,7 +81,7 @@ def test_the_example_is_right() -> None:
 
 def test_the_example_is_right_with_what_is_commented_out(tmp_path: Path) -> None:
     whole = tmp_path / "migration.toml"
-    whole.write_text(re.sub(r"(?m)^# (?=\w+ = )", "", EXAMPLE), encoding="utf-8")
+    whole.write_text(re.sub(r"(?m)^# (?!path)(?=\w+ = )", "", EXAMPLE), encoding="utf-8")
     found = load(whole)
     assert found.aws and found.aws.rule and found.aws.profile == "photo-readonly"
 

@@ -69,6 +69,9 @@ def house() -> House:
                 sources.events,
                 backfill=migration.backfill,
                 since=migration.since_s,
+                logs=sources.logs,
+                routes=migration.access_logs.routes if migration.access_logs else (),
+                record_logs=bool(migration.access_logs and migration.access_logs.record),
             )
             try:
                 batches = _batch_room(migration, sources)

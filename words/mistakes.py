@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from migration import Mistake
 from migration.configuration import CRITERION_METRICS
-from words import batch_mistakes
+from words import batch_mistakes, log_mistakes
 from words.problems import Said, shortened
 from words.speech import _
 
@@ -43,6 +43,7 @@ _EXAMPLES = {
     "criteria.better": 'better = "lower"',
     "criteria.critical": "critical = true",
     **batch_mistakes.EXAMPLES,
+    **log_mistakes.EXAMPLES,
 }
 _ARNS = {
     "load balancer": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
@@ -72,7 +73,7 @@ def place(key: str) -> str:
     if not names:
         if not first:
             return _("The file")
-        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets", "batches") else first
+        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs") else first
     if first == "criteria":
         table = _("[[criteria]] no. {number}").format(number=int(names.pop(0)) + 1)
     elif first == "fleets":
@@ -332,5 +333,5 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
         _("A margin of {given} does not fit `{metric}`."),
         _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
-    **{slug: _fixed(*texts) for slug, texts in batch_mistakes.TEXTS.items()},
+    **{slug: _fixed(*texts) for slug, texts in (batch_mistakes.TEXTS | log_mistakes.TEXTS).items()},
 }

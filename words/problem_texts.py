@@ -314,6 +314,26 @@ PROBLEMS: dict[ProblemKind, dict[str, Texts]] = {
             _("Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`."),
         ),
     },
+    "not_enabled": {
+        "": (
+            _("Access logs are off"),
+            _("The load balancer {about} writes no access logs, so nothing can be compared request by request."),
+            _(
+                "Turn them on: `aws elbv2 modify-load-balancer-attributes --load-balancer-arn {about} --attributes "
+                "Key=access_logs.s3.enabled,Value=true Key=access_logs.s3.bucket,Value=BUCKET`. The bucket is in the same region and has a policy "
+                "that lets Elastic Load Balancing write: {page} has it. From then on there are logs; of the time before there are none."
+            ),
+        ),
+    },
+    "no_room": {
+        "": (
+            _("The disk is full"),
+            _("There is no space left for access logs on this machine ({about})."),
+            _(
+                "Free space there, or make `cache_gb` under [access_logs] smaller or `cache` another folder. What was counted is safe. {again}"
+            ),
+        ),
+    },
     "incomplete": {
         "": (
             _("Answered in part"),

@@ -28,6 +28,7 @@ _SYSTEMS: dict[str, System] = {
     "mackerel_events": "mackerel",
     "mackerel_batches": "mackerel",
     "eventbridge": "aws",
+    "access_logs": "aws",
 }
 _KEYS = {
     "load balancer": "`load_balancer` under [aws]",
@@ -107,6 +108,8 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
             return _no_such_service(about, detail)
         case Problem("not_found", "eventbridge"):
             return _no_such_rule(about)
+        case Problem("not_found" | "denied", "access_logs", "read"):
+            return _no_local_logs(problem.kind, about, detail)
         case Problem("no_such_metric", "mackerel_batches"):
             return _no_run(about, detail)
         case Problem("no_split") if detail:
@@ -146,6 +149,20 @@ def _no_such_rule(name: str) -> Texts:
         _(
             "Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."
         ),
+    )
+
+
+def _no_local_logs(kind: ProblemKind, place: str, reported: str) -> Texts:
+    if kind == "not_found":
+        return (
+            _("No such folder"),
+            _("There is no file and no folder {place}.").format(place=place),
+            _("Correct `path` under [access_logs], or what stands after `--logs`."),
+        )
+    return (
+        _("Logs cannot be read"),
+        _quote(_("This program may not read {place}.").format(place=place), reported),
+        _("Let the user that it runs as read it, with all that lies below."),
     )
 
 

@@ -26,6 +26,8 @@ def source_name(name: str) -> str:
         "demo_events": _("Demo events"),
         "demo_trail": _("Demo log of changes"),
         "demo_deployments": _("Demo deployments"),
+        "access_logs": _("Access logs"),
+        "demo_logs": _("Demo access logs"),
         "archive": _("Archive"),
     }.get(name, name)
 

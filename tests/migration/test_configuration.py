@@ -9,6 +9,7 @@ import pytest
 
 from migration import ConfigurationError, Migration, Mistake, MistakeSlug, load
 from tests.migration.documents import ALB, BLUE, EC2, ELB, GREEN, RULE, WHOLE, changed, migration, mistakes
+from tests.migration.test_access_logs import MISTAKES as OF_LOGS
 from tests.migration.test_batches import MISTAKES as OF_BATCHES
 
 ELSEWHERE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
@@ -270,8 +271,8 @@ def test_a_file_that_is_not_there_is_the_callers_to_tell(tmp_path: Path) -> None
 
 
 def test_every_slug_is_tested_here() -> None:
-    tested = {slug for _, _, _, slug, _ in MISTAKES} | {slug for _, _, slug, _ in OF_BATCHES}
-    tested |= {"no_source", "not_toml", "not_utf8", "not_readable", "no_batch_service"}
+    tested = {slug for _, _, _, slug, _ in MISTAKES} | {slug for _, _, slug, _ in (*OF_BATCHES, *OF_LOGS)}
+    tested |= {"no_source", "not_toml", "not_utf8", "not_readable", "no_batch_service", "no_logs_place"}
     assert tested == set(get_args(MistakeSlug))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migration.counts import COUNTS
-from sources.access_log_engine import Counted, Engine, Tally, batches
+from sources.access_log_engine import Counted, Engine, Tally
 from sources.access_log_lines import fields, mended
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "access_logs"
@@ -198,11 +198,3 @@ def test_the_odd_lines_of_others_parse_as_their_expectations_say(sample: Path) -
         for _ in range(row["n"])
     ]
     assert sorted(kept) == sorted(told)
-
-
-def test_batches_hold_so_many_bytes_and_keep_the_order(tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in "abcd"]
-    for path, size in zip(paths, (4, 4, 20, 1), strict=True):
-        path.write_bytes(b"x" * size)
-    a, b, c, d = paths
-    assert list(batches(paths, 10)) == [(a, b), (c,), (d,)]

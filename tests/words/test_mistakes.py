@@ -6,6 +6,7 @@ import pytest
 
 from migration import Mistake, MistakeSlug
 from tests.migration.documents import ALB, BLUE, EC2, ELB, changed, mistakes
+from tests.migration.test_access_logs import MISTAKES as OF_LOGS
 from tests.migration.test_batches import MISTAKES as OF_BATCHES
 from tests.migration.test_configuration import MISTAKES
 from words.mistakes import _SAY, place, say
@@ -15,7 +16,12 @@ DOCS = "docs/configuration.md"
 
 
 @pytest.mark.parametrize(
-    ("change", "value"), [*((one[0], one[1]) for one in MISTAKES), *(("batches", one[0]) for one in OF_BATCHES)]
+    ("change", "value"),
+    [
+        *((one[0], one[1]) for one in MISTAKES),
+        *(("batches", one[0]) for one in OF_BATCHES),
+        *(("access_logs", one[0]) for one in OF_LOGS),
+    ],
 )
 def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
     for mistake in mistakes(changed(change, value)):

@@ -10,6 +10,7 @@ from sources import Answer
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 60, 900  # a series that is refused is asked again after 1, 2, 4 … 15 minutes
 FORGOTTEN_S = 86_400
+UNIFORM_MINUTES = 360  # where both ends of so short a time are kept in one period, all of it is
 SKEW_S = 120  # clocks of several machines may differ by so much before the archive takes one for wrong
 
 
@@ -158,9 +159,12 @@ def _hours(reach: Window, finest: Callable[[int], int], edge: LiveEdge) -> tuple
 
 
 def tiers(window: Window, finest: Callable[[int], int]) -> tuple[tuple[Window, int], ...]:
-    """`window` cut where the source's finest period changes, in order, each part with its period."""
+    """`window` cut where the source's finest period changes, in order, each part with its period.
+
+    A stretch of UNIFORM_MINUTES or more may be kept finer than what lies around it, as the demo keeps its episodes.
+    """
     first, last = finest(window.start), finest(window.end - MINUTE_S)
-    if first == last or window.minutes == 1:
+    if (first == last and window.minutes <= UNIFORM_MINUTES) or window.minutes == 1:
         return ((window, first),)
     middle = window.start + window.minutes // 2 * MINUTE_S
     before = tiers(Window(window.start, middle), finest)

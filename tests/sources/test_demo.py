@@ -1,6 +1,7 @@
 """The demo tells one story, however it is asked, and what it tells could have come from a load balancer."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive.plan import tiers
 from migration import Series, SplitChange, Window, check_frame, epoch_s
 from migration.traffic import weight_change
 from sources.catalog import sources_of
@@ -81,6 +83,16 @@ def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
         (0, 0)
     ] * (len(parts) - 1)
     assert [period_s for _, period_s in parts] == [300, 60, 300, 60, 300, 60]
+
+
+@given(st.integers(0, 3 * 1440))
+@settings(max_examples=30, deadline=None)
+def test_the_archive_finds_what_is_kept_in_minutes_at_any_time(minutes_after: int):
+    """Else it would ask for minutes where there are none, and wait for them."""
+    now = int(ANCHOR.timestamp()) + minutes_after * 60
+    source, window = metrics(datetime.fromtimestamp(now, UTC)), Window(STORY.begin - 86_400 * 300, now)
+    found = tiers(window, partial(source.finest_period_s, now=now))
+    assert [part for part in found if part[1]] == list(periods(STORY, Window(STORY.begin, now), now))
 
 
 def test_five_minutes_are_the_five_minutes_before_them_put_together():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func, insert, select, update
 
 from archive import points, rows, schema
 from archive.dialect import Line, upsert
@@ -124,8 +124,8 @@ def read_span(connection: Connection, migration_id: int, source: str) -> Window 
 
 def write_pull(
     connection: Connection, migration_id: int, source: str, wanted: Collection[Series], asked: Asked
-) -> None:
-    """Writes down all that a pull says: rows, revisions, what has vanished, coverage and refusals."""
+) -> Mapping[Series, Known]:
+    """Writes down all that a pull says: rows, revisions, what has vanished, coverage and refusals. Returns what is known of every series then."""
     about = {*wanted, *asked.ask.series, *(one for answer in asked.pull.answers for one in answer.series)}
     heads, told = rows.of_frame(asked.pull.frame)
     book = _enter_series(connection, migration_id, source, wanted, (*wanted, *sorted({*about, *heads} - {*wanted})))
@@ -140,7 +140,9 @@ def write_pull(
     ]
     # What is settled stays: a pull that took long, or was held back by a full disk, may be older than what another process wrote since.
     points.write_points(connection, book.ids, rows.uncovered(told, covered), every, replaced)
-    _write_known(connection, book, asked.learnt(book.known))
+    learnt_now = asked.learnt(book.known)
+    _write_known(connection, book, learnt_now)
+    return {**book.known, **learnt_now}
 
 
 def _enter_series(
@@ -162,45 +164,47 @@ def _enter_series(
 def _write_known(connection: Connection, book: Book, after: Mapping[Series, Known]) -> None:
     """Writes what has changed between what the book says and `after`."""
     before = {one: book.known.get(one, UNKNOWN) for one in after}
-    covered = [one for one in after if after[one].covered != before[one].covered]
-    _replace(
-        connection,
-        schema.coverage,
-        [book.ids[one] for one in covered],
-        [
-            {"series_id": book.ids[one], "period_s": period_s, "start_s": window.start, "end_s": window.end}
-            for one in covered
-            for period_s, windows in after[one].covered.items()
-            for window in windows
-        ],
-    )
-    refused = [one for one in after if after[one].refusals != before[one].refusals]
-    _replace(
-        connection,
-        schema.refusal,
-        [book.ids[one] for one in refused],
-        [
-            {
-                "series_id": book.ids[one],
-                "start_s": refusal.window.start,
-                "end_s": refusal.window.end,
-                "failures": refusal.failures,
-                "at": refusal.at,
-            }
-            for one in refused
-            for refusal in after[one].refusals
-        ],
-    )
+    _replace(connection, schema.coverage, _covered(book, before), _covered(book, after))
+    _replace(connection, schema.refusal, _refused(book, before), _refused(book, after))
     table = schema.series
     for asked_at in {after[one].asked_at for one in after if after[one].asked_at != before[one].asked_at}:
         lines = [book.ids[one] for one in after if after[one].asked_at == asked_at]
         connection.execute(update(table).where(table.c.id.in_(lines)).values(asked_at=asked_at))
 
 
-def _replace(connection: Connection, table: Table, series_ids: Sequence[int], lines: Sequence[Line]) -> None:
-    if series_ids:
-        connection.execute(delete(table).where(table.c.series_id.in_(series_ids)))
-        upsert(connection, table, lines)
+def _covered(book: Book, known: Mapping[Series, Known]) -> list[Line]:
+    return [
+        {"series_id": book.ids[one], "period_s": period_s, "start_s": window.start, "end_s": window.end}
+        for one, of_one in known.items()
+        for period_s, windows in of_one.covered.items()
+        for window in windows
+    ]
+
+
+def _refused(book: Book, known: Mapping[Series, Known]) -> list[Line]:
+    return [
+        {
+            "series_id": book.ids[one],
+            "start_s": refusal.window.start,
+            "end_s": refusal.window.end,
+            "failures": refusal.failures,
+            "at": refusal.at,
+        }
+        for one, of_one in known.items()
+        for refusal in of_one.refusals
+    ]
+
+
+def _replace(connection: Connection, table: Table, before: Sequence[Line], after: Sequence[Line]) -> None:
+    """Writes the difference: a stretch that only grew is one row overwritten."""
+    names = [column.name for column in table.primary_key]
+    old, new = ({tuple(line[name] for name in names): line for line in lines} for lines in (before, after))
+    if gone := [key for key in old if key not in new]:
+        statement = delete(table).where(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+        connection.execute(
+            statement, [{f"of_{name}": part for name, part in zip(names, key, strict=True)} for key in gone]
+        )
+    upsert(connection, table, [line for key, line in new.items() if old.get(key) != line])
 
 
 def problems_to_json(problems: Iterable[Problem]) -> str:

@@ -202,10 +202,10 @@ class Archive(Told, Recall, Logbook):
         try:
             with self._keeping(name) as connection:
                 for one in every:
-                    ledger.write_pull(connection, self._id, name, held.wanted, one)
+                    known = ledger.write_pull(connection, self._id, name, held.wanted, one)
                 line = Line(self._id, name, "metrics")
-                book, before = ledger.read_book(connection, self._id, name), line.state(connection)
-                refusals = (refusal for one in held.wanted for refusal in book.known[one].refusals)
+                before = line.state(connection)
+                refusals = (refusal for one in held.wanted for refusal in known[one].refusals)
                 if before and any(refusal.waits(asked.edge.now) for refusal in refusals):
                     standing = (problem for problem in before.problems if problem.kind in _OF_SERIES)
                     problems = tuple(dict.fromkeys((*problems, *standing)))

@@ -24,7 +24,9 @@ class Server:
 
     user, database = "tester", "archives"
 
-    def __init__(self, pg_ctl: str) -> None:
+    def __init__(self, pg_ctl: str, *, durable: bool = False) -> None:
+        """`durable`: it waits for the disk, as servers do; tests need not."""
+        self.durable = durable
         self.bin = Path(pg_ctl).resolve().parent
         self.folder = Path(tempfile.mkdtemp(prefix="archive-postgresql-"))
         self.port = port_for.select_random()
@@ -45,7 +47,7 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        settings = f"-p {self.port} -h 127.0.0.1 -k '{self.folder}' -F"
+        settings = f"-p {self.port} -h 127.0.0.1 -k '{self.folder}'{'' if self.durable else ' -F'}"
         self._run("pg_ctl", "start", "--wait", f"--log={self.folder / 'log'}", f"--options={settings}")
 
     def stop(self) -> None:

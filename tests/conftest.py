@@ -16,7 +16,8 @@ NOWHERE = str(Path(__file__).parent / "nowhere")
 
 # Before any module is imported, so that servers which tests start inherit it.
 for name in list(os.environ):
-    if name.startswith(("AWS_", "BOTO_", "MACKEREL_", "MIGRATION_", "STREAMLIT_")) or name.lower().endswith("_proxy"):
+    theirs = name.startswith(("AWS_", "BOTO_", "MACKEREL_", "MIGRATION_", "STREAMLIT_", "PG")) and name != "PG_CTL"
+    if theirs or name.lower().endswith("_proxy"):
         del os.environ[name]
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

@@ -80,17 +80,20 @@ def compact(engine: Engine) -> tuple[int, int]:
     """Gives space back to the disk. Returns the bytes before and after. Raises ArchiveError."""
     before = _size(engine)
     with database.plain(engine) as connection:
-        connection.execute(text("VACUUM"))
         if engine.dialect.name == "sqlite":
+            connection.execute(text("VACUUM"))
             connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        else:  # a plain VACUUM there keeps the space for new rows; other programs' tables are not ours to lock
+            connection.execute(text(f"VACUUM (FULL, ANALYZE) {', '.join(schema.TABLES.tables)}"))
     return before, _size(engine)
 
 
 def _size(engine: Engine) -> int:
-    """The bytes that the database takes on disk."""
+    """The bytes that the archive takes on disk: its file, or its tables."""
     if engine.dialect.name != "sqlite":
+        sizes = (func.pg_total_relation_size(name) for name in schema.TABLES.tables)
         with database.transaction(engine, writes=False) as connection:
-            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+            return sum(connection.execute(select(*sizes)).one())
     address: URL = engine.url
     files = (Path(f"{address.database}{end}") for end in ("", "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())

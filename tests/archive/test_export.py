@@ -12,6 +12,8 @@ from sources import Events, Look
 from tests.archive.test_happenings import TRAFFIC, alert
 from tests.archive.world import ECS, HOURLY, LATENCY, MIGRATION, NOON, World, at, open_archive, said, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

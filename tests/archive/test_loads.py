@@ -9,6 +9,8 @@ from archive.loads import loads, proven
 from migration import Series
 from tests.archive.world import EC2, ECS, MIGRATION, NOON, World, at, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 HOSTS = Series("cloudwatch", "baseline", "photo-ec2", "healthy_hosts", "minimum", "count")
 
 

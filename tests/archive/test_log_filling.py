@@ -16,6 +16,8 @@ from sources.access_logs import Listing
 from tests.archive.test_logs import batch
 from tests.archive.world import NOON, at, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 FILE_S = 300
 
 

@@ -12,6 +12,8 @@ from migration.counts import COUNTS, EXAMPLES
 from sources.access_log_engine import Counted, Tally
 from tests.archive.world import NOON, open_archive
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 _LIKE = {
     "host": "photo.example.com",
     "method": "GET",

@@ -9,6 +9,8 @@ from migration import Event, Window
 from sources import Events
 from tests.archive.world import EC2, MIGRATION, NOON, World, at, open_archive, span
 
+pytestmark = pytest.mark.usefixtures("both_engines")
+
 HOUR = Window(NOON, NOON + 3600)
 
 

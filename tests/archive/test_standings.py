@@ -1,7 +1,5 @@
 """How services and deployments stand, kept: a row only where something else is said, and what several sources tell as one."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +18,9 @@ from migration.deployments import (
     standing_to_json,
 )
 from sources import Events, Problem
-from tests.archive.world import NOON, open_archive, span
+from tests.archive.world import NOON, open_archive, queried, span
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 PRIMARY = TaskSet("ecs-svc/2", "PRIMARY", "web:42", "photo-ecs-green", 4, 4, 0, stability="STEADY_STATE")
 SERVICE = Service(
@@ -45,8 +45,7 @@ def tell(archive: Archive, source: str, second: int, standing: Standing | None, 
 
 
 def rows(folder: Path) -> list[tuple[str, int, int]]:
-    with closing(sqlite3.connect(folder / "archive.db")) as file:
-        found = file.execute("SELECT source, first_seen, last_seen FROM standing ORDER BY id").fetchall()
+    found = queried(folder, "SELECT source, first_seen, last_seen FROM standing ORDER BY id")
     return [(source, first - NOON, last - NOON) for source, first, last in found]
 
 

@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
+from archive.engine import transaction
 from archive.status import compact, status
 from tests.archive.world import ECS, HOURLY, MIGRATION, NOON, World, at, open_archive, said, span, spans
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 
 def test_it_counts_points_covered_time_and_gaps_and_says_whether_somebody_records(tmp_path: Path) -> None:
@@ -27,8 +33,10 @@ def test_compacting_gives_space_back_and_loses_nothing(tmp_path: Path) -> None:
     world = World(wanted=(ECS,))
     with open_archive(tmp_path) as archive:
         archive.bring(span(-9000, 0), world, now=at(0))
+        with transaction(archive.engine, writes=True) as connection:
+            connection.execute(text(f"DELETE FROM point WHERE ts < {NOON - 4500 * 60}"))
         before, after = compact(archive.engine)
-        assert after <= before
+        assert after < before * 0.8
         assert not (tmp_path / "archive.db-wal").exists() or (tmp_path / "archive.db-wal").stat().st_size == 0
-        assert len(said(archive.read(span(-9000, 0), "cloudwatch", now=at(0)), ECS)) == 9000
+        assert len(said(archive.read(span(-9000, 0), "cloudwatch", now=at(0)), ECS)) == 4500
         archive.bring(span(-9000, 1), world, now=at(1))

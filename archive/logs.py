@@ -47,9 +47,11 @@ class Lines:
 
 def write(connection: Connection, migration_id: int, files: Collection[CountedFile], counted: Counted) -> bool:
     """Keeps a batch; nothing of it where one of its files is there already, from another process that was quicker."""
+    batch = min((file.key for file in files), default="")
     rows = [
         {
             "migration_id": migration_id,
+            "batch": batch,
             "key": file.key,
             "size": file.size,
             "lines": file.tally.lines,
@@ -69,9 +71,17 @@ def write(connection: Connection, migration_id: int, files: Collection[CountedFi
     for hour_s in np.unique(minutes // HOUR_S * HOUR_S).tolist():
         counts = counted.counts.filter(pa.array((minutes >= hour_s) & (minutes < hour_s + HOUR_S)))
         examples = counted.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
-        body = {"counts": _packed(counts), "examples": _packed(_few(examples))}
-        connection.execute(insert(schema.log_count).values(migration_id=migration_id, hour_s=hour_s, **body))
+        write_hour(connection, migration_id, batch, hour_s, counts, _few(examples))
     return True
+
+
+def write_hour(
+    connection: Connection, migration_id: int, batch: str, hour_s: int, counts: pa.Table, examples: pa.Table
+) -> None:
+    """Adds what a batch of files said of one hour."""
+    body = {"counts": _packed(counts), "examples": _packed(examples)}
+    at = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
+    connection.execute(insert(schema.log_count).values(**at, **body))
 
 
 def known(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:

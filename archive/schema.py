@@ -27,7 +27,7 @@ from sqlalchemy import (
 from archive import revisions
 from archive.engine import ArchiveError, transaction
 
-VERSION = 7  # the number of the newest revision
+VERSION = 8  # the number of the newest revision
 TABLES = MetaData()
 
 meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -205,7 +205,8 @@ starter = Table(
 )
 
 
-# An access-log file that was counted: its lines, how many of them were read, and the time that they are of.
+# An access-log file that was counted: its lines, how many of them were read, and the time that they are of. `batch` is the first key of
+# those that were counted with it; "" where that was not written down yet.
 log_file = Table(
     "log_file",
     TABLES,
@@ -217,6 +218,7 @@ log_file = Table(
     Column("problem", Text, nullable=False),
     Column("start_s", BigInteger, nullable=False),
     Column("end_s", BigInteger, nullable=False),
+    Column("batch", Text, nullable=False, server_default=""),
 )
 
 # What a batch of those files said of one hour: counts, and lines that failed or were slow, as Parquet (migration/counts.py).
@@ -228,6 +230,7 @@ log_count = Table(
     Column("hour_s", BigInteger, nullable=False),
     Column("counts", LargeBinary, nullable=False),
     Column("examples", LargeBinary, nullable=False),
+    Column("batch", Text, nullable=False, server_default=""),
     Index("ix_log_count_hour", "migration_id", "hour_s"),
 )
 

@@ -13,7 +13,9 @@ from rich.progress import Progress
 from rich.text import Text
 
 from archive import Archive, ArchiveError
-from archive.export import ExportError, Told, bring_in, export
+from archive.export import export
+from archive.importing import bring_in
+from archive.manifest import ExportError, Told
 from archive.status import Status, compact, status
 from migration import Migration, utc_now
 from terminal.options import console, echo
@@ -55,7 +57,7 @@ def take(folder: Folder, config: Config = None, demo: Demo = False, as_json: Jso
 def bring(folder: Folder, config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = migration_of(config, demo, as_json=as_json)
     with _opened(migration, config, as_json=as_json) as archive, _refused(as_json=as_json), _bar(as_json) as told:
-        made = bring_in(archive.engine, folder, settle_s=migration.settle_minutes * 60, told=told)
+        made = bring_in(archive.engine, folder, now=int(utc_now().timestamp()), told=told)
     if as_json:
         echo({"ok": True, "folder": str(folder), "migration": made.migration, "points": made.points})
         return

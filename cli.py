@@ -27,6 +27,7 @@ from sources.whole import Whole, WholeWindowSource
 from terminal import archives
 from terminal.batches import command as batches
 from terminal.deployments import commands, deploying, deployments_json, deployments_table
+from terminal.endpoints import command as endpoints
 from terminal.gate import Gate
 from terminal.history import history_json, history_table
 from terminal.judge import (
@@ -48,6 +49,7 @@ from terminal.start import examined as _examined
 from terminal.start import migration_of as _configured
 from terminal.watch import Glance, glance_json, glance_table, refreshed
 from terminal.weights import is_read, weights_json, weights_tables
+from words import access_logs as log_words
 from words import batches as batch_words
 from words import cli as words
 from words import evidence as evidence_words
@@ -386,6 +388,7 @@ def _write(place: Path, content: bytes) -> None:
 
 app.add_typer(archives.app, name="archive")
 app.command("batches", help=batch_words.COMMAND, cls=Gate)(batches)
+app.command("endpoints", help=log_words.COMMAND, cls=Gate)(endpoints)
 
 
 if __name__ == "__main__":

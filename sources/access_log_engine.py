@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 from isal import igzip, isal_zlib
 
@@ -19,10 +20,11 @@ from migration.counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FRO
 from sources.access_log_lines import mended_lines
 from sources.access_log_query import DUCKDB, FIELDS, counts_sql
 
-BATCH_BYTES = 24_000_000  # of compressed files; lines have about seven times as many
+BATCH_BYTES = 48_000_000  # of compressed files; lines have about seven times as many
 MEMORY_MB = 256
 THREADS = 2
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18  # small enough for a processor's cache
+_NEWLINE = ord("\n")
 
 # What isal raises where a gzip file is not what it says.
 _DAMAGE: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
@@ -169,7 +171,7 @@ def unpacked(path: Path, plain: Path) -> Tally:
         with path.open("rb") as packed, plain.open("wb") as out:
             try:
                 for chunk in _chunks(packed):
-                    lines += chunk.count(b"\n")
+                    lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
                     out.write(chunk)
                     tail = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else tail + chunk
             except EOFError:

@@ -225,6 +225,9 @@ class Recorder:
             sources.events,
             backfill=migration.backfill,
             since=migration.since_s,
+            logs=sources.logs if migration.access_logs and migration.access_logs.record else None,
+            routes=migration.access_logs.routes if migration.access_logs else (),
+            record_logs=True,
             clock=clock,
         )
 

@@ -26,7 +26,7 @@ class Logs:
     """A CountedElsewhere with a request in each minute of each of its files."""
 
     starts: Sequence[int] = (0, 5, 10)
-    size: int = 20_000_000  # so that each is a batch of its own
+    size: int = 60_000_000  # so that each is a batch of its own
     refuses: Problem | None = None
     counted: list[str] = field(default_factory=list)
     listed: int = 0

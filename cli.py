@@ -135,8 +135,9 @@ def record(
     migration = _configured(config, demo, as_json=as_json)
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-            recorder = Recorder(migration, archive, sources_of(migration, clock=utc_now), utc_now, as_json=as_json)
-            raise typer.Exit(recorder.once() if once else recorder.run())
+            sources = sources_of(migration, clock=utc_now)
+            with Recorder(migration, archive, sources, utc_now, as_json=as_json) as recorder:
+                raise typer.Exit(recorder.once() if once else recorder.run())
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
 

@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 from typing import Literal, get_args
 
 from analysis.due import due, last_due, next_due
+from analysis.invocations import Counted, Invoked, counted, died
 from analysis.runs import MINUTE_S, Run, Runs, Usual, overlapping, usual
 from migration import FLEETS, Window
 from migration.batches import Batches, Era, Job
@@ -53,7 +54,8 @@ class JobReport:
     """One job. `slots` are those of the window, in order; `last` is the newest run of `era`, the newest era that has any.
 
     `schedule` is the configured one, else what AWS says; `differs`: both are known and are not the same. `since`: the due time from which on
-    nothing ran. `both`: when both eras reported. `overlaps`: runs of the window that began before the one before had ended.
+    nothing ran. `both`: when both eras reported. `overlaps`: runs of the window that began before the one before had ended. `counted`: what AWS
+    counted of its function over the window; None where that was not read.
     """
 
     name: str
@@ -71,6 +73,7 @@ class JobReport:
     eras: Mapping[Era, EraReport] = field(default_factory=dict)
     both: Window | None = None
     overlaps: int = 0
+    counted: Counted | None = None
 
     @property
     def timezone(self) -> str:
@@ -91,15 +94,21 @@ def batches(
     now: int,
     unanswered: Sequence[Window] = (),
     starters: Mapping[str, Starter] | None = None,
+    invoked: Mapping[str, Sequence[Invoked]] | None = None,
 ) -> tuple[JobReport, ...]:
     """Every job that is configured or has a run, the worst first.
 
     `runs` are all that are known, before the window too: they tell what is usual, and from when on a job can miss a run. `unanswered`: time for
-    which it is not known what ran. `starters`: by job, what AWS says starts it.
+    which it is not known what ran. `starters`: by job, what AWS says starts it. `invoked`: by job, what AWS counted of its function; an error of
+    which nothing was posted is a failed run.
     """
     names = dict.fromkeys((*(job.name for job in settings.jobs), *(name for name, _ in runs)))
+    invoked = invoked or {}
     seen = _Seen(window, now, tuple(unanswered))
-    found = (_job(name, settings.configured(name), runs, seen, (starters or {}).get(name)) for name in names)
+    found = (
+        _job(name, settings.configured(name), runs, seen, (starters or {}).get(name), invoked.get(name))
+        for name in names
+    )
     return tuple(sorted(found, key=lambda one: (STATES.index(one.state), one.name)))
 
 
@@ -114,10 +123,21 @@ class _Seen:
         return not any(gap.start < end and gap.end > start for gap in self.unanswered)
 
 
-def _job(name: str, job: Job | None, runs: Runs, seen: _Seen, starter: Starter | None) -> JobReport:
+def _job(
+    name: str,
+    job: Job | None,
+    runs: Runs,
+    seen: _Seen,
+    starter: Starter | None,
+    invoked: Sequence[Invoked] | None,
+) -> JobReport:
     of_era: dict[Era, tuple[Run, ...]] = {era: runs[name, era] for era in FLEETS if runs.get((name, era))}
+    silent = _silent(of_era, invoked or (), seen)
+    if silent:
+        of_era["canary"] = tuple(sorted((*of_era.get("canary", ()), *silent), key=lambda run: (run.at, run.began)))
     timing = _timing(job, starter)
-    bare = JobReport(name, job, "unknown", timing.schedule, starter, differs=_differs(job, starter))
+    told = counted(invoked, silent, seen.window) if invoked is not None else None
+    bare = JobReport(name, job, "unknown", timing.schedule, starter, differs=_differs(job, starter), counted=told)
     era = next((era for era in reversed(FLEETS) if era in of_era), None)
     if era is None:
         coming = _next(timing, seen.now, seen.now)
@@ -141,6 +161,14 @@ def _job(name: str, job: Job | None, runs: Runs, seen: _Seen, starter: Starter |
         both=_both(of_era),
         overlaps=overlapping([run for run in newest if seen.window.start <= run.began < seen.window.end]),
     )
+
+
+def _silent(of_era: Mapping[Era, Sequence[Run]], invoked: Sequence[Invoked], seen: _Seen) -> tuple[Run, ...]:
+    """The runs that died without a word, from the first that posted on; before it, those after the last run of cron: else a trial is no run."""
+    posted, by_cron = of_era.get("canary", ()), of_era.get("baseline", ())
+    firsts = [posted[0].began - MINUTE_S] if posted else []
+    since = min([*firsts, *(run.began for run in by_cron[-1:])], default=0)
+    return tuple(run for run in died(invoked, posted, seen.known) if run.began > since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _REACH, _LEAST = 2.0, 1.25
 class Run:
     """One run. `at` is the minute it was posted for; times are epoch seconds, known to the minute. `duration_s` is None where it was not posted.
 
-    `slow`: it took longer than the runs before it let expect; None where they were too few.
+    `slow`: it took longer than the runs before it let expect; None where they were too few. `posted`: False where only Lambda told of it.
     """
 
     began: int
@@ -33,6 +33,7 @@ class Run:
     duration_s: float | None
     result: Result
     slow: bool | None = None
+    posted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +130,7 @@ def _limits(taken: Sequence[float]) -> list[float]:
 
 def overlapping(runs: Sequence[Run]) -> int:
     """How many runs began before the one before them had ended, by more than the minute that times are known to."""
-    return sum(later.began + MINUTE_S < earlier.ended for earlier, later in pairwise(sorted(runs)))
+    return sum(
+        later.began + MINUTE_S < earlier.ended
+        for earlier, later in pairwise(sorted(runs, key=lambda run: (run.began, run.ended)))
+    )

@@ -1,10 +1,11 @@
 """What the archive holds of batches, as reports of the jobs: the same for the page and for the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import analysis.batches as analysis
 from analysis.batches import JobReport, Mark, Slot
+from analysis.invocations import Invoked, invocations_of
 from analysis.runs import runs_of
 from archive.batches import SETTLE_MINUTES, BatchArchive
 from archive.brought import Brought
@@ -32,14 +33,23 @@ class BatchView:
 
 
 def read_batches(
-    archive: BatchArchive, settings: Batches, source_name: str, window: Window, starters: Sequence[Starter]
+    archive: BatchArchive, settings: Batches, source_names: Sequence[str], window: Window, starters: Sequence[Starter]
 ) -> BatchView:
-    """Every job over `window`, from the archive alone."""
+    """Every job over `window`, from the archive alone. The first of `source_names` knows the runs, others what AWS counted of the functions."""
     history = Window(min(window.start, window.end - HISTORY_S), window.end)
-    return view_of(settings, archive.read(history, source_name), window, starters)
+    brought = archive.read(history, source_names[0])
+    counted = [invocations_of(archive.read(history, name).frame) for name in source_names[1:]]
+    invoked = {job: told for found in counted for job, told in found.items()}
+    return view_of(settings, brought, window, starters, invoked)
 
 
-def view_of(settings: Batches, brought: Brought, window: Window, starters: Sequence[Starter]) -> BatchView:
+def view_of(
+    settings: Batches,
+    brought: Brought,
+    window: Window,
+    starters: Sequence[Starter],
+    invoked: Mapping[str, Sequence[Invoked]] | None = None,
+) -> BatchView:
     """The jobs from what the archive holds. Time after the last answer is not known, whatever the clock says."""
     read_until = (brought.last_asked or 0) // 60 * 60
     lately = Window(max(read_until - SETTLE_MINUTES * 60, 0), max(read_until, 60))  # answered, and not settled yet
@@ -53,6 +63,7 @@ def view_of(settings: Batches, brought: Brought, window: Window, starters: Seque
         now=window.end,
         unanswered=tuple(unanswered),
         starters={starter.job: starter for starter in starters},
+        invoked=invoked,
     )
     complete = bool(brought.last_asked) and not any(
         gap.start < min(window.end, read_until) and gap.end > window.start for gap in unanswered

@@ -8,14 +8,17 @@ from typing import Self
 from sqlalchemy import select
 
 from archive import schema
+from archive.backfill import Backfilled, Standing
 from archive.dialect import upsert
 from archive.engine import ArchiveError
 from archive.happenings import Line, SourceState
 from archive.keeper import Keeper, Round
 from archive.ledger import read_book
+from archive.plan import UNKNOWN
 from archive.store import Archive
-from migration import Clock, Migration, Series, utc_now
+from migration import Clock, Migration, Series, Window, utc_now
 from migration.starters import Starters, starters_from_json, starters_to_json
+from migration.window import merged
 from sources import MetricSource, state_of
 from sources.starters import FindsJobs, StartersLook, StarterSource
 
@@ -84,8 +87,24 @@ class BatchKeeper(Keeper):
             clock=clock,
         )
         self._of_batches = archive
+        self._metrics = tuple(metrics)
         if starters is not None:
             self._rounds.append(Round(starters.name, partial(self.keep_starters, starters)))
+
+    def filled(self, source: MetricSource) -> Backfilled:
+        """How far the two months of a source's numbers are kept. Raises ArchiveError."""
+        now = self._clock()
+        edge, known = self._of_batches.edge(now), self._of_batches.knows(source.name)
+        whole = Window(Window.last(HORIZON_MINUTES, now=now).start, edge.settled)
+        every = [known.get(one, UNKNOWN).sane(edge) for one in source.series()]
+        gaps = merged(gap for one in every for gap in whole.minus(one.within()))
+        state: Standing = "filling" if self.progress(source.name) else "waiting" if gaps else "done"
+        left = sum(gap.minutes for gap in gaps)
+        return Backfilled(state, whole.minutes - left, whole.minutes, gaps[-1].end if gaps else whole.start, whole)
+
+    def up_to_date(self, source_name: str) -> bool:
+        source = next((one for one in self._metrics if one.name == source_name), None)
+        return source is None or self.filled(source).state == "done"
 
     def keep_starters(self, source: StarterSource) -> float:
         """One look at what starts the jobs, if it is due. Returns the seconds until the next. Raises ArchiveError once it has looked."""

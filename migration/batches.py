@@ -82,6 +82,11 @@ class Job(Table):
         return read_schedule(self.schedule) if self.schedule else None
 
     @property
+    def function_name(self) -> str:
+        """The bare name of its function, which may be given as an ARN or with an alias."""
+        return self.function.rpartition(":function:")[2].partition(":")[0]
+
+    @property
     def grace_s(self) -> int:
         return self.grace_minutes * 60
 
@@ -162,3 +167,21 @@ def series_of_runs(source: str, era: Era, job: str, measure: Measure) -> Series:
     The fleet is the era, the target group the job. A value stands for its minute, and of several in one minute it is the last.
     """
     return Series(source, era, job, f"run_{measure}", "last", "s" if measure == "duration" else "count")
+
+
+def series_of_function(source: str, job: str) -> tuple[Series, ...]:
+    """What AWS counts of a job's Lambda function, on the new side alone: `function_invocations`, `_errors` and `_throttles` as counts, and
+    `function_duration`, the longest of a period in seconds.
+
+    A value stands for the period in which the function was invoked.
+    """
+    counts = (f"function_{name}" for name in ("invocations", "errors", "throttles"))
+    return (
+        *(Series(source, "canary", job, name, "sum", "count") for name in counts),
+        Series(source, "canary", job, "function_duration", "maximum", "s"),
+    )
+
+
+def series_of_rule(source: str, job: str) -> Series:
+    """How often a job's EventBridge rule could not start it: `rule_failures`, a count."""
+    return Series(source, "canary", job, "rule_failures", "sum", "count")

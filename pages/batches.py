@@ -96,7 +96,7 @@ def _nothing_yet(here: House, view: BatchView) -> None:
         return
     if not view.complete:
         states = {state.source: state.state for state in here.archive.states()}
-        stuck = any(states.get(name) in ("denied", "down", "throttled") for name in here.batch_source_names)
+        stuck = here.batches is not None and states.get(here.batches.sources[0].name) in ("denied", "down", "throttled")
         st.html(Markup("<div class='empty'>{}</div>").format(words.not_read() if stuck else words.reading()))
         return
     patterns = [pattern for era in reversed(FLEETS) for pattern in settings.patterns(era).values()]

@@ -14,10 +14,12 @@ from sources.codedeploy import CodeDeploy
 from sources.demo import DemoEvents, DemoMetrics, DemoTraffic, anchor_of_program, demo_migration
 from sources.demo_batches import DemoBatches, DemoStarters
 from sources.demo_deployments import DemoDeployments
+from sources.demo_lambda import DemoLambda
 from sources.demo_logs import DemoLogs
 from sources.demo_trail import DemoTrail
 from sources.ecs import Ecs
 from sources.eventbridge import EventBridge
+from sources.lambda_metrics import LambdaMetrics
 from sources.load_balancer import LoadBalancer
 from sources.mackerel import MackerelEvents, MackerelMetrics
 from sources.mackerel_api import MackerelApi
@@ -34,9 +36,17 @@ class Sources:
     metrics: tuple[MetricSource, ...]
     traffic: TrafficSource | None
     events: tuple[EventSource, ...]
-    batches: tuple[MetricSource, ...] = ()  # of jobs, not of fleets: no page of the traffic knows them
+    batches: tuple[
+        MetricSource, ...
+    ] = ()  # of jobs, not of fleets: no page of the traffic knows them; the first knows the runs
     starters: StarterSource | None = None
     logs: LogSource | None = None  # None where no [access_logs] is configured
+
+    @property
+    def of_batches(self) -> frozenset[str]:
+        """The names of the sources that tell of batches, and of nothing that the other pages show."""
+        starters = (self.starters,) if self.starters else ()
+        return frozenset(source.name for source in (*self.batches, *starters))
 
 
 def configured(path: Path | None = None, *, demo: bool = False) -> Migration:
@@ -66,7 +76,7 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
                 DemoTrail(anchor=at, clock=clock),
                 DemoDeployments(anchor=at, clock=clock),
             ),
-            batches=(DemoBatches(migration, anchor=at, clock=clock),),
+            batches=(DemoBatches(migration, anchor=at, clock=clock), DemoLambda(anchor=at, clock=clock)),
             starters=DemoStarters(clock=clock),
             logs=DemoLogs(anchor=at, clock=clock),
         )
@@ -83,6 +93,8 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
     api = MackerelApi.from_environment()
     if migration.batches:
         batches.append(MackerelBatches(migration, clock=clock, api=api))
+        if migration.aws and any(job.function for job in migration.batches.jobs):
+            batches.append(LambdaMetrics(migration, clock=clock))
     if migration.mackerel:
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))
         events.append(MackerelEvents(migration, clock=clock, api=api))

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from migration import FLEETS, Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
+from migration import FLEETS, Aws, Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
 from migration.latencies import latencies_of, series_of_latencies
 from sources import Answer, Health, Problem, ProblemKind, Pull, Query, aws, state_of
 from sources.cloudwatch_queries import (
     MOST_QUERIES,
     SOURCE,
     Ask,
+    Names,
     Place,
     all_series,
     asks,
@@ -28,7 +29,7 @@ from sources.cloudwatch_queries import (
 from sources.cloudwatch_replies import OPERATION, Reading
 from sources.whole import Whole, one_period
 
-__all__ = ["CloudWatch", "console_link"]
+__all__ = ["CloudWatch", "MetricData", "console_link"]
 
 MOST_PAGES = 100  # of one call
 IDLE_PAGES = 3  # pages in a row that bring nothing: CloudWatch says "partial" and does not go on
@@ -43,34 +44,23 @@ _PATIENCE = 2
 _SIGN_AGAIN: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
 
 
-class CloudWatch:
-    """A sources.MetricSource and a sources.whole.WholeWindowSource. One may serve many threads.
+class MetricData:
+    """A sources.MetricSource of fixed series that GetMetricData tells. One may serve many threads.
 
     `clock` tells what is too old to be kept in fine periods. `client` is a boto3 client; left out, one is made when first needed, by the
-    credentials found then, and made anew after those were refused. Raises ValueError where the migration has no [aws].
+    credentials found then, and made anew after those were refused.
     """
 
     name = SOURCE
 
-    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
-        if migration.aws is None:
-            raise ValueError("CloudWatch needs the [aws] table.")
-        self._aws = migration.aws
-        self._place = Place.of(migration)
-        self._series = all_series(migration)
-        self._of_whole = tuple(
-            one
-            for fleet in FLEETS
-            for group in migration.fleets[fleet].names
-            for one in series_of_latencies(SOURCE, fleet, group, migration.slow_thresholds_s)
-        )
-        self._clock = clock
+    def __init__(self, place: Names, series: tuple[Series, ...], aws: Aws, *, clock: Clock, client: Any) -> None:
+        self._place, self._series, self._aws, self._clock = place, series, aws, clock
         self._given = client is not None
         self._client = client
         self._lock = threading.Lock()
 
     def series(self) -> tuple[Series, ...]:
-        """Everything CloudWatch can be asked for: each target group of each fleet, then the load balancer."""
+        """Everything that is asked for, in the order of asking."""
         return self._series
 
     def lacks(self) -> tuple[str, ...]:
@@ -106,28 +96,6 @@ class CloudWatch:
             asked=asked,
             took_s=time.monotonic() - began,
         )
-
-    def whole(self, window: Window) -> Whole:
-        """The latency of each target group over `window`, asked with one period as long as the part of it that can be had in one piece.
-
-        A group without any number there is left out. Never raises for CloudWatch's faults.
-        """
-        now = int(self._clock().timestamp())
-        step_s = self.finest_period_s(window.start, now=now)
-        covered = one_period(window, step_s) if step_s else None
-        if covered is None:
-            return Whole(window, None, now)
-        length_s, every = covered.end - covered.start, self._of_whole
-        calls = [Ask(every[at : at + MOST_QUERIES], covered, length_s) for at in range(0, len(every), MOST_QUERIES)]
-        readings, _, problems = self._ask_all(calls)
-        values = {
-            reading.ask.series[position]: points[covered.start]
-            for reading in readings
-            for position, points in sorted(reading.points.items())
-            if covered.start in points
-        }
-        answered = frozenset[Series]().union(*(reading.answered for reading in readings))
-        return Whole(window, covered, now, latencies_of(values), problems, complete=answered == frozenset(every))
 
     def check(self) -> tuple[Health, ...]:
         """Whether GetMetricData is reachable and allowed, by asking for one number."""
@@ -166,7 +134,7 @@ class CloudWatch:
 
     def _read(self, ask: Ask) -> Reading:
         """One call with all its pages; the series that CloudWatch could not answer are asked for once more."""
-        reading = Reading(ask)
+        reading = Reading(self._place, ask, self.name)
         try:
             self._turn_pages(reading, range(len(ask.series)))
         except aws.FAULTS as error:
@@ -215,6 +183,43 @@ class CloudWatch:
                     text=query_text(self._place, one, period_s),
                     link=link(self._place, (one,), window, period_s),
                 )
+
+
+class CloudWatch(MetricData):
+    """What the load balancer counted and measured. A sources.whole.WholeWindowSource too. Raises ValueError where the migration has no [aws]."""
+
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
+        if migration.aws is None:
+            raise ValueError("CloudWatch needs the [aws] table.")
+        super().__init__(Place.of(migration), all_series(migration), migration.aws, clock=clock, client=client)
+        self._of_whole = tuple(
+            one
+            for fleet in FLEETS
+            for group in migration.fleets[fleet].names
+            for one in series_of_latencies(SOURCE, fleet, group, migration.slow_thresholds_s)
+        )
+
+    def whole(self, window: Window) -> Whole:
+        """The latency of each target group over `window`, asked with one period as long as the part of it that can be had in one piece.
+
+        A group without any number there is left out. Never raises for CloudWatch's faults.
+        """
+        now = int(self._clock().timestamp())
+        step_s = self.finest_period_s(window.start, now=now)
+        covered = one_period(window, step_s) if step_s else None
+        if covered is None:
+            return Whole(window, None, now)
+        length_s, every = covered.end - covered.start, self._of_whole
+        calls = [Ask(every[at : at + MOST_QUERIES], covered, length_s) for at in range(0, len(every), MOST_QUERIES)]
+        readings, _, problems = self._ask_all(calls)
+        values = {
+            reading.ask.series[position]: points[covered.start]
+            for reading in readings
+            for position, points in sorted(reading.points.items())
+            if covered.start in points
+        }
+        answered = frozenset[Series]().union(*(reading.answered for reading in readings))
+        return Whole(window, covered, now, latencies_of(values), problems, complete=answered == frozenset(every))
 
 
 def _frame(series: Sequence[Series], readings: Iterable[Reading]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from migration import FLEETS, Migration, Series, Window, series_of_load_balancer, series_of_target_group
 from migration.arn import console_host
@@ -134,8 +134,34 @@ def _hours(window: Window, now: int) -> Iterator[tuple[Window, int]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """What CloudWatch calls a series: under the one set of dimensions under which it is published, because CloudWatch rolls nothing up.
+
+    `factor`: what CloudWatch's number is multiplied by.
+    """
+
+    namespace: str
+    name: str
+    stat: str
+    dimensions: Mapping[str, str]
+    factor: float = 1.0
+
+
+class Names(Protocol):
+    """Knows where series are in CloudWatch: the region, and what each is called there. `labels` are those of fleets, for graphs."""
+
+    @property
+    def partition(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    def metric(self, series: Series) -> Metric: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """Where the metrics are: the region, and the dimensions' values, which are the tails of ARNs."""
+    """The Names of a load balancer and its target groups: the dimensions' values are the tails of ARNs."""
 
     partition: str
     region: str
@@ -157,10 +183,10 @@ class Place:
             labels={fleet: migration.fleets[fleet].label for fleet in FLEETS},
         )
 
-    def dimensions(self, series: Series) -> dict[str, str]:
-        """The one set of dimensions under which a series is published: CloudWatch rolls nothing up."""
+    def metric(self, series: Series) -> Metric:
         of_group = {"TargetGroup": self.target_groups[series.target_group]} if series.target_group else {}
-        return {"LoadBalancer": self.load_balancer, **of_group}
+        name, stat = metric_stat(series)
+        return Metric(NAMESPACE, name, stat, {"LoadBalancer": self.load_balancer, **of_group}, scale(series))
 
 
 def query_id(position: int) -> str:
@@ -168,7 +194,7 @@ def query_id(position: int) -> str:
     return f"q{position}"
 
 
-def request(place: Place, ask: Ask, positions: Iterable[int]) -> dict[str, Any]:
+def request(place: Names, ask: Ask, positions: Iterable[int]) -> dict[str, Any]:
     """The parameters of GetMetricData for the series at `positions` of `ask`.
 
     Without Unit (a wrong one returns nothing, silently) and without math (which takes NextToken away from PartialData).
@@ -184,21 +210,21 @@ def request(place: Place, ask: Ask, positions: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def _metric_stat(place: Place, series: Series, period_s: int) -> dict[str, Any]:
-    metric, stat = metric_stat(series)
-    dimensions = [{"Name": name, "Value": value} for name, value in place.dimensions(series).items()]
+def _metric_stat(place: Names, series: Series, period_s: int) -> dict[str, Any]:
+    metric = place.metric(series)
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
     return {
-        "Metric": {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions},
+        "Metric": {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions},
         "Period": period_s,
-        "Stat": stat,
+        "Stat": metric.stat,
     }
 
 
-def query_text(place: Place, series: Series, period_s: int) -> str:
+def query_text(place: Names, series: Series, period_s: int) -> str:
     """A query as a person reads it: namespace, metric, statistic, period and dimensions in CloudWatch's own words."""
-    metric, stat = metric_stat(series)
-    dimensions = ", ".join(f"{name}={value}" for name, value in place.dimensions(series).items())
-    return f"{NAMESPACE} {metric} {stat} {period_s} s {dimensions}"
+    metric = place.metric(series)
+    dimensions = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items())
+    return f"{metric.namespace} {metric.name} {metric.stat} {period_s} s {dimensions}"
 
 
 def console_link(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
@@ -206,13 +232,13 @@ def console_link(migration: Migration, series: Iterable[Series], window: Window,
     return link(Place.of(migration), series, window, period_s)
 
 
-def link(place: Place, series: Iterable[Series], window: Window, period_s: int) -> str:
+def link(place: Names, series: Iterable[Series], window: Window, period_s: int) -> str:
     lines = []
     for one in series:
-        metric, stat = metric_stat(one)
-        dimensions = [text for pair in place.dimensions(one).items() for text in pair]
-        label = " ".join(filter(None, (place.labels.get(one.fleet), one.target_group, metric, stat)))
-        lines.append([NAMESPACE, metric, *dimensions, {"stat": stat, "label": label}])
+        metric = place.metric(one)
+        dimensions = [text for pair in metric.dimensions.items() for text in pair]
+        label = " ".join(filter(None, (place.labels.get(one.fleet), one.target_group, metric.name, metric.stat)))
+        lines.append([metric.namespace, metric.name, *dimensions, {"stat": metric.stat, "label": label}])
     graph = {
         "metrics": lines,
         "view": "timeSeries",

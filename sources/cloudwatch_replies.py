@@ -8,7 +8,7 @@ from typing import Any
 
 from migration import Series
 from sources import Problem, ProblemKind
-from sources.cloudwatch_queries import SOURCE, Ask, metric_stat, query_id, scale
+from sources.cloudwatch_queries import SOURCE, Ask, Names, query_id
 
 OPERATION = "cloudwatch:GetMetricData"
 _NAMED = 3  # so many series are named in a problem's `about`, the others counted
@@ -28,7 +28,9 @@ class Reading:
     Forbidden), `said` its message about it, `strange` what was wrong with a point of it.
     """
 
+    place: Names
     ask: Ask
+    source: str = SOURCE
     points: dict[int, dict[int, float]] = field(default_factory=dict)
     status: dict[int, str] = field(default_factory=dict)
     said: dict[int, str] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class Reading:
         An Id is one MetricStat query and so one line, under whatever label; it comes back on every page that holds some of its points.
         """
         if "MetricDataResults" not in reply:
-            self.break_off(Problem("bad_reply", SOURCE, OPERATION, "", "no MetricDataResults"))
+            self.break_off(Problem("bad_reply", self.source, OPERATION, "", "no MetricDataResults"))
             return False
         self.messages.update(_texts(reply.get("Messages", ())))
         position_of = {query_id(position): position for position in range(len(self.ask.series))}
@@ -52,7 +54,7 @@ class Reading:
         for result in reply["MetricDataResults"]:
             position = position_of.get(result.get("Id", ""))
             if position is None:
-                self.problems.append(Problem("bad_reply", SOURCE, OPERATION, "", f"Id {result.get('Id')}"))
+                self.problems.append(Problem("bad_reply", self.source, OPERATION, "", f"Id {result.get('Id')}"))
                 continue
             news |= self._take_points(position, result.get("Timestamps", ()), result.get("Values", ()))
             news |= self.status.get(position) != result.get("StatusCode")
@@ -63,7 +65,11 @@ class Reading:
 
     def _take_points(self, position: int, stamps: Collection[Any], values: Collection[Any]) -> bool:
         """Keeps the points that fit the question: finite, at the start of a period, inside the window."""
-        points, factor, window = self.points.setdefault(position, {}), scale(self.ask.series[position]), self.ask.window
+        points, factor, window = (
+            self.points.setdefault(position, {}),
+            self.place.metric(self.ask.series[position]).factor,
+            self.ask.window,
+        )
         before = len(points)
         if len(stamps) != len(values):
             self.strange[position] = f"{len(stamps)} timestamps, {len(values)} values"
@@ -95,7 +101,7 @@ class Reading:
         """Everything that kept a series back or that CloudWatch remarked. One problem for all series of a target group with the same fate."""
         yield from self.problems
         for text in sorted(self.messages):
-            yield Problem("message", SOURCE, OPERATION, "", text)
+            yield Problem("message", self.source, OPERATION, "", text)
         fates = [
             (_KINDS[status], self.said.get(position, ""), position)
             for position, status in self.status.items()
@@ -117,24 +123,25 @@ class Reading:
             for position, text in self.said.items()
             if self.status.get(position) == "Complete"
         ]
-        yield from _together(self.ask.series, fates)
+        yield from self._together(fates)
+
+    def _together(self, fates: list[tuple[ProblemKind, str, int]]) -> Iterable[Problem]:
+        """One problem for each kind, target group and detail, about "photo-ecs: RequestCount Sum, … +12"."""
+        series = self.ask.series
+
+        def alike(fate: tuple[ProblemKind, str, int]) -> tuple[str, str, str]:
+            kind, detail, position = fate
+            return kind, series[position].target_group, detail
+
+        for _, group in groupby(sorted(fates, key=alike), key=alike):
+            members = sorted(group, key=lambda fate: fate[2])
+            kind, detail, first = members[0]
+            metrics = [self.place.metric(series[position]) for _, _, position in members[:_NAMED]]
+            names = ", ".join(f"{metric.name} {metric.stat}" for metric in metrics)
+            more = f", +{len(members) - _NAMED}" if len(members) > _NAMED else ""
+            owner = f"{series[first].target_group}: " if series[first].target_group else ""
+            yield Problem(kind, self.source, OPERATION, f"{owner}{names}{more}", detail)
 
 
 def _texts(messages: Iterable[Mapping[str, str]]) -> list[str]:
     return [f"{message.get('Code', '')}: {message.get('Value', '')}" for message in messages]
-
-
-def _together(series: tuple[Series, ...], fates: list[tuple[ProblemKind, str, int]]) -> Iterable[Problem]:
-    """One problem for each kind, target group and detail, about "photo-ecs: RequestCount Sum, … +12"."""
-
-    def alike(fate: tuple[ProblemKind, str, int]) -> tuple[str, str, str]:
-        kind, detail, position = fate
-        return kind, series[position].target_group, detail
-
-    for _, group in groupby(sorted(fates, key=alike), key=alike):
-        members = sorted(group, key=lambda fate: fate[2])
-        kind, detail, first = members[0]
-        names = [" ".join(metric_stat(series[position])) for _, _, position in members]
-        more = f", +{len(names) - _NAMED}" if len(names) > _NAMED else ""
-        owner = f"{series[first].target_group}: " if series[first].target_group else ""
-        yield Problem(kind, SOURCE, OPERATION, f"{owner}{', '.join(names[:_NAMED])}{more}", detail)

@@ -1,7 +1,7 @@
 """The demo's batches: seven jobs that moved from cron to EventBridge and Lambda one after the other, with what went wrong on the way.
 
-Last night's clean-up failed, the rankings are slow just now, one run of the invoices never came, the newsletter's rule is disabled, and the
-export still runs by cron.
+Last night's clean-up failed, the rankings are slow just now, one run of the invoices never came, one of the digest died before it posted anything,
+the newsletter's rule is disabled, and the export still runs by cron.
 """
 
 import time
@@ -158,21 +158,42 @@ class DemoStarters:
         return (Health(self.name, "demo", "up", 0.0),)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: seconds from its due time to its beginning, seconds it takes, 1 or 0, and whether it dies before it posts anything."""
+
+    starts_s: float
+    duration_s: float
+    success: float
+    silent: bool = False
+
+
 def posted(story: Story, job: DemoJob, era: Era, window: Window) -> Iterator[tuple[int, float, float]]:
     """The minute, the duration in seconds and the success of every run of one era that was posted in `window`, in order.
 
     A run is posted when it ends; its numbers depend on nothing but its due time.
     """
+    for due, told in _runs(story, job, era, window):
+        if not told.silent:
+            at = int(due + told.starts_s + told.duration_s) // 60 * 60
+            if window.start <= at < window.end:
+                yield at, round(told.duration_s, 2), told.success
+
+
+def runs_of_new_era(story: Story, job: DemoJob, window: Window) -> Iterator[tuple[float, float, bool, bool]]:
+    """When each run of a function around `window` began (epoch seconds), the seconds it took, whether it failed, and whether it posted nothing."""
+    for due, told in _runs(story, job, "canary", window):
+        yield due + told.starts_s, told.duration_s, told.success == 0, told.silent
+
+
+def _runs(story: Story, job: DemoJob, era: Era, window: Window) -> Iterator[tuple[int, _Run]]:
     today = story.anchor // DAY_S * DAY_S
     moved, ended = today - job.moved * DAY_S, today - (job.moved - job.both) * DAY_S
     for due in _due(story, job, Window(max(window.start - 7_200, 0), window.end)):
         runs = due >= moved if era == "canary" else due < ended or not job.moved
         told = _run(story, job, era, due) if runs else None
         if told is not None:
-            starts_s, duration_s, success = told
-            at = int(due + starts_s + duration_s) // 60 * 60
-            if window.start <= at < window.end:
-                yield at, round(duration_s, 2), success
+            yield due, told
 
 
 def _due(story: Story, job: DemoJob, window: Window) -> Iterator[int]:
@@ -182,8 +203,8 @@ def _due(story: Story, job: DemoJob, window: Window) -> Iterator[int]:
             yield due
 
 
-def _run(story: Story, job: DemoJob, era: Era, due: int) -> tuple[float, float, float] | None:
-    """Seconds until it starts, seconds it takes, and 1 or 0; None where it does not run."""
+def _run(story: Story, job: DemoJob, era: Era, due: int) -> _Run | None:
+    """What the story says of one due time; None where nothing runs."""
     place = next(at for at, one in enumerate(JOBS) if one.name == job.name)
     dice = np.random.default_rng((place, FLEETS.index(era), due))
     starts_s, factor = dice.uniform(1, 20), float(np.exp(dice.normal(0, 0.06)))
@@ -192,6 +213,8 @@ def _run(story: Story, job: DemoJob, era: Era, due: int) -> tuple[float, float, 
         before_s = story.anchor - due
         if job.name == "cleanup" and 0 < before_s <= DAY_S:
             takes_s, success = 41.0 * factor, 0.0
+        elif job.name == "digest" and 2 * DAY_S < before_s <= 3 * DAY_S:
+            return _Run(starts_s, 12.0 * factor, 0.0, silent=True)
         elif job.name == "rankings" and -1_800 < before_s <= 5_400:
             takes_s *= 3.1
         elif job.name == "thumbnails" and 2_100 < before_s <= 2_400:
@@ -200,7 +223,7 @@ def _run(story: Story, job: DemoJob, era: Era, due: int) -> tuple[float, float, 
             job.name == "newsletter" and before_s < _PAUSED_DAYS * DAY_S
         ):
             return None
-    return starts_s, takes_s, success
+    return _Run(starts_s, takes_s, success)
 
 
 def _third_weekday_before(story: Story, due: int) -> bool:

@@ -1,5 +1,6 @@
 """`batches`: how every job stands, the worst first, and an exit code that a script can go by."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -10,6 +11,7 @@ from rich.text import Text
 
 import analysis.batches as analysis
 from analysis.batches import JobReport
+from analysis.invocations import Counted
 from analysis.runs import Run, Usual
 from archive import ArchiveError, ArchiveProblem, BatchView, open_batches, read_batches
 from migration import ConfigurationError, Migration, Window, utc_now
@@ -69,7 +71,9 @@ def _asked(migration: Migration, minutes: int) -> tuple[BatchView, tuple[Problem
         known = archive.starters()
         settings = migration.batches
         assert settings, "asked for by `command`"
-        view = read_batches(archive, settings, sources.batches[0].name, window, known.every if known else ())
+        view = read_batches(
+            archive, settings, [source.name for source in sources.batches], window, known.every if known else ()
+        )
     return view, tuple(dict.fromkeys(told)), now
 
 
@@ -106,6 +110,7 @@ def _job_json(job: JobReport) -> dict[str, Any]:
         "era": {"baseline": "cron", "canary": "eventbridge", None: None}[job.era],
         "last": _run_json(job.last),
         "usual": _usual_json(job.usual),
+        "lambda": _lambda_json(job.counted),
         "marks": {mark: job.count(mark) for mark in analysis.MARKS},
     }
 
@@ -119,7 +124,12 @@ def _run_json(run: Run | None) -> dict[str, Any] | None:
         "duration_s": run.duration_s,
         "result": run.result,
         "slow": run.slow,
+        "posted": run.posted,
     }
+
+
+def _lambda_json(told: Counted | None) -> dict[str, Any] | None:
+    return asdict(told) if told else None
 
 
 def _usual_json(usual: Usual | None) -> dict[str, Any] | None:

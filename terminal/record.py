@@ -3,11 +3,11 @@
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import typer
 from rich.console import Group, RenderableType
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from archive import Archive, ArchiveError, ArchiveProblem, Backfilled, Keeper, SourceState
+from archive import Archive, ArchiveError, ArchiveProblem, Backfilled, BatchKeeper, Keeper, SourceState, open_batches
 from migration import Clock, Migration
 from sources import SUPPLEMENTARY, Problem
 from sources.catalog import Sources
@@ -44,12 +44,16 @@ PATIENCE_S = (
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """How the sources are at `now`, and by name how far the past of each metric source is kept."""
+    """How the sources are at `now`, and by name how far the past of each metric source is kept.
+
+    `spare`: the sources whose trouble is no trouble of the recorder: those that only add to others, and those of batches.
+    """
 
     now: datetime
     states: tuple[SourceState, ...]
     past: dict[str, Backfilled | None]
     archive_problem: ArchiveProblem | None
+    spare: frozenset[str] = SUPPLEMENTARY
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -57,35 +61,54 @@ class Recording:
 
     @property
     def well(self) -> bool:
-        """Whether the archive can be written and every source answers, those that only add to others left aside."""
-        needed = (state.state for state in self.states if state.source not in SUPPLEMENTARY)
+        """Whether the archive can be written and every source answers, the spare ones left aside."""
+        needed = (state.state for state in self.states if state.source not in self.spare)
         return self.archive_problem is None and all(state in ("up", "slow") for state in needed)
 
 
-def recording(archive: Archive, keeper: Keeper, sources: Sources, *, now: datetime) -> Recording:
+def spare(sources: Sources) -> frozenset[str]:
+    """The sources that the recorder can do without."""
+    return SUPPLEMENTARY | sources.of_batches
+
+
+def recording(
+    archive: Archive, keeper: Keeper, sources: Sources, *, now: datetime, of_batches: BatchKeeper | None = None
+) -> Recording:
+    """How it stands; `of_batches` is the keeper of the batches, where there are any."""
     try:
         found, problem = archive.states(), keeper.problem or archive.problem
     except ArchiveError as error:
         found, problem = (), error.problem
     past = {source.name: keeper.backfilled(source.name) for source in sources.metrics}
-    return Recording(now, tuple(state for state in found if state.role != "whole"), past, problem)
+    if of_batches and not problem:
+        past |= {source.name: of_batches.filled(source) for source in sources.batches}
+        problem = of_batches.problem
+    states_now = tuple(state for state in found if state.role != "whole")
+    return Recording(now, states_now, past, problem, spare(sources))
 
 
-def catch_up(keeper: Keeper, sources: Sources, *, patience_s: float) -> tuple[str, ...]:
+def catch_up(
+    keeper: Keeper, sources: Sources, *, patience_s: float, of_batches: BatchKeeper | None = None
+) -> tuple[str, ...]:
     """Asks every source, all at once, until nothing is left; the names of those that could not give everything.
 
     A source that waits (throttled, refused, the archive full) is waited for `patience_s` seconds, counted anew whenever some of the past came.
     """
-    rounds: list[tuple[str, Callable[[], float]]] = [
-        *((source.name, partial(keeper.keep_metrics, source)) for source in sources.metrics),
-        *((source.name, partial(keeper.keep_events, source)) for source in sources.events),
+    rounds: list[tuple[Keeper, str, Callable[[], float]]] = [
+        *((keeper, source.name, partial(keeper.keep_metrics, source)) for source in sources.metrics),
+        *((keeper, source.name, partial(keeper.keep_events, source)) for source in sources.events),
     ]
     if sources.traffic:
-        rounds.append((sources.traffic.name, keeper.keep_traffic))
+        rounds.append((keeper, sources.traffic.name, keeper.keep_traffic))
+    if of_batches:
+        rounds += [(of_batches, each.name, partial(of_batches.keep_metrics, each)) for each in sources.batches]
+        if sources.starters:
+            look = partial(of_batches.keep_starters, sources.starters)
+            rounds.append((of_batches, sources.starters.name, look))
     whole: dict[str, bool] = {}
 
-    def bring(name: str, step: Callable[[], float]) -> None:
-        whole[name] = _until_rest(keeper, name, step, patience_s=patience_s)
+    def bring(asking: Keeper, name: str, step: Callable[[], float]) -> None:
+        whole[name] = _until_rest(asking, name, step, patience_s=patience_s)
 
     # Daemons: whoever interrupts this is not held up by a source that hangs.
     threads = [threading.Thread(target=bring, args=each, daemon=True) for each in rounds]
@@ -93,7 +116,7 @@ def catch_up(keeper: Keeper, sources: Sources, *, patience_s: float) -> tuple[st
         thread.start()
     for thread in threads:
         thread.join()
-    return tuple(name for name, _ in rounds if not whole.get(name))
+    return tuple(name for _, name, _ in rounds if not whole.get(name))
 
 
 def _until_rest(keeper: Keeper, name: str, step: Callable[[], float], *, patience_s: float) -> bool:
@@ -151,7 +174,7 @@ def recording_json(migration: Migration, found: Recording) -> dict[str, Any]:
 def recording_table(migration: Migration, found: Recording) -> RenderableType:
     made = table(*words.headings())
     for state in found.states:
-        mark = GOOD if state.state in ("up", "slow") else REMARK if state.source in SUPPLEMENTARY else BAD
+        mark = GOOD if state.state in ("up", "slow") else REMARK if state.source in found.spare else BAD
         made.add_row(
             plain(states.source_name(state.source)),
             Text(states.label(state.state), mark),
@@ -211,13 +234,18 @@ def while_working(work: Callable[[], object], show: Callable[[], None], *, every
 
 
 class Recorder:
-    """A keeper with everything on, and what a terminal or a log shows of it."""
+    """A keeper with everything on, that of the batches too, and what a terminal or a log shows of it. A context. Raises ArchiveError."""
 
     def __init__(
         self, migration: Migration, archive: Archive, sources: Sources, clock: Clock, *, as_json: bool
     ) -> None:
         self._migration, self._archive, self._sources, self._clock = migration, archive, sources, clock
         self._as_json = as_json
+        self._of_batches: BatchKeeper | None = None
+        self._room = ExitStack()
+        if sources.batches:
+            kept, self._of_batches = open_batches(migration, sources.batches, sources.starters, clock=clock)
+            self._room.enter_context(kept)
         self._keeper = Keeper(
             archive,
             sources.metrics,
@@ -236,27 +264,40 @@ class Recorder:
         left: list[str] = []
         with drawn(as_json=self._as_json) as drawing:
             while_working(
-                lambda: left.extend(catch_up(self._keeper, self._sources, patience_s=PATIENCE_S)),
+                lambda: left.extend(
+                    catch_up(self._keeper, self._sources, patience_s=PATIENCE_S, of_batches=self._of_batches)
+                ),
                 lambda: drawing.update(self._table(), refresh=True) if drawing else None,
             )
         if drawing is None:
             self._tell()
         if not self._as_json:
             typer.echo(unfinished(left))
-        return 1 if set(left) - SUPPLEMENTARY else 0
+        return 1 if set(left) - spare(self._sources) else 0
 
     def run(self) -> int:
         """Records until Ctrl-C or SIGTERM; shows how it goes, in a terminal every second, else a line a minute. Returns 0."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's Ctrl-C
         with suppress(KeyboardInterrupt):
             self._keeper.start()
+            if self._of_batches:
+                self._of_batches.start()
             with drawn(as_json=self._as_json) as drawing:
                 if drawing is None:
                     repeat(self._tell, 60)
                 else:
                     repeat(lambda: drawing.update(self._table(), refresh=True), 1)
         self._keeper.stop()
+        if self._of_batches:
+            self._of_batches.stop()
         return 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves the archive of the batches, which it opened."""
+        self._room.close()
 
     def _table(self) -> RenderableType:
         return recording_table(self._migration, self._found())
@@ -266,4 +307,4 @@ class Recorder:
         echo(show(self._migration, self._found()))
 
     def _found(self) -> Recording:
-        return recording(self._archive, self._keeper, self._sources, now=self._clock())
+        return recording(self._archive, self._keeper, self._sources, now=self._clock(), of_batches=self._of_batches)

@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from archive import Archive
+from archive import Archive, BatchArchive
 from migration import Migration, Window
+from migration.batches import series_of_runs
 from sources.catalog import Sources, sources_of
 from sources.demo import demo_migration
 from terminal import record
@@ -49,8 +50,9 @@ def test_once_brings_everything_up_to_date_and_ends(demo: Migration) -> None:
     result = run("record", "--demo", "--once", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
-    (past,) = told["past"]
-    assert told["ok"] and (past["state"], past["there"]) == ("done", past["whole"])
+    assert told["ok"]
+    assert {past["source"] for past in told["past"]} == {"demo", "demo_batches", "demo_lambda"}
+    assert all((past["state"], past["there"]) == ("done", past["whole"]) for past in told["past"])
     assert {one["source"]: one["state"] for one in told["sources"]}["demo"] == "up"
     assert demo.since_s is not None
     with Archive.open(demo.archive, demo) as archive:
@@ -58,6 +60,28 @@ def test_once_brings_everything_up_to_date_and_ends(demo: Migration) -> None:
         assert archive.read(whole, "demo", now=NOW).missing == ()
         assert {event.kind for event in archive.events(whole)} >= {"alert", "annotation"}
         assert archive.traffic() is not None
+    with BatchArchive.open(demo.archive, demo, clock=lambda: NOW) as batches:
+        month = Window(int(NOW.timestamp()) // 60 * 60 - 30 * DAY_S, int(NOW.timestamp()) // 60 * 60)
+        assert set(batches.read(month, "demo_batches", now=NOW).frame["target_group"]) >= {"thumbnails", "export"}
+        assert batches.starters() is not None
+
+
+def test_batches_that_cannot_be_had_do_not_make_the_recorder_unwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    well = World(now=NOW)
+    posted = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
+    ill = World((posted,), "mackerel_batches", refuses=lambda series, window: "denied", now=NOW)
+    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
+    monkeypatch.setattr(
+        "sources.catalog.demo_migration",
+        lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}),
+    )
+    result = run("record", "--demo", "--once", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["ok"]) == (0, True), result.output
+    states = {one["source"]: one["state"] for one in told["sources"]}
+    assert states["mackerel_batches"] == "denied"
+    result = run("record", "--demo", "--once")
+    assert "Not everything could be had: Mackerel batches." in result.stdout
 
 
 def test_once_says_what_it_could_not_have(monkeypatch: pytest.MonkeyPatch) -> None:

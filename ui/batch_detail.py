@@ -31,7 +31,7 @@ def detail(here: House, view: BatchView, job: JobReport, now: datetime) -> None:
         ).format(
             job.name,
             batches.badge(migration, job, now),
-            words.explain(job.state),
+            words.explain(job.state, job.last),
             Markup("").join(facts),
             batches.strip(migration, view, job, now),
             batches.legend(BatchView(view.window, (job,), view.complete)),
@@ -52,6 +52,8 @@ def _facts(job: JobReport) -> list[str]:
                 schedules.say(job.starter.schedule, job.starter.timezone),
             )
         )
+    if job.counted:
+        said.append(words.counted(job.counted))
     if job.overlaps:
         said.append(words.overlaps(job.overlaps))
     if job.job is None:

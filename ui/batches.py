@@ -57,7 +57,7 @@ def _batch_view(
     room, settings = _house.batches, _house.migration.batches
     if room is None or settings is None:
         return None
-    return read_batches(room.archive, settings, room.sources[0].name, window, starters)
+    return read_batches(room.archive, settings, [source.name for source in room.sources], window, starters)
 
 
 def sentence(view: BatchView, choice: str) -> Markup:
@@ -103,14 +103,15 @@ def due_words(migration: Migration, job: JobReport, now: datetime) -> list[str]:
 
 
 def badge(migration: Migration, job: JobReport, now: datetime) -> Markup:
-    """How a job stands: a sign and a word, and since when."""
-    small = words.since(job.since, migration.zone, now) if job.since else ""
+    """How a job stands: a sign and a word, since when, and what AWS counted against it in the window."""
+    small = [words.since(job.since, migration.zone, now)] if job.since else []
+    small += [words.counted_in_short(job.counted)] if job.counted and words.counted_in_short(job.counted) else []
     return Markup("<b class='{}' title='{}'>{} {}</b>{}").format(
         TONES[job.state],
-        words.explain(job.state),
+        words.explain(job.state, job.last),
         words.SIGNS[job.state],
         words.state(job.state),
-        Markup("<small>{}</small>").format(small) if small else "",
+        Markup("").join(Markup("<small>{}</small>").format(text) for text in small),
     )
 
 

@@ -32,8 +32,7 @@ class House:
     @property
     def batch_source_names(self) -> frozenset[str]:
         """The sources that tell of batches, and of nothing that the other pages show."""
-        starters = (self.sources.starters,) if self.sources.starters else ()
-        return frozenset(source.name for source in (*self.sources.batches, *starters))
+        return self.sources.of_batches
 
     @property
     def source_names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from analysis.batches import Mark, Slot, State
+from analysis.invocations import Counted
 from analysis.runs import Run, Usual
 from migration.batches import Era
 from words import numbers, times
@@ -83,8 +84,10 @@ def mark(name: Mark) -> str:
     return _("due now") if name == "waiting" else state(name)
 
 
-def explain(name: State) -> str:
+def explain(name: State, last: Run | None = None) -> str:
     """How a job stands, in a sentence."""
+    if name == "failed" and last and not last.posted:
+        return _("Its last run died: Lambda reported an error and nothing was posted.")
     return {
         "failed": _("Its last run reported a failure."),
         "stopped": _("It has missed several runs in a row: nothing was reported."),
@@ -99,7 +102,7 @@ def explain(name: State) -> str:
 
 
 def headline(jobs: Mapping[State, Sequence[str]]) -> str:
-    """The page in a sentence, of the jobs' names by how they stand: "All 7 jobs ran as scheduled; rankings is slow." """
+    """The page in a sentence, of the jobs' names by how they stand: "6 of 7 jobs ran as scheduled, rankings slowly; cleanup failed." """
     total = sum(map(len, jobs.values()))
     if not total:
         return _("No job has reported yet.")
@@ -110,7 +113,11 @@ def headline(jobs: Mapping[State, Sequence[str]]) -> str:
         opening = ngettext("The job ran as scheduled", "All {total} jobs ran as scheduled", total).format(total=total)
     else:
         opening = _("{ran} of {total} jobs ran as scheduled").format(ran=ran, total=total)
-    clauses = [_clause(one, names) for one, names in jobs.items() if one != "ok"]
+    if slow := jobs.get("slow"):
+        opening += _(", {whom} slowly").format(
+            whom=slow[0] if len(slow) == 1 else _("{count} of them").format(count=numbers.count(len(slow)))
+        )
+    clauses = [_clause(one, names) for one, names in jobs.items() if one not in ("ok", "slow")]
     return f"{opening}; {', '.join(clauses)}." if clauses else f"{opening}."
 
 
@@ -123,7 +130,6 @@ def _clause(name: State, jobs: Sequence[str]) -> str:
         "missed": _("{whom} missed a run"),
         "never": _("{whom} never reported"),
         "late": _("{whom} ran late"),
-        "slow": ngettext("{whom} is slow", "{whom} are slow", count),
         "unknown": ngettext("{whom} is not known", "{whom} are not known", count),
         "paused": ngettext("{whom} is paused", "{whom} are paused", count),
     }
@@ -161,7 +167,9 @@ def since(at: int, zone: tzinfo, now: datetime) -> str:
 
 
 def result(run: Run) -> str:
-    """What a run reported of itself."""
+    """What a run reported of itself, or what Lambda did."""
+    if not run.posted:
+        return _("Lambda reported an error and nothing was posted")
     return {"ok": _("succeeded"), "failed": _("failed"), "unknown": _("reported no result")}[run.result]
 
 
@@ -248,6 +256,41 @@ def overlaps(count: int) -> str:
         "{count} runs began before the one before them had ended.",
         count,
     ).format(count=count)
+
+
+def counted(told: Counted) -> str:
+    """What AWS counted of a job's function over the window, as one line of the job's facts."""
+    count = numbers.count
+    parts = [ngettext("{n} invocation", "{n} invocations", told.invocations).format(n=count(told.invocations))]
+    parts.append(
+        ngettext("{n} error", "{n} errors", told.errors).format(n=count(told.errors)) if told.errors else _("no error")
+    )
+    if told.died:
+        parts.append(
+            ngettext("{n} without a word to Mackerel", "{n} without a word to Mackerel", told.died).format(
+                n=count(told.died)
+            )
+        )
+    if told.throttles:
+        parts.append(_("{n} throttled").format(n=count(told.throttles)))
+    if told.undelivered:
+        parts.append(_undelivered(told.undelivered))
+    return _("Lambda in this window: {parts}.").format(parts=", ".join(parts))
+
+
+def counted_in_short(told: Counted) -> str:
+    """The same beside a job's state: only what went wrong; "" where nothing did."""
+    count = numbers.count
+    parts = [ngettext("{n} error", "{n} errors", told.errors).format(n=count(told.errors))] if told.errors else []
+    parts += [_("{n} throttled").format(n=count(told.throttles))] if told.throttles else []
+    said = [_("Lambda: {parts}").format(parts=", ".join(parts))] if parts else []
+    return "; ".join([*said, *([_undelivered(told.undelivered)] if told.undelivered else [])])
+
+
+def _undelivered(times_: int) -> str:
+    return ngettext("its rule failed to start it once", "its rule failed to start it {n} times", times_).format(
+        n=numbers.count(times_)
+    )
 
 
 def starter(kind: str, name: str, *, enabled: bool) -> str:

@@ -28,6 +28,7 @@ _SYSTEMS: dict[str, System] = {
     "mackerel_events": "mackerel",
     "mackerel_batches": "mackerel",
     "eventbridge": "aws",
+    "lambda": "aws",
     "access_logs": "aws",
 }
 _KEYS = {
@@ -37,7 +38,7 @@ _KEYS = {
     "target group": "`target_groups` under [fleets.baseline] or [fleets.canary]",
 }
 _DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
-_PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches"}
+_PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches", "lambda": "batches"}
 _LONGEST = 240  # so many characters of somebody else's words fit into a line
 
 

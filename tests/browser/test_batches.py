@@ -33,7 +33,9 @@ def test_a_cold_deep_link_opens_the_page_with_the_worst_job_first(room: Path, st
     rows = board.page.locator(".batches tbody tr")
     expect(rows).to_have_count(7)
     expect(rows.first).to_contain_text("cleanup")
-    expect(board.page.locator(".aloud")).to_contain_text("5 of 7 jobs ran as scheduled; cleanup failed")
+    expect(board.page.locator(".aloud")).to_contain_text(
+        "5 of 7 jobs ran as scheduled, rankings slowly; cleanup failed"
+    )
     assert board.chosen() == ["7 d"]
     board.choose("1 d")
     board.wait_parameters(window="1d")
@@ -78,6 +80,13 @@ def test_a_job_has_an_address_with_its_runs(demo: Server, opens: Opens) -> None:
     board.page.get_by_role("button", name="All jobs").click()
     expect(board.page.locator(".batches tbody tr")).to_have_count(7)
     assert board.parameters == {}
+
+
+def test_a_run_that_died_is_told_with_what_lambda_counted(demo: Server, opens: Opens) -> None:
+    board = opened(demo, opens, "/batches?job=digest")
+    board.expect_text(".job-facts", "14 invocations")
+    board.expect_text(".job-facts", "3 errors, 3 without a word to Mackerel")
+    board.expect_text(".below", "Lambda reported an error and nothing was posted")
 
 
 def test_without_batches_it_shows_what_to_write(world: World, room: Path, starts: Starts, opens: Opens) -> None:

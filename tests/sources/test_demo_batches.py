@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.batches import MARKS, JobReport, batches
+from analysis.invocations import invocations_of
 from analysis.runs import runs_of
 from migration import Series, Window, check_frame, epoch_s
 from migration.schedule import read_schedule
 from sources.demo import demo_migration
 from sources.demo_batches import JOBS, DemoBatches, DemoStarters
+from sources.demo_lambda import DemoLambda
 
 ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -24,6 +26,7 @@ def source(now: datetime = NOW) -> DemoBatches:
 def reports(now: datetime = NOW) -> dict[str, JobReport]:
     assert MIGRATION.batches
     frame = check_frame(source(now).pull(Window.last(30 * 1440, now=now)).frame)
+    counted = DemoLambda(anchor=ANCHOR, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
     starters = DemoStarters(clock=lambda: now).look().starters
     assert starters
     found = batches(
@@ -32,6 +35,7 @@ def reports(now: datetime = NOW) -> dict[str, JobReport]:
         window=Window.last(14 * 1440, now=now),
         now=int(now.timestamp()) // 60 * 60,
         starters={one.job: one for one in starters.every},
+        invoked=invocations_of(check_frame(counted)),
     )
     return {one.name: one for one in found}
 
@@ -74,6 +78,16 @@ def test_the_story_has_one_of_everything() -> None:
     assert (found["invoices"].count("missed"), found["thumbnails"].count("failed")) == (1, 1)
     assert found["export"].era == "baseline" and found["export"].job is None
     assert sum(one.both is not None for one in found.values()) >= 2, "both eras reported"
+
+
+def test_one_morning_the_digest_died_and_so_did_its_repetitions() -> None:
+    found = reports()
+    (died,) = [slot for slot in found["digest"].slots if slot.mark == "failed"]
+    assert [run.posted for run in died.runs] == [False] * 3
+    assert {name: one.counted.died for name, one in found.items() if one.counted and one.counted.died} == {"digest": 3}
+    cleanup = found["cleanup"].counted
+    assert cleanup and (cleanup.errors, cleanup.died) == (1, 0), "it posted its failure"
+    assert found["export"].counted is None
 
 
 def test_it_moves_with_the_clock() -> None:

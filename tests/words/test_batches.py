@@ -44,10 +44,14 @@ def test_schedules_in_words(text: str, said: str) -> None:
         ({}, "No job has reported yet."),
         ({"ok": ["a"]}, "The job ran as scheduled."),
         ({"ok": list("abcdefg")}, "All 7 jobs ran as scheduled."),
-        ({"slow": ["a"], "ok": list("bcdefg")}, "All 7 jobs ran as scheduled; a is slow."),
+        ({"slow": ["a"], "ok": list("bcdefg")}, "All 7 jobs ran as scheduled, a slowly."),
         (
             {"failed": ["a"], "missed": ["b", "c"], "ok": ["d"]},
             "1 of 4 jobs ran as scheduled; a failed, 2 missed a run.",
+        ),
+        (
+            {"failed": ["a"], "slow": ["b", "c"], "ok": ["d"]},
+            "3 of 4 jobs ran as scheduled, 2 of them slowly; a failed.",
         ),
         ({"unknown": ["a", "b"]}, "Nobody knows: what the jobs did was not read."),
         ({"paused": ["a"], "ok": ["b"]}, "1 of 2 jobs ran as scheduled; a is paused."),

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from analysis.confidence import FEWEST_MINUTES
 from analysis.evidence import Evidence
 from analysis.judge import judged
 from analysis.minutes import Values
@@ -20,16 +22,19 @@ from migration.window import MINUTE_S
 MOST_ROUTES = 500
 PERCENTILES = ("p50", "p95", "p99")
 BLOCKS_MINUTES = (1, 5, 15, 60)
-FEWEST_REQUESTS = 50  # of a route on each side: below that nothing could ever be said of it, and it does not count among those that are judged
 ALL = ""  # the name of all routes together
 
-Numbers = npt.NDArray[np.int64]
+ERROR_CLASSES = (4, 5)  # classes of status codes of which fewer are better
+
+Numbers = npt.NDArray[Any]  # whole numbers
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One fleet on one route. `errors`: answered with 5xx by the target, or by the load balancer in its place (502, 503, 504 of this very group)."""
+    """One fleet on one route. `errors`: answered with 5xx by the target, or by the load balancer in its place (502, 503, 504 of this very group);
+    where a class of status codes was asked for, its answers.
+    """
 
     requests: int
     errors: int
@@ -83,27 +88,22 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """Counts as arrays of equal length. `fleet` is a position in FLEETS; `minute` counts from the window's start."""
+    """Counts as arrays of equal length. `fleet` is a position in FLEETS; `minute` counts from the window's start.
+
+    `failed`: what counts as an error. `timed`: answers whose time is looked at.
+    """
 
     fleet: Numbers
     minute: Numbers
-    elb: Numbers
-    target: Numbers
     ms: Numbers
     n: Numbers
+    failed: Flags
+    timed: Flags
+    unanswered: Flags
+    target_5xx: Flags
 
     def where(self, chosen: Flags | slice | Numbers) -> "_Rows":
         return _Rows(*(getattr(self, name)[chosen] for name in self.__slots__))
-
-    @property
-    def failed(self) -> Flags:
-        failed: Flags = self.elb >= 500
-        return failed
-
-    @property
-    def unanswered(self) -> Flags:
-        nobody: Flags = (self.ms == UNANSWERED_MS) & (self.target < 0)
-        return nobody
 
 
 def endpoints(
@@ -113,47 +113,77 @@ def endpoints(
     criteria: Sequence[Criterion] = (),
     *,
     most: int = MOST_ROUTES,
+    status: int | None = None,
 ) -> Endpoints:
     """Judges every route of `counts` (migration.counts.COUNTS) in `window`. `fleet_of`: target groups' names.
 
     The judge is that of the Parity page, fed with the minutes of one route. Its alarms are corrected for all routes that are judged times the
     criteria, so that among 500 routes on which nothing is wrong the chance of any false alarm stays ≤ 5 %; parity needs no such correction.
+    `status`: a class of status codes (2 to 5). Then the times are those of its answers, and an error is one of them; of 2xx and 3xx only times are
+    judged, for nobody can say whether more of them are better.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    rows, code, every, elsewhere = _read(counts, fleet_of, window)
+    chosen = _asked(tuple(criteria) or DEFAULT_CRITERIA, status)
+    rows, code, every, elsewhere = _read(counts, fleet_of, window, status)
     names, code, folded = _capped(every, code, rows.n, most)
-    order = np.argsort(code, kind="stable")
+    order = np.lexsort((rows.ms, code))
     rows, code = rows.where(order), code[order]
     bounds = np.searchsorted(code, np.arange(len(names) + 1))
     parts = [(name, rows.where(slice(bounds[place], bounds[place + 1]))) for place, name in enumerate(names)]
     parts = [(name, part) for name, part in parts if len(part.n)]
-    enough = sum(min(_requests(part)) >= FEWEST_REQUESTS for _, part in parts)
-    family = max(1, enough) * len(chosen)
+    # Fewer minutes and the judge says nothing, so that no alarm can come of it. How many there are hangs on traffic alone, not on how it ended.
+    enough = sum(_shared_minutes(part, window) >= FEWEST_MINUTES for _, part in parts)
+    family = max(1, enough) * max(1, len(chosen))
     found = [_endpoint(name, part, window, chosen, family, default=not criteria) for name, part in parts]
-    total = _endpoint(ALL, rows, window, chosen, len(chosen), default=not criteria)
+    every_route = rows.where(np.argsort(rows.ms, kind="stable"))
+    total = _endpoint(ALL, every_route, window, chosen, len(chosen), default=not criteria)
     return Endpoints(tuple(sorted(found, key=_how_good)), total, enough, folded, elsewhere)
 
 
-def _read(counts: pa.Table, fleet_of: Mapping[str, FleetName], window: Window) -> tuple[_Rows, Numbers, list[str], int]:
+def _asked(criteria: Sequence[Criterion], status: int | None) -> tuple[Criterion, ...]:
+    """The criteria that have a meaning where only one class of status codes is looked at."""
+    if status is None:
+        return tuple(criteria)
+    kept = ("error_rate",) if status in ERROR_CLASSES else ()
+    times = [one for one in DEFAULT_CRITERIA if one.metric.startswith("latency_")]
+    chosen = [one for one in criteria if one.metric in kept or _of_times(one)]
+    return tuple(chosen or times)
+
+
+def _of_times(criterion: Criterion) -> bool:
+    return criterion.metric.startswith("latency_") or criterion.slow_threshold_s is not None
+
+
+def _read(
+    counts: pa.Table, fleet_of: Mapping[str, FleetName], window: Window, status: int | None
+) -> tuple[_Rows, Numbers, list[str], int]:
     """The rows of both fleets in `window`, each one's route as a place in the list of names, and how many requests no fleet took."""
     minute, elb, target, ms, n = (
-        counts[name].to_numpy().astype(np.int64)
-        for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
+        counts[name].to_numpy() for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
     )
     groups, names_of_groups = _coded(counts["target_group"])
     fleets = [FLEETS.index(fleet_of[name]) if name in fleet_of else -1 for name in names_of_groups]
-    fleet = np.array([*fleets, -1], dtype=np.int64)[groups]
+    fleet = np.array([*fleets, -1], dtype=np.int32)[groups]
     code, names = _coded(counts["route"])
     inside = (minute >= window.start) & (minute < window.end)
     kept = inside & (fleet >= 0)
-    rows = _Rows(fleet, (minute - window.start) // MINUTE_S, elb, target, ms, n).where(kept)
-    return rows, code[kept], names, int(n[inside & (fleet < 0)].sum())
+    ends = elb >= 500 if status is None else elb // 100 == status
+    rows = _Rows(
+        fleet,
+        ((minute - window.start) // MINUTE_S).astype(np.int32),
+        ms.astype(np.int32),
+        n,
+        failed=ends,
+        timed=(ms >= 0) & ends if status else ms >= 0,
+        unanswered=(ms == UNANSWERED_MS) & (target < 0),
+        target_5xx=target >= 500,
+    )
+    return rows.where(kept), code[kept], names, int(n[inside & (fleet < 0)].sum())
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Numbers, list[str]]:
     """A column of texts as numbers, and the texts that they stand for."""
     coded = column.combine_chunks().dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
+    return coded.indices.to_numpy(), coded.dictionary.to_pylist()
 
 
 def _capped(names: Sequence[str], code: Numbers, n: Numbers, most: int) -> tuple[list[str], Numbers, int]:
@@ -170,9 +200,9 @@ def _capped(names: Sequence[str], code: Numbers, n: Numbers, most: int) -> tuple
     )
 
 
-def _requests(rows: _Rows) -> tuple[int, int]:
-    b, c = np.bincount(rows.fleet, weights=rows.n, minlength=2).astype(int)
-    return int(b), int(c)
+def _shared_minutes(rows: _Rows, window: Window) -> int:
+    """In how many minutes both fleets had requests."""
+    return int((_by_minute(rows, window.minutes) > 0).all(axis=0).sum())
 
 
 def _endpoint(
@@ -184,9 +214,8 @@ def _endpoint(
 
 
 def _side(rows: _Rows) -> Side:
-    timed = rows.where(rows.ms >= 0)
-    order = np.argsort(timed.ms, kind="stable")
-    ms, n = timed.ms[order], timed.n[order]
+    """`rows` of one fleet, by their time."""
+    ms, n = rows.ms[rows.timed], rows.n[rows.timed]
     return Side(
         requests=int(rows.n.sum()),
         errors=int(rows.n[rows.failed].sum()),
@@ -204,8 +233,9 @@ def _judged(criterion: Criterion, rows: _Rows, window: Window, family: int) -> C
     block = 1
     if criterion.metric.startswith("latency_"):
         share = share_of(criterion.metric.removeprefix("latency_"))
-        block = _block(rows, window, 10 / (1 - share))
-        found = _latency_evidence(rows, window, block, share)
+        timed = rows.where(rows.timed)
+        block = _block(timed, window, 10 / (1 - share))
+        found = _latency_evidence(timed, window, block, share)
     else:
         found = _rate_evidence(criterion, rows, window)
     return judged(criterion, found, family, period_minutes=block)
@@ -213,16 +243,16 @@ def _judged(criterion: Criterion, rows: _Rows, window: Window, family: int) -> C
 
 def _rate_evidence(criterion: Criterion, rows: _Rows, window: Window) -> Evidence:
     """Events among requests, minute by minute."""
-    chosen: dict[str, Flags] = {
-        "error_rate": rows.failed,
-        "unanswered_rate": rows.unanswered,
-        "target_5xx_rate": rows.target >= 500,
-    }
     of = np.ones(len(rows.n), dtype=bool)
     if (slow_s := criterion.slow_threshold_s) is not None:
-        of = rows.ms >= 0  # of the answers, as in CloudWatch
+        of = rows.timed  # of the answers, as in CloudWatch
         event = rows.ms > slow_s * 1000
     else:
+        chosen = {
+            "error_rate": rows.failed,
+            "unanswered_rate": rows.unanswered,
+            "target_5xx_rate": rows.target_5xx,
+        }
         event = chosen[criterion.metric]
     requests = _by_minute(rows.where(of), window.minutes)
     events = _by_minute(rows.where(of & event), window.minutes)
@@ -232,22 +262,18 @@ def _rate_evidence(criterion: Criterion, rows: _Rows, window: Window) -> Evidenc
 
 def _latency_evidence(rows: _Rows, window: Window, block: int, share: float) -> Evidence:
     """Percentiles of blocks of minutes, of those blocks that have enough answers on both sides."""
-    timed = rows.where(rows.ms >= 0)
     blocks = -(-window.minutes // block)
-    samples = _by_minute(timed, window.minutes, block)
-    values = np.full((2, blocks), np.nan)
-    for place in range(2):
-        mine = timed.where(timed.fleet == place)
-        values[place] = _percentiles(mine.minute // block, mine.ms, mine.n, share, blocks)
+    samples = _by_minute(rows, window.minutes, block)
+    found = _percentiles(rows.fleet * blocks + rows.minute // block, rows.ms, rows.n, share, 2 * blocks)
+    values = found.reshape(2, blocks)
     enough = (samples >= 10 / (1 - share)) & (np.nan_to_num(values) > 0)
     return _evidence(window, block, enough[0] & enough[1], samples.sum(axis=0) > 0, values, samples, rate=False)
 
 
 def _block(rows: _Rows, window: Window, fewest: float) -> int:
     """The shortest block in which most blocks of both sides have `fewest` answers; the longest where none has. Chosen by traffic, not by outcome."""
-    timed = rows.where(rows.ms >= 0)
     for block in BLOCKS_MINUTES:
-        samples = _by_minute(timed, window.minutes, block).min(axis=0)
+        samples = _by_minute(rows, window.minutes, block).min(axis=0)
         if len(samples) and np.median(samples) >= fewest:
             return block
     return BLOCKS_MINUTES[-1]
@@ -261,8 +287,11 @@ def _by_minute(rows: _Rows, minutes: int, block: int = 1) -> Values:
 
 
 def _percentiles(block: Numbers, ms: Numbers, n: Numbers, share: float, blocks: int) -> Values:
-    """The `share` quantile of each block in seconds: its smallest value up to which so many of its answers lie; NaN without any."""
-    order = np.lexsort((ms, block))
+    """The `share` quantile of each block in seconds: its smallest value up to which so many of its answers lie; NaN without any.
+
+    `ms` ascend. Numpy sorts stably in linear time what has 16 bits, and only that.
+    """
+    order = np.argsort(block.astype(np.uint16) if blocks <= 2**16 else block, kind="stable")
     block, ms, upto = block[order], ms[order], np.cumsum(n[order])
     found = np.full(blocks, np.nan)
     there, first = np.unique(block, return_index=True)
@@ -308,15 +337,13 @@ def _evidence(
 _ORDER = ("regression", "undecided", "not enough data", "parity", "improvement")
 
 
-def _how_good(endpoint: Endpoint) -> tuple[int, bool, bool, float, str]:
-    """Worst first: by verdict, then what was judged at all, then what is surely worse than nothing, then by how many requests errors more concern."""
+def _how_good(endpoint: Endpoint) -> tuple[int, bool, float, str]:
+    """Worst first: by verdict, then what is surely worse than nothing, then by how many requests errors more concern."""
     judgement = endpoint.judgement
     surely = any(one.surely_worse_than_zero for one in judgement.criteria)
     difference = endpoint.error_difference or 0.0
-    small = min(side.requests for side in endpoint.sides.values()) < FEWEST_REQUESTS
     return (
         _ORDER.index(judgement.verdict),
-        small,
         not surely,
         -difference * endpoint.sides["canary"].requests,
         endpoint.route,

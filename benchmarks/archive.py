@@ -1,4 +1,4 @@
-"""The archive with two months in it, on both engines: `python -m benchmarks.archive --help`. Killing the recorder is `benchmarks.kills`."""
+"""The archive with two months in it, on both engines, and its recorder killed: `python -m benchmarks.archive --help`."""
 
 import tempfile
 import time
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from archive import Archive
+from benchmarks import kills as killing
 from migration import Series, Window, assemble
 from migration.series import series_of_load_balancer, series_of_target_group
 from sources import Answer, Health, Pull
@@ -147,13 +148,18 @@ def addresses(engine: str) -> Iterator[dict[str, str]]:
 def main(
     days: Annotated[int, typer.Option(help="So many days of 40 series; 60 are 3.5 M points.")] = 60,
     engine: Annotated[str, typer.Option(help="sqlite, postgresql or both.")] = "both",
+    kills: Annotated[int, typer.Option(help="So many recorders are killed at random instants; 0: none.")] = 100,
 ) -> None:
-    """Loads an archive, reads two months of it at a glance and minute by minute, and writes single minutes."""
+    """Loads an archive, reads two months of it at a glance and minute by minute, writes single minutes, and kills recorders."""
     table = Table("engine", "what", "figure", "at most")
     with addresses(engine) as urls:
         for name, url in urls.items():
             for what, figure, bound in measured(url, days):
                 table.add_row(name, what, figure, bound)
+    if kills:
+        points, wrong, doubled, hit = killing.run(kills, seed=1)
+        what = f"{kills} kills of the recorder, {hit:.0%} while it asked, of {points:,} points"
+        table.add_row("SQLite", what, f"{wrong} lost, {doubled} doubled", "0")
     Console().print(table)
 
 

@@ -1,10 +1,12 @@
 """Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps each batch before the next is begun."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Literal
 
 import numpy as np
@@ -20,6 +22,8 @@ from sources.access_log_names import LogFile
 from sources.access_logs import CountedElsewhere, LogSource
 
 Progress = Callable[["Counting"], None]
+AT_ONCE = 4  # downloads
+_OF_A_FILE = frozenset({"denied", "not_found", "bad_reply"})  # what may be wrong with one file, and no other
 State = Literal["listing", "counting", "done", "busy", "stopped"]
 
 
@@ -98,43 +102,63 @@ def _counted(
     stop: Callable[[], bool],
 ) -> Counting:
     with ExitStack() as stack:
-        engine: Engine | None = None
+        engine = None if isinstance(source, CountedElsewhere) or not fresh else stack.enter_context(Engine(patterns))
         for batch in _batches(fresh):
             if stop() or not claimed.renew():
                 return replace(done, state="stopped")
-            problems: tuple[Problem, ...] = ()
-            try:
-                if isinstance(source, CountedElsewhere):
-                    there, counted = batch, source.count(batch)
-                else:
-                    engine = engine or stack.enter_context(Engine(patterns))
-                    brought = []
-                    for file in batch:
-                        brought.append((file, source.bring(file)))
-                        claimed.renew()
-                    there = [file for file, place in brought if isinstance(place, Path)]
-                    problems = tuple(place for _, place in brought if isinstance(place, Problem))
-                    counted = engine.count([place for _, place in brought if isinstance(place, Path)])
-            except OSError as error:
-                full = Problem("no_room", source.name, "write", error.filename or "", error.strerror or str(error))
-                return replace(done, state="stopped", problems=(*done.problems, full))
-            if isinstance(counted, Problem):
-                return replace(done, state="stopped", problems=(*done.problems, counted))
-            kept = [
-                _file(file, tally, counted, done.window) for file, tally in zip(there, counted.tallies, strict=True)
-            ]
-            archive.keep_logs(kept, counted)
+            there, counted, problems = _batch(source, engine, batch, claimed)
+            done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
+            if counted is None:
+                return replace(done, state="stopped")
+            kept = zip(there, counted.tallies, strict=True)
+            archive.keep_logs([_file(file, tally, counted, done.window) for file, tally in kept], counted)
             done = replace(
                 done,
                 files_done=done.files_done + len(batch),
                 bytes_done=done.bytes_done + sum(file.size for file in batch),
                 lines=done.lines + sum(tally.lines for tally in counted.tallies),
                 parsed=done.parsed + sum(tally.parsed for tally in counted.tallies),
-                problems=(*done.problems, *problems),
                 tallies=(*done.tallies, *(tally for tally in counted.tallies if tally.problem or tally.lost)),
             )
             told(done)
     return replace(done, state="done")
+
+
+def _batch(
+    source: LogSource, engine: Engine | None, batch: Sequence[LogFile], claimed: Claim
+) -> tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]:
+    """The files of a batch that were there, their counts, and what was wrong; no counts where there is no use in going on."""
+    if engine is None:
+        assert isinstance(source, CountedElsewhere)
+        counted = source.count(batch)
+        return (batch, None, (counted,)) if isinstance(counted, Problem) else (batch, counted, ())
+    try:
+        places = _brought(source, batch, claimed)
+        there = [(file, place) for file, place in zip(batch, places, strict=True) if isinstance(place, Path)]
+        problems = tuple(place for place in places if isinstance(place, Problem))
+        if problems and (not there or any(problem.kind not in _OF_A_FILE for problem in problems)):
+            return [], None, problems
+        return [file for file, _ in there], engine.count([place for _, place in there]), problems
+    except OSError as error:
+        said = error.strerror or str(error)
+        return [], None, (Problem("no_room", source.name, "write", str(error.filename or gettempdir()), said),)
+
+
+def _brought(source: LogSource, batch: Sequence[LogFile], claimed: Claim) -> list[Path | Problem]:
+    """Where the files of a batch lie now, several downloaded at once. After a problem that every other would have, no more are asked for."""
+    hopeless: list[Problem] = []
+
+    def bring(file: LogFile) -> Path | Problem:
+        if hopeless:
+            return hopeless[0]
+        place = source.bring(file)
+        if isinstance(place, Problem) and place.kind not in _OF_A_FILE:
+            hopeless.append(place)
+        claimed.renew()
+        return place
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(bring, batch))
 
 
 def _batches(files: Sequence[LogFile], most_bytes: int = BATCH_BYTES) -> Iterator[list[LogFile]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from migration import FLEETS, Clock, ConfigurationError, Migration, Mistake, load, utc_now
 from sources import EventSource, MetricSource, TrafficSource
-from sources.access_log_bucket import Cache, S3Logs
+from sources.access_log_bucket import S3Logs
+from sources.access_log_cache import Cache
 from sources.access_logs import LocalLogs, LogSource
 from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch

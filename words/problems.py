@@ -10,7 +10,7 @@ from typing import Literal
 
 from migration import Arn
 from sources import Problem, ProblemKind
-from words import times
+from words import log_problems, times
 from words.archive_texts import ARCHIVE
 from words.problem_texts import PROBLEMS, Texts
 from words.speech import _
@@ -67,6 +67,8 @@ def say(problem: Problem, *, again_s: float | None = None) -> Said:
     }
     if special := _special(problem, about, detail):
         return Said(*special, f"docs/problems.md#{problem.kind}")
+    if problem.source == "access_logs" and (own := log_problems.texts(problem, about)):
+        return Said(own[0], _quote(own[1], detail), own[2], f"docs/problems.md#{problem.kind}")
     if problem.kind == "clock_skew":
         particulars["skew"], detail = _skew(about, detail)
     return Said(
@@ -109,8 +111,6 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
             return _no_such_service(about, detail)
         case Problem("not_found", "eventbridge"):
             return _no_such_rule(about)
-        case Problem("not_found" | "denied", "access_logs", "read"):
-            return _no_local_logs(problem.kind, about, detail)
         case Problem("no_such_metric", "mackerel_batches"):
             return _no_run(about, detail)
         case Problem("no_split") if detail:
@@ -150,20 +150,6 @@ def _no_such_rule(name: str) -> Texts:
         _(
             "Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."
         ),
-    )
-
-
-def _no_local_logs(kind: ProblemKind, place: str, reported: str) -> Texts:
-    if kind == "not_found":
-        return (
-            _("No such folder"),
-            _("There is no file and no folder {place}.").format(place=place),
-            _("Correct `path` under [access_logs], or what stands after `--logs`."),
-        )
-    return (
-        _("Logs cannot be read"),
-        _quote(_("This program may not read {place}.").format(place=place), reported),
-        _("Let the user that it runs as read it, with all that lies below."),
     )
 
 

@@ -1,22 +1,19 @@
 """CodeDeploy as a source: a deployment group's blue/green deployments of an ECS service, with their stages, task sets and roll-backs."""
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from migration import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from migration.deployments import Deployment, Route, Stage, Standing, TaskSet, events_of
-from sources import Events, Health, Problem
+from migration.deployments import Deployment, Route, Stage, Standing, TaskSet
+from sources import Health, Problem
 from sources.aws_talk import Call, Client, Talk
+from sources.deployments import LONGEST_S, NEWEST, DeploymentSource
 
 SOURCE = "codedeploy"
 BATCH = 25  # as many as BatchGetDeployments takes
-NEWEST = 5  # so many are told whole, with their stages; of older ones the outcome is enough
-REACH_S = 90 * 86_400  # looked back so far once, for what happened before anybody looked
-LONGEST_S = 4 * 86_400  # a deployment may wait two days for its go-ahead and two more before it ends the old tasks
 
 _CALLS: Mapping[str, Call] = {
     "GetDeploymentGroup": Call("get_deployment_group", "deploymentGroupInfo"),
@@ -35,7 +32,7 @@ _CALLS: Mapping[str, Call] = {
 _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]+)""")
 
 
-class CodeDeploy:
+class CodeDeploy(DeploymentSource):
     """A sources.EventSource for the fleets that name `codedeploy`. One may serve many threads. `client` is a boto3 client; left out, one is made.
 
     Raises ValueError where the migration has no [aws].
@@ -49,32 +46,11 @@ class CodeDeploy:
         self._aws = migration.aws
         self._groups = [(fleet, pair) for fleet in FLEETS if (pair := migration.fleets[fleet].codedeploy)]
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
-        self._clock = clock
+        super().__init__(clock)
         self._client = Client("codedeploy", migration.aws, client)
         # What does not change any more, so that it is asked once.
         self._ended: dict[str, Deployment] = {}
         self._revisions: dict[str, str] = {}
-        self._looked_back = False
-
-    def events(self, window: Window) -> Events:
-        """Every deployment that was made or still ran in `window`, and how the newest stand. Never raises for the outside's faults.
-
-        The first time that everything is answered, all of the last 90 days is told.
-        """
-        began, asked_at = time.monotonic(), int(self._clock().timestamp())
-        since = window.start if self._looked_back else min(window.start, asked_at - REACH_S)
-        told, standing, whole, talk = self._read(Window(since // 60 * 60, window.end), asked_at)
-        self._looked_back = self._looked_back or whole
-        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= since)
-        return Events(
-            window,
-            asked_at,
-            tuple(event for one in within for event in events_of(one, source=SOURCE)),
-            talk.problems,
-            complete=whole,
-            took_s=time.monotonic() - began,
-            standing=standing,
-        )
 
     def check(self) -> tuple[Health, ...]:
         """Each permission, by asking for the last day and the newest deployments."""

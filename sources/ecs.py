@@ -1,6 +1,5 @@
 """ECS as a source: services as they stand, and ECS's own deployments (rolling, blue/green, linear, canary) with stage and weights."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,17 +15,14 @@ from migration.deployments import (
     Standing,
     Strategy,
     TaskSet,
-    events_of,
 )
-from sources import Events, Health, Problem
+from sources import Health, Problem
 from sources.aws_talk import Call, Client, Talk
+from sources.deployments import LONGEST_S, NEWEST, DeploymentSource
 
 SOURCE = "ecs"
 BATCH = 20  # as many as DescribeServiceDeployments and DescribeServiceRevisions take
-NEWEST = 5
 MESSAGES = 10  # of a hundred that a service remembers; ecspresso shows as many
-REACH_S = 90 * 86_400  # as far back as ECS tells: looked back so far once
-LONGEST_S = 4 * 86_400  # a deployment may wait for days
 
 _CALLS: Mapping[str, Call] = {
     "DescribeServices": Call("describe_services", "services"),
@@ -43,7 +39,7 @@ _STRATEGIES: Mapping[str, Strategy] = {
 }
 
 
-class Ecs:
+class Ecs(DeploymentSource):
     """A sources.EventSource for the fleets that name an `ecs_service`. One may serve many threads. `client` is a boto3 client; left out, one is made.
 
     Raises ValueError where the migration has no [aws].
@@ -56,33 +52,12 @@ class Ecs:
             raise ValueError("ECS needs the [aws] table.")
         self._aws = migration.aws
         self._names = [(fleet, name) for fleet in FLEETS if (name := migration.fleets[fleet].ecs_service)]
-        self._clock = clock
+        super().__init__(clock)
         self._client = Client("ecs", migration.aws, client)
         # What never changes, so that it is asked once.
         self._images: dict[str, tuple[str, ...]] = {}
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._ended: dict[str, Deployment] = {}
-        self._looked_back = False
-
-    def events(self, window: Window) -> Events:
-        """Every deployment of ECS's own that was made or still ran in `window`, and how the services stand. Never raises for the outside's faults.
-
-        The first time that everything is answered, all of the last 90 days is told.
-        """
-        began, asked_at = time.monotonic(), int(self._clock().timestamp())
-        since = window.start if self._looked_back else min(window.start, asked_at - REACH_S)
-        told, standing, whole, talk = self._read(Window(since // 60 * 60, window.end), asked_at)
-        self._looked_back = self._looked_back or whole
-        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= since)
-        return Events(
-            window,
-            asked_at,
-            tuple(event for one in within for event in events_of(one, source=SOURCE)),
-            talk.problems,
-            complete=whole,
-            took_s=time.monotonic() - began,
-            standing=standing,
-        )
 
     def check(self) -> tuple[Health, ...]:
         """Each permission that this kind of service needs, by asking for the last day."""

@@ -97,7 +97,7 @@ class BatchKeeper(Keeper):
         edge, known = self._of_batches.edge(now), self._of_batches.knows(source.name)
         whole = Window(Window.last(HORIZON_MINUTES, now=now).start, edge.settled)
         every = [known.get(one, UNKNOWN).sane(edge) for one in source.series()]
-        gaps = merged(gap for one in every for gap in whole.minus(one.within()))
+        gaps = merged(gap for one in every for gap in whole.minus(one.answered(edge)))
         state: Standing = "filling" if self.progress(source.name) else "waiting" if gaps else "done"
         left = sum(gap.minutes for gap in gaps)
         return Backfilled(state, whole.minutes - left, whole.minutes, gaps[-1].end if gaps else whole.start, whole)

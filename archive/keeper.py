@@ -314,7 +314,7 @@ class Keeper:
                 self._wishes[name].remove(window)
 
     def _note_progress(self, source: MetricSource, horizon: Window, now: datetime) -> None:
-        left = self._archive.lacking(horizon, source, now=now)
+        left = self._archive.lacking(horizon, source, now=now, ask_every_s=self._ask_every_s)
         with self._changed:
             if left:
                 self._progress[source.name] = (horizon.minutes - left, horizon.minutes)

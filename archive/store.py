@@ -132,9 +132,9 @@ class Archive(Told, Recall, Logbook):
             return Filled(archive_problem=error.problem)
         return replace(done, left=after.left, due_in_s=after.due_in_s, archive_problem=after.archive_problem)
 
-    def lacking(self, window: Window, source: MetricSource, *, now: datetime) -> int:
-        """How many settled minutes of `window` are still to be asked for; those that wait after a refusal are not counted. Never asks."""
-        edge = self.edge(now)
+    def lacking(self, window: Window, source: MetricSource, *, now: datetime, ask_every_s: int = 60) -> int:
+        """How many settled minutes of `window` are due to be asked for; those that wait after a refusal are not counted. Never asks."""
+        edge = self.edge(now, ask_every_s)
         if edge.settled <= window.start:
             return 0
         settled = Window(window.start, min(window.end, edge.settled))

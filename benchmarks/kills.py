@@ -18,7 +18,7 @@ def run(kills: int, seed: int) -> tuple[int, int, int, float]:
         for _ in range(kills):
             asked = some.world.metrics_requested
             process = some.start()
-            time.sleep(dice.uniform(0.05, 1.5))
+            time.sleep(dice.uniform(0.05, 3))
             process.kill()
             process.join()
             hits += some.world.metrics_requested > asked

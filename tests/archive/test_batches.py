@@ -84,6 +84,20 @@ def test_the_keeper_fills_two_months_in_pieces_of_a_day(url: str) -> None:
     assert max(window.minutes for window in asked) <= 25 * 60, "no shorter than what is not settled yet"
 
 
+def test_a_minute_that_has_settled_since_it_was_asked_is_no_gap(url: str) -> None:
+    source, clock = world({}), [NOON]
+    archive, keeper = open_batches(
+        MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: clock[0]
+    )
+    with archive:
+        while keeper.keep_metrics(source) == 0.0:
+            pass
+        assert keeper.filled(source).state == "done"
+        clock[0] += timedelta(minutes=2)
+        assert keeper.keep_metrics(source) > 0.0
+        assert (keeper.filled(source).state, keeper.up_to_date(source.name)) == ("done", True)
+
+
 class Rules:
     """A StarterSource that says what it is told."""
 

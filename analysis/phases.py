@@ -25,6 +25,11 @@ class Phase:
     dwell_s: int = 0
     change: SplitChange | None = None
 
+    @property
+    def one_sided(self) -> bool:
+        """Whether the weights left one side without traffic: there is nothing to compare."""
+        return self.canary_share in (0.0, 1.0)
+
 
 def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
     """The phases in `window`, oldest first, by the weight changes and the canary's deployments among `events`.

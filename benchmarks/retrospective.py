@@ -22,7 +22,7 @@ from tests.browser.server import serving
 GOAL_S = 3.0
 DRAWN = ".overlay-chart[data-drawn] .main-svg"
 TOLD = ".phases tbody tr:last-child b"
-DAYS = 62
+DAYS = 70
 
 
 def fill(room: Path) -> int:

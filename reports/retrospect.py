@@ -32,6 +32,7 @@ from migration.window import MINUTE_S, merged
 CELL_S = 600  # what phases are counted in
 HOUR_S = 3600
 LEAD_S = 7 * 86_400  # the week before the first step
+LEAST_LEAD_S = 86_400  # so that the first step does not stand on the edge
 BUCKETS = 2000
 
 
@@ -39,7 +40,8 @@ BUCKETS = 2000
 class Outline:
     """When what happened, up to `window.end` (epoch seconds), a whole ten minutes that no longer change.
 
-    `window` begins a week before the first step, or where the archive does. `first_step` and `last_step` are None where no step is known.
+    `window` begins a week before the first step, or where the archive does if that is later; a day before the first step at the latest, for steps
+    are known for longer than numbers. `first_step` and `last_step` are None where no step is known.
     """
 
     source: str
@@ -106,11 +108,13 @@ def outline(archive: Archive, source: str, *, end: int) -> Outline | None:
     if span is None or span.start >= end:
         return None
     first, last = (steps[0], steps[-1]) if steps else (None, None)
-    start = span.start if first is None else max(span.start, first // HOUR_S * HOUR_S - LEAD_S)
+    start = span.start
+    if first is not None:
+        hour = first // HOUR_S * HOUR_S
+        start = max(min(span.start, hour - LEAST_LEAD_S), hour - LEAD_S)
     events = tuple(event for event in told if event.ts >= start or event.open)
-    # Phases may be known for longer than numbers are.
-    known = Window(min(start, first // MINUTE_S * MINUTE_S) if first else start, end)
-    return Outline(source, Window(start, end), analysis.phases(told, known), events, first, last)
+    window = Window(start, end)
+    return Outline(source, window, analysis.phases(told, window), events, first, last)
 
 
 def overall(archive: Archive, migration: Migration, source: str, window: Window) -> Course:

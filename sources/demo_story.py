@@ -112,7 +112,7 @@ def story_of(anchor: datetime) -> Story:
     def at(days_before: int, clock: str) -> int:
         return _local(today - timedelta(days=days_before), clock)
 
-    begin = at(62, "00:00")
+    begin = at(70, "00:00")  # more than a week before the first step, for before and after
     steps = (
         Step(begin, 100, 0, BLUE),
         Step(at(60, "10:30"), 999, 1, BLUE),

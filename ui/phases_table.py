@@ -62,7 +62,7 @@ def _row(migration: Migration, one: Chapter, judgement: analysis.Judgement | Non
         _pair([numbers.count(one.requests[fleet]) for fleet in FLEETS]),
         _pair([numbers.percent(one.error_rate(fleet)) for fleet in FLEETS]),
         _p95(one),
-        _verdict(judgement),
+        _verdict(migration, one.phase, judgement),
         _incidents(one.incidents, migration, now=now),
     )  # fmt: skip
 
@@ -84,7 +84,11 @@ def _p95(one: Chapter) -> Markup:
     return Markup("<td>{}<small>{}</small></td>").format(values, basis)
 
 
-def _verdict(judgement: analysis.Judgement | None) -> Markup:
+def _verdict(migration: Migration, phase: analysis.Phase, judgement: analysis.Judgement | None) -> Markup:
+    if phase.one_sided:
+        fleets = migration.fleets
+        text = words.one_side(fleets.baseline.label, fleets.canary.label, phase.canary_share or 0.0)
+        return Markup("<span class='note'>{}</span>").format(text)
     if judgement is None:
         return Markup("<span class='note'>{}</span>").format(words.JUDGING)
     deciding = verdicts.deciding(judgement)

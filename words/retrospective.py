@@ -167,9 +167,13 @@ def cost_alone(canary: str, baseline: str, alone: int) -> str:
 
 
 def cost_outside(minutes_errors: int, minutes_p95: int) -> str:
-    return _("Outside the margin: error rate for {errors}, p95 for {p95}.").format(
-        errors=times.duration(minutes_errors * 60), p95=times.duration(minutes_p95 * 60)
+    if not minutes_errors and not minutes_p95:
+        return _("Outside the margin: at no time, neither error rate nor p95.")
+    errors, p95 = (
+        _("for {length}").format(length=times.duration(minutes * 60)) if minutes else _("at no time")
+        for minutes in (minutes_errors, minutes_p95)
     )
+    return _("Outside the margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
 
 
 def cost_errors_explained() -> str:
@@ -251,6 +255,11 @@ def fold(one: Fold) -> str:
     if one.swap:
         return _("weights off {length} for a blue/green swap").format(length=length)
     return _("weights off {length}").format(length=length)
+
+
+def one_side(baseline: str, canary: str, canary_share: float) -> str:
+    """Instead of a verdict where only one side was told to serve."""
+    return _("{fleet} alone: nothing to compare").format(fleet=canary if canary_share else baseline)
 
 
 def p95_basis(told: P95 | None) -> str:

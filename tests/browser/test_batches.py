@@ -84,7 +84,7 @@ def test_a_job_has_an_address_with_its_runs(demo: Server, opens: Opens) -> None:
 
 def test_a_run_that_died_is_told_with_what_lambda_counted(demo: Server, opens: Opens) -> None:
     board = opened(demo, opens, "/batches?job=digest")
-    board.expect_text(".job-facts", "14 invocations")
+    board.expect_text(".job-facts", "16 invocations")
     board.expect_text(".job-facts", "3 errors, 3 without a word to Mackerel")
     board.expect_text(".below", "Lambda reported an error and nothing was posted")
 

@@ -85,7 +85,7 @@ def test_it_is_told_in_sentences(found: Retrospect) -> None:
     assert cost(HERE, found, now=NOW) == [
         "ECS served 14.3 M requests.",
         f"38,639 of them failed: about 9,980 more than at EC2's rate (95 %: {round(found.excess.low or 0):,} to {round(found.excess.high or 0):,}).",
-        "Outside the margin: error rate for 20 min, p95 for 0 s.",
+        "Outside the margin: error rate for 20 min, p95 at no time.",
         "Back from 25.0 % to 0.0 % on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0 %)",
         "From the first step (10 Mar) to the last (12 Mar): 2 days.",
     ]
@@ -133,11 +133,14 @@ def test_a_gap_is_told_and_nothing_is_made_up(tmp_path: Path) -> None:
         assert found.chapters[-1].requests["canary"] == (2771 - 288) * 5000
 
 
-def test_an_archive_that_begins_late_begins_late(tmp_path: Path) -> None:
+def test_an_archive_that_begins_late_shows_the_whole_migration_with_a_gap(tmp_path: Path) -> None:
     with full(tmp_path, first=at(9)) as archive:
         told = outline(archive, "mackerel", end=END)
         assert told is not None
-        assert told.window == Window(at(9), END)
+        assert told.window == Window(at(7, 9), END), "a day before the first step, however late the numbers begin"
+        assert [share for _, share in told.steps] == [0.0, 0.1, 0.25, 0.0, 0.5]
+        drawn = overall(archive, HERE, "mackerel", told.window)
+        assert drawn.ts[0] <= told.window.start and np.isnan(drawn.fleets["baseline"].requests[drawn.ts < at(9)]).all()
         found = retrospect(archive, HERE, told)
         assert found.chapters[0].requests == {"baseline": 108 * 9000, "canary": 108 * 1000}  # nine hours of the day
         assert found.weeks is not None and found.weeks.hours == 0

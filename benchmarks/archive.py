@@ -1,4 +1,7 @@
-"""The archive with two months in it, on both engines, and its recorder killed: `python -m benchmarks.archive --help`."""
+"""The archive with two months in it, on both engines, and its recorder killed: `python -m benchmarks.archive --help`.
+
+Drawing the Retrospective from such an archive is `python -m benchmarks.retrospective`.
+"""
 
 import tempfile
 import time

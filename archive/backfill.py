@@ -22,6 +22,7 @@ MINUTES_S = (
 QUIET_S = 15 * 86_400  # where all that was answered of so long a time holds nothing, what lies before it is not asked
 LOOK_AGAIN_S = 600  # once all is there: a gap that an outage left behind is found after so long
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 900
+REST = 3  # times as long as a pull took: the pages' share of the processor, and of the source's patience
 
 Standing = Literal["filling", "waiting", "done"]
 
@@ -99,8 +100,7 @@ class Backfill:
         if not self.heed(filled, now):
             return float(self._pause_s)
         self._pause_s = 0
-        # As long a rest as the pull took: the pages' share of the processor, and of the source's patience.
-        return time.monotonic() - began
+        return REST * (time.monotonic() - began)
 
     def _progress(self, window: Window, left: Sequence[Ask], now: int, state: Standing) -> Backfilled:
         whole = periods_of(tiers(window, partial(self._source.finest_period_s, now=now)))

@@ -107,6 +107,18 @@ def read_covered(connection: Connection, migration_id: int, source: str, window:
     )
 
 
+def read_newest(connection: Connection, migration_id: int, source: str, window: Window) -> tuple[tuple[int, ...], ...]:
+    """What changes with every answer about the unsettled part of a window: when that was last answered, by how many series; and what was refused."""
+    table, refusal = schema.series, schema.refusal
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
+    answered = select(func.coalesce(func.sum(table.c.asked_at), 0), func.count(table.c.asked_at)).where(of_source)
+    touches = and_(refusal.c.start_s < window.end, refusal.c.end_s > window.start)
+    refused = select(refusal.c.series_id, refusal.c.start_s, refusal.c.end_s, refusal.c.failures, refusal.c.at)
+    order = (refusal.c.series_id, refusal.c.start_s)
+    told = connection.execute(refused.join(table).where(of_source, touches).order_by(*order))
+    return tuple(tuple(map(int, row)) for row in (connection.execute(answered).one(), *told))
+
+
 def any_points(connection: Connection, ids: Sequence[int], window: Window) -> bool:
     """Whether any of these series has a row in a window."""
     table = schema.point

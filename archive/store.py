@@ -259,12 +259,18 @@ class Archive(Told, Recall, Logbook):
             book = ledger.read_book(connection, self._id, source_name)
             return read_overview(connection, book, held, window, edge, series=series, buckets=buckets)
 
-    def version(self, window: Window, source_name: str) -> Hashable:
-        """Another value whenever `read` may say something else of `window`: of one that is settled, only when more of it was answered."""
-        settled = window.end <= self._clock().timestamp() - self._settle_s and not self._unwritten
+    def version(self, window: Window, source_name: str, *, now: datetime | None = None) -> Hashable:
+        """Another value whenever `read` may say something else of `window`: what was answered of other times, the past above all, leaves it alone.
+
+        Of a window that is settled, only when more of it was answered.
+        """
+        if self._unwritten:
+            return self.revision(source_name)
+        settled = window.end <= (now or self._clock()).timestamp() - self._settle_s
         with self._reading() as connection:
-            covered = ledger.read_covered(connection, self._id, source_name, window) if settled else None
-        return self.revision(source_name) if covered is None else covered
+            covered = ledger.read_covered(connection, self._id, source_name, window)
+            newest = () if settled else ledger.read_newest(connection, self._id, source_name, window)
+        return covered, newest
 
     # ---- whole windows
 

@@ -41,16 +41,17 @@ class Stage:
     naive: CloudWatchWorld
     folder: Path
 
-    def configuration(self) -> Path:
-        """A migration.toml for the world, with its archive beside it."""
-        path = self.folder / "migration.toml"
+    def configuration(self, *, backfill: bool = False) -> Path:
+        """A migration.toml for the world, with its archive beside it; one that has its past filled is another one."""
+        name = "with the past" if backfill else "migration"
+        path = self.folder / f"{name}.toml"
+        archive = str(self.folder / f"{name}.db")
         path.write_text(
-            document(self.elbv2.load_balancer, self.elbv2.groups, archive=str(self.folder / "archive.db")),
-            encoding="utf-8",
+            document(self.elbv2.load_balancer, self.elbv2.groups, archive=archive, backfill=backfill), encoding="utf-8"
         )
         return path
 
-    def environment(self, world: CloudWatchWorld) -> dict[str, str]:
+    def environment(self, world: CloudWatchWorld, *, backfill: bool = False) -> dict[str, str]:
         """What a process needs to find the world, and nothing of this machine's own AWS."""
         own = {
             name: value
@@ -67,7 +68,7 @@ class Stage:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "MIGRATION_CONFIG": str(self.configuration()),
+            "MIGRATION_CONFIG": str(self.configuration(backfill=backfill)),
             "NAIVE_LOAD_BALANCER": world.load_balancer,
             "NAIVE_BASELINE": dimensions["photo-ec2"],
             "NAIVE_CANARY": dimensions["photo-ecs"],
@@ -108,8 +109,8 @@ class Server:
 
 
 @contextmanager
-def server(stage: Stage, *, ours: bool) -> Iterator[Server]:
-    """Ours or the naive one, while the block lasts: it answers, and ours has filled its archive."""
+def server(stage: Stage, *, ours: bool, backfill: bool = False) -> Iterator[Server]:
+    """Ours or the naive one, while the block lasts: it answers, and ours has filled its archive, unless it has a past to fill (`backfill`)."""
     world = stage.ours if ours else stage.naive
     script = ROOT / "dashboard.py" if ours else ROOT / "benchmarks" / "naive" / "dashboard.py"
     port = _free_port()
@@ -119,13 +120,15 @@ def server(stage: Stage, *, ours: bool) -> Iterator[Server]:
     place = ROOT if ours else script.parent
     written = stage.folder / ("ours.log" if ours else "naive.log")
     with written.open("ab") as log:
-        process = subprocess.Popen(command, cwd=place, env=stage.environment(world), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=place, env=stage.environment(world, backfill=backfill), stdout=log, stderr=log
+        )
     try:
         answers = Server(process, port, world)
         until(lambda: process.poll() is not None or _is_up(answers.url), timeout_s=60)
         if process.poll() is not None:
             raise RuntimeError(written.read_text(encoding="utf-8"))
-        if ours and world.hang is None:
+        if ours and world.hang is None and not backfill:
             until_quiet(world)
         yield answers
     finally:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from analysis import Overlay
 from charts.events import event_lines, event_traces, event_words
+from charts.figure import Figure
 from charts.frame import Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette
 from migration import FLEETS, Event, FleetName, Margin
@@ -18,7 +18,7 @@ from words.speech import _
 
 def overlay_figure(
     overlay: Overlay, frame: Frame, *, margin: Margin | None = None, events: Sequence[Event] = ()
-) -> go.Figure:
+) -> Figure:
     """Two panels on one x axis. Rates are drawn in %, their difference in percentage points; latency in ms; counts a minute.
 
     Traces by name: the fleets' labels (baseline solid, canary dashed; gaps stay gaps), the parts of the error rate that stand out, the load
@@ -68,7 +68,7 @@ def overlay_figure(
         *_border_words(overlay, frame, palette),
         _zone_words(frame, palette),
     ]
-    return go.Figure(data=data, layout=layout)
+    return Figure(data, layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,12 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
         "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
         "hovermode": "x unified",
         "hoversubplots": "axis",
-        "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
+        "hoverlabel": {
+            "bgcolor": palette.paper,
+            "bordercolor": palette.grid,
+            "font": {"color": palette.ink},
+            "align": "left",
+        },
         "dragmode": "zoom",
         "uirevision": "same",
         "legend": {

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 from markupsafe import Markup
 
+from charts.figure import Drawn
 from words.times import date
 
 WIDTH_PX = 760
@@ -47,7 +47,7 @@ class _Axis:
         return self.start_px + share * (self.end_px - self.start_px)
 
 
-def figure_svg(figure: go.Figure, alternative: str) -> Markup:
+def figure_svg(figure: Drawn, alternative: str) -> Markup:
     """A figure of this room, without what only a mouse can reach. `alternative`: what it shows, in words, for readers who do not see it.
 
     It knows what our figures are made of and no more: scatter traces with numbers on a time axis, fills, lines and rectangles, words.
@@ -97,7 +97,7 @@ def _read(trace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _array(given: Any) -> npt.NDArray[Any]:
-    """An array as plotly writes it: its type and its bytes in base64."""
+    """An array, or what plotly makes of one: its type and its bytes in base64."""
     if isinstance(given, dict):
         return np.frombuffer(b64decode(given["bdata"]), given["dtype"])
     return np.asarray(given)

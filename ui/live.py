@@ -1,6 +1,6 @@
 """What the Live page shows, worked out once a minute and shared by all its viewers."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -69,6 +69,7 @@ class TrafficView:
 def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
     """The charts of a window, from the archive alone. Worked out once for everybody who looks at the same."""
     archive = house.archive
+    read = Window(window.start - LEAD_IN_S, window.end)
     return _live_view(
         house,
         address.source,
@@ -76,7 +77,7 @@ def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: flo
         address.percentile,
         slow_s,
         theme,
-        archive.revision(address.source),
+        archive.version(read, address.source),
         shown(archive.events(window), address.kinds),
     )
 
@@ -84,8 +85,23 @@ def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: flo
 def traffic_view(house: House, source: str, *, until: int) -> TrafficView:
     """The weights and the observed share in the hour up to `until` (epoch seconds, a whole minute)."""
     archive = house.archive
-    changes = (archive.revision(source), archive.traffic())
-    return _traffic_view(house, source, until, changes)
+    window, found = Window(until - RATIO_MINUTES * 60, until), archive.traffic()
+    if found is None:
+        return TrafficView(None, None, None, window, _sample_ratio(house, source, window, 0.5).seen)
+    traffic, seen_at = found
+    # Also the changes after `until`: then none of these minutes were served by the weights of now.
+    steps = [change.ts for change in archive.split_changes(Window(window.start, until + 3600))]
+    if steps:
+        # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
+        start = (max(steps) // 60 + 2) * 60
+        window = Window(min(start, until - 60), until)
+    told = traffic.told.get("canary")
+    ratio = None if told is None else _sample_ratio(house, source, window, float(told))
+    return TrafficView(traffic, seen_at, ratio, window)
+
+
+def _sample_ratio(house: House, source: str, window: Window, told: float) -> analysis.SampleRatio:
+    return _sample_ratio_of(house, source, window, told, house.archive.version(window, source))
 
 
 @st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
@@ -96,7 +112,7 @@ def _live_view(
     percentile: str,
     slow_s: float,
     theme: Theme,
-    revision: int,
+    version: Hashable,
     events: tuple[Event, ...],
 ) -> LiveView:
     migration, archive = _house.migration, _house.archive
@@ -119,25 +135,11 @@ def _live_view(
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
-def _traffic_view(
-    _house: House, source: str, until: int, changes: tuple[int, tuple[Traffic, int] | None]
-) -> TrafficView:
-    archive, found = _house.archive, changes[1]
-    window = Window(until - RATIO_MINUTES * 60, until)
-    if found is None:
-        minutes = analysis.minutes(archive.read(window, source).frame, window)
-        return TrafficView(None, None, None, window, analysis.sample_ratio(minutes, 0.5, window).seen)
-    traffic, seen_at = found
-    # Also the changes after `until`: then none of these minutes were served by the weights of now.
-    steps = [change.ts for change in archive.split_changes(Window(window.start, until + 3600))]
-    if steps:
-        # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
-        start = (max(steps) // 60 + 2) * 60
-        window = Window(min(start, until - 60), until)
-    if "canary" not in traffic.told:
-        return TrafficView(traffic, seen_at, None, window)
-    minutes = analysis.minutes(archive.read(window, source).frame, window)
-    return TrafficView(traffic, seen_at, analysis.sample_ratio(minutes, float(traffic.told["canary"]), window), window)
+def _sample_ratio_of(
+    _house: House, source: str, window: Window, told: float, version: Hashable
+) -> analysis.SampleRatio:
+    minutes = analysis.minutes(_house.archive.read(window, source).frame, window)
+    return analysis.sample_ratio(minutes, told, window)
 
 
 def _panel(

@@ -15,22 +15,31 @@ function load(address) {
   return library;
 }
 
+// One after the other: plotly.js works in steps, and an element that is emptied or measured between two of them breaks the next one.
+function inTurn(box, step) {
+  box.turn = (box.turn ?? Promise.resolve()).then(step).catch((error) => console.error(error));
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".overlay-chart");
   const text = new TextDecoder().decode(data);
   box.tell = setTriggerValue;
   if (box.drawn !== text) {
     box.drawn = text;
-    draw(box, JSON.parse(text));
+    inTurn(box, () => draw(box, text));
   }
   return () => {
-    box.watch?.disconnect();
-    window.Plotly?.purge(box);
     box.drawn = undefined;
+    box.watch?.disconnect();
+    inTurn(box, () => {
+      box.watch = undefined;
+      window.Plotly?.purge(box);
+    });
   };
 }
 
-async function draw(box, { figure, alt, library: address }) {
+async function draw(box, text) {
+  const { figure, alt, library: address } = JSON.parse(text);
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
   let Plotly;
@@ -41,13 +50,13 @@ async function draw(box, { figure, alt, library: address }) {
     box.drawn = undefined;
     return;
   }
+  if (box.drawn !== text) return; // a newer one waits, or the reader has left
   // On a touch screen a finger scrolls the page; the window is chosen with the buttons.
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
-  const first = !box.watch;
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
-  if (!first) return;
-  box.watch = new ResizeObserver(() => Plotly.Plots.resize(box));
+  if (box.watch) return;
+  box.watch = new ResizeObserver(() => inTurn(box, () => fit(box, Plotly)));
   box.watch.observe(box);
   box.on("plotly_relayout", (change) => {
     const from = change["xaxis.range[0]"];
@@ -55,4 +64,10 @@ async function draw(box, { figure, alt, library: address }) {
     if (from && to) box.tell("range", [String(from), String(to)]);
   });
   box.on("plotly_doubleclick", () => box.tell("range", []));
+}
+
+// An element that leaves the page, or is hidden, is told a width of 0: nothing can be drawn into it.
+function fit(box, Plotly) {
+  if (box.drawn === undefined || !box.clientWidth || box.clientWidth === box._fullLayout?.width) return undefined;
+  return Plotly.relayout(box, { autosize: true });
 }

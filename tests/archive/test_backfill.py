@@ -1,5 +1,6 @@
 """The back-fill: what of the past is asked for, in which order, and how it gives way."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -258,3 +259,24 @@ def test_a_source_that_does_not_tell_of_the_past_is_left_alone_for_a_while(archi
         keeper.keep_events(alerts)
     assert len(alerts.asked) == 2
     assert not keeper.up_to_date(alerts.name)
+
+
+def test_what_comes_of_the_past_leaves_alone_what_was_worked_out_from_the_newest_hours(archive):
+    """Every page would be drawn and judged anew with each piece of the past."""
+
+    def version() -> Hashable:
+        return archive.version(span(-60, 5), "cloudwatch", now=world.now)
+
+    world = World(wanted=(ECS,))
+    archive.fill(span(-60, 0), world, now=world.now)
+    newest, everything = version(), archive.revision("cloudwatch")
+    archive.fill(span(-720, -120), world, now=world.now)
+    assert version() == newest
+    assert archive.revision("cloudwatch") > everything
+    world.now = at(1)
+    archive.fill(span(-60, 1), world, now=world.now)
+    answered = version()
+    assert answered != newest  # the unsettled minutes were read again
+    world.now, world.refuses = at(2), lambda _series, _window: "denied"
+    archive.fill(span(-60, 2), world, now=world.now)
+    assert version() != answered

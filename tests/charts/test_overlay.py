@@ -1,12 +1,15 @@
 """The overlay chart by what it draws: names, dashes, values, gaps, bands, lines with words."""
 
+from typing import Any
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from numpy.testing import assert_allclose
 
 from analysis import Overlay
 from charts.frame import Frame
-from charts.overlay import overlay_figure
+from charts.overlay import overlay_figure as drawn_figure
 from charts.palette import PALETTES, Theme
 from migration import Event, Margin, Window
 from tests.frames import START
@@ -28,6 +31,11 @@ def rates(baseline: list[float], canary: list[float], **more: object) -> Overlay
 
 
 CALM = rates([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
+
+
+def overlay_figure(*given: Any, **more: Any) -> go.Figure:
+    """What was drawn, read by plotly's own Python library, which refuses every name and value that it does not know."""
+    return go.Figure(**drawn_figure(*given, **more).to_plotly_json())
 
 
 def traces(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]

@@ -21,15 +21,17 @@ def document(
     canary: str = "",
     tables: str = "",
     latency: bool = True,
+    backfill: bool = True,
 ) -> str:
     """Two fleets behind one load balancer. `groups`: ARNs of the target groups photo-ec2 and photo-ecs; `canary`: more lines of that fleet's table;
-    `tables`: more tables; `latency`: whether p95 is a criterion too.
+    `tables`: more tables; `latency`: whether p95 is a criterion too; `backfill`: whether the past is asked for.
     """
     return f"""
 [migration]
 name = "{name}"
 timezone = "Asia/Tokyo"
 archive = "sqlite:///{archive}"
+backfill = {str(backfill).lower()}
 
 [aws]
 region = "{REGION}"

@@ -27,8 +27,8 @@ run: $(RUN) ## Serve the dashboard for migration.toml, or the demo where there i
 demo: $(RUN) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
 	MIGRATION_DEMO=1 $(SERVE)
 
-test: $(DEV) ## Run all tests, the browser's too; installs Chromium and PostgreSQL if there are none (ARGS='-k name' WORKERS=logical)
-	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+test: $(DEV) ## Run all tests, the browser's too; installs Chromium, PostgreSQL and Java if there are none (ARGS='-k name' WORKERS=logical)
+	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)" $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(DEV) ## Check format, style, types and the one-way imports
 	$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 """Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps each batch before the next is begun."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from migration.window import MINUTE_S
 from sources import Problem
 from sources.access_log_engine import BATCH_BYTES, Counted, Engine, Tally
 from sources.access_log_names import LogFile
-from sources.access_logs import CountedElsewhere, LogSource
+from sources.access_logs import CountedByDay, CountedElsewhere, LogSource
 
 Progress = Callable[["Counting"], None]
 AT_ONCE = 4  # downloads
@@ -73,19 +73,25 @@ def count_logs(
         told(Counting(window))
         listing = source.files(window)
         files = list({file.identity: file for file in listing.files}.values())
-        before = archive.known_logs([file.identity for file in files])
-        fresh = [file for file in files if file.identity not in before]
+        before = archive.known_logs([one.identity for file in files for one in (file, *file.parts)])
+        fresh = [rest for file in files if (rest := _rest(file, before))]
         done = Counting(
             window,
             "counting",
-            files=len(fresh),
+            files=sum(map(_many, fresh)),
             bytes=sum(file.size for file in fresh),
-            known=len(files) - len(fresh),
-            changed=sum(before.get(file.identity, file.size) != file.size for file in files),
+            known=sum(map(_many, files)) - sum(map(_many, fresh)),
+            changed=sum(
+                before.get(one.identity, one.size) != one.size for file in files for one in (file, *file.parts)
+            ),
             foreign=listing.foreign,
             problems=listing.problems,
         )
         told(done)
+        if isinstance(source, CountedByDay) and (refused := source.refuses(fresh)):
+            done = replace(done, state="stopped", problems=(*done.problems, refused))
+            told(done)
+            return done
         done = _counted(archive, source, fresh, done, patterns, claimed, told, stop)
         told(done)
         return done
@@ -102,19 +108,29 @@ def _counted(
     stop: Callable[[], bool],
 ) -> Counting:
     with ExitStack() as stack:
-        engine = None if isinstance(source, CountedElsewhere) or not fresh else stack.enter_context(Engine(patterns))
-        for batch in _batches(fresh):
+        afar = isinstance(source, CountedElsewhere | CountedByDay)
+        engine = None if afar or not fresh else stack.enter_context(Engine(patterns))
+        for batch in _batches(fresh, 0 if isinstance(source, CountedByDay) else BATCH_BYTES):
             if stop() or not claimed.renew():
                 return replace(done, state="stopped")
-            there, counted, problems = _batch(source, engine, batch, claimed)
+            there, counted, problems = (
+                _day(source, batch[0], done, claimed, told, stop)
+                if isinstance(source, CountedByDay)
+                else _batch(source, engine, batch, claimed)
+            )
             done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
             if counted is None:
                 return replace(done, state="stopped")
-            kept = zip(there, counted.tallies, strict=True)
-            archive.keep_logs([_file(file, tally, counted, done.window) for file, tally in kept], counted)
+            kept = [
+                _file(file, tally, counted, done.window) for file, tally in zip(there, counted.tallies, strict=True)
+            ]
+            # Of a whole day its files are known one by one, too, so that they are not counted again by themselves.
+            parts = (part for file in there for part in file.parts)
+            kept += [CountedFile(part.identity, part.size, Tally(part.key), part.window) for part in parts]
+            archive.keep_logs(kept, counted)
             done = replace(
                 done,
-                files_done=done.files_done + len(batch),
+                files_done=done.files_done + sum(map(_many, batch)),
                 bytes_done=done.bytes_done + sum(file.size for file in batch),
                 lines=done.lines + sum(tally.lines for tally in counted.tallies),
                 parsed=done.parsed + sum(tally.parsed for tally in counted.tallies),
@@ -140,8 +156,7 @@ def _batch(
             return [], None, problems
         return [file for file, _ in there], engine.count([place for _, place in there]), problems
     except OSError as error:
-        said = error.strerror or str(error)
-        return [], None, (Problem("no_room", source.name, "write", str(error.filename or gettempdir()), said),)
+        return [], None, (_full(source, error),)
 
 
 def _brought(source: LogSource, batch: Sequence[LogFile], claimed: Claim) -> list[Path | Problem]:
@@ -159,6 +174,38 @@ def _brought(source: LogSource, batch: Sequence[LogFile], claimed: Claim) -> lis
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return list(threads.map(bring, batch))
+
+
+def _day(
+    source: CountedByDay, day: LogFile, done: Counting, claimed: Claim, told: Progress, stop: Callable[[], bool]
+) -> tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]:
+    """The same for a day that is counted elsewhere, with its progress told and the claim kept alive meanwhile."""
+    try:
+        counted = source.count_day(
+            day,
+            told=lambda read: told(replace(done, bytes_done=done.bytes_done + min(read, day.size))),
+            stop=lambda: stop() or not claimed.renew(),
+        )
+    except OSError as error:
+        return [], None, (_full(source, error),)
+    return ([], None, (counted,)) if isinstance(counted, Problem) else ([day], counted, ())
+
+
+def _full(source: LogSource, error: OSError) -> Problem:
+    said = error.strerror or str(error)
+    return Problem("no_room", source.name, "write", str(error.filename or gettempdir()), said)
+
+
+def _rest(file: LogFile, before: Collection[str]) -> LogFile | None:
+    """What of a file is not counted yet: of a day that is counted as a whole, the files that were not counted by themselves."""
+    new = tuple(part for part in file.parts if part.identity not in before)
+    if file.identity in before or (file.parts and not new):
+        return None
+    return replace(file, parts=new, apart=tuple(part.key for part in file.parts if part.identity in before))
+
+
+def _many(file: LogFile) -> int:
+    return len(file.parts) or 1
 
 
 def _batches(files: Sequence[LogFile], most_bytes: int = BATCH_BYTES) -> Iterator[list[LogFile]]:

@@ -18,6 +18,7 @@ from migration.counts import COUNTS, EXAMPLES
 from sources.access_log_engine import Counted, Tally
 
 HOUR_S = 3600
+DAYS = "athena:"  # what keys of whole days begin with: they are no files, and those in them have rows of their own
 MOST_EXAMPLES = 2_000  # kept of an hour and a batch: the slowest, and of those that failed the newest
 
 
@@ -110,7 +111,9 @@ def read_lines(connection: Connection, migration_id: int, window: Window) -> Lin
     mine = and_(table.c.migration_id == migration_id, table.c.start_s < window.end, table.c.end_s > window.start)
     files, read, parsed = connection.execute(
         select(
-            func.count(), func.coalesce(func.sum(table.c.lines), 0), func.coalesce(func.sum(table.c.parsed), 0)
+            func.count().filter(table.c.key.not_like(f"{DAYS}%")),
+            func.coalesce(func.sum(table.c.lines), 0),
+            func.coalesce(func.sum(table.c.parsed), 0),
         ).where(mine)
     ).one()
     wrong = select(table.c.problem, func.count()).where(mine, table.c.problem != "").group_by(table.c.problem)

@@ -11,6 +11,41 @@ from migration.table import Table
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
+class Athena(Table):
+    """What Athena may use to count: a `database` of its catalogue, a `workgroup`, and `output`, where in S3 results go if the workgroup does not say.
+
+    `max_usd` is the most that one asking may cost by the estimate before it; `usd_per_tb` is what a terabyte read costs in the region.
+    """
+
+    database: str = "default"
+    workgroup: str = "primary"
+    output: str = ""
+    max_usd: Annotated[float, Field(gt=0, le=100_000)] = 1
+    usd_per_tb: Annotated[float, Field(gt=0, le=1000)] = 5  # https://aws.amazon.com/athena/pricing/, most regions
+
+    @field_validator("database")
+    @classmethod
+    def _database(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9_]{1,128}", name):
+            raise wrong("not_a_database", given=name)
+        return name
+
+    @field_validator("workgroup")
+    @classmethod
+    def _workgroup(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", name):
+            raise wrong("not_a_workgroup", given=name)
+        return name
+
+    @field_validator("output")
+    @classmethod
+    def _output(cls, place: str) -> str:
+        found = re.fullmatch(r"s3://([^/]+)(/\S*)?", place)
+        if place and not (found and _BUCKET.fullmatch(found[1])):
+            raise wrong("not_an_output", given=place)
+        return place
+
+
 class AccessLogs(Table):
     """Where the load balancer's access logs are: `path` on this machine, or `bucket`, or else where the load balancer's own attributes say.
 
@@ -25,6 +60,7 @@ class AccessLogs(Table):
     routes: tuple[str, ...] = ()
     most_routes: Annotated[int, Field(ge=1, le=5000)] = 500
     record: bool = False
+    athena: Athena | None = None
 
     @field_validator("bucket")
     @classmethod
@@ -49,4 +85,6 @@ class AccessLogs(Table):
             raise wrong("path_and_bucket", given=self.path, bucket=self.bucket)
         if self.prefix and not self.bucket:
             raise wrong("prefix_without_bucket", given=self.prefix)
+        if self.path and self.athena:
+            raise wrong("athena_and_path", given=self.path)
         return self

@@ -58,6 +58,10 @@ MistakeSlug = Literal[
     "prefix_without_bucket",
     "not_a_route",
     "route_twice",
+    "athena_and_path",
+    "not_a_database",
+    "not_a_workgroup",
+    "not_an_output",
     # why a text is no schedule: migration.schedule
     "not_a_schedule",
     "rate_of_nothing",
@@ -117,6 +121,7 @@ _BELOW: dict[str, str] = {
     "rule_in_a_zone": "timezone",
     "path_and_bucket": "bucket",
     "prefix_without_bucket": "prefix",
+    "athena_and_path": "athena",
 }
 _KINDS: dict[str, Kind] = {
     "string_type": "text",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from migration.access_logs import AccessLogs
+from migration.access_logs import AccessLogs, Athena
 from migration.batches import Batches, Job
 from migration.configuration import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
 from migration.mistakes import ConfigurationError, Mistake, closest, mistake_of
@@ -84,6 +84,8 @@ def _keys_at(place: tuple[int | str, ...]) -> Iterable[str]:
         return (Fleet if len(place) > 1 else Fleets).model_fields
     if place[:2] == ("batches", "jobs"):
         return Job.model_fields
+    if place[:2] == ("access_logs", "athena"):
+        return Athena.model_fields
     return _MODELS[str(place[0])].model_fields
 
 

@@ -33,6 +33,9 @@ ProblemKind = Literal[
     "clock_skew",  # this machine's clock and theirs differ
     "not_enabled",  # the load balancer writes no access logs
     "no_room",  # the disk of this machine is full
+    "too_costly",  # a query that would cost more than was allowed: it was not begun
+    "query_failed",  # a query that the other side began and could not end
+    "query_cancelled",  # a query that somebody, or a limit of the other side, ended
     "incomplete",  # some of what was asked was answered, some not
 ]
 

@@ -41,7 +41,7 @@ class S3Logs:
         found, foreign = list[LogFile](), 0
         try:
             for start, after in day_prefixes(self._aws.load_balancer_arn, prefix, window):
-                for one in self._objects(self._bucket, start, after):
+                for one in self.objects(self._bucket, start, after):
                     file = LogFile(one["Key"], one["Size"], time_of(one["Key"].rpartition("/")[2]))
                     if file.window is None:
                         foreign += 1
@@ -94,7 +94,8 @@ class S3Logs:
         with partial.open("ab" if have else "wb") as out, contextlib.closing(reply["Body"]) as body:
             shutil.copyfileobj(body, out, _CHUNK)
 
-    def _objects(self, bucket: str, prefix: str, after: str) -> Iterator[dict[str, Any]]:
+    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
+        """Every object below a prefix whose key comes after `after`, page by page. Raises one of sources.aws.FAULTS."""
         asked: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "StartAfter": after}
         while True:
             reply = call(self._s3().list_objects_v2, **asked)

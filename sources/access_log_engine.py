@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from isal import igzip, isal_zlib
 
-from migration.counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
+from sources.access_log_finish import finished
 from sources.access_log_lines import mended_lines
 from sources.access_log_query import DUCKDB, FIELDS, counts_sql
 
@@ -90,7 +90,7 @@ class Engine:
             else:
                 tallies = self._find_lost(tallies, plain)
                 self._group(plain)
-            return Counted(self._counts(), self._examples(), tuple(map(_judged, tallies)))
+            return Counted(*finished(self._database), tuple(map(_judged, tallies)))
         finally:
             for path in plain:
                 path.unlink(missing_ok=True)
@@ -121,12 +121,6 @@ class Engine:
             found.append(replace(tally, parsed=parsed))
         return found
 
-    def _counts(self) -> pa.Table:
-        return self._database.sql(_FINISHED).to_arrow_table().cast(COUNTS)
-
-    def _examples(self) -> pa.Table:
-        return self._database.sql(_EXAMPLES).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
-
 
 def _lines(paths: Sequence[str]) -> str:
     """A FROM clause over plain files in the form that loses nothing silently: the first fields only, not strict, no null padding.
@@ -137,30 +131,8 @@ def _lines(paths: Sequence[str]) -> str:
     files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     return (
         f"read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
-        " strict_mode = false, ignore_errors = true, null_padding = false, max_line_size = 1048576)"
+        " strict_mode = false, ignore_errors = true, null_padding = false, allow_quoted_nulls = false, max_line_size = 1048576)"
     )
-
-
-# A second and more go into buckets that are 1 % wide, so that the table stays small where answers are slow.
-_MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
-_BUCKET = f"pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))"
-_NAMED = f"""
-  split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route,
-  CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
-  coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
-  coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status,
-  CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS}
-    WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
-    ELSE CAST(round({LOG_BUCKETS_FROM_MS} * {_BUCKET}) AS INTEGER) END AS latency_ms"""
-_FINISHED = f"""
-SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_NAMED}, CAST(sum(n) AS BIGINT) AS n
-FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
-"""
-_EXAMPLES = f"""
-SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, {_NAMED},
-  split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target
-FROM grouped WHERE example IS NOT NULL ORDER BY ts
-"""
 
 
 def unpacked(path: Path, plain: Path) -> Tally:

@@ -19,11 +19,16 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file: `key` is its path or S3 key, `size` in bytes. `window` is what its name says its lines are of; None where the name does not tell."""
+    """One file: `key` is its path or S3 key, `size` in bytes. `window` is what its name says its lines are of; None where the name does not tell.
+
+    A day's folder that is counted as a whole is one, too: `parts` are the files in it, and `apart` the keys of those that were counted before.
+    """
 
     key: str
     size: int
     window: Window | None = None
+    parts: tuple["LogFile", ...] = ()
+    apart: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -55,15 +60,25 @@ def overlaps(file: LogFile, window: Window) -> bool:
 
 def day_prefixes(load_balancer: Arn, prefix: str, window: Window) -> Iterator[tuple[str, str]]:
     """(prefix, start after) for each day folder that may hold files of `window`: list those keys and no others of the bucket."""
-    balancer = load_balancer.dimension.replace("/", ".")
     first, last = window.starts_at, window.ends_at + timedelta(seconds=INTERVAL_S + LATE_S)
-    for day in _days(first.date(), last.date()):
-        folder = f"{load_balancer.account}/elasticloadbalancing/{load_balancer.region}/{day:%Y/%m/%d}/"
-        own = f"{load_balancer.account}_elasticloadbalancing_{load_balancer.region}_{balancer}_"
-        start = "/".join(part for part in (prefix.strip("/"), "AWSLogs", folder + own) if part)
+    for day in days(first.date(), last.date()):
+        start = f"{folder_of(load_balancer, prefix)}/{day:%Y/%m/%d}/{names_of(load_balancer)}"
         yield start, f"{start}{first:%Y%m%dT%H%M}"
 
 
-def _days(first: date, last: date) -> Iterator[date]:
+def folder_of(load_balancer: Arn, prefix: str) -> str:
+    """Below it are the day folders of all load balancers of one account and region."""
+    folder = f"AWSLogs/{load_balancer.account}/elasticloadbalancing/{load_balancer.region}"
+    return "/".join(part for part in (prefix.strip("/"), folder) if part)
+
+
+def names_of(load_balancer: Arn) -> str:
+    """What the names of a load balancer's own files begin with."""
+    balancer = load_balancer.dimension.replace("/", ".")
+    return f"{load_balancer.account}_elasticloadbalancing_{load_balancer.region}_{balancer}_"
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Every day from the first to the last, both included."""
     for number in range((last - first).days + 1):
         yield first + timedelta(days=number)

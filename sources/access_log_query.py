@@ -25,6 +25,15 @@ FIELDS = (
     "ssl_protocol",
     "target_group_arn",
 )
+GROUPED = (
+    "minute",
+    "head",
+    "route",
+    "target_group",
+    "elb_status",
+    "target_status",
+    "latency",
+)  # what counts_sql groups by
 TYPES = ("http", "https", "h2", "grpcs", "ws", "wss")
 SLOW_EXAMPLE_S = 1  # from here on a line is slow enough to be kept as an example
 
@@ -85,9 +94,7 @@ def counts_sql(
 
     Grouping by the texts as they are is exact, and cheaper than to read each of them as a number first.
     """
-    d = dialect
-    kinds = ", ".join(d.text(kind) for kind in TYPES)
-    sound = f"type IN ({kinds}) AND substr(time, 11, 1) = 'T' AND substr(time, 5, 1) = '-'"
+    d, sound = dialect, is_line(dialect)
     failed = f"elb_status >= '500' OR latency >= '{SLOW_EXAMPLE_S}'"
     example = (
         f", max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END) AS example" if examples else ""
@@ -116,6 +123,12 @@ GROUP BY {every.format(route="route, ")}
 ) AS halved
 GROUP BY {every.format(route="route, ")}
 """
+
+
+def is_line(dialect: Dialect) -> str:
+    """The condition under which fields are those of a line of this log, and no other text in the same place."""
+    kinds = ", ".join(dialect.text(kind) for kind in TYPES)
+    return f"type IN ({kinds}) AND substr(time, 11, 1) = 'T' AND substr(time, 5, 1) = '-'"
 
 
 def _route(d: Dialect, patterns: Sequence[str]) -> str:

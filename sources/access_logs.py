@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -46,6 +46,24 @@ class CountedElsewhere(LogSource, Protocol):
 
     def count(self, files: Sequence[LogFile]) -> Counted | Problem:
         """The counts of some files of a listing, with a tally of each in their order."""
+        ...
+
+
+@runtime_checkable
+class CountedByDay(LogSource, Protocol):
+    """Logs of which whole days are counted elsewhere, for money: each LogFile of a listing is a day's folder, with its files as `parts`."""
+
+    def refuses(self, days: Sequence[LogFile]) -> Problem | None:
+        """Why these are not to be counted, all together: asked once, before the first."""
+        ...
+
+    def count_day(
+        self, day: LogFile, *, told: Callable[[int], None], stop: Callable[[], bool]
+    ) -> Counted | Problem | None:
+        """The counts of a day with one tally; None where `stop` said so. `told` hears how many bytes were read so far.
+
+        Raises OSError where this machine's disk is full.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from sources import EventSource, MetricSource, TrafficSource
 from sources.access_log_bucket import S3Logs
 from sources.access_log_cache import Cache
 from sources.access_logs import LocalLogs, LogSource
+from sources.athena import AthenaLogs
 from sources.cloudtrail import CloudTrail
 from sources.cloudwatch import CloudWatch
 from sources.codedeploy import CodeDeploy
@@ -42,6 +43,7 @@ class Sources:
     ] = ()  # of jobs, not of fleets: no page of the traffic knows them; the first knows the runs
     starters: StarterSource | None = None
     logs: LogSource | None = None  # None where no [access_logs] is configured
+    athena: AthenaLogs | None = None  # counts the same logs, only where a person asks for it: it costs
 
     @property
     def of_batches(self) -> frozenset[str]:
@@ -102,15 +104,17 @@ def sources_of(migration: Migration, *, clock: Clock = utc_now, anchor: datetime
     traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
     started = migration.batches.jobs if migration.aws and migration.batches else ()
     starters = EventBridge(migration, clock=clock) if any(job.rule or job.scheduler for job in started) else None
-    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches), starters, _logs(migration))
+    return Sources(tuple(metrics), traffic, tuple(events), tuple(batches), starters, *_logs(migration, clock))
 
 
-def _logs(migration: Migration) -> LogSource | None:
+def _logs(migration: Migration, clock: Clock) -> tuple[LogSource | None, AthenaLogs | None]:
+    """Where access logs lie, and Athena over the same place where it is configured."""
     wanted = migration.access_logs
     if wanted is None:
-        return None
+        return None, None
     if wanted.path:
-        return LocalLogs(Path(wanted.path))
+        return LocalLogs(Path(wanted.path)), None
     assert migration.aws, "the configuration was checked"
     cache = Cache(Path(wanted.cache), int(wanted.cache_gb * 1e9))
-    return S3Logs(migration.aws, cache, bucket=wanted.bucket, prefix=wanted.prefix)
+    logs = S3Logs(migration.aws, cache, bucket=wanted.bucket, prefix=wanted.prefix)
+    return logs, AthenaLogs(migration.aws, wanted.athena, logs, wanted.routes, clock=clock) if wanted.athena else None

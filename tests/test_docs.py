@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from migration import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
-from migration.access_logs import AccessLogs
+from migration.access_logs import AccessLogs, Athena
 from migration.batches import Batches, Job
 from migration.configuration import CRITERION_METRICS
 from migration.reading import load
@@ -28,7 +28,8 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "mackerel": ("## `[mackerel]`", Mackerel, set()),
     "criteria": ("## `[[criteria]]`", Criterion, set()),
     "batches": ("## `[batches]`", Batches, {"jobs"}),
-    "access_logs": ("## `[access_logs]`", AccessLogs, set()),
+    "access_logs": ("## `[access_logs]`", AccessLogs, {"athena"}),
+    "athena": ("## `[access_logs.athena]`", Athena, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
 }
 

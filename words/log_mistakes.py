@@ -11,6 +11,11 @@ EXAMPLES = {
     "access_logs.routes": 'routes = ["/photos/*/comments", "/admin/**"]',
     "access_logs.most_routes": "most_routes = 500",
     "access_logs.record": "record = false",
+    "access_logs.athena.database": 'database = "default"',
+    "access_logs.athena.workgroup": 'workgroup = "primary"',
+    "access_logs.athena.output": 'output = "s3://photo-athena-results/migration/"',
+    "access_logs.athena.max_usd": "max_usd = 1",
+    "access_logs.athena.usd_per_tb": "usd_per_tb = 5",
 }
 
 # slug -> what is wrong, what would be right
@@ -38,5 +43,25 @@ TEXTS = {
     "route_twice": (
         _("“{given}” stands here more than once."),
         _("Take one of them out: the first pattern that fits a path names its route."),
+    ),
+    "athena_and_path": (
+        _("Athena reads logs in S3, and these are on this machine, in “{given}”."),
+        _("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
+    ),
+    "not_a_database": (
+        _("“{given}” is no name of a database in Athena's catalogue."),
+        _(
+            "Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."
+        ),
+    ),
+    "not_a_workgroup": (
+        _("“{given}” is no name of a workgroup of Athena."),
+        _("Write the name alone, as `aws athena list-work-groups` has it."),
+    ),
+    "not_an_output": (
+        _("“{given}” is no place in S3 where Athena could put its results."),
+        _(
+            'Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'
+        ),
     ),
 }

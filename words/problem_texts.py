@@ -334,6 +334,33 @@ PROBLEMS: dict[ProblemKind, dict[str, Texts]] = {
             ),
         ),
     },
+    "too_costly": {
+        "": (
+            _("Too costly"),
+            _("{source} would cost more for this than is allowed, so nothing was begun."),
+            _("Ask for less, or raise the ceiling in the configuration."),
+        ),
+    },
+    "query_failed": {
+        "": (
+            _("Query failed"),
+            _("{source} began a query and could not end it."),
+            _(
+                "What is quoted says why; what was read until then is charged. {page} has the permissions and what is known to go wrong. What was "
+                "counted before is safe."
+            ),
+        ),
+    },
+    "query_cancelled": {
+        "": (
+            _("Query cancelled"),
+            _("{source} ended a query before it was done: somebody cancelled it, or a limit of the workgroup did."),
+            _(
+                "Ask again. If it was the limit on the bytes that one query may read, have it raised in the workgroup: a day cannot be "
+                "read in parts. What was counted before is safe."
+            ),
+        ),
+    },
     "incomplete": {
         "": (
             _("Answered in part"),

@@ -30,6 +30,7 @@ _SYSTEMS: dict[str, System] = {
     "eventbridge": "aws",
     "lambda": "aws",
     "access_logs": "aws",
+    "athena": "aws",
 }
 _KEYS = {
     "load balancer": "`load_balancer` under [aws]",
@@ -111,6 +112,12 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
             return _no_such_service(about, detail)
         case Problem("not_found", "eventbridge"):
             return _no_such_rule(about)
+        case Problem("too_costly", "athena") if about.isdigit() and ", " in detail:
+            return _too_costly(int(about), *detail.split(", ", 1))
+        case Problem("incomplete", "athena", _, _, "not_over" | "counted"):
+            return _not_by_athena(about, detail)
+        case Problem("bad_request", "athena") if "output location" in detail.lower():
+            return _no_place_for_results()
         case Problem("no_such_metric", "mackerel_batches"):
             return _no_run(about, detail)
         case Problem("no_split") if detail:
@@ -150,6 +157,38 @@ def _no_such_rule(name: str) -> Texts:
         _(
             "Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."
         ),
+    )
+
+
+def _too_costly(size: int, cost: str, ceiling: str) -> Texts:
+    return (
+        _("Too costly"),
+        _("Athena would read {size}, for about {cost}. {ceiling} are allowed, so nothing was begun.").format(
+            size=_("{size} GB").format(size=f"{size / 1e9:,.1f}"), cost=cost, ceiling=ceiling
+        ),
+        _("Ask for fewer days, or raise `max_usd` under [access_logs.athena]."),
+    )
+
+
+def _not_by_athena(days: str, why: str) -> Texts:
+    if why == "not_over":
+        return (
+            _("Day not over"),
+            _("Athena counts whole days (UTC), half an hour after their end: not yet {days}.").format(days=days),
+            _("Ask again then, or count the files of that day without `--engine athena`."),
+        )
+    return (
+        _("Counted by files"),
+        _("So many files of {days} were counted one by one that a query cannot leave them all out.").format(days=days),
+        _("Count the rest of that day without `--engine athena`, and leave that day out here."),
+    )
+
+
+def _no_place_for_results() -> Texts:
+    return (
+        _("No place for results"),
+        _("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
+        _("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
     )
 
 

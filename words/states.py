@@ -29,6 +29,7 @@ def source_name(name: str) -> str:
         "demo_trail": _("Demo log of changes"),
         "demo_deployments": _("Demo deployments"),
         "access_logs": _("Access logs"),
+        "athena": _("Athena"),
         "demo_logs": _("Demo access logs"),
         "archive": _("Archive"),
     }.get(name, name)

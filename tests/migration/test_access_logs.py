@@ -19,6 +19,14 @@ MISTAKES: list[tuple[dict[str, Any], str, str, dict[str, str]]] = [
     ({"routes": ["/a/*", "/a/*"]}, "access_logs.routes", "route_twice", {"given": "/a/*"}),
     ({"bucket": "s3://photo-logs/alb"}, "access_logs.bucket", "not_a_bucket", {"given": "s3://photo-logs/alb"}),
     ({"bucket": "photo-logs", "path": "logs"}, "access_logs.bucket", "path_and_bucket", {"bucket": "photo-logs"}),
+    ({"athena": {"databse": "x"}}, "access_logs.athena.databse", "unknown_key", {"close": "database"}),
+    ({"athena": {"database": "Photo Logs"}}, "access_logs.athena.database", "not_a_database", {"given": "Photo Logs"}),
+    ({"athena": {"workgroup": "a/b"}}, "access_logs.athena.workgroup", "not_a_workgroup", {"given": "a/b"}),
+    ({"athena": {"output": "results"}}, "access_logs.athena.output", "not_an_output", {"given": "results"}),
+    ({"athena": {"output": "s3://A_/x"}}, "access_logs.athena.output", "not_an_output", {"given": "s3://A_/x"}),
+    ({"athena": {"max_usd": 0}}, "access_logs.athena.max_usd", "out_of_range", {"limit": "0"}),
+    ({"athena": True}, "access_logs.athena", "wrong_type", {"kind": "table"}),
+    ({"athena": {}, "path": "logs"}, "access_logs.athena", "athena_and_path", {"given": "logs"}),
     ({"prefix": "alb"}, "access_logs.prefix", "prefix_without_bucket", {"given": "alb"}),
 ]
 

@@ -74,6 +74,10 @@ def test_what_nobody_answered_has_no_latency_and_no_target_status(tmp_path: Path
     assert example["target"] == "10.0.1.7:8080"
 
 
+def test_an_empty_request_is_a_request_that_cannot_be_read(tmp_path: Path) -> None:
+    assert rows(count(tmp_path, line("")), "host", "method", "route", "n") == [("", "", "(unreadable)", 1)]
+
+
 def test_a_second_and_more_go_into_buckets_of_one_per_cent(tmp_path: Path) -> None:
     given = (0.999, 1.0, 1.004, 1.2, 9.876, 59.9)
     counted = count(tmp_path, "".join(line(latency=f"{latency:.3f}") for latency in given))

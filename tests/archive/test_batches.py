@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from archive import BatchArchive, open_batches
+from analysis.invocations import Counted
+from archive import BatchArchive, open_batches, read_batches
 from archive.batches import HORIZON_MINUTES, LOOK_EVERY_S
 from migration import Series, Window
-from migration.batches import series_of_runs
+from migration.batches import Batches, series_of_function, series_of_runs
 from migration.starters import Starter, Starters
 from sources import Problem
 from sources.starters import StartersLook
+from tests.archive import world as worlds
 from tests.archive.world import MIGRATION, World
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())
@@ -40,7 +44,7 @@ def world(posted: dict[int, tuple[int, float]], **more: object) -> Finding:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'archive.db'}"
+    return worlds.address(tmp_path)
 
 
 def values(archive: BatchArchive, now: datetime) -> dict[int, float]:
@@ -135,3 +139,29 @@ def test_what_starts_a_job_is_kept_and_outlives_a_refusal(url: str) -> None:
             "denied",
             (denied,),
         )
+
+
+def test_runs_and_what_lambda_counted_are_read_as_one_view(url: str) -> None:
+    """Every day at 11:50: yesterday's run was posted, today's died without a word; AWS told of both."""
+    settings = Batches.model_validate(
+        {"duration": "b.{job}.d", "jobs": [{"name": "thumbnails", "schedule": "cron(50 11 * * ? *)"}]}
+    )
+    counts = series_of_function("lambda", "thumbnails")
+    runs = world({NOON_S - 87_000: (NOON_S - 87_000, 7.0)})
+
+    def numbers(series: Series, ts: int, _now: int) -> float | None:
+        if ts == NOON_S - 600:
+            return {"function_invocations": 1.0, "function_errors": 1.0, "function_duration": 3.0}.get(series.metric)
+        return None
+
+    aws = World(wanted=counts, name="lambda", numbers=numbers, now=NOON)
+    window = Window(NOON_S - 2 * 86_400, NOON_S)
+    archive, _ = open_batches(MIGRATION.model_copy(update={"archive": url}), (runs, aws), None, clock=lambda: NOON)
+    with archive:
+        for source in (runs, aws):
+            archive.bring(window, source, now=NOON)
+        (job,) = read_batches(archive, settings, ["mackerel_batches", "lambda"], window, ()).jobs
+        (alone,) = read_batches(archive, settings, ["mackerel_batches"], window, ()).jobs
+    assert (job.state, job.last and (job.last.posted, job.last.duration_s)) == ("failed", (False, 3.0))
+    assert job.counted == Counted(1, 1, 0, 0, 1)
+    assert (alone.state, alone.counted) == ("missed", None), "as it looks without Lambda"

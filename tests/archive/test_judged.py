@@ -10,6 +10,9 @@ from archive import Archive, evidence_of, judge_window, known_phases
 from migration import Event, Migration, SplitChange, Window
 from migration.events import weight_event
 from sources.demo import DemoMetrics, demo_migration
+from tests.archive import world
+
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17)
@@ -19,7 +22,7 @@ PHASE = Window(NOW_S - 30 * 3600, NOW_S - 3 * 3600)
 
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
-    return demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
+    return demo_migration(ANCHOR).model_copy(update={"archive": world.address(tmp_path)})
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def _board(here: House) -> None:
     elif any(one.eras or one.job for one in view.jobs):
         st.html(batches.sentence(view, choice))
         if not view.complete:
-            st.html(Markup("<p class='note'>{}</p>").format(words.reading()))
+            st.html(Markup("<p class='note'>{}</p>").format(_why_incomplete(here)))
         table = batches.table(here.migration, view, choice, now)
         st.html(table + batches.legend(view) + batches.eras(here.migration, view.jobs, now))
     else:
@@ -95,9 +95,7 @@ def _nothing_yet(here: House, view: BatchView) -> None:
     if settings is None:
         return
     if not view.complete:
-        states = {state.source: state.state for state in here.archive.states()}
-        stuck = here.batches is not None and states.get(here.batches.sources[0].name) in ("denied", "down", "throttled")
-        st.html(Markup("<div class='empty'>{}</div>").format(words.not_read() if stuck else words.reading()))
+        st.html(Markup("<div class='empty'>{}</div>").format(_why_incomplete(here)))
         return
     patterns = [pattern for era in reversed(FLEETS) for pattern in settings.patterns(era).values()]
     st.html(
@@ -105,3 +103,10 @@ def _nothing_yet(here: House, view: BatchView) -> None:
             words.nothing_yet(here.migration.batch_service), words.nothing_yet_next(", ".join(patterns))
         )
     )
+
+
+def _why_incomplete(here: House) -> str:
+    """Whether the runs are on their way, or the source that knows them does not answer."""
+    states = {state.source: state.state for state in here.archive.states()}
+    stuck = here.batches is not None and states.get(here.batches.sources[0].name) in ("denied", "down", "throttled")
+    return words.not_read() if stuck else words.reading()

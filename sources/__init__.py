@@ -192,7 +192,7 @@ class HistorySource(EventSource, Protocol):
 
 
 # What only adds to what others tell. Without it everything works: its trouble is a note, and no alarm.
-SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "lambda"})
+SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 
 
 def state_of(problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0) -> State:

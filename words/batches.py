@@ -365,7 +365,7 @@ def reading() -> str:
 
 
 def not_read() -> str:
-    return _("Nothing could be read yet. The source below says why, and what to do.")
+    return _("Not everything could be read. The source below says why, and what to do.")
 
 
 def legend(name: Mark) -> str:

@@ -72,6 +72,8 @@ class Route:
 
 def route_of(counts: pa.Table, fleet_of: Mapping[str, FleetName], window: Window, name: str) -> Route:
     """Everything of the route `name` in `window`; of all of them together for ""."""
+    # After the newest minute of any route nothing is known yet; a route that is silent before it had no requests.
+    known = int(pc.max(counts["minute"]).as_py() or window.start) + MINUTE_S
     if name:
         counts = counts.filter(pc.equal(counts["route"], name))
     groups = np.array([fleet_of.get(group, "") for group in counts["target_group"].to_pylist()], dtype="U8")
@@ -84,7 +86,9 @@ def route_of(counts: pa.Table, fleet_of: Mapping[str, FleetName], window: Window
     for fleet in FLEETS:
         mine = inside & (groups == fleet)
         distributions[fleet] = _distribution(ms[mine & (ms >= 0)], n[mine & (ms >= 0)])
-        courses[fleet] = _course(minute[mine], elb[mine], ms[mine], n[mine], window, block_s)
+        courses[fleet] = _course(
+            minute[mine], elb[mine], ms[mine], n[mine], Window(window.start, min(window.end, known)), block_s
+        )
     here = inside & (groups != "")
     return Route(_codes(groups[here], elb[here], target[here], n[here]), distributions, courses)
 
@@ -131,10 +135,10 @@ def _course(minute: Numbers, elb: Numbers, ms: Numbers, n: Numbers, window: Wind
         found = percentile(ms[mine], n[mine], 0.95)
         if found and n[mine].sum() >= FEWEST_FOR_P95:
             p95[place] = found.value_s
+    minutes = (np.minimum(ts + block_s, window.end) - np.maximum(ts, window.start)) / MINUTE_S
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Course(
-            block_s, ts, requests / (block_s / MINUTE_S), np.where(requests > 0, errors / requests, np.nan), p95
-        )
+        error_rate = np.where(requests > 0, errors / requests, np.nan)
+    return Course(block_s, ts, requests / minutes, error_rate, p95)
 
 
 def thinned(found: Distribution, most: int = 400) -> tuple[Sequence[float], Sequence[float]]:

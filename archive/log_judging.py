@@ -14,7 +14,7 @@ from migration import FLEETS, FleetName, Migration, Window
 from migration.window import MINUTE_S
 
 LOGS = "access_logs"  # the name under which the archive's revision counts what was kept of logs
-MOST_LINES = 40
+MOST_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ui import controls, house, page
 from words import live as words
 from words import mistakes, problems
 from words.batches import BATCHES_TITLE
+from words.endpoints import ENDPOINTS_TITLE
 from words.parity import PARITY_TITLE
 from words.retrospective import RETROSPECTIVE_TITLE
 
@@ -29,6 +30,7 @@ def main() -> None:
         st.button(words.try_again(), key="try_again")
         return
     import pages.batches
+    import pages.endpoints
     import pages.live  # once the house stands
     import pages.parity
     import pages.retrospective
@@ -38,6 +40,7 @@ def main() -> None:
         [
             st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
             st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
+            st.Page(pages.endpoints.render, title=ENDPOINTS_TITLE, url_path="endpoints"),
             st.Page(pages.batches.render, title=BATCHES_TITLE, url_path="batches"),
             st.Page(pages.retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
         ],

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from charts.palette import Theme
 from charts.ribbon import ribbon_figure
 from migration import utc_now
-from ui import house, page, verdicts, whole
+from ui import endpoints, house, page, verdicts, whole
 from ui.components import overlay_chart
 from ui.controls import parameters, select, switch
 from ui.drawing import drawing, frame_of
@@ -51,6 +51,7 @@ def _board(here: House) -> None:
     _ribbon(here, view)
     whole.section(here, source, view.phase, now=now)
     _would_change(view)
+    st.html(endpoints.summary(here, view.phase.window))
     _left_out(view)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import analysis
 from analysis import Phase
 from archive import Brought, firm, trace_brought
+from archive.log_judging import LogsJudged
 from migration import Event, Migration, Window
 from reports.data import settled_rows, unread_rows
 from reports.queries import resolved
@@ -23,7 +24,7 @@ class Case:
     that could not be read; `trace`: analysis.TRACE_COLUMNS.
 
     `settled` is the judged part of the window; None where none of it is settled yet. `whole` is the latency of the window as one period, as the
-    page shows it; None where nobody could tell it.
+    page shows it; None where nobody could tell it. `routes` is what its access logs say; None where none of them was counted.
     """
 
     migration: Migration
@@ -36,6 +37,7 @@ class Case:
     events: tuple[Event, ...]
     queries: tuple[Query, ...]
     whole: Whole | None
+    routes: LogsJudged | None = None
 
 
 def file_name(name: str, window: Window) -> str:
@@ -55,6 +57,7 @@ def case(
     *,
     number: int | None = None,
     whole: Whole | None = None,
+    routes: LogsJudged | None = None,
     now: datetime,
 ) -> Case:
     """The case of a reading of the archive: judged here, by the same judge as on the page and in the terminal."""
@@ -72,4 +75,5 @@ def case(
         events=tuple(event for event in events if window.start <= event.ts < window.end),
         queries=tuple(resolved(migration, source, window, max(brought.resolutions, default=60))),
         whole=whole,
+        routes=routes,
     )

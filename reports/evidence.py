@@ -26,11 +26,12 @@ from charts.svg import figure_svg
 from migration import FLEETS, Window
 from reports.case import Case
 from reports.data import ORDER, to_csv, to_parquet
+from reports.routes import routes_table
 from reports.whole import WholeTable, named, note, whole_table
 from terminal.judge import hearing_json
+from words import endpoints, live, parity, problems, states, times, verdicts
 from words import events as event_words
 from words import evidence as words
-from words import live, parity, problems, states, times, verdicts
 
 PAGE = "evidence.html"
 DATA = "data.csv"
@@ -109,6 +110,8 @@ def page(case: Case, data: Mapping[str, bytes], *, made_at: datetime) -> str:
         ribbons=list(_ribbons(case)),
         overlays=list(_overlays(case)),
         latency=_latency(case, made_at),
+        routes=routes_table(case.routes) if case.routes else None,
+        routes_words=endpoints,
         left_out=[(verdicts.metric(one.criterion), _left_out(one)) for one in hearing.judgement.criteria],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         source=states.source_name(hearing.source),

@@ -64,7 +64,14 @@ def switch(
 
 
 def select(
-    name: str, label: str, options: Sequence[str], value: str, say: Callable[[str], str] = str, *, default: str = ""
+    name: str,
+    label: str,
+    options: Sequence[str],
+    value: str,
+    say: Callable[[str], str] = str,
+    *,
+    default: str = "",
+    width: int = 340,
 ) -> None:
     """The same as `switch` where there may be many choices, or long ones: a list that opens."""
     key = f"{name}_choice"
@@ -76,5 +83,5 @@ def select(
         on_change=partial(_choose, name, key, default or options[0]),
         format_func=say,
         label_visibility="collapsed",
-        width=340,
+        width=width,
     )

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from archive import ArchiveError
+from archive.log_judging import judge_logs
 from migration import utc_now
 from reports.case import case, file_name
 from reports.evidence import evidence
@@ -35,7 +36,10 @@ def _made(here: House, view: JudgementView, source: str) -> bytes:
             view.phase, now_s=int(now.timestamp()) // 60 * 60, provisional_s=here.migration.provisional_minutes * 60
         )
         whole = here.archive.whole(asked, source) if asked else None
+        routes = judge_logs(here.archive, here.migration, window)
     except ArchiveError:  # `read` tells of it
-        events, whole = (), None
+        events, whole, routes = (), None, None
     brought = here.archive.read(window, source, now=now)  # every series, not the judge's alone
-    return evidence(case(here.migration, source, brought, events, view.phase, whole=whole, now=now), made_at=now)
+    return evidence(
+        case(here.migration, source, brought, events, view.phase, whole=whole, routes=routes, now=now), made_at=now
+    )

@@ -40,6 +40,14 @@ def judgement_view(house: House, source: str, *, now: datetime, chosen: int | No
     return JudgementView(phase, phases, source, version, *_judged(house, source, phase.window, version))
 
 
+def current_phase(house: House, *, now: datetime) -> analysis.Phase:
+    """The phase that we are in, with the window of its evidence."""
+    _want_history(house)
+    now_s = int(now.timestamp()) // MINUTE_S * MINUTE_S
+    phase = _phases(house, now_s, house.archive.revision_of_all())[-1]
+    return replace(phase, window=evidence_of(phase))
+
+
 def trace_of(house: House, view: JudgementView) -> pd.DataFrame:
     """How a judgement came about (analysis.TRACE_COLUMNS). It costs three judgements: only for a page that shows it."""
     return _traced(house, view.source, view.phase.window, view.version, view.brought)

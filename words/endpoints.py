@@ -1,8 +1,8 @@
 """What the Endpoints page says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from analysis.verdicts import VERDICTS, Verdict
+from analysis.verdicts import VERDICTS, Judgement, Verdict
 from words import numbers, times, verdicts
 from words.speech import _, ngettext
 
@@ -50,15 +50,13 @@ def tally(found: Mapping[Verdict, int]) -> str:
     )
 
 
-def hidden(routes: Sequence[str], total: str, more: int) -> str:
-    """Simpson's paradox, plainly."""
-    named = ", ".join(routes)
-    text = ngettext(
-        "The totals hide it: all routes together are {total}, and {named} is a regression.",
-        "The totals hide it: all routes together are {total}, and {named} are regressions.",
-        len(routes) + more,
-    ).format(total=total, named=named)
-    return f"{text} {_('And {more} more.').format(more=numbers.count(more))}" if more else text
+def hidden(routes: int, total: str) -> str:
+    """Simpson's paradox, plainly; the routes' names follow."""
+    return ngettext(
+        "The totals hide it. All routes together: {total}. A regression on one route:",
+        "The totals hide it. All routes together: {total}. A regression on {n} routes:",
+        routes,
+    ).format(total=total, n=numbers.count(routes))
 
 
 def total() -> str:
@@ -74,8 +72,29 @@ def table_head(*, status: int | None) -> tuple[str, ...]:
     return (_("route"), _("requests"), share, "p50", "p95", "p99", _("verdict"), _("still needed"))
 
 
-def decided_by(metric: str, reason: str) -> str:
-    return f"{metric}: {reason}"
+def numerator(errors: int) -> str:
+    return _("{n} of them").format(n=numbers.count(errors))
+
+
+def by(metric: str, interval: str) -> str:
+    """What a verdict hangs on: "error rate +0.9 pp … +1.2 pp"."""
+    return f"{metric} {interval}"
+
+
+def hangs_on(judgement: Judgement) -> str:
+    """What a verdict hangs on, in a few words: the criteria with their intervals, or why nothing is decided; "" at parity."""
+    mine = [one for one in judgement.criteria if one.verdict == judgement.verdict]
+    if judgement.verdict in ("regression", "improvement"):
+        return "; ".join(by(verdicts.metric(one.criterion), verdicts.interval(one)) for one in mine)
+    return "" if judgement.verdict == "parity" or not mine else verdicts.reason(mine[0])
+
+
+def paper_head() -> tuple[str, ...]:
+    return _("route"), "", _("requests"), _("error rate"), "p95", _("verdict")
+
+
+def rest(n: int) -> str:
+    return ngettext("And {n} more route.", "And {n} more routes.", n).format(n=numbers.count(n))
 
 
 def interval(low_s: float | None, high_s: float | None) -> str:
@@ -84,7 +103,7 @@ def interval(low_s: float | None, high_s: float | None) -> str:
 
 
 def interval_explained() -> str:
-    return _("In brackets: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
+    return _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
 
 
 def elsewhere(n: int) -> str:
@@ -93,10 +112,12 @@ def elsewhere(n: int) -> str:
 
 def corrected(judged: int) -> str:
     """What stands behind the alarms."""
-    return _(
-        "{n} routes had requests on both sides in at least ten minutes and were judged. "
-        "Alarms are corrected for all of them: the chance that any is false is at most 5 %."
+    of_them = ngettext(
+        "{n} route had requests on both sides in at least ten minutes and was judged.",
+        "{n} routes had requests on both sides in at least ten minutes and were judged.",
+        judged,
     ).format(n=numbers.count(judged))
+    return f"{of_them} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
 
 
 def map_title() -> str:
@@ -124,6 +145,12 @@ def map_axis(choice: str, baseline: str, canary: str) -> str:
     return f"{canary} − {baseline}, {what}"
 
 
+def map_hover(difference: str, verdict: str, b: int, c: int) -> str:
+    return _("{difference} · {verdict} · {b} and {c} requests").format(
+        difference=difference, verdict=verdict, b=numbers.count(b), c=numbers.count(c)
+    )
+
+
 def map_alternative(routes: int, worst: str, difference: str) -> str:
     """The map for whoever does not see it."""
     return _("{n} routes by traffic and difference. Furthest from zero: {worst}, {difference}.").format(
@@ -149,6 +176,14 @@ def all_routes() -> str:
 
 def no_such_route(name: str) -> str:
     return _("In this window there is no route “{name}”; here are those that there are.").format(name=name)
+
+
+def judging() -> str:
+    return _("Judging every route …")
+
+
+def nothing_chosen() -> str:
+    return _("No requests fit what was chosen above.")
 
 
 # ---- filters

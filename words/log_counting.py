@@ -78,10 +78,6 @@ def nothing_counted_text() -> str:
     )
 
 
-def nothing_chosen() -> str:
-    return _("No requests fit what was chosen above.")
-
-
 def not_configured() -> str:
     return _("Access logs are not configured")
 

@@ -11,6 +11,12 @@ def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     return f"{_day_before(local, today)}{local:%H:%M} {zone_name(local)}"
 
 
+def clock_s(at: datetime, zone: tzinfo, *, now: datetime) -> str:
+    """The same to the second: "22:33:07 JST"."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    return f"{_day_before(local, today)}{local:%H:%M:%S} {zone_name(local)}"
+
+
 def span(start: datetime, end: datetime, zone: tzinfo, *, now: datetime | None = None) -> str:
     """From when to when: "22 Nov 13:10–15:40 JST", "22 Nov 22:00 – 23 Nov 01:00 JST"; both zones where the clocks changed in between.
 

@@ -45,7 +45,14 @@ def test_over_time_in_blocks_that_stand_where_the_clock_does() -> None:
     assert course.error_rate.tolist() == pytest.approx([0.0, np.nan, 0.9], nan_ok=True)
     assert course.p95.tolist() == pytest.approx([0.06, np.nan, np.nan], nan_ok=True)  # six answers have no p95
     day = route_of(table(ROWS), FLEET_OF, Window(START - 86_400 + 120, START + 120), "/").courses["baseline"]
-    assert day.block_s == 300 and day.ts[0] == START - 86_400 and day.requests[-1] == 200.0  # a minute, of five
+    assert day.block_s == 300 and day.ts[0] == START - 86_400
+    assert day.requests[-1] == 500.0  # in the two minutes of that block that are in the window
+
+
+def test_what_is_not_known_yet_is_no_drop() -> None:
+    """An hour of which the logs of three minutes are there."""
+    course = route_of(table(ROWS), FLEET_OF, minutes(60), "/").courses["canary"]
+    assert len(course.ts) == 3
 
 
 def test_all_routes_together_and_none() -> None:

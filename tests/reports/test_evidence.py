@@ -4,17 +4,23 @@ import hashlib
 import json
 import re
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from io import BytesIO
 
 import pytest
 
+from analysis.endpoints import endpoints
+from analysis.verdicts import DEFAULT_CRITERIA
+from archive.log_judging import LogsJudged
+from archive.logs import Lines
 from migration import Window
 from migration.reading import read
 from reports.case import file_name
 from reports.evidence import evidence, files, judge_text, page
 from terminal.judge import hearing_json
+from tests.analysis.counted import FLEET_OF, busy, minutes, table
 from tests.frames import START, tidy, window
 from tests.migration.documents import BLUE, PATH, changed, migration
 from tests.reports.cases import EVENT, EVIL, MINUTES, WINDOW, a_case, rows
@@ -207,3 +213,22 @@ def test_numbers_of_five_minutes_are_evidence_too() -> None:
     assert set(case.rows["period_s"]) == {300}
     assert case.queries[0].period_s == 300
     assert case.settled == Window(WINDOW.start, WINDOW.end)
+
+
+def judged_logs(route: str) -> LogsJudged:
+    """Two hours in which one route has six times the errors, and another so few that the totals agree."""
+    every = [*busy(120, 400, route="/fine", worse=0.9), *busy(120, 80, route=route, errors=0.005, worse=6)]
+    found = endpoints(table(every), FLEET_OF, minutes(120), DEFAULT_CRITERIA[:1])
+    return LogsJudged(minutes(120), found, Lines(24, 115_200, 115_200), 120, ("GET",), ("photo.example.com",))
+
+
+def test_the_routes_are_told_where_logs_were_counted() -> None:
+    case = replace(a_case(), routes=judged_logs(EVIL))
+    text = Page(files(case, made_at=MADE_AT)["evidence.html"].decode()).text
+    assert "2 routes in the access logs of 2 h (115,200 lines): 1 regression, 1 undecided." in text
+    assert "▲ regression error rate +" in text and EVIL in text
+    assert "No access logs were counted" not in text
+
+
+def test_where_no_logs_were_counted_it_says_so() -> None:
+    assert "No access logs were counted for this phase" in written().text

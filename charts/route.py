@@ -1,0 +1,132 @@
+"""One route's two charts: how its answers are distributed in time, and how it went."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from analysis.route import Course, Distribution, thinned
+from charts.frame import HEIGHT_PX, Frame, local, plain
+from charts.palette import DASHES, PALETTES, Palette, Theme
+from migration import FLEETS, FleetName
+from words import parity as words
+
+COURSE_PX = 360
+REQUESTS, ERRORS, LATENCY = (0.74, 1.0), (0.37, 0.64), (0.0, 0.27)
+
+
+def times_figure(found: Mapping[FleetName, Distribution], labels: Mapping[FleetName, str], theme: Theme) -> go.Figure:
+    """One line a fleet: which share of its answers took at most so long; the time in ms on a logarithmic axis. Exact: every answer counts."""
+    palette = PALETTES[theme]
+    data: list[dict[str, Any]] = []
+    for fleet in FLEETS:
+        if not len(found[fleet].ms):
+            continue
+        ms, share = thinned(found[fleet])
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": plain(labels[fleet]),
+                "x": [max(one, 0.5) for one in ms],  # less than a millisecond has no place on a logarithmic axis
+                "y": [one * 100 for one in share],
+                "line": {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet], "shape": "hv"},
+                "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
+            }
+        )
+    axis = _axis(palette)
+    return go.Figure(
+        data=data,
+        layout=_layout(palette)
+        | {
+            "height": HEIGHT_PX,
+            "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
+            "hovermode": "closest",
+            "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+            "xaxis": axis
+            | {
+                "type": "log",
+                "dtick": 1,
+                "minor": {"dtick": "D2", "showgrid": True, "gridcolor": palette.grid},
+                "tickformat": ",~g",
+                "ticksuffix": " ms",
+            },
+            "yaxis": axis | {"range": [0, 102], "dtick": 25, "ticksuffix": " %"},
+        },
+    )
+
+
+def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tuple[str, str, str]) -> go.Figure:
+    """Requests a minute, error rate and p95 of both fleets, one above the other. `panels` name them."""
+    palette = PALETTES[frame.theme]
+    data: list[dict[str, Any]] = []
+    for fleet in FLEETS:
+        told = courses[fleet]
+        x = [local(int(one), frame) for one in told.ts]
+        for axis, y, unit in (
+            ("y", told.requests, "%{y:,.4~g} /min"),
+            ("y2", told.error_rate * 100, "%{y:.3~g} %"),
+            ("y3", told.p95 * 1000, "%{y:,.4~g} ms"),
+        ):
+            data.append(_line(x, y, fleet, axis, unit, frame, palette))
+    panel: dict[str, Any] = _axis(palette) | {"rangemode": "tozero", "nticks": 4}
+    names: list[dict[str, Any]] = [
+        {
+            "text": plain(name), "x": 0, "xref": "paper", "xanchor": "left", "y": domain[1], "yref": "paper", "yanchor": "bottom",
+            "showarrow": False, "font": {"size": 12, "color": palette.faint},
+        }
+        for name, domain in zip(panels, (REQUESTS, ERRORS, LATENCY), strict=True)
+    ]  # fmt: skip
+    return go.Figure(
+        data=data,
+        layout=_layout(palette)
+        | {
+            "height": COURSE_PX,
+            "margin": {"l": 60, "r": 12, "t": 26, "b": 34},
+            "hovermode": "x",
+            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+            "annotations": names,
+            "xaxis": _axis(palette) | {
+                "type": "date", "anchor": "y3", "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
+                "title": {"text": plain(frame.zone), "font": {"color": palette.faint, "size": 11}, "standoff": 2},
+            },
+            "yaxis": panel | {"domain": REQUESTS},
+            "yaxis2": panel | {"domain": ERRORS, "ticksuffix": " %"},
+            "yaxis3": panel | {"domain": LATENCY, "ticksuffix": " ms"},
+        },
+    )  # fmt: skip
+
+
+def _line(
+    x: list[str], y: npt.NDArray[np.float64], fleet: FleetName, axis: str, unit: str, frame: Frame, palette: Palette
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(frame.labels[fleet]),
+        "legendgroup": fleet,
+        "showlegend": axis == "y",
+        "x": x,
+        "y": y.astype("float32"),
+        "yaxis": axis,
+        "line": {"color": palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]},
+        "connectgaps": False,
+        "hovertemplate": f"{unit}<extra>{plain(frame.labels[fleet])}</extra>",
+    }
+
+
+def _axis(palette: Palette) -> dict[str, Any]:
+    return {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True, "zeroline": False}
+
+
+def _layout(palette: Palette) -> dict[str, Any]:
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
+        "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
+        "dragmode": False,
+        "showlegend": True,
+    }

@@ -103,7 +103,10 @@ class Backfill:
         return REST * (time.monotonic() - began)
 
     def _progress(self, window: Window, left: Sequence[Ask], now: int, state: Standing) -> Backfilled:
-        whole = periods_of(tiers(window, partial(self._source.finest_period_s, now=now)))
+        parts = tiers(window, partial(self._source.finest_period_s, now=now))
+        kept = [part for part, period_s in parts if period_s]  # what lies before the first is nowhere to be had
+        window = Window(kept[0].start, window.end) if kept else window
+        whole = periods_of(parts)
         lacking = [ask for ask in left if not all(one.hourly for one in ask.series)]
         back_to = max((ask.window.end for ask in lacking), default=window.start)
         return Backfilled(

@@ -1,5 +1,6 @@
 """What an archive holds of a migration, counted; and the space that it gives back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from sqlalchemy.engine import URL
 
 from archive import engine as database
 from archive import ledger, schema
+from archive.batches import SETTLE_MINUTES
 from archive.plan import LiveEdge
 from migration import Migration, Window
 from migration.window import merged
@@ -42,10 +44,9 @@ class Status:
         return sum(stretch.points for stretch in self.stretches)
 
 
-def status(engine: Engine, migration: Migration, *, now: int) -> Status:
-    """Counts everything. Raises ArchiveError."""
+def status(engine: Engine, migration: Migration, *, now: int, of_batches: Collection[str] = ()) -> Status:
+    """Counts everything. `of_batches`: sources whose numbers settle after a day, as those of batches do. Raises ArchiveError."""
     number = ledger.migration_id(engine, migration.key)
-    edge = LiveEdge(now, migration.settle_minutes * 60)
     series, point, source = schema.series, schema.point, schema.source
     with database.transaction(engine, writes=False) as connection:
         counted = (
@@ -64,6 +65,7 @@ def status(engine: Engine, migration: Migration, *, now: int) -> Status:
         last = connection.scalar(select(func.max(source.c.checked_at)).where(source.c.migration_id == number))
     stretches, gaps = [], dict[str, tuple[Window, ...]]()
     for name, book in books.items():
+        edge = LiveEdge(now, (SETTLE_MINUTES if name in of_batches else migration.settle_minutes) * 60)
         known = [book.known[one].sane(edge) for one in book.wanted if not one.hourly]
         periods = {period_s for one in book.known.values() for period_s in one.covered}
         for period_s in sorted(periods | {each for source_, each in points if source_ == name}):
@@ -71,7 +73,7 @@ def status(engine: Engine, migration: Migration, *, now: int) -> Status:
             stretches.append(Stretch(name, period_s, points.get((name, period_s), 0), covered))
         begins = min((windows[0].start for one in known if (windows := one.within())), default=edge.settled)
         whole = Window(begins, edge.settled) if begins < edge.settled else None
-        gaps[name] = merged(gap for one in known for gap in (whole.minus(one.within()) if whole else ()))
+        gaps[name] = merged(gap for one in known for gap in (whole.minus(one.answered(edge)) if whole else ()))
     alive = last is not None and now - last < ALIVE_S
     return Status(_size(engine), tuple(stretches), gaps, events, snapshots, last, alive)
 

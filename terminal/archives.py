@@ -18,6 +18,7 @@ from archive.importing import bring_in
 from archive.manifest import ExportError, Told
 from archive.status import Status, compact, status
 from migration import Migration, utc_now
+from sources.catalog import sources_of
 from terminal.options import console, echo
 from terminal.parts import BAD, GOOD, address, plain, stamp, table, title
 from terminal.start import end, examined, migration_of
@@ -37,7 +38,8 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help=words.FOLDER)]
 def show(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = migration_of(config, demo, as_json=as_json)
     with _opened(migration, config, as_json=as_json) as archive:
-        found = status(archive.engine, migration, now=int(utc_now().timestamp()))
+        of_batches = sources_of(migration, clock=utc_now).of_batches
+        found = status(archive.engine, migration, now=int(utc_now().timestamp()), of_batches=of_batches)
     echo(status_json(migration, found) if as_json else status_table(migration, found, now=utc_now()))
 
 
@@ -124,7 +126,7 @@ def status_table(migration: Migration, found: Status, *, now: datetime) -> Rende
     for name, gaps in found.gaps.items():
         length = times.duration(sum(gap.end - gap.start for gap in gaps))
         parts.append(plain(words.gaps(states.source_name(name), len(gaps), length)))
-    parts.append(Text(words.happened(numbers.count(found.events), numbers.count(found.snapshots))))
+    parts.append(Text(words.happened(found.events, found.snapshots)))
     return Group(*parts)
 
 

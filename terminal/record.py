@@ -60,10 +60,15 @@ class Recording:
         return tuple(dict.fromkeys(problem for state in self.states for problem in state.problems))
 
     @property
+    def down(self) -> tuple[str, ...]:
+        """The sources that do not answer, the spare ones left aside."""
+        needed = (state for state in self.states if state.source not in self.spare)
+        return tuple(dict.fromkeys(state.source for state in needed if state.state not in ("up", "slow")))
+
+    @property
     def well(self) -> bool:
         """Whether the archive can be written and every source answers, the spare ones left aside."""
-        needed = (state.state for state in self.states if state.source not in self.spare)
-        return self.archive_problem is None and all(state in ("up", "slow") for state in needed)
+        return self.archive_problem is None and not self.down
 
 
 def spare(sources: Sources) -> frozenset[str]:
@@ -271,6 +276,7 @@ class Recorder:
             )
         if drawing is None:
             self._tell()
+        left += [name for name in self._found().down if name not in left]
         if not self._as_json:
             typer.echo(unfinished(left))
         return 1 if set(left) - spare(self._sources) else 0

@@ -17,8 +17,9 @@ import cli
 from archive import Archive, BatchArchive
 from migration import Migration, Window
 from migration.batches import series_of_runs
+from sources import Look, Problem
 from sources.catalog import Sources, sources_of
-from sources.demo import demo_migration
+from sources.demo import DemoTraffic, demo_migration
 from terminal import record
 from tests.archive.world import MIGRATION, World, at
 
@@ -96,6 +97,16 @@ def test_once_says_what_it_could_not_have(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == (
         "Not everything could be had: CloudWatch. What came is kept; run it again later."
+    )
+
+
+def test_once_does_not_end_well_where_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = Problem("denied", "demo_traffic", "elasticloadbalancing:DescribeRules")
+    monkeypatch.setattr(DemoTraffic, "look", lambda self: Look(int(NOW.timestamp()), None, (denied,)))
+    result = run("record", "--demo", "--once")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        1,
+        "Not everything could be had: Demo weights. What came is kept; run it again later.",
     )
 
 

@@ -1,6 +1,7 @@
 """What is said of keeping: the recorder, and the archive it fills."""
 
-from words.speech import _
+from words.numbers import count
+from words.speech import _, ngettext
 
 RECORD = _(
     """Keeps the archive up to date with no viewer, until it is stopped; also fetches what the sources still keep of the time before.
@@ -112,13 +113,22 @@ def covered_headings() -> tuple[str, str, str, str, str]:
 def gaps(source: str, number: int, minutes: str) -> str:
     if not number:
         return _("{source}: no gaps.").format(source=source)
-    return _("{source}: {number} gaps, {minutes} together, in which some series was not answered.").format(
-        source=source, number=number, minutes=minutes
+    return ngettext(
+        "{source}: a gap of {minutes}, in which some series was not answered.",
+        "{source}: {number} gaps, {minutes} together, in which some series was not answered.",
+        number,
+    ).format(source=source, number=number, minutes=minutes)
+
+
+def happened(events: int, snapshots: int) -> str:
+    return " ".join(
+        (
+            ngettext("{number} event,", "{number} events,", events).format(number=count(events)),
+            ngettext("{number} state of the load balancer.", "{number} states of the load balancer.", snapshots).format(
+                number=count(snapshots)
+            ),
+        )
     )
-
-
-def happened(events: str, snapshots: str) -> str:
-    return _("{events} events, {snapshots} states of the load balancer.").format(events=events, snapshots=snapshots)
 
 
 def exported(place: str, points: str, size: str) -> str:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import Engine, event
 import cli
 from archive import Archive, keeper
 from migration import Migration, Series, Window, epoch_s, load
+from sources.catalog import sources_of
 from sources.cloudwatch import CloudWatch
 from tests.migration.documents import ALB, EC2, ELB
 from tests.worlds.cloudwatch import CloudWatchWorld
@@ -83,17 +85,11 @@ def recorders(folder: Path) -> Iterator[Recorders]:
     with CloudWatchWorld(story, clock=lambda: clock[0]()) as world:
         made = Recorders(folder, world)
         clock.append(lambda: made.now)
-        # CloudWatch is all there is: the load balancer's own interface, asked here, says so at once.
-        names = ("AWS_ENDPOINT_URL_CLOUDWATCH", "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2")
-        before = {name: os.environ.get(name) for name in names}
-        os.environ |= dict.fromkeys(names, world.url)
+        os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = world.url
         try:
             yield made
         finally:
-            for name, value in before.items():
-                os.environ.pop(name)
-                if value is not None:
-                    os.environ[name] = value
+            del os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"]
 
 
 def ended(process: BaseProcess) -> int | None:
@@ -117,6 +113,9 @@ def _record(path: Path, now: datetime, dies_at: int | None) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
     keeper.BUSY_S = 0.1  # who finds the source claimed looks again soon
     cli.utc_now = lambda: now
+    cli.sources_of = lambda *given, **named: replace(
+        sources_of(*given, **named), traffic=None
+    )  # CloudWatch is all there is
     cli.app(["record", "--once", "--json", "--config", str(path)])
 
 

@@ -59,6 +59,10 @@ def test_it_fills_what_the_source_still_keeps_newest_first_each_age_in_its_perio
     lengths = brought.frame.groupby("period_s")["ts"]
     spans = {period_s: ((ts.min() - at(0)).total_seconds() / 86_400, len(ts)) for period_s, ts in lengths}
     assert spans == {60: (-2, 2 * DAY), 300: (-4, 2 * 288), 3600: (-10, 6 * 24)}
+    backfilled = keeper.backfilled("cloudwatch")
+    assert (backfilled.state, backfilled.back_to) == ("done", NOON - 10 * 86_400), (
+        "before that the source keeps nothing"
+    )
     assert len(brought.frame) == len(set(epoch_s(brought.frame))), "nothing is there twice"
     done = keeper.backfilled("cloudwatch")
     assert done and (done.state, done.there) == ("done", done.whole)

@@ -1,14 +1,16 @@
 """What the archive does when its file fails: a full disk, a lock, another version, a file that is something else."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
-from archive import Archive, ArchiveError, engine, schema
+from archive import Archive, ArchiveError, Keeper, engine, schema
+from migration import Window
+from migration.window import merged
 from sources import Look
 from tests.archive.test_happenings import TRAFFIC
 from tests.archive.world import EC2, MIGRATION, NOON, World, at, open_archive, said, span
@@ -88,6 +90,38 @@ def test_a_locked_archive_loses_no_answer(tmp_path: Path, monkeypatch):
         assert archive.bring(span(-60, 1), world, now=world.now).archive_problem is None
         assert world.asked == [(-60, 0), (-15, 1)]
         assert len(archive.read(span(-60, 1), "cloudwatch", now=at(1)).frame) == 122
+
+
+def test_locked_while_the_past_is_filled_it_waits_and_then_fills_the_rest(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(engine, "BUSY_S", 0.05)
+    world = World()
+    with open_archive(tmp_path) as archive:
+        since = NOON - 5000 * 60
+        keeper = Keeper(
+            archive, [world], None, [], horizon_minutes=60, backfill=True, since=since, clock=lambda: world.now
+        )
+        for _ in range(3):
+            assert keeper.keep_metrics(world) < 15
+        with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asked = len(world.pulls)
+            with suppress(ArchiveError):  # a keeper's thread tries again after a while
+                while keeper.keep_metrics(world) < 15:
+                    pass
+            assert len(world.pulls) == asked + 1, "one answer is held in memory, and no more of the past is asked for"
+            assert keeper.backfilled("cloudwatch").state == "waiting"
+            assert archive.problem.kind == "locked"
+            other.execute("ROLLBACK")
+        world.now = at(1)
+        while keeper.keep_metrics(world) < 15:
+            pass
+        assert keeper.backfilled("cloudwatch").state == "done"
+        assert archive.problem is None
+        begin = keeper.backfilled("cloudwatch").back_to
+        kept = said(archive.read(Window(begin, NOON), "cloudwatch", now=world.now), EC2)
+        assert list(kept) == list(range((begin - NOON) // 60, 0))
+    settled = [part for window, _ in world.pulls for part in window.minus((span(-15, 1),))]
+    assert sum(part.minutes for part in settled) == sum(part.minutes for part in merged(settled)), "nothing twice"
 
 
 def test_a_read_only_archive_is_read(tmp_path: Path, monkeypatch):

@@ -23,10 +23,14 @@ def test_it_counts_points_covered_time_and_gaps_and_says_whether_somebody_record
         (60, 60 + 120, [(-300, -240), (-120, -15)]),
         (3600, 2, [(-300, -240), (-120, -60)]),
     ]
-    assert spans(found.gaps["cloudwatch"]) == [(-240, -120), (-15, -14)]
+    assert spans(found.gaps["cloudwatch"]) == [(-240, -120)], "a minute that settled since it was answered is none"
     assert (found.last_write, found.alive, found.size_bytes > 4096) == (NOON, True, True)
     with open_archive(tmp_path) as archive:
-        assert not status(archive.engine, MIGRATION, now=NOON + 600).alive
+        later = status(archive.engine, MIGRATION, now=NOON + 600)
+        assert not later.alive
+        assert spans(later.gaps["cloudwatch"]) == [(-240, -120)]
+        assert spans(status(archive.engine, MIGRATION, now=NOON + 7200).gaps["cloudwatch"]) == [(-240, -120), (0, 105)]
+        assert status(archive.engine, MIGRATION, now=NOON + 7200, of_batches=("cloudwatch",)).gaps == {"cloudwatch": ()}
 
 
 def test_compacting_gives_space_back_and_loses_nothing(tmp_path: Path) -> None:

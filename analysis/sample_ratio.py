@@ -1,5 +1,6 @@
 """Does the traffic that was seen match the weights that were told? The first thing to know before comparing anything."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,14 +31,17 @@ class SampleRatio:
     minutes: int
 
 
-def sample_ratio(minutes: Minutes, told: float, window: Window) -> SampleRatio:
+def sample_ratio(minutes: Minutes, told: float, window: Window, *, unread: Iterable[Window] = ()) -> SampleRatio:
     """The canary's share of the requests in `window` (settled, and since the last weight change) against the share it was told.
 
     The ratio estimator of survey sampling with minutes as clusters (Cochran, Sampling Techniques, §6.8), so that a burst that lands on one side
     widens the interval; never narrower than independent requests would make it. A chi-squared test of single requests, as experiments use it,
-    would call every real load balancer wrong within an hour.
+    would call every real load balancer wrong within an hour. Minutes in which the requests of either fleet were not answered (`unread`) are no minutes
+    without requests: they are left out.
     """
     inside = (minutes.ts >= window.start) & (minutes.ts + minutes.period_s <= window.end)
+    for gap in unread:
+        inside &= (minutes.ts >= gap.end) | (minutes.ts + minutes.period_s <= gap.start)
     canary = np.nan_to_num(minutes.fleets["canary"].requests[inside])
     total = np.nan_to_num(minutes.requests[inside])
     served = total > 0

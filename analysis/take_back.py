@@ -11,7 +11,8 @@ from migration import Traffic
 
 TakeBackVerdict = Literal["ready", "unproven", "impossible", "unknown"]
 # Why: all_there: nothing is away; carried_before: each target has had as much; never_carried: it has not, as far as is kept; no_history: nobody
-# knows what it has carried; no_healthy: nobody could answer; not_in_rule: the rule does not name the baseline; the others could not be read.
+# knows what it has carried; no_healthy: nobody could answer; not_in_rule: the rule does not name the baseline; strangers: some goes to a group of
+# neither fleet, whose requests nobody counts; the others could not be read.
 TakeBackReason = Literal[
     "all_there",
     "carried_before",
@@ -19,6 +20,7 @@ TakeBackReason = Literal[
     "no_history",
     "no_healthy",
     "not_in_rule",
+    "strangers",
     "health_unread",
     "requests_unread",
 ]
@@ -75,6 +77,8 @@ def take_back(traffic: Traffic, loads: Loads) -> TakeBack | None:
     registered = sum(len(group.targets or ()) for group in groups)
     if not healthy:
         return TakeBack("impossible", "no_healthy", 0, registered, command=command)
+    if any(share.fleet is None for share in split.live):
+        return TakeBack("unknown", "strangers", healthy, registered, proven=loads.proven, command=command)
     if "canary" not in split.sides:
         return TakeBack("ready", "all_there", healthy, registered, _per(loads.baseline, healthy), proven=loads.proven)
     if loads.baseline is None and loads.canary is None:

@@ -40,6 +40,11 @@ class Brought:
         """Every period_s that serves some part, finest first."""
         return tuple(sorted({period_s for _, period_s in self.periods}))
 
+    @property
+    def unread(self) -> tuple[Window, ...]:
+        """When the requests of some group were not answered: no fleet's share of the traffic is known then."""
+        return merged(gap for one, gaps in self.unknown.items() if one.metric == "requests" for gap in gaps)
+
     def firm_until(self, *, provisional_s: int, settled: int) -> int:
         """Up to here (epoch seconds) the numbers may be judged: those after it were last read when they were younger than `provisional_s`.
 

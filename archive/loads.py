@@ -23,7 +23,10 @@ def loads(archive: Archive, source: str, *, until: int, proven: float | None) ->
     window = Window(until - RECENT_MINUTES * 60, until)
     brought = archive.read(window, source)
     minutes = analysis.minutes(brought.frame, window, brought.unknown)
-    per_minute = {name: _mean(fleet.requests) for name, fleet in minutes.fleets.items()}
+    read = np.ones(len(minutes.ts), dtype=bool)
+    for gap in brought.unread:  # one fleet's requests without the other's would look like all there are
+        read &= (minutes.ts >= gap.end) | (minutes.ts + minutes.period_s <= gap.start)
+    per_minute = {name: _mean(fleet.requests[read]) for name, fleet in minutes.fleets.items()}
     minute_s = minutes.period_s / 60
     baseline, canary = (
         None if one is None else one / minute_s for one in (per_minute["baseline"], per_minute["canary"])

@@ -116,7 +116,7 @@ def glance(
         measures={} if at is None else {name: _measure(overlay, at) for name, overlay in overlays.items()},
         alb_5xx_rate=None if at is None else _value(error_rate.unattributed, grid.ts, at),
         told=told,
-        ratio=_ratio(grid, told, events, brought.window, settled),
+        ratio=_ratio(grid, told, events, brought, settled),
         events=tuple(events[-MOST_EVENTS:]),
         problems=tuple(dict.fromkeys((*brought.problems, *problems))),
         archive_problem=brought.archive_problem,
@@ -137,14 +137,14 @@ def _value(line: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:
 
 
 def _ratio(
-    grid: analysis.Minutes, told: Mapping[FleetName, float], events: Sequence[Event], window: Window, settled: int
+    grid: analysis.Minutes, told: Mapping[FleetName, float], events: Sequence[Event], brought: Brought, settled: int
 ) -> analysis.SampleRatio | None:
     """Whether the share since the last weight change is the one that was told; the change's own minute belongs to neither."""
     changed = max((event.ts - event.ts % 60 + 60 for event in events if event.kind == "weight"), default=0)
-    start, end = max(window.start, changed), min(window.end, settled)
+    start, end = max(brought.window.start, changed), min(brought.window.end, settled)
     if "canary" not in told or start >= end:
         return None
-    return analysis.sample_ratio(grid, told["canary"], Window(start, end))
+    return analysis.sample_ratio(grid, told["canary"], Window(start, end), unread=brought.unread)
 
 
 def glance_json(migration: Migration, seen: Glance) -> dict[str, Any]:

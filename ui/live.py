@@ -138,8 +138,8 @@ def _live_view(
 def _sample_ratio_of(
     _house: House, source: str, window: Window, told: float, version: Hashable
 ) -> analysis.SampleRatio:
-    minutes = analysis.minutes(_house.archive.read(window, source).frame, window)
-    return analysis.sample_ratio(minutes, told, window)
+    brought = _house.archive.read(window, source)
+    return analysis.sample_ratio(analysis.minutes(brought.frame, window), told, window, unread=brought.unread)
 
 
 def _panel(

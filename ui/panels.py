@@ -33,7 +33,9 @@ def traffic(here: House, view: TrafficView, now: datetime, *, past: bool) -> Non
     if view.traffic is None or view.traffic.split is None:
         st.html(Markup("<section class='traffic'>{}</section>").format(_no_split(here, view)))
         return
-    split, ratio, states_now = view.traffic.split, view.ratio, here.archive.states()
+    split, states_now = view.traffic.split, here.archive.states()
+    # What was seen is a share of both fleets: where others carry weight too, it cannot stand beside what they were told.
+    ratio = None if any(share.fleet is None for share in split.live) else view.ratio
     # Without numbers it is the source that is to blame, not the traffic: its own line says so.
     stuck = any(
         state.source in here.source_names and state.role == "metrics" and state.state in ("denied", "down")

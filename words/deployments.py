@@ -228,6 +228,9 @@ def take_back(found: TakeBack, migration: Migration) -> str:
         ),
         "no_healthy": _("Rollback: {label} could not take any traffic back: {healthy}."),
         "not_in_rule": _("Rollback: not known, because the rule does not name a target group of {label}."),
+        "strangers": _(
+            "Rollback: not known, because a target group of neither fleet carries weight, and its requests are not counted. {healthy}."
+        ),
         "health_unread": _("Rollback: not known, because the health of {label}'s targets could not be read."),
         "requests_unread": _("Rollback: not known, because there are no requests to go by. {healthy}."),
     }[found.reason]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import minutes, sample_ratio
+from migration import Window
 from tests.frames import tidy, window
 
 
@@ -48,3 +49,18 @@ def test_chance_alone_hardly_ever_differs(told: float) -> None:
         canary = random.binomial(total, told)
         wrong += ratio(list(total - canary), list(canary), told).verdict == "differs"
     assert wrong <= 2
+
+
+def test_minutes_whose_requests_were_not_read_are_no_minutes_without_requests() -> None:
+    frame = tidy(
+        {
+            ("baseline", "ec2", "requests", "sum"): [900] * 20,
+            ("canary", "ecs", "requests", "sum"): [100] * 10,
+        }
+    )
+    whole = window(20)
+    cut_short = Window(whole.start + 600, whole.end)
+    found = sample_ratio(minutes(frame, whole), 0.1, whole, unread=(cut_short,))
+    assert (found.verdict, found.seen, found.minutes) == ("matches", 0.1, 10)
+    assert sample_ratio(minutes(frame, whole), 0.1, whole, unread=(whole,)).verdict == "not enough data"
+    assert sample_ratio(minutes(frame, whole), 0.1, whole).verdict == "differs"  # a dead side is one

@@ -1,10 +1,12 @@
 """Could the baseline take all of the traffic back now?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis.take_back import Loads, TakeBack, busiest, take_back
-from migration import Group, Rule, Target, Traffic
+from migration import Group, Rule, Share, Target, Traffic
 from tests.analysis.test_preflight import ARNS, BLUE, EC2, GREEN, rule, side, weights
 
 NAN = float("nan")
@@ -79,3 +81,10 @@ def test_the_busiest_stretch_is_the_one_with_most_for_each_healthy_target() -> N
     healthy = np.array([4.0, 2.0, 4.0, 0.0, NAN])
     assert busiest(requests, healthy) == 3000.0
     assert busiest(np.array([NAN]), np.array([4.0])) is None
+
+
+def test_weight_on_a_group_of_neither_fleet_is_never_all_on_the_baseline() -> None:
+    split = rule(ec2=900)
+    split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
+    found = judged(split, loads=Loads(6000.0, None, 3000.0))
+    assert (found.verdict, found.reason, found.healthy) == ("unknown", "strangers", 4)

@@ -33,3 +33,11 @@ def test_loads_are_those_of_the_last_quarter_of_an_hour_beside_the_busiest_hour(
         most = proven(archive, MIGRATION, "cloudwatch", until=NOON)
         assert most == pytest.approx(3000.0)
         assert loads(archive, "cloudwatch", until=NOON, proven=most) == Loads(400.0, 100.0, most)
+
+
+def test_one_fleet_without_the_other_is_no_load_to_go_by(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        world = World(wanted=(EC2, ECS, HOSTS), numbers=number, now=at(0))
+        world.refuses = lambda series, _window: "partial_data" if series == ECS else None
+        archive.bring(span(-180, 0), world, now=at(0))
+        assert loads(archive, "cloudwatch", until=NOON, proven=None) == Loads(None, None, None)

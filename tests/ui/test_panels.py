@@ -204,6 +204,16 @@ def test_weight_on_a_group_of_neither_fleet_is_said(build: Callable[..., House],
     assert "10.0 % goes to photo-old, which belongs to neither fleet: check target_groups" in Tags(said[0]).text
 
 
+def test_what_was_seen_of_both_fleets_does_not_stand_beside_what_three_groups_were_told(
+    build: Callable[..., House], said: list[str]
+) -> None:
+    split = rule((HALF[0], Share("stranger", "photo-old", None, 10)))
+    ratio = analysis.SampleRatio("matches", 0.0, 0.0, 0.0, 0.0, 36_000, 60)
+    panels.traffic(build(), TrafficView(Traffic(NOW_S, (split,), (), "split"), NOW_S, ratio, WINDOW), NOW, past=False)
+    text = Tags(said[0]).text
+    assert "seen" not in text and "follows the weights" not in text
+
+
 # ---- the sources
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pyarrow.compute as pc
 import typer
@@ -32,6 +32,7 @@ from words import access_logs as words
 from words import cli as cli_words
 from words import numbers, problems, times, verdicts
 
+LogEngine = Literal["files", "athena"]
 EVER = Window(0, 2**35 // MINUTE_S * MINUTE_S)
 DEFAULT_MINUTES = 60
 MOST_ROWS = 40
@@ -62,6 +63,7 @@ def command(
     demo: Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=cli_words.DEMO)] = False,
     as_json: Annotated[bool, typer.Option("--json", help=cli_words.JSON)] = False,
     logs: Annotated[Path | None, typer.Option(metavar="PATH", help=words.LOGS)] = None,
+    engine: Annotated[LogEngine, typer.Option(help=words.ENGINE)] = "files",
     window: Annotated[str, typer.Option(help=words.WINDOW)] = "",
     since: Annotated[str, typer.Option("--from", metavar="TIME", help=words.FROM)] = "",
     until: Annotated[str, typer.Option("--to", metavar="TIME", help=words.TO)] = "",
@@ -71,13 +73,16 @@ def command(
     ends = _ends(migration, since, until)
     if minutes and ends:
         raise typer.BadParameter(words.window_or_ends(), param_hint="--window")
+    if logs is not None and engine == "athena":
+        raise typer.BadParameter(words.athena_of_a_folder(), param_hint="--engine")
     try:
         if logs is not None:
             found = _of_folder(migration, LocalLogs(logs), minutes, ends)
         else:
-            source = sources_of(migration, clock=utc_now).logs
+            sources = sources_of(migration, clock=utc_now)
+            source: LogSource | None = sources.athena if engine == "athena" else sources.logs
             if source is None:
-                typer.echo(words.no_table(), err=True)
+                typer.echo(words.no_athena() if engine == "athena" else words.no_table(), err=True)
                 raise typer.Exit(COULD_NOT_ASK)
             wanted = ends or Window.last(minutes or DEFAULT_MINUTES, now=utc_now())
             with Archive.open(migration.archive, migration, clock=utc_now) as archive:

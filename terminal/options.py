@@ -47,7 +47,7 @@ def chosen(sources: Sources, name: str) -> MetricSource:
 def checks(sources: Sources) -> tuple[Health, ...]:
     """Every source's checks, all asked at once: one that hangs holds up none of the others."""
     of_batches = (*sources.batches, *((sources.starters,) if sources.starters else ()))
-    looked_at = (one for one in (sources.traffic, sources.logs) if one)
+    looked_at = (one for one in (sources.traffic, sources.logs, sources.athena) if one)
     every = (*sources.metrics, *looked_at, *sources.events, *of_batches)
     if not every:
         return ()

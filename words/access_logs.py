@@ -7,6 +7,7 @@ from words.speech import _
 
 COMMAND = _("Parity route by route, from the load balancer's access logs, the worst route first.")
 LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is kept.")
+ENGINE = _("Who counts: this machine, file by file, or Athena, whole days where they lie; Athena costs money.")
 WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Left out: the last hour; with --logs, all of it.")
 FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
 TO = _("Up to this time. Left out: now, or the end of the logs.")
@@ -29,6 +30,16 @@ def no_table() -> str:
         "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
         "balancer says where its logs are (docs/access_logs.md)."
     )
+
+
+def no_athena() -> str:
+    return _(
+        "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
+    )
+
+
+def athena_of_a_folder() -> str:
+    return _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
 
 
 def no_lines() -> str:

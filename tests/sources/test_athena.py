@@ -1,6 +1,7 @@
 """Athena as an engine: by botocore's own model of it (Stubber), and end to end by boto3 over HTTP into the archive."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
+from typer.testing import CliRunner
 
+import cli
 from archive import Archive
 from archive.log_filling import Counting, count_logs
 from migration import Migration, Window
@@ -306,3 +309,36 @@ def test_athena_is_there_where_it_is_configured(tmp_path: Path) -> None:
 
 def test_a_failure_without_a_reason() -> None:
     assert failure({"State": "FAILED"}) == Problem("query_failed", "athena", "count")
+
+
+def test_the_command_asks_athena_where_it_is_told_to(
+    world: AthenaWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world.looks = 0
+    group = f"{ELB}targetgroup/photo-{{}}/73e2d6bc24d8a067"
+    without = f"""[migration]
+name = "Photo"
+[aws]
+region = "ap-northeast-1"
+load_balancer = "{ELB}loadbalancer/app/photo/50dc6c495c0c9188"
+[fleets.baseline]
+label = "EC2"
+target_groups = ["{group.format("ec2")}"]
+[fleets.canary]
+label = "ECS"
+target_groups = ["{group.format("ecs")}"]
+[access_logs]
+bucket = "photo-logs"
+prefix = "alb"
+"""
+    asked = ["endpoints", "--engine", "athena", "--from", "2026-09-21T00:00Z", "--to", "2026-09-22T00:00Z"]
+    Path("migration.toml").write_text(without)
+    refused = CliRunner().invoke(cli.app, asked)
+    assert refused.exit_code == 3 and "[access_logs.athena]" in refused.stderr and world.queries == {}
+    Path("migration.toml").write_text(f"{without}[access_logs.athena]\n")
+    found = CliRunner().invoke(cli.app, [*asked, "--json"])
+    assert json.loads(found.stdout)["lines"] == {"read": 6, "parsed": 5, "lost": 1}
+    assert len(world.tables) == 1 and len(world.queries) == 2
+    mixed = CliRunner().invoke(cli.app, ["endpoints", "--engine", "athena", "--logs", "."])
+    assert mixed.exit_code == 3 and "Athena counts logs in S3" in mixed.stderr

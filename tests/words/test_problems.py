@@ -25,6 +25,7 @@ SOURCES = (
     "demo",
     "demo_events",
     "demo_trail",
+    "athena",
 )
 
 
@@ -199,3 +200,18 @@ def test_foreign_words_stay_on_one_line_and_can_say_anything(about: str, detail:
 def test_foreign_words_are_cut_and_cleaned() -> None:
     assert shortened("a\x00b\r\n\tc\u202ed") == "a b c d"
     assert shortened("x" * 300) == "x" * 239 + "…"
+
+
+def test_athena_says_what_it_would_cost_and_which_key_allows_it() -> None:
+    said = say(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
+    assert said.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
+    assert said.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
+
+
+def test_athena_says_which_days_it_leaves_out() -> None:
+    young = say(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
+    assert young.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
+    mixed = say(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
+    assert mixed.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
+    nowhere = say(Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location"))
+    assert nowhere.title == "No place for results"

@@ -49,7 +49,12 @@ def _loads(_house: House, source: str, until: int, revision: int) -> Loads:
 def deployments(house: House, source: str, traffic: Traffic | None, now: datetime, *, until: int) -> None:
     """One line a service, a sentence each on starting a deployment and on taking the traffic back, and the rest for whoever opens it."""
     migration = house.migration
-    named = [fleet for fleet in FLEETS if migration.fleets[fleet].ecs_service or migration.fleets[fleet].codedeploy]
+    asked = migration.demo or migration.aws is not None  # without AWS nobody can tell of what is named there
+    named = [
+        fleet
+        for fleet in FLEETS
+        if asked and (migration.fleets[fleet].ecs_service or migration.fleets[fleet].codedeploy)
+    ]
     view = deployments_view(house, source, traffic, until=until)
     parts = [_service(migration, view.standing, fleet, now) for fleet in named]
     facts = [*(_preflight(found) for found in view.preflights)]

@@ -271,7 +271,7 @@ def empty(here: House, address: LiveAddress, view: LiveView, panel: Panel) -> No
     progress = here.keeper.progress(address.source)
     state = _state(here, address.source)
     if panel.name == "slow" and "latency.within" in lacks:
-        text = words.lacks(label, "latency.within")
+        text = words.lacks(label, "latency.within", with_cloudwatch="cloudwatch" in here.source_names)
     elif panel.name == "latency" and f"latency.{address.percentile}" in lacks:
         text = words.lacks(label, f"latency.{address.percentile}")
     elif panel.name == "error_rate" and not view.brought.frame.empty and view.brought.unknown:
@@ -318,7 +318,8 @@ def sources(here: House, address: LiveAddress, view: LiveView, now: datetime) ->
         rows += _row(states.source_name("archive"), "bad", states.label("down"), "", [said])
     label = states.source_name(address.source)
     notes = [_resolution(here.migration, view, now)]
-    notes += dict.fromkeys(words.lacks(label, what) for what in here.metric(address.source).lacks())
+    lacking, with_cloudwatch = here.metric(address.source).lacks(), "cloudwatch" in here.source_names
+    notes += dict.fromkeys(words.lacks(label, what, with_cloudwatch=with_cloudwatch) for what in lacking)
     rows += Markup("<tr><th></th><td></td><td>{}</td></tr>").format(" ".join(notes))
     st.html(
         Markup("<section class='below'><h2>{}</h2><table class='sources'>{}</table></section>").format(

@@ -157,12 +157,14 @@ def several_groups() -> str:
     return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
 
 
-def lacks(source_label: str, what: str) -> str:
-    """A source that cannot know something says so."""
+def lacks(source_label: str, what: str, *, with_cloudwatch: bool = True) -> str:
+    """A source that cannot know something says so. `with_cloudwatch`: whether the reader can choose CloudWatch instead."""
     return {
         "latency.p50": _("{source} does not report p50."),
         "latency.sample_count": _("{source} does not say how many answers a percentile stands on."),
-        "latency.within": _("{source} does not report shares within a threshold. Choose CloudWatch to see them."),
+        "latency.within": _("{source} does not report shares within a threshold. Choose CloudWatch to see them.")
+        if with_cloudwatch
+        else _("{source} does not report shares within a threshold. CloudWatch does: add [aws] to migration.toml."),
         "connection_errors": _("{source} does not report connection errors."),
         "fail_open_requests": _("{source} does not report fail-open requests."),
         "alb_502": _("{source} does not tell 502, 503 and 504 apart."),

@@ -71,6 +71,16 @@ def test_a_quiet_line_where_all_is_well(shown: Any) -> None:
     assert "⚠" not in page.text
 
 
+def test_without_aws_nobody_is_sent_to_look_for_a_source_of_deployments(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(deployments.st, "html", lambda body, **_given: told.append(str(body)))
+    alone = replace(house, migration=house.migration.model_copy(update={"aws": None}))
+    deployments.deployments(alone, "mackerel", None, NOW, until=NOW_S - 180)
+    assert told == []
+
+
 def test_a_split_blocks_a_deployment_and_an_empty_baseline_a_roll_back(shown: Any) -> None:
     page = shown(standing())
     assert (

@@ -287,6 +287,11 @@ def test_what_mackerel_lacks_is_said_in_its_place(build: Callable[..., House], s
         "Mackerel does not report p50.",
         "Mackerel does not report shares within a threshold. Choose CloudWatch to see them.",
     ]
+    alone = replace(here.sources, metrics=(here.metric("mackerel"),))
+    panels.empty(replace(here, sources=alone), address, missing, panel("slow"))
+    assert Tags(said[2]).text == (
+        "Mackerel does not report shares within a threshold. CloudWatch does: add [aws] to migration.toml."
+    )
     assert panels.percentiles(here, "mackerel", ("p50", "p95")) == ["p95"]
     assert panels.percentiles(here, "cloudwatch", ("p50", "p95")) == ["p50", "p95"]
 

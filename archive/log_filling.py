@@ -17,7 +17,7 @@ from archive.store import Archive
 from migration import Window, utc_now
 from migration.window import MINUTE_S
 from sources import Problem
-from sources.access_log_engine import BATCH_BYTES, Counted, Engine, Tally
+from sources.access_log_engine import BATCH_BYTES, BATCH_FILES, Counted, Engine, Tally
 from sources.access_log_names import LogFile
 from sources.access_logs import CountedByDay, CountedElsewhere, LogSource
 
@@ -209,10 +209,10 @@ def _many(file: LogFile) -> int:
 
 
 def _batches(files: Sequence[LogFile], most_bytes: int = BATCH_BYTES) -> Iterator[list[LogFile]]:
-    """`files` in their order, as many at a time as have `most_bytes`; a larger file is a batch of its own."""
+    """`files` in their order, as many at a time as have `most_bytes`, BATCH_FILES at most; a larger file is a batch of its own."""
     batch, size = list[LogFile](), 0
     for file in files:
-        if batch and size + file.size > most_bytes:
+        if batch and (size + file.size > most_bytes or len(batch) == BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)

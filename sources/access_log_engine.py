@@ -1,13 +1,14 @@
 """Counts access-log files with DuckDB, in batches whose memory does not grow with the day, and says of every line whether it was counted."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from sources.access_log_lines import mended_lines
 from sources.access_log_query import DUCKDB, FIELDS, counts_sql
 
 BATCH_BYTES = 48_000_000  # of compressed files; lines have about seven times as many
+BATCH_FILES = 64  # each has a thread that waits for its turn
 MEMORY_MB = 256
 THREADS = 2
 _CHUNK = 1 << 18  # small enough for a processor's cache
@@ -79,25 +81,42 @@ class Engine:
         shutil.rmtree(self._room, ignore_errors=True)
 
     def count(self, batch: Sequence[Path]) -> Counted:
-        """Counts a batch of files, gzip or plain. Raises OSError where there is no room on the disk for their lines."""
-        plain = [self._room / f"{place}.log" for place in range(len(batch))]
-        with ThreadPoolExecutor(self._threads) as threads:
-            tallies = list(threads.map(unpacked, batch, plain))
+        """Counts a batch of files, gzip or plain. Raises OSError where lines have to be mended and the disk is full."""
+        tallies = self._poured(batch)
         try:
-            self._group(plain)
             if self._parsed() == sum(tally.lines for tally in tallies):
                 tallies = [replace(tally, parsed=tally.lines) for tally in tallies]
             else:
+                plain = [self._room / f"{place}.log" for place in range(len(batch))]
+                for path, where in zip(batch, plain, strict=True):
+                    unpacked(path, where)
                 tallies = self._find_lost(tallies, plain)
                 self._group(plain)
             return Counted(*finished(self._database), tuple(map(_judged, tallies)))
         finally:
-            for path in plain:
+            for path in self._room.glob("*.log"):
                 path.unlink(missing_ok=True)
 
-    def _group(self, plain: Sequence[Path]) -> None:
-        """Fills the table `grouped` with the counts of plain files."""
-        there = [str(path) for path in plain if path.exists() and path.stat().st_size]
+    def _poured(self, batch: Sequence[Path]) -> list[Tally]:
+        """Counts a batch as it is unpacked: each file flows through a pipe into the query, and nothing is written to the disk."""
+        pipes = [self._room / f"{place}.pipe" for place in range(len(batch))]
+        for pipe in pipes:
+            os.mkfifo(pipe)
+        with ThreadPoolExecutor(max(len(batch), 1)) as threads:
+            running = [threads.submit(unpacked, path, pipe) for path, pipe in zip(batch, pipes, strict=True)]
+            try:
+                self._group(pipes)
+            finally:  # where the query ended early, nobody must go on waiting for a reader
+                while wait(running, timeout=0.05).not_done:
+                    for pipe in pipes:
+                        os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+                for pipe in pipes:
+                    pipe.unlink()
+        return [one.result() for one in running]
+
+    def _group(self, lines: Sequence[Path]) -> None:
+        """Fills the table `grouped` with the counts of plain files, or of what comes out of pipes."""
+        there = [str(path) for path in lines if path.is_fifo() or (path.exists() and path.stat().st_size)]
         if not there:
             there = [str(_empty(self._room / "none.log"))]
         sql = counts_sql(DUCKDB, _lines(there), self._patterns, examples=True)
@@ -139,30 +158,37 @@ def unpacked(path: Path, plain: Path) -> Tally:
     """Writes a file's whole lines to `plain`, and counts them. What a cut-off or damaged gzip file still gives is taken; its last, broken line is not."""
     lines, tail = 0, b""
     problem: FileProblem | None = None
-    try:
-        with path.open("rb") as packed, plain.open("wb") as out:
-            try:
+    with plain.open("wb", buffering=0) as out:  # first of all: whoever reads a pipe waits for this
+        try:
+            with path.open("rb") as packed:
                 for chunk in _chunks(packed):
-                    lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
-                    out.write(chunk)
-                    tail = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else tail + chunk
-            except EOFError:
-                problem = "cut_off"
-            except _DAMAGE:
-                problem = "damaged"
-            if tail:
-                if problem:
-                    out.truncate(out.tell() - len(tail))
-                else:
-                    out.write(b"\n")
-                    lines += 1
-    except OSError as error:
-        if plain.exists() and not path.exists():
-            plain.unlink()
-        if error.filename != str(path):
-            raise
-        return Tally(path.name, problem="unreadable")
+                    upto = chunk.rfind(b"\n") + 1
+                    if upto:
+                        lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
+                        _write(out, tail)
+                        _write(out, memoryview(chunk)[:upto])
+                        tail = chunk[upto:]
+                    else:
+                        tail += chunk
+        except EOFError:
+            problem = "cut_off"
+        except _DAMAGE:
+            problem = "damaged"
+        except OSError as error:
+            if error.filename != str(path):
+                raise
+            problem = "unreadable"
+        if tail and not problem:
+            _write(out, tail + b"\n")
+            lines += 1
     return Tally(path.name, lines=lines, problem=problem)
+
+
+def _write(out: FileIO, lines: bytes | memoryview) -> None:
+    """All of it: a pipe takes as much as it has room for."""
+    left = memoryview(lines)
+    while left:
+        left = left[out.write(left) :]
 
 
 def _chunks(packed: BufferedReader) -> Iterator[bytes]:

@@ -202,3 +202,25 @@ def test_the_odd_lines_of_others_parse_as_their_expectations_say(sample: Path) -
         for _ in range(row["n"])
     ]
     assert sorted(kept) == sorted(told)
+
+
+def test_a_query_that_fails_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Engine, pipes: object) -> None:
+        raise RuntimeError("no query")
+
+    monkeypatch.setattr(Engine, "_group", fails)
+    with pytest.raises(RuntimeError, match="no query"):
+        count(tmp_path, line(), line() * 5000)
+
+
+def test_many_files_at_once_and_empty_ones_among_them(tmp_path: Path) -> None:
+    counted = count(tmp_path, *(line() * number for number in range(40)), b"")
+    assert [tally.parsed for tally in counted.tallies] == [*range(40), 0]
+    assert sum(n for (n,) in rows(counted, "n")) == 780
+
+
+def test_a_file_that_is_not_there_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "there.log").write_text(line(), encoding="utf-8")
+    with Engine() as engine:
+        counted = engine.count([tmp_path / "gone.log.gz", tmp_path / "there.log"])
+    assert [(tally.problem, tally.parsed) for tally in counted.tallies] == [("unreadable", 0), (None, 1)]

@@ -14,7 +14,7 @@ from rich.live import Live
 
 from analysis import Phase
 from archive import HISTORY_S, Archive, ArchiveError, Keeper, evidence_of
-from archive.log_judging import judge_logs
+from archive.log_judging import judge_logs, last_day
 from migration import Migration, Window, empty_frame, utc_now
 from migration.window import moment
 from reports.case import case, file_name
@@ -229,7 +229,7 @@ def report(
         try:
             events = desk.archive.events(brought.window)
             whole = _whole(desk, reading.phase or Phase(brought.window, None, "window"), now)
-            routes = judge_logs(desk.archive, migration, brought.window)
+            routes = judge_logs(desk.archive, migration, last_day(brought.window))
         except ArchiveError:  # the page goes without them
             events, whole, routes = (), None, None
     found = case(

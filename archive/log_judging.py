@@ -15,6 +15,7 @@ from migration.window import MINUTE_S
 
 LOGS = "access_logs"  # the name under which the archive's revision counts what was kept of logs
 MOST_LINES = 20
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ def judge_route(
     failed = failed[np.argsort(-mine["ts"].to_numpy()[failed], kind="stable")][:MOST_LINES]
     route = route_of(_of(archive.log_counts(window), chosen), fleet_of(migration), window, name)
     return RouteJudged(route, mine.take(pa.array(slow)), mine.take(pa.array(failed)))
+
+
+def last_day(window: Window) -> Window:
+    """What of a phase its logs are judged by where the page is about something else: weeks of them may be more than a page can wait for, or hold."""
+    return Window(max(window.start, window.end - DAY_S), window.end)
 
 
 def fleet_of(migration: Migration) -> dict[str, FleetName]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from analysis.endpoints import ALL, PERCENTILES, Endpoint, Side
 from analysis.verdicts import Judgement, Verdict
-from archive.log_judging import LOGS, Chosen, LogsJudged, RouteJudged, judge_logs, judge_route
+from archive.log_judging import LOGS, Chosen, LogsJudged, RouteJudged, judge_logs, judge_route, last_day
 from charts.routes import Dot
 from migration import FLEETS, FleetName, Migration, Window
 from migration.routes import OTHER
@@ -205,8 +205,8 @@ def _difference(one: Endpoint, shown: str) -> float | None:
 
 
 def summary(here: House, window: Window) -> Markup:
-    """What the logs say of a phase, for a page about something else: a line, what totals hide, and the way there."""
-    whole = Window(window.start, max(window.end // FILE_S * FILE_S, window.start + FILE_S))
+    """What the logs say of a phase (of its last day), for a page about something else: a line, what totals hide, and the way there."""
+    whole = last_day(Window(window.start, max(window.end // FILE_S * FILE_S, window.start + FILE_S)))
     told = logs_view(here, whole, Chosen(), here.archive.revision(LOGS))
     parameters = {"from": written(whole.start), "to": written(whole.end)}
     way = Markup("<a href='endpoints?{}' target='_self'>{}</a>").format(urlencode(parameters), words.summary_link())

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from archive import ArchiveError
-from archive.log_judging import judge_logs
+from archive.log_judging import judge_logs, last_day
 from migration import utc_now
 from reports.case import case, file_name
 from reports.evidence import evidence
@@ -36,7 +36,7 @@ def _made(here: House, view: JudgementView, source: str) -> bytes:
             view.phase, now_s=int(now.timestamp()) // 60 * 60, provisional_s=here.migration.provisional_minutes * 60
         )
         whole = here.archive.whole(asked, source) if asked else None
-        routes = judge_logs(here.archive, here.migration, window)
+        routes = judge_logs(here.archive, here.migration, last_day(window))
     except ArchiveError:  # `read` tells of it
         events, whole, routes = (), None, None
     brought = here.archive.read(window, source, now=now)  # every series, not the judge's alone

@@ -149,6 +149,6 @@ def _lines(here: House, title: str, rows: pa.Table, now: datetime) -> Markup:
         )
     head = Markup("").join(Markup("<th scope='col'>{}</th>").format(name) for name in words.lines_head())
     return Markup(
-        "<section class='below'><h2>{}</h2><div class='forest lines' role='region' tabindex='0' aria-label='{}'>"
+        "<section class='below'><h2>{}</h2><div class='forest log-lines' role='region' tabindex='0' aria-label='{}'>"
         "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div><p class='note'>{}</p></section>"
     ).format(title, title, head, body, words.lines_note())

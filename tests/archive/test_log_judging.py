@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from archive import Archive
-from archive.log_judging import Chosen, judge_logs, judge_route
+from archive.log_judging import Chosen, judge_logs, judge_route, last_day
 from migration import Window
 from migration.counts import EXAMPLES
 from sources.access_log_engine import Counted
@@ -29,6 +29,11 @@ def kept(archive: Archive) -> None:
     lines += [example("/a", ms=-1, code=502, ts=START + 100.0 + place) for place in range(50)]
     lines += [example("/b", method="POST", code=500)]
     archive.keep_logs([file("a", 0, 60)], Counted(table(rows), pa.Table.from_pylist(lines, EXAMPLES), ()))
+
+
+def test_of_a_long_phase_the_last_day() -> None:
+    assert last_day(HOUR) == HOUR
+    assert last_day(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)
 
 
 def test_the_routes_of_a_window(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def under_way(here: House, window: Window) -> bool:
     found = here.keeper.counting(window)
     if found is None:
         return window.minutes <= AUTOMATIC_MINUTES or _asked_for(window)
-    return found.state in ("listing", "counting", "busy")
+    # One that was stopped for a newer wish has its turn again; one that met a problem has not.
+    return found.state in ("listing", "counting", "busy") or (found.state == "stopped" and not found.problems)
 
 
 def wait(here: House, window: Window) -> None:
@@ -53,7 +54,7 @@ def progress(here: House, window: Window) -> None:
         return
     if found.state == "listing":
         st.progress(0.0, words.listing())
-    elif found.state == "counting":
+    elif found.state != "busy" and under_way(here, window):
         part = found.bytes_done / found.bytes if found.bytes else 0.0
         st.progress(min(part, 1.0), words.counting(found.files_done, found.files, found.bytes_done, found.bytes))
     elif found.state == "busy":

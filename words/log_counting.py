@@ -40,11 +40,19 @@ def busy() -> str:
 
 
 def changed(n: int) -> str:
-    return _("{n} files have grown since they were counted: what came later is not in the numbers.").format(n=n)
+    return ngettext(
+        "{n} file has grown since it was counted: what came later is not in the numbers.",
+        "{n} files have grown since they were counted: what came later is not in the numbers.",
+        n,
+    ).format(n=numbers.count(n))
 
 
 def foreign(n: int) -> str:
-    return _("{n} files beside them are no access logs of this load balancer and were left out.").format(n=n)
+    return ngettext(
+        "{n} file beside them is no access log of this load balancer and was left out.",
+        "{n} files beside them are no access logs of this load balancer and were left out.",
+        n,
+    ).format(n=numbers.count(n))
 
 
 def file_problem(kind: str, n: int) -> str:

@@ -137,10 +137,10 @@ def _overview(here: House, told: LogsJudged, address: url.Address, window: Windo
 
 
 def _map(here: House, told: LogsJudged, address: url.Address) -> None:
-    fleets = here.migration.fleets
+    fleets, status = here.migration.fleets, address.chosen.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<div class='panel-head'><h2 title='{}'>{}</h2></div>").format(words.map_explained(), words.map_title()))  # fmt: skip
-        switch("map", words.map_choice_label(), list(url.MAPS), address.map, words.map_choice)
+        switch("map", words.map_choice_label(), list(url.MAPS), address.map, partial(words.map_choice, status=status))
     dots = [dot for dot in endpoints.dots(told, address.map) if dot.route != OTHER]
     if not dots:
         st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_on_map()))
@@ -150,7 +150,7 @@ def _map(here: House, told: LogsJudged, address: url.Address) -> None:
     figure = routes_figure(
         dots,
         "dark" if page.is_dark() else "light",
-        axis=words.map_axis(address.map, fleets.baseline.label, fleets.canary.label),
+        axis=words.map_axis(address.map, fleets.baseline.label, fleets.canary.label, status=status),
         traffic=words.map_traffic(),
         suffix=unit,
         margin=margin.value if margin and margin.unit == unit else None,

@@ -67,9 +67,12 @@ def other(folded: int) -> str:
     return _("all others, {folded} routes").format(folded=numbers.count(folded))
 
 
+def share(status: int | None) -> str:
+    return _("error rate") if status is None else _("share of {status}xx").format(status=status)
+
+
 def table_head(*, status: int | None) -> tuple[str, ...]:
-    share = _("error rate") if status is None else _("share of {status}xx").format(status=status)
-    return (_("route"), _("requests"), share, "p50", "p95", "p99", _("verdict"), _("still needed"))
+    return (_("route"), _("requests"), share(status), "p50", "p95", "p99", _("verdict"), _("still needed"))
 
 
 def numerator(errors: int) -> str:
@@ -128,8 +131,8 @@ def map_explained() -> str:
     return _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
 
 
-def map_choice(choice: str) -> str:
-    return {"errors": _("error rate"), "p95": _("p95")}[choice]
+def map_choice(choice: str, *, status: int | None) -> str:
+    return share(status) if choice == "errors" else "p95"
 
 
 def map_choice_label() -> str:
@@ -140,8 +143,9 @@ def map_traffic() -> str:
     return _("requests a minute, both fleets")
 
 
-def map_axis(choice: str, baseline: str, canary: str) -> str:
-    what = _("error rate in pp") if choice == "errors" else _("p95 in %")
+def map_axis(choice: str, baseline: str, canary: str, *, status: int | None) -> str:
+    unit = "pp" if choice == "errors" else "%"
+    what = _("{metric} in {unit}").format(metric=map_choice(choice, status=status), unit=unit)
     return f"{canary} − {baseline}, {what}"
 
 

@@ -180,6 +180,10 @@ class Board:
         """Every choice that is pressed, in the order of the page."""
         return self.page.get_by_role("radio", checked=True).all_inner_texts()
 
+    def expect_chosen(self, *labels: str) -> None:
+        """Waits until these are the choices that are pressed, in the order of the page."""
+        expect(self.page.get_by_role("radio", checked=True)).to_have_text(labels)
+
     def drag(self, name: str, start: float, end: float) -> None:
         """Drags over a chart from one share of its width to another."""
         box = self.chart(name).locator(".nsewdrag").first.bounding_box()

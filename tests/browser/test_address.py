@@ -14,7 +14,7 @@ MINUTES = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 def test_a_deep_link_is_the_first_request_of_a_fresh_server(starts: Starts, opens: Opens) -> None:
     fresh = starts({"MIGRATION_DEMO": "1"})
     board = opens(fresh, "/?window=1h&percentile=p99&slow=1s")
-    assert board.chosen() == ["1h", "p99", "1s"]
+    board.expect_chosen("1h", "p99", "1s")
     assert board.minutes == 60
     assert board.parameters == {"window": "1h", "percentile": "p99", "slow": "1s"}
     expect(board.page.get_by_role("dialog")).to_have_count(0)
@@ -48,7 +48,7 @@ def test_each_window_is_in_the_address_and_on_every_chart(demo: Server, opens: O
 
 def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_address(demo: Server, opens: Opens) -> None:
     board = opens(demo)
-    assert board.chosen() == ["3h", "p95", "300ms"]
+    board.expect_chosen("3h", "p95", "300ms")
 
     board.choose("p50")
     board.choose("1s")
@@ -59,7 +59,7 @@ def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_addres
     board.expect_text(".top-line", "paused$")
 
     board.reload()
-    assert board.chosen() == ["3h", "p50", "1s"]
+    board.expect_chosen("3h", "p50", "1s")
     expect(board.live).not_to_be_checked()
     board.expect_text(".panel-head h2", "^Latency p50$")
     board.expect_text(".top-line", "paused$")
@@ -88,7 +88,7 @@ def test_presses_that_come_before_any_answer_are_all_heard(
                 board.choose(press)
             wire.wait_answers(before + 1)
     board.wait_parameters(percentile="p50", slow="1s", live="off")
-    assert board.chosen() == ["3h", "p50", "1s"]
+    board.expect_chosen("3h", "p50", "1s")
     expect(board.live).not_to_be_checked()
     board.expect_text(".panel-head h2", "^Latency p50$")
     board.expect_text(".panel-head h2", "^Slow answers > 1 s$")
@@ -105,7 +105,7 @@ def test_back_and_forward_show_what_the_address_said(demo: Server, opens: Opens)
     board.page.go_back()
     board.wait_parameters(window="1h")
     board.expect_text(".panel-head h2", "^Latency p95$")
-    assert board.chosen() == ["1h", "p95", "300ms"]
+    board.expect_chosen("1h", "p95", "300ms")
     board.page.go_back()
     board.wait_parameters()
     board.wait_minutes(180)
@@ -124,12 +124,12 @@ def test_another_page_has_an_address_of_its_own(demo: Server, opens: Opens) -> N
     board.page.get_by_role("link", name="Live").click()
     board.wait_parameters()
     board.wait_minutes(180)
-    assert board.chosen() == ["3h", "p95", "300ms"]
+    board.expect_chosen("3h", "p95", "300ms")
 
 
 def test_what_makes_no_sense_is_said_and_the_page_shows_its_defaults(demo: Server, opens: Opens) -> None:
     board = opens(demo, "/?window=5y&percentile=<b>p42</b>&source=prometheus&slow=7s&from=yesterday&live=perhaps")
-    assert board.chosen() == ["3h", "p95", "300ms"]
+    board.expect_chosen("3h", "p95", "300ms")
     said = board.page.locator(".warn").all_inner_texts()
     assert [text.split(";")[0] for text in said[:4]] == [
         "The address asks for a window that does not exist",
@@ -154,7 +154,7 @@ def test_a_drag_on_one_chart_is_the_window_of_all(demo: Server, opens: Opens) ->
 
     board.reload()
     assert board.ranges() == zoomed
-    assert board.chosen() == ["p95", "300ms"]  # none of the windows
+    board.expect_chosen("p95", "300ms")  # none of the windows
 
     board.choose("30m")
     board.wait_parameters(window="30m")

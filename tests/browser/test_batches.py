@@ -36,7 +36,7 @@ def test_a_cold_deep_link_opens_the_page_with_the_worst_job_first(room: Path, st
     expect(board.page.locator(".aloud")).to_contain_text(
         "5 of 7 jobs ran as scheduled, rankings slowly; cleanup failed"
     )
-    assert board.chosen() == ["7 d"]
+    board.expect_chosen("7 d")
     board.choose("1 d")
     board.wait_parameters(window="1d")
     expect(board.page.locator(".aloud")).to_contain_text("Last 1 d:")

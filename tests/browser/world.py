@@ -43,7 +43,7 @@ class World:
     deployments: DeploymentsWorld
 
     def configure(self, room: Path, *, name: str = "Photo service", archive: str = "archive.db") -> Path:
-        """A migration.toml in `room`, whose archive is there too."""
+        """A migration.toml in `room`, whose archive is there too. The past is asked for only where a test looks at it: then it is asked at once."""
         path = room / "migration.toml"
         path.write_text(
             document(
@@ -54,6 +54,7 @@ class World:
                 canary=f'ecs_service = "{CLUSTER}/{ECS_SERVICE}"\ncodedeploy = "{APPLICATION}/{GROUP}"',
                 tables=MACKEREL_TABLE,
                 latency=False,
+                backfill=False,
             ),
             encoding="utf-8",
         )

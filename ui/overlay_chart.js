@@ -15,6 +15,14 @@ function load(address) {
   return library;
 }
 
+// The server places the words of events for a wide chart. On a narrow one they would lie over each other: the mark stays, with the words behind it.
+const NARROW_PX = 480;
+const SHORT = 9; // a step's share, "◆ 50.0 %", may stay
+
+function keepMarkAlone(words) {
+  if (words.name === "event" && words.text.length > SHORT) words.text = [...words.text][0];
+}
+
 // One after the other: plotly.js works in steps, and an element that is emptied or measured between two of them breaks the next one.
 function inTurn(box, step) {
   box.turn = (box.turn ?? Promise.resolve()).then(step).catch((error) => console.error(error));
@@ -53,6 +61,7 @@ async function draw(box, text) {
   if (box.drawn !== text) return; // a newer one waits, or the reader has left
   // On a touch screen a finger scrolls the page; the window is chosen with the buttons.
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
+  if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(keepMarkAlone);
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
   if (box.watch) return;

@@ -49,6 +49,14 @@ def test_a_phone_scrolls_down_and_never_sideways(demo: Server, opens: Opens) -> 
     assert min(sizes) >= 12
 
 
+def test_on_a_phone_events_are_marks_and_their_words_do_not_lie_over_each_other(demo: Server, opens: Opens) -> None:
+    told = "box => box._fullLayout.annotations.filter(one => one.name === 'event').map(one => one.text)"
+    wide = opens(demo).chart("latency").evaluate(told)
+    narrow = opens(demo, **PHONE).chart("latency").evaluate(told)
+    assert any(len(text) > 9 for text in wide), "the demo's last three hours hold an alert and annotations"
+    assert narrow == [text if len(text) <= 9 else text[0] for text in wide]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_fleets_wear_the_colours_of_their_theme(demo: Server, opens: Opens, theme: Theme) -> None:
     board = opens(demo, color_scheme=theme)

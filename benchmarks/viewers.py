@@ -1,6 +1,7 @@
 """Viewers without a browser: each is a real session over the page's websocket, which refreshes when the server tells it to."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -99,10 +100,18 @@ async def watch(url: str, runs: list[Run]) -> None:
                     message.auto_rerun.fragment_id,
                     (message.auto_rerun.interval, time.monotonic() + message.auto_rerun.interval),
                 )
+            elif (every := _heartbeat(message)) is not None:
+                timers[message.delta.fragment_id] = (every, time.monotonic() + every)
             elif kind == "script_finished":
                 runs.append(Run(number == 0, began, time.monotonic() - began, received))
                 running = False
                 cached = {one: used for one, used in cached.items() if number - used <= CACHED_RUNS}
+
+
+def _heartbeat(message: ForwardMsg) -> float | None:
+    """Seconds until the next refresh, if this message says so (`ui.components.heartbeat`)."""
+    component = message.delta.new_element.bidi_component
+    return float(json.loads(component.json)["every"]) if component.component_name == "heartbeat" else None
 
 
 def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:

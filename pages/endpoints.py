@@ -1,5 +1,6 @@
 """Endpoints: is every route equal, or do totals hide one that is broken? The worst first, from the access logs."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -13,7 +14,7 @@ from migration import Migration, Window, utc_now
 from migration.routes import OTHER
 from ui import endpoints, house, log_counting, page, route
 from ui import endpoints_address as url
-from ui.components import overlay_chart
+from ui.components import heartbeat, overlay_chart
 from ui.controls import hold, parameters, put, select, switch
 from ui.drawing import drawing
 from ui.house import House
@@ -31,15 +32,11 @@ def render() -> None:
     here = house.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
-    try:
+    with suppress(ArchiveError):  # the page that follows says what is wrong with the archive
         window = _window(here, url.read(parameters(), zone=here.migration.zone), utc_now())
         log_counting.counting_of(here, window)
         log_counting.wait(here, window)
-    except ArchiveError as error:
-        page.trouble(words.ENDPOINTS_TITLE, [problems.say_archive(error.kind, error.detail)])
-        return
-    busy = log_counting.under_way(here, window)
-    st.fragment(partial(_board, here, busy), run_every=COUNTING_REFRESH_S if busy else REFRESH_S)()
+    st.fragment(partial(_board, here))()
 
 
 def _window(here: House, address: url.Address, now: datetime) -> Window:
@@ -47,33 +44,45 @@ def _window(here: House, address: url.Address, now: datetime) -> Window:
     return address.window(phase, now=now)
 
 
-def _board(here: House, busy: bool) -> None:
-    now, said = utc_now(), parameters()
-    address = url.read(said, zone=here.migration.zone)
+def _board(here: House) -> None:
+    now = utc_now()
+    address, every_s = url.read(parameters(), zone=here.migration.zone), REFRESH_S
     try:
         window = _window(here, address, now)
         log_counting.counting_of(here, window)
-        counting = log_counting.under_way(here, window)
-        if counting != busy:
-            st.rerun()  # how often a fragment runs is settled outside of it
-        version = endpoints.version_of(here, window, counting=counting, now=now)
-        with st.spinner(words.judging(), show_time=False):
-            told = endpoints.logs_view(here, window, address.chosen, version)
-        _head(here, address, told, window, now)
-        log_counting.progress(here, window)
-        if told is None:
-            log_counting.nothing(here, window)
-        elif not told.endpoints.routes:
-            st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_chosen()))
-        elif address.route is not None and (
-            one := next((each for each in told.endpoints.routes if each.route == address.route), None)
-        ):
-            found = endpoints.route_view(here, window, one.route, address.chosen, version)
-            route.detail(here, told, one, found, span=_span(here.migration, address, window, now), now=now)
-        else:
-            _overview(here, told, address, window, now)
+        every_s = COUNTING_REFRESH_S if log_counting.under_way(here, window) else REFRESH_S
     except ArchiveError as error:
-        page.trouble(words.ENDPOINTS_TITLE, [problems.say_archive(error.kind, error.detail)])
+        _trouble(error)
+        return
+    finally:
+        heartbeat(every_s, now=now.timestamp())
+    try:
+        _tell(here, address, window, now)
+    except ArchiveError as error:
+        _trouble(error)
+
+
+def _trouble(error: ArchiveError) -> None:
+    page.trouble(words.ENDPOINTS_TITLE, [problems.say_archive(error.kind, error.detail)])
+
+
+def _tell(here: House, address: url.Address, window: Window, now: datetime) -> None:
+    version = endpoints.version_of(here, window, counting=log_counting.under_way(here, window), now=now)
+    with st.spinner(words.judging(), show_time=False):
+        told = endpoints.logs_view(here, window, address.chosen, version)
+    _head(here, address, told, window, now)
+    log_counting.progress(here, window)
+    if told is None:
+        log_counting.nothing(here, window)
+    elif not told.endpoints.routes:
+        st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_chosen()))
+    elif address.route is not None and (
+        one := next((each for each in told.endpoints.routes if each.route == address.route), None)
+    ):
+        found = endpoints.route_view(here, window, one.route, address.chosen, version)
+        route.detail(here, told, one, found, span=_span(here.migration, address, window, now), now=now)
+    else:
+        _overview(here, told, address, window, now)
 
 
 def _span(migration: Migration, address: url.Address, window: Window, now: datetime) -> str:
@@ -84,10 +93,10 @@ def _span(migration: Migration, address: url.Address, window: Window, now: datet
 def _head(here: House, address: url.Address, told: LogsJudged | None, window: Window, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<h1 class='page-title'>{}</h1>").format(here.migration.name), width="content")
-        hold("window_choice", None if address.fixed else address.choice)
         st.segmented_control(
             words.window_label(),
             url.CHOICES,
+            default=hold("window_choice", None if address.fixed else address.choice),
             key="window_choice",
             on_change=_choose_window,
             format_func=words.window,

@@ -11,7 +11,7 @@ from migration import Migration, Window, utc_now
 from migration.series import PERCENTILES
 from sources.demo import anchor_of_program, episodes
 from ui import events, house, live, page, panels, verdicts
-from ui.components import overlay_chart, top_line
+from ui.components import heartbeat, overlay_chart, top_line
 from ui.controls import hold, parameters, put, switch
 from ui.deployments import deployments
 from ui.house import House
@@ -30,8 +30,7 @@ def render() -> None:
     here = house.house()
     if here.migration.demo:
         _demo_banner()
-    live_now = _address(here).live
-    st.fragment(partial(_board, live_now), run_every=REFRESH_S if live_now else None)()
+    st.fragment(_board)()
 
 
 def _address(here: House) -> LiveAddress:
@@ -47,17 +46,21 @@ def _head(here: House, address: LiveAddress, view: live.LiveView, now: datetime)
     migration = here.migration
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<h1 class='page-title'>{}</h1>").format(migration.name), width="content")
-        hold("choice", None if address.fixed else address.choice)
         st.segmented_control(
-            words.window(), WINDOW_CHOICES, key="choice", on_change=_choose_window, label_visibility="collapsed"
+            words.window(),
+            WINDOW_CHOICES,
+            default=hold("choice", None if address.fixed else address.choice),
+            key="choice",
+            on_change=_choose_window,
+            label_visibility="collapsed",
         )
         if address.fixed:
             label = times.span(address.fixed.starts_at, address.fixed.ends_at, migration.zone, now=now)
             st.button(words.leave_window(label), key="leave_window", on_click=put, kwargs={"from_": None, "to": None})
         if len(here.source_names) > 1:
             switch("source", words.source(), here.source_names, address.source, states.source_name)
-        hold("live", address.live)
-        st.toggle(words.LIVE_TITLE, key="live", on_change=_toggle_live, help=words.live_help(REFRESH_S))
+        on = hold("live", address.live)
+        st.toggle(words.LIVE_TITLE, on, key="live", on_change=_toggle_live, help=words.live_help(REFRESH_S))
         with st.container(width="stretch"):
             _top_line(here, address, view, now)
     for trouble in address.troubles:
@@ -78,11 +81,10 @@ def _demo_banner() -> None:
     st.html(Markup("<div class='demo'><b>{}</b> {} {}</div>").format(words.demo_mark(), words.demo_text(), links))
 
 
-def _board(live_now: bool) -> None:
+def _board() -> None:
     here, now = house.house(), utc_now()
     address = _address(here)
-    if address.live != live_now:
-        st.rerun()  # how often a fragment runs is settled outside of it
+    heartbeat(REFRESH_S if address.live else 0, now=now.timestamp())
     window = address.window(now)
     slow_choices = live.slow_choices(here.migration)
     slow = parameters().get("slow", live.default_slow(here.migration))

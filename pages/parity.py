@@ -11,7 +11,7 @@ from charts.ribbon import ribbon_figure
 from migration import utc_now
 from ui import endpoints, house, page, verdicts, whole
 from ui.components import overlay_chart
-from ui.controls import parameters, select, switch
+from ui.controls import parameter, parameters, select, switch
 from ui.drawing import drawing, frame_of
 from ui.evidence import evidence_button
 from ui.house import House
@@ -33,10 +33,9 @@ def render() -> None:
 
 
 def _board(here: House) -> None:
-    now, address = utc_now(), parameters()
-    source = address.get("source", "")
-    source = source if source in here.source_names else here.source_names[0]
-    chosen = address.get("phase", "")
+    now = utc_now()
+    source = parameter("source", here.source_names)
+    chosen = parameters().get("phase", "")
     view = judgement_view(here, source, now=now, chosen=int(chosen) if chosen.isdigit() else None)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

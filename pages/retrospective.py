@@ -14,8 +14,8 @@ from reports.retold import opening
 from reports.retrospect import Outline, Retrospect
 from reports.retrospective import missing
 from ui import events, house, notes, page, retrospective
-from ui.components import overlay_chart
-from ui.controls import parameters, put, switch
+from ui.components import heartbeat, overlay_chart
+from ui.controls import parameter, parameters, put, switch
 from ui.house import House
 from ui.phases_table import before_after_table, cost_list, phases_table
 from ui.retrospective import judged, outline_view, retrospect_view
@@ -33,13 +33,13 @@ def render() -> None:
     here = house.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
-    source = parameters().get("source", "")
-    source = source if source in here.source_names else here.source_names[0]
-    st.fragment(partial(_board, here, source), run_every=REFRESH_S if _filling(here, source) else None)()
+    st.fragment(partial(_board, here))()
 
 
-def _board(here: House, source: str) -> None:
+def _board(here: House) -> None:
     now = utc_now()
+    source = parameter("source", here.source_names)
+    heartbeat(REFRESH_S if _filling(here, source) else 0, now=now.timestamp())
     try:
         told = outline_view(here, source, now=now)
     except ArchiveError as error:

@@ -1,4 +1,4 @@
-"""Two small pieces of JavaScript that Streamlit has no widget for: a chart that is redrawn in place, and a line that counts seconds."""
+"""Small pieces of JavaScript that Streamlit has no widget for: a chart that is redrawn in place, a line that counts seconds, a heartbeat."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ LIBRARY_ADDRESS = "/assets/plotly-{version}.min.js"
 
 _chart = st.components.v2.component(
     "overlay_chart",
-    html="<div class='overlay-chart' role='img' style='width:100%'></div>",
+    html="<div class='overlay-chart' style='width:100%'></div>",
     js=(_HERE / "overlay_chart.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
@@ -21,6 +21,7 @@ _top_line = st.components.v2.component(
     js=(_HERE / "top_line.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
+_heartbeat = st.components.v2.component("heartbeat", js=(_HERE / "heartbeat.js").read_text(encoding="utf-8"))
 
 
 def overlay_chart(drawing: bytes, *, key: str, on_range: Callable[[list[str]], None]) -> None:
@@ -38,3 +39,12 @@ def overlay_chart(drawing: bytes, *, key: str, on_range: Callable[[list[str]], N
 def top_line(words: dict[str, Any], *, key: str = "top_line") -> None:
     """The line that counts. `words`: see top_line.js; times are epoch seconds."""
     _top_line(key=key, data=words)
+
+
+def heartbeat(every_s: int, *, now: float) -> None:
+    """First thing in a fragment: runs it again `every_s` after `now`, or not at all for 0.
+
+    st.fragment's run_every is settled by a run of the whole script, and Streamlit loses what a reader presses around one: its queue forgets
+    what that run drew when a fragment's run follows, the browser forgets the switches that were not drawn.
+    """
+    _heartbeat(key="heartbeat", data={"every": every_s, "now": now}, on_beat_change=lambda: None)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _HELD, _PAGE = "address", "page"
+_Value = TypeVar("_Value")
 
 
 def enter(page: str) -> None:
@@ -28,6 +30,12 @@ def parameters() -> dict[str, str]:
     return dict(st.session_state[_HELD])
 
 
+def parameter(name: str, choices: Sequence[str]) -> str:
+    """What the address says of `name`; the first of the choices where it says nothing that is one."""
+    said = parameters().get(name, "")
+    return said if said in choices else choices[0]
+
+
 def put(**chosen: str | None) -> None:
     """Writes what was chosen into the address, which is the only memory a page has. None takes a parameter out."""
     held = parameters() | {name.rstrip("_"): value for name, value in chosen.items()}
@@ -35,10 +43,14 @@ def put(**chosen: str | None) -> None:
     st.query_params.from_dict(st.session_state[_HELD])
 
 
-def hold(key: str, value: object) -> None:
-    """Makes a switch show what the address says. Told only where it differs: telling a switch its old value would undo a click on its way here."""
+def hold(key: str, value: _Value) -> _Value:
+    """Makes a switch show what the address says, which is also to be its default: a browser that lost the switch in between has only that.
+
+    Told only where it differs: telling a switch its old value would undo a click on its way here.
+    """
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+    return value
 
 
 def _choose(name: str, key: str, default: str) -> None:
@@ -51,10 +63,10 @@ def switch(
 ) -> None:
     """A row of choices whose answer lives in the address as `name`; the default is left out of it."""
     key = f"{name}_choice"
-    hold(key, value)
     st.segmented_control(
         label,
         options,
+        default=hold(key, value if value in options else None),
         key=key,
         on_change=partial(_choose, name, key, default or options[0]),
         required=True,
@@ -75,10 +87,10 @@ def select(
 ) -> None:
     """The same as `switch` where there may be many choices, or long ones: a list that opens."""
     key = f"{name}_choice"
-    hold(key, value)
     st.selectbox(
         label,
         options,
+        index=options.index(hold(key, value)),
         key=key,
         on_change=partial(_choose, name, key, default or options[0]),
         format_func=say,

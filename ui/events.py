@@ -33,10 +33,10 @@ def choice(events: Sequence[Event]) -> None:
     if not there:
         return
     kinds = chosen_kinds()
-    hold(_KEY, [kind for kind in there if kind in kinds])
     st.pills(
         words.shown(),
         there,
+        default=hold(_KEY, [kind for kind in there if kind in kinds]),
         selection_mode="multi",
         key=_KEY,
         on_change=_choose,

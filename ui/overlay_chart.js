@@ -48,6 +48,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 async function draw(box, text) {
   const { figure, alt, library: address } = JSON.parse(text);
+  box.setAttribute("role", "img"); // an image only once it has words
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
   let Plotly;

@@ -87,7 +87,8 @@ def test_paused_the_page_asks_for_nothing(photo: Watched, opens: Opens) -> None:
     board = opens(photo.server, clock=True)
     asked = board.asked
     board.refresh()
-    assert board.asked == asked + 1
+    board.until("asked => window.asked === asked", asked + 1)
+    board.at_rest()
 
     board.live.press("Space")
     board.expect_text(".top-line", "paused$")

@@ -233,3 +233,13 @@ target_groups = ["photo-ecs"]
     expect(board.chart("requests")).to_contain_text("<i>EC2</i>")
     expect(board.head("requests")).to_contain_text("<i>EC2</i>")
     assert board.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0
+
+
+@pytest.mark.parametrize("room", ["parity", "retrospective"])
+def test_the_other_source_is_shown_where_it_is_chosen(photo: Watched, opens: Opens, room: str) -> None:
+    board = opens(photo.server, f"/{room}", drawn=0, faultless=False)
+    expect(board.page.get_by_role("radio", name="CloudWatch")).to_be_checked()
+    board.choose("Mackerel")
+    board.wait_parameters(source="mackerel")
+    expect(board.page.get_by_role("radio", name="Mackerel")).to_be_checked()
+    expect(board.page.get_by_role("radio", name="CloudWatch")).not_to_be_checked()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.course import Course
+from charts import sheet
 from charts.events import MARKS, event_lines
 from charts.frame import Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette
@@ -286,17 +287,13 @@ def _zone(frame: Frame, palette: Palette) -> dict[str, Any]:
 def _layout(
     frame: Frame, palette: Palette, steps: Sequence[Step], tops: dict[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    shared = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True, "tickfont": {"color": palette.faint}}
+    shared = sheet.axis(palette)
     highest = max((share for _, share in steps if share is not None), default=1.0) * 100
-    return {
+    return sheet.layout(palette) | {
         "height": HEIGHT_PX,
         "margin": {"l": 58, "r": 12, "t": 6, "b": 58},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
         "hovermode": "x unified",
         "hoversubplots": "axis",
-        "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
         "dragmode": "zoom",
         "uirevision": "same",
         "legend": {"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top"},

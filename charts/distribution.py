@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from charts import sheet
 from charts.frame import HEIGHT_PX, plain
 from charts.palette import DASHES, PALETTES, Theme
 from migration.latencies import Latencies
@@ -33,18 +34,13 @@ def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -
                 "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
             }
         )
-    axis = {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True, "zeroline": False}
+    axis = sheet.axis(palette)
     return go.Figure(
         data=data,
-        layout={
+        layout=sheet.layout(palette)
+        | {
             "height": HEIGHT_PX,
             "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
-            "hovermode": "closest",
-            "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
-            "dragmode": False,
             "showlegend": True,
             "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "xaxis": axis | {"type": "log", "dtick": "D2", "tickformat": ",~g", "ticksuffix": " ms"},

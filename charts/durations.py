@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from analysis.batches import Slot
 from analysis.runs import Run, Usual
+from charts import sheet
 from charts.frame import HEIGHT_PX, plain
 from charts.palette import PALETTES, Theme
 from migration import FLEETS, FleetName, Window
@@ -45,21 +46,16 @@ def durations_figure(
             marks = _thinned([run for run in of_era if (run.result == "failed") == failed])
             if marks:
                 data.append(_marks(marks, era, names[era], palette.fleets[era], clock, failed=failed))
-    axis = {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True, "zeroline": False}
+    axis = sheet.axis(palette)
     band = {
         "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": {"width": 0}, "fillcolor": palette.band,
     }  # fmt: skip
     return go.Figure(
         data=data,
-        layout={
+        layout=sheet.layout(palette)
+        | {
             "height": HEIGHT_PX,
             "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
-            "hovermode": "closest",
-            "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
-            "dragmode": False,
             "showlegend": True,
             "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "shapes": [band | {"y0": usual.low_s, "y1": usual.high_s}] if usual else [],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis import Overlay
+from charts import sheet
 from charts.events import event_lines, event_traces, event_words
 from charts.figure import Figure
 from charts.frame import Frame, local, plain
@@ -303,28 +304,13 @@ def _zone_words(frame: Frame, palette: Palette) -> dict[str, Any]:
 
 
 def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: float) -> dict[str, Any]:
-    shared = {
-        "gridcolor": palette.grid,
-        "zeroline": False,
-        "fixedrange": True,
-        "automargin": False,
-        "tickfont": {"color": palette.faint},
-    }
+    shared = sheet.axis(palette) | {"automargin": False}
     key = f"{frame.window.start}-{frame.window.end}"
-    return {
+    return sheet.layout(palette) | {
         "height": frame.height_px,
         "margin": {"l": 52, "r": 12, "t": 8, "b": 34},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
         "hovermode": "x unified",
         "hoversubplots": "axis",
-        "hoverlabel": {
-            "bgcolor": palette.paper,
-            "bordercolor": palette.grid,
-            "font": {"color": palette.ink},
-            "align": "left",
-        },
         "dragmode": "zoom",
         "uirevision": "same",
         "legend": {

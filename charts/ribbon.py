@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from charts import sheet
 from charts.frame import Frame, local
 from charts.palette import PALETTES
 from words import parity as words
@@ -45,19 +46,15 @@ def ribbon_figure(trace: pd.DataFrame, frame: Frame, *, latency: bool) -> go.Fig
         line("high", words.upper(), line=edge, fill="tonexty", fillcolor=palette.unattributed),
         line("estimate", words.estimate(), line={"color": palette.ink, "width": 2}),
     ]
-    axis = {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True}
+    axis = sheet.axis(palette)
     reach = _reach(trace) * scale
     return go.Figure(
         data=data,
-        layout={
+        layout=sheet.layout(palette)
+        | {
             "height": frame.height_px,
             "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
             "hovermode": "x unified",
-            "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
-            "dragmode": False,
             "xaxis": axis
             | {
                 "type": "date",

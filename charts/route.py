@@ -8,6 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.route import Course, Distribution, thinned
+from charts import sheet
 from charts.frame import HEIGHT_PX, Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette, Theme
 from migration import FLEETS, FleetName
@@ -36,14 +37,14 @@ def times_figure(found: Mapping[FleetName, Distribution], labels: Mapping[FleetN
                 "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
             }
         )
-    axis = _axis(palette)
+    axis = sheet.axis(palette)
     return go.Figure(
         data=data,
-        layout=_layout(palette)
+        layout=sheet.layout(palette)
         | {
             "height": HEIGHT_PX,
             "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "hovermode": "closest",
+            "showlegend": True,
             "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "xaxis": axis
             | {
@@ -71,7 +72,7 @@ def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tupl
             ("y3", told.p95 * 1000, "%{y:,.4~g} ms"),
         ):
             data.append(_line(x, y, fleet, axis, unit, frame, palette))
-    panel: dict[str, Any] = _axis(palette) | {"rangemode": "tozero", "nticks": 4}
+    panel: dict[str, Any] = sheet.axis(palette) | {"rangemode": "tozero", "nticks": 4}
     names: list[dict[str, Any]] = [
         {
             "text": plain(name), "x": 0, "xref": "paper", "xanchor": "left", "y": domain[1], "yref": "paper", "yanchor": "bottom",
@@ -81,14 +82,15 @@ def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tupl
     ]  # fmt: skip
     return go.Figure(
         data=data,
-        layout=_layout(palette)
+        layout=sheet.layout(palette)
         | {
             "height": COURSE_PX,
             "margin": {"l": 60, "r": 12, "t": 26, "b": 34},
             "hovermode": "x",
+            "showlegend": True,
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "annotations": names,
-            "xaxis": _axis(palette) | {
+            "xaxis": sheet.axis(palette) | {
                 "type": "date", "anchor": "y3", "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
                 "title": {"text": plain(frame.zone), "font": {"color": palette.faint, "size": 11}, "standoff": 2},
             },
@@ -114,19 +116,4 @@ def _line(
         "line": {"color": palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]},
         "connectgaps": False,
         "hovertemplate": f"{unit}<extra>{plain(frame.labels[fleet])}</extra>",
-    }
-
-
-def _axis(palette: Palette) -> dict[str, Any]:
-    return {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True, "zeroline": False}
-
-
-def _layout(palette: Palette) -> dict[str, Any]:
-    return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
-        "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
-        "dragmode": False,
-        "showlegend": True,
     }

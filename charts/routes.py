@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from analysis.verdicts import VERDICTS, Verdict
+from charts import sheet
 from charts.frame import HEIGHT_PX, plain
 from charts.palette import PALETTES, Theme
 from words import verdicts
@@ -66,24 +67,19 @@ def routes_figure(
                 },
             }
         )
-    lines = {"gridcolor": palette.grid, "tickfont": {"color": palette.faint}, "fixedrange": True}
+    lines = sheet.axis(palette)
     band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": {"width": 0}}
     title = {"font": {"color": palette.faint, "size": 12}}
     return go.Figure(
         data=data,
-        layout={
+        layout=sheet.layout(palette)
+        | {
             "height": HEIGHT_PX,
             "margin": {"l": 64, "r": 16, "t": 24, "b": 44},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
-            "hovermode": "closest",
-            "hoverlabel": {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}},
-            "dragmode": False,
             "showlegend": True,
             "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "shapes": [band | {"y0": -margin, "y1": margin, "fillcolor": palette.band}] if margin else [],
-            "xaxis": lines | {"type": "log", "dtick": 1, "tickformat": ",~g", "zeroline": False, "title": title | {"text": plain(traffic)}},
+            "xaxis": lines | {"type": "log", "dtick": 1, "tickformat": ",~g", "title": title | {"text": plain(traffic)}},
             "yaxis": lines | {
                 "zeroline": True, "zerolinecolor": palette.faint, "tickformat": "+,~g", "ticksuffix": f" {suffix}",
                 "title": title | {"text": plain(axis)},

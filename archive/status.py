@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import URL
 
 from archive import engine as database
-from archive import ledger, schema
+from archive import ledger, logs, schema
 from archive.batches import SETTLE_MINUTES
 from archive.plan import LiveEdge
 from migration import Migration, Window
@@ -29,13 +29,17 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Times are epoch seconds. `gaps`: by source, settled time in which some series that is wanted was not answered."""
+    """Times are epoch seconds. `gaps`: by source, settled time in which some series that is wanted was not answered.
+
+    `logs`: the access logs that were counted, and from which to which hour; None where none were.
+    """
 
     size_bytes: int
     stretches: tuple[Stretch, ...]
     gaps: dict[str, tuple[Window, ...]]
     events: int
     snapshots: int
+    logs: tuple[logs.Lines, Window] | None
     last_write: int | None
     alive: bool
 
@@ -62,6 +66,8 @@ def status(engine: Engine, migration: Migration, *, now: int, of_batches: Collec
             connection.scalar(select(func.count()).select_from(table).where(table.c.migration_id == number)) or 0
             for table in (schema.event, schema.snapshot)
         )
+        hours = logs.read_extent(connection, number)
+        counted_logs = (logs.read_lines(connection, number, hours), hours) if hours else None
         last = connection.scalar(select(func.max(source.c.checked_at)).where(source.c.migration_id == number))
     stretches, gaps = [], dict[str, tuple[Window, ...]]()
     for name, book in books.items():
@@ -75,7 +81,7 @@ def status(engine: Engine, migration: Migration, *, now: int, of_batches: Collec
         whole = Window(begins, edge.settled) if begins < edge.settled else None
         gaps[name] = merged(gap for one in known for gap in (whole.minus(one.answered(edge)) if whole else ()))
     alive = last is not None and now - last < ALIVE_S
-    return Status(_size(engine), tuple(stretches), gaps, events, snapshots, last, alive)
+    return Status(_size(engine), tuple(stretches), gaps, events, snapshots, counted_logs, last, alive)
 
 
 def compact(engine: Engine) -> tuple[int, int]:

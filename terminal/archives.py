@@ -88,6 +88,7 @@ def status_json(migration: Migration, found: Status) -> dict[str, Any]:
         "points": found.points,
         "events": found.events,
         "snapshots": found.snapshots,
+        "access_logs": _logs_json(found),
         "last_write": stamp(found.last_write),
         "recorder_alive": found.alive,
         "sources": [
@@ -127,7 +128,19 @@ def status_table(migration: Migration, found: Status, *, now: datetime) -> Rende
         length = times.duration(sum(gap.end - gap.start for gap in gaps))
         parts.append(plain(words.gaps(states.source_name(name), len(gaps), length)))
     parts.append(Text(words.happened(found.events, found.snapshots)))
+    if found.logs:
+        lines, hours = found.logs
+        span = times.span(hours.starts_at, hours.ends_at, migration.zone, now=now)
+        parts.append(Text(words.logs(lines.files, lines.read, lines.lost, span)))
     return Group(*parts)
+
+
+def _logs_json(found: Status) -> dict[str, Any] | None:
+    if not found.logs:
+        return None
+    lines, hours = found.logs
+    told = {"read": lines.read, "parsed": lines.parsed, "lost": lines.lost}
+    return {"files": lines.files, "lines": told, "from": stamp(hours.start), "to": stamp(hours.end)}
 
 
 def _ends(covered: tuple[Any, ...]) -> Iterator[datetime]:

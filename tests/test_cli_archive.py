@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import cli
 from archive import Archive
 from migration import Migration, load
+from tests.archive.test_logs import batch, file
 from tests.archive.world import World, at, span
 from tests.migration.documents import ALB, EC2, ELB
 from tests.worlds.configuration import document
@@ -108,3 +109,18 @@ def test_a_newer_archive_is_left_alone_and_that_is_said(here: Path, words: tuple
     result = run(here, *words)
     assert result.exit_code == 1
     assert "The archive is newer than this program" in result.stdout
+
+
+def test_status_counts_the_access_logs(here: Path) -> None:
+    migration = load(here / "migration.toml")
+    with Archive.open(migration.archive, migration) as archive:
+        archive.keep_logs((file("a.log.gz", 0, 10, lines=1_200, parsed=1_197),), batch(0, 5))
+    assert last(run(here, "archive", "status")) == (
+        "1 access log of 21 Sep 21:00–22:00 JST: 1,200 lines, of which 3 could not be counted."
+    )
+    assert json.loads(run(here, "archive", "status", "--json").stdout)["access_logs"] == {
+        "files": 1,
+        "lines": {"read": 1_200, "parsed": 1_197, "lost": 3},
+        "from": "2026-09-21T12:00:00Z",
+        "to": "2026-09-21T13:00:00Z",
+    }

@@ -18,7 +18,7 @@ Ctrl-C or SIGTERM ends it with 0: what was confirmed is kept.
 RECORD_ONCE = _("Bring everything up to date, the past too, and end.")
 ARCHIVE = _("What the archive holds: look at it, take it elsewhere, make it smaller.")
 STATUS = _(
-    """Shows what the archive holds: its size, how much of which time from which source, gaps, events, and whether somebody records.
+    """Shows what the archive holds: its size, how much of which time from which source, gaps, events, access logs, and whether somebody records.
 
 Ends with 0 if the archive can be read, with 1 if not.
 
@@ -129,6 +129,14 @@ def happened(events: int, snapshots: int) -> str:
             ),
         )
     )
+
+
+def logs(files: int, read: int, lost: int, span: str) -> str:
+    return ngettext(
+        "{files} access log of {span}: {read} lines, of which {lost} could not be counted.",
+        "{files} access logs of {span}: {read} lines, of which {lost} could not be counted.",
+        files,
+    ).format(files=count(files), read=count(read), lost=count(lost), span=span)
 
 
 def exported(place: str, points: str, size: str) -> str:

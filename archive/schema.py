@@ -23,6 +23,9 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy import (
+    event as events,
+)
 
 from archive import revisions
 from archive.engine import ArchiveError, transaction
@@ -237,6 +240,7 @@ log_count = Table(
 
 def ensure(engine: Engine) -> None:
     """Brings the tables to VERSION, from nothing or from an older version. Several processes may do so at once: the first does it, the others wait.
+    Every transaction of the engine from then on looks whether they are still of that version: a later program may come while this one runs.
 
     Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
     """
@@ -250,8 +254,19 @@ def ensure(engine: Engine) -> None:
                 connection.execute(delete(meta).where(meta.c.key == "schema"))
                 connection.execute(insert(meta).values(key="schema", value=str(VERSION)))
                 found = VERSION
-    if found > VERSION:
-        raise ArchiveError("newer", f"{found} > {VERSION}")
+    _refuse_newer(found)
+    events.listen(engine, "begin", _look_again)
+
+
+def _look_again(connection: Connection) -> None:
+    if not connection.get_execution_options().get("plain"):
+        found = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar()
+        _refuse_newer(int(found or VERSION))
+
+
+def _refuse_newer(version: int) -> None:
+    if version > VERSION:
+        raise ArchiveError("newer", f"{version} > {VERSION}")
 
 
 def _version(connection: Connection) -> int | None:

@@ -162,6 +162,22 @@ def test_a_newer_archive_is_refused_and_left_alone(tmp_path: Path):
     assert (tmp_path / "archive.db").read_bytes() == before
 
 
+def test_a_later_program_that_comes_while_this_one_runs_ends_its_writing(tmp_path: Path):
+    world = World()
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(-60, 0), world, now=world.now)
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as other:
+            other.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+            other.commit()
+            world.now = at(1)
+            brought = archive.bring(span(-60, 1), world, now=world.now)
+            assert brought.archive_problem is not None
+            assert brought.archive_problem.kind == "newer"
+            with pytest.raises(ArchiveError, match=f"newer: 99 > {schema.VERSION}"):
+                archive.events(span(-60, 1))
+            assert other.execute("SELECT max(ts) FROM point").fetchone() == (NOON - 60,)
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path):
     (tmp_path / "archive.db").write_text("Dear diary, " * 100)
     with pytest.raises(ArchiveError, match="not_a_database"):

@@ -1,12 +1,16 @@
 """The line on deployments in a real browser: what it says, and that its commands can be opened and copied."""
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board import Opens
-from tests.browser.world import Watched
+from tests.browser.server import Starts
+from tests.browser.world import Watched, World
+from tests.worlds.deployments import shifting
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -32,3 +36,19 @@ def test_the_line_tells_of_the_service_and_its_commands_stay_open(photo: Watched
     board.refresh_until(".canary-end", r"50\.0 % told", within_ms=45_000)
     expect(commands).to_contain_text('"Weight":50')  # a refresh does not close it
     photo.world.balancer.restore()
+
+
+def test_a_shift_that_runs_is_a_bar_with_both_task_sets(world: World, room: Path, starts: Starts, opens: Opens) -> None:
+    deployments = world.deployments
+    before, targets = deployments.deployments, dict(deployments.targets)
+    shifting(deployments, int(time.time()))
+    try:
+        board = opens(starts(world.environment(world.configure(room))), clock=True)
+        board.refresh_until(".deployments .shift", r"photo-ecs .*70.* → photo-ecs-green .*30", within_ms=45_000)
+        line = board.page.locator(".deployments")
+        for text in ("web:42 InProgress", "AllowTraffic"):
+            expect(line).to_contain_text(text)
+        widths = line.locator(".shift .bar i").evaluate_all("parts => parts.map(one => one.style.width)")
+        assert widths == ["70%", "30%"]
+    finally:
+        deployments.deployments, deployments.targets = before, targets

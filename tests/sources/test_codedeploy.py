@@ -19,7 +19,7 @@ from tests.worlds.deployments import (
     DeploymentsWorld,
     app_spec,
     deployment,
-    target,
+    shifting,
 )
 
 HOUR = Window(NOON - 3600, NOON)
@@ -36,24 +36,6 @@ def world() -> Iterator[DeploymentsWorld]:
 
 def source(world: DeploymentsWorld) -> CodeDeploy:
     return CodeDeploy(migration(), clock=clock, client=client("codedeploy", world.url))
-
-
-def shifting(world: DeploymentsWorld) -> None:
-    """A linear deployment that has shifted 30 % to green."""
-    linear = "CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
-    world.deployments = [
-        deployment("d-RUNNING42", "InProgress", NOON - 900, 42, before=41, deploymentConfigName=linear),
-        deployment("d-DONE00041", "Succeeded", NOON - 2 * 86_400, 41, before=40, completeTime=NOON - 2 * 86_400 + 540),
-    ]
-    sets = (
-        {"identifer": "ecs-svc/1", "taskSetLabel": "Blue", "status": "PRIMARY", "trafficWeight": 70.0}
-        | {"desiredCount": 4, "runningCount": 4, "pendingCount": 0, "targetGroup": {"name": BLUE}},
-        {"identifer": "ecs-svc/2", "taskSetLabel": "Green", "status": "ACTIVE", "trafficWeight": 30.0}
-        | {"desiredCount": 4, "runningCount": 3, "pendingCount": 1, "targetGroup": {"name": GREEN}},
-    )
-    stages = [("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AllowTraffic", "InProgress")]
-    stages.append(("AfterAllowTraffic", "Pending"))
-    world.targets["d-RUNNING42"] = target("d-RUNNING42", stages, *sets, at=NOON - 840)
 
 
 def test_the_requests_are_what_aws_asks_for() -> None:
@@ -100,7 +82,7 @@ def test_the_requests_are_what_aws_asks_for() -> None:
 
 
 def test_a_running_deployment_is_told_with_stages_and_weights(world: DeploymentsWorld) -> None:
-    shifting(world)
+    shifting(world, NOON)
     told = source(world).events(HOUR)
     assert told.problems == ()
     event, _ = told.events
@@ -130,7 +112,7 @@ def test_a_running_deployment_is_told_with_stages_and_weights(world: Deployments
 
 
 def test_what_has_ended_is_asked_once(world: DeploymentsWorld) -> None:
-    shifting(world)
+    shifting(world, NOON)
     there = source(world)
     assert [event.key for event in there.events(HOUR).events] == ["d-RUNNING42", "d-DONE00041"]  # looked back once
     world.calls.clear()
@@ -215,7 +197,7 @@ def test_an_application_that_was_deleted_is_a_remark_and_forgets_nothing(world: 
 
 
 def test_without_the_permission_for_revisions_only_the_task_definition_is_missing(world: DeploymentsWorld) -> None:
-    shifting(world)
+    shifting(world, NOON)
     for one in world.deployments:
         one["revision"]["appSpecContent"] = {"sha256": "5f00"}
     world.refuse["GetApplicationRevision"] = DENIED
@@ -228,7 +210,7 @@ def test_without_the_permission_for_revisions_only_the_task_definition_is_missin
 
 
 def test_without_the_permission_to_list_nothing_that_is_known_is_forgotten(world: DeploymentsWorld) -> None:
-    shifting(world)
+    shifting(world, NOON)
     world.refuse["ListDeployments"] = DENIED
     told = source(world).events(HOUR)
     assert not told.complete

@@ -280,6 +280,26 @@ def deployed(group_arn: str, listener_arn: str, *, port: int = 0) -> Deployments
     return world
 
 
+def shifting(world: DeploymentsWorld, now: int) -> None:
+    """Begins a linear deployment that has shifted 30 % of the traffic to the second group of the pair by `now`."""
+    linear = "CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
+    day_s = 86_400
+    world.deployments = [
+        deployment("d-RUNNING42", "InProgress", now - 900, 42, before=41, deploymentConfigName=linear),
+        deployment("d-DONE00041", "Succeeded", now - 2 * day_s, 41, before=40, completeTime=now - 2 * day_s + 540),
+    ]
+    blue, green = world.pair
+    sets = (
+        {"identifer": "ecs-svc/1", "taskSetLabel": "Blue", "status": "PRIMARY", "trafficWeight": 70.0}
+        | {"desiredCount": 4, "runningCount": 4, "pendingCount": 0, "targetGroup": {"name": blue}},
+        {"identifer": "ecs-svc/2", "taskSetLabel": "Green", "status": "ACTIVE", "trafficWeight": 30.0}
+        | {"desiredCount": 4, "runningCount": 3, "pendingCount": 1, "targetGroup": {"name": green}},
+    )
+    stages = [("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AllowTraffic", "InProgress")]
+    stages.append(("AfterAllowTraffic", "Pending"))
+    world.targets["d-RUNNING42"] = target("d-RUNNING42", stages, *sets, at=now - 840)
+
+
 def _strangers(told: Any, shape: Any, at: str = "") -> list[str]:
     """Where a reply says what botocore's model of it does not know: a misspelt field would go unread in silence."""
     if shape.type_name == "structure":

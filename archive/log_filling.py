@@ -1,11 +1,14 @@
 """Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps each batch before the next is begun."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import gettempdir
 from typing import Literal
 
@@ -24,6 +27,8 @@ from sources.access_logs import CountedByDay, CountedElsewhere, LogSource
 Progress = Callable[["Counting"], None]
 AT_ONCE = 4  # downloads
 _OF_A_FILE = frozenset({"denied", "not_found", "bad_reply"})  # what may be wrong with one file, and no other
+ENGINES = 2  # batches that are counted at once, each on one processor; while one is kept, the next is counted
+_Result = tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]
 State = Literal["listing", "counting", "done", "busy", "stopped"]
 
 
@@ -107,47 +112,91 @@ def _counted(
     told: Progress,
     stop: Callable[[], bool],
 ) -> Counting:
-    with ExitStack() as stack:
-        afar = isinstance(source, CountedElsewhere | CountedByDay)
-        engine = None if afar or not fresh else stack.enter_context(Engine(patterns))
-        for batch in _batches(fresh, 0 if isinstance(source, CountedByDay) else BATCH_BYTES):
-            if stop() or not claimed.renew():
-                return replace(done, state="stopped")
-            there, counted, problems = (
-                _day(source, batch[0], done, claimed, told, stop)
-                if isinstance(source, CountedByDay)
-                else _batch(source, engine, batch, claimed)
-            )
-            done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
-            if counted is None:
-                return replace(done, state="stopped")
-            kept = [
-                _file(file, tally, counted, done.window) for file, tally in zip(there, counted.tallies, strict=True)
-            ]
-            # Of a whole day its files are known one by one, too, so that they are not counted again by themselves.
-            parts = (part for file in there for part in file.parts)
-            kept += [CountedFile(part.identity, part.size, Tally(part.key), part.window) for part in parts]
-            archive.keep_logs(kept, counted)
-            done = replace(
-                done,
-                files_done=done.files_done + sum(map(_many, batch)),
-                bytes_done=done.bytes_done + sum(file.size for file in batch),
-                lines=done.lines + sum(tally.lines for tally in counted.tallies),
-                parsed=done.parsed + sum(tally.parsed for tally in counted.tallies),
-                tallies=(*done.tallies, *(tally for tally in counted.tallies if tally.problem or tally.lost)),
-            )
-            told(done)
-    return replace(done, state="done")
-
-
-def _batch(
-    source: LogSource, engine: Engine | None, batch: Sequence[LogFile], claimed: Claim
-) -> tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]:
-    """The files of a batch that were there, their counts, and what was wrong; no counts where there is no use in going on."""
-    if engine is None:
+    def afar(batch: Sequence[LogFile]) -> _Result:
+        if isinstance(source, CountedByDay):
+            return _day(source, batch[0], done, claimed, told, stop)
         assert isinstance(source, CountedElsewhere)
         counted = source.count(batch)
         return (batch, None, (counted,)) if isinstance(counted, Problem) else (batch, counted, ())
+
+    with ExitStack() as stack:
+        results: Iterator[tuple[Sequence[LogFile], _Result]]
+        batches = list(_batches(fresh, 0 if isinstance(source, CountedByDay) else BATCH_BYTES))
+        if isinstance(source, CountedElsewhere | CountedByDay):
+            results = ((batch, afar(batch)) for batch in batches)
+        else:
+            results = _here(stack, source, batches, patterns, claimed)
+        while True:
+            if stop() or not claimed.renew():
+                return replace(done, state="stopped")
+            result = next(results, None)
+            if result is None:
+                return replace(done, state="done")
+            batch, (there, counted, problems) = result
+            done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
+            if counted is None:
+                return replace(done, state="stopped")
+            done = _kept(archive, batch, there, counted, done)
+            told(done)
+
+
+def _kept(
+    archive: Archive, batch: Sequence[LogFile], there: Sequence[LogFile], counted: Counted, done: Counting
+) -> Counting:
+    """Writes a batch down; how far it is then."""
+    kept = [_file(file, tally, counted, done.window) for file, tally in zip(there, counted.tallies, strict=True)]
+    # Of a whole day its files are known one by one, too, so that they are not counted again by themselves.
+    parts = (part for file in there for part in file.parts)
+    kept += [CountedFile(part.identity, part.size, Tally(part.key), part.window) for part in parts]
+    archive.keep_logs(kept, counted)
+    return replace(
+        done,
+        files_done=done.files_done + sum(map(_many, batch)),
+        bytes_done=done.bytes_done + sum(file.size for file in batch),
+        lines=done.lines + sum(tally.lines for tally in counted.tallies),
+        parsed=done.parsed + sum(tally.parsed for tally in counted.tallies),
+        tallies=(*done.tallies, *(tally for tally in counted.tallies if tally.problem or tally.lost)),
+    )
+
+
+def _here(
+    stack: ExitStack, source: LogSource, batches: Sequence[Sequence[LogFile]], patterns: Sequence[str], claimed: Claim
+) -> Iterator[tuple[Sequence[LogFile], _Result]]:
+    """The batches counted on this machine, until `stack` ends."""
+    engines, at_once = SimpleQueue[Engine](), min(ENGINES, len(batches))
+    for _ in range(at_once):
+        engines.put(stack.enter_context(Engine(patterns)))
+
+    def work(batch: Sequence[LogFile]) -> _Result:
+        engine = engines.get()
+        try:
+            return _batch(source, engine, batch, claimed)
+        finally:
+            engines.put(engine)
+
+    return stack.enter_context(closing(_ahead(work, batches, at_once or 1)))
+
+
+def _ahead(
+    work: Callable[[Sequence[LogFile]], _Result], batches: Iterable[Sequence[LogFile]], at_once: int
+) -> Generator[tuple[Sequence[LogFile], _Result]]:
+    """What becomes of each batch, in their order, while as many of the next are worked at."""
+    left, running = iter(batches), deque[tuple[Sequence[LogFile], Future[_Result]]]()
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            running.extend((batch, threads.submit(work, batch)) for batch in islice(left, at_once))
+            while running:
+                batch, future = running.popleft()
+                result = future.result()
+                running.extend((more, threads.submit(work, more)) for more in islice(left, 1))
+                yield batch, result
+        finally:
+            for _, future in running:
+                future.cancel()
+
+
+def _batch(source: LogSource, engine: Engine, batch: Sequence[LogFile], claimed: Claim) -> _Result:
+    """The files of a batch that were there, their counts, and what was wrong; no counts where there is no use in going on."""
     try:
         places = _brought(source, batch, claimed)
         there = [(file, place) for file, place in zip(batch, places, strict=True) if isinstance(place, Path)]
@@ -178,7 +227,7 @@ def _brought(source: LogSource, batch: Sequence[LogFile], claimed: Claim) -> lis
 
 def _day(
     source: CountedByDay, day: LogFile, done: Counting, claimed: Claim, told: Progress, stop: Callable[[], bool]
-) -> tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]:
+) -> _Result:
     """The same for a day that is counted elsewhere, with its progress told and the claim kept alive meanwhile."""
     try:
         counted = source.count_day(

@@ -128,7 +128,7 @@ GROUP BY {every.format(route="route, ")}
 def is_line(dialect: Dialect) -> str:
     """The condition under which fields are those of a line of this log, and no other text in the same place."""
     kinds = ", ".join(dialect.text(kind) for kind in TYPES)
-    return f"type IN ({kinds}) AND substr(time, 11, 1) = 'T' AND substr(time, 5, 1) = '-'"
+    return f"type IN ({kinds}) AND position('T' IN time) = 11 AND position('-' IN time) = 5"
 
 
 def _route(d: Dialect, patterns: Sequence[str]) -> str:

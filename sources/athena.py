@@ -17,7 +17,7 @@ from migration import Aws, Clock, Window, utc_now
 from migration.access_logs import Athena as Settings
 from sources import Health, Problem, athena_table
 from sources.access_log_bucket import S3Logs
-from sources.access_log_engine import MEMORY_MB, THREADS, Counted, Tally
+from sources.access_log_engine import Counted, Tally
 from sources.access_log_finish import finished, load_csv
 from sources.access_log_names import LATE_S, LogFile, days, folder_of, names_of, time_of
 from sources.access_logs import Listing, health
@@ -25,6 +25,7 @@ from sources.athena_table import LogTable
 from sources.aws import FAULTS, call, client, problem_of
 
 NAME = "athena"
+MEMORY_MB = 256  # to read its counts
 DAY_S = 86_400
 LEAST_BYTES = 10_000_000  # of a query, that are charged in any case
 TERABYTE = 1e12  # AWS does not say which it means: of the two the one that makes the estimate higher
@@ -168,7 +169,7 @@ class AthenaLogs:
         with (
             tempfile.TemporaryDirectory(prefix="athena-") as room,
             duckdb.connect(
-                config={"memory_limit": f"{MEMORY_MB}MB", "threads": THREADS, "temp_directory": f"{room}/spill"}
+                config={"memory_limit": f"{MEMORY_MB}MB", "threads": 2, "temp_directory": f"{room}/spill"}
             ) as database,
         ):
             path = Path(room, "result.csv")

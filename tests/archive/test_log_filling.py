@@ -1,5 +1,6 @@
 """Access logs of a window counted into the archive: once each, batch by batch, whatever stops it."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archive import Keeper
-from archive.log_filling import Counting, count_logs
+from archive.log_filling import Counting, _ahead, count_logs
 from migration import Window
 from sources import Problem
 from sources.access_log_engine import Counted, Tally
@@ -155,3 +156,35 @@ def test_a_recorder_counts_what_comes(archive) -> None:
     keeper = Keeper(archive, (), None, (), logs=logs, record_logs=True, clock=lambda: at(30))
     assert keeper.keep_logs() == 300
     assert len(logs.counted) == 3
+
+
+def test_two_batches_are_worked_at_while_one_is_kept_and_they_come_in_order() -> None:
+    together = threading.Barrier(2, timeout=10)  # breaks where one waits alone
+    third = threading.Event()
+
+    def work(batch: Sequence[str]) -> str:
+        if batch == ["c"]:
+            third.set()
+        else:
+            together.wait()
+        return batch[0].upper()
+
+    results = _ahead(work, (["a"], ["b"], ["c"]), 2)  # type: ignore[arg-type]
+    assert next(results) == (["a"], "A")
+    assert third.wait(10)  # begun before anybody asks for the next
+    assert list(results) == [(["b"], "B"), (["c"], "C")]
+
+
+def test_what_is_not_begun_when_it_is_left_is_not_begun_any_more() -> None:
+    begun, go = list[str](), threading.Event()
+
+    def work(batch: Sequence[str]) -> None:
+        begun.append(batch[0])
+        if batch != ["a"]:
+            go.wait(10)
+
+    results = _ahead(work, ([one] for one in "abcdef"), 1)  # type: ignore[arg-type]
+    assert next(results)[0] == ["a"]
+    go.set()
+    results.close()
+    assert begun in (["a"], ["a", "b"])

@@ -10,6 +10,7 @@ from analysis.take_back import Loads, busiest
 from archive.overview import Overview
 from archive.store import Archive
 from migration import Migration, Series, Window
+from migration.series import of_requests
 
 RECENT_MINUTES = 15
 REMEMBERED_DAYS = 90
@@ -21,7 +22,7 @@ Values = npt.NDArray[np.float64]
 def loads(archive: Archive, source: str, *, until: int, proven: float | None) -> Loads:
     """Requests a minute of each fleet in the quarter of an hour up to `until` (epoch seconds, a settled minute). Never asks a source."""
     window = Window(until - RECENT_MINUTES * 60, until)
-    brought = archive.read(window, source)
+    brought = archive.read(window, source, only=of_requests)
     minutes = analysis.minutes(brought.frame, window, brought.unknown)
     read = np.ones(len(minutes.ts), dtype=bool)
     for gap in brought.unread:  # one fleet's requests without the other's would look like all there are

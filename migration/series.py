@@ -56,6 +56,11 @@ def of_minutes(series: Series) -> bool:
     return not series.hourly
 
 
+def of_requests(series: Series) -> bool:
+    """Whether it counts the requests of a target group, minute by minute."""
+    return series.metric == "requests" and not series.hourly
+
+
 def hourly(percentile: str) -> str:
     """The statistic "percentile of all answers of an hour", as in `p95_hourly`. It is a series of its own: percentiles of minutes cannot be merged."""
     return f"{percentile}{_HOURLY}"

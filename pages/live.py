@@ -85,7 +85,8 @@ def _board() -> None:
     here, now = house.house(), utc_now()
     address = _address(here)
     heartbeat(REFRESH_S if address.live else 0, now=now.timestamp())
-    window = address.window(now)
+    moment = live.moment(here, address.source, now)
+    window, settled = address.window(moment), _settled(here.migration, moment)
     slow_choices = live.slow_choices(here.migration)
     slow = parameters().get("slow", live.default_slow(here.migration))
     slow_s = slow_choices.get(slow, slow_choices[live.default_slow(here.migration)])
@@ -100,10 +101,10 @@ def _board() -> None:
             view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
 
     _head(here, address, view, now)
-    traffic = live.traffic_view(here, address.source, until=_settled(here.migration, now))
+    traffic = live.traffic_view(here, address.source, until=settled)
     panels.traffic(here, traffic, now, past=_is_past(address, now))
-    deployments(here, address.source, traffic.traffic, now, until=_settled(here.migration, now))
-    judged = judgement_view(here, address.source, now=now)
+    deployments(here, address.source, traffic.traffic, now, until=settled)
+    judged = judgement_view(here, address.source, now=moment)
     st.html(verdicts.strip(here.migration, judged.judgement, judged.phase))
     happened = here.archive.events(window)
     with st.container():  # there in any case, so that what comes after it keeps its place, and is not built anew

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from charts.frame import Frame
 from charts.overlay import overlay_figure
 from charts.palette import Theme
 from migration import Event, Margin, Migration, Traffic, Window
+from migration.series import of_requests
 from ui.drawing import drawing, frame_of
 from ui.events import shown
 from ui.house import House
@@ -27,6 +28,7 @@ LEAD_IN_S = (
     300  # unanswered requests are counted over five minutes: the first minute of a window needs the four before it
 )
 RATIO_MINUTES = 60
+ROUND_S = 90  # the keeper asks once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,16 @@ class TrafficView:
     ratio: analysis.SampleRatio | None
     ratio_window: Window
     seen: float | None = None
+
+
+def moment(house: House, source: str, now: datetime) -> datetime:
+    """What the page is of: the newest round of questions, so that all on it changes with the answers, once a minute, and not with the clock as well.
+
+    The clock itself where nobody has asked for longer.
+    """
+    asked = (one.checked_at for one in house.archive.states() if (one.source, one.role) == (source, "metrics"))
+    newest = max(asked, default=0)
+    return datetime.fromtimestamp(newest, UTC) if 0 <= now.timestamp() - newest < ROUND_S else now
 
 
 def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
@@ -138,7 +150,7 @@ def _live_view(
 def _sample_ratio_of(
     _house: House, source: str, window: Window, told: float, version: Hashable
 ) -> analysis.SampleRatio:
-    brought = _house.archive.read(window, source)
+    brought = _house.archive.read(window, source, only=of_requests)
     return analysis.sample_ratio(analysis.minutes(brought.frame, window), told, window, unread=brought.unread)
 
 

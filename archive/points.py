@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, and_, bindparam, delete, select
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select
 
 from archive import overview, rows, schema
 from archive.dialect import upsert
@@ -20,6 +20,15 @@ Part = tuple[int, int, Window]  # (code, period_s, stretch): what is replaced of
 def read_points(connection: Connection, ids: Sequence[int], window: Window) -> Rows:
     """The rows of these series in a window; codes are positions in `ids`."""
     return rows.fetched(_read(connection, schema.point, ids, window), ids)
+
+
+def read_newest(connection: Connection, migration_id: int, source: str) -> int | None:
+    """When the newest number of a source begins (epoch seconds); None where there is none."""
+    series, point = schema.series, schema.point
+    of_each = select(func.max(point.c.ts)).where(point.c.series_id == series.c.id).scalar_subquery()
+    mine = and_(series.c.migration_id == migration_id, series.c.source == source)
+    found: int | None = connection.scalar(select(func.max(of_each)).select_from(series).where(mine))
+    return found
 
 
 def read_cells(connection: Connection, ids: Sequence[int], window: Window) -> tuple[Cells, Integers]:

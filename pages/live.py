@@ -109,6 +109,9 @@ def _board() -> None:
     happened = here.archive.events(window)
     with st.container():  # there in any case, so that what comes after it keeps its place, and is not built anew
         events.choice(happened)
+    with st.container():
+        if not address.fixed and all(panel.drawing is None for panel in view.panels.values()):
+            panels.last_known(here, address, view, now)
     rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
     for row in rows:
         for column, name in zip(st.columns(2), row, strict=True):

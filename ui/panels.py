@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import streamlit as st
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from sources import SUPPLEMENTARY
 from ui import links
 from ui.house import House
 from ui.live import LiveView, Panel, TrafficView
-from ui.url import LiveAddress
+from ui.url import LiveAddress, written
 from words import live as words
 from words import numbers, problems, states, times
 from words import traffic as traffic_words
@@ -262,6 +263,18 @@ def percentiles(here: House, source: str, offered: Sequence[str]) -> list[str]:
     """The percentiles that a source can know."""
     lacks = here.metric(source).lacks()
     return [percentile for percentile in offered if f"latency.{percentile}" not in lacks]
+
+
+def last_known(here: House, address: LiveAddress, view: LiveView, now: datetime) -> None:
+    """Where nothing of the window is there: how far the archive goes, and the way there."""
+    newest = here.archive.newest(address.source)
+    if newest is None or newest >= view.window.start:
+        return
+    until = newest // 60 * 60 + 60
+    at = datetime.fromtimestamp(newest, UTC)
+    text, leads = words.last_known(times.clock(at, here.migration.zone, now=now), times.ago(at, now=now))
+    there = {"from": written(until - view.window.minutes * 60), "to": written(until), "source": address.source}
+    st.html(Markup("<p class='note'>{} <a href='?{}' target='_self'>{}</a></p>").format(text, urlencode(there), leads))
 
 
 def empty(here: House, address: LiveAddress, view: LiveView, panel: Panel) -> None:

@@ -37,6 +37,13 @@ def threshold() -> str:
     return _("Slow means longer than")
 
 
+def last_known(moment: str, age: str) -> tuple[str, str]:
+    """Where a window that ends now is empty: how far the archive goes, and the words that lead there."""
+    return _("The newest number that is kept is of {moment}, {age}.").format(moment=moment, age=age), _(
+        "Show the time before it"
+    )
+
+
 def leave_window(span: str) -> str:
     return f"✕ {span}"
 

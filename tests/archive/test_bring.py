@@ -368,3 +368,11 @@ def test_hourly_series_are_read_apart_and_never_stand_for_minutes(archive):
     hours = archive.read(span(-120, 15), "cloudwatch", now=at(15), only=lambda one: one.hourly)
     assert said(hours, HOURLY) == {-120: pytest.approx(-119.9), -60: pytest.approx(-59.9)}
     assert set(hours.frame["period_s"]) == {3600}
+
+
+def test_the_newest_number_is_that_of_the_series_that_goes_furthest(tmp_path: Path):
+    with open_archive(tmp_path) as archive:
+        assert archive.newest("cloudwatch") is None
+        archive.bring(span(-60, 0), World(), now=at(0))
+        assert archive.newest("cloudwatch") == NOON - 60
+        assert archive.newest("mackerel") is None

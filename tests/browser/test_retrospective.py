@@ -73,6 +73,14 @@ def test_a_cold_deep_link_tells_it_all_from_the_archive_alone(alone: Server, ope
     assert {"EC2", "ECS", "ECS, told"} <= set(names)
 
 
+def test_live_leads_from_an_empty_window_to_the_newest_numbers(alone: Server, opens: Opens) -> None:
+    board = opens(alone, drawn=0)
+    board.page.get_by_text("The newest number that is kept is of").get_by_role("link").click()
+    expect(board.page.locator(".st-key-chart_requests .main-svg").first).to_be_visible()
+    assert set(board.parameters) == {"from", "to", "source"}
+    expect(board.page.get_by_text("The newest number that is kept is of")).to_have_count(0)
+
+
 def test_a_phase_leads_to_live_and_to_its_verdict(alone: Server, opens: Opens) -> None:
     row = told(alone, opens).page.locator(".phases tbody tr").nth(1)
     live, parity = (row.get_by_role("link", name=name).get_attribute("href") for name in ("Live", "Parity"))

@@ -46,8 +46,8 @@ def test_a_shift_that_runs_is_a_bar_with_both_task_sets(world: World, room: Path
         board = opens(starts(world.environment(world.configure(room))), clock=True)
         board.refresh_until(".deployments .shift", r"photo-ecs .*70.* → photo-ecs-green .*30", within_ms=45_000)
         line = board.page.locator(".deployments")
-        for text in ("web:42 InProgress", "AllowTraffic"):
-            expect(line).to_contain_text(text)
+        expect(line).to_contain_text("web:42 is being deployed: AllowTraffic")
+        expect(line).to_contain_text("another deployment is running")
         widths = line.locator(".shift .bar i").evaluate_all("parts => parts.map(one => one.style.width)")
         assert widths == ["70%", "30%"]
     finally:

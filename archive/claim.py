@@ -31,7 +31,9 @@ class Claim:
         try:
             with transaction(self._engine, writes=True) as connection:
                 return self._line.claim(connection, self._token, now=now, lease_s=LEASE_S)
-        except ArchiveError:
+        except ArchiveError as error:
+            if error.kind == "newer":
+                raise  # what it would ask it could never write: that is for the later program
             return True
 
     def release(self) -> None:

@@ -301,7 +301,9 @@ class Keeper:
     def _turn(self, name: str, role: Role, every_s: int) -> float:
         try:
             return float(self._archive.take_turn(name, role, now=self._clock(), every_s=every_s))
-        except ArchiveError:
+        except ArchiveError as error:
+            if error.kind == "newer":
+                raise  # what is asked could never be written: that is for the later program
             return 0.0  # nobody can be told of turns: better asked twice than not at all
 
     def _wished(self, name: str) -> tuple[Window, ...]:

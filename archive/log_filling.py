@@ -1,4 +1,4 @@
-"""Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps each batch before the next is begun."""
+"""Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps them batch by batch, in their order."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
@@ -126,18 +126,16 @@ def _counted(
             results = ((batch, afar(batch)) for batch in batches)
         else:
             results = _here(stack, source, batches, patterns, claimed)
-        while True:
+        for _ in batches:
             if stop() or not claimed.renew():
                 return replace(done, state="stopped")
-            result = next(results, None)
-            if result is None:
-                return replace(done, state="done")
-            batch, (there, counted, problems) = result
+            batch, (there, counted, problems) = next(results)
             done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
             if counted is None:
                 return replace(done, state="stopped")
             done = _kept(archive, batch, there, counted, done)
             told(done)
+    return replace(done, state="done")
 
 
 def _kept(
@@ -183,16 +181,12 @@ def _ahead(
     """What becomes of each batch, in their order, while as many of the next are worked at."""
     left, running = iter(batches), deque[tuple[Sequence[LogFile], Future[_Result]]]()
     with ThreadPoolExecutor(at_once) as threads:
-        try:
-            running.extend((batch, threads.submit(work, batch)) for batch in islice(left, at_once))
-            while running:
-                batch, future = running.popleft()
-                result = future.result()
-                running.extend((more, threads.submit(work, more)) for more in islice(left, 1))
-                yield batch, result
-        finally:
-            for _, future in running:
-                future.cancel()
+        running.extend((batch, threads.submit(work, batch)) for batch in islice(left, at_once))
+        while running:
+            batch, future = running.popleft()
+            result = future.result()
+            running.extend((more, threads.submit(work, more)) for more in islice(left, 1))
+            yield batch, result
 
 
 def _batch(source: LogSource, engine: Engine, batch: Sequence[LogFile], claimed: Claim) -> _Result:

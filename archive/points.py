@@ -22,12 +22,11 @@ def read_points(connection: Connection, ids: Sequence[int], window: Window) -> R
     return rows.fetched(_read(connection, schema.point, ids, window), ids)
 
 
-def read_newest(connection: Connection, migration_id: int, source: str) -> int | None:
-    """When the newest number of a source begins (epoch seconds); None where there is none."""
+def read_newest(connection: Connection, ids: Sequence[int]) -> int | None:
+    """When the newest number of these series begins (epoch seconds); None where there is none."""
     series, point = schema.series, schema.point
     of_each = select(func.max(point.c.ts)).where(point.c.series_id == series.c.id).scalar_subquery()
-    mine = and_(series.c.migration_id == migration_id, series.c.source == source)
-    found: int | None = connection.scalar(select(func.max(of_each)).select_from(series).where(mine))
+    found: int | None = connection.scalar(select(func.max(of_each)).select_from(series).where(series.c.id.in_(ids)))
     return found
 
 

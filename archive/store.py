@@ -152,6 +152,12 @@ class Archive(Told, Recall, Logbook):
             held.problem = error.problem
         return ledger.after(held.unkept, held.book.known)
 
+    def newest(self, source_name: str) -> int | None:
+        """When the newest number begins that a page of minutes shows of a source (epoch seconds); None where there is none."""
+        with self._reading() as connection:
+            book = ledger.read_book(connection, self._id, source_name)
+            return points.read_newest(connection, [book.ids[one] for one in book.wanted if of_minutes(one)])
+
     def any_numbers(self, window: Window, source_name: str) -> bool:
         """Whether any number of a source is written in `window`."""
         with self._reading() as connection:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection, Engine
 
 from archive import engine as database
-from archive import happenings, points, splits, standings
+from archive import happenings, splits, standings
 from archive.happenings import SourceState
 from archive.history import read_heard
 from migration import Event, Migration, SplitChange, Window
@@ -39,11 +39,6 @@ class Told:
         """The time that a source which keeps a history has told of."""
         with self._reading() as connection:
             return read_heard(connection, self._id, source_name)
-
-    def newest(self, source_name: str) -> int | None:
-        """When the newest number of a source begins (epoch seconds); None where there is none."""
-        with self._reading() as connection:
-            return points.read_newest(connection, self._id, source_name)
 
     def standing(self) -> Standing | None:
         """How services and deployments stood when they were last read; None where nobody ever told."""

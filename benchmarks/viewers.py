@@ -101,7 +101,9 @@ async def watch(url: str, runs: list[Run]) -> None:
                     (message.auto_rerun.interval, time.monotonic() + message.auto_rerun.interval),
                 )
             elif (every := _heartbeat(message)) is not None:
-                timers[message.delta.fragment_id] = (every, time.monotonic() + every)
+                timers.pop(message.delta.fragment_id, None)
+                if every:
+                    timers[message.delta.fragment_id] = (every, time.monotonic() + every)
             elif kind == "script_finished":
                 runs.append(Run(number == 0, began, time.monotonic() - began, received))
                 running = False

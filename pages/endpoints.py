@@ -21,7 +21,7 @@ from ui.house import House
 from ui.parity import current_phase
 from words import endpoints as words
 from words import live as live_words
-from words import numbers, problems, times
+from words import numbers, times
 
 REFRESH_S = 60
 COUNTING_REFRESH_S = 3
@@ -47,23 +47,14 @@ def _window(here: House, address: url.Address, now: datetime) -> Window:
 def _board(here: House) -> None:
     now = utc_now()
     address, every_s = url.read(parameters(), zone=here.migration.zone), REFRESH_S
-    try:
+    with suppress(ArchiveError):
+        if log_counting.under_way(here, _window(here, address, now)):
+            every_s = COUNTING_REFRESH_S
+    heartbeat(every_s, now=now.timestamp())
+    with page.needs_archive(words.ENDPOINTS_TITLE):
         window = _window(here, address, now)
         log_counting.counting_of(here, window)
-        every_s = COUNTING_REFRESH_S if log_counting.under_way(here, window) else REFRESH_S
-    except ArchiveError as error:
-        _trouble(error)
-        return
-    finally:
-        heartbeat(every_s, now=now.timestamp())
-    try:
         _tell(here, address, window, now)
-    except ArchiveError as error:
-        _trouble(error)
-
-
-def _trouble(error: ArchiveError) -> None:
-    page.trouble(words.ENDPOINTS_TITLE, [problems.say_archive(error.kind, error.detail)])
 
 
 def _tell(here: House, address: url.Address, window: Window, now: datetime) -> None:

@@ -85,6 +85,11 @@ def _board() -> None:
     here, now = house.house(), utc_now()
     address = _address(here)
     heartbeat(REFRESH_S if address.live else 0, now=now.timestamp())
+    with page.needs_archive(words.archive_trouble()):
+        _watch(here, address, now)
+
+
+def _watch(here: House, address: LiveAddress, now: datetime) -> None:
     moment = live.moment(here, address.source, now)
     window, settled = address.window(moment), _settled(here.migration, moment)
     slow_choices = live.slow_choices(here.migration)

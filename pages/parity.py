@@ -33,7 +33,11 @@ def render() -> None:
 
 
 def _board(here: House) -> None:
-    now = utc_now()
+    with page.needs_archive(live_words.archive_trouble()):
+        _prove(here, utc_now())
+
+
+def _prove(here: House, now: datetime) -> None:
     source = parameter("source", here.source_names)
     chosen = parameters().get("phase", "")
     view = judgement_view(here, source, now=now, chosen=int(chosen) if chosen.isdigit() else None)

@@ -1,6 +1,8 @@
 """Downloaded access logs: a folder that grows no larger than it may, because what was used longest ago goes first."""
 
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sources.access_log_names import LogFile, time_of
@@ -44,7 +46,7 @@ class Cache:
     def _tidied(self, size: int) -> int:
         """How many bytes are left once there is room."""
         ours = [path for path in self._folder.iterdir() if time_of(path.name.removesuffix(PARTIAL)) and path.is_file()]
-        kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in ours)
+        kept = sorted(_there(ours))
         used = sum(bytes_ for _, bytes_, _ in kept)
         if used + size > self._most_bytes:
             for _, bytes_, path in kept:
@@ -53,3 +55,11 @@ class Cache:
                 path.unlink(missing_ok=True)
                 used -= bytes_
         return used
+
+
+def _there(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
+    """When each was used last, and its bytes; one that is complete by now, under another name, is left out."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            yield found.st_mtime, found.st_size, path

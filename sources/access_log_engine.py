@@ -1,6 +1,7 @@
 """Counts access-log files with DuckDB, in batches whose memory does not grow with the day, and says of every line whether it was counted."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -8,7 +9,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from fcntl import F_SETPIPE_SZ, fcntl
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, Literal
@@ -159,8 +159,9 @@ def unpacked(path: Path, plain: Path) -> Tally:
     lines, tail = 0, b""
     problem: FileProblem | None = None
     with plain.open("wb", buffering=0) as out:  # first of all: whoever reads a pipe waits for this
-        with contextlib.suppress(OSError):  # no pipe, or as wide as it may be
-            fcntl(out, F_SETPIPE_SZ, _CHUNK)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+            with contextlib.suppress(OSError):  # no pipe, or as wide as it may be
+                fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _CHUNK)
         try:
             with path.open("rb") as packed:
                 for chunk in _chunks(packed):

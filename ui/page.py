@@ -1,11 +1,14 @@
 """What every page wears: its style, the demo's banner, and how trouble at the door is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 from markupsafe import Markup
 
+from archive import ArchiveError
+from words import problems
 from words.problems import Said
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -31,3 +34,12 @@ def trouble(title: str, sentences: Iterable[Said]) -> None:
         for said in sentences
     )
     st.html(Markup("<h1 class='page-title'>{}</h1>{}").format(title, body))
+
+
+@contextmanager
+def needs_archive(title: str) -> Iterator[None]:
+    """What stands in here ends where the archive cannot be used, with the reason and the next step."""
+    try:
+        yield
+    except ArchiveError as error:
+        trouble(title, [problems.say_archive(error.kind, error.detail)])

@@ -12,6 +12,7 @@ from archive import SourceState
 from migration import FLEETS, FleetName, Migration, Rule, Traffic, Window
 from sources import SUPPLEMENTARY
 from ui import links
+from ui.controls import parameters
 from ui.house import House
 from ui.live import LiveView, Panel, TrafficView
 from ui.url import LiveAddress, written
@@ -273,7 +274,8 @@ def last_known(here: House, address: LiveAddress, view: LiveView, now: datetime)
     until = newest // 60 * 60 + 60
     at = datetime.fromtimestamp(newest, UTC)
     text, leads = words.last_known(times.clock(at, here.migration.zone, now=now), times.ago(at, now=now))
-    there = {"from": written(until - view.window.minutes * 60), "to": written(until), "source": address.source}
+    window = {"from": written(until - view.window.minutes * 60), "to": written(until)}
+    there = {name: value for name, value in parameters().items() if name != "window"} | window
     st.html(Markup("<p class='note'>{} <a href='?{}' target='_self'>{}</a></p>").format(text, urlencode(there), leads))
 
 

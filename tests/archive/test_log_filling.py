@@ -175,16 +175,16 @@ def test_two_batches_are_worked_at_while_one_is_kept_and_they_come_in_order() ->
     assert list(results) == [(["b"], "B"), (["c"], "C")]
 
 
-def test_what_is_not_begun_when_it_is_left_is_not_begun_any_more() -> None:
-    begun, go = list[str](), threading.Event()
+def test_no_more_is_worked_at_ahead_than_was_said() -> None:
+    begun = list[str]()
+    results = _ahead(lambda batch: begun.append(str(batch[0])), ([one] for one in "abcdef"), 1)  # type: ignore[arg-type, func-returns-value]
+    next(results)
+    results.close()  # waits for what was begun
+    assert begun == ["a", "b"]
 
-    def work(batch: Sequence[str]) -> None:
-        begun.append(batch[0])
-        if batch != ["a"]:
-            go.wait(10)
 
-    results = _ahead(work, ([one] for one in "abcdef"), 1)  # type: ignore[arg-type]
-    assert next(results)[0] == ["a"]
-    go.set()
-    results.close()
-    assert begun in (["a"], ["a", "b"])
+def test_whoever_is_told_to_stop_when_all_is_counted_is_done(archive) -> None:
+    told = list[Counting]()
+    done = count_logs(archive, Logs(), span(0, 15), told=told.append, stop=lambda: told[-1].files_done == 3)
+    assert (done.state, done.files_done) == ("done", 3)
+    assert count_logs(archive, Logs(), span(0, 15), stop=lambda: True).state == "done"

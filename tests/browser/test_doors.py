@@ -58,7 +58,7 @@ def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, s
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     before = archive.read_bytes()
 
-    board = opens(starts(world.environment(path)), drawn=0)
+    board = opens(starts(world.environment(path)), drawn=0, clock=True)
     expect(board.page.get_by_role("heading", level=1)).to_have_text("The archive cannot be opened")
     expect(board.page.locator(".trouble")).to_contain_text(
         "Update this program, or name another file in `archive` under [migration]."
@@ -69,3 +69,7 @@ def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, s
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     board.page.get_by_role("button", name="Try again").click()
     board.wait_drawn()
+
+    with closing(sqlite3.connect(archive)) as connection, connection:  # while it runs
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    board.refresh_until(".trouble", "Update this program", within_ms=45_000)

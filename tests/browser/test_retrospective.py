@@ -77,7 +77,7 @@ def test_live_leads_from_an_empty_window_to_the_newest_numbers(alone: Server, op
     board = opens(alone, drawn=0)
     board.page.get_by_text("The newest number that is kept is of").get_by_role("link").click()
     expect(board.page.locator(".st-key-chart_requests .main-svg").first).to_be_visible()
-    assert set(board.parameters) == {"from", "to", "source"}
+    assert set(board.parameters) == {"from", "to"}
     expect(board.page.get_by_text("The newest number that is kept is of")).to_have_count(0)
 
 

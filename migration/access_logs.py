@@ -56,7 +56,7 @@ class AccessLogs(Table):
     bucket: str = ""
     prefix: str = ""
     cache: Annotated[str, Field(min_length=1)] = "access-logs"
-    cache_gb: Annotated[float, Field(ge=0.2, le=10_000)] = 5
+    cache_gb: Annotated[float, Field(ge=1, le=10_000)] = 5
     routes: tuple[str, ...] = ()
     most_routes: Annotated[int, Field(ge=1, le=5000)] = 500
     record: bool = False

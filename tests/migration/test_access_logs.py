@@ -9,7 +9,7 @@ from tests.migration.documents import changed, migration, mistakes
 # what stands under [access_logs], the mistake's key, its slug, particulars worth a look
 MISTAKES: list[tuple[dict[str, Any], str, str, dict[str, str]]] = [
     ({"pth": "logs"}, "access_logs.pth", "unknown_key", {"close": "path"}),
-    ({"cache_gb": 0}, "access_logs.cache_gb", "out_of_range", {"limit": "0.2"}),
+    ({"cache_gb": 0}, "access_logs.cache_gb", "out_of_range", {"limit": "1"}),
     ({"cache": ""}, "access_logs.cache", "empty", {}),
     ({"most_routes": 0}, "access_logs.most_routes", "out_of_range", {"limit": "1"}),
     ({"record": "always"}, "access_logs.record", "wrong_type", {"kind": "yes or no"}),

@@ -1,12 +1,13 @@
 """The latency distribution of both fleets: which share of the answers took at most so long."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from charts import sheet
 from charts.frame import HEIGHT_PX, plain
-from charts.palette import DASHES, PALETTES, Theme
+from charts.palette import DASHES, PALETTES, Palette, Theme
 from migration.latencies import Latencies
 from words import parity as words
 
@@ -34,16 +35,17 @@ def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -
                 "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
             }
         )
+    return go.Figure(data=data, layout=shares_layout(palette, {"dtick": "D2"}))
+
+
+def shares_layout(palette: Palette, ticks: dict[str, Any]) -> dict[str, Any]:
+    """The layout of shares (%) over a time (ms, logarithmic); `ticks`: how the time is ruled, as plotly says it."""
     axis = sheet.axis(palette)
-    return go.Figure(
-        data=data,
-        layout=sheet.layout(palette)
-        | {
-            "height": HEIGHT_PX,
-            "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "showlegend": True,
-            "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-            "xaxis": axis | {"type": "log", "dtick": "D2", "tickformat": ",~g", "ticksuffix": " ms"},
-            "yaxis": axis | {"range": [0, 102], "dtick": 25, "ticksuffix": " %"},
-        },
-    )
+    return sheet.layout(palette) | {
+        "height": HEIGHT_PX,
+        "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
+        "showlegend": True,
+        "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "xaxis": axis | {"type": "log", "tickformat": ",~g", "ticksuffix": " ms"} | ticks,
+        "yaxis": axis | {"range": [0, 102], "dtick": 25, "ticksuffix": " %"},
+    }

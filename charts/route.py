@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from analysis.route import Course, Distribution, thinned
 from charts import sheet
-from charts.frame import HEIGHT_PX, Frame, local, plain
+from charts.distribution import shares_layout
+from charts.frame import Frame, local, plain
 from charts.palette import DASHES, PALETTES, Palette, Theme
 from migration import FLEETS, FleetName
 from words import parity as words
@@ -37,26 +38,8 @@ def times_figure(found: Mapping[FleetName, Distribution], labels: Mapping[FleetN
                 "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
             }
         )
-    axis = sheet.axis(palette)
-    return go.Figure(
-        data=data,
-        layout=sheet.layout(palette)
-        | {
-            "height": HEIGHT_PX,
-            "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
-            "showlegend": True,
-            "legend": {"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-            "xaxis": axis
-            | {
-                "type": "log",
-                "dtick": 1,
-                "minor": {"dtick": "D2", "showgrid": True, "gridcolor": palette.grid},
-                "tickformat": ",~g",
-                "ticksuffix": " ms",
-            },
-            "yaxis": axis | {"range": [0, 102], "dtick": 25, "ticksuffix": " %"},
-        },
-    )
+    decades = {"dtick": 1, "minor": {"dtick": "D2", "showgrid": True, "gridcolor": palette.grid}}
+    return go.Figure(data=data, layout=shares_layout(palette, decades))
 
 
 def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tuple[str, str, str]) -> go.Figure:

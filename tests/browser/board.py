@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -195,6 +196,15 @@ class Board:
         for share in (0.25, 0.5, 0.75, 1):
             mouse.move(box["x"] + box["width"] * (start + (end - start) * share), y)
         mouse.up()
+
+    def serious_violations(self) -> list[tuple[str, Any, str]]:
+        """What axe-core finds on the page that is serious or worse: its rule, the element, and why."""
+        return [
+            (one["id"], node["target"], node["failureSummary"])
+            for one in Axe().run(self.page).response["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
 
     def text(self, selector: str) -> str:
         return " ".join(self.page.locator(selector).all_inner_texts())

@@ -58,7 +58,8 @@ def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, s
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     before = archive.read_bytes()
 
-    board = opens(starts(world.environment(path)), drawn=0, clock=True)
+    server = starts(world.environment(path))
+    board = opens(server, drawn=0, clock=True)
     expect(board.page.get_by_role("heading", level=1)).to_have_text("The archive cannot be opened")
     expect(board.page.locator(".trouble")).to_contain_text(
         "Update this program, or name another file in `archive` under [migration]."
@@ -73,3 +74,6 @@ def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, s
     with closing(sqlite3.connect(archive)) as connection, connection:  # while it runs
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     board.refresh_until(".trouble", "Update this program", within_ms=45_000)
+    for page in ("parity", "endpoints", "retrospective"):
+        other = opens(server, f"/{page}", drawn=0, faultless=False)
+        expect(other.page.locator(".trouble").first).to_contain_text("Update this program")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.board import Board, Opens
@@ -178,13 +177,7 @@ def test_the_report_is_handed_out_opens_offline_and_prints(
 @LOOKS
 def test_axe_finds_nothing_serious(alone: Server, opens: Opens, look: dict[str, Any]) -> None:
     board = told(alone, opens, **look)
-    found = Axe().run(board.page).response["violations"]
-    assert [
-        (one["id"], node["target"], node["failureSummary"])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ] == []
+    assert board.serious_violations() == []
 
 
 def test_it_fits_a_phone(alone: Server, opens: Opens) -> None:

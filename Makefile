@@ -45,7 +45,7 @@ lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=-
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 world: $(DEV) ## Run a loopback AWS and Mackerel to point the dashboard at (ARGS=--help)
-	$(BIN)/python -m tests.worlds $(ARGS)
+	$(BIN)/python -m tests.fakes $(ARGS)
 
 bench: $(DEV) ## Measure the Live page beside a naive one, and print the figures
 	$(BIN)/python -m benchmarks.live $(ARGS)

@@ -13,25 +13,13 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from analysis import Phase
-from archive import HISTORY_S, Archive, ArchiveError, Keeper, evidence_of
-from archive.log_judging import judge_logs, last_day
-from migration import Migration, Window, empty_frame, utc_now
-from migration.window import moment
-from reports.case import case, file_name
-from reports.evidence import DATA, files, sha256, zipped
-from reports.retrospective import tell
-from reports.whole import window_of
-from sources import Look
-from sources.catalog import sources_of
-from sources.csv_file import CsvMistake, CsvNumbers, read_csv
-from sources.whole import Whole, WholeWindowSource
-from terminal import archives
-from terminal.batches import command as batches
-from terminal.deployments import commands, deploying, deployments_json, deployments_table
-from terminal.endpoints import command as endpoints
-from terminal.gate import Gate
-from terminal.history import history_json, history_table
-from terminal.judge import (
+from archive import Archive, ArchiveError
+from collector.collector import Keeper
+from commands import archive as archives
+from commands.batches import command as batches
+from commands.deployments import commands, deploying, deployments_json, deployments_table
+from commands.endpoints import command as endpoints
+from commands.judge import (
     COULD_NOT_ASK,
     Hearing,
     heard,
@@ -41,22 +29,36 @@ from terminal.judge import (
     mistakes_json,
     mistakes_lines,
 )
-from terminal.options import checks, chosen, console, echo, minutes_given, repeat
-from terminal.reading import Desk, read, read_history
-from terminal.record import Recorder
-from terminal.start import drawn
-from terminal.start import end as _end
-from terminal.start import examined as _examined
-from terminal.start import migration_of as _configured
-from terminal.watch import Glance, glance_json, glance_table, refreshed
-from terminal.weights import is_read, weights_json, weights_tables
-from words import access_logs as log_words
-from words import batches as batch_words
-from words import cli as words
-from words import evidence as evidence_words
-from words import keeping, states, times
-from words import notes as note_words
-from words import retrospective as retrospective_words
+from commands.record import Recorder
+from commands.shared.context import Desk, read, read_history
+from commands.shared.exit_codes import Gate
+from commands.shared.options import checks, chosen, console, echo, minutes_given, repeat
+from commands.shared.startup import drawn
+from commands.shared.startup import end as _end
+from commands.shared.startup import examined as _examined
+from commands.shared.startup import migration_of as _configured
+from commands.watch import Glance, glance_json, glance_table, refreshed
+from commands.weights import is_read, weights_json, weights_tables
+from commands.weights_history import history_json, history_table
+from domain import Migration, Window, empty_frame, utc_now
+from domain.window import moment
+from messages import access_logs as log_words
+from messages import batches as batch_words
+from messages import cli as words
+from messages import evidence as evidence_words
+from messages import notes as note_words
+from messages import recording, states, times
+from messages import retrospective as retrospective_words
+from reports.evidence.render import DATA, files, sha256, zipped
+from reports.evidence.window_latency import window_of
+from reports.retrospective.render import tell
+from services.endpoints import judge_logs, last_day
+from services.evidence import case, file_name
+from services.parity import HISTORY_S, evidence_of
+from sources.base import Look
+from sources.csv_import import CsvMistake, CsvNumbers, read_csv
+from sources.registry import sources_of
+from sources.window_latency import Whole, WholeWindowSource
 
 app = typer.Typer(
     help=words.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -126,12 +128,12 @@ def deployments(
     raise typer.Exit(0 if found.ok else 1)
 
 
-@app.command(help=keeping.RECORD)
+@app.command(help=recording.RECORD)
 def record(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    once: Annotated[bool, typer.Option("--once", help=keeping.RECORD_ONCE)] = False,
+    once: Annotated[bool, typer.Option("--once", help=recording.RECORD_ONCE)] = False,
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
     try:

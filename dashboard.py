@@ -19,9 +19,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from archive import ArchiveError
-from charts.library import plotly_js
-from migration import ConfigurationError
-from ui import house
+from charts.base.plotlyjs import plotly_js
+from domain import ConfigurationError
+from ui import app_context
 from ui.components import LIBRARY_ADDRESS
 
 # Streamlit's own page needs inline styles, eval and blobs; nothing needs another host.
@@ -74,9 +74,9 @@ async def library(request: Request) -> Response:
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the house before the first viewer comes, so that its archive is warm. Trouble is left for the pages to say."""
     with contextlib.suppress(ConfigurationError, ArchiveError):
-        await asyncio.to_thread(house.house)
+        await asyncio.to_thread(app_context.house)
     yield
-    await asyncio.to_thread(house.close)
+    await asyncio.to_thread(app_context.close)
 
 
 app = st.App(

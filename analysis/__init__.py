@@ -1,8 +1,17 @@
 """What the numbers mean: frames in, frozen values out. No I/O, no clock, no page."""
 
-from analysis.judge import TRACE_COLUMNS, judge, needed, trace
-from analysis.minutes import FleetMinutes, Minutes, finest_minutes, minutes
-from analysis.overlay import (
+from analysis.parity.judge import TRACE_COLUMNS, judge, needed, trace
+from analysis.parity.verdicts import (
+    DEFAULT_CRITERIA,
+    LEFT_OUT,
+    VERDICTS,
+    CriterionVerdict,
+    Judgement,
+    LeftOut,
+    Reason,
+    Verdict,
+)
+from analysis.series.comparison import (
     Overlay,
     Quantity,
     Reading,
@@ -15,18 +24,9 @@ from analysis.overlay import (
     slow,
     unanswered_rate,
 )
-from analysis.phases import Beginning, Phase, Step, phases, steps
-from analysis.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
-from analysis.verdicts import (
-    DEFAULT_CRITERIA,
-    LEFT_OUT,
-    VERDICTS,
-    CriterionVerdict,
-    Judgement,
-    LeftOut,
-    Reason,
-    Verdict,
-)
+from analysis.series.grid import FleetMinutes, Minutes, finest_minutes, minutes
+from analysis.series.phases import Beginning, Phase, Step, phases, steps
+from analysis.series.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
 
 __all__ = [
     "DEFAULT_CRITERIA",

@@ -7,12 +7,14 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.engine import URL
 
-from archive import engine as database
-from archive import ledger, logs, schema
+from archive.access_logs import tables
 from archive.batches import SETTLE_MINUTES
-from archive.plan import LiveEdge
-from migration import Migration, Window
-from migration.window import merged
+from archive.db import engine as database
+from archive.db import schema
+from archive.metrics import coverage
+from archive.metrics.fetch_plan import LiveEdge
+from domain import Migration, Window
+from domain.window import merged
 
 ALIVE_S = 180  # whoever keeps the archive asks once a minute
 
@@ -39,7 +41,7 @@ class Status:
     gaps: dict[str, tuple[Window, ...]]
     events: int
     snapshots: int
-    logs: tuple[logs.Lines, Window] | None
+    logs: tuple[tables.Lines, Window] | None
     last_write: int | None
     alive: bool
 
@@ -50,7 +52,7 @@ class Status:
 
 def status(engine: Engine, migration: Migration, *, now: int, of_batches: Collection[str] = ()) -> Status:
     """Counts everything. `of_batches`: sources whose numbers settle after a day, as those of batches do. Raises ArchiveError."""
-    number = ledger.migration_id(engine, migration.key)
+    number = coverage.migration_id(engine, migration.key)
     series, point, source = schema.series, schema.point, schema.source
     with database.transaction(engine, writes=False) as connection:
         counted = (
@@ -61,13 +63,13 @@ def status(engine: Engine, migration: Migration, *, now: int, of_batches: Collec
         )
         points = {(row.source, row.period_s): row.points for row in connection.execute(counted)}
         names = connection.scalars(select(series.c.source).where(series.c.migration_id == number).distinct())
-        books = {name: ledger.read_book(connection, number, name) for name in sorted(names)}
+        books = {name: coverage.read_book(connection, number, name) for name in sorted(names)}
         events, snapshots = (
             connection.scalar(select(func.count()).select_from(table).where(table.c.migration_id == number)) or 0
             for table in (schema.event, schema.snapshot)
         )
-        hours = logs.read_extent(connection, number)
-        counted_logs = (logs.read_lines(connection, number, hours), hours) if hours else None
+        hours = tables.read_extent(connection, number)
+        counted_logs = (tables.read_lines(connection, number, hours), hours) if hours else None
         last = connection.scalar(select(func.max(source.c.checked_at)).where(source.c.migration_id == number))
     stretches, gaps = [], dict[str, tuple[Window, ...]]()
     for name, book in books.items():

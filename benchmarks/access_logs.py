@@ -16,12 +16,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analysis.endpoints import endpoints
+from analysis.endpoints.endpoints import endpoints
 from archive import Archive
-from archive.log_filling import count_logs
-from benchmarks.access_log_lines import generate
-from migration import FLEETS, Migration, Window
-from sources.access_logs import LocalLogs
+from benchmarks.access_log_generator import generate
+from collector.access_log_ingest import count_logs
+from domain import FLEETS, Migration, Window
+from sources.access_logs.base import LocalLogs
 
 EVER = Window(0, 2**35 // 60 * 60)
 GOACCESS_LINES = 1_000_000  # it reads so many, and its rate is compared: it needs minutes for more

@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from archive import Archive
-from benchmarks import kills as killing
-from migration import Series, Window, assemble
-from migration.series import series_of_load_balancer, series_of_target_group
-from sources import Answer, Health, Pull
-from tests.archive.server import Server, pg_ctl
-from tests.archive.world import MIGRATION
+from benchmarks import recorder_kills as killing
+from domain import Series, Window, assemble
+from domain.series import series_of_load_balancer, series_of_target_group
+from sources.base import Answer, Health, Pull
+from tests.fakes.metric_source import MIGRATION
+from tests.fakes.postgresql import Server, pg_ctl
 
 END = 1_790_000_000 // 86_400 * 86_400  # a midnight in UTC
 SHOWN, BUCKETS, TIMES = 12, 2000, 9

@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analysis import judge, trace
-from analysis.confidence import counts, differences
-from analysis.lately import above_lately_counts, above_lately_differences
-from analysis.looks import Looks, looks_at_counts, looks_at_differences, verdicts
-from migration import Criterion
-from tests.frames import tidy
+from analysis import trace
+from analysis.parity import judge
+from analysis.parity.confidence_sequences import counts, differences
+from analysis.parity.intervals import Looks, looks_at_counts, looks_at_differences, verdicts
+from analysis.parity.recent_regression import above_lately_counts, above_lately_differences
+from domain import Criterion
+from tests.factories.frames import tidy
 
 Values = npt.NDArray[np.float64]
 World = Callable[[np.random.Generator, int], Values]  # the outcome of each repetition: 1 or 0, a delay, a ratio

@@ -21,11 +21,11 @@ from rich.table import Table
 
 from archive import Archive
 from benchmarks.browser import chromium, open_page, visitor
-from benchmarks.stage import Server, Stage, server, stage, until, until_quiet
+from benchmarks.environment import Server, Stage, server, stage, until, until_quiet
 from benchmarks.viewers import Crowd, Run, crowd
-from migration import Window, load
-from sources.cloudwatch import CloudWatch
-from tests.worlds.cloudwatch import CloudWatchWorld
+from domain import Window, load
+from sources.aws.cloudwatch import CloudWatch
+from tests.fakes.cloudwatch import CloudWatchWorld
 
 EXPERIMENTS = ("crowd", "backfill", "browser", "bring", "hang")
 HANG_S = 30

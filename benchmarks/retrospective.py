@@ -14,10 +14,10 @@ from statistics import median
 
 from archive import Archive
 from benchmarks.browser import chromium, visitor
-from migration import Window
-from sources.catalog import sources_of
-from sources.demo import anchor_of_program, demo_migration
-from tests.browser.server import serving
+from domain import Window
+from sources.demo.sources import anchor_of_program, demo_migration
+from sources.registry import sources_of
+from tests.factories.dashboard_server import serving
 
 GOAL_S = 3.0
 DRAWN = ".overlay-chart[data-drawn] .main-svg"

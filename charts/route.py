@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from analysis.route import Course, Distribution, thinned
-from charts import sheet
-from charts.distribution import shares_layout
-from charts.frame import Frame, local, plain
-from charts.palette import DASHES, PALETTES, Palette, Theme
-from migration import FLEETS, FleetName
-from words import parity as words
+from analysis.endpoints.route import Course, Distribution, thinned
+from charts.base import layout
+from charts.base.frame import Frame, local, plain
+from charts.base.palette import DASHES, PALETTES, Palette, Theme
+from charts.latency_cdf import shares_layout
+from domain import FLEETS, FleetName
+from messages import parity as words
 
 COURSE_PX = 360
 REQUESTS, ERRORS, LATENCY = (0.74, 1.0), (0.37, 0.64), (0.0, 0.27)
@@ -55,7 +55,7 @@ def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tupl
             ("y3", told.p95 * 1000, "%{y:,.4~g} ms"),
         ):
             data.append(_line(x, y, fleet, axis, unit, frame, palette))
-    panel: dict[str, Any] = sheet.axis(palette) | {"rangemode": "tozero", "nticks": 4}
+    panel: dict[str, Any] = layout.axis(palette) | {"rangemode": "tozero", "nticks": 4}
     names: list[dict[str, Any]] = [
         {
             "text": plain(name), "x": 0, "xref": "paper", "xanchor": "left", "y": domain[1], "yref": "paper", "yanchor": "bottom",
@@ -65,7 +65,7 @@ def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tupl
     ]  # fmt: skip
     return go.Figure(
         data=data,
-        layout=sheet.layout(palette)
+        layout=layout.layout(palette)
         | {
             "height": COURSE_PX,
             "margin": {"l": 60, "r": 12, "t": 26, "b": 34},
@@ -73,7 +73,7 @@ def route_figure(courses: Mapping[FleetName, Course], frame: Frame, panels: tupl
             "showlegend": True,
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "annotations": names,
-            "xaxis": sheet.axis(palette) | {
+            "xaxis": layout.axis(palette) | {
                 "type": "date", "anchor": "y3", "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
                 "title": {"text": plain(frame.zone), "font": {"color": palette.faint, "size": 11}, "standoff": 2},
             },

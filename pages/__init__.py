@@ -3,30 +3,30 @@
 import streamlit as st
 
 from archive import ArchiveError
-from migration import ConfigurationError
-from ui import controls, house, page
-from words import live as words
-from words import mistakes, problems
-from words.batches import BATCHES_TITLE
-from words.endpoints import ENDPOINTS_TITLE
-from words.parity import PARITY_TITLE
-from words.retrospective import RETROSPECTIVE_TITLE
+from domain import ConfigurationError
+from messages import live as words
+from messages.batches import BATCHES_TITLE
+from messages.endpoints import ENDPOINTS_TITLE
+from messages.errors import config, sources
+from messages.parity import PARITY_TITLE
+from messages.retrospective import RETROSPECTIVE_TITLE
+from ui import app_context, controls, layout
 
 
 def main() -> None:
     """Opens the house, then the page that the address asks for."""
     st.set_page_config(page_title=words.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
-    page.style()
+    layout.style()
     try:
-        here = house.house()
+        here = app_context.house()
     except ConfigurationError as error:
-        page.trouble(
-            words.configuration_trouble(str(error.path)), [mistakes.say(mistake) for mistake in error.mistakes]
+        layout.trouble(
+            words.configuration_trouble(str(error.path)), [config.say(mistake) for mistake in error.mistakes]
         )
         st.button(words.try_again(), key="try_again")
         return
     except ArchiveError as error:
-        page.trouble(words.archive_trouble(), [problems.say_archive(error.kind, error.detail)])
+        layout.trouble(words.archive_trouble(), [sources.say_archive(error.kind, error.detail)])
         st.button(words.try_again(), key="try_again")
         return
     import pages.batches

@@ -6,15 +6,17 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from archive import ArchiveError, BatchView
-from migration import FLEETS, utc_now
-from ui import batches, house, page
-from ui.batch_detail import detail
+from archive import ArchiveError
+from domain import FLEETS, utc_now
+from messages import batches as words
+from messages import live as live_words
+from messages.errors import sources
+from services.batches import BatchView
+from ui import app_context, layout
+from ui.app_context import House
+from ui.batches import view as batches
+from ui.batches.detail import detail
 from ui.controls import parameters, put, switch
-from ui.house import House
-from words import batches as words
-from words import live as live_words
-from words import problems
 
 REFRESH_S = 60  # runs are read every five minutes
 FIRST_WAIT_S = 1.5
@@ -22,7 +24,7 @@ FIRST_WAIT_S = 1.5
 
 def render() -> None:
     """The page: one fragment that looks again every minute."""
-    here = house.house()
+    here = app_context.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
     st.fragment(partial(_board, here), run_every=REFRESH_S)()
@@ -42,7 +44,7 @@ def _board(here: House) -> None:
     try:
         view = _view(here, choice, now)
     except ArchiveError as error:
-        page.trouble(live_words.archive_trouble(), [problems.say_archive(error.kind, error.detail)])
+        layout.trouble(live_words.archive_trouble(), [sources.say_archive(error.kind, error.detail)])
         return
     if view is None:
         _not_configured()

@@ -8,20 +8,20 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
-from archive.log_judging import LogsJudged
-from charts.routes import routes_figure
-from migration import Migration, Window, utc_now
-from migration.routes import OTHER
-from ui import endpoints, house, log_counting, page, route
-from ui import endpoints_address as url
+from charts.route_scatter import routes_figure
+from domain import Migration, Window, utc_now
+from domain.route_templates import OTHER
+from messages import endpoints as words
+from messages import live as live_words
+from messages import numbers, times
+from services.endpoints import LogsJudged
+from ui import app_context, layout
+from ui.app_context import House
+from ui.chart_payload import drawing
 from ui.components import heartbeat, overlay_chart
 from ui.controls import hold, parameters, put, select, switch
-from ui.drawing import drawing
-from ui.house import House
-from ui.parity import current_phase
-from words import endpoints as words
-from words import live as live_words
-from words import numbers, times
+from ui.endpoints import ingest_progress, route, url, view
+from ui.parity.view import current_phase
 
 REFRESH_S = 60
 COUNTING_REFRESH_S = 3
@@ -29,13 +29,13 @@ COUNTING_REFRESH_S = 3
 
 def render() -> None:
     """The page: one fragment, refreshed more often while logs are being counted."""
-    here = house.house()
+    here = app_context.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
     with suppress(ArchiveError):  # the page that follows says what is wrong with the archive
         window = _window(here, url.read(parameters(), zone=here.migration.zone), utc_now())
-        log_counting.counting_of(here, window)
-        log_counting.wait(here, window)
+        ingest_progress.counting_of(here, window)
+        ingest_progress.wait(here, window)
     st.fragment(partial(_board, here))()
 
 
@@ -48,29 +48,29 @@ def _board(here: House) -> None:
     now = utc_now()
     address, every_s = url.read(parameters(), zone=here.migration.zone), REFRESH_S
     with suppress(ArchiveError):
-        if log_counting.under_way(here, _window(here, address, now)):
+        if ingest_progress.under_way(here, _window(here, address, now)):
             every_s = COUNTING_REFRESH_S
     heartbeat(every_s, now=now.timestamp())
-    with page.needs_archive(words.ENDPOINTS_TITLE):
+    with layout.needs_archive(words.ENDPOINTS_TITLE):
         window = _window(here, address, now)
-        log_counting.counting_of(here, window)
+        ingest_progress.counting_of(here, window)
         _tell(here, address, window, now)
 
 
 def _tell(here: House, address: url.Address, window: Window, now: datetime) -> None:
-    version = endpoints.version_of(here, window, counting=log_counting.under_way(here, window), now=now)
+    version = view.version_of(here, window, counting=ingest_progress.under_way(here, window), now=now)
     with st.spinner(words.judging(), show_time=False):
-        told = endpoints.logs_view(here, window, address.chosen, version)
+        told = view.logs_view(here, window, address.chosen, version)
     _head(here, address, told, window, now)
-    log_counting.progress(here, window)
+    ingest_progress.progress(here, window)
     if told is None:
-        log_counting.nothing(here, window)
+        ingest_progress.nothing(here, window)
     elif not told.endpoints.routes:
         st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_chosen()))
     elif address.route is not None and (
         one := next((each for each in told.endpoints.routes if each.route == address.route), None)
     ):
-        found = endpoints.route_view(here, window, one.route, address.chosen, version)
+        found = view.route_view(here, window, one.route, address.chosen, version)
         route.detail(here, told, one, found, span=_span(here.migration, address, window, now), now=now)
     else:
         _overview(here, told, address, window, now)
@@ -124,16 +124,16 @@ def _overview(here: House, told: LogsJudged, address: url.Address, window: Windo
     migration, said = here.migration, parameters()
     if address.route is not None:
         st.html(Markup("<div class='demo warn'>{}</div>").format(words.no_such_route(address.route)))
-    st.html(endpoints.sentence(migration, told, _span(migration, address, window, now)))
-    if hidden := endpoints.banner(migration, told, said):
+    st.html(view.sentence(migration, told, _span(migration, address, window, now)))
+    if hidden := view.banner(migration, told, said):
         st.html(hidden)
     _map(here, told, address)
-    st.html(endpoints.table(migration, told, address, said))
+    st.html(view.table(migration, told, address, said))
     many = len(told.endpoints.routes)
-    if many > endpoints.SHOWN:
-        label = words.show_worst(endpoints.SHOWN) if address.every else words.show_all(many)
+    if many > view.SHOWN:
+        label = words.show_worst(view.SHOWN) if address.every else words.show_all(many)
         st.button(label, key="every_route", on_click=put, kwargs={"all": None if address.every else "1"})
-    st.html(endpoints.reading(told))
+    st.html(view.reading(told))
 
 
 def _map(here: House, told: LogsJudged, address: url.Address) -> None:
@@ -141,7 +141,7 @@ def _map(here: House, told: LogsJudged, address: url.Address) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(Markup("<div class='panel-head'><h2 title='{}'>{}</h2></div>").format(words.map_explained(), words.map_title()))  # fmt: skip
         switch("map", words.map_choice_label(), list(url.MAPS), address.map, partial(words.map_choice, status=status))
-    dots = [dot for dot in endpoints.dots(told, address.map) if dot.route != OTHER]
+    dots = [dot for dot in view.dots(told, address.map) if dot.route != OTHER]
     if not dots:
         st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_on_map()))
         return
@@ -149,7 +149,7 @@ def _map(here: House, told: LogsJudged, address: url.Address) -> None:
     unit = "pp" if address.map == "errors" else "%"
     figure = routes_figure(
         dots,
-        "dark" if page.is_dark() else "light",
+        "dark" if layout.is_dark() else "light",
         axis=words.map_axis(address.map, fleets.baseline.label, fleets.canary.label, status=status),
         traffic=words.map_traffic(),
         suffix=unit,

@@ -6,19 +6,21 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from charts.palette import Theme
-from migration import Migration, Window, utc_now
-from migration.series import PERCENTILES
-from sources.demo import anchor_of_program, episodes
-from ui import events, house, live, page, panels, verdicts
+from charts.base.palette import Theme
+from domain import Migration, Window, utc_now
+from domain.series import PERCENTILES
+from messages import live as words
+from messages import states, times
+from sources.demo.sources import anchor_of_program, episodes
+from ui import app_context, events, layout, verdicts
+from ui.app_context import House
 from ui.components import heartbeat, overlay_chart, top_line
 from ui.controls import hold, parameters, put, switch
-from ui.deployments import deployments
-from ui.house import House
-from ui.parity import judgement_view
+from ui.live import panels
+from ui.live import view as live
+from ui.live.deployments import deployments
+from ui.parity.view import judgement_view
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveAddress, dragged, read_live, written
-from words import live as words
-from words import states, times
 
 REFRESH_S = 15
 FIRST_WAIT_S = 1.5
@@ -27,7 +29,7 @@ PAST_S = 3600  # a fixed window that ended longer ago does not get older on scre
 
 def render() -> None:
     """The whole page is one fragment: it refreshes alone, and nothing that did not change is drawn again."""
-    here = house.house()
+    here = app_context.house()
     if here.migration.demo:
         _demo_banner()
     st.fragment(_board)()
@@ -82,10 +84,10 @@ def _demo_banner() -> None:
 
 
 def _board() -> None:
-    here, now = house.house(), utc_now()
+    here, now = app_context.house(), utc_now()
     address = _address(here)
     heartbeat(REFRESH_S if address.live else 0, now=now.timestamp())
-    with page.needs_archive(words.archive_trouble()):
+    with layout.needs_archive(words.archive_trouble()):
         _watch(here, address, now)
 
 
@@ -95,7 +97,7 @@ def _watch(here: House, address: LiveAddress, now: datetime) -> None:
     slow_choices = live.slow_choices(here.migration)
     slow = parameters().get("slow", live.default_slow(here.migration))
     slow_s = slow_choices.get(slow, slow_choices[live.default_slow(here.migration)])
-    theme: Theme = "dark" if page.is_dark() else "light"
+    theme: Theme = "dark" if layout.is_dark() else "light"
     view = live.live_view(here, address, window, slow_s=slow_s, theme=theme)
     if view.brought.missing:
         here.want(window, address.source)

@@ -6,34 +6,36 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from charts.palette import Theme
-from charts.ribbon import ribbon_figure
-from migration import utc_now
-from ui import endpoints, house, page, verdicts, whole
+from charts.base.palette import Theme
+from charts.interval_trace import ribbon_figure
+from domain import utc_now
+from messages import live as live_words
+from messages import parity as words
+from messages import states, times
+from messages import verdicts as said
+from ui import app_context, layout, verdicts
+from ui.app_context import House
+from ui.chart_payload import drawing, frame_of
 from ui.components import overlay_chart
 from ui.controls import parameter, parameters, select, switch
-from ui.drawing import drawing, frame_of
-from ui.evidence import evidence_button
-from ui.house import House
-from ui.parity import JudgementView, judgement_view, trace_of
-from words import live as live_words
-from words import parity as words
-from words import states, times
-from words import verdicts as said
+from ui.endpoints import view as endpoints
+from ui.parity import window_latency
+from ui.parity.evidence_button import evidence_button
+from ui.parity.view import JudgementView, judgement_view, trace_of
 
 REFRESH_S = 60  # a judgement moves with the minute
 
 
 def render() -> None:
     """The page: one fragment that is judged anew every minute."""
-    here = house.house()
+    here = app_context.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
     st.fragment(partial(_board, here), run_every=REFRESH_S)()
 
 
 def _board(here: House) -> None:
-    with page.needs_archive(live_words.archive_trouble()):
+    with layout.needs_archive(live_words.archive_trouble()):
         _prove(here, utc_now())
 
 
@@ -52,7 +54,7 @@ def _prove(here: House, now: datetime) -> None:
     _sentence(here, view)
     st.html(verdicts.table(here.migration, view.judgement))
     _ribbon(here, view)
-    whole.section(here, source, view.phase, now=now)
+    window_latency.section(here, source, view.phase, now=now)
     _would_change(view)
     st.html(endpoints.summary(here, view.phase.window))
     _left_out(view)
@@ -116,7 +118,7 @@ def _ribbon(here: House, view: JudgementView) -> None:
     if trace["low"].isna().all():
         st.html(Markup("<div class='empty'>{}</div>").format(words.nothing_yet()))
         return
-    theme: Theme = "dark" if page.is_dark() else "light"
+    theme: Theme = "dark" if layout.is_dark() else "light"
     frame = frame_of(here.migration, view.phase.window, view.brought, theme)
     figure = ribbon_figure(trace, frame, latency=said.is_latency(criteria[metric].criterion))
     overlay_chart(drawing(figure, f"{title}. {words.ribbon_explained()}"), key="ribbon", on_range=lambda _ends: None)

@@ -7,30 +7,32 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
-from archive.backfill import Backfilled
-from charts.palette import Theme
-from migration import Window, utc_now
-from reports.retold import opening
-from reports.retrospect import Outline, Retrospect
-from reports.retrospective import missing
-from ui import events, house, notes, page, retrospective
+from charts.base.palette import Theme
+from collector.backfill import Backfilled
+from domain import Window, utc_now
+from messages import live as live_words
+from messages import retrospective as words
+from messages import states, times
+from messages.errors import sources
+from reports.retrospective.render import missing
+from reports.retrospective.summary import opening
+from services.retrospective import Outline, Retrospect
+from ui import app_context, events, layout
+from ui.app_context import House
 from ui.components import heartbeat, overlay_chart
 from ui.controls import parameter, parameters, put, switch
-from ui.house import House
-from ui.phases_table import before_after_table, cost_list, phases_table
-from ui.retrospective import judged, outline_view, retrospect_view
-from ui.retrospective_file import report_button
+from ui.retrospective import notes, view
+from ui.retrospective.download import report_button
+from ui.retrospective.tables import before_after_table, cost_list, phases_table
+from ui.retrospective.view import judged, outline_view, retrospect_view
 from ui.url import dragged, read_range, written
-from words import live as live_words
-from words import problems, states, times
-from words import retrospective as words
 
 REFRESH_S = 60  # only while the archive is being filled
 
 
 def render() -> None:
     """The page: one fragment, refreshed while the archive is still being filled."""
-    here = house.house()
+    here = app_context.house()
     if here.migration.demo:
         st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.demo_mark()))
     st.fragment(partial(_board, here))()
@@ -44,7 +46,7 @@ def _board(here: House) -> None:
         told = outline_view(here, source, now=now)
     except ArchiveError as error:
         _head(here, source, None, None, now)
-        page.trouble(words.RETROSPECTIVE_TITLE, [problems.say_archive(error.kind, error.detail)])
+        layout.trouble(words.RETROSPECTIVE_TITLE, [sources.say_archive(error.kind, error.detail)])
         return
     window = None
     if told is not None:
@@ -58,7 +60,7 @@ def _board(here: House) -> None:
     try:
         _tell(here, told, window, now)
     except ArchiveError as error:
-        page.trouble(words.RETROSPECTIVE_TITLE, [problems.say_archive(error.kind, error.detail)])
+        layout.trouble(words.RETROSPECTIVE_TITLE, [sources.say_archive(error.kind, error.detail)])
 
 
 def _tell(here: House, told: Outline, window: Window, now: datetime) -> None:
@@ -104,14 +106,14 @@ def _progress(here: House, source: str) -> None:
 
 
 def _chart(here: House, told: Outline, window: Window, sentence: str, now: datetime) -> None:
-    theme: Theme = "dark" if page.is_dark() else "light"
+    theme: Theme = "dark" if layout.is_dark() else "light"
     inside = tuple(
         event for event in told.events if event.ts < window.end and (event.until or event.ts) >= window.start
     )
     events.choice(inside)
     kinds = events.chosen_kinds()
     shown = events.shown(inside, kinds)
-    drawn, bucket_s = retrospective.course_drawing(here, told, window, shown, theme, sentence)
+    drawn, bucket_s = view.course_drawing(here, told, window, shown, theme, sentence)
     if drawn is None:
         st.html(Markup("<div class='empty'>{}</div>").format(words.no_numbers_here()))
         return

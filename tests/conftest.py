@@ -8,6 +8,8 @@ from typing import Any
 
 from hypothesis import settings
 
+pytest_plugins = ["tests.factories.databases"]
+
 # The same examples at every run, and no stop-watch: machines are shared and noisy.
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.load_profile("house")

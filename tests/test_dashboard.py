@@ -8,8 +8,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from charts.library import plotly_js
-from tests.browser.server import Server, serving
+from charts.base.plotlyjs import plotly_js
+from tests.factories.dashboard_server import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from migration import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
-from migration.access_logs import AccessLogs, Athena
-from migration.batches import Batches, Job
-from migration.configuration import CRITERION_METRICS
-from migration.reading import load
-from sources import ProblemKind, State
-from words import archive_texts, mistakes, problem_texts
+from domain import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
+from domain.config.access_logs import AccessLogs, Athena
+from domain.config.batches import Batches, Job
+from domain.config.loader import load
+from domain.config.models import CRITERION_METRICS
+from messages.errors import archive, config, source_texts
+from sources.base import ProblemKind, State
 
 HOUSE = Path(__file__).parent.parent
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (HOUSE / "docs").glob("*.md")}
@@ -105,7 +105,7 @@ def test_every_metric_and_statistic_is_documented(page: str) -> None:
             assert re.search(rf"(?m)^\|.*\| `{metric}` \| `{stat}` \|", DOCS[page]), f"{metric} {stat}"
 
 
-@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in archive_texts.ARCHIVE)])
+@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in archive.ARCHIVE)])
 def test_every_problem_has_a_heading_that_its_words_link_to(kind: str) -> None:
     assert section("problems", f"## {kind}").strip()
 
@@ -115,13 +115,13 @@ def test_every_state_is_documented() -> None:
 
 
 def test_pages_that_the_words_name_are_there() -> None:
-    texts = " ".join(text for by in problem_texts.PROBLEMS.values() for told in by.values() for text in told)
+    texts = " ".join(text for by in source_texts.PROBLEMS.values() for told in by.values() for text in told)
     texts += (HOUSE / "words" / "mistakes.py").read_text(encoding="utf-8")
     for name in re.findall(r"docs/(\w+)\.md", texts):
         assert name in DOCS
     for source in ("cloudwatch", "load_balancer", "mackerel", "codedeploy", "ecs"):
         assert source in DOCS
-    assert (HOUSE / mistakes.ANCHOR).exists()
+    assert (HOUSE / config.ANCHOR).exists()
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import streamlit as st
 from markupsafe import Markup
 
-from charts.events import MARKS
-from migration import EVENT_KINDS, Event, EventKind, Migration
+from charts.base.events import MARKS
+from domain import EVENT_KINDS, Event, EventKind, Migration
+from messages import events as words
+from messages import times
 from ui.controls import hold, parameters, put
 from ui.url import read_kinds, written_kinds
-from words import events as words
-from words import times
 
 _KEY = "event_kinds"
 

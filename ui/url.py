@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from migration import EVENT_KINDS, EventKind, Window
-from migration.series import PERCENTILES
-from migration.window import moment
+from domain import EVENT_KINDS, EventKind, Window
+from domain.series import PERCENTILES
+from domain.window import moment
 
 WindowChoice = Literal["30m", "1h", "3h", "12h", "24h"]
 WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)

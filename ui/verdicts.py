@@ -3,10 +3,10 @@
 from markupsafe import Markup
 
 import analysis
-from charts.forest import REACH, bar
-from migration import Migration
-from words import parity as words
-from words import verdicts
+from charts.interval_bar import REACH, bar
+from domain import Migration
+from messages import parity as words
+from messages import verdicts
 
 # Verdict colours are for words and signs alone, never for a series.
 TONES: dict[analysis.Verdict, str] = {

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from archive.engine import transaction
+from archive.db.engine import transaction
 from archive.status import compact, status
-from tests.archive.world import ECS, HOURLY, MIGRATION, NOON, World, at, open_archive, said, span, spans
+from tests.fakes.metric_source import ECS, HOURLY, MIGRATION, NOON, World, at, open_archive, said, span, spans
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.board import COUNT_MESSAGES, Board, Opens, Wire
-from tests.browser.server import Server, Starts, serving
-from tests.browser.world import Watched, World, a_world, watched
+from tests.browser.dashboard_page import COUNT_MESSAGES, Board, Opens, Wire
+from tests.factories.dashboard_server import Server, Starts, serving
+from tests.fakes.services import Watched, World, a_world, watched
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SWITCHES = (

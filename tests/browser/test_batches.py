@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board, Opens
-from tests.browser.server import Server, Starts
-from tests.browser.test_looks import DARK, LOOKS, PHONE
-from tests.browser.world import World
+from tests.browser.dashboard_page import Board, Opens
+from tests.browser.test_themes import DARK, LOOKS, PHONE
+from tests.factories.dashboard_server import Server, Starts
+from tests.fakes.services import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 BATCHES = """

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board, Opens
-from tests.browser.server import Server
+from tests.browser.dashboard_page import Board, Opens
+from tests.factories.dashboard_server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

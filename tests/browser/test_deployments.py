@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Opens
-from tests.browser.server import Starts
-from tests.browser.world import Watched, World
-from tests.worlds.deployments import shifting
+from tests.browser.dashboard_page import Opens
+from tests.factories.dashboard_server import Starts
+from tests.fakes.deployments import shifting
+from tests.fakes.services import Watched, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

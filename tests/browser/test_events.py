@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import NAMES, Board, Opens
-from tests.browser.server import Server
+from tests.browser.dashboard_page import NAMES, Board, Opens
+from tests.factories.dashboard_server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from reports.evidence import files
-from tests.browser.board import Opens
-from tests.browser.server import Server
-from tests.migration.documents import migration
-from tests.reports.cases import EVIL, a_case
-from tests.reports.test_evidence import MADE_AT
+from reports.evidence.render import files
+from tests.browser.dashboard_page import Opens
+from tests.factories.config import migration
+from tests.factories.dashboard_server import Server
+from tests.factories.evidence import EVIL, a_case
+from tests.reports.evidence.test_render import MADE_AT
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 A4_POINTS = (595, 842)

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 from playwright.sync_api import expect
 
-from migration import Event, Window
-from sources import Events
-from tests.browser.board import NAMES, Opens
-from tests.browser.world import Watched
+from domain import Event, Window
+from sources.base import Events
+from tests.browser.dashboard_page import NAMES, Opens
+from tests.fakes.services import Watched
 from ui.url import written
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.board import Board, Opens
-from tests.browser.server import Server, serving
-from tests.browser.test_looks import LOOKS, PHONE
-from tests.reports.cases import EVIL
-from tests.reports.histories import DAY, END, at, full, migration
+from tests.browser.dashboard_page import Board, Opens
+from tests.browser.test_themes import LOOKS, PHONE
+from tests.factories.archived_migration import DAY, END, at, full, migration
+from tests.factories.dashboard_server import Server, serving
+from tests.factories.evidence import EVIL
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 CONFIGURATION = """

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.board import Board, Opens
-from tests.browser.server import Starts
-from tests.browser.world import MACKEREL_TABLE, Watched, World
-from tests.worlds.elbv2 import denied
-from tests.worlds.mackerel import KEY
+from tests.browser.dashboard_page import Board, Opens
+from tests.factories.dashboard_server import Starts
+from tests.fakes.elbv2 import denied
+from tests.fakes.mackerel import KEY
+from tests.fakes.services import MACKEREL_TABLE, Watched, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from migration import EVENT_KINDS, EventKind, Window
+from domain import EVENT_KINDS, EventKind, Window
 from ui.url import LiveAddress, Trouble, dragged, read_kinds, read_live, written, written_kinds
 
 TOKYO = ZoneInfo("Asia/Tokyo")

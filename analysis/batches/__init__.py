@@ -1,0 +1,1 @@
+"""Batch jobs: scheduled runs, actual runs and their state."""

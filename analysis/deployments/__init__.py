@@ -1,0 +1,1 @@
+"""Deployments: health, preflight checks and rollback readiness."""

@@ -1,0 +1,1 @@
+"""What happened over the whole migration, and what it cost."""

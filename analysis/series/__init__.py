@@ -1,0 +1,1 @@
+"""Both fleets on one time grid."""

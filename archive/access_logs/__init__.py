@@ -1,0 +1,1 @@
+"""Counts from access logs."""

@@ -1,0 +1,1 @@
+"""The database under the archive: engine, schema, leases and schema migrations."""

@@ -1,0 +1,1 @@
+"""Events, weight changes, notes and the state of each source."""

@@ -1,0 +1,1 @@
+"""Metric values and the coverage of each series."""

@@ -1,0 +1,38 @@
+"""What surrounds the lines of a chart, and how moments and somebody's words get onto it."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from charts.base.palette import Theme
+from domain import FleetName, Window
+
+HEIGHT_PX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds the lines: who they are, when, in which zone, what is provisional, what margin was fixed.
+
+    `utc_offset_s` and `zone`: one offset for the whole chart, named on its axis, so that a change of the clocks inside the window neither
+    repeats nor skips an hour. `provisional_from` (epoch seconds): from here on the numbers still change.
+    """
+
+    labels: Mapping[FleetName, str]
+    window: Window
+    utc_offset_s: int
+    zone: str
+    provisional_from: int
+    theme: Theme = "light"
+    height_px: int = HEIGHT_PX
+
+
+def local(epoch_s: int, frame: Frame) -> str:
+    """A moment as the chart's axis wants it: the wall clock of the frame's zone, which plotly takes as it stands."""
+    return (datetime.fromtimestamp(epoch_s, UTC) + timedelta(seconds=frame.utc_offset_s)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plain(text: str) -> str:
+    """Somebody's words as plain text: plotly reads a little HTML, and `%{…}` in templates."""
+    return html.escape(text, quote=False).replace("%{", "% {")

@@ -1,0 +1,1 @@
+"""What polls the sources in the background and fills the archive."""

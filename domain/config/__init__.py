@@ -1,0 +1,1 @@
+"""migration.toml: its models, its loader and its errors."""

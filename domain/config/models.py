@@ -1,0 +1,351 @@
+"""What a configuration may say: what is being migrated, where it is seen, and what parity means for it. Checked as it is made."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from domain.arn import Arn, ArnKind
+from domain.config.access_logs import AccessLogs
+from domain.config.base import Table as _Table
+from domain.config.batches import Batches
+from domain.config.errors import closest, closest_zone, wrong
+from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
+
+# A metric that a criterion may name, beside `slow_0.3s` (or `slow_300ms`): the share of answers slower than 0.3 s.
+CRITERION_METRICS = (
+    "error_rate",
+    "unanswered_rate",
+    "target_5xx_rate",
+    "latency_p50",
+    "latency_p90",
+    "latency_p95",
+    "latency_p99",
+)
+_SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
+_MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
+
+
+def _arn(text: str, kind: ArnKind) -> Arn:
+    arn = Arn.parse(text)
+    if arn is None:
+        raise wrong("not_an_arn", given=text, kind=kind)
+    if arn.kind != kind:
+        raise wrong("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
+    return arn
+
+
+class Margin(_Table):
+    """How much worse is still fine: `value` in `unit`. pp and ms are absolute; % is relative to the baseline."""
+
+    value: Annotated[float, Field(gt=0)]
+    unit: Literal["pp", "ms", "%"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: object) -> object:
+        if isinstance(given, Mapping):
+            return given
+        found = _MARGIN.fullmatch(given.strip()) if isinstance(given, str) else None
+        if found is None:
+            raise wrong("margin_without_unit", given=given)
+        if float(found["value"]) == 0:
+            raise wrong("margin_of_nothing", given=given)
+        return {"value": float(found["value"]), "unit": found["unit"]}
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{self.unit}" if self.unit == "%" else f"{self.value:g} {self.unit}"
+
+
+class Criterion(_Table):
+    """One line of what parity means: the metric, its margin, the direction that is better, and whether the verdict hangs on it."""
+
+    metric: str
+    margin: Margin
+    better: Literal["lower", "higher"] = "lower"
+    critical: bool = False
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        if slow := _SLOW.fullmatch(metric):
+            return f"slow_{float(slow['threshold']) / (1000 if slow['unit'] == 'ms' else 1):g}s"
+        if metric not in CRITERION_METRICS:
+            raise wrong("unknown_metric", given=metric, close=closest(metric, CRITERION_METRICS))
+        return metric
+
+    @model_validator(mode="after")
+    def _units_agree(self) -> Self:
+        fits = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
+        if self.margin.unit not in fits:
+            raise wrong("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(fits))
+        return self
+
+    @property
+    def slow_threshold_s(self) -> float | None:
+        """The threshold of a `slow_…` metric in seconds; None for the others."""
+        found = _SLOW.fullmatch(self.metric)
+        return float(found["threshold"]) if found else None
+
+
+class Aws(_Table):
+    """Where the load balancer is. `rule` is the listener rule that splits the traffic (a default action has a rule's ARN too); "": found.
+
+    `cloudtrail`: whether CloudTrail is asked who changed the weights.
+    """
+
+    region: str
+    load_balancer: str
+    rule: str = ""
+    profile: str = ""
+    cloudtrail: bool = True
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, region: str) -> str:
+        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+            raise wrong("not_a_region", given=region)
+        return region
+
+    @field_validator("load_balancer")
+    @classmethod
+    def _load_balancer(cls, text: str) -> str:
+        return _arn(text, "load balancer").text
+
+    @field_validator("rule")
+    @classmethod
+    def _rule(cls, text: str) -> str:
+        return _arn(text, "listener rule").text if text else ""
+
+    @model_validator(mode="after")
+    def _one_load_balancer(self) -> Self:
+        home = self.load_balancer_arn
+        if home.region != self.region:
+            raise wrong("another_region", given=self.region, found=home.region)
+        if self.rule and _arn(self.rule, "listener rule").load_balancer_path != home.dimension:
+            raise wrong("rule_of_another_load_balancer", given=self.rule, load_balancer=home.dimension)
+        return self
+
+    @property
+    def load_balancer_arn(self) -> Arn:
+        return _arn(self.load_balancer, "load balancer")
+
+
+class Fleet(_Table):
+    """One side: a set of target groups (ARNs, or bare names where there is no [aws]), because blue/green deployments swap the group that serves."""
+
+    label: Annotated[str, Field(min_length=1)]
+    target_groups: tuple[str, ...]
+    ecs_service: str = ""  # cluster/service
+    codedeploy: str = ""  # application/deployment group
+
+    @field_validator("target_groups")
+    @classmethod
+    def _groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        if not groups:  # not Field(min_length=…), which counts an entry that is wrong as one that is not there
+            raise wrong("empty")
+        for text in groups:
+            if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", text):
+                _arn(text, "target group")
+            if groups.count(text) > 1:
+                raise wrong("group_twice", given=text)
+        return groups
+
+    @field_validator("ecs_service", "codedeploy")
+    @classmethod
+    def _pair(cls, text: str) -> str:
+        if text and not re.fullmatch(r"[^/\s]+/[^/\s]+", text):
+            raise wrong("not_a_pair", given=text)
+        return text
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The target groups' names, as frames and pages call them."""
+        return tuple(arn.name if (arn := Arn.parse(text)) else text for text in self.target_groups)
+
+    @property
+    def arns(self) -> tuple[Arn, ...]:
+        return tuple(arn for text in self.target_groups if (arn := Arn.parse(text)))
+
+
+class Fleets(_Table):
+    """Both sides: the old one and the new one."""
+
+    baseline: Fleet
+    canary: Fleet
+
+    def __getitem__(self, fleet: FleetName) -> Fleet:
+        return self.baseline if fleet == "baseline" else self.canary
+
+
+class Mackerel(_Table):
+    """Where the migration is seen in Mackerel: its service, and the load balancer's host (left out: found by the target groups' metrics)."""
+
+    service: str = ""
+    alb_host: str = ""
+    organization: str = ""  # for links into the web pages
+
+
+class Migration(_Table):
+    """One migration: its name, its two fleets, where they are seen, and what parity means."""
+
+    name: Annotated[str, Field(min_length=1)]
+    timezone: str = "UTC"
+    archive: str = "sqlite:///archive.db"
+    provisional_minutes: Annotated[int, Field(ge=0, le=60)] = 3  # drawn, never judged
+    settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # read again at every refresh, then frozen
+    backfill: bool = True  # what the sources still keep of the time before is kept, too
+    since: date | Literal[""] = ""  # from that day on, in the migration's time zone; "": everything they keep
+    slow_thresholds_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = DEFAULT_SLOW_THRESHOLDS_S
+    aws: Aws | None = None
+    fleets: Fleets
+    mackerel: Mackerel | None = None
+    criteria: tuple[Criterion, ...] = ()
+    batches: Batches | None = None
+    access_logs: AccessLogs | None = None
+    demo: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        known = available_timezones()
+        if name not in known:
+            raise wrong("unknown_timezone", given=name, close=closest_zone(name, known))
+        return name
+
+    @field_validator("since", mode="before")
+    @classmethod
+    def _day(cls, given: object) -> object:
+        if isinstance(given, datetime):
+            raise wrong("not_a_day", given=given)
+        if isinstance(given, str) and given:
+            try:
+                return date.fromisoformat(given)
+            except ValueError:
+                raise wrong("not_a_day", given=given) from None
+        if given != "" and not isinstance(given, date):
+            raise wrong("not_a_day", given=given)
+        return given
+
+    @field_validator("archive")
+    @classmethod
+    def _archive(cls, url: str) -> str:
+        scheme, rest = url.partition("://")[::2]
+        if scheme == "postgresql+psycopg":
+            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", rest):
+                raise wrong("archive_without_database", given=_without_user(url))
+            return url
+        if scheme in ("postgres", "postgresql") or scheme.startswith("postgresql+"):
+            raise wrong("archive_driver", given=scheme)
+        if scheme != "sqlite":
+            raise wrong("not_an_archive", given=_without_user(url))
+        if rest in ("", "/", "/:memory:"):
+            raise wrong("archive_without_file", given=url)
+        return url
+
+    @field_validator("slow_thresholds_s")
+    @classmethod
+    def _in_order(cls, thresholds_s: tuple[float, ...]) -> tuple[float, ...]:
+        if not thresholds_s:
+            raise wrong("empty")
+        return tuple(sorted(set(thresholds_s)))
+
+    @model_validator(mode="after")
+    def _minutes_fit(self) -> Self:
+        if self.provisional_minutes > self.settle_minutes:
+            raise wrong(
+                "provisional_beyond_settled",
+                at="migration.provisional_minutes",
+                given=self.provisional_minutes,
+                settled=self.settle_minutes,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        baseline, canary = self.fleets.baseline, self.fleets.canary
+        if both := set(baseline.names) & set(canary.names):
+            raise wrong("group_on_both_sides", at="fleets", given=", ".join(sorted(both)))
+        if baseline.label == canary.label:
+            raise wrong("same_label", at="fleets.canary.label", given=canary.label)
+        if self.aws is None:
+            if self.mackerel is None:
+                raise wrong("no_source")
+            return self
+        home = self.aws.load_balancer_arn
+        for fleet in FLEETS:
+            for position, text in enumerate(self.fleets[fleet].target_groups):
+                group, where = Arn.parse(text), f"fleets.{fleet}.target_groups.{position}"
+                if group is None:
+                    raise wrong("arn_needed", given=text, at=where)
+                if (group.region, group.account) != (home.region, home.account):
+                    raise wrong(
+                        "group_of_another_load_balancer",
+                        given=text,
+                        at=where,
+                        found=f"{group.region}, {group.account}",
+                        home=f"{home.region}, {home.account}",
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _criteria_fit(self) -> Self:
+        seen: set[str] = set()
+        for position, criterion in enumerate(self.criteria):
+            where, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
+            if criterion.metric in seen:
+                raise wrong("metric_twice", at=where, given=criterion.metric)
+            if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
+                raise wrong("threshold_not_asked", at=where, given=criterion.metric, threshold=f"{threshold_s:g}")
+            seen.add(criterion.metric)
+        return self
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> Self:
+        if self.batches and not self.batch_service and not self.demo:
+            raise wrong("no_batch_service", at="batches.service")
+        return self
+
+    @model_validator(mode="after")
+    def _logs_fit(self) -> Self:
+        if self.access_logs and not (self.access_logs.path or self.aws or self.demo):
+            raise wrong("no_logs_place", at="access_logs.path")
+        return self
+
+    @property
+    def batch_service(self) -> str:
+        """The Mackerel service that the batches report to; "" where there are none."""
+        if self.batches is None:
+            return ""
+        return self.batches.service or (self.mackerel.service if self.mackerel else "")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def since_s(self) -> int | None:
+        """The first minute of the past that is to be kept (epoch seconds), or None: everything that the sources keep."""
+        return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
+
+    @property
+    def key(self) -> str:
+        """What the archive files this migration under: its name, and the load balancer or Mackerel service it is seen at."""
+        place = (
+            self.aws.load_balancer_arn.dimension
+            if self.aws
+            else f"mackerel:{self.mackerel.service if self.mackerel else ''}"
+        )
+        return f"{self.name} @ {place}"
+
+    def margin_of(self, metric: str) -> Margin | None:
+        """The margin that was fixed for a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""
+        return next((criterion.margin for criterion in self.criteria if criterion.metric == metric), None)
+
+
+def _without_user(url: str) -> str:
+    """An address as it may be repeated: without a user's name and password."""
+    return re.sub(r"//.*@", "//", url)

@@ -1,0 +1,122 @@
+"""Access logs in words: how far they are counted, which files gave less than they hold, and what `endpoints` prints."""
+
+from collections.abc import Mapping
+
+from messages import numbers
+from messages.i18n import _
+
+COMMAND = _("Parity route by route, from the load balancer's access logs, the worst route first.")
+LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is kept.")
+ENGINE = _("Who counts: this machine, file by file, or Athena, whole days where they lie; Athena costs money.")
+WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Left out: the last hour; with --logs, all of it.")
+FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
+TO = _("Up to this time. Left out: now, or the end of the logs.")
+
+
+def listing() -> str:
+    return _("Looking for files")
+
+
+def counting(files: int, lines: int) -> str:
+    return _("{files} files, {lines} lines").format(files=numbers.count(files), lines=numbers.count(lines))
+
+
+def waiting() -> str:
+    return _("Another process is counting; waiting for it")
+
+
+def no_table() -> str:
+    return _(
+        "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
+        "balancer says where its logs are (docs/access_logs.md)."
+    )
+
+
+def no_athena() -> str:
+    return _(
+        "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
+    )
+
+
+def athena_of_a_folder() -> str:
+    return _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
+
+
+def no_lines() -> str:
+    return _("There is no access log of that time. A file comes about five minutes after its last line.")
+
+
+def no_fleet(elsewhere: int, groups: str) -> str:
+    return _(
+        "None of {requests} requests went to a target group of [fleets.baseline] or [fleets.canary]. The logs name: {groups}."
+    ).format(requests=numbers.count(elsewhere), groups=groups)
+
+
+def window_or_ends() -> str:
+    return _("Write --window or --from and --to, not both.")
+
+
+def no_such_time(text: str) -> str:
+    return _("“{text}” is not a time. Write for example 2026-09-21 14:00.").format(text=text)
+
+
+def ends_before_it_begins() -> str:
+    return _("It is to end before it begins.")
+
+
+def lines(read: int, parsed: int, lost: int, files: int) -> str:
+    """ "1.2 M lines of 36 files were read: all of them could be counted." """
+    said = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
+    if not lost:
+        return _("{said}; all of them could be counted.").format(said=said)
+    return _("{said}; {parsed} could be counted, {lost} could not.").format(
+        said=said, parsed=numbers.count(parsed), lost=numbers.count(lost)
+    )
+
+
+def file_problem(problem: str) -> str:
+    """What is wrong with a file, in a sentence."""
+    return {
+        "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),
+        "damaged": _("It is damaged; the lines before the damage were counted. Fetch it again."),
+        "not_a_log": _("None of its lines is a line of an access log of an Application Load Balancer."),
+        "unreadable": _("It cannot be read. Look who may read it."),
+        "": _("Some of its lines could not be counted: they are no lines of an access log."),
+    }[problem]
+
+
+def changed(files: int) -> str:
+    return _(
+        "{files} files were counted before and have another size now. What has come since is not counted: the counts of a file are never taken back. "
+        "Give what is new a file of its own."
+    ).format(files=numbers.count(files))
+
+
+def head(baseline: str, canary: str) -> tuple[str, ...]:
+    return (
+        _("Route"),
+        _("Verdict"),
+        _("Requests"),
+        _("Errors {fleet}").format(fleet=baseline),
+        canary,
+        _("p95 {fleet}").format(fleet=baseline),
+        canary,
+    )
+
+
+def all_routes() -> str:
+    return _("all together")
+
+
+def hidden(routes: int) -> str:
+    if routes == 1:
+        return _("All requests together show no regression, and one route does.")
+    return _("All requests together show no regression, and {routes} routes do.").format(routes=routes)
+
+
+def more(routes: int) -> str:
+    return _("{routes} more routes: --json has all of them.").format(routes=numbers.count(routes))
+
+
+def summary(by_verdict: Mapping[str, int]) -> str:
+    return "  ·  ".join(f"{label}: {numbers.count(many)}" for label, many in by_verdict.items())

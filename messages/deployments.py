@@ -1,0 +1,287 @@
+"""What is said of deployments: how a service stands, whether a blue/green deployment would go through, and whether all traffic could be taken back."""
+
+from collections.abc import Sequence
+
+from analysis.deployments.health import DeployingTrouble
+from analysis.deployments.preflight import Finding, Preflight, Purpose
+from analysis.deployments.rollback import TakeBack
+from domain import FleetName, Migration
+from domain.deployments import Deployment, Outcome, Service, Strategy
+from messages import numbers, times
+from messages.i18n import _, ngettext
+
+
+def title() -> str:
+    return _("Deployment")
+
+
+def counts(service: Service) -> str:
+    """Desired against running, as ecspresso's diff shows it."""
+    return _("desired {desired} · running {running} · pending {pending}").format(
+        desired=service.desired, running=service.running, pending=service.pending
+    )
+
+
+def definition(service: Service) -> str:
+    if not service.task_definition:
+        return _("task definition not known")
+    if not service.before:
+        return _("task definition {now}").format(now=service.task_definition)
+    return _("task definition {now} (before {before})").format(now=service.task_definition, before=service.before)
+
+
+def images(service: Service) -> str:
+    """The images' names and tags, without the registry they come from."""
+    return ", ".join(image.rpartition("/")[2] for image in service.images)
+
+
+def strategy(name: Strategy) -> str:
+    return {
+        "codedeploy": _("CodeDeploy blue/green"),
+        "rolling": _("ECS rolling"),
+        "blue_green": _("ECS blue/green"),
+        "linear": _("ECS linear"),
+        "canary": _("ECS canary"),
+        "external": _("an external controller"),
+    }[name]
+
+
+def rollout(service: Service) -> str:
+    """The state of ECS's own rollout with its reason, in AWS's words; "" where there is none or it is complete."""
+    if service.rollout in ("", "COMPLETED"):
+        return ""
+    return ": ".join(part for part in (service.rollout, service.rollout_reason) if part)
+
+
+def outcome(found: Outcome) -> str:
+    return {
+        "running": _("running"),
+        "succeeded": _("succeeded"),
+        "failed": _("failed"),
+        "stopped": _("stopped"),
+        "rolled_back": _("rolled back"),
+    }[found]
+
+
+def latest(deployment: Deployment, *, age: str) -> str:
+    """The newest deployment in a few words: "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3 d ago"."""
+    what = deployment.task_definition or deployment.id
+    if deployment.running:
+        stage = deployment.stage or deployment.status
+        return _("{what} is being deployed: {stage}, begun {age}").format(what=what, stage=stage, age=age)
+    if deployment.is_rollback:
+        return _("last deployment: back to {what}, {outcome} {age}").format(
+            what=what, outcome=outcome(deployment.outcome), age=age
+        )
+    return _("last deployment: {what} {outcome} {age}").format(what=what, outcome=outcome(deployment.outcome), age=age)
+
+
+def why(deployment: Deployment) -> str:
+    """What was said about a deployment that did not go through, in AWS's words; "" where nothing was."""
+    return " · ".join(part for part in (deployment.error, deployment.why) if part)
+
+
+def shift(group: str, definition: str, percent: float) -> str:
+    """One part of the bar of a traffic shift."""
+    return (
+        _("{group} {definition} {percent}")
+        .format(group=group, definition=definition, percent=numbers.share(percent / 100))
+        .replace("  ", " ")
+    )
+
+
+def shift_title() -> str:
+    return _("Traffic shift")
+
+
+def trouble(name: DeployingTrouble, service: Service | None, deployment: Deployment | None, *, stage_s: int = 0) -> str:
+    """What is the matter, and what to do."""
+    what = (deployment and (deployment.task_definition or deployment.id)) or ""
+    texts = {
+        "inactive": _("The service is {status}.").format(status=service.status if service else ""),
+        "rollout_failed": _("ECS gave the rollout up. Look at the service's messages below, and deploy again or back."),
+        "failed": _("The deployment of {what} did not go through. {why}").format(
+            what=what, why=why(deployment) if deployment else ""
+        ),
+        "waits": _(
+            "The deployment of {what} waits for somebody: {hook}. Let it go on or stop it in the AWS console or with the tool that deployed."
+        ).format(what=what, hook=deployment.waits_for if deployment else ""),
+        "stuck": _(
+            "The deployment of {what} has been at {stage} for {duration}, longer than tasks take to come up. "
+            "Look at the service's messages below, and at the new tasks' logs; `ecspresso rollback` takes it back."
+        ).format(what=what, stage=deployment.stage if deployment else "", duration=times.duration(stage_s)),
+        "short_of_tasks": _(
+            "{running} of {desired} tasks run, and nothing is being deployed. Look at the service's messages below."
+        ).format(running=service.running if service else 0, desired=service.desired if service else 0),
+    }
+    return texts[name].strip()
+
+
+# ---- preflight
+
+
+def preflight(found: Preflight) -> str:
+    """Whether a blue/green deployment would go through now, in one sentence."""
+    by = {"codedeploy": "CodeDeploy", "ecs": "ECS"}[found.system]
+    if found.verdict == "ready":
+        return _("A blue/green deployment by {by} could start now.").format(by=by)
+    if found.verdict == "unknown":
+        return _("Whether a blue/green deployment by {by} would go through now is not known.").format(by=by)
+    wrong = [one for one in found.findings if one.holds is False]
+    if any(one.check == "one_live" for one in wrong):  # which names the other side's groups too
+        wrong = [one for one in wrong if one.check != "baseline_silent"]
+    reasons = "; ".join(finding(one, found) for one in wrong)
+    return _("A blue/green deployment by {by} would fail now: {reasons}.").format(by=by, reasons=reasons)
+
+
+def finding(one: Finding, found: Preflight) -> str:
+    """One thing that must hold, as it is: fine, not fine, or not known."""
+    groups = _join(one.groups)
+    if one.holds is None:
+        return {
+            "one_live": _("the production rule was not found"),
+            "primary_live": _("the target group in service is not known"),
+            "baseline_silent": _("the production rule was not found"),
+            "partner_unused": _("the target group in service is not known"),
+            "none_running": _("whether a deployment runs is not known"),
+        }[one.check]
+    if one.holds:
+        return {
+            "one_live": _("the production rule sends all of it to one target group"),
+            "primary_live": _("{groups}, where the tasks in service are, is behind it").format(groups=groups),
+            "baseline_silent": _("no target group of the other side carries weight in it"),
+            "partner_unused": _("the target group for the new tasks carries no weight"),
+            "none_running": _("no deployment is running"),
+        }[one.check]
+    return {
+        "one_live": _("{groups} carry weight in the production rule at once").format(groups=groups),
+        "primary_live": _("the production rule does not forward to {groups}, where the tasks in service are").format(
+            groups=groups
+        ),
+        "baseline_silent": _("{groups} is not of this service").format(groups=groups),
+        "partner_unused": _("{groups}, meant for the new tasks, carries weight already").format(groups=groups),
+        "none_running": _("another deployment is running"),
+    }[one.check]
+
+
+def basis(found: Preflight) -> str:
+    """What the judgement stands on."""
+    if found.system == "ecs":
+        return _(
+            "By AWS's documentation: ECS rolls back where its production rule has more than one group with weight."
+        )
+    return _(
+        "CodeDeploy wants the PRIMARY task set's group behind the listener (AWS's documentation) and rewrites every rule that forwards to it; "
+        "that it fails on a second group with weight is known from the field."
+    )
+
+
+def way(found: Preflight, migration: Migration) -> str:
+    """What stands above the commands."""
+    if found.meanwhile is None:
+        return ""
+    other = migration.fleets[found.meanwhile].label
+    return _("In order, by a person. Meanwhile {label} serves everybody: make sure that it can carry that.").format(
+        label=other
+    )
+
+
+def purpose(name: Purpose) -> str:
+    return {
+        "route_off": _("1. Weighted routing off"),
+        "deploy": _("2. Deploy both sides (the other one by its own means)"),
+        "route_back": _(
+            "3. Routing back, if the deployment succeeded: the shares of now, with the new group in service"
+        ),
+        "route_back_unchanged": _("3. Routing back, if it was rolled back: exactly the weights of now"),
+    }[name]
+
+
+def not_told() -> str:
+    """Instead of a command."""
+    return _(
+        "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
+        "`aws elbv2 describe-rules` and change the weights alone."
+    )
+
+
+# ---- taking back
+
+
+def take_back(found: TakeBack, migration: Migration) -> str:
+    """Whether the baseline could take all of the traffic now, in one sentence or two."""
+    label = migration.fleets.baseline.label
+    healthy = _healthy(found)
+    now, then = numbers.per_minute(found.now), numbers.per_minute(found.then)
+    proven = numbers.per_minute(found.proven)
+    text = {
+        "all_there": _("All of the traffic is on {label}; {healthy}."),
+        "carried_before": _(
+            "Rollback: {label} could take 100 % back. {healthy}; each would go from {now} to {then}, and has carried {proven} for an hour."
+        ),
+        "never_carried": _(
+            "Rollback: unproven that {label} can take 100 % back. {healthy}; each would go from {now} to {then}; the most known for an hour is {proven}."
+        ),
+        "no_history": _(
+            "Rollback: not known whether {label} can take 100 % back. {healthy}; each would go from {now} to {then}, and nothing is kept of what "
+            "one has carried."
+        ),
+        "no_healthy": _("Rollback: {label} could not take any traffic back: {healthy}."),
+        "not_in_rule": _("Rollback: not known, because the rule does not name a target group of {label}."),
+        "strangers": _(
+            "Rollback: not known, because a target group of neither fleet carries weight, and its requests are not counted. {healthy}."
+        ),
+        "health_unread": _("Rollback: not known, because the health of {label}'s targets could not be read."),
+        "requests_unread": _("Rollback: not known, because there are no requests to go by. {healthy}."),
+    }[found.reason]
+    return text.format(label=label, healthy=healthy, now=now, then=then, proven=proven)
+
+
+def _healthy(found: TakeBack) -> str:
+    if found.healthy is None or found.registered is None:
+        return ""
+    text = ngettext("{healthy} of {all} target is healthy", "{healthy} of {all} targets are healthy", found.registered)
+    return text.format(healthy=found.healthy, all=found.registered)
+
+
+def take_back_purpose(migration: Migration) -> str:
+    return _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
+
+
+# ---- around it
+
+
+def commands_title() -> str:
+    return _("Commands")
+
+
+def never_run() -> str:
+    return _("This program runs none of these: copy what you mean to run.")
+
+
+def messages_title(service: Service) -> str:
+    return _("Newest messages of {service}").format(service=service.name)
+
+
+def stages_title(deployment: Deployment) -> str:
+    return _("Stages of {what}").format(what=deployment.task_definition or deployment.id)
+
+
+def not_read(fleet: FleetName, migration: Migration) -> str:
+    return _("How {label} is deployed is not known yet: see Sources below.").format(label=migration.fleets[fleet].label)
+
+
+def nothing_known() -> str:
+    return _(
+        "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
+    )
+
+
+def last_seen(age: str) -> str:
+    return _("read {age}").format(age=age)
+
+
+def _join(groups: Sequence[str]) -> str:
+    if len(groups) < 2:
+        return "".join(groups)
+    return _("{groups} and {last}").format(groups=", ".join(groups[:-1]), last=groups[-1])

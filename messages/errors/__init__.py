@@ -1,0 +1,1 @@
+"""Error messages: what went wrong, and the next step."""

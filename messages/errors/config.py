@@ -1,0 +1,337 @@
+"""What is wrong in the configuration, in sentences: the key as the file spells it, what is wrong with it, and what would be right."""
+
+from collections.abc import Callable
+
+from domain import Mistake
+from domain.config.models import CRITERION_METRICS
+from messages.errors import config_access_logs, config_batches
+from messages.errors.sources import Said, shortened
+from messages.i18n import _
+
+# What could stand at a key: its table, its name, a value.
+_EXAMPLES = {
+    "migration.name": 'name = "Photo service"',
+    "migration.timezone": 'timezone = "Asia/Tokyo"',
+    "migration.archive": 'archive = "sqlite:///archive.db"',
+    "migration.provisional_minutes": "provisional_minutes = 3",
+    "migration.settle_minutes": "settle_minutes = 15",
+    "migration.slow_thresholds_s": "slow_thresholds_s = [0.1, 0.3, 1.0]",
+    "aws.region": 'region = "ap-northeast-1"',
+    "aws.load_balancer": (
+        'load_balancer = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"'
+    ),
+    "aws.rule": (
+        'rule = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:'
+        'listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"'
+    ),
+    "aws.profile": 'profile = "photo-readonly"',
+    "fleets.baseline.label": 'label = "EC2"',
+    "fleets.canary.label": 'label = "ECS"',
+    "fleets.baseline.target_groups": (
+        'target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067"]'
+    ),
+    "fleets.canary.target_groups": (
+        'target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"]'
+    ),
+    "fleets.canary.ecs_service": 'ecs_service = "photo/web"',
+    "fleets.canary.codedeploy": 'codedeploy = "AppECS-photo/DgpECS-photo"',
+    "mackerel.service": 'service = "photo"',
+    "mackerel.alb_host": 'alb_host = "2u4PP3TJqbx"',
+    "mackerel.organization": 'organization = "example"',
+    "criteria.metric": 'metric = "error_rate"',
+    "criteria.margin": 'margin = "0.05pp"',
+    "criteria.better": 'better = "lower"',
+    "criteria.critical": "critical = true",
+    **config_batches.EXAMPLES,
+    **config_access_logs.EXAMPLES,
+}
+_ARNS = {
+    "load balancer": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
+    "listener rule": (
+        "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
+        "listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+    ),
+    "target group": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067",
+}
+_LISTED_BY = {
+    "load balancer": "aws elbv2 describe-load-balancers",
+    "listener rule": "aws elbv2 describe-rules --listener-arn …",
+    "target group": "aws elbv2 describe-target-groups",
+}
+ANCHOR = "docs/configuration.md"
+
+
+def say(mistake: Mistake) -> Said:
+    """The sentences for one mistake; its title is the place in the file."""
+    told = _SAY[mistake.slug](mistake.key, {name: shortened(text, 160) for name, text in mistake.particulars.items()})
+    return Said(place(mistake.key), *told, ANCHOR)
+
+
+def place(key: str) -> str:
+    """Where a key stands, as a reader of the file sees it: "[fleets.canary] target_groups, entry 2", "[[criteria]] no. 2 margin"."""
+    first, *names = key.split(".")
+    if not names:
+        if not first:
+            return _("The file")
+        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs") else first
+    if first == "criteria":
+        table = _("[[criteria]] no. {number}").format(number=int(names.pop(0)) + 1)
+    elif first == "fleets":
+        table = f"[fleets.{names.pop(0)}]"
+    elif key.startswith("batches.jobs."):
+        table = _("[[batches.jobs]] no. {number}").format(number=int(names[1]) + 1)
+        names = names[2:]
+    else:
+        table = f"[{first}]"
+    entry = ""
+    if names and names[-1].isdigit():
+        entry = ", " + _("entry {number}").format(number=int(names.pop()) + 1)
+    return " ".join([table, *names]) + entry
+
+
+def example(key: str) -> str:
+    """A line that would be right at a key, or ""."""
+    names = [name for name in key.split(".") if not name.isdigit()]
+    return _EXAMPLES.get(".".join(names), "")
+
+
+Pair = tuple[str, str]
+
+
+def _write(key: str) -> str:
+    line = example(key)
+    return (
+        _("Write for example `{line}`.").format(line=line)
+        if line
+        else _("See migration.example.toml for a whole file.")
+    )
+
+
+def _table(key: str) -> str:
+    table = key.rpartition(".")[0]
+    for lists in ("criteria", "batches.jobs"):
+        if table.startswith(lists):
+            return f"[[{lists}]]"
+    return f"[{table}]"
+
+
+def _name(key: str) -> str:
+    return next((name for name in reversed(key.split(".")) if not name.isdigit()), key)
+
+
+def _subject(key: str) -> str:
+    name = f"`{_name(key)}`"
+    return _("An entry of {name}").format(name=name) if key.rpartition(".")[2].isdigit() else name
+
+
+def _unknown_key(key: str, said: dict[str, str]) -> Pair:
+    known = _("See docs/configuration.md for every key.")
+    close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
+    return _("There is no key `{name}` here.").format(name=_name(key)), close + known
+
+
+def _outside(key: str, said: dict[str, str]) -> Pair:
+    text = _("`{name}` stands in the wrong place.").format(name=_name(key))
+    if said["table"] == "migration":
+        return text, _("Move it below the line `[migration]`.")
+    table = "[[criteria]]" if said["table"] == "criteria" else f"[{said['table']}]"
+    return text, _("Give it a table of its own, `{table}`, not one inside of [migration].").format(table=table)
+
+
+def _missing(key: str, _said: dict[str, str]) -> Pair:
+    if key in ("fleets", "fleets.baseline", "fleets.canary"):
+        return (
+            _("The table is missing, so there is nothing to compare."),
+            _(
+                "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
+            ),
+        )
+    return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write(key)
+
+
+def _wrong_type(key: str, said: dict[str, str]) -> Pair:
+    if key in ("criteria", "batches.jobs"):
+        text = _("Jobs are a list of tables, and this is something else: {given}.")
+        if key == "criteria":
+            text = _("Criteria are a list of tables, and this is something else: {given}.")
+        step = _("Write `[[{key}]]`, with two brackets, above each of them.")
+        return text.format(given=said["given"]), step.format(key=key)
+    kinds = {
+        "text": _("a text in quotes"),
+        "number": _("a number"),
+        "whole number": _("a whole number"),
+        "yes or no": _("`true` or `false`"),
+        "list": _("a list in brackets"),
+    }
+    if said["kind"] == "table":
+        return (
+            _("{place} is a table, and this is something else: {given}.").format(place=place(key), given=said["given"]),
+            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{place(key)}`"),
+        )
+    text = _("{subject} is {kind}, and this is something else: {given}.")
+    return text.format(subject=_subject(key), kind=kinds[said["kind"]], given=said["given"]), _write(key)
+
+
+def _out_of_range(key: str, said: dict[str, str]) -> Pair:
+    limits = {
+        "gt": _("must be more than {limit}"),
+        "ge": _("must be at least {limit}"),
+        "lt": _("must be less than {limit}"),
+        "le": _("must be at most {limit}"),
+    }
+    limit = limits[said["bound"]].format(limit=said["limit"])
+    return _("{subject} {limit}, and is {given}.").format(
+        subject=_subject(key), limit=limit, given=said["given"]
+    ), _write(key)
+
+
+def _not_an_arn(_key: str, said: dict[str, str]) -> Pair:
+    text = _("“{given}” is not the ARN of a {kind}.")
+    if said["kind"] == "load balancer":
+        text = _("“{given}” is not the ARN of an Application Load Balancer; others have no weighted target groups.")
+    step = _("Copy it from `{command}`; it looks like `{arn}`.")
+    return text.format(**said), step.format(command=_LISTED_BY[said["kind"]], arn=_ARNS[said["kind"]])
+
+
+def _another_kind(_key: str, said: dict[str, str]) -> Pair:
+    step = _not_an_arn(_key, said)[1]
+    return _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**said), step
+
+
+def _unknown_timezone(_key: str, said: dict[str, str]) -> Pair:
+    text = _("There is no time zone “{given}”.").format(given=said["given"])
+    if said["close"]:
+        return text, _("Did you mean `{close}`?").format(close=said["close"])
+    return text, _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
+
+
+def _unknown_metric(_key: str, said: dict[str, str]) -> Pair:
+    close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
+    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
+    return (
+        _("There is no metric “{given}” to fix a margin for.").format(given=said["given"]),
+        close + known.format(metrics=", ".join(f"`{metric}`" for metric in CRITERION_METRICS)),
+    )
+
+
+def _fixed(text: str, step: str) -> Callable[[str, dict[str, str]], Pair]:
+    return lambda key, said: (text.format(name=_name(key), **said), step.format(name=_name(key), **said))
+
+
+_SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
+    "not_readable": _fixed(
+        _("It cannot be read: {detail}."),
+        _(
+            "Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run "
+            "`make demo`."
+        ),
+    ),
+    "not_utf8": _fixed(
+        _("It is not UTF-8: byte {byte} is something else."),
+        _("Save it as UTF-8 in your editor."),
+    ),
+    "not_toml": _fixed(
+        _("It is not TOML: {detail}."),
+        _(
+            "Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."
+        ),
+    ),
+    "unknown_key": _unknown_key,
+    "outside_its_table": _outside,
+    "missing": _missing,
+    "empty": lambda key, said: (_("`{name}` is empty.").format(name=_name(key)), _write(key)),
+    "wrong_type": _wrong_type,
+    "out_of_range": _out_of_range,
+    "not_a_choice": _fixed(_("`{name}` is {given}."), _("Write {choices}.")),
+    "not_an_arn": _not_an_arn,
+    "arn_of_another_kind": _another_kind,
+    "arn_needed": _fixed(
+        _("“{given}” is a bare name, and AWS is asked by ARN."),
+        _("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
+    ),
+    "not_a_region": _fixed(
+        _("“{given}” is not the name of an AWS region."),
+        _("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
+    ),
+    "another_region": _fixed(
+        _("`region` is {given}, and the load balancer's ARN says {found}."),
+        _('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
+    ),
+    "rule_of_another_load_balancer": _fixed(
+        _("The rule “{given}” belongs to another load balancer than {load_balancer}."),
+        _("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
+    ),
+    "group_of_another_load_balancer": _fixed(
+        _("“{given}” is in {found}; the load balancer is in {home}."),
+        _("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
+    ),
+    "group_on_both_sides": _fixed(
+        _("On both sides: {given}. A target group belongs to one fleet."),
+        _("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
+    ),
+    "group_twice": _fixed(
+        _("“{given}” stands here more than once, and would be counted more than once."),
+        _("Take one of them out."),
+    ),
+    "same_label": _fixed(
+        _("Both fleets are called “{given}”, so nobody could tell them apart."),
+        _('Give each its own `label`, for example "EC2" and "ECS".'),
+    ),
+    "not_a_pair": lambda key, said: (
+        _("“{given}” is not two names with a slash between them.").format(**said),
+        _write(f"fleets.canary.{_name(key)}"),
+    ),
+    "no_source": _fixed(
+        _("It names no place to read numbers from."),
+        _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
+    ),
+    "unknown_timezone": _unknown_timezone,
+    "not_a_day": _fixed(
+        _("“{given}” is not a day."),
+        _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+    ),
+    "not_an_archive": _fixed(
+        _(
+            "“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."
+        ),
+        _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_driver": _fixed(
+        _("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
+        _("Write `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_without_database": _fixed(
+        _("“{given}” names no database of the server."),
+        _("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_without_file": _fixed(
+        _("“{given}” names no file, so everything would be forgotten at the next start."),
+        _("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
+    ),
+    "provisional_beyond_settled": _fixed(
+        _("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
+        _("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
+    ),
+    "unknown_metric": _unknown_metric,
+    "metric_twice": _fixed(
+        _("`{given}` has a margin already."),
+        _("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
+    ),
+    "threshold_not_asked": _fixed(
+        _("`{given}` needs a threshold of {threshold} s, which is not asked for."),
+        _("Add {threshold} to `slow_thresholds_s` under [migration]."),
+    ),
+    "margin_without_unit": _fixed(
+        _("“{given}” is not a margin: it needs a number above 0, and a unit."),
+        _('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
+    ),
+    "margin_of_nothing": _fixed(
+        _("A margin of “{given}” can never be proven: there is always some uncertainty left."),
+        _('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
+    ),
+    "margin_of_another_unit": _fixed(
+        _("A margin of {given} does not fit `{metric}`."),
+        _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
+    ),
+    **{slug: _fixed(*texts) for slug, texts in (config_batches.TEXTS | config_access_logs.TEXTS).items()},
+}

@@ -1,0 +1,67 @@
+"""What can be wrong under [access_logs]: the texts of messages/errors/config.py, and a line that would be right."""
+
+from messages.i18n import _
+
+EXAMPLES = {
+    "access_logs.path": 'path = "logs/2026-09-21"',
+    "access_logs.bucket": 'bucket = "photo-logs"',
+    "access_logs.prefix": 'prefix = "alb"',
+    "access_logs.cache": 'cache = "access-logs"',
+    "access_logs.cache_gb": "cache_gb = 5",
+    "access_logs.routes": 'routes = ["/photos/*/comments", "/admin/**"]',
+    "access_logs.most_routes": "most_routes = 500",
+    "access_logs.record": "record = false",
+    "access_logs.athena.database": 'database = "default"',
+    "access_logs.athena.workgroup": 'workgroup = "primary"',
+    "access_logs.athena.output": 'output = "s3://photo-athena-results/migration/"',
+    "access_logs.athena.max_usd": "max_usd = 1",
+    "access_logs.athena.usd_per_tb": "usd_per_tb = 5",
+}
+
+# slug -> what is wrong, what would be right
+TEXTS = {
+    "no_logs_place": (
+        _("It names no place where access logs lie, and without [aws] no load balancer can be asked for it."),
+        _('Write the folder that holds them, for example `path = "logs"`, or the load balancer under [aws].'),
+    ),
+    "not_a_bucket": (
+        _("“{given}” is not the name of an S3 bucket."),
+        _("Write the name alone, without `s3://` and without a folder: that belongs to `prefix`."),
+    ),
+    "path_and_bucket": (
+        _("The logs would lie in two places: in “{given}” on this machine and in the bucket {bucket}."),
+        _("Keep the one that is meant: `path` or `bucket`."),
+    ),
+    "prefix_without_bucket": (
+        _("“{given}” is a prefix in a bucket, and no `bucket` is named."),
+        _("Write `bucket`, too, or leave both out: the load balancer's attributes name them."),
+    ),
+    "not_a_route": (
+        _("“{given}” is no pattern of a path: it begins with `/`, and has no blank, no `?` and no `#`."),
+        _('Write `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
+    ),
+    "route_twice": (
+        _("“{given}” stands here more than once."),
+        _("Take one of them out: the first pattern that fits a path names its route."),
+    ),
+    "athena_and_path": (
+        _("Athena reads logs in S3, and these are on this machine, in “{given}”."),
+        _("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
+    ),
+    "not_a_database": (
+        _("“{given}” is no name of a database in Athena's catalogue."),
+        _(
+            "Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."
+        ),
+    ),
+    "not_a_workgroup": (
+        _("“{given}” is no name of a workgroup of Athena."),
+        _("Write the name alone, as `aws athena list-work-groups` has it."),
+    ),
+    "not_an_output": (
+        _("“{given}” is no place in S3 where Athena could put its results."),
+        _(
+            'Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'
+        ),
+    ),
+}

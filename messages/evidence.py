@@ -1,0 +1,93 @@
+"""What the evidence file says, beside what it has in common with the Parity page, and how it is asked for."""
+
+from messages import numbers
+from messages.i18n import _
+
+TITLE = _("Evidence of parity")
+FILE = _("Evidence file")
+FILE_EXPLAINED = _(
+    "One ZIP: a page to read and print, the numbers it stands on as CSV and Parquet, the judgement as JSON."
+)
+WINDOW = _("Evidence window")
+IN_UTC = _("in UTC")
+JUDGED_UNTIL = _("judged until")
+NOT_SETTLED = _("nothing of it is settled yet")
+MADE = _("Made")
+CRITERIA = _("Criteria")
+OVER_TIME = _("How the intervals came about")
+SIDE_BY_SIDE = _("Side by side")
+ERROR_RATE = _("Error rate")
+P95 = _("Latency, p95")
+CONFIGURATION = _("Configuration")
+FLEET = _("fleet")
+TARGET_GROUPS = _("target groups")
+REGION = _("Region")
+LOAD_BALANCER = _("Load balancer")
+RULE = _("Listener rule")
+RULE_FOUND = _("not configured: the rule that splits the traffic is found")
+ZONE = _("Time zone")
+SOURCE = _("Source of the numbers")
+PROVISIONAL = _("Provisional minutes")
+BETTER = _("better")
+HAPPENED = _("What happened in the window")
+NOTHING_HAPPENED = _("Nothing that the archive knows of.")
+QUERIES = _("Queries")
+NO_QUERIES = _("The demo asks nobody: its numbers are made up.")
+ASKED_AS = _("asked as")
+SERIES = _("series")
+OPEN = _("open")
+FILES = _("Files")
+CHECK = _("To check that the numbers are those of this page, unpack the ZIP and compare:")
+CHECK_JUDGE = _("SHA-256 of the judge's program text:")
+VERSIONS = _("Versions")
+NO_WHOLE = _("Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked.")
+NO_LINES = _("There are no settled minutes to draw.")
+
+
+def better(direction: str) -> str:
+    return {"lower": _("lower"), "higher": _("higher")}[direction]
+
+
+def kind(kind: str) -> str:
+    """What sort of thing happened."""
+    return {
+        "weight": _("weights"),
+        "alert": _("alert"),
+        "annotation": _("annotation"),
+        "deployment": _("deployment"),
+        "rollback": _("rollback"),
+        "note": _("note"),
+    }[kind]
+
+
+def rows(count: int) -> str:
+    return _("{count} rows").format(count=numbers.count(count))
+
+
+def page_alternative(title: str) -> str:
+    return _("{title}: both fleets overlaid, their difference below.").format(title=title)
+
+
+REPORT = _(
+    """Writes the evidence file: one ZIP with a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON.
+
+Prints where it is, and the SHA-256 of its data.csv as `sha256sum` writes it. Ends with 0 once it is written, whatever the verdict in it; with 3
+if it could not ask, or could not write.
+
+\\b
+  cli.py report                         the current phase
+  cli.py report --window 3h             the last three hours, whatever changed in them
+  cli.py report --phase 4 --out go.zip  the fourth phase, counted from the oldest that is known
+"""
+)
+OUT = _(
+    "Where to write it. Left out: here, named after the migration and the window. A file that is there is replaced."
+)
+
+
+def asking(source: str) -> str:
+    return _("Reading {source} …").format(source=source)
+
+
+def not_written(path: str, detail: str) -> str:
+    return _("{path} could not be written: {detail}. Name another with --out.").format(path=path, detail=detail)

@@ -1,0 +1,290 @@
+"""What the Live page says."""
+
+from collections.abc import Iterable
+
+from messages import events
+from messages.i18n import _
+
+APP_TITLE = _("Migration dashboard")
+LIVE_TITLE = _("Live")
+
+
+def configuration_trouble(path: str) -> str:
+    return _("{path} cannot be used yet").format(path=path)
+
+
+def archive_trouble() -> str:
+    return _("The archive cannot be opened")
+
+
+def try_again() -> str:
+    return _("Try again")
+
+
+def window() -> str:
+    return _("Window")
+
+
+def source() -> str:
+    return _("Source")
+
+
+def percentile() -> str:
+    return _("Percentile")
+
+
+def threshold() -> str:
+    return _("Slow means longer than")
+
+
+def last_known(moment: str, age: str) -> tuple[str, str]:
+    """Where a window that ends now is empty: how far the archive goes, and the words that lead there."""
+    return _("The newest number that is kept is of {moment}, {age}.").format(moment=moment, age=age), _(
+        "Show the time before it"
+    )
+
+
+def leave_window(span: str) -> str:
+    return f"✕ {span}"
+
+
+def live_help(refresh_s: int) -> str:
+    return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(
+        seconds=refresh_s
+    )
+
+
+def address_trouble(trouble: str) -> str:
+    """Why a parameter of the address was left out, and what it could be."""
+    return {
+        "window": _(
+            "The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."
+        ),
+        "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
+        "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
+        "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+        "events": _(
+            "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
+        ),
+        "source": _("The address asks for a source that is not configured; showing the first that is."),
+        "percentile": _(
+            "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
+        ),
+    }[trouble]
+
+
+def demo_mark() -> str:
+    return _("DEMO")
+
+
+def demo_text() -> str:
+    return _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+
+
+def episode(slug: str) -> str:
+    """A link's words for one episode of the demo."""
+    return {
+        "latency_regression": _("a latency regression at 10 %, rolled back"),
+        "blind_spot": _("the blind spot: dead tasks, 0 % target 5xx"),
+        "half_and_half": _("the step to 50:50"),
+    }.get(slug, slug)
+
+
+def data_until(time_of_day: str) -> str:
+    return _("data to {time}").format(time=time_of_day)
+
+
+def top_line(*, paused: bool) -> dict[str, str]:
+    """The parts that the counting line is put together from; {age} and {s} are filled in by the browser as they count."""
+    return {
+        "nothing": _("no data yet"),
+        "old": _("{age} old"),
+        "next": _("next in {s} s"),
+        "late": _("no refresh for {age}: is the server reachable? Reload the page"),
+        "paused": _("paused") if paused else "",
+    }
+
+
+def panel_title(name: str, *, percentile: str = "", threshold: str = "") -> str:
+    return {
+        "error_rate": _("Error rate"),
+        "latency": _("Latency {percentile}").format(percentile=percentile),
+        "slow": _("Slow answers > {threshold}").format(threshold=threshold),
+        "requests": _("Requests a minute"),
+    }[name]
+
+
+def panel_explained(name: str) -> str:
+    """One line on what a chart's numbers are, for its tooltip and its text alternative."""
+    return {
+        "error_rate": _(
+            "Target 5xx plus unanswered, per request. Unanswered: requests a fleet took and never answered, over five minutes; "
+            "its own 5xx count does not hold them. Grey: 5xx that the load balancer made itself, of either side."
+        ),
+        "latency": _("Target response time of answered requests. A percentile of too few answers is faint."),
+        "slow": _("The share of answers that took longer than the threshold."),
+        "requests": _("Requests that the load balancer sent to each fleet."),
+    }[name]
+
+
+def alternative(title: str, explained: str, *, events_marked: int = 0) -> str:
+    """A chart in words, for readers who do not see it."""
+    text = _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
+    return f"{text} {events.marked(events_marked)}" if events_marked else text
+
+
+def pooled(duration: str, time_of_day: str) -> str:
+    return _("{duration} to {time}").format(duration=duration, time=time_of_day)
+
+
+def too_few() -> str:
+    return _("Stands on too few answers to be judged")
+
+
+def unanswered(shares: str) -> str:
+    return _("unanswered {shares}").format(shares=shares)
+
+
+def alb_5xx(share: str) -> str:
+    """Beside the error rate: requests that ended at the load balancer, which no fleet's numbers hold."""
+    return _("ALB's own 5xx {share} of all").format(share=share)
+
+
+def errors_unread(source_label: str) -> str:
+    return _(
+        "{source} did not answer for the counts that the error rate is made of. It is not known, which is not 0 %: see Sources below."
+    ).format(source=source_label)
+
+
+def asked_first() -> str:
+    return _("asked, no answer yet")
+
+
+def several_groups() -> str:
+    return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
+
+
+def lacks(source_label: str, what: str, *, with_cloudwatch: bool = True) -> str:
+    """A source that cannot know something says so. `with_cloudwatch`: whether the reader can choose CloudWatch instead."""
+    return {
+        "latency.p50": _("{source} does not report p50."),
+        "latency.sample_count": _("{source} does not say how many answers a percentile stands on."),
+        "latency.within": _("{source} does not report shares within a threshold. Choose CloudWatch to see them.")
+        if with_cloudwatch
+        else _("{source} does not report shares within a threshold. CloudWatch does: add [aws] to migration.toml."),
+        "connection_errors": _("{source} does not report connection errors."),
+        "fail_open_requests": _("{source} does not report fail-open requests."),
+        "alb_502": _("{source} does not tell 502, 503 and 504 apart."),
+        "alb_503": _("{source} does not tell 502, 503 and 504 apart."),
+        "alb_504": _("{source} does not tell 502, 503 and 504 apart."),
+    }.get(what, _("{source} does not report {what}.")).format(source=source_label, what=what)
+
+
+def no_rows_yet(source_label: str) -> str:
+    return _("Nothing from {source} in this window yet. It is being read now; the page follows by itself.").format(
+        source=source_label
+    )
+
+
+def reading(source_label: str, done: int, total: int) -> str:
+    return _("Reading from {source}: {done} of {total} minutes.").format(source=source_label, done=done, total=total)
+
+
+def no_traffic() -> str:
+    return _(
+        "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
+    )
+
+
+def no_rows_and_trouble(source_label: str) -> str:
+    return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(
+        source=source_label
+    )
+
+
+def resolution(period: str) -> str:
+    return _("Resolution {period}.").format(period=period)
+
+
+def resolutions(parts: Iterable[tuple[str, str]]) -> str:
+    """`parts`: a period and when it serves, each."""
+    said = ", ".join(_("{period} {when}").format(period=period, when=when) for period, when in parts)
+    return _("Resolution {parts}.").format(parts=said)
+
+
+def queries_title() -> str:
+    return _("Queries behind this page")
+
+
+def load_balancer() -> str:
+    return _("load balancer")
+
+
+def rules_title() -> str:
+    return _("All rules")
+
+
+def rules_head() -> tuple[str, ...]:
+    return (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
+
+
+def any_request() -> str:
+    return _("any request")
+
+
+def sources_title() -> str:
+    return _("Sources")
+
+
+def last_good(age: str) -> str:
+    return _("last good answer {age}").format(age=age)
+
+
+def never_good() -> str:
+    return _("no good answer yet")
+
+
+def took(seconds: float) -> str:
+    return _("{seconds:.1f} s").format(seconds=seconds)
+
+
+def open_graph(place: str) -> str:
+    return _("Open this graph in {place}").format(place=place)
+
+
+def open_in(place: str) -> str:
+    return f"{place} ↗"
+
+
+def traffic_title() -> str:
+    return _("Traffic")
+
+
+def told(share: str) -> str:
+    return _("{share} told").format(share=share)
+
+
+def seen(share: str) -> str:
+    return _("{share} seen").format(share=share)
+
+
+def no_weights(problem: str) -> str:
+    return _("The weights are not known yet. {problem}").format(problem=problem)
+
+
+def weights_read(age: str) -> str:
+    return _("weights read {age}").format(age=age)
+
+
+def weights_now() -> str:
+    """Stands under the bar while the charts show another time."""
+    return _("The weights now; the charts below show another time.")
+
+
+def weights_without_aws() -> str:
+    return _("The weights are read from AWS, and this migration has no [aws].")
+
+
+def seen_alone(shares: str) -> str:
+    """The observed shares where nobody can tell the weights."""
+    return _("Seen in the last hour: {shares}.").format(shares=shares)

@@ -1,0 +1,46 @@
+"""What is said of notes: on the page that keeps them, and by `cli.py note`."""
+
+from messages.i18n import _
+
+TITLE = _("Notes")
+TEXT = _("Note")
+WHEN = _("When")
+AUTHOR = _("By (may be left empty)")
+KEEP = _("Keep the note")
+REMOVE = _("Remove")
+NONE = _("Nobody has written anything down yet.")
+COMMAND = _(
+    """Keeps a note at a time: what you know and no source tells. It stands on every chart, in the program's own archive and nowhere else.
+
+\b
+  cli.py note "Sale begins"
+  cli.py note "Cache was cold" --at "2026-11-24 13:10" --by Mika
+"""
+)
+WORDS = _("What to write down: one line, 500 characters at most.")
+AT = _("When, as in 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Left out: now.")
+BY = _("Who says so.")
+
+
+def by(author: str) -> str:
+    return _("by {author}").format(author=author) if author else ""
+
+
+def when_help(zone: str) -> str:
+    return _("As in 2026-11-24 13:10, in {zone}. Left empty: now.").format(zone=zone)
+
+
+def refused(text: str) -> str:
+    return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
+
+
+def empty() -> str:
+    return _("A note needs words.")
+
+
+def kept(at: str) -> str:
+    return _("Kept at {at}. It stands on every chart.").format(at=at)
+
+
+def explained() -> str:
+    return _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")

@@ -1,0 +1,186 @@
+"""What the Parity page says."""
+
+from messages import numbers, times
+from messages.i18n import _
+
+PARITY_TITLE = _("Parity")
+
+
+def default_criteria() -> str:
+    return _("default margins: fix your own under [[criteria]]")
+
+
+def table_head(baseline: str, canary: str) -> tuple[str, ...]:
+    return (
+        _("criterion"),
+        baseline,
+        canary,
+        _("difference: where it surely lies, zero in the middle"),
+        _("margin"),
+        _("verdict"),
+        _("still needed"),
+    )
+
+
+def critical() -> str:
+    return _("critical")
+
+
+def numerator(events: int, requests: int) -> str:
+    return _("{events} of {requests}").format(events=numbers.count(events), requests=numbers.count(requests))
+
+
+def at_even(needed: str) -> str:
+    return _("at 50:50: {needed}").format(needed=needed)
+
+
+def opening(share: float | None, length_s: int, baseline_requests: int, canary_requests: int) -> str:
+    """How a judgement begins: "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
+    counted = _("{baseline} and {canary} requests").format(
+        baseline=numbers.count(baseline_requests), canary=numbers.count(canary_requests)
+    )
+    about_it = about(share, length_s)
+    return _("{about}, {counted}:").format(about=about_it[:1].upper() + about_it[1:], counted=counted)
+
+
+def about(share: float | None, length_s: int) -> str:
+    """The phase that a judgement is about: "at 50:50 for 6 h 10 min"."""
+    held = times.duration(length_s)
+    if share is None:
+        return _("in the last {held}").format(held=held)
+    return _("at {split} for {held}").format(split=f"{100 - share * 100:g}:{share * 100:g}", held=held)
+
+
+def phase(share: float | None, span: str) -> str:
+    """A phase as a choice: "50.0 % since 22 Nov 16:20 JST"."""
+    return f"{numbers.share(share)} · {span}" if share is not None else span
+
+
+def phase_title() -> str:
+    return _("Phase")
+
+
+def criterion_title() -> str:
+    return _("Criterion")
+
+
+def ribbon_title(metric: str) -> str:
+    return _("The interval over time: {metric}").format(metric=metric)
+
+
+def ribbon_explained() -> str:
+    return _("Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin.")
+
+
+def would_change_title() -> str:
+    return _("What would change the verdict")
+
+
+def left_out_title() -> str:
+    return _("Left out")
+
+
+def nothing_left_out() -> str:
+    return _("nothing")
+
+
+def evidence_horizon(*, unseen: bool) -> str:
+    """How far back evidence goes."""
+    if unseen:
+        return _("Nobody saw when this phase began: evidence is taken from its last 24 hours.")
+    return _("Evidence is taken from the whole phase.")
+
+
+def estimate() -> str:
+    return _("difference")
+
+
+def lower() -> str:
+    return _("at least")
+
+
+def upper() -> str:
+    return _("at most")
+
+
+def nothing_yet() -> str:
+    return _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
+
+
+def whole_title() -> str:
+    return _("Latency of the whole window")
+
+
+def whole_explained() -> str:
+    return _("Percentiles of all answers of the window together, asked as one period: never an average of minutes.")
+
+
+def whole_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:
+    return (_("latency"), *columns, *((_("difference"),) if difference else ()))
+
+
+def whole_answers() -> str:
+    return _("answers")
+
+
+def whole_of_requests(requests: float | None) -> str:
+    return _("of {requests} requests").format(requests=numbers.count(requests))
+
+
+def whole_few() -> str:
+    return _("too few answers")
+
+
+def whole_window(source: str, span: str, length_s: int) -> str:
+    """For which time the numbers stand: "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
+    return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
+
+
+def whole_longest_part() -> str:
+    return _("That is the longest part of the phase that can be had in one piece.")
+
+
+def whole_apart(fleet: str, groups: int) -> str:
+    return _(
+        "{groups} target groups of {fleet} served in this window. Percentiles of several groups cannot be merged, so each stands for itself."
+    ).format(groups=groups, fleet=fleet)
+
+
+def whole_cannot(source: str) -> str:
+    return _(
+        "{source} keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to the "
+        "configuration."
+    ).format(source=source)
+
+
+def whole_too_young() -> str:
+    return _("This phase is too young: its first five minutes have to be over, and to have settled.")
+
+
+def whole_asked(source: str) -> str:
+    return _("{source} is being asked. The answer appears here by itself within a minute.").format(source=source)
+
+
+def whole_not_kept(source: str) -> str:
+    return _("{source} keeps this time in periods that are too coarse to be cut to this phase, or not at all.").format(
+        source=source
+    )
+
+
+def whole_nothing(source: str) -> str:
+    return _("{source} knows of no answered request in this window.").format(source=source)
+
+
+def distribution_hover(share: str, milliseconds: str) -> str:
+    return _("{share} % within {milliseconds} ms").format(share=share, milliseconds=milliseconds)
+
+
+def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:
+    """The chart in words; a curve is its name, its median and its p95 in seconds."""
+    each = "; ".join(
+        _("{name}: half within {p50}, 95 % within {p95}").format(
+            name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
+        )
+        for name, p50, p95 in curves
+    )
+    return _("Share of the answers that took at most so long. {each}.").format(each=each)

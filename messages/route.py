@@ -1,0 +1,104 @@
+"""What a route's own page says."""
+
+from collections.abc import Sequence
+
+from messages import numbers, times
+from messages.i18n import _, ngettext
+
+
+def distribution_title() -> str:
+    return _("How long answers took")
+
+
+def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
+    said = (
+        _("{name}: half within {p50}, 95 % within {p95}").format(
+            name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
+        )
+        for name, p50, p95 in curves
+    )
+    return "; ".join(said) + "."
+
+
+def no_answers() -> str:
+    return _("Nobody answered here in this window.")
+
+
+def codes_title() -> str:
+    return _("Error codes")
+
+
+def codes_only(fleet: str) -> str:
+    return _("only on {fleet}").format(fleet=fleet)
+
+
+def codes_both() -> str:
+    return _("on both")
+
+
+def code(seen: int, target: int | None) -> str:
+    """How requests ended: "500", "502 by the load balancer", "504 where the target said 200"."""
+    if target is None:
+        return _("{seen} by the load balancer").format(seen=seen)
+    return f"{seen}" if seen == target else _("{seen} where the target said {target}").format(seen=seen, target=target)
+
+
+def code_requests(n: int) -> str:
+    return ngettext("{n} request", "{n} requests", n).format(n=numbers.count(n))
+
+
+def code_on(fleet: str, n: int) -> str:
+    return f"{fleet} {numbers.count(n)}"
+
+
+def code_expected(fleet: str, expected: float) -> str:
+    """How many of the other fleet's requests would have ended so, too, had they failed as often: whether none of them says anything."""
+    few = _("< 0.1") if expected < 0.05 else f"{expected:.1f}" if expected < 10 else numbers.count(expected)
+    return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
+
+
+def code_none() -> str:
+    return _("none")
+
+
+def codes_note() -> str:
+    return _(
+        "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
+        "Where fewer than about three would be expected there, seeing none says nothing."
+    )
+
+
+def course_title() -> str:
+    return _("Over time")
+
+
+def course_block(block_s: int) -> str:
+    return _("in blocks of {length}").format(length=times.duration(block_s))
+
+
+def course_panels() -> tuple[str, str, str]:
+    return _("requests a minute"), _("error rate"), "p95"
+
+
+def course_alternative(route: str, span: str) -> str:
+    return _("Requests, error rate and p95 of both fleets on {route}, {span}.").format(route=route, span=span)
+
+
+def slowest_title() -> str:
+    return _("The slowest lines")
+
+
+def failed_title() -> str:
+    return _("The newest failed lines")
+
+
+def lines_head() -> tuple[str, ...]:
+    return _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
+
+
+def lines_note() -> str:
+    return _("Some lines are kept as examples, without their query strings.")
+
+
+def no_lines() -> str:
+    return _("None in this window.")

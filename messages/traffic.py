@@ -1,0 +1,102 @@
+"""What is said about the split: whether the traffic follows the weights, who is healthy, what stands in the way of a deployment."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from domain import Condition, Group, Migration, Rule, Share
+from domain.traffic import BlueGreen
+from messages import numbers, times
+from messages.i18n import _
+
+
+def rules_unread() -> str:
+    return _(
+        "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
+    )
+
+
+def observed(*, label: str, told: float, seen: float | None, requests: int, material: bool, sticky: bool) -> str:
+    """The canary's observed share (`seen`, 0–1) against the one its weight says (`told`); `material`: they differ beyond chance and consequence."""
+    if seen is None:
+        return _("Too few minutes with requests yet to compare the observed share with the weights.")
+    particulars = {
+        "label": label,
+        "told": numbers.share(told),
+        "seen": numbers.share(seen),
+        "requests": numbers.count(requests),
+    }
+    if not material:
+        return _(
+            "The traffic follows the weights: {label} was told {told} and got {seen} of {requests} requests."
+        ).format(**particulars)
+    text = _(
+        "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains."
+    )
+    return f"{text.format(**particulars)} {_why(sticky=sticky)}"
+
+
+def _why(*, sticky: bool) -> str:
+    if sticky:
+        return _(
+            "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
+        )
+    return _(
+        "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+    )
+
+
+def strangers(shares: Sequence[Share], *, whole: int) -> str:
+    """Target groups that carry weight and belong to neither fleet: their requests are in no number of this page. `whole` is all the weight."""
+    return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
+        share=numbers.share(sum(share.weight for share in shares) / whole),
+        groups=", ".join(share.target_group for share in shares),
+    )
+
+
+def stickiness(stickiness_s: int | None) -> str:
+    """Whether a visitor stays on one side, and how long."""
+    if stickiness_s is None:
+        return _("not sticky")
+    return _("sticky: a visitor stays on one side for {duration}").format(duration=times.duration(stickiness_s))
+
+
+def healthy(group: Group) -> str:
+    """A group's targets: "photo-ec2: 4/4 healthy", "photo-ecs-blue: 1/3 healthy (2 unhealthy: Target.Timeout)"."""
+    if group.targets is None:
+        return _("{group}: health not known").format(group=group.target_group)
+    if not group.targets:
+        return _("{group}: no targets").format(group=group.target_group)
+    text = _("{group}: {healthy}/{all} healthy").format(
+        group=group.target_group, healthy=group.healthy, all=len(group.targets)
+    )
+    others = Counter(
+        f"{target.state}: {target.reason}" if target.reason else target.state
+        for target in group.targets
+        if target.state != "healthy"
+    )
+    told = ", ".join(f"{number} {state}" for state, number in sorted(others.items()))
+    return f"{text} ({told})" if told else text
+
+
+def door(rule: Rule, migration: Migration) -> str:
+    """A rule that sends what it matches to one side, whatever the weights: "X-Canary: ecs → ECS always"."""
+    (side,) = rule.sides
+    return _("{conditions} → {label} always").format(
+        conditions=", ".join(condition(one) for one in rule.conditions), label=migration.fleets[side].label
+    )
+
+
+def condition(one: Condition) -> str:
+    """A rule's condition: "X-Canary: ecs", "path-pattern: /api/* or /v2/*"."""
+    return f"{one.name or one.field}: {_(' or ').join(one.patterns)}"
+
+
+def blue_green(found: BlueGreen) -> str:
+    """Why a blue/green deployment would fail now, and what to do; what it needs, where it would not."""
+    if not found.blocked:
+        return _("A blue/green deployment could start now: one target group carries all the weight.")
+    *names, last = (share.target_group for share in found.groups)
+    return _(
+        "A blue/green deployment would fail now, because {groups} and {last} carry weight at once, and it needs one target group that "
+        "carries all. Before deploying, move all the weight to the group that the ECS service runs in; set the weights again afterwards."
+    ).format(groups=", ".join(names), last=last)

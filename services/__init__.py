@@ -1,0 +1,1 @@
+"""Use cases, each once, for pages, commands and reports alike."""

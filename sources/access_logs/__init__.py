@@ -1,0 +1,1 @@
+"""Aggregates ALB access logs into counts per route and minute."""

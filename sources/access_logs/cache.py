@@ -1,0 +1,65 @@
+"""Downloaded access logs: a folder that grows no larger than it may, because what was used longest ago goes first."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sources.access_logs.filenames import LogFile, time_of
+
+PARTIAL = ".part"
+_ROOM = 0.9  # so full it is after something had to go
+
+
+class Cache:
+    """A folder of at most `most_bytes`. Whatever else lies in it is left alone. Serves many threads."""
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+        self._lock = threading.Lock()
+        self._used: int | None = None
+
+    def place(self, file: LogFile) -> Path:
+        """Where the file lies once it is whole."""
+        return self._folder / file.key.rpartition("/")[2]
+
+    def partial(self, file: LogFile) -> Path:
+        """Where it lies while it is being downloaded."""
+        return self._folder / (file.key.rpartition("/")[2] + PARTIAL)
+
+    def there(self, file: LogFile) -> Path | None:
+        """The file, if it is whole; it counts as used now."""
+        path = self.place(file)
+        if not path.exists() or path.stat().st_size != file.size:
+            return None
+        path.touch()
+        return path
+
+    def make_room(self, size: int) -> None:
+        """Removes what was used longest ago until `size` bytes more fit. Raises OSError where the folder cannot be made."""
+        with self._lock:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if self._used is None or self._used + size > self._most_bytes:
+                self._used = self._tidied(size)
+            self._used += size
+
+    def _tidied(self, size: int) -> int:
+        """How many bytes are left once there is room."""
+        ours = [path for path in self._folder.iterdir() if time_of(path.name.removesuffix(PARTIAL)) and path.is_file()]
+        kept = sorted(_there(ours))
+        used = sum(bytes_ for _, bytes_, _ in kept)
+        if used + size > self._most_bytes:
+            for _, bytes_, path in kept:
+                if used + size <= self._most_bytes * _ROOM:
+                    break
+                path.unlink(missing_ok=True)
+                used -= bytes_
+        return used
+
+
+def _there(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
+    """When each was used last, and its bytes; one that is complete by now, under another name, is left out."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            yield found.st_mtime, found.st_size, path

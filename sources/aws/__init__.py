@@ -1,0 +1,1 @@
+"""The sources that read AWS, through one client policy."""

@@ -1,0 +1,1 @@
+"""The demo migration: sources with generated data."""

@@ -1,0 +1,1 @@
+"""The sources that read the Mackerel API."""

@@ -1,0 +1,175 @@
+"""How Mackerel is asked: what the load balancer's metrics are called there, the overlay as an expression, and the web page that draws it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+from urllib.parse import quote, urlencode
+
+from domain import FLEETS, FleetName, Migration, Series
+
+SOURCE = "mackerel"
+WEB = "https://mackerel.io"
+
+# (our metric, our stat) -> the host metric of the AWS integration; it knows a target group by its name, not by its ARN.
+METRIC_NAMES: Mapping[tuple[str, str], str] = {
+    ("requests", "sum"): "custom.alb.request_per_group.{group}.count",
+    ("target_2xx", "sum"): "custom.alb.httpcode_count_per_group.{group}.target_2xx",
+    ("target_3xx", "sum"): "custom.alb.httpcode_count_per_group.{group}.target_3xx",
+    ("target_4xx", "sum"): "custom.alb.httpcode_count_per_group.{group}.target_4xx",
+    ("target_5xx", "sum"): "custom.alb.httpcode_count_per_group.{group}.target_5xx",
+    ("latency", "p90"): "custom.alb.response_per_group.{group}.time_p90",
+    ("latency", "p95"): "custom.alb.response_per_group.{group}.time_p95",
+    ("latency", "p99"): "custom.alb.response_per_group.{group}.time_p99",
+    ("latency", "average"): "custom.alb.response_per_group.{group}.time",
+    # The integration reads the average of the minute, where CloudWatch itself is asked for the minimum.
+    ("healthy_hosts", "average"): "custom.alb.host_count.{group}.healthy",
+    ("unhealthy_hosts", "average"): "custom.alb.host_count.{group}.unhealthy",
+}
+ALB_METRIC_NAMES: Mapping[tuple[str, str], str] = {("alb_5xx", "sum"): "custom.alb.httpcode_count.alb_5xx"}
+
+LACKS = (
+    "latency.p50",
+    "latency.within",
+    "latency.sample_count",
+    "connection_errors",
+    "fail_open_requests",
+    "alb_502",
+    "alb_503",
+    "alb_504",
+)
+
+Graph = Literal[
+    "error_rate",
+    "requests",
+    "latency_p90",
+    "latency_p95",
+    "latency_p99",
+    "latency_average",
+    "healthy_hosts",
+    "unhealthy_hosts",
+    "alb_5xx",
+]
+GRAPHS: tuple[Graph, ...] = get_args(Graph)
+_GRAPH_OF: Mapping[tuple[str, str], Graph] = {
+    ("target_5xx", "sum"): "error_rate",
+    ("latency", "p90"): "latency_p90",
+    ("latency", "p95"): "latency_p95",
+    ("latency", "p99"): "latency_p99",
+    ("latency", "average"): "latency_average",
+    ("healthy_hosts", "average"): "healthy_hosts",
+    ("unhealthy_hosts", "average"): "unhealthy_hosts",
+    ("alb_5xx", "sum"): "alb_5xx",
+}
+_UNITS: Mapping[Graph, str] = {
+    "error_rate": "percentage",
+    "latency_p90": "seconds",
+    "latency_p95": "seconds",
+    "latency_p99": "seconds",
+    "latency_average": "seconds",
+}
+
+
+def all_series(migration: Migration) -> tuple[Series, ...]:
+    """Everything that Mackerel has: each target group of each fleet, then the load balancer."""
+    of_groups = (
+        Series(SOURCE, fleet, group, metric, stat, "s" if metric == "latency" else "count")
+        for fleet in FLEETS
+        for group in migration.fleets[fleet].names
+        for metric, stat in METRIC_NAMES
+    )
+    of_load_balancer = (Series(SOURCE, "load_balancer", "", metric, stat, "count") for metric, stat in ALB_METRIC_NAMES)
+    return (*of_groups, *of_load_balancer)
+
+
+def metric_name(series: Series) -> str:
+    """What Mackerel calls a series, as a metric of the load balancer's host."""
+    if series.target_group:
+        return METRIC_NAMES[series.metric, series.stat].format(group=series.target_group)
+    return ALB_METRIC_NAMES[series.metric, series.stat]
+
+
+def group_metric_names(group: str) -> tuple[str, ...]:
+    """Every metric of the load balancer's host that tells of one target group."""
+    return tuple(name.format(group=group) for name in METRIC_NAMES.values())
+
+
+def query_text(host_id: str, series: Series) -> str:
+    """A series as Mackerel's expressions write it."""
+    return _host(host_id, metric_name(series))
+
+
+def graph_of(series: Series) -> Graph:
+    """The overlay that a series is part of, or belongs beside."""
+    return _GRAPH_OF.get((series.metric, series.stat), "requests")
+
+
+def overlay_expression(migration: Migration, host_id: str, graph: Graph) -> str:
+    """Both fleets in one graph, as a Mackerel expression; `host_id` is the load balancer's.
+
+    A fleet's target groups are summed, because blue/green deployments swap the one that serves. Latency is drawn a line each group:
+    neither sums nor averages of percentiles mean anything.
+    """
+    if graph == "alb_5xx":
+        return _alias(_host(host_id, ALB_METRIC_NAMES["alb_5xx", "sum"]), "ALB 5xx")
+    lines: list[str] = []
+    for fleet in FLEETS:
+        lines += _lines(migration, host_id, graph, fleet)
+    return f"group({', '.join(lines)})"
+
+
+def _lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetName) -> Iterable[str]:
+    label, groups = migration.fleets[fleet].label, migration.fleets[fleet].names
+
+    def each(metric: str, stat: str = "sum") -> list[str]:
+        return [_host(host_id, METRIC_NAMES[metric, stat].format(group=group)) for group in groups]
+
+    match graph:
+        case "error_rate":
+            rate = f"divide({_sum(each('target_5xx'))}, {_sum(each('requests'))})"
+            yield _alias(f"scale({rate}, 100)", f"{label} 5xx %")
+        case "requests":
+            yield _alias(_sum(each("requests")), f"{label} requests")
+        case "healthy_hosts" | "unhealthy_hosts":
+            yield _alias(_sum(each(graph, "average")), f"{label} {graph.replace('_', ' ')}")
+        case _:
+            stat = graph.removeprefix("latency_")
+            for group, line in zip(groups, each("latency", stat), strict=True):
+                yield _alias(line, f"{label} {stat}" if len(groups) == 1 else f"{label} {stat} {group}")
+
+
+def overlay_link(migration: Migration, organization: str, host_id: str, graph: Graph) -> str:
+    """Mackerel's page that draws the overlay, for whoever is signed in there."""
+    expression = overlay_expression(migration, host_id, graph)
+    return graph_link(organization, expression, unit=_UNITS.get(graph, "float"), title=f"{migration.name} {graph}")
+
+
+def graph_link(organization: str, expression: str, *, unit: str, title: str) -> str:
+    """Mackerel's page that draws any expression."""
+    query = urlencode({"query": expression, "unit": unit, "title": title}, quote_via=quote)
+    return f"{WEB}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
+
+
+def alert_link(organization: str, alert_id: str) -> str:
+    return f"{WEB}/orgs/{quote(organization, safe='')}/alerts/{quote(alert_id, safe='')}"
+
+
+def service_link(organization: str, service: str) -> str:
+    """A service's page, where its annotations are drawn."""
+    return f"{WEB}/orgs/{quote(organization, safe='')}/services/{quote(service, safe='')}"
+
+
+def service_metric_link(organization: str, service: str, name: str) -> str:
+    """Mackerel's page that draws one service metric."""
+    return graph_link(organization, f"service({service}, {name})", unit="float", title=name)
+
+
+def _host(host_id: str, name: str) -> str:
+    return f"host({host_id}, {name})"
+
+
+def _sum(lines: list[str]) -> str:
+    return lines[0] if len(lines) == 1 else f"sum(group({', '.join(lines)}))"
+
+
+def _alias(line: str, name: str) -> str:
+    plain = name.replace("'", "’")  # a name in quotes knows no escapes
+    return f"alias({line}, '{plain}')"

@@ -1,0 +1,348 @@
+"""The judge: what each small world is called, what is counted and what is left out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, trace
+from analysis.parity import judge
+from analysis.parity.samples import never_answered
+from analysis.parity.verdicts import overall
+from domain import Criterion, empty_frame
+from tests.factories.frames import START, Rows, tidy, window
+
+Numbers = Sequence[float | None]
+
+
+def criterion(metric: str, margin: str, **more: object) -> Criterion:
+    return Criterion.model_validate({"metric": metric, "margin": margin, **more})
+
+
+ERRORS = criterion("target_5xx_rate", "0.05pp", critical=True)
+P95 = criterion("latency_p95", "10%")
+
+
+def errors(baseline: Numbers, canary: Numbers, *, requests: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
+    """5xx a minute of so many requests; None: the fleet had no requests in that minute."""
+    sides = (("baseline", "ec2", baseline, requests[0]), ("canary", "ecs", canary, requests[1]))
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, group, counts, each in sides:
+        rows[fleet, group, "target_5xx", "sum"] = counts
+        rows[fleet, group, "requests", "sum"] = [None if count is None else each for count in counts]
+    return tidy(rows)
+
+
+def latency(baseline: Numbers, canary: Numbers, *, samples: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, group, values, each in (
+        ("baseline", "ec2", baseline, samples[0]),
+        ("canary", "ecs", canary, samples[1]),
+    ):
+        rows[fleet, group, "latency", "p95"] = values
+        rows[fleet, group, "requests", "sum"] = [None if value is None else each for value in values]
+    return tidy(rows)
+
+
+def one(frame: pd.DataFrame, what: Criterion, **more: int) -> CriterionVerdict:
+    return judge(frame, [what], **more).criteria[0]  # type: ignore[arg-type]
+
+
+def test_many_errors_on_the_canary_alone_are_a_regression() -> None:
+    said = one(errors([1, 0] * 30, [6, 8] * 30), ERRORS)
+    assert (said.verdict, said.reason, said.minutes_to_decision) == ("regression", "beyond_margin", 0)
+    assert (said.baseline_events, said.baseline_requests, said.canary_events) == (30, 60_000, 420)
+    assert (said.baseline, said.canary, said.estimate) == pytest.approx((0.0005, 0.007, 0.0065))
+    assert said.low is not None and 0.0005 < said.low < 0.0065 and said.surely_worse_than_zero
+
+
+def test_the_same_the_other_way_is_an_improvement() -> None:
+    assert one(errors([6, 8] * 30, [1, 0] * 30), ERRORS).verdict == "improvement"
+
+
+def test_equal_rates_are_parity_once_the_interval_fits_into_the_margin() -> None:
+    few, many = errors([1, 0] * 10, [0, 1] * 10), errors([1, 0] * 200, [0, 1] * 200)
+    assert (one(few, ERRORS).verdict, one(few, ERRORS).reason) == ("undecided", "straddles")
+    said = one(many, ERRORS)
+    assert (said.verdict, said.reason, said.margin, said.margin_low) == ("parity", "inside_margin", 0.0005, -0.0005)
+
+
+def test_a_small_but_sure_difference_is_parity_and_says_that_it_is_worse() -> None:
+    said = one(errors([10, 11] * 300, [20, 21] * 300, requests=(100_000, 100_000)), ERRORS)
+    assert (said.verdict, said.surely_worse_than_zero) == ("parity", True)
+
+
+def test_between_zero_and_the_margin_it_is_undecided_but_surely_worse() -> None:
+    said = one(errors([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
+    assert (said.verdict, said.reason, said.surely_worse_than_zero) == ("undecided", "surely_worse", True)
+
+
+def test_where_higher_is_better_more_is_an_improvement() -> None:
+    higher = criterion("slow_0.3s", "0.5pp", better="higher")
+    rows: Rows = {
+        ("baseline", "ec2", "latency", "within_0.3s"): [0.90, 0.91] * 30,
+        ("canary", "ecs", "latency", "within_0.3s"): [0.80, 0.81] * 30,
+        **{
+            (fleet, group, "latency", "sample_count"): [1000] * 60
+            for fleet, group in (("baseline", "ec2"), ("canary", "ecs"))
+        },
+        **{(fleet, group, "requests", "sum"): [1000] * 60 for fleet, group in (("baseline", "ec2"), ("canary", "ecs"))},
+    }
+    assert (one(tidy(rows), higher).verdict, one(tidy(rows), criterion("slow_0.3s", "0.5pp")).verdict) == (
+        "improvement",
+        "regression",
+    )
+    assert one(tidy(rows), higher).canary_events == 60 * 195
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (empty_frame(), "one_side_empty"),
+        (errors([None] * 30, [1] * 30), "one_side_empty"),
+        (errors([1] * 30, []), "one_side_empty"),
+        (errors([1], [1]), "few_minutes"),
+        (errors([1] * 9, [90] * 9), "few_minutes"),
+        (errors([0] * 600, [0] * 600), "no_events"),
+        (latency([0.1] * 60, [0.1] * 60), "no_events"),  # requests, and not one 5xx
+    ],
+)
+def test_what_is_missing_is_never_parity(frame: pd.DataFrame, reason: str) -> None:
+    judgement = judge(frame, [ERRORS])
+    assert (judgement.verdict, judgement.criteria[0].reason) == ("not enough data", reason)
+    assert judgement.criteria[0].low is None
+
+
+def test_latency_that_nobody_measured_is_not_enough_data() -> None:
+    assert one(errors([1] * 60, [1] * 60), P95).reason == "not_measured"
+    assert one(latency([0.0] * 60, [0.0] * 60), P95).reason == "not_measured"  # zeros are no latency
+
+
+def test_requests_that_were_never_answered_are_errors() -> None:
+    """The blind spot: a dead fleet answers nothing, so it has no 5xx and no latency."""
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, group, answered in (("baseline", "ec2", 1000), ("canary", "ecs", 950)):
+        rows[fleet, group, "requests", "sum"] = [1000] * 40
+        rows[fleet, group, "target_2xx", "sum"] = [answered] * 40
+    frame = tidy(rows)
+    assert one(frame, criterion("error_rate", "0.05pp")).verdict == "regression"
+    said = one(frame, criterion("unanswered_rate", "0.05pp"))
+    assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 0, 50 * 35)
+    assert said.left_out is not None and said.left_out["in_flight"] == 5
+    assert one(frame, criterion("target_5xx_rate", "0.05pp")).reason == "no_events"
+
+
+def test_requests_on_their_way_over_a_minutes_end_are_no_errors() -> None:
+    late = [0, 30] * 20  # half of the minutes answer thirty later
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, group, swing in (("baseline", "ec2", 0), ("canary", "ecs", 1)):
+        rows[fleet, group, "requests", "sum"] = [1000] * 40
+        rows[fleet, group, "target_2xx", "sum"] = [
+            970 + swing * more if swing else 1000 for more in (60 if x else 0 for x in late)
+        ]
+    assert one(tidy(rows), criterion("unanswered_rate", "0.05pp")).reason == "no_events"
+
+
+def test_never_answered_counts_what_stays_outstanding() -> None:
+    requests = np.full(12, 10.0)
+    answers = np.array([8, 12, 10, 10, 10, 10, 0, 0, 0, 10, 10, 10.0])
+    assert never_answered(requests, answers, 3).tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 10, 10]
+    assert never_answered(requests[:0], answers[:0], 3).tolist() == []
+
+
+def test_what_was_answered_late_after_all_is_not_counted_again() -> None:
+    """Ten wait for five minutes, are answered, and ten others wait: ten in all, not twenty."""
+    requests, answers = np.full(16, 10.0), np.full(16, 10.0)
+    answers[[1, 9]], answers[6] = 0.0, 20.0
+    assert never_answered(requests, answers, 3).tolist() == [0] * 4 + [10] + [0] * 11
+
+
+def test_a_frame_may_bring_unanswered_as_a_count_of_its_own() -> None:
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, each in (("baseline", 0), ("canary", 7)):
+        rows[fleet, "", "requests", "sum"] = [1000] * 40
+        rows[fleet, "", "target_5xx", "sum"] = [1] * 40
+        rows[fleet, "", "unanswered", "sum"] = [each] * 40
+    said = one(tidy(rows), criterion("error_rate", "0.05pp"))
+    assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 40, 320)
+
+
+def test_without_any_answers_counted_nothing_is_said_of_unanswered() -> None:
+    frame = errors([1, 2] * 40, [2, 1] * 40)
+    assert one(frame, criterion("unanswered_rate", "1pp")).reason == "not_measured"
+    assert one(frame, criterion("error_rate", "0.5pp")).canary_events == 120  # the 5xx alone
+
+
+def test_minutes_left_out_are_counted_by_reason() -> None:
+    values: list[float | None] = [0.1, 0.12] * 10
+    rows: dict[tuple[str, str, str, str], list[float | None]] = {}
+    for fleet, group in (("baseline", "ec2"), ("canary", "ecs")):
+        rows[fleet, group, "latency", "p95"] = list(values)
+        rows[fleet, group, "requests", "sum"] = [1000] * 20
+        rows[fleet, group, "latency", "sample_count"] = [1000] * 20
+    for key in list(rows):
+        rows[key][0] = None  # nobody had traffic
+        if key[0] == "canary":
+            rows[key][1] = None
+    rows["canary", "ecs", "latency", "sample_count"][2] = 199
+    rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
+    said = judge(tidy(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
+    assert said.left_out is not None
+    assert {reason: minutes for reason, minutes in said.left_out.items() if minutes} == {
+        "provisional": 3,
+        "no_traffic": 1,
+        "one_side_missing": 1,
+        "mixed_groups": 1,
+        "low_samples": 1,
+    }
+    assert said.minutes == 13
+
+
+def test_a_window_is_judged_alone() -> None:
+    frame = errors([1] * 60 + [1] * 60, [1] * 60 + [30] * 60)
+    assert judge(frame, [ERRORS], window=window(60)).verdict == "undecided"
+    assert judge(frame, [ERRORS], window=window(60, start=START + 3600)).verdict == "regression"
+
+
+def test_one_per_cent_is_judged_as_fairly_as_half() -> None:
+    random = np.random.default_rng(4)
+    requests = (5940.0, 60.0)
+    for times, wanted in ((1, {"undecided"}), (8, {"regression"})):
+        canary = list(random.poisson(0.06 * times, 120).astype(float))
+        frame = errors(list(random.poisson(5.94, 120).astype(float)), canary, requests=requests)
+        assert one(frame, ERRORS).verdict in wanted
+
+
+def test_a_shared_incident_is_nobodys_regression() -> None:
+    incident = [1] * 30 + [400] * 5 + [1] * 30
+    assert one(errors(incident, incident), ERRORS).verdict == "undecided"
+
+
+def test_a_burst_on_one_side_is_one_burst_and_not_many_errors() -> None:
+    assert one(errors([1] * 30, [1] * 29 + [300]), ERRORS).verdict == "undecided"
+
+
+def test_latency_in_its_own_unit_beside_its_margin() -> None:
+    random = np.random.default_rng(1)
+    b = 0.2 * np.exp(0.05 * random.normal(size=120))
+    said = one(latency(list(b), list(b * 1.3 * np.exp(0.05 * random.normal(size=120)))), P95)
+    assert said.verdict == "regression"
+    assert said.estimate == pytest.approx(0.06, rel=0.1) and said.margin == pytest.approx(0.02, rel=0.02)
+    assert said.margin_low == pytest.approx(-0.02 / 1.1, rel=0.02)
+    absolute = one(latency(list(b), list(b + 0.06)), criterion("latency_p95", "20ms"))
+    assert (absolute.verdict, absolute.margin) == ("regression", 0.02)
+    assert (absolute.low, absolute.high) == pytest.approx((0.06, 0.06))  # the same in every minute
+
+
+def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
+    random = np.random.default_rng(2)
+    counts = [list(random.poisson(rate, 90).astype(float)) for rate in (1, 3)]
+    counts[1][40] = None  # type: ignore[call-overload]
+    frame = pd.concat(
+        [
+            errors(*counts),
+            latency(*(list(0.1 + 0.02 * random.random(90)) for _ in range(2)))[lambda f: f["metric"] == "latency"],
+        ]
+    )
+    told = trace(frame, [ERRORS, P95])
+    assert list(told.groupby("metric").size()) == [90, 90]
+    for minutes in (5, 12, 41, 90):
+        then = judge(frame, [ERRORS, P95], window=window(minutes))
+        rows = told[told["ts"] == pd.Timestamp(START + (minutes - 1) * 60, unit="s", tz="UTC")]
+        for said, row in zip(then.criteria, rows.itertuples(), strict=True):
+            assert (row.metric, row.verdict) == (said.metric, said.verdict)
+            for name in ("low", "high", "alarm_low", "alarm_high", "margin"):
+                expected = getattr(said, name) if said.low is not None else None
+                assert getattr(row, name) == pytest.approx(np.nan if expected is None else expected, nan_ok=True)
+
+
+def test_nothing_traced_from_nothing() -> None:
+    assert trace(empty_frame())["verdict"].unique().tolist() in ([], ["not enough data"])
+
+
+def test_more_criteria_widen_the_alarm_and_not_the_interval() -> None:
+    frame = errors([1, 2] * 60, [2, 3] * 60)
+    alone = judge(frame, [ERRORS])["target_5xx_rate"]
+    among = judge(frame, [ERRORS, P95, criterion("latency_p50", "10%")])["target_5xx_rate"]
+    assert (alone.low, alone.high) == (among.low, among.high) == (alone.alarm_low, alone.alarm_high)
+    assert among.alarm_low is not None and alone.alarm_low is not None and among.alarm_low < alone.alarm_low
+
+
+def test_without_criteria_the_defaults_judge_and_say_so() -> None:
+    judgement = judge(errors([1] * 60, [1] * 60))
+    assert judgement.default_criteria and [said.criterion for said in judgement.criteria] == list(DEFAULT_CRITERIA)
+    assert not judge(errors([1], [1]), [ERRORS]).default_criteria
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        (["parity", "parity"], "parity"),
+        (["parity", "regression"], "regression"),
+        (["not enough data", "regression"], "regression"),
+        (["parity", "undecided"], "undecided"),
+        (["undecided", "not enough data"], "not enough data"),
+        (["parity", "improvement"], "improvement"),
+        ([], "not enough data"),
+    ],
+)
+def test_one_word_for_all(said: list[Verdict], word: Verdict) -> None:
+    plain = criterion("target_5xx_rate", "1pp")
+    assert overall([CriterionVerdict(plain, verdict, "straddles") for verdict in said]) == word
+
+
+def test_only_critical_criteria_decide_where_there_are_any() -> None:
+    calm, bad = (
+        CriterionVerdict(ERRORS, "parity", "inside_margin"),
+        CriterionVerdict(P95, "regression", "beyond_margin"),
+    )
+    assert overall([calm, bad]) == "parity"
+
+
+def test_time_to_decision_is_kept_when_all_goes_on_as_it_did() -> None:
+    pattern = ([1, 0, 2, 1], [1, 2, 0, 1])
+    now = one(errors(pattern[0] * 10, pattern[1] * 10), ERRORS)
+    assert now.verdict == "undecided" and now.minutes_to_decision is not None
+    later = (40 + now.minutes_to_decision) // 4 + 1
+    assert one(errors(pattern[0] * later, pattern[1] * later), ERRORS).verdict == "parity"
+    assert one(errors(pattern[0] * (later * 2 // 3), pattern[1] * (later * 2 // 3)), ERRORS).verdict == "undecided"
+
+
+def test_half_and_half_decides_sooner_than_one_per_cent() -> None:
+    said = one(errors([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
+    assert said.minutes_to_decision is not None and said.minutes_to_decision_even is not None
+    assert said.minutes_to_decision_even < said.minutes_to_decision / 5
+
+
+def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+    """Over the whole phase it would look like one long burst."""
+    random = np.random.default_rng(6)
+    counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
+    counts[1][180:] = list(random.poisson(300.0, 20).astype(float))
+    frame = errors(counts[0], counts[1])
+    said = {minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)}
+    assert [(one.verdict, one.reason) for one in said.values()] == [
+        ("undecided", "straddles"),
+        ("undecided", "straddles"),
+        ("regression", "broke_lately"),
+        ("regression", "broke_lately"),
+    ]
+    told = trace(frame, [ERRORS])
+    assert told["verdict"].iloc[[179, 182, 187, 199]].tolist() == [one.verdict for one in said.values()]
+
+
+def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+    noise = np.exp(0.1 * np.random.default_rng(7).normal(size=(2, 200)))
+    jump = np.where(np.arange(200) >= 180, 2.0, 1.0)
+    frame = latency(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
+    assert judge(frame, [P95], window=window(180)).criteria[0].verdict != "regression"
+    assert judge(frame, [P95], window=window(192)).criteria[0].reason == "broke_lately"
+
+
+def test_three_terrible_minutes_are_not_a_break() -> None:
+    random = np.random.default_rng(8)
+    counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
+    for minute in (181, 182, 185):
+        counts[1][minute] = 300.0
+    assert set(trace(errors(counts[0], counts[1]), [ERRORS])["verdict"]) <= {"not enough data", "undecided"}

@@ -1,0 +1,177 @@
+"""The ten-minute cells: kept with every write, whatever is revised, taken back or asked in another period; and never seen in an overview's numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from archive import Archive
+from archive.metrics import downsampling, rows
+from domain import Window
+from sources.base import Pull
+from tests.fakes.metric_source import ECS, LATENCY, NOON, World, at, open_archive, queried, refuse_writing, span
+
+pytestmark = pytest.mark.usefixtures("both_engines")
+
+BOTH = (ECS, LATENCY)
+
+
+def cells(folder: Path) -> list[tuple]:
+    """(metric, minute after noon, period in minutes, value, low, high, periods)"""
+    return queried(
+        folder,
+        f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
+        FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
+    )
+
+
+def test_points_are_merged_as_they_are_written(tmp_path: Path):
+    world = World(wanted=BOTH, numbers=lambda _series, ts, _asked_at: float((ts - NOON) // 60), now=at(60))
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(0, 15), world, now=world.now)
+        archive.bring(span(15, 21), world, now=world.now)
+    assert cells(tmp_path) == [
+        ("latency", 0, 1, 4.5, 0, 9, 10),
+        ("latency", 10, 1, 14.5, 10, 19, 10),
+        ("latency", 20, 1, 20, 20, 20, 1),
+        ("requests", 0, 1, 45, 0, 9, 10),
+        ("requests", 10, 1, 145, 10, 19, 10),
+        ("requests", 20, 1, 20, 20, 20, 1),
+    ]
+
+
+def test_what_is_revised_or_taken_back_is_merged_anew(tmp_path: Path):
+    world = World(wanted=(ECS,), numbers=lambda _series, ts, _asked_at: None if ts < NOON else 1.0, now=at(10))
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(0, 10), world, now=world.now)
+        world.now, world.numbers = at(11), lambda _series, ts, _asked_at: None if ts < NOON + 540 else 2.0
+        archive.bring(span(0, 11), world, now=world.now)
+        assert cells(tmp_path) == [("requests", 0, 1, 2, 2, 2, 1), ("requests", 10, 1, 2, 2, 2, 1)]
+        world.now, world.numbers = at(12), lambda *_: None
+        archive.bring(span(0, 12), world, now=world.now)
+        assert cells(tmp_path) == []
+
+
+def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
+    world = World(wanted=(ECS,), numbers=lambda *_: 5.0, finest=lambda start, now: 300, now=at(240))
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(0, 20), world, now=world.now)
+        world.finest, world.numbers = lambda start, now: 3600, lambda *_: 60.0
+        archive.bring(span(60, 180), world, now=world.now)
+    assert cells(tmp_path) == [
+        ("requests", 0, 5, 10, 5, 5, 2),
+        ("requests", 10, 5, 10, 5, 5, 2),
+        ("requests", 60, 60, 60, 60, 60, 1),
+        ("requests", 120, 60, 60, 60, 60, 1),
+    ]
+
+
+def test_of_what_is_written_again_only_what_changed_is_written(tmp_path: Path):
+    """Sixteen minutes are asked every minute; a database that keeps old rows until they are cleared away would fill with them."""
+    world, written = World(wanted=BOTH), []
+    with open_archive(tmp_path) as archive:
+        archive.bring(span(-60, 0), world, now=world.now)
+
+        def note(_connection, _cursor, statement: str, parameters, *_: object) -> None:
+            if statement.startswith("INSERT INTO point"):
+                written.append(str(parameters).count(str(NOON)))
+
+        event.listen(archive._engine, "before_cursor_execute", note)
+        world.now = at(1)
+        archive.bring(span(-60, 1), world, now=world.now)
+    assert written == [2], "the new minute, of two series"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens: at `now` a window is asked in `period` minutes; `seed` makes its numbers, `written` whether they can be."""
+
+    now: int
+    first: int
+    length: int
+    period: int
+    seed: int
+    written: bool
+
+
+steps = st.builds(
+    Step,
+    now=st.integers(100, 400),
+    first=st.integers(0, 300),
+    length=st.integers(1, 130),
+    period=st.sampled_from((1, 1, 5, 15, 60)),
+    seed=st.integers(0, 9),
+    written=st.sampled_from((True, True, True, False)),
+)
+
+
+class Gappy(World):
+    """A World that leaves rows out here and there, and of some tells without answering for them."""
+
+    def pull(self, window, series=None) -> Pull:
+        told = super().pull(window, series)
+        return told if self.wholly else Pull(told.window, told.asked_at, told.frame, (), asked=told.asked)
+
+    wholly = True
+
+
+@given(happened=st.lists(steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
+@settings(max_examples=120)
+def test_an_overview_is_the_same_with_and_without_cells(
+    tmp_path_factory, happened: list[Step], first: int, length: int
+):
+    folder, window = tmp_path_factory.mktemp("cells"), span(first, first + length)
+    with open_archive(folder) as archive:
+        for step in happened:
+            refuse_writing(archive, refused=not step.written)
+            world = Gappy(
+                wanted=BOTH, numbers=numbers(step.seed), now=at(step.now), finest=lambda *_, step=step: step.period * 60
+            )
+            world.wholly = step.seed != 9
+            archive.bring(span(step.first, step.first + step.length), world, now=world.now)
+        for buckets in (1, 3, 12):
+            same(archive, window, buckets)
+    assert cells(folder) == by_hand(folder)
+
+
+def numbers(seed: int):
+    """Eighths, so that sums are exact; a minute in seven is left out, with the last seed all."""
+
+    def number(series, ts, _asked_at) -> float | None:
+        told = (ts // 60 * 7919 + seed * 104_729 + len(series.metric)) % 1009
+        return None if told % 7 == 0 or seed == 8 else told / 8
+
+    return number
+
+
+def same(archive: Archive, window: Window, buckets: int) -> None:
+    archive._clock = lambda: at(400)
+    seen = archive.overview(window, "cloudwatch", buckets=buckets)
+    series, found = rows.of_frame(archive.read(window, "cloudwatch", now=at(400)).frame)
+    cut = min(seen.bucket_s, downsampling.CELL_S)
+    naive = downsampling.overview(window, seen.bucket_s, series, downsampling.cells_of(found, cut, series))
+    for one, line in seen.lines.items():
+        if one not in naive.lines:
+            assert not line.periods.any()
+            continue
+        for name in ("value", "low", "high", "periods"):
+            np.testing.assert_array_equal(getattr(line, name), getattr(naive.lines[one], name), err_msg=f"{one} {name}")
+
+
+def by_hand(folder: Path) -> list[tuple]:
+    """What the cells should be, from all points."""
+    stretches: dict[tuple, list[float]] = {}
+    for metric, number, ts, period_s, value in queried(
+        folder, "SELECT metric, series_id, ts, period_s, value FROM point JOIN series ON series.id = series_id"
+    ):
+        key = (metric, number, (ts - ts % 600 - NOON) // 60, period_s // 60)
+        stretches.setdefault(key, []).append(value)
+    merge = {"requests": sum, "latency": np.median}
+    return [
+        (key[0], *key[2:], pytest.approx(merge[key[0]](values)), min(values), max(values), len(values))
+        for key, values in sorted(stretches.items())
+    ]

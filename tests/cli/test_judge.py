@@ -1,0 +1,444 @@
+"""`cli.py judge`: what it says, how it ends, and that a pipeline can rely on both."""
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import cli
+from analysis import LEFT_OUT, VERDICTS, Beginning, CriterionVerdict, Judgement, Phase, Reason, Verdict
+from commands.judge import CODES, Hearing, hearing_json, minutes_of
+from domain import Event, Migration, SplitChange, Window
+from domain.events import weight_event
+from services.parity import evidence_of, known_phases
+from sources.base import Problem
+from sources.csv_import import CsvSlug
+from sources.demo.scenario import story_of
+from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
+from sources.registry import Sources, sources_of
+from tests.factories.frames import START
+
+ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
+NOW = ANCHOR + timedelta(minutes=17, seconds=20)
+NOW_S = int(NOW.timestamp())
+SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
+DOCS = (Path(cli.__file__).parent / "docs" / "cli.md").read_text(encoding="utf-8")
+DENIED = Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "ap-northeast-1", "AccessDenied: not you")
+MINUTES = 60
+
+
+@pytest.fixture(autouse=True)
+def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
+    """The demo as it was at one moment, with an archive of this test's own, in a folder without a migration.toml."""
+    migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
+    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
+    return migration
+
+
+def run(*words: str, given: str | None = None, columns: int = 160) -> Result:
+    return CliRunner().invoke(cli.app, ["judge", *words], input=given, env={"COLUMNS": str(columns)})
+
+
+def told(result: Result) -> Any:
+    (line,) = result.stdout.splitlines()
+    return json.loads(line, parse_constant=pytest.fail)  # neither NaN nor Infinity is JSON
+
+
+def lines(text: str) -> list[str]:
+    """What was printed, with runs of spaces as one."""
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def a_csv(errors: int = 3, p95: Callable[[int], float] = lambda minute: 0.2 + minute % 3 / 100, **more: int) -> str:
+    """An hour of 6,000 requests a minute and side; the baseline has three errors a minute, and 200, 210, 220 ms in turns."""
+    rows = ["ts,fleet,metric,stat,value"]
+    for minute in range(more.get("minutes", MINUTES)):
+        for fleet, broken, slow in (("baseline", 3, 0.2 + minute % 3 / 100), ("canary", errors, p95(minute))):
+            at = 1_795_465_020 + minute * 60
+            rows += [f"{at},{fleet},requests,sum,6000", f"{at},{fleet},target_5xx,sum,{broken + minute % 2}"]
+            rows += [f"{at},{fleet},unanswered,sum,0", f"{at},{fleet},latency,p95,{slow}"]
+            rows += [f"{at},{fleet},latency,p50,{slow / 2}", f"{at},{fleet},latency,p99,{slow * 2}"]
+    return "\n".join(rows) + "\n"
+
+
+class TestCsv:
+    def test_the_sample_is_at_parity(self):
+        result = run("--csv", str(SAMPLE))
+        assert result.exit_code == 0
+        said = lines(result.stdout)
+        assert said[0] == "● Parity"
+        assert said[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
+        assert said[2:4] == [
+            "In 1 h, 720,549 and 721,008 requests:",
+            "criterion baseline canary difference margin verdict still needed",
+        ]
+        assert re.fullmatch(
+            r"error rate 0\.018 % 0\.019 % −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", said[4]
+        )
+        assert said[5] == "critical 133 of 720,549 139 of 721,008"
+        assert said[-1].startswith("These margins are defaults: nobody has fixed any.")
+
+    @pytest.mark.parametrize(
+        ("csv", "verdict", "code"),
+        [
+            (a_csv(), "parity", 0),
+            (a_csv(errors=60), "regression", 1),
+            (a_csv(p95=lambda minute: 0.4 + minute % 3 / 100), "regression", 1),
+            (a_csv(p95=lambda minute: 0.1 + minute % 3 / 100), "improvement", 0),
+            (a_csv(errors=6), "undecided", 2),
+            (a_csv(minutes=5), "not enough data", 2),
+            (re.sub(r"(?m)^\d+,canary,.*\n", "", a_csv()), "not enough data", 2),
+            (re.sub(r"(target_5xx,sum),\d+", r"\1,0", a_csv()), "not enough data", 2),
+        ],
+    )
+    def test_the_exit_code_follows_the_verdict(self, csv: str, verdict: str, code: int):
+        result = run("--csv", "-", "--json", given=csv)
+        found = told(result)
+        assert (found["verdict"], found["exit_code"], result.exit_code) == (verdict, code, code)
+        assert found["ok"] == (code == 0)
+        assert run("--csv", "-", given=csv).exit_code == code
+
+    def test_the_json(self, tmp_path: Path):
+        (tmp_path / "mine.csv").write_text(a_csv(), encoding="utf-8")
+        found = told(run("--csv", "mine.csv", "--json"))
+        assert (found["name"], found["source"], found["demo"], found["phase"]) == ("mine.csv", "csv", False, None)
+        assert found["window"] == {"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T21:17:00Z"}
+        assert found["default_criteria"] and found["problems"] == []
+        assert [one["metric"] for one in found["criteria"]] == [
+            "error_rate",
+            "latency_p50",
+            "latency_p95",
+            "latency_p99",
+        ]
+        errors, _, p95, _ = found["criteria"]
+        assert (errors["verdict"], errors["reason"], errors["minutes_to_decision"]) == ("parity", "inside_margin", 0)
+        assert errors["low"] <= errors["estimate"] == 0 <= errors["high"]
+        assert (errors["margin"], errors["margin_given"], errors["critical"]) == (0.0005, "0.05 pp", True)
+        assert errors["baseline"] == errors["canary"] == pytest.approx(210 / 360_000)
+        assert errors["events"] == {"baseline": 210, "canary": 210}
+        assert errors["requests"] == {"baseline": 360_000, "canary": 360_000}
+        assert errors["minutes"] == 60 and set(errors["left_out"].values()) == {0}
+        assert errors["sentence"].startswith("canary's error rate is between ")
+        assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
+
+    def test_the_order_of_rows_and_the_way_it_is_written_change_nothing(self):
+        head, *rows = a_csv(errors=5).splitlines()
+        random.Random(3).shuffle(rows)
+        shuffled = "\ufeff" + "\r\n".join((head, *rows))
+        assert (
+            run("--csv", "-", "--json", given=shuffled).stdout
+            == run("--csv", "-", "--json", given=a_csv(errors=5)).stdout
+        )
+
+    def test_swapped_fleets_mirror_the_verdict(self):
+        csv = a_csv(errors=60)
+        other = {"baseline": "canary", "canary": "baseline"}
+        swapped = re.sub("baseline|canary", lambda found: other[found[0]], csv)
+        worse, better = told(run("--csv", "-", "--json", given=csv)), told(run("--csv", "-", "--json", given=swapped))
+        assert (worse["verdict"], better["verdict"]) == ("regression", "improvement")
+        assert worse["criteria"][0]["low"] == pytest.approx(-better["criteria"][0]["high"])
+
+    def test_a_window_is_the_last_of_the_file(self):
+        found = told(run("--csv", "-", "--json", "--window", "20m", given=a_csv()))
+        assert found["window"]["from"] == "2026-11-23T20:57:00Z"
+        assert found["criteria"][0]["minutes"] == 20
+
+    def test_the_criteria_and_names_of_a_configuration_hold(self, tmp_path: Path):
+        (tmp_path / "mine.toml").write_text(CONFIGURED, encoding="utf-8")
+        found = told(run("--csv", "-", "--config", "mine.toml", "--json", given=a_csv()))
+        assert not found["default_criteria"]
+        (only,) = found["criteria"]
+        assert (only["metric"], only["margin_given"]) == ("latency_p95", "500 ms")
+        assert only["sentence"].startswith("new's p95 is between ") and only["verdict"] == "parity"
+        assert "baseline" not in run("--csv", "-", "--config", "mine.toml", given=a_csv()).stdout
+
+    def test_every_wrong_line_is_told_and_nothing_is_judged(self):
+        result = run("--csv", "-", given=a_csv() + "1795465020,ecs,requests,sum,1\n2026-11-23,canary,requests,sum,1\n")
+        assert result.exit_code == 3
+        assert lines(result.stdout) == [
+            "✘ standard input",
+            "line 722. There is no fleet “ecs”.",
+            "→ Write `baseline` for the old side and `canary` for the new one. docs/cli.md#a-csv-of-your-own",
+            "line 723. “2026-11-23” does not say in which time zone it is.",
+            "→ Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`. docs/cli.md#a-csv-of-your-own",
+        ]
+        found = told(run("--csv", "-", "--json", given="ts;fleet;metric;stat;value\n"))
+        assert (found["ok"], found["verdict"], found["exit_code"], found["csv"]) == (False, None, 3, "standard input")
+        assert [(one["line"], one["slug"]) for one in found["mistakes"]] == [(1, "other_separator")]
+        assert (
+            "Reading stopped after 20 mistakes."
+            in run("--csv", "-", given="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
+        )
+
+    def test_a_file_that_is_not_there_is_told(self):
+        for path, reason in (("nowhere.csv", "No such file or directory"), (".", "Is a directory")):
+            result = run("--csv", path)
+            assert result.exit_code == 3
+            assert f"It cannot be read: {reason}." in result.stdout
+
+    def test_it_needs_neither_an_archive_nor_a_source(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        monkeypatch.setattr(cli, "sources_of", lambda *_, **__: pytest.fail("asked for sources"))
+        assert run("--csv", str(SAMPLE)).exit_code == 0
+        assert not list(tmp_path.glob("*.db"))
+
+    @pytest.mark.parametrize("option", [("--watch",), ("--phase", "2"), ("--source", "demo")])
+    def test_what_a_csv_does_not_have_is_refused(self, option: tuple[str, ...]):
+        result = run("--csv", str(SAMPLE), *option)
+        assert result.exit_code == 3
+        assert "A CSV has no phases and no sources" in " ".join(lines(result.stderr))
+
+
+CONFIGURED = """
+[migration]
+name = "Mine"
+[mackerel]
+service = "mine"
+[fleets.baseline]
+label = "old"
+target_groups = ["old"]
+[fleets.canary]
+label = "new"
+target_groups = ["new"]
+[[criteria]]
+metric = "latency_p95"
+margin = "500ms"
+"""
+
+
+class TestPhases:
+    def test_the_demos_current_phase(self):
+        result = run()
+        assert result.exit_code == 0
+        said = lines(result.stdout)
+        assert said[0] == "● Parity"
+        assert said[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
+        assert said[2].startswith("At 50:50 for 6 h 25 min, ")
+        assert said[3] == "criterion EC2 ECS difference margin verdict still needed"
+        assert re.match(r"Left out: \d min still provisional", said[-1])
+        found = told(run("--json", "--phase", "current"))
+        assert found["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
+        assert found["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
+        assert found["source"] == "demo" and found["data_until"] == "2026-11-23T20:17:00Z"
+
+    def test_a_phase_by_its_number_is_of_all_that_is_known(self):
+        # The first deployment of the canary, before it had any traffic, cut the first phase in two.
+        found = told(run("--json", "--phase", "4"))
+        third = story_of(ANCHOR).steps[2]
+        assert found["phase"] == {"number": 4, "canary_share": 0.01, "begun_by": "weight"}
+        end = datetime.fromisoformat(found["window"]["to"])
+        assert end <= datetime.fromtimestamp(story_of(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
+            third.ts, UTC
+        )
+        # All of the phase, which lasted for nine days, is evidence.
+        assert datetime.fromisoformat(found["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
+        assert end - datetime.fromisoformat(found["window"]["from"]) > timedelta(days=8)
+
+    def test_before_the_first_step_there_is_nothing_to_compare(self):
+        result = run("--phase", "1")
+        assert result.exit_code == 2
+        assert "error rate: One fleet had no requests in this window." in lines(result.stdout)
+
+    def test_a_window_is_judged_whatever_changed_in_it(self):
+        found = told(run("--json", "--window", "2h"))
+        assert found["window"] == {"from": "2026-11-23T18:17:00Z", "to": "2026-11-23T20:17:00Z"}
+        assert found["phase"] is None
+
+    @pytest.mark.parametrize(
+        ("text", "minutes"),
+        [("45m", 45), ("90min", 90), ("3h", 180), ("1h30m", 90), ("2d", 2880), ("1d 2h 3m", 1563), (" 3H ", 180)],
+    )
+    def test_a_length_of_time_as_people_write_it(self, text: str, minutes: int):
+        assert minutes_of(text) == minutes
+
+    @pytest.mark.parametrize("text", ["", "0m", "3", "h", "-3h", "3h later", "3s", "1.5h", "٣h x"])
+    def test_what_is_no_length_of_time(self, text: str):
+        assert minutes_of(text) is None
+
+    def test_without_a_known_change_it_is_the_last_day(self):
+        end = START + 40 * 86_400
+        (only,) = known_phases((), end=end)
+        assert only.begun_by == "window" and evidence_of(only) == Window(end - 86_400, end)
+
+    def test_it_begins_with_the_last_change_of_weight_or_deployment_of_the_canary(self):
+        end = START + 86_400
+        weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
+        assert evidence_of(known_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
+        assert known_phases((weight, deployment), end=end)[-1] == Phase(
+            Window(end - 3480, end), 0.5, "deployment", 3600
+        )
+
+    def test_right_after_a_change_nothing_is_judged_by_the_phase_before(self):
+        end = START + 86_400
+        known = known_phases((weight_event(step(end - 30)),), end=end)
+        assert known[-1].window == Window(end - 60, end) and len(known) == 2
+
+
+def step(ts: int) -> SplitChange:
+    return SplitChange(ts, ts, 0.25, 0.5, operation="ModifyRule")
+
+
+def deployed(ts: int) -> Event:
+    return Event(ts, None, "deployment", "", "", "canary", "", "test", f"{ts}")
+
+
+class TestWatch:
+    def test_it_ends_once_it_is_decided(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(cli.time, "sleep", lambda _: pytest.fail("waited for nothing"))
+        assert run("--watch").exit_code == 0
+
+    def test_it_looks_again_until_then(self, monkeypatch: pytest.MonkeyPatch):
+        verdicts, waited = iter(["not enough data", "undecided", "regression"]), list[int]()
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing(next(verdicts)))  # type: ignore[arg-type]
+        monkeypatch.setattr(cli.time, "sleep", waited.append)
+        result = run("--watch", "--every", "30", "--json")
+        assert (result.exit_code, waited) == (1, [30, 30])
+        assert [json.loads(line)["exit_code"] for line in result.stdout.splitlines()] == [2, 2, 1]
+
+    def test_interrupted_it_ends_with_what_was_known_last(self, monkeypatch: pytest.MonkeyPatch):
+        def interrupted(_: int) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing("undecided"))
+        monkeypatch.setattr(cli.time, "sleep", interrupted)
+        assert run("--watch").exit_code == 2
+
+
+def hearing(verdict: Verdict, **more: Any) -> Hearing:
+    found = CriterionVerdict(cli_criteria[0], verdict, "straddles", low=float("-inf"), high=0.1)
+    labels = {"baseline": "EC2", "canary": "ECS"}
+    return Hearing(Judgement(verdict, (found,)), Window(START, START + 3600), "x", "demo", labels, UTC, **more)  # type: ignore[arg-type]
+
+
+cli_criteria = demo_migration(ANCHOR).criteria
+
+
+class TestCouldNotAsk:
+    def test_every_verdict_has_its_code(self):
+        assert CODES == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
+        assert hearing("parity", unasked=True).code == 3 and not hearing("parity", unasked=True).decided
+
+    @pytest.mark.parametrize(
+        "words",
+        [("--window", "soon"), ("--window", "15d"), ("--phase", "99"), ("--phase", "last"), ("--nonsense",), ("--every", "1"),
+         ("--window", "3h", "--phase", "2"), ("--source", "mackerel")],
+    )  # fmt: skip
+    def test_a_wrong_option_is_not_taken_for_a_verdict(self, words: tuple[str, ...]):
+        result = run(*words)
+        assert result.exit_code == 3 and words[-2 if len(words) > 1 else 0] in result.stderr
+
+    def test_a_wrong_configuration(self, tmp_path: Path):
+        (tmp_path / "wrong.toml").write_text('[migration]\nname = "Photo"\n', encoding="utf-8")
+        for more in ((), ("--csv", str(SAMPLE))):
+            result = run("--config", "wrong.toml", *more)
+            assert result.exit_code == 3
+            assert "✘ Configuration wrong.toml" in lines(result.stdout)
+        assert run("--config", "nowhere.toml").exit_code == 3
+
+    def test_an_archive_that_cannot_be_opened(self, tmp_path: Path):
+        (tmp_path / "archive.db").write_bytes(b"This is no database. " * 100)
+        result = run()
+        assert result.exit_code == 3
+        assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
+
+    @pytest.fixture
+    def refuse(self, demo: Migration, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+        """Lets the metrics be refused from now on."""
+
+        class Refused(DemoMetrics):
+            def pull(self, window: Any, series: Any = None) -> Any:
+                return replace(super().pull(window, ()), problems=(DENIED,), answers=())
+
+        def clock() -> datetime:
+            return cli.utc_now()
+
+        sources = Sources(
+            (Refused(demo, anchor=ANCHOR, clock=clock),),
+            DemoTraffic(demo, anchor=ANCHOR, clock=clock),
+            (DemoEvents(demo, anchor=ANCHOR, clock=clock),),
+        )
+        return lambda: monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: sources)
+
+    def test_a_source_that_refuses(self, refuse: Callable[[], None]):
+        refuse()
+        result = run()
+        assert result.exit_code == 3
+        said = lines(result.stdout)
+        assert said[0] == "✘ Could not ask: there are no numbers for this window"
+        assert "Allow `cloudwatch:GetMetricData`" in result.stdout
+        found = told(run("--json"))
+        assert (found["ok"], found["verdict"], found["exit_code"]) == (False, None, 3)
+        assert found["problems"][0]["kind"] == "denied"
+
+    def test_numbers_that_have_grown_old_prove_nothing_of_now(
+        self, refuse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    ):
+        assert run().exit_code == 0
+        refuse()
+        for minutes, code in ((10, 0), (30, 3)):
+            later = NOW + timedelta(minutes=minutes)
+            monkeypatch.setattr(cli, "utc_now", lambda later=later: later)
+            assert run().exit_code == code
+        assert lines(run().stdout)[0] == "✘ Could not ask: the newest numbers are too old to judge what happens now"
+        assert told(run("--json"))["verdict"] is None
+
+    def test_a_phase_of_the_past_is_judged_from_the_archive_alone(self, refuse: Callable[[], None]):
+        assert run("--phase", "8").exit_code in (0, 1, 2)
+        before = told(run("--phase", "8", "--json"))
+        refuse()
+        after = told(run("--phase", "8", "--json"))
+        assert (after["verdict"], after["criteria"]) == (before["verdict"], before["criteria"])
+
+
+def test_json_has_no_infinity():
+    (only,) = hearing_json(hearing("undecided"))["criteria"]
+    assert (only["low"], only["high"]) == (None, 0.1)
+
+
+def test_nobodys_words_steer_the_terminal(demo: Migration, monkeypatch: pytest.MonkeyPatch):
+    evil = "evil \x1b[2J\x07 [red]name[/red] \u202e"
+    monkeypatch.setattr("sources.registry.demo_migration", lambda: demo.model_copy(update={"name": evil}))
+    for words in ((), ("--csv", evil)):
+        result, as_json = run(*words), run(*words, "--json")
+        assert "evil [2J [red]name[/red]" in result.stdout
+        for letter in "\x1b\x07\u202e":
+            assert letter not in result.stdout and letter not in as_json.stdout
+
+
+def test_help_says_how_a_gate_goes_by_it():
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "With 1 at regression." in result.stdout and "cli.py judge --csv numbers.csv" in result.stdout
+
+
+def test_the_documentation_knows_every_option_key_and_code():
+    section = DOCS[DOCS.index("### judge") :]
+    for option in set(re.findall(r"(?m)^ +(--[a-z]+)", run("--help").stdout)) - {"--help"}:
+        assert f"`{option}" in DOCS, option
+    wrong = told(run("--csv", "-", "--json", given="x"))
+    for key in _keys(told(run("--json"))) | _keys({**wrong, "mistakes": [{"line": 0, "slug": 0}]}):
+        assert f"`{key}`" in section, key
+    for slug in get_args(CsvSlug):
+        assert f"`{slug}`" in section, slug
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return set().union(*map(_keys, value))
+    return set(value).union(*map(_keys, value.values())) if isinstance(value, dict) else set()
+
+
+def test_the_documentation_knows_every_word_of_the_json():
+    section = DOCS[DOCS.index("### judge") :]
+    for word in (*VERDICTS, *get_args(Reason), *LEFT_OUT, *get_args(Beginning)):
+        assert f"`{word}`" in section, word

@@ -1,0 +1,132 @@
+"""`record`: it brings everything up to date and says what it could not have; and it works until it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from archive import Archive, BatchArchive
+from commands import record
+from domain import Migration, Window
+from domain.config.batches import series_of_runs
+from sources.base import Look, Problem
+from sources.demo.sources import DemoTraffic, demo_migration
+from sources.registry import Sources, sources_of
+from tests.fakes.metric_source import MIGRATION, World, at
+
+ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
+NOW = ANCHOR + timedelta(minutes=17, seconds=20)
+DAY_S = 86_400
+
+
+@pytest.fixture(autouse=True)
+def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
+    """The demo at one moment, of which the last two days are to be kept."""
+    migration = demo_migration(ANCHOR).model_copy(
+        update={"archive": f"sqlite:///{tmp_path}/archive.db", "since": (NOW - timedelta(days=2)).date()}
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
+    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
+    monkeypatch.setattr(record, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    return migration
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(cli.app, list(words), env={"COLUMNS": "200"})
+
+
+def test_once_brings_everything_up_to_date_and_ends(demo: Migration) -> None:
+    result = run("record", "--demo", "--once", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["ok"]
+    assert {past["source"] for past in told["past"]} == {"demo", "demo_batches", "demo_lambda"}
+    assert all((past["state"], past["there"]) == ("done", past["whole"]) for past in told["past"])
+    assert {one["source"]: one["state"] for one in told["sources"]}["demo"] == "up"
+    assert demo.since_s is not None
+    with Archive.open(demo.archive, demo) as archive:
+        whole = Window(demo.since_s, int(ANCHOR.timestamp()))
+        assert archive.read(whole, "demo", now=NOW).missing == ()
+        assert {event.kind for event in archive.events(whole)} >= {"alert", "annotation"}
+        assert archive.traffic() is not None
+    with BatchArchive.open(demo.archive, demo, clock=lambda: NOW) as batches:
+        month = Window(int(NOW.timestamp()) // 60 * 60 - 30 * DAY_S, int(NOW.timestamp()) // 60 * 60)
+        assert set(batches.read(month, "demo_batches", now=NOW).frame["target_group"]) >= {"thumbnails", "export"}
+        assert batches.starters() is not None
+
+
+def test_batches_that_cannot_be_had_do_not_make_the_recorder_unwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    well = World(now=NOW)
+    posted = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
+    ill = World((posted,), "mackerel_batches", refuses=lambda series, window: "denied", now=NOW)
+    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
+    monkeypatch.setattr(
+        "sources.registry.demo_migration",
+        lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}),
+    )
+    result = run("record", "--demo", "--once", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["ok"]) == (0, True), result.output
+    states = {one["source"]: one["state"] for one in told["sources"]}
+    assert states["mackerel_batches"] == "denied"
+    result = run("record", "--demo", "--once")
+    assert "Not everything could be had: Mackerel batches." in result.stdout
+
+
+def test_once_says_what_it_could_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(refuses=lambda series, window: "throttled", now=at(0))
+    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((world,), None, ()))
+    monkeypatch.setattr(cli, "utc_now", lambda: at(0))
+    monkeypatch.setattr(
+        "sources.registry.demo_migration",
+        lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db"}),
+    )
+    result = run("record", "--demo", "--once")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == (
+        "Not everything could be had: CloudWatch. What came is kept; run it again later."
+    )
+
+
+def test_once_does_not_end_well_where_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = Problem("denied", "demo_traffic", "elasticloadbalancing:DescribeRules")
+    monkeypatch.setattr(DemoTraffic, "look", lambda self: Look(int(NOW.timestamp()), None, (denied,)))
+    result = run("record", "--demo", "--once")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        1,
+        "Not everything could be had: Demo weights. What came is kept; run it again later.",
+    )
+
+
+def test_it_records_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    house = Path(cli.__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(house), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    recorder = subprocess.Popen(
+        [sys.executable, str(house / "cli.py"), "record", "--demo", "--json"],
+        stdout=subprocess.PIPE,
+        env=environment,
+        cwd=tmp_path,
+    )
+    try:
+        assert recorder.stdout
+        first = json.loads(recorder.stdout.readline())
+        recorder.send_signal(signal.SIGTERM)
+        assert recorder.wait(60) == 0
+        assert first["demo"] is True
+    finally:
+        recorder.kill()
+        recorder.wait()
+        if recorder.stdout:
+            recorder.stdout.close()

@@ -1,0 +1,116 @@
+"""`cli.py report`: the file it writes, what it says of it, and how it ends."""
+
+import hashlib
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import cli
+from domain import Migration, Window
+from sources.base import Problem, Pull
+from sources.demo.sources import DemoEvents, DemoMetrics, demo_migration
+from sources.registry import Sources, sources_of
+
+ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
+NOW = ANCHOR + timedelta(minutes=17, seconds=20)
+
+
+@pytest.fixture(autouse=True)
+def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
+    """The demo as it was at one moment, with an archive of this test's own, in a folder without a migration.toml."""
+    migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
+    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
+    return migration
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli.app, ["report", *words], env={"COLUMNS": "160"})
+
+
+def test_it_writes_the_file_of_the_current_phase_and_says_where_and_its_sum(tmp_path: Path) -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert result.stderr == "Reading Demo metrics …\n"
+    path, sum_of_data = result.stdout.splitlines()
+    assert path == "evidence-photo-service-demo-20261123T1352Z-20261123T2017Z.zip"
+    with zipfile.ZipFile(tmp_path / path) as file:
+        assert sum_of_data == f"{hashlib.sha256(file.read('data.csv')).hexdigest()}  data.csv"
+        told = json.loads(file.read("judgement.json"))
+    assert told["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
+
+
+def test_its_judgement_is_what_judge_says(tmp_path: Path) -> None:
+    run("--window", "3h", "--out", "mine.zip")
+    said = CliRunner().invoke(cli.app, ["judge", "--window", "3h", "--json"])
+    with zipfile.ZipFile(tmp_path / "mine.zip") as file:
+        assert json.loads(file.read("judgement.json")) == json.loads(said.stdout)
+
+
+def test_a_phase_long_past_is_judged_to_its_end(tmp_path: Path) -> None:
+    assert run("--phase", "9", "--out", "nine.zip").exit_code == 0
+    with zipfile.ZipFile(tmp_path / "nine.zip") as file:
+        told = json.loads(file.read("judgement.json"))
+    assert told["phase"]["number"] == 9
+    assert {one["left_out"]["provisional"] for one in told["criteria"]} == {0}
+    assert all(one["minutes"] for one in told["criteria"])
+
+
+def test_a_file_that_is_there_is_replaced_and_one_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out.zip").write_text("old")
+    assert run("--window", "1h", "--out", "out.zip").exit_code == 0
+    assert zipfile.is_zipfile(tmp_path / "out.zip")
+    result = run("--window", "1h", "--out", "no/such/folder.zip")
+    assert result.exit_code == 3
+    assert (
+        "no/such/folder.zip could not be written: No such file or directory. Name another with --out." in result.stderr
+    )
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("--window", "soon"), ("--phase", "99"), ("--window", "3h", "--phase", "2"), ("--source", "x"), ("--no",)]
+)
+def test_a_wrong_option_ends_with_3_and_writes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert run(*words).exit_code == 3
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_where_nobody_answers_there_is_no_evidence(
+    tmp_path: Path, demo: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Denied(DemoMetrics):
+        def pull(self, window: Window, series: Any = None) -> Pull:
+            problem = Problem(
+                "denied", self.name, "cloudwatch:GetMetricData", "ap-northeast-1", "AccessDenied: not you"
+            )
+            return Pull(window, int(NOW.timestamp()), problems=(problem,))
+
+    def denied(migration: Migration, **_: Any) -> Sources:
+        clock = {"anchor": ANCHOR, "clock": lambda: NOW}
+        return Sources((Denied(migration, **clock),), None, (DemoEvents(migration, **clock),))
+
+    monkeypatch.setattr(cli, "sources_of", denied)
+    result = run()
+    assert result.exit_code == 3
+    assert "Could not ask" in result.stdout and "cloudwatch:GetMetricData" in result.stdout
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_configuration_with_mistakes_ends_with_3(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[migration]\n")
+    assert run("--config", "wrong.toml").exit_code == 3
+
+
+def test_the_documentation_knows_every_option() -> None:
+    docs = (Path(cli.__file__).parent / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert "## report" in docs and "evidence.md" in docs
+    assert "`--out FILE`" in docs

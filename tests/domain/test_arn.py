@@ -1,0 +1,62 @@
+"""ARNs of Elastic Load Balancing, taken apart."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import Arn
+from tests.factories.config import ALB, EC2, ELB, RULE
+
+LISTENER = f"{ELB}:listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name", "dimension", "path"),
+    [
+        (ALB, "load balancer", "photo", "app/photo/50dc6c495c0c9188", "app/photo/50dc6c495c0c9188"),
+        (EC2, "target group", "photo-ec2", "targetgroup/photo-ec2/73e2d6bc24d8a067", ""),
+        (LISTENER, "listener", "photo", "app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2", "app/photo/50dc6c495c0c9188"),
+        (
+            RULE,
+            "listener rule",
+            "photo",
+            "app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee",
+            "app/photo/50dc6c495c0c9188",
+        ),
+    ],
+)
+def test_the_four_kinds(text: str, kind: str, name: str, dimension: str, path: str) -> None:
+    arn = Arn.parse(f" {text}\n")
+    assert arn is not None
+    assert (arn.text, arn.kind, arn.name, arn.dimension, arn.load_balancer_path) == (text, kind, name, dimension, path)
+    assert (arn.partition, arn.region, arn.account) == ("aws", "ap-northeast-1", "123456789012")
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_other_partitions(partition: str) -> None:
+    arn = Arn.parse(ALB.replace("arn:aws:", f"arn:{partition}:"))
+    assert arn is not None and arn.partition == partition
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "photo-ec2",
+        "app/photo/50dc6c495c0c9188",
+        f"{ELB}:loadbalancer/net/photo/50dc6c495c0c9188",
+        f"{ELB}:loadbalancer/photo",
+        f"{ELB}:targetgroup/photo-ec2",
+        f"{ELB}:targetgroup/photo-ec2/73e2d6bc24d8a067/more",
+        EC2.replace("123456789012", "1234"),
+        EC2.replace("elasticloadbalancing", "ecs"),
+        f"{EC2} {EC2}",
+    ],
+)
+def test_what_is_none(text: str) -> None:
+    assert Arn.parse(text) is None
+
+
+@given(st.text())
+def test_any_text_is_an_arn_or_none(text: str) -> None:
+    assert Arn.parse(text) is None or text.strip().startswith("arn:")

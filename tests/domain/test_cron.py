@@ -1,0 +1,121 @@
+"""Expressions of EventBridge are read as its documentation means them, and refused where it refuses them."""
+
+import pytest
+
+from domain.cron import Cron, Days, Rate, ScheduleError, read_schedule
+
+
+def cron(fields: str) -> Cron:
+    found = read_schedule(f"cron({fields})")
+    assert isinstance(found, Cron)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "every_s"),
+    [
+        ("rate(1 minute)", 60),
+        ("rate(5 minutes)", 300),
+        ("rate(1 hour)", 3600),
+        ("rate(12 hours)", 43_200),
+        ("rate(1 day)", 86_400),
+        ("rate(7 days)", 604_800),
+        (" rate( 5  minutes ) ", 300),
+    ],
+)
+def test_rates(text: str, every_s: int) -> None:
+    found = read_schedule(text)
+    assert isinstance(found, Rate) and found.every_s == every_s
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("rate(1 minutes)", "rate(1 minute)"),
+        ("rate(1 days)", "rate(1 day)"),
+        ("rate(5 minute)", "rate(5 minutes)"),
+        ("rate(2 hour)", "rate(2 hours)"),
+        ("rate(10 secs)", "rate(10 minutes)"),
+    ],
+)
+def test_one_is_singular_and_all_others_are_plural(text: str, right: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        read_schedule(text)
+    assert (caught.value.slug, caught.value.particulars["right"]) == ("rate_unit", right)
+    assert isinstance(read_schedule(right), Rate)
+
+
+def test_steps_begin_where_they_are_told_to() -> None:
+    found = cron("1/10 8-17/3 ? * 2-6 *")  # AWS: the 11th, 21st and 31st minute, and so on
+    assert found.minutes == (1, 11, 21, 31, 41, 51)
+    assert found.hours == (8, 11, 14, 17)
+    assert found.days == Days(weekdays=frozenset({2, 3, 4, 5, 6}))
+    assert cron("*/20 * * * ? *").minutes == (0, 20, 40)
+
+
+def test_names_are_numbers_in_any_case_and_sunday_is_one() -> None:
+    assert cron("0 0 ? jan,Mar SUN 2026").months == (1, 3)
+    assert cron("0 0 ? * SUN *").days == cron("0 0 ? * 1 *").days == Days(weekdays=frozenset({1}))
+    assert cron("0 0 ? * FRI-MON *").days == Days(weekdays=frozenset({6, 7, 1, 2}))
+    assert cron("0 0 ? * L *").days == Days(weekdays=frozenset({7}))
+    assert cron("0 22-2 * * ? *").hours == (0, 1, 2, 22, 23)
+
+
+@pytest.mark.parametrize(
+    ("fields", "year", "month", "days"),
+    [
+        ("0 0 L * ? *", 2024, 2, [29]),
+        ("0 0 L * ? *", 2026, 2, [28]),
+        ("0 0 31 * ? *", 2026, 4, []),
+        ("0 0 3W * ? *", 2026, 10, [2]),  # the 3rd is a Saturday
+        ("0 0 4W * ? *", 2026, 10, [5]),  # the 4th is a Sunday
+        ("0 0 1W * ? *", 2026, 8, [3]),  # the 1st is a Saturday: never into July
+        ("0 0 31W * ? *", 2026, 5, [29]),  # the 31st is a Sunday: never into June
+        ("0 0 31W * ? *", 2026, 4, []),
+        ("0 0 LW * ? *", 2026, 5, [29]),
+        ("0 0 ? * 6L *", 2026, 11, [27]),  # the last Friday
+        ("0 0 ? * FRIL *", 2026, 11, [27]),
+        ("0 0 ? * 3#2 *", 2026, 11, [10]),  # AWS: the second Tuesday
+        ("0 0 ? * TUE#2 *", 2026, 11, [10]),
+        ("0 0 ? * 1#5 *", 2026, 11, [29]),
+        ("0 0 ? * 2#5 *", 2026, 10, []),
+        ("0 0 1,15 * ? *", 2026, 11, [1, 15]),
+    ],
+)
+def test_days_of_a_month(fields: str, year: int, month: int, days: list[int]) -> None:
+    assert cron(fields).days.of(year, month) == days
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("", "not_a_schedule"),
+        ("every day", "not_a_schedule"),
+        ("0 18 * * 1-5", "not_a_schedule"),
+        ("at(2026-11-20T13:00:00)", "not_a_schedule"),
+        ("rate(5)", "not_a_schedule"),
+        ("rate(-5 minutes)", "not_a_schedule"),
+        ("rate(0 minutes)", "rate_of_nothing"),
+        ("cron(0 18 * * ?)", "cron_fields"),
+        ("cron(0 0 18 * * ? *)", "cron_fields"),
+        ("cron(0 18 * * * *)", "cron_days"),
+        ("cron(0 18 ? * ? *)", "cron_days"),
+        ("cron(0 18 1 * MON *)", "cron_days"),
+        ("cron(60 18 * * ? *)", "cron_field"),
+        ("cron(0 18 0 * ? *)", "cron_field"),
+        ("cron(0 18 ? * 0 *)", "cron_field"),
+        ("cron(0 18 ? * 8 *)", "cron_field"),
+        ("cron(0 18 ? * 3#6 *)", "cron_field"),
+        ("cron(0 18 ? * 3#1,6#3 *)", "cron_field"),  # AWS: only one # in the field
+        ("cron(0 18 1W,15W * ? *)", "cron_field"),
+        ("cron(0/0 18 * * ? *)", "cron_field"),
+        ("cron(0, 18 * * ? *)", "cron_field"),
+        ("cron(0 18 * FEBR ? *)", "cron_field"),
+        ("cron(0 18 * * ? 2026-2025)", "cron_field"),
+        ("cron(0 18 * * ? 2200)", "cron_field"),
+    ],
+)
+def test_what_is_no_schedule_says_why(text: str, slug: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        read_schedule(text)
+    assert caught.value.slug == slug

@@ -1,0 +1,74 @@
+"""What many paths have in common."""
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from domain.route_templates import OTHER, UNREADABLE, expression, template
+from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/", "/"),
+        ("/login", "/login"),
+        ("/photos/8812", "/photos/:id"),
+        ("/photos/8812/", "/photos/:id"),
+        ("/photos/8812/comments", "/photos/:id/comments"),
+        ("/a/1/2/3", "/a/:id/:id/:id"),
+        ("//1//2", "//:id//:id"),
+        ("/items/12345678-1111-4111-8111-000012a67d13", "/items/:id"),
+        ("/on/2026-09-21/all", "/on/:id/all"),
+        ("/blob/9f8e7d6c5b4a39280a1b2c3d", "/blob/:id"),
+        ("/img/photo_0042.jpg", "/img/:id.jpg"),
+        ("/js/jquery-3.6.0.min.js", "/js/jquery-3.6.0.min.js"),
+        ("/static/app.css", "/static/app.css"),
+        ("/u/user48213", "/u/:id"),
+        ("/watch/dQw4w9WgXcQ-1aB", "/watch/:id"),
+        ("/api/v1/mp3", "/api/v1/mp3"),
+        ("/terms-of-service-agreement", "/terms-of-service-agreement"),
+        ("/<script>alert(1)</script>", "/<script>alert(1)</script>"),
+        ("", UNREADABLE),
+        ("*", UNREADABLE),
+    ],
+)
+def test_a_path_has_the_route(path: str, route: str) -> None:
+    assert template(path) == route
+
+
+def test_the_first_pattern_that_fits_wins_over_the_placeholders() -> None:
+    patterns = ("/u/*/photos/*", "/u/**", "/a.b/(1)")
+    assert template("/u/user48213/photos/8812", patterns) == "/u/*/photos/*"
+    assert template("/u/user48213/photos/8812/raw", patterns) == "/u/**"
+    assert template("/a.b/(1)", patterns) == "/a.b/(1)"
+    assert template("/axb/(1)", patterns) == "/axb/(1)"  # no digit run to replace, and not by the pattern
+    assert template("/photos/8812", patterns) == "/photos/:id"
+    assert expression("/a.b/*") == r"^/a\.b/[^/]+$"
+    assert OTHER not in patterns
+
+
+_SEGMENT = some.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    some.lists(some.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20)
+)
+def test_duckdb_says_the_same_route_as_python(paths: list[str]) -> None:
+    patterns = ("/u/*/it's", "/x.y/**")
+    database = duckdb.connect()
+    database.execute(f"CREATE TABLE lines ({', '.join(f'{name} VARCHAR' for name in FIELDS)})").fetchall()
+    for path in paths:
+        line = dict.fromkeys(FIELDS, "-") | {"type": "h2", "time": "2026-09-21T14:18:00.000000Z"}
+        line["request"] = f"GET https://example.com:443{path} HTTP/2.0"
+        database.execute(f"INSERT INTO lines VALUES ({', '.join('?' * len(line))})", list(line.values())).fetchall()
+    counted = database.sql(
+        f"SELECT route, sum(n) FROM ({counts_sql(DUCKDB, 'lines', patterns)}) GROUP BY route"
+    ).fetchall()
+    expected: dict[str, int] = {}
+    for path in paths:
+        route = template(path, patterns)
+        expected[route] = expected.get(route, 0) + 1
+    assert dict(counted) == expected

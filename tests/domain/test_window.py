@@ -1,0 +1,111 @@
+"""A stretch of whole minutes."""
+
+import itertools
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import Window
+from domain.window import merged
+
+NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
+
+
+def minutes(first: int, last: int) -> Window:
+    """The window from `first` to `last` minutes after noon."""
+    return Window(NOON + first * 60, NOON + last * 60)
+
+
+windows = st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda drawn: minutes(drawn[0], drawn[0] + drawn[1]))
+
+
+def covered(*every: Window) -> set[int]:
+    return {minute for window in every for minute in range(window.start, window.end, 60)}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        (30, 60, "A window holds whole minutes, but 30–60 does not."),
+        (60, 90, "A window holds whole minutes, but 60–90 does not."),
+        (60, 60, "A window ends after it starts, but 60–60 does not."),
+        (120, 60, "A window ends after it starts, but 120–60 does not."),
+    ],
+)
+def test_what_is_no_window(start: int, end: int, text: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Window(start, end)
+    assert str(caught.value) == text
+
+
+def test_between_takes_every_minute_that_is_touched() -> None:
+    start = datetime(2026, 11, 22, 12, 0, 59, 999999, tzinfo=UTC)
+    assert Window.between(start, start + timedelta(microseconds=2)) == minutes(0, 2)
+    assert Window.between(start.replace(second=0, microsecond=0), start.replace(second=0, microsecond=1)) == minutes(
+        0, 1
+    )
+    assert Window.between(datetime(2026, 11, 22, 12, tzinfo=UTC), datetime(2026, 11, 22, 13, tzinfo=UTC)) == minutes(
+        0, 60
+    )
+
+
+def test_between_needs_to_know_the_zone() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    assert Window.between(
+        datetime(2026, 11, 22, 21, tzinfo=tokyo), datetime(2026, 11, 22, 22, tzinfo=tokyo)
+    ) == minutes(0, 60)
+    with pytest.raises(ValueError, match="A window needs times that know their time zone"):
+        Window.between(datetime(2026, 11, 22, 12), datetime(2026, 11, 22, 13, tzinfo=UTC))
+
+
+def test_last_leaves_out_the_minute_that_is_still_running() -> None:
+    assert Window.last(30, now=datetime(2026, 11, 22, 12, 0, 59, tzinfo=UTC)) == minutes(-30, 0)
+    assert Window.last(30, now=datetime(2026, 11, 22, 12, tzinfo=UTC)) == minutes(-30, 0)
+
+
+def test_what_a_window_says_of_itself() -> None:
+    window = minutes(0, 90)
+    assert (window.minutes, window.length) == (90, timedelta(hours=1, minutes=30))
+    assert (window.starts_at, window.ends_at) == (
+        datetime(2026, 11, 22, 12, tzinfo=UTC),
+        datetime(2026, 11, 22, 13, 30, tzinfo=UTC),
+    )
+
+
+def test_aligned() -> None:
+    assert minutes(1, 4).aligned(300) == minutes(0, 5)
+    assert minutes(0, 5).aligned(300) == minutes(0, 5)
+    assert minutes(59, 61).aligned(3600) == minutes(0, 120)
+
+
+def test_overlap() -> None:
+    assert minutes(0, 10).overlap(minutes(5, 20)) == minutes(5, 10)
+    assert minutes(0, 10).overlap(minutes(10, 20)) is None
+
+
+def test_pieces() -> None:
+    assert list(minutes(0, 25).pieces(600)) == [minutes(0, 10), minutes(10, 20), minutes(20, 25)]
+
+
+@given(windows, st.lists(windows, max_size=6))
+def test_minus_leaves_exactly_what_nobody_took(window: Window, others: list[Window]) -> None:
+    left = window.minus(others)
+    assert covered(*left) == covered(window) - covered(*others)
+    assert all(one.end < other.start for one, other in itertools.pairwise(left))
+
+
+@given(st.lists(windows, max_size=8))
+def test_merged_covers_the_same_time_with_gaps_between(every: list[Window]) -> None:
+    joined = merged(every)
+    assert covered(*joined) == covered(*every)
+    assert all(one.end < other.start for one, other in itertools.pairwise(joined))
+
+
+@given(windows, st.integers(1, 30))
+def test_pieces_are_the_whole_in_order(window: Window, longest: int) -> None:
+    cut = list(window.pieces(longest * 60))
+    assert merged(cut) == (window,)
+    assert sum(piece.minutes for piece in cut) == window.minutes
+    assert all(piece.minutes <= longest for piece in cut)

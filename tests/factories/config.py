@@ -1,0 +1,86 @@
+"""A whole migration.toml, and how a test changes one thing in it."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from domain import ConfigurationError, Migration, Mistake
+from domain.config.loader import read
+
+PATH = Path("migration.toml")
+ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
+ALB = f"{ELB}:loadbalancer/app/photo/50dc6c495c0c9188"
+RULE = f"{ELB}:listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+EC2 = f"{ELB}:targetgroup/photo-ec2/73e2d6bc24d8a067"
+BLUE = f"{ELB}:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"
+GREEN = f"{ELB}:targetgroup/photo-ecs-green/8796a5b4c3d2e1f0"
+
+WHOLE = f"""
+[migration]
+name = "Photo service"
+timezone = "Asia/Tokyo"
+archive = "sqlite:///archive.db"
+provisional_minutes = 3
+settle_minutes = 15
+slow_thresholds_s = [0.1, 0.3, 1.0]
+
+[aws]
+region = "ap-northeast-1"
+load_balancer = "{ALB}"
+rule = "{RULE}"
+profile = "photo-readonly"
+
+[fleets.baseline]
+label = "EC2"
+target_groups = ["{EC2}"]
+
+[fleets.canary]
+label = "ECS"
+target_groups = ["{BLUE}", "{GREEN}"]
+ecs_service = "photo/web"
+codedeploy = "AppECS-photo/DgpECS-photo"
+
+[mackerel]
+service = "photo"
+alb_host = "2u4PP3TJqbx"
+
+[[criteria]]
+metric = "error_rate"
+margin = "0.05pp"
+critical = true
+
+[[criteria]]
+metric = "latency_p95"
+margin = "10%"
+"""
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """WHOLE with the value at `key` ("criteria.0.margin") replaced or added; None takes it out."""
+    tables = tomllib.loads(WHOLE)
+    if not key:
+        return tables
+    *path, last = key.split(".")
+    at: Any = tables
+    for step in path:
+        at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
+    if isinstance(at, list):
+        at[int(last)] = value
+    elif value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return tables
+
+
+def migration(key: str = "", value: Any = None) -> Migration:
+    return read(changed(key, value), PATH)
+
+
+def mistakes(tables: dict[str, Any]) -> tuple[Mistake, ...]:
+    """Everything wrong in a document; nothing where it is right."""
+    try:
+        read(tables, PATH)
+    except ConfigurationError as error:
+        return error.mistakes
+    return ()

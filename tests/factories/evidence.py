@@ -1,0 +1,45 @@
+"""A small migration with something to prove, for tests of what is said about it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from analysis import Phase
+from archive import Brought
+from domain import Event, Migration
+from services.evidence import Case, case
+from tests.factories.config import migration
+from tests.factories.frames import START, tidy, window
+
+MINUTES = 60
+WINDOW = window(MINUTES)
+NOW = datetime.fromtimestamp(WINDOW.end + 20).astimezone()
+EVENT = Event(START + 600, None, "annotation", "Deployed admin pages", "", "", "", "test", "1")
+EVIL = "<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1"
+
+
+def rows(*, ec2: str = "photo-ec2", ecs: str = "photo-ecs-blue") -> dict[tuple[str, str, str, str], list[float | None]]:
+    """An hour in which both fleets answered 1,000 requests a minute, three or four of them with an error, p95 at 200 to 220 ms."""
+    made: dict[tuple[str, str, str, str], list[float | None]] = {}
+    for fleet, group in (("baseline", ec2), ("canary", ecs)):
+        errors = [3.0 + minute % 2 for minute in range(MINUTES)]
+        made[fleet, group, "requests", "sum"] = [1000.0] * MINUTES
+        made[fleet, group, "target_5xx", "sum"] = [*errors]
+        made[fleet, group, "target_2xx", "sum"] = [1000.0 - one for one in errors]
+        made[fleet, group, "latency", "p95"] = [0.2 + minute % 3 / 100 for minute in range(MINUTES)]
+        made[fleet, group, "latency", "sample_count"] = [1000.0] * MINUTES
+    return made
+
+
+def a_case(
+    where: Migration | None = None,
+    numbers: Mapping[tuple[str, str, str, str], Any] | None = None,
+    *,
+    events: tuple[Event, ...] = (EVENT,),
+    **brought: Any,
+) -> Case:
+    """The case of `numbers`, read from CloudWatch just after the hour; three minutes of it are provisional."""
+    given = {"data_until": WINDOW.end, "last_asked": WINDOW.end, "periods": ((WINDOW, 60),)} | brought
+    read = replace(Brought(tidy(rows() if numbers is None else numbers), WINDOW), **given)
+    return case(where or migration(), "cloudwatch", read, events, Phase(WINDOW, 0.5, "weight"), now=NOW)

@@ -1,0 +1,54 @@
+"""Counts of access logs, written down as one would say them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from domain import FleetName, Window
+from domain.log_counts import COUNTS
+
+START = 1_789_992_000  # 2026-09-21 12:00 UTC
+FLEET_OF: dict[str, FleetName] = {"photo-ec2": "baseline", "photo-ecs": "canary", "photo-ecs-green": "canary"}
+EC2, ECS = "photo-ec2", "photo-ecs"
+HOST = "photo.example.com"
+
+
+def minutes(many: int) -> Window:
+    return Window(START, START + many * 60)
+
+
+def row(
+    group: str,
+    n: int,
+    *,
+    minute: int = 0,
+    route: str = "/",
+    elb: int = 200,
+    target: int | None = None,
+    ms: int = 50,
+    method: str = "GET",
+    host: str = HOST,
+) -> dict[str, Any]:
+    """`n` requests that were alike; `target` is the same code as `elb` unless told."""
+    return {
+        "minute": START + minute * 60, "host": host, "method": method, "route": route, "target_group": group,
+        "elb_status": elb, "target_status": elb if target is None else target, "latency_ms": ms, "n": n,
+    }  # fmt: skip
+
+
+def table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), COUNTS)
+
+
+def busy(many: int, per_minute: int, *, route: str = "/", errors: float = 0.002, worse: float = 1.0, seed: int = 1) -> list[dict[str, Any]]:  # fmt: skip
+    """A route on which both fleets take `per_minute` requests for `many` minutes; of EC2's the share `errors` fails, of ECS's `worse` times as many."""
+    dice, found = np.random.default_rng(seed), []
+    for minute in range(many):
+        for group, rate in ((EC2, errors), (ECS, errors * worse)):
+            failed = int(dice.binomial(per_minute, min(1.0, rate)))
+            parts = dice.multinomial(per_minute - failed, [0.25] * 4)
+            found += [row(group, int(n), minute=minute, route=route, ms=ms) for n, ms in zip(parts, (40, 50, 60, 90), strict=True) if n]  # fmt: skip
+            found += [row(group, failed, minute=minute, route=route, elb=500, ms=20)] if failed else []
+    return found

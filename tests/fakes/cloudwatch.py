@@ -1,0 +1,462 @@
+"""A CloudWatch on loopback for GetMetricData, with what no emulator has: percentiles, paging, retention, revision, sparse points and every fault."""
+
+import base64
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil, inf
+from socket import SHUT_RDWR, socket
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from tests.fakes.traffic_model import Minute, Story
+
+LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
+TARGET_PREFIX = "GraniteServiceVersion20100801."  # boto3 speaks AWS JSON 1.0 to CloudWatch, in query-compatible mode
+DAY_S = 86_400
+
+_GROUP_COUNTS: Mapping[str, Callable[[Minute], int]] = {
+    "RequestCount": lambda minute: minute.requests,
+    "HTTPCode_Target_2XX_Count": lambda minute: minute.responses_2xx,
+    "HTTPCode_Target_3XX_Count": lambda minute: minute.responses_3xx,
+    "HTTPCode_Target_4XX_Count": lambda minute: minute.responses_4xx,
+    "HTTPCode_Target_5XX_Count": lambda minute: minute.responses_5xx,
+    "TargetConnectionErrorCount": lambda minute: minute.connection_errors,
+    "UnhealthyRoutingRequestCount": lambda minute: minute.fail_open,
+}
+_HOSTS: Mapping[str, Callable[[Minute], int]] = {
+    "HealthyHostCount": lambda minute: minute.healthy,
+    "UnHealthyHostCount": lambda minute: minute.unhealthy,
+}
+_ALB_COUNTS = {f"HTTPCode_ELB_{code}_Count": f"alb_{code.lower()}" for code in ("5XX", "500", "502", "503", "504")}
+_ONLY_OF_GROUPS = {"UnhealthyRoutingRequestCount", *_HOSTS}
+
+
+class Refusal(Exception):
+    """An error reply: HTTP status, AWS's code and sentence."""
+
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.code, self.sentence = status, code, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    id: str
+    metric: str
+    dimensions: Mapping[str, str]
+    stat: str
+    period_s: int
+
+    @property
+    def target_group(self) -> str:
+        """The group's name, "" for the load balancer's own."""
+        return self.dimensions.get("TargetGroup", "//").split("/")[1]
+
+    @property
+    def names(self) -> set[str]:
+        """What a fault may call this query by."""
+        return {self.metric, self.target_group, f"{self.metric} {self.stat}", f"{self.target_group} {self.metric}"}
+
+
+class CloudWatchWorld:
+    """Tells `story` to unpatched boto3 at `.url`, as CloudWatch would at `clock()`. A context manager.
+
+    Faults are plain attributes, set at any time. Where a fault takes names, a name is a metric ("RequestCount"), a target group ("photo-ecs"),
+    both ("photo-ecs RequestCount") or a metric and its statistic ("TargetResponseTime p95").
+    """
+
+    def __init__(
+        self,
+        story: Story,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        load_balancer: str = LOAD_BALANCER,
+        region: str = "",
+        port: int = 0,
+    ) -> None:
+        self.story, self.clock, self.load_balancer = story, clock, load_balancer
+        self.region = region  # a signature for another one is refused; "": any
+        # How it reports
+        self.sparse = True  # counts of 0 are absent
+        self.late_minutes = 0  # so many minutes after its own a minute still grows
+        self.page_datapoints = 100_800
+        # Faults
+        self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
+        self.denied = False
+        self.late_signature = False  # refuses the signature as expired, as it does where the clocks differ by 5 minutes
+        self.expired = False
+        self.throttle_next = 0  # so many calls
+        self.fail_next = 0  # so many calls end in HTTP 500
+        self.fail_from_call = inf  # this call and all after it end in HTTP 500
+        self.invalid_token = False  # refuses every NextToken
+        self.hang: threading.Event | None = None  # calls wait for it; closing sets it
+        self.garbage: bytes | None = None  # the body of a reply with status 200
+        self.skew_s = 0.0  # added to the Date header
+        self.forbidden: set[str] = set()
+        self.partial_without_token: set[str] = set()
+        self.partial_without_end: set[str] = set()
+        self.partial_with_new_tokens: set[str] = set()
+        self.internal_errors: dict[str, int] = {}  # name → replies that still fail
+        self.messages: list[tuple[str, str]] = []  # of the call: code, sentence
+        self.result_messages: dict[str, list[tuple[str, str]]] = {}
+        self.values: dict[str, object] = {}  # name → sent in place of every value
+        self.shift_s: dict[str, int] = {}  # name → added to every timestamp
+        # What it saw. A page after the first is a call, but asks for no metric again.
+        self.calls = self.metrics_requested = self.datapoints_requested = 0
+        self.requests: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.hang:
+            self.hang.set()
+        self._server.shutdown()
+        self._server.close_all()
+        self._thread.join()
+
+    def answer(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """The reply to one call, or Refusal."""
+        with self._lock:
+            self.calls += 1
+            self._refuse_by_fault(self.calls)
+        self._refuse_by_signature(headers.get("Authorization", ""))
+        if headers.get("Content-Type") != "application/x-amz-json-1.0":
+            raise Refusal(
+                415, "UnsupportedMediaType", f"This CloudWatch reads AWS JSON 1.0, not {headers.get('Content-Type')}."
+            )
+        if headers.get("X-Amz-Target") != f"{TARGET_PREFIX}GetMetricData":
+            raise Refusal(400, "InvalidAction", f"Could not find operation {headers.get('X-Amz-Target')}")
+        asked = json.loads(body)
+        queries = _queries(asked)
+        with self._lock:
+            self.requests.append(asked)
+            if "NextToken" not in asked:
+                self.metrics_requested += len(queries)
+                length_s = asked["EndTime"] - asked["StartTime"]
+                self.datapoints_requested += sum(ceil(length_s / query.period_s) for query in queries)
+            return self._page(asked, queries)
+
+    def _refuse_by_fault(self, call: int) -> None:
+        if self.throttle_next > 0:
+            self.throttle_next -= 1
+            raise Refusal(400, "Throttling", "Rate exceeded")
+        if self.fail_next > 0 or call >= self.fail_from_call:
+            self.fail_next -= self.fail_next > 0
+            raise Refusal(500, "InternalServiceFault", "An error occurred on the server side")
+
+    def _refuse_by_signature(self, authorization: str) -> None:
+        # AWS4-HMAC-SHA256 Credential=AKIA…/20260102/ap-northeast-1/monitoring/aws4_request, SignedHeaders=…, Signature=…
+        found = re.search(r"Credential=([^/]+)/\d{8}/([^/]+)/monitoring/aws4_request", authorization)
+        if not found:
+            raise Refusal(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        if self.access_keys is not None and found[1] not in self.access_keys:
+            raise Refusal(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        if self.region and found[2] != self.region:
+            raise Refusal(
+                403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{found[2]}'."
+            )
+        if self.late_signature:
+            raise Refusal(
+                403, "SignatureDoesNotMatch", "Signature expired: 20260102T115000Z is now earlier than 20260102T115500Z"
+            )
+        if self.expired:
+            raise Refusal(403, "ExpiredToken", "The security token included in the request is expired")
+        if self.denied:
+            who = "arn:aws:iam::123456789012:user/viewer"
+            raise Refusal(403, "AccessDenied", f"User: {who} is not authorized to perform: cloudwatch:GetMetricData")
+
+    def _page(self, asked: Mapping[str, Any], queries: Sequence[_Query]) -> dict[str, Any]:
+        """One page: the points in the order asked for, cut where the page is full, under every Id that has some here."""
+        digest = sha256(
+            json.dumps([asked["MetricDataQueries"], asked["StartTime"], asked["EndTime"]]).encode()
+        ).hexdigest()[:16]
+        offset, turn = self._place_of(asked.get("NextToken"), digest)
+        now = self.clock().timestamp()
+        newest_first = asked.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+        lines = {query.id: [] if self._silent(query) else self._points(query, asked, now) for query in queries}
+        half = {
+            query.id
+            for query in queries
+            if query.names & (self.partial_without_token | self.partial_without_end | self.partial_with_new_tokens)
+        }
+        points = [
+            (ts, query.id, value)
+            for query in queries
+            for ts, value in lines[query.id][: len(lines[query.id]) // (2 if query.id in half else 1)]
+        ]
+        points.sort(key=lambda point: point[0], reverse=newest_first)
+        size = min(self.page_datapoints, asked.get("MaxDatapoints", self.page_datapoints))
+        here, rest = points[offset : offset + size], points[offset + size :]
+        later = {name for _, name, _ in rest}
+        mine: dict[str, list[tuple[int, float]]] = {query.id: [] for query in queries}
+        for ts, name, value in here:
+            mine[name].append((ts, value))
+        results = [
+            self._result(query, mine[query.id], "PartialData" if query.id in later | half else "Complete")
+            for query in queries
+            if mine[query.id] or turn == 0 or query.id in half
+        ]
+        token = ""
+        named = set().union(*(query.names for query in queries))
+        if rest:
+            token = f"{digest}:{offset + size}:{turn + 1}"
+        elif named & self.partial_with_new_tokens:
+            token = f"{digest}:{len(points)}:{turn + 1}"
+        elif named & self.partial_without_end:
+            token = f"{digest}:{len(points)}:1"
+        return {
+            "MetricDataResults": results,
+            "Messages": [{"Code": code, "Value": sentence} for code, sentence in self.messages],
+            **({"NextToken": base64.b64encode(token.encode()).decode()} if token else {}),
+        }
+
+    def _place_of(self, token: str | None, digest: str) -> tuple[int, int]:
+        if token is None:
+            return 0, 0
+        whose, offset, turn = base64.b64decode(token).decode().split(":")
+        if whose != digest or self.invalid_token:
+            raise Refusal(400, "InvalidNextToken", "The next token specified is invalid.")
+        return int(offset), int(turn)
+
+    def _silent(self, query: _Query) -> bool:
+        return bool(query.names & self.forbidden) or any(self.internal_errors.get(name, 0) > 0 for name in query.names)
+
+    def _result(self, query: _Query, points: Sequence[tuple[int, float]], status: str) -> dict[str, Any]:
+        for name in query.names & self.internal_errors.keys():
+            if self.internal_errors[name] > 0:
+                self.internal_errors[name] -= 1
+                status = "InternalError"
+        if query.names & self.forbidden:
+            status = "Forbidden"
+        messages = [message for name in sorted(query.names) for message in self.result_messages.get(name, ())]
+        shift_s = sum(self.shift_s.get(name, 0) for name in query.names)
+        sent = [self.values[name] for name in query.names if name in self.values]
+        return {
+            "Id": query.id,
+            "Label": f"{query.target_group} {query.metric}".strip(),
+            "Timestamps": [ts + shift_s for ts, _ in points],
+            "Values": [sent[0] if sent else value for _, value in points],
+            "StatusCode": status,
+            "Messages": [{"Code": code, "Value": sentence} for code, sentence in messages],
+        }
+
+    def _points(self, query: _Query, asked: Mapping[str, Any], now: float) -> list[tuple[int, float]]:
+        """(period start, value), oldest first. Asked for a period finer than is kept since StartTime: nothing, and nobody says so."""
+        age_s = now - asked["StartTime"]
+        finest_s, round_s = (60, 60) if age_s < 15 * DAY_S else (300, 300) if age_s < 63 * DAY_S else (3600, 3600)
+        if query.period_s % finest_s:
+            return []
+        start = int(max(asked["StartTime"] // round_s * round_s, now - 455 * DAY_S))
+        found = []
+        for period in range(start - start % query.period_s, int(asked["EndTime"]), query.period_s):
+            minutes = range(max(period, start), min(period + query.period_s, int(ceil(asked["EndTime"] / 60) * 60)), 60)
+            value = self._value(query, minutes, now)
+            if value is not None:
+                found.append((period, value))
+        return found
+
+    def _value(self, query: _Query, minutes: Iterable[int], now: float) -> float | None:
+        """One statistic over some minutes; None where there is no datapoint."""
+        of_group = set(query.dimensions) == {"LoadBalancer", "TargetGroup"}
+        if query.dimensions.get("LoadBalancer") != self.load_balancer or not (of_group or len(query.dimensions) == 1):
+            return None  # published under no such dimensions
+        if query.metric in _ALB_COUNTS and not of_group:
+            seen = [self.story.load_balancer(ts) for ts in minutes if ts < now]
+            shares = [self._share(ts, now) for ts in minutes if ts < now]
+            counts = [
+                int(alb.get(_ALB_COUNTS[query.metric], 0) * share) for alb, share in zip(seen, shares, strict=True)
+            ]
+            return self._of_counts(query.stat, counts)
+        if query.metric in _ONLY_OF_GROUPS and not of_group:
+            return None
+        groups = [query.target_group] if of_group else self.story.groups()
+        told = list(self._told(groups, minutes, now))
+        if count := _GROUP_COUNTS.get(query.metric):
+            return self._of_counts(query.stat, [count(minute) for minute in told])
+        if hosts := _HOSTS.get(query.metric):
+            numbers = [hosts(minute) for minute in told]
+            return _of_numbers(query.stat, numbers) if numbers else None
+        if query.metric == "TargetResponseTime" and (
+            latencies := [minute.latencies for minute in told if len(minute.latencies)]
+        ):
+            return _of_latencies(
+                query.stat, np.sort(np.concatenate(latencies)) if len(latencies) > 1 else np.asarray(latencies[0])
+            )
+        return None
+
+    def _of_counts(self, stat: str, counts: Sequence[int]) -> float | None:
+        total = sum(counts)
+        if not counts or (total == 0 and self.sparse):
+            return None
+        return float(total) if stat in ("Sum", "SampleCount") else 1.0  # each request is one datum of the value 1
+
+    def _told(self, groups: Iterable[str], minutes: Iterable[int], now: float) -> Iterator[Minute]:
+        for group in groups:
+            for ts in minutes:
+                if ts < now and (minute := self.story.minute(group, ts)):
+                    yield _so_far(minute, self._share(ts, now))
+
+    def _share(self, ts: int, now: float) -> float:
+        """How much of the minute at `ts` has come in by `now`."""
+        return min(1.0, (now - ts) / (60 * (1 + self.late_minutes)))
+
+
+def _so_far(minute: Minute, share: float) -> Minute:
+    if share >= 1:
+        return minute
+    known = int(len(minute.latencies) * share)
+    return Minute(
+        requests=int(minute.requests * share),
+        responses_2xx=int(minute.responses_2xx * share),
+        responses_3xx=int(minute.responses_3xx * share),
+        responses_4xx=int(minute.responses_4xx * share),
+        responses_5xx=int(minute.responses_5xx * share),
+        latencies=minute.latencies[:known],  # the quick ones come first, so a percentile grows too
+        connection_errors=int(minute.connection_errors * share),
+        healthy=minute.healthy,
+        unhealthy=minute.unhealthy,
+        fail_open=int(minute.fail_open * share),
+    )
+
+
+def _of_latencies(stat: str, latencies: Any) -> float:
+    """A statistic of sorted seconds; percentiles interpolate between neighbours, and PR is in percent, its upper bound included."""
+    if share := re.fullmatch(r"p(\d+(?:\.\d+)?)", stat):
+        place = (len(latencies) - 1) * float(share[1]) / 100
+        below = int(place)
+        above = min(below + 1, len(latencies) - 1)
+        return float(latencies[below] + (latencies[above] - latencies[below]) * (place - below))
+    if bounds := re.fullmatch(r"PR\(([\d.]*):([\d.]*)\)", stat):
+        above = int(np.searchsorted(latencies, float(bounds[2]), side="right")) if bounds[2] else len(latencies)
+        below = int(np.searchsorted(latencies, float(bounds[1]), side="right")) if bounds[1] else 0
+        return (above - below) / len(latencies) * 100
+    return _of_numbers(stat, latencies)
+
+
+def _of_numbers(stat: str, numbers: Any) -> float:
+    of: Mapping[str, Callable[[Any], Any]] = {
+        "Average": np.mean,
+        "Minimum": np.min,
+        "Maximum": np.max,
+        "Sum": np.sum,
+        "SampleCount": len,
+    }
+    return float(of[stat](numbers))
+
+
+_STAT = re.compile(r"Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d+)?|p100|PR\((\d[\d.]*)?:(\d[\d.]*)?\)")
+
+
+def _queries(asked: Mapping[str, Any]) -> list[_Query]:
+    """What is asked for, or Refusal with ValidationError."""
+
+    def wrong(sentence: str) -> Refusal:
+        return Refusal(400, "ValidationError", sentence)
+
+    given = asked["MetricDataQueries"]
+    if len(given) > 500:
+        raise wrong("The collection MetricDataQueries must not have a size greater than 500.")
+    if asked["StartTime"] >= asked["EndTime"]:
+        raise wrong("The parameter StartTime must be less than the parameter EndTime.")
+    queries = []
+    for one in given:
+        if not re.fullmatch(r"[a-z][a-zA-Z0-9_]{0,254}", one["Id"]):
+            raise wrong(
+                f"The value {one['Id']} for parameter MetricDataQueries.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
+            )
+        if "MetricStat" not in one:
+            raise wrong("This CloudWatch answers MetricStat queries only.")
+        asks = one["MetricStat"]
+        if asks["Period"] % 60 or asks["Period"] <= 0:
+            raise wrong("The parameter MetricDataQueries.MetricStat.Period must be a multiple of 60.")
+        if not _STAT.fullmatch(asks["Stat"]):
+            raise wrong(f"The value {asks['Stat']} for parameter MetricDataQueries.MetricStat.Stat is not supported.")
+        metric = asks["Metric"]
+        dimensions = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions", ())}
+        name = metric["MetricName"] if metric["Namespace"] == "AWS/ApplicationELB" else ""
+        queries.append(_Query(one["Id"], name, dimensions, asks["Stat"], asks["Period"]))
+    if len({query.id for query in queries}) < len(queries):
+        raise wrong("The values for parameter id in MetricDataQueries are not unique.")
+    return queries
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.open: set[socket] = set()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.open.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that gave up is part of the play
+            super().handle_error(request, client_address)
+
+    def close_all(self) -> None:
+        """Also ends the connections that a client keeps alive."""
+        self.server_close()
+        for one in tuple(self.open):
+            try:
+                one.shutdown(SHUT_RDWR)
+            except OSError:
+                continue  # it is gone already
+
+
+def _handler(world: CloudWatchWorld) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body leave together
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if world.hang:
+                world.hang.wait()
+            try:
+                reply, status, headers = json.dumps(world.answer(dict(self.headers), body)).encode(), 200, {}
+            except Refusal as refusal:
+                status = refusal.status
+                reply = json.dumps(
+                    {"__type": f"com.amazonaws.cloudwatch.v2010_08_01#{refusal.code}", "message": refusal.sentence}
+                ).encode()
+                headers = {"x-amzn-query-error": f"{refusal.code};{'Sender' if status < 500 else 'Receiver'}"}
+            reply = reply if world.garbage is None else world.garbage
+            self.send_response_only(status)
+            self.send_header("Date", format_datetime(datetime.now(UTC) + timedelta(seconds=world.skew_s), usegmt=True))
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(reply)))
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, format: str, *given: object) -> None:
+            """Silent: tests read `world.requests`."""
+
+    return Handler

@@ -1,0 +1,327 @@
+"""An Elastic Load Balancing on loopback: moto, whose weights are exact, behind a thin layer for what it lacks: ill targets, paging, and every fault."""
+
+import io
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote_to_bytes, urlencode
+from urllib.request import Request, urlopen
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
+
+from domain import Aws, Fleet, Migration
+from domain.config.models import Fleets
+
+REGION = "ap-northeast-1"
+WEIGHTS: Mapping[str, int] = {"photo-ec2": 90, "photo-ecs": 10}
+XMLNS = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
+Refusal = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
+
+THROTTLED: Refusal = (400, "Throttling", "Rate exceeded")
+EXPIRED: Refusal = (403, "ExpiredToken", "The security token included in the request is expired")
+UNKNOWN_KEY: Refusal = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+BROKEN: Refusal = (500, "InternalFailure", "The request processing has failed because of an unknown error")
+
+_BUILDER = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+_DEFAULT = b"d0d0d0d0d0d0d0d0"
+_PAGED = ("Listeners", "Rules", "TargetGroups")
+
+
+def denied(action: str) -> Refusal:
+    """What AWS says to a user without the permission."""
+    who = "arn:aws:sts::123456789012:assumed-role/viewer/session"
+    return (403, "AccessDenied", f"User: {who} is not authorized to perform: elasticloadbalancing:{action}")
+
+
+def target(address: str, state: str, reason: str = "", description: str = "", port: int = 80) -> dict[str, str]:
+    """One target, for `Elbv2World.health`."""
+    return {"Id": address, "Port": str(port), "State": state, "Reason": reason, "Description": description}
+
+
+class Elbv2World:
+    """The load balancer "photo" at `.url`: HTTP:80 redirects, HTTPS:443 forwards 90 : 10 to photo-ec2 and photo-ecs. A context manager.
+
+    One at a time in a process: moto keeps what it holds in module variables. Its ARNs are the same every time. `set_weights`, `add_rule`, …
+    change what is there, by boto3; the faults are plain attributes; `restore` takes all of it back.
+    """
+
+    def __init__(self, *, port: int = 0) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", port, self._answer, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.groups: dict[str, str] = {}  # name → ARN
+        self.load_balancer = self.listener = self.redirecting_listener = self.rule = ""
+        self._added: list[str] = []
+        self._default_ids: dict[
+            bytes, bytes
+        ] = {}  # listener-rule/app/photo/50dc…/f2f7… → moto's id of its default rule
+        self._heal()
+
+    def _heal(self) -> None:
+        self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
+        self.refuse: dict[str, Refusal] = {}  # action, or "*" → what it is refused with
+        self.refuse_about: dict[str, Refusal] = {}  # any part of a request, such as a name → what it is refused with
+        self.health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, in place of moto's
+        self.page_size = 0  # so many a page, where the caller does not say
+        self.hang: dict[str, threading.Event] = {}  # an action, or "*" → waits; leaving or restoring sets it
+        self.garbage: dict[str, bytes] = {}  # an action → the body of its replies with status 200
+        self.skew_s = 0.0  # added to the Date header
+        self.calls: list[str] = []  # the actions asked for, page by page
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        for path in ("reset", "seed?a=1"):
+            with urlopen(Request(f"{self.url}/moto-api/{path}", method="POST")) as reply:
+                reply.read()
+        self._build()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def restore(self) -> None:
+        """Ends every fault, removes added rules, and sets the first weights again. Added groups and listeners stay, at no weight."""
+        self._release()
+        self._heal()
+        for arn in self._added:
+            self.elbv2.delete_rule(RuleArn=arn)
+        self._added.clear()
+        self.set_weights(WEIGHTS)
+
+    def _release(self) -> None:
+        for event in self.hang.values():
+            event.set()
+
+    def client(self, service: str = "elbv2") -> Any:
+        """A boto3 client that no fault touches, to change what is there."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=_BUILDER,
+            aws_secret_access_key="an-example-secret",
+        )
+
+    def _build(self) -> None:
+        ec2, self.elbv2 = self.client("ec2"), self.client()
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"][
+                "SubnetId"
+            ]
+            for at, zone in ((1, "a"), (2, "c"))
+        ]
+        self._vpc = vpc
+        certificate = self.client("acm").request_certificate(DomainName="photo.example.com")["CertificateArn"]
+        self._certificates = [{"CertificateArn": certificate}]
+        made = self.elbv2.create_load_balancer(Name="photo", Subnets=self.subnets)
+        self.load_balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+        for name in WEIGHTS:
+            self.add_group(name)
+        self.redirecting_listener = self.add_listener(80, self.redirect())
+        self.listener = self.add_listener(443, self.forward(WEIGHTS), protocol="HTTPS")
+        rules = self.elbv2.describe_rules(ListenerArn=self.listener)["Rules"]
+        self.rule = next(rule["RuleArn"] for rule in rules if rule["IsDefault"])
+
+    def add_group(self, name: str, *, targets: int = 2) -> str:
+        """A target group with so many healthy targets; its ARN."""
+        made = self.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=self._vpc, TargetType="ip")
+        arn = str(made["TargetGroups"][0]["TargetGroupArn"])
+        self.groups[name] = arn
+        if targets:
+            first = 10 * len(self.groups)
+            addresses = [{"Id": f"10.0.1.{first + number}", "Port": 80} for number in range(targets)]
+            self.elbv2.register_targets(TargetGroupArn=arn, Targets=addresses)
+        return arn
+
+    def add_listener(self, port: int, action: Mapping[str, Any], *, protocol: str = "HTTP") -> str:
+        made = self.elbv2.create_listener(
+            LoadBalancerArn=self.load_balancer,
+            Protocol=protocol,
+            Port=port,
+            DefaultActions=[action],
+            Certificates=self._certificates if protocol == "HTTPS" else [],
+        )
+        return str(made["Listeners"][0]["ListenerArn"])
+
+    def redirect(self) -> dict[str, Any]:
+        return {
+            "Type": "redirect",
+            "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"},
+        }
+
+    def forward(self, weights: Mapping[str, int], *, stickiness_s: int | None = None) -> dict[str, Any]:
+        """The action that forwards to groups, by name, with these weights."""
+        sticky = {"Enabled": stickiness_s is not None, **({"DurationSeconds": stickiness_s} if stickiness_s else {})}
+        groups = [{"TargetGroupArn": self.groups[name], "Weight": weight} for name, weight in weights.items()]
+        return {
+            "Type": "forward",
+            "ForwardConfig": {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky},
+        }
+
+    def set_weights(
+        self, weights: Mapping[str, int], *, rule: str | None = None, stickiness_s: int | None = None
+    ) -> None:
+        """What an operator does: ModifyRule, or ModifyListener for the default action of HTTPS:443."""
+        action = self.forward(weights, stickiness_s=stickiness_s)
+        if rule and rule != self.rule:
+            self.elbv2.modify_rule(RuleArn=rule, Actions=[action])
+        else:
+            self.elbv2.modify_listener(ListenerArn=self.listener, DefaultActions=[action])
+
+    def weights(self) -> dict[str, int]:
+        """The weights of the default action of HTTPS:443 as they are now, by the groups' names."""
+        (rule,) = self.elbv2.describe_rules(RuleArns=[self.rule])["Rules"]
+        groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", ())
+        told = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+        return {name: told[arn] for name, arn in self.groups.items() if arn in told}
+
+    def add_rule(
+        self,
+        conditions: Iterable[Mapping[str, Any]],
+        *actions: Mapping[str, Any],
+        priority: int | None = None,
+        listener: str | None = None,
+    ) -> str:
+        """A rule of HTTPS:443, or of another listener; its ARN."""
+        made = self.elbv2.create_rule(
+            ListenerArn=listener or self.listener,
+            Priority=priority or len(self._added) + 1,
+            Conditions=list(conditions),
+            Actions=list(actions),
+        )
+        self._added.append(made["Rules"][0]["RuleArn"])
+        return self._added[-1]
+
+    def add_header_rule(self, name: str, value: str, group: str) -> str:
+        """A door: requests with this header go to one group; the rule's ARN."""
+        condition = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": name, "Values": [value]}}
+        return self.add_rule([condition], {"Type": "forward", "TargetGroupArn": self.groups[group]})
+
+    def migration(
+        self, *, baseline: Sequence[str] = ("photo-ec2",), canary: Sequence[str] = ("photo-ecs",), **overrides: Any
+    ) -> Migration:
+        """A valid configuration for what is here. Groups by name or ARN; `rule`, `load_balancer` go to [aws], the rest to [migration]."""
+
+        def fleet(label: str, groups: Sequence[str]) -> Fleet:
+            return Fleet(label=label, target_groups=tuple(self.groups.get(group, group) for group in groups))
+
+        place = {key: overrides.pop(key) for key in ("rule", "load_balancer", "profile") if key in overrides}
+        about: dict[str, Any] = {
+            "name": "Photo service",
+            "aws": Aws(region=REGION, **{"load_balancer": self.load_balancer, **place}),
+            "fleets": Fleets(baseline=fleet("EC2", baseline), canary=fleet("ECS", canary)),
+        }
+        return Migration(**{**about, **overrides})
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application: a fault, or what moto says with the layer's corrections."""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        asked = {key: given[0] for key, given in parse_qs(body.decode("latin-1")).items()}
+        action = asked.get("Action", "")
+        if action == "ModifyListener" and not any(key.startswith("Certificates") for key in asked):
+            # AWS keeps a listener's certificate unless told another; moto wants it said again.
+            certificate = {"Certificates.member.1.CertificateArn": self._certificates[0]["CertificateArn"]}
+            body += b"&" + urlencode(certificate).encode()
+            asked |= certificate
+        if not action or _BUILDER in environ.get("HTTP_AUTHORIZATION", ""):
+            return self._send(start, *self._ask_moto(environ, body))
+        self.calls.append(action)
+        for event in [self.hang[key] for key in (action, "*") if key in self.hang]:
+            event.wait()
+        key = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        known = self.access_keys is None or (key and key[1] in self.access_keys)
+        refused = [] if known else [UNKNOWN_KEY]
+        refused += [self.refuse[name] for name in (action, "*") if name in self.refuse]
+        refused += [refusal for part, refusal in self.refuse_about.items() if part in asked.values()]
+        if refused:
+            return self._send(start, refused[0][0], _error(*refused[0][1:]))
+        if action in self.garbage:
+            return self._send(start, 200, self.garbage[action])
+        name = next((name for name, arn in self.groups.items() if arn == asked.get("TargetGroupArn")), "")
+        if action == "DescribeTargetHealth" and name in self.health:
+            return self._send(start, 200, _targets(self.health[name]))
+        offset, size = int(asked.pop("Marker", "0")), int(asked.pop("PageSize", self.page_size))
+        status, reply = self._ask_moto(environ, urlencode(asked).encode())
+        return self._send(start, status, _page(reply, offset, size) if status == 200 else reply)
+
+    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, bytes]:
+        """Status and body of moto's reply. Its default rules have ids of 15 digits, other ones in every process; here all have the same of 16."""
+        body = re.sub(
+            rb"(listener-rule%2F[^&]*)%2F" + _DEFAULT,
+            lambda found: found[1] + b"%2F" + self._default_ids[unquote_to_bytes(found[1])],
+            body,
+        )
+        asked = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, _ = run_wsgi_app(self._moto, asked, buffered=True)
+        reply = b"".join(chunks)
+        for path, number in re.findall(rb"(listener-rule/[^<]*)/(\d{1,15})(?=<)", reply):
+            self._default_ids[path] = number
+            reply = reply.replace(path + b"/" + number + b"<", path + b"/" + _DEFAULT + b"<")
+        return int(status.split()[0]), reply
+
+    def _send(self, start: Callable[..., Any], status: int, body: bytes) -> Iterable[bytes]:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=self.skew_s), usegmt=True)
+        start(f"{status} -", [("Content-Type", "text/xml"), ("Content-Length", str(len(body))), ("Date", date)])
+        return [body]
+
+
+class _Quiet(MotoRequestHandler):
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without the log, for tests read `world.calls`, and without a Date of its own."""
+        self.send_response_only(code, message)
+
+
+def _error(code: str, sentence: str) -> bytes:
+    said = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(sentence)}</Message></Error>"
+    return f'<ErrorResponse xmlns="{XMLNS}">{said}<RequestId>1</RequestId></ErrorResponse>'.encode()
+
+
+def _targets(targets: Iterable[Mapping[str, str]]) -> bytes:
+    """A DescribeTargetHealth reply; a target is what `target` makes."""
+
+    def element(told: Mapping[str, str], *tags: str) -> str:
+        return "".join(f"<{tag}>{escape(told[tag])}</{tag}>" for tag in tags if told.get(tag))
+
+    members = "".join(
+        f"<member><Target>{element(one, 'Id', 'Port', 'AvailabilityZone')}</Target>"
+        f"<TargetHealth>{element(one, 'State', 'Reason', 'Description')}</TargetHealth></member>"
+        for one in targets
+    )
+    result = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+    name = "DescribeTargetHealth"
+    return f'<{name}Response xmlns="{XMLNS}"><{name}Result>{result}</{name}Result></{name}Response>'.encode()
+
+
+def _page(reply: bytes, offset: int, size: int) -> bytes:
+    """So many of a reply's members from `offset`, with the marker of the next; the reply as it is where `size` is 0."""
+    if not size:
+        return reply
+    ElementTree.register_namespace("", XMLNS)
+    tree = ElementTree.fromstring(reply)
+    result = tree[0]
+    for listed in (one for one in result if one.tag.rpartition("}")[2] in _PAGED):
+        members = list(listed)
+        for member in members[:offset] + members[offset + size :]:
+            listed.remove(member)
+        if offset + size < len(members):
+            ElementTree.SubElement(result, f"{{{XMLNS}}}NextMarker").text = str(offset + size)
+    return ElementTree.tostring(tree)

@@ -1,0 +1,151 @@
+"""An S3 and a load balancer's attributes on loopback: moto behind a thin layer that refuses, cuts short, redirects and throttles."""
+
+import gzip
+import io
+import re
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote
+from urllib.request import Request, urlopen
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
+
+from domain import Arn, Aws
+from tests.fakes.elbv2 import REGION, _Quiet
+
+BUCKET = "photo-logs"
+_BUILDER = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+
+
+class S3World:
+    """The load balancer "photo", which writes its logs to `BUCKET`/alb. A context manager; one at a time in a process, as moto's state is its module's."""
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.prefix = "alb"
+        self.denied: set[str] = set()  # parts of a request's path that are refused
+        self.refuse: tuple[int, str] | None = None  # status and code for everything of S3
+        self.cut: dict[str, list[int]] = {}  # part of a path → after so many bytes its next replies end
+        self.home = REGION  # of the bucket
+        self.calls: list[str] = []  # "GET /photo-logs/… bytes=5-"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        with urlopen(Request(f"{self.url}/moto-api/reset", method="POST")) as reply:
+            reply.read()
+        ec2, self.elbv2, self.s3 = (self._client(name) for name in ("ec2", "elbv2", "s3"))
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        zones = ((1, "a"), (2, "c"))
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]
+            for at, zone in zones
+        ]
+        made = self.elbv2.create_load_balancer(Name="photo", Subnets=[one["SubnetId"] for one in subnets])
+        self.load_balancer = str(made["LoadBalancers"][0]["LoadBalancerArn"])
+        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.enable()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def enable(self, yes: str = "true") -> None:
+        attributes = {"enabled": yes, "bucket": BUCKET, "prefix": self.prefix}
+        self.elbv2.modify_load_balancer_attributes(
+            LoadBalancerArn=self.load_balancer,
+            Attributes=[{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in attributes.items()],
+        )
+
+    @property
+    def aws(self) -> Aws:
+        return Aws(region=REGION, load_balancer=self.load_balancer)
+
+    def key(self, end: datetime, number: int = 1, *, balancer: str = "", kind: str = "") -> str:
+        """The key of a log whose five minutes end at `end`, as the load balancer writes it."""
+        arn = Arn.parse(self.load_balancer)
+        assert arn
+        name = balancer or arn.dimension.replace("/", ".")
+        return (
+            f"{self.prefix}/AWSLogs/123456789012/elasticloadbalancing/{REGION}/{end:%Y/%m/%d}/{kind}123456789012_elasticloadbalancing_{REGION}_{name}"
+            f"_{end:%Y%m%dT%H%MZ}_10.0.1.{number}_3c8d6a1b.log.gz"
+        )
+
+    def put(self, key: str, content: str | bytes) -> str:
+        body = gzip.compress(content.encode()) if isinstance(content, str) else content
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return key
+
+    def fetched(self) -> list[str]:
+        """What was downloaded, and from which byte on."""
+        return [call.rpartition("_app.")[2] or call for call in self.calls if ".log" in call.partition("?")[0]]
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=_BUILDER,
+            aws_secret_access_key="an-example-secret",
+        )
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        signed = environ.get("HTTP_AUTHORIZATION", "")
+        path = unquote(environ["PATH_INFO"])
+        if path.startswith("/moto-api") or _BUILDER in signed or "/s3/" not in signed:
+            return self._send(start, *self._ask(environ, body))
+        wanted = environ.get("HTTP_RANGE", "")
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        self.calls.append(f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''} {wanted}".rstrip())
+        region = re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed)
+        if region and region[1] != self.home:
+            return self._send(start, 301, [("x-amz-bucket-region", self.home)], _error("PermanentRedirect", self.home))
+        if self.refuse:
+            return self._send(start, self.refuse[0], [], _error(self.refuse[1], "Please reduce your request rate."))
+        if any(part in path or part in str(query) for part in self.denied):
+            return self._send(start, 403, [], _error("AccessDenied", "User: viewer is not authorized"))
+        status, headers, reply = self._ask(environ, body)
+        for part, lengths in self.cut.items():
+            if part in path and lengths:
+                return self._send(start, status, headers, reply, cut=lengths.pop(0))
+        return self._send(start, status, headers, reply)
+
+    def _ask(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        asked = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, headers = run_wsgi_app(self._moto, asked, buffered=True)
+        kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "date", "server")]
+        return int(status.split()[0]), kept, b"".join(chunks)
+
+    def _send(
+        self,
+        start: Callable[..., Any],
+        status: int,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        cut: int | None = None,
+    ) -> Iterable[bytes]:
+        """A reply; `cut`: it promises all of the body and ends after so many bytes."""
+        now = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}"
+        start(f"{status} -", [*headers, ("Content-Length", str(len(body))), ("Date", now)])
+        return [body if cut is None else body[:cut]]
+
+
+def _error(code: str, sentence: str) -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{sentence}</Message></Error>".encode()

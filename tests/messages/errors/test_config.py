@@ -1,0 +1,237 @@
+"""Every mistake in the configuration has words: where, what is wrong, what would be right."""
+
+from typing import Any, get_args
+
+import pytest
+
+from domain import Mistake, MistakeSlug
+from messages.errors.config import _SAY, place, say
+from messages.errors.sources import Said
+from tests.domain.config.test_access_logs import MISTAKES as OF_LOGS
+from tests.domain.config.test_batches import MISTAKES as OF_BATCHES
+from tests.domain.config.test_loader import MISTAKES
+from tests.factories.config import ALB, BLUE, EC2, ELB, changed, mistakes
+
+DOCS = "docs/configuration.md"
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        *((one[0], one[1]) for one in MISTAKES),
+        *(("batches", one[0]) for one in OF_BATCHES),
+        *(("access_logs", one[0]) for one in OF_LOGS),
+    ],
+)
+def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
+    for mistake in mistakes(changed(change, value)):
+        said = say(mistake)
+        assert said.anchor == DOCS
+        for sentence in (said.text, said.next_step):
+            assert sentence[0] in "“`[" or sentence[0].isupper(), sentence
+            assert sentence.endswith((".", "?", "`.")), sentence
+            assert "  " not in sentence and "{" not in sentence.replace(str(value), "").replace("{job}", ""), sentence
+
+
+def test_every_slug_has_words() -> None:
+    assert set(_SAY) == set(get_args(MistakeSlug))
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "said"),
+    [
+        (
+            "migration.timezon",
+            "Asia/Tokyo",
+            Said(
+                "[migration] timezon",
+                "There is no key `timezon` here.",
+                "Did you mean `timezone`? See docs/configuration.md for every key.",
+                DOCS,
+            ),
+        ),
+        (
+            "timezone",
+            "Asia/Tokyo",
+            Said("timezone", "`timezone` stands in the wrong place.", "Move it below the line `[migration]`.", DOCS),
+        ),
+        (
+            "fleets.canary",
+            None,
+            Said(
+                "[fleets.canary]",
+                "The table is missing, so there is nothing to compare.",
+                "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`.",
+                DOCS,
+            ),
+        ),
+        (
+            "fleets.baseline.label",
+            None,
+            Said(
+                "[fleets.baseline] label",
+                "`label` is missing in [fleets.baseline].",
+                'Write for example `label = "EC2"`.',
+                DOCS,
+            ),
+        ),
+        (
+            "criteria.1.margin",
+            None,
+            Said(
+                "[[criteria]] no. 2 margin",
+                "`margin` is missing in [[criteria]].",
+                'Write for example `margin = "0.05pp"`.',
+                DOCS,
+            ),
+        ),
+        (
+            "migration.settle_minutes",
+            "soon",
+            Said(
+                "[migration] settle_minutes",
+                "`settle_minutes` is a whole number, and this is something else: 'soon'.",
+                "Write for example `settle_minutes = 15`.",
+                DOCS,
+            ),
+        ),
+        (
+            "criteria",
+            {"metric": "error_rate"},
+            Said(
+                "criteria",
+                "Criteria are a list of tables, and this is something else: {'metric': 'error_rate'}.",
+                "Write `[[criteria]]`, with two brackets, above each of them.",
+                DOCS,
+            ),
+        ),
+        (
+            "migration.slow_thresholds_s",
+            [90],
+            Said(
+                "[migration] slow_thresholds_s, entry 1",
+                "An entry of `slow_thresholds_s` must be at most 60, and is 90.",
+                "Write for example `slow_thresholds_s = [0.1, 0.3, 1.0]`.",
+                DOCS,
+            ),
+        ),
+        (
+            "migration.timezone",
+            "Asia/Tokio",
+            Said("[migration] timezone", "There is no time zone “Asia/Tokio”.", "Did you mean `Asia/Tokyo`?", DOCS),
+        ),
+        (
+            "migration.timezone",
+            "JST",
+            Said(
+                "[migration] timezone",
+                "There is no time zone “JST”.",
+                "Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.",
+                DOCS,
+            ),
+        ),
+        (
+            "aws.load_balancer",
+            EC2,
+            Said(
+                "[aws] load_balancer",
+                f"A load balancer belongs here, and “{EC2}” is the ARN of a target group.",
+                f"Copy it from `aws elbv2 describe-load-balancers`; it looks like `{ALB}`.",
+                DOCS,
+            ),
+        ),
+        (
+            "aws.region",
+            "us-east-1",
+            Said(
+                "[aws] region",
+                "`region` is us-east-1, and the load balancer's ARN says ap-northeast-1.",
+                'Write `region = "ap-northeast-1"`, or the ARN of the load balancer in us-east-1.',
+                DOCS,
+            ),
+        ),
+        (
+            "fleets.canary.target_groups.1",
+            f"{ELB.replace('123456789012', '210987654321')}:targetgroup/photo-ecs/0f1e2d3c4b5a6978",
+            Said(
+                "[fleets.canary] target_groups, entry 2",
+                "“arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978” is in "
+                "ap-northeast-1, 210987654321; the load balancer is in ap-northeast-1, 123456789012.",
+                "Name a target group of the same region and account as `load_balancer` under [aws], or correct that.",
+                DOCS,
+            ),
+        ),
+        (
+            "fleets.canary.target_groups.1",
+            EC2,
+            Said(
+                "[fleets]",
+                "On both sides: photo-ec2. A target group belongs to one fleet.",
+                "Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary].",
+                DOCS,
+            ),
+        ),
+        (
+            "fleets.canary.target_groups.1",
+            BLUE,
+            Said(
+                "[fleets.canary] target_groups",
+                f"“{BLUE}” stands here more than once, and would be counted more than once.",
+                "Take one of them out.",
+                DOCS,
+            ),
+        ),
+        (
+            "criteria.0.margin",
+            0.05,
+            Said(
+                "[[criteria]] no. 1 margin",
+                "“0.05” is not a margin: it needs a number above 0, and a unit.",
+                'Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.',
+                DOCS,
+            ),
+        ),
+        (
+            "criteria.0.margin",
+            "20ms",
+            Said(
+                "[[criteria]] no. 1 margin",
+                "A margin of 20 ms does not fit `error_rate`.",
+                "Its margin is in pp / %: pp are percentage points, ms are milliseconds, and % is relative to the baseline.",
+                DOCS,
+            ),
+        ),
+    ],
+)
+def test_the_words(change: str, value: Any, said: Said) -> None:
+    (mistake,) = mistakes(changed(change, value))
+    assert say(mistake) == said
+
+
+def test_the_words_for_a_file_that_is_none() -> None:
+    assert say(Mistake("", "not_readable", {"detail": "Permission denied"})) == Said(
+        "The file",
+        "It cannot be read: Permission denied.",
+        "Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`.",
+        DOCS,
+    )
+    assert say(Mistake("", "not_toml", {"detail": "Expected ']' (at line 1, column 11)"})).text == (
+        "It is not TOML: Expected ']' (at line 1, column 11)."
+    )
+    assert say(Mistake("", "no_source", {})).title == "The file"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("", "The file"),
+        ("aws", "[aws]"),
+        ("fleet", "fleet"),
+        ("fleets.canary", "[fleets.canary]"),
+        ("fleets.canary.target_groups.0", "[fleets.canary] target_groups, entry 1"),
+        ("criteria.1", "[[criteria]] no. 2"),
+        ("criteria.1.metric", "[[criteria]] no. 2 metric"),
+    ],
+)
+def test_places(key: str, text: str) -> None:
+    assert place(key) == text

@@ -1,0 +1,217 @@
+"""Every problem has words: what happened, what was reported, what to do next."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages.errors.archive import ARCHIVE
+from messages.errors.source_texts import PROBLEMS
+from messages.errors.sources import Said, say, say_archive, shortened
+from sources.base import Problem, ProblemKind
+
+GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"
+RULE = (
+    "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
+    "listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+)
+SOURCES = (
+    "cloudwatch",
+    "load_balancer",
+    "mackerel",
+    "mackerel_events",
+    "cloudtrail",
+    "demo",
+    "demo_events",
+    "demo_trail",
+    "athena",
+)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("kind", get_args(ProblemKind))
+@pytest.mark.parametrize("about", ["", GROUP, "photo", "+42 s"])
+def test_every_kind_from_every_source_is_whole_sentences(kind: ProblemKind, source: str, about: str) -> None:
+    said = say(Problem(kind, source, "", about))
+    assert said.title and not said.title.endswith(".")
+    for sentence in (said.text, said.next_step):
+        assert sentence[0].isupper() or sentence.startswith("`"), sentence
+        assert sentence.endswith("."), sentence
+        assert "{" not in sentence and "  " not in sentence, sentence
+    assert said.anchor == f"docs/problems.md#{kind}"
+
+
+def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
+    assert set(PROBLEMS) == set(get_args(ProblemKind))
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
+            Said(
+                "Not allowed",
+                "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
+                "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
+                "docs/cloudwatch.md has the whole policy. It is asked again by itself.",
+                "docs/problems.md#denied",
+            ),
+        ),
+        (
+            Problem("denied", "mackerel_events", "GET /api/v0/alerts"),
+            Said(
+                "Not allowed",
+                "Mackerel knows the key and does not allow GET /api/v0/alerts.",
+                "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
+                "add the address of this machine. It is asked again by itself.",
+                "docs/problems.md#denied",
+            ),
+        ),
+        (
+            Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
+            Said(
+                "AWS sign-in has run out",
+                "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
+                "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
+                "docs/problems.md#expired_token",
+            ),
+        ),
+        (
+            Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeTargetHealth", GROUP),
+            Said(
+                "Not found",
+                f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
+                "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
+                "`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the ARNs there are.",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("not_found", "mackerel", "GET /api/v0/hosts", "mackerel.alb_host", "web-1, web-2"),
+            Said(
+                "No such load balancer in Mackerel",
+                "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
+                "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
+                "in `alb_host` under [mackerel].",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("not_found", "mackerel_events", "GET /api/v0/services", "photo", "Example Org"),
+            Said(
+                "No such service in Mackerel",
+                "The organization “Example Org”, to which the key belongs, has no service “photo”.",
+                "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
+                "docs/problems.md#not_found",
+            ),
+        ),
+        (
+            Problem("clock_skew", "mackerel", "", "+420 s", "2026-11-22 13:33:00 UTC"),
+            Said(
+                "Clocks differ",
+                "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
+                "Reported: “the time is 2026-11-22 13:33:00 UTC”",
+                "Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
+                "docs/problems.md#clock_skew",
+            ),
+        ),
+        (
+            Problem("elsewhere", "load_balancer", "elasticloadbalancing:DescribeTargetGroups", "photo-ecs-green"),
+            Said(
+                "Another load balancer's",
+                "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
+                "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
+                "the target groups must be that load balancer's.",
+                "docs/problems.md#elsewhere",
+            ),
+        ),
+        (
+            Problem("incomplete", "cloudwatch", "cloudwatch:GetMetricData", "2 / 7"),
+            Said(
+                "Answered in part",
+                "CloudWatch: not all of what was asked for was answered (2 / 7).",
+                "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
+                "docs/problems.md#incomplete",
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_the_words(problem: Problem, said: Said) -> None:
+    assert say(problem) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ("one_side:baseline", "Nothing is split: the baseline has all the weight."),
+        ("one_side:canary", "Nothing is split: the canary has all the weight."),
+        ("none", "There is no rule at app/photo that sends traffic to the target groups of both fleets."),
+    ],
+)
+def test_why_nothing_is_split(found: str, text: str) -> None:
+    said = say(Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", found))
+    assert (said.text, said.anchor) == (text, "docs/problems.md#no_split")
+    assert said.next_step.startswith("Before the first step and after the last that is as it should be.")
+
+
+def test_values_that_are_no_minutes() -> None:
+    said = say(Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s"))
+    assert said.title == "Too coarse"
+    assert said.text == (
+        "Mackerel answered with averages over 5 min where minutes were asked for, from 2026-11-22 13:00 UTC on; "
+        "they are not counted as answered."
+    )
+
+
+def test_a_rule_is_looked_for_under_its_own_key() -> None:
+    said = say(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
+    assert said.next_step.startswith("Check `rule` under [aws]:")
+
+
+def test_where_the_next_try_is_known_it_is_said() -> None:
+    said = say(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), again_s=15)
+    assert said.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
+
+
+@pytest.mark.parametrize("kind", ARCHIVE)
+def test_every_fault_of_the_archive_has_words(kind: str) -> None:
+    said = say_archive(kind, "database or disk is full")
+    assert said.text.endswith(". Reported: “database or disk is full”")
+    assert said.next_step.endswith(".")
+    assert said.anchor == f"docs/problems.md#archive_{kind}"
+    assert say_archive(kind, "").text.endswith(".")
+
+
+def test_the_archives_own_kinds_are_the_ones_with_words() -> None:
+    from archive.db.engine import ArchiveTrouble
+
+    assert set(ARCHIVE) == set(get_args(ArchiveTrouble))
+
+
+@given(st.text(), st.text())
+def test_foreign_words_stay_on_one_line_and_can_say_anything(about: str, detail: str) -> None:
+    said = say(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
+    assert said.text.isprintable()
+    assert len(shortened(detail)) <= 240
+
+
+def test_foreign_words_are_cut_and_cleaned() -> None:
+    assert shortened("a\x00b\r\n\tc\u202ed") == "a b c d"
+    assert shortened("x" * 300) == "x" * 239 + "…"
+
+
+def test_athena_says_what_it_would_cost_and_which_key_allows_it() -> None:
+    said = say(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
+    assert said.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
+    assert said.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
+
+
+def test_athena_says_which_days_it_leaves_out() -> None:
+    young = say(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
+    assert young.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
+    mixed = say(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
+    assert mixed.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
+    nowhere = say(Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location"))
+    assert nowhere.title == "No place for results"

@@ -1,0 +1,78 @@
+"""What is said of batches: schedules in words, the page in a sentence, and a run in one line."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from analysis.batches.jobs import Slot
+from analysis.batches.runs import Run, Usual
+from domain.cron import read_schedule
+from messages import batches, schedules
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOON = int(NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rate(5 minutes)", "every 5 min"),
+        ("rate(1 day)", "every 1 d"),
+        ("cron(0 18 ? * MON-FRI *)", "Mon–Fri 18:00 UTC"),
+        ("cron(30 7 * * ? *)", "every day 07:30 UTC"),
+        ("cron(0 6,18 * * ? *)", "every day 06:00, 18:00 UTC"),
+        ("cron(5 * * * ? *)", "every hour at :05 UTC"),
+        ("cron(0/15 * * * ? *)", "every 15 min UTC"),
+        ("cron(0/10 8-17 ? * MON,WED *)", "Mon, Wed 08:00–17:50 every 10 min UTC"),
+        ("cron(0 3 1 * ? *)", "day 1 of the month 03:00 UTC"),
+        ("cron(0 3 L * ? *)", "last day of the month 03:00 UTC"),
+        ("cron(15 10 ? * 6L *)", "last Fri of the month 10:15 UTC"),
+        ("cron(0 9 ? * 3#2 *)", "second Tue of the month 09:00 UTC"),
+        ("cron(0 9 15W * ? *)", "weekday nearest to day 15 09:00 UTC"),
+        ("cron(0 9 1 JAN,JUL ? *)", "day 1 of the month in Jan, Jul 09:00 UTC"),
+        ("cron(1,2,7,9,30 * * * ? *)", "cron(1,2,7,9,30 * * * ? *) UTC"),
+        ("cron(0 9 * * ? 2026)", "cron(0 9 * * ? 2026) UTC"),
+    ],
+)
+def test_schedules_in_words(text: str, said: str) -> None:
+    assert schedules.say(read_schedule(text), "UTC") == said
+
+
+@pytest.mark.parametrize(
+    ("jobs", "said"),
+    [
+        ({}, "No job has reported yet."),
+        ({"ok": ["a"]}, "The job ran as scheduled."),
+        ({"ok": list("abcdefg")}, "All 7 jobs ran as scheduled."),
+        ({"slow": ["a"], "ok": list("bcdefg")}, "All 7 jobs ran as scheduled, a slowly."),
+        (
+            {"failed": ["a"], "missed": ["b", "c"], "ok": ["d"]},
+            "1 of 4 jobs ran as scheduled; a failed, 2 missed a run.",
+        ),
+        (
+            {"failed": ["a"], "slow": ["b", "c"], "ok": ["d"]},
+            "3 of 4 jobs ran as scheduled, 2 of them slowly; a failed.",
+        ),
+        ({"unknown": ["a", "b"]}, "Nobody knows: what the jobs did was not read."),
+        ({"paused": ["a"], "ok": ["b"]}, "1 of 2 jobs ran as scheduled; a is paused."),
+    ],
+)
+def test_the_page_in_a_sentence(jobs: dict[str, list[str]], said: str) -> None:
+    assert batches.headline(jobs) == said  # type: ignore[arg-type]
+
+
+def test_durations_and_what_is_usual() -> None:
+    assert [batches.seconds(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
+        "–", "250 ms", "7.10 s", "59.9 s", "4 min 53 s", "1 h 05 min",
+    ]  # fmt: skip
+    assert batches.usual(Usual(9, 60, 50, 75)) == "usually 50.0 s – 1 min 15 s"
+    assert batches.usual(None) == "too few runs to say what is usual"
+
+
+def test_a_run_in_one_line() -> None:
+    run = Run(NOON, NOON + 60, NOON + 60, 61.5, "failed")
+    assert batches.slot(Slot(NOON, "failed", (run,)), UTC, NOW) == "12:00 UTC: failed · failed, 1 min 01 s"
+    assert batches.slot(Slot(NOON, "missed"), UTC, NOW) == "12:00 UTC: missed · nothing was reported"
+    assert (
+        batches.in_window("last 14 d", {"failed": 1, "missed": 2, "ok": 9}) == "Last 14 d: 10 runs, 1 failed, 2 missed."
+    )

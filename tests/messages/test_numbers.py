@@ -1,0 +1,132 @@
+"""Numbers as a reader sees them."""
+
+from fractions import Fraction
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages import numbers
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0 %"),
+        (0.000001, "< 0.001 %"),
+        (0.00004, "0.004 %"),
+        (0.00043, "0.043 %"),
+        (0.0006, "0.06 %"),
+        (0.0021, "0.21 %"),
+        (0.0124, "1.24 %"),
+        (0.123, "12.3 %"),
+        (0.5, "50.0 %"),
+        (0.9987, "99.87 %"),
+        (0.999999, "> 99.999 %"),
+        (1, "100 %"),
+        (Fraction(1, 3), "33.3 %"),
+        (12.5, "1,250.0 %"),
+        (None, "–"),
+        (nan, "–"),
+        (inf, "–"),
+    ],
+)
+def test_a_rate_has_the_digits_that_it_needs(fraction: float | None, text: str) -> None:
+    assert numbers.percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (Fraction(1, 1000), "0.1 %"),
+        (Fraction(999, 1000), "99.9 %"),
+        (0.498, "49.8 %"),
+        (0.5, "50.0 %"),
+        (0, "0.0 %"),
+        (1, "100.0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.9996, "> 99.9 %"),
+        (None, "–"),
+    ],
+)
+def test_a_share_has_one_decimal_and_a_little_is_never_nothing(fraction: float | None, text: str) -> None:
+    assert numbers.share(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [
+        (0.0006, "+0.06 pp"),
+        (-0.00004, "−0.004 pp"),
+        (0.00051, "+0.051 pp"),
+        (-0.0123, "−1.23 pp"),
+        (0.25, "+25.0 pp"),
+        (0, "±0 pp"),
+        (-0.0000001, "±0 pp"),
+        (None, "–"),
+    ],
+)
+def test_percentage_points_carry_their_sign(difference: float | None, text: str) -> None:
+    assert numbers.points(difference) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "plain", "signed"),
+    [
+        (0.284, "284 ms", "+284 ms"),
+        (0.0042, "4.2 ms", "+4.2 ms"),
+        (0.012, "12 ms", "+12 ms"),
+        (0.99951, "1.00 s", "+1.00 s"),
+        (1.24, "1.24 s", "+1.24 s"),
+        (12.44, "12.4 s", "+12.4 s"),
+        (-0.0034, "−3.4 ms", "−3.4 ms"),
+        (0, "0 ms", "±0 ms"),
+        (None, "–", "–"),
+        (nan, "–", "–"),
+    ],
+)
+def test_times_are_milliseconds_until_they_are_seconds(seconds: float | None, plain: str, signed: str) -> None:
+    assert numbers.milliseconds(seconds) == plain
+    assert numbers.signed_milliseconds(seconds) == signed
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (8412, "8,412"),
+        (999_999, "999,999"),
+        (1_234_567, "1.2 M"),
+        (2_592_000_000, "2.6 G"),
+        (-3, "−3"),
+        (None, "–"),
+    ],
+)
+def test_counts(number: float | None, text: str) -> None:
+    assert numbers.count(number) == text
+
+
+def test_rates_per_minute_keep_a_decimal_where_there_are_few() -> None:
+    assert [numbers.per_minute(rate) for rate in (0, 0.4, 9.94, 9.96, 8412, None)] == [
+        "0 /min", "0.4 /min", "9.9 /min", "10 /min", "8,412 /min", "–",
+    ]  # fmt: skip
+
+
+def test_relative_differences_and_thresholds() -> None:
+    assert [numbers.relative(one) for one in (0.123, -0.041, 0, None)] == ["+12.3 %", "−4.1 %", "±0 %", "–"]
+    assert [numbers.threshold(one) for one in (0.1, 0.25, 1, 1.5)] == ["100 ms", "250 ms", "1 s", "1.5 s"]
+
+
+@given(st.floats(0, 1))
+def test_what_is_written_is_what_is_meant(fraction: float) -> None:
+    text = numbers.percent(fraction)
+    if "<" not in text and ">" not in text:
+        assert float(text.removesuffix(" %")) / 100 == pytest.approx(fraction, rel=0.051, abs=0.000005001)
+    assert (text == "0 %") == (fraction == 0)
+
+
+@given(st.floats(-1, 1))
+def test_a_difference_and_its_mirror_image_differ_in_the_sign_alone(difference: float) -> None:
+    one, other = numbers.points(difference), numbers.points(-difference)
+    assert one == other == "±0 pp" or (one[1:] == other[1:] and {one[0], other[0]} == {"+", "−"})

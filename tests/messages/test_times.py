@@ -1,0 +1,86 @@
+"""Times as a reader sees them."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from messages import times
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+LONDON = ZoneInfo("Europe/London")
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)  # 23:00 in Tokyo
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (datetime(2026, 11, 22, 13, 33, tzinfo=UTC), "22:33 JST"),
+        (datetime(2026, 11, 22, 15, 5, tzinfo=UTC), "23 Nov 00:05 JST"),
+        (datetime(2026, 11, 21, 13, 33, tzinfo=UTC), "21 Nov 22:33 JST"),
+        (datetime(2025, 12, 31, 15, 0, tzinfo=UTC), "1 Jan 00:00 JST"),
+        (datetime(2025, 12, 31, 14, 59, tzinfo=UTC), "31 Dec 2025 23:59 JST"),
+    ],
+)
+def test_a_moment_names_its_zone_and_its_day_where_it_is_another(at: datetime, text: str) -> None:
+    assert times.clock(at, TOKYO, now=NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        (
+            datetime(2026, 11, 22, 4, 10, tzinfo=UTC),
+            datetime(2026, 11, 22, 6, 40, tzinfo=UTC),
+            "22 Nov 13:10–15:40 JST",
+        ),
+        (
+            datetime(2026, 11, 22, 13, tzinfo=UTC),
+            datetime(2026, 11, 22, 16, tzinfo=UTC),
+            "22 Nov 22:00 – 23 Nov 01:00 JST",
+        ),
+        (
+            datetime(2025, 11, 22, 13, tzinfo=UTC),
+            datetime(2025, 11, 22, 16, tzinfo=UTC),
+            "22 Nov 2025 22:00 – 23 Nov 2025 01:00 JST",
+        ),
+    ],
+)
+def test_a_span(start: datetime, end: datetime, text: str) -> None:
+    assert times.span(start, end, TOKYO, now=NOW) == text
+
+
+def test_a_span_over_a_change_of_the_clocks_names_both_zones() -> None:
+    start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert times.span(start, start + timedelta(hours=1), LONDON) == "25 Oct 01:30 BST – 25 Oct 01:30 GMT"
+
+
+def test_a_zone_without_a_name_is_its_offset() -> None:
+    assert times.clock(NOW, ZoneInfo("Asia/Singapore"), now=NOW) == "22:00 UTC+08:00"
+    assert times.clock(NOW, ZoneInfo("America/Sao_Paulo"), now=NOW) == "11:00 UTC−03:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (41.9, "41 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (7500, "2 h 05 min"),
+        (22200, "6 h 10 min"),
+        (86400, "1 d"),
+        (273600, "3 d 4 h"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert times.duration(seconds) == text
+
+
+def test_ages_windows_and_days() -> None:
+    at = NOW - timedelta(seconds=41)
+    assert (times.age(41.9), times.old(at, now=NOW), times.ago(at, now=NOW)) == ("41 s", "41 s old", "41 s ago")
+    assert (times.last(30), times.last(180)) == ("last 30 min", "last 3 h")
+    assert times.date(NOW + timedelta(hours=1), TOKYO, now=NOW) == "23 Nov"
+    assert times.date(NOW - timedelta(days=365), TOKYO, now=NOW) == "22 Nov 2025"

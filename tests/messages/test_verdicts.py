@@ -1,0 +1,191 @@
+"""A judgement in words: each verdict and each reason as it is said, and the sentence that is read aloud."""
+
+from typing import Any, get_args
+
+import pytest
+
+from analysis import LEFT_OUT, VERDICTS, CriterionVerdict, Judgement, LeftOut, Reason, Verdict
+from domain import Criterion, Margin
+from messages import verdicts
+
+ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True)
+P95 = Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"))
+SLOW = Criterion(metric="slow_300ms", margin=Margin(value=0.5, unit="pp"))
+
+
+def of(criterion: Criterion, verdict: Verdict, reason: Reason, **more: Any) -> CriterionVerdict:
+    return CriterionVerdict(criterion, verdict, reason, **more)
+
+
+PARITY = of(ERRORS, "parity", "inside_margin", low=-0.00004, high=0.00011, minutes_to_decision=0)
+
+
+def sentence(found: CriterionVerdict) -> str:
+    return verdicts.sentence(found, baseline="EC2", canary="ECS")
+
+
+def test_every_verdict_has_a_word_and_a_sign_of_its_own() -> None:
+    assert [verdicts.label(verdict) for verdict in VERDICTS] == [
+        "parity",
+        "regression",
+        "improvement",
+        "undecided",
+        "not enough data",
+    ]
+    assert set(verdicts.SIGNS) == set(VERDICTS) and len(set(verdicts.SIGNS.values())) == len(VERDICTS)
+
+
+REASONS: dict[str, tuple[Verdict, str]] = {
+    "inside_margin": ("parity", "The whole interval lies inside the margin."),
+    "beyond_margin": ("regression", "The whole interval lies beyond the margin."),
+    "broke_lately": ("regression", "It broke lately: the newest minutes alone lie beyond the margin."),
+    "surely_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
+    "surely_better": ("undecided", "Surely better, but perhaps still within the margin."),
+    "straddles": ("undecided", "The interval still reaches across the edge of the margin."),
+    "not_measured": ("not enough data", "No source brought this metric for both fleets."),
+    "one_side_empty": ("not enough data", "One fleet had no requests in this window."),
+    "one_side_gone": (
+        "not enough data",
+        "One fleet gave nothing to compare in the newest minutes, though the split did not change: see its targets.",
+    ),
+    "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
+    "few_minutes": ("not enough data", "Too few minutes can be used yet."),
+    "no_events": ("not enough data", "Not one error on either side: nothing was compared."),
+}
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_every_reason_is_a_sentence(reason: Reason) -> None:
+    verdict, said = REASONS[reason]
+    assert verdicts.reason(of(ERRORS, verdict, reason)) == said
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("provisional", "3 min still provisional"),
+        ("other_period", "3 min kept in other periods than the rest, which cannot be compared with it"),
+        ("no_traffic", "3 min without requests"),
+        ("one_side_missing", "3 min with one fleet missing"),
+        ("mixed_groups", "3 min served by two target groups of one fleet"),
+        ("low_samples", "3 min with too few answers for this percentile"),
+        ("unread", "3 min whose counts could not be read"),
+        ("in_flight", "3 min at the start, when nobody can tell which requests are still on their way"),
+    ],
+)
+def test_minutes_left_out_have_their_reason(why: LeftOut, said: str) -> None:
+    assert verdicts.left_out(why, 3) == said
+
+
+def test_every_reason_to_leave_out_has_words() -> None:
+    for why in LEFT_OUT:
+        assert verdicts.left_out(why, 90).startswith("1 h 30 min ")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
+        (
+            of(ERRORS, "regression", "beyond_margin", low=0.001, high=0.0042),
+            "ECS's error rate is between 0.10 pp and 0.42 pp higher than EC2's; the margin is ±0.05 pp.",
+        ),
+        (
+            of(P95, "improvement", "beyond_margin", low=-0.062, high=-0.041),
+            "ECS's p95 is between 41 ms and 62 ms lower than EC2's; the margin is ±10%.",
+        ),
+        (
+            of(SLOW, "undecided", "straddles", low=-0.012, high=0.03),
+            "ECS's slow > 300 ms is between 1.20 pp lower and 3.00 pp higher than EC2's; the margin is ±0.5 pp.",
+        ),
+        (
+            of(P95, "not enough data", "few_minutes"),
+            "Of ECS's p95 nothing can be said yet: Too few minutes can be used yet.",
+        ),
+    ],
+)
+def test_a_criterion_is_read_aloud_in_one_sentence(found: CriterionVerdict, said: str) -> None:
+    assert sentence(found) == said
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("error_rate", "error rate"),
+        ("unanswered_rate", "unanswered"),
+        ("target_5xx_rate", "target 5xx"),
+        ("slow_0.3s", "slow > 300 ms"),
+        ("latency_p99", "p99"),
+    ],
+)
+def test_a_metric_is_called_as_a_reader_knows_it(metric: str, said: str) -> None:
+    assert verdicts.metric(Criterion(metric=metric, margin=Margin(value=5, unit="%"))) == said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "minutes", "even", "said", "said_of_even"),
+    [
+        ("parity", 0, 0, "decided", ""),
+        ("undecided", 25, 25, "about 25 min to go", ""),
+        ("undecided", 2000, 25, "about 1 d 9 h to go", "at 50:50 about 25 min"),
+        ("undecided", None, None, "no end in sight at this traffic", ""),
+        ("undecided", None, 90, "no end in sight at this traffic", "at 50:50 about 1 h 30 min"),
+        ("not enough data", None, None, "–", ""),
+        ("not enough data", 7, None, "about 7 min to go", ""),
+    ],
+)
+def test_what_is_still_needed(verdict: Verdict, minutes: int | None, even: int | None, said: str, said_of_even: str):
+    found = of(ERRORS, verdict, "straddles", minutes_to_decision=minutes, minutes_to_decision_even=even)
+    assert (verdicts.still_needed(found), verdicts.still_needed_even(found)) == (said, said_of_even)
+
+
+def test_an_interval_and_a_margin_in_the_metrics_own_unit() -> None:
+    assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
+    assert verdicts.interval(of(P95, "not enough data", "few_minutes")) == "–"
+    assert verdicts.margin(PARITY) == "±0.05 pp"
+    relative = of(P95, "undecided", "straddles", low=-0.01, high=0.05, margin=0.024, margin_low=-0.0218)
+    assert verdicts.margin(relative) == "10% (−22 ms … +24 ms)"
+    assert verdicts.margin(of(P95, "not enough data", "few_minutes")) == "±10%"
+
+
+OPEN = of(ERRORS, "undecided", "straddles", minutes_to_decision=25)
+
+
+@pytest.mark.parametrize(
+    ("judgement", "said"),
+    [
+        (Judgement("parity", (PARITY,)), "Parity"),
+        (Judgement("regression", (of(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
+        (Judgement("improvement", (of(P95, "improvement", "beyond_margin"),)), "Improvement"),
+        (Judgement("undecided", (OPEN,)), "Undecided, about 25 min to go"),
+        (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
+        # A criterion that the verdict does not hang on holds nothing up.
+        (Judgement("undecided", (OPEN, of(P95, "undecided", "straddles"))), "Undecided, about 25 min to go"),
+        (Judgement("undecided", (of(ERRORS, "undecided", "straddles"),)), "Undecided"),
+        (Judgement("not enough data", (of(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
+    ],
+)
+def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judgement, said: str) -> None:
+    assert verdicts.headline(judgement) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            of(ERRORS, "parity", "inside_margin", low=-0.0004, high=0.0001, margin=0.0005, margin_low=-0.0005),
+            "An interval that reaches the margin; it is 0.01 pp away.",
+        ),
+        (
+            of(P95, "undecided", "straddles", low=-0.01, high=0.04, margin=0.028, margin_low=-0.025),
+            "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
+        ),
+        (
+            of(ERRORS, "regression", "beyond_margin", low=0.001, high=0.002, margin=0.0005, margin_low=-0.0005),
+            "Minutes in which the two are alike again, until the interval comes back to the margin.",
+        ),
+        (of(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
+    ],
+)
+def test_what_would_change_a_verdict(found: CriterionVerdict, said: str) -> None:
+    assert verdicts.would_change(found) == said

@@ -1,0 +1,71 @@
+"""From the logs that were counted to routes: what was chosen, what was not counted, and what a reader never sees."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from archive import Archive
+from domain import Window
+from domain.log_counts import EXAMPLES
+from services.endpoints import Chosen, judge_logs, judge_route, last_day
+from sources.access_logs.counter import Counted
+from tests.archive.access_logs.test_tables import file
+from tests.factories.log_counts import ECS, START, busy, row, table
+from tests.fakes.metric_source import MIGRATION, open_archive
+
+HOUR = Window(START, START + 3600)
+
+
+def example(route: str, *, ms: int = 2000, code: int = 200, ts: float = START + 7.5, method: str = "GET") -> dict[str, object]:  # fmt: skip
+    return {
+        "ts": ts, "host": "h", "method": method, "route": route, "path": route, "target": "10.0.1.7:8080",
+        "target_group": ECS, "elb_status": code, "target_status": code, "latency_ms": ms,
+    }  # fmt: skip
+
+
+def kept(archive: Archive) -> None:
+    rows = [*busy(60, 40, route="/a"), row(ECS, 3, route="/b", method="POST", host="api.example.com", elb=404)]
+    lines = [example("/a", ms=1000 + place) for place in range(50)]
+    lines += [example("/a", ms=-1, code=502, ts=START + 100.0 + place) for place in range(50)]
+    lines += [example("/b", method="POST", code=500)]
+    archive.keep_logs([file("a", 0, 60)], Counted(table(rows), pa.Table.from_pylist(lines, EXAMPLES), ()))
+
+
+def test_of_a_long_phase_the_last_day() -> None:
+    assert last_day(HOUR) == HOUR
+    assert last_day(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)
+
+
+def test_the_routes_of_a_window(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        assert judge_logs(archive, MIGRATION, HOUR) is None
+        kept(archive)
+        told = judge_logs(archive, MIGRATION, HOUR)
+        assert told and {one.route for one in told.endpoints.routes} == {"/a", "/b"}
+        assert told.minutes == 60
+        assert (told.methods, told.hosts) == (("GET", "POST"), ("photo.example.com", "api.example.com"))
+        assert judge_logs(archive, MIGRATION, Window(START + 3600, START + 7200)) is None
+
+
+def test_what_was_chosen(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        kept(archive)
+        for chosen in (Chosen(method="POST"), Chosen(host="api.example.com"), Chosen(status=4, method="POST")):
+            told = judge_logs(archive, MIGRATION, HOUR, chosen)
+            assert told and [one.route for one in told.endpoints.routes] == ["/b"]
+            assert told.methods == ("GET", "POST")  # the others can still be chosen
+            assert told.endpoints.total.sides["canary"].errors == (3 if chosen.status else 0)
+        empty = judge_logs(archive, MIGRATION, HOUR, Chosen(method="DELETE"))
+        assert empty and empty.endpoints.routes == ()
+
+
+def test_a_routes_lines_the_slowest_and_the_newest_that_failed(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        kept(archive)
+        found = judge_route(archive, MIGRATION, HOUR, "/a")
+        assert found.slowest["latency_ms"].to_pylist() == list(range(1049, 1029, -1))
+        assert found.failed["ts"].to_pylist() == [START + 149.0 - place for place in range(20)]
+        assert found.route.distributions["canary"].share[-1] == 1.0
+        assert judge_route(archive, MIGRATION, HOUR, "/a", Chosen(status=2)).failed.num_rows == 0
+        assert judge_route(archive, MIGRATION, HOUR, "/b", Chosen(method="GET")).failed.num_rows == 0
+        assert judge_route(archive, MIGRATION, HOUR, "/nowhere").route.codes == ()

@@ -1,0 +1,154 @@
+"""The same counts from another engine, distributed over two processes: what Athena is told, run by Spark and Hive, against DuckDB, row for row."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyspark
+import pytest
+
+from benchmarks.access_log_generator import generate
+from domain import Arn
+from sources.access_logs.aggregate import finished
+from sources.access_logs.counter import Engine
+from sources.access_logs.sql import SPARK, counts_sql
+from sources.aws.athena_table import NO_LINE, LogTable, every_line
+from tests.sources.access_logs.test_counter import SAMPLES, line
+
+BALANCER = Arn.parse("arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188")
+PATTERNS = ("/photos/*/comments", "/it's/**", "/写真/*", "/a\\b/*")
+UUID = "0a1b2c3d-0000-4000-8000-00000000abcd"
+PATHS = (
+    "/it's/4711/a%20b",
+    "/写真/８８１２",
+    "/写真/8812/コメント",
+    f"/絵/{UUID}.jpg?token=se'cret",
+    "/a\\b/1234",
+    "/a\\x22b\\x22/1234",
+    "/$1/\\1/12345",
+    "//twice//12345//",
+    "/a.b.c/1.2.3/jquery-3.6.0.min.js",
+    "/../%2e%2e/etc/12345/",
+    "/line\u2028separator/12345/\u0085",
+    "/raw space/12345?and more=1 2",
+    "/<script>alert(12345)</script>",
+    "/:id/*/**/12345",
+    "/" + "deep/" * 40 + "12345",
+    "/" + "x" * 9_000 + "1",
+    "?only=a-query",
+    "",
+)
+# A quote of a client is written \\x22, so quotes of a line come in pairs. Where they do not (tests/sources/aws/test_athena_table.py), each reader guesses in
+# its own way what was meant; it is still one line.
+ODD = (
+    *(line(f"GET https://photo.example.com:443{path} HTTP/2.0") for path in PATHS),
+    *(
+        line(request)
+        for request in ("- - -", "-", "", "GET", "OPTIONS * HTTP/1.1", "GET http://[2001:db8::1]:80/1234 HTTP/1.1")
+    ),
+    line("- http://photo.example.com:80- -", elb="400", target="-", latency="-1", group="-"),
+    line(agent='a \\"quoted\\" agent \\\\'),
+    line(agent=""),
+    line(latency="1.005"),
+    line(latency="59.999", elb="502"),
+    line().partition(' "Mozilla')[0] + ' "Mozilla/5.0 (never closed\n',
+    " ".join(line().split(" ")[:12]) + "\n",
+    " ".join(line().split(" ")[:11]) + "\n",
+    line().replace("h2 ", "h9 ", 1),
+    line().replace("2026-09-21T14", "yesterday T14", 1),
+    line().replace("\n", " more and more 40 41 42\n"),
+    line().replace("\n", "\r\n"),
+    "Enable AccessLog for ELB: app/photo/50dc6c495c0c9188 at 2026-09-21T09:55:52.806Z\n",
+    "\n",
+)
+
+
+def java() -> str | None:
+    """The home of a Java, or None."""
+    if home := os.environ.get("JAVA_HOME"):
+        return home
+    found = shutil.which("java")
+    return str(Path(found).resolve().parent.parent) if found else None
+
+
+def spark_home(room: Path) -> Path:
+    """A home of its own for Spark, which keeps what its executors say there: links to what was installed."""
+    installed, home = Path(pyspark.__file__).parent, room / "spark"
+    home.mkdir()
+    for name in ("bin", "jars", "python"):
+        if (installed / name).exists():
+            (home / name).symlink_to(installed / name)
+    return home
+
+
+def in_spark(room: Path, statements: list[str], query: str) -> Path:
+    """What a query gives, as a Parquet file. Nothing that was started is left, whatever happens."""
+    result, asked = room / "grouped.parquet", json.dumps({"statements": statements, "query": query})
+    settings = {
+        "JAVA_HOME": java() or "",
+        "SPARK_HOME": str(spark_home(room)),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(room),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-P", str(Path(__file__).with_name("in_spark.py")), str(result)],
+        cwd=room,
+        env=os.environ | settings,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(asked)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, said[-4000:]
+    return result
+
+
+@pytest.mark.spark
+@pytest.mark.xdist_group("spark")
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(java() is None, reason="There is no Java: .ci/java installs one.")
+def test_spark_counts_what_duckdb_counts_row_for_row(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    files = generate(logs, 20_000, 4)
+    for sample in sorted(SAMPLES.glob("*.log")):
+        files.append(Path(shutil.copy(sample, logs)))
+    files.append(logs / "odd.log")
+    files[-1].write_text("".join(ODD), encoding="utf-8", newline="")
+    with Engine(PATTERNS) as engine:
+        here = engine.count(files)
+
+    assert BALANCER
+    table = LogTable("default", "photo-logs", "alb", BALANCER)
+    # Spark lets no S3 stand in a definition that cannot be reached, and has no projection of partitions: both are Athena's alone.
+    create = table.create().replace(table.location, logs.as_uri())
+    add = f"ALTER TABLE `default`.`{table.name}` ADD PARTITION (day = '2026/09/21') LOCATION '{logs.as_uri()}'"
+    lines = every_line(SPARK, f"`default`.`{table.name}`", "day = '2026/09/21'")
+    grouped = pq.read_table(in_spark(tmp_path, [create, add], counts_sql(SPARK, lines, PATTERNS, examples=True)))
+    with duckdb.connect() as database:
+        database.register("grouped", grouped)
+        counts, examples = finished(database)
+
+    every = grouped.to_pylist()
+    assert sum(row["n"] for row in every) == sum(tally.lines for tally in here.tallies)
+    assert sum(row["n"] for row in every if row["minute"] == NO_LINE) == sum(tally.lost for tally in here.tallies)
+    assert counts.num_rows > 5_000
+    assert rows(counts) == rows(here.counts)
+    assert rows(examples) == rows(here.examples)
+    assert "secret" not in str(grouped.to_pylist())
+
+
+def rows(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=str)

@@ -1,0 +1,200 @@
+"""A CSV becomes a tidy frame, or every line that keeps it from that is named."""
+
+from itertools import permutations
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import Window, check_frame, epoch_s
+from messages.errors import csv as words
+from sources.csv_import import HEADER, MOST_MISTAKES, CsvMistake, CsvSlug, read_csv
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
+HEAD = ",".join(HEADER) + "\n"
+LINE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
+AT = 1_795_465_020
+
+
+def mistakes(text: str | bytes) -> tuple[CsvMistake, ...]:
+    return read_csv(text if isinstance(text, bytes) else text.encode()).mistakes
+
+
+def row(text: str) -> tuple[object, ...]:
+    """The one row that a file of one line gives: epoch seconds, fleet, target group, metric, stat, value, unit."""
+    found = read_csv((HEAD + text).encode())
+    assert found.mistakes == ()
+    (one,) = found.frame.itertuples()
+    return int(one.ts.timestamp()), one.fleet, one.target_group, one.metric, one.stat, one.value, one.unit
+
+
+def test_a_line_is_a_row_of_the_tidy_frame() -> None:
+    assert row(LINE) == (AT, "canary", "canary", "requests", "sum", 1200.0, "count")
+    assert row(f"{AT},baseline,latency,p95,0.284") == (AT, "baseline", "baseline", "latency", "p95", 0.284, "s")
+    assert row(f"{AT},canary,latency,within_0.30s,0.96")[4:] == ("within_0.3s", 0.96, "fraction")
+    check_frame(read_csv((HEAD + LINE).encode()).frame)
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [
+        "1795465020",
+        "1795465020.0",
+        "2026-11-23T20:17Z",
+        "2026-11-23 20:17:00+00:00",
+        "2026-11-24T05:17:00+09:00",
+        "2026-11-23T20:17:00.000Z",
+        " 2026-11-23T20:17:00Z ",
+    ],
+)
+def test_a_time_may_be_written_in_any_zone_or_in_epoch_seconds(ts: str) -> None:
+    assert row(f"{ts},canary,requests,sum,1")[0] == AT
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"\ufeff{HEAD}{LINE}\n",
+        f"{HEAD}{LINE}\n".replace("\n", "\r\n"),
+        f"\n{HEAD}\n,,,,\n{LINE}",
+        f'"ts","fleet","metric","stat","value"\n"{LINE.replace(",", chr(34) + "," + chr(34))}"\n',
+        "value,ts,stat,fleet,metric\n1200,2026-11-23T20:17:00Z,sum,canary,requests\n",
+    ],
+    ids=["byte-order mark", "CRLF", "blank lines", "quotes", "another order of columns"],
+)
+def test_what_editors_and_spreadsheets_do_to_a_csv_does_not_matter(written: str) -> None:
+    pd.testing.assert_frame_equal(read_csv(written.encode()).frame, read_csv((HEAD + LINE).encode()).frame)
+
+
+WRONG = [
+    ("2026-11-23T20:17:00,canary,requests,sum,1", "naive_time"),
+    ("yesterday,canary,requests,sum,1", "not_a_time"),
+    ("0001-01-01T00:00:00Z,canary,requests,sum,1", "not_a_time"),
+    ("1795465020000,canary,requests,sum,1", "milliseconds"),
+    ("1795465021,canary,requests,sum,1", "not_a_minute"),
+    ("2026-11-23T20:17:00.5Z,canary,requests,sum,1", "not_a_minute"),
+    (f"{AT},Canary,requests,sum,1", "unknown_fleet"),
+    (f"{AT},load_balancer,requests,sum,1", "unknown_fleet"),
+    (f"{AT},canary,target_4xx,sum,1", "unknown_metric"),
+    (f"{AT},canary,requests,p50,1", "unknown_stat"),
+    (f"{AT},canary,latency,sum,1", "unknown_stat"),
+    (f"{AT},canary,latency,p0,1", "unknown_stat"),
+    (f"{AT},canary,latency,p100,1", "unknown_stat"),
+    (f"{AT},canary,latency,p95,", "not_a_number"),
+    (f"{AT},canary,latency,p95,0.2s", "not_a_number"),
+    (f'{AT},canary,latency,p95,"0,2"', "not_a_number"),
+    (f"{AT},canary,requests,sum,1_200", "not_a_number"),
+    (f"{AT},canary,latency,p95,NaN", "not_finite"),
+    (f"{AT},canary,latency,p95,inf", "not_finite"),
+    (f"{AT},canary,requests,sum,-1", "negative"),
+    (f"{AT},canary,latency,within_0.3s,96", "not_a_share"),
+    (f"{AT},canary,latency,p95,0,2", "wrong_columns"),
+    (f"{AT},canary,latency,p95", "wrong_columns"),
+]
+
+
+@pytest.mark.parametrize(("line", "slug"), WRONG)
+def test_a_line_that_is_wrong_is_named_and_keeps_the_file_from_being_judged(line: str, slug: str) -> None:
+    found = read_csv(f"{HEAD}{LINE}\n\n{line}\n".encode())
+    assert [(mistake.line, mistake.slug) for mistake in found.mistakes] == [(4, slug)]
+    assert found.frame.empty
+
+
+def test_the_same_minute_twice_names_both_lines_whichever_way_its_time_is_written() -> None:
+    (twice,) = mistakes(f"{HEAD}{LINE}\n{AT},baseline,requests,sum,7\n{AT},canary,requests,sum,1200\n")
+    assert (twice.line, twice.slug, twice.particulars["first"]) == (4, "twice", "2")
+    (again,) = mistakes(f"{HEAD}{AT},canary,latency,within_0.3s,1\n{AT},canary,latency,within_0.30s,1\n")
+    assert again.slug == "twice"
+
+
+FILES = [
+    (b"", 0, "no_rows"),
+    (b"\r\n\r\n", 0, "no_rows"),
+    (HEAD.encode(), 1, "no_rows"),
+    (b"\nts,fleet,metric,value\n", 2, "wrong_header"),
+    (LINE.encode(), 1, "wrong_header"),
+    (HEAD.replace("ts,", "ts,ts,").encode(), 1, "wrong_header"),
+    (HEAD.replace(",", ";").encode() + b"1;2;3;4;5", 1, "other_separator"),
+    (HEAD.replace(",", "\t").encode(), 1, "other_separator"),
+    (HEAD.encode("utf-16"), 0, "not_utf8"),
+    (HEAD.encode() + b'"1795465020,canary\n' + LINE.encode(), 2, "not_csv"),
+]
+
+
+@pytest.mark.parametrize(("data", "line", "slug"), FILES)
+def test_a_file_that_is_no_such_csv_is_told_once(data: bytes, line: int, slug: str) -> None:
+    assert [(mistake.line, mistake.slug) for mistake in mistakes(data)] == [(line, slug)]
+
+
+def test_every_mistake_is_told_up_to_a_limit() -> None:
+    assert [mistake.line for mistake in mistakes(HEAD + "x\n" * 3 + LINE + "\nx\n")] == [2, 3, 4, 6]
+    assert len(mistakes(HEAD + "x\n" * 1000)) == MOST_MISTAKES
+
+
+def test_one_mistyped_year_does_not_make_billions_of_minutes() -> None:
+    (far,) = mistakes(f"{HEAD}{LINE}\n2062-11-23T20:17:00Z,canary,requests,sum,1\n")
+    assert (far.line, far.slug, dict(far.particulars)) == (
+        3,
+        "too_long",
+        {"first": "2", "days": "13149", "most": "366"},
+    )
+
+
+FIVE = AT - 120  # 20:15
+TIDY = "ts,fleet,target_group,metric,stat,value,unit,period_s,source\n"
+
+
+def test_all_columns_of_the_tidy_frame_are_data_csv_of_an_evidence_file() -> None:
+    line = f"{FIVE},canary,'=ecs,target_4xx,sum,{{}},count,300,cloudwatch\n"
+    (one,) = read_csv((TIDY + line.format(7)).encode()).frame.itertuples()
+    assert (one.target_group, one.metric, one.value, one.period_s, one.source) == (
+        "=ecs",
+        "target_4xx",
+        7,
+        300,
+        "cloudwatch",
+    )
+    two = f"{AT},canary,ecs-green,requests,sum,1,count,60,x\n{AT},load_balancer,,alb_5xx,sum,1,count,60,x\n"
+    assert len(read_csv((TIDY + line.format(7) + two).encode()).frame) == 3
+    found = read_csv((TIDY + two + line.format("")).encode())
+    ((series, windows),) = found.unknown.items()
+    assert (series.target_group, series.metric, windows) == ("=ecs", "target_4xx", (Window(FIVE, FIVE + 300),))
+    assert len(found.frame) == 2
+    (only_unread,) = mistakes(TIDY + line.format(""))
+    assert only_unread.slug == "no_rows"
+
+
+@pytest.mark.parametrize("period", ["", "0", "90", "300", "-60", "1m", "864000"])
+def test_a_period_is_whole_minutes(period: str) -> None:
+    (wrong,) = mistakes(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
+    assert wrong.slug == "not_a_period"
+
+
+def test_every_slug_is_tried_here() -> None:
+    tried = {slug for _, slug in WRONG} | {slug for *_, slug in FILES}
+    tried |= {"twice", "too_long", "not_readable", "not_a_period"}
+    assert tried == set(get_args(CsvSlug))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_order_of_lines_means_nothing(order: tuple[int, ...]) -> None:
+    lines = [LINE, f"{AT + 60},baseline,latency,p95,0.2", f"{AT},baseline,requests,sum,7"]
+    shuffled = read_csv((HEAD + "\n".join(lines[place] for place in order)).encode()).frame
+    pd.testing.assert_frame_equal(shuffled, read_csv((HEAD + "\n".join(lines)).encode()).frame)
+    assert list(epoch_s(shuffled)) == [AT, AT, AT + 60]
+
+
+def test_the_sample_is_an_hour_of_both_fleets() -> None:
+    found = read_csv(SAMPLE.read_bytes())
+    assert found.mistakes == () and len(found.frame) == 2 * 60 * 6
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (HEAD + text).encode("utf-8", "surrogatepass")))
+def test_whatever_it_is_given_it_answers(data: bytes) -> None:
+    found = read_csv(data)
+    assert found.frame.empty == bool(found.mistakes)
+    for mistake in found.mistakes:
+        words.say(mistake)

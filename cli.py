@@ -14,34 +14,34 @@ from rich.live import Live
 
 from analysis import Phase
 from archive import Archive, ArchiveError
-from collector.collector import Keeper
+from collector.collector import Collector
 from commands import archive as archives
-from commands.batches import command as batches
-from commands.deployments import commands, deploying, deployments_json, deployments_table
-from commands.endpoints import command as endpoints
+from commands.batches import batches as batches
+from commands.deployments import aws_commands, deployments_json, deployments_table, read_deployments
+from commands.endpoints import endpoints_command as endpoints
 from commands.judge import (
-    COULD_NOT_ASK,
-    Hearing,
-    heard,
-    hearing_json,
-    hearing_of_csv,
-    hearing_table,
-    mistakes_json,
-    mistakes_lines,
+    EXIT_UNAVAILABLE,
+    Evaluation,
+    csv_issue_lines,
+    csv_issues_json,
+    evaluate,
+    evaluate_csv,
+    evaluation_json,
+    evaluation_table,
 )
 from commands.record import Recorder
-from commands.shared.context import Desk, read, read_history
-from commands.shared.exit_codes import Gate
-from commands.shared.options import checks, chosen, console, echo, minutes_given, repeat
-from commands.shared.startup import drawn
-from commands.shared.startup import end as _end
-from commands.shared.startup import examined as _examined
-from commands.shared.startup import migration_of as _configured
-from commands.watch import Glance, glance_json, glance_table, refreshed
-from commands.weights import is_read, weights_json, weights_tables
+from commands.shared.context import CommandContext, read_phase, read_weight_steps
+from commands.shared.exit_codes import GateCommand
+from commands.shared.options import console, echo, metric_source, parse_window, repeat, run_checks
+from commands.shared.startup import examine as _examined
+from commands.shared.startup import exit_with_report as _end
+from commands.shared.startup import live_display
+from commands.shared.startup import load_or_exit as _configured
+from commands.watch import WatchSnapshot, refresh, snapshot_json, snapshot_table
+from commands.weights import is_complete, weights_json, weights_tables
 from commands.weights_history import history_json, history_table
 from domain import Migration, Window, empty_frame, utc_now
-from domain.window import moment
+from domain.window import parse_datetime
 from messages import access_logs as log_words
 from messages import batches as batch_words
 from messages import cli as words
@@ -49,16 +49,16 @@ from messages import evidence as evidence_words
 from messages import notes as note_words
 from messages import recording, states, times
 from messages import retrospective as retrospective_words
-from reports.evidence.render import DATA, files, sha256, zipped
-from reports.evidence.window_latency import window_of
-from reports.retrospective.render import tell
+from reports.evidence.render import DATA_NAME, evidence_files, sha256, zip_files
+from reports.evidence.window_latency import latency_window
+from reports.retrospective.render import build_report
 from services.endpoints import judge_logs, last_day
-from services.evidence import case, file_name
-from services.parity import HISTORY_S, evidence_of
-from sources.base import Look
-from sources.csv_import import CsvMistake, CsvNumbers, read_csv
-from sources.registry import sources_of
-from sources.window_latency import Whole, WholeWindowSource
+from services.evidence import build_bundle, evidence_file_name
+from services.parity import PHASE_HISTORY_S, evidence_window
+from sources.base import TrafficSnapshot
+from sources.csv_import import CsvData, CsvIssue, read_csv
+from sources.registry import create_sources
+from sources.window_latency import WindowLatency, WindowLatencySource
 
 app = typer.Typer(
     help=words.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -72,7 +72,7 @@ Json = Annotated[bool, typer.Option("--json", help=words.JSON)]
 @app.command(help=words.DOCTOR)
 def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    _end(_examined(migration, config, checks(sources_of(migration, clock=utc_now))), as_json=as_json)
+    _end(_examined(migration, config, run_checks(create_sources(migration, clock=utc_now))), as_json=as_json)
 
 
 @app.command(help=words.WEIGHTS)
@@ -84,22 +84,22 @@ def weights(
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
     if history:
-        _history(migration, config, as_json=as_json)
-    source = sources_of(migration, clock=utc_now).traffic
+        _weight_history(migration, config, as_json=as_json)
+    source = create_sources(migration, clock=utc_now).traffic
     if source is None:
-        typer.echo(words.weights_without_aws(), err=True)
-    look = source.look() if source else Look(int(utc_now().timestamp()), None)
+        typer.echo(words.WEIGHTS_WITHOUT_AWS(), err=True)
+    look = source.snapshot() if source else TrafficSnapshot(int(utc_now().timestamp()), None)
     echo(weights_json(migration, look) if as_json else weights_tables(migration, look))
-    raise typer.Exit(0 if is_read(look) else 1)
+    raise typer.Exit(0 if is_complete(look) else 1)
 
 
-def _history(migration: Migration, config: Path | None, *, as_json: bool) -> NoReturn:
+def _weight_history(migration: Migration, config: Path | None, *, as_json: bool) -> NoReturn:
     """Every step of the split, once all that is left to ask was asked."""
-    sources = sources_of(migration, clock=utc_now)
+    sources = create_sources(migration, clock=utc_now)
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-            keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
-            found = read_history(archive, keeper, sources, clock=utc_now)
+            keeper = Collector(archive, (), sources.traffic, sources.events, clock=utc_now)
+            found = read_weight_steps(archive, keeper, sources, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
     echo(history_json(migration, found) if as_json else history_table(migration, found))
@@ -114,17 +114,17 @@ def deployments(
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    sources = sources_of(migration, clock=utc_now)
-    metrics = chosen(sources, source)
+    sources = create_sources(migration, clock=utc_now)
+    metrics = metric_source(sources, source)
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-            keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
-            found = deploying(archive, keeper, sources, metrics, migration, clock=utc_now)
+            keeper = Collector(archive, (), sources.traffic, sources.events, clock=utc_now)
+            found = read_deployments(archive, keeper, sources, metrics, migration, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
     echo(deployments_json(migration, found) if as_json else deployments_table(migration, found))
     if not as_json:
-        typer.echo(commands(migration, found))
+        typer.echo(aws_commands(migration, found))
     raise typer.Exit(0 if found.ok else 1)
 
 
@@ -138,9 +138,9 @@ def record(
     migration = _configured(config, demo, as_json=as_json)
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-            sources = sources_of(migration, clock=utc_now)
+            sources = create_sources(migration, clock=utc_now)
             with Recorder(migration, archive, sources, utc_now, as_json=as_json) as recorder:
-                raise typer.Exit(recorder.once() if once else recorder.run())
+                raise typer.Exit(recorder.run_once() if once else recorder.run())
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
 
@@ -155,34 +155,34 @@ def watch(
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
-    sources = sources_of(migration, clock=utc_now)
-    metrics = chosen(sources, source)
+    sources = create_sources(migration, clock=utc_now)
+    metrics = metric_source(sources, source)
     try:
         archive = Archive.open(migration.archive, migration, clock=utc_now)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
     with archive:
-        keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
+        keeper = Collector(archive, (), sources.traffic, sources.events, clock=utc_now)
 
-        def look() -> Glance:
-            return refreshed(migration, archive, keeper, sources, metrics, clock=utc_now)
+        def look() -> WatchSnapshot:
+            return refresh(migration, archive, keeper, sources, metrics, clock=utc_now)
 
-        def shown(seen: Glance) -> dict[str, Any] | RenderableType:
-            return glance_json(migration, seen) if as_json else glance_table(migration, seen)
+        def shown(seen: WatchSnapshot) -> dict[str, Any] | RenderableType:
+            return snapshot_json(migration, seen) if as_json else snapshot_table(migration, seen)
 
         if once:
             seen = look()
             echo(shown(seen))
-            raise typer.Exit(0 if seen.at is not None else 1)
+            raise typer.Exit(0 if seen.minute is not None else 1)
         with suppress(KeyboardInterrupt):  # Ctrl-C is how one leaves
             if as_json or not console().is_terminal:
                 repeat(lambda: echo(shown(look())), every)
             else:
                 with Live(console=console(), auto_refresh=False) as live:
-                    repeat(lambda: live.update(glance_table(migration, look()), refresh=True), every)
+                    repeat(lambda: live.update(snapshot_table(migration, look()), refresh=True), every)
 
 
-@app.command(help=words.JUDGE, cls=Gate)
+@app.command(help=words.JUDGE, cls=GateCommand)
 def judge(
     config: Config = None,
     demo: Demo = False,
@@ -194,25 +194,25 @@ def judge(
     every: Annotated[int, typer.Option(min=5, max=3600, help=words.EVERY)] = 60,
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
-    minutes = minutes_given(window)
+    minutes = parse_window(window)
     if window and phase:
-        raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
+        raise typer.BadParameter(words.WINDOW_AND_PHASE(), param_hint="--phase")
     if csv:
         for option, given in (("--phase", phase), ("--watch", watch), ("--source", source)):
             if given:
-                raise typer.BadParameter(words.not_with_csv(), param_hint=option)
+                raise typer.BadParameter(words.NOT_WITH_CSV(), param_hint=option)
         _judge_csv(csv, config, minutes, as_json=as_json)
-    with _desk(config, demo, source, phase, as_json=as_json) as desk:
+    with _open_context(config, demo, source, phase, as_json=as_json) as desk:
 
-        def look() -> Hearing:
-            return _heard(desk, minutes, phase)
+        def look() -> Evaluation:
+            return _evaluate(desk, minutes, phase)
 
         if not watch:
-            _conclude(look(), as_json=as_json)
-        _conclude_once_decided(look, every, as_json=as_json)
+            _exit_with(look(), as_json=as_json)
+        _exit_once_decided(look, every, as_json=as_json)
 
 
-@app.command(help=evidence_words.REPORT, cls=Gate)
+@app.command(help=evidence_words.REPORT, cls=GateCommand)
 def report(
     config: Config = None,
     demo: Demo = False,
@@ -221,51 +221,51 @@ def report(
     phase: Annotated[str, typer.Option(help=words.PHASE)] = "",
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
-    minutes = minutes_given(window)
+    minutes = parse_window(window)
     if window and phase:
-        raise typer.BadParameter(words.window_or_phase(), param_hint="--phase")
-    with _desk(config, demo, source, phase, as_json=False) as desk:
-        typer.echo(evidence_words.asking(states.source_name(desk.metrics.name)), err=True)
-        reading = read(desk, minutes, phase, clock=utc_now)
-        migration, brought, now = desk.migration, reading.brought, reading.now
+        raise typer.BadParameter(words.WINDOW_AND_PHASE(), param_hint="--phase")
+    with _open_context(config, demo, source, phase, as_json=False) as desk:
+        typer.echo(evidence_words.reading(states.source_name(desk.metrics.name)), err=True)
+        reading = read_phase(desk, minutes, phase, clock=utc_now)
+        migration, brought, now = desk.migration, reading.result, reading.now
         try:
-            events = desk.archive.events(brought.window)
-            whole = _whole(desk, reading.phase or Phase(brought.window, None, "window"), now)
+            events = desk.archive.events.read(brought.window)
+            whole = _window_latency(desk, reading.phase or Phase(brought.window, None, "window"), now)
             routes = judge_logs(desk.archive, migration, last_day(brought.window))
         except ArchiveError:  # the page goes without them
             events, whole, routes = (), None, None
-    found = case(
+    found = build_bundle(
         migration,
         desk.metrics.name,
         brought,
         events,
         reading.phase,
-        reading.others,
-        number=reading.number,
-        whole=whole,
-        routes=routes,
+        reading.source_problems,
+        phase_number=reading.phase_number,
+        window_latency=whole,
+        endpoints=routes,
         now=now,
     )
-    if found.hearing.unasked:
-        _conclude(found.hearing, as_json=False)
-    made = files(found, made_at=utc_now())
-    place = out or Path(file_name(migration.name, brought.window))
-    _write(place, zipped(made, brought.window.ends_at))
+    if found.evaluation.unavailable:
+        _exit_with(found.evaluation, as_json=False)
+    made = evidence_files(found, made_at=utc_now())
+    place = out or Path(evidence_file_name(migration.name, brought.window))
+    _write_file(place, zip_files(made, brought.window.ends_at))
     typer.echo(place)
-    typer.echo(f"{sha256(made[DATA])}  {DATA}")
+    typer.echo(f"{sha256(made[DATA_NAME])}  {DATA_NAME}")
 
 
-def _whole(desk: Desk, phase: Phase, now: datetime) -> Whole | None:
+def _window_latency(context: CommandContext, phase: Phase, now: datetime) -> WindowLatency | None:
     """The latency of the phase as one period, asked where that is due; None where the source cannot tell it, or nothing of it is settled."""
-    provisional_s, now_s = desk.migration.provisional_minutes * 60, int(now.timestamp()) // 60 * 60
-    window = window_of(replace(phase, window=evidence_of(phase)), now_s=now_s, provisional_s=provisional_s)
-    if window is None or not isinstance(desk.metrics, WholeWindowSource):
+    provisional_s, now_s = context.migration.provisional_minutes * 60, int(now.timestamp()) // 60 * 60
+    window = latency_window(replace(phase, window=evidence_window(phase)), now_s=now_s, provisional_s=provisional_s)
+    if window is None or not isinstance(context.metrics, WindowLatencySource):
         return None
-    desk.archive.ask_whole(window, desk.metrics, now=now)
-    return desk.archive.whole(window, desk.metrics.name)
+    context.archive.metrics.fetch_window_latency(window, context.metrics, now=now)
+    return context.archive.metrics.window_latency(window, context.metrics.name)
 
 
-@app.command(help=retrospective_words.RETROSPECTIVE, cls=Gate)
+@app.command(help=retrospective_words.RETROSPECTIVE, cls=GateCommand)
 def retrospective(
     config: Config = None,
     demo: Demo = False,
@@ -273,17 +273,17 @@ def retrospective(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=retrospective_words.OUT)] = None,
     source: Annotated[str, typer.Option(help=words.SOURCE)] = "",
 ) -> None:
-    with _desk(config, demo, source, "", as_json=as_json) as desk:
+    with _open_context(config, demo, source, "", as_json=as_json) as desk:
         try:
-            told = tell(desk.archive, desk.migration, desk.metrics.name, now=utc_now())
+            told = build_report(desk.archive, desk.migration, desk.metrics.name, now=utc_now())
         except ArchiveError as error:
-            _end(_examined(desk.migration, config, (), error.problem), as_json=as_json, code=COULD_NOT_ASK)
+            _end(_examined(desk.migration, config, (), error.problem), as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     if told is None:
-        typer.echo(retrospective_words.nothing(), err=True)
-        raise typer.Exit(COULD_NOT_ASK)
+        typer.echo(retrospective_words.EMPTY(), err=True)
+        raise typer.Exit(EXIT_UNAVAILABLE)
     place = out or (None if as_json else Path(told.file_name))
     if place is not None:
-        _write(place, told.html().encode())
+        _write_file(place, told.html().encode())
     if as_json:
         echo(told.json())
     else:
@@ -292,109 +292,117 @@ def retrospective(
 
 @app.command(help=note_words.COMMAND)
 def note(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help=note_words.WORDS)],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help=note_words.TEXT_HELP)],
     config: Config = None,
     demo: Demo = False,
-    at: Annotated[str, typer.Option(metavar="TIME", help=note_words.AT)] = "",
-    author: Annotated[str, typer.Option("--by", metavar="NAME", help=note_words.BY)] = "",
+    at: Annotated[str, typer.Option(metavar="TIME", help=note_words.AT_HELP)] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help=note_words.BY_HELP)] = "",
     as_json: Json = False,
 ) -> None:
     migration = _configured(config, demo, as_json=as_json)
     try:
-        moment_at = moment(at, migration.zone) if at else utc_now()
+        moment_at = parse_datetime(at, migration.zone) if at else utc_now()
         ts = int(moment_at.timestamp())
     except (ValueError, OverflowError):
-        raise typer.BadParameter(note_words.refused(at), param_hint="--at") from None
+        raise typer.BadParameter(note_words.invalid_time(at), param_hint="--at") from None
     if not text.strip():
-        raise typer.BadParameter(note_words.empty(), param_hint="TEXT")
+        raise typer.BadParameter(note_words.EMPTY(), param_hint="TEXT")
     try:
         with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-            kept = archive.keep_note(ts, text, author)
+            kept = archive.notes.add(ts, text, author)
     except ArchiveError as error:
         _end(_examined(migration, config, (), error.problem), as_json=as_json)
     if as_json:
         echo({"ok": True, "at": f"{moment_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "text": kept.title, "key": kept.key})
     else:
-        typer.echo(note_words.kept(times.clock(moment_at, migration.zone, now=utc_now())))
+        typer.echo(note_words.saved(times.clock(moment_at, migration.zone, now=utc_now())))
 
 
 @contextmanager
-def _desk(config: Path | None, demo: bool, source: str, phase: str, *, as_json: bool) -> Iterator[Desk]:
+def _open_context(
+    config: Path | None, demo: bool, source: str, phase: str, *, as_json: bool
+) -> Iterator[CommandContext]:
     """Opens the archive. Where it, or the configuration, cannot be read, that is told and the program ends."""
-    migration = _configured(config, demo, as_json=as_json, code=COULD_NOT_ASK)
-    sources = sources_of(migration, clock=utc_now)
-    metrics = chosen(sources, source)
+    migration = _configured(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
+    sources = create_sources(migration, clock=utc_now)
+    metrics = metric_source(sources, source)
     try:
         archive = Archive.open(migration.archive, migration, clock=utc_now)
     except ArchiveError as error:
-        _end(_examined(migration, config, (), error.problem), as_json=as_json, code=COULD_NOT_ASK)
+        _end(_examined(migration, config, (), error.problem), as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     with archive:
-        keeper = Keeper(archive, (), sources.traffic, sources.events, clock=utc_now)
+        keeper = Collector(archive, (), sources.traffic, sources.events, clock=utc_now)
         if phase not in ("", "current"):
             for events in sources.events:
-                keeper.want(Window.last(HISTORY_S // 60, now=utc_now()), events.name)
-        yield Desk(migration, archive, keeper, sources, metrics)
+                keeper.request_window(Window.last(PHASE_HISTORY_S // 60, now=utc_now()), events.name)
+        yield CommandContext(migration, archive, keeper, sources, metrics)
 
 
-def _heard(desk: Desk, minutes: int | None, phase: str) -> Hearing:
+def _evaluate(context: CommandContext, minutes: int | None, phase: str) -> Evaluation:
     """One look, and what the judge says of it."""
-    found = read(desk, minutes, phase, clock=utc_now)
-    return heard(
-        desk.migration, desk.metrics.name, found.brought, found.phase, found.others, number=found.number, now=found.now
+    found = read_phase(context, minutes, phase, clock=utc_now)
+    return evaluate(
+        context.migration,
+        context.metrics.name,
+        found.result,
+        found.phase,
+        found.source_problems,
+        phase_number=found.phase_number,
+        now=found.now,
     )
 
 
 def _judge_csv(name: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:
     """Judges a CSV, "-" being standard input. Asks nobody, and opens no archive."""
-    migration = _configured(config, False, as_json=as_json, code=COULD_NOT_ASK) if config else None
-    called = words.standard_input() if name == "-" else name
+    migration = _configured(config, False, as_json=as_json, exit_code=EXIT_UNAVAILABLE) if config else None
+    called = words.STANDARD_INPUT() if name == "-" else name
     try:
         found = read_csv(typer.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes())
     except OSError as error:
-        found = CsvNumbers(empty_frame(), (CsvMistake(0, "not_readable", {"detail": error.strerror or str(error)}),))
-    if found.mistakes:
-        echo(mistakes_json(called, found.mistakes) if as_json else mistakes_lines(called, found.mistakes))
-        raise typer.Exit(COULD_NOT_ASK)
-    _conclude(hearing_of_csv(called, found, migration, minutes), as_json=as_json)
+        found = CsvData(empty_frame(), (CsvIssue(0, "not_readable", {"detail": error.strerror or str(error)}),))
+    if found.issues:
+        echo(csv_issues_json(called, found.issues) if as_json else csv_issue_lines(called, found.issues))
+        raise typer.Exit(EXIT_UNAVAILABLE)
+    _exit_with(evaluate_csv(called, found, migration, minutes), as_json=as_json)
 
 
-def _conclude(hearing: Hearing, *, as_json: bool) -> NoReturn:
-    echo(_shown(hearing, as_json=as_json))
-    raise typer.Exit(hearing.code)
+def _exit_with(evaluation: Evaluation, *, as_json: bool) -> NoReturn:
+    echo(_rendered(evaluation, as_json=as_json))
+    raise typer.Exit(evaluation.exit_code)
 
 
-def _conclude_once_decided(look: Callable[[], Hearing], every_s: int, *, as_json: bool) -> NoReturn:
+def _exit_once_decided(evaluate: Callable[[], Evaluation], interval_s: int, *, as_json: bool) -> NoReturn:
     """Looks again and again until there is a verdict. Ctrl-C ends it with what was known last."""
-    code = COULD_NOT_ASK
-    with suppress(KeyboardInterrupt), drawn(as_json=as_json) as drawing:
+    code = EXIT_UNAVAILABLE
+    with suppress(KeyboardInterrupt), live_display(as_json=as_json) as drawing:
         while True:
-            hearing = look()
-            code = hearing.code
+            hearing = evaluate()
+            code = hearing.exit_code
             if drawing:
-                drawing.update(hearing_table(hearing, now=utc_now()), refresh=True)
+                drawing.update(evaluation_table(hearing, now=utc_now()), refresh=True)
             else:
-                echo(_shown(hearing, as_json=as_json))
-            if hearing.decided:
+                echo(_rendered(hearing, as_json=as_json))
+            if hearing.is_decided:
                 break
-            time.sleep(every_s)
+            time.sleep(interval_s)
     raise typer.Exit(code)
 
 
-def _shown(hearing: Hearing, *, as_json: bool) -> dict[str, Any] | RenderableType:
-    return hearing_json(hearing) if as_json else hearing_table(hearing, now=utc_now())
+def _rendered(evaluation: Evaluation, *, as_json: bool) -> dict[str, Any] | RenderableType:
+    return evaluation_json(evaluation) if as_json else evaluation_table(evaluation, now=utc_now())
 
 
-def _write(place: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     try:
-        place.write_bytes(content)
+        path.write_bytes(content)
     except OSError as error:
-        typer.echo(evidence_words.not_written(str(place), error.strerror or str(error)), err=True)
-        raise typer.Exit(COULD_NOT_ASK) from None
+        typer.echo(evidence_words.not_written(str(path), error.strerror or str(error)), err=True)
+        raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
 app.add_typer(archives.app, name="archive")
-app.command("batches", help=batch_words.COMMAND, cls=Gate)(batches)
-app.command("endpoints", help=log_words.COMMAND, cls=Gate)(endpoints)
+app.command("batches", help=batch_words.COMMAND, cls=GateCommand)(batches)
+app.command("endpoints", help=log_words.COMMAND, cls=GateCommand)(endpoints)
 
 
 if __name__ == "__main__":

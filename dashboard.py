@@ -22,7 +22,7 @@ from archive import ArchiveError
 from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
 from ui import app_context
-from ui.components import LIBRARY_ADDRESS
+from ui.components import PLOTLYJS_URL
 
 # Streamlit's own page needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {
@@ -59,7 +59,7 @@ async def healthz(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def library(request: Request) -> Response:
+async def plotlyjs(request: Request) -> Response:
     """plotly.js, which the browser may keep for ever: its version is in its address."""
     _version, script = plotly_js()
     headers = {
@@ -74,7 +74,7 @@ async def library(request: Request) -> Response:
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the house before the first viewer comes, so that its archive is warm. Trouble is left for the pages to say."""
     with contextlib.suppress(ConfigurationError, ArchiveError):
-        await asyncio.to_thread(app_context.house)
+        await asyncio.to_thread(app_context.get_app_context)
     yield
     await asyncio.to_thread(app_context.close)
 
@@ -82,6 +82,6 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),
     lifespan=lifespan,
-    routes=[Route("/healthz", healthz), Route(LIBRARY_ADDRESS.format(version=plotly_js()[0]), library)],
+    routes=[Route("/healthz", healthz), Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs)],
     middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
 )

@@ -2,22 +2,22 @@
 
 from archive.archive import Archive
 from archive.batches import BatchArchive
-from archive.db.engine import ArchiveError, ArchiveProblem, ArchiveTrouble
+from archive.db.engine import ArchiveError, ArchiveErrorKind, ArchiveProblem
 from archive.events.notes import NOTES
 from archive.events.source_state import Role, SourceState
-from archive.metrics.downsampling import Line, Overview
-from archive.metrics.results import Brought, Filled
+from archive.metrics.downsampling import BucketedSeries, Overview
+from archive.metrics.results import FillResult, MetricsResult
 
 __all__ = [
     "NOTES",
     "Archive",
     "ArchiveError",
+    "ArchiveErrorKind",
     "ArchiveProblem",
-    "ArchiveTrouble",
     "BatchArchive",
-    "Brought",
-    "Filled",
-    "Line",
+    "BucketedSeries",
+    "FillResult",
+    "MetricsResult",
     "Overview",
     "Role",
     "SourceState",

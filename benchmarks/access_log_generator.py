@@ -30,7 +30,7 @@ ROUTES = (
     ("GET", "/feed/2026-09-21/{n}", 1, 0.110),
     ("GET", "/healthz", 1, 0.001),
 )
-BROKEN = "/photos/{n}/comments"  # half as slow again on ECS, and failing ten times as often
+REGRESSED_ROUTE = "/photos/{n}/comments"  # half as slow again on ECS, and failing ten times as often
 
 _BROWSERS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS {a}_{b} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{a}.{b} Mobile/15E148 Safari/604.1",
@@ -41,7 +41,7 @@ _BROWSERS = (
 )
 
 
-def lines(how_many: int, start: datetime, dice: random.Random) -> Iterator[str]:
+def generate_lines(how_many: int, start: datetime, dice: random.Random) -> Iterator[str]:
     """Lines of one file, those of `INTERVAL_S` seconds from `start` on, in no particular order within a second."""
     weights = list(accumulate(route[2] for route in ROUTES))
     chosen = dice.choices(ROUTES, cum_weights=weights, k=how_many)
@@ -49,8 +49,8 @@ def lines(how_many: int, start: datetime, dice: random.Random) -> Iterator[str]:
     agents = [agent.format(a=10 + bits(3), b=bits(3), c=1000 + bits(12)) for agent in _BROWSERS for _ in range(200)]
     for place, (method, path, _often, median_s) in enumerate(chosen):
         canary = pick() < 0.5
-        took_s = median_s * dice.lognormvariate(0, 0.6) * (1.5 if canary and path == BROKEN else 1)
-        failed = pick() < (0.02 if canary and path == BROKEN else 0.002)
+        took_s = median_s * dice.lognormvariate(0, 0.6) * (1.5 if canary and path == REGRESSED_ROUTE else 1)
+        failed = pick() < (0.02 if canary and path == REGRESSED_ROUTE else 0.002)
         unanswered = failed and pick() < 0.2
         status = (
             "504"
@@ -81,7 +81,7 @@ def lines(how_many: int, start: datetime, dice: random.Random) -> Iterator[str]:
         )
 
 
-def file_of(folder: Path, number: int, how_many: int, nodes: int = 2) -> Path:
+def write_file(folder: Path, number: int, how_many: int, nodes: int = 2) -> Path:
     """Writes file `number`: `nodes` load balancer nodes write one each in every interval."""
     start = START + timedelta(seconds=INTERVAL_S * (number // nodes))
     ends = start + timedelta(seconds=INTERVAL_S)
@@ -89,15 +89,15 @@ def file_of(folder: Path, number: int, how_many: int, nodes: int = 2) -> Path:
     name = f"123456789012_elasticloadbalancing_ap-northeast-1_app.photo.50dc6c495c0c9188_{ends:%Y%m%dT%H%MZ}_{node}_{number:08x}.log.gz"
     path = folder / name
     with igzip.open(path, "wb", compresslevel=3) as out:
-        out.write("".join(lines(how_many, start, random.Random(number))).encode())
+        out.write("".join(generate_lines(how_many, start, random.Random(number))).encode())
     return path
 
 
-def generate(folder: Path, how_many: int, files: int) -> list[Path]:
+def generate_files(folder: Path, how_many: int, files: int) -> list[Path]:
     """`how_many` lines in `files` gz files of equal length, the same ones at every run."""
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as processes:
-        return list(processes.map(file_of, [folder] * files, range(files), [how_many // files] * files))
+        return list(processes.map(write_file, [folder] * files, range(files), [how_many // files] * files))
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def main() -> None:
     arguments.add_argument("--lines", type=int, default=100_000)
     arguments.add_argument("--files", type=int, default=10)
     given = arguments.parse_args()
-    for path in generate(given.folder, given.lines, given.files):
+    for path in generate_files(given.folder, given.lines, given.files):
         print(path)
 
 

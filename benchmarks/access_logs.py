@@ -16,17 +16,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analysis.endpoints.endpoints import endpoints
+from analysis.endpoints.endpoints import judge_endpoints
 from archive import Archive
-from benchmarks.access_log_generator import generate
-from collector.access_log_ingest import count_logs
+from benchmarks.access_log_generator import generate_files
+from collector.access_log_ingest import ingest_access_logs
 from domain import FLEETS, Migration, Window
 from sources.access_logs.base import LocalLogs
 
-EVER = Window(0, 2**35 // 60 * 60)
+ALL_TIME = Window(0, 2**35 // 60 * 60)
 GOACCESS_LINES = 1_000_000  # it reads so many, and its rate is compared: it needs minutes for more
-LINES_A_FILE = 100_000
-ZCAT_SHARE, GOACCESS_TIMES, PEAK_MB, QUESTION_S = 0.6, 15, 500, 1.0
+LINES_PER_FILE = 100_000
+MAX_ZCAT_RATIO, MIN_GOACCESS_RATIO, MAX_PEAK_MB, MAX_QUERY_S = 0.6, 15, 500, 1.0
 
 MIGRATION = Migration.model_validate(
     {
@@ -42,31 +42,31 @@ MIGRATION = Migration.model_validate(
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class Timing:
     """Wall and processor seconds of something, and its highest resident set."""
 
     wall_s: float
     cpu_s: float
     peak_mb: float = 0.0
-    said: str = ""
+    stdout: str = ""
 
 
-def timed(command: list[str]) -> Took:
+def timed(command: list[str]) -> Timing:
     """A command in a process of its own, and what it printed."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Took(wall_s, cpu_s, said=ran.stdout)
+    return Timing(wall_s, cpu_s, stdout=ran.stdout)
 
 
-def zcat(paths: list[Path]) -> Took:
+def zcat(paths: list[Path]) -> Timing:
     took = timed(["bash", "-c", 'zcat "$@" | wc -l', "zcat", *map(str, paths)])
-    assert int(took.said) > 0
+    assert int(took.stdout) > 0
     return took
 
 
-def goaccess(paths: list[Path], room: Path) -> tuple[Took, int]:
+def goaccess(paths: list[Path], room: Path) -> tuple[Timing, int]:
     """GoAccess over plain lines, unpacked beforehand; how many it took for valid."""
     plain, report = room / "plain.log", room / "report.json"
     with plain.open("wb") as out:
@@ -76,25 +76,25 @@ def goaccess(paths: list[Path], room: Path) -> tuple[Took, int]:
     return took, int(json.loads(report.read_text(encoding="utf-8"))["general"]["valid_requests"])
 
 
-def counted(folder: Path, url: str) -> dict[str, Any]:
+def count_folder(folder: Path, url: str) -> dict[str, Any]:
     """In a process of its own: the logs of a folder counted into a new archive."""
     with Archive.open(url, MIGRATION) as archive:
         began, cpu = time.perf_counter(), time.process_time()
-        found = count_logs(archive, LocalLogs(folder), EVER)
+        found = ingest_access_logs(archive, LocalLogs(folder), ALL_TIME)
         wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     return {"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": _peak_mb(), "lines": found.lines, "parsed": found.parsed}
 
 
-def asked(url: str) -> dict[str, Any]:
+def query_archive(url: str) -> dict[str, Any]:
     """In a process of its own: the routes of all that was counted, from the archive."""
     fleet_of = {group: fleet for fleet in FLEETS for group in MIGRATION.fleets[fleet].names}
     with Archive.open(url, MIGRATION) as archive:
-        window = archive.log_extent()
+        window = archive.access_logs.extent()
         assert window
         began, cpu = time.perf_counter(), time.process_time()
-        counts = archive.log_counts(window)
+        counts = archive.access_logs.counts(window)
         read_s = time.perf_counter() - began
-        found = endpoints(counts, fleet_of, window, MIGRATION.criteria)
+        found = judge_endpoints(counts, fleet_of, window, MIGRATION.criteria)
         wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     return {
         "wall_s": wall_s,
@@ -111,17 +111,17 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def alone(*words: str) -> dict[str, Any]:
+def run_in_subprocess(*words: str) -> dict[str, Any]:
     """One of the two above, in a fresh process."""
-    told: dict[str, Any] = json.loads(timed([sys.executable, "-m", "benchmarks.access_logs", *words]).said)
+    told: dict[str, Any] = json.loads(timed([sys.executable, "-m", "benchmarks.access_logs", *words]).stdout)
     return told
 
 
-def logs(folder: Path, lines: int) -> list[Path]:
+def log_files(folder: Path, lines: int) -> list[Path]:
     """The generated files; made where they are not there yet."""
-    files = lines // LINES_A_FILE
+    files = lines // LINES_PER_FILE
     there = sorted(folder.glob("*.log.gz"))
-    return there if len(there) == files else sorted(generate(folder, lines, files))
+    return there if len(there) == files else sorted(generate_files(folder, lines, files))
 
 
 def main(
@@ -135,26 +135,26 @@ def main(
 ) -> None:
     """Count generated access logs, and say whether the figures are reached. Ends with 1 where one is not."""
     if count or ask:
-        print(json.dumps(counted(count, url) if count else asked(url)))
+        print(json.dumps(count_folder(count, url) if count else query_archive(url)))
         return
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="access-logs-") as name:
         room = Path(name)
         keep = folder or room
-        paths = logs(keep / str(lines), lines)
-        missed = figures(console, room, paths, lines, repeats, logs(keep / str(more), more) if more else [])
+        paths = log_files(keep / str(lines), lines)
+        missed = measure(console, room, paths, lines, repeats, log_files(keep / str(more), more) if more else [])
     raise typer.Exit(1 if missed else 0)
 
 
-def figures(console: Console, room: Path, paths: list[Path], lines: int, repeats: int, others: list[Path]) -> bool:
+def measure(console: Console, room: Path, paths: list[Path], lines: int, repeats: int, others: list[Path]) -> bool:
     """Measures, prints a table, and says whether a figure was missed."""
     console.print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
-    ours, unpacked, questions = list[dict[str, Any]](), list[Took](), list[dict[str, Any]]()
+    ours, unpacked, questions = list[dict[str, Any]](), list[Timing](), list[dict[str, Any]]()
     for number in range(repeats):  # in turns, so that both see the same machine
         unpacked.append(zcat(paths))
         url = f"sqlite:///{room}/{number}.db"
-        ours.append(alone("--count", str(paths[0].parent), "--url", url))
-        questions.append(alone("--ask", "--url", url))
+        ours.append(run_in_subprocess("--count", str(paths[0].parent), "--url", url))
+        questions.append(run_in_subprocess("--ask", "--url", url))
     mine, his = min(ours, key=lambda one: one["wall_s"]), min(unpacked, key=lambda one: one.wall_s)
     question = min(questions, key=lambda one: one["wall_s"])
     table = Table("", "ours", "beside it", "figure", "goal", "")
@@ -169,33 +169,33 @@ def figures(console: Console, room: Path, paths: list[Path], lines: int, repeats
     row("lines counted", f"{mine['parsed']:,}", f"{lines:,}", f"{parsed:.4%}", "100 %", parsed == 1)
     share = mine["wall_s"] / his.wall_s
     beside = f"zcat | wc -l {his.wall_s:.2f} s"
-    row("wall", f"{mine['wall_s']:.2f} s", beside, f"{share:.2f} ×", f"≤ {ZCAT_SHARE} ×", share <= ZCAT_SHARE)
+    row("wall", f"{mine['wall_s']:.2f} s", beside, f"{share:.2f} ×", f"≤ {MAX_ZCAT_RATIO} ×", share <= MAX_ZCAT_RATIO)
     cpu_ours, cpu_his = min(one["cpu_s"] for one in ours), min(one.cpu_s for one in unpacked)
     table.add_row("processor", f"{cpu_ours:.2f} s", f"zcat | wc -l {cpu_his:.2f} s", f"{cpu_ours / cpu_his:.2f} ×")
     if shutil.which("goaccess"):
-        few = paths[: GOACCESS_LINES // LINES_A_FILE]
+        few = paths[: GOACCESS_LINES // LINES_PER_FILE]
         took, valid = goaccess(few, room)
-        rate, his_rate = lines / mine["wall_s"], len(few) * LINES_A_FILE / took.wall_s
+        rate, his_rate = lines / mine["wall_s"], len(few) * LINES_PER_FILE / took.wall_s
         times = rate / his_rate
-        goal = f"≥ {GOACCESS_TIMES} ×"
-        said = f"GoAccess {his_rate:,.0f} /s (of {len(few) * LINES_A_FILE:,} lines, {valid:,} valid)"
-        row("rate", f"{rate:,.0f} /s", said, f"{times:.1f} ×", goal, times >= GOACCESS_TIMES)
-        cpu_rate = len(few) * LINES_A_FILE / took.cpu_s
+        goal = f"≥ {MIN_GOACCESS_RATIO} ×"
+        said = f"GoAccess {his_rate:,.0f} /s (of {len(few) * LINES_PER_FILE:,} lines, {valid:,} valid)"
+        row("rate", f"{rate:,.0f} /s", said, f"{times:.1f} ×", goal, times >= MIN_GOACCESS_RATIO)
+        cpu_rate = len(few) * LINES_PER_FILE / took.cpu_s
         table.add_row("rate a processor second", f"{lines / cpu_ours:,.0f}", f"{cpu_rate:,.0f}")
     else:
         table.add_row("rate", "", "GoAccess is not installed")
     peak = max(one["peak_mb"] for one in ours)
-    row(f"peak memory, {lines:,} lines", f"{peak:.0f} MB", "", "", f"≤ {PEAK_MB} MB", peak <= PEAK_MB)
+    row(f"peak memory, {lines:,} lines", f"{peak:.0f} MB", "", "", f"≤ {MAX_PEAK_MB} MB", peak <= MAX_PEAK_MB)
     if others:
         url = f"sqlite:///{room}/more.db"
-        big = alone("--count", str(others[0].parent), "--url", url)
+        big = run_in_subprocess("--count", str(others[0].parent), "--url", url)
         title = f"peak memory, {big['parsed']:,} lines"
-        row(title, f"{big['peak_mb']:.0f} MB", "", "", f"≤ {PEAK_MB} MB", big["peak_mb"] <= PEAK_MB)
-        many = alone("--ask", "--url", url)
+        row(title, f"{big['peak_mb']:.0f} MB", "", "", f"≤ {MAX_PEAK_MB} MB", big["peak_mb"] <= MAX_PEAK_MB)
+        many = run_in_subprocess("--ask", "--url", url)
         table.add_row("the same question of them", f"{many['wall_s']:.2f} s", f"{many['rows']:,} rows")
     said = f"{question['rows']:,} rows, {question['routes']} routes, worst {question['worst']}"
     took_s = question["wall_s"]
-    row("a second question", f"{took_s:.2f} s", said, f"cpu {question['cpu_s']:.2f} s", f"≤ {QUESTION_S:g} s", took_s <= QUESTION_S)  # fmt: skip
+    row("a second question", f"{took_s:.2f} s", said, f"cpu {question['cpu_s']:.2f} s", f"≤ {MAX_QUERY_S:g} s", took_s <= MAX_QUERY_S)  # fmt: skip
     console.print(table, f"load {os.getloadavg()[0]:.1f} after; best of {repeats}")
     return missed
 

@@ -10,20 +10,20 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-ARGUMENTS = (
+CHROMIUM_FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
 CHARTS = 4
 # Both pages draw with plotly: a chart is there when a line of it is. The answer is in seconds since the navigation began.
-DRAWN = f"""() => {{
+CHARTS_DRAWN_JS = f"""() => {{
   const drawn = [...document.querySelectorAll(".js-plotly-plot")].filter((one) => one.querySelector("path.js-line"));
   return drawn.length >= {CHARTS} && performance.now() / 1000;
 }}"""
 
 
 @dataclass(slots=True)
-class Wire:
+class ReceivedBytes:
     """What a page received: bytes of HTTP replies as they were sent, and the payload of websocket frames, each with its moment."""
 
     http: int = 0
@@ -49,12 +49,12 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPage:
     """A page with its charts drawn."""
 
     page: Page
     drawn_s: float
-    wire: Wire
+    received_bytes: ReceivedBytes
 
 
 @contextmanager
@@ -62,35 +62,35 @@ def chromium() -> Iterator[Browser]:
     """A browser, while the block lasts."""
     with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS.split())
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS.split())
         try:
             yield browser
         finally:
             browser.close()
 
 
-def visitor(browser: Browser) -> BrowserContext:
+def new_visitor(browser: Browser) -> BrowserContext:
     """Somebody new: nothing is in this browser's cache."""
     return browser.new_context(viewport={"width": 1440, "height": 1000})
 
 
-def open_page(context: BrowserContext, url: str, *, timeout_s: float = 60) -> Opened:
+def open_page(context: BrowserContext, url: str, *, timeout_s: float = 60) -> OpenedPage:
     """Opens the page and waits for its charts. Raises playwright's TimeoutError."""
-    page, wire = context.new_page(), Wire()
+    page, wire = context.new_page(), ReceivedBytes()
     session = context.new_cdp_session(page)
-    session.on("Network.loadingFinished", lambda told: _http(wire, told))
-    session.on("Network.webSocketFrameReceived", lambda told: _frame(wire, told))
+    session.on("Network.loadingFinished", lambda told: _add_http(wire, told))
+    session.on("Network.webSocketFrameReceived", lambda told: _add_frame(wire, told))
     session.send("Network.enable")
     page.goto(url, wait_until="commit")
-    drawn = page.wait_for_function(DRAWN, timeout=timeout_s * 1000)
-    return Opened(page, float(drawn.json_value()), wire)
+    drawn = page.wait_for_function(CHARTS_DRAWN_JS, timeout=timeout_s * 1000)
+    return OpenedPage(page, float(drawn.json_value()), wire)
 
 
-def _http(wire: Wire, told: dict[str, Any]) -> None:
+def _add_http(wire: ReceivedBytes, told: dict[str, Any]) -> None:
     wire.http += int(told["encodedDataLength"])
 
 
-def _frame(wire: Wire, told: dict[str, Any]) -> None:
+def _add_frame(wire: ReceivedBytes, told: dict[str, Any]) -> None:
     frame = told["response"]
     data = frame["payloadData"]
     wire.frames.append((time.monotonic(), len(base64.b64decode(data)) if frame["opcode"] == 2 else len(data)))

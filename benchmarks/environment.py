@@ -15,17 +15,17 @@ from pathlib import Path
 import psutil
 
 from domain import Arn
-from tests.factories.loopback_config import document
-from tests.fakes.cloudwatch import CloudWatchWorld
-from tests.fakes.elbv2 import REGION, Elbv2World
-from tests.fakes.traffic_model import SteadyStory
+from tests.factories.loopback_config import config_toml
+from tests.fakes.cloudwatch import FakeCloudWatch
+from tests.fakes.elbv2 import REGION, FakeElbv2
+from tests.fakes.traffic_model import SteadyTraffic
 
 ROOT = Path(__file__).parent.parent
 
 
-def story() -> SteadyStory:
+def traffic_model() -> SteadyTraffic:
     """A canary at 10 %, 3,000 requests a minute, a few errors on both sides."""
-    return SteadyStory(
+    return SteadyTraffic(
         lambda ts: {"photo-ec2": 0.9, "photo-ecs": 0.1},
         requests_per_minute=3_000,
         error_rates={"photo-ec2": 0.001, "photo-ecs": 0.002},
@@ -33,25 +33,26 @@ def story() -> SteadyStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BenchmarkEnvironment:
     """Each page has a CloudWatch of its own, so that what it asks can be counted; they tell the same story."""
 
-    elbv2: Elbv2World
-    ours: CloudWatchWorld
-    naive: CloudWatchWorld
+    elbv2: FakeElbv2
+    dashboard_cloudwatch: FakeCloudWatch
+    naive_cloudwatch: FakeCloudWatch
     folder: Path
 
-    def configuration(self, *, backfill: bool = False) -> Path:
+    def write_config(self, *, backfill: bool = False) -> Path:
         """A migration.toml for the world, with its archive beside it; one that has its past filled is another one."""
         name = "with the past" if backfill else "migration"
         path = self.folder / f"{name}.toml"
         archive = str(self.folder / f"{name}.db")
         path.write_text(
-            document(self.elbv2.load_balancer, self.elbv2.groups, archive=archive, backfill=backfill), encoding="utf-8"
+            config_toml(self.elbv2.load_balancer, self.elbv2.groups, archive=archive, backfill=backfill),
+            encoding="utf-8",
         )
         return path
 
-    def environment(self, world: CloudWatchWorld, *, backfill: bool = False) -> dict[str, str]:
+    def environment(self, world: FakeCloudWatch, *, backfill: bool = False) -> dict[str, str]:
         """What a process needs to find the world, and nothing of this machine's own AWS."""
         own = {
             name: value
@@ -68,7 +69,7 @@ class Stage:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "MIGRATION_CONFIG": str(self.configuration(backfill=backfill)),
+            "MIGRATION_CONFIG": str(self.write_config(backfill=backfill)),
             "NAIVE_LOAD_BALANCER": world.load_balancer,
             "NAIVE_BASELINE": dimensions["photo-ec2"],
             "NAIVE_CANARY": dimensions["photo-ecs"],
@@ -76,23 +77,23 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
+def benchmark_environment(folder: Path) -> Iterator[BenchmarkEnvironment]:
     """The world, while the block lasts."""
-    with Elbv2World() as elbv2:
+    with FakeElbv2() as elbv2:
         arn = Arn.parse(elbv2.load_balancer)
         name = arn.dimension if arn else ""
         with (
-            CloudWatchWorld(story(), load_balancer=name) as ours,
-            CloudWatchWorld(story(), load_balancer=name) as naive,
+            FakeCloudWatch(traffic_model(), load_balancer=name) as ours,
+            FakeCloudWatch(traffic_model(), load_balancer=name) as naive,
         ):
-            yield Stage(elbv2, ours, naive, folder)
+            yield BenchmarkEnvironment(elbv2, ours, naive, folder)
 
 
-class Server:
+class BenchmarkServer:
     """A Streamlit server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, world: CloudWatchWorld) -> None:
-        self.port, self.world = port, world
+    def __init__(self, process: subprocess.Popen[bytes], port: int, world: FakeCloudWatch) -> None:
+        self.port, self.cloudwatch = port, world
         self._process = psutil.Process(process.pid)
 
     @property
@@ -109,9 +110,9 @@ class Server:
 
 
 @contextmanager
-def server(stage: Stage, *, ours: bool, backfill: bool = False) -> Iterator[Server]:
+def run_server(stage: BenchmarkEnvironment, *, ours: bool, backfill: bool = False) -> Iterator[BenchmarkServer]:
     """Ours or the naive one, while the block lasts: it answers, and ours has filled its archive, unless it has a past to fill (`backfill`)."""
-    world = stage.ours if ours else stage.naive
+    world = stage.dashboard_cloudwatch if ours else stage.naive_cloudwatch
     script = ROOT / "dashboard.py" if ours else ROOT / "benchmarks" / "naive" / "dashboard.py"
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
@@ -124,12 +125,12 @@ def server(stage: Stage, *, ours: bool, backfill: bool = False) -> Iterator[Serv
             command, cwd=place, env=stage.environment(world, backfill=backfill), stdout=log, stderr=log
         )
     try:
-        answers = Server(process, port, world)
-        until(lambda: process.poll() is not None or _is_up(answers.url), timeout_s=60)
+        answers = BenchmarkServer(process, port, world)
+        wait_until(lambda: process.poll() is not None or _is_up(answers.url), timeout_s=60)
         if process.poll() is not None:
             raise RuntimeError(written.read_text(encoding="utf-8"))
         if ours and world.hang is None and not backfill:
-            until_quiet(world)
+            wait_until_quiet(world)
         yield answers
     finally:
         process.terminate()
@@ -140,7 +141,7 @@ def server(stage: Stage, *, ours: bool, backfill: bool = False) -> Iterator[Serv
             process.wait()
 
 
-def until(reached: Callable[[], bool], *, timeout_s: float, every_s: float = 0.1) -> None:
+def wait_until(reached: Callable[[], bool], *, timeout_s: float, every_s: float = 0.1) -> None:
     """Waits for something to become true. Raises TimeoutError."""
     end = time.monotonic() + timeout_s
     while not reached():
@@ -149,7 +150,7 @@ def until(reached: Callable[[], bool], *, timeout_s: float, every_s: float = 0.1
         time.sleep(every_s)
 
 
-def until_quiet(world: CloudWatchWorld, *, quiet_s: float = 4, timeout_s: float = 150) -> None:
+def wait_until_quiet(world: FakeCloudWatch, *, quiet_s: float = 4, timeout_s: float = 150) -> None:
     """Waits until the world has been asked something more, and then nothing for `quiet_s`: a round of the keeper is over."""
     before, changed = world.calls, 0.0
     end = time.monotonic() + timeout_s

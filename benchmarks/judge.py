@@ -13,19 +13,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analysis import trace
-from analysis.parity import judge
-from analysis.parity.confidence_sequences import counts, differences
-from analysis.parity.intervals import Looks, looks_at_counts, looks_at_differences, verdicts
-from analysis.parity.recent_regression import above_lately_counts, above_lately_differences
+from analysis import judge, trace
+from analysis.parity.confidence_sequences import running_differences, running_rates
+from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
+from analysis.parity.recent_regression import recent_difference_above_margin, recent_rate_above_margin
 from domain import Criterion
-from tests.factories.frames import tidy
+from tests.factories.frames import tidy_frame
 
-Values = npt.NDArray[np.float64]
-World = Callable[[np.random.Generator, int], Values]  # the outcome of each repetition: 1 or 0, a delay, a ratio
+FloatArray = npt.NDArray[np.float64]
+Simulation = Callable[
+    [np.random.Generator, int], FloatArray
+]  # the outcome of each repetition: 1 or 0, a delay, a ratio
 
 CHUNK = 100  # repetitions at once
-LOOKS = slice(4, None, 5)  # every five minutes
+EVERY_FIVE_MINUTES = slice(4, None, 5)  # every five minutes
 ERRORS = Criterion.model_validate({"metric": "error_rate", "margin": "0.05pp"})
 LATENCY = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
 
@@ -33,7 +34,7 @@ LATENCY = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
 # Worlds: events of both sides in each minute (reps × minutes), or log latencies.
 
 
-def split(
+def simulate_rates(
     random: np.random.Generator,
     shape: tuple[int, int],
     rates: tuple[float, float],
@@ -41,7 +42,7 @@ def split(
     *,
     bursts: str = "",
     criterion: Criterion = ERRORS,
-) -> Looks:
+) -> SequentialIntervals:
     """Errors at `rates` among `requests` a minute (baseline, canary); bursts (gamma, shape 0.5, new each minute) shared, or one a side."""
     own = [random.gamma(0.5, 2.0, shape) if bursts else np.ones(shape) for _ in rates]
     if bursts == "shared":
@@ -50,220 +51,256 @@ def split(
         [random.poisson(r * n * g).astype(float) for r, n, g in zip(rates, requests, own, strict=True)],
         [np.full(shape, n) for n in requests],
     )
-    return looks_at_counts(criterion, counts(np.minimum(b, n_b), n_b, np.minimum(c, n_c), n_c), 1)
+    return rate_intervals(criterion, running_rates(np.minimum(b, n_b), n_b, np.minimum(c, n_c), n_c), 1)
 
 
-def wandering_rates(random: np.random.Generator, shape: tuple[int, int], phi: float, a_minute: float) -> Looks:
+def simulate_autocorrelated_rates(
+    random: np.random.Generator, shape: tuple[int, int], phi: float, errors_per_minute: float
+) -> SequentialIntervals:
     """So many errors a minute of 6,000 requests, whose rate each side moves by itself: log-AR(1) with a standard deviation of 0.3."""
     n = np.full(shape, 6000.0)
-    b, c = (random.poisson(a_minute * np.exp(memory(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2))
-    return looks_at_counts(ERRORS, counts(b, n, c, n), 1)
+    b, c = (
+        random.poisson(errors_per_minute * np.exp(ar1(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2)
+    )
+    return rate_intervals(ERRORS, running_rates(b, n, c, n), 1)
 
 
-def memory(random: np.random.Generator, shape: tuple[int, int], phi: float, scale: float) -> Values:
+def ar1(random: np.random.Generator, shape: tuple[int, int], phi: float, sd: float) -> FloatArray:
     """A stationary AR(1) with that standard deviation."""
-    found = random.normal(size=shape) * scale
+    found = random.normal(size=shape) * sd
     for at in range(1, shape[1]):
         found[:, at] = phi * found[:, at - 1] + np.sqrt(1 - phi**2) * found[:, at]
     return found
 
 
-def paired(
+def simulate_latency(
     random: np.random.Generator, shape: tuple[int, int], *, ratio: float = 1.0, noise: float = 0.3, phi: float = 0.0
-) -> Looks:
+) -> SequentialIntervals:
     """Latency of both sides, lognormal with a coefficient of variation of `noise` a minute and side, and memory `phi` each."""
     scale = float(np.sqrt(np.log1p(noise**2)))
-    b, c = memory(random, shape, phi, scale), memory(random, shape, phi, scale)
-    known = differences(c - b + np.log(ratio))
-    return looks_at_differences(LATENCY, known, np.exp(np.cumsum(b, axis=1) / known.minutes), 1)
+    b, c = ar1(random, shape, phi, scale), ar1(random, shape, phi, scale)
+    known = running_differences(c - b + np.log(ratio))
+    return latency_intervals(LATENCY, known, np.exp(np.cumsum(b, axis=1) / known.minutes), 1)
 
 
-def slow_wander(random: np.random.Generator, shape: tuple[int, int]) -> Looks:
+def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> SequentialIntervals:
     """30 % noise without memory, and under it a slow wander (φ = 0.95) of half its size: what no judge can know within an hour."""
-    known = differences(random.normal(size=shape) * 0.415 + memory(random, shape, 0.95, 0.21))
-    return looks_at_differences(LATENCY, known, np.ones(shape), 1)
+    known = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
+    return latency_intervals(LATENCY, known, np.ones(shape), 1)
 
 
 # Outcomes.
 
 
-def worse(looks: Looks) -> npt.NDArray[np.bool_]:
-    return looks.known & (looks.alarm_low > 0)
+def worse(intervals: SequentialIntervals) -> npt.NDArray[np.bool_]:
+    return intervals.is_known & (intervals.alarm_lower > 0)
 
 
-def alarm(looks: Looks) -> Values:
+def any_alarm(intervals: SequentialIntervals) -> FloatArray:
     """Whether anything but "no difference" was said at any look."""
-    return (worse(looks) | looks.known & (looks.alarm_high < 0))[:, LOOKS].any(axis=1).astype(float)
+    return (
+        (worse(intervals) | intervals.is_known & (intervals.alarm_upper < 0))[:, EVERY_FIVE_MINUTES]
+        .any(axis=1)
+        .astype(float)
+    )
 
 
-def found(looks: Looks) -> Values:
-    return worse(looks).any(axis=1).astype(float)
+def detected(intervals: SequentialIntervals) -> FloatArray:
+    return worse(intervals).any(axis=1).astype(float)
 
 
-def delay(hits: npt.NDArray[np.bool_]) -> Values:
+def delay(hits: npt.NDArray[np.bool_]) -> FloatArray:
     """Minutes until the first hit; ∞ without one."""
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
 
 
-def said(criterion: Criterion, looks: Looks, verdict: str, *, at_end: bool = False) -> Values:
-    hits = verdicts(criterion, looks) == verdict
+def reached(criterion: Criterion, intervals: SequentialIntervals, verdict: str, *, at_end: bool = False) -> FloatArray:
+    hits = interval_verdicts(criterion, intervals) == verdict
     return (hits[:, -1] if at_end else hits.any(axis=1)).astype(float)
 
 
-def at_margin(random: np.random.Generator, reps: int, kind: str) -> Values:
+def parity_at_margin(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
     shape = (reps, 480)
     if kind == "latency":
-        return said(LATENCY, paired(random, shape, ratio=1.1), "parity")
+        return reached(LATENCY, simulate_latency(random, shape, ratio=1.1), "parity")
     base, requests, criterion = {
         "0.05 pp over 1e-3": (1e-3, (600.0, 600.0), ERRORS),
         "0.05 pp over 1e-5": (1e-5, (600.0, 600.0), ERRORS),
         "0.05 pp over 1e-3, canary at 1 %": (1e-3, (59_400.0, 600.0), ERRORS),
-        "50 % over 2e-3": (2e-3, (600.0, 600.0), relative(50)),
+        "50 % over 2e-3": (2e-3, (600.0, 600.0), relative_margin(50)),
     }[kind]
     worse_rate = base + 5e-4 if criterion is ERRORS else base * 1.5
-    return said(criterion, split(random, shape, (base, worse_rate), requests, criterion=criterion), "parity")
+    return reached(
+        criterion, simulate_rates(random, shape, (base, worse_rate), requests, criterion=criterion), "parity"
+    )
 
 
-def lately(random: np.random.Generator, reps: int, kind: str) -> Values:
+def recent_regression_delay(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
     """Minutes until the last minutes alone are said to be beyond the margin, on either side; from the break where there is one."""
     took = []
     for _ in range(reps):
         minutes, times = (240, np.where(np.arange(240) >= 180, 10.0, 1.0)) if "× 10" in kind else (480, np.ones(480))
         if kind.startswith("latency"):
             phi = float(kind.rpartition(" ")[2])
-            b, c = (memory(random, (1, minutes), phi, 0.294)[0] for _ in range(2))
-            known = differences(c - b)
-            hits = [above_lately_differences(LATENCY, sign * (c - b), known, 1, last=False) for sign in (1, -1)]
+            b, c = (ar1(random, (1, minutes), phi, 0.294)[0] for _ in range(2))
+            known = running_differences(c - b)
+            hits = [
+                recent_difference_above_margin(LATENCY, sign * (c - b), known, 1, last_only=False) for sign in (1, -1)
+            ]
         else:
             each = (5940.0, 60.0) if "1 %" in kind else (600.0, 600.0)
             rate = 1e-3 if "1 %" in kind else 2e-3
             own = random.gamma(0.5, 2.0, (2, minutes)) if "bursts" in kind else np.ones((2, minutes))
             n_b, n_c = (np.full(minutes, one) for one in each)
             b, c = random.poisson(n_b * rate * own[0]) * 1.0, random.poisson(n_c * rate * times * own[1]) * 1.0
-            known = counts(b, n_b, c, n_c)
+            known = running_rates(b, n_b, c, n_c)
             hits = [
-                above_lately_counts(ERRORS, sides, known, 1, last=False)
+                recent_rate_above_margin(ERRORS, sides, known, 1, last_only=False)
                 for sides in ((b, n_b, c, n_c), (c, n_c, b, n_b))
             ]
         took.append(delay((hits[0] | hits[1])[None, :])[0] - (180 if "× 10" in kind else 0))
     return np.array(took)
 
 
-def relative(per_cent: float) -> Criterion:
+def relative_margin(per_cent: float) -> Criterion:
     return Criterion.model_validate({"metric": "error_rate", "margin": f"{per_cent:g}%"})
 
 
-def needed(random: np.random.Generator, reps: int, per_cent: float, fixed: float, a_minute: float) -> Values:
+def errors_to_parity(
+    random: np.random.Generator, reps: int, per_cent: float, fixed: float, errors_per_minute: float
+) -> FloatArray:
     """Errors a side until parity, over what a fixed-sample TOST (α 5 %, power 90 %) needs."""
-    minutes = int(6 * fixed / a_minute)
-    criterion = relative(per_cent)
-    looks = split(random, (reps, minutes), (a_minute / 1e4,) * 2, (1e4, 1e4), criterion=criterion)
-    return delay(verdicts(criterion, looks) == "parity") * a_minute / fixed
+    minutes = int(6 * fixed / errors_per_minute)
+    criterion = relative_margin(per_cent)
+    looks = simulate_rates(random, (reps, minutes), (errors_per_minute / 1e4,) * 2, (1e4, 1e4), criterion=criterion)
+    return delay(interval_verdicts(criterion, looks) == "parity") * errors_per_minute / fixed
 
 
-def one_sided(random: np.random.Generator, reps: int, errors: int, a_minute: float, *, bursts: bool) -> Values:
+def one_sided_rule(
+    random: np.random.Generator, reps: int, errors: int, errors_per_minute: float, *, bursts: bool
+) -> FloatArray:
     """Whether a rule that says "worse" once one side has so many errors and the other none ever does so in eight healthy hours, on either side."""
     own = random.gamma(0.5, 2.0, (2, reps, 480)) if bursts else 1.0
-    b, c = np.cumsum(random.poisson(a_minute * own, (2, reps, 480)), axis=2)
+    b, c = np.cumsum(random.poisson(errors_per_minute * own, (2, reps, 480)), axis=2)
     return (((b == 0) & (c >= errors)) | ((c == 0) & (b >= errors))).any(axis=1).astype(float)
 
 
-def first_seven(random: np.random.Generator, reps: int, phi: float) -> Values:
+def first_seven(random: np.random.Generator, reps: int, phi: float) -> FloatArray:
     """Whether the first seven minutes of a healthy difference with memory lie on one side of it, whichever."""
-    first = memory(random, (reps, 7), phi, 1.0) > 0
+    first = ar1(random, (reps, 7), phi, 1.0) > 0
     return (first.all(axis=1) | ~first.any(axis=1)).astype(float)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchmarkRow:
     """One line of the table. `goal`: ≤ or ≥ a bound of the summary; None where it is shown for honesty alone."""
 
     name: str
-    world: World
+    simulation: Simulation
     kayenta: str
     goal: tuple[str, float] | None
     summary: str = "share"  # share, median, or 90 % (by when nine of ten worlds were decided)
 
 
-def rows() -> list[Row]:
+def rows() -> list[BenchmarkRow]:
     day = (480,)
     even, one_per_cent = (600.0, 600.0), (5940.0, 60.0)
     h0 = (2e-3, 2e-3)
     table = [
-        Row("no difference, 8 h: Poisson", lambda r, n: alarm(split(r, (n, *day), h0, even)), "2 %", ("≤", 5)),
-        Row("… bursts shared", lambda r, n: alarm(split(r, (n, *day), h0, even, bursts="shared")), "0.7 %", ("≤", 5)),
-        Row("… bursts independent", lambda r, n: alarm(split(r, (n, *day), h0, even, bursts="own")), "6.7 %", ("≤", 5)),
-        Row(
+        BenchmarkRow(
+            "no difference, 8 h: Poisson",
+            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even)),
+            "2 %",
+            ("≤", 5),
+        ),
+        BenchmarkRow(
+            "… bursts shared",
+            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even, bursts="shared")),
+            "0.7 %",
+            ("≤", 5),
+        ),
+        BenchmarkRow(
+            "… bursts independent",
+            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even, bursts="own")),
+            "6.7 %",
+            ("≤", 5),
+        ),
+        BenchmarkRow(
             "… bursts independent, 6,000 rpm",
-            lambda r, n: alarm(split(r, (n, *day), (1e-3, 1e-3), (6e3, 6e3), bursts="own")),
+            lambda r, n: any_alarm(simulate_rates(r, (n, *day), (1e-3, 1e-3), (6e3, 6e3), bursts="own")),
             "—",
             ("≤", 5),
         ),
     ]
     for phi, kayenta, bound in ((0.5, "27 % peeking", 5), (0.7, "19 % in one look", 5), (0.9, "52 % in one look", 10)):
         table += [
-            Row(
+            BenchmarkRow(
                 f"latency, own AR(1) φ = {phi}",
-                lambda r, n, phi=phi: alarm(paired(r, (n, *day), phi=phi)),  # type: ignore[misc]
+                lambda r, n, phi=phi: any_alarm(simulate_latency(r, (n, *day), phi=phi)),  # type: ignore[misc]
                 kayenta,
                 ("≤", bound),
             ),
-            Row(
+            BenchmarkRow(
                 f"errors, 30 a minute, own AR(1) φ = {phi} of the rate",
-                lambda r, n, phi=phi: alarm(wandering_rates(r, (n, *day), phi, 30.0)),  # type: ignore[misc]
+                lambda r, n, phi=phi: any_alarm(simulate_autocorrelated_rates(r, (n, *day), phi, 30.0)),  # type: ignore[misc]
                 "—",
                 ("≤", bound),
             ),
-            Row(
+            BenchmarkRow(
                 f"errors, 1.2 a minute, own AR(1) φ = {phi} of the rate, unseen",
-                lambda r, n, phi=phi: alarm(wandering_rates(r, (n, *day), phi, 1.2)),  # type: ignore[misc]
+                lambda r, n, phi=phi: any_alarm(simulate_autocorrelated_rates(r, (n, *day), phi, 1.2)),  # type: ignore[misc]
                 "—",
                 None,
             ),
         ]
     table += [
-        Row(
+        BenchmarkRow(
             "canary at 1 %, 6,000 rpm, base 1e-3, × 5, 60 min: found",
-            lambda r, n: found(split(r, (n, 60), (1e-3, 5e-3), one_per_cent)),
+            lambda r, n: detected(simulate_rates(r, (n, 60), (1e-3, 5e-3), one_per_cent)),
             "0 %",
             ("≥", 95),
         ),
-        Row(
+        BenchmarkRow(
             "same, healthy: better or worse",
-            lambda r, n: alarm(split(r, (n, 60), (1e-3, 1e-3), one_per_cent)),
+            lambda r, n: any_alarm(simulate_rates(r, (n, 60), (1e-3, 1e-3), one_per_cent)),
             "55 %",
             ("≤", 5),
         ),
-        Row("same, healthy, 8 h", lambda r, n: alarm(split(r, (n, *day), (1e-3, 1e-3), one_per_cent)), "—", ("≤", 5)),
-        Row(
+        BenchmarkRow(
+            "same, healthy, 8 h",
+            lambda r, n: any_alarm(simulate_rates(r, (n, *day), (1e-3, 1e-3), one_per_cent)),
+            "—",
+            ("≤", 5),
+        ),
+        BenchmarkRow(
             "600 rpm a side, base 2e-4, × 10, 30 min: found",
-            lambda r, n: found(split(r, (n, 30), (2e-4, 2e-3), even)),
+            lambda r, n: detected(simulate_rates(r, (n, 30), (2e-4, 2e-3), even)),
             "50 %",
             ("≥", 95),
         ),
-        Row(
+        BenchmarkRow(
             "600 rpm a side, base 2e-3, × 2: minutes to worse",
-            lambda r, n: delay(worse(split(r, (n, 240), (2e-3, 4e-3), even))),
+            lambda r, n: delay(worse(simulate_rates(r, (n, 240), (2e-3, 4e-3), even))),
             "37 min",
             ("≤", 30),
             "median",
         ),
-        Row(
+        BenchmarkRow(
             "+20 % latency, 30 % noise: found by 60 min",
-            lambda r, n: found(paired(r, (n, 60), ratio=1.2)),
+            lambda r, n: detected(simulate_latency(r, (n, 60), ratio=1.2)),
             "53 %",
             ("≥", 60),
         ),
-        Row("… by 120 min", lambda r, n: found(paired(r, (n, 120), ratio=1.2)), "—", ("≥", 95)),
-        Row(
+        BenchmarkRow("… by 120 min", lambda r, n: detected(simulate_latency(r, (n, 120), ratio=1.2)), "—", ("≥", 95)),
+        BenchmarkRow(
             "+0.5 % latency, margin 10 %, 24 h: regression (3 % noise)",
-            lambda r, n: said(LATENCY, paired(r, (n, 1440), ratio=1.005, noise=0.03), "regression"),
+            lambda r, n: reached(LATENCY, simulate_latency(r, (n, 1440), ratio=1.005, noise=0.03), "regression"),
             "93 % High",
             ("≤", 1),
         ),
-        Row(
+        BenchmarkRow(
             "… parity at the end (30 % noise)",
-            lambda r, n: said(LATENCY, paired(r, (n, 1440), ratio=1.005), "parity", at_end=True),
+            lambda r, n: reached(LATENCY, simulate_latency(r, (n, 1440), ratio=1.005), "parity", at_end=True),
             "—",
             ("≥", 95),
         ),
@@ -276,9 +313,9 @@ def rows() -> list[Row]:
         "latency",
     ):
         table.append(
-            Row(
+            BenchmarkRow(
                 f"truth at the margin, 8 h: parity ({kind})",
-                lambda r, n, kind=kind: at_margin(r, n, kind),  # type: ignore[misc]
+                lambda r, n, kind=kind: parity_at_margin(r, n, kind),  # type: ignore[misc]
                 "—",
                 ("≤", 5),
             )
@@ -286,9 +323,9 @@ def rows() -> list[Row]:
     for per_cent, fixed, a_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5)):
         for summary in ("median", "90 %"):
             table.append(
-                Row(
+                BenchmarkRow(
                     f"errors for parity ±{per_cent} %, × TOST's {fixed} ({summary})",
-                    lambda r, n, a=(per_cent, fixed, a_minute): needed(r, n, *a),  # type: ignore[misc]
+                    lambda r, n, a=(per_cent, fixed, a_minute): errors_to_parity(r, n, *a),  # type: ignore[misc]
                     "—",
                     ("≤", 2.5),
                     summary,
@@ -296,40 +333,51 @@ def rows() -> list[Row]:
             )
     for kind in ("Poisson", "bursts", "canary at 1 %", "latency, own AR(1) φ = 0.7", "latency, own AR(1) φ = 0.9"):
         table.append(
-            Row(
+            BenchmarkRow(
                 f"no difference, 8 h, a look a minute, a break seen: {kind}",
-                lambda r, n, kind=kind: np.isfinite(lately(r, n, kind)).astype(float),  # type: ignore[misc]
+                lambda r, n, kind=kind: np.isfinite(recent_regression_delay(r, n, kind)).astype(float),  # type: ignore[misc]
                 "—",
                 ("≤", 1),
             )
         )
     for kind in ("600 rpm a side, base 2e-3, × 10", "canary at 1 %, × 10"):
         table.append(
-            Row(
+            BenchmarkRow(
                 f"breaks after 3 h ({kind}): minutes to regression",
-                lambda r, n, kind=kind: lately(r, n, kind),  # type: ignore[misc]
+                lambda r, n, kind=kind: recent_regression_delay(r, n, kind),  # type: ignore[misc]
                 "—",
                 None,
                 "median",
             )
         )
     table += [
-        Row("30 % noise over a slow wander: any alarm", lambda r, n: alarm(slow_wander(r, (n, *day))), "—", None),
-        Row("a rule: worse at 4 errors to none", lambda r, n: one_sided(r, n, 4, 0.02, bursts=False), "—", None),
-        Row("a rule: worse at 7 to none", lambda r, n: one_sided(r, n, 7, 0.3, bursts=False), "—", None),
-        Row("… bursts independent, 0.3 a minute", lambda r, n: one_sided(r, n, 7, 0.3, bursts=True), "—", None),
-        Row("… 1 a minute", lambda r, n: one_sided(r, n, 7, 1.0, bursts=True), "—", None),
-        Row("a rule: worse at the first 7 minutes of 10, φ = 0.9", lambda r, n: first_seven(r, n, 0.9), "—", None),
+        BenchmarkRow(
+            "30 % noise over a slow wander: any alarm",
+            lambda r, n: any_alarm(simulate_slow_drift(r, (n, *day))),
+            "—",
+            None,
+        ),
+        BenchmarkRow(
+            "a rule: worse at 4 errors to none", lambda r, n: one_sided_rule(r, n, 4, 0.02, bursts=False), "—", None
+        ),
+        BenchmarkRow("a rule: worse at 7 to none", lambda r, n: one_sided_rule(r, n, 7, 0.3, bursts=False), "—", None),
+        BenchmarkRow(
+            "… bursts independent, 0.3 a minute", lambda r, n: one_sided_rule(r, n, 7, 0.3, bursts=True), "—", None
+        ),
+        BenchmarkRow("… 1 a minute", lambda r, n: one_sided_rule(r, n, 7, 1.0, bursts=True), "—", None),
+        BenchmarkRow(
+            "a rule: worse at the first 7 minutes of 10, φ = 0.9", lambda r, n: first_seven(r, n, 0.9), "—", None
+        ),
     ]
     return table
 
 
-def outcomes(seed: int, row: int, chunk: int, reps: int) -> tuple[int, Values]:
+def outcomes(seed: int, row: int, chunk: int, reps: int) -> tuple[int, FloatArray]:
     """One chunk of one row, from a seed of its own."""
-    return row, rows()[row].world(np.random.default_rng([seed, row, chunk]), reps)
+    return row, rows()[row].simulation(np.random.default_rng([seed, row, chunk]), reps)
 
 
-def figure(row: Row, outcome: Values) -> tuple[str, str, bool | None]:
+def summarize(row: BenchmarkRow, outcome: FloatArray) -> tuple[str, str, bool | None]:
     """Ours, the goal, and whether it is met."""
     if row.summary == "share":
         value, error = 100 * outcome.mean(), 100 * outcome.std() / np.sqrt(len(outcome))
@@ -361,7 +409,7 @@ def speed(console: Console) -> None:
             found[fleet, fleet, "latency", stat] = list(0.1 * (at + 1) * np.exp(0.2 * random.normal(size=n)))
         return found
 
-    frame = tidy({**side("baseline"), **side("canary")})
+    frame = tidy_frame({**side("baseline"), **side("canary")})
     criteria = [
         Criterion.model_validate({"metric": metric, "margin": margin})
         for metric, margin in (
@@ -393,7 +441,7 @@ def main(
     """Run every world so many times and print ours beside what is to be reached."""
     console, table = Console(width=150), rows()
     chosen = [at for at, row in enumerate(table) if only.lower() in row.name.lower()]
-    done: dict[int, list[Values]] = {at: [] for at in chosen}
+    done: dict[int, list[FloatArray]] = {at: [] for at in chosen}
     with ProcessPoolExecutor(processes) as pool:
         waiting = [
             pool.submit(outcomes, seed, at, chunk, min(CHUNK, reps - chunk))
@@ -407,7 +455,7 @@ def main(
     print(file=sys.stderr)
     shown = Table("world", "ours", "to reach", "Kayenta", "met?", title=f"{reps} repetitions a row")
     for at in chosen:
-        ours, goal, met = figure(table[at], np.concatenate(done[at]))
+        ours, goal, met = summarize(table[at], np.concatenate(done[at]))
         shown.add_row(table[at].name, ours, goal, table[at].kayenta, {True: "yes", False: "NO", None: "—"}[met])
     console.print(shown)
     if not only:

@@ -7,24 +7,24 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.factories.recorders import CLAIM_S, recorders
+from tests.factories.recorders import LEASE_S, recorder_processes
 
 
-def run(kills: int, seed: int) -> tuple[int, int, int, float]:
+def kill_recorders(kills: int, seed: int) -> tuple[int, int, int, float]:
     """(points that there should be, lost or wrong, doubled, the share of kills that hit the recorder while it asked)."""
     dice, hits = random.Random(seed), 0
     os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
-    with tempfile.TemporaryDirectory() as folder, recorders(Path(folder)) as some:
+    with tempfile.TemporaryDirectory() as folder, recorder_processes(Path(folder)) as some:
         for _ in range(kills):
-            asked = some.world.metrics_requested
+            asked = some.cloudwatch.metrics_requested
             process = some.start()
             time.sleep(dice.uniform(0.05, 3))
             process.kill()
             process.join()
-            hits += some.world.metrics_requested > asked
-            some.now_s += CLAIM_S
+            hits += some.cloudwatch.metrics_requested > asked
+            some.now_s += LEASE_S
         some.run()
-        points, wrong, doubled = some.difference()
+        points, wrong, doubled = some.compare_with_source()
     return points, len(wrong), doubled, hits / max(kills, 1)
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     arguments.add_argument("--kills", type=int, default=100)
     arguments.add_argument("--seed", type=int, default=1)
     given = arguments.parse_args()
-    points, wrong, doubled, hit = run(given.kills, given.seed)
+    points, wrong, doubled, hit = kill_recorders(given.kills, given.seed)
     print(
         f"{given.kills} kills, {hit:.0%} of them while it asked: of {points:,} points {wrong} lost, {doubled} doubled"
     )

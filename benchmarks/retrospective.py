@@ -13,29 +13,29 @@ from pathlib import Path
 from statistics import median
 
 from archive import Archive
-from benchmarks.browser import chromium, visitor
+from benchmarks.browser import chromium, new_visitor
 from domain import Window
-from sources.demo.sources import anchor_of_program, demo_migration
-from sources.registry import sources_of
-from tests.factories.dashboard_server import serving
+from sources.demo.sources import demo_migration, program_anchor
+from sources.registry import create_sources
+from tests.factories.dashboard_server import run_dashboard
 
 GOAL_S = 3.0
-DRAWN = ".overlay-chart[data-drawn] .main-svg"
-TOLD = ".phases tbody tr:last-child b"
+CHART_SELECTOR = ".overlay-chart[data-drawn] .main-svg"
+LAST_VERDICT_SELECTOR = ".phases tbody tr:last-child b"
 DAYS = 70
 
 
-def fill(room: Path) -> int:
+def fill_archive(room: Path) -> int:
     """The demo's archive in `room`, as a server that is started there finds it; how many pulls that took."""
     tempfile.tempdir = str(room)
-    migration, now = demo_migration(anchor_of_program()), datetime.now(UTC)
-    sources = sources_of(migration)
+    migration, now = demo_migration(program_anchor()), datetime.now(UTC)
+    sources = create_sources(migration)
     end = int(now.timestamp()) // 60 * 60
     window = Window(end - DAYS * 86_400, end)
     with Archive.open(migration.archive, migration) as archive:
         for events in sources.events:
-            archive.keep_events(events.events(window), events.name)
-        return archive.fill(window, sources.metrics[0], now=now).pulls
+            archive.events.save_events(events.events(window), events.name)
+        return archive.metrics.fill(window, sources.metrics[0], now=now).pulls
 
 
 def main() -> int:
@@ -45,17 +45,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
         began = time.monotonic()
-        pulls = fill(room)
+        pulls = fill_archive(room)
         print(f"filled {DAYS} days in {pulls} pulls, {time.monotonic() - began:.0f} s; load {os.getloadavg()[0]:.1f}")
-        with serving(room, {"MIGRATION_DEMO": "1"}) as server, chromium() as browser:
+        with run_dashboard(room, {"MIGRATION_DEMO": "1"}) as server, chromium() as browser:
             drawn, told = [], []
-            context = visitor(browser)  # who has the scripts of the first look in the browser's cache, as any reader
+            context = new_visitor(
+                browser
+            )  # who has the scripts of the first look in the browser's cache, as any reader
             for _ in range(opens + 1):
                 page, start = context.new_page(), time.monotonic()
                 page.goto(f"{server.url}/retrospective", wait_until="commit")
-                page.wait_for_selector(DRAWN, timeout=120_000)
+                page.wait_for_selector(CHART_SELECTOR, timeout=120_000)
                 drawn.append(time.monotonic() - start)
-                page.wait_for_selector(TOLD, timeout=120_000)
+                page.wait_for_selector(LAST_VERDICT_SELECTOR, timeout=120_000)
                 told.append(time.monotonic() - start)
                 page.close()
     print(f"first look: chart {drawn[0]:.1f} s, all of it {told[0]:.1f} s")

@@ -17,36 +17,36 @@ CACHED_RUNS = 2  # Streamlit's browser side forgets a message that so many runs 
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PageRun:
     """One run of the page for one viewer: the first is the whole page, the others are refreshes. `at` and `took_s`: monotonic seconds."""
 
-    first: bool
-    at: float
+    is_first: bool
+    started_at: float
     took_s: float
     received: int  # bytes
 
 
 @dataclass(slots=True)
-class Crowd:
+class ViewerPool:
     """Viewers who look at one page; `runs` grows while they do."""
 
     url: str
     interval_s: float = 15.0
-    runs: list[Run] = field(default_factory=list)
+    runs: list[PageRun] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _watching: "list[Future[None]]" = field(default_factory=list)
 
-    def refreshes(self, since: float, until: float) -> list[Run]:
+    def refreshes(self, since: float, until: float) -> list[PageRun]:
         """The refreshes that ended in that time."""
-        return [run for run in self.runs if not run.first and since <= run.at + run.took_s < until]
+        return [run for run in self.runs if not run.is_first and since <= run.started_at + run.took_s < until]
 
-    def join(self, viewers: int) -> None:
+    def add_viewers(self, viewers: int) -> None:
         """So many more viewers come, spread over one interval, as people do."""
         for number in range(viewers):
             coming = self._watch(number * self.interval_s / viewers)
             self._watching.append(asyncio.run_coroutine_threadsafe(coming, self._loop))
 
-    def check(self) -> None:
+    def raise_failures(self) -> None:
         """Raises what ended a viewer's visit, if anything did."""
         for viewer in self._watching:
             if viewer.done():
@@ -54,21 +54,21 @@ class Crowd:
 
     async def _watch(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        await watch(self.url, self.runs)
+        await run_viewer(self.url, self.runs)
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         for viewer in self._watching:
             viewer.cancel()
-        asyncio.run_coroutine_threadsafe(_last_words(), self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(_await_cancelled(), self._loop).result(20)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-async def _last_words() -> None:
+async def _await_cancelled() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def watch(url: str, runs: list[Run]) -> None:
+async def run_viewer(url: str, runs: list[PageRun]) -> None:
     """Opens the page and refreshes it until cancelled, writing down each run."""
     stream = url.replace("http", "ws", 1) + "_stcore/stream"
     cached: dict[str, int] = {}  # hash → the run that last used it
@@ -105,7 +105,7 @@ async def watch(url: str, runs: list[Run]) -> None:
                 if every:
                     timers[message.delta.fragment_id] = (every, time.monotonic() + every)
             elif kind == "script_finished":
-                runs.append(Run(number == 0, began, time.monotonic() - began, received))
+                runs.append(PageRun(number == 0, began, time.monotonic() - began, received))
                 running = False
                 cached = {one: used for one, used in cached.items() if number - used <= CACHED_RUNS}
 
@@ -127,14 +127,14 @@ def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:
 
 
 @contextmanager
-def crowd(url: str) -> Iterator[Crowd]:
+def viewer_pool(url: str) -> Iterator[ViewerPool]:
     """Nobody yet; whoever joins leaves with the block."""
-    here = Crowd(url)
+    here = ViewerPool(url)
     thread = threading.Thread(target=here._loop.run_forever, daemon=True)
     thread.start()
     try:
         yield here
     finally:
-        here._leave()
+        here._close()
         thread.join()
         here._loop.close()

@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from analysis import Overlay
+from analysis import Comparison
 from charts.base import layout as sheet
-from charts.base.events import event_lines, event_traces, event_words
+from charts.base.events import event_annotations, event_shapes, event_traces
 from charts.base.figure import Figure
-from charts.base.frame import Frame, local, plain
+from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.palette import DASHES, PALETTES, Palette
 from domain import FLEETS, Event, FleetName, Margin
 from messages import times
 from messages.i18n import _
 
 
-def overlay_figure(
-    overlay: Overlay, frame: Frame, *, margin: Margin | None = None, events: Sequence[Event] = ()
+def comparison_figure(
+    comparison: Comparison, frame: ChartFrame, *, margin: Margin | None = None, events: Sequence[Event] = ()
 ) -> Figure:
     """Two panels on one x axis. Rates are drawn in %, their difference in percentage points; latency in ms; counts a minute.
 
@@ -26,130 +26,136 @@ def overlay_figure(
     balancer's own share as a grey band, and the difference. Values that stand on too few samples are separate and faint; provisional minutes lie
     under a veil. Events are vertical lines with words on top. One hover box reads them all.
     """
-    palette, show = PALETTES[frame.theme], _Show.of(overlay)
-    firm_until = overlay.ends <= frame.provisional_from
+    palette, show = PALETTES[frame.theme], _DisplayFormat.of(comparison)
+    firm_until = comparison.ends <= frame.provisional_from
     data: list[dict[str, Any]] = []
-    if overlay.unattributed is not None and np.nanmax(np.nan_to_num(overlay.unattributed), initial=0) > 0:
+    if comparison.unattributed is not None and np.nanmax(np.nan_to_num(comparison.unattributed), initial=0) > 0:
         data.append(
-            _trace(overlay, frame, show, overlay.unattributed, _("ALB's own 5xx, of either side"))
+            _trace(comparison, frame, show, comparison.unattributed, _("ALB's own 5xx, of either side"))
             | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": palette.unattributed, "mode": "lines"}
         )
     for fleet in FLEETS:
-        data += _fleet_traces(overlay, frame, show, fleet, palette)
-    difference = np.where(overlay.low["baseline"] | overlay.low["canary"], np.nan, overlay.difference)
-    name = _("{canary} − {baseline}").format(**{fleet: plain(frame.labels[fleet]) for fleet in FLEETS})
+        data += _fleet_traces(comparison, frame, show, fleet, palette)
+    difference = np.where(
+        comparison.low_sample["baseline"] | comparison.low_sample["canary"], np.nan, comparison.difference
+    )
+    name = _("{canary} − {baseline}").format(**{fleet: plotly_text(frame.labels[fleet]) for fleet in FLEETS})
     data.append(
-        _trace(overlay, frame, show, difference, name)
+        _trace(comparison, frame, show, difference, name)
         | {"yaxis": "y2", "showlegend": False, "line": {"color": palette.ink, "width": 1.5}}
-        | {"hovertemplate": f"%{{y:{show.signed}}} {show.difference_unit}"}
+        | {"hovertemplate": f"%{{y:{show.difference_format}}} {show.difference_unit}"}
     )
     if margin and margin.unit == "%":
-        data += _relative_margin(overlay, frame, show, margin, palette)
-    data += event_traces(overlay.ts, frame, events, palette)
+        data += _relative_margin_traces(comparison, frame, show, margin, palette)
+    data += event_traces(comparison.ts, frame, events, palette)
 
-    drawn = [overlay.lines[fleet] for fleet in FLEETS]
-    drawn += [overlay.unattributed] if overlay.unattributed is not None else []
-    top = _highest(drawn, firm_until, overlay) * show.scale
-    spread = _highest([np.abs(difference)], firm_until, overlay) * show.scale
+    drawn = [comparison.values[fleet] for fleet in FLEETS]
+    drawn += [comparison.unattributed] if comparison.unattributed is not None else []
+    top = _scale_max(drawn, firm_until, comparison) * show.scale
+    spread = _scale_max([np.abs(difference)], firm_until, comparison) * show.scale
     fixed = margin.value if margin and margin.unit != "%" else 0.0
-    reach = max(spread * 1.1, _widest(margin, overlay, show) * 1.25) or 1.0
-    words = event_words(frame, events, palette)
+    reach = max(spread * 1.1, _margin_reach(margin, comparison, show) * 1.25) or 1.0
+    words = event_annotations(frame, events, palette)
     layout = _layout(frame, palette, show, top=top * (1.3 if words else 1.12) or 1.0, reach=reach)
     layout["shapes"] = [
         *_margin_band(fixed, palette),
-        *event_lines(frame, events, palette),
-        *_veil(frame, palette),
-        *_border_lines(overlay, frame, palette),
+        *event_shapes(frame, events, palette),
+        *_provisional_shading(frame, palette),
+        *_resolution_lines(comparison, frame, palette),
     ]
     layout["annotations"] = [
         *words,
-        *_margin_words(margin, palette),
-        *_no_difference_words(overlay, difference, palette),
-        *_veil_words(frame, palette),
-        *_border_words(overlay, frame, palette),
-        _zone_words(frame, palette),
+        *_margin_label(margin, palette),
+        *_no_difference_label(comparison, difference, palette),
+        *_provisional_label(frame, palette),
+        *_resolution_labels(comparison, frame, palette),
+        _zone_label(frame, palette),
     ]
     return Figure(data, layout)
 
 
 @dataclass(frozen=True, slots=True)
-class _Show:
+class _DisplayFormat:
     """How a quantity is written: the factor from the frame's unit to the chart's, units, and d3 number formats."""
 
     scale: float
     unit: str
     difference_unit: str
-    plain: str
-    signed: str
+    value_format: str
+    difference_format: str
 
     @classmethod
-    def of(cls, overlay: Overlay) -> "_Show":
-        if overlay.quantity == "rate":
+    def of(cls, comparison: Comparison) -> "_DisplayFormat":
+        if comparison.quantity == "rate":
             return cls(100.0, "%", "pp", ".3~g", "+.2~g")
-        if overlay.quantity == "latency":
+        if comparison.quantity == "latency":
             return cls(1000.0, "ms", "ms", ",.0f", "+,.0f")
         return cls(1.0, "", "", ",.0f", "+,.0f")
 
 
-def _trace(overlay: Overlay, frame: Frame, show: _Show, values: np.ndarray, name: str) -> dict[str, Any]:
-    return _where(overlay, frame) | {
+def _trace(
+    comparison: Comparison, frame: ChartFrame, display: _DisplayFormat, values: np.ndarray, name: str
+) -> dict[str, Any]:
+    return _x_values(comparison, frame) | {
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "y": (values * show.scale).astype("float32"),
+        "y": (values * display.scale).astype("float32"),
         "connectgaps": False,
-        "hovertemplate": f"%{{y:{show.plain}}} {show.unit}".rstrip(),
+        "hovertemplate": f"%{{y:{display.value_format}}} {display.unit}".rstrip(),
     }
 
 
-def _where(overlay: Overlay, frame: Frame) -> dict[str, Any]:
+def _x_values(comparison: Comparison, frame: ChartFrame) -> dict[str, Any]:
     """The periods' starts. Where all are of one length a start and a step say it: a thousand time stamps less to send."""
-    if not len(overlay.ts):
+    if not len(comparison.ts):
         return {"x0": 0, "dx": 60_000}
-    if len(_borders(overlay)):
-        return {"x": [local(int(ts), frame) for ts in overlay.ts]}
-    return {"x0": local(int(overlay.ts[0]), frame), "dx": int(overlay.lengths[0]) * 1000}
+    if len(_resolution_changes(comparison)):
+        return {"x": [axis_time(int(ts), frame) for ts in comparison.ts]}
+    return {"x0": axis_time(int(comparison.ts[0]), frame), "dx": int(comparison.lengths_s[0]) * 1000}
 
 
-def _borders(overlay: Overlay) -> list[int]:
+def _resolution_changes(comparison: Comparison) -> list[int]:
     """The places where periods of another length begin."""
-    return [int(place) + 1 for place in np.flatnonzero(np.diff(overlay.lengths))]
+    return [int(place) + 1 for place in np.flatnonzero(np.diff(comparison.lengths_s))]
 
 
-def _border_lines(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _resolution_lines(comparison: Comparison, frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
     line = {"type": "line", "layer": "below", "yref": "paper", "y0": 0, "y1": 1, "name": "resolution"}
     line |= {"line": {"width": 1, "dash": "dot", "color": palette.faint}}
-    starts = [local(int(overlay.ts[place]), frame) for place in _borders(overlay)]
+    starts = [axis_time(int(comparison.ts[place]), frame) for place in _resolution_changes(comparison)]
     return [line | {"xref": "x", "x0": start, "x1": start} for start in starts]
 
 
-def _border_words(overlay: Overlay, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _resolution_labels(comparison: Comparison, frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
     """Which resolution ends and which begins: a percentile of five minutes is another number than one of a minute."""
     where = {"xref": "x", "yref": "paper", "y": 0.31, "showarrow": False, "xanchor": "center", "yanchor": "middle"}
     where |= {"name": "resolution", "font": {"size": 10, "color": palette.faint}, "bgcolor": palette.paper}
     return [
         where
-        | {"x": local(int(overlay.ts[place]), frame)}
-        | {"text": f"{times.duration(overlay.lengths[place - 1])} ◂ ▸ {times.duration(overlay.lengths[place])}"}
-        for place in _borders(overlay)
+        | {"x": axis_time(int(comparison.ts[place]), frame)}
+        | {
+            "text": f"{times.duration(comparison.lengths_s[place - 1])} ◂ ▸ {times.duration(comparison.lengths_s[place])}"
+        }
+        for place in _resolution_changes(comparison)
     ]
 
 
 def _fleet_traces(
-    overlay: Overlay, frame: Frame, show: _Show, fleet: FleetName, palette: Palette
+    comparison: Comparison, frame: ChartFrame, display: _DisplayFormat, fleet: FleetName, palette: Palette
 ) -> list[dict[str, Any]]:
-    label, values, low = plain(frame.labels[fleet]), overlay.lines[fleet], overlay.low[fleet]
+    label, values, low = plotly_text(frame.labels[fleet]), comparison.values[fleet], comparison.low_sample[fleet]
     stroke = {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
     firm = np.where(low, np.nan, values)
-    of = "" if overlay.quantity == "count" else _(" of %{customdata:,.0f}")
-    line = _trace(overlay, frame, show, firm, label)
+    of = "" if comparison.quantity == "count" else _(" of %{customdata:,.0f}")
+    line = _trace(comparison, frame, display, firm, label)
     line |= {
         "line": stroke,
         "legendgroup": fleet,
-        "customdata": np.nan_to_num(overlay.samples[fleet]).astype("float32"),
+        "customdata": np.nan_to_num(comparison.samples[fleet]).astype("float32"),
     }
     line["hovertemplate"] += of
-    alone = _alone(firm)
+    alone = _isolated(firm)
     if alone.any():  # a minute between two gaps has no line to be seen by
         line |= {
             "mode": "lines+markers",
@@ -157,7 +163,7 @@ def _fleet_traces(
         }
     traces = [line]
     if (low & ~np.isnan(values)).any():
-        faint = _trace(overlay, frame, show, np.where(low, values, np.nan), label)
+        faint = _trace(comparison, frame, display, np.where(low, values, np.nan), label)
         faint |= {
             "mode": "lines+markers",
             "opacity": 0.35,
@@ -170,12 +176,12 @@ def _fleet_traces(
         faint["hovertemplate"] += of + " " + _("(too few to judge)")
         traces.append(faint)
     for part in ("unanswered", "connection_errors"):
-        values = overlay.parts.get(part, {}).get(fleet, np.array([]))
+        values = comparison.components.get(part, {}).get(fleet, np.array([]))
         if np.nan_to_num(values).any():
             words = {"unanswered": _("{fleet} unanswered"), "connection_errors": _("{fleet} connection errors")}[part]
             dash = "dot" if part == "unanswered" else "dashdot"
             traces.append(
-                _trace(overlay, frame, show, values, words.format(fleet=label))
+                _trace(comparison, frame, display, values, words.format(fleet=label))
                 | {
                     "line": {"color": stroke["color"], "width": 1, "dash": dash},
                     "legendgroup": fleet,
@@ -185,39 +191,39 @@ def _fleet_traces(
     return traces
 
 
-def _alone(values: np.ndarray) -> np.ndarray:
+def _isolated(values: np.ndarray) -> np.ndarray:
     """Where a value has a gap on both sides."""
     there = np.concatenate(([False], ~np.isnan(values), [False]))
     alone: np.ndarray = there[1:-1] & ~there[:-2] & ~there[2:]
     return alone
 
 
-def _highest(lines: Sequence[np.ndarray], firm_until: np.ndarray, overlay: Overlay) -> float:
+def _scale_max(lines: Sequence[np.ndarray], is_final: np.ndarray, comparison: Comparison) -> float:
     """The highest value worth scaling to: of firm minutes with samples enough, else of whatever is there."""
-    trusted = firm_until & ~overlay.low["baseline"] & ~overlay.low["canary"]
-    for mask in (trusted, firm_until, np.ones_like(firm_until)):
+    trusted = is_final & ~comparison.low_sample["baseline"] & ~comparison.low_sample["canary"]
+    for mask in (trusted, is_final, np.ones_like(is_final)):
         found = [float(np.nanmax(line[mask])) for line in lines if mask.any() and not np.isnan(line[mask]).all()]
         if found and max(found) > 0:
             return max(found)
     return 0.0
 
 
-def _widest(margin: Margin | None, overlay: Overlay, show: _Show) -> float:
+def _margin_reach(margin: Margin | None, comparison: Comparison, display: _DisplayFormat) -> float:
     """How far the margin reaches on the lower axis: a band that filled the whole panel would look like a difference that is surely inside."""
     if margin is None:
         return 0.0
     if margin.unit != "%":
         return margin.value
-    baseline = overlay.lines["baseline"]
+    baseline = comparison.values["baseline"]
     known = baseline[~np.isnan(baseline)]
-    return float(np.median(known)) * margin.value / 100 * show.scale if len(known) else 0.0
+    return float(np.median(known)) * margin.value / 100 * display.scale if len(known) else 0.0
 
 
-def _no_difference_words(overlay: Overlay, difference: np.ndarray, palette: Palette) -> list[dict[str, Any]]:
+def _no_difference_label(comparison: Comparison, difference: np.ndarray, palette: Palette) -> list[dict[str, Any]]:
     """Says why the lower panel is empty: its zero line alone looks like two fleets that are equal."""
     if not np.isnan(difference).all():
         return []
-    scarce = any((overlay.low[fleet] & ~np.isnan(overlay.lines[fleet])).any() for fleet in FLEETS)
+    scarce = any((comparison.low_sample[fleet] & ~np.isnan(comparison.values[fleet])).any() for fleet in FLEETS)
     where = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "y2 domain", "y": 0.5, "yanchor": "middle"}
     return [
         where
@@ -233,14 +239,14 @@ def _no_difference_words(overlay: Overlay, difference: np.ndarray, palette: Pale
     ]
 
 
-def _relative_margin(
-    overlay: Overlay, frame: Frame, show: _Show, margin: Margin, palette: Palette
+def _relative_margin_traces(
+    comparison: Comparison, frame: ChartFrame, display: _DisplayFormat, margin: Margin, palette: Palette
 ) -> list[dict[str, Any]]:
-    edge = overlay.lines["baseline"] * margin.value / 100
+    edge = comparison.values["baseline"] * margin.value / 100
     still = {"yaxis": "y2", "showlegend": False, "hoverinfo": "skip", "hovertemplate": None, "line": {"width": 0}}
     return [
-        _trace(overlay, frame, show, -edge, "margin") | still,
-        _trace(overlay, frame, show, edge, "margin") | still | {"fill": "tonexty", "fillcolor": palette.band},
+        _trace(comparison, frame, display, -edge, "margin") | still,
+        _trace(comparison, frame, display, edge, "margin") | still | {"fill": "tonexty", "fillcolor": palette.band},
     ]
 
 
@@ -253,7 +259,7 @@ def _margin_band(fixed: float, palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
-def _margin_words(margin: Margin | None, palette: Palette) -> list[dict[str, Any]]:
+def _margin_label(margin: Margin | None, palette: Palette) -> list[dict[str, Any]]:
     if margin is None:
         return []
     where = {"xref": "paper", "x": 0.005, "xanchor": "left", "yref": "y2 domain", "y": 1, "yanchor": "top"}
@@ -267,22 +273,35 @@ def _margin_words(margin: Margin | None, palette: Palette) -> list[dict[str, Any
     ]
 
 
-def _veil(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _provisional_shading(frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
     if frame.provisional_from >= frame.window.end:
         return []
     start = max(frame.provisional_from, frame.window.start)
     return [
-        {"type": "rect", "layer": "above", "xref": "x", "x0": local(start, frame), "x1": local(frame.window.end, frame)}
-        | {"yref": "paper", "y0": 0, "y1": 1, "fillcolor": palette.veil, "line": {"width": 0}, "name": "provisional"}
+        {
+            "type": "rect",
+            "layer": "above",
+            "xref": "x",
+            "x0": axis_time(start, frame),
+            "x1": axis_time(frame.window.end, frame),
+        }
+        | {
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": palette.provisional,
+            "line": {"width": 0},
+            "name": "provisional",
+        }
     ]
 
 
-def _veil_words(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _provisional_label(frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
     if frame.provisional_from >= frame.window.end:
         return []
     where = {
         "xref": "x",
-        "x": local(max(frame.provisional_from, frame.window.start), frame),
+        "x": axis_time(max(frame.provisional_from, frame.window.start), frame),
         "yref": "paper",
         "y": 0.31,
     }
@@ -293,7 +312,7 @@ def _veil_words(frame: Frame, palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
-def _zone_words(frame: Frame, palette: Palette) -> dict[str, Any]:
+def _zone_label(frame: ChartFrame, palette: Palette) -> dict[str, Any]:
     where = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
     return where | {
         "text": frame.zone,
@@ -303,10 +322,12 @@ def _zone_words(frame: Frame, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: float) -> dict[str, Any]:
-    shared = sheet.axis(palette) | {"automargin": False}
+def _layout(
+    frame: ChartFrame, palette: Palette, display: _DisplayFormat, *, top: float, reach: float
+) -> dict[str, Any]:
+    shared = sheet.base_axis(palette) | {"automargin": False}
     key = f"{frame.window.start}-{frame.window.end}"
-    return sheet.layout(palette) | {
+    return sheet.base_layout(palette) | {
         "height": frame.height_px,
         "margin": {"l": 52, "r": 12, "t": 8, "b": 34},
         "hovermode": "x unified",
@@ -323,7 +344,7 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
         },
         "xaxis": {
             "type": "date",
-            "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
+            "range": [axis_time(frame.window.start, frame), axis_time(frame.window.end, frame)],
             "uirevision": key,
             "anchor": "y2",
             "showgrid": False,
@@ -338,7 +359,7 @@ def _layout(frame: Frame, palette: Palette, show: _Show, *, top: float, reach: f
         | {
             "domain": [0.36, 1],
             "range": [0, top],
-            "ticksuffix": f" {show.unit}" if show.unit == "%" else "",
+            "ticksuffix": f" {display.unit}" if display.unit == "%" else "",
             "nticks": 5,
         },
         "yaxis2": shared

@@ -7,22 +7,22 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from charts.base import layout
-from charts.base.frame import Frame, local
+from charts.base.frame import ChartFrame, axis_time
 from charts.base.palette import PALETTES
 from messages import parity as words
 
-MOST_POINTS = 1500  # a screen has fewer pixels
+MAX_POINTS = 1500  # a screen has fewer pixels
 
 
-def ribbon_figure(trace: pd.DataFrame, frame: Frame, *, latency: bool) -> go.Figure:
+def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency: bool) -> go.Figure:
     """One criterion of `analysis.trace` (rates as fractions, latency in seconds): the ribbon low … high, the estimate, and the margin as a grey band.
 
     Rates are drawn in percentage points, latency in ms. The axis is scaled to where the ribbon has come to, not to how wide it began. Of many
     moments every so-manieth is drawn, and the last.
     """
-    trace = trace.iloc[:: -max(1, -(-len(trace) // MOST_POINTS))].iloc[::-1]
-    palette, scale, unit = PALETTES[frame.theme], 1000.0 if latency else 100.0, "ms" if latency else "pp"
-    x = [local(int(ts), frame) for ts in trace["ts"].dt.as_unit("s").astype("int64")]
+    trace = trace.iloc[:: -max(1, -(-len(trace) // MAX_POINTS))].iloc[::-1]
+    palette, scale, unit = PALETTES[frame.theme], 1000.0 if is_latency else 100.0, "ms" if is_latency else "pp"
+    x = [axis_time(int(ts), frame) for ts in trace["ts"].dt.as_unit("s").astype("int64")]
 
     def line(column: str, name: str, **more: Any) -> dict[str, Any]:
         values = (trace[column].to_numpy() * scale).astype("float32")
@@ -42,15 +42,15 @@ def ribbon_figure(trace: pd.DataFrame, frame: Frame, *, latency: bool) -> go.Fig
     data = [
         line("margin_low", "margin", **still),
         line("margin", "margin", **still, fill="tonexty", fillcolor=palette.band),
-        line("low", words.lower(), line=edge),
-        line("high", words.upper(), line=edge, fill="tonexty", fillcolor=palette.unattributed),
-        line("estimate", words.estimate(), line={"color": palette.ink, "width": 2}),
+        line("low", words.LOWER(), line=edge),
+        line("high", words.UPPER(), line=edge, fill="tonexty", fillcolor=palette.unattributed),
+        line("estimate", words.ESTIMATE(), line={"color": palette.ink, "width": 2}),
     ]
-    axis = layout.axis(palette)
+    axis = layout.base_axis(palette)
     reach = _reach(trace) * scale
     return go.Figure(
         data=data,
-        layout=layout.layout(palette)
+        layout=layout.base_layout(palette)
         | {
             "height": frame.height_px,
             "margin": {"l": 60, "r": 12, "t": 8, "b": 34},

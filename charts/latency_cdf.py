@@ -6,13 +6,13 @@ from typing import Any
 import plotly.graph_objects as go
 
 from charts.base import layout
-from charts.base.frame import HEIGHT_PX, plain
+from charts.base.frame import HEIGHT_PX, plotly_text
 from charts.base.palette import DASHES, PALETTES, Palette, Theme
-from domain.latency import Latencies
+from domain.latency import LatencySummary
 from messages import parity as words
 
 
-def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -> go.Figure:
+def latency_cdf_figure(groups: Sequence[tuple[str, LatencySummary]], theme: Theme) -> go.Figure:
     """One curve a target group, named as given; those without points are left out. Latency in ms on a logarithmic axis, shares in %.
 
     The marks are what was measured: shares within thresholds, and percentiles. The lines between them only lead the eye.
@@ -27,7 +27,7 @@ def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": plain(name),
+                "name": plotly_text(name),
                 "x": [seconds * 1000 for seconds, _ in points],
                 "y": [share * 100 for _, share in points],
                 "line": {"color": colour, "width": 2, "dash": DASHES[group.fleet]},
@@ -35,13 +35,13 @@ def distribution_figure(groups: Sequence[tuple[str, Latencies]], theme: Theme) -
                 "hovertemplate": words.distribution_hover("%{y:.4~g}", "%{x:,.4~g}"),
             }
         )
-    return go.Figure(data=data, layout=shares_layout(palette, {"dtick": "D2"}))
+    return go.Figure(data=data, layout=cdf_layout(palette, {"dtick": "D2"}))
 
 
-def shares_layout(palette: Palette, ticks: dict[str, Any]) -> dict[str, Any]:
+def cdf_layout(palette: Palette, ticks: dict[str, Any]) -> dict[str, Any]:
     """The layout of shares (%) over a time (ms, logarithmic); `ticks`: how the time is ruled, as plotly says it."""
-    axis = layout.axis(palette)
-    return layout.layout(palette) | {
+    axis = layout.base_axis(palette)
+    return layout.base_layout(palette) | {
         "height": HEIGHT_PX,
         "margin": {"l": 60, "r": 12, "t": 8, "b": 34},
         "showlegend": True,

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from analysis.parity.verdicts import VERDICTS, Verdict
 from charts.base import layout
-from charts.base.frame import HEIGHT_PX, plain
+from charts.base.frame import HEIGHT_PX, plotly_text
 from charts.base.palette import PALETTES, Theme
 from messages import verdicts
 
@@ -20,13 +20,13 @@ SYMBOLS: dict[Verdict, str] = {
     "undecided": "circle-open-dot",
     "not enough data": "circle-open",
 }
-LOUD: tuple[Verdict, ...] = ("regression", "improvement")
-MOST_NAMED = 5
-LONGEST_NAME = 36
+HIGHLIGHTED: tuple[Verdict, ...] = ("regression", "improvement")
+MAX_LABELS = 5
+MAX_LABEL_CHARS = 36
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class RoutePoint:
     """A route: `traffic` in requests a minute, `difference` canary − baseline in the unit of the axis, and what its hover box says."""
 
     route: str
@@ -36,15 +36,21 @@ class Dot:
     hover: str
 
 
-def routes_figure(
-    dots: Sequence[Dot], theme: Theme, *, axis: str, traffic: str, suffix: str, margin: float | None = None
+def route_scatter_figure(
+    points: Sequence[RoutePoint],
+    theme: Theme,
+    *,
+    difference_title: str,
+    traffic_title: str,
+    suffix: str,
+    margin: float | None = None,
 ) -> go.Figure:
     """`dots` worst first, as the table has them; `margin` in the axis's unit is a band. `axis` and `traffic` are the titles of the axes."""
     palette = PALETTES[theme]
     data: list[dict[str, Any]] = []
-    named = {dot.route for dot in [one for one in dots if one.verdict in LOUD][:MOST_NAMED]}
-    for verdict in (one for one in reversed(VERDICTS) if any(dot.verdict == one for dot in dots)):
-        mine, loud = [dot for dot in dots if dot.verdict == verdict], verdict in LOUD
+    named = {dot.route for dot in [one for one in points if one.verdict in HIGHLIGHTED][:MAX_LABELS]}
+    for verdict in (one for one in reversed(VERDICTS) if any(dot.verdict == one for dot in points)):
+        mine, loud = [dot for dot in points if dot.verdict == verdict], verdict in HIGHLIGHTED
         colour = palette.ink if loud else palette.faint
         data.append(
             {
@@ -53,10 +59,10 @@ def routes_figure(
                 "name": verdicts.label(verdict),
                 "x": [dot.traffic for dot in mine],
                 "y": [dot.difference for dot in mine],
-                "text": [_short(dot.route) if dot.route in named else "" for dot in mine] if loud else None,
+                "text": [_label(dot.route) if dot.route in named else "" for dot in mine] if loud else None,
                 "textposition": "middle left",
                 "textfont": {"color": palette.ink},
-                "customdata": [f"{plain(dot.route)}<br>{plain(dot.hover)}" for dot in mine],
+                "customdata": [f"{plotly_text(dot.route)}<br>{plotly_text(dot.hover)}" for dot in mine],
                 "hovertemplate": "%{customdata}<extra></extra>",
                 "marker": {
                     "symbol": SYMBOLS[verdict],
@@ -67,26 +73,26 @@ def routes_figure(
                 },
             }
         )
-    lines = layout.axis(palette)
+    lines = layout.base_axis(palette)
     band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": {"width": 0}}
     title = {"font": {"color": palette.faint, "size": 12}}
     return go.Figure(
         data=data,
-        layout=layout.layout(palette)
+        layout=layout.base_layout(palette)
         | {
             "height": HEIGHT_PX,
             "margin": {"l": 64, "r": 16, "t": 24, "b": 44},
             "showlegend": True,
             "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
             "shapes": [band | {"y0": -margin, "y1": margin, "fillcolor": palette.band}] if margin else [],
-            "xaxis": lines | {"type": "log", "dtick": 1, "tickformat": ",~g", "title": title | {"text": plain(traffic)}},
+            "xaxis": lines | {"type": "log", "dtick": 1, "tickformat": ",~g", "title": title | {"text": plotly_text(traffic_title)}},
             "yaxis": lines | {
                 "zeroline": True, "zerolinecolor": palette.faint, "tickformat": "+,~g", "ticksuffix": f" {suffix}",
-                "title": title | {"text": plain(axis)},
+                "title": title | {"text": plotly_text(difference_title)},
             },
         },
     )  # fmt: skip
 
 
-def _short(name: str) -> str:
-    return plain(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…") + "  "
+def _label(name: str) -> str:
+    return plotly_text(name if len(name) <= MAX_LABEL_CHARS else f"{name[: MAX_LABEL_CHARS - 1]}…") + "  "

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from analysis.retrospective.timeline import Course
+from analysis.retrospective.timeline import Timeline
 from charts.base import layout as sheet
-from charts.base.events import MARKS, event_lines
-from charts.base.frame import Frame, local, plain
+from charts.base.events import EVENT_SYMBOLS, event_shapes
+from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.palette import DASHES, PALETTES, Palette
 from domain import FLEETS, Event, EventKind, FleetName
 from messages import retrospective as words
@@ -19,17 +19,29 @@ from messages.events import title as said_of
 HEIGHT_PX = 540
 # Domains from the top: the strip of marks, the weights, the error rate, p95.
 STRIP, WEIGHTS, ERRORS, LATENCY = (0.96, 1.0), (0.765, 0.91), (0.4, 0.71), (0.0, 0.345)
-FEW_ERRORS = 10
-CUT_OFF = 6.0  # a peak that stands so many times above nearly everything else is cut off, and told in a number
+MIN_EXPECTED_ERRORS = 10
+PEAK_CUTOFF = 6.0  # a peak that stands so many times above nearly everything else is cut off, and told in a number
 
 # What matters most comes first where there is no room for all.
-IMPORTANCE: dict[EventKind, int] = {"rollback": 0, "note": 1, "alert": 2, "deployment": 3, "annotation": 4, "weight": 5}
+EVENT_PRIORITY: dict[EventKind, int] = {
+    "rollback": 0,
+    "note": 1,
+    "alert": 2,
+    "deployment": 3,
+    "annotation": 4,
+    "weight": 5,
+}
 
-Step = tuple[int, float | None]  # from when (epoch seconds) the canary's told share held; None: nobody knows
+ShareStep = tuple[int, float | None]  # from when (epoch seconds) the canary's told share held; None: nobody knows
 
 
-def course_figure(
-    told: Course, steps: Sequence[Step], frame: Frame, events: Sequence[Event], *, margin_pp: float | None = None
+def timeline_figure(
+    timeline: Timeline,
+    steps: Sequence[ShareStep],
+    frame: ChartFrame,
+    events: Sequence[Event],
+    *,
+    margin_pp: float | None = None,
 ) -> go.Figure:
     """Three panels on one x axis, and a strip of marks on top.
 
@@ -37,42 +49,51 @@ def course_figure(
     from the smallest to the largest of the periods that a bucket merges, where it merges any. Baseline solid, canary dashed; gaps stay gaps.
     """
     palette = PALETTES[frame.theme]
-    x = [local(int(ts), frame) for ts in told.ts]
-    share = told.canary_share * 100
-    errors = {fleet: told.fleets[fleet].error_rate * 100 for fleet in FLEETS}
-    p95 = {fleet: np.where(told.fleets[fleet].enough, told.fleets[fleet].p95, np.nan) * 1000 for fleet in FLEETS}
-    data = [*_weights(steps, frame, palette), _line(x, share, words.seen(), "y", palette.ink, 1, "dot", "%{y:.3~g} %")]
+    x = [axis_time(int(ts), frame) for ts in timeline.ts]
+    share = timeline.canary_share * 100
+    errors = {fleet: timeline.fleets[fleet].error_rate * 100 for fleet in FLEETS}
+    p95 = {
+        fleet: np.where(timeline.fleets[fleet].is_sufficient, timeline.fleets[fleet].p95, np.nan) * 1000
+        for fleet in FLEETS
+    }
+    data = [
+        *_weight_traces(steps, frame, palette),
+        _line(x, share, words.OBSERVED(), "y", palette.ink, 1, "dot", "%{y:.3~g} %"),
+    ]
     data[-1]["showlegend"] = False
     for fleet in FLEETS:
-        data += _rates(x, told, fleet, frame, palette)
+        data += _error_rate_traces(x, timeline, fleet, frame, palette)
     for fleet in FLEETS:
-        data += _ribbon(x, told, fleet, palette)
+        data += _p95_range(x, timeline, fleet, palette)
     for fleet in FLEETS:
-        line = _of_fleet(x, p95[fleet], frame, fleet, "y3", palette, words.hover_p95()) | {"showlegend": False}
-        mine = told.fleets[fleet]
-        line["customdata"] = np.column_stack((mine.low * 1000, mine.high * 1000, mine.periods)).astype("float32")
+        line = _fleet_line(x, p95[fleet], frame, fleet, "y3", palette, words.HOVER_P95()) | {"showlegend": False}
+        mine = timeline.fleets[fleet]
+        line["customdata"] = np.column_stack((mine.p95_min * 1000, mine.p95_max * 1000, mine.periods)).astype("float32")
         data.append(line)
-    data += _told_events(told, frame, events, palette)
+    data += _event_hover_traces(timeline, frame, events, palette)
     tops = {
-        "y2": _top([np.where(_few(told, fleet), np.nan, errors[fleet]) for fleet in FLEETS]),
-        "y3": _top(p95.values()),
+        "y2": _axis_top([np.where(_is_low_sample(timeline, fleet), np.nan, errors[fleet]) for fleet in FLEETS]),
+        "y3": _axis_top(p95.values()),
     }
     layout = _layout(frame, palette, steps, tops)
     layout["shapes"] = [
-        one for one in event_lines(frame, [event for event in events if event.kind in ("rollback", "note")], palette)
+        one for one in event_shapes(frame, [event for event in events if event.kind in ("rollback", "note")], palette)
     ]
     layout["annotations"] = [
-        *_titles(palette),
-        *_marks(frame, events, palette),
-        *_peaks(
-            x, {fleet: np.where(_few(told, fleet), np.nan, errors[fleet]) for fleet in FLEETS}, tops["y2"], palette
+        *_panel_titles(palette),
+        *_event_markers(frame, events, palette),
+        *_peak_labels(
+            x,
+            {fleet: np.where(_is_low_sample(timeline, fleet), np.nan, errors[fleet]) for fleet in FLEETS},
+            tops["y2"],
+            palette,
         ),
-        _zone(frame, palette),
+        _zone_label(frame, palette),
     ]
     return go.Figure(data=data, layout=layout)
 
 
-def _weights(steps: Sequence[Step], frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _weight_traces(steps: Sequence[ShareStep], frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
     """The steps as corners: each share from its beginning to the next one's, cut to the window."""
     x: list[str] = []
     y: list[float] = []
@@ -80,22 +101,22 @@ def _weights(steps: Sequence[Step], frame: Frame, palette: Palette) -> list[dict
     for (start, share), end in zip(steps, ends, strict=True):
         first, last = max(start, frame.window.start), min(end, frame.window.end)
         if first < last:
-            x += [local(first, frame), local(last, frame)]
+            x += [axis_time(first, frame), axis_time(last, frame)]
             y += [np.nan if share is None else share * 100] * 2
     colour = palette.fleets["canary"]
     return [
         {
             "type": "scatter",
             "mode": "lines",
-            "name": words.told(plain(frame.labels["canary"])),
+            "name": words.configured_share(plotly_text(frame.labels["canary"])),
             "x": x,
             "y": np.array(y, dtype="float32"),
             "line": {"color": colour, "width": 1.5},
             "fill": "tozeroy",
-            "fillcolor": _pale(colour, 0.22),
+            "fillcolor": _with_opacity(colour, 0.22),
             "connectgaps": False,
             "showlegend": False,
-            "hovertemplate": words.hover_told(),
+            "hovertemplate": words.HOVER_SHARE(),
         }
     ]
 
@@ -116,40 +137,42 @@ def _line(
     }
 
 
-def _of_fleet(
-    x: Sequence[str], y: npt.NDArray[Any], frame: Frame, fleet: FleetName, axis: str, palette: Palette, hover: str
+def _fleet_line(
+    x: Sequence[str], y: npt.NDArray[Any], frame: ChartFrame, fleet: FleetName, axis: str, palette: Palette, hover: str
 ) -> dict[str, Any]:
-    line = _line(x, y, plain(frame.labels[fleet]), axis, palette.fleets[fleet], 1.6, DASHES[fleet], hover)
+    line = _line(x, y, plotly_text(frame.labels[fleet]), axis, palette.fleets[fleet], 1.6, DASHES[fleet], hover)
     return line | {"legendgroup": fleet}
 
 
-def _rates(x: Sequence[str], told: Course, fleet: FleetName, frame: Frame, palette: Palette) -> list[dict[str, Any]]:
+def _error_rate_traces(
+    x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame, palette: Palette
+) -> list[dict[str, Any]]:
     """A fleet's error rate; faint where so few requests were served that less than ten errors were to be expected."""
-    mine, rate = told.fleets[fleet], told.fleets[fleet].error_rate * 100
-    few = _few(told, fleet)
+    mine, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
+    few = _is_low_sample(timeline, fleet)
     lines: list[dict[str, Any]] = []
     for chosen, more in ((~few, {}), (few, {"opacity": 0.3, "showlegend": False})):
         if (chosen & ~np.isnan(rate)).any() or not lines:
-            line = _of_fleet(x, np.where(chosen, rate, np.nan), frame, fleet, "y2", palette, words.hover_rate())
+            line = _fleet_line(x, np.where(chosen, rate, np.nan), frame, fleet, "y2", palette, words.HOVER_RATE())
             lines.append(line | {"customdata": np.nan_to_num(mine.requests).astype("float32")} | more)
     return lines
 
 
-def _few(told: Course, fleet: FleetName) -> npt.NDArray[np.bool_]:
-    both = [told.fleets[one] for one in FLEETS]
+def _is_low_sample(timeline: Timeline, fleet: FleetName) -> npt.NDArray[np.bool_]:
+    both = [timeline.fleets[one] for one in FLEETS]
     total = sum(float(np.nansum(one.requests)) for one in both)
     usual = sum(float(np.nansum(one.errors)) for one in both) / total if total else 0.0
-    few: npt.NDArray[np.bool_] = np.nan_to_num(told.fleets[fleet].requests) * usual < FEW_ERRORS
+    few: npt.NDArray[np.bool_] = np.nan_to_num(timeline.fleets[fleet].requests) * usual < MIN_EXPECTED_ERRORS
     return few
 
 
-def _ribbon(x: Sequence[str], told: Course, fleet: FleetName, palette: Palette) -> list[dict[str, Any]]:
+def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, palette: Palette) -> list[dict[str, Any]]:
     """From the smallest to the largest p95 that a bucket merges; nothing where every bucket is one period.
 
     One closed area a run: filled to another trace, plotly would bridge the gaps.
     """
-    mine = told.fleets[fleet]
-    places = np.flatnonzero(mine.enough & (mine.periods > 1))
+    mine = timeline.fleets[fleet]
+    places = np.flatnonzero(mine.is_sufficient & (mine.periods > 1))
     if not len(places):
         return []
     corners: list[str] = []
@@ -157,31 +180,33 @@ def _ribbon(x: Sequence[str], told: Course, fleet: FleetName, palette: Palette) 
     for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
         there = [x[place] for place in run]
         corners += [*there, *reversed(there), there[0]]
-        heights += [mine.high[run], mine.low[run][::-1], np.array([np.nan])]
+        heights += [mine.p95_max[run], mine.p95_min[run][::-1], np.array([np.nan])]
     area = _line(corners, np.concatenate(heights) * 1000, "range", "y3", palette.fleets[fleet], 0, "solid", "")
     area |= {"hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
-    return [area | {"fill": "toself", "fillcolor": _pale(palette.fleets[fleet], 0.16)}]
+    return [area | {"fill": "toself", "fillcolor": _with_opacity(palette.fleets[fleet], 0.16)}]
 
 
-def _told_events(told: Course, frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+def _event_hover_traces(
+    timeline: Timeline, frame: ChartFrame, events: Sequence[Event], palette: Palette
+) -> list[dict[str, Any]]:
     """Invisible marks, so that the hover box of a bucket tells what happened in it."""
     inside = [event for event in events if frame.window.start <= event.ts < frame.window.end]
     if not inside:
         return []
     said: dict[int, list[str]] = {}
     for event in inside:
-        bucket = event.ts - event.ts % told.bucket_s
-        said.setdefault(max(bucket, int(told.ts[0]) if len(told.ts) else bucket), []).append(
-            f"{MARKS[event.kind]} {plain(said_of(event))}"
+        bucket = event.ts - event.ts % timeline.bucket_s
+        said.setdefault(max(bucket, int(timeline.ts[0]) if len(timeline.ts) else bucket), []).append(
+            f"{EVENT_SYMBOLS[event.kind]} {plotly_text(said_of(event))}"
         )
     return [
         {
             "type": "scatter",
             "mode": "markers",
-            "name": words.happened(),
+            "name": words.EVENT(),
             "yaxis": "y4",
             "showlegend": False,
-            "x": [local(ts, frame) for ts in said],
+            "x": [axis_time(ts, frame) for ts in said],
             "y": [0.5] * len(said),
             "marker": {"color": palette.event, "size": 1, "opacity": 0},
             "text": ["<br>".join(lines[:6]) for lines in said.values()],
@@ -190,13 +215,13 @@ def _told_events(told: Course, frame: Frame, events: Sequence[Event], palette: P
     ]
 
 
-def _marks(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
+def _event_markers(frame: ChartFrame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
     """One mark an event in the strip. Where marks would cover each other, the one that matters most stands for them."""
     taken: list[float] = []
     marks = []
     length = frame.window.end - frame.window.start
     for event in sorted(
-        (one for one in events if one.kind != "weight"), key=lambda one: (IMPORTANCE[one.kind], one.ts)
+        (one for one in events if one.kind != "weight"), key=lambda one: (EVENT_PRIORITY[one.kind], one.ts)
     ):
         place = (event.ts - frame.window.start) / length
         if not 0 <= place < 1 or any(abs(place - other) < 0.011 for other in taken):
@@ -204,14 +229,14 @@ def _marks(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict
         taken.append(place)
         marks.append(
             {
-                "x": local(event.ts, frame),
+                "x": axis_time(event.ts, frame),
                 "xref": "x",
                 "yref": "paper",
                 "y": sum(STRIP) / 2,
                 "yanchor": "middle",
                 "xanchor": "center",
                 "showarrow": False,
-                "text": MARKS[event.kind],
+                "text": EVENT_SYMBOLS[event.kind],
                 "name": event.kind,
                 "font": {"size": 13, "color": palette.ink},
             }
@@ -219,16 +244,16 @@ def _marks(frame: Frame, events: Sequence[Event], palette: Palette) -> list[dict
     return marks
 
 
-def _top(lines: Any) -> tuple[float, float]:
+def _axis_top(lines: Any) -> tuple[float, float]:
     """Where a panel ends, and its highest value: a peak that dwarfs everything else is cut off."""
     every = np.concatenate([line[~np.isnan(line)] for line in lines])
     if not len(every) or every.max() <= 0:
         return 1.0, 0.0
     usual, highest = float(np.quantile(every, 0.98)), float(every.max())
-    return (2.5 * usual if usual > 0 and highest > CUT_OFF * usual else 1.18 * highest), highest
+    return (2.5 * usual if usual > 0 and highest > PEAK_CUTOFF * usual else 1.18 * highest), highest
 
 
-def _peaks(
+def _peak_labels(
     x: Sequence[str], errors: dict[FleetName, npt.NDArray[Any]], top: tuple[float, float], palette: Palette
 ) -> list[dict[str, Any]]:
     """A number at the top where a line leaves the panel: one a run of buckets, at its highest."""
@@ -255,8 +280,8 @@ def _peaks(
     return notes
 
 
-def _titles(palette: Palette) -> list[dict[str, Any]]:
-    said = ((WEIGHTS, words.panel_weights()), (ERRORS, words.panel_errors()), (LATENCY, words.panel_latency()))
+def _panel_titles(palette: Palette) -> list[dict[str, Any]]:
+    said = ((WEIGHTS, words.PANEL_WEIGHTS()), (ERRORS, words.PANEL_ERRORS()), (LATENCY, words.PANEL_LATENCY()))
     return [
         {
             "x": 0,
@@ -274,7 +299,7 @@ def _titles(palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
-def _zone(frame: Frame, palette: Palette) -> dict[str, Any]:
+def _zone_label(frame: ChartFrame, palette: Palette) -> dict[str, Any]:
     where = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
     return where | {
         "text": frame.zone,
@@ -285,11 +310,11 @@ def _zone(frame: Frame, palette: Palette) -> dict[str, Any]:
 
 
 def _layout(
-    frame: Frame, palette: Palette, steps: Sequence[Step], tops: dict[str, tuple[float, float]]
+    frame: ChartFrame, palette: Palette, steps: Sequence[ShareStep], tops: dict[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    shared = sheet.axis(palette)
+    shared = sheet.base_axis(palette)
     highest = max((share for _, share in steps if share is not None), default=1.0) * 100
-    return sheet.layout(palette) | {
+    return sheet.base_layout(palette) | {
         "height": HEIGHT_PX,
         "margin": {"l": 58, "r": 12, "t": 6, "b": 58},
         "hovermode": "x unified",
@@ -299,7 +324,7 @@ def _layout(
         "legend": {"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top"},
         "xaxis": {
             "type": "date",
-            "range": [local(frame.window.start, frame), local(frame.window.end, frame)],
+            "range": [axis_time(frame.window.start, frame), axis_time(frame.window.end, frame)],
             "uirevision": f"{frame.window.start}-{frame.window.end}",
             "anchor": "y3",
             "showgrid": False,
@@ -317,6 +342,6 @@ def _layout(
     }
 
 
-def _pale(colour: str, opacity: float) -> str:
+def _with_opacity(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

@@ -16,24 +16,24 @@ import numpy as np
 
 from archive.access_logs.tables import CountedFile
 from archive.archive import Archive
-from archive.db.lease import Claim
+from archive.db.lease import Lease
 from domain import Window, utc_now
 from domain.window import MINUTE_S
-from sources.access_logs.base import CountedByDay, CountedElsewhere, LogSource
-from sources.access_logs.counter import BATCH_BYTES, BATCH_FILES, Counted, Engine, Tally
+from sources.access_logs.base import DailyCounter, LogSource, RemoteCounter
+from sources.access_logs.counter import MAX_BATCH_BYTES, MAX_BATCH_FILES, FileStats, LogCounter, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
 
-Progress = Callable[["Counting"], None]
-AT_ONCE = 4  # downloads
-_OF_A_FILE = frozenset({"denied", "not_found", "bad_reply"})  # what may be wrong with one file, and no other
-ENGINES = 2  # batches that are counted at once, each on one processor; while one is kept, the next is counted
-_Result = tuple[Sequence[LogFile], Counted | None, tuple[Problem, ...]]
-State = Literal["listing", "counting", "done", "busy", "stopped"]
+IngestCallback = Callable[["IngestProgress"], None]
+MAX_DOWNLOADS = 4  # downloads
+_PER_FILE_PROBLEMS = frozenset({"denied", "not_found", "bad_reply"})  # what may be wrong with one file, and no other
+MAX_COUNTERS = 2  # batches that are counted at once, each on one processor; while one is kept, the next is counted
+_BatchResult = tuple[Sequence[LogFile], LogCounts | None, tuple[Problem, ...]]
+IngestState = Literal["listing", "counting", "done", "busy", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class IngestProgress:
     """How far the logs of `window` are counted.
 
     `state`: "busy" while another process counts, "stopped" where something kept the rest from being counted (`problems`, or it was told to stop).
@@ -42,146 +42,152 @@ class Counting:
     """
 
     window: Window
-    state: State = "listing"
+    state: IngestState = "listing"
     files: int = 0
     bytes: int = 0
     files_done: int = 0
     bytes_done: int = 0
-    known: int = 0
+    already_counted: int = 0
     changed: int = 0
-    foreign: int = 0
+    skipped: int = 0
     lines: int = 0
     parsed: int = 0
     problems: tuple[Problem, ...] = ()
-    tallies: tuple[Tally, ...] = ()  # of files with something wrong
+    file_stats: tuple[FileStats, ...] = ()  # of files with something wrong
 
 
-def count_logs(
+def ingest_access_logs(
     archive: Archive,
     source: LogSource,
     window: Window,
-    patterns: Sequence[str] = (),
+    route_templates: Sequence[str] = (),
     *,
     now: datetime | None = None,
-    told: Progress = lambda _counting: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Counting:
+    on_progress: IngestCallback = lambda _counting: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> IngestProgress:
     """Counts what is new of `window`'s logs. `told` hears of every step; `stop` is asked between batches.
 
     Never raises for the outside world's faults; ArchiveError where a batch cannot be kept. What was kept stays.
     """
-    with archive.claim_logs(now or utc_now()) as claimed:
-        if not claimed.ours:
-            busy = Counting(window, "busy")
-            told(busy)
+    with archive.access_logs.acquire_lease(now or utc_now()) as claimed:
+        if not claimed.acquired:
+            busy = IngestProgress(window, "busy")
+            on_progress(busy)
             return busy
-        told(Counting(window))
+        on_progress(IngestProgress(window))
         listing = source.files(window)
         files = list({file.identity: file for file in listing.files}.values())
-        before = archive.known_logs([one.identity for file in files for one in (file, *file.parts)])
-        fresh = [rest for file in files if (rest := _rest(file, before))]
-        done = Counting(
+        before = archive.access_logs.known_sizes([one.identity for file in files for one in (file, *file.parts)])
+        fresh = [rest for file in files if (rest := _uncounted(file, before))]
+        done = IngestProgress(
             window,
             "counting",
-            files=sum(map(_many, fresh)),
+            files=sum(map(_n_files, fresh)),
             bytes=sum(file.size for file in fresh),
-            known=sum(map(_many, files)) - sum(map(_many, fresh)),
+            already_counted=sum(map(_n_files, files)) - sum(map(_n_files, fresh)),
             changed=sum(
                 before.get(one.identity, one.size) != one.size for file in files for one in (file, *file.parts)
             ),
-            foreign=listing.foreign,
+            skipped=listing.skipped,
             problems=listing.problems,
         )
-        told(done)
-        if isinstance(source, CountedByDay) and (refused := source.refuses(fresh)):
+        on_progress(done)
+        if isinstance(source, DailyCounter) and (refused := source.check_limits(fresh)):
             done = replace(done, state="stopped", problems=(*done.problems, refused))
-            told(done)
+            on_progress(done)
             return done
-        done = _counted(archive, source, fresh, done, patterns, claimed, told, stop)
-        told(done)
+        done = _ingest_batches(archive, source, fresh, done, route_templates, claimed, on_progress, should_stop)
+        on_progress(done)
         return done
 
 
-def _counted(
+def _ingest_batches(
     archive: Archive,
     source: LogSource,
-    fresh: Sequence[LogFile],
-    done: Counting,
-    patterns: Sequence[str],
-    claimed: Claim,
-    told: Progress,
-    stop: Callable[[], bool],
-) -> Counting:
-    def afar(batch: Sequence[LogFile]) -> _Result:
-        if isinstance(source, CountedByDay):
-            return _day(source, batch[0], done, claimed, told, stop)
-        assert isinstance(source, CountedElsewhere)
+    new_files: Sequence[LogFile],
+    progress: IngestProgress,
+    route_templates: Sequence[str],
+    lease: Lease,
+    on_progress: IngestCallback,
+    should_stop: Callable[[], bool],
+) -> IngestProgress:
+    def afar(batch: Sequence[LogFile]) -> _BatchResult:
+        if isinstance(source, DailyCounter):
+            return _count_day(source, batch[0], progress, lease, on_progress, should_stop)
+        assert isinstance(source, RemoteCounter)
         counted = source.count(batch)
         return (batch, None, (counted,)) if isinstance(counted, Problem) else (batch, counted, ())
 
     with ExitStack() as stack:
-        results: Iterator[tuple[Sequence[LogFile], _Result]]
-        batches = list(_batches(fresh, 0 if isinstance(source, CountedByDay) else BATCH_BYTES))
-        if isinstance(source, CountedElsewhere | CountedByDay):
+        results: Iterator[tuple[Sequence[LogFile], _BatchResult]]
+        batches = list(_split_batches(new_files, 0 if isinstance(source, DailyCounter) else MAX_BATCH_BYTES))
+        if isinstance(source, RemoteCounter | DailyCounter):
             results = ((batch, afar(batch)) for batch in batches)
         else:
-            results = _here(stack, source, batches, patterns, claimed)
+            results = _count_locally(stack, source, batches, route_templates, lease)
         for _ in batches:
-            if stop() or not claimed.renew():
-                return replace(done, state="stopped")
+            if should_stop() or not lease.renew():
+                return replace(progress, state="stopped")
             batch, (there, counted, problems) = next(results)
-            done = replace(done, problems=tuple(dict.fromkeys((*done.problems, *problems))))
+            progress = replace(progress, problems=tuple(dict.fromkeys((*progress.problems, *problems))))
             if counted is None:
-                return replace(done, state="stopped")
-            done = _kept(archive, batch, there, counted, done)
-            told(done)
-    return replace(done, state="done")
+                return replace(progress, state="stopped")
+            progress = _save_batch(archive, batch, there, counted, progress)
+            on_progress(progress)
+    return replace(progress, state="done")
 
 
-def _kept(
-    archive: Archive, batch: Sequence[LogFile], there: Sequence[LogFile], counted: Counted, done: Counting
-) -> Counting:
+def _save_batch(
+    archive: Archive, batch: Sequence[LogFile], files: Sequence[LogFile], counts: LogCounts, progress: IngestProgress
+) -> IngestProgress:
     """Writes a batch down; how far it is then."""
-    kept = [_file(file, tally, counted, done.window) for file, tally in zip(there, counted.tallies, strict=True)]
+    kept = [
+        _counted_file(file, tally, counts, progress.window) for file, tally in zip(files, counts.files, strict=True)
+    ]
     # Of a whole day its files are known one by one, too, so that they are not counted again by themselves.
-    parts = (part for file in there for part in file.parts)
-    kept += [CountedFile(part.identity, part.size, Tally(part.key), part.window) for part in parts]
-    archive.keep_logs(kept, counted)
+    parts = (part for file in files for part in file.parts)
+    kept += [CountedFile(part.identity, part.size, FileStats(part.key), part.window) for part in parts]
+    archive.access_logs.save_counts(kept, counts)
     return replace(
-        done,
-        files_done=done.files_done + sum(map(_many, batch)),
-        bytes_done=done.bytes_done + sum(file.size for file in batch),
-        lines=done.lines + sum(tally.lines for tally in counted.tallies),
-        parsed=done.parsed + sum(tally.parsed for tally in counted.tallies),
-        tallies=(*done.tallies, *(tally for tally in counted.tallies if tally.problem or tally.lost)),
+        progress,
+        files_done=progress.files_done + sum(map(_n_files, batch)),
+        bytes_done=progress.bytes_done + sum(file.size for file in batch),
+        lines=progress.lines + sum(tally.lines for tally in counts.files),
+        parsed=progress.parsed + sum(tally.parsed for tally in counts.files),
+        file_stats=(*progress.file_stats, *(tally for tally in counts.files if tally.problem or tally.unparsed)),
     )
 
 
-def _here(
-    stack: ExitStack, source: LogSource, batches: Sequence[Sequence[LogFile]], patterns: Sequence[str], claimed: Claim
-) -> Iterator[tuple[Sequence[LogFile], _Result]]:
+def _count_locally(
+    stack: ExitStack,
+    source: LogSource,
+    batches: Sequence[Sequence[LogFile]],
+    route_templates: Sequence[str],
+    lease: Lease,
+) -> Iterator[tuple[Sequence[LogFile], _BatchResult]]:
     """The batches counted on this machine, until `stack` ends."""
-    engines, at_once = SimpleQueue[Engine](), min(ENGINES, len(batches))
+    engines, at_once = SimpleQueue[LogCounter](), min(MAX_COUNTERS, len(batches))
     for _ in range(at_once):
-        engines.put(stack.enter_context(Engine(patterns)))
+        engines.put(stack.enter_context(LogCounter(route_templates)))
 
-    def work(batch: Sequence[LogFile]) -> _Result:
+    def work(batch: Sequence[LogFile]) -> _BatchResult:
         engine = engines.get()
         try:
-            return _batch(source, engine, batch, claimed)
+            return _download_and_count(source, engine, batch, lease)
         finally:
             engines.put(engine)
 
-    return stack.enter_context(closing(_ahead(work, batches, at_once or 1)))
+    return stack.enter_context(closing(_run_ahead(work, batches, at_once or 1)))
 
 
-def _ahead(
-    work: Callable[[Sequence[LogFile]], _Result], batches: Iterable[Sequence[LogFile]], at_once: int
-) -> Generator[tuple[Sequence[LogFile], _Result]]:
+def _run_ahead(
+    work: Callable[[Sequence[LogFile]], _BatchResult], batches: Iterable[Sequence[LogFile]], n_threads: int
+) -> Generator[tuple[Sequence[LogFile], _BatchResult]]:
     """What becomes of each batch, in their order, while as many of the next are worked at."""
-    left, running = iter(batches), deque[tuple[Sequence[LogFile], Future[_Result]]]()
-    with ThreadPoolExecutor(at_once) as threads:
-        running.extend((batch, threads.submit(work, batch)) for batch in islice(left, at_once))
+    left, running = iter(batches), deque[tuple[Sequence[LogFile], Future[_BatchResult]]]()
+    with ThreadPoolExecutor(n_threads) as threads:
+        running.extend((batch, threads.submit(work, batch)) for batch in islice(left, n_threads))
         while running:
             batch, future = running.popleft()
             result = future.result()
@@ -189,73 +195,80 @@ def _ahead(
             yield batch, result
 
 
-def _batch(source: LogSource, engine: Engine, batch: Sequence[LogFile], claimed: Claim) -> _Result:
+def _download_and_count(source: LogSource, counter: LogCounter, batch: Sequence[LogFile], lease: Lease) -> _BatchResult:
     """The files of a batch that were there, their counts, and what was wrong; no counts where there is no use in going on."""
     try:
-        places = _brought(source, batch, claimed)
+        places = _download(source, batch, lease)
         there = [(file, place) for file, place in zip(batch, places, strict=True) if isinstance(place, Path)]
         problems = tuple(place for place in places if isinstance(place, Problem))
-        if problems and (not there or any(problem.kind not in _OF_A_FILE for problem in problems)):
+        if problems and (not there or any(problem.kind not in _PER_FILE_PROBLEMS for problem in problems)):
             return [], None, problems
-        return [file for file, _ in there], engine.count([place for _, place in there]), problems
+        return [file for file, _ in there], counter.count([place for _, place in there]), problems
     except OSError as error:
-        return [], None, (_full(source, error),)
+        return [], None, (_disk_full(source, error),)
 
 
-def _brought(source: LogSource, batch: Sequence[LogFile], claimed: Claim) -> list[Path | Problem]:
+def _download(source: LogSource, batch: Sequence[LogFile], lease: Lease) -> list[Path | Problem]:
     """Where the files of a batch lie now, several downloaded at once. After a problem that every other would have, no more are asked for."""
     hopeless: list[Problem] = []
 
     def bring(file: LogFile) -> Path | Problem:
         if hopeless:
             return hopeless[0]
-        place = source.bring(file)
-        if isinstance(place, Problem) and place.kind not in _OF_A_FILE:
+        place = source.download(file)
+        if isinstance(place, Problem) and place.kind not in _PER_FILE_PROBLEMS:
             hopeless.append(place)
-        claimed.renew()
+        lease.renew()
         return place
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(MAX_DOWNLOADS) as threads:
         return list(threads.map(bring, batch))
 
 
-def _day(
-    source: CountedByDay, day: LogFile, done: Counting, claimed: Claim, told: Progress, stop: Callable[[], bool]
-) -> _Result:
+def _count_day(
+    source: DailyCounter,
+    day: LogFile,
+    progress: IngestProgress,
+    lease: Lease,
+    on_progress: IngestCallback,
+    should_stop: Callable[[], bool],
+) -> _BatchResult:
     """The same for a day that is counted elsewhere, with its progress told and the claim kept alive meanwhile."""
     try:
         counted = source.count_day(
             day,
-            told=lambda read: told(replace(done, bytes_done=done.bytes_done + min(read, day.size))),
-            stop=lambda: stop() or not claimed.renew(),
+            on_progress=lambda read: on_progress(
+                replace(progress, bytes_done=progress.bytes_done + min(read, day.size))
+            ),
+            stop=lambda: should_stop() or not lease.renew(),
         )
     except OSError as error:
-        return [], None, (_full(source, error),)
+        return [], None, (_disk_full(source, error),)
     return ([], None, (counted,)) if isinstance(counted, Problem) else ([day], counted, ())
 
 
-def _full(source: LogSource, error: OSError) -> Problem:
+def _disk_full(source: LogSource, error: OSError) -> Problem:
     said = error.strerror or str(error)
     return Problem("no_room", source.name, "write", str(error.filename or gettempdir()), said)
 
 
-def _rest(file: LogFile, before: Collection[str]) -> LogFile | None:
+def _uncounted(file: LogFile, known: Collection[str]) -> LogFile | None:
     """What of a file is not counted yet: of a day that is counted as a whole, the files that were not counted by themselves."""
-    new = tuple(part for part in file.parts if part.identity not in before)
-    if file.identity in before or (file.parts and not new):
+    new = tuple(part for part in file.parts if part.identity not in known)
+    if file.identity in known or (file.parts and not new):
         return None
-    return replace(file, parts=new, apart=tuple(part.key for part in file.parts if part.identity in before))
+    return replace(file, parts=new, excluded_keys=tuple(part.key for part in file.parts if part.identity in known))
 
 
-def _many(file: LogFile) -> int:
+def _n_files(file: LogFile) -> int:
     return len(file.parts) or 1
 
 
-def _batches(files: Sequence[LogFile], most_bytes: int = BATCH_BYTES) -> Iterator[list[LogFile]]:
+def _split_batches(files: Sequence[LogFile], max_bytes: int = MAX_BATCH_BYTES) -> Iterator[list[LogFile]]:
     """`files` in their order, as many at a time as have `most_bytes`, BATCH_FILES at most; a larger file is a batch of its own."""
     batch, size = list[LogFile](), 0
     for file in files:
-        if batch and (size + file.size > most_bytes or len(batch) == BATCH_FILES):
+        if batch and (size + file.size > max_bytes or len(batch) == MAX_BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)
@@ -264,10 +277,10 @@ def _batches(files: Sequence[LogFile], most_bytes: int = BATCH_BYTES) -> Iterato
         yield batch
 
 
-def _file(file: LogFile, tally: Tally, counted: Counted, asked: Window) -> CountedFile:
+def _counted_file(file: LogFile, stats: FileStats, counts: LogCounts, requested: Window) -> CountedFile:
     """Its window by its name; where that does not tell, that of all the batch's minutes, or what was asked for where there are none."""
-    window = file.window or asked
-    if file.window is None and counted.counts.num_rows:
-        minutes = counted.counts["minute"].to_numpy()
+    window = file.window or requested
+    if file.window is None and counts.counts.num_rows:
+        minutes = counts.counts["minute"].to_numpy()
         window = Window(int(np.min(minutes)), int(np.max(minutes)) + MINUTE_S)
-    return CountedFile(file.identity, file.size, tally, window)
+    return CountedFile(file.identity, file.size, stats, window)

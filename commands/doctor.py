@@ -13,102 +13,117 @@ from commands.shared.output import (
     BAD,
     FAINT,
     GOOD,
-    REMARK,
+    WARN,
     archive_problem_json,
+    message_json,
+    message_lines,
     plain,
     problem_json,
-    said_json,
-    said_lines,
     title,
 )
-from domain import Migration, Mistake
+from domain import ConfigIssue, Migration
 from messages import cli as words
 from messages import states
 from messages.errors import config, sources
-from messages.live import took
+from messages.live import elapsed
 from sources.base import SUPPLEMENTARY, Health
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class DoctorReport:
     """What the doctor found. `migration` is None where the configuration has `mistakes`; then nothing else was looked at."""
 
     configuration: str  # a path, or words for the demo
-    mistakes: tuple[Mistake, ...]
+    config_issues: tuple[ConfigIssue, ...]
     migration: Migration | None
     archive: str
     archive_problem: ArchiveProblem | None
     checks: tuple[Health, ...]
 
     @property
-    def wrong(self) -> int:
+    def n_failures(self) -> int:
         """How many things are not right; a remark is none of them."""
-        return len(self.mistakes) + (self.archive_problem is not None) + sum(not well(check) for check in self.checks)
+        return (
+            len(self.config_issues)
+            + (self.archive_problem is not None)
+            + sum(not is_ok(check) for check in self.checks)
+        )
 
 
-def well(check: Health) -> bool:
+def is_ok(check: Health) -> bool:
     """Whether all works: without a source that only adds to others it does."""
     return check.state in ("up", "slow") or check.source in SUPPLEMENTARY
 
 
-def doctor_json(found: Examination) -> dict[str, Any]:
+def doctor_json(report: DoctorReport) -> dict[str, Any]:
     return {
-        "ok": not found.wrong,
-        "migration": found.migration.name if found.migration else None,
-        "demo": bool(found.migration and found.migration.demo),
-        "configuration": found.configuration,
+        "ok": not report.n_failures,
+        "migration": report.migration.name if report.migration else None,
+        "demo": bool(report.migration and report.migration.demo),
+        "configuration": report.configuration,
         "mistakes": [
-            {"key": one.key, "slug": one.slug, "particulars": dict(one.particulars), **said_json(config.say(one))}
-            for one in found.mistakes
+            {
+                "key": one.key,
+                "slug": one.code,
+                "particulars": dict(one.params),
+                **message_json(config.format_config_issue(one)),
+            }
+            for one in report.config_issues
         ],
         "archive": {
-            "place": found.archive,
-            "ok": found.archive_problem is None,
-            "problem": archive_problem_json(found.archive_problem) if found.archive_problem else None,
+            "place": report.archive,
+            "ok": report.archive_problem is None,
+            "problem": archive_problem_json(report.archive_problem) if report.archive_problem else None,
         }
-        if found.migration
+        if report.migration
         else None,
         "checks": [
             {
                 "source": one.source,
                 "permission": one.permission,
-                "ok": well(one),
+                "ok": is_ok(one),
                 "state": one.state,
                 "took_s": round(one.took_s, 3),
                 "problem": problem_json(one.problem) if one.problem else None,
             }
-            for one in found.checks
+            for one in report.checks
         ],
     }
 
 
-def doctor_table(found: Examination) -> RenderableType:
-    parts: list[RenderableType] = [title(found.migration)] if found.migration else []
-    parts.append(_line(not found.mistakes, words.configuration(), plain(found.configuration)))
-    parts += [_under(said_lines(config.say(one))) for one in found.mistakes]
-    if found.migration:
-        parts.append(_line(found.archive_problem is None, words.archive(), plain(found.archive)))
-    if found.archive_problem:
-        parts.append(_under(said_lines(sources.say_archive(found.archive_problem.kind, found.archive_problem.detail))))
-    for problem, checks in groupby(found.checks, key=lambda check: check.problem):
+def doctor_table(report: DoctorReport) -> RenderableType:
+    parts: list[RenderableType] = [title(report.migration)] if report.migration else []
+    parts.append(_line(not report.config_issues, words.CONFIGURATION(), plain(report.configuration)))
+    parts += [_indented(message_lines(config.format_config_issue(one))) for one in report.config_issues]
+    if report.migration:
+        parts.append(_line(report.archive_problem is None, words.ARCHIVE(), plain(report.archive)))
+    if report.archive_problem:
+        parts.append(
+            _indented(
+                message_lines(
+                    sources.format_archive_problem(report.archive_problem.kind, report.archive_problem.detail)
+                )
+            )
+        )
+    for problem, checks in groupby(report.checks, key=lambda check: check.problem):
         parts += map(_check, checks)
         if problem:  # what keeps several permissions from being tried is told once, under the last of them
-            parts.append(_under(said_lines(sources.say(problem))))
-    parts.append(Text(words.summary(found.wrong), BAD if found.wrong else GOOD))
+            parts.append(_indented(message_lines(sources.format_problem(problem))))
+    parts.append(Text(words.doctor_summary(report.n_failures), BAD if report.n_failures else GOOD))
     return Group(*parts)
 
 
 def _check(check: Health) -> Text:
-    state = Text(f"{states.label(check.state)}, {took(check.took_s)}", FAINT)
+    state = Text(f"{states.label(check.state)}, {elapsed(check.took_s)}", FAINT)
     about = plain(check.permission).append("  ").append_text(state)
-    return _line(well(check), states.source_name(check.source), about, remark=check.problem is not None)
+    return _line(is_ok(check), states.source_name(check.source), about, warning=check.problem is not None)
 
 
-def _line(good: bool, what: str, about: Text, *, remark: bool = False) -> Text:
-    mark = Text.assemble(("✘", BAD) if not good else ("!", REMARK) if remark else ("✔", GOOD))
-    line = mark.append("  ").append_text(plain(what)).append(" " * max(1, 32 - len(what)))
-    return line.append_text(about)
+def _line(ok: bool, label: str, text: Text, *, warning: bool = False) -> Text:
+    mark = Text.assemble(("✘", BAD) if not ok else ("!", WARN) if warning else ("✔", GOOD))
+    line = mark.append("  ").append_text(plain(label)).append(" " * max(1, 32 - len(label)))
+    return line.append_text(text)
 
 
-def _under(text: Text) -> Padding:
+def _indented(text: Text) -> Padding:
     return Padding(text, (0, 0, 0, 4))

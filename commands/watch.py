@@ -10,21 +10,21 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 import analysis
-from analysis import Overlay, Reading
-from archive import Archive, ArchiveError, ArchiveProblem, Brought
-from collector.collector import Keeper
-from commands.shared.context import keep_happenings
+from analysis import Comparison, LatestValues
+from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
+from collector.collector import Collector
+from commands.shared.context import poll_events
 from commands.shared.output import (
     BAD,
     BASELINE,
     CANARY,
     FAINT,
-    REMARK,
+    WARN,
     archive_problem_json,
+    iso_time,
+    message_lines,
     plain,
     problem_json,
-    said_lines,
-    stamp,
     table,
     title,
 )
@@ -37,204 +37,228 @@ from messages.errors import sources as problems
 from sources.base import MetricSource, Problem
 from sources.registry import Sources
 
-WATCHED_MINUTES = 60  # enough for a sample-ratio check, and for an outage of a source to leave something to see
-MOST_EVENTS = 3
+WATCH_WINDOW_MINUTES = 60  # enough for a sample-ratio check, and for an outage of a source to leave something to see
+MAX_EVENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class WatchedMetric:
     """One measure's newest settled reading of both fleets. Rates are fractions, latency is in seconds. `low`: stands on too few answers."""
 
     quantity: analysis.Quantity
-    reading: Reading
-    low: Mapping[FleetName, bool]
+    reading: LatestValues
+    low_sample: Mapping[FleetName, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class WatchSnapshot:
     """Everything that one refresh shows. `at` is the minute that is shown (epoch seconds, its start); None: there is none yet."""
 
     now: datetime
     source: str
-    at: int | None
+    minute: int | None
     data_until: int | None
-    measures: Mapping[str, Measure]
+    metrics: Mapping[str, WatchedMetric]
     alb_5xx_rate: float | None
-    told: Mapping[FleetName, float]
+    configured_shares: Mapping[FleetName, float]
     ratio: analysis.SampleRatio | None
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     archive_problem: ArchiveProblem | None
 
 
-def refreshed(
-    migration: Migration, archive: Archive, keeper: Keeper, sources: Sources, metrics: MetricSource, *, clock: Clock
-) -> Glance:
+def refresh(
+    migration: Migration,
+    archive: Archive,
+    collector: Collector,
+    sources: Sources,
+    metrics: MetricSource,
+    *,
+    clock: Clock,
+) -> WatchSnapshot:
     """One refresh: what is due is asked and kept, in turns with whoever else uses the archive, and everything is read from there."""
-    others = keep_happenings(archive, keeper, sources)
+    others = poll_events(archive, collector, sources)
     now = clock()
-    window = Window.last(WATCHED_MINUTES, now=now)
-    brought = archive.bring(window, metrics, now=now)
+    window = Window.last(WATCH_WINDOW_MINUTES, now=now)
+    brought = archive.metrics.get(window, metrics, now=now)
     try:
-        traffic, events = archive.traffic(), archive.events(window)
+        traffic, events = archive.events.latest_traffic(), archive.events.read(window)
     except ArchiveError:
         traffic, events = None, ()
-    return glance(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
+    return watch_snapshot(migration, metrics.name, brought, traffic[0] if traffic else None, events, others, now=now)
 
 
-def glance(
+def watch_snapshot(
     migration: Migration,
     source: str,
-    brought: Brought,
+    result: MetricsResult,
     traffic: Traffic | None,
     events: Sequence[Event],
     problems: tuple[Problem, ...] = (),
     *,
     now: datetime,
-) -> Glance:
+) -> WatchSnapshot:
     """What the numbers of `brought` say; `problems` are those of the other sources.
 
     Minutes that were read when they were younger than the configuration trusts are left out.
     """
-    asked = brought.last_asked or 0
+    asked = result.last_asked_at or 0
     settled = asked - asked % 60 - migration.provisional_minutes * 60
-    grid = analysis.minutes(brought.frame, brought.window, brought.unknown)
+    grid = analysis.time_grid(result.frame, result.window, result.unknown)
     error_rate = analysis.error_rate(grid)
     overlays = {
         "requests": analysis.requests(grid),
         "error_rate": error_rate,
-        "unanswered_rate": analysis.part(error_rate, "unanswered"),
-        "target_5xx_rate": analysis.part(error_rate, "target_5xx"),
+        "unanswered_rate": analysis.component(error_rate, "unanswered"),
+        "target_5xx_rate": analysis.component(error_rate, "target_5xx"),
         **{f"latency_{percentile}": analysis.latency(grid, percentile) for percentile in PERCENTILES},
     }
-    newest = analysis.newest(overlays["requests"], before=settled)
-    at = newest.at if newest else None
-    told = {fleet: float(share) for fleet, share in traffic.told.items()} if traffic else {}
-    return Glance(
+    newest = analysis.latest_values(overlays["requests"], before=settled)
+    at = newest.start if newest else None
+    told = {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {}
+    return WatchSnapshot(
         now=now,
         source=source,
-        at=at,
-        data_until=brought.data_until,
-        measures={} if at is None else {name: _measure(overlay, at) for name, overlay in overlays.items()},
+        minute=at,
+        data_until=result.data_until,
+        metrics={} if at is None else {name: _watched_metric(overlay, at) for name, overlay in overlays.items()},
         alb_5xx_rate=None if at is None else _value(error_rate.unattributed, grid.ts, at),
-        told=told,
-        ratio=_ratio(grid, told, events, brought, settled),
-        events=tuple(events[-MOST_EVENTS:]),
-        problems=tuple(dict.fromkeys((*brought.problems, *problems))),
-        archive_problem=brought.archive_problem,
+        configured_shares=told,
+        ratio=_sample_ratio(grid, told, events, result, settled),
+        events=tuple(events[-MAX_EVENTS:]),
+        problems=tuple(dict.fromkeys((*result.problems, *problems))),
+        archive_problem=result.archive_problem,
     )
 
 
-def _measure(overlay: Overlay, at: int) -> Measure:
+def _watched_metric(comparison: Comparison, ts: int) -> WatchedMetric:
     """An overlay's values in one minute, whether it has any or not, so that all lines of the table are of the same minute."""
-    place = int(np.searchsorted(overlay.ts, at))
-    values = {fleet: _value(overlay.lines[fleet], overlay.ts, at) for fleet in FLEETS}
-    low = {fleet: bool(overlay.low[fleet][place]) and values[fleet] is not None for fleet in FLEETS}
-    return Measure(overlay.quantity, Reading(at, int(overlay.ends[place]), values["baseline"], values["canary"]), low)
+    place = int(np.searchsorted(comparison.ts, ts))
+    values = {fleet: _value(comparison.values[fleet], comparison.ts, ts) for fleet in FLEETS}
+    low = {fleet: bool(comparison.low_sample[fleet][place]) and values[fleet] is not None for fleet in FLEETS}
+    return WatchedMetric(
+        comparison.quantity, LatestValues(ts, int(comparison.ends[place]), values["baseline"], values["canary"]), low
+    )
 
 
-def _value(line: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:
-    value = np.nan if line is None else float(line[int(np.searchsorted(ts, at))])
+def _value(values: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:
+    value = np.nan if values is None else float(values[int(np.searchsorted(ts, at))])
     return None if np.isnan(value) else float(value)
 
 
-def _ratio(
-    grid: analysis.Minutes, told: Mapping[FleetName, float], events: Sequence[Event], brought: Brought, settled: int
+def _sample_ratio(
+    grid: analysis.TimeGrid,
+    configured_shares: Mapping[FleetName, float],
+    events: Sequence[Event],
+    result: MetricsResult,
+    final_until: int,
 ) -> analysis.SampleRatio | None:
     """Whether the share since the last weight change is the one that was told; the change's own minute belongs to neither."""
     changed = max((event.ts - event.ts % 60 + 60 for event in events if event.kind == "weight"), default=0)
-    start, end = max(brought.window.start, changed), min(brought.window.end, settled)
-    if "canary" not in told or start >= end:
+    start, end = max(result.window.start, changed), min(result.window.end, final_until)
+    if "canary" not in configured_shares or start >= end:
         return None
-    return analysis.sample_ratio(grid, told["canary"], Window(start, end), unread=brought.unread)
+    return analysis.sample_ratio(grid, configured_shares["canary"], Window(start, end), unread=result.requests_unknown)
 
 
-def glance_json(migration: Migration, seen: Glance) -> dict[str, Any]:
+def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, Any]:
     return {
-        "ok": seen.at is not None,
+        "ok": snapshot.minute is not None,
         "migration": migration.name,
         "demo": migration.demo,
-        "source": seen.source,
-        "now": stamp(int(seen.now.timestamp())),
-        "minute": stamp(seen.at),
-        "data_until": stamp(seen.data_until),
-        "told": dict(seen.told),
-        "seen": _both(seen.ratio.seen if seen.ratio else None),
-        "sample_ratio": seen.ratio.verdict if seen.ratio else None,
+        "source": snapshot.source,
+        "now": iso_time(int(snapshot.now.timestamp())),
+        "minute": iso_time(snapshot.minute),
+        "data_until": iso_time(snapshot.data_until),
+        "told": dict(snapshot.configured_shares),
+        "seen": _both_shares(snapshot.ratio.observed_share if snapshot.ratio else None),
+        "sample_ratio": snapshot.ratio.verdict if snapshot.ratio else None,
         "measures": {
             name: {
                 "baseline": one.reading.baseline,
                 "canary": one.reading.canary,
                 "difference": one.reading.difference,
-                "low_samples": dict(one.low),
+                "low_samples": dict(one.low_sample),
             }
-            for name, one in seen.measures.items()
+            for name, one in snapshot.metrics.items()
         },
-        "alb_5xx_rate": seen.alb_5xx_rate,
+        "alb_5xx_rate": snapshot.alb_5xx_rate,
         "events": [
-            {"at": stamp(one.ts), "kind": one.kind, "title": one.title, "open": one.open} for one in seen.events
+            {"at": iso_time(one.ts), "kind": one.kind, "title": one.title, "open": one.open} for one in snapshot.events
         ],
-        "problems": [problem_json(problem) for problem in seen.problems]
-        + ([archive_problem_json(seen.archive_problem)] if seen.archive_problem else []),
+        "problems": [problem_json(problem) for problem in snapshot.problems]
+        + ([archive_problem_json(snapshot.archive_problem)] if snapshot.archive_problem else []),
     }
 
 
-def _both(canary: float | None) -> dict[FleetName, float]:
+def _both_shares(canary: float | None) -> dict[FleetName, float]:
     return {} if canary is None else {"baseline": 1 - canary, "canary": canary}
 
 
-def glance_table(migration: Migration, seen: Glance) -> RenderableType:
-    labels = {fleet: problems.shortened(migration.fleets[fleet].label) for fleet in FLEETS}
-    parts: list[RenderableType] = [title(migration, states.source_name(seen.source), _when(migration, seen)), Text()]
-    if seen.at is None:
-        parts.append(Text(words.no_numbers(), REMARK))
+def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableType:
+    labels = {fleet: problems.shorten(migration.fleets[fleet].label) for fleet in FLEETS}
+    parts: list[RenderableType] = [
+        title(migration, states.source_name(snapshot.source), _subtitle(migration, snapshot)),
+        Text(),
+    ]
+    if snapshot.minute is None:
+        parts.append(Text(words.NO_FINAL_DATA(), WARN))
     else:
         made = table("", labels["baseline"], labels["canary"], f"{labels['canary']} − {labels['baseline']}")
         for column, style in zip(made.columns[1:], (BASELINE, CANARY, ""), strict=True):
             column.justify, column.style = "right", style
-        shares = {"share_told": seen.told, "share_seen": _both(seen.ratio.seen if seen.ratio else None)}
-        for name, one in seen.measures.items():
-            made.add_row(words.measure(name), *_cells(one))
+        shares = {
+            "share_told": snapshot.configured_shares,
+            "share_seen": _both_shares(snapshot.ratio.observed_share if snapshot.ratio else None),
+        }
+        for name, one in snapshot.metrics.items():
+            made.add_row(words.metric(name), *_cells(one))
             for share, both in shares.items() if name == "requests" else ():
-                verdict = _verdict(seen) if share == "share_seen" else Text()
-                made.add_row(words.measure(share), *(numbers.share(both.get(fleet)) for fleet in FLEETS), verdict)
-        parts += [made, plain(f"{words.measure('alb_5xx_rate')}  {numbers.percent(seen.alb_5xx_rate)}", FAINT)]
-        if any(low for one in seen.measures.values() for low in one.low.values()):
-            parts.append(Text(words.faint(), FAINT))
-    parts += [Text(), *(_event(migration, event, seen.now) for event in seen.events)]
-    parts += [said_lines(problems.say(problem)) for problem in seen.problems]
-    if seen.archive_problem:
-        parts.append(said_lines(problems.say_archive(seen.archive_problem.kind, seen.archive_problem.detail)))
+                verdict = _ratio_verdict(snapshot) if share == "share_seen" else Text()
+                made.add_row(words.metric(share), *(numbers.share(both.get(fleet)) for fleet in FLEETS), verdict)
+        parts += [made, plain(f"{words.metric('alb_5xx_rate')}  {numbers.percent(snapshot.alb_5xx_rate)}", FAINT)]
+        if any(low for one in snapshot.metrics.values() for low in one.low_sample.values()):
+            parts.append(Text(words.LOW_SAMPLE_NOTE(), FAINT))
+    parts += [Text(), *(_event(migration, event, snapshot.now) for event in snapshot.events)]
+    parts += [message_lines(problems.format_problem(problem)) for problem in snapshot.problems]
+    if snapshot.archive_problem:
+        parts.append(
+            message_lines(
+                problems.format_archive_problem(snapshot.archive_problem.kind, snapshot.archive_problem.detail)
+            )
+        )
     return Group(*parts)
 
 
-def _cells(one: Measure) -> list[Text]:
-    write = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.per_minute}[one.quantity]
-    values = {"baseline": one.reading.baseline, "canary": one.reading.canary}
+def _cells(metric: WatchedMetric) -> list[Text]:
+    write = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.per_minute}[metric.quantity]
+    values = {"baseline": metric.reading.baseline, "canary": metric.reading.canary}
     cells = [
-        Text(write(values[fleet]) + (" ?" if one.low[fleet] else ""), FAINT if one.low[fleet] else "")
+        Text(
+            write(values[fleet]) + (" ?" if metric.low_sample[fleet] else ""), FAINT if metric.low_sample[fleet] else ""
+        )
         for fleet in FLEETS
     ]
-    if one.quantity == "count":
+    if metric.quantity == "count":
         return [*cells, Text()]
-    differ = numbers.points if one.quantity == "rate" else numbers.signed_milliseconds
-    return [*cells, Text(differ(one.reading.difference))]
+    differ = numbers.points if metric.quantity == "rate" else numbers.signed_milliseconds
+    return [*cells, Text(differ(metric.reading.difference))]
 
 
-def _verdict(seen: Glance) -> Text:
-    if not seen.ratio:
+def _ratio_verdict(snapshot: WatchSnapshot) -> Text:
+    if not snapshot.ratio:
         return Text()
-    return Text(words.ratio(seen.ratio.verdict), BAD if seen.ratio.verdict == "differs" else FAINT)
+    return Text(words.sample_ratio(snapshot.ratio.verdict), BAD if snapshot.ratio.verdict == "differs" else FAINT)
 
 
-def _when(migration: Migration, seen: Glance) -> str:
-    if seen.at is None or seen.data_until is None:
-        return times.clock(seen.now, migration.zone, now=seen.now)
-    minute = times.clock(datetime.fromtimestamp(seen.at, UTC), migration.zone, now=seen.now)
-    return words.minute(minute, times.old(datetime.fromtimestamp(seen.data_until, UTC), now=seen.now))
+def _subtitle(migration: Migration, snapshot: WatchSnapshot) -> str:
+    if snapshot.minute is None or snapshot.data_until is None:
+        return times.clock(snapshot.now, migration.zone, now=snapshot.now)
+    minute = times.clock(datetime.fromtimestamp(snapshot.minute, UTC), migration.zone, now=snapshot.now)
+    return words.minute_and_age(minute, times.old(datetime.fromtimestamp(snapshot.data_until, UTC), now=snapshot.now))
 
 
 def _event(migration: Migration, event: Event, now: datetime) -> Text:
     at = times.clock(datetime.fromtimestamp(event.ts, UTC), migration.zone, now=now)
     style = BAD if event.open and event.kind == "alert" else FAINT
-    return plain(f"{at}  {event.kind}  {event_words.line(event)}", style)
+    return plain(f"{at}  {event.kind}  {event_words.title_with_author(event)}", style)

@@ -11,11 +11,11 @@ from commands.shared.output import (
     BASELINE,
     CANARY,
     GOOD,
-    REMARK,
+    WARN,
+    iso_time,
+    message_lines,
     plain,
     problem_json,
-    said_lines,
-    stamp,
     table,
     title,
 )
@@ -26,28 +26,32 @@ from messages import cli as words
 from messages import numbers
 from messages import traffic as said
 from messages.errors import sources
-from sources.base import Look, state_of
+from sources.base import TrafficSnapshot, health_state
 
-COLOURS: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
+FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
 
 
-def is_read(look: Look) -> bool:
+def is_complete(snapshot: TrafficSnapshot) -> bool:
     """Whether the split is known and nothing was refused."""
-    return bool(look.traffic and look.traffic.split and state_of(look.problems, look.took_s) in ("up", "slow"))
+    return bool(
+        snapshot.traffic
+        and snapshot.traffic.split
+        and health_state(snapshot.problems, snapshot.took_s) in ("up", "slow")
+    )
 
 
-def weights_json(migration: Migration, look: Look) -> dict[str, Any]:
-    traffic = look.traffic
+def weights_json(migration: Migration, snapshot: TrafficSnapshot) -> dict[str, Any]:
+    traffic = snapshot.traffic
     return {
-        "ok": is_read(look),
+        "ok": is_complete(snapshot),
         "migration": migration.name,
         "demo": migration.demo,
-        "asked_at": stamp(look.asked_at),
-        "told": {fleet: float(share) for fleet, share in traffic.told.items()} if traffic else {},
+        "asked_at": iso_time(snapshot.asked_at),
+        "told": {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {},
         "blue_green_blocked": blue_green_blocked(traffic).blocked if traffic else None,
         "rules": [_rule_json(traffic, rule) for rule in traffic.rules] if traffic else [],
         "groups": [_group_json(group) for group in traffic.groups] if traffic else [],
-        "problems": [problem_json(problem) for problem in look.problems],
+        "problems": [problem_json(problem) for problem in snapshot.problems],
     }
 
 
@@ -63,7 +67,7 @@ def _rule_json(traffic: Traffic, rule: Rule) -> dict[str, Any]:
         ],
         "shares": [
             {"target_group": one.target_group, "fleet": one.fleet, "weight": one.weight, "share": part}
-            for one, part in zip(rule.shares, _parts(rule), strict=True)
+            for one, part in zip(rule.shares, _shares(rule), strict=True)
         ],
         "stickiness_s": rule.stickiness_s,
     }
@@ -90,9 +94,9 @@ def _group_json(group: TargetGroup) -> dict[str, Any]:
     }
 
 
-def weights_tables(migration: Migration, look: Look) -> RenderableType:
+def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> RenderableType:
     parts: list[RenderableType] = [title(migration), Text()]
-    if traffic := look.traffic:
+    if traffic := snapshot.traffic:
         parts += [
             *(_rule(migration, traffic, rule) for rule in traffic.rules),
             Text(),
@@ -100,26 +104,26 @@ def weights_tables(migration: Migration, look: Look) -> RenderableType:
             Text(),
         ]
         if not traffic.split:
-            parts.append(Text(words.no_split(), BAD))
+            parts.append(Text(words.NO_SPLIT(), BAD))
         blocked = blue_green_blocked(traffic)
         if blocked.blocked and (migration.fleets.canary.codedeploy or migration.fleets.canary.ecs_service):
-            parts.append(plain(said.blue_green(blocked), REMARK))
-    parts += [said_lines(sources.say(problem)) for problem in look.problems]
+            parts.append(plain(said.blue_green(blocked), WARN))
+    parts += [message_lines(sources.format_problem(problem)) for problem in snapshot.problems]
     return Group(*parts)
 
 
 def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
     """A rule's own line, and under it the groups it forwards to."""
-    role = {"split": words.split(), "door": words.door(), "": ""}[_role(traffic, rule)]
+    role = {"split": words.SPLIT(), "door": words.HEADER_RULE(), "": ""}[_role(traffic, rule)]
     head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(_conditions(rule)))
     for fact in (role, said.stickiness(rule.stickiness_s) if rule.shares else ""):
         head.append(f"  ·  {fact}" if fact else "", GOOD if fact == role else "")
     if not rule.shares:
         return head.append("  ·  ").append_text(plain(words.not_forwarded(rule.action)))
     made = table()
-    for share, part in zip(rule.shares, _parts(rule), strict=True):
+    for share, part in zip(rule.shares, _shares(rule), strict=True):
         label = migration.fleets[share.fleet].label if share.fleet else "–"
-        colour = COLOURS[share.fleet]
+        colour = FLEET_STYLES[share.fleet]
         made.add_row(plain(share.target_group, colour), plain(label, colour), str(share.weight), numbers.share(part))
     for column in made.columns[2:]:
         column.justify = "right"
@@ -128,17 +132,17 @@ def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
 
 def _health(group: TargetGroup) -> Text:
     ill = group.targets is None or group.healthy < len(group.targets)
-    return plain(said.healthy(group), BAD if ill else "")
+    return plain(said.target_health(group), BAD if ill else "")
 
 
 def _role(traffic: Traffic, rule: Rule) -> str:
-    return "split" if rule.arn == traffic.split_arn else "door" if rule in traffic.doors else ""
+    return "split" if rule.arn == traffic.split_arn else "door" if rule in traffic.header_rules else ""
 
 
-def _parts(rule: Rule) -> list[float | None]:
+def _shares(rule: Rule) -> list[float | None]:
     total = sum(share.weight for share in rule.shares)
     return [share.weight / total if total else None for share in rule.shares]
 
 
 def _conditions(rule: Rule) -> str:
-    return ", ".join(said.condition(one) for one in rule.conditions) or words.every_request()
+    return ", ".join(said.rule_condition(one) for one in rule.conditions) or words.ALL_OTHER_REQUESTS()

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from domain.events import Event
 from domain.series import FleetName
 
-System = Literal["codedeploy", "ecs"]
+DeploymentSystem = Literal["codedeploy", "ecs"]
 # What became of a deployment, whatever its system calls it.
 Outcome = Literal["running", "succeeded", "failed", "stopped", "rolled_back"]
 # How new tasks take over: CodeDeploy's blue/green, ECS's own ways, or somebody else's.
@@ -68,7 +68,7 @@ class Deployment:
     `rollback_at` on.
     """
 
-    system: System
+    system: DeploymentSystem
     id: str
     fleet: FleetName
     status: str
@@ -78,14 +78,14 @@ class Deployment:
     creator: str = ""
     configuration: str = ""  # CodeDeployDefault.ECSAllAtOnce, or ECS's strategy
     task_definition: str = ""
-    before: str = ""  # the task definition that it replaces
+    previous_task_definition: str = ""  # the task definition that it replaces
     stage: str = ""  # where it is, while it runs
     stages: tuple[Stage, ...] = ()
     task_sets: tuple[TaskSet, ...] = ()
     rolls_back: str = ""
     rolled_back_by: str = ""
     rollback_at: int | None = None
-    why: str = ""
+    reason: str = ""
     error: str = ""  # "ALARM_ACTIVE: One or more alarms …"
     waits_for: str = ""  # a hook that somebody has to let go on, or a wait that somebody has to end
     link: str = ""
@@ -105,7 +105,7 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class TrafficRoute:
     """Where a blue/green deployment shifts traffic: the two target groups by name, and the production rule or, with CodeDeploy, the listener."""
 
     groups: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ServiceEvent:
     """One line of a service's own diary."""
 
     ts: int
@@ -122,7 +122,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class EcsService:
     """An ECS service now. `before` is the task definition that ran before this one, "" where nobody tells; `images` are this one's.
 
     `rollout` is the state of ECS's own deployment (IN_PROGRESS, COMPLETED, FAILED) with its reason; CodeDeploy's services have none.
@@ -137,13 +137,13 @@ class Service:
     running: int
     pending: int
     task_definition: str
-    before: str = ""
+    previous_task_definition: str = ""
     images: tuple[str, ...] = ()
     rollout: str = ""
     rollout_reason: str = ""
     task_sets: tuple[TaskSet, ...] = ()
-    route: Route = Route()
-    messages: tuple[Message, ...] = ()
+    route: TrafficRoute = TrafficRoute()
+    events: tuple[ServiceEvent, ...] = ()
     link: str = ""
 
     @property
@@ -153,16 +153,16 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeploymentState:
     """How services and deployments stand at `asked_at` (epoch seconds): each fleet's newest deployments, newest first, and the routes that
     CodeDeploy's deployment groups shift traffic along."""
 
     asked_at: int
-    services: tuple[Service, ...] = ()
+    services: tuple[EcsService, ...] = ()
     deployments: tuple[Deployment, ...] = ()
-    routes: tuple[tuple[FleetName, Route], ...] = ()
+    routes: tuple[tuple[FleetName, TrafficRoute], ...] = ()
 
-    def service(self, fleet: FleetName) -> Service | None:
+    def service(self, fleet: FleetName) -> EcsService | None:
         return next((one for one in self.services if one.fleet == fleet), None)
 
     def latest(self, fleet: FleetName) -> Deployment | None:
@@ -170,36 +170,38 @@ class Standing:
         mine = [one for one in self.deployments if one.fleet == fleet]
         return next((one for one in mine if one.running), mine[0] if mine else None)
 
-    def route(self, fleet: FleetName) -> Route | None:
+    def route(self, fleet: FleetName) -> TrafficRoute | None:
         return next((route for name, route in self.routes if name == fleet), None)
 
 
-def together(standings: tuple[Standing, ...]) -> Standing | None:
+def merge_deployment_states(states: tuple[DeploymentState, ...]) -> DeploymentState | None:
     """What several sources said, as one; as old as the oldest of it. A service takes what it lacks from CodeDeploy's deployment: what ran before."""
-    if not standings:
+    if not states:
         return None
     deployments = sorted(
-        (one for standing in standings for one in standing.deployments), key=lambda one: (-one.created, one.id)
+        (one for standing in states for one in standing.deployments), key=lambda one: (-one.created, one.id)
     )
-    whole = Standing(
-        min(standing.asked_at for standing in standings),
-        tuple(one for standing in standings for one in standing.services),
+    whole = DeploymentState(
+        min(standing.asked_at for standing in states),
+        tuple(one for standing in states for one in standing.services),
         tuple(deployments),
-        tuple(one for standing in standings for one in standing.routes),
+        tuple(one for standing in states for one in standing.routes),
     )
-    return replace(whole, services=tuple(_with_before(one, whole) for one in whole.services))
+    return replace(whole, services=tuple(_with_previous_task_definition(one, whole) for one in whole.services))
 
 
-def _with_before(service: Service, standing: Standing) -> Service:
+def _with_previous_task_definition(service: EcsService, state: DeploymentState) -> EcsService:
     """The task definition that ran before this one, by the deployments that are known."""
-    if service.before:
+    if service.previous_task_definition:
         return service
     earlier = (
         one.task_definition
-        for one in standing.deployments
+        for one in state.deployments
         if one.fleet == service.fleet and one.outcome == "succeeded" and one.task_definition
     )
-    return replace(service, before=next((one for one in earlier if one != service.task_definition), ""))
+    return replace(
+        service, previous_task_definition=next((one for one in earlier if one != service.task_definition), "")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class ShiftPart:
     new: bool
 
 
-def traffic_shift(service: Service | None, deployment: Deployment) -> tuple[ShiftPart, ...]:
+def traffic_shift(service: EcsService | None, deployment: Deployment) -> tuple[ShiftPart, ...]:
     """How far a deployment has moved the traffic, the tasks before first; empty where nobody tells weights."""
     definitions = {one.id: one.task_definition for one in service.task_sets} if service else {}
     parts = [
@@ -228,11 +230,11 @@ def traffic_shift(service: Service | None, deployment: Deployment) -> tuple[Shif
     return tuple(sorted(parts, key=lambda part: part.new))
 
 
-def events_of(deployment: Deployment, *, source: str) -> tuple[Event, ...]:
+def deployment_events(deployment: Deployment, *, source: str) -> tuple[Event, ...]:
     """A deployment on the time line, in its system's own words. CodeDeploy's roll-back is a deployment that takes another back; ECS's begins
     within the deployment that it takes back."""
     what = deployment.task_definition or deployment.id
-    said = (deployment.id, deployment.configuration, deployment.creator, deployment.error, deployment.why)
+    said = (deployment.id, deployment.configuration, deployment.creator, deployment.error, deployment.reason)
     until = deployment.ended
     made = Event(
         ts=deployment.created,
@@ -248,18 +250,23 @@ def events_of(deployment: Deployment, *, source: str) -> tuple[Event, ...]:
     )
     if deployment.rollback_at is None:
         return (made,)
-    back = replace(made, ts=deployment.rollback_at, kind="rollback", title=f"{deployment.before or what} ← {what}")
+    back = replace(
+        made,
+        ts=deployment.rollback_at,
+        kind="rollback",
+        title=f"{deployment.previous_task_definition or what} ← {what}",
+    )
     return made, replace(back, key=f"{deployment.id} rollback", until=made.until and max(made.until, back.ts))
 
 
-_STANDING = TypeAdapter(Standing)
+_STATE = TypeAdapter(DeploymentState)
 
 
-def standing_to_json(standing: Standing) -> str:
+def deployment_state_to_json(state: DeploymentState) -> str:
     """As the archive keeps it: equal values give equal texts."""
-    return _STANDING.dump_json(standing).decode()
+    return _STATE.dump_json(state).decode()
 
 
-def standing_from_json(text: str) -> Standing:
+def deployment_state_from_json(text: str) -> DeploymentState:
     """What `standing_to_json` wrote. Raises ValueError where it did not."""
-    return _STANDING.validate_json(text)
+    return _STATE.validate_json(text)

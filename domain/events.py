@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from domain.weight_changes import SplitChange
+from domain.weight_changes import WeightChange
 
 EventKind = Literal["weight", "alert", "annotation", "deployment", "rollback", "note"]
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
@@ -27,20 +27,20 @@ class Event:
     source: str
     key: str
     open: bool = False
-    change: SplitChange | None = field(default=None, compare=False)
+    change: WeightChange | None = field(default=None, compare=False)
 
 
-def weight_event(change: SplitChange) -> Event:
+def weight_event(change: WeightChange) -> Event:
     """A change of the split as one of the things that happened."""
-    return _of_change(change, "weight", change.title)
+    return _change_event(change, "weight", change.title)
 
 
-def rule_event(change: SplitChange) -> Event:
+def rule_event(change: WeightChange) -> Event:
     """A change of another rule, or of something else than weights, as one of the things that happened."""
-    return _of_change(change, "annotation", change.operation)
+    return _change_event(change, "annotation", change.operation)
 
 
-def _of_change(change: SplitChange, kind: EventKind, title: str) -> Event:
+def _change_event(change: WeightChange, kind: EventKind, title: str) -> Event:
     return Event(
         ts=change.ts,
         until=None,

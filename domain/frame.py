@@ -10,7 +10,7 @@ from domain.series import OWNERS, Series
 
 # ts: period START, UTC · value: float · period_s: how long the period is · the rest: what is counted, see domain.series
 COLUMNS = ("ts", "fleet", "target_group", "metric", "stat", "value", "unit", "period_s", "source")
-NAMES = ("fleet", "target_group", "metric", "stat", "unit", "source")
+LABEL_COLUMNS = ("fleet", "target_group", "metric", "stat", "unit", "source")
 
 
 class FrameError(ValueError):
@@ -32,7 +32,7 @@ def assemble(
     ts = pd.to_datetime(np.asarray(epoch_s, dtype="int64"), unit="s", utc=True).as_unit("s")
     columns: dict[str, object] = {"ts": ts, "value": np.asarray(value, dtype="float64")}
     columns["period_s"] = np.broadcast_to(np.asarray(period_s, dtype="int32"), code.shape).copy()
-    for name in NAMES:
+    for name in LABEL_COLUMNS:
         said = [getattr(one, name) for one in series]
         categories = list(OWNERS) if name == "fleet" else sorted(set(said))
         place = {category: at for at, category in enumerate(categories)}
@@ -71,7 +71,7 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     if (ts % period_s).any():
         raise FrameError("Every `ts` is the start of its period: a multiple of `period_s` since the epoch.")
     key = ts // 60 * 3600 + period_s // 60
-    for name in NAMES:
+    for name in LABEL_COLUMNS:
         codes, names = pd.factorize(frame[name])
         key = key * max(len(names), 1) + codes
     if len(np.unique(key)) != len(frame):

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.series import PERCENTILES, FleetName, Series, within
+from domain.series import PERCENTILES, FleetName, Series, within_stat
 
 # Thresholds beside the configured ones, so that the shares within them draw the distribution: every third of a decade, from 10 ms to 10 s.
-LADDER_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+CDF_THRESHOLDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Latencies:
+class LatencySummary:
     """One target group over one period. None, or absent from a mapping: not answered.
 
     `requests` were sent to it, `answers` of them came back and were timed; `percentiles` ("p95" → seconds) and `within` (seconds → share of the
@@ -33,10 +33,10 @@ class Latencies:
         none = max((threshold for threshold, share in self.within.items() if share <= 0), default=0.0)
         every = min((threshold for threshold, share in self.within.items() if share >= 1), default=float("inf"))
         shares = {(threshold, share) for threshold, share in self.within.items() if none <= threshold <= every}
-        return tuple(sorted(shares | {(value, _share(name)) for name, value in self.percentiles.items()}))
+        return tuple(sorted(shares | {(value, _percentile_share(name)) for name, value in self.percentiles.items()}))
 
 
-def series_of_latencies(
+def series_of_window_latency(
     source: str, fleet: FleetName, target_group: str, slow_thresholds_s: Iterable[float]
 ) -> Iterator[Series]:
     """Everything that `Latencies` is made of, as series of one period."""
@@ -45,19 +45,19 @@ def series_of_latencies(
     yield Series(source, fleet, target_group, "latency", "average", "s")
     for percentile in PERCENTILES:
         yield Series(source, fleet, target_group, "latency", percentile, "s")
-    for threshold_s in sorted({*LADDER_S, *slow_thresholds_s}):
-        yield Series(source, fleet, target_group, "latency", within(threshold_s), "fraction")
+    for threshold_s in sorted({*CDF_THRESHOLDS_S, *slow_thresholds_s}):
+        yield Series(source, fleet, target_group, "latency", within_stat(threshold_s), "fraction")
 
 
-def latencies_of(values: Mapping[Series, float]) -> tuple[Latencies, ...]:
+def latency_summaries(values: Mapping[Series, float]) -> tuple[LatencySummary, ...]:
     """One for each target group that has any value here, in the order of `values`."""
     owners = dict.fromkeys((one.fleet, one.target_group) for one in values)
-    return tuple(_of_group(fleet, group, values) for fleet, group in owners)
+    return tuple(_group_summary(fleet, group, values) for fleet, group in owners)
 
 
-def _of_group(fleet: str, group: str, values: Mapping[Series, float]) -> Latencies:
+def _group_summary(fleet: str, group: str, values: Mapping[Series, float]) -> LatencySummary:
     mine = {one.stat: value for one, value in values.items() if (one.fleet, one.target_group) == (fleet, group)}
-    return Latencies(
+    return LatencySummary(
         fleet="baseline" if fleet == "baseline" else "canary",
         target_group=group,
         requests=mine.get("sum"),
@@ -72,5 +72,5 @@ def _of_group(fleet: str, group: str, values: Mapping[Series, float]) -> Latenci
     )
 
 
-def _share(percentile: str) -> float:
+def _percentile_share(percentile: str) -> float:
     return float(percentile.removeprefix("p")) / 100

@@ -51,22 +51,22 @@ def any_series(_series: Series) -> bool:
     return True
 
 
-def of_minutes(series: Series) -> bool:
+def is_not_hourly(series: Series) -> bool:
     """Whether it is one of the series that a page of minutes shows: not hourly."""
     return not series.hourly
 
 
-def of_requests(series: Series) -> bool:
+def is_request_count(series: Series) -> bool:
     """Whether it counts the requests of a target group, minute by minute."""
     return series.metric == "requests" and not series.hourly
 
 
-def hourly(percentile: str) -> str:
+def hourly_stat(percentile: str) -> str:
     """The statistic "percentile of all answers of an hour", as in `p95_hourly`. It is a series of its own: percentiles of minutes cannot be merged."""
     return f"{percentile}{_HOURLY}"
 
 
-def within(threshold_s: float) -> str:
+def within_stat(threshold_s: float) -> str:
     """The statistic "share of answers within so many seconds", as in `within_0.3s`; CloudWatch calls it PR(:0.3)."""
     return f"within_{threshold_s:g}s"
 
@@ -97,9 +97,9 @@ def series_of_target_group(
     yield one("latency", "average", "s")
     yield one("latency", "sample_count", "count")
     for threshold_s in slow_thresholds_s:
-        yield one("latency", within(threshold_s), "fraction")
+        yield one("latency", within_stat(threshold_s), "fraction")
     for percentile in PERCENTILES:
-        yield one("latency", hourly(percentile), "s")
+        yield one("latency", hourly_stat(percentile), "s")
     yield one("healthy_hosts", "minimum", "count")
     yield one("unhealthy_hosts", "minimum", "count")
 

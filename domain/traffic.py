@@ -7,7 +7,7 @@ from fractions import Fraction
 from pydantic import TypeAdapter
 
 from domain.series import FLEETS, FleetName
-from domain.weight_changes import SplitChange
+from domain.weight_changes import WeightChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Rule:
     conditions: tuple[Condition, ...]
     shares: tuple[Share, ...]
     stickiness_s: int | None
-    also: tuple[str, ...] = ()
+    preceding_actions: tuple[str, ...] = ()
 
     @property
-    def live(self) -> tuple[Share, ...]:
+    def weighted_shares(self) -> tuple[Share, ...]:
         """The groups that carry weight. (100, 0) has one: a group left behind at weight 0 gets nothing."""
         return tuple(share for share in self.shares if share.weight > 0)
 
     @property
-    def told(self) -> dict[FleetName, Fraction]:
+    def configured_shares(self) -> dict[FleetName, Fraction]:
         """The share of this rule's traffic that each fleet is told, exactly: w / Σw. Empty where no group carries weight."""
         total = sum(share.weight for share in self.shares)
         if not total:
@@ -67,9 +67,9 @@ class Rule:
         }
 
     @property
-    def sides(self) -> frozenset[FleetName]:
+    def fleets(self) -> frozenset[FleetName]:
         """The fleets that carry weight under this rule."""
-        return frozenset(share.fleet for share in self.live if share.fleet)
+        return frozenset(share.fleet for share in self.weighted_shares if share.fleet)
 
     @property
     def headers(self) -> tuple[Condition, ...]:
@@ -77,7 +77,7 @@ class Rule:
         return tuple(condition for condition in self.conditions if condition.field == "http-header")
 
     @property
-    def for_some(self) -> bool:
+    def is_conditional(self) -> bool:
         """Whether only requests that somebody marked, or that come from certain places, meet this rule; by host, path and method all visitors do."""
         return any(condition.field in ("http-header", "query-string", "source-ip") for condition in self.conditions)
 
@@ -123,20 +123,20 @@ class Traffic:
         return next((rule for rule in self.rules if rule.arn == self.split_arn), None)
 
     @property
-    def doors(self) -> tuple[Rule, ...]:
+    def header_rules(self) -> tuple[Rule, ...]:
         """The rules that send what bears a header, a query or a source address to one side alone, whatever the weights: the team's way to test."""
         return tuple(
-            rule for rule in self.rules if rule.for_some and len(rule.sides) == 1 and rule.arn != self.split_arn
+            rule for rule in self.rules if rule.is_conditional and len(rule.fleets) == 1 and rule.arn != self.split_arn
         )
 
     @property
     def splits(self) -> tuple[Rule, ...]:
         """Every rule with weight on both fleets. `split` is one of them, if there are any and none is configured; each has weights of its own."""
-        return tuple(rule for rule in self.rules if len(rule.sides) == 2)
+        return tuple(rule for rule in self.rules if len(rule.fleets) == 2)
 
     @property
-    def told(self) -> dict[FleetName, Fraction]:
-        return self.split.told if self.split else {}
+    def configured_shares(self) -> dict[FleetName, Fraction]:
+        return self.split.configured_shares if self.split else {}
 
 
 def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
@@ -151,40 +151,44 @@ def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
         return next((rule for rule in rules if rule.arn == configured_arn), None)
 
     def order(rule: Rule) -> tuple[int, int, int, str]:
-        listener = _USUAL.index(rule.listener) if rule.listener in _USUAL else len(_USUAL)
-        return _fitness(rule), listener, int(rule.priority) if rule.priority.isdecimal() else 0, rule.arn
+        listener = (
+            _PREFERRED_LISTENERS.index(rule.listener)
+            if rule.listener in _PREFERRED_LISTENERS
+            else len(_PREFERRED_LISTENERS)
+        )
+        return _split_rank(rule), listener, int(rule.priority) if rule.priority.isdecimal() else 0, rule.arn
 
-    return min((rule for rule in rules if _fitness(rule) < _UNFIT), key=order, default=None)
+    return min((rule for rule in rules if _split_rank(rule) < _NOT_A_SPLIT), key=order, default=None)
 
 
-_USUAL = ("HTTPS:443", "HTTP:80")
-_UNFIT = 5
+_PREFERRED_LISTENERS = ("HTTPS:443", "HTTP:80")
+_NOT_A_SPLIT = 5
 
 
-def _fitness(rule: Rule) -> int:
+def _split_rank(rule: Rule) -> int:
     """How well a rule fits as the split: 0 is best; from _UNFIT on it is none."""
-    splits, named = len(rule.sides) == 2, len({share.fleet for share in rule.shares if share.fleet})
-    if rule.for_some:
-        return 2 if splits else 4 if named == 2 else _UNFIT
-    return 0 if splits else (_UNFIT, 3, 1)[named]
+    splits, named = len(rule.fleets) == 2, len({share.fleet for share in rule.shares if share.fleet})
+    if rule.is_conditional:
+        return 2 if splits else 4 if named == 2 else _NOT_A_SPLIT
+    return 0 if splits else (_NOT_A_SPLIT, 3, 1)[named]
 
 
-def weight_change(before: Traffic, after: Traffic, source: str = "load_balancer") -> SplitChange | None:
+def detect_weight_change(before: Traffic, after: Traffic, source: str = "load_balancer") -> WeightChange | None:
     """The change of the split between two looks, or None: it was first seen at the second, and may have held since the first."""
-    if not after.split or before.told == after.told or not after.told:
+    if not after.split or before.configured_shares == after.configured_shares or not after.configured_shares:
         return None
-    return SplitChange(
+    return WeightChange(
         ts=after.asked_at,
         since=before.asked_at,
-        before=float(before.told["canary"]) if before.told else None,
-        after=float(after.told["canary"]),
-        rule=known_by(after.split),
+        before=float(before.configured_shares["canary"]) if before.configured_shares else None,
+        after=float(after.configured_shares["canary"]),
+        rule=rule_or_listener_arn(after.split),
         sources=(source,),
         key=f"{after.asked_at}:{after.split_arn}",
     )
 
 
-def known_by(rule: Rule) -> str:
+def rule_or_listener_arn(rule: Rule) -> str:
     """The ARN that a change of the rule names: a listener's default action has no rule's."""
     return rule.listener_arn if rule.priority == "default" else rule.arn
 
@@ -203,7 +207,7 @@ def blue_green_blocked(traffic: Traffic) -> BlueGreen:
     ECS says of more: "should have exactly one target group serving traffic but found 2 target groups which are serving traffic".
     A group at weight 0 does not count: every deployment leaves one behind.
     """
-    groups = traffic.split.live if traffic.split else ()
+    groups = traffic.split.weighted_shares if traffic.split else ()
     return BlueGreen(len(groups) > 1, groups)
 
 

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from domain.cron import Schedule, ScheduleError, read_schedule
+from domain.cron import Schedule, ScheduleError, parse_schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Starter:
+class Trigger:
     """`kind` is "rule" or "scheduler"; `expression` and `timezone` are AWS's own words. A rule has no time zone: "UTC"."""
 
     job: str
@@ -23,7 +23,7 @@ class Starter:
     def schedule(self) -> Schedule | None:
         """The expression as a value; None where it is none of ours: an event pattern, or a single time."""
         try:
-            return read_schedule(self.expression)
+            return parse_schedule(self.expression)
         except ScheduleError:
             return None
 
@@ -36,21 +36,21 @@ class Starter:
 
 
 @dataclass(frozen=True, slots=True)
-class Starters:
+class Triggers:
     """All of them, as read at `asked_at` (epoch seconds)."""
 
     asked_at: int
-    every: tuple[Starter, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
 
-_STARTERS = TypeAdapter(Starters)
+_TRIGGERS = TypeAdapter(Triggers)
 
 
-def starters_to_json(starters: Starters) -> str:
+def triggers_to_json(triggers: Triggers) -> str:
     """As the archive keeps it: equal values give equal texts."""
-    return _STARTERS.dump_json(starters).decode()
+    return _TRIGGERS.dump_json(triggers).decode()
 
 
-def starters_from_json(text: str) -> Starters:
+def triggers_from_json(text: str) -> Triggers:
     """What `starters_to_json` wrote. Raises ValueError where it did not."""
-    return _STARTERS.validate_json(text)
+    return _TRIGGERS.validate_json(text)

@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-SKEW_S = 60  # the clocks of two sources that tell of one change may differ by so much
+CHANGE_CLOCK_SKEW_S = 60  # the clocks of two sources that tell of one change may differ by so much
 
 # console, cli, program: a person's hands, or a script's; terraform, cloudformation: what was written down before; deployment: CodeDeploy or ECS.
-How = Literal["console", "cli", "program", "terraform", "cloudformation", "deployment", "unknown"]
+ChangeTool = Literal["console", "cli", "program", "terraform", "cloudformation", "deployment", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class SplitChange:
+class WeightChange:
     """One change of what a rule tells the load balancer, at `ts` (epoch seconds); it may have held since `since`, where only looks before and after are known.
 
     `before` and `after` are the canary's share (0–1), None where nobody knows it or the rule is gone. `told`: the change is about weights; it is not where
@@ -28,11 +28,11 @@ class SplitChange:
     after: float | None
     rule: str = ""
     operation: str = ""  # "ModifyRule", …; "" where the rules were only looked at
-    who: str = ""
-    how: How = "unknown"
+    author: str = ""
+    tool: ChangeTool = "unknown"
     sources: tuple[str, ...] = ()
     key: str = ""
-    told: bool = True
+    affects_weights: bool = True
     about: str = ""
     raw: str = field(default="", compare=False, repr=False)
 
@@ -47,78 +47,78 @@ class SplitChange:
         return " → ".join("?" if share is None else f"{share:.1%}" for share in (self.before, self.after))
 
 
-Known = tuple[int, float | None]  # the canary's share that was told at a time
+ObservedShare = tuple[int, float | None]  # the canary's share that was told at a time
 
 
-def split_changes(
-    observed: Iterable[SplitChange], rules: Collection[str] = (), first: Known | None = None
-) -> tuple[SplitChange, ...]:
+def merge_weight_changes(
+    observed: Iterable[WeightChange], rules: Collection[str] = (), initial: ObservedShare | None = None
+) -> tuple[WeightChange, ...]:
     """What really happened to the split, in order: one change for all that was observed of it, each with the share before it.
 
     `rules` are the ARNs that the split is known by; where none is, the rules that were told a share for both sides count. A look tells between which
     two moments a change fell, and both shares; a log tells the second, the author and the new share. What was told without changing anything is left
     out. `first` is what the first look found.
     """
-    every = [change for change in observed if change.told]
+    every = [change for change in observed if change.affects_weights]
     rules = rules or {change.rule for change in every if change.after is not None and 0 < change.after < 1}
     ours = sorted((change for change in every if change.rule in rules), key=lambda one: (one.ts, one.key))
     found = [change for change in ours if change.logged]
-    facts: list[Known] = [first] if first else []
+    facts: list[ObservedShare] = [initial] if initial else []
     for look in (change for change in ours if not change.logged):
-        same = _logged(look, found)
+        same = _find_logged(look, found)
         if same:
             found[found.index(same)] = replace(same, sources=(*same.sources, *look.sources))
         else:
             found.append(look)
         facts.append((min(look.since, same.ts - 1 if same else look.since), look.before))
-    return tuple(_chained(found, facts))
+    return tuple(_chain(found, facts))
 
 
-def _logged(look: SplitChange, every: Iterable[SplitChange]) -> SplitChange | None:
+def _find_logged(observed: WeightChange, candidates: Iterable[WeightChange]) -> WeightChange | None:
     """The logged change that a look found: to the same share, inside its two moments or as near as clocks allow; of several the nearest, then the last."""
     near = [
         (distance_s, -one.ts, one)
-        for one in every
+        for one in candidates
         if one.logged
-        and _same(one.after, look.after)
-        and not set(look.sources) & set(one.sources)
-        and (distance_s := max(look.since - one.ts, one.ts - look.ts, 0)) <= SKEW_S
+        and _shares_equal(one.after, observed.after)
+        and not set(observed.sources) & set(one.sources)
+        and (distance_s := max(observed.since - one.ts, one.ts - observed.ts, 0)) <= CHANGE_CLOCK_SKEW_S
     ]
     return min(near, key=lambda one: one[:2])[2] if near else None
 
 
-def _chained(found: Iterable[SplitChange], facts: Iterable[Known]) -> Iterator[SplitChange]:
+def _chain(changes: Iterable[WeightChange], observations: Iterable[ObservedShare]) -> Iterator[WeightChange]:
     """The changes in order, each from the share that held before it, as far as anything tells; those after which it is what it was are none."""
-    line: list[tuple[int, int, str, float | None, SplitChange | None]] = [
-        *((at, 0, "", share, None) for at, share in facts),
-        *((change.ts, 1, change.key, change.after, change) for change in found),
+    line: list[tuple[int, int, str, float | None, WeightChange | None]] = [
+        *((at, 0, "", share, None) for at, share in observations),
+        *((change.ts, 1, change.key, change.after, change) for change in changes),
     ]
     before: float | None = None
     changed_at: int | None = None
     for at, _, _, share, change in sorted(line, key=lambda one: one[:3]):
         if change is None:
             # Right after a change a look may still tell the old share, by its own clock.
-            before = before if changed_at is not None and at - changed_at <= SKEW_S else share
+            before = before if changed_at is not None and at - changed_at <= CHANGE_CLOCK_SKEW_S else share
             continue
         if change.logged and before is not None:
             change = replace(change, before=before)
-        if not _same(change.before, change.after):
+        if not _shares_equal(change.before, change.after):
             yield change
         before, changed_at = share, at
 
 
-def _same(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and isclose(one, other, abs_tol=1e-9)
+def _shares_equal(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and isclose(first, second, abs_tol=1e-9)
 
 
-_CHANGE = TypeAdapter(SplitChange)
+_CHANGE = TypeAdapter(WeightChange)
 
 
-def change_to_json(change: SplitChange) -> str:
+def change_to_json(change: WeightChange) -> str:
     """As the archive keeps it, without what the source said word for word."""
     return _CHANGE.dump_json(replace(change, raw="")).decode()
 
 
-def change_from_json(text: str) -> SplitChange:
+def change_from_json(text: str) -> WeightChange:
     """What `change_to_json` wrote. Raises ValueError where it did not."""
     return _CHANGE.validate_json(text)

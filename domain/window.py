@@ -70,7 +70,7 @@ class Window:
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Window(start, end) if start < end else None
 
-    def minus(self, others: Iterable["Window"]) -> tuple["Window", ...]:
+    def subtract(self, others: Iterable["Window"]) -> tuple["Window", ...]:
         """What is left of this window, in order, after every one of `others` is taken away."""
         left, at = [], self.start
         for other in sorted(others):
@@ -83,13 +83,13 @@ class Window:
             left.append(Window(at, self.end))
         return tuple(left)
 
-    def pieces(self, longest_s: int) -> Iterator["Window"]:
+    def chunks(self, max_s: int) -> Iterator["Window"]:
         """This window cut from its start into windows of at most `longest_s` seconds (a multiple of 60)."""
-        for start in range(self.start, self.end, longest_s):
-            yield Window(start, min(start + longest_s, self.end))
+        for start in range(self.start, self.end, max_s):
+            yield Window(start, min(start + max_s, self.end))
 
 
-def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
     """The same time as `windows` cover, as the fewest windows, in order: touching and overlapping ones become one."""
     joined: list[Window] = []
     for window in sorted(windows):
@@ -100,7 +100,7 @@ def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
     return tuple(joined)
 
 
-def moment(text: str, zone: tzinfo) -> datetime:
+def parse_datetime(text: str, zone: tzinfo) -> datetime:
     """A moment as people write it, in ISO 8601: where it names no zone, in `zone`. Raises ValueError where it is none."""
     # A "+" in an address is a blank unless somebody took care; take it for what was meant.
     found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())

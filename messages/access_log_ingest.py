@@ -11,7 +11,7 @@ routes = ["/photos/*/comments", "/admin/**"]
 """
 
 
-def lines(read: int, parsed: int, files: int, minutes: int) -> str:
+def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
     """How the reading of the logs went."""
     return _("{read} lines read, {parsed} counted, {lost} lost, in {files} of {length}.").format(
         read=numbers.count(read),
@@ -22,24 +22,24 @@ def lines(read: int, parsed: int, files: int, minutes: int) -> str:
     )
 
 
-def counting(done: int, whole: int, done_bytes: int, whole_bytes: int) -> str:
+def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: int) -> str:
     return _("Counting the logs: {done} of {whole} files, {gb} of {of} MB.").format(
-        done=numbers.count(done),
-        whole=numbers.count(whole),
-        gb=numbers.count(done_bytes / 1e6),
-        of=numbers.count(whole_bytes / 1e6),
+        done=numbers.count(files_done),
+        whole=numbers.count(files_total),
+        gb=numbers.count(bytes_done / 1e6),
+        of=numbers.count(bytes_total / 1e6),
     )
 
 
-def listing() -> str:
+def LISTING() -> str:
     return _("Looking for the logs of this window …")
 
 
-def busy() -> str:
+def BUSY() -> str:
     return _("Another process is counting logs just now; what it has counted is shown.")
 
 
-def changed(n: int) -> str:
+def changed_files(n: int) -> str:
     return ngettext(
         "{n} file has grown since it was counted: what came later is not in the numbers.",
         "{n} files have grown since they were counted: what came later is not in the numbers.",
@@ -47,7 +47,7 @@ def changed(n: int) -> str:
     ).format(n=numbers.count(n))
 
 
-def foreign(n: int) -> str:
+def skipped_files(n: int) -> str:
     return ngettext(
         "{n} file beside them is no access log of this load balancer and was left out.",
         "{n} files beside them are no access logs of this load balancer and were left out.",
@@ -66,31 +66,31 @@ def file_problem(kind: str, n: int) -> str:
     return text.format(files=ngettext("{n} file", "{n} files", n).format(n=numbers.count(n)))
 
 
-def ask_count(length: str) -> str:
+def count_button(length: str) -> str:
     return _("Count the logs of {length}").format(length=length)
 
 
-def ask_count_text() -> str:
+def COUNT_EXPLAINED() -> str:
     return _(
         "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
     )
 
 
-def nothing_counted() -> str:
+def NO_REQUESTS() -> str:
     return _("No requests in the logs of this window.")
 
 
-def nothing_counted_text() -> str:
+def NO_REQUESTS_TEXT() -> str:
     return _(
         "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
     )
 
 
-def not_configured() -> str:
+def NOT_CONFIGURED() -> str:
     return _("Access logs are not configured")
 
 
-def not_configured_text() -> str:
+def NOT_CONFIGURED_TEXT() -> str:
     return _(
         "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
         "Write this into migration.toml, and start again; docs/access_logs.md has the rest."

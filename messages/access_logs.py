@@ -13,7 +13,7 @@ FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Ins
 TO = _("Up to this time. Left out: now, or the end of the logs.")
 
 
-def listing() -> str:
+def LISTING_FILES() -> str:
     return _("Looking for files")
 
 
@@ -21,56 +21,56 @@ def counting(files: int, lines: int) -> str:
     return _("{files} files, {lines} lines").format(files=numbers.count(files), lines=numbers.count(lines))
 
 
-def waiting() -> str:
+def WAITING() -> str:
     return _("Another process is counting; waiting for it")
 
 
-def no_table() -> str:
+def NOT_CONFIGURED() -> str:
     return _(
         "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
         "balancer says where its logs are (docs/access_logs.md)."
     )
 
 
-def no_athena() -> str:
+def ATHENA_NOT_CONFIGURED() -> str:
     return _(
         "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
     )
 
 
-def athena_of_a_folder() -> str:
+def ATHENA_WITH_LOGS() -> str:
     return _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
 
 
-def no_lines() -> str:
+def NO_LOGS() -> str:
     return _("There is no access log of that time. A file comes about five minutes after its last line.")
 
 
-def no_fleet(elsewhere: int, groups: str) -> str:
+def no_fleet_requests(requests: int, groups: str) -> str:
     return _(
         "None of {requests} requests went to a target group of [fleets.baseline] or [fleets.canary]. The logs name: {groups}."
-    ).format(requests=numbers.count(elsewhere), groups=groups)
+    ).format(requests=numbers.count(requests), groups=groups)
 
 
-def window_or_ends() -> str:
+def WINDOW_AND_RANGE() -> str:
     return _("Write --window or --from and --to, not both.")
 
 
-def no_such_time(text: str) -> str:
+def invalid_time(text: str) -> str:
     return _("“{text}” is not a time. Write for example 2026-09-21 14:00.").format(text=text)
 
 
-def ends_before_it_begins() -> str:
+def RANGE_REVERSED() -> str:
     return _("It is to end before it begins.")
 
 
-def lines(read: int, parsed: int, lost: int, files: int) -> str:
+def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     """ "1.2 M lines of 36 files were read: all of them could be counted." """
     said = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
-    if not lost:
+    if not unparsed:
         return _("{said}; all of them could be counted.").format(said=said)
     return _("{said}; {parsed} could be counted, {lost} could not.").format(
-        said=said, parsed=numbers.count(parsed), lost=numbers.count(lost)
+        said=said, parsed=numbers.count(parsed), lost=numbers.count(unparsed)
     )
 
 
@@ -85,14 +85,14 @@ def file_problem(problem: str) -> str:
     }[problem]
 
 
-def changed(files: int) -> str:
+def changed_files(files: int) -> str:
     return _(
         "{files} files were counted before and have another size now. What has come since is not counted: the counts of a file are never taken back. "
         "Give what is new a file of its own."
     ).format(files=numbers.count(files))
 
 
-def head(baseline: str, canary: str) -> tuple[str, ...]:
+def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     return (
         _("Route"),
         _("Verdict"),
@@ -104,19 +104,19 @@ def head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def all_routes() -> str:
+def ALL_ROUTES() -> str:
     return _("all together")
 
 
-def hidden(routes: int) -> str:
+def hidden_regressions(routes: int) -> str:
     if routes == 1:
         return _("All requests together show no regression, and one route does.")
     return _("All requests together show no regression, and {routes} routes do.").format(routes=routes)
 
 
-def more(routes: int) -> str:
+def more_routes(routes: int) -> str:
     return _("{routes} more routes: --json has all of them.").format(routes=numbers.count(routes))
 
 
-def summary(by_verdict: Mapping[str, int]) -> str:
+def verdict_counts(by_verdict: Mapping[str, int]) -> str:
     return "  ·  ".join(f"{label}: {numbers.count(many)}" for label, many in by_verdict.items())

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
-from analysis.batches.invocations import Counted
-from analysis.batches.jobs import Mark, Slot, State
-from analysis.batches.runs import Run, Usual
-from domain.config.batches import Era
+from analysis.batches.invocations import InvocationTotals
+from analysis.batches.jobs import JobState, RunStatus, ScheduledRun
+from analysis.batches.runs import Run, TypicalDuration
+from domain.config.batches import SchedulerKind
 from messages import numbers, times
 from messages.i18n import _, ngettext
 
@@ -50,21 +50,21 @@ schedule = "cron(0 18 ? * MON-FRI *)"
 """
 
 
-def days(choice: str) -> str:
+def window_length(choice: str) -> str:
     """A choice of the window: "14 d"."""
     return times.duration(int(choice[:-1]) * 86_400)
 
 
 def window(choice: str) -> str:
     """The window: "last 14 d"."""
-    return _("last {length}").format(length=days(choice))
+    return _("last {length}").format(length=window_length(choice))
 
 
-def window_label() -> str:
+def WINDOW_LABEL() -> str:
     return _("Window")
 
 
-def state(name: State) -> str:
+def state(name: JobState) -> str:
     """How a job stands, in a word or two."""
     return {
         "failed": _("failed"),
@@ -79,14 +79,14 @@ def state(name: State) -> str:
     }[name]
 
 
-def mark(name: Mark) -> str:
+def run_status(name: RunStatus) -> str:
     """What became of a due time, in a word."""
     return _("due now") if name == "waiting" else state(name)
 
 
-def explain(name: State, last: Run | None = None) -> str:
+def explain(name: JobState, last: Run | None = None) -> str:
     """How a job stands, in a sentence."""
-    if name == "failed" and last and not last.posted:
+    if name == "failed" and last and not last.was_reported:
         return _("Its last run died: Lambda reported an error and nothing was posted.")
     return {
         "failed": _("Its last run reported a failure."),
@@ -101,7 +101,7 @@ def explain(name: State, last: Run | None = None) -> str:
     }[name]
 
 
-def headline(jobs: Mapping[State, Sequence[str]]) -> str:
+def headline(jobs: Mapping[JobState, Sequence[str]]) -> str:
     """The page in a sentence, of the jobs' names by how they stand: "6 of 7 jobs ran as scheduled, rankings slowly; cleanup failed." """
     total = sum(map(len, jobs.values()))
     if not total:
@@ -121,7 +121,7 @@ def headline(jobs: Mapping[State, Sequence[str]]) -> str:
     return f"{opening}; {', '.join(clauses)}." if clauses else f"{opening}."
 
 
-def _clause(name: State, jobs: Sequence[str]) -> str:
+def _clause(name: JobState, jobs: Sequence[str]) -> str:
     """ "cleanup failed", "3 failed": one is named, several are counted."""
     count, whom = len(jobs), jobs[0] if len(jobs) == 1 else numbers.count(len(jobs))
     texts = {
@@ -136,19 +136,19 @@ def _clause(name: State, jobs: Sequence[str]) -> str:
     return texts[name].format(whom=whom)
 
 
-def in_window(length: str, counts: Mapping[Mark, int]) -> str:
+def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     """What became of all due times of the window: "Last 14 d: 4,403 runs, 2 failed, 1 missed." """
     runs = sum(count for name, count in counts.items() if name in ("ok", "slow", "late", "failed"))
     parts = [ngettext("{runs} run", "{runs} runs", runs).format(runs=numbers.count(runs))]
-    parts += [f"{numbers.count(counts[name])} {mark(name)}" for name in counts if name not in ("ok", "waiting")]
+    parts += [f"{numbers.count(counts[name])} {run_status(name)}" for name in counts if name not in ("ok", "waiting")]
     return f"{length[:1].upper()}{length[1:]}: {', '.join(parts)}."
 
 
-def head() -> tuple[str, ...]:
+def TABLE_HEAD() -> tuple[str, ...]:
     return _("job"), _("state"), _("last run"), _("took"), _("history")
 
 
-def terminal_head() -> tuple[str, ...]:
+def TERMINAL_HEAD() -> tuple[str, ...]:
     return _("state"), _("job"), _("due"), _("last run"), _("took"), ""
 
 
@@ -157,7 +157,7 @@ def next_due(at: int, zone: tzinfo, now: datetime) -> str:
     return _("next {time}").format(time=times.clock(moment, zone, now=now))
 
 
-def no_schedule() -> str:
+def NO_SCHEDULE() -> str:
     return _("no schedule configured")
 
 
@@ -168,12 +168,12 @@ def since(at: int, zone: tzinfo, now: datetime) -> str:
 
 def result(run: Run) -> str:
     """What a run reported of itself, or what Lambda did."""
-    if not run.posted:
+    if not run.was_reported:
         return _("Lambda reported an error and nothing was posted")
     return {"ok": _("succeeded"), "failed": _("failed"), "unknown": _("reported no result")}[run.result]
 
 
-def seconds(value: float | None) -> str:
+def run_duration(value: float | None) -> str:
     """How long a run took: "7.1 s", "4 min 53 s", "1 h 05 min"."""
     if value is None:
         return numbers.NONE
@@ -184,54 +184,57 @@ def seconds(value: float | None) -> str:
     return times.duration(value)
 
 
-def usual(found: Usual | None) -> str:
+def typical_duration(typical: TypicalDuration | None) -> str:
     """The usual range beside a duration."""
-    if found is None:
+    if typical is None:
         return _("too few runs to say what is usual")
-    return _("usually {low} – {high}").format(low=seconds(found.low_s), high=seconds(found.high_s))
+    return _("usually {low} – {high}").format(low=run_duration(typical.p10_s), high=run_duration(typical.p90_s))
 
 
-def usual_explained(found: Usual) -> str:
+def typical_duration_explained(typical: TypicalDuration) -> str:
     return _("Eight in ten of the last {runs} successful runs took {low} to {high}; the median is {median}.").format(
-        runs=found.runs, low=seconds(found.low_s), high=seconds(found.high_s), median=seconds(found.median_s)
+        runs=typical.runs,
+        low=run_duration(typical.p10_s),
+        high=run_duration(typical.p90_s),
+        median=run_duration(typical.median_s),
     )
 
 
-def slot(one: Slot, zone: tzinfo, now: datetime) -> str:
+def scheduled_run(run: ScheduledRun, zone: tzinfo, now: datetime) -> str:
     """One cell of a strip: when it was due, what became of it, how long it took."""
-    due = times.clock(datetime.fromtimestamp(one.due, UTC), zone, now=now)
-    said = [f"{due}: {mark(one.mark)}"]
-    said += [f"{result(run)}, {seconds(run.duration_s)}" for run in one.runs]
-    if not one.runs and one.mark == "missed":
+    due = times.clock(datetime.fromtimestamp(run.scheduled_at, UTC), zone, now=now)
+    said = [f"{due}: {run_status(run.status)}"]
+    said += [f"{result(run)}, {run_duration(run.duration_s)}" for run in run.runs]
+    if not run.runs and run.status == "missed":
         said.append(_("nothing was reported"))
     return " · ".join(said)
 
 
-def cell(start: str, counts: Mapping[Mark, int]) -> str:
+def cell(start: str, counts: Mapping[RunStatus, int]) -> str:
     """One cell that stands for several due times."""
-    return f"{start}: " + ", ".join(f"{numbers.count(count)} {mark(name)}" for name, count in counts.items())
+    return f"{start}: " + ", ".join(f"{numbers.count(count)} {run_status(name)}" for name, count in counts.items())
 
 
-def strip(name: str, counts: Mapping[Mark, int]) -> str:
+def strip(name: str, counts: Mapping[RunStatus, int]) -> str:
     """A strip in words, for readers who do not see it."""
-    told = ", ".join(f"{numbers.count(count)} {mark(one)}" for one, count in counts.items())
+    told = ", ".join(f"{numbers.count(count)} {run_status(one)}" for one, count in counts.items())
     return _("{job}, oldest first: {counts}").format(job=name, counts=told or _("nothing in this window"))
 
 
-def era(name: Era) -> str:
+def scheduler_kind(name: SchedulerKind) -> str:
     """An era as a reader knows it."""
     return _("cron") if name == "baseline" else _("EventBridge and Lambda")
 
 
-def eras_title() -> str:
+def COMPARISON_TITLE() -> str:
     return _("By cron, and now")
 
 
-def eras_head() -> tuple[str, ...]:
+def COMPARISON_HEAD() -> tuple[str, ...]:
     return _("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to")
 
 
-def both(length: str) -> str:
+def overlap_length(length: str) -> str:
     return _("both reported for {length}").format(length=length)
 
 
@@ -240,13 +243,13 @@ def median_change(fraction: float) -> str:
     return _("median {change} against cron").format(change=numbers.relative(fraction))
 
 
-def too_few_runs() -> str:
+def TOO_FEW_RUNS() -> str:
     return _("too few runs")
 
 
-def differs(configured: str, told: str) -> str:
+def schedule_mismatch(configured: str, actual: str) -> str:
     return _("The configuration says {configured}, AWS says {told}: correct the one that is wrong.").format(
-        configured=configured, told=told
+        configured=configured, told=actual
     )
 
 
@@ -258,68 +261,70 @@ def overlaps(count: int) -> str:
     ).format(count=count)
 
 
-def counted(told: Counted) -> str:
+def lambda_counts(counts: InvocationTotals) -> str:
     """What AWS counted of a job's function over the window, as one line of the job's facts."""
     count = numbers.count
-    parts = [ngettext("{n} invocation", "{n} invocations", told.invocations).format(n=count(told.invocations))]
+    parts = [ngettext("{n} invocation", "{n} invocations", counts.invocations).format(n=count(counts.invocations))]
     parts.append(
-        ngettext("{n} error", "{n} errors", told.errors).format(n=count(told.errors)) if told.errors else _("no error")
+        ngettext("{n} error", "{n} errors", counts.errors).format(n=count(counts.errors))
+        if counts.errors
+        else _("no error")
     )
-    if told.died:
+    if counts.silent_failures:
         parts.append(
-            ngettext("{n} without a word to Mackerel", "{n} without a word to Mackerel", told.died).format(
-                n=count(told.died)
+            ngettext("{n} without a word to Mackerel", "{n} without a word to Mackerel", counts.silent_failures).format(
+                n=count(counts.silent_failures)
             )
         )
-    if told.throttles:
-        parts.append(_("{n} throttled").format(n=count(told.throttles)))
-    if told.undelivered:
-        parts.append(_undelivered(told.undelivered))
+    if counts.throttles:
+        parts.append(_("{n} throttled").format(n=count(counts.throttles)))
+    if counts.undelivered:
+        parts.append(_undelivered(counts.undelivered))
     return _("Lambda in this window: {parts}.").format(parts=", ".join(parts))
 
 
-def counted_in_short(told: Counted) -> str:
+def lambda_issues(counts: InvocationTotals) -> str:
     """The same beside a job's state: only what went wrong; "" where nothing did."""
     count = numbers.count
-    parts = [ngettext("{n} error", "{n} errors", told.errors).format(n=count(told.errors))] if told.errors else []
-    parts += [_("{n} throttled").format(n=count(told.throttles))] if told.throttles else []
+    parts = [ngettext("{n} error", "{n} errors", counts.errors).format(n=count(counts.errors))] if counts.errors else []
+    parts += [_("{n} throttled").format(n=count(counts.throttles))] if counts.throttles else []
     said = [_("Lambda: {parts}").format(parts=", ".join(parts))] if parts else []
-    return "; ".join([*said, *([_undelivered(told.undelivered)] if told.undelivered else [])])
+    return "; ".join([*said, *([_undelivered(counts.undelivered)] if counts.undelivered else [])])
 
 
-def _undelivered(times_: int) -> str:
-    return ngettext("its rule failed to start it once", "its rule failed to start it {n} times", times_).format(
-        n=numbers.count(times_)
+def _undelivered(failures: int) -> str:
+    return ngettext("its rule failed to start it once", "its rule failed to start it {n} times", failures).format(
+        n=numbers.count(failures)
     )
 
 
-def starter(kind: str, name: str, *, enabled: bool) -> str:
+def trigger(kind: str, name: str, *, enabled: bool) -> str:
     what = _("EventBridge rule {name}") if kind == "rule" else _("EventBridge Scheduler {name}")
     return what.format(name=name) + ("" if enabled else f" ({_('disabled')})")
 
 
-def found_by_pattern() -> str:
+def FOUND_BY_PATTERN() -> str:
     return _("Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen.")
 
 
-def one_a_minute() -> str:
+def ONE_POINT_A_MINUTE() -> str:
     return _("Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen.")
 
 
-def failures(era_name: str) -> str:
+def failures(scheduler_name: str) -> str:
     """The failures of an era, in a chart's legend."""
-    return _("{era}, failed").format(era=era_name)
+    return _("{era}, failed").format(era=scheduler_name)
 
 
-def runs_title() -> str:
+def RUNS_TITLE() -> str:
     return _("Runs")
 
 
-def runs_head() -> tuple[str, ...]:
+def RUNS_HEAD() -> tuple[str, ...]:
     return _("due"), _("began"), _("what became of it"), _("took"), _("era")
 
 
-def all_jobs() -> str:
+def ALL_JOBS() -> str:
     return _("All jobs")
 
 
@@ -335,38 +340,38 @@ def no_such_job(name: str) -> str:
     return _("There is no job “{name}”. All jobs are shown.").format(name=name)
 
 
-def sources_title() -> str:
+def SOURCES_TITLE() -> str:
     return _("Where this comes from")
 
 
-def no_table() -> str:
+def NOT_CONFIGURED() -> str:
     return _("Batches are not configured")
 
 
-def no_table_text() -> str:
+def NOT_CONFIGURED_TEXT() -> str:
     return _(
         "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
         "this program again. docs/batches.md explains the rest."
     )
 
 
-def nothing_yet(service: str) -> str:
+def no_metrics_yet(service: str) -> str:
     return _("No metric of the service “{service}” fits a pattern of [batches] yet.").format(service=service)
 
 
-def nothing_yet_next(patterns: str) -> str:
+def no_metrics_yet_next_step(patterns: str) -> str:
     return _(
         "Let a job post a point under {patterns}, or correct the patterns: `cli.py doctor` says which names there are to fit."
     ).format(patterns=patterns)
 
 
-def reading() -> str:
+def READING() -> str:
     return _("The runs are being read; they come by themselves.")
 
 
-def not_read() -> str:
+def PARTLY_UNREAD() -> str:
     return _("Not everything could be read. The source below says why, and what to do.")
 
 
-def legend(name: Mark) -> str:
-    return f"{SIGNS[name]} {mark(name)}"
+def legend(name: RunStatus) -> str:
+    return f"{SIGNS[name]} {run_status(name)}"

@@ -94,22 +94,24 @@ WATCH_VERDICT = _("Look again and again, and end once it is decided.")
 SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the first that is configured.")
 
 
-def configuration() -> str:
+def CONFIGURATION() -> str:
     return _("Configuration")
 
 
-def archive() -> str:
+def ARCHIVE() -> str:
     return _("Archive")
 
 
-def built_in() -> str:
+def BUILT_IN_DEMO() -> str:
     return _("built in: the demo")
 
 
-def summary(wrong: int) -> str:
+def doctor_summary(failed: int) -> str:
     """The doctor's last line."""
     return (
-        _("Everything is fine.") if not wrong else _("Not fine yet: {wrong}. Each says what to do.").format(wrong=wrong)
+        _("Everything is fine.")
+        if not failed
+        else _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
     )
 
 
@@ -117,7 +119,7 @@ def no_such_source(given: str, known: str) -> str:
     return _("There is no source {given} in this migration. There is: {known}.").format(given=given, known=known)
 
 
-def every_request() -> str:
+def ALL_OTHER_REQUESTS() -> str:
     """Which requests a rule without conditions is for."""
     return _("all others")
 
@@ -126,11 +128,11 @@ def not_forwarded(action: str) -> str:
     return _("{action}, to no target group").format(action=action)
 
 
-def split() -> str:
+def SPLIT() -> str:
     return _("the split")
 
 
-def door() -> str:
+def HEADER_RULE() -> str:
     return _("a door")
 
 
@@ -147,27 +149,27 @@ def so_far(duration: str) -> str:
     return _("{duration} so far").format(duration=duration)
 
 
-def no_steps() -> str:
+def NO_WEIGHT_CHANGES() -> str:
     return _(
         "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
     )
 
 
-def brief_steps() -> str:
+def SHORT_STEPS_NOTE() -> str:
     return _("Faint: held for less than half an hour, as around a blue/green deployment.")
 
 
-def weights_without_aws() -> str:
+def WEIGHTS_WITHOUT_AWS() -> str:
     return _(
         "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
     )
 
 
-def no_split() -> str:
+def NO_SPLIT() -> str:
     return _("No rule sends traffic to these fleets.")
 
 
-def measure(name: str) -> str:
+def metric(name: str) -> str:
     """A line of the table that `watch` shows."""
     return {
         "requests": _("requests"),
@@ -180,20 +182,20 @@ def measure(name: str) -> str:
     }.get(name, name.removeprefix("latency_"))
 
 
-def ratio(verdict: str) -> str:
+def sample_ratio(verdict: str) -> str:
     """What comparing the share that was seen with the one that was told gave."""
     return {"matches": _("as told"), "differs": _("not as told"), "not enough data": _("too early to tell")}[verdict]
 
 
-def minute(clock: str, age: str) -> str:
+def minute_and_age(clock: str, age: str) -> str:
     return _("minute of {clock}, data {age}").format(clock=clock, age=age)
 
 
-def faint() -> str:
+def LOW_SAMPLE_NOTE() -> str:
     return _("? stands on too few answers to be judged")
 
 
-def no_numbers() -> str:
+def NO_FINAL_DATA() -> str:
     return _("No settled numbers yet.")
 
 
@@ -201,7 +203,7 @@ def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
     return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
 
 
-def default_criteria() -> str:
+def DEFAULT_CRITERIA() -> str:
     return _("These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml.")
 
 
@@ -218,40 +220,40 @@ def phase(number: int) -> str:
     return _("phase {number}").format(number=number)
 
 
-def left_out(reasons: str) -> str:
+def excluded(reasons: str) -> str:
     return _("Left out: {reasons}.").format(reasons=reasons)
 
 
-def nothing_read() -> str:
+def NO_DATA() -> str:
     return _("Could not ask: there are no numbers for this window")
 
 
-def nothing_read_of_late() -> str:
+def STALE_DATA() -> str:
     return _("Could not ask: the newest numbers are too old to judge what happens now")
 
 
-def csv_stopped(most: int) -> str:
-    return _("Reading stopped after {most} mistakes.").format(most=most)
+def csv_truncated(limit: int) -> str:
+    return _("Reading stopped after {most} mistakes.").format(most=limit)
 
 
-def no_such_window(given: str) -> str:
+def invalid_window(given: str) -> str:
     return _("“{given}” is not a length of time up to 14 days. Write it like 45m, 3h, 1h30m or 2d.").format(given=given)
 
 
-def no_such_phase(given: str, known: int) -> str:
+def no_such_phase(given: str, n_phases: int) -> str:
     """`known`: how many there are."""
     return _("There is no phase {given}. Write current, or a number from 1 to {known}.").format(
-        given=given, known=known
+        given=given, known=n_phases
     )
 
 
-def window_or_phase() -> str:
+def WINDOW_AND_PHASE() -> str:
     return _("A phase has its own window. Give one of both.")
 
 
-def not_with_csv() -> str:
+def NOT_WITH_CSV() -> str:
     return _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
 
 
-def standard_input() -> str:
+def STANDARD_INPUT() -> str:
     return _("standard input")

@@ -2,35 +2,37 @@
 
 from collections.abc import Sequence
 
-from analysis.deployments.health import DeployingTrouble
-from analysis.deployments.preflight import Finding, Preflight, Purpose
-from analysis.deployments.rollback import TakeBack
+from analysis.deployments.health import DeploymentIssue
+from analysis.deployments.preflight import Preflight, PreflightCheck, StepPurpose
+from analysis.deployments.rollback import RollbackReadiness
 from domain import FleetName, Migration
-from domain.deployments import Deployment, Outcome, Service, Strategy
+from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
 from messages.i18n import _, ngettext
 
 
-def title() -> str:
+def TITLE() -> str:
     return _("Deployment")
 
 
-def counts(service: Service) -> str:
+def counts(service: EcsService) -> str:
     """Desired against running, as ecspresso's diff shows it."""
     return _("desired {desired} · running {running} · pending {pending}").format(
         desired=service.desired, running=service.running, pending=service.pending
     )
 
 
-def definition(service: Service) -> str:
+def task_definition(service: EcsService) -> str:
     if not service.task_definition:
         return _("task definition not known")
-    if not service.before:
+    if not service.previous_task_definition:
         return _("task definition {now}").format(now=service.task_definition)
-    return _("task definition {now} (before {before})").format(now=service.task_definition, before=service.before)
+    return _("task definition {now} (before {before})").format(
+        now=service.task_definition, before=service.previous_task_definition
+    )
 
 
-def images(service: Service) -> str:
+def images(service: EcsService) -> str:
     """The images' names and tags, without the registry they come from."""
     return ", ".join(image.rpartition("/")[2] for image in service.images)
 
@@ -46,21 +48,21 @@ def strategy(name: Strategy) -> str:
     }[name]
 
 
-def rollout(service: Service) -> str:
+def rollout(service: EcsService) -> str:
     """The state of ECS's own rollout with its reason, in AWS's words; "" where there is none or it is complete."""
     if service.rollout in ("", "COMPLETED"):
         return ""
     return ": ".join(part for part in (service.rollout, service.rollout_reason) if part)
 
 
-def outcome(found: Outcome) -> str:
+def outcome(name: Outcome) -> str:
     return {
         "running": _("running"),
         "succeeded": _("succeeded"),
         "failed": _("failed"),
         "stopped": _("stopped"),
         "rolled_back": _("rolled back"),
-    }[found]
+    }[name]
 
 
 def latest(deployment: Deployment, *, age: str) -> str:
@@ -76,12 +78,12 @@ def latest(deployment: Deployment, *, age: str) -> str:
     return _("last deployment: {what} {outcome} {age}").format(what=what, outcome=outcome(deployment.outcome), age=age)
 
 
-def why(deployment: Deployment) -> str:
+def failure_reason(deployment: Deployment) -> str:
     """What was said about a deployment that did not go through, in AWS's words; "" where nothing was."""
-    return " · ".join(part for part in (deployment.error, deployment.why) if part)
+    return " · ".join(part for part in (deployment.error, deployment.reason) if part)
 
 
-def shift(group: str, definition: str, percent: float) -> str:
+def shift_part(group: str, definition: str, percent: float) -> str:
     """One part of the bar of a traffic shift."""
     return (
         _("{group} {definition} {percent}")
@@ -90,18 +92,20 @@ def shift(group: str, definition: str, percent: float) -> str:
     )
 
 
-def shift_title() -> str:
+def TRAFFIC_SHIFT_TITLE() -> str:
     return _("Traffic shift")
 
 
-def trouble(name: DeployingTrouble, service: Service | None, deployment: Deployment | None, *, stage_s: int = 0) -> str:
+def deployment_issue(
+    name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int = 0
+) -> str:
     """What is the matter, and what to do."""
     what = (deployment and (deployment.task_definition or deployment.id)) or ""
     texts = {
         "inactive": _("The service is {status}.").format(status=service.status if service else ""),
         "rollout_failed": _("ECS gave the rollout up. Look at the service's messages below, and deploy again or back."),
         "failed": _("The deployment of {what} did not go through. {why}").format(
-            what=what, why=why(deployment) if deployment else ""
+            what=what, why=failure_reason(deployment) if deployment else ""
         ),
         "waits": _(
             "The deployment of {what} waits for somebody: {hook}. Let it go on or stop it in the AWS console or with the tool that deployed."
@@ -120,39 +124,39 @@ def trouble(name: DeployingTrouble, service: Service | None, deployment: Deploym
 # ---- preflight
 
 
-def preflight(found: Preflight) -> str:
+def preflight(result: Preflight) -> str:
     """Whether a blue/green deployment would go through now, in one sentence."""
-    by = {"codedeploy": "CodeDeploy", "ecs": "ECS"}[found.system]
-    if found.verdict == "ready":
+    by = {"codedeploy": "CodeDeploy", "ecs": "ECS"}[result.system]
+    if result.verdict == "ready":
         return _("A blue/green deployment by {by} could start now.").format(by=by)
-    if found.verdict == "unknown":
+    if result.verdict == "unknown":
         return _("Whether a blue/green deployment by {by} would go through now is not known.").format(by=by)
-    wrong = [one for one in found.findings if one.holds is False]
-    if any(one.check == "one_live" for one in wrong):  # which names the other side's groups too
-        wrong = [one for one in wrong if one.check != "baseline_silent"]
-    reasons = "; ".join(finding(one, found) for one in wrong)
+    wrong = [one for one in result.checks if one.passed is False]
+    if any(one.name == "one_live" for one in wrong):  # which names the other side's groups too
+        wrong = [one for one in wrong if one.name != "baseline_silent"]
+    reasons = "; ".join(finding(one, result) for one in wrong)
     return _("A blue/green deployment by {by} would fail now: {reasons}.").format(by=by, reasons=reasons)
 
 
-def finding(one: Finding, found: Preflight) -> str:
+def finding(check: PreflightCheck, result: Preflight) -> str:
     """One thing that must hold, as it is: fine, not fine, or not known."""
-    groups = _join(one.groups)
-    if one.holds is None:
+    groups = _join(check.groups)
+    if check.passed is None:
         return {
             "one_live": _("the production rule was not found"),
             "primary_live": _("the target group in service is not known"),
             "baseline_silent": _("the production rule was not found"),
             "partner_unused": _("the target group in service is not known"),
             "none_running": _("whether a deployment runs is not known"),
-        }[one.check]
-    if one.holds:
+        }[check.name]
+    if check.passed:
         return {
             "one_live": _("the production rule sends all of it to one target group"),
             "primary_live": _("{groups}, where the tasks in service are, is behind it").format(groups=groups),
             "baseline_silent": _("no target group of the other side carries weight in it"),
             "partner_unused": _("the target group for the new tasks carries no weight"),
             "none_running": _("no deployment is running"),
-        }[one.check]
+        }[check.name]
     return {
         "one_live": _("{groups} carry weight in the production rule at once").format(groups=groups),
         "primary_live": _("the production rule does not forward to {groups}, where the tasks in service are").format(
@@ -161,12 +165,12 @@ def finding(one: Finding, found: Preflight) -> str:
         "baseline_silent": _("{groups} is not of this service").format(groups=groups),
         "partner_unused": _("{groups}, meant for the new tasks, carries weight already").format(groups=groups),
         "none_running": _("another deployment is running"),
-    }[one.check]
+    }[check.name]
 
 
-def basis(found: Preflight) -> str:
+def basis(result: Preflight) -> str:
     """What the judgement stands on."""
-    if found.system == "ecs":
+    if result.system == "ecs":
         return _(
             "By AWS's documentation: ECS rolls back where its production rule has more than one group with weight."
         )
@@ -176,17 +180,17 @@ def basis(found: Preflight) -> str:
     )
 
 
-def way(found: Preflight, migration: Migration) -> str:
+def commands_intro(result: Preflight, migration: Migration) -> str:
     """What stands above the commands."""
-    if found.meanwhile is None:
+    if result.interim_fleet is None:
         return ""
-    other = migration.fleets[found.meanwhile].label
+    other = migration.fleets[result.interim_fleet].label
     return _("In order, by a person. Meanwhile {label} serves everybody: make sure that it can carry that.").format(
         label=other
     )
 
 
-def purpose(name: Purpose) -> str:
+def purpose(name: StepPurpose) -> str:
     return {
         "route_off": _("1. Weighted routing off"),
         "deploy": _("2. Deploy both sides (the other one by its own means)"),
@@ -197,7 +201,7 @@ def purpose(name: Purpose) -> str:
     }[name]
 
 
-def not_told() -> str:
+def COMMAND_NOT_AVAILABLE() -> str:
     """Instead of a command."""
     return _(
         "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
@@ -208,12 +212,12 @@ def not_told() -> str:
 # ---- taking back
 
 
-def take_back(found: TakeBack, migration: Migration) -> str:
+def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> str:
     """Whether the baseline could take all of the traffic now, in one sentence or two."""
     label = migration.fleets.baseline.label
-    healthy = _healthy(found)
-    now, then = numbers.per_minute(found.now), numbers.per_minute(found.then)
-    proven = numbers.per_minute(found.proven)
+    healthy = _healthy_targets(readiness)
+    now, then = numbers.per_minute(readiness.current_load), numbers.per_minute(readiness.expected_load)
+    proven = numbers.per_minute(readiness.max_load)
     text = {
         "all_there": _("All of the traffic is on {label}; {healthy}."),
         "carried_before": _(
@@ -233,33 +237,35 @@ def take_back(found: TakeBack, migration: Migration) -> str:
         ),
         "health_unread": _("Rollback: not known, because the health of {label}'s targets could not be read."),
         "requests_unread": _("Rollback: not known, because there are no requests to go by. {healthy}."),
-    }[found.reason]
+    }[readiness.reason]
     return text.format(label=label, healthy=healthy, now=now, then=then, proven=proven)
 
 
-def _healthy(found: TakeBack) -> str:
-    if found.healthy is None or found.registered is None:
+def _healthy_targets(readiness: RollbackReadiness) -> str:
+    if readiness.healthy is None or readiness.registered is None:
         return ""
-    text = ngettext("{healthy} of {all} target is healthy", "{healthy} of {all} targets are healthy", found.registered)
-    return text.format(healthy=found.healthy, all=found.registered)
+    text = ngettext(
+        "{healthy} of {all} target is healthy", "{healthy} of {all} targets are healthy", readiness.registered
+    )
+    return text.format(healthy=readiness.healthy, all=readiness.registered)
 
 
-def take_back_purpose(migration: Migration) -> str:
+def rollback_command_title(migration: Migration) -> str:
     return _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
 
 
 # ---- around it
 
 
-def commands_title() -> str:
+def COMMANDS_TITLE() -> str:
     return _("Commands")
 
 
-def never_run() -> str:
+def NEVER_RUN() -> str:
     return _("This program runs none of these: copy what you mean to run.")
 
 
-def messages_title(service: Service) -> str:
+def messages_title(service: EcsService) -> str:
     return _("Newest messages of {service}").format(service=service.name)
 
 
@@ -267,17 +273,17 @@ def stages_title(deployment: Deployment) -> str:
     return _("Stages of {what}").format(what=deployment.task_definition or deployment.id)
 
 
-def not_read(fleet: FleetName, migration: Migration) -> str:
+def state_unknown(fleet: FleetName, migration: Migration) -> str:
     return _("How {label} is deployed is not known yet: see Sources below.").format(label=migration.fleets[fleet].label)
 
 
-def nothing_known() -> str:
+def NOTHING_READ() -> str:
     return _(
         "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
     )
 
 
-def last_seen(age: str) -> str:
+def read_age(age: str) -> str:
     return _("read {age}").format(age=age)
 
 

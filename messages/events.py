@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from domain import Event, EventKind, How, SplitChange
+from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
 from messages.i18n import _, ngettext
 
@@ -19,7 +19,7 @@ def kind(name: EventKind) -> str:
     }[name]
 
 
-def one(name: EventKind) -> str:
+def kind_singular(name: EventKind) -> str:
     """What one event of that kind is called."""
     return {
         "weight": _("weights"),
@@ -31,12 +31,12 @@ def one(name: EventKind) -> str:
     }[name]
 
 
-def short(event: Event) -> str:
+def short_title(event: Event) -> str:
     """What stands on its line: the canary's new share, or the title."""
     change = event.change
     if event.kind == "weight" and change:
         return _share(change.after)
-    return _touched(change) if change else event.title
+    return _operation(change) if change else event.title
 
 
 def title(event: Event) -> str:
@@ -44,57 +44,57 @@ def title(event: Event) -> str:
     change = event.change
     if event.kind == "weight" and change:
         return step(change)
-    return f"{_touched(change)}: {change.about}" if change and change.about else short(event)
+    return f"{_operation(change)}: {change.about}" if change and change.about else short_title(event)
 
 
-def step(change: SplitChange) -> str:
+def step(change: WeightChange) -> str:
     """From which share to which: "10.0 % → 25.0 %", "?" for what nobody knows."""
     return f"{_share(change.before)} → {_share(change.after)}"
 
 
-def told(event: Event, clock: Callable[[int], str]) -> tuple[str, ...]:
+def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
     """Everything about an event, line by line: what it was, whose hands it was, when (`clock` writes an epoch second), and what else was said."""
-    lines = [_("{kind}: {title}").format(kind=one(event.kind), title=title(event))]
+    lines = [_("{kind}: {title}").format(kind=kind_singular(event.kind), title=title(event))]
     lines += [author(event.change)] if event.change else []
-    lines.append(when(event, clock))
+    lines.append(when(event, format_time))
     if event.detail and not event.change:
         lines += event.detail.splitlines()
     return tuple(line for line in lines if line)
 
 
-def line(event: Event) -> str:
+def title_with_author(event: Event) -> str:
     """What happened, and whose hands it was where that is known, in one line: "10.0 % → 25.0 % (kenji.mori, AWS CLI)"."""
     change = event.change
-    if change is None or (not change.who and change.how == "unknown"):
+    if change is None or (not change.author and change.tool == "unknown"):
         return title(event)
     return _("{title} ({author})").format(title=title(event), author=author(change))
 
 
-def when(event: Event, clock: Callable[[int], str]) -> str:
+def when(event: Event, format_time: Callable[[int], str]) -> str:
     """When something happened: a moment, from when to when, or since when it goes on."""
     if event.change:
-        return between(event.change, clock)
+        return change_time(event.change, format_time)
     if event.open:
-        return _("since {start}, still open").format(start=clock(event.ts))
+        return _("since {start}, still open").format(start=format_time(event.ts))
     if event.until is not None and event.until > event.ts:
-        return _("{start} to {end}").format(start=clock(event.ts), end=clock(event.until))
-    return clock(event.ts)
+        return _("{start} to {end}").format(start=format_time(event.ts), end=format_time(event.until))
+    return format_time(event.ts)
 
 
-def between(change: SplitChange, clock: Callable[[int], str]) -> str:
+def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
     """When a change was made: a second, or the two looks that it fell between."""
     if change.since >= change.ts:
-        return clock(change.ts)
-    return _("between {start} and {end}").format(start=clock(change.since), end=clock(change.ts))
+        return format_time(change.ts)
+    return _("between {start} and {end}").format(start=format_time(change.since), end=format_time(change.ts))
 
 
-def author(change: SplitChange) -> str:
+def author(change: WeightChange) -> str:
     """Who made a change, and how: "kenji.mori, AWS CLI"."""
-    known = [change.who, how(change.how) if change.how != "unknown" else ""]
+    known = [change.author, tool(change.tool) if change.tool != "unknown" else ""]
     return ", ".join(filter(None, known)) or _("author not known")
 
 
-def how(way: How) -> str:
+def tool(name: ChangeTool) -> str:
     """By which means a change was made."""
     return {
         "console": _("AWS console"),
@@ -104,24 +104,24 @@ def how(way: How) -> str:
         "cloudformation": "CloudFormation",
         "deployment": _("a deployment"),
         "unknown": _("not known"),
-    }[way]
+    }[name]
 
 
-def several(number: int) -> str:
+def event_count(number: int) -> str:
     """What stands where so many events are too close together to be told apart."""
     return _("{number} events").format(number=number)
 
 
-def more(number: int) -> str:
+def more_events(number: int) -> str:
     """What a list says of the events that it has no room for."""
     return _("… and {number} more").format(number=number)
 
 
-def any_event() -> str:
+def EVENT() -> str:
     return _("event")
 
 
-def shown() -> str:
+def FILTER_LABEL() -> str:
     """The name of the control that leaves kinds of events out."""
     return _("Events on the charts")
 
@@ -130,7 +130,7 @@ def _share(share: float | None) -> str:
     return "?" if share is None else numbers.share(share)
 
 
-def _touched(change: SplitChange) -> str:
+def _operation(change: WeightChange) -> str:
     return {
         "ModifyRule": _("Rule changed"),
         "ModifyListener": _("Listener changed"),
@@ -140,17 +140,17 @@ def _touched(change: SplitChange) -> str:
     }.get(change.operation, change.operation)
 
 
-def listed(number: int, left_out: int) -> str:
+def list_title(number: int, hidden: int) -> str:
     """The heading of the list of events; `left_out` are those of kinds that are not shown."""
     text = ngettext("{number} event in this window", "{number} events in this window", number).format(number=number)
-    return text if not left_out else _("{text}, {left_out} more not shown").format(text=text, left_out=left_out)
+    return text if not hidden else _("{text}, {left_out} more not shown").format(text=text, left_out=hidden)
 
 
-def list_head() -> tuple[str, ...]:
+def LIST_HEAD() -> tuple[str, ...]:
     return _("when"), _("what"), _("by"), _("more")
 
 
-def marked(number: int) -> str:
+def marked_events(number: int) -> str:
     """What a chart's words for readers who do not see it say of its events."""
     return ngettext(
         "{number} event is marked on it and listed below the charts.",

@@ -40,8 +40,10 @@ FILES = _("Files")
 CHECK = _("To check that the numbers are those of this page, unpack the ZIP and compare:")
 CHECK_JUDGE = _("SHA-256 of the judge's program text:")
 VERSIONS = _("Versions")
-NO_WHOLE = _("Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked.")
-NO_LINES = _("There are no settled minutes to draw.")
+NO_WINDOW_LATENCY = _(
+    "Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked."
+)
+NO_CHART_DATA = _("There are no settled minutes to draw.")
 
 
 def better(direction: str) -> str:
@@ -85,7 +87,7 @@ OUT = _(
 )
 
 
-def asking(source: str) -> str:
+def reading(source: str) -> str:
     return _("Reading {source} …").format(source=source)
 
 

@@ -9,15 +9,15 @@ import gettext as _gettext
 import os
 from pathlib import Path
 
-DOMAIN = "dashboard"
-CATALOGUES = Path(__file__).parent / "locale"
+GETTEXT_DOMAIN = "dashboard"
+LOCALE_DIR = Path(__file__).parent / "locale"
 
 
-def catalogue(language: str = "", folder: Path = CATALOGUES) -> _gettext.NullTranslations:
+def load_translations(language: str = "", folder: Path = LOCALE_DIR) -> _gettext.NullTranslations:
     """The texts of one language; of the system's, where none is named; English where that has no catalogue."""
-    return _gettext.translation(DOMAIN, folder, [language] if language else None, fallback=True)
+    return _gettext.translation(GETTEXT_DOMAIN, folder, [language] if language else None, fallback=True)
 
 
-_spoken = catalogue(os.environ.get("MIGRATION_LANGUAGE", ""))
-_ = _spoken.gettext
-ngettext = _spoken.ngettext
+_translations = load_translations(os.environ.get("MIGRATION_LANGUAGE", ""))
+_ = _translations.gettext
+ngettext = _translations.ngettext

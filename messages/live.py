@@ -9,31 +9,31 @@ APP_TITLE = _("Migration dashboard")
 LIVE_TITLE = _("Live")
 
 
-def configuration_trouble(path: str) -> str:
+def configuration_error(path: str) -> str:
     return _("{path} cannot be used yet").format(path=path)
 
 
-def archive_trouble() -> str:
+def ARCHIVE_ERROR() -> str:
     return _("The archive cannot be opened")
 
 
-def try_again() -> str:
+def TRY_AGAIN() -> str:
     return _("Try again")
 
 
-def window() -> str:
+def WINDOW() -> str:
     return _("Window")
 
 
-def source() -> str:
+def SOURCE() -> str:
     return _("Source")
 
 
-def percentile() -> str:
+def PERCENTILE() -> str:
     return _("Percentile")
 
 
-def threshold() -> str:
+def THRESHOLD() -> str:
     return _("Slow means longer than")
 
 
@@ -54,7 +54,7 @@ def live_help(refresh_s: int) -> str:
     )
 
 
-def address_trouble(trouble: str) -> str:
+def invalid_param(param: str) -> str:
     """Why a parameter of the address was left out, and what it could be."""
     return {
         "window": _(
@@ -70,14 +70,14 @@ def address_trouble(trouble: str) -> str:
         "percentile": _(
             "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
         ),
-    }[trouble]
+    }[param]
 
 
-def demo_mark() -> str:
+def DEMO_MARK() -> str:
     return _("DEMO")
 
 
-def demo_text() -> str:
+def DEMO_TEXT() -> str:
     return _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
 
 
@@ -130,14 +130,14 @@ def panel_explained(name: str) -> str:
 def alternative(title: str, explained: str, *, events_marked: int = 0) -> str:
     """A chart in words, for readers who do not see it."""
     text = _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
-    return f"{text} {events.marked(events_marked)}" if events_marked else text
+    return f"{text} {events.marked_events(events_marked)}" if events_marked else text
 
 
-def pooled(duration: str, time_of_day: str) -> str:
+def pooled_span(duration: str, time_of_day: str) -> str:
     return _("{duration} to {time}").format(duration=duration, time=time_of_day)
 
 
-def too_few() -> str:
+def LOW_SAMPLE() -> str:
     return _("Stands on too few answers to be judged")
 
 
@@ -156,15 +156,15 @@ def errors_unread(source_label: str) -> str:
     ).format(source=source_label)
 
 
-def asked_first() -> str:
+def AWAITING_FIRST_ANSWER() -> str:
     return _("asked, no answer yet")
 
 
-def several_groups() -> str:
+def SEVERAL_GROUPS() -> str:
     return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
 
 
-def lacks(source_label: str, what: str, *, with_cloudwatch: bool = True) -> str:
+def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool = True) -> str:
     """A source that cannot know something says so. `with_cloudwatch`: whether the reader can choose CloudWatch instead."""
     return {
         "latency.p50": _("{source} does not report p50."),
@@ -177,7 +177,7 @@ def lacks(source_label: str, what: str, *, with_cloudwatch: bool = True) -> str:
         "alb_502": _("{source} does not tell 502, 503 and 504 apart."),
         "alb_503": _("{source} does not tell 502, 503 and 504 apart."),
         "alb_504": _("{source} does not tell 502, 503 and 504 apart."),
-    }.get(what, _("{source} does not report {what}.")).format(source=source_label, what=what)
+    }.get(metric, _("{source} does not report {what}.")).format(source=source_label, what=metric)
 
 
 def no_rows_yet(source_label: str) -> str:
@@ -190,13 +190,13 @@ def reading(source_label: str, done: int, total: int) -> str:
     return _("Reading from {source}: {done} of {total} minutes.").format(source=source_label, done=done, total=total)
 
 
-def no_traffic() -> str:
+def NO_TRAFFIC() -> str:
     return _(
         "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
     )
 
 
-def no_rows_and_trouble(source_label: str) -> str:
+def no_rows_source_down(source_label: str) -> str:
     return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(
         source=source_label
     )
@@ -212,59 +212,59 @@ def resolutions(parts: Iterable[tuple[str, str]]) -> str:
     return _("Resolution {parts}.").format(parts=said)
 
 
-def queries_title() -> str:
+def QUERIES_TITLE() -> str:
     return _("Queries behind this page")
 
 
-def load_balancer() -> str:
+def LOAD_BALANCER() -> str:
     return _("load balancer")
 
 
-def rules_title() -> str:
+def RULES_TITLE() -> str:
     return _("All rules")
 
 
-def rules_head() -> tuple[str, ...]:
+def RULES_HEAD() -> tuple[str, ...]:
     return (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
 
 
-def any_request() -> str:
+def ANY_REQUEST() -> str:
     return _("any request")
 
 
-def sources_title() -> str:
+def SOURCES_TITLE() -> str:
     return _("Sources")
 
 
-def last_good(age: str) -> str:
+def last_success(age: str) -> str:
     return _("last good answer {age}").format(age=age)
 
 
-def never_good() -> str:
+def NEVER_SUCCEEDED() -> str:
     return _("no good answer yet")
 
 
-def took(seconds: float) -> str:
+def elapsed(seconds: float) -> str:
     return _("{seconds:.1f} s").format(seconds=seconds)
 
 
-def open_graph(place: str) -> str:
-    return _("Open this graph in {place}").format(place=place)
+def open_graph(product: str) -> str:
+    return _("Open this graph in {place}").format(place=product)
 
 
-def open_in(place: str) -> str:
-    return f"{place} ↗"
+def open_in(product: str) -> str:
+    return f"{product} ↗"
 
 
-def traffic_title() -> str:
+def TRAFFIC_TITLE() -> str:
     return _("Traffic")
 
 
-def told(share: str) -> str:
+def configured_share(share: str) -> str:
     return _("{share} told").format(share=share)
 
 
-def seen(share: str) -> str:
+def observed_share(share: str) -> str:
     return _("{share} seen").format(share=share)
 
 
@@ -276,15 +276,15 @@ def weights_read(age: str) -> str:
     return _("weights read {age}").format(age=age)
 
 
-def weights_now() -> str:
+def WEIGHTS_NOW() -> str:
     """Stands under the bar while the charts show another time."""
     return _("The weights now; the charts below show another time.")
 
 
-def weights_without_aws() -> str:
+def WEIGHTS_WITHOUT_AWS() -> str:
     return _("The weights are read from AWS, and this migration has no [aws].")
 
 
-def seen_alone(shares: str) -> str:
+def observed_only(shares: str) -> str:
     """The observed shares where nobody can tell the weights."""
     return _("Seen in the last hour: {shares}.").format(shares=shares)

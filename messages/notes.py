@@ -6,7 +6,7 @@ TITLE = _("Notes")
 TEXT = _("Note")
 WHEN = _("When")
 AUTHOR = _("By (may be left empty)")
-KEEP = _("Keep the note")
+SAVE = _("Keep the note")
 REMOVE = _("Remove")
 NONE = _("Nobody has written anything down yet.")
 COMMAND = _(
@@ -17,12 +17,12 @@ COMMAND = _(
   cli.py note "Cache was cold" --at "2026-11-24 13:10" --by Mika
 """
 )
-WORDS = _("What to write down: one line, 500 characters at most.")
-AT = _("When, as in 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Left out: now.")
-BY = _("Who says so.")
+TEXT_HELP = _("What to write down: one line, 500 characters at most.")
+AT_HELP = _("When, as in 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Left out: now.")
+BY_HELP = _("Who says so.")
 
 
-def by(author: str) -> str:
+def by_author(author: str) -> str:
     return _("by {author}").format(author=author) if author else ""
 
 
@@ -30,17 +30,17 @@ def when_help(zone: str) -> str:
     return _("As in 2026-11-24 13:10, in {zone}. Left empty: now.").format(zone=zone)
 
 
-def refused(text: str) -> str:
+def invalid_time(text: str) -> str:
     return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
 
 
-def empty() -> str:
+def EMPTY() -> str:
     return _("A note needs words.")
 
 
-def kept(at: str) -> str:
+def saved(at: str) -> str:
     return _("Kept at {at}. It stands on every chart.").format(at=at)
 
 
-def explained() -> str:
+def EXPLAINED() -> str:
     return _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")

@@ -14,7 +14,7 @@ Number = float | int | Fraction
 
 def percent(fraction: Number | None) -> str:
     """A rate: "12.3 %", "1.24 %", "0.21 %", "0.004 %", "< 0.001 %", "0 %". Close to 100 % it is as exact as close to 0."""
-    value = _number(fraction)
+    value = _finite(fraction)
     if value is None:
         return NONE
     value *= 100
@@ -31,7 +31,7 @@ def percent(fraction: Number | None) -> str:
 
 def share(fraction: Number | None) -> str:
     """A share of the traffic, with exactly one decimal: "49.8 %". What is neither nothing nor all is never written as "0.0 %" or "100.0 %"."""
-    value = _number(fraction)
+    value = _finite(fraction)
     if value is None:
         return NONE
     value = round(value * 100, 9)  # 0.999 × 100 is 99.9, whatever binary makes of it
@@ -44,7 +44,7 @@ def share(fraction: Number | None) -> str:
 
 def points(difference: Number | None) -> str:
     """The difference of two rates: "+0.06 pp", "−0.004 pp"; "±0 pp" where it vanishes at three decimals."""
-    value = _number(difference)
+    value = _finite(difference)
     if value is None:
         return NONE
     value *= 100
@@ -53,13 +53,13 @@ def points(difference: Number | None) -> str:
 
 def milliseconds(seconds: Number | None) -> str:
     """How long something took: "4.2 ms", "284 ms", "1.24 s", "12.4 s"."""
-    value = _number(seconds)
+    value = _finite(seconds)
     return NONE if value is None else f"{MINUS if value < 0 else ''}{_time(abs(value))}"
 
 
 def signed_milliseconds(seconds: Number | None) -> str:
     """The difference of two times: "+12 ms", "−3.4 ms", "+1.24 s", "±0 ms"."""
-    value = _number(seconds)
+    value = _finite(seconds)
     if value is None:
         return NONE
     digits, unit = _time(abs(value)).split(" ")
@@ -68,13 +68,13 @@ def signed_milliseconds(seconds: Number | None) -> str:
 
 def relative(fraction: Number | None) -> str:
     """A relative difference: "+12.3 %", "−4.1 %", "±0 %"."""
-    value = _number(fraction)
+    value = _finite(fraction)
     return NONE if value is None else f"{_signed(value, f'{abs(value) * 100:,.1f}')} %"
 
 
 def count(number: Number | None) -> str:
     """How many: "8,412", "1.2 M", "2.6 G"."""
-    value = _number(number)
+    value = _finite(number)
     if value is None:
         return NONE
     sign, value = (MINUS if round(value) < 0 else ""), abs(value)
@@ -85,7 +85,7 @@ def count(number: Number | None) -> str:
 
 def per_minute(number: Number | None) -> str:
     """A rate of requests: "8,412 /min"; below ten with one decimal, because a canary may see less than one a minute."""
-    value = _number(number)
+    value = _finite(number)
     if value is None:
         return NONE
     return f"{value:.1f} /min" if 0 < value < 9.95 else f"{count(value)} /min"
@@ -97,8 +97,8 @@ def threshold(seconds: Number) -> str:
     return f"{value * 1000:g} ms" if value < 1 else f"{value:g} s"
 
 
-def _number(given: Number | None) -> float | None:
-    value = float("nan") if given is None else float(given)
+def _finite(number: Number | None) -> float | None:
+    value = float("nan") if number is None else float(number)
     return value if isfinite(value) else None
 
 

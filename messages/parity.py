@@ -6,7 +6,7 @@ from messages.i18n import _
 PARITY_TITLE = _("Parity")
 
 
-def default_criteria() -> str:
+def DEFAULT_CRITERIA() -> str:
     return _("default margins: fix your own under [[criteria]]")
 
 
@@ -22,7 +22,7 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def critical() -> str:
+def CRITICAL() -> str:
     return _("critical")
 
 
@@ -56,118 +56,118 @@ def phase(share: float | None, span: str) -> str:
     return f"{numbers.share(share)} · {span}" if share is not None else span
 
 
-def phase_title() -> str:
+def PHASE_TITLE() -> str:
     return _("Phase")
 
 
-def criterion_title() -> str:
+def CRITERION_TITLE() -> str:
     return _("Criterion")
 
 
-def ribbon_title(metric: str) -> str:
+def interval_trace_title(metric: str) -> str:
     return _("The interval over time: {metric}").format(metric=metric)
 
 
-def ribbon_explained() -> str:
+def INTERVAL_TRACE_EXPLAINED() -> str:
     return _("Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin.")
 
 
-def would_change_title() -> str:
+def WOULD_CHANGE_TITLE() -> str:
     return _("What would change the verdict")
 
 
-def left_out_title() -> str:
+def EXCLUDED_TITLE() -> str:
     return _("Left out")
 
 
-def nothing_left_out() -> str:
+def NOTHING_EXCLUDED() -> str:
     return _("nothing")
 
 
-def evidence_horizon(*, unseen: bool) -> str:
+def evidence_horizon(*, start_unknown: bool) -> str:
     """How far back evidence goes."""
-    if unseen:
+    if start_unknown:
         return _("Nobody saw when this phase began: evidence is taken from its last 24 hours.")
     return _("Evidence is taken from the whole phase.")
 
 
-def estimate() -> str:
+def ESTIMATE() -> str:
     return _("difference")
 
 
-def lower() -> str:
+def LOWER() -> str:
     return _("at least")
 
 
-def upper() -> str:
+def UPPER() -> str:
     return _("at most")
 
 
-def nothing_yet() -> str:
+def NO_DATA_YET() -> str:
     return _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
 
 
-def whole_title() -> str:
+def WINDOW_LATENCY_TITLE() -> str:
     return _("Latency of the whole window")
 
 
-def whole_explained() -> str:
+def WINDOW_LATENCY_EXPLAINED() -> str:
     return _("Percentiles of all answers of the window together, asked as one period: never an average of minutes.")
 
 
-def whole_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:
+def window_latency_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:
     return (_("latency"), *columns, *((_("difference"),) if difference else ()))
 
 
-def whole_answers() -> str:
+def WINDOW_LATENCY_ANSWERS() -> str:
     return _("answers")
 
 
-def whole_of_requests(requests: float | None) -> str:
+def window_latency_of_requests(requests: float | None) -> str:
     return _("of {requests} requests").format(requests=numbers.count(requests))
 
 
-def whole_few() -> str:
+def WINDOW_LATENCY_TOO_FEW() -> str:
     return _("too few answers")
 
 
-def whole_window(source: str, span: str, length_s: int) -> str:
+def window_latency_span(source: str, span: str, length_s: int) -> str:
     """For which time the numbers stand: "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
     return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
 
 
-def whole_longest_part() -> str:
+def WINDOW_LATENCY_PARTIAL() -> str:
     return _("That is the longest part of the phase that can be had in one piece.")
 
 
-def whole_apart(fleet: str, groups: int) -> str:
+def window_latency_groups(fleet: str, groups: int) -> str:
     return _(
         "{groups} target groups of {fleet} served in this window. Percentiles of several groups cannot be merged, so each stands for itself."
     ).format(groups=groups, fleet=fleet)
 
 
-def whole_cannot(source: str) -> str:
+def window_latency_unsupported(source: str) -> str:
     return _(
         "{source} keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to the "
         "configuration."
     ).format(source=source)
 
 
-def whole_too_young() -> str:
+def WINDOW_LATENCY_TOO_YOUNG() -> str:
     return _("This phase is too young: its first five minutes have to be over, and to have settled.")
 
 
-def whole_asked(source: str) -> str:
+def window_latency_requested(source: str) -> str:
     return _("{source} is being asked. The answer appears here by itself within a minute.").format(source=source)
 
 
-def whole_not_kept(source: str) -> str:
+def window_latency_not_retained(source: str) -> str:
     return _("{source} keeps this time in periods that are too coarse to be cut to this phase, or not at all.").format(
         source=source
     )
 
 
-def whole_nothing(source: str) -> str:
+def window_latency_empty(source: str) -> str:
     return _("{source} knows of no answered request in this window.").format(source=source)
 
 

@@ -67,7 +67,7 @@ def recorder(name: str, *, alive: bool, age: str) -> str:
     )
 
 
-def past(state: str, *, percent: str, back_to: str) -> str:
+def backfill_progress(state: str, *, percent: str, back_to: str) -> str:
     """How far a source's past is kept."""
     if state == "done":
         return _("complete since {back_to}").format(back_to=back_to)
@@ -78,35 +78,35 @@ def past(state: str, *, percent: str, back_to: str) -> str:
     return _("{percent}, since {back_to}").format(percent=percent, back_to=back_to)
 
 
-def no_past() -> str:
+def NO_BACKFILL() -> str:
     return _("the past is not asked for")
 
 
-def not_looked() -> str:
+def NOT_CHECKED() -> str:
     return _("not looked at yet")
 
 
-def never() -> str:
+def NEVER() -> str:
     return _("never")
 
 
-def headings() -> tuple[str, str, str, str]:
+def SOURCES_HEAD() -> tuple[str, str, str, str]:
     return _("Source"), _("State"), _("Last answer"), _("The past")
 
 
-def all_there() -> str:
+def ALL_DONE() -> str:
     return _("Everything that can be had is in the archive.")
 
 
-def not_all_there(sources: str) -> str:
+def incomplete(sources: str) -> str:
     return _("Not everything could be had: {sources}. What came is kept; run it again later.").format(sources=sources)
 
 
-def size(file: str, place: str) -> str:
-    return _("{file} in {place}").format(file=file, place=place)
+def database_size(file: str, location: str) -> str:
+    return _("{file} in {place}").format(file=file, place=location)
 
 
-def covered_headings() -> tuple[str, str, str, str, str]:
+def COVERAGE_HEAD() -> tuple[str, str, str, str, str]:
     return _("Source"), _("Period"), _("From"), _("To"), _("Points")
 
 
@@ -120,7 +120,7 @@ def gaps(source: str, number: int, minutes: str) -> str:
     ).format(source=source, number=number, minutes=minutes)
 
 
-def happened(events: int, snapshots: int) -> str:
+def event_counts(events: int, snapshots: int) -> str:
     return " ".join(
         (
             ngettext("{number} event,", "{number} events,", events).format(number=count(events)),
@@ -131,25 +131,25 @@ def happened(events: int, snapshots: int) -> str:
     )
 
 
-def logs(files: int, read: int, lost: int, span: str) -> str:
+def access_logs(files: int, read: int, unparsed: int, span: str) -> str:
     return ngettext(
         "{files} access log of {span}: {read} lines, of which {lost} could not be counted.",
         "{files} access logs of {span}: {read} lines, of which {lost} could not be counted.",
         files,
-    ).format(files=count(files), read=count(read), lost=count(lost), span=span)
+    ).format(files=count(files), read=count(read), lost=count(unparsed), span=span)
 
 
-def exported(place: str, points: str, size: str) -> str:
-    return _("{points} points in {place}, {size}.").format(points=points, place=place, size=size)
+def exported(folder: str, points: str, size: str) -> str:
+    return _("{points} points in {place}, {size}.").format(points=points, place=folder, size=size)
 
 
 def imported(points: str, migration: str) -> str:
     return _("{points} points of “{migration}” are in the archive.").format(points=points, migration=migration)
 
 
-def another_migration(theirs: str, ours: str) -> str:
+def another_migration(exported: str, configured: str) -> str:
     return _("The export is of “{theirs}”; this configuration is of “{ours}”, so its pages will not show it.").format(
-        theirs=theirs, ours=ours
+        theirs=exported, ours=configured
     )
 
 
@@ -157,7 +157,7 @@ def compacted(before: str, after: str) -> str:
     return _("{before} before, {after} now.").format(before=before, after=after)
 
 
-def bad_export(kind: str, about: str) -> str:
+def export_error(kind: str, about: str) -> str:
     """Why an export was refused, and what to do."""
     return {
         "not_an_export": _(

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
-from analysis.retrospective.impact import Excess, StepBack
-from analysis.retrospective.phase_rows import P95, Chapter, Fold
+from analysis.retrospective.impact import ExcessErrors, Rollback
+from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow
 from messages import numbers, times
 from messages.i18n import _, ngettext
 
 RETROSPECTIVE_TITLE = _("Retrospective")
-COST = _("What it cost")
+IMPACT = _("What it cost")
 PHASES = _("Phases")
 REPORT_FILE = _("Report")
 REPORT_EXPLAINED = _("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
@@ -32,50 +32,50 @@ OUT = _(
 JUDGING = _("being judged …")
 
 
-def counting() -> str:
+def COUNTING() -> str:
     return _("Counting …")
 
 
-def no_numbers_here() -> str:
+def NO_DATA() -> str:
     return _("The archive holds no number of this time.")
 
 
 # ---- the chart
 
 
-def seen() -> str:
+def OBSERVED() -> str:
     return _("seen")
 
 
-def told(canary: str) -> str:
+def configured_share(canary: str) -> str:
     return _("{canary}, told").format(canary=canary)
 
 
-def happened() -> str:
+def EVENT() -> str:
     return _("event")
 
 
-def hover_told() -> str:
+def HOVER_SHARE() -> str:
     return _("%{y:.3~g} %")
 
 
-def hover_rate() -> str:
+def HOVER_RATE() -> str:
     return _("%{y:.3~g} % of %{customdata:,.3~s}")
 
 
-def hover_p95() -> str:
+def HOVER_P95() -> str:
     return _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
 
 
-def panel_weights() -> str:
+def PANEL_WEIGHTS() -> str:
     return _("canary's share: told by the weights (filled), seen (dotted)")
 
 
-def panel_errors() -> str:
+def PANEL_ERRORS() -> str:
     return _("error rate: target 5xx + unanswered")
 
 
-def panel_latency() -> str:
+def PANEL_LATENCY() -> str:
     return _("p95: median of the periods in each bucket, and their range")
 
 
@@ -85,11 +85,11 @@ def chart_alternative(sentence: str) -> str:
     )
 
 
-def drag() -> str:
+def DRAG_HINT() -> str:
     return _("Drag to zoom, double-click to go back.")
 
 
-def buckets(bucket_s: int) -> str:
+def bucket_note(bucket_s: int) -> str:
     return _(
         "Each point is {length}: counts are summed, exactly; a percentile cannot be merged, so the line is the median of the periods' p95 and the "
         "ribbon reaches from the smallest to the largest."
@@ -104,8 +104,8 @@ def opening(
     end: datetime,
     zone: tzinfo,
     shares: Sequence[float],
-    phases: int,
-    back: int,
+    n_phases: int,
+    n_rollbacks: int,
     *,
     now: datetime,
 ) -> str:
@@ -119,29 +119,29 @@ def opening(
         days=_days(days),
         start=numbers.share(shares[0]),
         now=numbers.share(shares[-1]),
-        phases=ngettext("{count} phase", "{count} phases", phases).format(count=phases),
+        phases=ngettext("{count} phase", "{count} phases", n_phases).format(count=n_phases),
         back=_("never a step back")
-        if not back
-        else ngettext("with {count} step back", "with {count} steps back", back).format(count=back),
+        if not n_rollbacks
+        else ngettext("with {count} step back", "with {count} steps back", n_rollbacks).format(count=n_rollbacks),
     )
 
 
 # ---- what it cost
 
 
-def cost_requests(canary: str, served: int) -> str:
+def impact_requests(canary: str, served: int) -> str:
     return _("{canary} served {requests} requests.").format(canary=canary, requests=numbers.count(served))
 
 
-def cost_errors(canary: str, baseline: str, found: Excess) -> str:
+def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
     """The errors that its users would not have seen on the other side, with the interval."""
-    if found.low is None or found.high is None:
+    if excess.lower is None or excess.upper is None:
         return _(
             "Too little was served side by side to tell how many errors beyond {baseline}'s rate users saw."
         ).format(baseline=baseline)
-    low, high = round(found.low), round(found.high)
+    low, high = round(excess.lower), round(excess.upper)
     between = _("{low} to {high}").format(low=numbers.count(low), high=numbers.count(high))
-    seen = numbers.count(found.seen)
+    seen = numbers.count(excess.observed)
     if low > 0:
         text = _("{seen} of them failed: about {estimate} more than at {baseline}'s rate (95 %: {between}).")
     elif high < 0:
@@ -153,20 +153,20 @@ def cost_errors(canary: str, baseline: str, found: Excess) -> str:
     return text.format(
         canary=canary,
         seen=seen,
-        estimate=numbers.count(round(found.estimate)),
-        fewer=numbers.count(-round(found.estimate)),
+        estimate=numbers.count(round(excess.estimate)),
+        fewer=numbers.count(-round(excess.estimate)),
         baseline=baseline,
         between=between,
     )
 
 
-def cost_alone(canary: str, baseline: str, alone: int) -> str:
+def impact_unpaired(canary: str, baseline: str, unpaired: int) -> str:
     return _("{requests} requests more had no {baseline} beside them to compare with.").format(
-        requests=numbers.count(alone), canary=canary, baseline=baseline
+        requests=numbers.count(unpaired), canary=canary, baseline=baseline
     )
 
 
-def cost_outside(minutes_errors: int, minutes_p95: int) -> str:
+def impact_outside_margin(minutes_errors: int, minutes_p95: int) -> str:
     if not minutes_errors and not minutes_p95:
         return _("Outside the margin: at no time, neither error rate nor p95.")
     errors, p95 = (
@@ -176,44 +176,44 @@ def cost_outside(minutes_errors: int, minutes_p95: int) -> str:
     return _("Outside the margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
 
 
-def cost_errors_explained() -> str:
+def IMPACT_ERRORS_EXPLAINED() -> str:
     return _(
         "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
         "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
     )
 
 
-def cost_outside_explained() -> str:
+def IMPACT_OUTSIDE_EXPLAINED() -> str:
     return _(
         "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
         "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
     )
 
 
-def cost_steps_back(found: Sequence[StepBack], zone: tzinfo, *, now: datetime) -> list[str]:
+def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: datetime) -> list[str]:
     """A sentence a step back."""
-    if not found:
+    if not rollbacks:
         return [_("No step was taken back.")]
-    return [_step_back(one, zone, now=now) for one in found]
+    return [_rollback(one, zone, now=now) for one in rollbacks]
 
 
-def _step_back(one: StepBack, zone: tzinfo, *, now: datetime) -> str:
-    at = times.clock(_at(one.at), zone, now=now)
+def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
+    at = times.clock(_at(rollback.ts), zone, now=now)
     what = _("Back from {before} to {after} on {at}").format(
-        before=numbers.share(one.before), after=numbers.share(one.after), at=at
+        before=numbers.share(rollback.share_before), after=numbers.share(rollback.share_after), at=at
     )
     parts = [what]
-    if one.alert_s is not None:
-        parts.append(_("{length} after the first alert").format(length=times.duration(one.alert_s)))
+    if rollback.alert_lead_s is not None:
+        parts.append(_("{length} after the first alert").format(length=times.duration(rollback.alert_lead_s)))
     parts.append(
-        _("it took effect within {length}").format(length=times.duration(one.effect_s))
-        if one.effect_s is not None
+        _("it took effect within {length}").format(length=times.duration(rollback.effect_s))
+        if rollback.effect_s is not None
         else _("how fast it took effect is not known")
     )
-    return _("{told}.").format(told=", ".join(parts)) + (f" ({one.title})" if one.title else "")
+    return _("{told}.").format(told=", ".join(parts)) + (f" ({rollback.title})" if rollback.title else "")
 
 
-def cost_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime) -> str:
+def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime) -> str:
     days = (last - first).total_seconds() / 86_400
     return _("From the first step ({first}) to the last ({last}): {days}.").format(
         first=times.date(first, zone, now=now), last=times.date(last, zone, now=now), days=_days(days)
@@ -235,7 +235,7 @@ def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def split(canary_share: float | None) -> str:
+def phase_share(canary_share: float | None) -> str:
     return _("share not known") if canary_share is None else numbers.share(canary_share)
 
 
@@ -247,38 +247,40 @@ def begun_by(kind: str) -> str:
     }[kind]
 
 
-def fold(one: Fold) -> str:
+def merged_swap(swap: MergedSwap) -> str:
     """What was folded in before a phase: "weights off 12 min for a blue/green swap"."""
-    length = times.duration(one.length_s)
-    if one.share > 0:
-        return _("before it {share} for {length}").format(share=numbers.share(one.share), length=length)
-    if one.swap:
+    length = times.duration(swap.duration_s)
+    if swap.share > 0:
+        return _("before it {share} for {length}").format(share=numbers.share(swap.share), length=length)
+    if swap.with_deployment:
         return _("weights off {length} for a blue/green swap").format(length=length)
     return _("weights off {length}").format(length=length)
 
 
-def one_side(baseline: str, canary: str, canary_share: float) -> str:
+def single_fleet(baseline: str, canary: str, canary_share: float) -> str:
     """Instead of a verdict where only one side was told to serve."""
     return _("{fleet} alone: nothing to compare").format(fleet=canary if canary_share else baseline)
 
 
-def p95_basis(told: P95 | None) -> str:
-    if told is None:
+def p95_basis(p95: PhaseP95 | None) -> str:
+    if p95 is None:
         return ""
-    return {"whole": _("of all answers"), "hours": _("median of hours"), "periods": _("median of periods")}[told.basis]
+    return {"whole": _("of all answers"), "hours": _("median of hours"), "periods": _("median of periods")}[p95.basis]
 
 
-def p95_explained(told: P95 | None) -> str:
-    if told is None or told.low is None or told.high is None:
+def p95_explained(p95: PhaseP95 | None) -> str:
+    if p95 is None or p95.minimum is None or p95.maximum is None:
         return ""
-    return _("from {low} to {high}").format(low=numbers.milliseconds(told.low), high=numbers.milliseconds(told.high))
+    return _("from {low} to {high}").format(
+        low=numbers.milliseconds(p95.minimum), high=numbers.milliseconds(p95.maximum)
+    )
 
 
-def phase_live() -> str:
+def LIVE_LINK() -> str:
     return _("Live")
 
 
-def phase_parity() -> str:
+def PARITY_LINK() -> str:
     return _("Parity")
 
 
@@ -286,7 +288,7 @@ def more_incidents(count: int) -> str:
     return ngettext("and {count} more", "and {count} more", count).format(count=count)
 
 
-def phases_note() -> str:
+def PHASES_NOTE() -> str:
     return _(
         "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
         "around a swap are told in the phase that follows them."
@@ -296,14 +298,14 @@ def phases_note() -> str:
 # ---- what is missing
 
 
-def nothing() -> str:
+def EMPTY() -> str:
     return _(
         "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
     )
 
 
-def filling(done: int, whole: int) -> str:
-    share = done / whole if whole else 0.0
+def filling(done: int, total: int) -> str:
+    share = done / total if total else 0.0
     return _("The archive is being filled: {share} so far. What is below grows with it.").format(
         share=numbers.share(share)
     )
@@ -315,10 +317,10 @@ def hours_only(until: datetime, zone: tzinfo, *, now: datetime) -> str:
     ).format(until=times.clock(until, zone, now=now))
 
 
-def gaps(found: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: datetime) -> str:
+def gaps(windows: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: datetime) -> str:
     """The times without any number, three at most and how many more."""
-    spans = [times.span(start, end, zone, now=now) for start, end in found[:3]]
-    more = len(found) - len(spans)
+    spans = [times.span(start, end, zone, now=now) for start, end in windows[:3]]
+    more = len(windows) - len(spans)
     text = "; ".join(spans) + (_(", and {count} more").format(count=more) if more else "")
     return _("Without any number: {spans}. Nothing is made up for these times.").format(spans=text)
 
@@ -329,8 +331,8 @@ def stale_archive(age_s: float) -> str:
     ).format(age=times.duration(age_s))
 
 
-def chapter_title(chapter: Chapter, zone: tzinfo, *, now: datetime) -> str:
-    return times.span(chapter.phase.window.starts_at, chapter.phase.window.ends_at, zone, now=now)
+def phase_title(row: PhaseRow, zone: tzinfo, *, now: datetime) -> str:
+    return times.span(row.phase.window.starts_at, row.phase.window.ends_at, zone, now=now)
 
 
 def _days(days: float) -> str:

@@ -6,7 +6,7 @@ from messages import numbers, times
 from messages.i18n import _, ngettext
 
 
-def distribution_title() -> str:
+def DISTRIBUTION_TITLE() -> str:
     return _("How long answers took")
 
 
@@ -20,11 +20,11 @@ def distribution_alternative(curves: Sequence[tuple[str, float | None, float | N
     return "; ".join(said) + "."
 
 
-def no_answers() -> str:
+def NO_ANSWERS() -> str:
     return _("Nobody answered here in this window.")
 
 
-def codes_title() -> str:
+def CODES_TITLE() -> str:
     return _("Error codes")
 
 
@@ -32,15 +32,19 @@ def codes_only(fleet: str) -> str:
     return _("only on {fleet}").format(fleet=fleet)
 
 
-def codes_both() -> str:
+def CODES_BOTH() -> str:
     return _("on both")
 
 
-def code(seen: int, target: int | None) -> str:
+def code(status: int, target_status: int | None) -> str:
     """How requests ended: "500", "502 by the load balancer", "504 where the target said 200"."""
-    if target is None:
-        return _("{seen} by the load balancer").format(seen=seen)
-    return f"{seen}" if seen == target else _("{seen} where the target said {target}").format(seen=seen, target=target)
+    if target_status is None:
+        return _("{seen} by the load balancer").format(seen=status)
+    return (
+        f"{status}"
+        if status == target_status
+        else _("{seen} where the target said {target}").format(seen=status, target=target_status)
+    )
 
 
 def code_requests(n: int) -> str:
@@ -57,48 +61,48 @@ def code_expected(fleet: str, expected: float) -> str:
     return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
 
 
-def code_none() -> str:
+def CODE_NONE() -> str:
     return _("none")
 
 
-def codes_note() -> str:
+def CODES_NOTE() -> str:
     return _(
         "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
         "Where fewer than about three would be expected there, seeing none says nothing."
     )
 
 
-def course_title() -> str:
+def TIMELINE_TITLE() -> str:
     return _("Over time")
 
 
-def course_block(block_s: int) -> str:
-    return _("in blocks of {length}").format(length=times.duration(block_s))
+def timeline_bucket(bucket_s: int) -> str:
+    return _("in blocks of {length}").format(length=times.duration(bucket_s))
 
 
-def course_panels() -> tuple[str, str, str]:
+def TIMELINE_PANELS() -> tuple[str, str, str]:
     return _("requests a minute"), _("error rate"), "p95"
 
 
-def course_alternative(route: str, span: str) -> str:
+def timeline_alternative(route: str, span: str) -> str:
     return _("Requests, error rate and p95 of both fleets on {route}, {span}.").format(route=route, span=span)
 
 
-def slowest_title() -> str:
+def SLOWEST_TITLE() -> str:
     return _("The slowest lines")
 
 
-def failed_title() -> str:
+def FAILED_TITLE() -> str:
     return _("The newest failed lines")
 
 
-def lines_head() -> tuple[str, ...]:
+def LINES_HEAD() -> tuple[str, ...]:
     return _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
 
 
-def lines_note() -> str:
+def LINES_NOTE() -> str:
     return _("Some lines are kept as examples, without their query strings.")
 
 
-def no_lines() -> str:
+def NO_LINES() -> str:
     return _("None in this window.")

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 
-from domain.cron import Cron, Days, Rate, Schedule
+from domain.cron import Cron, DayRule, Rate, Schedule
 from messages import times
 from messages.i18n import _
 
-MOST_TIMES = 4  # of a day that are named one by one
+MAX_TIMES = 4  # of a day that are named one by one
 
 
-def say(schedule: Schedule, timezone: str) -> str:
+def format_schedule(schedule: Schedule, timezone: str) -> str:
     """When something is due, in words. `timezone` is named as it is configured."""
     if isinstance(schedule, Rate):
-        return _("every {duration}").format(duration=times.duration(schedule.every_s))
+        return _("every {duration}").format(duration=times.duration(schedule.interval_s))
     hours = _hours(schedule)
     days = _days(schedule.days)
     if not (hours and days) or len(schedule.years) < 100:
@@ -28,7 +28,7 @@ def say(schedule: Schedule, timezone: str) -> str:
 
 def _hours(schedule: Cron) -> str:
     minutes, hours = schedule.minutes, schedule.hours
-    if len(minutes) * len(hours) <= MOST_TIMES:
+    if len(minutes) * len(hours) <= MAX_TIMES:
         return ", ".join(f"{hour:02}:{minute:02}" for hour in hours for minute in minutes)
     if len(minutes) == 1:
         every = _("every hour at :{minute:02}").format(minute=minutes[0])
@@ -50,7 +50,7 @@ def _step(minutes: tuple[int, ...]) -> int:
     return steps.pop() if len(steps) == 1 else 0
 
 
-def _days(days: Days) -> str:
+def _days(days: DayRule) -> str:
     of_month = _("of the month")
     if days.days:
         if len(days.days) == 31:

@@ -1,7 +1,7 @@
 """The names of sources, and a label and an explanation for each state that a source or a target can be in."""
 
 from messages.i18n import _
-from sources.base import State
+from sources.base import HealthState
 
 # ELBv2's own words for a target: these, and whatever it may think of next.
 TARGET_STATES = ("initial", "healthy", "unhealthy", "unhealthy.draining", "unused", "draining", "unavailable")
@@ -35,7 +35,7 @@ def source_name(name: str) -> str:
     }.get(name, name)
 
 
-def label(state: State) -> str:
+def label(state: HealthState) -> str:
     """A source's state in a word."""
     return {
         "up": _("up"),
@@ -46,7 +46,7 @@ def label(state: State) -> str:
     }[state]
 
 
-def explain(state: State) -> str:
+def explain(state: HealthState) -> str:
     """A source's state in a sentence."""
     return {
         "up": _("It answers, and in good time."),

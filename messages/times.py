@@ -8,13 +8,13 @@ from messages.i18n import _
 def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     """A moment: "22:33 JST"; "22 Nov 22:33 JST" on another day than `now`'s; "22 Nov 2025 22:33 JST" in another year. All in `zone`."""
     local, today = at.astimezone(zone), now.astimezone(zone)
-    return f"{_day_before(local, today)}{local:%H:%M} {zone_name(local)}"
+    return f"{_date_prefix(local, today)}{local:%H:%M} {zone_name(local)}"
 
 
 def clock_s(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     """The same to the second: "22:33:07 JST"."""
     local, today = at.astimezone(zone), now.astimezone(zone)
-    return f"{_day_before(local, today)}{local:%H:%M:%S} {zone_name(local)}"
+    return f"{_date_prefix(local, today)}{local:%H:%M:%S} {zone_name(local)}"
 
 
 def span(start: datetime, end: datetime, zone: tzinfo, *, now: datetime | None = None) -> str:
@@ -86,14 +86,14 @@ def zone_name(local: datetime) -> str:
 
 def month(number: int) -> str:
     """The short name of a month, 1 to 12."""
-    return _months()[number - 1]
+    return _MONTHS()[number - 1]
 
 
 def _day(local: datetime, *, year: bool) -> str:
-    return f"{local.day} {_months()[local.month - 1]}" + (f" {local.year}" if year else "")
+    return f"{local.day} {_MONTHS()[local.month - 1]}" + (f" {local.year}" if year else "")
 
 
-def _day_before(local: datetime, today: datetime) -> str:
+def _date_prefix(local: datetime, today: datetime) -> str:
     return "" if local.date() == today.date() else f"{_day(local, year=_other_year(local, today))} "
 
 
@@ -101,7 +101,7 @@ def _other_year(local: datetime, now: datetime | None) -> bool:
     return now is not None and local.year != now.astimezone(local.tzinfo).year
 
 
-def _months() -> tuple[str, ...]:
+def _MONTHS() -> tuple[str, ...]:
     # Not strftime's %b: that follows the process's locale, which is not ours to set.
     return (
         _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),

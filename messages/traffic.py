@@ -9,33 +9,35 @@ from messages import numbers, times
 from messages.i18n import _
 
 
-def rules_unread() -> str:
+def RULES_UNREAD() -> str:
     return _(
         "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
     )
 
 
-def observed(*, label: str, told: float, seen: float | None, requests: int, material: bool, sticky: bool) -> str:
+def sample_ratio(
+    *, label: str, configured: float, observed: float | None, requests: int, differs: bool, sticky: bool
+) -> str:
     """The canary's observed share (`seen`, 0–1) against the one its weight says (`told`); `material`: they differ beyond chance and consequence."""
-    if seen is None:
+    if observed is None:
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
     particulars = {
         "label": label,
-        "told": numbers.share(told),
-        "seen": numbers.share(seen),
+        "told": numbers.share(configured),
+        "seen": numbers.share(observed),
         "requests": numbers.count(requests),
     }
-    if not material:
+    if not differs:
         return _(
             "The traffic follows the weights: {label} was told {told} and got {seen} of {requests} requests."
         ).format(**particulars)
     text = _(
         "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains."
     )
-    return f"{text.format(**particulars)} {_why(sticky=sticky)}"
+    return f"{text.format(**particulars)} {_mismatch_cause(sticky=sticky)}"
 
 
-def _why(*, sticky: bool) -> str:
+def _mismatch_cause(*, sticky: bool) -> str:
     if sticky:
         return _(
             "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
@@ -45,10 +47,10 @@ def _why(*, sticky: bool) -> str:
     )
 
 
-def strangers(shares: Sequence[Share], *, whole: int) -> str:
+def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
     """Target groups that carry weight and belong to neither fleet: their requests are in no number of this page. `whole` is all the weight."""
     return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
-        share=numbers.share(sum(share.weight for share in shares) / whole),
+        share=numbers.share(sum(share.weight for share in shares) / total_weight),
         groups=", ".join(share.target_group for share in shares),
     )
 
@@ -60,7 +62,7 @@ def stickiness(stickiness_s: int | None) -> str:
     return _("sticky: a visitor stays on one side for {duration}").format(duration=times.duration(stickiness_s))
 
 
-def healthy(group: Group) -> str:
+def target_health(group: Group) -> str:
     """A group's targets: "photo-ec2: 4/4 healthy", "photo-ecs-blue: 1/3 healthy (2 unhealthy: Target.Timeout)"."""
     if group.targets is None:
         return _("{group}: health not known").format(group=group.target_group)
@@ -78,24 +80,24 @@ def healthy(group: Group) -> str:
     return f"{text} ({told})" if told else text
 
 
-def door(rule: Rule, migration: Migration) -> str:
+def header_rule(rule: Rule, migration: Migration) -> str:
     """A rule that sends what it matches to one side, whatever the weights: "X-Canary: ecs → ECS always"."""
-    (side,) = rule.sides
+    (side,) = rule.fleets
     return _("{conditions} → {label} always").format(
-        conditions=", ".join(condition(one) for one in rule.conditions), label=migration.fleets[side].label
+        conditions=", ".join(rule_condition(one) for one in rule.conditions), label=migration.fleets[side].label
     )
 
 
-def condition(one: Condition) -> str:
+def rule_condition(condition: Condition) -> str:
     """A rule's condition: "X-Canary: ecs", "path-pattern: /api/* or /v2/*"."""
-    return f"{one.name or one.field}: {_(' or ').join(one.patterns)}"
+    return f"{condition.name or condition.field}: {_(' or ').join(condition.patterns)}"
 
 
-def blue_green(found: BlueGreen) -> str:
+def blue_green(check: BlueGreen) -> str:
     """Why a blue/green deployment would fail now, and what to do; what it needs, where it would not."""
-    if not found.blocked:
+    if not check.blocked:
         return _("A blue/green deployment could start now: one target group carries all the weight.")
-    *names, last = (share.target_group for share in found.groups)
+    *names, last = (share.target_group for share in check.groups)
     return _(
         "A blue/green deployment would fail now, because {groups} and {last} carry weight at once, and it needs one target group that "
         "carries all. Before deploying, move all the weight to the group that the ECS service runs in; set the weights again afterwards."

@@ -51,7 +51,7 @@ def difference(criterion: Criterion, number: float | None) -> str:
     return numbers.signed_milliseconds(number) if is_latency(criterion) else numbers.points(number)
 
 
-def reason(found: CriterionVerdict) -> str:
+def reason(result: CriterionVerdict) -> str:
     """Why a criterion has its verdict, in a sentence."""
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
@@ -68,64 +68,64 @@ def reason(found: CriterionVerdict) -> str:
         "unread": _("The newest counts could not be read: see Sources on the Live page."),
         "few_minutes": _("Too few minutes can be used yet."),
         "no_events": _("Not one error on either side: nothing was compared."),
-    }[found.reason]
+    }[result.reason]
 
 
-def would_change(found: CriterionVerdict) -> str:
+def would_change(result: CriterionVerdict) -> str:
     """What would have to happen for a criterion's verdict to become another."""
-    criterion = found.criterion
-    if found.low is None or found.high is None or found.margin is None or found.margin_low is None:
-        return _("Numbers: {reason}").format(reason=reason(found))
-    room = min(found.margin - found.high, found.low - found.margin_low)
-    if found.verdict == "parity":
-        return _("An interval that reaches the margin; it is {room} away.").format(room=_bare(criterion, room))
-    if found.verdict in ("regression", "improvement"):
+    criterion = result.criterion
+    if result.lower is None or result.upper is None or result.margin is None or result.margin_lower is None:
+        return _("Numbers: {reason}").format(reason=reason(result))
+    room = min(result.margin - result.upper, result.lower - result.margin_lower)
+    if result.verdict == "parity":
+        return _("An interval that reaches the margin; it is {room} away.").format(room=_unsigned(criterion, room))
+    if result.verdict in ("regression", "improvement"):
         return _("Minutes in which the two are alike again, until the interval comes back to the margin.")
     return _(
         "Parity needs an interval that ends {room} sooner; a regression one that lies wholly beyond the margin."
-    ).format(room=_bare(criterion, -room))
+    ).format(room=_unsigned(criterion, -room))
 
 
-def _bare(criterion: Criterion, number: float) -> str:
+def _unsigned(criterion: Criterion, number: float) -> str:
     """A difference without its sign."""
     return difference(criterion, abs(number)).lstrip("+−±")
 
 
-def to_decision(minutes: int | None) -> str:
+def time_to_decision(minutes: int | None) -> str:
     """How much longer it takes, where that can be told."""
     if minutes is None:
         return _("no end in sight at this traffic")
     return _("decided") if minutes == 0 else _("about {duration} to go").format(duration=times.duration(minutes * 60))
 
 
-def still_needed(found: CriterionVerdict) -> str:
+def still_needed(result: CriterionVerdict) -> str:
     """How much longer it takes; "–" where so little is known that nobody could tell."""
-    if found.verdict == "not enough data" and found.minutes_to_decision is None:
+    if result.verdict == "not enough data" and result.minutes_to_decision is None:
         return numbers.NONE
-    return to_decision(found.minutes_to_decision)
+    return time_to_decision(result.minutes_to_decision)
 
 
-def still_needed_even(found: CriterionVerdict) -> str:
+def still_needed_even(result: CriterionVerdict) -> str:
     """How much longer it takes at 50:50, where that is less; else nothing."""
-    now, even = found.minutes_to_decision, found.minutes_to_decision_even
+    now, even = result.minutes_to_decision, result.minutes_to_decision_even
     if not even or (now is not None and even >= now):
         return ""
     return _("at 50:50 about {duration}").format(duration=times.duration(even * 60))
 
 
-def interval(found: CriterionVerdict) -> str:
+def interval(result: CriterionVerdict) -> str:
     """Where the difference surely lies: "−0.004 pp … +0.011 pp"; "–" before there is an interval."""
-    if found.low is None or found.high is None:
+    if result.lower is None or result.upper is None:
         return numbers.NONE
-    return f"{difference(found.criterion, found.low)} … {difference(found.criterion, found.high)}"
+    return f"{difference(result.criterion, result.lower)} … {difference(result.criterion, result.upper)}"
 
 
-def margin(found: CriterionVerdict) -> str:
+def margin(result: CriterionVerdict) -> str:
     """The margin as it was fixed; a relative one also as what it comes to: "±0.05 pp", "10% (−22 ms … +24 ms)"."""
-    fixed = found.criterion.margin
-    if fixed.unit != "%" or found.margin is None or found.margin_low is None:
+    fixed = result.criterion.margin
+    if fixed.unit != "%" or result.margin is None or result.margin_lower is None:
         return f"±{fixed}"
-    low, high = (difference(found.criterion, edge) for edge in (found.margin_low, found.margin))
+    low, high = (difference(result.criterion, edge) for edge in (result.margin_lower, result.margin))
     return f"{fixed} ({low} … {high})"
 
 
@@ -135,17 +135,17 @@ def headline(judgement: Judgement) -> str:
     word = word[:1].upper() + word[1:]
     if judgement.verdict not in ("undecided", "not enough data"):
         return word
-    waits = [one.minutes_to_decision for one in deciding(judgement) if one.minutes_to_decision != 0]
+    waits = [one.minutes_to_decision for one in deciding_criteria(judgement) if one.minutes_to_decision != 0]
     known = [minutes for minutes in waits if minutes is not None]
-    return f"{word}, {to_decision(max(known))}" if waits and len(known) == len(waits) else word
+    return f"{word}, {time_to_decision(max(known))}" if waits and len(known) == len(waits) else word
 
 
-def deciding(judgement: Judgement) -> tuple[CriterionVerdict, ...]:
+def deciding_criteria(judgement: Judgement) -> tuple[CriterionVerdict, ...]:
     """The criteria that the overall verdict hangs on: the critical ones, or all where none is."""
     return tuple(one for one in judgement.criteria if one.criterion.critical) or judgement.criteria
 
 
-def left_out(why: str, minutes: int) -> str:
+def excluded(reason: str, minutes: int) -> str:
     """Minutes that were not judged, by reason: "3 min still provisional"."""
     text = {
         "provisional": _("{duration} still provisional"),
@@ -156,34 +156,34 @@ def left_out(why: str, minutes: int) -> str:
         "low_samples": _("{duration} with too few answers for this percentile"),
         "unread": _("{duration} whose counts could not be read"),
         "in_flight": _("{duration} at the start, when nobody can tell which requests are still on their way"),
-    }[why]
+    }[reason]
     return text.format(duration=times.duration(minutes * 60))
 
 
-def sentence(found: CriterionVerdict, *, baseline: str, canary: str) -> str:
+def sentence(result: CriterionVerdict, *, baseline: str, canary: str) -> str:
     """One criterion as a product owner reads it aloud.
 
     "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."
     """
-    if found.low is None or found.high is None:
+    if result.lower is None or result.upper is None:
         return _("Of {canary}'s {metric} nothing can be said yet: {reason}").format(
-            canary=canary, metric=metric(found.criterion), reason=reason(found)
+            canary=canary, metric=metric(result.criterion), reason=reason(result)
         )
     return _("{canary}'s {metric} is {between} {baseline}'s; the margin is ±{margin}.").format(
         canary=canary,
-        metric=metric(found.criterion),
-        between=_between(found),
+        metric=metric(result.criterion),
+        between=_between(result),
         baseline=baseline,
-        margin=found.criterion.margin,
+        margin=result.criterion.margin,
     )
 
 
-def _between(found: CriterionVerdict) -> str:
-    low, high = (difference(found.criterion, bound) for bound in (found.low, found.high))
-    assert found.low is not None and found.high is not None
+def _between(result: CriterionVerdict) -> str:
+    low, high = (difference(result.criterion, bound) for bound in (result.lower, result.upper))
+    assert result.lower is not None and result.upper is not None
     bare_low, bare_high = (bound.lstrip("+−±") for bound in (low, high))
-    if found.low >= 0:
+    if result.lower >= 0:
         return _("between {low} and {high} higher than").format(low=bare_low, high=bare_high)
-    if found.high <= 0:
+    if result.upper <= 0:
         return _("between {high} and {low} lower than").format(low=bare_low, high=bare_high)
     return _("between {low} lower and {high} higher than").format(low=bare_low, high=bare_high)

@@ -16,18 +16,19 @@ from ui import app_context, controls, layout
 def main() -> None:
     """Opens the house, then the page that the address asks for."""
     st.set_page_config(page_title=words.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
-    layout.style()
+    layout.apply_style()
     try:
-        here = app_context.house()
+        here = app_context.get_app_context()
     except ConfigurationError as error:
-        layout.trouble(
-            words.configuration_trouble(str(error.path)), [config.say(mistake) for mistake in error.mistakes]
+        layout.error_page(
+            words.configuration_error(str(error.path)),
+            [config.format_config_issue(mistake) for mistake in error.issues],
         )
-        st.button(words.try_again(), key="try_again")
+        st.button(words.TRY_AGAIN(), key="try_again")
         return
     except ArchiveError as error:
-        layout.trouble(words.archive_trouble(), [sources.say_archive(error.kind, error.detail)])
-        st.button(words.try_again(), key="try_again")
+        layout.error_page(words.ARCHIVE_ERROR(), [sources.format_archive_problem(error.kind, error.detail)])
+        st.button(words.TRY_AGAIN(), key="try_again")
         return
     import pages.batches
     import pages.endpoints
@@ -46,7 +47,7 @@ def main() -> None:
         ],
         position="top",
     )
-    controls.enter(chosen.url_path)
+    controls.on_page_change(chosen.url_path)
     chosen.run()
 
 

@@ -6,8 +6,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
-from domain import Event, Series, SplitChange, Traffic, Window, empty_frame
-from domain.deployments import Standing
+from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
+from domain.deployments import DeploymentState
 
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign with
@@ -55,7 +55,7 @@ class Problem:
     detail: str = ""
 
 
-State = Literal["up", "slow", "throttled", "denied", "down"]
+HealthState = Literal["up", "slow", "throttled", "denied", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Health:
 
     source: str
     permission: str
-    state: State
+    state: HealthState
     took_s: float
     problem: Problem | None = None
 
@@ -80,7 +80,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnsweredRange:
     """What was asked and fully answered: these series have no rows in `window` beyond those in the frame. Nothing is not the same as not asked."""
 
     series: frozenset[Series]
@@ -98,10 +98,10 @@ class Pull:
     window: Window
     asked_at: int
     frame: pd.DataFrame = field(default_factory=empty_frame)
-    answers: tuple[Answer, ...] = ()
+    answered_ranges: tuple[AnsweredRange, ...] = ()
     queries: tuple[Query, ...] = ()
     problems: tuple[Problem, ...] = ()
-    asked: int = 0
+    datapoints_requested: int = 0
     took_s: float = 0.0
 
 
@@ -119,12 +119,12 @@ class Events:
     problems: tuple[Problem, ...] = ()
     complete: bool = True
     took_s: float = 0.0
-    changes: tuple[SplitChange, ...] = ()
-    standing: Standing | None = None
+    weight_changes: tuple[WeightChange, ...] = ()
+    deployment_state: DeploymentState | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TrafficSnapshot:
     """One look at the load balancer. `traffic` is None where it could not be read at all."""
 
     asked_at: int
@@ -142,7 +142,7 @@ class MetricSource(Protocol):
         """Everything this source can be asked for, in a fixed order. Never talks."""
         ...
 
-    def lacks(self) -> tuple[str, ...]:
+    def unsupported_metrics(self) -> tuple[str, ...]:
         """Names of metrics or statistics that this source cannot know ("latency.p50", "connection_errors"), so that pages say so."""
         ...
 
@@ -164,7 +164,7 @@ class TrafficSource(Protocol):
 
     name: str
 
-    def look(self) -> Look: ...
+    def snapshot(self) -> TrafficSnapshot: ...
 
     def check(self) -> tuple[Health, ...]: ...
 
@@ -186,16 +186,18 @@ class HistorySource(EventSource, Protocol):
     `reach_s`: so far back it knows. `settle_s`: so young, it may still hear of something. `every_s`: so often it is asked.
     """
 
-    reach_s: int
-    settle_s: int
-    every_s: int
+    retention_s: int
+    delivery_delay_s: int
+    poll_interval_s: int
 
 
 # What only adds to what others tell. Without it everything works: its trouble is a note, and no alarm.
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 
 
-def state_of(problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0) -> State:
+def health_state(
+    problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0
+) -> HealthState:
     """The one word for a source after an attempt: the worst that happened, else "slow" beyond `slow_s` seconds, else "up".
 
     A clock that is off is only a remark, unless it kept the source from answering (`answered`).

@@ -5,36 +5,36 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from domain import Series
-from domain.triggers import Starters
+from domain.triggers import Triggers
 from sources.base import Health, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class StartersLook:
+class TriggerSnapshot:
     """One look. `starters` is None where nothing could be read at all; what was refused of it is in `problems`."""
 
     asked_at: int
-    starters: Starters | None
+    triggers: Triggers | None
     problems: tuple[Problem, ...] = ()
     took_s: float = 0.0
 
 
-class StarterSource(Protocol):
+class TriggerSource(Protocol):
     """Reads the rules and schedules that are configured for jobs, as they are now."""
 
     name: str
 
-    def look(self) -> StartersLook: ...
+    def snapshot(self) -> TriggerSnapshot: ...
 
     def check(self) -> tuple[Health, ...]: ...
 
 
 @runtime_checkable
-class FindsJobs(Protocol):
+class JobDiscovery(Protocol):
     """A metric source that finds jobs which nobody configured."""
 
     name: str
 
-    def recall(self, known: Collection[Series]) -> None:
+    def restore_series(self, known_series: Collection[Series]) -> None:
         """Goes on asking for what was found before."""
         ...

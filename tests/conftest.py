@@ -14,7 +14,7 @@ pytest_plugins = ["tests.factories.databases"]
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.load_profile("house")
 
-NOWHERE = str(Path(__file__).parent / "nowhere")
+NONEXISTENT_FILE = str(Path(__file__).parent / "nowhere")
 
 # Before any module is imported, so that servers which tests start inherit it.
 for name in list(os.environ):
@@ -24,21 +24,21 @@ for name in list(os.environ):
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-    "AWS_CONFIG_FILE": NOWHERE,
-    "AWS_SHARED_CREDENTIALS_FILE": NOWHERE,
+    "AWS_CONFIG_FILE": NONEXISTENT_FILE,
+    "AWS_SHARED_CREDENTIALS_FILE": NONEXISTENT_FILE,
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_DEFAULT_REGION": "ap-northeast-1",
     "MIGRATION_LANGUAGE": "en",
 }
 
 
-class InternetError(AssertionError):
+class NetworkAccessError(AssertionError):
     """A test that reaches for the internet. Not an OSError, so that no client takes it for a fault of the network and tries again."""
 
 
-def _check(address: object) -> None:
+def _require_loopback(host: object) -> None:
     """Lets loopback, sockets in the file system, and names that no network knows (.invalid) pass."""
-    host = address[0] if isinstance(address, tuple) else address
+    host = host[0] if isinstance(host, tuple) else host
     if host in (None, "", b"", "localhost", "ip6-localhost") or (isinstance(host, str) and host.endswith(".invalid")):
         return
     try:
@@ -46,30 +46,30 @@ def _check(address: object) -> None:
     except ValueError:
         inside = False
     if not inside:
-        raise InternetError(f"A test tried to reach {host!r}. Tests talk to loopback only: see tests/worlds.")
+        raise NetworkAccessError(f"A test tried to reach {host!r}. Tests talk to loopback only: see tests/worlds.")
 
 
-def _guarded(name: str) -> None:
+def _guard_socket_method(name: str) -> None:
     connect = getattr(socket.socket, name)
 
     def guarded(self: socket.socket, address: Any) -> Any:
         if self.family in (socket.AF_INET, socket.AF_INET6):
-            _check(address)
+            _require_loopback(address)
         return connect(self, address)
 
     setattr(socket.socket, name, guarded)
 
 
-_guarded("connect")
-_guarded("connect_ex")
-_look_up = socket.getaddrinfo
+_guard_socket_method("connect")
+_guard_socket_method("connect_ex")
+_unguarded_getaddrinfo = socket.getaddrinfo
 
 
-def _looked_up(host: Any, *rest: Any, **more: Any) -> Any:
-    _check(host)
+def _guarded_getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+    _require_loopback(host)
     if isinstance(host, str) and host.endswith(".invalid"):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    return _look_up(host, *rest, **more)
+    return _unguarded_getaddrinfo(host, *rest, **more)
 
 
-socket.getaddrinfo = _looked_up
+socket.getaddrinfo = _guarded_getaddrinfo

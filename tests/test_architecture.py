@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import InternetError
+from tests.conftest import NetworkAccessError
 
-HOUSE = Path(__file__).parent.parent
-ROOMS = ("migration", "sources", "archive", "analysis", "charts", "words", "terminal", "reports", "ui", "pages")
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("migration", "sources", "archive", "analysis", "charts", "words", "terminal", "reports", "ui", "pages")
 LONGEST_MODULE = 400
 # Patterns in pieces, so that this file does not hold what it looks for.
-NEVER = {
+FORBIDDEN_PATTERNS = {
     "an absolute path of somebody's machine": r"(?<![\w.:/*])/(?:home|Users|root|work|mnt)/\w",
     "an access key": r"\b(?:AKIA|ASIA)(?![A-Z0-9]*EXAMPLE)(?=[A-Z]*\d)[A-Z0-9]{16}\b",
     "a private key": "-----BEGIN " + r"[A-Z ]*PRIVATE KEY",
@@ -26,30 +26,30 @@ NEVER = {
 }
 
 
-def tracked() -> list[Path]:
+def tracked_files() -> list[Path]:
     """The files that git knows; every file but those it ignores, where the house was not cloned."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=HOUSE,
+        cwd=ROOT,
         capture_output=True,
         check=False,
     )
     if listed.returncode:
         hidden = {".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
-        return [path for path in HOUSE.rglob("*") if path.is_file() and not hidden & set(path.relative_to(HOUSE).parts)]
-    return [HOUSE / name for name in listed.stdout.decode().split("\0") if name and (HOUSE / name).is_file()]
+        return [path for path in ROOT.rglob("*") if path.is_file() and not hidden & set(path.relative_to(ROOT).parts)]
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
-FILES = tracked()
+FILES = tracked_files()
 MODULES = [path for path in FILES if path.suffix == ".py"]
-OURS = [path for path in MODULES if path.relative_to(HOUSE).parts[0] in (*ROOMS, "cli.py", "dashboard.py")]
+PROGRAM_MODULES = [path for path in MODULES if path.relative_to(ROOT).parts[0] in (*PACKAGES, "cli.py", "dashboard.py")]
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(HOUSE))
+def relative_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-def imports(path: Path) -> set[str]:
+def imported_packages(path: Path) -> set[str]:
     """The top-level packages that a module imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -61,17 +61,17 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_files_are_found() -> None:
-    assert HOUSE / "migration" / "window.py" in OURS
+    assert ROOT / "migration" / "window.py" in PROGRAM_MODULES
     assert not any(".venv" in path.parts for path in FILES)
 
 
-@pytest.mark.parametrize("what", NEVER)
+@pytest.mark.parametrize("what", FORBIDDEN_PATTERNS)
 def test_nothing_is_written_down_that_must_not_be(what: str) -> None:
     found = [
-        f"{named(path)}: {match[0]}"
+        f"{relative_name(path)}: {match[0]}"
         for path in FILES
         if path.suffix not in (".png", ".gz", ".ico", ".woff2") and path.stat().st_size < 2_000_000
-        for match in re.finditer(NEVER[what], path.read_text(encoding="utf-8", errors="replace"))
+        for match in re.finditer(FORBIDDEN_PATTERNS[what], path.read_text(encoding="utf-8", errors="replace"))
     ]
     assert found == []
 
@@ -87,10 +87,10 @@ def test_nothing_is_written_down_that_must_not_be(what: str) -> None:
     ],
 )
 def test_the_patterns_find_what_they_look_for(what: str, text: str) -> None:
-    assert re.search(NEVER[what], text)
+    assert re.search(FORBIDDEN_PATTERNS[what], text)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@pytest.mark.parametrize("path", MODULES, ids=relative_name)
 def test_every_module_opens_with_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if text.strip():
@@ -98,17 +98,17 @@ def test_every_module_opens_with_what_it_is_for(path: Path) -> None:
         assert said and said.splitlines()[0].endswith((".", "?", ":")), "The first line is a sentence."
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
+@pytest.mark.parametrize("path", PROGRAM_MODULES, ids=relative_name)
 def test_no_module_is_longer_than_a_reader_can_hold(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
+@pytest.mark.parametrize("path", PROGRAM_MODULES, ids=relative_name)
 def test_nobody_imports_the_doors(path: Path) -> None:
-    assert not imports(path) & {"cli", "dashboard", "tests", "benchmarks"}
+    assert not imported_packages(path) & {"cli", "dashboard", "tests", "benchmarks"}
 
 
-@pytest.mark.parametrize("path", [path for path in OURS if path.name != "controls.py"], ids=named)
+@pytest.mark.parametrize("path", [path for path in PROGRAM_MODULES if path.name != "controls.py"], ids=relative_name)
 def test_the_address_is_read_and_written_in_one_place(path: Path) -> None:
     """st.query_params is the address as a busy browser knew it: ui.controls.parameters() and put() know better."""
     assert "st.query_params" not in path.read_text(encoding="utf-8")
@@ -122,31 +122,31 @@ def test_the_address_is_read_and_written_in_one_place(path: Path) -> None:
     ],
 )
 def test_the_doors_do_not_reach_past_the_rooms(door: str, never: set[str]) -> None:
-    if (HOUSE / door).exists():
-        assert not imports(HOUSE / door) & never
+    if (ROOT / door).exists():
+        assert not imported_packages(ROOT / door) & never
 
 
-def names(requirements: str) -> set[str]:
+def package_names(requirements: str) -> set[str]:
     """The packages of a requirements file, normalized."""
-    found = re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)", (HOUSE / requirements).read_text(encoding="utf-8"))
+    found = re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)", (ROOT / requirements).read_text(encoding="utf-8"))
     return {re.sub(r"[-_.]+", "-", name).lower() for name in found}
 
 
 @pytest.mark.parametrize("requirements", ["requirements", "requirements-dev"])
 def test_every_requirement_has_a_reason_and_a_pin_with_hashes(requirements: str) -> None:
-    lines = (HOUSE / f"{requirements}.in").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / f"{requirements}.in").read_text(encoding="utf-8").splitlines()
     asked = [line for line in lines if line and not line.startswith(("#", "-"))]
     assert [line for line in asked if not re.search(r"\s# \w", line)] == []
-    assert names(f"{requirements}.in") <= names(f"{requirements}.txt")
-    pins = (HOUSE / f"{requirements}.txt").read_text(encoding="utf-8")
+    assert package_names(f"{requirements}.in") <= package_names(f"{requirements}.txt")
+    pins = (ROOT / f"{requirements}.txt").read_text(encoding="utf-8")
     for pin in re.findall(r"(?m)^[A-Za-z0-9](?:.*\\\n)*.*", pins):
         assert re.match(r"\S+==\S+", pin) and "--hash=sha256:" in pin, pin
     assert "index-url" not in pins and "find-links" not in pins
 
 
 def test_every_room_is_held_by_the_contracts_and_the_types() -> None:
-    tools = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    rooms = {room for room in ROOMS if (HOUSE / room / "__init__.py").exists()}
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    rooms = {room for room in PACKAGES if (ROOT / room / "__init__.py").exists()}
     assert set(tools["importlinter"]["root_packages"]) == rooms
     assert rooms - {"ui", "pages", "reports"} <= set(tools["mypy"]["packages"])
     layers = {name.strip() for layer in tools["importlinter"]["contracts"][0]["layers"] for name in layer.split("|")}
@@ -154,9 +154,9 @@ def test_every_room_is_held_by_the_contracts_and_the_types() -> None:
 
 
 def test_the_internet_is_out_of_reach() -> None:
-    with pytest.raises(InternetError, match="Tests talk to loopback only"):
+    with pytest.raises(NetworkAccessError, match="Tests talk to loopback only"):
         socket.create_connection(("monitoring.ap-northeast-1.amazonaws.com", 443), timeout=1)
-    with socket.socket() as one, pytest.raises(InternetError):
+    with socket.socket() as one, pytest.raises(NetworkAccessError):
         one.connect(("192.0.2.1", 443))
     with pytest.raises(socket.gaierror):
         socket.create_connection(("nobody.invalid", 443), timeout=1)

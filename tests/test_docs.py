@@ -14,11 +14,11 @@ from domain.config.batches import Batches, Job
 from domain.config.loader import load
 from domain.config.models import CRITERION_METRICS
 from messages.errors import archive, config, source_texts
-from sources.base import ProblemKind, State
+from sources.base import HealthState, ProblemKind
 
-HOUSE = Path(__file__).parent.parent
-DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (HOUSE / "docs").glob("*.md")}
-EXAMPLE = (HOUSE / "migration.example.toml").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+EXAMPLE = (ROOT / "migration.example.toml").read_text(encoding="utf-8")
 # The fields of Migration that are tables of their own in the file, or never stand in it.
 TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches, "access_logs": AccessLogs}
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
@@ -75,7 +75,7 @@ def test_the_example_has_every_key(table: str) -> None:
 
 
 def test_the_example_is_right() -> None:
-    found = load(HOUSE / "migration.example.toml")
+    found = load(ROOT / "migration.example.toml")
     assert found.fleets.canary.names == ("photo-ecs-blue", "photo-ecs-green")
     assert [criterion.metric for criterion in found.criteria] == ["error_rate", "latency_p95", "slow_0.3s"]
 
@@ -105,29 +105,29 @@ def test_every_metric_and_statistic_is_documented(page: str) -> None:
             assert re.search(rf"(?m)^\|.*\| `{metric}` \| `{stat}` \|", DOCS[page]), f"{metric} {stat}"
 
 
-@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in archive.ARCHIVE)])
+@pytest.mark.parametrize("kind", [*get_args(ProblemKind), *(f"archive_{kind}" for kind in archive.ARCHIVE_TEXTS)])
 def test_every_problem_has_a_heading_that_its_words_link_to(kind: str) -> None:
     assert section("problems", f"## {kind}").strip()
 
 
 def test_every_state_is_documented() -> None:
-    assert set(re.findall(r"(?m)^\| (\w+) \|", section("problems", "# Problems"))) == {"state", *get_args(State)}
+    assert set(re.findall(r"(?m)^\| (\w+) \|", section("problems", "# Problems"))) == {"state", *get_args(HealthState)}
 
 
 def test_pages_that_the_words_name_are_there() -> None:
-    texts = " ".join(text for by in source_texts.PROBLEMS.values() for told in by.values() for text in told)
-    texts += (HOUSE / "words" / "mistakes.py").read_text(encoding="utf-8")
+    texts = " ".join(text for by in source_texts.PROBLEM_TEXTS.values() for told in by.values() for text in told)
+    texts += (ROOT / "words" / "mistakes.py").read_text(encoding="utf-8")
     for name in re.findall(r"docs/(\w+)\.md", texts):
         assert name in DOCS
     for source in ("cloudwatch", "load_balancer", "mackerel", "codedeploy", "ecs"):
         assert source in DOCS
-    assert (HOUSE / config.ANCHOR).exists()
+    assert (ROOT / config.ANCHOR).exists()
 
 
 def test_links_between_pages_lead_somewhere() -> None:
     for page, text in DOCS.items():
         for target, anchor in re.findall(r"\]\((?!https?:)([\w./-]+\.md)?(#[\w-]+)?\)", text):
-            assert not target or (HOUSE / "docs" / target).exists(), f"{page}: {target}"
+            assert not target or (ROOT / "docs" / target).exists(), f"{page}: {target}"
             if anchor:
                 headings = re.findall(r"(?m)^#+ (.+)$", DOCS[Path(target).stem if target else page])
                 anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -135,7 +135,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_every_make_target_explains_itself() -> None:
-    makefile = (HOUSE / "Makefile").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"(?m)^\.PHONY: (.+)$", makefile)
     assert phony
     explained = re.findall(r"(?m)^(\w+):.* ## .+$", makefile)

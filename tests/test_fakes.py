@@ -11,22 +11,31 @@ import pytest
 
 from analysis.deployments.preflight import preflights
 from domain import Window, load, utc_now
-from domain.deployments import together
+from domain.deployments import merge_deployment_states
 from domain.traffic import Traffic
 from sources.aws.cloudwatch import CloudWatch
 from sources.aws.codedeploy import CodeDeploy
 from sources.aws.ecs import Ecs
 from sources.aws.load_balancer import LoadBalancer
-from tests.fakes.__main__ import Dial, Worlds, open_worlds, percent, percents, run, seconds, write_configuration
+from tests.fakes.__main__ import (
+    ScheduledFakes,
+    WeightSchedule,
+    parse_duration,
+    parse_percent,
+    parse_percents,
+    run_steps,
+    running_fakes,
+    write_config,
+)
 
 
 def test_before_the_first_change_the_first_weights_held() -> None:
-    dial = Dial()
-    assert dial.note(6000, {"photo-ec2": 90, "photo-ecs": 10})
-    assert not dial.note(6010, {"photo-ec2": 90, "photo-ecs": 10})
-    assert dial.note(6030, {"photo-ec2": 1, "photo-ecs": 1})
+    dial = WeightSchedule()
+    assert dial.record(6000, {"photo-ec2": 90, "photo-ecs": 10})
+    assert not dial.record(6010, {"photo-ec2": 90, "photo-ecs": 10})
+    assert dial.record(6030, {"photo-ec2": 1, "photo-ecs": 1})
     assert [dial.shares(ts)["photo-ecs"] for ts in (0, 6000, 6029, 6030, 6060)] == [0.1, 0.1, 0.1, 0.5, 0.5]
-    assert dial.note(7000, {"photo-ec2": 0, "photo-ecs": 0})
+    assert dial.record(7000, {"photo-ec2": 0, "photo-ecs": 0})
     assert dial.shares(7000) == {"photo-ec2": 0.0, "photo-ecs": 0.0}
 
 
@@ -34,37 +43,37 @@ def test_before_the_first_change_the_first_weights_held() -> None:
     ("text", "given"), [("25", "25"), (" 0.1 %\n", "0.1"), ("0", "0"), ("100", "100"), ("99.9", "99.9")]
 )
 def test_a_percentage_has_one_decimal(text: str, given: str) -> None:
-    assert percent(text) == Decimal(given)
+    assert parse_percent(text) == Decimal(given)
 
 
 @pytest.mark.parametrize("text", ["", "ten", "-1", "101", "0.01", "nan", "inf"])
 def test_what_is_no_percentage_is_said(text: str) -> None:
     with pytest.raises(ValueError):
-        percent(text)
+        parse_percent(text)
     with pytest.raises(argparse.ArgumentTypeError):
-        percents(f"10,{text}")
+        parse_percents(f"10,{text}")
 
 
 def test_times() -> None:
-    assert [seconds(text) for text in ("90", "90s", "2m", "0.5h", "never")] == [90, 90, 120, 1800, math.inf]
+    assert [parse_duration(text) for text in ("90", "90s", "2m", "0.5h", "never")] == [90, 90, 120, 1800, math.inf]
     for text in ("", "2 weeks", "0", "-1"):
         with pytest.raises(argparse.ArgumentTypeError):
-            seconds(text)
+            parse_duration(text)
 
 
 def test_somebodys_configuration_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "migration.toml"
     path.write_text("[migration]")
     with pytest.raises(FileExistsError):
-        write_configuration(path, "ours")
+        write_config(path, "ours")
     assert path.read_text() == "[migration]"
 
 
-def told_of(worlds: Worlds, path: Path, typed: str) -> tuple[Traffic, list[str]]:
+def told_of(worlds: ScheduledFakes, path: Path, typed: str) -> tuple[Traffic, list[str]]:
     """The traffic after somebody typed this, and what was answered."""
     answers: list[str] = []
-    run(worlds, (), math.inf, io.StringIO(typed), answers.append)
-    seen = LoadBalancer(load(path)).look()
+    run_steps(worlds, (), math.inf, io.StringIO(typed), answers.append)
+    seen = LoadBalancer(load(path)).snapshot()
     assert seen.problems == ()
     assert seen.traffic
     return seen.traffic, answers
@@ -73,11 +82,11 @@ def told_of(worlds: Worlds, path: Path, typed: str) -> tuple[Traffic, list[str]]
 def test_the_dashboards_sources_see_what_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "migration.toml"
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with open_worlds(Decimal(10)) as worlds:
+    with running_fakes(Decimal(10)) as worlds:
         for name, text in worlds.environment.items():
             monkeypatch.setenv(name, text)
-        write_configuration(path, worlds.configuration)
-        write_configuration(path, worlds.configuration)  # its own it may overwrite
+        write_config(path, worlds.config_text)
+        write_config(path, worlds.config_text)  # its own it may overwrite
         began = int(worlds.cloudwatch.clock().timestamp()) // 60 * 60
         past = CloudWatch(load(path)).pull(Window(began - 3600, began))
         assert past.problems == ()
@@ -85,29 +94,29 @@ def test_the_dashboards_sources_see_what_is_typed(tmp_path: Path, monkeypatch: p
         assert asked["canary"] / asked.sum() == pytest.approx(0.1, abs=0.01)
 
         traffic, answers = told_of(worlds, path, "ten\n33.3\nq\n")
-        assert traffic.told["canary"] == Fraction(333, 1000)
+        assert traffic.configured_shares["canary"] == Fraction(333, 1000)
         assert [answer.split()[-1] for answer in answers] == ["end.", "steps"]
-        assert worlds.dial.shares(began + 3600) == {"photo-ec2": 0.667, "photo-ecs": 0.333}
+        assert worlds.schedule.shares(began + 3600) == {"photo-ec2": 0.667, "photo-ecs": 0.333}
 
         worlds.elbv2.set_weights({"photo-ec2": 0, "photo-ecs": 1})  # somebody else, past the dial
-        assert worlds.listen()
-        assert worlds.dial.shares(began + 3600)["photo-ecs"] == 1
-        assert worlds.mackerel.story is worlds.cloudwatch.story
+        assert worlds.sync_weights()
+        assert worlds.schedule.shares(began + 3600)["photo-ecs"] == 1
+        assert worlds.mackerel.traffic_model is worlds.cloudwatch.traffic_model
 
 
 def test_the_service_runs_in_the_canarys_group_and_a_split_keeps_it_from_being_deployed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_worlds(Decimal(10)) as worlds:
+    with running_fakes(Decimal(10)) as worlds:
         for name, text in worlds.environment.items():
             monkeypatch.setenv(name, text)
         path = tmp_path / "migration.toml"
-        write_configuration(path, worlds.configuration)
+        write_config(path, worlds.config_text)
         migration, window = load(path), Window.last(60, now=utc_now())
         told = [source.events(window) for source in (Ecs(migration), CodeDeploy(migration))]
-        standing = together(tuple(one.standing for one in told if one.standing))
-        traffic = LoadBalancer(migration).look().traffic
+        standing = merge_deployment_states(tuple(one.deployment_state for one in told if one.deployment_state))
+        traffic = LoadBalancer(migration).snapshot().traffic
         assert traffic and standing
         (found,) = preflights(traffic, standing)
-        assert (found.verdict, found.findings[0].groups) == ("blocked", ("photo-ec2", "photo-ecs"))
+        assert (found.verdict, found.checks[0].groups) == ("blocked", ("photo-ec2", "photo-ecs"))
         assert [problem for one in told for problem in one.problems] == []

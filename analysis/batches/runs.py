@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from domain import epoch_s
-from domain.config.batches import Era
+from domain.config.batches import SchedulerKind
 
-Result = Literal["ok", "failed", "unknown"]
+RunResult = Literal["ok", "failed", "unknown"]
 MINUTE_S = 60
-LAST_RUNS = 30  # what is usual is told by so many successful runs
-FEWEST_RUNS = 8  # with fewer nobody can tell
+TYPICAL_FROM_RUNS = 30  # what is usual is told by so many successful runs
+MIN_RUNS = 8  # with fewer nobody can tell
 # Slow is twice as far above the median as nine of ten runs stay, and a quarter above it at least. Of a normal distribution that is one in 200.
-_REACH, _LEAST = 2.0, 1.25
+_SLOW_SPREADS, _MIN_SLOW_FACTOR = 2.0, 1.25
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,46 +27,48 @@ class Run:
     `slow`: it took longer than the runs before it let expect; None where they were too few. `posted`: False where only Lambda told of it.
     """
 
-    began: int
-    ended: int
-    at: int
+    started_at: int
+    ended_at: int
+    reported_at: int
     duration_s: float | None
-    result: Result
-    slow: bool | None = None
-    posted: bool = True
+    result: RunResult
+    is_slow: bool | None = None
+    was_reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class TypicalDuration:
     """How long the last successful runs took, in seconds: the median, and the range of eight in ten."""
 
     runs: int
     median_s: float
-    low_s: float
-    high_s: float
+    p10_s: float
+    p90_s: float
 
 
-Runs = Mapping[tuple[str, Era], tuple[Run, ...]]
+RunsByJob = Mapping[tuple[str, SchedulerKind], tuple[Run, ...]]
 
 
-def runs_of(frame: pd.DataFrame, *, stamped: Literal["end", "start"]) -> dict[tuple[str, Era], tuple[Run, ...]]:
+def parse_runs(
+    frame: pd.DataFrame, *, timestamp_is: Literal["end", "start"]
+) -> dict[tuple[str, SchedulerKind], tuple[Run, ...]]:
     """Every run in a tidy frame of run_duration, run_success and run_failure, by job and era, in order.
 
     What was posted for one minute is one run: Mackerel keeps the last of several. A duration and a result that stand alone in neighbouring
     minutes are one run as well, posted across the turn of the minute.
     """
-    found: dict[tuple[str, Era], dict[int, dict[str, float]]] = {}
+    found: dict[tuple[str, SchedulerKind], dict[int, dict[str, float]]] = {}
     columns = (frame[name].astype("object") for name in ("target_group", "fleet", "metric"))
     for ts, job, fleet, metric, value in zip(epoch_s(frame), *columns, frame["value"], strict=True):
-        era: Era = "baseline" if fleet == "baseline" else "canary"
+        era: SchedulerKind = "baseline" if fleet == "baseline" else "canary"
         found.setdefault((job, era), {}).setdefault(int(ts), {})[metric] = float(value)
     return {
-        key: _with_slow([_run(at, told, stamped) for at, told in sorted(_together(minutes).items())])
+        key: _flag_slow([_run(at, told, timestamp_is) for at, told in sorted(_merge_neighbours(minutes).items())])
         for key, minutes in sorted(found.items())
     }
 
 
-def _together(minutes: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
+def _merge_neighbours(minutes: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
     joined: dict[int, dict[str, float]] = {}
     for at in sorted(minutes):
         before = joined.get(at - MINUTE_S)
@@ -79,58 +81,64 @@ def _together(minutes: dict[int, dict[str, float]]) -> dict[int, dict[str, float
     return joined
 
 
-def _run(at: int, told: Mapping[str, float], stamped: Literal["end", "start"]) -> Run:
-    duration_s = told.get("run_duration")
+def _run(reported_at: int, values: Mapping[str, float], timestamp_is: Literal["end", "start"]) -> Run:
+    duration_s = values.get("run_duration")
     length_s = round(duration_s or 0)
-    result: Result = "unknown"
-    if told.get("run_failure", 0) > 0 or told.get("run_success", 1) <= 0:
+    result: RunResult = "unknown"
+    if values.get("run_failure", 0) > 0 or values.get("run_success", 1) <= 0:
         result = "failed"
-    elif "run_success" in told or "run_failure" in told:
+    elif "run_success" in values or "run_failure" in values:
         result = "ok"
-    began, ended = (at - length_s, at) if stamped == "end" else (at, at + length_s)
-    return Run(began, ended, at, duration_s, result)
+    began, ended = (
+        (reported_at - length_s, reported_at) if timestamp_is == "end" else (reported_at, reported_at + length_s)
+    )
+    return Run(began, ended, reported_at, duration_s, result)
 
 
-def usual(runs: Sequence[Run]) -> Usual | None:
+def typical_duration(runs: Sequence[Run]) -> TypicalDuration | None:
     """What the last successful runs took; None where there are fewer than FEWEST_RUNS. Where no result is posted, every run counts."""
-    taken = _taken(runs)[-LAST_RUNS:]
-    if len(taken) < FEWEST_RUNS:
+    taken = _durations(runs)[-TYPICAL_FROM_RUNS:]
+    if len(taken) < MIN_RUNS:
         return None
     low, median, high = np.percentile(taken, (10, 50, 90))
-    return Usual(len(taken), float(median), float(low), float(high))
+    return TypicalDuration(len(taken), float(median), float(low), float(high))
 
 
-def _taken(runs: Sequence[Run]) -> list[float]:
+def _durations(runs: Sequence[Run]) -> list[float]:
     return [run.duration_s for run in runs if run.duration_s is not None and run.result != "failed"]
 
 
-def _with_slow(runs: Sequence[Run]) -> tuple[Run, ...]:
+def _flag_slow(runs: Sequence[Run]) -> tuple[Run, ...]:
     """The runs, each judged by the successful ones before it."""
-    limits, before, judged = _limits(_taken(runs)), 0, list[Run]()
+    limits, before, judged = _slow_thresholds(_durations(runs)), 0, list[Run]()
     for run in runs:
         slow = None
         if run.duration_s is not None:
-            slow = None if before < FEWEST_RUNS else run.duration_s > limits[before]
+            slow = None if before < MIN_RUNS else run.duration_s > limits[before]
             before += run.result != "failed"
-        judged.append(replace(run, slow=slow))
+        judged.append(replace(run, is_slow=slow))
     return tuple(judged)
 
 
-def _limits(taken: Sequence[float]) -> list[float]:
+def _slow_thresholds(durations: Sequence[float]) -> list[float]:
     """From where on a run is slow, by how many successful ones there were before it; infinite where they were too few."""
-    limits = [inf] * FEWEST_RUNS
-    parts = [taken[:count] for count in range(FEWEST_RUNS, min(len(taken), LAST_RUNS - 1) + 1)]
-    wide = np.lib.stride_tricks.sliding_window_view(taken, LAST_RUNS) if len(taken) >= LAST_RUNS else np.empty((0, 1))
+    limits = [inf] * MIN_RUNS
+    parts = [durations[:count] for count in range(MIN_RUNS, min(len(durations), TYPICAL_FROM_RUNS - 1) + 1)]
+    wide = (
+        np.lib.stride_tricks.sliding_window_view(durations, TYPICAL_FROM_RUNS)
+        if len(durations) >= TYPICAL_FROM_RUNS
+        else np.empty((0, 1))
+    )
     for part in (*([part] for part in parts), wide):
         if len(part):
             median, high = np.percentile(part, (50, 90), axis=1)
-            limits += np.maximum(median + _REACH * (high - median), median * _LEAST).tolist()
+            limits += np.maximum(median + _SLOW_SPREADS * (high - median), median * _MIN_SLOW_FACTOR).tolist()
     return limits
 
 
-def overlapping(runs: Sequence[Run]) -> int:
+def count_overlaps(runs: Sequence[Run]) -> int:
     """How many runs began before the one before them had ended, by more than the minute that times are known to."""
     return sum(
-        later.began + MINUTE_S < earlier.ended
-        for earlier, later in pairwise(sorted(runs, key=lambda run: (run.began, run.ended)))
+        later.started_at + MINUTE_S < earlier.ended_at
+        for earlier, later in pairwise(sorted(runs, key=lambda run: (run.started_at, run.ended_at)))
     )

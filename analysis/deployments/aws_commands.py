@@ -8,18 +8,18 @@ from typing import Any
 from domain import Rule
 
 
-def set_weights(rule: Rule, weights: Mapping[str, int]) -> str:
+def set_weights_command(rule: Rule, weights: Mapping[str, int]) -> str:
     """The AWS CLI's command that gives a rule's target groups (by ARN) these weights, and leaves its stickiness as it is.
 
     A default action is the listener's: `modify-rule` refuses it. "" where the rule does more than forward (it signs visitors in, say): the command
     would have to repeat that too, and AWS does not tell all of it.
     """
-    if rule.action != "forward" or rule.also:
+    if rule.action != "forward" or rule.preceding_actions:
         return ""
     action = json.dumps([_forward(rule, weights)], separators=(",", ":"))
     if rule.priority == "default":
-        return _lines("modify-listener", ("--listener-arn", rule.listener_arn), ("--default-actions", action))
-    return _lines("modify-rule", ("--rule-arn", rule.arn), ("--actions", action))
+        return _aws_command("modify-listener", ("--listener-arn", rule.listener_arn), ("--default-actions", action))
+    return _aws_command("modify-rule", ("--rule-arn", rule.arn), ("--actions", action))
 
 
 def _forward(rule: Rule, weights: Mapping[str, int]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def _forward(rule: Rule, weights: Mapping[str, int]) -> dict[str, Any]:
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}}
 
 
-def _lines(command: str, *options: tuple[str, str]) -> str:
+def _aws_command(command: str, *options: tuple[str, str]) -> str:
     region = options[0][1].split(":")[3] if options[0][1].count(":") > 3 else ""
     every = [("--region", region), *options] if region else list(options)
     return " \\\n  ".join([f"aws elbv2 {command}", *(f"{name} {shlex.quote(value)}" for name, value in every)])

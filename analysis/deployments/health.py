@@ -2,19 +2,23 @@
 
 from typing import Literal
 
-from domain.deployments import Deployment, Service
+from domain.deployments import Deployment, EcsService
 
-DeployingTrouble = Literal["failed", "waits", "stuck", "short_of_tasks", "rollout_failed", "inactive"]
+DeploymentIssue = Literal["failed", "waits", "stuck", "short_of_tasks", "rollout_failed", "inactive"]
 
 STUCK_S = 15 * 60  # tasks come up, or a health check gives up on them, within minutes
 RECENT_S = 86_400  # what failed before that is history
 # Stages that last as long as they were configured to.
-PATIENT = frozenset({"AllowTestTraffic", "AllowTraffic", "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"})
+CONFIGURED_WAITS = frozenset(
+    {"AllowTestTraffic", "AllowTraffic", "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"}
+)
 
 
-def troubles(service: Service | None, latest: Deployment | None, *, now: int) -> tuple[DeployingTrouble, ...]:
+def deployment_issues(
+    service: EcsService | None, latest: Deployment | None, *, now: int
+) -> tuple[DeploymentIssue, ...]:
     """Everything that is the matter at `now` (epoch seconds), the worst first. Empty: all is well, as far as is known."""
-    found: list[DeployingTrouble] = []
+    found: list[DeploymentIssue] = []
     running = latest is not None and latest.running
     if service and service.status not in ("ACTIVE", ""):
         found.append("inactive")
@@ -37,12 +41,12 @@ def troubles(service: Service | None, latest: Deployment | None, *, now: int) ->
 
 def is_stuck(deployment: Deployment, *, now: int) -> bool:
     """Whether it has been at one stage for longer than tasks take to come up. Waits that somebody configured do not count."""
-    if not deployment.stage or deployment.stage in PATIENT or deployment.waits_for:
+    if not deployment.stage or deployment.stage in CONFIGURED_WAITS or deployment.waits_for:
         return False
-    return now - stage_began(deployment) > STUCK_S
+    return now - stage_started_at(deployment) > STUCK_S
 
 
-def stage_began(deployment: Deployment) -> int:
+def stage_started_at(deployment: Deployment) -> int:
     """Since when it has been at its stage; where nobody tells, since when it has run."""
     began = next((stage.began for stage in deployment.stages if stage.name == deployment.stage), None)
     return began or deployment.started or deployment.created

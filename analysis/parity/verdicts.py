@@ -8,10 +8,10 @@ from domain import Criterion, Margin
 
 Verdict = Literal["parity", "regression", "improvement", "undecided", "not enough data"]
 VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement", "undecided", "not enough data")
-DECIDED: tuple[Verdict, ...] = ("parity", "regression", "improvement")
+DECISIVE_VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement")
 
 # Why a criterion has its verdict.
-Reason = Literal[
+VerdictReason = Literal[
     "inside_margin",  # parity: the whole interval
     "beyond_margin",  # regression, improvement: the whole interval
     "broke_lately",  # regression, improvement: not the whole phase, but the last hour of it at most, by itself
@@ -25,7 +25,7 @@ Reason = Literal[
     "few_minutes",  # … fewer than FEWEST_MINUTES can be used
     "no_events",  # … not one error on either side: nothing was compared
 ]
-LeftOut = Literal[
+ExclusionReason = Literal[
     "provisional",
     "other_period",
     "no_traffic",
@@ -35,7 +35,7 @@ LeftOut = Literal[
     "unread",
     "in_flight",
 ]
-LEFT_OUT: tuple[LeftOut, ...] = (
+EXCLUSION_REASONS: tuple[ExclusionReason, ...] = (
     "provisional",
     "other_period",  # kept in other periods than most of the window: what is compared must be of one kind
     "no_traffic",
@@ -72,14 +72,14 @@ class CriterionVerdict:
 
     criterion: Criterion
     verdict: Verdict
-    reason: Reason
+    reason: VerdictReason
     estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    alarm_low: float | None = None
-    alarm_high: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    alarm_lower: float | None = None
+    alarm_upper: float | None = None
     margin: float | None = None
-    margin_low: float | None = None
+    margin_lower: float | None = None
     baseline: float | None = None
     canary: float | None = None
     baseline_events: int = 0
@@ -87,7 +87,7 @@ class CriterionVerdict:
     baseline_requests: int = 0
     canary_requests: int = 0
     minutes: int = 0
-    left_out: Mapping[LeftOut, int] | None = None
+    excluded: Mapping[ExclusionReason, int] | None = None
     minutes_to_decision: int | None = None
     minutes_to_decision_even: int | None = None
 
@@ -96,11 +96,11 @@ class CriterionVerdict:
         return self.criterion.metric
 
     @property
-    def surely_worse_than_zero(self) -> bool:
+    def is_significantly_worse(self) -> bool:
         """Whether there is certainly a difference in the wrong direction, however small."""
-        if self.alarm_low is None or self.alarm_high is None:
+        if self.alarm_lower is None or self.alarm_upper is None:
             return False
-        return self.alarm_low > 0 if self.criterion.better == "lower" else self.alarm_high < 0
+        return self.alarm_lower > 0 if self.criterion.better == "lower" else self.alarm_upper < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Judgement:
         return next(one for one in self.criteria if one.metric == metric)
 
 
-def overall(criteria: Sequence[CriterionVerdict]) -> Verdict:
+def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:
     """The word for all criteria: of the critical ones, or of all where none is.
 
     Regression if any is. Otherwise not enough data if any lacks it, undecided if any is; parity only if every one is at parity. Improvement

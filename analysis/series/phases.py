@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain import Event, SplitChange, Window
+from domain import Event, WeightChange, Window
 from domain.window import MINUTE_S
 
-Beginning = Literal["weight", "deployment", "window"]
-BRIEF_S = 30 * 60
+PhaseStart = Literal["weight", "deployment", "window"]
+MIN_STAGE_S = 30 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Phase:
 
     window: Window
     canary_share: float | None
-    begun_by: Beginning
-    dwell_s: int = 0
-    change: SplitChange | None = None
+    started_by: PhaseStart
+    bake_time_s: int = 0
+    change: WeightChange | None = None
 
     @property
-    def one_sided(self) -> bool:
+    def is_one_sided(self) -> bool:
         """Whether the weights left one side without traffic: there is nothing to compare."""
         return self.canary_share in (0.0, 1.0)
 
@@ -38,11 +38,11 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
     told of a change, so does the time between them. What is shorter than a minute is left out, but for the current phase, the last one: while it is
     too young, the newest minute stands for it.
     """
-    cuts = sorted((event for event in events if _cuts(event)), key=lambda event: event.ts)
+    cuts = sorted((event for event in events if _is_boundary(event)), key=lambda event: event.ts)
     # What held at the start is told by the last change before it, else by the first one after.
     share = next((event.change.before for event in cuts if event.change), None)
-    begun_by: Beginning = "window"
-    change: SplitChange | None = None
+    begun_by: PhaseStart = "window"
+    change: WeightChange | None = None
     start, began, found = window.start, window.start, list[Phase]()
 
     def close(end: int, ended: int) -> None:
@@ -66,33 +66,33 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
     return tuple(found)
 
 
-def _cuts(event: Event) -> bool:
+def _is_boundary(event: Event) -> bool:
     return (event.kind == "weight" and event.change is not None) or (
         event.kind == "deployment" and event.fleet == "canary"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WeightStep:
     """One change of the split and how long it held, in seconds; the last one up to when it was looked at.
 
     `brief`: it held for less than BRIEF_S and is over, as when all weight is moved to one side while the canary is swapped. A stage holds longer.
     """
 
-    change: SplitChange
-    dwell_s: int
-    current: bool
+    change: WeightChange
+    bake_time_s: int
+    is_current: bool
 
     @property
-    def brief(self) -> bool:
-        return not self.current and self.dwell_s < BRIEF_S
+    def is_brief(self) -> bool:
+        return not self.is_current and self.bake_time_s < MIN_STAGE_S
 
 
-def steps(changes: Sequence[SplitChange], until: int) -> tuple[Step, ...]:
+def weight_steps(changes: Sequence[WeightChange], until: int) -> tuple[WeightStep, ...]:
     """The changes of the split (in order) up to `until` (epoch seconds), each with its dwell time."""
     told = [change for change in changes if change.ts <= until]
     ends = [change.ts for change in told[1:]] + [until] * bool(told)
     return tuple(
-        Step(change, end - change.ts, current=place == len(told))
+        WeightStep(change, end - change.ts, is_current=place == len(told))
         for place, (change, end) in enumerate(zip(told, ends, strict=True), start=1)
     )

@@ -15,11 +15,13 @@ from sqlalchemy import Connection, and_, func, insert, select
 from archive.db import schema
 from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES
-from sources.access_logs.counter import Counted, Tally
+from sources.access_logs.counter import FileStats, LogCounts
 
 HOUR_S = 3600
-DAYS = "athena:"  # what keys of whole days begin with: they are no files, and those in them have rows of their own
-MOST_EXAMPLES = 2_000  # kept of an hour and a batch: the slowest, and of those that failed the newest
+ATHENA_DAY_PREFIX = (
+    "athena:"  # what keys of whole days begin with: they are no files, and those in them have rows of their own
+)
+MAX_EXAMPLES = 2_000  # kept of an hour and a batch: the slowest, and of those that failed the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +30,27 @@ class CountedFile:
 
     key: str
     size: int
-    tally: Tally
+    stats: FileStats
     window: Window | None
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineCounts:
     """How many lines the logs of a window had, and how many of them could be counted; `problems` counts files by what is wrong with them."""
 
     files: int
-    read: int
+    total: int
     parsed: int
     problems: tuple[tuple[str, int], ...] = ()
 
     @property
-    def lost(self) -> int:
-        return self.read - self.parsed
+    def unparsed(self) -> int:
+        return self.total - self.parsed
 
 
-def write(connection: Connection, migration_id: int, files: Collection[CountedFile], counted: Counted) -> bool:
+def write_batch(
+    connection: Connection, migration_id: int, files: Collection[CountedFile], log_counts: LogCounts
+) -> bool:
     """Keeps a batch; nothing of it where one of its files is there already, from another process that was quicker."""
     batch = min((file.key for file in files), default="")
     rows = [
@@ -55,24 +59,24 @@ def write(connection: Connection, migration_id: int, files: Collection[CountedFi
             "batch": batch,
             "key": file.key,
             "size": file.size,
-            "lines": file.tally.lines,
-            "parsed": file.tally.parsed,
-            "problem": file.tally.problem or "",
+            "lines": file.stats.lines,
+            "parsed": file.stats.parsed,
+            "problem": file.stats.problem or "",
             "start_s": file.window.start if file.window else 0,
             "end_s": file.window.end if file.window else 0,
         }
         for file in files
     ]
-    if known(connection, migration_id, [file.key for file in files]):
+    if read_known_sizes(connection, migration_id, [file.key for file in files]):
         return False
     if rows:
         connection.execute(insert(schema.log_file), rows)
-    minutes = counted.counts["minute"].to_numpy()
-    times = counted.examples["ts"].to_numpy()
+    minutes = log_counts.counts["minute"].to_numpy()
+    times = log_counts.examples["ts"].to_numpy()
     for hour_s in np.unique(minutes // HOUR_S * HOUR_S).tolist():
-        counts = counted.counts.filter(pa.array((minutes >= hour_s) & (minutes < hour_s + HOUR_S)))
-        examples = counted.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
-        write_hour(connection, migration_id, batch, hour_s, counts, _few(examples))
+        counts = log_counts.counts.filter(pa.array((minutes >= hour_s) & (minutes < hour_s + HOUR_S)))
+        examples = log_counts.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
+        write_hour(connection, migration_id, batch, hour_s, counts, _limit_examples(examples))
     return True
 
 
@@ -80,12 +84,12 @@ def write_hour(
     connection: Connection, migration_id: int, batch: str, hour_s: int, counts: pa.Table, examples: pa.Table
 ) -> None:
     """Adds what a batch of files said of one hour."""
-    body = {"counts": _packed(counts), "examples": _packed(examples)}
+    body = {"counts": _to_parquet(counts), "examples": _to_parquet(examples)}
     at = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
     connection.execute(insert(schema.log_count).values(**at, **body))
 
 
-def known(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:
+def read_known_sizes(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:
     """Those of `keys` that were counted, with the size they had then. A file that has another size now is another file."""
     table, found = schema.log_file, dict[str, int]()
     every = sorted(keys)
@@ -105,20 +109,20 @@ def read_examples(connection: Connection, migration_id: int, window: Window) -> 
     return _read(connection, migration_id, window, "examples", EXAMPLES, "ts")
 
 
-def read_lines(connection: Connection, migration_id: int, window: Window) -> Lines:
+def read_line_counts(connection: Connection, migration_id: int, window: Window) -> LineCounts:
     """How the reading of the logs of `window` went."""
     table = schema.log_file
     mine = and_(table.c.migration_id == migration_id, table.c.start_s < window.end, table.c.end_s > window.start)
     files, read, parsed = connection.execute(
         select(
-            func.count().filter(table.c.key.not_like(f"{DAYS}%")),
+            func.count().filter(table.c.key.not_like(f"{ATHENA_DAY_PREFIX}%")),
             func.coalesce(func.sum(table.c.lines), 0),
             func.coalesce(func.sum(table.c.parsed), 0),
         ).where(mine)
     ).one()
     wrong = select(table.c.problem, func.count()).where(mine, table.c.problem != "").group_by(table.c.problem)
     problems = tuple((problem, int(many)) for problem, many in connection.execute(wrong.order_by(table.c.problem)))
-    return Lines(int(files), int(read), int(parsed), problems)
+    return LineCounts(int(files), int(read), int(parsed), problems)
 
 
 def read_extent(connection: Connection, migration_id: int) -> Window | None:
@@ -131,7 +135,7 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
 
 
 def _read(
-    connection: Connection, migration_id: int, window: Window, column: str, shape: pa.Schema, time: str
+    connection: Connection, migration_id: int, window: Window, column: str, shape: pa.Schema, time_column: str
 ) -> pa.Table:
     table = schema.log_count
     touched = and_(
@@ -142,20 +146,20 @@ def _read(
     bodies = connection.scalars(select(table.c[column]).where(touched).order_by(table.c.hour_s, table.c.id))
     parts = [pq.read_table(BytesIO(body)).cast(shape) for body in bodies]
     found = pa.concat_tables(parts) if parts else shape.empty_table()
-    at = found[time].to_numpy()
+    at = found[time_column].to_numpy()
     return found.filter(pa.array((at >= window.start) & (at < window.end)))
 
 
-def _few(examples: pa.Table) -> pa.Table:
+def _limit_examples(examples: pa.Table) -> pa.Table:
     """At most MOST_EXAMPLES of them: half of them the slowest, half the newest that failed."""
-    if examples.num_rows <= MOST_EXAMPLES:
+    if examples.num_rows <= MAX_EXAMPLES:
         return examples
-    slow = np.argsort(-examples["latency_ms"].to_numpy(), kind="stable")[: MOST_EXAMPLES // 2]
-    failed = np.flatnonzero(examples["elb_status"].to_numpy() >= 500)[-MOST_EXAMPLES // 2 :]
+    slow = np.argsort(-examples["latency_ms"].to_numpy(), kind="stable")[: MAX_EXAMPLES // 2]
+    failed = np.flatnonzero(examples["elb_status"].to_numpy() >= 500)[-MAX_EXAMPLES // 2 :]
     return examples.take(pa.array(np.union1d(slow, failed)))
 
 
-def _packed(table: pa.Table) -> bytes:
+def _to_parquet(table: pa.Table) -> bytes:
     out = BytesIO()
     pq.write_table(table, out, compression="zstd", use_dictionary=["host", "method", "route", "target_group"])
     return out.getvalue()

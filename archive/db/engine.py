@@ -12,14 +12,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from archive.db import postgres
-from archive.db.errors import ArchiveError, ArchiveProblem, ArchiveTrouble
+from archive.db.errors import ArchiveError, ArchiveErrorKind, ArchiveProblem
 
-__all__ = ["ArchiveError", "ArchiveProblem", "ArchiveTrouble", "connect", "transaction"]
+__all__ = ["ArchiveError", "ArchiveErrorKind", "ArchiveProblem", "open_engine", "transaction"]
 
-BUSY_S = 5.0  # how long a writer waits for another
+LOCK_TIMEOUT_S = 5.0  # how long a writer waits for another
 
 # SQLite's own names for what went wrong; the longer ones are its extended codes.
-_KINDS: dict[str, ArchiveTrouble] = {
+_ERROR_KINDS: dict[str, ArchiveErrorKind] = {
     "SQLITE_FULL": "disk_full",
     "SQLITE_IOERR_SHMSIZE": "disk_full",  # no room for the index beside the write-ahead log
     "SQLITE_BUSY": "locked",
@@ -33,14 +33,14 @@ _KINDS: dict[str, ArchiveTrouble] = {
 }
 
 
-def connect(url: str) -> Engine:
+def open_engine(url: str) -> Engine:
     """An engine for the archive at `url`; an SQLite file's folder is made. Nothing is opened yet. Raises ArchiveError."""
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise ArchiveError("unreadable", str(error)) from error
     if address.drivername == "postgresql+psycopg":
-        return postgres.connect(address, busy_s=BUSY_S)
+        return postgres.open_engine(address, lock_timeout_s=LOCK_TIMEOUT_S)
     if address.get_backend_name() != "sqlite":
         raise ArchiveError("unreadable", f"{address.drivername}: neither sqlite nor postgresql+psycopg")
     if address.database in (None, "", ":memory:"):
@@ -50,24 +50,24 @@ def connect(url: str) -> Engine:
     except OSError as error:
         raise ArchiveError("unreadable", str(error)) from error
     # A thread that finds all pooled connections taken opens another: a page never waits for the keeper.
-    engine = create_engine(address, connect_args={"timeout": BUSY_S}, max_overflow=-1)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    engine = create_engine(address, connect_args={"timeout": LOCK_TIMEOUT_S}, max_overflow=-1)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where _begin says, not where sqlite3 guesses
     connection.execute("PRAGMA foreign_keys = ON")
-    _write_ahead(connection)
+    _enable_wal(connection)
     # In WAL, NORMAL leaves out the sync at each commit. A commit is in the file system's hands all the same, so a killed process
     # loses nothing; after a power cut the newest commits may be gone, whole, and are asked for again because their coverage went with them.
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _write_ahead(connection: Any) -> None:
+def _enable_wal(connection: Any) -> None:
     """Readers and one writer at once. Where two processes change the mode at once, SQLite refuses one of them without waiting."""
-    patience = time.monotonic() + BUSY_S
+    patience = time.monotonic() + LOCK_TIMEOUT_S
     while True:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -79,7 +79,7 @@ def _write_ahead(connection: Any) -> None:
             time.sleep(0.02)
 
 
-def _begin(connection: Connection) -> None:
+def _on_begin(connection: Connection) -> None:
     # A reader that turns writer halfway is refused at once where somebody else wrote meanwhile; one that says so at the start waits.
     if connection.get_execution_options().get("plain"):
         return
@@ -90,31 +90,31 @@ def _begin(connection: Connection) -> None:
 @contextmanager
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     """All of it or nothing of it, seeing one moment of the archive. Raises ArchiveError."""
-    options = postgres.options(writes=writes) if engine.dialect.name == "postgresql" else {}
+    options = postgres.transaction_options(writes=writes) if engine.dialect.name == "postgresql" else {}
     try:
         with engine.connect().execution_options(writes=writes, **options) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        kind = _kind(error)
+        kind = _error_kind(error)
         if kind is None:
             raise
         raise ArchiveError(kind, str(error.orig)) from error
 
 
-def _kind(error: DBAPIError) -> ArchiveTrouble | None:
+def _error_kind(error: DBAPIError) -> ArchiveErrorKind | None:
     """The kind of a database's fault; None where it is a mistake of this program."""
     if error.orig is not None and type(error.orig).__module__.startswith("psycopg"):
-        return postgres.kind_of(error.orig)
+        return postgres.error_kind(error.orig)
     name = getattr(error.orig, "sqlite_errorname", "")
-    if name in _KINDS:
-        return _KINDS[name]
-    return next((kind for stem, kind in _KINDS.items() if name.startswith(f"{stem}_")), None) or (
+    if name in _ERROR_KINDS:
+        return _ERROR_KINDS[name]
+    return next((kind for stem, kind in _ERROR_KINDS.items() if name.startswith(f"{stem}_")), None) or (
         "unreadable" if error.connection_invalidated else None
     )
 
 
 @contextmanager
-def plain(engine: Engine) -> Iterator[Connection]:
+def autocommit(engine: Engine) -> Iterator[Connection]:
     """A connection without a transaction, for what a database does only outside of one. Raises ArchiveError."""
     try:
         # SQLite's connections commit by themselves wherever _begin does not begin.
@@ -122,7 +122,7 @@ def plain(engine: Engine) -> Iterator[Connection]:
         with engine.connect().execution_options(**how) as connection:
             yield connection
     except DBAPIError as error:
-        kind = _kind(error)
+        kind = _error_kind(error)
         if kind is None:
             raise
         raise ArchiveError(kind, str(error.orig)) from error

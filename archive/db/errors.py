@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ArchiveTrouble = Literal[
+ArchiveErrorKind = Literal[
     "newer",
     "disk_full",
     "locked",
@@ -21,19 +21,19 @@ ArchiveTrouble = Literal[
 class ArchiveProblem:
     """What keeps the archive from being read or written; `detail` in the database's own words. messages/errors/sources.py says it."""
 
-    kind: ArchiveTrouble
+    kind: ArchiveErrorKind
     detail: str
 
 
 class ArchiveError(Exception):
     """The archive cannot be used: `problem` says why."""
 
-    def __init__(self, kind: ArchiveTrouble, detail: str) -> None:
+    def __init__(self, kind: ArchiveErrorKind, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.problem = ArchiveProblem(kind, detail)
 
     @property
-    def kind(self) -> ArchiveTrouble:
+    def kind(self) -> ArchiveErrorKind:
         return self.problem.kind
 
     @property

@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from archive.db.errors import ArchiveTrouble
+from archive.db.errors import ArchiveErrorKind
 
-CONNECT_S = 3  # how long a server that does not answer is waited for
-WRITER = 0x6D6967  # whoever writes holds the advisory lock of this number
+CONNECT_TIMEOUT_S = 3  # how long a server that does not answer is waited for
+WRITE_LOCK_ID = 0x6D6967  # whoever writes holds the advisory lock of this number
 
 # The server's own codes, https://www.postgresql.org/docs/current/errcodes-appendix.html: whole ones, and classes of them.
-_KINDS: dict[str, ArchiveTrouble] = {
+_ERROR_KINDS: dict[str, ArchiveErrorKind] = {
     "53100": "disk_full",
     "53": "unreachable",  # no more connections, no memory
     "55P03": "locked",
@@ -27,7 +27,7 @@ _KINDS: dict[str, ArchiveTrouble] = {
     "XX": "unreadable",
 }
 # Where no connection comes about, libpq gives no code but only words, and those of an English-speaking server are known.
-_WORDS: tuple[tuple[str, ArchiveTrouble], ...] = (
+_MESSAGE_KINDS: tuple[tuple[str, ArchiveErrorKind], ...] = (
     ("authentication failed", "denied"),
     ("no password supplied", "denied"),
     ("no pg_hba.conf entry", "denied"),
@@ -37,23 +37,23 @@ _WORDS: tuple[tuple[str, ArchiveTrouble], ...] = (
 )
 
 
-def connect(address: URL, *, busy_s: float) -> Engine:
+def open_engine(url: URL, *, lock_timeout_s: float) -> Engine:
     """An engine for the archive at `address`. A connection that broke is noticed when it is taken up, and made anew. Nothing is opened yet."""
     # A server that vanished, cable and all, is given up in seconds, not in the system's quarter of an hour; the address may say otherwise.
     patience = {
-        "connect_timeout": CONNECT_S,
+        "connect_timeout": CONNECT_TIMEOUT_S,
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "application_name": "migration archive",
     }
-    given = {name: value for name, value in patience.items() if name not in address.query}
-    engine = create_engine(address, connect_args=given, pool_pre_ping=True, pool_recycle=1800, max_overflow=-1)
+    given = {name: value for name, value in patience.items() if name not in url.query}
+    engine = create_engine(url, connect_args=given, pool_pre_ping=True, pool_recycle=1800, max_overflow=-1)
 
-    def prepare(connection: Any, _record: object) -> None:
+    def on_connect(connection: Any, _record: object) -> None:
         connection.autocommit = True
-        connection.execute(f"SET lock_timeout = {int(busy_s * 1000)}")
+        connection.execute(f"SET lock_timeout = {int(lock_timeout_s * 1000)}")
         # A writer whose machine is lost in the middle of it must not stop the others for longer than this.
         connection.execute("SET idle_in_transaction_session_timeout = 60000")
         connection.execute(
@@ -61,26 +61,26 @@ def connect(address: URL, *, busy_s: float) -> Engine:
         )
         connection.autocommit = False
 
-    event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", _on_begin)
     return engine
 
 
-def options(*, writes: bool) -> dict[str, object]:
+def transaction_options(*, writes: bool) -> dict[str, object]:
     """How a transaction is begun. A reader sees one moment; a writer, who waited for others, sees what they left."""
     return {} if writes else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def _begin(connection: Connection) -> None:
+def _on_begin(connection: Connection) -> None:
     if connection.get_execution_options().get("writes", False):
         # One writer at a time, as in SQLite: what is read before it is written stands until then.
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK_ID})")
 
 
-def kind_of(fault: BaseException) -> ArchiveTrouble | None:
+def error_kind(error: BaseException) -> ArchiveErrorKind | None:
     """The kind of a fault that psycopg raised; None where it is a mistake of this program."""
-    code = getattr(fault, "sqlstate", None)
+    code = getattr(error, "sqlstate", None)
     if code is None:  # there is no connection
-        said = str(fault).rpartition("FATAL:")[2].strip() if "FATAL:" in str(fault) else str(fault)
-        return next((kind for words, kind in _WORDS if words in said), "unreachable")
-    return _KINDS.get(code) or _KINDS.get(code[:3]) or _KINDS.get(code[:2])
+        said = str(error).rpartition("FATAL:")[2].strip() if "FATAL:" in str(error) else str(error)
+        return next((kind for words, kind in _MESSAGE_KINDS if words in said), "unreachable")
+    return _ERROR_KINDS.get(code) or _ERROR_KINDS.get(code[:3]) or _ERROR_KINDS.get(code[:2])

@@ -30,19 +30,19 @@ from sqlalchemy import (
 from archive.db import migrations
 from archive.db.engine import ArchiveError, transaction
 
-VERSION = 8  # the number of the newest revision
-TABLES = MetaData()
+SCHEMA_VERSION = 8  # the number of the newest revision
+METADATA = MetaData()
 
-meta = Table("meta", TABLES, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table("meta", METADATA, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 migration = Table(
-    "migration", TABLES, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
+    "migration", METADATA, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
 )
 
 # One line of numbers. `wanted`: the configuration still asks for it. `asked_at`: when its newest, unsettled minutes were last answered.
 series = Table(
     "series",
-    TABLES,
+    METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False),
     Column("source", Text, nullable=False),
@@ -59,7 +59,7 @@ series = Table(
 # Ordered by time within a series, so that a window is one range of the tree whatever periods it holds.
 point = Table(
     "point",
-    TABLES,
+    METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
@@ -69,9 +69,9 @@ point = Table(
 
 # The points of one period that begin in the same ten minutes, merged: `value` is their sum where they are counts, else their median; `low` and
 # `high` are their range. Written in the same transaction as they are.
-cell = Table(
+rollup_10m = Table(
     "cell",
-    TABLES,
+    METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
@@ -85,7 +85,7 @@ cell = Table(
 # Settled time that was asked and answered. What is not in here was never asked, or not answered, or is not settled yet.
 coverage = Table(
     "coverage",
-    TABLES,
+    METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
@@ -94,9 +94,9 @@ coverage = Table(
 )
 
 # What was asked and not answered, how often in a row, and when last: the reason not to ask again at once.
-refusal = Table(
+failed_fetch = Table(
     "refusal",
-    TABLES,
+    METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
     Column("end_s", BigInteger, nullable=False),
@@ -106,9 +106,9 @@ refusal = Table(
 )
 
 # One line a source and role (metrics, traffic, events): how it is, whose turn it is to ask, and a counter of changes.
-source = Table(
+source_state = Table(
     "source",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("role", Text, primary_key=True),
@@ -124,9 +124,9 @@ source = Table(
 )
 
 # What the load balancer said, from when it was first seen saying so until it was last seen.
-snapshot = Table(
+traffic_snapshot = Table(
     "snapshot",
-    TABLES,
+    METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
     Column("first_seen", BigInteger, nullable=False),
@@ -135,9 +135,9 @@ snapshot = Table(
 )
 
 # How services and deployments stood, as one source told it, from when it was first heard saying so until it was last.
-standing = Table(
+deployment_state = Table(
     "standing",
-    TABLES,
+    METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
     Column("source", Text, nullable=False),
@@ -148,7 +148,7 @@ standing = Table(
 
 event = Table(
     "event",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("key", Text, primary_key=True),
@@ -163,9 +163,9 @@ event = Table(
 )
 
 # What one source knows of one change of a rule (JSON), and what it said word for word. Reading joins what several know of the same change.
-split_change = Table(
+weight_change = Table(
     "split_change",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("key", Text, primary_key=True),
@@ -175,9 +175,9 @@ split_change = Table(
 )
 
 # Time whose events a source that keeps a history was asked for, and told.
-heard = Table(
+event_coverage = Table(
     "heard",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
@@ -185,9 +185,9 @@ heard = Table(
 )
 
 # What a source said of a whole window as one period (JSON): of the latest window that began at `start_s`.
-whole = Table(
+window_latency = Table(
     "whole",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
@@ -198,9 +198,9 @@ whole = Table(
 )
 
 # What one source last said starts each batch (JSON).
-starter = Table(
+trigger = Table(
     "starter",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("asked_at", BigInteger, nullable=False),
@@ -212,7 +212,7 @@ starter = Table(
 # those that were counted with it; "" where that was not written down yet.
 log_file = Table(
     "log_file",
-    TABLES,
+    METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("key", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
@@ -227,7 +227,7 @@ log_file = Table(
 # What a batch of those files said of one hour: counts, and lines that failed or were slow, as Parquet (domain/log_counts.py).
 log_count = Table(
     "log_count",
-    TABLES,
+    METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False),
     Column("hour_s", BigInteger, nullable=False),
@@ -238,43 +238,43 @@ log_count = Table(
 )
 
 
-def ensure(engine: Engine) -> None:
+def upgrade_schema(engine: Engine) -> None:
     """Brings the tables to VERSION, from nothing or from an older version. Several processes may do so at once: the first does it, the others wait.
     Every transaction of the engine from then on looks whether they are still of that version: a later program may come while this one runs.
 
     Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
     """
     with transaction(engine, writes=False) as connection:
-        found = _version(connection)
-    if found is None or found < VERSION:
+        found = _read_version(connection)
+    if found is None or found < SCHEMA_VERSION:
         with transaction(engine, writes=True) as connection:
-            found = _version(connection)  # another process may have come first
-            if found is None or found < VERSION:
+            found = _read_version(connection)  # another process may have come first
+            if found is None or found < SCHEMA_VERSION:
                 migrations.upgrade(connection)
                 connection.execute(delete(meta).where(meta.c.key == "schema"))
-                connection.execute(insert(meta).values(key="schema", value=str(VERSION)))
-                found = VERSION
-    _refuse_newer(found)
-    events.listen(engine, "begin", _look_again)
+                connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+                found = SCHEMA_VERSION
+    _reject_newer(found)
+    events.listen(engine, "begin", _check_version)
 
 
-def _look_again(connection: Connection) -> None:
+def _check_version(connection: Connection) -> None:
     if not connection.get_execution_options().get("plain"):
         found = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar()
-        _refuse_newer(int(found or VERSION))
+        _reject_newer(int(found or SCHEMA_VERSION))
 
 
-def _refuse_newer(version: int) -> None:
-    if version > VERSION:
-        raise ArchiveError("newer", f"{version} > {VERSION}")
+def _reject_newer(version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise ArchiveError("newer", f"{version} > {SCHEMA_VERSION}")
 
 
-def _version(connection: Connection) -> int | None:
+def _read_version(connection: Connection) -> int | None:
     """The version of the tables that are there; None where there are none."""
     names = inspect(connection).get_table_names()
     if "meta" not in names:
         # A file is ours alone; a database may hold other tables, as long as they have other names.
-        taken = names if connection.dialect.name == "sqlite" else set(names) & set(TABLES.tables)
+        taken = names if connection.dialect.name == "sqlite" else set(names) & set(METADATA.tables)
         if taken:
             raise ArchiveError("not_a_database", ", ".join(sorted(taken)))
         return None

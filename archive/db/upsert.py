@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-Line = dict[str, Any]
+Row = dict[str, Any]
 
 
-def upsert(connection: Connection, table: Table, every: Sequence[Line], *, unless_there: bool = False) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[Row], *, ignore_existing: bool = False) -> None:
     """Inserts rows, all with the same columns; where their primary key is there already, overwrites them, or leaves them `unless_there`."""
-    if not every:
+    if not rows:
         return
-    names, key = list(every[0]), [column.name for column in table.primary_key]
+    names, key = list(rows[0]), [column.name for column in table.primary_key]
     statement: Any
     parameters: Any
     if connection.dialect.name == "postgresql":
@@ -21,10 +21,10 @@ def upsert(connection: Connection, table: Table, every: Sequence[Line], *, unles
         kinds = {name: postgresql.ARRAY(table.c[name].type) for name in names}
         lists = (func.unnest(bindparam(f"all_{name}", type_=kinds[name])) for name in names)
         statement = postgresql.insert(table).from_select(names, select(*lists))
-        parameters = {f"all_{name}": [line[name] for line in every] for name in names}
+        parameters = {f"all_{name}": [line[name] for line in rows] for name in names}
     else:
-        statement, parameters = sqlite.insert(table), every
-    if unless_there:
+        statement, parameters = sqlite.insert(table), rows
+    if ignore_existing:
         statement = statement.on_conflict_do_nothing()
     else:
         fresh = {name: statement.excluded[name] for name in names if name not in key}

@@ -10,10 +10,10 @@ from archive.db import schema
 from archive.db.upsert import upsert
 from archive.events.weight_changes import write_changes
 from archive.metrics.coverage import problems_from_json, problems_to_json
-from archive.metrics.fetch_plan import SKEW_S
+from archive.metrics.fetch_plan import MAX_ARCHIVE_CLOCK_SKEW_S
 from domain import Event, Traffic, Window
-from domain.traffic import traffic_from_json, traffic_to_json, weight_change
-from sources.base import Problem, State
+from domain.traffic import detect_weight_change, traffic_from_json, traffic_to_json
+from sources.base import HealthState, Problem
 
 Role = Literal["metrics", "traffic", "events", "whole", "starters", "past", "logs"]
 
@@ -24,15 +24,15 @@ class SourceState:
 
     source: str
     role: Role
-    state: State
+    state: HealthState
     checked_at: int
-    last_good_at: int | None
+    last_success_at: int | None
     took_s: float
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SourceRow:
     """The line of one source in one role: every statement about it starts here."""
 
     migration_id: int
@@ -43,64 +43,64 @@ class Line:
     def key(self) -> dict[str, object]:
         return {"migration_id": self.migration_id, "name": self.name, "role": self.role}
 
-    def enter(self, connection: Connection) -> None:
+    def insert_if_missing(self, connection: Connection) -> None:
         fresh = {"problems": "[]", "claimed_until": 0, "claimed_by": "", "revision": 0}
-        upsert(connection, schema.source, [{**self.key, **fresh}], unless_there=True)
+        upsert(connection, schema.source_state, [{**self.key, **fresh}], ignore_existing=True)
 
-    def change(self, connection: Connection, *conditions: object, **values: object) -> bool:
+    def update(self, connection: Connection, *conditions: object, **values: object) -> bool:
         """Whether there was such a line to change."""
-        columns = schema.source.c
+        columns = schema.source_state.c
         mine = and_(*(columns[name] == value for name, value in self.key.items()), *conditions)  # type: ignore[arg-type]
-        return connection.execute(update(schema.source).where(mine).values(**values)).rowcount == 1
+        return connection.execute(update(schema.source_state).where(mine).values(**values)).rowcount == 1
 
-    def claim(self, connection: Connection, token: str, *, now: int, lease_s: int) -> bool:
+    def acquire_lease(self, connection: Connection, token: str, *, now: int, lease_s: int) -> bool:
         """Whether the source is ours to ask for `lease_s` seconds. A claim from the future was made by a wrong clock and does not count."""
-        self.enter(connection)
-        until = schema.source.c.claimed_until
-        free = or_(until <= now, until > now + lease_s, schema.source.c.claimed_by == token)
-        return self.change(connection, free, claimed_until=now + lease_s, claimed_by=token)
+        self.insert_if_missing(connection)
+        until = schema.source_state.c.claimed_until
+        free = or_(until <= now, until > now + lease_s, schema.source_state.c.claimed_by == token)
+        return self.update(connection, free, claimed_until=now + lease_s, claimed_by=token)
 
-    def release(self, connection: Connection, token: str) -> None:
-        self.change(connection, schema.source.c.claimed_by == token, claimed_until=0)
+    def release_lease(self, connection: Connection, token: str) -> None:
+        self.update(connection, schema.source_state.c.claimed_by == token, claimed_until=0)
 
-    def take_turn(self, connection: Connection, *, now: int, every_s: int) -> int:
+    def try_acquire_slot(self, connection: Connection, *, now: int, interval_s: int) -> int:
         """0 where the last turn of anybody is `every_s` seconds ago or more, and then this is the next; else the seconds to wait."""
-        self.enter(connection)
-        last = schema.source.c.turn_at
-        if self.change(connection, or_(last.is_(None), last <= now - every_s, last > now), turn_at=now):
+        self.insert_if_missing(connection)
+        last = schema.source_state.c.turn_at
+        if self.update(connection, or_(last.is_(None), last <= now - interval_s, last > now), turn_at=now):
             return 0
-        mine = and_(*(schema.source.c[name] == value for name, value in self.key.items()))
+        mine = and_(*(schema.source_state.c[name] == value for name, value in self.key.items()))
         taken_at: int = connection.execute(select(last).where(mine)).scalar_one()
-        return taken_at + every_s - now
+        return taken_at + interval_s - now
 
-    def changed(self, connection: Connection) -> None:
+    def increment_change_counter(self, connection: Connection) -> None:
         """Says that something of the source has changed."""
-        self.enter(connection)
-        self.change(connection, revision=schema.source.c.revision + 1)
+        self.insert_if_missing(connection)
+        self.update(connection, revision=schema.source_state.c.revision + 1)
 
     def state(self, connection: Connection) -> SourceState | None:
-        return next((state for state in read_states(connection, self.migration_id) if self._is(state)), None)
+        return next((state for state in read_states(connection, self.migration_id) if self._matches(state)), None)
 
-    def _is(self, state: SourceState) -> bool:
+    def _matches(self, state: SourceState) -> bool:
         return (state.source, state.role) == (self.name, self.role)
 
-    def tell(self, connection: Connection, state: SourceState, *, good: bool) -> None:
+    def save_state(self, connection: Connection, state: SourceState, *, success: bool) -> None:
         """Writes down how the source is, and that something of it has changed."""
-        self.enter(connection)
+        self.insert_if_missing(connection)
         values: dict[str, object] = {
             "state": state.state,
             "checked_at": state.checked_at,
             "took_s": state.took_s,
             "problems": problems_to_json(state.problems),
-            "revision": schema.source.c.revision + 1,
+            "revision": schema.source_state.c.revision + 1,
         }
-        if good:
+        if success:
             values["last_good_at"] = state.checked_at
-        self.change(connection, **values)
+        self.update(connection, **values)
 
 
 def read_states(connection: Connection, migration_id: int) -> tuple[SourceState, ...]:
-    table = schema.source
+    table = schema.source_state
     told = and_(table.c.migration_id == migration_id, table.c.state.is_not(None))
     return tuple(
         SourceState(
@@ -116,18 +116,18 @@ def read_states(connection: Connection, migration_id: int) -> tuple[SourceState,
     )
 
 
-def read_revision(connection: Connection, migration_id: int, source: str | None) -> int:
-    table = schema.source
+def read_change_counter(connection: Connection, migration_id: int, source: str | None) -> int:
+    table = schema.source_state
     mine = and_(table.c.migration_id == migration_id, *(() if source is None else (table.c.name == source,)))
     return int(connection.scalar(select(func.coalesce(func.sum(table.c.revision), 0)).where(mine)) or 0)
 
 
-def write_traffic(connection: Connection, migration_id: int, source: str, traffic: Traffic) -> None:
+def save_snapshot(connection: Connection, migration_id: int, source: str, traffic: Traffic) -> None:
     """A new snapshot where anything but the time differs from the last one, and the change of the split with it, if there was one."""
-    table = schema.snapshot
+    table = schema.traffic_snapshot
     body = traffic_to_json(replace(traffic, asked_at=0))
-    last = connection.execute(_latest(migration_id)).first()
-    if last and traffic.asked_at < last.last_seen < traffic.asked_at + SKEW_S:
+    last = connection.execute(_latest_snapshot(migration_id)).first()
+    if last and traffic.asked_at < last.last_seen < traffic.asked_at + MAX_ARCHIVE_CLOCK_SKEW_S:
         return  # a slow look, overtaken by a later one; much older than the last, it is the clock that was set back
     if last and last.body == body:
         connection.execute(update(table).where(table.c.id == last.id).values(last_seen=traffic.asked_at))
@@ -136,18 +136,18 @@ def write_traffic(connection: Connection, migration_id: int, source: str, traffi
     connection.execute(insert(table).values(migration_id=migration_id, body=body, **seen))
     if last:
         before = replace(traffic_from_json(last.body), asked_at=last.last_seen)
-        if change := weight_change(before, traffic, source):
+        if change := detect_weight_change(before, traffic, source):
             write_changes(connection, migration_id, source, (change,))
 
 
-def read_traffic(connection: Connection, migration_id: int) -> tuple[Traffic, int] | None:
+def read_latest_snapshot(connection: Connection, migration_id: int) -> tuple[Traffic, int] | None:
     """What the load balancer last said, and when it was last seen saying so (epoch seconds)."""
-    last = connection.execute(_latest(migration_id)).first()
+    last = connection.execute(_latest_snapshot(migration_id)).first()
     return (replace(traffic_from_json(last.body), asked_at=last.last_seen), last.last_seen) if last else None
 
 
-def _latest(migration_id: int):  # type: ignore[no-untyped-def]
-    table = schema.snapshot
+def _latest_snapshot(migration_id: int):  # type: ignore[no-untyped-def]
+    table = schema.traffic_snapshot
     return select(table).where(table.c.migration_id == migration_id).order_by(table.c.id.desc()).limit(1)
 
 
@@ -157,8 +157,8 @@ def write_events(connection: Connection, migration_id: int, events: Iterable[Eve
     upsert(connection, schema.event, lines)
 
 
-def forget_events(
-    connection: Connection, migration_id: int, source: str, told: Iterable[Event], window: Window
+def delete_missing_events(
+    connection: Connection, migration_id: int, source: str, events: Iterable[Event], window: Window
 ) -> None:
     """Removes the events of a source that began in `window` and are not among those that it tells of now: somebody deleted them."""
     table = schema.event
@@ -168,7 +168,7 @@ def forget_events(
         table.c.ts >= window.start,
         table.c.ts < window.end,
     )
-    gone = set(connection.scalars(select(table.c.key).where(there))) - {event.key for event in told}
+    gone = set(connection.scalars(select(table.c.key).where(there))) - {event.key for event in events}
     for key in gone:
         connection.execute(delete(table).where(there, table.c.key == key))
 

@@ -6,26 +6,29 @@ from sqlalchemy import Connection, Engine
 
 from archive.db import engine as database
 from archive.events import deployment_state, source_state, weight_changes
-from archive.events.backlog import read_heard
+from archive.events.backlog import read_event_coverage
 from archive.events.source_state import SourceState
-from domain import Event, Migration, SplitChange, Window
-from domain.deployments import Standing
+from domain import Event, Migration, WeightChange, Window
+from domain.deployments import DeploymentState
 
 
-class Told:
+class EventStore:
     """The part of an archive that needs nothing but its database. Raises ArchiveError where that cannot be used."""
 
     def __init__(self, engine: Engine, migration: Migration, migration_id: int) -> None:
-        self._engine, self._id = engine, migration_id
-        self._rule = migration.aws.rule if migration.aws else ""
-        self._joined: tuple[tuple[int, int], weight_changes.Changed] | None = None
+        self._engine, self._migration_id = engine, migration_id
+        self._configured_rule = migration.aws.rule if migration.aws else ""
+        self._weight_history: tuple[tuple[int, int], weight_changes.WeightHistory] | None = None
 
-    def _changes(self, connection: Connection) -> weight_changes.Changed:
+    def _read_weight_history(self, connection: Connection) -> weight_changes.WeightHistory:
         """All that is known of changes, joined anew only where there is more of it: every page asks for it, several times."""
-        mark = weight_changes.mark(connection, self._id)
-        if self._joined is None or self._joined[0] != mark:
-            self._joined = mark, weight_changes.read_changes(connection, self._id, self._rule)
-        return self._joined[1]
+        mark = weight_changes.cache_key(connection, self._migration_id)
+        if self._weight_history is None or self._weight_history[0] != mark:
+            self._weight_history = (
+                mark,
+                weight_changes.read_weight_history(connection, self._migration_id, self._configured_rule),
+            )
+        return self._weight_history[1]
 
     @property
     def engine(self) -> Engine:
@@ -35,30 +38,30 @@ class Told:
     def _reading(self) -> AbstractContextManager[Connection]:
         return database.transaction(self._engine, writes=False)
 
-    def heard(self, source_name: str) -> tuple[Window, ...]:
+    def events__covered(self, source_name: str) -> tuple[Window, ...]:
         """The time that a source which keeps a history has told of."""
         with self._reading() as connection:
-            return read_heard(connection, self._id, source_name)
+            return read_event_coverage(connection, self._migration_id, source_name)
 
-    def standing(self) -> Standing | None:
+    def events__deployment_state(self) -> DeploymentState | None:
         """How services and deployments stood when they were last read; None where nobody ever told."""
         with self._reading() as connection:
-            return deployment_state.read(connection, self._id)
+            return deployment_state.read(connection, self._migration_id)
 
-    def events(self, window: Window) -> tuple[Event, ...]:
+    def events__read(self, window: Window) -> tuple[Event, ...]:
         """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
         with self._reading() as connection:
-            told = source_state.read_events(connection, self._id, window)
-            changed = self._changes(connection)
+            told = source_state.read_events(connection, self._migration_id, window)
+            changed = self._read_weight_history(connection)
         return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
 
-    def split_changes(self, window: Window | None = None) -> tuple[SplitChange, ...]:
+    def events__weight_changes(self, window: Window | None = None) -> tuple[WeightChange, ...]:
         """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
         with self._reading() as connection:
-            told = self._changes(connection).of_split
+            told = self._read_weight_history(connection).changes
         return tuple(one for one in told if window is None or window.start <= one.ts < window.end)
 
-    def states(self) -> tuple[SourceState, ...]:
+    def events__source_states(self) -> tuple[SourceState, ...]:
         """How every source is that was ever asked: traffic first, then metrics, then events."""
         with self._reading() as connection:
-            return source_state.read_states(connection, self._id)
+            return source_state.read_states(connection, self._migration_id)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from domain import Series, Window, assemble, epoch_s
-from domain.frame import NAMES
-from domain.window import MINUTE_S, merged
-from sources.base import Answer
+from domain.frame import LABEL_COLUMNS
+from domain.window import MINUTE_S, merge_windows
+from sources.base import AnsweredRange
 
 Integers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -36,21 +36,21 @@ class Rows:
         """A number for each row that says whose it is, when, and over how long: equal only for the same period of the same series."""
         return self.code << 42 | self.ts // MINUTE_S << 17 | self.period_s // MINUTE_S
 
-    def isin(self, others: "Rows", *, with_value: bool = False) -> Mask:
+    def isin(self, other: "Rows", *, with_value: bool = False) -> Mask:
         """Which rows are among `others`, too: by what they measure, or `with_value` by what they say of it as well."""
-        if not len(others):
+        if not len(other):
             return np.zeros(len(self), dtype=bool)
-        order = np.argsort(others.key())
-        keys, mine = others.key()[order], self.key()
+        order = np.argsort(other.key())
+        keys, mine = other.key()[order], self.key()
         at = np.minimum(np.searchsorted(keys, mine), len(keys) - 1)
         found: Mask = keys[at] == mine
-        return found & (others.value[order][at] == self.value) if with_value else found
+        return found & (other.value[order][at] == self.value) if with_value else found
 
-    def over(self, below: "Rows") -> "Rows":
+    def merged_over(self, below: "Rows") -> "Rows":
         """These rows, and those of `below` that measure something else."""
-        return joined((self, below.where(~below.isin(self))))
+        return concat((self, below.where(~below.isin(self))))
 
-    def in_cells(self, length_s: int) -> "Rows":
+    def floor_to(self, length_s: int) -> "Rows":
         """The same rows as if each began with the stretch of `length_s` that it begins in."""
         return Rows(self.code, self.ts - self.ts % length_s, self.period_s, self.value)
 
@@ -64,24 +64,24 @@ _NONE = np.array([], dtype="int64")
 NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE.astype("float64"))
 
 
-def joined(every: Iterable[Rows]) -> Rows:
+def concat(parts: Iterable[Rows]) -> Rows:
     """All rows of all of `every`."""
-    every = (NO_ROWS, *every)
+    parts = (NO_ROWS, *parts)
     code, ts, period_s = (
-        np.concatenate([getattr(rows, name) for rows in every]) for name in ("code", "ts", "period_s")
+        np.concatenate([getattr(rows, name) for rows in parts]) for name in ("code", "ts", "period_s")
     )
-    return Rows(code, ts, period_s, np.concatenate([rows.value for rows in every]))
+    return Rows(code, ts, period_s, np.concatenate([rows.value for rows in parts]))
 
 
-def fetched(found: Iterable[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
+def rows_from_sql(records: Iterable[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
     """Rows as the database gives them, (series id, ts, period_s, value) each; a code is the position of the series' id in `ids`."""
-    series_id, ts, period_s, value = columns(found, 4)
+    series_id, ts, period_s, value = to_columns(records, 4)
     return Rows(positions(series_id, ids), ts.astype("int64"), period_s.astype("int64"), value)
 
 
-def columns(found: Iterable[Sequence[float]], width: int) -> tuple[Values, ...]:
+def to_columns(records: Iterable[Sequence[float]], width: int) -> tuple[Values, ...]:
     """Rows of so many numbers as one array a column."""
-    table = np.fromiter(found, dtype=np.dtype((np.float64, (width,))))
+    table = np.fromiter(records, dtype=np.dtype((np.float64, (width,))))
     return tuple(np.ascontiguousarray(table[:, at]) for at in range(width))
 
 
@@ -93,10 +93,10 @@ def positions(series_id: Values, ids: Sequence[int]) -> Integers:
     return order[np.searchsorted(np.asarray(ids)[order], series_id)].astype("int64")
 
 
-def of_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:
+def rows_from_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:
     """A tidy frame's rows, and the series that their codes stand for."""
     key = np.zeros(len(frame), dtype="int64")
-    for name in NAMES:
+    for name in LABEL_COLUMNS:
         codes, names = pd.factorize(frame[name])
         key = key * max(len(names), 1) + codes
     _, first, code = np.unique(key, return_index=True, return_inverse=True)
@@ -121,23 +121,25 @@ def uncovered(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]])
     return rows.where(stays)
 
 
-def overlaid(below: Rows, series: Sequence[Series], frame: pd.DataFrame, answers: Iterable[Answer]) -> Rows:
+def apply_answers(
+    rows: Rows, series: Sequence[Series], frame: pd.DataFrame, answered_ranges: Iterable[AnsweredRange]
+) -> Rows:
     """`below` as it will be once a pull is kept: what the pull answered replaces what was there, and its rows come on top."""
     place = {one: code for code, one in enumerate(series)}
-    stays = np.ones(len(below), dtype=bool)
-    for answer in answers:
+    stays = np.ones(len(rows), dtype=bool)
+    for answer in answered_ranges:
         codes = [place[one] for one in answer.series if one in place]
         window = answer.window
-        gone = (below.ts >= window.start) & (below.ts < window.end) & (below.period_s == answer.period_s)
-        stays &= ~(gone & np.isin(below.code, codes))
-    heads, above = of_frame(frame)
+        gone = (rows.ts >= window.start) & (rows.ts < window.end) & (rows.period_s == answer.period_s)
+        stays &= ~(gone & np.isin(rows.code, codes))
+    heads, above = rows_from_frame(frame)
     translate = np.array([place.get(one, -1) for one in heads] or [-1])
     above = Rows(translate[above.code], above.ts, above.period_s, above.value)
-    above, below = above.where(above.code >= 0), below.where(stays)
-    return above.over(below)
+    above, rows = above.where(above.code >= 0), rows.where(stays)
+    return above.merged_over(rows)
 
 
-def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) -> Rows:
+def finest_resolution(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) -> Rows:
     """Every stretch of a series in one resolution: a coarse row yields where finer rows cover all of its period, else it stands for them.
 
     `covered`: by code, by period in seconds, the time that is known in that period.
@@ -147,7 +149,7 @@ def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) ->
         for code in np.unique(rows.code[rows.period_s == period_s]):
             of_one = stays & (rows.code == code)
             coarse, fine = of_one & (rows.period_s == period_s), of_one & (rows.period_s < period_s)
-            known = merged(
+            known = merge_windows(
                 window
                 for each_s, windows in covered.get(int(code), {}).items()
                 if each_s < period_s
@@ -160,19 +162,19 @@ def finest(rows: Rows, covered: Mapping[int, Mapping[int, Sequence[Window]]]) ->
     return rows.where(stays)
 
 
-def resolutions(rows: Rows, known: Mapping[int, Iterable[Window]], window: Window) -> tuple[tuple[Window, int], ...]:
+def resolutions(rows: Rows, covered: Mapping[int, Iterable[Window]], window: Window) -> tuple[tuple[Window, int], ...]:
     """Which period serves which part of `window`, in order: that of the rows, and where there are none, that of what is covered (`known`,
     by period). The finest where several do.
     """
-    groups = [(period_s, _stretches(rows, period_s)) for period_s in _periods(rows)]
-    groups += [(period_s, tuple(known[period_s])) for period_s in sorted(known)]
+    groups = [(period_s, _covered_windows(rows, period_s)) for period_s in _periods(rows)]
+    groups += [(period_s, tuple(covered[period_s])) for period_s in sorted(covered)]
     served: dict[int, tuple[Window, ...]] = {}
     taken: tuple[Window, ...] = ()
     for period_s, stretches in groups:  # group by group: rare events are thousands of stretches, one a row
-        parts = merged(part for stretch in stretches if (part := stretch.overlap(window)))
-        fresh = parts if not taken else tuple(rest for part in parts for rest in part.minus(taken))
-        served[period_s] = merged((*served.get(period_s, ()), *fresh))
-        taken = merged((*taken, *fresh))
+        parts = merge_windows(part for stretch in stretches if (part := stretch.overlap(window)))
+        fresh = parts if not taken else tuple(rest for part in parts for rest in part.subtract(taken))
+        served[period_s] = merge_windows((*served.get(period_s, ()), *fresh))
+        taken = merge_windows((*taken, *fresh))
     return tuple(sorted((part, period_s) for period_s, parts in served.items() for part in parts))
 
 
@@ -193,7 +195,7 @@ def _inside(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
     return inside
 
 
-def touching(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
+def overlapping(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
     """Which stretches of `length_s` from `ts` on have something in common with one of the windows, which are merged."""
     starts, ends = (np.array([getattr(window, name) for window in windows]) for name in ("start", "end"))
     at = np.searchsorted(starts, ts + length_s, side="left") - 1  # the last that begins before the stretch ends
@@ -201,7 +203,7 @@ def touching(ts: Integers, length_s: int, windows: Sequence[Window]) -> Mask:
     return common
 
 
-def _stretches(rows: Rows, period_s: int) -> tuple[Window, ...]:
+def _covered_windows(rows: Rows, period_s: int) -> tuple[Window, ...]:
     """The time that the rows of one period stand for."""
     ts = np.unique(rows.ts[rows.period_s == period_s])
     if not len(ts):

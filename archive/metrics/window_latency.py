@@ -11,37 +11,37 @@ from archive.db import schema
 from archive.db.upsert import upsert
 from archive.metrics.coverage import problems_from_json, problems_to_json
 from domain import Window
-from domain.latency import Latencies
-from sources.window_latency import Whole
+from domain.latency import LatencySummary
+from sources.window_latency import WindowLatency
 
-AGAIN_S = 300  # the same window, while its newest minutes may still change
-AFTER_TROUBLE_S = 60
+REFRESH_AFTER_S = 300  # the same window, while its newest minutes may still change
+RETRY_AFTER_S = 60
 
 
-def stands(whole: Whole | None, window: Window, *, now: int, settle_s: int) -> bool:
+def is_current(stored: WindowLatency | None, window: Window, *, now: int, final_after_s: int) -> bool:
     """Whether `window` need not be asked (again) now: every answer is paid. One that was complete and settled stands for ever."""
-    if whole is None or whole.window != window or whole.asked_at > now:
+    if stored is None or stored.window != window or stored.asked_at > now:
         return False
-    if whole.complete and whole.asked_at >= window.end + settle_s:
+    if stored.complete and stored.asked_at >= window.end + final_after_s:
         return True
-    return now - whole.asked_at < (AGAIN_S if whole.complete else AFTER_TROUBLE_S)
+    return now - stored.asked_at < (REFRESH_AFTER_S if stored.complete else RETRY_AFTER_S)
 
 
-def after(before: Whole | None, told: Whole) -> Whole:
+def merge_result(stored: WindowLatency | None, result: WindowLatency) -> WindowLatency:
     """What is kept once `told` was answered: where it has no numbers, those of before with the new problems."""
-    if told.groups or told.complete or before is None:
-        return told
-    return replace(told, covered=before.covered, groups=before.groups)
+    if result.groups or result.complete or stored is None:
+        return result
+    return replace(result, covered=stored.covered, groups=stored.groups)
 
 
-def read(connection: Connection, migration_id: int, source: str, start: int) -> Whole | None:
-    table = schema.whole
+def read(connection: Connection, migration_id: int, source: str, start: int) -> WindowLatency | None:
+    table = schema.window_latency
     mine = and_(table.c.migration_id == migration_id, table.c.source == source, table.c.start_s == start)
     row = connection.execute(select(table).where(mine)).first()
     if row is None:
         return None
     body = json.loads(row.body)
-    return Whole(
+    return WindowLatency(
         window=Window(row.start_s, row.end_s),
         covered=Window(*body["covered"]) if body["covered"] else None,
         asked_at=row.asked_at,
@@ -51,21 +51,23 @@ def read(connection: Connection, migration_id: int, source: str, start: int) -> 
     )
 
 
-def write(connection: Connection, migration_id: int, source: str, whole: Whole) -> None:
-    covered = [whole.covered.start, whole.covered.end] if whole.covered else None
-    body = {"covered": covered, "complete": whole.complete, "groups": [asdict(one) for one in whole.groups]}
+def write(connection: Connection, migration_id: int, source: str, result: WindowLatency) -> None:
+    covered = [result.covered.start, result.covered.end] if result.covered else None
+    body = {"covered": covered, "complete": result.complete, "groups": [asdict(one) for one in result.groups]}
     line = {
         "migration_id": migration_id,
         "source": source,
-        "start_s": whole.window.start,
-        "end_s": whole.window.end,
-        "asked_at": whole.asked_at,
+        "start_s": result.window.start,
+        "end_s": result.window.end,
+        "asked_at": result.asked_at,
         "body": json.dumps(body),
-        "problems": problems_to_json(whole.problems),
+        "problems": problems_to_json(result.problems),
     }
-    upsert(connection, schema.whole, [line])
+    upsert(connection, schema.window_latency, [line])
 
 
-def _latencies(body: Mapping[str, Any]) -> Latencies:
+def _latencies(body: Mapping[str, Any]) -> LatencySummary:
     # JSON's names are texts: thresholds are read back as numbers.
-    return Latencies(**{**body, "within": {float(threshold): share for threshold, share in body["within"].items()}})
+    return LatencySummary(
+        **{**body, "within": {float(threshold): share for threshold, share in body["within"].items()}}
+    )

@@ -4,33 +4,36 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from archive.db.engine import ArchiveProblem
-from archive.metrics.coverage import Asked, Book
+from archive.metrics.coverage import FetchOutcome, SeriesIndex
 from domain import Series
-from sources.base import Look
+from sources.base import TrafficSnapshot
 
-UNKEPT_LOOKS = 120
+MAX_PENDING_SNAPSHOTS = 120
 
 
 @dataclass(slots=True)
-class Held:
+class WriteBuffer:
     """A source's series, who asks just now, what was last read of what is known, and the answers and looks that could not be written, with the reason."""
 
-    asking: threading.Lock = field(default_factory=threading.Lock)
-    wanted: tuple[Series, ...] = ()
-    book: Book | None = None
-    unkept: tuple[Asked, ...] = ()
-    looks: tuple[Look, ...] = ()
+    fetch_lock: threading.Lock = field(default_factory=threading.Lock)
+    configured_series: tuple[Series, ...] = ()
+    index: SeriesIndex | None = None
+    pending_writes: tuple[FetchOutcome, ...] = ()
+    pending_snapshots: tuple[TrafficSnapshot, ...] = ()
     problem: ArchiveProblem | None = None
 
-    def hold(self, look: Look) -> None:
+    def buffer(self, snapshot: TrafficSnapshot) -> None:
         """Adds a look to those that are not written yet: of many in a row that saw the same, the first and the last."""
         before = (
-            self.looks[:-1] if len(self.looks) > 1 and all(_same(look, old) for old in self.looks[-2:]) else self.looks
+            self.pending_snapshots[:-1]
+            if len(self.pending_snapshots) > 1
+            and all(_same_traffic(snapshot, old) for old in self.pending_snapshots[-2:])
+            else self.pending_snapshots
         )
-        self.looks = (*before, look)[-UNKEPT_LOOKS:]
+        self.pending_snapshots = (*before, snapshot)[-MAX_PENDING_SNAPSHOTS:]
 
 
-def _same(one: Look, other: Look) -> bool:
-    if one.traffic is None or other.traffic is None:
+def _same_traffic(left: TrafficSnapshot, right: TrafficSnapshot) -> bool:
+    if left.traffic is None or right.traffic is None:
         return False
-    return replace(one.traffic, asked_at=0) == replace(other.traffic, asked_at=0)
+    return replace(left.traffic, asked_at=0) == replace(right.traffic, asked_at=0)

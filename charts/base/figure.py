@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 
-class Drawn(Protocol):
+class PlotlyFigure(Protocol):
     """A Figure, or a go.Figure."""
 
     def to_plotly_json(self) -> dict[str, Any]: ...
@@ -31,12 +31,12 @@ class Figure:
 
     def to_json(self) -> str:
         """As plotly.js reads it: an array is its type and its bytes in base64, which is half as long as its digits."""
-        return orjson.dumps(self.to_plotly_json(), default=_packed).decode()
+        return orjson.dumps(self.to_plotly_json(), default=_encode).decode()
 
 
-def _packed(given: object) -> Any:
-    if isinstance(given, np.ndarray):
-        return {"dtype": given.dtype.str[1:], "bdata": b64encode(given.tobytes()).decode()}
-    if isinstance(given, np.generic):
-        return given.item()
+def _encode(value: object) -> Any:
+    if isinstance(value, np.ndarray):
+        return {"dtype": value.dtype.str[1:], "bdata": b64encode(value.tobytes()).decode()}
+    if isinstance(value, np.generic):
+        return value.item()
     raise TypeError

@@ -12,7 +12,7 @@ HEIGHT_PX = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ChartFrame:
     """What surrounds the lines: who they are, when, in which zone, what is provisional, what margin was fixed.
 
     `utc_offset_s` and `zone`: one offset for the whole chart, named on its axis, so that a change of the clocks inside the window neither
@@ -28,11 +28,11 @@ class Frame:
     height_px: int = HEIGHT_PX
 
 
-def local(epoch_s: int, frame: Frame) -> str:
+def axis_time(epoch_s: int, frame: ChartFrame) -> str:
     """A moment as the chart's axis wants it: the wall clock of the frame's zone, which plotly takes as it stands."""
     return (datetime.fromtimestamp(epoch_s, UTC) + timedelta(seconds=frame.utc_offset_s)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def plain(text: str) -> str:
+def plotly_text(text: str) -> str:
     """Somebody's words as plain text: plotly reads a little HTML, and `%{…}` in templates."""
     return html.escape(text, quote=False).replace("%{", "% {")

@@ -5,7 +5,7 @@ from typing import Any
 from charts.base.palette import Palette
 
 
-def layout(palette: Palette) -> dict[str, Any]:
+def base_layout(palette: Palette) -> dict[str, Any]:
     """A plotly layout that says nothing yet of what is drawn."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -22,7 +22,7 @@ def layout(palette: Palette) -> dict[str, Any]:
     }
 
 
-def axis(palette: Palette) -> dict[str, Any]:
+def base_axis(palette: Palette) -> dict[str, Any]:
     """A plotly axis without a range."""
     return {
         "gridcolor": palette.grid,

@@ -21,7 +21,7 @@ class Palette:
     faint: str
     grid: str
     paper: str
-    veil: str
+    provisional: str
     band: str
     unattributed: str
     event: str
@@ -34,7 +34,7 @@ PALETTES: dict[Theme, Palette] = {
         faint="#5F6270",
         grid="rgba(49,51,63,0.12)",
         paper="#FFFFFF",
-        veil="rgba(255,255,255,0.62)",
+        provisional="rgba(255,255,255,0.62)",
         band="rgba(49,51,63,0.09)",
         unattributed="rgba(110,112,125,0.38)",
         event="#5F6270",
@@ -45,7 +45,7 @@ PALETTES: dict[Theme, Palette] = {
         faint="#A6A29A",
         grid="rgba(237,234,228,0.14)",
         paper="#171614",
-        veil="rgba(23,22,20,0.62)",
+        provisional="rgba(23,22,20,0.62)",
         band="rgba(237,234,228,0.10)",
         unattributed="rgba(166,162,154,0.42)",
         event="#A6A29A",

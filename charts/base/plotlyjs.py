@@ -12,10 +12,10 @@ SCRIPT = Path(__file__).parent.parent / "vendor" / "plotly-basic.min.js"
 def plotly_js() -> tuple[str, bytes]:
     """Its version, and the script compressed with gzip once for all readers (1.2 MB become 0.4 MB)."""
     script = SCRIPT.read_bytes()
-    return version_of(script), gzip.compress(script)
+    return plotly_version(script), gzip.compress(script)
 
 
-def version_of(script: bytes) -> str:
+def plotly_version(script: bytes) -> str:
     """The version that a plotly.js names in its first lines."""
     found = re.search(rb"plotly\.js .*?v(\d+\.\d+\.\d+)", script[:200])
     assert found, "This is no plotly.js."

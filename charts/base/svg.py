@@ -11,21 +11,21 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from charts.base.figure import Drawn
+from charts.base.figure import PlotlyFigure
 from messages.times import date
 
 WIDTH_PX = 760
 LEGEND_PX = 22
-LETTER_PX = 6.2  # of the legend's type, on average
+CHAR_WIDTH_PX = 6.2  # of the legend's type, on average
 _DASHES = {"dash": "7 4", "dot": "1.5 3", "dashdot": "7 3 1.5 3"}
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
-_RISE = {
+_BASELINE_SHIFTS = {
     "top": 1.0,
     "middle": 0.35,
     "bottom": -0.25,
 }  # how far below its point a line of text stands, in its own height
-_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
-_MOST_TIMES = 9
+_TICK_STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
+_MAX_TIME_TICKS = 9
 _DAY_S = 86_400  # ticks that are as far apart stand for days and have no time of day
 
 Points = npt.NDArray[np.float64]
@@ -43,11 +43,11 @@ class _Axis:
     def px(self, value: Any) -> Any:
         return self.start_px + (value - self.low) / (self.high - self.low) * (self.end_px - self.start_px)
 
-    def paper(self, share: float) -> float:
+    def px_at_fraction(self, share: float) -> float:
         return self.start_px + share * (self.end_px - self.start_px)
 
 
-def figure_svg(figure: Drawn, alternative: str) -> Markup:
+def figure_svg(figure: PlotlyFigure, alt_text: str) -> Markup:
     """A figure of this room, without what only a mouse can reach. `alternative`: what it shows, in words, for readers who do not see it.
 
     It knows what our figures are made of and no more: scatter traces with numbers on a time axis, fills, lines and rectangles, words.
@@ -59,57 +59,64 @@ def figure_svg(figure: Drawn, alternative: str) -> Markup:
         for key, axis in layout.items()
         if key.startswith("yaxis") and axis.get("visible", True)
     }
-    traces = [_read(trace) for trace in spec["data"] if trace.get("yaxis", "y") in axes and not _unseen(trace)]
+    traces = [
+        _normalized_trace(trace)
+        for trace in spec["data"]
+        if trace.get("yaxis", "y") in axes and not _is_invisible(trace)
+    ]
     margin, named = layout["margin"], [trace for trace in traces if trace.get("showlegend", True)]
     top = margin["t"] + (LEGEND_PX if named else 0)
     height = layout["height"] + (LEGEND_PX if named else 0)
     left, right, bottom = margin["l"], WIDTH_PX - margin["r"], height - margin["b"]
-    first, last = _range(layout["xaxis"], traces)
+    first, last = _x_range(layout["xaxis"], traces)
     x = _Axis(first, last, left, right)
     whole = _Axis(0, 1, bottom, top)
-    ys = {name: _Axis(*axis["range"], *map(whole.paper, axis.get("domain", (0, 1)))) for name, axis in axes.items()}
-    shapes = [(shape.get("layer", "above"), _shape(shape, x, whole, ys)) for shape in layout.get("shapes", ())]
+    ys = {
+        name: _Axis(*axis["range"], *map(whole.px_at_fraction, axis.get("domain", (0, 1))))
+        for name, axis in axes.items()
+    }
+    shapes = [(shape.get("layer", "above"), _shape_svg(shape, x, whole, ys)) for shape in layout.get("shapes", ())]
     parts = [
         *(_y_ticks(axes[name], axis, left, right) for name, axis in ys.items()),
         _x_ticks(layout["xaxis"], x, bottom),
         *(drawn for layer, drawn in shapes if layer == "below"),
-        *(_in_frame(name, axis, left, right, traces, x) for name, axis in ys.items()),
+        *(_panel_svg(name, axis, left, right, traces, x) for name, axis in ys.items()),
         *(drawn for layer, drawn in shapes if layer != "below"),
-        *(_words(note, x, whole, ys) for note in layout.get("annotations", ())),
+        *(_annotation_svg(note, x, whole, ys) for note in layout.get("annotations", ())),
         _legend(named, left, layout["font"]["color"]),
     ]
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="system-ui, sans-serif" font-size="11">{}</svg>'
-    ).format(WIDTH_PX, height, alternative, Markup("").join(parts))
+    ).format(WIDTH_PX, height, alt_text, Markup("").join(parts))
 
 
-def _unseen(trace: Mapping[str, Any]) -> bool:
+def _is_invisible(trace: Mapping[str, Any]) -> bool:
     """Marks that only a hover box tells of."""
     return (trace.get("marker") or {}).get("opacity") == 0
 
 
-def _read(trace: dict[str, Any]) -> dict[str, Any]:
+def _normalized_trace(trace: dict[str, Any]) -> dict[str, Any]:
     """The trace with `x` in seconds of the axis's own clock and `y` as floats."""
-    y = _array(trace["y"]).astype("float64")
+    y = _to_array(trace["y"]).astype("float64")
     if "x" in trace:
         return trace | {"x": np.asarray(trace["x"], dtype="datetime64[s]").astype("float64"), "y": y}
-    return trace | {"x": _seconds(trace["x0"]) + np.arange(len(y)) * trace["dx"] / 1000, "y": y}
+    return trace | {"x": _parse_seconds(trace["x0"]) + np.arange(len(y)) * trace["dx"] / 1000, "y": y}
 
 
-def _array(given: Any) -> npt.NDArray[Any]:
+def _to_array(value: Any) -> npt.NDArray[Any]:
     """An array, or what plotly makes of one: its type and its bytes in base64."""
-    if isinstance(given, dict):
-        return np.frombuffer(b64decode(given["bdata"]), given["dtype"])
-    return np.asarray(given)
+    if isinstance(value, dict):
+        return np.frombuffer(b64decode(value["bdata"]), value["dtype"])
+    return np.asarray(value)
 
 
-def _seconds(moment: str) -> float:
-    return float(np.datetime64(moment, "s").astype("int64"))
+def _parse_seconds(text: str) -> float:
+    return float(np.datetime64(text, "s").astype("int64"))
 
 
-def _range(axis: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _x_range(axis: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     if "range" in axis:
-        return _seconds(axis["range"][0]), _seconds(axis["range"][1])
+        return _parse_seconds(axis["range"][0]), _parse_seconds(axis["range"][1])
     every = np.concatenate([trace["x"] for trace in traces])
     return float(every.min()), max(float(every.max()), float(every.min()) + 60)
 
@@ -117,7 +124,7 @@ def _range(axis: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> tupl
 # ---- the lines
 
 
-def _in_frame(name: str, axis: _Axis, left: float, right: float, traces: Sequence[dict[str, Any]], x: _Axis) -> Markup:
+def _panel_svg(name: str, axis: _Axis, left: float, right: float, traces: Sequence[dict[str, Any]], x: _Axis) -> Markup:
     """The traces of one panel, cut off at its edges: an svg of its own clips what it holds."""
     top, height = axis.end_px, axis.start_px - axis.end_px
     drawn, before = Markup(""), None
@@ -125,26 +132,26 @@ def _in_frame(name: str, axis: _Axis, left: float, right: float, traces: Sequenc
         if trace.get("yaxis", "y") != name:
             continue
         points = np.column_stack((x.px(trace["x"]) - left, axis.px(trace["y"]) - top))
-        drawn += _trace(trace, points, before, axis.px(0.0) - top)
+        drawn += _trace_svg(trace, points, before, axis.px(0.0) - top)
         before = points
     return Markup('<svg role="none" x="{}" y="{:.1f}" width="{}" height="{:.1f}">{}</svg>').format(
         left, top, right - left, height, drawn
     )
 
 
-def _trace(trace: dict[str, Any], points: Points, before: Points | None, zero_px: float) -> Markup:
+def _trace_svg(trace: dict[str, Any], points: Points, previous: Points | None, zero_px: float) -> Markup:
     drawn, line, marker = Markup(""), trace.get("line", {}), trace.get("marker", {})
     fill = trace.get("fill")
     if fill:
-        area = _area(fill, points, before, zero_px)
+        area = _fill_path(fill, points, previous, zero_px)
         drawn += Markup('<path d="{}" fill="{}"/>').format(area, trace["fillcolor"])
     if "lines" in trace["mode"] and line.get("width", 2):
-        path = "".join(_path(points[run]) for run in _runs(~np.isnan(points[:, 1])))
+        path = "".join(_path_data(points[run]) for run in _contiguous_runs(~np.isnan(points[:, 1])))
         drawn += Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"{}/>').format(
-            path, line["color"], line.get("width", 2) * 0.8, _dashes(line)
+            path, line["color"], line.get("width", 2) * 0.8, _dash_attribute(line)
         )
     if "markers" in trace["mode"]:
-        sizes = np.broadcast_to(_array(marker["size"]), len(points))
+        sizes = np.broadcast_to(_to_array(marker["size"]), len(points))
         for (at, up), width in zip(points, sizes, strict=True):
             if width and not np.isnan(up):
                 drawn += Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}" fill="{}"/>').format(
@@ -153,27 +160,27 @@ def _trace(trace: dict[str, Any], points: Points, before: Points | None, zero_px
     return Markup('<g opacity="{}">{}</g>').format(trace["opacity"], drawn) if "opacity" in trace else drawn
 
 
-def _area(fill: str, points: Points, before: Points | None, zero_px: float) -> str:
+def _fill_path(fill: str, points: Points, previous: Points | None, zero_px: float) -> str:
     """What a trace fills: itself, each run a closed area; or the space to the trace before it, or to zero."""
     if fill == "toself":
-        return "".join(_path(points[run]) + "Z" for run in _runs(~np.isnan(points[:, 1])))
+        return "".join(_path_data(points[run]) + "Z" for run in _contiguous_runs(~np.isnan(points[:, 1])))
     floor = np.column_stack((points[:, 0], np.full(len(points), zero_px)))
-    other = before if fill == "tonexty" and before is not None else floor
+    other = previous if fill == "tonexty" and previous is not None else floor
     both = ~np.isnan(points[:, 1]) & ~np.isnan(other[:, 1])
-    return "".join(_path(np.concatenate((points[run], other[run][::-1]))) + "Z" for run in _runs(both))
+    return "".join(_path_data(np.concatenate((points[run], other[run][::-1]))) + "Z" for run in _contiguous_runs(both))
 
 
-def _runs(there: npt.NDArray[np.bool_]) -> Iterator[slice]:
+def _contiguous_runs(mask: npt.NDArray[np.bool_]) -> Iterator[slice]:
     """The stretches without a gap."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], there, [False])).astype("int8")))
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype("int8")))
     return (slice(start, end) for start, end in edges.reshape(-1, 2).tolist())
 
 
-def _path(points: Points) -> str:
+def _path_data(points: Points) -> str:
     return "M" + "L".join(f"{at:.1f},{up:.1f}" for at, up in points.tolist())
 
 
-def _dashes(line: Mapping[str, Any]) -> Markup:
+def _dash_attribute(line: Mapping[str, Any]) -> Markup:
     dashes = _DASHES.get(line.get("dash", ""))
     return Markup(' stroke-dasharray="{}"').format(dashes) if dashes else Markup("")
 
@@ -181,29 +188,38 @@ def _dashes(line: Mapping[str, Any]) -> Markup:
 # ---- what surrounds them
 
 
-def _shape(shape: Mapping[str, Any], x: _Axis, whole: _Axis, ys: Mapping[str, _Axis]) -> Markup:
-    across = [x.paper(shape[end]) if shape["xref"] == "paper" else x.px(_seconds(shape[end])) for end in ("x0", "x1")]
+def _shape_svg(shape: Mapping[str, Any], x: _Axis, paper: _Axis, ys: Mapping[str, _Axis]) -> Markup:
+    across = [
+        x.px_at_fraction(shape[end]) if shape["xref"] == "paper" else x.px(_parse_seconds(shape[end]))
+        for end in ("x0", "x1")
+    ]
     axis = ys.get(shape["yref"])
-    up = [axis.px(shape[end]) if axis else whole.paper(shape[end]) for end in ("y0", "y1")]
+    up = [axis.px(shape[end]) if axis else paper.px_at_fraction(shape[end]) for end in ("y0", "y1")]
     if axis:
         up = [min(max(end, axis.end_px), axis.start_px) for end in up]
     if shape["type"] == "line":
         return Markup('<path d="M{:.1f},{:.1f}L{:.1f},{:.1f}" stroke="{}" stroke-width="{}"{}/>').format(
-            across[0], up[0], across[1], up[1], shape["line"]["color"], shape["line"]["width"], _dashes(shape["line"])
+            across[0],
+            up[0],
+            across[1],
+            up[1],
+            shape["line"]["color"],
+            shape["line"]["width"],
+            _dash_attribute(shape["line"]),
         )
     return Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"/>').format(
         min(across), min(up), abs(across[1] - across[0]), abs(up[1] - up[0]), shape["fillcolor"]
     )
 
 
-def _words(note: Mapping[str, Any], x: _Axis, whole: _Axis, ys: Mapping[str, _Axis]) -> Markup:
-    at = x.paper(note["x"]) if note["xref"] == "paper" else x.px(_seconds(note["x"]))
-    axis = ys[note["yref"].split()[0]] if note["yref"] != "paper" else whole
-    up = axis.paper(note["y"]) if note["yref"].endswith(("domain", "paper")) else axis.px(note["y"])
+def _annotation_svg(note: Mapping[str, Any], x: _Axis, paper: _Axis, ys: Mapping[str, _Axis]) -> Markup:
+    at = x.px_at_fraction(note["x"]) if note["xref"] == "paper" else x.px(_parse_seconds(note["x"]))
+    axis = ys[note["yref"].split()[0]] if note["yref"] != "paper" else paper
+    up = axis.px_at_fraction(note["y"]) if note["yref"].endswith(("domain", "paper")) else axis.px(note["y"])
     kind = note["font"]
     return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" font-size="{}" fill="{}">{}</text>').format(
         at + note.get("xshift", 0),
-        up - note.get("yshift", 0) + _RISE[note.get("yanchor", "middle")] * kind["size"],
+        up - note.get("yshift", 0) + _BASELINE_SHIFTS[note.get("yanchor", "middle")] * kind["size"],
         _ANCHORS[note.get("xanchor", "center")],
         kind["size"],
         kind["color"],
@@ -212,7 +228,7 @@ def _words(note: Mapping[str, Any], x: _Axis, whole: _Axis, ys: Mapping[str, _Ax
 
 
 def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Markup:
-    step = _step(0.7 * (y.high - y.low) / axis.get("nticks", 5))
+    step = _tick_step(0.7 * (y.high - y.low) / axis.get("nticks", 5))
     decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     drawn = Markup("")
     for tick in np.arange(np.ceil(y.low / step - 1e-9), np.floor(y.high / step + 1e-9) + 1) * step:
@@ -234,15 +250,18 @@ def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Ma
     return drawn
 
 
-def _step(least: float) -> float:
+def _tick_step(minimum: float) -> float:
     """The next of 1, 2, 5, 10, … that is not less."""
-    power = 10 ** np.floor(np.log10(least))
-    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9)))
+    power = 10 ** np.floor(np.log10(minimum))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= minimum * (1 - 1e-9)))
 
 
 def _x_ticks(axis: Mapping[str, Any], x: _Axis, bottom: float) -> Markup:
     """Times of the day, the day below the first and where it changes; days alone where the axis is long."""
-    step = next((60 * m for m in _MINUTES if (x.high - x.low) / (60 * m) <= _MOST_TIMES), _MINUTES[-1] * 60)
+    step = next(
+        (60 * m for m in _TICK_STEPS_MINUTES if (x.high - x.low) / (60 * m) <= _MAX_TIME_TICKS),
+        _TICK_STEPS_MINUTES[-1] * 60,
+    )
     drawn, day = Markup(""), ""
     for tick in range(int(-(-x.low // step) * step), int(x.high) + 1, step):
         at = datetime.fromtimestamp(tick, UTC)  # the wall clock of the frame's zone
@@ -255,13 +274,13 @@ def _x_ticks(axis: Mapping[str, Any], x: _Axis, bottom: float) -> Markup:
     return drawn
 
 
-def _legend(traces: Sequence[Mapping[str, Any]], left: float, ink: str) -> Markup:
+def _legend(traces: Sequence[Mapping[str, Any]], left: float, text_colour: str) -> Markup:
     drawn, at = Markup(""), left
     for trace in traces:
         line, name = trace.get("line", {}), html.unescape(trace["name"])
         colour, width = line.get("color", trace.get("fillcolor")), line.get("width", 2) or 8
         drawn += Markup(
             '<path d="M{:.1f},12h26" stroke="{}" stroke-width="{}"{}/><text x="{:.1f}" y="16" fill="{}">{}</text>'
-        ).format(at, colour, width, _dashes(line), at + 31, ink, name)
-        at += 31 + LETTER_PX * len(name) + 16
+        ).format(at, colour, width, _dash_attribute(line), at + 31, text_colour, name)
+        at += 31 + CHAR_WIDTH_PX * len(name) + 16
     return drawn

@@ -6,22 +6,22 @@ from typing import Any
 import typer
 import typer.core
 
-from commands.judge import COULD_NOT_ASK
+from commands.judge import EXIT_UNAVAILABLE
 
 
-class Gate(typer.core.TyperCommand):
+class GateCommand(typer.core.TyperCommand):
     """A command that a pipeline goes by: what is wrong with its options is never taken for a verdict."""
 
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        return _asked(super().make_context, *args, **more)
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        return _with_exit_code(super().make_context, *args, **kwargs)
 
-    def invoke(self, *args: Any, **more: Any) -> Any:
-        return _asked(super().invoke, *args, **more)
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        return _with_exit_code(super().invoke, *args, **kwargs)
 
 
-def _asked(do: Callable[..., Any], *args: Any, **more: Any) -> Any:
+def _with_exit_code(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
-        return do(*args, **more)
+        return call(*args, **kwargs)
     except typer.TyperException as error:
-        error.exit_code = COULD_NOT_ASK
+        error.exit_code = EXIT_UNAVAILABLE
         raise

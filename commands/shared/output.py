@@ -10,17 +10,17 @@ from rich.text import Text
 from archive import ArchiveProblem
 from domain import Migration
 from messages.errors import sources
-from messages.errors.sources import Said
-from messages.live import demo_mark
+from messages.errors.sources import Message
+from messages.live import DEMO_MARK
 from sources.base import Problem
 
 # Colours of the sixteen that every terminal has, so that they follow its theme.
-GOOD, REMARK, BAD, FAINT, BASELINE, CANARY = "green", "yellow", "bold red", "dim", "blue", "magenta"
+GOOD, WARN, BAD, FAINT, BASELINE, CANARY = "green", "yellow", "bold red", "dim", "blue", "magenta"
 
 
-def plain(words: str, style: str = "") -> Text:
+def plain(text: str, style: str = "") -> Text:
     """Words from anywhere, as they may be printed: on one line, no control characters, no markup."""
-    return Text(sources.shortened(words, 1000), style)
+    return Text(sources.shorten(text, 1000), style)
 
 
 def table(*headings: str) -> Table:
@@ -31,24 +31,24 @@ def table(*headings: str) -> Table:
     return made
 
 
-def title(migration: Migration, *more: str) -> Text:
+def title(migration: Migration, *parts: str) -> Text:
     """The line above everything: which migration this is, and whether it is the demo."""
     line = plain(migration.name, "bold")
     if migration.demo:
-        line.append(f"  {demo_mark()}", REMARK)
-    for part in more:
+        line.append(f"  {DEMO_MARK()}", WARN)
+    for part in parts:
         line.append(f"  ·  {part}")
     return line
 
 
-def said_lines(said: Said) -> Text:
+def message_lines(message: Message) -> Text:
     """A problem in two lines: what happened, and what to do."""
-    line = plain(f"{said.title}. {said.text}")
-    return line.append("\n→ ").append_text(plain(said.next_step)).append(f"  {said.anchor}", FAINT)
+    line = plain(f"{message.title}. {message.text}")
+    return line.append("\n→ ").append_text(plain(message.next_step)).append(f"  {message.anchor}", FAINT)
 
 
-def said_json(said: Said) -> dict[str, str]:
-    return {"title": said.title, "text": said.text, "next_step": said.next_step, "docs": said.anchor}
+def message_json(message: Message) -> dict[str, str]:
+    return {"title": message.title, "text": message.text, "next_step": message.next_step, "docs": message.anchor}
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "operation": problem.operation,
         "about": problem.about,
         "detail": problem.detail,
-        **said_json(sources.say(problem)),
+        **message_json(sources.format_problem(problem)),
     }
 
 
@@ -70,15 +70,15 @@ def archive_problem_json(problem: ArchiveProblem) -> dict[str, Any]:
         "operation": "",
         "about": "",
         "detail": problem.detail,
-        **said_json(sources.say_archive(problem.kind, problem.detail)),
+        **message_json(sources.format_archive_problem(problem.kind, problem.detail)),
     }
 
 
-def stamp(epoch_s: int | None) -> str | None:
+def iso_time(epoch_s: int | None) -> str | None:
     """A moment as JSON carries it: "2026-11-23T20:00:00Z"."""
     return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def address(url: str) -> str:
+def redact_url(url: str) -> str:
     """An archive's address as it may be shown: without user, password and options."""
     return re.sub(r"//.*@", "//", url.partition("?")[0])

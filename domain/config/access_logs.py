@@ -5,13 +5,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.config.base import Table
-from domain.config.errors import wrong
+from domain.config.base import ConfigTable
+from domain.config.errors import config_error
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-class Athena(Table):
+class Athena(ConfigTable):
     """What Athena may use to count: a `database` of its catalogue, a `workgroup`, and `output`, where in S3 results go if the workgroup does not say.
 
     `max_usd` is the most that one asking may cost by the estimate before it; `usd_per_tb` is what a terabyte read costs in the region.
@@ -27,26 +27,26 @@ class Athena(Table):
     @classmethod
     def _database(cls, name: str) -> str:
         if not re.fullmatch(r"[a-z0-9_]{1,128}", name):
-            raise wrong("not_a_database", given=name)
+            raise config_error("not_a_database", given=name)
         return name
 
     @field_validator("workgroup")
     @classmethod
     def _workgroup(cls, name: str) -> str:
         if not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", name):
-            raise wrong("not_a_workgroup", given=name)
+            raise config_error("not_a_workgroup", given=name)
         return name
 
     @field_validator("output")
     @classmethod
-    def _output(cls, place: str) -> str:
-        found = re.fullmatch(r"s3://([^/]+)(/\S*)?", place)
-        if place and not (found and _BUCKET.fullmatch(found[1])):
-            raise wrong("not_an_output", given=place)
-        return place
+    def _output(cls, url: str) -> str:
+        found = re.fullmatch(r"s3://([^/]+)(/\S*)?", url)
+        if url and not (found and _BUCKET.fullmatch(found[1])):
+            raise config_error("not_an_output", given=url)
+        return url
 
 
-class AccessLogs(Table):
+class AccessLogs(ConfigTable):
     """Where the load balancer's access logs are: `path` on this machine, or `bucket`, or else where the load balancer's own attributes say.
 
     `routes` are patterns that win over the automatic routes. `record`: whether they are counted as they come, and not only when somebody asks.
@@ -58,15 +58,15 @@ class AccessLogs(Table):
     cache: Annotated[str, Field(min_length=1)] = "access-logs"
     cache_gb: Annotated[float, Field(ge=1, le=10_000)] = 5
     routes: tuple[str, ...] = ()
-    most_routes: Annotated[int, Field(ge=1, le=5000)] = 500
-    record: bool = False
+    max_routes: Annotated[int, Field(ge=1, le=5000)] = 500
+    ingest: bool = False
     athena: Athena | None = None
 
     @field_validator("bucket")
     @classmethod
     def _bucket(cls, name: str) -> str:
         if name and not _BUCKET.fullmatch(name):
-            raise wrong("not_a_bucket", given=name)
+            raise config_error("not_a_bucket", given=name)
         return name
 
     @field_validator("routes")
@@ -74,17 +74,17 @@ class AccessLogs(Table):
     def _routes(cls, routes: tuple[str, ...]) -> tuple[str, ...]:
         for route in routes:
             if not re.fullmatch(r"/[^\s?#]*", route):
-                raise wrong("not_a_route", given=route)
+                raise config_error("not_a_route", given=route)
             if routes.count(route) > 1:
-                raise wrong("route_twice", given=route)
+                raise config_error("route_twice", given=route)
         return routes
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _check_location(self) -> Self:
         if self.path and self.bucket:
-            raise wrong("path_and_bucket", given=self.path, bucket=self.bucket)
+            raise config_error("path_and_bucket", given=self.path, bucket=self.bucket)
         if self.prefix and not self.bucket:
-            raise wrong("prefix_without_bucket", given=self.prefix)
+            raise config_error("prefix_without_bucket", given=self.prefix)
         if self.path and self.athena:
-            raise wrong("athena_and_path", given=self.path)
+            raise config_error("athena_and_path", given=self.path)
         return self

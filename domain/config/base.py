@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Table(BaseModel):
+class ConfigTable(BaseModel):
     """A table of migration.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)

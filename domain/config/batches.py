@@ -7,23 +7,23 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.config.base import Table
-from domain.config.errors import closest_zone, wrong
-from domain.cron import Schedule, ScheduleError, read_schedule
+from domain.config.base import ConfigTable
+from domain.config.errors import closest_zone, config_error
+from domain.cron import Schedule, ScheduleError, parse_schedule
 from domain.series import FLEETS, FleetName, Series
 
-Measure = Literal["duration", "success", "failure"]
-MEASURES: tuple[Measure, ...] = ("duration", "success", "failure")
+RunMetric = Literal["duration", "success", "failure"]
+RUN_METRICS: tuple[RunMetric, ...] = ("duration", "success", "failure")
 # The eras are the two sides of a batch: cron on the old side, EventBridge and Lambda on the new one.
-Era = FleetName
+SchedulerKind = FleetName
 DurationUnit = Literal["s", "ms", "min"]
-SECONDS: Mapping[DurationUnit, float] = {"s": 1.0, "ms": 0.001, "min": 60.0}
+UNIT_SECONDS: Mapping[DurationUnit, float] = {"s": 1.0, "ms": 0.001, "min": 60.0}
 
-_PLACE = "{job}"
-_LETTERS = r"[A-Za-z0-9_-]+"  # of a job that is found: without dots, which part Mackerel's names
+_PLACEHOLDER = "{job}"
+_JOB_NAME = r"[A-Za-z0-9_-]+"  # of a job that is found: without dots, which part Mackerel's names
 
 
-class Job(Table):
+class Job(ConfigTable):
     """One batch. `schedule` in `timezone`; `rule` or `scheduler` (group/name) is what starts it, `function` the Lambda function that it starts."""
 
     name: str
@@ -36,40 +36,40 @@ class Job(Table):
 
     @field_validator("name")
     @classmethod
-    def _name(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-            raise wrong("not_a_job", given=name)
+            raise config_error("not_a_job", given=name)
         return name
 
     @field_validator("schedule")
     @classmethod
-    def _schedule(cls, text: str) -> str:
+    def _check_schedule(cls, text: str) -> str:
         if text:
             try:
-                return read_schedule(text).text
+                return parse_schedule(text).text
             except ScheduleError as error:
-                raise wrong(error.slug, **error.particulars) from None
+                raise config_error(error.code, **error.params) from None
         return text
 
     @field_validator("timezone")
     @classmethod
-    def _zone(cls, name: str) -> str:
+    def _check_timezone(cls, name: str) -> str:
         known = available_timezones()
         if name not in known:
-            raise wrong("unknown_timezone", given=name, close=closest_zone(name, known))
+            raise config_error("unknown_timezone", given=name, close=closest_zone(name, known))
         return name
 
     @field_validator("scheduler")
     @classmethod
-    def _group(cls, text: str) -> str:
+    def _qualify_scheduler(cls, text: str) -> str:
         return text if not text or "/" in text else f"default/{text}"
 
     @model_validator(mode="after")
-    def _one_clock(self) -> Self:
+    def _check_trigger(self) -> Self:
         if self.rule and self.scheduler:
-            raise wrong("rule_and_scheduler", given=self.name)
+            raise config_error("rule_and_scheduler", given=self.name)
         if self.rule and self.timezone != "UTC":
-            raise wrong("rule_in_a_zone", given=self.timezone)
+            raise config_error("rule_in_a_zone", given=self.timezone)
         return self
 
     @property
@@ -77,9 +77,9 @@ class Job(Table):
         return ZoneInfo(self.timezone)
 
     @property
-    def due(self) -> Schedule | None:
+    def parsed_schedule(self) -> Schedule | None:
         """The schedule as a value; None where none is configured."""
-        return read_schedule(self.schedule) if self.schedule else None
+        return parse_schedule(self.schedule) if self.schedule else None
 
     @property
     def function_name(self) -> str:
@@ -91,7 +91,7 @@ class Job(Table):
         return self.grace_minutes * 60
 
 
-class Batches(Table):
+class Batches(ConfigTable):
     """How batches report to Mackerel: a pattern a measure, in which `{job}` stands for the job's name; `cron_…` is the era before.
 
     `stamped`: whether a point carries the time at which its run ended, or began.
@@ -106,67 +106,71 @@ class Batches(Table):
     cron_success: str = ""
     cron_failure: str = ""
     cron_unit: DurationUnit = "s"
-    stamped: Literal["end", "start"] = "end"
+    timestamp: Literal["end", "start"] = "end"
     jobs: tuple[Job, ...] = ()
 
     @field_validator("duration", "success", "failure", "cron_duration", "cron_success", "cron_failure")
     @classmethod
-    def _pattern(cls, text: str) -> str:
-        if text and (text.count(_PLACE) != 1 or not re.fullmatch(r"[A-Za-z0-9._-]*", text.replace(_PLACE, ""))):
-            raise wrong("not_a_pattern", given=text)
+    def _check_pattern(cls, text: str) -> str:
+        if text and (
+            text.count(_PLACEHOLDER) != 1 or not re.fullmatch(r"[A-Za-z0-9._-]*", text.replace(_PLACEHOLDER, ""))
+        ):
+            raise config_error("not_a_pattern", given=text)
         return text
 
     @model_validator(mode="after")
-    def _patterns_fit(self) -> Self:
+    def _check_patterns(self) -> Self:
         every = [pattern for era in FLEETS for pattern in self.patterns(era).values()]
         if not every:
-            raise wrong("no_pattern")
+            raise config_error("no_pattern")
         if twice := next((pattern for pattern in every if every.count(pattern) > 1), ""):
-            raise wrong("pattern_twice", given=twice)
+            raise config_error("pattern_twice", given=twice)
         return self
 
     @model_validator(mode="after")
-    def _jobs_fit(self) -> Self:
+    def _check_jobs(self) -> Self:
         names = [job.name for job in self.jobs]
         for position, name in enumerate(names):
             if name in names[:position]:
-                raise wrong("job_twice", at=f"batches.jobs.{position}.name", given=name)
+                raise config_error("job_twice", at=f"batches.jobs.{position}.name", given=name)
         return self
 
-    def patterns(self, era: Era) -> dict[Measure, str]:
+    def patterns(self, scheduler_kind: SchedulerKind) -> dict[RunMetric, str]:
         """The names that runs are reported by in an era, as far as they are configured."""
-        if era == "baseline":
+        if scheduler_kind == "baseline":
             found = {"duration": self.cron_duration, "success": self.cron_success, "failure": self.cron_failure}
         else:
             found = {"duration": self.duration, "success": self.success, "failure": self.failure}
-        return {measure: found[measure] for measure in MEASURES if found[measure]}
+        return {measure: found[measure] for measure in RUN_METRICS if found[measure]}
 
-    def seconds(self, era: Era) -> float:
+    def seconds_per_unit(self, scheduler_kind: SchedulerKind) -> float:
         """What a reported duration is multiplied by."""
-        return SECONDS[self.cron_unit if era == "baseline" else self.unit]
+        return UNIT_SECONDS[self.cron_unit if scheduler_kind == "baseline" else self.unit]
 
-    def configured(self, name: str) -> Job | None:
+    def find_job(self, name: str) -> Job | None:
         return next((job for job in self.jobs if job.name == name), None)
 
 
 def metric_name(pattern: str, job: str) -> str:
     """What a job's metric is called: `batch.thumbnails.duration`."""
-    return pattern.replace(_PLACE, job)
+    return pattern.replace(_PLACEHOLDER, job)
 
 
-def job_of(pattern: str, name: str) -> str:
+def parse_job_name(pattern: str, name: str) -> str:
     """The job whose metric this is; "" where the name does not fit the pattern."""
-    before, _, after = pattern.partition(_PLACE)
-    found = re.fullmatch(f"{re.escape(before)}({_LETTERS}){re.escape(after)}", name)
+    before, _, after = pattern.partition(_PLACEHOLDER)
+    found = re.fullmatch(f"{re.escape(before)}({_JOB_NAME}){re.escape(after)}", name)
     return found[1] if found else ""
 
 
-def series_of_runs(source: str, era: Era, job: str, measure: Measure) -> Series:
+def series_of_runs(source: str, scheduler_kind: SchedulerKind, job: str, run_metric: RunMetric) -> Series:
     """What the runs of a job are reported by: `run_duration` in seconds, `run_success` and `run_failure` as counts.
 
     The fleet is the era, the target group the job. A value stands for its minute, and of several in one minute it is the last.
     """
-    return Series(source, era, job, f"run_{measure}", "last", "s" if measure == "duration" else "count")
+    return Series(
+        source, scheduler_kind, job, f"run_{run_metric}", "last", "s" if run_metric == "duration" else "count"
+    )
 
 
 def series_of_function(source: str, job: str) -> tuple[Series, ...]:

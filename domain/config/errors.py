@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-MistakeSlug = Literal[
+ConfigIssueCode = Literal[
     "not_readable",  # the file itself: not there, a folder, no permission
     "not_utf8",
     "not_toml",
@@ -70,31 +70,31 @@ MistakeSlug = Literal[
     "cron_days",
     "cron_field",
 ]
-Kind = Literal["text", "number", "whole number", "yes or no", "list", "table"]
+ValueKind = Literal["text", "number", "whole number", "yes or no", "list", "table"]
 
-_LONGEST = 160  # so many characters of what was given are kept
+MAX_VALUE_CHARS = 160  # so many characters of what was given are kept
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class ConfigIssue:
     """One thing wrong in the configuration: `key` as in "fleets.canary.target_groups.0", "" where it is about the whole file."""
 
     key: str
-    slug: MistakeSlug
-    particulars: Mapping[str, str]
+    code: ConfigIssueCode
+    params: Mapping[str, str]
 
 
 class ConfigurationError(Exception):
     """A configuration that cannot be used: `path` and every `Mistake` in it."""
 
-    def __init__(self, path: Path, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__(f"{path}: " + "; ".join(f"{mistake.key}: {mistake.slug}" for mistake in mistakes))
-        self.path, self.mistakes = path, mistakes
+    def __init__(self, path: Path, issues: tuple[ConfigIssue, ...]) -> None:
+        super().__init__(f"{path}: " + "; ".join(f"{mistake.key}: {mistake.code}" for mistake in issues))
+        self.path, self.issues = path, issues
 
 
-def wrong(slug: MistakeSlug, **particulars: object) -> PydanticCustomError:
+def config_error(code: ConfigIssueCode, **params: object) -> PydanticCustomError:
     """A mistake, raised from inside a pydantic validator. `at` names its key where the validator stands above it."""
-    return PydanticCustomError(slug, slug, {key: str(value) for key, value in particulars.items()})
+    return PydanticCustomError(code, code, {key: str(value) for key, value in params.items()})
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -114,7 +114,7 @@ def closest_zone(name: str, known: Iterable[str]) -> str:
 
 
 # The key below a table that a check of the whole table is about.
-_BELOW: dict[str, str] = {
+_KEY_OF_CODE: dict[str, str] = {
     "another_region": "region",
     "rule_of_another_load_balancer": "rule",
     "margin_of_another_unit": "margin",
@@ -123,7 +123,7 @@ _BELOW: dict[str, str] = {
     "prefix_without_bucket": "prefix",
     "athena_and_path": "athena",
 }
-_KINDS: dict[str, Kind] = {
+_KIND_OF_PYDANTIC_TYPE: dict[str, ValueKind] = {
     "string_type": "text",
     "int_type": "whole number",
     "int_parsing": "whole number",
@@ -137,24 +137,24 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def mistake_of(error: ErrorDetails, key: str, close: Callable[[], str]) -> Mistake:
+def issue_from_pydantic(error: ErrorDetails, key: str, closest_key: Callable[[], str]) -> ConfigIssue:
     """pydantic's error at `key` as ours; `close` finds what a misspelt key most resembles."""
     kind, context = error["type"], error.get("ctx") or {}
-    if kind in get_args(MistakeSlug):
+    if kind in get_args(ConfigIssueCode):
         said = {name: str(value) for name, value in context.items()}
-        below = f".{_BELOW[kind]}" if kind in _BELOW else ""
-        return Mistake(said.get("at", key + below), cast(MistakeSlug, kind), said)
-    given = repr(error["input"])[:_LONGEST]
+        below = f".{_KEY_OF_CODE[kind]}" if kind in _KEY_OF_CODE else ""
+        return ConfigIssue(said.get("at", key + below), cast(ConfigIssueCode, kind), said)
+    given = repr(error["input"])[:MAX_VALUE_CHARS]
     match kind:
         case "extra_forbidden":
-            return Mistake(key, "unknown_key", {"close": close()})
+            return ConfigIssue(key, "unknown_key", {"close": closest_key()})
         case "missing":
-            return Mistake(key, "missing", {})
+            return ConfigIssue(key, "missing", {})
         case "too_short" | "string_too_short":
-            return Mistake(key, "empty", {})
+            return ConfigIssue(key, "empty", {})
         case "literal_error":
-            return Mistake(key, "not_a_choice", {"given": given, "choices": str(context["expected"])})
+            return ConfigIssue(key, "not_a_choice", {"given": given, "choices": str(context["expected"])})
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             bound, limit = next(iter(context.items()))
-            return Mistake(key, "out_of_range", {"given": given, "bound": bound, "limit": f"{limit:g}"})
-    return Mistake(key, "wrong_type", {"given": given, "kind": _KINDS.get(kind, "table")})
+            return ConfigIssue(key, "out_of_range", {"given": given, "bound": bound, "limit": f"{limit:g}"})
+    return ConfigIssue(key, "wrong_type", {"given": given, "kind": _KIND_OF_PYDANTIC_TYPE.get(kind, "table")})

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from domain.arn import Arn, ArnKind
 from domain.config.access_logs import AccessLogs
-from domain.config.base import Table as _Table
+from domain.config.base import ConfigTable as _Table
 from domain.config.batches import Batches
-from domain.config.errors import closest, closest_zone, wrong
+from domain.config.errors import closest, closest_zone, config_error
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
 
 # A metric that a criterion may name, beside `slow_0.3s` (or `slow_300ms`): the share of answers slower than 0.3 s.
@@ -32,9 +32,9 @@ _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 def _arn(text: str, kind: ArnKind) -> Arn:
     arn = Arn.parse(text)
     if arn is None:
-        raise wrong("not_an_arn", given=text, kind=kind)
+        raise config_error("not_an_arn", given=text, kind=kind)
     if arn.kind != kind:
-        raise wrong("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
+        raise config_error("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
     return arn
 
 
@@ -46,14 +46,14 @@ class Margin(_Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, given: object) -> object:
+    def _parse(cls, given: object) -> object:
         if isinstance(given, Mapping):
             return given
         found = _MARGIN.fullmatch(given.strip()) if isinstance(given, str) else None
         if found is None:
-            raise wrong("margin_without_unit", given=given)
+            raise config_error("margin_without_unit", given=given)
         if float(found["value"]) == 0:
-            raise wrong("margin_of_nothing", given=given)
+            raise config_error("margin_of_nothing", given=given)
         return {"value": float(found["value"]), "unit": found["unit"]}
 
     def __str__(self) -> str:
@@ -70,18 +70,18 @@ class Criterion(_Table):
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, metric: str) -> str:
+    def _check_metric(cls, metric: str) -> str:
         if slow := _SLOW.fullmatch(metric):
             return f"slow_{float(slow['threshold']) / (1000 if slow['unit'] == 'ms' else 1):g}s"
         if metric not in CRITERION_METRICS:
-            raise wrong("unknown_metric", given=metric, close=closest(metric, CRITERION_METRICS))
+            raise config_error("unknown_metric", given=metric, close=closest(metric, CRITERION_METRICS))
         return metric
 
     @model_validator(mode="after")
-    def _units_agree(self) -> Self:
+    def _check_unit(self) -> Self:
         fits = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
         if self.margin.unit not in fits:
-            raise wrong("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(fits))
+            raise config_error("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(fits))
         return self
 
     @property
@@ -105,28 +105,28 @@ class Aws(_Table):
 
     @field_validator("region")
     @classmethod
-    def _region(cls, region: str) -> str:
+    def _check_region(cls, region: str) -> str:
         if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
-            raise wrong("not_a_region", given=region)
+            raise config_error("not_a_region", given=region)
         return region
 
     @field_validator("load_balancer")
     @classmethod
-    def _load_balancer(cls, text: str) -> str:
+    def _check_load_balancer(cls, text: str) -> str:
         return _arn(text, "load balancer").text
 
     @field_validator("rule")
     @classmethod
-    def _rule(cls, text: str) -> str:
+    def _check_rule(cls, text: str) -> str:
         return _arn(text, "listener rule").text if text else ""
 
     @model_validator(mode="after")
-    def _one_load_balancer(self) -> Self:
+    def _check_arns(self) -> Self:
         home = self.load_balancer_arn
         if home.region != self.region:
-            raise wrong("another_region", given=self.region, found=home.region)
+            raise config_error("another_region", given=self.region, found=home.region)
         if self.rule and _arn(self.rule, "listener rule").load_balancer_path != home.dimension:
-            raise wrong("rule_of_another_load_balancer", given=self.rule, load_balancer=home.dimension)
+            raise config_error("rule_of_another_load_balancer", given=self.rule, load_balancer=home.dimension)
         return self
 
     @property
@@ -144,21 +144,21 @@ class Fleet(_Table):
 
     @field_validator("target_groups")
     @classmethod
-    def _groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_target_groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
         if not groups:  # not Field(min_length=…), which counts an entry that is wrong as one that is not there
-            raise wrong("empty")
+            raise config_error("empty")
         for text in groups:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", text):
                 _arn(text, "target group")
             if groups.count(text) > 1:
-                raise wrong("group_twice", given=text)
+                raise config_error("group_twice", given=text)
         return groups
 
     @field_validator("ecs_service", "codedeploy")
     @classmethod
-    def _pair(cls, text: str) -> str:
+    def _check_pair(cls, text: str) -> str:
         if text and not re.fullmatch(r"[^/\s]+/[^/\s]+", text):
-            raise wrong("not_a_pair", given=text)
+            raise config_error("not_a_pair", given=text)
         return text
 
     @property
@@ -210,53 +210,53 @@ class Migration(_Table):
 
     @field_validator("timezone")
     @classmethod
-    def _zone(cls, name: str) -> str:
+    def _check_timezone(cls, name: str) -> str:
         known = available_timezones()
         if name not in known:
-            raise wrong("unknown_timezone", given=name, close=closest_zone(name, known))
+            raise config_error("unknown_timezone", given=name, close=closest_zone(name, known))
         return name
 
     @field_validator("since", mode="before")
     @classmethod
-    def _day(cls, given: object) -> object:
+    def _parse_since(cls, given: object) -> object:
         if isinstance(given, datetime):
-            raise wrong("not_a_day", given=given)
+            raise config_error("not_a_day", given=given)
         if isinstance(given, str) and given:
             try:
                 return date.fromisoformat(given)
             except ValueError:
-                raise wrong("not_a_day", given=given) from None
+                raise config_error("not_a_day", given=given) from None
         if given != "" and not isinstance(given, date):
-            raise wrong("not_a_day", given=given)
+            raise config_error("not_a_day", given=given)
         return given
 
     @field_validator("archive")
     @classmethod
-    def _archive(cls, url: str) -> str:
+    def _check_archive(cls, url: str) -> str:
         scheme, rest = url.partition("://")[::2]
         if scheme == "postgresql+psycopg":
             if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", rest):
-                raise wrong("archive_without_database", given=_without_user(url))
+                raise config_error("archive_without_database", given=_without_credentials(url))
             return url
         if scheme in ("postgres", "postgresql") or scheme.startswith("postgresql+"):
-            raise wrong("archive_driver", given=scheme)
+            raise config_error("archive_driver", given=scheme)
         if scheme != "sqlite":
-            raise wrong("not_an_archive", given=_without_user(url))
+            raise config_error("not_an_archive", given=_without_credentials(url))
         if rest in ("", "/", "/:memory:"):
-            raise wrong("archive_without_file", given=url)
+            raise config_error("archive_without_file", given=url)
         return url
 
     @field_validator("slow_thresholds_s")
     @classmethod
-    def _in_order(cls, thresholds_s: tuple[float, ...]) -> tuple[float, ...]:
+    def _sort_thresholds(cls, thresholds_s: tuple[float, ...]) -> tuple[float, ...]:
         if not thresholds_s:
-            raise wrong("empty")
+            raise config_error("empty")
         return tuple(sorted(set(thresholds_s)))
 
     @model_validator(mode="after")
-    def _minutes_fit(self) -> Self:
+    def _check_minutes(self) -> Self:
         if self.provisional_minutes > self.settle_minutes:
-            raise wrong(
+            raise config_error(
                 "provisional_beyond_settled",
                 at="migration.provisional_minutes",
                 given=self.provisional_minutes,
@@ -265,24 +265,24 @@ class Migration(_Table):
         return self
 
     @model_validator(mode="after")
-    def _sides_fit(self) -> Self:
+    def _check_fleets(self) -> Self:
         baseline, canary = self.fleets.baseline, self.fleets.canary
         if both := set(baseline.names) & set(canary.names):
-            raise wrong("group_on_both_sides", at="fleets", given=", ".join(sorted(both)))
+            raise config_error("group_on_both_sides", at="fleets", given=", ".join(sorted(both)))
         if baseline.label == canary.label:
-            raise wrong("same_label", at="fleets.canary.label", given=canary.label)
+            raise config_error("same_label", at="fleets.canary.label", given=canary.label)
         if self.aws is None:
             if self.mackerel is None:
-                raise wrong("no_source")
+                raise config_error("no_source")
             return self
         home = self.aws.load_balancer_arn
         for fleet in FLEETS:
             for position, text in enumerate(self.fleets[fleet].target_groups):
                 group, where = Arn.parse(text), f"fleets.{fleet}.target_groups.{position}"
                 if group is None:
-                    raise wrong("arn_needed", given=text, at=where)
+                    raise config_error("arn_needed", given=text, at=where)
                 if (group.region, group.account) != (home.region, home.account):
-                    raise wrong(
+                    raise config_error(
                         "group_of_another_load_balancer",
                         given=text,
                         at=where,
@@ -292,27 +292,29 @@ class Migration(_Table):
         return self
 
     @model_validator(mode="after")
-    def _criteria_fit(self) -> Self:
+    def _check_criteria(self) -> Self:
         seen: set[str] = set()
         for position, criterion in enumerate(self.criteria):
             where, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
             if criterion.metric in seen:
-                raise wrong("metric_twice", at=where, given=criterion.metric)
+                raise config_error("metric_twice", at=where, given=criterion.metric)
             if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
-                raise wrong("threshold_not_asked", at=where, given=criterion.metric, threshold=f"{threshold_s:g}")
+                raise config_error(
+                    "threshold_not_asked", at=where, given=criterion.metric, threshold=f"{threshold_s:g}"
+                )
             seen.add(criterion.metric)
         return self
 
     @model_validator(mode="after")
-    def _batches_fit(self) -> Self:
+    def _check_batches(self) -> Self:
         if self.batches and not self.batch_service and not self.demo:
-            raise wrong("no_batch_service", at="batches.service")
+            raise config_error("no_batch_service", at="batches.service")
         return self
 
     @model_validator(mode="after")
-    def _logs_fit(self) -> Self:
+    def _check_access_logs(self) -> Self:
         if self.access_logs and not (self.access_logs.path or self.aws or self.demo):
-            raise wrong("no_logs_place", at="access_logs.path")
+            raise config_error("no_logs_place", at="access_logs.path")
         return self
 
     @property
@@ -346,6 +348,6 @@ class Migration(_Table):
         return next((criterion.margin for criterion in self.criteria if criterion.metric == metric), None)
 
 
-def _without_user(url: str) -> str:
+def _without_credentials(url: str) -> str:
     """An address as it may be repeated: without a user's name and password."""
     return re.sub(r"//.*@", "//", url)

@@ -6,7 +6,7 @@ from sources.base import Problem
 Texts = tuple[str, str, str]
 
 
-def texts(problem: Problem, about: str) -> Texts | None:
+def access_log_texts(problem: Problem, about: str) -> Texts | None:
     """Title, what happened and the next step; None where the general texts say it. `about` is the problem's, made fit to print."""
     match problem:
         case Problem("not_found", _source, "read"):

@@ -3,7 +3,7 @@
 from messages.errors.source_texts import Texts
 from messages.i18n import _
 
-ARCHIVE: dict[str, Texts] = {
+ARCHIVE_TEXTS: dict[str, Texts] = {
     "newer": (
         _("The archive is newer than this program"),
         _(

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from domain import Mistake
+from domain import ConfigIssue
 from domain.config.models import CRITERION_METRICS
 from messages.errors import config_access_logs, config_batches
-from messages.errors.sources import Said, shortened
+from messages.errors.sources import Message, shorten
 from messages.i18n import _
 
 # What could stand at a key: its table, its name, a value.
@@ -61,13 +61,13 @@ _LISTED_BY = {
 ANCHOR = "docs/configuration.md"
 
 
-def say(mistake: Mistake) -> Said:
+def format_config_issue(issue: ConfigIssue) -> Message:
     """The sentences for one mistake; its title is the place in the file."""
-    told = _SAY[mistake.slug](mistake.key, {name: shortened(text, 160) for name, text in mistake.particulars.items()})
-    return Said(place(mistake.key), *told, ANCHOR)
+    told = _FORMATTERS[issue.code](issue.key, {name: shorten(text, 160) for name, text in issue.params.items()})
+    return Message(format_key(issue.key), *told, ANCHOR)
 
 
-def place(key: str) -> str:
+def format_key(key: str) -> str:
     """Where a key stands, as a reader of the file sees it: "[fleets.canary] target_groups, entry 2", "[[criteria]] no. 2 margin"."""
     first, *names = key.split(".")
     if not names:
@@ -89,17 +89,17 @@ def place(key: str) -> str:
     return " ".join([table, *names]) + entry
 
 
-def example(key: str) -> str:
+def example_line(key: str) -> str:
     """A line that would be right at a key, or ""."""
     names = [name for name in key.split(".") if not name.isdigit()]
     return _EXAMPLES.get(".".join(names), "")
 
 
-Pair = tuple[str, str]
+IssueText = tuple[str, str]
 
 
-def _write(key: str) -> str:
-    line = example(key)
+def _write_example(key: str) -> str:
+    line = example_line(key)
     return (
         _("Write for example `{line}`.").format(line=line)
         if line
@@ -124,13 +124,13 @@ def _subject(key: str) -> str:
     return _("An entry of {name}").format(name=name) if key.rpartition(".")[2].isdigit() else name
 
 
-def _unknown_key(key: str, said: dict[str, str]) -> Pair:
+def _unknown_key(key: str, said: dict[str, str]) -> IssueText:
     known = _("See docs/configuration.md for every key.")
     close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
     return _("There is no key `{name}` here.").format(name=_name(key)), close + known
 
 
-def _outside(key: str, said: dict[str, str]) -> Pair:
+def _outside(key: str, said: dict[str, str]) -> IssueText:
     text = _("`{name}` stands in the wrong place.").format(name=_name(key))
     if said["table"] == "migration":
         return text, _("Move it below the line `[migration]`.")
@@ -138,7 +138,7 @@ def _outside(key: str, said: dict[str, str]) -> Pair:
     return text, _("Give it a table of its own, `{table}`, not one inside of [migration].").format(table=table)
 
 
-def _missing(key: str, _said: dict[str, str]) -> Pair:
+def _missing(key: str, _said: dict[str, str]) -> IssueText:
     if key in ("fleets", "fleets.baseline", "fleets.canary"):
         return (
             _("The table is missing, so there is nothing to compare."),
@@ -146,10 +146,10 @@ def _missing(key: str, _said: dict[str, str]) -> Pair:
                 "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
             ),
         )
-    return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write(key)
+    return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write_example(key)
 
 
-def _wrong_type(key: str, said: dict[str, str]) -> Pair:
+def _wrong_type(key: str, said: dict[str, str]) -> IssueText:
     if key in ("criteria", "batches.jobs"):
         text = _("Jobs are a list of tables, and this is something else: {given}.")
         if key == "criteria":
@@ -165,14 +165,16 @@ def _wrong_type(key: str, said: dict[str, str]) -> Pair:
     }
     if said["kind"] == "table":
         return (
-            _("{place} is a table, and this is something else: {given}.").format(place=place(key), given=said["given"]),
-            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{place(key)}`"),
+            _("{place} is a table, and this is something else: {given}.").format(
+                place=format_key(key), given=said["given"]
+            ),
+            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{format_key(key)}`"),
         )
     text = _("{subject} is {kind}, and this is something else: {given}.")
-    return text.format(subject=_subject(key), kind=kinds[said["kind"]], given=said["given"]), _write(key)
+    return text.format(subject=_subject(key), kind=kinds[said["kind"]], given=said["given"]), _write_example(key)
 
 
-def _out_of_range(key: str, said: dict[str, str]) -> Pair:
+def _out_of_range(key: str, said: dict[str, str]) -> IssueText:
     limits = {
         "gt": _("must be more than {limit}"),
         "ge": _("must be at least {limit}"),
@@ -182,10 +184,10 @@ def _out_of_range(key: str, said: dict[str, str]) -> Pair:
     limit = limits[said["bound"]].format(limit=said["limit"])
     return _("{subject} {limit}, and is {given}.").format(
         subject=_subject(key), limit=limit, given=said["given"]
-    ), _write(key)
+    ), _write_example(key)
 
 
-def _not_an_arn(_key: str, said: dict[str, str]) -> Pair:
+def _not_an_arn(_key: str, said: dict[str, str]) -> IssueText:
     text = _("“{given}” is not the ARN of a {kind}.")
     if said["kind"] == "load balancer":
         text = _("“{given}” is not the ARN of an Application Load Balancer; others have no weighted target groups.")
@@ -193,19 +195,19 @@ def _not_an_arn(_key: str, said: dict[str, str]) -> Pair:
     return text.format(**said), step.format(command=_LISTED_BY[said["kind"]], arn=_ARNS[said["kind"]])
 
 
-def _another_kind(_key: str, said: dict[str, str]) -> Pair:
+def _another_kind(_key: str, said: dict[str, str]) -> IssueText:
     step = _not_an_arn(_key, said)[1]
     return _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**said), step
 
 
-def _unknown_timezone(_key: str, said: dict[str, str]) -> Pair:
+def _unknown_timezone(_key: str, said: dict[str, str]) -> IssueText:
     text = _("There is no time zone “{given}”.").format(given=said["given"])
     if said["close"]:
         return text, _("Did you mean `{close}`?").format(close=said["close"])
     return text, _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
 
 
-def _unknown_metric(_key: str, said: dict[str, str]) -> Pair:
+def _unknown_metric(_key: str, said: dict[str, str]) -> IssueText:
     close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
     known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
     return (
@@ -214,11 +216,11 @@ def _unknown_metric(_key: str, said: dict[str, str]) -> Pair:
     )
 
 
-def _fixed(text: str, step: str) -> Callable[[str, dict[str, str]], Pair]:
+def _fixed(text: str, step: str) -> Callable[[str, dict[str, str]], IssueText]:
     return lambda key, said: (text.format(name=_name(key), **said), step.format(name=_name(key), **said))
 
 
-_SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
+_FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {
     "not_readable": _fixed(
         _("It cannot be read: {detail}."),
         _(
@@ -239,7 +241,7 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
     "unknown_key": _unknown_key,
     "outside_its_table": _outside,
     "missing": _missing,
-    "empty": lambda key, said: (_("`{name}` is empty.").format(name=_name(key)), _write(key)),
+    "empty": lambda key, said: (_("`{name}` is empty.").format(name=_name(key)), _write_example(key)),
     "wrong_type": _wrong_type,
     "out_of_range": _out_of_range,
     "not_a_choice": _fixed(_("`{name}` is {given}."), _("Write {choices}.")),
@@ -279,7 +281,7 @@ _SAY: dict[str, Callable[[str, dict[str, str]], Pair]] = {
     ),
     "not_a_pair": lambda key, said: (
         _("“{given}” is not two names with a slash between them.").format(**said),
-        _write(f"fleets.canary.{_name(key)}"),
+        _write_example(f"fleets.canary.{_name(key)}"),
     ),
     "no_source": _fixed(
         _("It names no place to read numbers from."),

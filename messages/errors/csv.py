@@ -1,13 +1,13 @@
 """What is wrong with a line of a CSV, in sentences: what stands there, and what would be right."""
 
-from messages.errors.sources import Said, shortened
+from messages.errors.sources import Message, shorten
 from messages.i18n import _
-from sources.csv_import import HEADER, METRICS, CsvMistake, CsvSlug
+from sources.csv_import import HEADER, METRICS, CsvIssue, CsvIssueCode
 
 ANCHOR = "docs/cli.md#a-csv-of-your-own"
 EXAMPLE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
 
-_TEXTS: dict[CsvSlug, tuple[str, str]] = {
+_TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     "not_readable": (
         _("It cannot be read: {detail}."),
         _("Check the path and who may read the file; `--csv -` reads from standard input."),
@@ -95,10 +95,10 @@ _TEXTS: dict[CsvSlug, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def say(mistake: CsvMistake) -> Said:
+def format_csv_issue(issue: CsvIssue) -> Message:
     """The sentences for one mistake; its title is the line."""
-    text, step = _TEXTS[mistake.slug]
-    said = {name: shortened(value, 80) for name, value in mistake.particulars.items()}
+    text, step = _TEXTS[issue.code]
+    said = {name: shorten(value, 80) for name, value in issue.params.items()}
     close = said.get("close", "")
     said |= {
         "close": _("Did you mean `{close}`?").format(close=close) + " " if close else "",
@@ -107,10 +107,10 @@ def say(mistake: CsvMistake) -> Said:
         "metrics": ", ".join(f"`{metric}`" for metric in METRICS),
         "stats": _stats(said.get("metric", "")),
     }
-    if mistake.slug == "other_separator":
+    if issue.code == "other_separator":
         said["given"] = {"semicolons": _("semicolons"), "tabs": _("tabs")}[said["given"]]
-    title = _("line {line}").format(line=mistake.line) if mistake.line else _("The file")
-    return Said(title, text.format(**said), step.format(**said), ANCHOR)
+    title = _("line {line}").format(line=issue.line) if issue.line else _("The file")
+    return Message(title, text.format(**said), step.format(**said), ANCHOR)
 
 
 def _stats(metric: str) -> str:

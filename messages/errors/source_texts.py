@@ -9,7 +9,7 @@ from sources.base import ProblemKind
 
 Texts = tuple[str, str, str]
 
-PROBLEMS: dict[ProblemKind, dict[str, Texts]] = {
+PROBLEM_TEXTS: dict[ProblemKind, dict[str, Texts]] = {
     "no_credentials": {
         "": (
             _("No credentials"),

@@ -11,15 +11,15 @@ from typing import Literal
 from domain import Arn
 from messages import times
 from messages.errors import access_logs
-from messages.errors.archive import ARCHIVE
-from messages.errors.source_texts import PROBLEMS, Texts
+from messages.errors.archive import ARCHIVE_TEXTS
+from messages.errors.source_texts import PROBLEM_TEXTS, Texts
 from messages.i18n import _
 from messages.states import source_name
 from sources.base import Problem, ProblemKind
 
-System = Literal["aws", "mackerel", ""]
+Vendor = Literal["aws", "mackerel", ""]
 
-_SYSTEMS: dict[str, System] = {
+_VENDORS: dict[str, Vendor] = {
     "cloudwatch": "aws",
     "cloudtrail": "aws",
     "load_balancer": "aws",
@@ -41,11 +41,11 @@ _KEYS = {
 }
 _DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
 _PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches", "lambda": "batches"}
-_LONGEST = 240  # so many characters of somebody else's words fit into a line
+MAX_QUOTE_CHARS = 240  # so many characters of somebody else's words fit into a line
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """A title of a few words, one or two sentences on what happened, and what to do next. `anchor`: where docs/ has more. Escape all of it."""
 
     title: str
@@ -54,26 +54,26 @@ class Said:
     anchor: str = ""
 
 
-def say(problem: Problem, *, again_s: float | None = None) -> Said:
+def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Message:
     """The sentences for a problem. `again_s`: in how many seconds the source is asked again by itself, where that is known."""
-    about, detail = shortened(problem.about), shortened(problem.detail)
-    texts = PROBLEMS[problem.kind]
-    title, text, next_step = texts.get(_SYSTEMS.get(problem.source, ""), texts[""])
+    about, detail = shorten(problem.about), shorten(problem.detail)
+    texts = PROBLEM_TEXTS[problem.kind]
+    title, text, next_step = texts.get(_VENDORS.get(problem.source, ""), texts[""])
     particulars = {
         "source": source_name(problem.source),
-        "operation": shortened(problem.operation) or _("the request"),
+        "operation": shorten(problem.operation) or _("the request"),
         "about": about or _DEFAULTS.get(problem.kind, _("what was asked for")),
         "key": _key(problem),
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
-        "again": _again(again_s),
+        "again": _retry_text(retry_in_s),
     }
-    if special := _special(problem, about, detail):
-        return Said(*special, f"docs/problems.md#{problem.kind}")
-    if problem.source == "access_logs" and (own := access_logs.texts(problem, about)):
-        return Said(own[0], _quote(own[1], detail), own[2], f"docs/problems.md#{problem.kind}")
+    if special := _special_texts(problem, about, detail):
+        return Message(*special, f"docs/problems.md#{problem.kind}")
+    if problem.source == "access_logs" and (own := access_logs.access_log_texts(problem, about)):
+        return Message(own[0], _quote(own[1], detail), own[2], f"docs/problems.md#{problem.kind}")
     if problem.kind == "clock_skew":
         particulars["skew"], detail = _skew(about, detail)
-    return Said(
+    return Message(
         title,
         _quote(text.format(**particulars), detail),
         next_step.format(**particulars),
@@ -81,30 +81,30 @@ def say(problem: Problem, *, again_s: float | None = None) -> Said:
     )
 
 
-def say_archive(kind: str, detail: str) -> Said:
+def format_archive_problem(kind: str, detail: str) -> Message:
     """The sentences for what keeps the archive from being used: `kind` and `detail` of the archive's problem."""
-    title, text, next_step = ARCHIVE[kind]
-    return Said(title, _quote(text, shortened(detail)), next_step, f"docs/problems.md#archive_{kind}")
+    title, text, next_step = ARCHIVE_TEXTS[kind]
+    return Message(title, _quote(text, shorten(detail)), next_step, f"docs/problems.md#archive_{kind}")
 
 
-def shortened(text: str, longest: int = _LONGEST) -> str:
+def shorten(text: str, max_chars: int = MAX_QUOTE_CHARS) -> str:
     """Somebody else's words on one line: without control and invisible characters, and cut with "…" where they are too long."""
     visible = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in text)
     line = " ".join(visible.split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1].rstrip()}…"
 
 
 def _quote(text: str, detail: str) -> str:
     return _("{text} Reported: “{detail}”").format(text=text, detail=detail) if detail else text
 
 
-def _again(again_s: float | None) -> str:
-    if again_s is None:
+def _retry_text(retry_in_s: float | None) -> str:
+    if retry_in_s is None:
         return _("It is asked again by itself.")
-    return _("It is asked again by itself in {duration}.").format(duration=times.duration(again_s))
+    return _("It is asked again by itself in {duration}.").format(duration=times.duration(retry_in_s))
 
 
-def _special(problem: Problem, about: str, detail: str) -> Texts | None:
+def _special_texts(problem: Problem, about: str, detail: str) -> Texts | None:
     """The texts where `detail` is not somebody's words to quote, but a particular."""
     match problem:
         case Problem("not_found", _, _, "mackerel.alb_host"):
@@ -118,7 +118,7 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
         case Problem("incomplete", "athena", _, _, "not_over" | "counted"):
             return _not_by_athena(about, detail)
         case Problem("bad_request", "athena") if "output location" in detail.lower():
-            return _no_place_for_results()
+            return _no_output_location()
         case Problem("no_such_metric", "mackerel_batches"):
             return _no_run(about, detail)
         case Problem("no_split") if detail:
@@ -128,11 +128,11 @@ def _special(problem: Problem, about: str, detail: str) -> Texts | None:
     return None
 
 
-def _no_such_host(seen: str) -> Texts:
+def _no_such_host(hosts: str) -> Texts:
     return (
         _("No such load balancer in Mackerel"),
         _("No host in Mackerel has metrics of these target groups. Seen: {hosts}.").format(
-            hosts=seen or _("none at all")
+            hosts=hosts or _("none at all")
         ),
         _(
             "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
@@ -185,7 +185,7 @@ def _not_by_athena(days: str, why: str) -> Texts:
     )
 
 
-def _no_place_for_results() -> Texts:
+def _no_output_location() -> Texts:
     return (
         _("No place for results"),
         _("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
@@ -204,7 +204,7 @@ def _no_run(patterns: str, service: str) -> Texts:
 
 
 def _no_split(load_balancer: str, side: str) -> Texts:
-    title, text, next_step = PROBLEMS["no_split"][""]
+    title, text, next_step = PROBLEM_TEXTS["no_split"][""]
     texts = {
         "baseline": _("Nothing is split: the baseline has all the weight."),
         "canary": _("Nothing is split: the canary has all the weight."),

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from domain import FLEETS, Series, Window, assemble, epoch_s
-from domain.frame import NAMES
+from domain.frame import LABEL_COLUMNS
 
-ORDER = ["ts", "fleet", "target_group", "metric", "stat", "unit", "period_s", "source"]
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+SORT_COLUMNS = ["ts", "fleet", "target_group", "metric", "stat", "unit", "period_s", "source"]
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
-def settled_rows(frame: pd.DataFrame, window: Window, settled_until: int) -> pd.DataFrame:
+def final_rows(frame: pd.DataFrame, window: Window, final_until: int) -> pd.DataFrame:
     """The rows that were judged: whole periods in `window` that end by `settled_until`, in one order. Names are plain text."""
     ts, period_s = epoch_s(frame), frame["period_s"].to_numpy()
-    rows: pd.DataFrame = frame[(ts >= window.start) & (ts + period_s <= min(window.end, settled_until))]
-    return rows.astype(dict.fromkeys(NAMES, "str")).sort_values(ORDER, ignore_index=True)
+    rows: pd.DataFrame = frame[(ts >= window.start) & (ts + period_s <= min(window.end, final_until))]
+    return rows.astype(dict.fromkeys(LABEL_COLUMNS, "str")).sort_values(SORT_COLUMNS, ignore_index=True)
 
 
 def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) 
     heads = tuple(dict.fromkeys(series))
     code = np.array([heads.index(one) for one in series])
     return assemble(heads, code, np.array(ts), np.full(len(ts), np.nan), np.array(period_s)).astype(
-        dict.fromkeys(NAMES, "str")
+        dict.fromkeys(LABEL_COLUMNS, "str")
     )
 
 
@@ -55,7 +55,10 @@ def to_csv(rows: pd.DataFrame) -> bytes:
 
     A name that a spreadsheet would run as a formula gets a ' in front; numbers stay numbers. sources.csv_import reads it back.
     """
-    told = rows.assign(ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"), **{name: _inert(rows[name]) for name in NAMES})
+    told = rows.assign(
+        ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **{name: _escape_formulas(rows[name]) for name in LABEL_COLUMNS},
+    )
     return told.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).encode()
 
 
@@ -66,5 +69,5 @@ def to_parquet(rows: pd.DataFrame) -> bytes:
     return made.getvalue()
 
 
-def _inert(names: "pd.Series[str]") -> "pd.Series[str]":
-    return names.where(~names.str.startswith(FORMULAS), "'" + names)
+def _escape_formulas(names: "pd.Series[str]") -> "pd.Series[str]":
+    return names.where(~names.str.startswith(FORMULA_PREFIXES), "'" + names)

@@ -7,9 +7,9 @@ from analysis.endpoints.endpoints import Endpoint
 from domain import FLEETS
 from messages import endpoints as words
 from messages import numbers, verdicts
-from services.endpoints import LogsJudged
+from services.endpoints import EndpointsView
 
-SHOWN = 20
+MAX_ROUTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RouteRow:
     verdict: str
     sign: str
     label: str
-    hangs_on: str
+    deciding: str
     cells: tuple[tuple[str, str, str], ...]
 
 
@@ -29,37 +29,37 @@ class RoutesTable:
     """`hides`: a sentence where totals hide a route, else "". `rest`: how many routes are not shown."""
 
     summary: str
-    hides: str
+    hidden_note: str
     rows: tuple[RouteRow, ...]
-    rest: int
+    n_more: int
 
 
-def routes_table(told: LogsJudged) -> RoutesTable:
-    found = told.endpoints
+def routes_table(view: EndpointsView) -> RoutesTable:
+    found = view.endpoints
     tally = Counter(one.judgement.verdict for one in found.routes)
-    named = ", ".join(one.route for one in found.hidden[: words.MOST_NAMED])
-    hides = f"{words.hidden(len(found.hidden), verdicts.label(found.total.judgement.verdict))} {named}"
+    named = ", ".join(one.route for one in found.hidden_regressions[: words.MAX_NAMED])
+    hides = f"{words.hidden_regressions(len(found.hidden_regressions), verdicts.label(found.total.judgement.verdict))} {named}"
     return RoutesTable(
-        words.summary(tally, told.minutes, told.lines.parsed),
-        hides if found.hidden else "",
-        tuple(_row(one) for one in found.routes[:SHOWN]),
-        max(0, len(found.routes) - SHOWN),
+        words.summary(tally, view.minutes, view.lines.parsed),
+        hides if found.hidden_regressions else "",
+        tuple(_row(one) for one in found.routes[:MAX_ROUTES]),
+        max(0, len(found.routes) - MAX_ROUTES),
     )
 
 
-def _row(one: Endpoint) -> RouteRow:
+def _row(endpoint: Endpoint) -> RouteRow:
     cells = []
     for fleet in FLEETS:
-        side = one.sides[fleet]
+        side = endpoint.fleets[fleet]
         p95 = side.percentiles["p95"]
         errors = f"{numbers.percent(side.error_rate)} ({numbers.count(side.errors)})"
         cells.append((numbers.count(side.requests), errors, numbers.milliseconds(p95.value_s if p95 else None)))
-    verdict = one.judgement.verdict
+    verdict = endpoint.judgement.verdict
     return RouteRow(
-        one.route,
+        endpoint.route,
         verdict,
         verdicts.SIGNS[verdict],
         verdicts.label(verdict),
-        words.hangs_on(one.judgement),
+        words.deciding_metrics(endpoint.judgement),
         tuple(cells),
     )

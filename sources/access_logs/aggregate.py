@@ -6,12 +6,12 @@ import duckdb
 import pyarrow as pa
 
 from domain.log_counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
-from sources.access_logs.sql import GROUPED
+from sources.access_logs.sql import GROUP_COLUMNS
 
 # A second and more go into buckets that are 1 % wide, so that the table stays small where answers are slow.
 _MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
 _BUCKET = f"pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))"
-_NAMED = f"""
+_PARSED_COLUMNS = f"""
   split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route,
   CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
   coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
@@ -20,17 +20,17 @@ _NAMED = f"""
     WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
     ELSE CAST(round({LOG_BUCKETS_FROM_MS} * {_BUCKET}) AS INTEGER) END AS latency_ms"""
 _COUNTS = f"""
-SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_NAMED}, CAST(sum(n) AS BIGINT) AS n
+SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_PARSED_COLUMNS}, CAST(sum(n) AS BIGINT) AS n
 FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
 """
 _EXAMPLES = f"""
-SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, {_NAMED},
+SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, {_PARSED_COLUMNS},
   split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target
 FROM grouped WHERE example IS NOT NULL ORDER BY ts
 """
 
 
-def finished(database: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
+def aggregate(database: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
     """Counts (domain.log_counts.COUNTS) and examples (EXAMPLES) of the rows of `grouped`, a table there with the columns of counts_sql."""
     counts = database.sql(_COUNTS).to_arrow_table().cast(COUNTS)
     return counts, database.sql(_EXAMPLES).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
@@ -38,7 +38,9 @@ def finished(database: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
 
 def load_csv(database: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Fills the table `grouped` from a CSV file with the columns of counts_sql, written as Athena does: nothing is null, "" is an empty text."""
-    columns = ", ".join(f"'{name}': '{'BIGINT' if name == 'n' else 'VARCHAR'}'" for name in (*GROUPED, "n", "example"))
+    columns = ", ".join(
+        f"'{name}': '{'BIGINT' if name == 'n' else 'VARCHAR'}'" for name in (*GROUP_COLUMNS, "n", "example")
+    )
     place = str(path).replace("'", "''")
     database.execute(
         f"CREATE OR REPLACE TEMP TABLE grouped AS SELECT * FROM read_csv('{place}', columns = {{{columns}}}, header = true, auto_detect = false,"

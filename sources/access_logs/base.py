@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from domain import Window
-from sources.access_logs.counter import Counted
-from sources.access_logs.filenames import LogFile, is_foreign, overlaps, time_of
-from sources.base import Health, Problem, state_of
+from sources.access_logs.counter import LogCounts
+from sources.access_logs.filenames import LogFile, is_other_log, overlaps, window_of_name
+from sources.base import Health, Problem, health_state
 
-NAME = "access_logs"
+SOURCE = "access_logs"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class LogListing:
     """The files of a window, oldest first. `foreign`: how many files beside them are no access logs of this load balancer."""
 
     files: tuple[LogFile, ...] = ()
     problems: tuple[Problem, ...] = ()
-    foreign: int = 0
+    skipped: int = 0
 
 
 class LogSource(Protocol):
@@ -29,11 +29,11 @@ class LogSource(Protocol):
 
     name: str
 
-    def files(self, window: Window) -> Listing:
+    def files(self, window: Window) -> LogListing:
         """Every file that may hold lines of `window`. Never raises for the outside world's faults."""
         ...
 
-    def bring(self, file: LogFile) -> Path | Problem:
+    def download(self, file: LogFile) -> Path | Problem:
         """The file on this machine's disk. Raises OSError where that disk is full."""
         ...
 
@@ -41,25 +41,25 @@ class LogSource(Protocol):
 
 
 @runtime_checkable
-class CountedElsewhere(LogSource, Protocol):
+class RemoteCounter(LogSource, Protocol):
     """Logs that nobody brings here: whoever has them counts them, too."""
 
-    def count(self, files: Sequence[LogFile]) -> Counted | Problem:
+    def count(self, files: Sequence[LogFile]) -> LogCounts | Problem:
         """The counts of some files of a listing, with a tally of each in their order."""
         ...
 
 
 @runtime_checkable
-class CountedByDay(LogSource, Protocol):
+class DailyCounter(LogSource, Protocol):
     """Logs of which whole days are counted elsewhere, for money: each LogFile of a listing is a day's folder, with its files as `parts`."""
 
-    def refuses(self, days: Sequence[LogFile]) -> Problem | None:
+    def check_limits(self, days: Sequence[LogFile]) -> Problem | None:
         """Why these are not to be counted, all together: asked once, before the first."""
         ...
 
     def count_day(
-        self, day: LogFile, *, told: Callable[[int], None], stop: Callable[[], bool]
-    ) -> Counted | Problem | None:
+        self, day: LogFile, *, on_progress: Callable[[int], None], stop: Callable[[], bool]
+    ) -> LogCounts | Problem | None:
         """The counts of a day with one tally; None where `stop` said so. `told` hears how many bytes were read so far.
 
         Raises OSError where this machine's disk is full.
@@ -70,54 +70,54 @@ class CountedByDay(LogSource, Protocol):
 class LocalLogs:
     """A LogSource: a file, or a folder with all that lies below it, gzip or plain."""
 
-    name = NAME
+    name = SOURCE
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    def files(self, window: Window) -> Listing:
-        if not self._place.exists():
-            return Listing(problems=(Problem("not_found", self.name, "read", str(self._place)),))
+    def files(self, window: Window) -> LogListing:
+        if not self._path.exists():
+            return LogListing(problems=(Problem("not_found", self.name, "read", str(self._path)),))
         found, foreign = list[LogFile](), 0
         try:
             for path in sorted(self._paths()):
-                if is_foreign(path.name):
+                if is_other_log(path.name):
                     foreign += 1
                     continue
-                file = LogFile(str(path), path.stat().st_size, time_of(path.name))
+                file = LogFile(str(path), path.stat().st_size, window_of_name(path.name))
                 if overlaps(file, window):
                     found.append(file)
         except OSError as error:
-            return Listing(
-                problems=(Problem("denied", self.name, "read", str(self._place), error.strerror or str(error)),)
+            return LogListing(
+                problems=(Problem("denied", self.name, "read", str(self._path), error.strerror or str(error)),)
             )
-        return Listing(tuple(found), foreign=foreign)
+        return LogListing(tuple(found), skipped=foreign)
 
     def _paths(self) -> Iterator[Path]:
-        if self._place.is_file():
-            yield self._place
+        if self._path.is_file():
+            yield self._path
             return
-        for folder, _, names in os.walk(self._place, onerror=_refuse):
+        for folder, _, names in os.walk(self._path, onerror=_raise):
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
-    def bring(self, file: LogFile) -> Path | Problem:
+    def download(self, file: LogFile) -> Path | Problem:
         return Path(file.key)
 
     def check(self) -> tuple[Health, ...]:
         began, problem = time.monotonic(), None
-        if not self._place.exists():
-            problem = Problem("not_found", self.name, "read", str(self._place))
-        elif not os.access(self._place, os.R_OK):
-            problem = Problem("denied", self.name, "read", str(self._place))
+        if not self._path.exists():
+            problem = Problem("not_found", self.name, "read", str(self._path))
+        elif not os.access(self._path, os.R_OK):
+            problem = Problem("denied", self.name, "read", str(self._path))
         return (health("read", began, problem),)
 
 
-def _refuse(error: OSError) -> None:
+def _raise(error: OSError) -> None:
     raise error
 
 
-def health(permission: str, began: float, problem: Problem | None) -> Health:
+def health(permission: str, started_s: float, problem: Problem | None) -> Health:
     """One line of a check that began at `began` (time.monotonic())."""
-    took_s = time.monotonic() - began
-    state = state_of((problem,) if problem else (), took_s, answered=problem is None)
-    return Health(NAME, permission, state, took_s, problem)
+    took_s = time.monotonic() - started_s
+    state = health_state((problem,) if problem else (), took_s, answered=problem is None)
+    return Health(SOURCE, permission, state, took_s, problem)

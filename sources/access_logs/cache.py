@@ -5,59 +5,63 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sources.access_logs.filenames import LogFile, time_of
+from sources.access_logs.filenames import LogFile, window_of_name
 
-PARTIAL = ".part"
-_ROOM = 0.9  # so full it is after something had to go
+PARTIAL_SUFFIX = ".part"
+_EVICT_TO_FRACTION = 0.9  # so full it is after something had to go
 
 
-class Cache:
+class LogFileCache:
     """A folder of at most `most_bytes`. Whatever else lies in it is left alone. Serves many threads."""
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
-        self._folder, self._most_bytes = folder, most_bytes
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder, self._max_bytes = folder, max_bytes
         self._lock = threading.Lock()
-        self._used: int | None = None
+        self._used_bytes: int | None = None
 
-    def place(self, file: LogFile) -> Path:
+    def path(self, file: LogFile) -> Path:
         """Where the file lies once it is whole."""
         return self._folder / file.key.rpartition("/")[2]
 
-    def partial(self, file: LogFile) -> Path:
+    def partial_path(self, file: LogFile) -> Path:
         """Where it lies while it is being downloaded."""
-        return self._folder / (file.key.rpartition("/")[2] + PARTIAL)
+        return self._folder / (file.key.rpartition("/")[2] + PARTIAL_SUFFIX)
 
-    def there(self, file: LogFile) -> Path | None:
+    def get(self, file: LogFile) -> Path | None:
         """The file, if it is whole; it counts as used now."""
-        path = self.place(file)
+        path = self.path(file)
         if not path.exists() or path.stat().st_size != file.size:
             return None
         path.touch()
         return path
 
-    def make_room(self, size: int) -> None:
+    def reserve(self, size_bytes: int) -> None:
         """Removes what was used longest ago until `size` bytes more fit. Raises OSError where the folder cannot be made."""
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if self._used is None or self._used + size > self._most_bytes:
-                self._used = self._tidied(size)
-            self._used += size
+            if self._used_bytes is None or self._used_bytes + size_bytes > self._max_bytes:
+                self._used_bytes = self._evict(size_bytes)
+            self._used_bytes += size_bytes
 
-    def _tidied(self, size: int) -> int:
+    def _evict(self, size_bytes: int) -> int:
         """How many bytes are left once there is room."""
-        ours = [path for path in self._folder.iterdir() if time_of(path.name.removesuffix(PARTIAL)) and path.is_file()]
-        kept = sorted(_there(ours))
+        ours = [
+            path
+            for path in self._folder.iterdir()
+            if window_of_name(path.name.removesuffix(PARTIAL_SUFFIX)) and path.is_file()
+        ]
+        kept = sorted(_existing_files(ours))
         used = sum(bytes_ for _, bytes_, _ in kept)
-        if used + size > self._most_bytes:
+        if used + size_bytes > self._max_bytes:
             for _, bytes_, path in kept:
-                if used + size <= self._most_bytes * _ROOM:
+                if used + size_bytes <= self._max_bytes * _EVICT_TO_FRACTION:
                     break
                 path.unlink(missing_ok=True)
                 used -= bytes_
         return used
 
 
-def _there(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
+def _existing_files(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
     """When each was used last, and its bytes; one that is complete by now, under another name, is left out."""
     for path in paths:
         with suppress(FileNotFoundError):

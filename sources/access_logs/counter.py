@@ -18,24 +18,24 @@ import numpy as np
 import pyarrow as pa
 from isal import igzip, isal_zlib
 
-from sources.access_logs.aggregate import finished
-from sources.access_logs.repair import mended_lines
+from sources.access_logs.aggregate import aggregate
+from sources.access_logs.repair import repair_lines
 from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
 
-BATCH_BYTES = 48_000_000  # of compressed files; lines have about seven times as many
-BATCH_FILES = 64  # each has a thread that waits for its turn
-MEMORY_MB = 128
-_CHUNK = 1 << 20  # of a file, unpacked at once, and as much as a pipe may hold
+MAX_BATCH_BYTES = 48_000_000  # of compressed files; lines have about seven times as many
+MAX_BATCH_FILES = 64  # each has a thread that waits for its turn
+MEMORY_LIMIT_MB = 128
+_CHUNK_BYTES = 1 << 20  # of a file, unpacked at once, and as much as a pipe may hold
 _NEWLINE = ord("\n")
 
 # What isal raises where a gzip file is not what it says.
-_DAMAGE: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
+_GZIP_ERRORS: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FileStats:
     """One file: how many lines it has, how many of them were counted. `problem`: why there may be more lines than these, or why none could be counted."""
 
     name: str
@@ -44,68 +44,68 @@ class Tally:
     problem: FileProblem | None = None
 
     @property
-    def lost(self) -> int:
+    def unparsed(self) -> int:
         return self.lines - self.parsed
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class LogCounts:
     """What a batch of files says: `counts` (domain.log_counts.COUNTS), `examples` (EXAMPLES), and a tally of each file."""
 
     counts: pa.Table
     examples: pa.Table
-    tallies: tuple[Tally, ...]
+    files: tuple[FileStats, ...]
 
 
-class Engine:
+class LogCounter:
     """A DuckDB in memory, and a folder for the files that it reads. Use it in a `with`: the folder goes when it ends."""
 
-    def __init__(self, patterns: Sequence[str] = (), *, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(self, patterns: Sequence[str] = (), *, memory_mb: int = MEMORY_LIMIT_MB) -> None:
         self._patterns = tuple(patterns)
-        self._room = Path(tempfile.mkdtemp(prefix="access-logs-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="access-logs-"))
         self._database = duckdb.connect(
             config={
                 "memory_limit": f"{memory_mb}MB",
                 "threads": 1,  # more engines serve more processors better: a pipe cannot be shared
                 "preserve_insertion_order": False,
-                "temp_directory": str(self._room / "spill"),
+                "temp_directory": str(self._directory / "spill"),
                 "enable_external_file_cache": False,  # every file is read once
             }
         )
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> "LogCounter":
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._database.close()
-        shutil.rmtree(self._room, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
-    def count(self, batch: Sequence[Path]) -> Counted:
+    def count(self, batch: Sequence[Path]) -> LogCounts:
         """Counts a batch of files, gzip or plain. Raises OSError where lines have to be mended and the disk is full."""
-        tallies = self._poured(batch)
+        tallies = self._count_while_decompressing(batch)
         try:
-            if self._parsed() == sum(tally.lines for tally in tallies):
+            if self._count_grouped() == sum(tally.lines for tally in tallies):
                 tallies = [replace(tally, parsed=tally.lines) for tally in tallies]
             else:
-                plain = [self._room / f"{place}.log" for place in range(len(batch))]
+                plain = [self._directory / f"{place}.log" for place in range(len(batch))]
                 for path, where in zip(batch, plain, strict=True):
-                    unpacked(path, where)
-                tallies = self._find_lost(tallies, plain)
-                self._group(plain)
-            return Counted(*finished(self._database), tuple(map(_judged, tallies)))
+                    decompress(path, where)
+                tallies = self._repair_files(tallies, plain)
+                self._group_lines(plain)
+            return LogCounts(*aggregate(self._database), tuple(map(_flag_not_a_log, tallies)))
         finally:
-            for path in self._room.glob("*.log"):
+            for path in self._directory.glob("*.log"):
                 path.unlink(missing_ok=True)
 
-    def _poured(self, batch: Sequence[Path]) -> list[Tally]:
+    def _count_while_decompressing(self, batch: Sequence[Path]) -> list[FileStats]:
         """Counts a batch as it is unpacked: each file flows through a pipe into the query, and nothing is written to the disk."""
-        pipes = [self._room / f"{place}.pipe" for place in range(len(batch))]
+        pipes = [self._directory / f"{place}.pipe" for place in range(len(batch))]
         for pipe in pipes:
             os.mkfifo(pipe)
         with ThreadPoolExecutor(max(len(batch), 1)) as threads:
-            running = [threads.submit(unpacked, path, pipe) for path, pipe in zip(batch, pipes, strict=True)]
+            running = [threads.submit(decompress, path, pipe) for path, pipe in zip(batch, pipes, strict=True)]
             try:
-                self._group(pipes)
+                self._group_lines(pipes)
             finally:  # where the query ended early, nobody must go on waiting for a reader
                 while wait(running, timeout=0.05).not_done:
                     for pipe in pipes:
@@ -114,34 +114,34 @@ class Engine:
                     pipe.unlink()
         return [one.result() for one in running]
 
-    def _group(self, lines: Sequence[Path]) -> None:
+    def _group_lines(self, paths: Sequence[Path]) -> None:
         """Fills the table `grouped` with the counts of plain files, or of what comes out of pipes."""
-        there = [str(path) for path in lines if path.is_fifo() or (path.exists() and path.stat().st_size)]
+        there = [str(path) for path in paths if path.is_fifo() or (path.exists() and path.stat().st_size)]
         if not there:
-            there = [str(_empty(self._room / "none.log"))]
-        sql = counts_sql(DUCKDB, _lines(there), self._patterns, examples=True)
+            there = [str(_create_empty(self._directory / "none.log"))]
+        sql = counts_sql(DUCKDB, _read_csv_sql(there), self._patterns, examples=True)
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
 
-    def _parsed(self) -> int:
+    def _count_grouped(self) -> int:
         ((parsed,),) = self._database.sql("SELECT coalesce(sum(n), 0) FROM grouped").fetchall()
         return int(parsed)
 
-    def _find_lost(self, tallies: Sequence[Tally], plain: Sequence[Path]) -> list[Tally]:
+    def _repair_files(self, files: Sequence[FileStats], plain: Sequence[Path]) -> list[FileStats]:
         """Looks for the files that lost lines, and writes those anew from lines that are read one by one."""
         found = []
-        for tally, path in zip(tallies, plain, strict=True):
-            self._group([path])
-            if (parsed := self._parsed()) < tally.lines:
+        for tally, path in zip(files, plain, strict=True):
+            self._group_lines([path])
+            if (parsed := self._count_grouped()) < tally.lines:
                 with path.open("rb") as lines, (path.with_suffix(".mended")).open("wb") as sound:
-                    sound.writelines(mended_lines(lines))
+                    sound.writelines(repair_lines(lines))
                 path.with_suffix(".mended").replace(path)
-                self._group([path])
-                parsed = self._parsed()
+                self._group_lines([path])
+                parsed = self._count_grouped()
             found.append(replace(tally, parsed=parsed))
         return found
 
 
-def _lines(paths: Sequence[str]) -> str:
+def _read_csv_sql(paths: Sequence[str]) -> str:
     """A FROM clause over plain files in the form that loses nothing silently: the first fields only, not strict, no null padding.
 
     All fields declared, every older and shorter line would be dropped; with null padding one unclosed quote ends the whole query.
@@ -154,60 +154,60 @@ def _lines(paths: Sequence[str]) -> str:
     )
 
 
-def unpacked(path: Path, plain: Path) -> Tally:
+def decompress(path: Path, destination: Path) -> FileStats:
     """Writes a file's whole lines to `plain`, and counts them. What a cut-off or damaged gzip file still gives is taken; its last, broken line is not."""
     lines, tail = 0, b""
     problem: FileProblem | None = None
-    with plain.open("wb", buffering=0) as out:  # first of all: whoever reads a pipe waits for this
+    with destination.open("wb", buffering=0) as out:  # first of all: whoever reads a pipe waits for this
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
             with contextlib.suppress(OSError):  # no pipe, or as wide as it may be
-                fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _CHUNK)
+                fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _CHUNK_BYTES)
         try:
             with path.open("rb") as packed:
-                for chunk in _chunks(packed):
+                for chunk in _decompressed_chunks(packed):
                     upto = chunk.rfind(b"\n") + 1
                     if upto:
                         lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
-                        _write(out, tail)
-                        _write(out, memoryview(chunk)[:upto])
+                        _write_all(out, tail)
+                        _write_all(out, memoryview(chunk)[:upto])
                         tail = chunk[upto:]
                     else:
                         tail += chunk
         except EOFError:
             problem = "cut_off"
-        except _DAMAGE:
+        except _GZIP_ERRORS:
             problem = "damaged"
         except OSError as error:
             if error.filename != str(path):
                 raise
             problem = "unreadable"
         if tail and not problem:
-            _write(out, tail + b"\n")
+            _write_all(out, tail + b"\n")
             lines += 1
-    return Tally(path.name, lines=lines, problem=problem)
+    return FileStats(path.name, lines=lines, problem=problem)
 
 
-def _write(out: FileIO, lines: bytes | memoryview) -> None:
+def _write_all(out: FileIO, data: bytes | memoryview) -> None:
     """All of it: a pipe takes as much as it has room for."""
-    left = memoryview(lines)
+    left = memoryview(data)
     while left:
         left = left[out.write(left) :]
 
 
-def _chunks(packed: BufferedReader) -> Iterator[bytes]:
+def _decompressed_chunks(file: BufferedReader) -> Iterator[bytes]:
     """The bytes of a file, unpacked where it is gzip."""
-    zipped = packed.peek(2)[:2] == b"\x1f\x8b"
+    zipped = file.peek(2)[:2] == b"\x1f\x8b"
     unzip: Any = igzip.GzipFile  # has no types
-    opened = unzip(fileobj=packed) if zipped else contextlib.nullcontext(packed)
+    opened = unzip(fileobj=file) if zipped else contextlib.nullcontext(file)
     with opened as lines:
-        while chunk := lines.read(_CHUNK):
+        while chunk := lines.read(_CHUNK_BYTES):
             yield chunk
 
 
-def _judged(tally: Tally) -> Tally:
-    return replace(tally, problem="not_a_log") if tally.lines and not tally.parsed and not tally.problem else tally
+def _flag_not_a_log(stats: FileStats) -> FileStats:
+    return replace(stats, problem="not_a_log") if stats.lines and not stats.parsed and not stats.problem else stats
 
 
-def _empty(path: Path) -> Path:
+def _create_empty(path: Path) -> Path:
     path.write_bytes(b"")
     return path

@@ -38,11 +38,11 @@ from sources.base import Problem, ProblemKind
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
-ATTEMPTS = 3
-SKEW_S = 30  # AWS refuses signatures that are 5 minutes off; beyond this the newest minutes are already wrong
-FAULTS = (BotoCoreError, ClientError, ResponseParserError)  # what `client` and `call` may raise
+MAX_ATTEMPTS = 3
+MAX_CLOCK_SKEW_S = 30  # AWS refuses signatures that are 5 minutes off; beyond this the newest minutes are already wrong
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `client` and `call` may raise
 
-_KINDS: dict[str, ProblemKind] = {
+_KIND_BY_ERROR_CODE: dict[str, ProblemKind] = {
     "ExpiredToken": "expired_token",
     "ExpiredTokenException": "expired_token",
     "RequestExpired": "clock_skew",
@@ -90,13 +90,13 @@ _KINDS: dict[str, ProblemKind] = {
 }
 
 
-def client(
+def create_client(
     service: str,
     aws: Aws,
     *,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
-    attempts: int = ATTEMPTS,
+    max_attempts: int = MAX_ATTEMPTS,
 ) -> Any:
     """A boto3 client by boto3's own credential chain, with short time limits and adaptive retries. AWS_ENDPOINT_URL is honoured as boto3 does.
 
@@ -106,7 +106,7 @@ def client(
     config = Config(
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
-        retries={"mode": "adaptive", "total_max_attempts": attempts},
+        retries={"mode": "adaptive", "total_max_attempts": max_attempts},
         user_agent_extra="migration-dashboard",
     )
     try:
@@ -117,34 +117,34 @@ def client(
         raise InvalidEndpointConfigurationError(msg=str(error)) from error
 
 
-def call(method: Callable[..., dict[str, Any]], **parameters: Any) -> dict[str, Any]:
+def call_api(method: Callable[..., dict[str, Any]], **parameters: Any) -> dict[str, Any]:
     """One call of a client's method. A reply that boto3 cannot read raises ResponseParserError, where boto3 itself would stumble.
 
     Such a reply has the right status and the wrong body: a proxy's page in another encoding, a list for an object, a date that is none.
     """
     try:
         return method(**parameters)
-    except FAULTS:
+    except AWS_ERRORS:
         raise
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise ResponseParserError(f"{type(error).__name__}: {error}") from error
 
 
-def problem_of(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
+def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
     """What went wrong (one of FAULTS), as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
     if not isinstance(error, ClientError):
-        return Problem(_kind_without_answer(error), source, operation, about, str(error))
+        return Problem(_kind_of_client_error(error), source, operation, about, str(error))
     said = error.response.get("Error", {})
     code, detail = said.get("Code", ""), said.get("Message", "") or str(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return Problem(
-        _kind_of_refusal(code, detail, status), source, operation, about, f"{code}: {detail}" if code else detail
+        _kind_of_error_response(code, detail, status), source, operation, about, f"{code}: {detail}" if code else detail
     )
 
 
-def _kind_of_refusal(code: str, detail: str, status: int) -> ProblemKind:
+def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
     """The kind of an error that the other side sent."""
-    kind = _KINDS.get(code)
+    kind = _KIND_BY_ERROR_CODE.get(code)
     if kind == "wrong_key" and ("Signature expired" in detail or "Signature not yet current" in detail):
         return "clock_skew"
     if kind == "wrong_key" and "scoped to a valid region" in detail:
@@ -158,7 +158,7 @@ def _kind_of_refusal(code: str, detail: str, status: int) -> ProblemKind:
     return "denied" if status in (401, 403) else "bad_request"
 
 
-def _kind_without_answer(error: Exception) -> ProblemKind:
+def _kind_of_client_error(error: Exception) -> ProblemKind:
     """The kind of an error of this side: nothing to sign with, nobody there, or an answer that cannot be read."""
     match error:
         case LoginInsufficientPermissions():
@@ -187,16 +187,16 @@ def _kind_without_answer(error: Exception) -> ProblemKind:
     return "bad_reply"
 
 
-def skew_of(reply: dict[str, Any], *, source: str, operation: str) -> Problem | None:
+def clock_skew_problem(response: dict[str, Any], *, source: str, operation: str) -> Problem | None:
     """A problem where the reply's Date header and this machine's clock differ by more than SKEW_S seconds."""
-    stamp = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    stamp = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     if not stamp:
         return None
     try:
         ahead_s = time.time() - parsedate_to_datetime(stamp).replace(tzinfo=UTC).timestamp()
     except (TypeError, ValueError):
         return None
-    if abs(ahead_s) <= SKEW_S:
+    if abs(ahead_s) <= MAX_CLOCK_SKEW_S:
         return None
     theirs = datetime.fromtimestamp(time.time() - ahead_s, UTC)
     return Problem("clock_skew", source, operation, f"{ahead_s:+.0f} s", f"{theirs:%Y-%m-%d %H:%M:%S} UTC")

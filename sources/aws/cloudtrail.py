@@ -10,29 +10,29 @@ from typing import Any
 
 from botocore.parsers import ResponseParserError
 
-from domain import FLEETS, Clock, FleetName, Migration, SplitChange, Window, utc_now
+from domain import FLEETS, Clock, FleetName, Migration, WeightChange, Window, utc_now
 from domain.window import MINUTE_S
 from sources.aws import client as aws
-from sources.aws.cloudtrail_records import OPERATIONS, SOURCE, changes_of
-from sources.base import Events, Health, Problem, state_of
+from sources.aws.cloudtrail_records import OPERATIONS, SOURCE, parse_weight_changes
+from sources.base import Events, Health, Problem, health_state
 
 PERMISSION = "cloudtrail:LookupEvents"
-CALLS_EVERY_S = 0.55  # AWS allows two a second, in one account and region, to everybody together
-PAGE = 50  # AWS gives no more at once
-MOST_PAGES = 40  # of one operation in one asking; what is older is asked for the next time
+MIN_CALL_INTERVAL_S = 0.55  # AWS allows two a second, in one account and region, to everybody together
+PAGE_SIZE = 50  # AWS gives no more at once
+MAX_PAGES = 40  # of one operation in one asking; what is older is asked for the next time
 
 
-class Pace:
+class RateLimiter:
     """Lets one call through every so many seconds, whoever calls."""
 
     def __init__(
         self,
-        every_s: float,
+        interval_s: float,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._every_s, self._clock, self._sleep = every_s, clock, sleep
+        self._every_s, self._clock, self._sleep = interval_s, clock, sleep
         self._lock = threading.Lock()
         self._next_at = 0.0
 
@@ -43,15 +43,15 @@ class Pace:
         self._sleep(max(0.0, at - self._clock()))
 
 
-_PACE = Pace(CALLS_EVERY_S)
+_RATE_LIMITER = RateLimiter(MIN_CALL_INTERVAL_S)
 
 
 @dataclass(slots=True)
-class _Found:
+class _LookupResult:
     """What one asking has found: changes, what is wrong, and from when on every operation was read."""
 
     since: int
-    changes: list[SplitChange] = field(default_factory=list)
+    changes: list[WeightChange] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skew: Problem | None = None
 
@@ -63,37 +63,46 @@ class CloudTrail:
     """
 
     name = SOURCE
-    reach_s = 90 * 86_400  # so far back LookupEvents looks
-    settle_s = 3600  # CloudTrail delivers within 15 minutes as a rule
-    every_s = 120
+    retention_s = 90 * 86_400  # so far back LookupEvents looks
+    delivery_delay_s = 3600  # CloudTrail delivers within 15 minutes as a rule
+    poll_interval_s = 120
 
-    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None, pace: Pace = _PACE) -> None:
+    def __init__(
+        self,
+        migration: Migration,
+        *,
+        clock: Clock = utc_now,
+        client: Any = None,
+        rate_limiter: RateLimiter = _RATE_LIMITER,
+    ) -> None:
         if migration.aws is None:
             raise ValueError("CloudTrail needs the [aws] table.")
         self._aws = migration.aws
-        self._home = migration.aws.load_balancer_arn.dimension
+        self._load_balancer = migration.aws.load_balancer_arn.dimension
         self._fleet_of: dict[str, FleetName] = {
             arn.text: fleet for fleet in FLEETS for arn in migration.fleets[fleet].arns
         }
-        self._clock, self._client, self._pace = clock, client, pace
+        self._clock, self._client, self._rate_limiter = clock, client, rate_limiter
         self._given = client is not None
         self._lock = threading.Lock()
 
     def events(self, window: Window) -> Events:
         """The changes of rules in `window`; where there are too many for one asking, in its newest part, which is then the answer's window."""
         began, now = time.monotonic(), int(self._clock().timestamp())
-        found = _Found(window.start)
+        found = _LookupResult(window.start)
         try:
             for operation in OPERATIONS:
                 self._look_up(operation, window, found)
-        except aws.FAULTS as error:
-            found.problems.append(aws.problem_of(error, source=self.name, operation=PERMISSION, about=self._aws.region))
+        except aws.AWS_ERRORS as error:
+            found.problems.append(
+                aws.problem_from_error(error, source=self.name, operation=PERMISSION, about=self._aws.region)
+            )
             if not self._given and found.problems[-1].kind in _SIGN_AGAIN:
                 with self._lock:
                     self._client = None
         complete = not found.problems
         if found.since >= window.end:
-            found.problems.append(Problem("incomplete", self.name, PERMISSION, f"{MOST_PAGES} pages"))
+            found.problems.append(Problem("incomplete", self.name, PERMISSION, f"{MAX_PAGES} pages"))
             complete = False
         return Events(
             window=Window(found.since, window.end) if complete else window,
@@ -101,7 +110,7 @@ class CloudTrail:
             problems=(*found.problems, *([found.skew] if found.skew else [])),
             complete=complete,
             took_s=time.monotonic() - began,
-            changes=tuple(sorted(found.changes, key=lambda change: (change.ts, change.key))),
+            weight_changes=tuple(sorted(found.changes, key=lambda change: (change.ts, change.key))),
         )
 
     def check(self) -> tuple[Health, ...]:
@@ -109,28 +118,28 @@ class CloudTrail:
         began, problem = time.monotonic(), None
         try:
             self._call(EventName="ModifyRule", MaxResults=1)
-        except aws.FAULTS as error:
-            problem = aws.problem_of(error, source=self.name, operation=PERMISSION, about=self._aws.region)
+        except aws.AWS_ERRORS as error:
+            problem = aws.problem_from_error(error, source=self.name, operation=PERMISSION, about=self._aws.region)
         took_s = time.monotonic() - began
-        state = state_of([problem] if problem else [], took_s, answered=problem is None)
+        state = health_state([problem] if problem else [], took_s, answered=problem is None)
         return (Health(self.name, PERMISSION, state, took_s, problem),)
 
-    def _look_up(self, operation: str, window: Window, found: _Found) -> None:
+    def _look_up(self, operation: str, window: Window, found: _LookupResult) -> None:
         """All records of one operation, newest first, page by page."""
         more: dict[str, Any] = {
             "StartTime": datetime.fromtimestamp(window.start, UTC),
             "EndTime": datetime.fromtimestamp(window.end, UTC),
-            "MaxResults": PAGE,
+            "MaxResults": PAGE_SIZE,
         }
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             reply = self._call(EventName=operation, **more)
-            found.skew = found.skew or aws.skew_of(reply, source=self.name, operation=PERMISSION)
+            found.skew = found.skew or aws.clock_skew_problem(reply, source=self.name, operation=PERMISSION)
             if "Events" not in reply:
                 raise ResponseParserError("no Events")
             for event in reply["Events"]:
                 with suppress(ValueError):  # no record at all: nothing can be learnt from it
-                    found.changes += changes_of(
-                        event.get("CloudTrailEvent", ""), home=self._home, fleet_of=self._fleet_of
+                    found.changes += parse_weight_changes(
+                        event.get("CloudTrailEvent", ""), load_balancer=self._load_balancer, fleet_of=self._fleet_of
                     )
             if not reply.get("NextToken"):
                 return
@@ -141,11 +150,11 @@ class CloudTrail:
     def _call(self, *, EventName: str, **parameters: Any) -> dict[str, Any]:
         with self._lock:
             if self._client is None:
-                self._client = aws.client("cloudtrail", self._aws)
+                self._client = aws.create_client("cloudtrail", self._aws)
             client = self._client
-        self._pace.wait()
+        self._rate_limiter.wait()
         attribute = {"AttributeKey": "EventName", "AttributeValue": EventName}
-        return aws.call(client.lookup_events, LookupAttributes=[attribute], **parameters)
+        return aws.call_api(client.lookup_events, LookupAttributes=[attribute], **parameters)
 
 
 # What a fresh look at the credentials may cure.

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from domain import FleetName, How, SplitChange
-from sources.aws.load_balancer import rule_of
+from domain import ChangeTool, FleetName, WeightChange
+from sources.aws.load_balancer import parse_rule
 
 SOURCE = "cloudtrail"
 OPERATIONS = ("ModifyRule", "ModifyListener", "CreateRule", "DeleteRule", "SetRulePriorities")
 
 # As boto3 spells them, by how they are written in small letters.
-_NAMES = {
+_BOTO3_NAMES = {
     name.lower(): name
     for name in (
         *("RuleArn", "ListenerArn", "Rules", "Listeners", "RulePriorities", "Priority", "Actions", "DefaultActions"),
@@ -27,12 +27,12 @@ _NAMES = {
         *("HttpRequestMethodConfig", "Key", "Value", "Protocol", "Port"),
     )
 }
-_NUMBERS = {"Weight", "Order", "DurationSeconds", "Port"}
+_NUMERIC_FIELDS = {"Weight", "Order", "DurationSeconds", "Port"}
 # A session that a program named: its role says more.
-_NAMED_BY_A_PROGRAM = re.compile(r"(aws-go-sdk|botocore-session|aws-sdk|i-[0-9a-f]{8,})[\w-]*|\d+|[0-9a-f-]{32,}")
+_GENERATED_SESSION_NAME = re.compile(r"(aws-go-sdk|botocore-session|aws-sdk|i-[0-9a-f]{8,})[\w-]*|\d+|[0-9a-f-]{32,}")
 _ROLE = re.compile(r":assumed-role/([^/]+)/(.+)$")
 # What a user agent, a service or an address tells of how it was done; the first that fits.
-_HOW: tuple[tuple[How, re.Pattern[str]], ...] = (
+_TOOL_PATTERNS: tuple[tuple[ChangeTool, re.Pattern[str]], ...] = (
     ("deployment", re.compile(r"\b(codedeploy|ecs|ecs-tasks)\.amazonaws\.com\b")),
     ("cloudformation", re.compile(r"\bcloudformation\.amazonaws\.com\b|\baws-cdk\b")),
     ("terraform", re.compile(r"\bterraform\b|\bopentofu\b")),
@@ -42,48 +42,52 @@ _HOW: tuple[tuple[How, re.Pattern[str]], ...] = (
 )
 
 
-def changes_of(text: str, *, home: str, fleet_of: Mapping[str, FleetName]) -> Iterator[SplitChange]:
+def parse_weight_changes(text: str, *, load_balancer: str, fleet_of: Mapping[str, FleetName]) -> Iterator[WeightChange]:
     """The changes that a record (the JSON text `CloudTrailEvent`) tells of rules of the load balancer `home` ("app/photo/50dc6c495c0c9188").
 
     None where the call failed, or is about another load balancer. Raises ValueError where it is no record at all.
     """
-    record = _mapping(json.loads(text))
-    operation = next((one for one in OPERATIONS if one.lower() == str(_get(record, "eventName")).lower()), "")
-    if not operation or _get(record, "errorCode"):
+    record = _as_dict(json.loads(text))
+    operation = next(
+        (one for one in OPERATIONS if one.lower() == str(_get_ignoring_case(record, "eventName")).lower()), ""
+    )
+    if not operation or _get_ignoring_case(record, "errorCode"):
         return
-    at = int(datetime.fromisoformat(str(_get(record, "eventTime"))).timestamp())
-    identity = _mapping(_get(record, "userIdentity"))
-    for place, told in enumerate(_rules(operation, record)):
+    at = int(datetime.fromisoformat(str(_get_ignoring_case(record, "eventTime"))).timestamp())
+    identity = _as_dict(_get_ignoring_case(record, "userIdentity"))
+    for place, told in enumerate(_rule_payloads(operation, record)):
         arn = str(told.get("RuleArn") or told.get("ListenerArn") or "")
-        if not re.search(rf":listener(-rule)?/{re.escape(home)}/", arn):
+        if not re.search(rf":listener(-rule)?/{re.escape(load_balancer)}/", arn):
             continue
         try:
-            after, about = _says(told, fleet_of)
+            after, about = _parse_share(told, fleet_of)
         except (TypeError, ValueError, AttributeError, LookupError):  # in words that were never seen
             after, about = "unsaid", ""
-        yield SplitChange(
+        yield WeightChange(
             ts=at,
             since=at,
             before=None,
             after=None if after == "unsaid" else after,
             rule=arn,
             operation=operation,
-            who=_who(identity),
-            how=_how(record, identity),
+            author=_actor(identity),
+            tool=_tool(record, identity),
             sources=(SOURCE,),
-            key=f"{_get(record, 'eventID')}:{place}",
-            told=after != "unsaid" or operation == "DeleteRule",
+            key=f"{_get_ignoring_case(record, 'eventID')}:{place}",
+            affects_weights=after != "unsaid" or operation == "DeleteRule",
             about=about,
             raw=text,
         )
 
 
-def _rules(operation: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rule_payloads(operation: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the record says of each rule, as boto3 would: the reply, and of what that leaves out the request."""
-    request, reply = (_spelt(_mapping(_get(record, name))) for name in ("requestParameters", "responseElements"))
+    request, reply = (
+        _normalize(_as_dict(_get_ignoring_case(record, name))) for name in ("requestParameters", "responseElements")
+    )
     if operation == "SetRulePriorities":
-        return _every(request.get("RulePriorities"))
-    answered = _every(reply.get("Listeners" if operation == "ModifyListener" else "Rules"))
+        return _as_dicts(request.get("RulePriorities"))
+    answered = _as_dicts(reply.get("Listeners" if operation == "ModifyListener" else "Rules"))
     if operation == "ModifyListener":
         told = {name: request[name] for name in ("ListenerArn", "DefaultActions") if name in request}
         told |= {name: answered[0][name] for name in told.keys() | {"ListenerArn"} if answered and name in answered[0]}
@@ -95,59 +99,71 @@ def _rules(operation: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{name: what for name, what in told.items() if name != "ListenerArn"}]
 
 
-def _says(told: Mapping[str, Any], fleet_of: Mapping[str, FleetName]) -> tuple[float | Literal["unsaid"] | None, str]:
+def _parse_share(
+    told: Mapping[str, Any], fleet_of: Mapping[str, FleetName]
+) -> tuple[float | Literal["unsaid"] | None, str]:
     """The canary's share (None: the rule sends nothing to either fleet), and the rule in one line, as in "X-Canary: ecs → photo-ecs-green 1"."""
     if not told.get("Actions"):
         return "unsaid", f"priority {told['Priority']}" if told.get("Priority") else ""
-    rule = rule_of(told, {}, fleet_of)
-    ours = any(share.fleet for share in rule.shares) and rule.told
+    rule = parse_rule(told, {}, fleet_of)
+    ours = any(share.fleet for share in rule.shares) and rule.configured_shares
     conditions = ", ".join(f"{one.name or one.field}: {' | '.join(one.patterns)}" for one in rule.conditions)
     groups = ", ".join(f"{share.target_group} {share.weight}" for share in rule.shares) or rule.action
-    return float(rule.told["canary"]) if ours else None, f"{conditions} → {groups}" if conditions else groups
+    return float(
+        rule.configured_shares["canary"]
+    ) if ours else None, f"{conditions} → {groups}" if conditions else groups
 
 
-def _who(identity: Mapping[str, Any]) -> str:
+def _actor(identity: Mapping[str, Any]) -> str:
     """A user's name, a session's, "root", or the service that did it; "" where nobody is named."""
-    kind, arn = str(_get(identity, "type") or ""), str(_get(identity, "arn") or "")
+    kind, arn = str(_get_ignoring_case(identity, "type") or ""), str(_get_ignoring_case(identity, "arn") or "")
     if kind == "Root":
         return "root"
     if found := _ROLE.search(arn):
         role, session = found.groups()
-        return role if _NAMED_BY_A_PROGRAM.fullmatch(session) else session
-    named = _get(identity, "userName") or _get(identity, "invokedBy")
-    return str(named or arn.rpartition("/")[2] or _get(identity, "principalId") or "")
+        return role if _GENERATED_SESSION_NAME.fullmatch(session) else session
+    named = _get_ignoring_case(identity, "userName") or _get_ignoring_case(identity, "invokedBy")
+    return str(named or arn.rpartition("/")[2] or _get_ignoring_case(identity, "principalId") or "")
 
 
-def _how(record: Mapping[str, Any], identity: Mapping[str, Any]) -> How:
-    hints = [_get(identity, "invokedBy"), _get(record, "userAgent"), _get(record, "sourceIPAddress")]
-    for how, pattern in _HOW:
+def _tool(record: Mapping[str, Any], identity: Mapping[str, Any]) -> ChangeTool:
+    hints = [
+        _get_ignoring_case(identity, "invokedBy"),
+        _get_ignoring_case(record, "userAgent"),
+        _get_ignoring_case(record, "sourceIPAddress"),
+    ]
+    for how, pattern in _TOOL_PATTERNS:
         if any(pattern.search(str(hint).lower()) for hint in hints if hint):
             return how
-    return "console" if str(_get(record, "sessionCredentialFromConsole")).lower() == "true" else "unknown"
+    return "console" if str(_get_ignoring_case(record, "sessionCredentialFromConsole")).lower() == "true" else "unknown"
 
 
-def _get(record: Mapping[str, Any], name: str) -> Any:
+def _get_ignoring_case(record: Mapping[str, Any], name: str) -> Any:
     """What stands under a name, whatever its case."""
     return next((record[key] for key in record if key.lower() == name.lower()), None)
 
 
-def _mapping(found: Any) -> dict[str, Any]:
+def _as_dict(found: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _every(found: Any) -> list[dict[str, Any]]:
+def _as_dicts(found: Any) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _spelt(found: Any) -> Any:
+def _normalize(found: Any) -> Any:
     """The same with names as boto3 spells them, numbers that were written as text as numbers, and without what is null."""
     if isinstance(found, list):
-        return [_spelt(one) for one in found]
+        return [_normalize(one) for one in found]
     if not isinstance(found, dict):
         return found
-    spelt = {_NAMES.get(key.lower(), key[:1].upper() + key[1:]): what for key, what in found.items()}
-    return {key: _number(what) if key in _NUMBERS else _spelt(what) for key, what in spelt.items() if what is not None}
+    spelt = {_BOTO3_NAMES.get(key.lower(), key[:1].upper() + key[1:]): what for key, what in found.items()}
+    return {
+        key: _to_int(what) if key in _NUMERIC_FIELDS else _normalize(what)
+        for key, what in spelt.items()
+        if what is not None
+    }
 
 
-def _number(found: Any) -> Any:
+def _to_int(found: Any) -> Any:
     return int(found) if isinstance(found, str) and found.isdecimal() else found

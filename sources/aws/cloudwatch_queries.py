@@ -11,16 +11,14 @@ from domain.series import HOUR_S
 
 SOURCE = "cloudwatch"
 NAMESPACE = "AWS/ApplicationELB"
-MOST_QUERIES = 500  # in one call
-MOST_DATAPOINTS = (
-    100_800  # on one page; a call that estimates more is also what the datapoints-a-second quota throttles
-)
+MAX_QUERIES = 500  # in one call
+MAX_DATAPOINTS = 100_800  # on one page; a call that estimates more is also what the datapoints-a-second quota throttles
 
 _DAY_S = 86_400
 # How long each period is kept. Asked a little before it runs out: a call may wait in line, clocks differ, and what is
 # asked for too late is not an error there but an empty answer.
-_KEPT_S = ((60, 15 * _DAY_S), (300, 63 * _DAY_S), (3_600, 455 * _DAY_S))
-_EARLY_S = 300
+_RETENTION_S = ((60, 15 * _DAY_S), (300, 63 * _DAY_S), (3_600, 455 * _DAY_S))
+_RETENTION_MARGIN_S = 300
 
 # (our metric, our stat) -> (CloudWatch's metric, CloudWatch's stat). Missing here: within_…s, which carries its threshold.
 METRIC_STATS: Mapping[tuple[str, str], tuple[str, str]] = {
@@ -58,7 +56,7 @@ def metric_stat(series: Series) -> tuple[str, str]:
     return METRIC_STATS[series.metric, series.stat]
 
 
-def scale(series: Series) -> float:
+def unit_factor(series: Series) -> float:
     """What CloudWatch's number is multiplied by: it gives percentile ranks in percent, the tidy frame holds fractions."""
     return 0.01 if series.unit == "fraction" else 1.0
 
@@ -72,20 +70,20 @@ def all_series(migration: Migration) -> tuple[Series, ...]:
     )
 
 
-def horizons(now: int) -> tuple[tuple[int, int], ...]:
+def retention_starts(now: int) -> tuple[tuple[int, int], ...]:
     """(period_s, first): for each period, finest first, the epoch second from which on it is asked for, as seen at `now`.
 
     `first` is a multiple of the next coarser period, so that a coarse period is never asked for in part.
     """
-    coarser = (*(period_s for period_s, _ in _KEPT_S[1:]), _KEPT_S[-1][0])
+    coarser = (*(period_s for period_s, _ in _RETENTION_S[1:]), _RETENTION_S[-1][0])
     return tuple(
-        (period_s, -(-(now - kept_s + _EARLY_S) // step_s) * step_s)
-        for (period_s, kept_s), step_s in zip(_KEPT_S, coarser, strict=True)
+        (period_s, -(-(now - kept_s + _RETENTION_MARGIN_S) // step_s) * step_s)
+        for (period_s, kept_s), step_s in zip(_RETENTION_S, coarser, strict=True)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class MetricDataRequest:
     """One call: these series over `window`, whose ends are multiples of `period_s`."""
 
     series: tuple[Series, ...]
@@ -97,44 +95,44 @@ class Ask:
         return len(self.series) * ((self.window.end - self.window.start) // self.period_s)
 
 
-def parts(window: Window, now: int) -> Iterator[tuple[Window, int]]:
+def split_by_retention(window: Window, now: int) -> Iterator[tuple[Window, int]]:
     """`window` cut by what is still kept, newest first, each part with its period; grown to whole periods, so it may begin or end outside."""
     end = window.end
-    for period_s, first in horizons(now):
+    for period_s, first in retention_starts(now):
         start = max(window.start, first)
         if start < end:
             yield Window(start, end).aligned(period_s), period_s
             end = start
 
 
-def asks(series: Sequence[Series], window: Window, now: int) -> Iterator[Ask]:
+def plan_requests(series: Sequence[Series], window: Window, now: int) -> Iterator[MetricDataRequest]:
     """The calls that `window` takes, newest first: at most 500 queries and 100,800 datapoints each, one period each.
 
     Hourly series are asked for the hours that lie wholly inside the window, and come last.
     """
-    yield from _asks([one for one in series if not one.hourly], parts(window, now))
-    yield from _asks([one for one in series if one.hourly], _hours(window, now))
+    yield from _plan_requests([one for one in series if not one.hourly], split_by_retention(window, now))
+    yield from _plan_requests([one for one in series if one.hourly], _complete_hours(window, now))
 
 
-def _asks(series: Sequence[Series], every: Iterable[tuple[Window, int]]) -> Iterator[Ask]:
+def _plan_requests(series: Sequence[Series], every: Iterable[tuple[Window, int]]) -> Iterator[MetricDataRequest]:
     for part, period_s in every:
-        for first in range(0, len(series), MOST_QUERIES):
-            batch = tuple(series[first : first + MOST_QUERIES])
-            longest_s = MOST_DATAPOINTS // len(batch) * period_s
-            for piece in reversed(tuple(part.pieces(longest_s))):
-                yield Ask(batch, piece, period_s)
+        for first in range(0, len(series), MAX_QUERIES):
+            batch = tuple(series[first : first + MAX_QUERIES])
+            longest_s = MAX_DATAPOINTS // len(batch) * period_s
+            for piece in reversed(tuple(part.chunks(longest_s))):
+                yield MetricDataRequest(batch, piece, period_s)
 
 
-def _hours(window: Window, now: int) -> Iterator[tuple[Window, int]]:
+def _complete_hours(window: Window, now: int) -> Iterator[tuple[Window, int]]:
     """The whole hours of `window` that are still kept in any period."""
-    first = max(window.start, horizons(now)[-1][1])
+    first = max(window.start, retention_starts(now)[-1][1])
     start, end = -(-first // HOUR_S) * HOUR_S, window.end // HOUR_S * HOUR_S
     if start < end:
         yield Window(start, end), HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class CloudWatchMetric:
     """What CloudWatch calls a series: under the one set of dimensions under which it is published, because CloudWatch rolls nothing up.
 
     `factor`: what CloudWatch's number is multiplied by.
@@ -147,7 +145,7 @@ class Metric:
     factor: float = 1.0
 
 
-class Names(Protocol):
+class MetricNaming(Protocol):
     """Knows where series are in CloudWatch: the region, and what each is called there. `labels` are those of fleets, for graphs."""
 
     @property
@@ -156,11 +154,11 @@ class Names(Protocol):
     def region(self) -> str: ...
     @property
     def labels(self) -> Mapping[str, str]: ...
-    def metric(self, series: Series) -> Metric: ...
+    def metric(self, series: Series) -> CloudWatchMetric: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoadBalancerNaming:
     """The Names of a load balancer and its target groups: the dimensions' values are the tails of ARNs."""
 
     partition: str
@@ -170,7 +168,7 @@ class Place:
     labels: Mapping[str, str]
 
     @classmethod
-    def of(cls, migration: Migration) -> Self:
+    def from_migration(cls, migration: Migration) -> Self:
         """Raises ValueError where the migration has no [aws]."""
         if migration.aws is None:
             raise ValueError("CloudWatch needs the [aws] table.")
@@ -183,10 +181,12 @@ class Place:
             labels={fleet: migration.fleets[fleet].label for fleet in FLEETS},
         )
 
-    def metric(self, series: Series) -> Metric:
+    def metric(self, series: Series) -> CloudWatchMetric:
         of_group = {"TargetGroup": self.target_groups[series.target_group]} if series.target_group else {}
         name, stat = metric_stat(series)
-        return Metric(NAMESPACE, name, stat, {"LoadBalancer": self.load_balancer, **of_group}, scale(series))
+        return CloudWatchMetric(
+            NAMESPACE, name, stat, {"LoadBalancer": self.load_balancer, **of_group}, unit_factor(series)
+        )
 
 
 def query_id(position: int) -> str:
@@ -194,14 +194,14 @@ def query_id(position: int) -> str:
     return f"q{position}"
 
 
-def request(place: Names, ask: Ask, positions: Iterable[int]) -> dict[str, Any]:
+def get_metric_data_params(naming: MetricNaming, ask: MetricDataRequest, positions: Iterable[int]) -> dict[str, Any]:
     """The parameters of GetMetricData for the series at `positions` of `ask`.
 
     Without Unit (a wrong one returns nothing, silently) and without math (which takes NextToken away from PartialData).
     """
     return {
         "MetricDataQueries": [
-            {"Id": query_id(position), "MetricStat": _metric_stat(place, ask.series[position], ask.period_s)}
+            {"Id": query_id(position), "MetricStat": _metric_stat(naming, ask.series[position], ask.period_s)}
             for position in positions
         ],
         "StartTime": ask.window.starts_at,
@@ -210,8 +210,8 @@ def request(place: Names, ask: Ask, positions: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def _metric_stat(place: Names, series: Series, period_s: int) -> dict[str, Any]:
-    metric = place.metric(series)
+def _metric_stat(naming: MetricNaming, series: Series, period_s: int) -> dict[str, Any]:
+    metric = naming.metric(series)
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
     return {
         "Metric": {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions},
@@ -220,40 +220,38 @@ def _metric_stat(place: Names, series: Series, period_s: int) -> dict[str, Any]:
     }
 
 
-def query_text(place: Names, series: Series, period_s: int) -> str:
+def query_text(naming: MetricNaming, series: Series, period_s: int) -> str:
     """A query as a person reads it: namespace, metric, statistic, period and dimensions in CloudWatch's own words."""
-    metric = place.metric(series)
+    metric = naming.metric(series)
     dimensions = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items())
     return f"{metric.namespace} {metric.name} {metric.stat} {period_s} s {dimensions}"
 
 
-def console_link(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
+def console_url(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
     """The CloudWatch console's page with these series in one graph, over `window` in periods of `period_s` seconds."""
-    return link(Place.of(migration), series, window, period_s)
+    return graph_url(LoadBalancerNaming.from_migration(migration), series, window, period_s)
 
 
-def link(place: Names, series: Iterable[Series], window: Window, period_s: int) -> str:
+def graph_url(naming: MetricNaming, series: Iterable[Series], window: Window, period_s: int) -> str:
     lines = []
     for one in series:
-        metric = place.metric(one)
+        metric = naming.metric(one)
         dimensions = [text for pair in metric.dimensions.items() for text in pair]
-        label = " ".join(filter(None, (place.labels.get(one.fleet), one.target_group, metric.name, metric.stat)))
+        label = " ".join(filter(None, (naming.labels.get(one.fleet), one.target_group, metric.name, metric.stat)))
         lines.append([metric.namespace, metric.name, *dimensions, {"stat": metric.stat, "label": label}])
     graph = {
         "metrics": lines,
         "view": "timeSeries",
         "stacked": False,
-        "region": place.region,
+        "region": naming.region,
         "period": period_s,
-        "start": _stamp(window.starts_at),
-        "end": _stamp(window.ends_at),
+        "start": _format_utc(window.starts_at),
+        "end": _format_utc(window.ends_at),
     }
-    return (
-        f"https://{console_host(place.partition)}/cloudwatch/home?region={place.region}#metricsV2:graph={_jsurl(graph)}"
-    )
+    return f"https://{console_host(naming.partition)}/cloudwatch/home?region={naming.region}#metricsV2:graph={_jsurl(graph)}"
 
 
-def _stamp(moment: datetime) -> str:
+def _format_utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
@@ -265,7 +263,7 @@ def _jsurl(value: object) -> str:
         case int():
             return f"~{value}"
         case str():
-            return "~'" + "".join(_escaped(letter) for letter in value)
+            return "~'" + "".join(_escape(letter) for letter in value)
         case dict():
             return "~(" + "~".join(f"{key}{_jsurl(one)}" for key, one in value.items()) + ")"
         case list():
@@ -273,7 +271,7 @@ def _jsurl(value: object) -> str:
     raise TypeError(f"{value!r} has no place in a link")
 
 
-def _escaped(letter: str) -> str:
+def _escape(letter: str) -> str:
     if letter.isascii() and (letter.isalnum() or letter in "-_."):
         return letter
     if letter == "$":

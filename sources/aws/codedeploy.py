@@ -7,25 +7,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from domain.deployments import Deployment, Route, Stage, Standing, TaskSet
-from sources.aws.calls import Call, Client, Talk
-from sources.aws.deployments import LONGEST_S, NEWEST, DeploymentSource
+from domain.deployments import Deployment, DeploymentState, Stage, TaskSet, TrafficRoute
+from sources.aws.calls import ApiSession, ClientProvider, Operation
+from sources.aws.deployments import MAX_DEPLOYMENT_S, MAX_DETAILED, DeploymentSource
 from sources.base import Health, Problem
 
 SOURCE = "codedeploy"
-BATCH = 25  # as many as BatchGetDeployments takes
+BATCH_SIZE = 25  # as many as BatchGetDeployments takes
 
-_CALLS: Mapping[str, Call] = {
-    "GetDeploymentGroup": Call("get_deployment_group", "deploymentGroupInfo"),
-    "ListDeployments": Call("list_deployments", "deployments", "nextToken", "nextToken"),
-    "BatchGetDeployments": Call("batch_get_deployments", "deploymentsInfo"),
-    "BatchGetDeploymentTargets": Call(
+_OPERATIONS: Mapping[str, Operation] = {
+    "GetDeploymentGroup": Operation("get_deployment_group", "deploymentGroupInfo"),
+    "ListDeployments": Operation("list_deployments", "deployments", "nextToken", "nextToken"),
+    "BatchGetDeployments": Operation("batch_get_deployments", "deploymentsInfo"),
+    "BatchGetDeploymentTargets": Operation(
         "batch_get_deployment_targets",
         "deploymentTargets",
-        nothing=frozenset({"DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"}),
+        empty_result_codes=frozenset({"DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"}),
     ),
-    "GetApplicationRevision": Call(
-        "get_application_revision", "revision", nothing=frozenset({"RevisionDoesNotExistException"})
+    "GetApplicationRevision": Operation(
+        "get_application_revision", "revision", empty_result_codes=frozenset({"RevisionDoesNotExistException"})
     ),
 }
 # TaskDefinition: "arn:aws:ecs:…:task-definition/web:42" in an AppSpec, which may be JSON or YAML.
@@ -47,97 +47,108 @@ class CodeDeploy(DeploymentSource):
         self._groups = [(fleet, pair) for fleet in FLEETS if (pair := migration.fleets[fleet].codedeploy)]
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
         super().__init__(clock)
-        self._client = Client("codedeploy", migration.aws, client)
+        self._client = ClientProvider("codedeploy", migration.aws, client)
         # What does not change any more, so that it is asked once.
-        self._ended: dict[str, Deployment] = {}
+        self._finished: dict[str, Deployment] = {}
         self._revisions: dict[str, str] = {}
 
     def check(self) -> tuple[Health, ...]:
         """Each permission, by asking for the last day and the newest deployments."""
         now = self._clock()
-        self._ended, self._revisions = {}, {}
+        self._finished, self._revisions = {}, {}
         *_, talk = self._read(Window.last(1440, now=now), int(now.timestamp()))
         return tuple(
-            talk.health(action) for action in _CALLS if talk.tried(action) or talk.failed("GetDeploymentGroup")
+            talk.health(action)
+            for action in _OPERATIONS
+            if talk.was_called(action) or talk.has_failed("GetDeploymentGroup")
         )
 
-    def _read(self, window: Window, asked_at: int) -> tuple[list[Deployment], Standing | None, bool, Talk]:
+    def _read(self, window: Window, asked_at: int) -> tuple[list[Deployment], DeploymentState | None, bool, ApiSession]:
         """The deployments, the standing (None where no group could be read), and whether nothing was kept back."""
-        talk = Talk(SOURCE, SOURCE, _CALLS, self._client)
+        talk = ApiSession(SOURCE, SOURCE, _OPERATIONS, self._client)
         told: list[Deployment] = []
         newest: list[Deployment] = []
-        routes: list[tuple[FleetName, Route]] = []
+        routes: list[tuple[FleetName, TrafficRoute]] = []
         whole = True
         for fleet, pair in self._groups:
             application, group = pair.split("/")
             names = {"applicationName": application, "deploymentGroupName": group}
-            infos = talk.ask("GetDeploymentGroup", about=pair, **names)
-            ids = talk.ask("ListDeployments", about=pair, **names, createTimeRange=_range(window))
+            infos = talk.fetch_all("GetDeploymentGroup", about=pair, **names)
+            ids = talk.fetch_all("ListDeployments", about=pair, **names, createTimeRange=_creation_range(window))
             info: Mapping[str, Any] = {} if isinstance(infos, Problem) else infos[0]
-            routes += [(fleet, route) for route in routes_of(info)]
+            routes += [(fleet, route) for route in parse_routes(info)]
             listed = [] if isinstance(ids, Problem) else ids
-            found, answered = self._deployments(talk, fleet, pair, dict.fromkeys([*_newest_ids(info), *listed]), info)
+            found, answered = self._read_deployments(
+                talk, fleet, pair, dict.fromkeys([*_remembered_ids(info), *listed]), info
+            )
             whole = whole and answered and not isinstance(ids, Problem)
             told += found
-            newest += found[:NEWEST]
-        self._client.hear(talk.problems)
-        standing = Standing(asked_at, (), tuple(newest), tuple(routes)) if routes or newest else None
+            newest += found[:MAX_DETAILED]
+        self._client.reset_on_auth_error(talk.problems)
+        standing = DeploymentState(asked_at, (), tuple(newest), tuple(routes)) if routes or newest else None
         return told, standing, whole, talk
 
-    def _deployments(
-        self, talk: Talk, fleet: FleetName, pair: str, ids: Iterable[str], info: Mapping[str, Any]
+    def _read_deployments(
+        self, talk: ApiSession, fleet: FleetName, pair: str, ids: Iterable[str], info: Mapping[str, Any]
     ) -> tuple[list[Deployment], bool]:
         """The deployments with these ids, the newest first, and whether all of them could be read."""
         ids = list(ids)
-        found = [self._ended[one] for one in ids if one in self._ended]
-        asked, answered = [one for one in ids if one not in self._ended], True
-        for batch in (asked[at : at + BATCH] for at in range(0, len(asked), BATCH)):
-            told = talk.ask("BatchGetDeployments", about=pair, deploymentIds=batch)
+        found = [self._finished[one] for one in ids if one in self._finished]
+        asked, answered = [one for one in ids if one not in self._finished], True
+        for batch in (asked[at : at + BATCH_SIZE] for at in range(0, len(asked), BATCH_SIZE)):
+            told = talk.fetch_all("BatchGetDeployments", about=pair, deploymentIds=batch)
             if isinstance(told, Problem):
                 answered = False
                 continue
             for one in told:
-                made = deployment_of(one, fleet, self._aws)
+                made = parse_deployment(one, fleet, self._aws)
                 made = replace(made, task_definition=self._task_definition(talk, pair, one.get("revision", {})))
-                found.append(replace(made, before=self._task_definition(talk, pair, one.get("previousRevision", {}))))
+                found.append(
+                    replace(
+                        made,
+                        previous_task_definition=self._task_definition(talk, pair, one.get("previousRevision", {})),
+                    )
+                )
         found.sort(key=lambda one: (-one.created, one.id))
         target = _target_id(info) or self._services[fleet].replace("/", ":")
-        found[:NEWEST] = [self._with_stages(talk, one, target) for one in found[:NEWEST]]
-        if not talk.failed("GetApplicationRevision") and not talk.failed("BatchGetDeploymentTargets"):
-            self._ended |= {one.id: one for one in found if not one.running}
+        found[:MAX_DETAILED] = [self._with_targets(talk, one, target) for one in found[:MAX_DETAILED]]
+        if not talk.has_failed("GetApplicationRevision") and not talk.has_failed("BatchGetDeploymentTargets"):
+            self._finished |= {one.id: one for one in found if not one.running}
         return found, answered
 
-    def _with_stages(self, talk: Talk, deployment: Deployment, target: str) -> Deployment:
+    def _with_targets(self, talk: ApiSession, deployment: Deployment, target: str) -> Deployment:
         """With its lifecycle events and task sets. One that was read when it had ended already is not asked again."""
-        if not target or deployment.id in self._ended:
+        if not target or deployment.id in self._finished:
             return deployment
-        told = talk.ask(
+        told = talk.fetch_all(
             "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target]
         )
-        return deployment if isinstance(told, Problem) else with_targets(deployment, told)
+        return deployment if isinstance(told, Problem) else add_targets(deployment, told)
 
-    def _task_definition(self, talk: Talk, pair: str, revision: Mapping[str, Any]) -> str:
+    def _task_definition(self, talk: ApiSession, pair: str, revision: Mapping[str, Any]) -> str:
         """The task definition that a revision names, "" where it cannot be read. CodeDeploy may tell only the sum of the AppSpec."""
         spec: Mapping[str, Any] = revision.get("appSpecContent") or revision.get("string") or {}
         if content := spec.get("content"):
-            return task_definition_in(content)
+            return parse_task_definition(content)
         sum_ = spec.get("sha256", "")
         if not sum_ or sum_ in self._revisions:
             return self._revisions.get(sum_, "")
-        told = talk.ask("GetApplicationRevision", about=pair, applicationName=pair.split("/")[0], revision=revision)
+        told = talk.fetch_all(
+            "GetApplicationRevision", about=pair, applicationName=pair.split("/")[0], revision=revision
+        )
         if isinstance(told, Problem):
             return ""
         contents = (one.get("appSpecContent") or one.get("string") or {} for one in told)
-        self._revisions[sum_] = next((task_definition_in(one.get("content", "")) for one in contents), "")
+        self._revisions[sum_] = next((parse_task_definition(one.get("content", "")) for one in contents), "")
         return self._revisions[sum_]
 
 
-def _range(window: Window) -> dict[str, datetime]:
+def _creation_range(window: Window) -> dict[str, datetime]:
     """Also what was made before the window and may still have run in it."""
-    return {"start": datetime.fromtimestamp(max(window.start - LONGEST_S, 0), UTC), "end": window.ends_at}
+    return {"start": datetime.fromtimestamp(max(window.start - MAX_DEPLOYMENT_S, 0), UTC), "end": window.ends_at}
 
 
-def _newest_ids(info: Mapping[str, Any]) -> Iterator[str]:
+def _remembered_ids(info: Mapping[str, Any]) -> Iterator[str]:
     """The deployments that a group itself remembers: they may be older than any window."""
     for key in ("lastAttemptedDeployment", "lastSuccessfulDeployment"):
         if found := info.get(key, {}).get("deploymentId"):
@@ -150,11 +161,11 @@ def _target_id(info: Mapping[str, Any]) -> str:
     return next((f"{one.get('clusterName', '')}:{one.get('serviceName', '')}" for one in services), "")
 
 
-def routes_of(info: Mapping[str, Any]) -> tuple[Route, ...]:
+def parse_routes(info: Mapping[str, Any]) -> tuple[TrafficRoute, ...]:
     """Between which target groups (told by name), and at which listener, a deployment group shifts production traffic; at most one."""
     pairs: Sequence[Mapping[str, Any]] = info.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
     return tuple(
-        Route(
+        TrafficRoute(
             groups=tuple(group.get("name", "") for group in pair.get("targetGroups", ())),
             listener_arn=next(iter(pair.get("prodTrafficRoute", {}).get("listenerArns", ())), ""),
         )
@@ -162,30 +173,30 @@ def routes_of(info: Mapping[str, Any]) -> tuple[Route, ...]:
     )
 
 
-def deployment_of(told: Mapping[str, Any], fleet: FleetName, place: Aws) -> Deployment:
+def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> Deployment:
     """A deployment as BatchGetDeployments tells it, without its revision's task definition and its targets."""
-    id_, back = told.get("deploymentId", ""), told.get("rollbackInfo", {})
-    error = told.get("errorInformation", {})
+    id_, back = payload.get("deploymentId", ""), payload.get("rollbackInfo", {})
+    error = payload.get("errorInformation", {})
     return Deployment(
         system="codedeploy",
         id=id_,
         fleet=fleet,
-        status=told.get("status", ""),
-        created=_epoch(told.get("createTime")) or 0,
-        started=_epoch(told.get("startTime")),
-        ended=_epoch(told.get("completeTime")),
-        creator=told.get("creator", ""),
-        configuration=told.get("deploymentConfigName", ""),
+        status=payload.get("status", ""),
+        created=_epoch(payload.get("createTime")) or 0,
+        started=_epoch(payload.get("startTime")),
+        ended=_epoch(payload.get("completeTime")),
+        creator=payload.get("creator", ""),
+        configuration=payload.get("deploymentConfigName", ""),
         rolls_back=back.get("rollbackTriggeringDeploymentId", ""),
         rolled_back_by=back.get("rollbackDeploymentId", ""),
-        why=back.get("rollbackMessage", ""),
+        reason=back.get("rollbackMessage", ""),
         error=": ".join(part for part in (error.get("code", ""), error.get("message", "")) if part),
-        waits_for="Ready" if told.get("status") == "Ready" else "",
-        link=f"https://{place.region}.{place.load_balancer_arn.console}/codesuite/codedeploy/deployments/{id_}?region={place.region}",
+        waits_for="Ready" if payload.get("status") == "Ready" else "",
+        link=f"https://{aws.region}.{aws.load_balancer_arn.console}/codesuite/codedeploy/deployments/{id_}?region={aws.region}",
     )
 
 
-def with_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) -> Deployment:
+def add_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) -> Deployment:
     """The deployment with the stages and task sets of its ECS target."""
     told: Mapping[str, Any] = next((one["ecsTarget"] for one in targets if one.get("ecsTarget")), {})
     stages = tuple(
@@ -202,11 +213,11 @@ def with_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) -
         deployment,
         stages=stages,
         stage=now if deployment.running else "",
-        task_sets=tuple(_task_set(one) for one in told.get("taskSetsInfo", ())),
+        task_sets=tuple(_parse_task_set(one) for one in told.get("taskSetsInfo", ())),
     )
 
 
-def _task_set(told: Mapping[str, Any]) -> TaskSet:
+def _parse_task_set(told: Mapping[str, Any]) -> TaskSet:
     return TaskSet(
         id=told.get("identifer", ""),  # spelt so by AWS
         status=told.get("status", ""),
@@ -220,7 +231,7 @@ def _task_set(told: Mapping[str, Any]) -> TaskSet:
     )
 
 
-def task_definition_in(app_spec: str) -> str:
+def parse_task_definition(app_spec: str) -> str:
     """ "web:42" from the TaskDefinition of an AppSpec in JSON or YAML; "" where it has none."""
     found = _TASK_DEFINITION.search(app_spec)
     return found[1].rpartition("/")[2] if found else ""

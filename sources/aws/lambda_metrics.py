@@ -6,8 +6,8 @@ from typing import Any
 
 from domain import Clock, Migration, Series, utc_now
 from domain.config.batches import Job, series_of_function, series_of_rule
-from sources.aws.cloudwatch import MetricData
-from sources.aws.cloudwatch_queries import Metric
+from sources.aws.cloudwatch import MetricDataSource
+from sources.aws.cloudwatch_queries import CloudWatchMetric
 
 SOURCE = "lambda"
 # Our metric -> namespace, CloudWatch's metric, statistic, and what its number is multiplied by.
@@ -20,7 +20,7 @@ FUNCTION_METRICS: Mapping[str, tuple[str, str, str, float]] = {
 }
 
 
-class LambdaMetrics(MetricData):
+class LambdaMetrics(MetricDataSource):
     """A sources.MetricSource whose target groups are jobs. A point stands for the minute in which the function was invoked.
 
     A function that nobody invoked, or that does not exist, is answered with nothing. Raises ValueError without [aws] and [batches].
@@ -41,12 +41,12 @@ class LambdaMetrics(MetricData):
             )
         )
         arn = migration.aws.load_balancer_arn
-        place = _Functions(arn.partition, migration.aws.region, {job.name: job for job in jobs})
+        place = _FunctionNaming(arn.partition, migration.aws.region, {job.name: job for job in jobs})
         super().__init__(place, series, migration.aws, clock=clock, client=client)
 
 
 @dataclass(frozen=True, slots=True)
-class _Functions:
+class _FunctionNaming:
     """The sources.aws.cloudwatch_queries.Names of functions and rules, by the jobs that they belong to."""
 
     partition: str
@@ -54,9 +54,9 @@ class _Functions:
     jobs: Mapping[str, Job]
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def metric(self, series: Series) -> Metric:
+    def metric(self, series: Series) -> CloudWatchMetric:
         job = self.jobs[series.target_group]
         namespace, name, stat, factor = FUNCTION_METRICS[series.metric]
         of_rule = series.metric == "rule_failures"
         dimensions = {"RuleName": job.rule} if of_rule else {"FunctionName": job.function_name}
-        return Metric(namespace, name, stat, dimensions, factor)
+        return CloudWatchMetric(namespace, name, stat, dimensions, factor)

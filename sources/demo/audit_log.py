@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
-from domain import Clock, How, SplitChange, Window, utc_now
+from domain import ChangeTool, Clock, WeightChange, Window, utc_now
 from sources.base import Events, Health
-from sources.demo.scenario import Step, Story, story_of
-from sources.demo.sources import DOOR, SPLIT
+from sources.demo.scenario import Scenario, WeightStep, scenario_for
+from sources.demo.sources import HEADER_RULE_ARN, SPLIT_LISTENER_ARN
 
 # Of every step that changed the share, in order.
-_AUTHORS: tuple[tuple[str, How], ...] = (
+_AUTHORS: tuple[tuple[str, ChangeTool], ...] = (
     ("photo-terraform", "terraform"),
     ("naoko.sato", "console"),
     ("naoko.sato", "console"),
@@ -29,58 +29,65 @@ _AUTHORS: tuple[tuple[str, How], ...] = (
 )
 
 
-class DemoTrail:
+class DemoAuditLog:
     """A sources.HistorySource: each change of the weights, and of the door beside them, with its author."""
 
     name = "demo_trail"
-    reach_s = 90 * 86_400
-    settle_s = 3600
-    every_s = 60
+    retention_s = 90 * 86_400
+    delivery_delay_s = 3600
+    poll_interval_s = 60
 
     def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._story, self._clock = story_of(anchor), clock
+        self._scenario, self._clock = scenario_for(anchor), clock
 
     def events(self, window: Window) -> Events:
         """The changes in `window`, as far as they have happened."""
         now = int(self._clock().timestamp())
-        told = (change for change in _changes(self._story) if window.start <= change.ts < min(window.end, now))
-        return Events(window, now, changes=tuple(told))
+        told = (change for change in _changes(self._scenario) if window.start <= change.ts < min(window.end, now))
+        return Events(window, now, weight_changes=tuple(told))
 
     def check(self) -> tuple[Health, ...]:
         return (Health(self.name, "demo", "up", 0.0),)
 
 
-def _changes(story: Story) -> Iterator[SplitChange]:
+def _changes(story: Scenario) -> Iterator[WeightChange]:
     first, *_ = story.steps
-    yield _door(first, "CreateRule", "photo-terraform", "terraform")
+    yield _header_rule_change(first, "CreateRule", "photo-terraform", "terraform")
     made = iter(_AUTHORS)
     for before, after in pairwise(story.steps):
         if (
             before.live != after.live
         ):  # CodeDeploy rewrites every rule of the listener that sends to the group it leaves
-            yield _door(after, "ModifyRule", "codedeploy", "deployment")
+            yield _header_rule_change(after, "ModifyRule", "codedeploy", "deployment")
         if before.share != after.share:
             who, how = next(made)
-            yield _change(after, "ModifyListener", SPLIT, who, how, before.share, after.share)
+            yield _weight_change(after, "ModifyListener", SPLIT_LISTENER_ARN, who, how, before.share, after.share)
 
 
-def _door(step: Step, operation: str, who: str, how: How) -> SplitChange:
-    return _change(step, operation, DOOR, who, how, None, 1.0, f"X-Canary: ecs → {step.live} 1")
+def _header_rule_change(step: WeightStep, operation: str, who: str, how: ChangeTool) -> WeightChange:
+    return _weight_change(step, operation, HEADER_RULE_ARN, who, how, None, 1.0, f"X-Canary: ecs → {step.live} 1")
 
 
-def _change(
-    step: Step, operation: str, rule: str, who: str, how: How, before: float | None, after: float, about: str = ""
-) -> SplitChange:
-    return SplitChange(
+def _weight_change(
+    step: WeightStep,
+    operation: str,
+    rule: str,
+    who: str,
+    how: ChangeTool,
+    before: float | None,
+    after: float,
+    about: str = "",
+) -> WeightChange:
+    return WeightChange(
         ts=step.ts,
         since=step.ts,
         before=before,
         after=after,
         rule=rule,
         operation=operation,
-        who=who,
-        how=how,
-        sources=(DemoTrail.name,),
+        author=who,
+        tool=how,
+        sources=(DemoAuditLog.name,),
         key=f"{operation}:{step.ts}",
         about=about,
     )

@@ -3,28 +3,37 @@
 from datetime import datetime
 
 from domain import Clock, Window, utc_now
-from domain.deployments import Deployment, Message, Route, Service, Stage, Standing, TaskSet, events_of
+from domain.deployments import (
+    Deployment,
+    DeploymentState,
+    EcsService,
+    ServiceEvent,
+    Stage,
+    TaskSet,
+    TrafficRoute,
+    deployment_events,
+)
 from sources.base import Events, Health
-from sources.demo.metrics import TARGETS
-from sources.demo.scenario import BLUE, GREEN, Story, story_of
-from sources.demo.sources import SPLIT
+from sources.demo.metrics import TARGET_COUNTS
+from sources.demo.scenario import BLUE, GREEN, Scenario, scenario_for
+from sources.demo.sources import SPLIT_LISTENER_ARN
 
 SOURCE = "demo_deployments"
 _REVISIONS = (38, 39, 41, 42)  # of the task definition, one a deployment of the story; 40 was taken back
-_TAKEN_BACK = 40
-_BEFORE_THE_CURE_S, _TRY_S, _BACK_S = (
+_ROLLED_BACK_REVISION = 40
+_FAILED_LEAD_S, _FAILED_DURATION_S, _ROLLBACK_DURATION_S = (
     25 * 60,
     9 * 60,
     4 * 60,
 )  # 25 minutes before the deployment that mended the dead tasks
 _CONFIGURATION = "CodeDeployDefault.ECSAllAtOnce"
 _ERROR = "HEALTH_CONSTRAINTS: The new tasks did not become healthy in time."
-_WHY = (
+_ROLLBACK_REASON = (
     "Rolled back by the deployment group's settings: the tasks ended at once, because their secret could not be read."
 )
 _STAGES = ("BeforeInstall", "Install", "AfterInstall", "BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
 _IMAGE = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0"
-_STEADY_EVERY_S = 6 * 3600
+_STEADY_MESSAGE_INTERVAL_S = 6 * 3600
 
 
 class DemoDeployments:
@@ -33,29 +42,35 @@ class DemoDeployments:
     name = SOURCE
 
     def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._story, self._clock = story_of(anchor), clock
+        self._scenario, self._clock = scenario_for(anchor), clock
 
     def events(self, window: Window) -> Events:
         """What was taken back in `window`, as far as it has happened, and the standing of now."""
         now = int(self._clock().timestamp())
-        told = (event for one in _taken_back(self._story) for event in events_of(one, source=SOURCE))
+        told = (
+            event for one in _rolled_back_deployments(self._scenario) for event in deployment_events(one, source=SOURCE)
+        )
         within = (event for event in told if window.start <= event.ts < min(window.end, now))
-        return Events(window, now, tuple(within), standing=standing(self._story, now))
+        return Events(window, now, tuple(within), deployment_state=deployment_state(self._scenario, now))
 
     def check(self) -> tuple[Health, ...]:
         return (Health(self.name, "demo", "up", 0.0),)
 
 
-def standing(story: Story, now: int) -> Standing:
+def deployment_state(scenario: Scenario, now: int) -> DeploymentState:
     """The service and its deployments as they stood at `now`, the newest deployment first."""
-    known = [one for one in (*_done(story), *_taken_back(story)) if (one.ended or one.created) <= now]
+    known = [
+        one
+        for one in (*_succeeded_deployments(scenario), *_rolled_back_deployments(scenario))
+        if (one.ended or one.created) <= now
+    ]
     known.sort(key=lambda one: -one.created)
     done = [one for one in known if one.outcome == "succeeded" and not one.is_rollback]
-    live = story.step_at(now).live
-    tasks, definition = TARGETS[live], done[0].task_definition if done else ""
+    live = scenario.step_at(now).live
+    tasks, definition = TARGET_COUNTS[live], done[0].task_definition if done else ""
     primary = TaskSet("ecs-svc/1", "PRIMARY", definition, live, tasks, tasks, 0, stability="STEADY_STATE")
-    steady_at = story.anchor + (now - story.anchor) // _STEADY_EVERY_S * _STEADY_EVERY_S
-    service = Service(
+    steady_at = scenario.anchor + (now - scenario.anchor) // _STEADY_MESSAGE_INTERVAL_S * _STEADY_MESSAGE_INTERVAL_S
+    service = EcsService(
         fleet="canary",
         name="photo/web",
         status="ACTIVE",
@@ -65,17 +80,19 @@ def standing(story: Story, now: int) -> Standing:
         running=tasks,
         pending=0,
         task_definition=definition,
-        before=done[1].task_definition if len(done) > 1 else "",
+        previous_task_definition=done[1].task_definition if len(done) > 1 else "",
         images=(_IMAGE,),
         task_sets=(primary,),
-        messages=(Message(steady_at, "(service web) has reached a steady state."),),
+        events=(ServiceEvent(steady_at, "(service web) has reached a steady state."),),
     )
-    return Standing(now, (service,), tuple(known), (("canary", Route((BLUE, GREEN), listener_arn=SPLIT)),))
+    return DeploymentState(
+        now, (service,), tuple(known), (("canary", TrafficRoute((BLUE, GREEN), listener_arn=SPLIT_LISTENER_ARN)),)
+    )
 
 
-def _done(story: Story) -> tuple[Deployment, ...]:
+def _succeeded_deployments(story: Scenario) -> tuple[Deployment, ...]:
     """The story's own deployments, as CodeDeploy would tell them."""
-    told = [event for event in story.happened if event.kind == "deployment"]
+    told = [event for event in story.scripted_events if event.kind == "deployment"]
     return tuple(
         Deployment(
             system="codedeploy",
@@ -94,14 +111,14 @@ def _done(story: Story) -> tuple[Deployment, ...]:
     )
 
 
-def _taken_back(story: Story) -> tuple[Deployment, Deployment]:
+def _rolled_back_deployments(story: Scenario) -> tuple[Deployment, Deployment]:
     """The first try at mending the dead tasks, and the deployment that took it back."""
-    cure = _done(story)[_REVISIONS.index(_TAKEN_BACK + 1)]
-    begun = cure.created - _BEFORE_THE_CURE_S
-    ended = begun + _TRY_S
+    cure = _succeeded_deployments(story)[_REVISIONS.index(_ROLLED_BACK_REVISION + 1)]
+    begun = cure.created - _FAILED_LEAD_S
+    ended = begun + _FAILED_DURATION_S
     failed = Deployment(
         system="codedeploy",
-        id=f"d-{_TAKEN_BACK:09}",
+        id=f"d-{_ROLLED_BACK_REVISION:09}",
         fleet="canary",
         status="Failed",
         created=begun,
@@ -109,10 +126,10 @@ def _taken_back(story: Story) -> tuple[Deployment, Deployment]:
         ended=ended,
         creator="user",
         configuration=_CONFIGURATION,
-        task_definition=f"web:{_TAKEN_BACK}",
-        rolled_back_by=f"d-{_TAKEN_BACK:09}R",
+        task_definition=f"web:{_ROLLED_BACK_REVISION}",
+        rolled_back_by=f"d-{_ROLLED_BACK_REVISION:09}R",
         error=_ERROR,
-        why=_WHY,
+        reason=_ROLLBACK_REASON,
     )
     back = Deployment(
         system="codedeploy",
@@ -121,12 +138,12 @@ def _taken_back(story: Story) -> tuple[Deployment, Deployment]:
         status="Succeeded",
         created=ended,
         started=ended,
-        ended=ended + _BACK_S,
+        ended=ended + _ROLLBACK_DURATION_S,
         creator="codeDeployRollback",
         configuration=_CONFIGURATION,
-        task_definition=f"web:{_TAKEN_BACK - 1}",
+        task_definition=f"web:{_ROLLED_BACK_REVISION - 1}",
         rolls_back=failed.id,
-        why=_WHY,
+        reason=_ROLLBACK_REASON,
     )
     return failed, back
 

@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 
 from domain import FLEETS, Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
-from domain.config.batches import MEASURES, Era, Measure, job_of, metric_name, series_of_runs
-from sources.base import Answer, Health, Problem, Pull, Query
-from sources.mackerel.client import MackerelApi, checked
-from sources.mackerel.metrics import AT_ONCE, KEPT_S, MINUTE_S, NAMES_KEPT_S
+from domain.config.batches import RUN_METRICS, RunMetric, SchedulerKind, metric_name, parse_job_name, series_of_runs
+from sources.base import AnsweredRange, Health, Problem, Pull, Query
+from sources.mackerel.client import MackerelApi, run_checks
+from sources.mackerel.metrics import MACKEREL_RETENTION_S, MAX_CONCURRENT_REQUESTS, METRIC_NAMES_TTL_S, MINUTE_S
 from sources.mackerel.models import Point
-from sources.mackerel.protocol import HOPELESS, MackerelFault
+from sources.mackerel.protocol import FATAL_KINDS, MackerelError
 from sources.mackerel.queries import service_metric_link
 
 SOURCE = "mackerel_batches"
-_NAMES = "GET /api/v0/services/<serviceName>/metric-names"
-_METRICS = "GET /api/v0/services/<serviceName>/metrics"
+_METRIC_NAMES_OPERATION = "GET /api/v0/services/<serviceName>/metric-names"
+_METRICS_OPERATION = "GET /api/v0/services/<serviceName>/metrics"
 
 
 class MackerelBatches:
@@ -38,36 +38,36 @@ class MackerelBatches:
         self._clock = clock
         self._api = api or MackerelApi.from_environment()
         self._lock = threading.Lock()
-        self._names: dict[Series, str] = {
+        self._metric_names: dict[Series, str] = {
             series_of_runs(SOURCE, era, job.name, measure): metric_name(pattern, job.name)
             for job in self._batches.jobs
             for era in FLEETS
             for measure, pattern in self._batches.patterns(era).items()
         }
-        self._asked_at: int | None = None
+        self._names_fetched_at: int | None = None
 
     def series(self) -> tuple[Series, ...]:
         """Every measure of every configured job in both eras, then those of the jobs that were found."""
         with self._lock:
-            return tuple(self._names)
+            return tuple(self._metric_names)
 
-    def recall(self, known: Collection[Series]) -> None:
+    def restore_series(self, known_series: Collection[Series]) -> None:
         """Goes on asking for what was found before, as far as the configuration still has a pattern for it."""
-        measures = {f"run_{measure}": measure for measure in MEASURES}
+        measures = {f"run_{measure}": measure for measure in RUN_METRICS}
         with self._lock:
-            for one in known:
-                era: Era = "baseline" if one.fleet == "baseline" else "canary"
+            for one in known_series:
+                era: SchedulerKind = "baseline" if one.fleet == "baseline" else "canary"
                 pattern = self._batches.patterns(era).get(measures.get(one.metric, "duration"))
                 if one.metric in measures and pattern:
-                    self._names.setdefault(one, metric_name(pattern, one.target_group))
+                    self._metric_names.setdefault(one, metric_name(pattern, one.target_group))
 
-    def lacks(self) -> tuple[str, ...]:
+    def unsupported_metrics(self) -> tuple[str, ...]:
         """Nothing that anybody else would know."""
         return ()
 
     def finest_period_s(self, start: int, *, now: int) -> int:
         """60 for 460 days, then 0."""
-        return MINUTE_S if start >= now - KEPT_S else 0
+        return MINUTE_S if start >= now - MACKEREL_RETENTION_S else 0
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
         """The runs in `window`; only of `series`, if given. Never raises for Mackerel's faults.
@@ -76,20 +76,20 @@ class MackerelBatches:
         """
         began, now = time.monotonic(), int(self._clock().timestamp())
         try:
-            self._look_for_jobs(now)
-        except MackerelFault as fault:
-            return Pull(window, now, problems=self._told([fault]), took_s=time.monotonic() - began)
+            self._discover_jobs(now)
+        except MackerelError as fault:
+            return Pull(window, now, problems=self._problems([fault]), took_s=time.monotonic() - began)
         with self._lock:
-            names = {one: name for one, name in self._names.items() if series is None or one in series}
-        points, faults = self._ask(names, window)
+            names = {one: name for one, name in self._metric_names.items() if series is None or one in series}
+        points, faults = self._fetch(names, window)
         return Pull(
             window=window,
             asked_at=now,
-            frame=_frame(tuple(points), points, {era: self._batches.seconds(era) for era in FLEETS}),
-            answers=(Answer(frozenset(points), window, MINUTE_S),) if points else (),
+            frame=_frame(tuple(points), points, {era: self._batches.seconds_per_unit(era) for era in FLEETS}),
+            answered_ranges=(AnsweredRange(frozenset(points), window, MINUTE_S),) if points else (),
             queries=tuple(self._query(one, name) for one, name in names.items()),
-            problems=self._told(faults, f"{len(points)} / {len(names)}"),
-            asked=window.minutes * len(names),
+            problems=self._problems(faults, f"{len(points)} / {len(names)}"),
+            datapoints_requested=window.minutes * len(names),
             took_s=time.monotonic() - began,
         )
 
@@ -98,39 +98,39 @@ class MackerelBatches:
 
         def find_a_run() -> None:
             names = self._api.service_metric_names(self._service)
-            if not any(_fits(self._batches.patterns(era), name) for era in FLEETS for name in names):
+            if not any(_matching_jobs(self._batches.patterns(era), name) for era in FLEETS for name in names):
                 patterns = [pattern for era in FLEETS for pattern in self._batches.patterns(era).values()]
-                raise MackerelFault("no_such_metric", _NAMES, ", ".join(patterns), self._service)
+                raise MackerelError("no_such_metric", _METRIC_NAMES_OPERATION, ", ".join(patterns), self._service)
 
         steps: list[tuple[str, Callable[[], object]]] = [
             ("GET /api/v0/services", lambda: self._api.service(self._service)),
-            (_NAMES, find_a_run),
+            (_METRIC_NAMES_OPERATION, find_a_run),
         ]
-        return checked(self._api, self.name, steps)
+        return run_checks(self._api, self.name, steps)
 
-    def _look_for_jobs(self, now: int) -> None:
+    def _discover_jobs(self, now: int) -> None:
         """Reads the names of the service's metrics where that was last done a while ago, and remembers the jobs among them."""
-        if self._asked_at is not None and 0 <= now - self._asked_at < NAMES_KEPT_S:
+        if self._names_fetched_at is not None and 0 <= now - self._names_fetched_at < METRIC_NAMES_TTL_S:
             return
         try:
             every = self._api.service_metric_names(self._service)
-        except MackerelFault as fault:
+        except MackerelError as fault:
             if fault.kind == "not_found":
                 self._api.service(self._service)  # says whose key it is
             raise
         with self._lock:
-            self._asked_at = now
+            self._names_fetched_at = now
             for name in sorted(every):
                 for era in FLEETS:
-                    for measure, job in _fits(self._batches.patterns(era), name):
-                        self._names.setdefault(series_of_runs(SOURCE, era, job, measure), name)
+                    for measure, job in _matching_jobs(self._batches.patterns(era), name):
+                        self._metric_names.setdefault(series_of_runs(SOURCE, era, job, measure), name)
 
-    def _ask(
+    def _fetch(
         self, names: Mapping[Series, str], window: Window
-    ) -> tuple[dict[Series, Sequence[Point]], list[MackerelFault]]:
+    ) -> tuple[dict[Series, Sequence[Point]], list[MackerelError]]:
         """The points of every series that was answered, a few asked at once; nothing more after a fault that the rest would meet as well."""
         points: dict[Series, Sequence[Point]] = {}
-        faults: list[MackerelFault] = []
+        faults: list[MackerelError] = []
         hopeless = threading.Event()
 
         def read(one: Series) -> None:
@@ -138,24 +138,24 @@ class MackerelBatches:
                 return
             try:
                 points[one] = self._api.service_metrics(self._service, names[one], window)
-            except MackerelFault as fault:
+            except MackerelError as fault:
                 if fault.kind == "no_such_metric":
                     points[one] = ()
                     return
                 faults.append(fault)
-                if fault.kind in HOPELESS:
+                if fault.kind in FATAL_KINDS:
                     hopeless.set()
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS) as pool:
             list(pool.map(read, names))
         return {one: points[one] for one in names if one in points}, faults
 
-    def _told(self, faults: Iterable[MackerelFault], answered: str = "") -> tuple[Problem, ...]:
+    def _problems(self, errors: Iterable[MackerelError], answered: str = "") -> tuple[Problem, ...]:
         """What went wrong, each sentence once however many metrics it befell."""
-        told = list({(fault.kind, fault.detail): fault.problem(self.name) for fault in faults}.values())
+        told = list({(fault.kind, fault.detail): fault.to_problem(self.name) for fault in errors}.values())
         if told and answered:
-            told.append(Problem("incomplete", self.name, _METRICS, answered))
-        if skew := self._api.skew(self.name):
+            told.append(Problem("incomplete", self.name, _METRICS_OPERATION, answered))
+        if skew := self._api.clock_skew(self.name):
             told.append(skew)
         return tuple(told)
 
@@ -165,13 +165,13 @@ class MackerelBatches:
         return Query(one, MINUTE_S, f"service({self._service}, {name})", link)
 
 
-def _fits(patterns: Mapping[Measure, str], name: str) -> list[tuple[Measure, str]]:
+def _matching_jobs(patterns: Mapping[RunMetric, str], name: str) -> list[tuple[RunMetric, str]]:
     """The measures and jobs that a metric's name may stand for."""
-    return [(measure, job) for measure, pattern in patterns.items() if (job := job_of(pattern, name))]
+    return [(measure, job) for measure, pattern in patterns.items() if (job := parse_job_name(pattern, name))]
 
 
 def _frame(
-    series: Sequence[Series], points: Mapping[Series, Sequence[Point]], seconds: Mapping[Era, float]
+    series: Sequence[Series], points: Mapping[Series, Sequence[Point]], seconds: Mapping[SchedulerKind, float]
 ) -> pd.DataFrame:
     """The points as one tidy frame, durations in seconds."""
     values: dict[tuple[int, int], float] = {}

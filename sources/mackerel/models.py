@@ -9,44 +9,46 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-STEPS_S = (60, 300, 3_600, 86_400)  # the only ones its time series database knows
-_MILLISECONDS_FROM = 100_000_000_000  # the year 5138 in seconds: above it, an old dashboard's stamp in milliseconds
+RESOLUTIONS_S = (60, 300, 3_600, 86_400)  # the only ones its time series database knows
+_MIN_EPOCH_MS = 100_000_000_000  # the year 5138 in seconds: above it, an old dashboard's stamp in milliseconds
 
 
-def _seconds(said: object) -> object:
-    return int(said / 1000) if isinstance(said, int | float) and said >= _MILLISECONDS_FROM else said
+def _to_seconds(value: object) -> object:
+    return int(value / 1000) if isinstance(value, int | float) and value >= _MIN_EPOCH_MS else value
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds)]
+Seconds = Annotated[int, BeforeValidator(_to_seconds)]
 
 
-class _Value(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, coerce_numbers_to_str=True
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_left_out(cls, said: object) -> object:
-        return {key: value for key, value in said.items() if value is not None} if isinstance(said, Mapping) else said
+    def _drop_nulls(cls, value: object) -> object:
+        return (
+            {key: value for key, value in value.items() if value is not None} if isinstance(value, Mapping) else value
+        )
 
 
-class Organization(_Value):
+class Organization(_Model):
     name: str
     display_name: str = ""
 
 
-class Service(_Value):
+class Service(_Model):
     name: str
     memo: str = ""
     roles: tuple[str, ...] = ()
 
 
-class Services(_Value):
+class Services(_Model):
     services: tuple[Service, ...]
 
 
-class Host(_Value):
+class Host(_Model):
     """One host; the AWS integration makes one of each load balancer, with its DNS name as `custom_identifier`. `roles`: service → roles."""
 
     id: str
@@ -60,38 +62,38 @@ class Host(_Value):
     roles: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class Hosts(_Value):
+class Hosts(_Model):
     hosts: tuple[Host, ...]
 
 
-class OneHost(_Value):
+class HostEnvelope(_Model):
     host: Host
 
 
-class MetricNames(_Value):
+class MetricNames(_Model):
     names: tuple[str, ...]
 
 
-class Point(_Value):
+class Point(_Model):
     """A value at a time (epoch seconds, the start of its minute or coarser step)."""
 
     time: Seconds
     value: Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Points(_Value):
+class Points(_Model):
     """One metric's points, oldest first; minutes without a value are absent."""
 
     metrics: tuple[Point, ...]
 
 
-class Latest(_Value):
+class Latest(_Model):
     """host → metric name → its newest point, None where the host has no such metric."""
 
     tsdb_latest: Mapping[str, Mapping[str, Point | None]]
 
 
-class GraphAnnotation(_Value):
+class GraphAnnotation(_Model):
     """A remark on a service's graphs from `start` to `end`, both inclusive."""
 
     id: str = ""
@@ -103,11 +105,11 @@ class GraphAnnotation(_Value):
     end: Seconds = Field(alias="to")
 
 
-class GraphAnnotations(_Value):
+class GraphAnnotations(_Model):
     graph_annotations: tuple[GraphAnnotation, ...]
 
 
-class Alert(_Value):
+class Alert(_Model):
     """`status` is OK, CRITICAL, WARNING or UNKNOWN; `type` is the monitor's. An alert that is closed may keep the status it had."""
 
     id: str
@@ -127,14 +129,14 @@ class Alert(_Value):
         return self.closed_at is None and self.status != "OK"
 
 
-class Alerts(_Value):
+class Alerts(_Model):
     """One page, newest first. `next_id` asks for the page of older ones; "" on the last."""
 
     alerts: tuple[Alert, ...]
     next_id: str = ""
 
 
-class Monitor(_Value):
+class Monitor(_Model):
     """What an alert is raised by, of any type, known today or not. `scopes` are services ("photo") or roles ("photo: web")."""
 
     id: str
@@ -159,11 +161,11 @@ class Monitor(_Value):
         return frozenset(filter(None, named))
 
 
-class Monitors(_Value):
+class Monitors(_Model):
     monitors: tuple[Monitor, ...]
 
 
-class Shown(_Value):
+class WidgetMetric(_Model):
     """What a widget draws: `type` is host, role, service, expression, query or unknown, and says which of the others are filled."""
 
     type: str
@@ -177,12 +179,12 @@ class Shown(_Value):
     is_stacked: bool = False
 
 
-class ReferenceLine(_Value):
+class ReferenceLine(_Model):
     label: str = ""
     value: float
 
 
-class Layout(_Value):
+class Layout(_Model):
     """A widget's place on the grid, which is 24 wide."""
 
     x: int = 0
@@ -191,21 +193,21 @@ class Layout(_Value):
     height: int = 0
 
 
-class Widget(_Value):
+class Widget(_Model):
     """`type` is graph (`graph`), value (`metric`), markdown (`markdown`), alertStatus (`role_fullname`), or one that is not known yet."""
 
     type: str
     title: str = ""
     layout: Layout = Layout()
-    graph: Shown | None = None
-    metric: Shown | None = None
+    graph: WidgetMetric | None = None
+    metric: WidgetMetric | None = None
     markdown: str = ""
     role_fullname: str = ""
     range: Mapping[str, Any] = Field(default_factory=dict)
     reference_lines: tuple[ReferenceLine, ...] = ()
 
 
-class Dashboard(_Value):
+class Dashboard(_Model):
     """A custom dashboard. In the list some have no widgets: `MackerelApi.dashboard` brings them."""
 
     id: str
@@ -217,14 +219,16 @@ class Dashboard(_Value):
     updated_at: Seconds = 0
 
 
-class Dashboards(_Value):
+class Dashboards(_Model):
     dashboards: tuple[Dashboard, ...]
 
 
-def step_s(times: Iterable[int]) -> int:
+def resolution_s(times: Iterable[int]) -> int:
     """The step in seconds that points show: the coarsest of Mackerel's on whose grid all `times` lie. 60 where there are none.
 
     A few points may lie on a coarse grid by chance: n points of whole minutes all lie on the five-minute grid with a probability of 5^-n.
     """
     seen = tuple(times)
-    return max((step for step in STEPS_S if seen and not any(time % step for time in seen)), default=STEPS_S[0])
+    return max(
+        (step for step in RESOLUTIONS_S if seen and not any(time % step for time in seen)), default=RESOLUTIONS_S[0]
+    )

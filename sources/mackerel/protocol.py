@@ -12,23 +12,23 @@ from pydantic import BaseModel, ValidationError
 
 from sources.base import Problem, ProblemKind
 
-DETAIL = 300  # so many characters of what the other side said are kept
+MAX_DETAIL_CHARS = 300  # so many characters of what the other side said are kept
 # After one of these, whatever is asked next would most likely end the same way.
-HOPELESS: frozenset[ProblemKind] = frozenset(
+FATAL_KINDS: frozenset[ProblemKind] = frozenset(
     {"no_credentials", "wrong_key", "denied", "throttled", "timeout", "unreachable", "server_error"}
 )
 
-Shape = TypeVar("Shape", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class MackerelFault(Exception):
+class MackerelError(Exception):
     """Why Mackerel did not answer; a source turns it into a `Problem` where it leaves."""
 
     def __init__(self, kind: ProblemKind, operation: str, about: str = "", detail: str = "") -> None:
         super().__init__(f"{operation} {about}: {kind} {detail}")
         self.kind, self.operation, self.about, self.detail = kind, operation, about, detail
 
-    def problem(self, source: str) -> Problem:
+    def to_problem(self, source: str) -> Problem:
         return Problem(self.kind, source, self.operation, self.about, self.detail)
 
 
@@ -42,31 +42,33 @@ class Request:
     about: str = ""
 
 
-def build(template: str, *, query: Iterable[tuple[str, object]] = (), about: str = "", **parts: str) -> Request:
+def build_request(
+    template: str, *, query: Iterable[tuple[str, object]] = (), about: str = "", **path_params: str
+) -> Request:
     """A request for `template`, whose <parts> are filled in and escaped. Query pairs may repeat a name; those with None or "" are left out."""
     path = template
-    for name, value in parts.items():
+    for name, value in path_params.items():
         path = path.replace(f"<{name}>", quote(value, safe=""))
     said = tuple((name, str(value)) for name, value in query if value is not None and value != "")
-    return Request(f"GET {template}", path, said, about or next(iter(parts.values()), ""))
+    return Request(f"GET {template}", path, said, about or next(iter(path_params.values()), ""))
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """What came back: `data` is the JSON document, None where there is none; `message` is the error's text in Mackerel's words."""
 
     status: int
     data: Any
     message: str
     retry_after_s: float | None
-    date_s: float | None  # their clock, epoch seconds
+    server_time_s: float | None  # their clock, epoch seconds
 
     @property
     def temporary(self) -> bool:
         return self.status == 429 or self.status >= 500
 
 
-def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+def read_response(status: int, headers: Mapping[str, str], body: bytes) -> Response:
     """A reply from its status, headers (names in any case) and body, whatever they hold.
 
     Errors come as {"error": {"message": "…"}}, as {"error": "…"}, and from a gateway as plain text, HTML or nothing.
@@ -76,32 +78,34 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         data = json.loads(body)
     except ValueError:
         data = None
-    date_s = _moment_s(said.get("date", ""))
-    return Reply(status, data, _message(data, body), _wait_s(said.get("retry-after", ""), date_s), date_s)
+    date_s = _http_date_s(said.get("date", ""))
+    return Response(
+        status, data, _error_message(data, body), _retry_after_s(said.get("retry-after", ""), date_s), date_s
+    )
 
 
-def _message(data: Any, body: bytes) -> str:
+def _error_message(data: Any, body: bytes) -> str:
     error = data.get("error") if isinstance(data, dict) else None
     text = error.get("message") if isinstance(error, dict) else error
     if not isinstance(text, str):
         text = body.decode("utf-8", "replace")
-    return text.strip()[:DETAIL]
+    return text.strip()[:MAX_DETAIL_CHARS]
 
 
-def _moment_s(stamp: str) -> float | None:
+def _http_date_s(text: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(stamp)
+        moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
-def _wait_s(said: str, date_s: float | None) -> float | None:
+def _retry_after_s(header: str, server_time_s: float | None) -> float | None:
     """Retry-After in seconds; it may also be a date, which is compared with their own clock."""
-    if said.strip().isdecimal():
-        return float(said)
-    until_s = _moment_s(said)
-    return max(0.0, until_s - date_s) if until_s is not None and date_s is not None else None
+    if header.strip().isdecimal():
+        return float(header)
+    until_s = _http_date_s(header)
+    return max(0.0, until_s - server_time_s) if until_s is not None and server_time_s is not None else None
 
 
 def pause_s(attempt: int, retry_after_s: float | None, chance: float) -> float:
@@ -113,7 +117,7 @@ def pause_s(attempt: int, retry_after_s: float | None, chance: float) -> float:
     return max(retry_after_s or 0.0, own_s) + own_s * chance
 
 
-def kind_of(status: int) -> ProblemKind | None:
+def problem_kind(status: int) -> ProblemKind | None:
     """What a status means, None for a good one. Redirects are not followed: the API has none, a sign-in page of a proxy does."""
     if 200 <= status < 300:
         return None
@@ -125,16 +129,16 @@ def kind_of(status: int) -> ProblemKind | None:
     return "bad_request" if status >= 400 else "bad_reply"
 
 
-def shaped(request: Request, reply: Reply, shape: type[Shape]) -> Shape:
+def parse_response(request: Request, response: Response, model: type[ModelT]) -> ModelT:
     """What the reply to `request` says, as `shape`. Raises MackerelFault for every other outcome."""
-    if kind := kind_of(reply.status):
-        detail = f"{reply.status} {reply.message}".strip()
-        raise MackerelFault(kind, request.operation, request.about, detail)
-    if reply.data is None:
-        raise MackerelFault("bad_reply", request.operation, request.about, reply.message or "(empty)")
+    if kind := problem_kind(response.status):
+        detail = f"{response.status} {response.message}".strip()
+        raise MackerelError(kind, request.operation, request.about, detail)
+    if response.data is None:
+        raise MackerelError("bad_reply", request.operation, request.about, response.message or "(empty)")
     try:
-        return shape.model_validate(reply.data)
+        return model.model_validate(response.data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise MackerelFault("bad_reply", request.operation, request.about, f"{where}: {first['msg']}") from error
+        raise MackerelError("bad_reply", request.operation, request.about, f"{where}: {first['msg']}") from error

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from domain import FLEETS, FleetName, Migration, Series
 
 SOURCE = "mackerel"
-WEB = "https://mackerel.io"
+WEB_URL = "https://mackerel.io"
 
 # (our metric, our stat) -> the host metric of the AWS integration; it knows a target group by its name, not by its ARN.
 METRIC_NAMES: Mapping[tuple[str, str], str] = {
@@ -26,7 +26,7 @@ METRIC_NAMES: Mapping[tuple[str, str], str] = {
 }
 ALB_METRIC_NAMES: Mapping[tuple[str, str], str] = {("alb_5xx", "sum"): "custom.alb.httpcode_count.alb_5xx"}
 
-LACKS = (
+UNSUPPORTED_METRICS = (
     "latency.p50",
     "latency.within",
     "latency.sample_count",
@@ -49,7 +49,7 @@ Graph = Literal[
     "alb_5xx",
 ]
 GRAPHS: tuple[Graph, ...] = get_args(Graph)
-_GRAPH_OF: Mapping[tuple[str, str], Graph] = {
+_GRAPH_BY_STAT: Mapping[tuple[str, str], Graph] = {
     ("target_5xx", "sum"): "error_rate",
     ("latency", "p90"): "latency_p90",
     ("latency", "p95"): "latency_p95",
@@ -92,17 +92,17 @@ def group_metric_names(group: str) -> tuple[str, ...]:
     return tuple(name.format(group=group) for name in METRIC_NAMES.values())
 
 
-def query_text(host_id: str, series: Series) -> str:
+def series_expression(host_id: str, series: Series) -> str:
     """A series as Mackerel's expressions write it."""
     return _host(host_id, metric_name(series))
 
 
 def graph_of(series: Series) -> Graph:
     """The overlay that a series is part of, or belongs beside."""
-    return _GRAPH_OF.get((series.metric, series.stat), "requests")
+    return _GRAPH_BY_STAT.get((series.metric, series.stat), "requests")
 
 
-def overlay_expression(migration: Migration, host_id: str, graph: Graph) -> str:
+def comparison_expression(migration: Migration, host_id: str, graph: Graph) -> str:
     """Both fleets in one graph, as a Mackerel expression; `host_id` is the load balancer's.
 
     A fleet's target groups are summed, because blue/green deployments swap the one that serves. Latency is drawn a line each group:
@@ -112,11 +112,11 @@ def overlay_expression(migration: Migration, host_id: str, graph: Graph) -> str:
         return _alias(_host(host_id, ALB_METRIC_NAMES["alb_5xx", "sum"]), "ALB 5xx")
     lines: list[str] = []
     for fleet in FLEETS:
-        lines += _lines(migration, host_id, graph, fleet)
+        lines += _graph_lines(migration, host_id, graph, fleet)
     return f"group({', '.join(lines)})"
 
 
-def _lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetName) -> Iterable[str]:
+def _graph_lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetName) -> Iterable[str]:
     label, groups = migration.fleets[fleet].label, migration.fleets[fleet].names
 
     def each(metric: str, stat: str = "sum") -> list[str]:
@@ -136,25 +136,25 @@ def _lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetName) -
                 yield _alias(line, f"{label} {stat}" if len(groups) == 1 else f"{label} {stat} {group}")
 
 
-def overlay_link(migration: Migration, organization: str, host_id: str, graph: Graph) -> str:
+def comparison_link(migration: Migration, organization: str, host_id: str, graph: Graph) -> str:
     """Mackerel's page that draws the overlay, for whoever is signed in there."""
-    expression = overlay_expression(migration, host_id, graph)
+    expression = comparison_expression(migration, host_id, graph)
     return graph_link(organization, expression, unit=_UNITS.get(graph, "float"), title=f"{migration.name} {graph}")
 
 
 def graph_link(organization: str, expression: str, *, unit: str, title: str) -> str:
     """Mackerel's page that draws any expression."""
     query = urlencode({"query": expression, "unit": unit, "title": title}, quote_via=quote)
-    return f"{WEB}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
+    return f"{WEB_URL}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
 
 
 def alert_link(organization: str, alert_id: str) -> str:
-    return f"{WEB}/orgs/{quote(organization, safe='')}/alerts/{quote(alert_id, safe='')}"
+    return f"{WEB_URL}/orgs/{quote(organization, safe='')}/alerts/{quote(alert_id, safe='')}"
 
 
 def service_link(organization: str, service: str) -> str:
     """A service's page, where its annotations are drawn."""
-    return f"{WEB}/orgs/{quote(organization, safe='')}/services/{quote(service, safe='')}"
+    return f"{WEB_URL}/orgs/{quote(organization, safe='')}/services/{quote(service, safe='')}"
 
 
 def service_metric_link(organization: str, service: str, name: str) -> str:

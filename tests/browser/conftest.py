@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.dashboard_page import COUNT_MESSAGES, Board, Opens, Wire
-from tests.factories.dashboard_server import Server, Starts, serving
-from tests.fakes.services import Watched, World, a_world, watched
+from tests.browser.dashboard_page import COUNT_MESSAGES_JS, DashboardPage, OpenPage, WebSocketProxy
+from tests.factories.dashboard_server import DashboardServer, StartServer, run_dashboard
+from tests.fakes.services import FakeServices, RunningDashboard, dashboard_on_fakes, fake_services
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-SWITCHES = (
+CHROMIUM_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -27,16 +27,16 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 30_000
+TIMEOUT_MS = 30_000
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Of the package, not of the session: as long as Playwright's sync API is on, no other test may use asyncio."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
 
@@ -51,7 +51,7 @@ def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         key = repr(sorted(options.items()))
         if key not in known:
             known[key] = chromium.new_context(**options)
-            known[key].set_default_timeout(PATIENCE_MS)
+            known[key].set_default_timeout(TIMEOUT_MS)
         return known[key]
 
     yield context
@@ -66,14 +66,14 @@ def room(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def starts(room: Path) -> Iterator[Starts]:
+def starts(room: Path) -> Iterator[StartServer]:
     """Starts a server of the test's own, fresh, with an environment."""
     with ExitStack() as stack:
-        yield lambda environment: stack.enter_context(serving(room, environment))
+        yield lambda environment: stack.enter_context(run_dashboard(room, environment))
 
 
 @pytest.fixture
-def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[Opens]:
+def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[OpenPage]:
     """Opens an address of a server in a new tab, which is closed before any server is (`starts`).
 
     A tab in which a script failed, or complained, fails its test where it shall be `faultless`.
@@ -82,7 +82,7 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
     faults: list[str] = []
 
     def open_page(
-        server: Server,
+        server: DashboardServer,
         address: str = "/",
         *,
         drawn: int = 4,
@@ -90,7 +90,7 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
         clock: bool = False,
         wire: bool = False,
         **options: Any,
-    ) -> Board:
+    ) -> DashboardPage:
         page = contexts(**options).new_page()
         pages.append(page)
         if faultless:
@@ -98,11 +98,11 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
             page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         if clock:
             page.clock.install()
-            page.add_init_script(COUNT_MESSAGES)
-        board = Board(page, server, Wire(page) if wire else None)
-        if board.wire:
-            board.wire.lay()
-        board.go(address, drawn=drawn)
+            page.add_init_script(COUNT_MESSAGES_JS)
+        board = DashboardPage(page, server, WebSocketProxy(page) if wire else None)
+        if board.websocket:
+            board.websocket.install()
+        board.open(address, charts=drawn)
         return board
 
     yield open_page
@@ -112,19 +112,19 @@ def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[O
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("demo"), {"MIGRATION_DEMO": "1"}) as server:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
+    with run_dashboard(tmp_path_factory.mktemp("demo"), {"MIGRATION_DEMO": "1"}) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    with a_world() as world:
+def world() -> Iterator[FakeServices]:
+    with fake_services() as world:
         yield world
 
 
 @pytest.fixture(scope="session")
-def photo(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def photo(world: FakeServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
     """A server that watches the whole world."""
-    with watched(world, tmp_path_factory.mktemp("photo")) as photo:
+    with dashboard_on_fakes(world, tmp_path_factory.mktemp("photo")) as photo:
         yield photo

@@ -12,90 +12,90 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.factories.dashboard_server import Server
+from tests.factories.dashboard_server import DashboardServer
 
-CHART = ".overlay-chart"
+CHART_SELECTOR = ".overlay-chart"
 # Counts the messages that a page sends.
-COUNT_MESSAGES = """
+COUNT_MESSAGES_JS = """
     window.asked = 0;
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (message) { window.asked += 1; return send.call(this, message); };
 """
-PATIENCE_FRAMES = 30 * 60  # at most sixty a second
-NAMES = ("error_rate", "latency", "slow", "requests")
+MAX_FRAMES = 30 * 60  # at most sixty a second
+CHART_NAMES = ("error_rate", "latency", "slow", "requests")
 
 
 @dataclass
-class Wire:
+class WebSocketProxy:
     """What a server says to a tab, which can be held back as a slow line or a busy browser does."""
 
     page: Page
-    holding: bool = False
-    answers: int = 0  # runs of the page that ended, heard of by the tab or not
-    _held: list[Callable[[], None]] = field(default_factory=list)
+    is_paused: bool = False
+    finished_runs: int = 0  # runs of the page that ended, heard of by the tab or not
+    _buffer: list[Callable[[], None]] = field(default_factory=list)
 
-    def lay(self) -> None:
+    def install(self) -> None:
         """Between the tab and whatever server it opens next."""
         self.page.route_web_socket("**/_stcore/stream", self._connect)
 
     def _connect(self, tab: WebSocketRoute) -> None:
         def said(message: str | bytes) -> None:
             if isinstance(message, bytes) and ForwardMsg.FromString(message).WhichOneof("type") == "script_finished":
-                self.answers += 1
-            if self.holding:
-                self._held.append(lambda: tab.send(message))
+                self.finished_runs += 1
+            if self.is_paused:
+                self._buffer.append(lambda: tab.send(message))
             else:
                 tab.send(message)
 
         tab.connect_to_server().on_message(said)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """The tab hears nothing in this block, and everything in order after it."""
-        self.holding = True
+        self.is_paused = True
         yield
-        self.holding = False
-        for tell in self._held:
+        self.is_paused = False
+        for tell in self._buffer:
             tell()
-        self._held.clear()
+        self._buffer.clear()
 
-    def wait_answers(self, answers: int) -> None:
+    def wait_finished_runs(self, answers: int) -> None:
         """Waits until so many runs of the page have ended."""
-        for _frame in range(PATIENCE_FRAMES):
-            if self.answers >= answers:
+        for _frame in range(MAX_FRAMES):
+            if self.finished_runs >= answers:
                 return
             self.page.evaluate("() => new Promise(requestAnimationFrame)")  # lets the wire be heard
-        raise AssertionError(f"{self.answers} runs of the page ended, not {answers}.")
+        raise AssertionError(f"{self.finished_runs} runs of the page ended, not {answers}.")
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class DashboardPage:
     """A tab that shows `server`."""
 
     page: Page
-    server: Server
-    wire: Wire | None = None
+    server: DashboardServer
+    websocket: WebSocketProxy | None = None
 
-    def go(self, address: str, *, drawn: int = 4) -> None:
+    def open(self, path: str, *, charts: int = 4) -> None:
         """Opens an address and waits until so many charts are drawn."""
-        self.page.goto(f"{self.server.url}{address}", wait_until="commit")
-        self.wait_drawn(drawn)
+        self.page.goto(f"{self.server.url}{path}", wait_until="commit")
+        self.wait_for_charts(charts)
 
-    def reload(self, *, drawn: int = 4) -> None:
+    def reload(self, *, charts: int = 4) -> None:
         self.page.reload(wait_until="commit")
-        self.wait_drawn(drawn)
+        self.wait_for_charts(charts)
 
-    def wait_drawn(self, drawn: int = 4) -> None:
-        if drawn:
-            self.until("n => document.querySelectorAll('.overlay-chart[data-drawn] .main-svg').length >= n", drawn)
-            self.at_rest()
+    def wait_for_charts(self, charts: int = 4) -> None:
+        if charts:
+            self.wait_for("n => document.querySelectorAll('.overlay-chart[data-drawn] .main-svg').length >= n", charts)
+            self.wait_until_idle()
 
-    def at_rest(self) -> None:
+    def wait_until_idle(self) -> None:
         """Waits until the server has nothing more to say for now."""
         expect(self.page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
 
     @property
-    def asked(self) -> int:
+    def messages_sent(self) -> int:
         """How often the page has asked its server for anything."""
         return int(self.page.evaluate("window.asked"))
 
@@ -114,74 +114,74 @@ class Board:
                 continue
         expect(shown).to_be_visible(timeout=0)
 
-    def until(self, holds: str, argument: Any = None) -> None:
+    def wait_for(self, expression: str, argument: Any = None) -> None:
         """Waits until a JavaScript expression holds."""
-        self.page.wait_for_function(holds, arg=argument)
+        self.page.wait_for_function(expression, arg=argument)
 
     @property
-    def parameters(self) -> Mapping[str, str]:
+    def query_params(self) -> Mapping[str, str]:
         """What is in the address."""
         return dict(parse_qsl(urlsplit(self.page.url).query))
 
-    def wait_parameters(self, **wanted: str) -> None:
+    def wait_query_params(self, **wanted: str) -> None:
         """Waits until the address holds exactly this."""
-        self.until(
+        self.wait_for(
             "wanted => JSON.stringify([...new URLSearchParams(location.search)].sort()) === wanted",
             _sorted_pairs(wanted),
         )
-        self.at_rest()
+        self.wait_until_idle()
 
     def chart(self, name: str) -> Locator:
-        return self.page.locator(f".st-key-chart_{name} {CHART}")
+        return self.page.locator(f".st-key-chart_{name} {CHART_SELECTOR}")
 
-    def head(self, name: str) -> Locator:
+    def panel_head(self, name: str) -> Locator:
         """The line above a chart, or above what stands in its place."""
         title = {"error_rate": "Error rate", "latency": "Latency", "slow": "Slow answers", "requests": "Requests"}[name]
         return self.page.locator(".panel-head").filter(has=self.page.get_by_role("heading", name=title))
 
-    def drawn(self, name: str) -> int:
+    def draw_count(self, name: str) -> int:
         return int(self.chart(name).get_attribute("data-drawn") or 0)
 
-    def ranges(self) -> dict[str, tuple[str, ...]]:
+    def x_ranges(self) -> dict[str, tuple[str, ...]]:
         """The x range of every chart, to the minute, as its axis spells it."""
         found: dict[str, list[Any]] = {
-            name: self.chart(name).evaluate("box => box._fullLayout.xaxis.range.map(String)") for name in NAMES
+            name: self.chart(name).evaluate("box => box._fullLayout.xaxis.range.map(String)") for name in CHART_NAMES
         }
         return {name: tuple(end[:16] for end in ends) for name, ends in found.items()}
 
     @property
-    def minutes(self) -> int:
+    def window_minutes(self) -> int:
         """How many minutes the charts show, all of them the same."""
-        (ends,) = set(self.ranges().values())
+        (ends,) = set(self.x_ranges().values())
         first, last = (datetime.fromisoformat(end) for end in ends)
         return int((last - first).total_seconds()) // 60
 
-    def wait_minutes(self, at_least: int, at_most: int | None = None) -> None:
+    def wait_window_minutes(self, at_least: int, at_most: int | None = None) -> None:
         """Waits until every chart shows so many minutes, and the page is at rest."""
-        self.until(
+        self.wait_for(
             """([names, least, most]) => names.every(name => {
                 const box = document.querySelector(`.st-key-chart_${name} .overlay-chart`);
                 const [start, end] = (box?._fullLayout?.xaxis.range ?? [0, 0]).map(end => new Date(end).getTime());
                 return least * 60000 <= end - start && end - start <= most * 60000;
             }) && new Set(names.map(name => String(
                 document.querySelector(`.st-key-chart_${name} .overlay-chart`)._fullLayout.xaxis.range))).size === 1""",
-            [list(NAMES), at_least, at_most or at_least],
+            [list(CHART_NAMES), at_least, at_most or at_least],
         )
-        self.at_rest()
+        self.wait_until_idle()
 
     @property
-    def live(self) -> Locator:
+    def live_switch(self) -> Locator:
         return self.page.get_by_role("switch", name="Live")
 
-    def choose(self, label: str) -> None:
+    def select(self, label: str) -> None:
         """Presses one of the buttons of a row of choices."""
         self.page.get_by_role("radio", name=label, exact=True).click()
 
-    def chosen(self) -> list[str]:
+    def selected(self) -> list[str]:
         """Every choice that is pressed, in the order of the page."""
         return self.page.get_by_role("radio", checked=True).all_inner_texts()
 
-    def expect_chosen(self, *labels: str) -> None:
+    def expect_selected(self, *labels: str) -> None:
         """Waits until these are the choices that are pressed, in the order of the page."""
         expect(self.page.get_by_role("radio", checked=True)).to_have_text(labels)
 
@@ -213,7 +213,7 @@ class Board:
         expect(self.page.locator(selector).filter(has_text=re.compile(pattern)).first).to_be_visible()
 
 
-Opens = Callable[..., Board]  # the fixture `opens`
+OpenPage = Callable[..., DashboardPage]  # the fixture `opens`
 
 
 def _sorted_pairs(wanted: Mapping[str, str]) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import Board, Opens
-from tests.factories.dashboard_server import Server
+from tests.browser.dashboard_page import DashboardPage, OpenPage
+from tests.factories.dashboard_server import DashboardServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-def highest(board: Board, chart: str, trace: str) -> float:
+def highest(board: DashboardPage, chart: str, trace: str) -> float:
     """The highest value that a chart draws under a name, 0 where it draws none."""
     found: list[Any] = board.chart(chart).evaluate(
         "(box, name) => box.calcdata.filter(line => line[0].trace.name === name)"
@@ -22,27 +22,27 @@ def highest(board: Board, chart: str, trace: str) -> float:
     return max(found, default=0.0)
 
 
-def test_every_page_of_the_demo_says_demo(demo: Server, opens: Opens) -> None:
+def test_every_page_of_the_demo_says_demo(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
     expect(board.page.locator(".demo").first).to_contain_text("DEMO A scripted migration, up to this minute.")
     expect(board.page).to_have_title("Photo service (demo) · Migration dashboard")
     expect(board.page.locator(".traffic")).to_contain_text("50.0 % told")
 
 
-def test_the_links_of_the_banner_open_their_episodes(demo: Server, opens: Opens) -> None:
+def test_the_links_of_the_banner_open_their_episodes(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
     for link, minutes in (("a latency regression", 120), ("the blind spot", 100), ("the step to 50:50", 180)):
         board.page.locator(".demo a").filter(has_text=link).click()
-        board.wait_minutes(minutes)
-        assert set(board.parameters) == {"from", "to"}
-        board.wait_drawn()
+        board.wait_window_minutes(minutes)
+        assert set(board.query_params) == {"from", "to"}
+        board.wait_for_charts()
 
 
-def test_the_blind_spot_is_loud(demo: Server, opens: Opens) -> None:
+def test_the_blind_spot_is_loud(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
     board.page.locator(".demo a").filter(has_text="blind spot").click()
-    board.wait_minutes(100)
-    board.wait_drawn()
+    board.wait_window_minutes(100)
+    board.wait_for_charts()
 
     assert highest(board, "error_rate", "ECS unanswered") > 90  # %
     assert highest(board, "error_rate", "ALB's own 5xx, of either side") > 10
@@ -53,11 +53,11 @@ def test_the_blind_spot_is_loud(demo: Server, opens: Opens) -> None:
     )
 
     # In the minutes of it, the head of the chart says so too.
-    start = board.parameters["from"]
+    start = board.query_params["from"]
     hour, minute = int(start[11:13]) * 60 + int(start[14:16]) + 40, 12
-    board.go(
+    board.open(
         f"/?from={start[:11]}{hour // 60:02}:{hour % 60:02}Z&to={start[:11]}{(hour + minute) // 60:02}:{(hour + minute) % 60:02}Z"
     )
-    expect(board.head("error_rate").locator(".bad")).to_have_text(
+    expect(board.panel_head("error_rate").locator(".bad")).to_have_text(
         [re.compile(r"^unanswered EC2 0(\.0\d*)? % · ECS (9\d|100)"), re.compile(r"^ALB's own 5xx [1-9]\d")]
     )

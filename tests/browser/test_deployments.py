@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import Opens
-from tests.factories.dashboard_server import Starts
-from tests.fakes.deployments import shifting
-from tests.fakes.services import Watched, World
+from tests.browser.dashboard_page import OpenPage
+from tests.factories.dashboard_server import StartServer
+from tests.fakes.deployments import start_linear_shift
+from tests.fakes.services import FakeServices, RunningDashboard
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-def test_the_line_tells_of_the_service_and_its_commands_stay_open(photo: Watched, opens: Opens) -> None:
+def test_the_line_tells_of_the_service_and_its_commands_stay_open(photo: RunningDashboard, opens: OpenPage) -> None:
     board = opens(photo.server, clock=True)
     line = board.page.locator(".deployments")
     for text in (
@@ -31,19 +31,21 @@ def test_the_line_tells_of_the_service_and_its_commands_stay_open(photo: Watched
     commands = board.page.locator("[data-testid=stPopoverBody]")
     expect(commands).to_contain_text("1. Weighted routing off")
     expect(commands.locator("code").nth(1)).to_have_text("ecspresso deploy")
-    expect(commands.get_by_text("--listener-arn").first).to_contain_text(photo.world.balancer.listener)
-    photo.world.balancer.set_weights({"photo-ec2": 50, "photo-ecs": 50})
+    expect(commands.get_by_text("--listener-arn").first).to_contain_text(photo.services.elbv2.listener)
+    photo.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
     board.refresh_until(".canary-end", r"50\.0 % told", within_ms=45_000)
     expect(commands).to_contain_text('"Weight":50')  # a refresh does not close it
-    photo.world.balancer.restore()
+    photo.services.elbv2.reset()
 
 
-def test_a_shift_that_runs_is_a_bar_with_both_task_sets(world: World, room: Path, starts: Starts, opens: Opens) -> None:
+def test_a_shift_that_runs_is_a_bar_with_both_task_sets(
+    world: FakeServices, room: Path, starts: StartServer, opens: OpenPage
+) -> None:
     deployments = world.deployments
     before, targets = deployments.deployments, dict(deployments.targets)
-    shifting(deployments, int(time.time()))
+    start_linear_shift(deployments, int(time.time()))
     try:
-        board = opens(starts(world.environment(world.configure(room))), clock=True)
+        board = opens(starts(world.environment(world.write_config(room))), clock=True)
         board.refresh_until(".deployments .shift", r"photo-ecs .*70.* → photo-ecs-green .*30", within_ms=45_000)
         line = board.page.locator(".deployments")
         expect(line).to_contain_text("web:42 is being deployed: AllowTraffic")

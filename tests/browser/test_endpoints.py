@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import Board, Opens
-from tests.browser.test_batches import opened
-from tests.browser.test_themes import DARK, LOOKS, PHONE
-from tests.factories.dashboard_server import Server, Starts
-from tests.fakes.services import World
+from tests.browser.dashboard_page import DashboardPage, OpenPage
+from tests.browser.test_batches import open_batches
+from tests.browser.test_themes import DARK, PHONE, THEMES
+from tests.factories.dashboard_server import DashboardServer, StartServer
+from tests.fakes.services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SHARE = "/v1/albums/:id/share"
 
 
-def counted(board: Board) -> Board:
+def counted(board: DashboardPage) -> DashboardPage:
     """The page once the logs of its window are counted."""
     expect(board.page.locator(".routes tbody tr")).to_have_count(14)  # thirteen, and all of them together
     expect(board.page.locator("[data-testid='stProgress']")).to_have_count(0)
@@ -24,8 +24,10 @@ def counted(board: Board) -> Board:
     return board
 
 
-def test_a_cold_deep_link_counts_the_logs_and_shows_what_totals_hide(room: Path, starts: Starts, opens: Opens) -> None:
-    board = counted(opened(starts({"MIGRATION_DEMO": "1"}), opens, "/endpoints"))
+def test_a_cold_deep_link_counts_the_logs_and_shows_what_totals_hide(
+    room: Path, starts: StartServer, opens: OpenPage
+) -> None:
+    board = counted(open_batches(starts({"MIGRATION_DEMO": "1"}), opens, "/endpoints"))
     expect(board.page.locator(".aloud")).to_contain_text("1 of 13 routes regresses")
     expect(board.page.locator(".hides")).to_contain_text(f"A regression on one route: {SHARE}")
     rows = board.page.locator(".routes tbody tr")
@@ -34,17 +36,17 @@ def test_a_cold_deep_link_counts_the_logs_and_shows_what_totals_hide(room: Path,
     expect(rows.nth(1)).to_contain_text("regression")
     expect(board.page.locator(".routes")).to_contain_text("/search/<script>alert(1)</script>")
     expect(board.page.get_by_text("lines read")).to_be_visible()
-    board.wait_drawn(1)
+    board.wait_for_charts(1)
     names = board.page.locator(".overlay-chart").evaluate("box => box._fullData.map(one => one.name)")
     assert "regression" in names and "parity" in names
 
 
-def test_a_route_has_an_address_with_its_times_codes_and_lines(demo: Server, opens: Opens) -> None:
-    board = counted(opened(demo, opens, "/endpoints"))
+def test_a_route_has_an_address_with_its_times_codes_and_lines(demo: DashboardServer, opens: OpenPage) -> None:
+    board = counted(open_batches(demo, opens, "/endpoints"))
     board.page.locator(".routes tbody a", has_text=SHARE).click()
     expect(board.page.locator(".job-head")).to_contain_text(SHARE)
-    assert board.parameters == {"route": SHARE}
-    board.wait_drawn(2)
+    assert board.query_params == {"route": SHARE}
+    board.wait_for_charts(2)
     expect(board.page.locator(".codes")).to_contain_text("500")
     expect(board.page.locator(".log-lines").first).to_contain_text("POST api.photo.example.com/v1/albums/")
     assert "?" not in board.page.locator(".log-lines").first.inner_text()
@@ -52,18 +54,18 @@ def test_a_route_has_an_address_with_its_times_codes_and_lines(demo: Server, ope
     expect(board.page.locator(".job-head")).to_contain_text(SHARE)
     board.page.get_by_role("button", name="All routes").click()
     counted(board)
-    assert board.parameters == {}
+    assert board.query_params == {}
 
 
-def test_filters_are_in_the_address(demo: Server, opens: Opens) -> None:
-    board = opened(demo, opens, "/endpoints?window=3h&method=POST&map=p95")
+def test_filters_are_in_the_address(demo: DashboardServer, opens: OpenPage) -> None:
+    board = open_batches(demo, opens, "/endpoints?window=3h&method=POST&map=p95")
     rows = board.page.locator(".routes tbody tr")
     expect(rows).to_have_count(4)
     expect(board.page.locator(".routes")).to_contain_text("/photos/:id/comments")
     board.page.get_by_role("combobox", name="Host").click()
     board.page.get_by_role("option", name="api.photo.example.com").click()
     expect(rows).to_have_count(2)
-    board.wait_parameters(window="3h", method="POST", map="p95", host="api.photo.example.com")
+    board.wait_query_params(window="3h", method="POST", map="p95", host="api.photo.example.com")
     board.page.reload()
     expect(rows).to_have_count(2)
     assert board.page.locator(".routes tbody a").get_attribute("href") == (
@@ -71,27 +73,27 @@ def test_filters_are_in_the_address(demo: Server, opens: Opens) -> None:
     )
 
 
-def test_what_makes_no_sense_is_said_and_left_out(demo: Server, opens: Opens) -> None:
-    board = opened(demo, opens, "/endpoints?status=9xx&route=%2F<script>")
+def test_what_makes_no_sense_is_said_and_left_out(demo: DashboardServer, opens: OpenPage) -> None:
+    board = open_batches(demo, opens, "/endpoints?status=9xx&route=%2F<script>")
     expect(board.page.get_by_text("Something in the address made no sense")).to_be_visible()
     expect(board.page.get_by_text("there is no route “/<script>”")).to_be_visible()
     expect(board.page.locator(".routes")).to_be_visible()
 
 
-@LOOKS
+@THEMES
 @pytest.mark.parametrize("address", ["/endpoints", f"/endpoints?route={SHARE}"])
-def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any], address: str) -> None:
-    board = opened(demo, opens, address, **look)
+def test_axe_finds_nothing_serious(demo: DashboardServer, opens: OpenPage, look: dict[str, Any], address: str) -> None:
+    board = open_batches(demo, opens, address, **look)
     expect(board.page.locator(".routes, .codes").first).to_be_visible()
-    board.at_rest()
+    board.wait_until_idle()
     assert board.serious_violations() == []
 
 
 @pytest.mark.parametrize("address", ["/endpoints", f"/endpoints?route={SHARE}"])
-def test_a_phone_never_scrolls_sideways(demo: Server, opens: Opens, address: str) -> None:
-    board = opened(demo, opens, address, **PHONE)
+def test_a_phone_never_scrolls_sideways(demo: DashboardServer, opens: OpenPage, address: str) -> None:
+    board = open_batches(demo, opens, address, **PHONE)
     expect(board.page.locator(".routes, .codes").first).to_be_visible()
-    board.at_rest()
+    board.wait_until_idle()
     main = board.page.locator("[data-testid='stMain']")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
     beyond = board.page.evaluate(
@@ -101,19 +103,21 @@ def test_a_phone_never_scrolls_sideways(demo: Server, opens: Opens, address: str
     assert beyond == []
 
 
-def test_without_logs_it_shows_what_to_write(world: World, room: Path, starts: Starts, opens: Opens) -> None:
-    server = starts(world.environment(world.configure(room)))
-    board = opened(server, opens, "/endpoints", **DARK)
+def test_without_logs_it_shows_what_to_write(
+    world: FakeServices, room: Path, starts: StartServer, opens: OpenPage
+) -> None:
+    server = starts(world.environment(world.write_config(room)))
+    board = open_batches(server, opens, "/endpoints", **DARK)
     expect(board.page.get_by_role("heading", name="Access logs are not configured")).to_be_visible()
     expect(board.page.locator("[data-testid='stCode']")).to_contain_text("[access_logs]")
-    board = opened(server, opens, "/parity")
+    board = open_batches(server, opens, "/parity")
     expect(board.page.get_by_text("No access logs were counted for this phase")).to_be_visible()
 
 
-def test_the_parity_page_tells_of_routes(demo: Server, opens: Opens) -> None:
-    counted(opened(demo, opens, "/endpoints"))
-    board = opened(demo, opens, "/parity")
+def test_the_parity_page_tells_of_routes(demo: DashboardServer, opens: OpenPage) -> None:
+    counted(open_batches(demo, opens, "/endpoints"))
+    board = open_batches(demo, opens, "/parity")
     expect(board.page.locator(".below", has_text="Route by route")).to_contain_text("13 routes in the access logs")
     board.page.get_by_role("link", name="Endpoints of this phase").click()
     expect(board.page.locator(".routes tbody tr")).to_have_count(14)
-    assert board.parameters.keys() == {"from", "to"}
+    assert board.query_params.keys() == {"from", "to"}

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from reports.evidence.render import files
-from tests.browser.dashboard_page import Opens
-from tests.factories.config import migration
-from tests.factories.dashboard_server import Server
-from tests.factories.evidence import EVIL, a_case
+from reports.evidence.render import evidence_files
+from tests.browser.dashboard_page import OpenPage
+from tests.factories.config import make_migration
+from tests.factories.dashboard_server import DashboardServer
+from tests.factories.evidence import MALICIOUS_TEXT, make_evidence
 from tests.reports.evidence.test_render import MADE_AT
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -21,7 +21,7 @@ A4_POINTS = (595, 842)
 
 
 def test_the_parity_page_hands_it_out_and_it_opens_offline(
-    demo: Server, opens: Opens, contexts: Callable[..., BrowserContext], tmp_path: Path
+    demo: DashboardServer, opens: OpenPage, contexts: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:
     # Streamlit looks for its own doors below a deep link first, which Chromium tells as faults.
     board = opens(demo, "/parity", drawn=1, faultless=False)
@@ -45,7 +45,7 @@ def test_the_parity_page_hands_it_out_and_it_opens_offline(
 
 
 def test_it_prints_to_a4_on_some_pages(contexts: Callable[..., BrowserContext], tmp_path: Path) -> None:
-    (tmp_path / "evidence.html").write_bytes(files(a_case(), made_at=MADE_AT)["evidence.html"])
+    (tmp_path / "evidence.html").write_bytes(evidence_files(make_evidence(), made_at=MADE_AT)["evidence.html"])
     page = contexts(offline=True).new_page()
     page.goto((tmp_path / "evidence.html").as_uri())
     printed = page.pdf(prefer_css_page_size=True)
@@ -56,13 +56,13 @@ def test_it_prints_to_a4_on_some_pages(contexts: Callable[..., BrowserContext], 
 
 
 def test_nobodys_words_act_in_a_real_browser(contexts: Callable[..., BrowserContext], tmp_path: Path) -> None:
-    case = a_case(migration("migration.name", EVIL))
-    (tmp_path / "evil.html").write_bytes(files(case, made_at=MADE_AT)["evidence.html"])
+    case = make_evidence(make_migration("migration.name", MALICIOUS_TEXT))
+    (tmp_path / "evil.html").write_bytes(evidence_files(case, made_at=MADE_AT)["evidence.html"])
     page = contexts(offline=True).new_page()
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     page.goto((tmp_path / "evil.html").as_uri())
-    expect(page.get_by_role("heading", level=1)).to_have_text(EVIL)
+    expect(page.get_by_role("heading", level=1)).to_have_text(MALICIOUS_TEXT)
     assert page.locator("script").count() == 0
     assert dialogs == []
     page.close()

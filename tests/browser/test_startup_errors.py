@@ -9,17 +9,17 @@ from playwright.sync_api import expect
 
 from archive import Archive
 from domain import load
-from tests.browser.dashboard_page import Opens
-from tests.factories.dashboard_server import EXAMPLE_CREDENTIALS, Starts
-from tests.fakes.services import World
+from tests.browser.dashboard_page import OpenPage
+from tests.factories.dashboard_server import EXAMPLE_CREDENTIALS, StartServer
+from tests.fakes.services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def test_mistakes_in_the_configuration_are_said_and_corrected(
-    world: World, room: Path, starts: Starts, opens: Opens
+    world: FakeServices, room: Path, starts: StartServer, opens: OpenPage
 ) -> None:
-    path = world.configure(room, name="<b>Photo</b>")
+    path = world.write_config(room, name="<b>Photo</b>")
     right = path.read_text(encoding="utf-8")
     path.write_text(right.replace('"0.05pp"', '"<i>0.05</i>"').replace("timezone", "timezoen"), encoding="utf-8")
     board = opens(starts(world.environment(path)), "/?window=1h", drawn=0)
@@ -33,25 +33,29 @@ def test_mistakes_in_the_configuration_are_said_and_corrected(
     assert "DEMO" not in board.text("[data-testid='stMain']")
 
     board.page.get_by_role("button", name="Try again").click()
-    board.at_rest()
+    board.wait_until_idle()
     expect(said).to_have_count(2)
 
     path.write_text(right, encoding="utf-8")
     board.page.get_by_role("button", name="Try again").click()
-    board.wait_drawn()
-    assert board.minutes == 60
+    board.wait_for_charts()
+    assert board.window_minutes == 60
     expect(board.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b>")
 
 
-def test_a_configuration_that_is_not_there_does_not_open_the_demo(room: Path, starts: Starts, opens: Opens) -> None:
+def test_a_configuration_that_is_not_there_does_not_open_the_demo(
+    room: Path, starts: StartServer, opens: OpenPage
+) -> None:
     named = {"MIGRATION_CONFIG": str(room / "migratoin.toml")}
     board = opens(starts(EXAMPLE_CREDENTIALS | named), drawn=0)
     expect(board.page.locator(".trouble")).to_contain_text("No such file or directory")
     assert "DEMO" not in board.text("[data-testid='stMain']")
 
 
-def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, starts: Starts, opens: Opens) -> None:
-    path = world.configure(room)
+def test_an_archive_of_a_newer_program_is_left_alone(
+    world: FakeServices, room: Path, starts: StartServer, opens: OpenPage
+) -> None:
+    path = world.write_config(room)
     migration, archive = load(path), room / "archive.db"
     Archive.open(migration.archive, migration).close()
     with closing(sqlite3.connect(archive)) as connection, connection:
@@ -69,7 +73,7 @@ def test_an_archive_of_a_newer_program_is_left_alone(world: World, room: Path, s
     with closing(sqlite3.connect(archive)) as connection, connection:
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     board.page.get_by_role("button", name="Try again").click()
-    board.wait_drawn()
+    board.wait_for_charts()
 
     with closing(sqlite3.connect(archive)) as connection, connection:  # while it runs
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")

@@ -6,24 +6,24 @@ import pytest
 from playwright.sync_api import expect
 
 from charts.base.palette import PALETTES, Theme
-from tests.browser.dashboard_page import Opens
-from tests.factories.dashboard_server import Server
+from tests.browser.dashboard_page import OpenPage
+from tests.factories.dashboard_server import DashboardServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DARK: dict[str, Any] = {"color_scheme": "dark"}
-LOOKS = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
+THEMES = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
 
 
-@LOOKS
+@THEMES
 @pytest.mark.parametrize("page", ["live", "parity"])
-def test_axe_finds_nothing_serious(demo: Server, opens: Opens, look: dict[str, Any], page: str) -> None:
+def test_axe_finds_nothing_serious(demo: DashboardServer, opens: OpenPage, look: dict[str, Any], page: str) -> None:
     board = _opened(demo, opens, page, **look)
     assert board.serious_violations() == []
 
 
-def test_a_phone_scrolls_down_and_never_sideways(demo: Server, opens: Opens) -> None:
+def test_a_phone_scrolls_down_and_never_sideways(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo, **PHONE)
     widths = board.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert widths[0] <= widths[1] == 390
@@ -42,7 +42,9 @@ def test_a_phone_scrolls_down_and_never_sideways(demo: Server, opens: Opens) -> 
     assert min(sizes) >= 12
 
 
-def test_on_a_phone_events_are_marks_and_their_words_do_not_lie_over_each_other(demo: Server, opens: Opens) -> None:
+def test_on_a_phone_events_are_marks_and_their_words_do_not_lie_over_each_other(
+    demo: DashboardServer, opens: OpenPage
+) -> None:
     told = "box => box._fullLayout.annotations.filter(one => one.name === 'event').map(one => one.text)"
     wide = opens(demo).chart("latency").evaluate(told)
     narrow = opens(demo, **PHONE).chart("latency").evaluate(told)
@@ -51,7 +53,7 @@ def test_on_a_phone_events_are_marks_and_their_words_do_not_lie_over_each_other(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_both_fleets_wear_the_colours_of_their_theme(demo: Server, opens: Opens, theme: Theme) -> None:
+def test_both_fleets_wear_the_colours_of_their_theme(demo: DashboardServer, opens: OpenPage, theme: Theme) -> None:
     board = opens(demo, color_scheme=theme)
     fleets = PALETTES[theme].fleets
     for chart in ("error_rate", "latency", "requests"):
@@ -64,7 +66,7 @@ def test_both_fleets_wear_the_colours_of_their_theme(demo: Server, opens: Opens,
     expect(background).to_have_css("background-color", _rgb(PALETTES[theme].paper))
 
 
-def test_the_parity_page_fits_a_phone(demo: Server, opens: Opens) -> None:
+def test_the_parity_page_fits_a_phone(demo: DashboardServer, opens: OpenPage) -> None:
     board = _opened(demo, opens, "parity", **PHONE)
     main = board.page.locator("[data-testid='stMain']")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
@@ -72,7 +74,7 @@ def test_the_parity_page_fits_a_phone(demo: Server, opens: Opens) -> None:
     expect(board.page.locator(".forest").first.locator("tbody tr")).to_have_count(3)  # the demo's criteria
 
 
-def _opened(demo: Server, opens: Opens, page: str, **look: Any) -> Any:
+def _opened(demo: DashboardServer, opens: OpenPage, page: str, **look: Any) -> Any:
     # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
     return opens(demo, **look) if page == "live" else opens(demo, "/parity", drawn=2, faultless=False, **look)
 

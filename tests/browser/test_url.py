@@ -3,133 +3,135 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import Opens
-from tests.factories.dashboard_server import Server, Starts
+from tests.browser.dashboard_page import OpenPage
+from tests.factories.dashboard_server import DashboardServer, StartServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MINUTES = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 
 
-def test_a_deep_link_is_the_first_request_of_a_fresh_server(starts: Starts, opens: Opens) -> None:
+def test_a_deep_link_is_the_first_request_of_a_fresh_server(starts: StartServer, opens: OpenPage) -> None:
     fresh = starts({"MIGRATION_DEMO": "1"})
     board = opens(fresh, "/?window=1h&percentile=p99&slow=1s")
-    board.expect_chosen("1h", "p99", "1s")
-    assert board.minutes == 60
-    assert board.parameters == {"window": "1h", "percentile": "p99", "slow": "1s"}
+    board.expect_selected("1h", "p99", "1s")
+    assert board.window_minutes == 60
+    assert board.query_params == {"window": "1h", "percentile": "p99", "slow": "1s"}
     expect(board.page.get_by_role("dialog")).to_have_count(0)
     expect(board.page.get_by_role("heading", name="Latency p99")).to_be_visible()
 
 
-def test_an_address_that_no_page_has_shows_live_and_says_so(starts: Starts, opens: Opens) -> None:
+def test_an_address_that_no_page_has_shows_live_and_says_so(starts: StartServer, opens: OpenPage) -> None:
     fresh = starts({"MIGRATION_DEMO": "1"})
     board = opens(fresh, "/no-such-page", faultless=False)
     expect(board.page.get_by_role("dialog")).to_contain_text("Page not found")
     expect(board.page.get_by_role("heading", name="Photo service (demo)", include_hidden=True)).to_be_visible()
 
 
-def test_each_window_is_in_the_address_and_on_every_chart(demo: Server, opens: Opens) -> None:
+def test_each_window_is_in_the_address_and_on_every_chart(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
-    assert (board.chosen()[0], board.minutes, board.parameters) == ("3h", 180, {})
+    assert (board.selected()[0], board.window_minutes, board.query_params) == ("3h", 180, {})
 
     for window in ("30m", "1h", "12h", "24h"):
-        board.choose(window)
-        board.wait_parameters(window=window)
-        board.wait_minutes(MINUTES[window])
-        assert board.chosen()[0] == window
+        board.select(window)
+        board.wait_query_params(window=window)
+        board.wait_window_minutes(MINUTES[window])
+        assert board.selected()[0] == window
 
     board.reload()
-    assert (board.chosen()[0], board.minutes) == ("24h", 1440)
+    assert (board.selected()[0], board.window_minutes) == ("24h", 1440)
 
-    board.choose("3h")
-    board.wait_parameters()
-    board.wait_minutes(180)
+    board.select("3h")
+    board.wait_query_params()
+    board.wait_window_minutes(180)
 
 
-def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_address(demo: Server, opens: Opens) -> None:
+def test_percentile_threshold_and_live_survive_a_reload_and_leave_a_clean_address(
+    demo: DashboardServer, opens: OpenPage
+) -> None:
     board = opens(demo)
-    board.expect_chosen("3h", "p95", "300ms")
+    board.expect_selected("3h", "p95", "300ms")
 
-    board.choose("p50")
-    board.choose("1s")
-    board.live.press("Space")
-    board.wait_parameters(percentile="p50", slow="1s", live="off")
+    board.select("p50")
+    board.select("1s")
+    board.live_switch.press("Space")
+    board.wait_query_params(percentile="p50", slow="1s", live="off")
     board.expect_text(".panel-head h2", "^Latency p50$")
     board.expect_text(".panel-head h2", "^Slow answers > 1 s$")
     board.expect_text(".top-line", "paused$")
 
     board.reload()
-    board.expect_chosen("3h", "p50", "1s")
-    expect(board.live).not_to_be_checked()
+    board.expect_selected("3h", "p50", "1s")
+    expect(board.live_switch).not_to_be_checked()
     board.expect_text(".panel-head h2", "^Latency p50$")
     board.expect_text(".top-line", "paused$")
 
-    board.choose("p95")
-    board.choose("300ms")
-    board.live.press("Space")
-    board.wait_parameters()
+    board.select("p95")
+    board.select("300ms")
+    board.live_switch.press("Space")
+    board.wait_query_params()
     board.expect_text(".top-line", r"next in \d+ s$")
 
 
 @pytest.mark.parametrize("presses", [("p50", "1s", "Live"), ("Live", "p50", "1s"), ("p50", "Live", "1s")])
 def test_presses_that_come_before_any_answer_are_all_heard(
-    demo: Server, opens: Opens, presses: tuple[str, ...]
+    demo: DashboardServer, opens: OpenPage, presses: tuple[str, ...]
 ) -> None:
     """A busy browser: the server has answered every press before the browser hears of the first."""
     board = opens(demo, wire=True)
-    wire = board.wire
+    wire = board.websocket
     assert wire
-    with wire.held():
+    with wire.paused():
         for press in presses:
-            before = wire.answers
+            before = wire.finished_runs
             if press == "Live":
-                board.live.press("Space")
+                board.live_switch.press("Space")
             else:
-                board.choose(press)
-            wire.wait_answers(before + 1)
-    board.wait_parameters(percentile="p50", slow="1s", live="off")
-    board.expect_chosen("3h", "p50", "1s")
-    expect(board.live).not_to_be_checked()
+                board.select(press)
+            wire.wait_finished_runs(before + 1)
+    board.wait_query_params(percentile="p50", slow="1s", live="off")
+    board.expect_selected("3h", "p50", "1s")
+    expect(board.live_switch).not_to_be_checked()
     board.expect_text(".panel-head h2", "^Latency p50$")
     board.expect_text(".panel-head h2", "^Slow answers > 1 s$")
     board.expect_text(".top-line", "paused$")
 
 
-def test_back_and_forward_show_what_the_address_said(demo: Server, opens: Opens) -> None:
+def test_back_and_forward_show_what_the_address_said(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
-    board.choose("1h")
-    board.wait_parameters(window="1h")
-    board.choose("p99")
-    board.wait_parameters(window="1h", percentile="p99")
+    board.select("1h")
+    board.wait_query_params(window="1h")
+    board.select("p99")
+    board.wait_query_params(window="1h", percentile="p99")
 
     board.page.go_back()
-    board.wait_parameters(window="1h")
+    board.wait_query_params(window="1h")
     board.expect_text(".panel-head h2", "^Latency p95$")
-    board.expect_chosen("1h", "p95", "300ms")
+    board.expect_selected("1h", "p95", "300ms")
     board.page.go_back()
-    board.wait_parameters()
-    board.wait_minutes(180)
+    board.wait_query_params()
+    board.wait_window_minutes(180)
     board.page.go_forward()
-    board.wait_parameters(window="1h")
-    board.wait_minutes(60)
+    board.wait_query_params(window="1h")
+    board.wait_window_minutes(60)
 
-    board.choose("1s")
-    board.wait_parameters(window="1h", slow="1s")
+    board.select("1s")
+    board.wait_query_params(window="1h", slow="1s")
 
 
-def test_another_page_has_an_address_of_its_own(demo: Server, opens: Opens) -> None:
+def test_another_page_has_an_address_of_its_own(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo, "/?window=1h&percentile=p50")
     board.page.get_by_role("link", name="Parity").click()
-    board.until("() => location.pathname === '/parity'")
+    board.wait_for("() => location.pathname === '/parity'")
     board.page.get_by_role("link", name="Live").click()
-    board.wait_parameters()
-    board.wait_minutes(180)
-    board.expect_chosen("3h", "p95", "300ms")
+    board.wait_query_params()
+    board.wait_window_minutes(180)
+    board.expect_selected("3h", "p95", "300ms")
 
 
-def test_what_makes_no_sense_is_said_and_the_page_shows_its_defaults(demo: Server, opens: Opens) -> None:
+def test_what_makes_no_sense_is_said_and_the_page_shows_its_defaults(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo, "/?window=5y&percentile=<b>p42</b>&source=prometheus&slow=7s&from=yesterday&live=perhaps")
-    board.expect_chosen("3h", "p95", "300ms")
+    board.expect_selected("3h", "p95", "300ms")
     said = board.page.locator(".warn").all_inner_texts()
     assert [text.split(";")[0] for text in said[:4]] == [
         "The address asks for a window that does not exist",
@@ -139,39 +141,39 @@ def test_what_makes_no_sense_is_said_and_the_page_shows_its_defaults(demo: Serve
     ]
 
 
-def test_a_drag_on_one_chart_is_the_window_of_all(demo: Server, opens: Opens) -> None:
+def test_a_drag_on_one_chart_is_the_window_of_all(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
-    before = board.ranges()
+    before = board.x_ranges()
     board.drag("requests", 0.25, 0.5)
-    board.until("() => new URLSearchParams(location.search).has('from')")
-    board.wait_minutes(45, 47)  # a quarter of three hours, grown outward to whole minutes
+    board.wait_for("() => new URLSearchParams(location.search).has('from')")
+    board.wait_window_minutes(45, 47)  # a quarter of three hours, grown outward to whole minutes
 
-    zoomed = board.ranges()
-    assert set(board.parameters) == {"from", "to"}
+    zoomed = board.x_ranges()
+    assert set(board.query_params) == {"from", "to"}
     assert len(set(zoomed.values())) == 1
     first, last = before["requests"]
     assert first < zoomed["requests"][0] < zoomed["requests"][1] < last
 
     board.reload()
-    assert board.ranges() == zoomed
-    board.expect_chosen("p95", "300ms")  # none of the windows
+    assert board.x_ranges() == zoomed
+    board.expect_selected("p95", "300ms")  # none of the windows
 
-    board.choose("30m")
-    board.wait_parameters(window="30m")
-    board.wait_minutes(30)
+    board.select("30m")
+    board.wait_query_params(window="30m")
+    board.wait_window_minutes(30)
 
     board.drag("latency", 0.5, 0.53)
-    board.wait_minutes(5, 7)  # never shorter
+    board.wait_window_minutes(5, 7)  # never shorter
     board.chart("error_rate").locator(".nsewdrag").first.dblclick()
-    board.wait_parameters(window="30m")
-    board.wait_minutes(30)
-    assert board.chosen()[0] == "30m"
+    board.wait_query_params(window="30m")
+    board.wait_window_minutes(30)
+    assert board.selected()[0] == "30m"
 
 
-def test_a_button_leaves_a_fixed_window(demo: Server, opens: Opens) -> None:
+def test_a_button_leaves_a_fixed_window(demo: DashboardServer, opens: OpenPage) -> None:
     board = opens(demo)
     fixed = board.page.get_by_role("link", name="the step to 50:50").get_attribute("href")
-    board.go(f"/{fixed}")
+    board.open(f"/{fixed}")
     board.page.get_by_role("button", name="✕").click()
-    board.wait_parameters()
-    board.wait_minutes(180)
+    board.wait_query_params()
+    board.wait_window_minutes(180)

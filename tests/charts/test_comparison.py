@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import Overlay
-from charts.base.frame import Frame
+from analysis import Comparison
+from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES, Theme
-from charts.comparison import overlay_figure as drawn_figure
+from charts.comparison import comparison_figure as drawn_figure
 from domain import Event, Margin, Window
 from tests.factories.frames import START
 
@@ -19,32 +19,32 @@ WINDOW = Window(START, START + 6 * 60)
 FEW = np.zeros(6, dtype=bool)
 
 
-def frame(theme: Theme = "light", *, provisional_from: int = WINDOW.end, **labels: str) -> Frame:
-    return Frame({"baseline": "EC2", "canary": "ECS"} | labels, WINDOW, 32_400, "JST", provisional_from, theme)  # type: ignore[arg-type]
+def frame(theme: Theme = "light", *, provisional_from: int = WINDOW.end, **labels: str) -> ChartFrame:
+    return ChartFrame({"baseline": "EC2", "canary": "ECS"} | labels, WINDOW, 32_400, "JST", provisional_from, theme)  # type: ignore[arg-type]
 
 
-def rates(baseline: list[float], canary: list[float], **more: object) -> Overlay:
+def rate_comparison(baseline: list[float], canary: list[float], **more: object) -> Comparison:
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     lines = {"baseline": np.array(baseline), "canary": np.array(canary)}
     given = {"low": {"baseline": FEW, "canary": FEW}} | more
-    return Overlay(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **given)  # type: ignore[arg-type]
+    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **given)  # type: ignore[arg-type]
 
 
-CALM = rates([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
+CALM = rate_comparison([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
 
 
-def overlay_figure(*given: Any, **more: Any) -> go.Figure:
+def comparison_figure(*given: Any, **more: Any) -> go.Figure:
     """What was drawn, read by plotly's own Python library, which refuses every name and value that it does not know."""
     return go.Figure(**drawn_figure(*given, **more).to_plotly_json())
 
 
-def traces(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def traces_by_name(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]
     return {trace.name: trace for trace in figure.data}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> None:
-    drawn = traces(overlay_figure(CALM, frame(theme)))
+    drawn = traces_by_name(comparison_figure(CALM, frame(theme)))
     assert [(name, drawn[name].line.dash, drawn[name].line.color) for name in ("EC2", "ECS")] == [
         ("EC2", "solid", PALETTES[theme].fleets["baseline"]),
         ("ECS", "dash", PALETTES[theme].fleets["canary"]),
@@ -52,7 +52,7 @@ def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> Non
 
 
 def test_rates_are_percent_and_their_difference_percentage_points() -> None:
-    drawn = traces(overlay_figure(CALM, frame()))
+    drawn = traces_by_name(comparison_figure(CALM, frame()))
     assert_allclose(drawn["EC2"].y, [0.2] * 6, rtol=1e-6)
     assert_allclose(drawn["ECS − EC2"].y, [-0.1, 0.1, NAN, 0.1, 0.1, 0.1], rtol=1e-5)
     assert drawn["ECS − EC2"].yaxis == "y2"
@@ -60,15 +60,15 @@ def test_rates_are_percent_and_their_difference_percentage_points() -> None:
 
 
 def test_a_gap_stays_a_gap_and_a_minute_between_gaps_is_a_dot() -> None:
-    lonely = rates([0.002] * 6, [NAN, 0.003, NAN, 0.003, 0.003, 0.003])
-    drawn = traces(overlay_figure(lonely, frame()))["ECS"]
+    lonely = rate_comparison([0.002] * 6, [NAN, 0.003, NAN, 0.003, 0.003, 0.003])
+    drawn = traces_by_name(comparison_figure(lonely, frame()))["ECS"]
     assert drawn.connectgaps is False
     assert drawn.mode == "lines+markers"
     assert list(drawn.marker.size) == [0, 5, 0, 0, 0, 0]
 
 
 def test_the_axis_shows_the_wall_clock_of_the_zone_and_names_it() -> None:
-    figure = overlay_figure(CALM, frame())
+    figure = comparison_figure(CALM, frame())
     assert "JST" in [words.text for words in figure.layout.annotations]
     # START is 2026-09-21 14:10 UTC; Tokyo is nine hours ahead.
     assert figure.data[0].x0 == figure.layout.xaxis.range[0] == "2026-09-21 23:10:00"
@@ -76,69 +76,75 @@ def test_the_axis_shows_the_wall_clock_of_the_zone_and_names_it() -> None:
 
 
 def test_provisional_minutes_lie_under_a_veil() -> None:
-    figure = overlay_figure(CALM, frame(provisional_from=WINDOW.end - 180))
+    figure = comparison_figure(CALM, frame(provisional_from=WINDOW.end - 180))
     veil = next(shape for shape in figure.layout.shapes if shape.name == "provisional")
     assert (veil.x0, veil.x1, veil.layer) == ("2026-09-21 23:13:00", "2026-09-21 23:16:00", "above")
     assert "provisional" in [words.text for words in figure.layout.annotations]
-    assert not [shape for shape in overlay_figure(CALM, frame()).layout.shapes if shape.name == "provisional"]
+    assert not [shape for shape in comparison_figure(CALM, frame()).layout.shapes if shape.name == "provisional"]
 
 
 def test_a_wild_provisional_minute_does_not_squash_the_rest() -> None:
-    wild = rates([0.002] * 6, [0.001] * 5 + [0.9])
-    assert overlay_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
+    wild = rate_comparison([0.002] * 6, [0.001] * 5 + [0.9])
+    assert comparison_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
 
 
 def test_the_balancers_own_5xx_are_seen_to_their_full_height() -> None:
     """A side without targets: nobody's errors, and a tenth of all requests."""
-    outage = rates([0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], unattributed=np.array([0, 0, 0.1, 0.1, 0.1, 0.1]))
-    assert overlay_figure(outage, frame()).layout.yaxis.range[1] > 10
+    outage = rate_comparison(
+        [0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], unattributed=np.array([0, 0, 0.1, 0.1, 0.1, 0.1])
+    )
+    assert comparison_figure(outage, frame()).layout.yaxis.range[1] > 10
 
 
 def test_too_few_samples_are_faint_and_have_no_difference() -> None:
     low = np.array([False, False, True, True, False, False])
-    overlay = rates([0.1] * 6, [0.2] * 6, low={"baseline": FEW, "canary": low})
-    firm, faint = [trace for trace in overlay_figure(overlay, frame()).data if trace.name == "ECS"]
+    overlay = rate_comparison([0.1] * 6, [0.2] * 6, low={"baseline": FEW, "canary": low})
+    firm, faint = [trace for trace in comparison_figure(overlay, frame()).data if trace.name == "ECS"]
     assert_allclose(firm.y, [20, 20, NAN, NAN, 20, 20])
     assert_allclose(faint.y, [NAN, NAN, 20, 20, NAN, NAN])
     assert faint.opacity < 0.5
-    assert_allclose(traces(overlay_figure(overlay, frame()))["ECS − EC2"].y, [10, 10, NAN, NAN, 10, 10], rtol=1e-6)
+    assert_allclose(
+        traces_by_name(comparison_figure(overlay, frame()))["ECS − EC2"].y, [10, 10, NAN, NAN, 10, 10], rtol=1e-6
+    )
 
 
 def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() -> None:
-    fixed = overlay_figure(CALM, frame(), margin=Margin.model_validate("0.05pp"))
+    fixed = comparison_figure(CALM, frame(), margin=Margin.model_validate("0.05pp"))
     band = next(shape for shape in fixed.layout.shapes if shape.yref == "y2")
     assert (band.y0, band.y1) == (-0.05, 0.05)
     assert "margin ±0.05 pp" in [words.text for words in fixed.layout.annotations]
     relative = [
         trace
-        for trace in overlay_figure(CALM, frame(), margin=Margin.model_validate("10%")).data
+        for trace in comparison_figure(CALM, frame(), margin=Margin.model_validate("10%")).data
         if trace.name == "margin"
     ]
     assert_allclose([trace.y[0] for trace in relative], [-0.02, 0.02], rtol=1e-6)
 
 
-def latencies(canary: float = 0.210, **more: object) -> Overlay:
+def latency_comparison(canary: float = 0.210, **more: object) -> Comparison:
     lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
     given = {"low": {"baseline": FEW, "canary": FEW}} | more
-    return Overlay(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **given)  # type: ignore[arg-type]
+    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **given)  # type: ignore[arg-type]
 
 
 def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality() -> None:
-    def said(overlay: Overlay) -> list[str]:
+    def said(overlay: Comparison) -> list[str]:
         return [
-            words.text for words in overlay_figure(overlay, frame()).layout.annotations if words.name == "no difference"
+            words.text
+            for words in comparison_figure(overlay, frame()).layout.annotations
+            if words.name == "no difference"
         ]
 
-    assert said(latencies(low={"baseline": FEW, "canary": ~FEW})) == [
+    assert said(latency_comparison(low={"baseline": FEW, "canary": ~FEW})) == [
         "no difference: too few answers a minute; a lower percentile needs fewer"
     ]
-    assert said(latencies(NAN)) == ["no difference: a side has no values"]
-    assert said(latencies()) == []
+    assert said(latency_comparison(NAN)) == ["no difference: a side has no values"]
+    assert said(latency_comparison()) == []
 
 
 def test_a_relative_margin_never_fills_the_panel() -> None:
-    for overlay in (latencies(0.200), latencies(low={"baseline": FEW, "canary": ~FEW})):
-        low, high = overlay_figure(overlay, frame(), margin=Margin(value=10, unit="%")).layout.yaxis2.range
+    for overlay in (latency_comparison(0.200), latency_comparison(low={"baseline": FEW, "canary": ~FEW})):
+        low, high = comparison_figure(overlay, frame(), margin=Margin(value=10, unit="%")).layout.yaxis2.range
         assert_allclose((low, high), (-25, 25))  # the margin is ±20 ms
 
 
@@ -148,8 +154,8 @@ def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own
         "unanswered": {"baseline": nothing, "canary": half},
         "connection_errors": {"baseline": nothing, "canary": half},
     }
-    dead = rates([0.002] * 6, [0.5] * 6, parts=parts, unattributed=np.full(6, 0.25))
-    drawn = traces(overlay_figure(dead, frame()))
+    dead = rate_comparison([0.002] * 6, [0.5] * 6, parts=parts, unattributed=np.full(6, 0.25))
+    drawn = traces_by_name(comparison_figure(dead, frame()))
     assert set(drawn) == {
         "EC2",
         "ECS",
@@ -162,7 +168,7 @@ def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own
 
 
 def test_names_from_outside_are_text() -> None:
-    figure = overlay_figure(
+    figure = comparison_figure(
         CALM,
         frame(canary="<img src=x onerror=alert(1)>%{y}"),
         events=[Event(START + 60, None, "alert", "<b>x</b>%{customdata}", "<i>why</i>", "", "", "test", "1")],
@@ -174,19 +180,22 @@ def test_names_from_outside_are_text() -> None:
 
 
 def test_one_hover_box_reads_both_panels() -> None:
-    layout = overlay_figure(CALM, frame()).layout
+    layout = comparison_figure(CALM, frame()).layout
     assert (layout.hovermode, layout.hoversubplots) == ("x unified", "axis")
 
 
 def test_a_chart_without_any_value_can_still_be_drawn() -> None:
-    assert len(overlay_figure(rates([NAN] * 6, [NAN] * 6), frame(), margin=Margin.model_validate("10%")).data) > 0
+    assert (
+        len(comparison_figure(rate_comparison([NAN] * 6, [NAN] * 6), frame(), margin=Margin.model_validate("10%")).data)
+        > 0
+    )
 
 
 def test_an_event_brings_no_axis_of_its_own() -> None:
     """plotly.js builds a chart anew, and forgets what is pointed at, when an axis comes or goes."""
 
     def axes(*events: Event) -> set[str]:
-        figure = overlay_figure(CALM, frame(), events=events).to_plotly_json()
+        figure = comparison_figure(CALM, frame(), events=events).to_plotly_json()
         return {trace.get("yaxis", "y") for trace in figure["data"]} | {
             name for name in figure["layout"] if name.startswith("yaxis")
         }
@@ -199,11 +208,11 @@ def test_where_the_resolution_changes_each_value_stands_at_its_own_start_and_the
     long = Window(START, START + 600)
     lines = {"baseline": np.array([0.1] * 6), "canary": np.array([0.2, 0.1, 0.1, NAN, 0.1, 0.1])}
     ts, lengths = START + np.array([0, 300, 360, 420, 480, 540]), np.array([300, 60, 60, 60, 60, 60])
-    overlay = Overlay(ts, lengths, "latency", lines, lines, {"baseline": FEW, "canary": FEW})
+    overlay = Comparison(ts, lengths, "latency", lines, lines, {"baseline": FEW, "canary": FEW})
     event = Event(START + 250, None, "note", "Deployed", "", "", "", "by_hand", "one")
-    around = Frame({"baseline": "EC2", "canary": "ECS"}, long, 32_400, "JST", long.end)
-    figure = overlay_figure(overlay, around, events=[event])
-    drawn = traces(figure)
+    around = ChartFrame({"baseline": "EC2", "canary": "ECS"}, long, 32_400, "JST", long.end)
+    figure = comparison_figure(overlay, around, events=[event])
+    drawn = traces_by_name(figure)
     assert [str(x)[11:16] for x in drawn["ECS"].x] == ["23:10", "23:15", "23:16", "23:17", "23:18", "23:19"]
     assert_allclose(drawn["ECS − EC2"].y, [100, 0, 0, NAN, 0, 0], atol=1e-5)
     assert list(drawn["event"].x) == ["2026-09-21 23:10:00"]
@@ -211,4 +220,4 @@ def test_where_the_resolution_changes_each_value_stands_at_its_own_start_and_the
         ("2026-09-21 23:15:00", "2026-09-21 23:15:00")
     ]
     assert "5 min ◂ ▸ 1 min" in [words.text for words in figure.layout.annotations]
-    assert not [line for line in overlay_figure(CALM, frame()).layout.shapes if line.name == "resolution"]
+    assert not [line for line in comparison_figure(CALM, frame()).layout.shapes if line.name == "resolution"]

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis import CriterionVerdict
-from charts.interval_bar import Bar, bar
+from charts.interval_bar import IntervalBar, interval_bar
 from domain import Criterion, Margin
 
 CRITERION = Criterion(metric="error_rate", margin=Margin(value=0.1, unit="pp"))
@@ -12,26 +12,26 @@ CRITERION = Criterion(metric="error_rate", margin=Margin(value=0.1, unit="pp"))
 @pytest.mark.parametrize(
     ("low", "estimate", "high", "expected"),
     [
-        (-0.001, 0.0, 0.001, Bar(25, 75, 50)),  # the margin itself
-        (0.0005, 0.001, 0.0015, Bar(62.5, 87.5, 75)),
-        (-0.1, 0.0, 0.1, Bar(0, 100, 50)),  # far beyond the picture
+        (-0.001, 0.0, 0.001, IntervalBar(25, 75, 50)),  # the margin itself
+        (0.0005, 0.001, 0.0015, IntervalBar(62.5, 87.5, 75)),
+        (-0.1, 0.0, 0.1, IntervalBar(0, 100, 50)),  # far beyond the picture
     ],
 )
 def test_zero_is_in_the_middle_and_the_margin_at_a_quarter_of_each_side(
-    low: float, estimate: float, high: float, expected: Bar
+    low: float, estimate: float, high: float, expected: IntervalBar
 ) -> None:
     found = CriterionVerdict(
-        CRITERION, "undecided", "straddles", estimate=estimate, low=low, high=high, margin=0.001, margin_low=-0.001
+        CRITERION, "undecided", "straddles", estimate=estimate, lower=low, upper=high, margin=0.001, margin_lower=-0.001
     )
-    assert bar(found) == expected
+    assert interval_bar(found) == expected
 
 
 def test_a_relative_margin_is_drawn_alike_on_both_sides() -> None:
     found = CriterionVerdict(
-        CRITERION, "undecided", "straddles", estimate=0.0, low=-0.0909, high=0.1, margin=0.1, margin_low=-0.0909
+        CRITERION, "undecided", "straddles", estimate=0.0, lower=-0.0909, upper=0.1, margin=0.1, margin_lower=-0.0909
     )
-    assert bar(found) == Bar(25, 75, 50)
+    assert interval_bar(found) == IntervalBar(25, 75, 50)
 
 
 def test_without_an_interval_there_is_no_bar() -> None:
-    assert bar(CriterionVerdict(CRITERION, "not enough data", "few_minutes")) is None
+    assert interval_bar(CriterionVerdict(CRITERION, "not enough data", "few_minutes")) is None

@@ -5,28 +5,32 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 
-from analysis.batches.jobs import Slot
-from analysis.batches.runs import Result, Run, Usual
+from analysis.batches.jobs import ScheduledRun
+from analysis.batches.runs import Run, RunResult, TypicalDuration
 from charts.base.palette import PALETTES
-from charts.job_durations import MOST_MARKS, durations_figure
+from charts.job_durations import MAX_MARKERS, job_durations_figure
 from domain import Window
 
 DAY = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp())
 NAMES = {"baseline": "cron", "canary": "Lambda <b>"}
 
 
-def slot(minute: int, takes_s: float | None = 60.0, result: Result = "ok", *, slow: bool = False) -> Slot:
+def scheduled_run(
+    minute: int, takes_s: float | None = 60.0, result: RunResult = "ok", *, slow: bool = False
+) -> ScheduledRun:
     at = DAY + minute * 60
-    run = Run(at, at + 60, at, takes_s, result, slow=slow)
-    return Slot(at, "ok", (run,))
+    run = Run(at, at + 60, at, takes_s, result, is_slow=slow)
+    return ScheduledRun(at, "ok", (run,))
 
 
-def figure(slots: list[Slot], *, since_minute: int = 0, usual: Usual | None = None) -> go.Figure:
-    return durations_figure(
-        slots,
-        since=DAY + since_minute * 60,
-        usual=usual,
-        names=NAMES,  # type: ignore[arg-type]
+def figure(
+    scheduled_runs: list[ScheduledRun], *, since_minute: int = 0, typical_duration: TypicalDuration | None = None
+) -> go.Figure:
+    return job_durations_figure(
+        scheduled_runs,
+        canary_since=DAY + since_minute * 60,
+        typical_duration=typical_duration,
+        labels=NAMES,  # type: ignore[arg-type]
         window=Window(DAY, DAY + 86_400),
         zone=ZoneInfo("Asia/Tokyo"),
         theme="light",
@@ -34,7 +38,9 @@ def figure(slots: list[Slot], *, since_minute: int = 0, usual: Usual | None = No
 
 
 def test_each_era_has_its_own_marks_and_failures_are_crosses() -> None:
-    drawn = figure([slot(0, 90.0), slot(60, 70.0), slot(120, 5.0, "failed")], since_minute=30)
+    drawn = figure(
+        [scheduled_run(0, 90.0), scheduled_run(60, 70.0), scheduled_run(120, 5.0, "failed")], since_minute=30
+    )
     assert [(line.name, line.marker.symbol, list(line.y)) for line in drawn.data] == [
         ("cron", "circle", [90.0]),
         ("Lambda &lt;b&gt;", "diamond", [70.0]),
@@ -45,23 +51,23 @@ def test_each_era_has_its_own_marks_and_failures_are_crosses() -> None:
 
 
 def test_times_are_those_of_the_zone_and_the_axis_is_the_window() -> None:
-    drawn = figure([slot(60)])
+    drawn = figure([scheduled_run(60)])
     assert list(drawn.data[0].x) == ["2026-11-24 10:00:00"]
     assert list(drawn.layout.xaxis.range) == ["2026-11-24 09:00:00", "2026-11-25 09:00:00"]
 
 
 def test_the_usual_range_is_a_band_over_the_whole_width() -> None:
-    (band,) = figure([slot(60)], usual=Usual(30, 60.0, 50.0, 75.0)).layout.shapes
+    (band,) = figure([scheduled_run(60)], typical_duration=TypicalDuration(30, 60.0, 50.0, 75.0)).layout.shapes
     assert (band.x0, band.x1, band.y0, band.y1) == (0, 1, 50.0, 75.0)
-    assert figure([slot(60)]).layout.shapes == ()
+    assert figure([scheduled_run(60)]).layout.shapes == ()
 
 
 def test_a_run_without_a_duration_is_not_drawn() -> None:
-    assert len(figure([slot(60, None)]).data) == 0
+    assert len(figure([scheduled_run(60, None)]).data) == 0
 
 
 def test_of_thousands_some_are_drawn_and_every_slow_one() -> None:
-    slots = [slot(minute, slow=minute == 7) for minute in range(2 * MOST_MARKS)]
+    slots = [scheduled_run(minute, slow=minute == 7) for minute in range(2 * MAX_MARKERS)]
     (drawn,) = figure(slots).data
-    assert len(drawn.x) == MOST_MARKS + 1
+    assert len(drawn.x) == MAX_MARKERS + 1
     assert "2026-11-24 09:07:00" in drawn.x

@@ -2,29 +2,31 @@
 
 import numpy as np
 
-from analysis.endpoints.route import Course, Distribution
-from charts.base.frame import Frame
+from analysis.endpoints.route import LatencyDistribution, RouteTimeline
+from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES
-from charts.route import route_figure, times_figure
-from charts.route_scatter import Dot, routes_figure
-from tests.factories.log_counts import START, minutes
+from charts.route import route_cdf_figure, route_timeline_figure
+from charts.route_scatter import RoutePoint, route_scatter_figure
+from tests.factories.log_counts import START, first_minutes
 
 LABELS = {"baseline": "EC2", "canary": "ECS"}
 EVIL = "/search/<script>alert(1)</script>%{x}"
-DOTS = [
-    Dot("/share", 120.0, 2.4, "regression", "+2.4 pp"),
-    Dot(EVIL, 3.0, 0.1, "undecided", "+0.1 pp"),
-    Dot("/", 900.0, 0.0, "parity", "±0 pp"),
+POINTS = [
+    RoutePoint("/share", 120.0, 2.4, "regression", "+2.4 pp"),
+    RoutePoint(EVIL, 3.0, 0.1, "undecided", "+0.1 pp"),
+    RoutePoint("/", 900.0, 0.0, "parity", "±0 pp"),
 ]
 
 
-def drawn(dots: list[Dot], margin: float | None = 0.05) -> dict[str, object]:
-    figure = routes_figure(dots, "light", axis="ECS − EC2", traffic="requests", suffix="pp", margin=margin)
+def drawn_json(points: list[RoutePoint], margin: float | None = 0.05) -> dict[str, object]:
+    figure = route_scatter_figure(
+        points, "light", difference_title="ECS − EC2", traffic_title="requests", suffix="pp", margin=margin
+    )
     return figure.to_plotly_json()  # type: ignore[no-any-return]
 
 
 def test_each_verdict_has_its_form_and_its_word_and_no_fleets_colour() -> None:
-    traces = drawn(DOTS)["data"]
+    traces = drawn_json(POINTS)["data"]
     seen = {one["name"]: one["marker"]["symbol"] for one in traces}  # type: ignore[attr-defined]
     assert seen == {"undecided": "circle-open-dot", "regression": "triangle-up", "parity": "circle"}
     colours = {one["marker"]["color"] for one in traces}  # type: ignore[attr-defined]
@@ -32,40 +34,42 @@ def test_each_verdict_has_its_form_and_its_word_and_no_fleets_colour() -> None:
 
 
 def test_a_regression_is_named_and_everything_has_its_place() -> None:
-    (share,) = (one for one in drawn(DOTS)["data"] if one["name"] == "regression")  # type: ignore[attr-defined]
+    (share,) = (one for one in drawn_json(POINTS)["data"] if one["name"] == "regression")  # type: ignore[attr-defined]
     assert (share["x"], share["y"], share["text"]) == ([120.0], [2.4], ["/share  "])
 
 
 def test_the_margin_is_a_band_and_traffic_is_logarithmic() -> None:
-    layout = drawn(DOTS)["layout"]
+    layout = drawn_json(POINTS)["layout"]
     assert layout["xaxis"]["type"] == "log"  # type: ignore[index]
     (band,) = layout["shapes"]  # type: ignore[index]
     assert (band["y0"], band["y1"]) == (-0.05, 0.05)
-    assert "shapes" not in drawn(DOTS, margin=None)["layout"]  # type: ignore[operator]
+    assert "shapes" not in drawn_json(POINTS, margin=None)["layout"]  # type: ignore[operator]
 
 
 def test_a_routes_name_is_only_a_name() -> None:
-    text = str(drawn([Dot(EVIL, 3.0, 0.1, "regression", "")]))
+    text = str(drawn_json([RoutePoint(EVIL, 3.0, 0.1, "regression", "")]))
     assert "<script>" not in text and "alert(1)%{" not in text and "&lt;script&gt;" in text
 
 
 def test_the_times_of_both_fleets_on_one_logarithmic_axis() -> None:
     found = {
-        "baseline": Distribution(np.array([0, 40, 80]), np.array([0.02, 0.9, 1.0])),
-        "canary": Distribution(np.array([], dtype=np.int64), np.array([])),
+        "baseline": LatencyDistribution(np.array([0, 40, 80]), np.array([0.02, 0.9, 1.0])),
+        "canary": LatencyDistribution(np.array([], dtype=np.int64), np.array([])),
     }
-    figure = times_figure(found, LABELS, "light").to_plotly_json()  # type: ignore[arg-type]
+    figure = route_cdf_figure(found, LABELS, "light").to_plotly_json()  # type: ignore[arg-type]
     (line,) = figure["data"]
     assert line["name"] == "EC2" and line["x"] == [0.5, 40, 80] and line["y"] == [2.0, 90.0, 100.0]
     assert figure["layout"]["xaxis"]["type"] == "log"
 
 
 def test_the_course_has_three_panels_of_both_fleets() -> None:
-    course = Course(
+    course = RouteTimeline(
         60, np.array([START, START + 60]), np.array([90.0, 0.0]), np.array([0.1, np.nan]), np.array([0.2, np.nan])
     )
-    frame = Frame(LABELS, minutes(2), 32_400, "JST", START + 120)  # type: ignore[arg-type]
-    figure = route_figure({"baseline": course, "canary": course}, frame, ("requests", "errors", "p95")).to_plotly_json()
+    frame = ChartFrame(LABELS, first_minutes(2), 32_400, "JST", START + 120)  # type: ignore[arg-type]
+    figure = route_timeline_figure(
+        {"baseline": course, "canary": course}, frame, ("requests", "errors", "p95")
+    ).to_plotly_json()
     assert [(one["name"], one["yaxis"]) for one in figure["data"]] == [
         (n, y) for n in ("EC2", "ECS") for y in ("y", "y2", "y3")
     ]

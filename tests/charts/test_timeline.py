@@ -6,41 +6,41 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from charts.base.events import MARKS
-from charts.base.frame import Frame
+from charts.base.events import EVENT_SYMBOLS
+from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES, Theme
 from charts.base.svg import figure_svg
-from charts.timeline import course_figure
+from charts.timeline import timeline_figure
 from domain import Event, Window
-from tests.factories.evidence import EVIL
-from tests.factories.timelines import NAN, START, course, fleet
+from tests.factories.evidence import MALICIOUS_TEXT
+from tests.factories.timelines import NAN, START, make_fleet_timeline, make_timeline
 
 HOUR = 3600
 WINDOW = Window(START, START + 6 * HOUR)
 STEPS = ((START, 0.0), (START + 2 * HOUR, 0.1), (START + 4 * HOUR, None))
 
 
-def frame(theme: Theme = "light") -> Frame:
-    return Frame({"baseline": "EC2", "canary": "ECS"}, WINDOW, 32_400, "JST", WINDOW.end, theme)
+def frame(theme: Theme = "light") -> ChartFrame:
+    return ChartFrame({"baseline": "EC2", "canary": "ECS"}, WINDOW, 32_400, "JST", WINDOW.end, theme)
 
 
-def told():  # type: ignore[no-untyped-def]
-    baseline = fleet([90_000] * 6, [180] * 6, [0.2] * 6, periods=60)
-    canary = fleet([NAN, NAN, 20_000, 20_000, 20_000, 20_000], [NAN, NAN, 40, 20_000, 40, 40], [NAN, NAN, 0.2, NAN, 0.22, 0.2], periods=60)  # fmt: skip
-    return course(baseline, canary, bucket_s=HOUR)
+def example_timeline():  # type: ignore[no-untyped-def]
+    baseline = make_fleet_timeline([90_000] * 6, [180] * 6, [0.2] * 6, periods=60)
+    canary = make_fleet_timeline([NAN, NAN, 20_000, 20_000, 20_000, 20_000], [NAN, NAN, 40, 20_000, 40, 40], [NAN, NAN, 0.2, NAN, 0.22, 0.2], periods=60)  # fmt: skip
+    return make_timeline(baseline, canary, bucket_s=HOUR)
 
 
 def event(hour: float, kind: str, title: str = "something") -> Event:
     return Event(START + int(hour * HOUR), None, kind, title, "", "", "", "test", f"{kind}{hour}")  # type: ignore[arg-type]
 
 
-def drawn(figure) -> dict[tuple[str, str], object]:  # type: ignore[no-untyped-def]
+def traces_by_name(figure) -> dict[tuple[str, str], object]:  # type: ignore[no-untyped-def]
     """The first trace of each name and axis."""
     return {(one.name, one.yaxis or "y"): one for one in reversed(figure.data)}
 
 
 def test_the_weights_are_corners_that_end_where_nobody_knows_them() -> None:
-    weights = course_figure(told(), STEPS, frame(), ()).data[0]
+    weights = timeline_figure(example_timeline(), STEPS, frame(), ()).data[0]
     assert weights.fill == "tozeroy"
     assert [moment[11:16] for moment in weights.x] == ["09:00", "11:00", "11:00", "13:00", "13:00", "15:00"]
     assert_allclose(weights.y, [0, 0, 10, 10, NAN, NAN])
@@ -48,7 +48,7 @@ def test_the_weights_are_corners_that_end_where_nobody_knows_them() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_fleets_wear_their_colours_and_dashes_in_both_panels(theme: Theme) -> None:
-    lines = drawn(course_figure(told(), STEPS, frame(theme), ()))
+    lines = traces_by_name(timeline_figure(example_timeline(), STEPS, frame(theme), ()))
     fleets = PALETTES[theme].fleets
     for axis in ("y2", "y3"):
         assert (lines["EC2", axis].line.color, lines["EC2", axis].line.dash) == (fleets["baseline"], "solid")  # type: ignore[attr-defined]
@@ -56,34 +56,40 @@ def test_both_fleets_wear_their_colours_and_dashes_in_both_panels(theme: Theme) 
 
 
 def test_rates_are_percent_latency_is_ms_and_gaps_stay_gaps() -> None:
-    lines = drawn(course_figure(told(), STEPS, frame(), ()))
+    lines = traces_by_name(timeline_figure(example_timeline(), STEPS, frame(), ()))
     assert_allclose(lines["ECS", "y2"].y, [NAN, NAN, 0.2, 100, 0.2, 0.2], rtol=1e-6)  # type: ignore[attr-defined]
     assert_allclose(lines["ECS", "y3"].y, [NAN, NAN, 200, NAN, 220, 200], rtol=1e-6)  # type: ignore[attr-defined]
     assert lines["ECS", "y3"].connectgaps is False  # type: ignore[attr-defined]
 
 
 def test_the_ribbon_is_a_closed_area_for_each_run() -> None:
-    ribbons = [one for one in course_figure(told(), STEPS, frame(), ()).data if one.name == "range"]
+    ribbons = [one for one in timeline_figure(example_timeline(), STEPS, frame(), ()).data if one.name == "range"]
     canary = ribbons[1]
     assert (canary.fill, canary.line.width) == ("toself", 0)
     assert_allclose(canary.y, [220, 180, NAN, 242, 220, 180, 198, NAN], rtol=1e-6)
 
 
 def test_where_a_bucket_is_one_period_there_is_no_ribbon() -> None:
-    one_each = course(fleet([9000] * 3, p95=[0.2] * 3, periods=1), fleet([9000] * 3, p95=[0.2] * 3, periods=1))
-    assert [one.name for one in course_figure(one_each, STEPS, frame(), ()).data if one.name == "range"] == []
+    one_each = make_timeline(
+        make_fleet_timeline([9000] * 3, p95=[0.2] * 3, periods=1),
+        make_fleet_timeline([9000] * 3, p95=[0.2] * 3, periods=1),
+    )
+    assert [one.name for one in timeline_figure(one_each, STEPS, frame(), ()).data if one.name == "range"] == []
 
 
 def test_a_peak_that_dwarfs_everything_is_cut_off_and_told_in_a_number() -> None:
-    long = course(fleet([90_000] * 100, [180] * 100), fleet([20_000] * 100, [40] * 50 + [20_000] + [40] * 49))
-    figure = course_figure(long, STEPS, frame(), ())
+    long = make_timeline(
+        make_fleet_timeline([90_000] * 100, [180] * 100),
+        make_fleet_timeline([20_000] * 100, [40] * 50 + [20_000] + [40] * 49),
+    )
+    figure = timeline_figure(long, STEPS, frame(), ())
     assert figure.layout.yaxis2.range[1] == pytest.approx(0.5)  # two and a half times the usual 0.2 %
     assert [one.text for one in figure.layout.annotations if one.name == "peak"] == ["↑ 100 %"]
 
 
 def test_what_stands_on_few_requests_is_faint() -> None:
-    thin = course(fleet([90_000] * 3, [180] * 3), fleet([50] * 3, [0, 1, 0]))
-    faint = [one for one in course_figure(thin, STEPS, frame(), ()).data if one.opacity]
+    thin = make_timeline(make_fleet_timeline([90_000] * 3, [180] * 3), make_fleet_timeline([50] * 3, [0, 1, 0]))
+    faint = [one for one in timeline_figure(thin, STEPS, frame(), ()).data if one.opacity]
     assert [(one.name, one.opacity) for one in faint] == [("ECS", 0.3)]
 
 
@@ -93,30 +99,39 @@ def test_marks_stand_in_the_strip_and_the_hover_box_tells_everything() -> None:
         event(1.01, "annotation", "right beside it"),
         event(2, "weight", "0 % → 10 %"),
         event(3, "rollback", "Back"),
-        event(5, "note", EVIL),
+        event(5, "note", MALICIOUS_TEXT),
         event(9, "alert", "after the window"),
     ]
-    figure = course_figure(told(), STEPS, frame(), happened)
+    figure = timeline_figure(example_timeline(), STEPS, frame(), happened)
     marks = [
         (one.x[11:16], one.text)
         for one in figure.layout.annotations
         if one.name in dict.fromkeys(e.kind for e in happened)
     ]
-    assert marks == [("12:00", MARKS["rollback"]), ("14:00", "✎"), ("10:00", "▲")]
+    assert marks == [("12:00", EVENT_SYMBOLS["rollback"]), ("14:00", "✎"), ("10:00", "▲")]
     hover = next(one for one in figure.data if one.yaxis == "y4")
-    assert list(hover.text)[:3] == ["▲ web 1.0<br>✎ right beside it", "◆ 0 % → 10 %", f"{MARKS['rollback']} Back"]
+    assert list(hover.text)[:3] == [
+        "▲ web 1.0<br>✎ right beside it",
+        "◆ 0 % → 10 %",
+        f"{EVENT_SYMBOLS['rollback']} Back",
+    ]
     assert "<script" not in hover.text[3]
 
 
 def test_a_drag_zooms_and_the_axis_names_its_zone() -> None:
-    layout = course_figure(told(), STEPS, frame(), ()).layout
+    layout = timeline_figure(example_timeline(), STEPS, frame(), ()).layout
     assert layout.dragmode == "zoom"
     assert list(layout.xaxis.range) == ["2026-09-21 09:00:00", "2026-09-21 15:00:00"]
     assert [one.text for one in layout.annotations if one.name == "zone"] == ["JST"]
 
 
 def test_it_is_drawn_on_paper_too() -> None:
-    svg = str(figure_svg(course_figure(told(), STEPS, frame(), [event(3, "rollback", EVIL)]), "The whole migration"))
+    svg = str(
+        figure_svg(
+            timeline_figure(example_timeline(), STEPS, frame(), [event(3, "rollback", MALICIOUS_TEXT)]),
+            "The whole migration",
+        )
+    )
     assert svg.count('role="none"') == 3  # three panels
     assert "↩" in svg and "<script" not in svg
     assert len(re.findall(r'fill="rgba\(213,94,0,0.16\)"', svg)) == 1
@@ -124,7 +139,7 @@ def test_it_is_drawn_on_paper_too() -> None:
 
 
 def test_nothing_at_all_can_be_drawn() -> None:
-    nothing = course(fleet([NAN] * 3), fleet([NAN] * 3))
+    nothing = make_timeline(make_fleet_timeline([NAN] * 3), make_fleet_timeline([NAN] * 3))
     assert nothing.empty
-    assert len(course_figure(nothing, (), frame(), ()).data) > 0
+    assert len(timeline_figure(nothing, (), frame(), ()).data) > 0
     assert np.isnan(nothing.canary_share).all()

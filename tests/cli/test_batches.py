@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import app
-from tests.fakes.mackerel import KEY, SERVICE, MackerelWorld
+from tests.fakes.mackerel import API_KEY, SERVICE, FakeMackerel
 
 RUNNER = CliRunner()
 BATCHES = """
@@ -24,10 +24,10 @@ schedule = "rate(1 hour)"
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MackerelWorld]:
-    with MackerelWorld() as running:
+def fake_mackerel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMackerel]:
+    with FakeMackerel() as running:
         monkeypatch.setenv("MACKEREL_APIBASE", running.url)
-        monkeypatch.setenv("MACKEREL_APIKEY", KEY)
+        monkeypatch.setenv("MACKEREL_APIKEY", API_KEY)
         monkeypatch.chdir(tmp_path)
         configure(BATCHES)
         yield running
@@ -50,7 +50,7 @@ service = "{SERVICE}"
     )
 
 
-def posted(world: MackerelWorld, *successes: float) -> None:
+def post_runs(world: FakeMackerel, *successes: float) -> None:
     """A run an hour, the last one 20 minutes ago."""
     last = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=20)
     at = [int((last - timedelta(hours=hours)).timestamp()) for hours in range(len(successes))][::-1]
@@ -64,17 +64,17 @@ def run(*options: str) -> Result:
     return RUNNER.invoke(app, ["batches", *options])
 
 
-def told(*options: str) -> dict[str, Any]:
+def json_output(*options: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run("--json", *options).stdout)
     return found
 
 
-def test_every_job_ran(world: MackerelWorld) -> None:
-    posted(world, *[1.0] * 10)
+def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
+    post_runs(fake_mackerel, *[1.0] * 10)
     result = run("--window", "1d")
     assert result.exit_code == 0, result.output
     assert "The job ran as scheduled." in result.output and "Photo <b>service</b>" in result.output
-    found = told("--window", "1d")
+    found = json_output("--window", "1d")
     (job,) = found["jobs"]
     assert (job["name"], job["state"], job["schedule"], job["era"]) == (
         "thumbnails",
@@ -87,40 +87,40 @@ def test_every_job_ran(world: MackerelWorld) -> None:
     assert (job["marks"]["ok"], found["complete"], found["problems"]) == (10, True, [])
 
 
-def test_a_failure_is_one(world: MackerelWorld) -> None:
-    posted(world, 1.0, 1.0, 0.0)
+def test_a_failure_exits_with_1(fake_mackerel: FakeMackerel) -> None:
+    post_runs(fake_mackerel, 1.0, 1.0, 0.0)
     result = run("--json", "--window", "1d")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert (found["exit_code"], found["headline"]) == (1, "0 of 1 jobs ran as scheduled; thumbnails failed.")
 
 
-def test_a_job_that_never_reported_is_one(world: MackerelWorld) -> None:
+def test_a_job_that_never_reported_exits_with_1(fake_mackerel: FakeMackerel) -> None:
     assert run("--window", "1d").exit_code == 1
-    assert told("--window", "1d")["jobs"][0]["state"] == "never"
+    assert json_output("--window", "1d")["jobs"][0]["state"] == "never"
 
 
-def test_what_could_not_be_asked_is_three_and_says_why(world: MackerelWorld) -> None:
-    world.readable = False
+def test_an_unreadable_source_exits_with_3_and_says_why(fake_mackerel: FakeMackerel) -> None:
+    fake_mackerel.has_read_permission = False
     result = run("--window", "1d")
     assert result.exit_code == 3
     assert "Not allowed" in result.output and "Read right" in " ".join(result.output.split())
-    assert told("--window", "1d")["problems"][0]["kind"] == "denied"
+    assert json_output("--window", "1d")["problems"][0]["kind"] == "denied"
 
 
-def test_without_batches_it_shows_what_to_write(world: MackerelWorld) -> None:
+def test_without_batches_an_example_is_printed(fake_mackerel: FakeMackerel) -> None:
     configure("")
     result = run()
     assert result.exit_code == 3
     assert "[[batches.jobs]]" in result.stderr
 
 
-def test_a_mistake_in_the_configuration_is_three(world: MackerelWorld) -> None:
+def test_a_configuration_issue_exits_with_3(fake_mackerel: FakeMackerel) -> None:
     configure(BATCHES.replace("rate(1 hour)", "rate(1 hours)"))
     result = run()
     assert result.exit_code == 3
     assert "Write `rate(1 hour)`." in result.output
 
 
-def test_a_window_that_is_none_is_three(world: MackerelWorld) -> None:
+def test_an_invalid_window_exits_with_3(fake_mackerel: FakeMackerel) -> None:
     assert run("--window", "soon").exit_code == 3

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 import cli
 from domain import Migration
 from sources.demo.sources import DemoMetrics, DemoTraffic, demo_migration
-from sources.registry import Sources, sources_of
+from sources.registry import Sources, create_sources
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -23,13 +23,13 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return migration
 
 
-def run(*words: str, columns: int = 160) -> Result:
-    return CliRunner().invoke(cli.app, ["deployments", *words], env={"COLUMNS": str(columns)})
+def run(*args: str, columns: int = 160) -> Result:
+    return CliRunner().invoke(cli.app, ["deployments", *args], env={"COLUMNS": str(columns)})
 
 
 def test_the_demo_at_half_and_half_could_not_deploy() -> None:
@@ -48,7 +48,7 @@ def test_the_demo_at_half_and_half_could_not_deploy() -> None:
     assert "ecspresso deploy" in said
 
 
-def test_a_command_is_whole_in_a_terminal_of_forty_columns() -> None:
+def test_a_command_is_not_wrapped_in_a_terminal_of_forty_columns() -> None:
     commands = run(columns=40).stdout.partition("# Take 100 % back to EC2\n")[2].strip()
     *words, action = shlex.split(commands.replace("\\\n", ""))
     assert words[:3] == ["aws", "elbv2", "modify-listener"]
@@ -82,7 +82,7 @@ def test_json_has_the_same() -> None:
     assert back["then"] > back["now"] > 0
 
 
-def test_nothing_read_ends_with_1(monkeypatch: pytest.MonkeyPatch, demo: Migration) -> None:
+def test_nothing_read_exits_with_1(monkeypatch: pytest.MonkeyPatch, demo: Migration) -> None:
     alone = Sources(
         metrics=(DemoMetrics(demo, anchor=ANCHOR, clock=lambda: NOW),),
         traffic=DemoTraffic(demo, anchor=ANCHOR, clock=lambda: NOW),

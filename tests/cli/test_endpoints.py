@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from tests.sources.access_logs.test_counter import line
+from tests.sources.access_logs.test_counter import access_log_line
 
 ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/{}/73e2d6bc24d8a067"
 BEGIN = datetime(2026, 9, 21, 14, tzinfo=UTC)
@@ -29,23 +29,23 @@ service = "photo"
 
 
 @pytest.fixture(autouse=True)
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("migration.toml").write_text(CONFIGURATION, encoding="utf-8")
     Path("logs").mkdir()
     return tmp_path
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(cli.app, ["endpoints", *words], env={"COLUMNS": "160"})
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli.app, ["endpoints", *args], env={"COLUMNS": "160"})
 
 
-def told(result: Result) -> Any:
+def json_output(result: Result) -> Any:
     (said,) = result.stdout.splitlines()
     return json.loads(said, parse_constant=pytest.fail)
 
 
-def text(result: Result) -> str:
+def collapsed(result: Result) -> str:
     return " ".join(result.stdout.split())
 
 
@@ -60,12 +60,12 @@ def traffic(minutes: int, *, broken: int = 0) -> str:
                     failed = route == "share" and group == "photo-ecs" and number < broken
                     status = "500" if failed else "200"
                     found.append(
-                        line(
+                        access_log_line(
                             f"GET https://photo.example.com:443/{route}?key=secret HTTP/2.0",
                             elb=status,
                             target=status,
                             latency=f"0.{100 + number:03}",
-                            at=at,
+                            time=at,
                             group=ARN.format(group),
                         )
                     )
@@ -76,10 +76,10 @@ def write(content: str, name: str = "one.log.gz") -> None:
     Path("logs", name).write_bytes(gzip.compress(content.encode()))
 
 
-def test_the_worst_route_comes_first_with_both_sides() -> None:
+def test_the_worst_route_comes_first_with_both_fleets() -> None:
     write(traffic(60, broken=10))
     result = run("--logs", "logs", "--json")
-    found = told(result)
+    found = json_output(result)
     assert result.exit_code == found["exit_code"] == 1 and found["ok"] is False
     assert found["lines"] == {"read": 4800, "parsed": 4800, "lost": 0}
     worst, other = found["routes"]
@@ -99,7 +99,7 @@ def test_the_worst_route_comes_first_with_both_sides() -> None:
 
 def test_a_table_for_people() -> None:
     write(traffic(60, broken=10))
-    said = text(run("--logs", "logs"))
+    said = collapsed(run("--logs", "logs"))
     assert said.startswith("Photo <b>service</b> · 21 Sep 23:00 – 22 Sep 00:00 JST regression: 1 · not enough data: 1")
     assert "/share ▲ regression 2,400 0 % 50.0 % 118 ms 118 ms" in said
     assert said.endswith("4,800 lines of 1 files were read; all of them could be counted.")
@@ -107,10 +107,10 @@ def test_a_table_for_people() -> None:
 
 def test_parts_of_the_time() -> None:
     write(traffic(60))
-    ten = told(run("--logs", "logs", "--json", "--window", "10m"))
+    ten = json_output(run("--logs", "logs", "--json", "--window", "10m"))
     assert ten["window"] == {"from": "2026-09-21T14:50:00Z", "to": "2026-09-21T15:00:00Z"}
     assert ten["total"]["canary"]["requests"] == 400
-    some = told(run("--logs", "logs", "--json", "--from", "2026-09-21 23:10", "--to", "2026-09-21 23:15"))
+    some = json_output(run("--logs", "logs", "--json", "--from", "2026-09-21 23:10", "--to", "2026-09-21 23:15"))
     assert some["window"] == {"from": "2026-09-21T14:10:00Z", "to": "2026-09-21T14:15:00Z"}
     assert some["total"]["canary"]["requests"] == 200
 
@@ -119,44 +119,44 @@ def test_an_empty_window_says_so() -> None:
     write(traffic(5))
     result = run("--logs", "logs", "--from", "2026-09-22 23:10", "--to", "2026-09-22 23:15")
     assert result.exit_code == 3
-    assert "There is no access log of that time." in text(result)
+    assert "There is no access log of that time." in collapsed(result)
     nothing = run("--logs", "logs", "--json", "--from", "2026-09-22 23:10", "--to", "2026-09-22 23:15")
-    assert told(nothing)["routes"] == [] and told(nothing)["total"] is None
+    assert json_output(nothing)["routes"] == [] and json_output(nothing)["total"] is None
 
 
 def test_an_empty_folder_says_so() -> None:
     result = run("--logs", "logs")
-    assert result.exit_code == 3 and "There is no access log of that time." in text(result)
+    assert result.exit_code == 3 and "There is no access log of that time." in collapsed(result)
 
 
-def test_a_folder_that_is_not_there() -> None:
+def test_a_missing_folder() -> None:
     result = run("--logs", "nowhere")
     assert result.exit_code == 3
-    assert "No such folder. There is no file and no folder nowhere. → Correct `path` under [access_logs]" in text(
+    assert "No such folder. There is no file and no folder nowhere. → Correct `path` under [access_logs]" in collapsed(
         result
     )
 
 
-def test_logs_of_somebody_else_name_their_groups() -> None:
-    write(line(group=ARN.format("other-web")) * 3)
+def test_logs_of_another_service_list_their_target_groups() -> None:
+    write(access_log_line(group=ARN.format("other-web")) * 3)
     result = run("--logs", "logs")
     assert result.exit_code == 3
-    assert "None of 3 requests went to a target group" in text(result) and "other-web" in text(result)
+    assert "None of 3 requests went to a target group" in collapsed(result) and "other-web" in collapsed(result)
 
 
-def test_what_is_wrong_with_a_file_is_told_by_its_name() -> None:
+def test_a_damaged_file_is_reported_by_name() -> None:
     write(traffic(60))
     packed = gzip.compress(traffic(5).encode())
     Path("logs", "cut.log.gz").write_bytes(packed[: len(packed) // 2])
     Path("logs", "readme.txt").write_text("These are\nno logs.\n", encoding="utf-8")
     result = run("--logs", "logs", "--json")
-    found = told(result)
+    found = json_output(result)
     assert {one["name"]: one["problem"] for one in found["files"]["wrong"]} == {
         "cut.log.gz": "cut_off",
         "readme.txt": "not_a_log",
     }
     assert found["lines"]["lost"] == 2
-    assert "readme.txt: None of its lines is a line of an access log" in text(run("--logs", "logs"))
+    assert "readme.txt: None of its lines is a line of an access log" in collapsed(run("--logs", "logs"))
 
 
 @pytest.mark.parametrize(
@@ -168,34 +168,34 @@ def test_what_is_wrong_with_a_file_is_told_by_its_name() -> None:
         (("--logs", "logs", "--from", "2026-09-22", "--window", "3h"), "Write --window or --from and --to"),
     ],
 )
-def test_wrong_options_are_no_verdict(words: tuple[str, ...], said: str) -> None:
-    result = run(*words)
-    assert result.exit_code == 3 and said in " ".join(result.stderr.replace("│", " ").split())
+def test_invalid_options_are_not_a_verdict(args: tuple[str, ...], message: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 3 and message in " ".join(result.stderr.replace("│", " ").split())
 
 
-def test_without_logs_it_says_where_to_name_them() -> None:
+def test_without_logs_it_says_where_to_configure_them() -> None:
     result = run()
     assert result.exit_code == 3 and "write [access_logs] into migration.toml" in result.stderr
 
 
-def test_configured_logs_are_counted_once_into_the_archive(room: Path) -> None:
+def test_configured_logs_are_counted_once_into_the_archive(workspace: Path) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     at = f"{now - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}.000000Z"
-    write("".join(line(at=at, group=ARN.format(group)) for group in ("photo-ec2", "photo-ecs")))
+    write("".join(access_log_line(time=at, group=ARN.format(group)) for group in ("photo-ec2", "photo-ecs")))
     Path("migration.toml").write_text(CONFIGURATION + '[access_logs]\npath = "logs"\n', encoding="utf-8")
-    first, again = told(run("--json")), told(run("--json"))
+    first, again = json_output(run("--json")), json_output(run("--json"))
     assert (first["files"]["counted_now"], again["files"]["counted_now"]) == (1, 0)
     assert first["routes"] == again["routes"] and first["total"]["canary"]["requests"] == 1
     assert again["exit_code"] == 2 and Path("archive.db").exists()
     with Path("logs", "one.log.gz").open("ab") as grown:
-        grown.write(gzip.compress(line(at=at, group=ARN.format("photo-ecs")).encode()))
-    changed = told(run("--json"))
+        grown.write(gzip.compress(access_log_line(time=at, group=ARN.format("photo-ecs")).encode()))
+    changed = json_output(run("--json"))
     assert changed["files"]["changed"] == 1 and changed["total"]["canary"]["requests"] == 1
-    assert "1 files were counted before and have another size now." in text(run())
+    assert "1 files were counted before and have another size now." in collapsed(run())
 
 
 def test_the_demo_hides_a_broken_route() -> None:
-    found = told(run("--demo", "--json", "--window", "2h"))
+    found = json_output(run("--demo", "--json", "--window", "2h"))
     assert found["exit_code"] == 1 and found["hidden"] == ["/v1/albums/:id/share"]
     assert found["routes"][0]["route"] == "/v1/albums/:id/share"
     assert any("<script>" in one["route"] for one in found["routes"])

@@ -14,16 +14,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from analysis import LEFT_OUT, VERDICTS, Beginning, CriterionVerdict, Judgement, Phase, Reason, Verdict
-from commands.judge import CODES, Hearing, hearing_json, minutes_of
-from domain import Event, Migration, SplitChange, Window
+from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
+from commands.judge import EXIT_CODES, Evaluation, evaluation_json, parse_minutes
+from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import evidence_of, known_phases
+from services.parity import evidence_window, known_phases
 from sources.base import Problem
-from sources.csv_import import CsvSlug
-from sources.demo.scenario import story_of
+from sources.csv_import import CsvIssueCode
+from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
-from sources.registry import Sources, sources_of
+from sources.registry import Sources, create_sources
 from tests.factories.frames import START
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
@@ -41,16 +41,16 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return migration
 
 
-def run(*words: str, given: str | None = None, columns: int = 160) -> Result:
-    return CliRunner().invoke(cli.app, ["judge", *words], input=given, env={"COLUMNS": str(columns)})
+def run(*args: str, stdin: str | None = None, columns: int = 160) -> Result:
+    return CliRunner().invoke(cli.app, ["judge", *args], input=stdin, env={"COLUMNS": str(columns)})
 
 
-def told(result: Result) -> Any:
+def json_output(result: Result) -> Any:
     (line,) = result.stdout.splitlines()
     return json.loads(line, parse_constant=pytest.fail)  # neither NaN nor Infinity is JSON
 
@@ -60,10 +60,12 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-def a_csv(errors: int = 3, p95: Callable[[int], float] = lambda minute: 0.2 + minute % 3 / 100, **more: int) -> str:
+def csv_text(
+    errors: int = 3, p95: Callable[[int], float] = lambda minute: 0.2 + minute % 3 / 100, **overrides: int
+) -> str:
     """An hour of 6,000 requests a minute and side; the baseline has three errors a minute, and 200, 210, 220 ms in turns."""
     rows = ["ts,fleet,metric,stat,value"]
-    for minute in range(more.get("minutes", MINUTES)):
+    for minute in range(overrides.get("minutes", MINUTES)):
         for fleet, broken, slow in (("baseline", 3, 0.2 + minute % 3 / 100), ("canary", errors, p95(minute))):
             at = 1_795_465_020 + minute * 60
             rows += [f"{at},{fleet},requests,sum,6000", f"{at},{fleet},target_5xx,sum,{broken + minute % 2}"]
@@ -92,26 +94,26 @@ class TestCsv:
     @pytest.mark.parametrize(
         ("csv", "verdict", "code"),
         [
-            (a_csv(), "parity", 0),
-            (a_csv(errors=60), "regression", 1),
-            (a_csv(p95=lambda minute: 0.4 + minute % 3 / 100), "regression", 1),
-            (a_csv(p95=lambda minute: 0.1 + minute % 3 / 100), "improvement", 0),
-            (a_csv(errors=6), "undecided", 2),
-            (a_csv(minutes=5), "not enough data", 2),
-            (re.sub(r"(?m)^\d+,canary,.*\n", "", a_csv()), "not enough data", 2),
-            (re.sub(r"(target_5xx,sum),\d+", r"\1,0", a_csv()), "not enough data", 2),
+            (csv_text(), "parity", 0),
+            (csv_text(errors=60), "regression", 1),
+            (csv_text(p95=lambda minute: 0.4 + minute % 3 / 100), "regression", 1),
+            (csv_text(p95=lambda minute: 0.1 + minute % 3 / 100), "improvement", 0),
+            (csv_text(errors=6), "undecided", 2),
+            (csv_text(minutes=5), "not enough data", 2),
+            (re.sub(r"(?m)^\d+,canary,.*\n", "", csv_text()), "not enough data", 2),
+            (re.sub(r"(target_5xx,sum),\d+", r"\1,0", csv_text()), "not enough data", 2),
         ],
     )
     def test_the_exit_code_follows_the_verdict(self, csv: str, verdict: str, code: int):
-        result = run("--csv", "-", "--json", given=csv)
-        found = told(result)
+        result = run("--csv", "-", "--json", stdin=csv)
+        found = json_output(result)
         assert (found["verdict"], found["exit_code"], result.exit_code) == (verdict, code, code)
         assert found["ok"] == (code == 0)
-        assert run("--csv", "-", given=csv).exit_code == code
+        assert run("--csv", "-", stdin=csv).exit_code == code
 
     def test_the_json(self, tmp_path: Path):
-        (tmp_path / "mine.csv").write_text(a_csv(), encoding="utf-8")
-        found = told(run("--csv", "mine.csv", "--json"))
+        (tmp_path / "mine.csv").write_text(csv_text(), encoding="utf-8")
+        found = json_output(run("--csv", "mine.csv", "--json"))
         assert (found["name"], found["source"], found["demo"], found["phase"]) == ("mine.csv", "csv", False, None)
         assert found["window"] == {"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T21:17:00Z"}
         assert found["default_criteria"] and found["problems"] == []
@@ -132,39 +134,44 @@ class TestCsv:
         assert errors["sentence"].startswith("canary's error rate is between ")
         assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
 
-    def test_the_order_of_rows_and_the_way_it_is_written_change_nothing(self):
-        head, *rows = a_csv(errors=5).splitlines()
+    def test_row_order_and_line_endings_change_nothing(self):
+        head, *rows = csv_text(errors=5).splitlines()
         random.Random(3).shuffle(rows)
         shuffled = "\ufeff" + "\r\n".join((head, *rows))
         assert (
-            run("--csv", "-", "--json", given=shuffled).stdout
-            == run("--csv", "-", "--json", given=a_csv(errors=5)).stdout
+            run("--csv", "-", "--json", stdin=shuffled).stdout
+            == run("--csv", "-", "--json", stdin=csv_text(errors=5)).stdout
         )
 
     def test_swapped_fleets_mirror_the_verdict(self):
-        csv = a_csv(errors=60)
+        csv = csv_text(errors=60)
         other = {"baseline": "canary", "canary": "baseline"}
         swapped = re.sub("baseline|canary", lambda found: other[found[0]], csv)
-        worse, better = told(run("--csv", "-", "--json", given=csv)), told(run("--csv", "-", "--json", given=swapped))
+        worse, better = (
+            json_output(run("--csv", "-", "--json", stdin=csv)),
+            json_output(run("--csv", "-", "--json", stdin=swapped)),
+        )
         assert (worse["verdict"], better["verdict"]) == ("regression", "improvement")
         assert worse["criteria"][0]["low"] == pytest.approx(-better["criteria"][0]["high"])
 
     def test_a_window_is_the_last_of_the_file(self):
-        found = told(run("--csv", "-", "--json", "--window", "20m", given=a_csv()))
+        found = json_output(run("--csv", "-", "--json", "--window", "20m", stdin=csv_text()))
         assert found["window"]["from"] == "2026-11-23T20:57:00Z"
         assert found["criteria"][0]["minutes"] == 20
 
-    def test_the_criteria_and_names_of_a_configuration_hold(self, tmp_path: Path):
+    def test_the_criteria_and_labels_of_a_configuration_apply(self, tmp_path: Path):
         (tmp_path / "mine.toml").write_text(CONFIGURED, encoding="utf-8")
-        found = told(run("--csv", "-", "--config", "mine.toml", "--json", given=a_csv()))
+        found = json_output(run("--csv", "-", "--config", "mine.toml", "--json", stdin=csv_text()))
         assert not found["default_criteria"]
         (only,) = found["criteria"]
         assert (only["metric"], only["margin_given"]) == ("latency_p95", "500 ms")
         assert only["sentence"].startswith("new's p95 is between ") and only["verdict"] == "parity"
-        assert "baseline" not in run("--csv", "-", "--config", "mine.toml", given=a_csv()).stdout
+        assert "baseline" not in run("--csv", "-", "--config", "mine.toml", stdin=csv_text()).stdout
 
-    def test_every_wrong_line_is_told_and_nothing_is_judged(self):
-        result = run("--csv", "-", given=a_csv() + "1795465020,ecs,requests,sum,1\n2026-11-23,canary,requests,sum,1\n")
+    def test_every_invalid_line_is_reported_and_nothing_is_judged(self):
+        result = run(
+            "--csv", "-", stdin=csv_text() + "1795465020,ecs,requests,sum,1\n2026-11-23,canary,requests,sum,1\n"
+        )
         assert result.exit_code == 3
         assert lines(result.stdout) == [
             "✘ standard input",
@@ -173,15 +180,15 @@ class TestCsv:
             "line 723. “2026-11-23” does not say in which time zone it is.",
             "→ Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`. docs/cli.md#a-csv-of-your-own",
         ]
-        found = told(run("--csv", "-", "--json", given="ts;fleet;metric;stat;value\n"))
+        found = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))
         assert (found["ok"], found["verdict"], found["exit_code"], found["csv"]) == (False, None, 3, "standard input")
         assert [(one["line"], one["slug"]) for one in found["mistakes"]] == [(1, "other_separator")]
         assert (
             "Reading stopped after 20 mistakes."
-            in run("--csv", "-", given="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
+            in run("--csv", "-", stdin="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
         )
 
-    def test_a_file_that_is_not_there_is_told(self):
+    def test_a_missing_file_is_reported(self):
         for path, reason in (("nowhere.csv", "No such file or directory"), (".", "Is a directory")):
             result = run("--csv", path)
             assert result.exit_code == 3
@@ -193,7 +200,7 @@ class TestCsv:
         assert not list(tmp_path.glob("*.db"))
 
     @pytest.mark.parametrize("option", [("--watch",), ("--phase", "2"), ("--source", "demo")])
-    def test_what_a_csv_does_not_have_is_refused(self, option: tuple[str, ...]):
+    def test_options_that_a_csv_does_not_have_are_rejected(self, option: tuple[str, ...]):
         result = run("--csv", str(SAMPLE), *option)
         assert result.exit_code == 3
         assert "A CSV has no phases and no sources" in " ".join(lines(result.stderr))
@@ -226,18 +233,18 @@ class TestPhases:
         assert said[2].startswith("At 50:50 for 6 h 25 min, ")
         assert said[3] == "criterion EC2 ECS difference margin verdict still needed"
         assert re.match(r"Left out: \d min still provisional", said[-1])
-        found = told(run("--json", "--phase", "current"))
+        found = json_output(run("--json", "--phase", "current"))
         assert found["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
         assert found["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
         assert found["source"] == "demo" and found["data_until"] == "2026-11-23T20:17:00Z"
 
-    def test_a_phase_by_its_number_is_of_all_that_is_known(self):
+    def test_a_phase_by_number_is_judged_in_full(self):
         # The first deployment of the canary, before it had any traffic, cut the first phase in two.
-        found = told(run("--json", "--phase", "4"))
-        third = story_of(ANCHOR).steps[2]
+        found = json_output(run("--json", "--phase", "4"))
+        third = scenario_for(ANCHOR).steps[2]
         assert found["phase"] == {"number": 4, "canary_share": 0.01, "begun_by": "weight"}
         end = datetime.fromisoformat(found["window"]["to"])
-        assert end <= datetime.fromtimestamp(story_of(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
+        assert end <= datetime.fromtimestamp(scenario_for(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
         )
         # All of the phase, which lasted for nine days, is evidence.
@@ -250,7 +257,7 @@ class TestPhases:
         assert "error rate: One fleet had no requests in this window." in lines(result.stdout)
 
     def test_a_window_is_judged_whatever_changed_in_it(self):
-        found = told(run("--json", "--window", "2h"))
+        found = json_output(run("--json", "--window", "2h"))
         assert found["window"] == {"from": "2026-11-23T18:17:00Z", "to": "2026-11-23T20:17:00Z"}
         assert found["phase"] is None
 
@@ -258,22 +265,22 @@ class TestPhases:
         ("text", "minutes"),
         [("45m", 45), ("90min", 90), ("3h", 180), ("1h30m", 90), ("2d", 2880), ("1d 2h 3m", 1563), (" 3H ", 180)],
     )
-    def test_a_length_of_time_as_people_write_it(self, text: str, minutes: int):
-        assert minutes_of(text) == minutes
+    def test_durations_are_parsed(self, text: str, minutes: int):
+        assert parse_minutes(text) == minutes
 
     @pytest.mark.parametrize("text", ["", "0m", "3", "h", "-3h", "3h later", "3s", "1.5h", "٣h x"])
-    def test_what_is_no_length_of_time(self, text: str):
-        assert minutes_of(text) is None
+    def test_invalid_durations_are_rejected(self, text: str):
+        assert parse_minutes(text) is None
 
     def test_without_a_known_change_it_is_the_last_day(self):
         end = START + 40 * 86_400
         (only,) = known_phases((), end=end)
-        assert only.begun_by == "window" and evidence_of(only) == Window(end - 86_400, end)
+        assert only.started_by == "window" and evidence_window(only) == Window(end - 86_400, end)
 
     def test_it_begins_with_the_last_change_of_weight_or_deployment_of_the_canary(self):
         end = START + 86_400
         weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
-        assert evidence_of(known_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
+        assert evidence_window(known_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
         assert known_phases((weight, deployment), end=end)[-1] == Phase(
             Window(end - 3480, end), 0.5, "deployment", 3600
         )
@@ -284,8 +291,8 @@ class TestPhases:
         assert known[-1].window == Window(end - 60, end) and len(known) == 2
 
 
-def step(ts: int) -> SplitChange:
-    return SplitChange(ts, ts, 0.25, 0.5, operation="ModifyRule")
+def step(ts: int) -> WeightChange:
+    return WeightChange(ts, ts, 0.25, 0.5, operation="ModifyRule")
 
 
 def deployed(ts: int) -> Event:
@@ -293,51 +300,51 @@ def deployed(ts: int) -> Event:
 
 
 class TestWatch:
-    def test_it_ends_once_it_is_decided(self, monkeypatch: pytest.MonkeyPatch):
+    def test_it_exits_once_decided(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(cli.time, "sleep", lambda _: pytest.fail("waited for nothing"))
         assert run("--watch").exit_code == 0
 
-    def test_it_looks_again_until_then(self, monkeypatch: pytest.MonkeyPatch):
+    def test_it_judges_again_until_then(self, monkeypatch: pytest.MonkeyPatch):
         verdicts, waited = iter(["not enough data", "undecided", "regression"]), list[int]()
-        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing(next(verdicts)))  # type: ignore[arg-type]
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: evaluation(next(verdicts)))  # type: ignore[arg-type]
         monkeypatch.setattr(cli.time, "sleep", waited.append)
         result = run("--watch", "--every", "30", "--json")
         assert (result.exit_code, waited) == (1, [30, 30])
         assert [json.loads(line)["exit_code"] for line in result.stdout.splitlines()] == [2, 2, 1]
 
-    def test_interrupted_it_ends_with_what_was_known_last(self, monkeypatch: pytest.MonkeyPatch):
+    def test_interrupted_it_exits_with_the_last_result(self, monkeypatch: pytest.MonkeyPatch):
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli, "heard", lambda *_, **__: hearing("undecided"))
+        monkeypatch.setattr(cli, "heard", lambda *_, **__: evaluation("undecided"))
         monkeypatch.setattr(cli.time, "sleep", interrupted)
         assert run("--watch").exit_code == 2
 
 
-def hearing(verdict: Verdict, **more: Any) -> Hearing:
-    found = CriterionVerdict(cli_criteria[0], verdict, "straddles", low=float("-inf"), high=0.1)
+def evaluation(verdict: Verdict, **overrides: Any) -> Evaluation:
+    found = CriterionVerdict(CRITERIA[0], verdict, "straddles", lower=float("-inf"), upper=0.1)
     labels = {"baseline": "EC2", "canary": "ECS"}
-    return Hearing(Judgement(verdict, (found,)), Window(START, START + 3600), "x", "demo", labels, UTC, **more)  # type: ignore[arg-type]
+    return Evaluation(Judgement(verdict, (found,)), Window(START, START + 3600), "x", "demo", labels, UTC, **overrides)  # type: ignore[arg-type]
 
 
-cli_criteria = demo_migration(ANCHOR).criteria
+CRITERIA = demo_migration(ANCHOR).criteria
 
 
-class TestCouldNotAsk:
+class TestUnavailable:
     def test_every_verdict_has_its_code(self):
-        assert CODES == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
-        assert hearing("parity", unasked=True).code == 3 and not hearing("parity", unasked=True).decided
+        assert EXIT_CODES == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
+        assert evaluation("parity", unasked=True).exit_code == 3 and not evaluation("parity", unasked=True).is_decided
 
     @pytest.mark.parametrize(
         "words",
         [("--window", "soon"), ("--window", "15d"), ("--phase", "99"), ("--phase", "last"), ("--nonsense",), ("--every", "1"),
          ("--window", "3h", "--phase", "2"), ("--source", "mackerel")],
     )  # fmt: skip
-    def test_a_wrong_option_is_not_taken_for_a_verdict(self, words: tuple[str, ...]):
-        result = run(*words)
-        assert result.exit_code == 3 and words[-2 if len(words) > 1 else 0] in result.stderr
+    def test_an_invalid_option_is_not_a_verdict(self, args: tuple[str, ...]):
+        result = run(*args)
+        assert result.exit_code == 3 and args[-2 if len(args) > 1 else 0] in result.stderr
 
-    def test_a_wrong_configuration(self, tmp_path: Path):
+    def test_an_invalid_configuration(self, tmp_path: Path):
         (tmp_path / "wrong.toml").write_text('[migration]\nname = "Photo"\n', encoding="utf-8")
         for more in ((), ("--csv", str(SAMPLE))):
             result = run("--config", "wrong.toml", *more)
@@ -352,7 +359,7 @@ class TestCouldNotAsk:
         assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
 
     @pytest.fixture
-    def refuse(self, demo: Migration, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def deny_metrics(self, demo: Migration, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         """Lets the metrics be refused from now on."""
 
         class Refused(DemoMetrics):
@@ -369,20 +376,18 @@ class TestCouldNotAsk:
         )
         return lambda: monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: sources)
 
-    def test_a_source_that_refuses(self, refuse: Callable[[], None]):
+    def test_a_denied_source(self, refuse: Callable[[], None]):
         refuse()
         result = run()
         assert result.exit_code == 3
         said = lines(result.stdout)
         assert said[0] == "✘ Could not ask: there are no numbers for this window"
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout
-        found = told(run("--json"))
+        found = json_output(run("--json"))
         assert (found["ok"], found["verdict"], found["exit_code"]) == (False, None, 3)
         assert found["problems"][0]["kind"] == "denied"
 
-    def test_numbers_that_have_grown_old_prove_nothing_of_now(
-        self, refuse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_stale_data_is_not_judged(self, refuse: Callable[[], None], monkeypatch: pytest.MonkeyPatch):
         assert run().exit_code == 0
         refuse()
         for minutes, code in ((10, 0), (30, 3)):
@@ -390,22 +395,22 @@ class TestCouldNotAsk:
             monkeypatch.setattr(cli, "utc_now", lambda later=later: later)
             assert run().exit_code == code
         assert lines(run().stdout)[0] == "✘ Could not ask: the newest numbers are too old to judge what happens now"
-        assert told(run("--json"))["verdict"] is None
+        assert json_output(run("--json"))["verdict"] is None
 
-    def test_a_phase_of_the_past_is_judged_from_the_archive_alone(self, refuse: Callable[[], None]):
+    def test_a_past_phase_is_judged_from_the_archive_alone(self, refuse: Callable[[], None]):
         assert run("--phase", "8").exit_code in (0, 1, 2)
-        before = told(run("--phase", "8", "--json"))
+        before = json_output(run("--phase", "8", "--json"))
         refuse()
-        after = told(run("--phase", "8", "--json"))
+        after = json_output(run("--phase", "8", "--json"))
         assert (after["verdict"], after["criteria"]) == (before["verdict"], before["criteria"])
 
 
 def test_json_has_no_infinity():
-    (only,) = hearing_json(hearing("undecided"))["criteria"]
+    (only,) = evaluation_json(evaluation("undecided"))["criteria"]
     assert (only["low"], only["high"]) == (None, 0.1)
 
 
-def test_nobodys_words_steer_the_terminal(demo: Migration, monkeypatch: pytest.MonkeyPatch):
+def test_external_text_cannot_control_the_terminal(demo: Migration, monkeypatch: pytest.MonkeyPatch):
     evil = "evil \x1b[2J\x07 [red]name[/red] \u202e"
     monkeypatch.setattr("sources.registry.demo_migration", lambda: demo.model_copy(update={"name": evil}))
     for words in ((), ("--csv", evil)):
@@ -415,20 +420,20 @@ def test_nobodys_words_steer_the_terminal(demo: Migration, monkeypatch: pytest.M
             assert letter not in result.stdout and letter not in as_json.stdout
 
 
-def test_help_says_how_a_gate_goes_by_it():
+def test_help_documents_the_exit_codes():
     result = run("--help")
     assert result.exit_code == 0
     assert "With 1 at regression." in result.stdout and "cli.py judge --csv numbers.csv" in result.stdout
 
 
-def test_the_documentation_knows_every_option_key_and_code():
+def test_every_option_key_and_code_is_documented():
     section = DOCS[DOCS.index("### judge") :]
     for option in set(re.findall(r"(?m)^ +(--[a-z]+)", run("--help").stdout)) - {"--help"}:
         assert f"`{option}" in DOCS, option
-    wrong = told(run("--csv", "-", "--json", given="x"))
-    for key in _keys(told(run("--json"))) | _keys({**wrong, "mistakes": [{"line": 0, "slug": 0}]}):
+    wrong = json_output(run("--csv", "-", "--json", stdin="x"))
+    for key in _keys(json_output(run("--json"))) | _keys({**wrong, "mistakes": [{"line": 0, "slug": 0}]}):
         assert f"`{key}`" in section, key
-    for slug in get_args(CsvSlug):
+    for slug in get_args(CsvIssueCode):
         assert f"`{slug}`" in section, slug
 
 
@@ -438,7 +443,7 @@ def _keys(value: Any) -> set[str]:
     return set(value).union(*map(_keys, value.values())) if isinstance(value, dict) else set()
 
 
-def test_the_documentation_knows_every_word_of_the_json():
+def test_every_json_value_is_documented():
     section = DOCS[DOCS.index("### judge") :]
-    for word in (*VERDICTS, *get_args(Reason), *LEFT_OUT, *get_args(Beginning)):
+    for word in (*VERDICTS, *get_args(VerdictReason), *EXCLUSION_REASONS, *get_args(PhaseStart)):
         assert f"`{word}`" in section, word

@@ -18,10 +18,10 @@ from archive import Archive, BatchArchive
 from commands import record
 from domain import Migration, Window
 from domain.config.batches import series_of_runs
-from sources.base import Look, Problem
+from sources.base import Problem, TrafficSnapshot
 from sources.demo.sources import DemoTraffic, demo_migration
-from sources.registry import Sources, sources_of
-from tests.fakes.metric_source import MIGRATION, World, at
+from sources.registry import Sources, create_sources
+from tests.fakes.metric_source import MIGRATION, FakeMetricSource, minute_time
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -36,18 +36,18 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     monkeypatch.setattr(record, "PATIENCE_S", 0.0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return migration
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(cli.app, list(words), env={"COLUMNS": "200"})
+def run(*args: str) -> Any:
+    return CliRunner().invoke(cli.app, list(args), env={"COLUMNS": "200"})
 
 
-def test_once_brings_everything_up_to_date_and_ends(demo: Migration) -> None:
+def test_once_updates_everything_and_exits(demo: Migration) -> None:
     result = run("record", "--demo", "--once", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
@@ -58,19 +58,22 @@ def test_once_brings_everything_up_to_date_and_ends(demo: Migration) -> None:
     assert demo.since_s is not None
     with Archive.open(demo.archive, demo) as archive:
         whole = Window(demo.since_s, int(ANCHOR.timestamp()))
-        assert archive.read(whole, "demo", now=NOW).missing == ()
-        assert {event.kind for event in archive.events(whole)} >= {"alert", "annotation"}
-        assert archive.traffic() is not None
+        assert archive.metrics.read(whole, "demo", now=NOW).missing == ()
+        assert {event.kind for event in archive.events.read(whole)} >= {"alert", "annotation"}
+        assert archive.events.latest_traffic() is not None
     with BatchArchive.open(demo.archive, demo, clock=lambda: NOW) as batches:
         month = Window(int(NOW.timestamp()) // 60 * 60 - 30 * DAY_S, int(NOW.timestamp()) // 60 * 60)
-        assert set(batches.read(month, "demo_batches", now=NOW).frame["target_group"]) >= {"thumbnails", "export"}
-        assert batches.starters() is not None
+        assert set(batches.metrics.read(month, "demo_batches", now=NOW).frame["target_group"]) >= {
+            "thumbnails",
+            "export",
+        }
+        assert batches.events.triggers() is not None
 
 
-def test_batches_that_cannot_be_had_do_not_make_the_recorder_unwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    well = World(now=NOW)
+def test_unavailable_batches_do_not_make_the_recorder_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    well = FakeMetricSource(now=NOW)
     posted = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
-    ill = World((posted,), "mackerel_batches", refuses=lambda series, window: "denied", now=NOW)
+    ill = FakeMetricSource((posted,), "mackerel_batches", problem_kind=lambda series, window: "denied", now=NOW)
     monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
     monkeypatch.setattr(
         "sources.registry.demo_migration",
@@ -85,10 +88,10 @@ def test_batches_that_cannot_be_had_do_not_make_the_recorder_unwell(monkeypatch:
     assert "Not everything could be had: Mackerel batches." in result.stdout
 
 
-def test_once_says_what_it_could_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(refuses=lambda series, window: "throttled", now=at(0))
+def test_once_lists_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = FakeMetricSource(problem_kind=lambda series, window: "throttled", now=minute_time(0))
     monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((world,), None, ()))
-    monkeypatch.setattr(cli, "utc_now", lambda: at(0))
+    monkeypatch.setattr(cli, "utc_now", lambda: minute_time(0))
     monkeypatch.setattr(
         "sources.registry.demo_migration",
         lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db"}),
@@ -100,9 +103,9 @@ def test_once_says_what_it_could_not_have(monkeypatch: pytest.MonkeyPatch) -> No
     )
 
 
-def test_once_does_not_end_well_where_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     denied = Problem("denied", "demo_traffic", "elasticloadbalancing:DescribeRules")
-    monkeypatch.setattr(DemoTraffic, "look", lambda self: Look(int(NOW.timestamp()), None, (denied,)))
+    monkeypatch.setattr(DemoTraffic, "look", lambda self: TrafficSnapshot(int(NOW.timestamp()), None, (denied,)))
     result = run("record", "--demo", "--once")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         1,
@@ -110,7 +113,7 @@ def test_once_does_not_end_well_where_the_weights_could_not_be_read(monkeypatch:
     )
 
 
-def test_it_records_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def test_it_records_until_a_signal_stops_it(tmp_path: Path) -> None:
     house = Path(cli.__file__).parent
     environment = {**os.environ, "PYTHONPATH": str(house), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     recorder = subprocess.Popen(

@@ -15,7 +15,7 @@ import cli
 from domain import Migration, Window
 from sources.base import Problem, Pull
 from sources.demo.sources import DemoEvents, DemoMetrics, demo_migration
-from sources.registry import Sources, sources_of
+from sources.registry import Sources, create_sources
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -27,16 +27,16 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(sources_of, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return migration
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(cli.app, ["report", *words], env={"COLUMNS": "160"})
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli.app, ["report", *args], env={"COLUMNS": "160"})
 
 
-def test_it_writes_the_file_of_the_current_phase_and_says_where_and_its_sum(tmp_path: Path) -> None:
+def test_it_writes_the_file_of_the_current_phase_and_prints_path_and_checksum(tmp_path: Path) -> None:
     result = run()
     assert result.exit_code == 0
     assert result.stderr == "Reading Demo metrics …\n"
@@ -48,7 +48,7 @@ def test_it_writes_the_file_of_the_current_phase_and_says_where_and_its_sum(tmp_
     assert told["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
 
 
-def test_its_judgement_is_what_judge_says(tmp_path: Path) -> None:
+def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:
     run("--window", "3h", "--out", "mine.zip")
     said = CliRunner().invoke(cli.app, ["judge", "--window", "3h", "--json"])
     with zipfile.ZipFile(tmp_path / "mine.zip") as file:
@@ -64,7 +64,7 @@ def test_a_phase_long_past_is_judged_to_its_end(tmp_path: Path) -> None:
     assert all(one["minutes"] for one in told["criteria"])
 
 
-def test_a_file_that_is_there_is_replaced_and_one_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_and_an_unwritable_one_reported(tmp_path: Path) -> None:
     (tmp_path / "out.zip").write_text("old")
     assert run("--window", "1h", "--out", "out.zip").exit_code == 0
     assert zipfile.is_zipfile(tmp_path / "out.zip")
@@ -79,12 +79,12 @@ def test_a_file_that_is_there_is_replaced_and_one_that_cannot_be_written_is_told
 @pytest.mark.parametrize(
     "words", [("--window", "soon"), ("--phase", "99"), ("--window", "3h", "--phase", "2"), ("--source", "x"), ("--no",)]
 )
-def test_a_wrong_option_ends_with_3_and_writes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
-    assert run(*words).exit_code == 3
+def test_an_invalid_option_exits_with_3_and_writes_nothing(tmp_path: Path, args: tuple[str, ...]) -> None:
+    assert run(*args).exit_code == 3
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_where_nobody_answers_there_is_no_evidence(
+def test_without_an_answer_there_is_no_evidence(
     tmp_path: Path, demo: Migration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Denied(DemoMetrics):
@@ -105,12 +105,12 @@ def test_where_nobody_answers_there_is_no_evidence(
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_a_configuration_with_mistakes_ends_with_3(tmp_path: Path) -> None:
+def test_a_configuration_with_issues_exits_with_3(tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text("[migration]\n")
     assert run("--config", "wrong.toml").exit_code == 3
 
 
-def test_the_documentation_knows_every_option() -> None:
+def test_every_option_is_documented() -> None:
     docs = (Path(cli.__file__).parent / "docs" / "cli.md").read_text(encoding="utf-8")
     assert "## report" in docs and "evidence.md" in docs
     assert "`--out FILE`" in docs

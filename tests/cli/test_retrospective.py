@@ -9,25 +9,25 @@ from typer.testing import CliRunner, Result
 import cli
 from archive import Archive
 from domain import Migration, Window
-from tests.factories.archived_migration import NOW, at, full, migration
+from tests.factories.archived_migration import NOW, archived_migration, make_migration, time_of
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
+def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     """A migration whose archive is in a folder of this test's own."""
-    mine = migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
+    mine = make_migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_configured", lambda *_given, **_more: mine)
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
     return mine
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(cli.app, list(words), env={"COLUMNS": "160"})
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli.app, list(args), env={"COLUMNS": "160"})
 
 
-def test_it_tells_the_migration_and_writes_the_page(here: Migration, tmp_path: Path) -> None:
-    full(tmp_path, here).close()
+def test_it_prints_the_summary_and_writes_the_page(configured: Migration, tmp_path: Path) -> None:
+    archived_migration(tmp_path, configured).close()
     result = run("retrospective", "--out", "story.html")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -37,22 +37,22 @@ def test_it_tells_the_migration_and_writes_the_page(here: Migration, tmp_path: P
     assert "<svg" in (tmp_path / "story.html").read_text(encoding="utf-8")
 
 
-def test_with_json_it_writes_no_page_unless_it_is_named(here: Migration, tmp_path: Path) -> None:
-    full(tmp_path, here).close()
+def test_with_json_a_page_is_written_only_with_out(configured: Migration, tmp_path: Path) -> None:
+    archived_migration(tmp_path, configured).close()
     result = run("retrospective", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["cost"]["canary_requests"] == 14_338_000
     assert list(tmp_path.glob("*.html")) == []
 
 
-def test_an_empty_archive_ends_with_3(here: Migration) -> None:
+def test_an_empty_archive_exits_with_3(configured: Migration) -> None:
     result = run("retrospective")
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.startswith("The archive holds nothing of this source yet.")
 
 
-def test_a_page_that_cannot_be_written_ends_with_3(here: Migration, tmp_path: Path) -> None:
-    full(tmp_path, here).close()
+def test_an_unwritable_page_exits_with_3(configured: Migration, tmp_path: Path) -> None:
+    archived_migration(tmp_path, configured).close()
     result = run("retrospective", "--out", "no/such/folder.html")
     assert result.exit_code == 3
     assert "no/such/folder.html could not be written: No such file or directory." in result.stderr
@@ -62,20 +62,20 @@ def test_a_page_that_cannot_be_written_ends_with_3(here: Migration, tmp_path: Pa
     ("time", "said", "ts"),
     [
         ("", "Kept at 09:15 JST. It stands on every chart.", int(NOW.timestamp())),
-        ("2026-03-14 13:10", "Kept at 14 Mar 13:10 JST. It stands on every chart.", at(12, 4, 10)),
-        ("2026-03-14T13:10+00:00", "Kept at 14 Mar 22:10 JST. It stands on every chart.", at(12, 13, 10)),
+        ("2026-03-14 13:10", "Kept at 14 Mar 13:10 JST. It stands on every chart.", time_of(12, 4, 10)),
+        ("2026-03-14T13:10+00:00", "Kept at 14 Mar 22:10 JST. It stands on every chart.", time_of(12, 13, 10)),
     ],
 )
-def test_a_note_is_kept_at_its_time(here: Migration, time: str, said: str, ts: int) -> None:
+def test_a_note_is_saved_at_its_time(configured: Migration, time: str, message: str, ts: int) -> None:
     options = ("--at", time) if time else ()
     result = run("note", "Sale begins", "--by", "Mika", *options)
-    assert (result.exit_code, result.stdout.strip()) == (0, said), result.output
-    with Archive.open(here.archive, here) as archive:
-        (kept,) = archive.events(Window(0, 2**31 // 60 * 60))
+    assert (result.exit_code, result.stdout.strip()) == (0, message), result.output
+    with Archive.open(configured.archive, configured) as archive:
+        (kept,) = archive.events.read(Window(0, 2**31 // 60 * 60))
     assert (kept.ts, kept.title, kept.detail) == (ts, "Sale begins", "Mika")
 
 
-def test_a_note_may_be_told_in_json(here: Migration) -> None:
+def test_a_note_as_json(configured: Migration) -> None:
     told = json.loads(run("note", "Sale begins", "--json").stdout)
     assert (told["ok"], told["at"], told["text"]) == (True, "2026-03-22T00:15:00Z", "Sale begins")
     assert len(told["key"]) == 32
@@ -84,7 +84,7 @@ def test_a_note_may_be_told_in_json(here: Migration) -> None:
 @pytest.mark.parametrize(
     ("words", "said"), [(("x", "--at", "noon"), "“noon” is no time"), ((" ",), "A note needs words")]
 )
-def test_a_note_without_a_time_or_words_is_refused(here: Migration, words: tuple[str, ...], said: str) -> None:
-    result = run("note", *words)
+def test_a_note_without_a_time_or_text_is_rejected(configured: Migration, args: tuple[str, ...], message: str) -> None:
+    result = run("note", *args)
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", "").split())
+    assert message in " ".join(result.stderr.replace("│", "").split())

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from collector.access_log_ingest import count_logs
+from collector.access_log_ingest import ingest_access_logs
 from sources.access_logs.base import LocalLogs
-from tests.fakes.metric_source import NOON, at, open_archive, span
-from tests.sources.access_logs.test_counter import line
+from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
+from tests.sources.access_logs.test_counter import access_log_line
 
 # Counts batches of one file each, and is dead in the middle of the second: after it was counted, before it was kept.
 KILLED = """
@@ -32,20 +32,23 @@ with open_archive(folder) as archive:
 """
 
 
-def test_killed_in_the_middle_and_gone_on_with(tmp_path: Path) -> None:
+def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(4):
-        moment = f"{at(number):%Y-%m-%dT%H:%M:%S}.000000Z"
-        (tmp_path / "logs" / f"{number}.log").write_text(line(at=moment) * (number + 1), encoding="utf-8")
+        moment = f"{minute_time(number):%Y-%m-%dT%H:%M:%S}.000000Z"
+        (tmp_path / "logs" / f"{number}.log").write_text(access_log_line(time=moment) * (number + 1), encoding="utf-8")
     root = Path(__file__).parent.parent.parent
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=root, check=False)
     assert killed.returncode == 9
     with open_archive(tmp_path) as archive:
-        assert archive.log_counts(span(0, 60))["n"].to_pylist() == [1]
-        assert count_logs(archive, LocalLogs(tmp_path / "logs"), span(0, 60), now=at(60.5)).state == "busy", "its claim"
-        found = count_logs(archive, LocalLogs(tmp_path / "logs"), span(0, 60), now=at(70))
-        assert (found.state, found.known, found.files_done) == ("done", 1, 3)
-        counts = archive.log_counts(span(0, 60))
+        assert archive.access_logs.counts(minute_window(0, 60))["n"].to_pylist() == [1]
+        assert (
+            ingest_access_logs(archive, LocalLogs(tmp_path / "logs"), minute_window(0, 60), now=minute_time(60.5)).state
+            == "busy"
+        ), "its claim"
+        found = ingest_access_logs(archive, LocalLogs(tmp_path / "logs"), minute_window(0, 60), now=minute_time(70))
+        assert (found.state, found.already_counted, found.files_done) == ("done", 1, 3)
+        counts = archive.access_logs.counts(minute_window(0, 60))
         by_minute = sorted(zip(counts["minute"].to_pylist(), counts["n"].to_pylist(), strict=True))
         assert by_minute == [(NOON + number * 60, number + 1) for number in range(4)]
-        assert archive.log_lines(span(0, 60)).read == 10
+        assert archive.access_logs.line_counts(minute_window(0, 60)).total == 10

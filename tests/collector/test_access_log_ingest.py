@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from collector.access_log_ingest import Counting, _ahead, count_logs
-from collector.collector import Keeper
+from collector.access_log_ingest import IngestProgress, _run_ahead, ingest_access_logs
+from collector.collector import Collector
 from domain import Window
-from sources.access_logs.base import Listing
-from sources.access_logs.counter import Counted, Tally
+from sources.access_logs.base import LogListing
+from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
-from tests.archive.access_logs.test_tables import batch
-from tests.fakes.metric_source import NOON, at, open_archive, span
+from tests.archive.access_logs.test_tables import log_counts
+from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -23,33 +23,33 @@ FILE_S = 300
 
 
 @dataclass
-class Logs:
+class FakeRemoteCounter:
     """A CountedElsewhere with a request in each minute of each of its files."""
 
     starts: Sequence[int] = (0, 5, 10)
     size: int = 60_000_000  # so that each is a batch of its own
-    refuses: Problem | None = None
-    counted: list[str] = field(default_factory=list)
-    listed: int = 0
+    problem: Problem | None = None
+    counted_files: list[str] = field(default_factory=list)
+    n_listings: int = 0
     name: str = "access_logs"
 
-    def files(self, window: Window) -> Listing:
-        self.listed += 1
+    def files(self, window: Window) -> LogListing:
+        self.n_listings += 1
         windows = [Window(NOON + start * 60, NOON + start * 60 + FILE_S) for start in self.starts]
-        return Listing(
+        return LogListing(
             tuple(LogFile(f"bucket/{one.start}.log", self.size, one) for one in windows if one.overlap(window))
         )
 
     def bring(self, file: LogFile) -> Problem:
         raise AssertionError(file)
 
-    def count(self, files: Sequence[LogFile]) -> Counted | Problem:
-        if self.refuses:
-            return self.refuses
-        self.counted += [file.identity for file in files]
+    def count(self, files: Sequence[LogFile]) -> LogCounts | Problem:
+        if self.problem:
+            return self.problem
+        self.counted_files += [file.identity for file in files]
         minutes = [(file.window.start - NOON) // 60 + one for file in files if file.window for one in range(5)]
-        told = batch(*minutes)
-        return Counted(told.counts, told.examples, tuple(Tally(file.key, 5, 5) for file in files))
+        told = log_counts(*minutes)
+        return LogCounts(told.counts, told.examples, tuple(FileStats(file.key, 5, 5) for file in files))
 
     def check(self):
         return ()
@@ -62,103 +62,107 @@ def archive(tmp_path: Path):
 
 
 def test_every_file_is_counted_once(archive) -> None:
-    logs, steps = Logs(), list[Counting]()
-    found = count_logs(archive, logs, span(0, 10), told=steps.append, now=at(60))
+    logs, steps = FakeRemoteCounter(), list[IngestProgress]()
+    found = ingest_access_logs(archive, logs, minute_window(0, 10), on_progress=steps.append, now=minute_time(60))
     assert (found.state, found.files, found.files_done, found.lines, found.parsed) == ("done", 2, 2, 10, 10)
     assert [one.state for one in steps] == ["listing", "counting", "counting", "counting", "done"]
     assert [one.files_done for one in steps] == [0, 0, 1, 2, 2]
-    again = count_logs(archive, logs, span(0, 15), now=at(60))
-    assert (again.files, again.known) == (1, 2)
-    assert archive.log_counts(span(0, 60)).num_rows == 15
-    assert archive.log_lines(span(0, 60)).read == 15
+    again = ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60))
+    assert (again.files, again.already_counted) == (1, 2)
+    assert archive.access_logs.counts(minute_window(0, 60)).num_rows == 15
+    assert archive.access_logs.line_counts(minute_window(0, 60)).read == 15
 
 
 def test_a_file_that_is_listed_twice_is_one(archive) -> None:
-    found = count_logs(archive, Logs(starts=(0, 0)), span(0, 5), now=at(60))
-    assert found.files == 1 and archive.log_counts(span(0, 5)).num_rows == 5
+    found = ingest_access_logs(archive, FakeRemoteCounter(starts=(0, 0)), minute_window(0, 5), now=minute_time(60))
+    assert found.files == 1 and archive.access_logs.counts(minute_window(0, 5)).num_rows == 5
 
 
-def test_what_is_stopped_goes_on_where_it_was(archive) -> None:
-    logs = Logs()
-    found = count_logs(archive, logs, span(0, 15), now=at(60), stop=lambda: len(logs.counted) == 1)
+def test_a_stopped_ingest_resumes(archive) -> None:
+    logs = FakeRemoteCounter()
+    found = ingest_access_logs(
+        archive, logs, minute_window(0, 15), now=minute_time(60), should_stop=lambda: len(logs.counted_files) == 1
+    )
     assert (found.state, found.files_done) == ("stopped", 1)
-    assert count_logs(archive, logs, span(0, 15), now=at(60)).files == 2
-    assert archive.log_counts(span(0, 15)).num_rows == 15
+    assert ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60)).files == 2
+    assert archive.access_logs.counts(minute_window(0, 15)).num_rows == 15
 
 
 def test_two_processes_do_not_count_at_once(archive, tmp_path: Path) -> None:
-    logs = Logs()
-    with open_archive(tmp_path) as other, other.claim_logs(at(60)):
-        assert count_logs(archive, logs, span(0, 15), now=at(60)).state == "busy"
-    assert logs.listed == 0
-    assert count_logs(archive, logs, span(0, 15), now=at(60)).state == "done"
+    logs = FakeRemoteCounter()
+    with open_archive(tmp_path) as other, other.access_logs.acquire_lease(minute_time(60)):
+        assert ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60)).state == "busy"
+    assert logs.n_listings == 0
+    assert ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60)).state == "done"
 
 
-def test_a_batch_that_somebody_else_has_kept_is_not_kept_again(archive, tmp_path: Path) -> None:
+def test_a_batch_that_another_process_saved_is_not_saved_again(archive, tmp_path: Path) -> None:
     """A claim that ran out: both listed the same files, and both counted them."""
-    logs = Logs(starts=(0,))
+    logs = FakeRemoteCounter(starts=(0,))
 
-    def overtaken(counting: Counting) -> None:
-        if counting.state == "counting" and not counting.files_done and archive.log_extent() is None:
+    def overtaken(counting: IngestProgress) -> None:
+        if counting.state == "counting" and not counting.files_done and archive.access_logs.extent() is None:
             with open_archive(tmp_path) as other:
-                files = [file for file in logs.files(span(0, 5)).files]
+                files = [file for file in logs.files(minute_window(0, 5)).files]
                 counted = logs.count(files)
                 from archive.access_logs.tables import CountedFile
 
-                assert isinstance(counted, Counted)
-                other.keep_logs([CountedFile(files[0].identity, 1, counted.tallies[0], files[0].window)], counted)
+                assert isinstance(counted, LogCounts)
+                other.access_logs.save_counts(
+                    [CountedFile(files[0].identity, 1, counted.files[0], files[0].window)], counted
+                )
 
-    count_logs(archive, logs, span(0, 5), now=at(60), told=overtaken)
-    assert archive.log_counts(span(0, 5)).num_rows == 5
-    assert archive.log_lines(span(0, 5)).files == 1
+    ingest_access_logs(archive, logs, minute_window(0, 5), now=minute_time(60), on_progress=overtaken)
+    assert archive.access_logs.counts(minute_window(0, 5)).num_rows == 5
+    assert archive.access_logs.line_counts(minute_window(0, 5)).files == 1
 
 
-def test_a_refusal_ends_it_and_is_told(archive) -> None:
+def test_a_denied_download_stops_it_and_is_reported(archive) -> None:
     refusal = Problem("denied", "access_logs", "s3:GetObject", "x")
-    found = count_logs(archive, Logs(refuses=refusal), span(0, 5), now=at(60))
+    found = ingest_access_logs(archive, FakeRemoteCounter(problem=refusal), minute_window(0, 5), now=minute_time(60))
     assert (found.state, found.problems) == ("stopped", (refusal,))
-    assert count_logs(archive, Logs(), span(0, 5), now=at(60)).state == "done"
+    assert ingest_access_logs(archive, FakeRemoteCounter(), minute_window(0, 5), now=minute_time(60)).state == "done"
 
 
-def test_the_keeper_counts_what_a_page_wants_and_nothing_else(archive) -> None:
-    logs = Logs()
-    keeper = Keeper(archive, (), None, (), logs=logs, clock=lambda: at(60))
+def test_the_collector_counts_requested_windows_only(archive) -> None:
+    logs = FakeRemoteCounter()
+    keeper = Collector(archive, (), None, (), logs=logs, clock=lambda: minute_time(60))
     keeper.start()
     try:
-        assert keeper.counting(span(0, 5)) is None
-        keeper.want_logs(span(1, 4))
+        assert keeper.ingest_progress(minute_window(0, 5)) is None
+        keeper.request_access_logs(minute_window(1, 4))
 
         def done() -> bool:
-            found = keeper.counting(span(0, 5))
+            found = keeper.ingest_progress(minute_window(0, 5))
             return found is not None and found.state == "done"
 
         assert keeper.wait_until(done, timeout_s=30)
-        assert len(logs.counted) == 1
-        keeper.want_logs(span(0, 5))
-        assert logs.listed == 1
+        assert len(logs.counted_files) == 1
+        keeper.request_access_logs(minute_window(0, 5))
+        assert logs.n_listings == 1
     finally:
         keeper.stop()
 
 
-def test_the_newest_wish_comes_first(archive) -> None:
-    logs = Logs()
-    keeper = Keeper(archive, (), None, (), logs=logs, clock=lambda: at(60))
-    keeper.want_logs(span(0, 5))
-    keeper.want_logs(span(5, 10))
-    assert keeper.keep_logs() == 0
-    assert keeper.counting(span(0, 5)) is None
-    assert keeper.keep_logs() > 60
-    assert logs.counted == [f"{NOON + 300}.log", f"{NOON}.log"]
+def test_the_newest_request_comes_first(archive) -> None:
+    logs = FakeRemoteCounter()
+    keeper = Collector(archive, (), None, (), logs=logs, clock=lambda: minute_time(60))
+    keeper.request_access_logs(minute_window(0, 5))
+    keeper.request_access_logs(minute_window(5, 10))
+    assert keeper.poll_access_logs() == 0
+    assert keeper.ingest_progress(minute_window(0, 5)) is None
+    assert keeper.poll_access_logs() > 60
+    assert logs.counted_files == [f"{NOON + 300}.log", f"{NOON}.log"]
 
 
-def test_a_recorder_counts_what_comes(archive) -> None:
-    logs = Logs()
-    keeper = Keeper(archive, (), None, (), logs=logs, record_logs=True, clock=lambda: at(30))
-    assert keeper.keep_logs() == 300
-    assert len(logs.counted) == 3
+def test_a_recorder_counts_new_files(archive) -> None:
+    logs = FakeRemoteCounter()
+    keeper = Collector(archive, (), None, (), logs=logs, ingest_logs=True, clock=lambda: minute_time(30))
+    assert keeper.poll_access_logs() == 300
+    assert len(logs.counted_files) == 3
 
 
-def test_two_batches_are_worked_at_while_one_is_kept_and_they_come_in_order() -> None:
+def test_two_batches_are_processed_while_one_is_saved_and_in_order() -> None:
     together = threading.Barrier(2, timeout=10)  # breaks where one waits alone
     third = threading.Event()
 
@@ -169,22 +173,30 @@ def test_two_batches_are_worked_at_while_one_is_kept_and_they_come_in_order() ->
             together.wait()
         return batch[0].upper()
 
-    results = _ahead(work, (["a"], ["b"], ["c"]), 2)  # type: ignore[arg-type]
+    results = _run_ahead(work, (["a"], ["b"], ["c"]), 2)  # type: ignore[arg-type]
     assert next(results) == (["a"], "A")
     assert third.wait(10)  # begun before anybody asks for the next
     assert list(results) == [(["b"], "B"), (["c"], "C")]
 
 
-def test_no_more_is_worked_at_ahead_than_was_said() -> None:
+def test_the_number_of_batches_ahead_is_limited() -> None:
     begun = list[str]()
-    results = _ahead(lambda batch: begun.append(str(batch[0])), ([one] for one in "abcdef"), 1)  # type: ignore[arg-type, func-returns-value]
+    results = _run_ahead(lambda batch: begun.append(str(batch[0])), ([one] for one in "abcdef"), 1)  # type: ignore[arg-type, func-returns-value]
     next(results)
     results.close()  # waits for what was begun
     assert begun == ["a", "b"]
 
 
-def test_whoever_is_told_to_stop_when_all_is_counted_is_done(archive) -> None:
-    told = list[Counting]()
-    done = count_logs(archive, Logs(), span(0, 15), told=told.append, stop=lambda: told[-1].files_done == 3)
+def test_a_stop_after_the_last_file_is_done(archive) -> None:
+    told = list[IngestProgress]()
+    done = ingest_access_logs(
+        archive,
+        FakeRemoteCounter(),
+        minute_window(0, 15),
+        on_progress=told.append,
+        should_stop=lambda: told[-1].files_done == 3,
+    )
     assert (done.state, done.files_done) == ("done", 3)
-    assert count_logs(archive, Logs(), span(0, 15), stop=lambda: True).state == "done"
+    assert (
+        ingest_access_logs(archive, FakeRemoteCounter(), minute_window(0, 15), should_stop=lambda: True).state == "done"
+    )

@@ -5,84 +5,86 @@ from pathlib import Path
 
 import pytest
 
-from analysis.batches.invocations import Counted
+from analysis.batches.invocations import InvocationTotals
 from archive import BatchArchive
-from collector.batches import HORIZON_MINUTES, LOOK_EVERY_S, open_batches
+from collector.batches import HORIZON_MINUTES, TRIGGERS_INTERVAL_S, open_batch_collector
 from domain import Series, Window
 from domain.config.batches import Batches, series_of_function, series_of_runs
-from domain.triggers import Starter, Starters
+from domain.triggers import Trigger, Triggers
 from services.batches import read_batches
 from sources.base import Problem
-from sources.triggers import StartersLook
+from sources.triggers import TriggerSnapshot
 from tests.fakes import metric_source as worlds
-from tests.fakes.metric_source import MIGRATION, World
+from tests.fakes.metric_source import MIGRATION, FakeMetricSource
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())
-RUN = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
-FOUND = series_of_runs("mackerel_batches", "canary", "found", "duration")
-RULE = Starter("thumbnails", "rule", "photo-thumbnails", "rate(5 minutes)", "UTC", enabled=True)
+RUN_SERIES = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
+DISCOVERED_SERIES = series_of_runs("mackerel_batches", "canary", "found", "duration")
+TRIGGER = Trigger("thumbnails", "rule", "photo-thumbnails", "rate(5 minutes)", "UTC", enabled=True)
 
 
-class Finding(World):
+class DiscoveringSource(FakeMetricSource):
     """A source that remembers jobs."""
 
-    def recall(self, known: tuple[Series, ...]) -> None:
-        self.wanted = (*self.wanted, *known)
+    def restore_series(self, known_series: tuple[Series, ...]) -> None:
+        self.configured_series = (*self.configured_series, *known_series)
 
 
-def world(posted: dict[int, tuple[int, float]], **more: object) -> Finding:
+def run_source(posted: dict[int, tuple[int, float]], **more: object) -> DiscoveringSource:
     """Runs by their minute: when they were posted, and how long they took."""
 
     def numbers(series: Series, ts: int, now: int) -> float | None:
         at, value = posted.get(ts, (0, 0.0))
-        return value if series == RUN and at and at <= now else None
+        return value if series == RUN_SERIES and at and at <= now else None
 
-    return Finding(wanted=(RUN,), name="mackerel_batches", numbers=numbers, now=NOON, **more)  # type: ignore[arg-type]
+    return DiscoveringSource(wanted=(RUN_SERIES,), name="mackerel_batches", numbers=numbers, now=NOON, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return worlds.address(tmp_path)
+    return worlds.archive_url(tmp_path)
 
 
-def values(archive: BatchArchive, now: datetime) -> dict[int, float]:
-    frame = archive.read(Window(NOON_S - 86_400, NOON_S + 86_400), "mackerel_batches", now=now).frame
+def values_by_minute(archive: BatchArchive, now: datetime) -> dict[int, float]:
+    frame = archive.metrics.read(Window(NOON_S - 86_400, NOON_S + 86_400), "mackerel_batches", now=now).frame
     return dict(zip((frame["ts"].astype("int64") - NOON_S) // 60, frame["value"], strict=True))
 
 
 def test_a_run_that_is_posted_many_hours_after_its_time_is_still_kept(url: str) -> None:
-    source = world({NOON_S - 600: (NOON_S, 7.0), NOON_S - 1200: (NOON_S + 20 * 3600, 900.0)})
+    source = run_source({NOON_S - 600: (NOON_S, 7.0), NOON_S - 1200: (NOON_S + 20 * 3600, 900.0)})
     with BatchArchive.open(url, MIGRATION, clock=lambda: source.now) as archive:
         window = Window(NOON_S - 3600, NOON_S)
-        archive.bring(window, source, now=NOON)
-        assert values(archive, NOON) == {-10: 7.0}
+        archive.metrics.get(window, source, now=NOON)
+        assert values_by_minute(archive, NOON) == {-10: 7.0}
         source.now = NOON + timedelta(hours=20)
-        archive.bring(window, source, now=source.now)
-        assert values(archive, source.now) == {-10: 7.0, -20: 900.0}
+        archive.metrics.get(window, source, now=source.now)
+        assert values_by_minute(archive, source.now) == {-10: 7.0, -20: 900.0}
 
 
 def test_jobs_that_an_earlier_process_found_are_asked_for_again(url: str) -> None:
     migration = MIGRATION.model_copy(update={"archive": url})
-    first = world({NOON_S - 600: (NOON_S, 7.0)})
-    first.wanted = (RUN, FOUND)
-    archive, keeper = open_batches(migration, (first,), None, clock=lambda: NOON)
+    first = run_source({NOON_S - 600: (NOON_S, 7.0)})
+    first.configured_series = (RUN_SERIES, DISCOVERED_SERIES)
+    archive, keeper = open_batch_collector(migration, (first,), None, clock=lambda: NOON)
     with archive:
-        keeper.keep_metrics(first)
-        assert archive.wanted("mackerel_batches") == (RUN, FOUND)
-    second = world({})
-    archive, _ = open_batches(migration, (second,), None, clock=lambda: NOON)
+        keeper.poll_metrics(first)
+        assert archive.metrics.configured_series("mackerel_batches") == (RUN_SERIES, DISCOVERED_SERIES)
+    second = run_source({})
+    archive, _ = open_batch_collector(migration, (second,), None, clock=lambda: NOON)
     with archive:
-        assert FOUND in second.wanted
+        assert DISCOVERED_SERIES in second.configured_series
 
 
 def test_the_keeper_fills_two_months_in_pieces_of_a_day(url: str) -> None:
-    source = world({})
-    archive, keeper = open_batches(MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: NOON)
+    source = run_source({})
+    archive, keeper = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: NOON
+    )
     with archive:
-        while keeper.keep_metrics(source) == 0.0:
+        while keeper.poll_metrics(source) == 0.0:
             pass
         asked = [window for window, _ in source.pulls]
     assert min(window.start for window in asked) <= NOON_S - HORIZON_MINUTES * 60
@@ -90,50 +92,52 @@ def test_the_keeper_fills_two_months_in_pieces_of_a_day(url: str) -> None:
 
 
 def test_a_minute_that_has_settled_since_it_was_asked_is_no_gap(url: str) -> None:
-    source, clock = world({}), [NOON]
-    archive, keeper = open_batches(
+    source, clock = run_source({}), [NOON]
+    archive, keeper = open_batch_collector(
         MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: clock[0]
     )
     with archive:
-        while keeper.keep_metrics(source) == 0.0:
+        while keeper.poll_metrics(source) == 0.0:
             pass
-        assert keeper.filled(source).state == "done"
+        assert keeper.fill_status(source).state == "done"
         clock[0] += timedelta(minutes=2)
-        assert keeper.keep_metrics(source) > 0.0
-        assert (keeper.filled(source).state, keeper.up_to_date(source.name)) == ("done", True)
+        assert keeper.poll_metrics(source) > 0.0
+        assert (keeper.fill_status(source).state, keeper.is_up_to_date(source.name)) == ("done", True)
 
 
-class Rules:
+class FakeTriggerSource:
     """A StarterSource that says what it is told."""
 
     name = "eventbridge"
 
-    def __init__(self, look: StartersLook) -> None:
-        self.told, self.asked = look, 0
+    def __init__(self, look: TriggerSnapshot) -> None:
+        self.result, self.n_snapshots = look, 0
 
-    def look(self) -> StartersLook:
-        self.asked += 1
-        return self.told
+    def snapshot(self) -> TriggerSnapshot:
+        self.n_snapshots += 1
+        return self.result
 
     def check(self) -> tuple[()]:
         return ()
 
 
 def test_what_starts_a_job_is_kept_and_outlives_a_refusal(url: str) -> None:
-    rules = Rules(StartersLook(NOON_S, Starters(NOON_S, (RULE,))))
+    rules = FakeTriggerSource(TriggerSnapshot(NOON_S, Triggers(NOON_S, (TRIGGER,))))
     clock = [NOON]
-    archive, keeper = open_batches(MIGRATION.model_copy(update={"archive": url}), (), rules, clock=lambda: clock[0])
+    archive, keeper = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), (), rules, clock=lambda: clock[0]
+    )
     with archive:
-        assert archive.starters() is None
-        assert keeper.keep_starters(rules) == LOOK_EVERY_S
-        assert archive.starters() == Starters(NOON_S, (RULE,))
-        assert keeper.keep_starters(rules) > 0 and rules.asked == 1, "it was somebody's turn just now"
-        clock[0] += timedelta(seconds=LOOK_EVERY_S)
+        assert archive.events.triggers() is None
+        assert keeper.poll_triggers(rules) == TRIGGERS_INTERVAL_S
+        assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
+        assert keeper.poll_triggers(rules) > 0 and rules.n_snapshots == 1, "it was somebody's turn just now"
+        clock[0] += timedelta(seconds=TRIGGERS_INTERVAL_S)
         denied = Problem("denied", "eventbridge", "events:DescribeRule")
-        rules.told = StartersLook(NOON_S + LOOK_EVERY_S, None, (denied,))
-        keeper.keep_starters(rules)
-        assert archive.starters() == Starters(NOON_S, (RULE,))
-        (state,) = archive.states()
+        rules.result = TriggerSnapshot(NOON_S + TRIGGERS_INTERVAL_S, None, (denied,))
+        keeper.poll_triggers(rules)
+        assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
+        (state,) = archive.events.source_states()
         assert (state.source, state.role, state.state, state.problems) == (
             "eventbridge",
             "starters",
@@ -148,21 +152,26 @@ def test_runs_and_what_lambda_counted_are_read_as_one_view(url: str) -> None:
         {"duration": "b.{job}.d", "jobs": [{"name": "thumbnails", "schedule": "cron(50 11 * * ? *)"}]}
     )
     counts = series_of_function("lambda", "thumbnails")
-    runs = world({NOON_S - 87_000: (NOON_S - 87_000, 7.0)})
+    runs = run_source({NOON_S - 87_000: (NOON_S - 87_000, 7.0)})
 
     def numbers(series: Series, ts: int, _now: int) -> float | None:
         if ts == NOON_S - 600:
             return {"function_invocations": 1.0, "function_errors": 1.0, "function_duration": 3.0}.get(series.metric)
         return None
 
-    aws = World(wanted=counts, name="lambda", numbers=numbers, now=NOON)
+    aws = FakeMetricSource(configured_series=counts, name="lambda", value_at=numbers, now=NOON)
     window = Window(NOON_S - 2 * 86_400, NOON_S)
-    archive, _ = open_batches(MIGRATION.model_copy(update={"archive": url}), (runs, aws), None, clock=lambda: NOON)
+    archive, _ = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), (runs, aws), None, clock=lambda: NOON
+    )
     with archive:
         for source in (runs, aws):
-            archive.bring(window, source, now=NOON)
+            archive.metrics.get(window, source, now=NOON)
         (job,) = read_batches(archive, settings, ["mackerel_batches", "lambda"], window, ()).jobs
         (alone,) = read_batches(archive, settings, ["mackerel_batches"], window, ()).jobs
-    assert (job.state, job.last and (job.last.posted, job.last.duration_s)) == ("failed", (False, 3.0))
-    assert job.counted == Counted(1, 1, 0, 0, 1)
-    assert (alone.state, alone.counted) == ("missed", None), "as it looks without Lambda"
+    assert (job.state, job.last_run and (job.last_run.was_reported, job.last_run.duration_s)) == (
+        "failed",
+        (False, 3.0),
+    )
+    assert job.invocation_totals == InvocationTotals(1, 1, 0, 0, 1)
+    assert (alone.state, alone.invocation_totals) == ("missed", None), "as it looks without Lambda"

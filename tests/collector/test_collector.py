@@ -8,41 +8,50 @@ import pytest
 
 from archive import Archive, ArchiveError
 from collector import collector
-from collector.collector import Keeper
+from collector.collector import Collector
 from domain import Event, Window
-from sources.base import Events, Look
+from sources.base import Events, TrafficSnapshot
 from tests.archive.events.test_store import TRAFFIC, alert
-from tests.fakes.metric_source import ECS, NOON, World, at, open_archive, said, span, spans
+from tests.fakes.metric_source import (
+    ECS,
+    NOON,
+    FakeMetricSource,
+    minute_ranges,
+    minute_time,
+    minute_window,
+    open_archive,
+    values_by_minute,
+)
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 
-class Weights:
+class FakeTraffic:
     """A TrafficSource that always says the same."""
 
     name = "load_balancer"
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.n_snapshots = 0
 
-    def look(self) -> Look:
-        self.looks += 1
-        return Look(NOON + self.looks, TRAFFIC)
+    def look(self) -> TrafficSnapshot:
+        self.n_snapshots += 1
+        return TrafficSnapshot(NOON + self.n_snapshots, TRAFFIC)
 
     def check(self):
         return ()
 
 
-class Alerts:
+class FakeAlerts:
     """An EventSource with one alert."""
 
     name = "mackerel_events"
 
     def __init__(self) -> None:
-        self.asked: list[Window] = []
+        self.requested: list[Window] = []
 
     def events(self, window: Window) -> Events:
-        self.asked.append(window)
+        self.requested.append(window)
         told: tuple[Event, ...] = (alert("a", -10),)
         return Events(window, NOON, told)
 
@@ -56,17 +65,19 @@ def archive(tmp_path: Path):
         yield archive
 
 
-def keeper_of(archive: Archive, world: World, *, horizon_minutes: int = 600, **more) -> Keeper:
-    return Keeper(archive, [world], None, [], horizon_minutes=horizon_minutes, clock=lambda: world.now, **more)
+def collector_of(archive: Archive, source: FakeMetricSource, *, horizon_minutes: int = 600, **overrides) -> Collector:
+    return Collector(
+        archive, [source], None, [], horizon_minutes=horizon_minutes, clock=lambda: source.now, **overrides
+    )
 
 
-def test_the_newest_hours_come_first_then_the_rest_in_pieces_each_kept_as_it_comes(archive):
-    world = World()
-    collector = keeper_of(archive, world)
+def test_the_newest_hours_come_first_then_the_rest_in_chunks_each_saved_at_once(archive):
+    world = FakeMetricSource()
+    collector = collector_of(archive, world)
     told = []
     for _ in range(5):
-        wait_s = collector.keep_metrics(world)
-        told.append((world.asked, collector.progress("cloudwatch"), wait_s))
+        wait_s = collector.poll_metrics(world)
+        told.append((world.new_requests, collector.progress("cloudwatch"), wait_s))
     assert told == [
         ([(-180, 0)], (180, 600), 0.0),
         ([(-360, -180)], (360, 600), 0.0),
@@ -74,29 +85,32 @@ def test_the_newest_hours_come_first_then_the_rest_in_pieces_each_kept_as_it_com
         ([(-600, -540)], None, 0.0),
         ([], None, 60.0),
     ]
-    assert len(said(archive.read(span(-600, 0), "cloudwatch", now=at(0)), ECS)) == 600
+    assert (
+        len(values_by_minute(archive.metrics.read(minute_window(-600, 0), "cloudwatch", now=minute_time(0)), ECS))
+        == 600
+    )
 
 
-def test_in_steady_state_it_asks_for_the_unsettled_minutes_once_a_minute(archive):
-    world = World()
-    collector = keeper_of(archive, world, horizon_minutes=60)
-    collector.keep_metrics(world)
+def test_in_steady_state_the_non_final_minutes_are_fetched_once_a_minute(archive):
+    world = FakeMetricSource()
+    collector = collector_of(archive, world, horizon_minutes=60)
+    collector.poll_metrics(world)
     for second in range(0, 300, 5):
-        world.now = at(second / 60)
-        collector.keep_metrics(world)
-    assert world.asked == [(-60, 0), (-15, 1), (-14, 2), (-13, 3), (-12, 4)]
+        world.now = minute_time(second / 60)
+        collector.poll_metrics(world)
+    assert world.new_requests == [(-60, 0), (-15, 1), (-14, 2), (-13, 3), (-12, 4)]
 
 
-def test_what_a_page_waits_for_comes_before_the_rest_the_newest_wish_first(archive):
-    world = World()
-    collector = keeper_of(archive, world)
-    collector.want(span(-3000, -2990), "cloudwatch")
-    collector.want(span(-5000, -4990), "cloudwatch")
-    collector.want(span(-3000, -2990), "cloudwatch")
-    collector.want(span(-4000, -3600), "cloudwatch")
+def test_requested_windows_come_before_the_horizon_the_newest_first(archive):
+    world = FakeMetricSource()
+    collector = collector_of(archive, world)
+    collector.request_window(minute_window(-3000, -2990), "cloudwatch")
+    collector.request_window(minute_window(-5000, -4990), "cloudwatch")
+    collector.request_window(minute_window(-3000, -2990), "cloudwatch")
+    collector.request_window(minute_window(-4000, -3600), "cloudwatch")
     for _ in range(6):
-        collector.keep_metrics(world)
-    assert world.asked == [
+        collector.poll_metrics(world)
+    assert world.new_requests == [
         (-180, 0),
         (-3780, -3600),
         (-3960, -3780),
@@ -106,86 +120,97 @@ def test_what_a_page_waits_for_comes_before_the_rest_the_newest_wish_first(archi
     ]
 
 
-def test_a_page_that_wants_very_much_is_heard_for_its_last_wishes(archive):
-    world = World()
-    collector = keeper_of(archive, world, horizon_minutes=60)
+def test_only_the_newest_requests_are_queued(archive):
+    world = FakeMetricSource()
+    collector = collector_of(archive, world, horizon_minutes=60)
     for wish in range(100):
-        collector.want(span(-1000 - wish, -900 - wish), "cloudwatch")
-    while collector.keep_metrics(world) == 0.0:
+        collector.request_window(minute_window(-1000 - wish, -900 - wish), "cloudwatch")
+    while collector.poll_metrics(world) == 0.0:
         pass
-    assert min(first for first, _ in world.asked) == -1099
-    assert len(archive.read(span(-900, -800), "cloudwatch", now=at(0)).frame) == 0
+    assert min(first for first, _ in world.new_requests) == -1099
+    assert len(archive.metrics.read(minute_window(-900, -800), "cloudwatch", now=minute_time(0)).frame) == 0
 
 
-def test_a_source_that_is_down_is_left_alone_for_a_minute(archive):
-    world = World(refuses=lambda series, window: "unreachable")
-    collector = keeper_of(archive, world)
-    assert [collector.keep_metrics(world) for _ in range(4)] == [60.0] * 4
-    assert world.asked == [(-180, 0), (-360, -180)]
-    world.now, world.refuses = at(2), lambda series, window: None
-    while collector.keep_metrics(world) == 0.0:
+def test_a_source_that_is_down_is_retried_after_a_minute(archive):
+    world = FakeMetricSource(problem_kind=lambda series, window: "unreachable")
+    collector = collector_of(archive, world)
+    assert [collector.poll_metrics(world) for _ in range(4)] == [60.0] * 4
+    assert world.new_requests == [(-180, 0), (-360, -180)]
+    world.now, world.problem_kind = minute_time(2), lambda series, window: None
+    while collector.poll_metrics(world) == 0.0:
         pass
-    assert len(said(archive.read(span(-598, 2), "cloudwatch", now=at(2)), ECS)) == 600
+    assert (
+        len(values_by_minute(archive.metrics.read(minute_window(-598, 2), "cloudwatch", now=minute_time(2)), ECS))
+        == 600
+    )
 
 
-def test_keepers_of_several_processes_ask_as_often_as_one(archive, tmp_path):
-    world, weights, alerts = World(), Weights(), Alerts()
+def test_collectors_of_several_processes_poll_as_often_as_one(archive, tmp_path):
+    world, weights, alerts = FakeMetricSource(), FakeTraffic(), FakeAlerts()
     with open_archive(tmp_path) as second:
         keepers = [
-            Keeper(each, [world], weights, [alerts], horizon_minutes=60, clock=lambda: world.now)
+            Collector(each, [world], weights, [alerts], horizon_minutes=60, clock=lambda: world.now)
             for each in (archive, second)
         ]
         for tick in range(0, 120, 5):
-            world.now = at(tick / 60)
+            world.now = minute_time(tick / 60)
             for each in keepers:
-                each.keep_metrics(world)
-                each.keep_traffic()
-                each.keep_events(alerts)
-    assert world.asked == [(-60, 0), (-15, 1)]
-    assert weights.looks == 8
-    assert spans(alerts.asked) == [(-60, 0), (-59, 1)]
-    assert [event.key for event in archive.events(span(-60, 0))] == ["a"]
+                each.poll_metrics(world)
+                each.poll_traffic()
+                each.poll_events(alerts)
+    assert world.new_requests == [(-60, 0), (-15, 1)]
+    assert weights.n_snapshots == 8
+    assert minute_ranges(alerts.requested) == [(-60, 0), (-59, 1)]
+    assert [event.key for event in archive.events.read(minute_window(-60, 0))] == ["a"]
 
 
-def test_a_wish_for_older_events_is_granted(archive):
-    alerts = Alerts()
-    collector = Keeper(archive, [], None, [alerts], horizon_minutes=60, clock=lambda: at(0))
-    collector.keep_events(alerts)
-    collector.want(span(-500, -400), "mackerel_events")
-    assert collector.keep_events(alerts) == 60.0
-    collector.keep_events(alerts)
-    assert spans(alerts.asked) == [(-60, 0), (-500, -400)]
+def test_a_request_for_older_events_is_completed(archive):
+    alerts = FakeAlerts()
+    collector = Collector(archive, [], None, [alerts], horizon_minutes=60, clock=lambda: minute_time(0))
+    collector.poll_events(alerts)
+    collector.request_window(minute_window(-500, -400), "mackerel_events")
+    assert collector.poll_events(alerts) == 60.0
+    collector.poll_events(alerts)
+    assert minute_ranges(alerts.requested) == [(-60, 0), (-500, -400)]
 
 
-def test_a_source_that_hangs_holds_up_none_of_the_others_nor_the_stop(archive):
+def test_a_hanging_source_delays_neither_the_others_nor_stop(archive):
     entered, release = threading.Event(), threading.Event()
 
-    class Hanging(World):
+    class Hanging(FakeMetricSource):
         def pull(self, window, series=None):
             entered.set()
             release.wait(30)
             return super().pull(window, series)
 
     hanging = Hanging(name="mackerel", wanted=(replace(ECS, source="mackerel"),))
-    world, weights = World(), Weights()
-    collector = Keeper(archive, [hanging, world], weights, [Alerts()], horizon_minutes=60, clock=lambda: world.now)
+    world, weights = FakeMetricSource(), FakeTraffic()
+    collector = Collector(
+        archive, [hanging, world], weights, [FakeAlerts()], horizon_minutes=60, clock=lambda: world.now
+    )
     collector.start()
     assert entered.wait(10)
-    assert collector.wait_until(lambda: len(archive.states()) == 3 and archive.traffic() is not None, timeout_s=10)
-    assert {state.source for state in archive.states()} == {"cloudwatch", "load_balancer", "mackerel_events"}
+    assert collector.wait_until(
+        lambda: len(archive.events.source_states()) == 3 and archive.events.latest_traffic() is not None, timeout_s=10
+    )
+    assert {state.source for state in archive.events.source_states()} == {
+        "cloudwatch",
+        "load_balancer",
+        "mackerel_events",
+    }
     collector.stop(timeout_s=0.05)
     release.set()
     collector.stop()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("keeper of")]
 
 
-def test_a_wish_wakes_the_thread(archive):
-    world = World()
-    collector = keeper_of(archive, world, horizon_minutes=60)
+def test_a_request_wakes_the_thread(archive):
+    world = FakeMetricSource()
+    collector = collector_of(archive, world, horizon_minutes=60)
     collector.start()
-    assert collector.wait_until(lambda: archive.revision("cloudwatch") > 0, timeout_s=10)
-    collector.want(span(-500, -400), "cloudwatch")
-    there = lambda: not archive.read(span(-500, -400), "cloudwatch", now=at(0)).missing  # noqa: E731
+    assert collector.wait_until(lambda: archive.change_counter("cloudwatch") > 0, timeout_s=10)
+    collector.request_window(minute_window(-500, -400), "cloudwatch")
+    there = lambda: not archive.metrics.read(minute_window(-500, -400), "cloudwatch", now=minute_time(0)).missing  # noqa: E731
     assert collector.wait_until(there, timeout_s=10)
     rounds: list[None] = []
     spins = collector.wait_until(lambda: rounds.append(None) or len(rounds) > 20, timeout_s=0.2)
@@ -193,21 +218,23 @@ def test_a_wish_wakes_the_thread(archive):
     collector.stop()
 
 
-def test_an_archive_that_fails_is_said_and_tried_again(archive, monkeypatch):
+def test_an_archive_error_is_reported_and_retried(archive, monkeypatch):
     monkeypatch.setattr(collector, "RETRY_S", 0.01)
     kept = archive.keep_look
     fails = [ArchiveError("disk_full", "database or disk is full")] * 3
 
-    def keep_look(look: Look, name: str) -> None:
+    def keep_look(look: TrafficSnapshot, name: str) -> None:
         if fails:
             raise fails.pop()
         kept(look, name)
 
     monkeypatch.setattr(archive, "keep_look", keep_look)
     seen = []
-    each = Keeper(archive, [], Weights(), [], look_every_s=0, clock=lambda: at(0))
+    each = Collector(archive, [], FakeTraffic(), [], traffic_interval_s=0, clock=lambda: minute_time(0))
     each.start()
-    assert each.wait_until(lambda: seen.append(each.problem) or archive.traffic() is not None, timeout_s=10)
+    assert each.wait_until(
+        lambda: seen.append(each.problem) or archive.events.latest_traffic() is not None, timeout_s=10
+    )
     each.stop()
     assert each.problem is None
     assert {problem.kind for problem in seen if problem} == {"disk_full"}

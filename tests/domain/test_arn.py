@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Arn
-from tests.factories.config import ALB, EC2, ELB, RULE
+from tests.factories.config import ALB, EC2, ELB_ARN_PREFIX, RULE
 
-LISTENER = f"{ELB}:listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
+LISTENER = f"{ELB_ARN_PREFIX}:listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_other_partitions(partition: str) -> None:
         "",
         "photo-ec2",
         "app/photo/50dc6c495c0c9188",
-        f"{ELB}:loadbalancer/net/photo/50dc6c495c0c9188",
-        f"{ELB}:loadbalancer/photo",
-        f"{ELB}:targetgroup/photo-ec2",
-        f"{ELB}:targetgroup/photo-ec2/73e2d6bc24d8a067/more",
+        f"{ELB_ARN_PREFIX}:loadbalancer/net/photo/50dc6c495c0c9188",
+        f"{ELB_ARN_PREFIX}:loadbalancer/photo",
+        f"{ELB_ARN_PREFIX}:targetgroup/photo-ec2",
+        f"{ELB_ARN_PREFIX}:targetgroup/photo-ec2/73e2d6bc24d8a067/more",
         EC2.replace("123456789012", "1234"),
         EC2.replace("elasticloadbalancing", "ecs"),
         f"{EC2} {EC2}",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.cron import Cron, Days, Rate, ScheduleError, read_schedule
+from domain.cron import Cron, DayRule, Rate, ScheduleError, parse_schedule
 
 
 def cron(fields: str) -> Cron:
-    found = read_schedule(f"cron({fields})")
+    found = parse_schedule(f"cron({fields})")
     assert isinstance(found, Cron)
     return found
 
@@ -24,8 +24,8 @@ def cron(fields: str) -> Cron:
     ],
 )
 def test_rates(text: str, every_s: int) -> None:
-    found = read_schedule(text)
-    assert isinstance(found, Rate) and found.every_s == every_s
+    found = parse_schedule(text)
+    assert isinstance(found, Rate) and found.interval_s == every_s
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,24 @@ def test_rates(text: str, every_s: int) -> None:
 )
 def test_one_is_singular_and_all_others_are_plural(text: str, right: str) -> None:
     with pytest.raises(ScheduleError) as caught:
-        read_schedule(text)
-    assert (caught.value.slug, caught.value.particulars["right"]) == ("rate_unit", right)
-    assert isinstance(read_schedule(right), Rate)
+        parse_schedule(text)
+    assert (caught.value.code, caught.value.params["right"]) == ("rate_unit", right)
+    assert isinstance(parse_schedule(right), Rate)
 
 
 def test_steps_begin_where_they_are_told_to() -> None:
     found = cron("1/10 8-17/3 ? * 2-6 *")  # AWS: the 11th, 21st and 31st minute, and so on
     assert found.minutes == (1, 11, 21, 31, 41, 51)
     assert found.hours == (8, 11, 14, 17)
-    assert found.days == Days(weekdays=frozenset({2, 3, 4, 5, 6}))
+    assert found.days == DayRule(weekdays=frozenset({2, 3, 4, 5, 6}))
     assert cron("*/20 * * * ? *").minutes == (0, 20, 40)
 
 
 def test_names_are_numbers_in_any_case_and_sunday_is_one() -> None:
     assert cron("0 0 ? jan,Mar SUN 2026").months == (1, 3)
-    assert cron("0 0 ? * SUN *").days == cron("0 0 ? * 1 *").days == Days(weekdays=frozenset({1}))
-    assert cron("0 0 ? * FRI-MON *").days == Days(weekdays=frozenset({6, 7, 1, 2}))
-    assert cron("0 0 ? * L *").days == Days(weekdays=frozenset({7}))
+    assert cron("0 0 ? * SUN *").days == cron("0 0 ? * 1 *").days == DayRule(weekdays=frozenset({1}))
+    assert cron("0 0 ? * FRI-MON *").days == DayRule(weekdays=frozenset({6, 7, 1, 2}))
+    assert cron("0 0 ? * L *").days == DayRule(weekdays=frozenset({7}))
     assert cron("0 22-2 * * ? *").hours == (0, 1, 2, 22, 23)
 
 
@@ -83,7 +83,7 @@ def test_names_are_numbers_in_any_case_and_sunday_is_one() -> None:
     ],
 )
 def test_days_of_a_month(fields: str, year: int, month: int, days: list[int]) -> None:
-    assert cron(fields).days.of(year, month) == days
+    assert cron(fields).days.in_month(year, month) == days
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_days_of_a_month(fields: str, year: int, month: int, days: list[int]) ->
 )
 def test_what_is_no_schedule_says_why(text: str, slug: str) -> None:
     with pytest.raises(ScheduleError) as caught:
-        read_schedule(text)
-    assert caught.value.slug == slug
+        parse_schedule(text)
+    assert caught.value.code == slug

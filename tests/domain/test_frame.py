@@ -13,14 +13,14 @@ P95 = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95", "s")
 ALB = Series("cloudwatch", "load_balancer", "", "alb_5xx", "sum", "count")
 
 
-def three_rows() -> pd.DataFrame:
+def three_row_frame() -> pd.DataFrame:
     return assemble(
         [REQUESTS, P95, ALB], np.array([0, 1, 0]), np.array([60, 60, 120]), np.array([812.0, 0.284, 799.0]), 60
     )
 
 
 def test_rows_say_what_their_series_says() -> None:
-    frame = check_frame(three_rows())
+    frame = check_frame(three_row_frame())
     assert tuple(frame.columns) == COLUMNS
     assert frame.astype({"ts": str}).to_dict("records")[1] == {
         "ts": "1970-01-01 00:01:00+00:00",
@@ -74,7 +74,7 @@ def test_the_same_minute_in_two_periods_is_two_facts() -> None:
 )
 def test_what_is_not_tidy(spoil: Callable[[pd.DataFrame], pd.DataFrame], sentence: str) -> None:
     with pytest.raises(FrameError) as caught:
-        check_frame(spoil(three_rows()))
+        check_frame(spoil(three_row_frame()))
     assert str(caught.value).startswith(sentence)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from domain.route_templates import OTHER, UNREADABLE, expression, template
+from domain.route_templates import OTHER_ROUTE, UNREADABLE_ROUTE, pattern_regex, route_template
 from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
 
 
@@ -30,23 +30,23 @@ from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
         ("/api/v1/mp3", "/api/v1/mp3"),
         ("/terms-of-service-agreement", "/terms-of-service-agreement"),
         ("/<script>alert(1)</script>", "/<script>alert(1)</script>"),
-        ("", UNREADABLE),
-        ("*", UNREADABLE),
+        ("", UNREADABLE_ROUTE),
+        ("*", UNREADABLE_ROUTE),
     ],
 )
 def test_a_path_has_the_route(path: str, route: str) -> None:
-    assert template(path) == route
+    assert route_template(path) == route
 
 
 def test_the_first_pattern_that_fits_wins_over_the_placeholders() -> None:
     patterns = ("/u/*/photos/*", "/u/**", "/a.b/(1)")
-    assert template("/u/user48213/photos/8812", patterns) == "/u/*/photos/*"
-    assert template("/u/user48213/photos/8812/raw", patterns) == "/u/**"
-    assert template("/a.b/(1)", patterns) == "/a.b/(1)"
-    assert template("/axb/(1)", patterns) == "/axb/(1)"  # no digit run to replace, and not by the pattern
-    assert template("/photos/8812", patterns) == "/photos/:id"
-    assert expression("/a.b/*") == r"^/a\.b/[^/]+$"
-    assert OTHER not in patterns
+    assert route_template("/u/user48213/photos/8812", patterns) == "/u/*/photos/*"
+    assert route_template("/u/user48213/photos/8812/raw", patterns) == "/u/**"
+    assert route_template("/a.b/(1)", patterns) == "/a.b/(1)"
+    assert route_template("/axb/(1)", patterns) == "/axb/(1)"  # no digit run to replace, and not by the pattern
+    assert route_template("/photos/8812", patterns) == "/photos/:id"
+    assert pattern_regex("/a.b/*") == r"^/a\.b/[^/]+$"
+    assert OTHER_ROUTE not in patterns
 
 
 _SEGMENT = some.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
@@ -69,6 +69,6 @@ def test_duckdb_says_the_same_route_as_python(paths: list[str]) -> None:
     ).fetchall()
     expected: dict[str, int] = {}
     for path in paths:
-        route = template(path, patterns)
+        route = route_template(path, patterns)
         expected[route] = expected.get(route, 0) + 1
     assert dict(counted) == expected

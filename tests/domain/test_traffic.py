@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Condition, FleetName, Rule, Share, Traffic
-from domain.traffic import BlueGreen, blue_green_blocked, find_split, traffic_from_json, traffic_to_json, weight_change
+from domain.traffic import (
+    BlueGreen,
+    blue_green_blocked,
+    detect_weight_change,
+    find_split,
+    traffic_from_json,
+    traffic_to_json,
+)
 
 FLEET_OF: dict[str, FleetName] = {"ec2": "baseline", "blue": "canary", "green": "canary"}
 X_CANARY = Condition("http-header", "X-Canary", ("always",))
@@ -71,22 +78,22 @@ def test_weights_are_shares_of_their_sum(
     weights: dict[str, int], told: tuple[Fraction, Fraction], sides: set[str], live: list[str]
 ) -> None:
     one = rule(weights)
-    assert one.told == {"baseline": told[0], "canary": told[1]}
-    assert one.sides == sides
-    assert [share.target_group for share in one.live] == live
+    assert one.configured_shares == {"baseline": told[0], "canary": told[1]}
+    assert one.fleets == sides
+    assert [share.target_group for share in one.weighted_shares] == live
 
 
 @pytest.mark.parametrize("weights", [{"ec2": 0, "blue": 0}, {}, None])
 def test_without_any_weight_nothing_is_told(weights: dict[str, int] | None) -> None:
-    assert rule(weights).told == {}
-    assert rule(weights).sides == set()
+    assert rule(weights).configured_shares == {}
+    assert rule(weights).fleets == set()
 
 
 @given(st.dictionaries(st.sampled_from(["ec2", "blue", "green"]), st.integers(0, 999), min_size=1))
 def test_shares_add_up_to_one_and_forget_the_scale_of_the_weights(weights: dict[str, int]) -> None:
-    told = rule(weights).told
+    told = rule(weights).configured_shares
     assert sum(told.values()) == (1 if any(weights.values()) else 0)
-    assert rule({name: weight * 7 for name, weight in weights.items()}).told == told
+    assert rule({name: weight * 7 for name, weight in weights.items()}).configured_shares == told
 
 
 # Which rule splits
@@ -105,7 +112,7 @@ def test_all_on_one_side_is_no_split_but_its_rule_carries_the_split_before_and_a
 def test_a_weighted_path_comes_before_a_default_with_one_side() -> None:
     seen = traffic(rule({"ec2": 90, "blue": 10}, API, priority="10"), rule({"ec2": 1}))
     assert seen.split_arn == "HTTPS:443/10"
-    assert seen.told["canary"] == Fraction(1, 10)
+    assert seen.configured_shares["canary"] == Fraction(1, 10)
 
 
 def test_of_several_splits_it_is_the_default_then_the_lowest_priority() -> None:
@@ -128,7 +135,7 @@ def test_the_listener_that_tests_the_next_deployment_is_not_the_split() -> None:
     assert seen.split_arn == "HTTPS:443/default"
 
 
-MARKED = pytest.mark.parametrize(
+CONDITIONAL = pytest.mark.parametrize(
     "marked",
     [
         X_CANARY,
@@ -139,22 +146,22 @@ MARKED = pytest.mark.parametrize(
 )
 
 
-@MARKED
+@CONDITIONAL
 def test_what_leads_some_to_one_side_is_a_door(marked: Condition) -> None:
     door = rule({"blue": 1}, marked, priority="1")
     seen = traffic(door, rule({"ec2": 1}, API, priority="2"), rule({"ec2": 100, "blue": 0}))
-    assert seen.doors == (door,)
+    assert seen.header_rules == (door,)
     assert seen.split_arn == "HTTPS:443/default"
     assert traffic(door).split is None
 
 
-@MARKED
+@CONDITIONAL
 def test_half_of_some_requests_is_not_the_split_of_all(marked: Condition) -> None:
     some = rule({"ec2": 1, "blue": 1}, marked, priority="1")
     seen = traffic(some, rule({"ec2": 100, "blue": 0}))
     assert seen.split_arn == "HTTPS:443/default"
     assert seen.splits == (some,)
-    assert seen.doors == ()
+    assert seen.header_rules == ()
 
 
 def test_behind_a_cdn_that_adds_a_header_the_split_has_a_header() -> None:
@@ -162,20 +169,20 @@ def test_behind_a_cdn_that_adds_a_header_the_split_has_a_header() -> None:
     for weights in ({"ec2": 90, "blue": 10}, {"ec2": 100, "blue": 0}):
         seen = traffic(rule(weights, verify, priority="1"), rule(None))
         assert seen.split_arn == "HTTPS:443/1"
-        assert seen.doors == ()
+        assert seen.header_rules == ()
 
 
 def test_the_configured_rule_is_taken_whatever_it_says_and_no_other_where_it_is_gone() -> None:
     some, default = rule({"blue": 1}, X_CANARY, priority="1"), rule({"ec2": 90, "blue": 10})
     assert traffic(some, default, configured="HTTPS:443/1").split == some
-    assert traffic(some, default, configured="HTTPS:443/1").doors == ()
+    assert traffic(some, default, configured="HTTPS:443/1").header_rules == ()
     assert traffic(some, default, configured="HTTPS:443/2").split is None
 
 
 @pytest.mark.parametrize("weights", [None, {"other": 1}, {}])
 def test_where_no_rule_knows_a_fleet_none_splits(weights: dict[str, int] | None) -> None:
     assert traffic(rule(weights)).split is None
-    assert traffic(rule(weights)).told == {}
+    assert traffic(rule(weights)).configured_shares == {}
 
 
 # What changed
@@ -186,15 +193,15 @@ def test_a_step_fell_between_two_looks() -> None:
         traffic(rule({"ec2": 100 - share, "blue": share}), asked_at=asked_at)
         for share, asked_at in ((10, 60), (25, 75))
     )
-    step = weight_change(before, after)
+    step = detect_weight_change(before, after)
     assert step
     assert (step.since, step.ts, step.before, step.after, step.title) == (60, 75, 0.1, 0.25, "10.0% → 25.0%")
-    assert (step.logged, step.who, step.how, step.sources) == (False, "", "unknown", ("load_balancer",))
+    assert (step.logged, step.author, step.tool, step.sources) == (False, "", "unknown", ("load_balancer",))
 
 
 def test_a_change_names_the_rule_or_the_listener_whose_default_action_it_is() -> None:
     looks = [traffic(rule({"ec2": 90, "blue": weight}), asked_at=weight) for weight in (10, 20)]
-    step = weight_change(*looks)
+    step = detect_weight_change(*looks)
     assert looks[0].split and step and looks[0].split.priority == "default"
     assert step.rule == looks[0].split.listener_arn
 
@@ -208,7 +215,7 @@ def test_a_change_names_the_rule_or_the_listener_whose_default_action_it_is() ->
     ],
 )
 def test_the_same_split_in_other_words_is_none(before: dict[str, int], after: dict[str, int] | None) -> None:
-    assert weight_change(traffic(rule(before)), traffic(rule(after))) is None
+    assert detect_weight_change(traffic(rule(before)), traffic(rule(after))) is None
 
 
 # Blue/green deployments

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Window
-from domain.window import merged
+from domain.window import merge_windows
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 
@@ -21,8 +21,8 @@ def minutes(first: int, last: int) -> Window:
 windows = st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda drawn: minutes(drawn[0], drawn[0] + drawn[1]))
 
 
-def covered(*every: Window) -> set[int]:
-    return {minute for window in every for minute in range(window.start, window.end, 60)}
+def minutes_of(*windows: Window) -> set[int]:
+    return {minute for window in windows for minute in range(window.start, window.end, 60)}
 
 
 @pytest.mark.parametrize(
@@ -86,26 +86,26 @@ def test_overlap() -> None:
 
 
 def test_pieces() -> None:
-    assert list(minutes(0, 25).pieces(600)) == [minutes(0, 10), minutes(10, 20), minutes(20, 25)]
+    assert list(minutes(0, 25).chunks(600)) == [minutes(0, 10), minutes(10, 20), minutes(20, 25)]
 
 
 @given(windows, st.lists(windows, max_size=6))
 def test_minus_leaves_exactly_what_nobody_took(window: Window, others: list[Window]) -> None:
-    left = window.minus(others)
-    assert covered(*left) == covered(window) - covered(*others)
+    left = window.subtract(others)
+    assert minutes_of(*left) == minutes_of(window) - minutes_of(*others)
     assert all(one.end < other.start for one, other in itertools.pairwise(left))
 
 
 @given(st.lists(windows, max_size=8))
 def test_merged_covers_the_same_time_with_gaps_between(every: list[Window]) -> None:
-    joined = merged(every)
-    assert covered(*joined) == covered(*every)
+    joined = merge_windows(every)
+    assert minutes_of(*joined) == minutes_of(*every)
     assert all(one.end < other.start for one, other in itertools.pairwise(joined))
 
 
 @given(windows, st.integers(1, 30))
 def test_pieces_are_the_whole_in_order(window: Window, longest: int) -> None:
-    cut = list(window.pieces(longest * 60))
-    assert merged(cut) == (window,)
+    cut = list(window.chunks(longest * 60))
+    assert merge_windows(cut) == (window,)
     assert sum(piece.minutes for piece in cut) == window.minutes
     assert all(piece.minutes <= longest for piece in cut)

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archive import Archive
-from domain import Event, Migration, Series, SplitChange, Window
+from domain import Event, Migration, Series, WeightChange, Window
 from sources.base import Events
-from tests.fakes.metric_source import World
+from tests.fakes.metric_source import FakeMetricSource
 
 DAY, MINUTE = 86_400, 60
 FIRST_DAY = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())  # a Monday
 PERIOD_S = 300
-SERVED = 10_000  # in five minutes, by both fleets together; one in five hundred fails
+REQUESTS_PER_PERIOD = 10_000  # in five minutes, by both fleets together; one in five hundred fails
 GROUPS = {"baseline": "photo-ec2", "canary": "photo-ecs"}
 # (day, hour, minute) → the canary's share
 STEPS = (((8, 9, 0), 0.1), ((9, 9, 0), 0.25), ((9, 15, 20), 0.0), ((10, 9, 0), 0.5))
@@ -20,7 +20,7 @@ OUTAGE = Window(FIRST_DAY + 9 * DAY + 15 * 3600, FIRST_DAY + 9 * DAY + 15 * 3600
 END = FIRST_DAY + 20 * DAY
 
 
-def migration(timezone: str = "UTC", name: str = "Photo service") -> Migration:
+def make_migration(timezone: str = "UTC", name: str = "Photo service") -> Migration:
     return Migration.model_validate(
         {
             "name": name,
@@ -34,16 +34,16 @@ def migration(timezone: str = "UTC", name: str = "Photo service") -> Migration:
     )
 
 
-def at(day: int, hour: int = 0, minute: int = 0) -> int:
+def time_of(day: int, hour: int = 0, minute: int = 0) -> int:
     return FIRST_DAY + day * DAY + hour * 3600 + minute * MINUTE
 
 
-def share(ts: int) -> float:
-    held = [told for moment, told in STEPS if at(*moment) <= ts]
+def canary_share(ts: int) -> float:
+    held = [told for moment, told in STEPS if time_of(*moment) <= ts]
     return held[-1] if held else 0.0
 
 
-def series() -> tuple[Series, ...]:
+def make_series() -> tuple[Series, ...]:
     every = (
         ("requests", "sum"),
         ("target_2xx", "sum"),
@@ -58,9 +58,9 @@ def series() -> tuple[Series, ...]:
     )  # fmt: skip
 
 
-def number(one: Series, ts: int, _now: int) -> float | None:
-    part = share(ts) if one.fleet == "canary" else 1 - share(ts)
-    requests = SERVED * part
+def value_at(one: Series, ts: int, _now: int) -> float | None:
+    part = canary_share(ts) if one.fleet == "canary" else 1 - canary_share(ts)
+    requests = REQUESTS_PER_PERIOD * part
     if not requests:
         return None
     dead = one.fleet == "canary" and OUTAGE.start <= ts < OUTAGE.end
@@ -77,53 +77,57 @@ def number(one: Series, ts: int, _now: int) -> float | None:
     return told or None
 
 
-def changes() -> tuple[SplitChange, ...]:
+def make_weight_changes() -> tuple[WeightChange, ...]:
     found, before = [], 0.0
     for moment, after in STEPS:
-        found.append(SplitChange(at(*moment), at(*moment), before, after, operation="ModifyRule", key=str(at(*moment))))
+        found.append(
+            WeightChange(
+                time_of(*moment), time_of(*moment), before, after, operation="ModifyRule", key=str(time_of(*moment))
+            )
+        )
         before = after
     return tuple(found)
 
 
-def event(ts: int, kind: str, title: str, *, until: int | None = None, fleet: str = "canary") -> Event:
+def make_event(ts: int, kind: str, title: str, *, until: int | None = None, fleet: str = "canary") -> Event:
     return Event(ts, until, kind, title, "", fleet, "", "told", f"{kind}:{ts}")  # type: ignore[arg-type]
 
 
-HAPPENED = (
-    event(at(9, 15, 4), "alert", "no healthy host", until=at(9, 15, 40)),
-    event(at(9, 15, 20), "rollback", "Back to 0 %"),
+EVENTS = (
+    make_event(time_of(9, 15, 4), "alert", "no healthy host", until=time_of(9, 15, 40)),
+    make_event(time_of(9, 15, 20), "rollback", "Back to 0 %"),
 )
 
 
-def full(
+def archived_migration(
     folder: Path,
-    where: Migration | None = None,
+    config: Migration | None = None,
     *,
-    first: int = FIRST_DAY,
-    without: Window | None = None,
-    events: tuple[Event, ...] = HAPPENED,
-    later_s: int = 0,
+    start: int = FIRST_DAY,
+    gap: Window | None = None,
+    events: tuple[Event, ...] = EVENTS,
+    shift_s: int = 0,
 ) -> Archive:
     """The archive as it was at the end of the twentieth day, of everything from `first` on; `without`: the source had no numbers of that time;
     `later_s`: all of it so much later.
     """
-    end = END + later_s
+    end = END + shift_s
     now = datetime.fromtimestamp(end + 3600, UTC)
-    kept = where or migration()
+    kept = config or make_migration()
     archive = Archive.open(f"sqlite:///{folder / 'archive.db'}", kept, clock=lambda: now)
 
     def told_number(one: Series, ts: int, asked_at: int) -> float | None:
-        ts -= later_s
-        return None if without and without.start <= ts < without.end else number(one, ts, asked_at)
+        ts -= shift_s
+        return None if gap and gap.start <= ts < gap.end else value_at(one, ts, asked_at)
 
-    world = World(series(), "mackerel", told_number, now, finest=lambda start, now: PERIOD_S)
-    archive.fill(Window(first + later_s, end), world, now=now, longest=1440)
+    world = FakeMetricSource(make_series(), "mackerel", told_number, now, finest_period=lambda start, now: PERIOD_S)
+    archive.metrics.fill(Window(start + shift_s, end), world, now=now, max_periods=1440)
     happened = tuple(
-        replace(one, ts=one.ts + later_s, until=None if one.until is None else one.until + later_s) for one in events
+        replace(one, ts=one.ts + shift_s, until=None if one.until is None else one.until + shift_s) for one in events
     )
-    stepped = tuple(replace(one, ts=one.ts + later_s, since=one.since + later_s) for one in changes())
-    told = Events(Window(FIRST_DAY + later_s, end), end, happened, changes=stepped)
-    archive.keep_events(told, "told")
+    stepped = tuple(replace(one, ts=one.ts + shift_s, since=one.since + shift_s) for one in make_weight_changes())
+    told = Events(Window(FIRST_DAY + shift_s, end), end, happened, weight_changes=stepped)
+    archive.events.save_events(told, "told")
     return archive
 
 

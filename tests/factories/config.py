@@ -4,18 +4,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from domain import ConfigurationError, Migration, Mistake
-from domain.config.loader import read
+from domain import ConfigIssue, ConfigurationError, Migration
+from domain.config.loader import parse_tables
 
-PATH = Path("migration.toml")
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
-ALB = f"{ELB}:loadbalancer/app/photo/50dc6c495c0c9188"
-RULE = f"{ELB}:listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
-EC2 = f"{ELB}:targetgroup/photo-ec2/73e2d6bc24d8a067"
-BLUE = f"{ELB}:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"
-GREEN = f"{ELB}:targetgroup/photo-ecs-green/8796a5b4c3d2e1f0"
+CONFIG_PATH = Path("migration.toml")
+ELB_ARN_PREFIX = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
+ALB = f"{ELB_ARN_PREFIX}:loadbalancer/app/photo/50dc6c495c0c9188"
+RULE = f"{ELB_ARN_PREFIX}:listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+EC2 = f"{ELB_ARN_PREFIX}:targetgroup/photo-ec2/73e2d6bc24d8a067"
+BLUE = f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"
+GREEN = f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs-green/8796a5b4c3d2e1f0"
 
-WHOLE = f"""
+CONFIG_TOML = f"""
 [migration]
 name = "Photo service"
 timezone = "Asia/Tokyo"
@@ -55,9 +55,9 @@ margin = "10%"
 """
 
 
-def changed(key: str, value: Any) -> dict[str, Any]:
+def config_with(key: str, value: Any) -> dict[str, Any]:
     """WHOLE with the value at `key` ("criteria.0.margin") replaced or added; None takes it out."""
-    tables = tomllib.loads(WHOLE)
+    tables = tomllib.loads(CONFIG_TOML)
     if not key:
         return tables
     *path, last = key.split(".")
@@ -73,14 +73,14 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return tables
 
 
-def migration(key: str = "", value: Any = None) -> Migration:
-    return read(changed(key, value), PATH)
+def make_migration(key: str = "", value: Any = None) -> Migration:
+    return parse_tables(config_with(key, value), CONFIG_PATH)
 
 
-def mistakes(tables: dict[str, Any]) -> tuple[Mistake, ...]:
+def config_issues(tables: dict[str, Any]) -> tuple[ConfigIssue, ...]:
     """Everything wrong in a document; nothing where it is right."""
     try:
-        read(tables, PATH)
+        parse_tables(tables, CONFIG_PATH)
     except ConfigurationError as error:
-        return error.mistakes
+        return error.issues
     return ()

@@ -13,8 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent.parent
-STARTS_WITHIN_S = 60.0
-STOPS_WITHIN_S = 20.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
 # boto3 needs some credentials to sign with, and must not look for others.
 EXAMPLE_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -24,31 +24,31 @@ EXAMPLE_CREDENTIALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class DashboardServer:
     """A running server. `room` is its home and its folder for temporary files."""
 
     url: str
-    room: Path
+    home_dir: Path
 
     @property
     def log(self) -> str:
-        return (self.room / "log").read_text(encoding="utf-8", errors="replace")
+        return (self.home_dir / "log").read_text(encoding="utf-8", errors="replace")
 
 
-Starts = Callable[[Mapping[str, str]], Server]  # the fixture `starts`
+StartServer = Callable[[Mapping[str, str]], DashboardServer]  # the fixture `starts`
 
 
 @contextmanager
-def serving(room: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+def run_dashboard(home_dir: Path, environment: Mapping[str, str]) -> Iterator[DashboardServer]:
     """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it in the end.
 
     Of this process's environment it gets no more than it needs to run: no proxy, no credentials, no MIGRATION_CONFIG.
     """
     port = _free_port()
-    server = Server(f"http://127.0.0.1:{port}", room)
+    server = DashboardServer(f"http://127.0.0.1:{port}", home_dir)
     options = ("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}")
-    own = {"HOME": str(room), "TMPDIR": str(room), "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
-    with (room / "log").open("wb") as log:
+    own = {"HOME": str(home_dir), "TMPDIR": str(home_dir), "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
+    with (home_dir / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "dashboard.py", *options],
             cwd=ROOT,
@@ -62,7 +62,7 @@ def serving(room: Path, environment: Mapping[str, str]) -> Iterator[Server]:
         finally:
             process.terminate()
             try:
-                process.wait(STOPS_WITHIN_S)
+                process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -74,8 +74,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + STARTS_WITHIN_S
+def _wait_until_healthy(server: DashboardServer, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < until:
         try:
             with urlopen(f"{server.url}/healthz", timeout=5) as reply:

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes import metric_source
-from tests.fakes.postgresql import Server, pg_ctl
+from tests.fakes.postgresql import PostgresServer, pg_ctl
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server() -> Iterator[PostgresServer]:
     """A PostgreSQL server. Who stops it starts it again."""
     found = pg_ctl()
     if not found:
         pytest.skip("No PostgreSQL server is installed. On Debian or Ubuntu: apt-get install postgresql")
-    server = Server(found)
+    server = PostgresServer(found)
     yield server
     server.close()
 

@@ -6,20 +6,22 @@ from datetime import datetime
 from typing import Any
 
 from analysis import Phase
-from archive import Brought
+from archive import MetricsResult
 from domain import Event, Migration
-from services.evidence import Case, case
-from tests.factories.config import migration
-from tests.factories.frames import START, tidy, window
+from services.evidence import EvidenceBundle, build_bundle
+from tests.factories.config import make_migration
+from tests.factories.frames import START, tidy_frame, window
 
 MINUTES = 60
 WINDOW = window(MINUTES)
 NOW = datetime.fromtimestamp(WINDOW.end + 20).astimezone()
 EVENT = Event(START + 600, None, "annotation", "Deployed admin pages", "", "", "", "test", "1")
-EVIL = "<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1"
+MALICIOUS_TEXT = "<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1"
 
 
-def rows(*, ec2: str = "photo-ec2", ecs: str = "photo-ecs-blue") -> dict[tuple[str, str, str, str], list[float | None]]:
+def sample_rows(
+    *, ec2: str = "photo-ec2", ecs: str = "photo-ecs-blue"
+) -> dict[tuple[str, str, str, str], list[float | None]]:
     """An hour in which both fleets answered 1,000 requests a minute, three or four of them with an error, p95 at 200 to 220 ms."""
     made: dict[tuple[str, str, str, str], list[float | None]] = {}
     for fleet, group in (("baseline", ec2), ("canary", ecs)):
@@ -32,14 +34,14 @@ def rows(*, ec2: str = "photo-ec2", ecs: str = "photo-ecs-blue") -> dict[tuple[s
     return made
 
 
-def a_case(
-    where: Migration | None = None,
-    numbers: Mapping[tuple[str, str, str, str], Any] | None = None,
+def make_evidence(
+    config: Migration | None = None,
+    rows: Mapping[tuple[str, str, str, str], Any] | None = None,
     *,
     events: tuple[Event, ...] = (EVENT,),
     **brought: Any,
-) -> Case:
+) -> EvidenceBundle:
     """The case of `numbers`, read from CloudWatch just after the hour; three minutes of it are provisional."""
     given = {"data_until": WINDOW.end, "last_asked": WINDOW.end, "periods": ((WINDOW, 60),)} | brought
-    read = replace(Brought(tidy(rows() if numbers is None else numbers), WINDOW), **given)
-    return case(where or migration(), "cloudwatch", read, events, Phase(WINDOW, 0.5, "weight"), now=NOW)
+    read = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **given)
+    return build_bundle(config or make_migration(), "cloudwatch", read, events, Phase(WINDOW, 0.5, "weight"), now=NOW)

@@ -10,10 +10,10 @@ from domain import Series, Window, assemble, check_frame
 START = 1_790_000_040 // 300 * 300  # a whole five minutes, so that every period fits
 
 # A row of numbers a minute, None where the minute is absent: {("canary", "ecs", "requests", "sum"): [100, None, 90]}
-Rows = Mapping[tuple[str, str, str, str], Sequence[float | None]]
+SeriesValues = Mapping[tuple[str, str, str, str], Sequence[float | None]]
 
 
-def tidy(rows: Rows, *, period_s: int = 60, start: int = START) -> pd.DataFrame:
+def tidy_frame(rows: SeriesValues, *, period_s: int = 60, start: int = START) -> pd.DataFrame:
     """The frame with one row for each number that is not None, `period_s` apart from `start`."""
     series = [Series("test", *key, unit="") for key in rows]
     at = [

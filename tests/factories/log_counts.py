@@ -15,11 +15,11 @@ EC2, ECS = "photo-ec2", "photo-ecs"
 HOST = "photo.example.com"
 
 
-def minutes(many: int) -> Window:
-    return Window(START, START + many * 60)
+def first_minutes(minutes: int) -> Window:
+    return Window(START, START + minutes * 60)
 
 
-def row(
+def count_row(
     group: str,
     n: int,
     *,
@@ -38,17 +38,17 @@ def row(
     }  # fmt: skip
 
 
-def table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+def count_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), COUNTS)
 
 
-def busy(many: int, per_minute: int, *, route: str = "/", errors: float = 0.002, worse: float = 1.0, seed: int = 1) -> list[dict[str, Any]]:  # fmt: skip
+def busy_route(minutes: int, per_minute: int, *, route: str = "/", errors: float = 0.002, canary_error_factor: float = 1.0, seed: int = 1) -> list[dict[str, Any]]:  # fmt: skip
     """A route on which both fleets take `per_minute` requests for `many` minutes; of EC2's the share `errors` fails, of ECS's `worse` times as many."""
     dice, found = np.random.default_rng(seed), []
-    for minute in range(many):
-        for group, rate in ((EC2, errors), (ECS, errors * worse)):
+    for minute in range(minutes):
+        for group, rate in ((EC2, errors), (ECS, errors * canary_error_factor)):
             failed = int(dice.binomial(per_minute, min(1.0, rate)))
             parts = dice.multinomial(per_minute - failed, [0.25] * 4)
-            found += [row(group, int(n), minute=minute, route=route, ms=ms) for n, ms in zip(parts, (40, 50, 60, 90), strict=True) if n]  # fmt: skip
-            found += [row(group, failed, minute=minute, route=route, elb=500, ms=20)] if failed else []
+            found += [count_row(group, int(n), minute=minute, route=route, ms=ms) for n, ms in zip(parts, (40, 50, 60, 90), strict=True) if n]  # fmt: skip
+            found += [count_row(group, failed, minute=minute, route=route, elb=500, ms=20)] if failed else []
     return found

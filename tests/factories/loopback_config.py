@@ -11,16 +11,16 @@ margin = "10%"
 """
 
 
-def document(
+def config_toml(
     load_balancer: str,
     groups: Mapping[str, str],
     *,
     archive: str,
     name: str = "Photo service",
     margin: str = "0.05pp",
-    canary: str = "",
-    tables: str = "",
-    latency: bool = True,
+    canary_lines: str = "",
+    extra_tables: str = "",
+    with_latency: bool = True,
     backfill: bool = True,
 ) -> str:
     """Two fleets behind one load balancer. `groups`: ARNs of the target groups photo-ec2 and photo-ecs; `canary`: more lines of that fleet's table;
@@ -44,10 +44,10 @@ target_groups = ["{groups["photo-ec2"]}"]
 [fleets.canary]
 label = "ECS"
 target_groups = ["{groups["photo-ecs"]}"]
-{canary}
-{tables}
+{canary_lines}
+{extra_tables}
 [[criteria]]
 metric = "error_rate"
 margin = "{margin}"
 critical = true
-{P95 if latency else ""}"""
+{P95 if with_latency else ""}"""

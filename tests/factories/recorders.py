@@ -18,28 +18,32 @@ from archive import Archive
 from collector import collector
 from domain import Migration, Series, Window, epoch_s, load
 from sources.aws.cloudwatch import CloudWatch
-from sources.registry import sources_of
-from tests.factories.config import ALB, EC2, ELB
-from tests.factories.loopback_config import document
-from tests.fakes.cloudwatch import CloudWatchWorld
-from tests.fakes.traffic_model import SteadyStory
+from sources.registry import create_sources
+from tests.factories.config import ALB, EC2, ELB_ARN_PREFIX
+from tests.factories.loopback_config import config_toml
+from tests.fakes.cloudwatch import FakeCloudWatch
+from tests.fakes.traffic_model import SteadyTraffic
 
-ECS = f"{ELB}:targetgroup/photo-ecs/8796a5b4c3d2e1f0"
-START = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC
-CLAIM_S = 60  # later than this, the claim of a recorder that died has run out
+ECS = f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs/8796a5b4c3d2e1f0"
+NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC
+LEASE_S = 60  # later than this, the claim of a recorder that died has run out
 _fork = multiprocessing.get_context("fork")
 
 Point = tuple[object, ...]
 
 
-class Recorders:
+class RecorderProcesses:
     """An archive that recorders fill, from the midnight before yesterday's on, and the CloudWatch they ask."""
 
-    def __init__(self, folder: Path, world: CloudWatchWorld) -> None:
-        self.world, self.now_s = world, START
+    def __init__(self, folder: Path, cloudwatch: FakeCloudWatch) -> None:
+        self.cloudwatch, self.now_s = cloudwatch, NOON
         self._path = folder / "migration.toml"
-        text = document(
-            ALB, {"photo-ec2": EC2, "photo-ecs": ECS}, archive=str(folder / "archive.db"), tables="", latency=False
+        text = config_toml(
+            ALB,
+            {"photo-ec2": EC2, "photo-ecs": ECS},
+            archive=str(folder / "archive.db"),
+            extra_tables="",
+            with_latency=False,
         ).replace(
             'timezone = "Asia/Tokyo"',
             f'timezone = "UTC"\nslow_thresholds_s = [1.0]\nsince = {datetime.fromtimestamp(self.since, UTC):%Y-%m-%d}',
@@ -49,42 +53,42 @@ class Recorders:
 
     @property
     def since(self) -> int:
-        return START - START % 86_400 - 86_400
+        return NOON - NOON % 86_400 - 86_400
 
     @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.now_s, UTC)
 
-    def start(self, *, dies_at: int | None = None) -> BaseProcess:
+    def start(self, *, kill_after_statements: int | None = None) -> BaseProcess:
         """One recorder that works until everything is there. `dies_at`: it is killed right after so many statements of its database."""
-        process = _fork.Process(target=_record, args=(self._path, self.now, dies_at))
+        process = _fork.Process(target=_run_recorder, args=(self._path, self.now, kill_after_statements))
         process.start()
         return process
 
-    def run(self, *, dies_at: int | None = None) -> int | None:
+    def run(self, *, kill_after_statements: int | None = None) -> int | None:
         """The same, to its end: its exit code."""
-        return ended(self.start(dies_at=dies_at))
+        return wait_for_exit(self.start(kill_after_statements=kill_after_statements))
 
-    def difference(self) -> tuple[int, set[Point], int]:
+    def compare_with_source(self) -> tuple[int, set[Point], int]:
         """(points that there should be, those of them that are lost or wrong, how many are there twice), of all settled time."""
         window = Window(self.since, self.now_s - 15 * 60)
         truth = _points(CloudWatch(self.migration, clock=lambda: self.now).pull(window).frame)
         kept = list[Point]()
         with Archive.open(self.migration.archive, self.migration) as archive:
-            for wanted in (_hourly, _of_minutes):
-                kept += _points(archive.read(window, "cloudwatch", now=self.now, only=wanted).frame)
+            for wanted in (_hourly, _not_hourly):
+                kept += _points(archive.metrics.read(window, "cloudwatch", now=self.now, series_filter=wanted).frame)
         return len(truth), set(truth) ^ set(kept), len(kept) - len(set(kept))
 
 
 @contextmanager
-def recorders(folder: Path) -> Iterator[Recorders]:
+def recorder_processes(folder: Path) -> Iterator[RecorderProcesses]:
     """Recorders on an archive in `folder`."""
     shares = {"photo-ec2": 0.9, "photo-ecs": 0.1}
     # A quiet service: somebody comes every fourth minute.
-    story = SteadyStory(lambda ts: shares if ts % 240 == 0 else {}, names=tuple(shares), requests_per_minute=40)
+    story = SteadyTraffic(lambda ts: shares if ts % 240 == 0 else {}, names=tuple(shares), requests_per_minute=40)
     clock: list[Callable[[], datetime]] = []
-    with CloudWatchWorld(story, clock=lambda: clock[0]()) as world:
-        made = Recorders(folder, world)
+    with FakeCloudWatch(story, clock=lambda: clock[0]()) as world:
+        made = RecorderProcesses(folder, world)
         clock.append(lambda: made.now)
         os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = world.url
         try:
@@ -93,7 +97,7 @@ def recorders(folder: Path) -> Iterator[Recorders]:
             del os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"]
 
 
-def ended(process: BaseProcess) -> int | None:
+def wait_for_exit(process: BaseProcess) -> int | None:
     """Its exit code, once it has ended; a recorder that hangs is killed."""
     process.join(60)
     process.kill()
@@ -101,7 +105,7 @@ def ended(process: BaseProcess) -> int | None:
     return process.exitcode
 
 
-def _record(path: Path, now: datetime, dies_at: int | None) -> None:
+def _run_recorder(path: Path, now: datetime, dies_at: int | None) -> None:
     """What `cli.py record --once --json` does, at one moment of the clock."""
     if dies_at is not None:
         left = iter(range(dies_at, 0, -1))
@@ -112,10 +116,10 @@ def _record(path: Path, now: datetime, dies_at: int | None) -> None:
 
         event.listen(Engine, "after_cursor_execute", die)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
-    collector.BUSY_S = 0.1  # who finds the source claimed looks again soon
+    collector.LEASE_RETRY_S = 0.1  # who finds the source claimed looks again soon
     cli.utc_now = lambda: now
-    cli.sources_of = lambda *given, **named: replace(
-        sources_of(*given, **named), traffic=None
+    cli.create_sources = lambda *given, **named: replace(
+        create_sources(*given, **named), traffic=None
     )  # CloudWatch is all there is
     cli.app(["record", "--once", "--json", "--config", str(path)])
 
@@ -124,7 +128,7 @@ def _hourly(series: Series) -> bool:
     return series.hourly
 
 
-def _of_minutes(series: Series) -> bool:
+def _not_hourly(series: Series) -> bool:
     return not series.hourly
 
 

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TextIO
 
 from domain import Arn
-from tests.factories.loopback_config import document
-from tests.fakes.cloudtrail import CloudTrailWorld, cloudtrail_world
-from tests.fakes.cloudwatch import CloudWatchWorld
-from tests.fakes.deployments import APPLICATION, CLUSTER, GROUP, DeploymentsWorld, deployed
+from tests.factories.loopback_config import config_toml
+from tests.fakes.cloudtrail import FakeCloudTrail, fake_cloudtrail
+from tests.fakes.cloudwatch import FakeCloudWatch
+from tests.fakes.deployments import APPLICATION, CLUSTER, DEPLOYMENT_GROUP, FakeDeployments, deployed_service
 from tests.fakes.deployments import SERVICE as ECS_SERVICE
-from tests.fakes.elbv2 import REGION, Elbv2World
-from tests.fakes.mackerel import ALB_HOST, KEY, SERVICE, MackerelWorld
-from tests.fakes.traffic_model import SteadyStory
+from tests.fakes.elbv2 import REGION, FakeElbv2
+from tests.fakes.mackerel import ALB_HOST, API_KEY, SERVICE, FakeMackerel
+from tests.fakes.traffic_model import SteadyTraffic
 
 EC2, ECS = "photo-ec2", "photo-ecs"
 PORT = 14566  # ELBv2; CloudWatch is the next one, then Mackerel, CloudTrail, and ECS with CodeDeploy
-MARK = "# Written by python -m tests.fakes. It may be overwritten."
+GENERATED_MARKER = "# Written by python -m tests.fakes. It may be overwritten."
 
 HELP = """\
 Try the dashboard without AWS. This starts five servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel, CloudTrail, and ECS with
@@ -48,14 +48,14 @@ The weights are real ones: `aws elbv2 modify-listener --endpoint-url http://127.
 """
 
 
-class Dial:
+class WeightSchedule:
     """Which weights held when. Before the first change, those of the first."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
         self._weights: list[Mapping[str, int]] = []
 
-    def note(self, at: float, weights: Mapping[str, int]) -> bool:
+    def record(self, at: float, weights: Mapping[str, int]) -> bool:
         """Remembers what the rule says at an epoch second; whether that is new."""
         if self._weights and self._weights[-1] == weights:
             return False
@@ -71,26 +71,26 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
-class Worlds:
+class ScheduledFakes:
     """The five servers, and the dial that joins them. CloudTrail knows of nothing but what a test gives it."""
 
-    elbv2: Elbv2World
-    cloudwatch: CloudWatchWorld
-    mackerel: MackerelWorld
-    cloudtrail: CloudTrailWorld
-    deployments: DeploymentsWorld
-    dial: Dial
+    elbv2: FakeElbv2
+    cloudwatch: FakeCloudWatch
+    mackerel: FakeMackerel
+    cloudtrail: FakeCloudTrail
+    deployments: FakeDeployments
+    schedule: WeightSchedule
 
     def set_percent(self, percent: Decimal) -> None:
         """What an operator does; the canary's weight is a percentage or, with a decimal, a thousandth."""
         whole = 100 if percent == percent.to_integral_value() else 1000
         canary = int(percent * whole / 100)
         self.elbv2.set_weights({EC2: whole - canary, ECS: canary})
-        self.listen()
+        self.sync_weights()
 
-    def listen(self) -> bool:
+    def sync_weights(self) -> bool:
         """Hears the weights as they are in ELBv2 now, whoever set them; whether they are new."""
-        return self.dial.note(time.time(), self.elbv2.weights())
+        return self.schedule.record(time.time(), self.elbv2.weights())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -104,30 +104,30 @@ class Worlds:
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "an-example-secret",
             "MACKEREL_APIBASE": self.mackerel.url,
-            "MACKEREL_APIKEY": KEY,
+            "MACKEREL_APIKEY": API_KEY,
         }
 
     @property
-    def configuration(self) -> str:
+    def config_text(self) -> str:
         """A migration.toml for these worlds."""
-        return MARK + document(
+        return GENERATED_MARKER + config_toml(
             self.elbv2.load_balancer,
             self.elbv2.groups,
             archive="loopback.db",
             name="Loopback photo service",
             margin="0.5pp",
-            canary=f'ecs_service = "{CLUSTER}/{ECS_SERVICE}"\ncodedeploy = "{APPLICATION}/{GROUP}"',
-            tables=f'[mackerel]\nservice = "{SERVICE}"\nalb_host = "{ALB_HOST}"\n',
+            canary_lines=f'ecs_service = "{CLUSTER}/{ECS_SERVICE}"\ncodedeploy = "{APPLICATION}/{DEPLOYMENT_GROUP}"',
+            extra_tables=f'[mackerel]\nservice = "{SERVICE}"\nalb_host = "{ALB_HOST}"\n',
         )
 
 
 @contextmanager
-def open_worlds(
+def running_fakes(
     first: Decimal, *, port: int = 0, latency: float = 1.0, errors: float = 0.002, requests: float = 600
-) -> Iterator[Worlds]:
+) -> Iterator[ScheduledFakes]:
     """The worlds at a first percentage. `latency` is the canary's beside the baseline's, `errors` its share of 5xx, `requests` are per minute."""
-    dial = Dial()
-    story = SteadyStory(
+    dial = WeightSchedule()
+    story = SteadyTraffic(
         dial.shares,
         names=(EC2, ECS),
         requests_per_minute=requests,
@@ -135,20 +135,20 @@ def open_worlds(
         latency_factors={ECS: latency},
     )
     with ExitStack() as open_now:
-        elbv2 = open_now.enter_context(Elbv2World(port=port))
+        elbv2 = open_now.enter_context(FakeElbv2(port=port))
         home = Arn.parse(elbv2.load_balancer)
         assert home
-        told = CloudWatchWorld(story, load_balancer=home.dimension, region=REGION, port=port and port + 1)
+        told = FakeCloudWatch(story, load_balancer=home.dimension, region=REGION, port=port and port + 1)
         cloudwatch = open_now.enter_context(told)
-        mackerel = open_now.enter_context(MackerelWorld(story, port=port and port + 2))
-        cloudtrail = open_now.enter_context(cloudtrail_world(port=port and port + 3))
-        there = deployed(elbv2.groups[ECS], elbv2.listener, port=port and port + 4)
-        worlds = Worlds(elbv2, cloudwatch, mackerel, cloudtrail, open_now.enter_context(there), dial)
+        mackerel = open_now.enter_context(FakeMackerel(story, port=port and port + 2))
+        cloudtrail = open_now.enter_context(fake_cloudtrail(port=port and port + 3))
+        there = deployed_service(elbv2.groups[ECS], elbv2.listener, port=port and port + 4)
+        worlds = ScheduledFakes(elbv2, cloudwatch, mackerel, cloudtrail, open_now.enter_context(there), dial)
         worlds.set_percent(first)
         yield worlds
 
 
-def percent(text: str) -> Decimal:
+def parse_percent(text: str) -> Decimal:
     """A share of the canary, from 0 to 100 with one decimal. Raises ValueError with what is wrong."""
     try:
         given = Decimal(text.strip().removesuffix("%").strip())
@@ -159,14 +159,14 @@ def percent(text: str) -> Decimal:
     return given
 
 
-def percents(text: str) -> tuple[Decimal, ...]:
+def parse_percents(text: str) -> tuple[Decimal, ...]:
     try:
-        return tuple(percent(one) for one in text.split(","))
+        return tuple(parse_percent(one) for one in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """90, "90s", "2m", "1h" or "never"."""
     if text == "never":
         return inf
@@ -176,25 +176,29 @@ def seconds(text: str) -> float:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def write_configuration(path: Path, text: str) -> None:
+def write_config(path: Path, text: str) -> None:
     """Raises FileExistsError where there is one that this program has not written."""
-    if path.exists() and not path.read_text(encoding="utf-8").startswith(MARK):
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(GENERATED_MARKER):
         raise FileExistsError(f"{path} is not ours to overwrite: name another one with --config.")
     path.write_text(text, encoding="utf-8")
 
 
-def say_at_once(text: str) -> None:
+def print_flushed(text: str) -> None:
     print(text, flush=True)
 
 
-def run(
-    worlds: Worlds, steps: Sequence[Decimal], every_s: float, typed: TextIO, say: Callable[[str], None] = say_at_once
+def run_steps(
+    fakes: ScheduledFakes,
+    steps: Sequence[Decimal],
+    every_s: float,
+    typed_lines: TextIO,
+    output: Callable[[str], None] = print_flushed,
 ) -> None:
     """Steps on until Ctrl-C or a q, and hears what is typed and what others change."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen_to_typing() -> None:
-        for line in typed:
+        for line in typed_lines:
             lines.put(line)
 
     threading.Thread(target=listen_to_typing, daemon=True).start()
@@ -208,21 +212,21 @@ def run(
             return
         if line.strip():
             try:
-                worlds.set_percent(percent(line))
+                fakes.set_percent(parse_percent(line))
             except ValueError as wrong:
-                say(f"{wrong} Type 25 for 25 %, q to end.")
+                output(f"{wrong} Type 25 for 25 %, q to end.")
                 continue
             left.clear()
-            say(f"{now()} told {line.strip().removesuffix('%')} %; from now on you take the steps")
+            output(f"{clock_time()} told {line.strip().removesuffix('%')} %; from now on you take the steps")
         elif left and time.monotonic() >= next_at:
-            worlds.set_percent(left[0])
-            say(f"{now()} the canary's weight is {left.pop(0)} % now")
+            fakes.set_percent(left[0])
+            output(f"{clock_time()} the canary's weight is {left.pop(0)} % now")
             next_at = time.monotonic() + every_s
-        elif worlds.listen():
-            say(f"{now()} somebody else set the weights: {worlds.elbv2.weights()}")
+        elif fakes.sync_weights():
+            output(f"{clock_time()} somebody else set the weights: {fakes.elbv2.weights()}")
 
 
-def now() -> str:
+def clock_time() -> str:
     return time.strftime("%H:%M:%S")
 
 
@@ -240,8 +244,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=PORT,
         help="ELBv2's port; CloudWatch has the next, then Mackerel, CloudTrail, and ECS with CodeDeploy (%(default)s)",
     )
-    add("--steps", type=percents, default=percents("10,25,50"), help="the canary's percentages in turn (10,25,50)")
-    add("--step-every", type=seconds, default=seconds("2m"), help="how long each holds: 90s, 2m, 1h, never (2m)")
+    add(
+        "--steps",
+        type=parse_percents,
+        default=parse_percents("10,25,50"),
+        help="the canary's percentages in turn (10,25,50)",
+    )
+    add(
+        "--step-every",
+        type=parse_duration,
+        default=parse_duration("2m"),
+        help="how long each holds: 90s, 2m, 1h, never (2m)",
+    )
     add("--latency", type=float, default=0.97, help="the canary's latency beside the baseline's (%(default)s)")
     add("--errors", type=float, default=0.002, help="the canary's share of 5xx; the baseline's is 0.002 (%(default)s)")
     add("--requests", type=float, default=600, help="requests a minute, both together (%(default)s)")
@@ -250,15 +264,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first, *rest = asked.steps
     about = {"port": asked.port, "latency": asked.latency, "errors": asked.errors, "requests": asked.requests}
     try:
-        with open_worlds(first, **about) as worlds:
-            write_configuration(asked.config, worlds.configuration)
-            say_at_once(
-                f"Paste this into another shell, and start the dashboard there (make run):\n\n{lines_for(worlds, asked.config)}\n"
+        with running_fakes(first, **about) as worlds:
+            write_config(asked.config, worlds.config_text)
+            print_flushed(
+                f"Paste this into another shell, and start the dashboard there (make run):\n\n{shell_lines(worlds, asked.config)}\n"
             )
-            say_at_once(
-                f"{now()} the canary's weight is {first} %. Type a percentage and Enter to change it; Ctrl-C to end."
+            print_flushed(
+                f"{clock_time()} the canary's weight is {first} %. Type a percentage and Enter to change it; Ctrl-C to end."
             )
-            run(worlds, rest, asked.step_every, sys.stdin)
+            run_steps(worlds, rest, asked.step_every, sys.stdin)
     except KeyboardInterrupt:
         return 0
     except OSError as error:  # a port that is taken, a configuration that is somebody's
@@ -267,9 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def lines_for(worlds: Worlds, config: Path) -> str:
+def shell_lines(fakes: ScheduledFakes, config: Path) -> str:
     """What to paste into the dashboard's shell."""
-    lines = [f"export {name}={text}" for name, text in worlds.environment.items()]
+    lines = [f"export {name}={text}" for name, text in fakes.environment.items()]
     lines.append("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL MIGRATION_DEMO")
     lines.append(f"export MIGRATION_CONFIG={shlex.quote(str(config.resolve()))}")
     return "\n".join(lines)

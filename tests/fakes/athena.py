@@ -17,14 +17,14 @@ from xml.sax.saxutils import escape
 import duckdb
 import pyarrow as pa
 
-from sources.access_logs.sql import DUCKDB, FIELDS, GROUPED, counts_sql
-from sources.aws.athena_table import LINE, every_line
+from sources.access_logs.sql import DUCKDB, FIELDS, GROUP_COLUMNS, counts_sql
+from sources.aws.athena_table import LINE_REGEX, lines_sql
 
 BUCKET, RESULTS = "photo-logs", "photo-athena-results"
 
 
 @dataclass(slots=True)
-class AthenaWorld:
+class FakeAthena:
     """`objects` by key, in BUCKET. `refuse`: what an action is refused with. `ends`: how a counting query ends, after `looks` looks at it.
 
     `broken`: what a result is instead. `on_look` is called at every look, with how many there were.
@@ -32,21 +32,21 @@ class AthenaWorld:
 
     url: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
-    refuse: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    ends: tuple[str, str] = ("SUCCEEDED", "")
-    looks: int = 2
-    broken: bytes = b""
+    errors: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    final_state: tuple[str, str] = ("SUCCEEDED", "")
+    polls_until_final: int = 2
+    result_override: bytes = b""
     output: str = f"s3://{RESULTS}/workgroup/"
     calls: list[str] = field(default_factory=list)
     queries: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=dict)
+    poll_counts: dict[str, int] = field(default_factory=dict)
 
-    def answer(self, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def handle(self, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.calls.append(action)
-        if action in self.refuse:
-            status, code, message = self.refuse[action]
+        if action in self.errors:
+            status, code, message = self.errors[action]
             return status, {"__type": code, "message": message}
         return 200, getattr(self, f"_{action}")(asked)
 
@@ -57,8 +57,8 @@ class AthenaWorld:
 
     def _GetQueryExecution(self, asked: dict[str, Any]) -> dict[str, Any]:
         query = asked["QueryExecutionId"]
-        seen = self.seen[query] = self.seen.get(query, 0) + 1
-        state, reason = ("RUNNING", "") if seen <= self.looks else self.ends
+        seen = self.poll_counts[query] = self.poll_counts.get(query, 0) + 1
+        state, reason = ("RUNNING", "") if seen <= self.polls_until_final else self.final_state
         if self.queries[query].startswith("CREATE"):
             state, reason = "SUCCEEDED", ""
             self.tables.append(self.queries[query])
@@ -83,7 +83,7 @@ class AthenaWorld:
     def _GetDatabase(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"Database": {"Name": asked["DatabaseName"]}}
 
-    def listing(self, asked: dict[str, list[str]]) -> bytes:
+    def list_objects(self, asked: dict[str, list[str]]) -> bytes:
         """ListObjectsV2, two keys a page."""
         prefix, after = asked.get("prefix", [""])[0], asked.get("start-after", [""])[0]
         after = max(after, asked.get("continuation-token", [""])[0])
@@ -97,10 +97,10 @@ class AthenaWorld:
             "</ListBucketResult>"
         ).encode()
 
-    def result(self, query: str) -> bytes:
+    def result_csv(self, query: str) -> bytes:
         """A query's CSV file, as Athena writes it: every text in quotes, null as nothing."""
-        if self.broken:
-            return self.broken
+        if self.result_override:
+            return self.result_override
         (day,) = re.findall(r"day = '([\d/]+)'", self.queries[query])
         (own,) = re.findall(r"strpos\(\"\$path\", '([^']+)'\)", self.queries[query])
         apart = re.findall(rf"'s3://{BUCKET}/([^']+)'", self.queries[query])
@@ -110,43 +110,43 @@ class AthenaWorld:
             if f"/{day}/" in key and own in key and key not in apart
             for line in gzip.decompress(body).decode().splitlines()
         ]
-        reads = re.compile(LINE)
+        reads = re.compile(LINE_REGEX)
         found = [reads.fullmatch(line) for line in lines]
         fields = [dict(zip(FIELDS, one.groups() if one else [None] * len(FIELDS), strict=True)) for one in found]
         with duckdb.connect() as database:
             database.register("logs", pa.Table.from_pylist(fields, pa.schema([(name, pa.string()) for name in FIELDS])))
-            rows = database.execute(counts_sql(DUCKDB, every_line(DUCKDB, "logs"), examples=True)).fetchall()
+            rows = database.execute(counts_sql(DUCKDB, lines_sql(DUCKDB, "logs"), examples=True)).fetchall()
         out = io.StringIO()
         written = csv.writer(out, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_ALL)
-        written.writerow((*GROUPED, "n", "example"))
+        written.writerow((*GROUP_COLUMNS, "n", "example"))
         for row in rows:
             written.writerow(row)
         return out.getvalue().encode()
 
 
 @contextmanager
-def athena_world() -> Iterator[AthenaWorld]:
-    world = AthenaWorld()
+def fake_athena() -> Iterator[FakeAthena]:
+    world = FakeAthena()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, told = world.answer(self.headers["X-Amz-Target"].removeprefix("AmazonAthena."), asked)
+            status, told = world.handle(self.headers["X-Amz-Target"].removeprefix("AmazonAthena."), asked)
             self._say(status, json.dumps(told).encode(), "application/x-amz-json-1.1")
 
         def do_GET(self) -> None:
             bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
             action = "GetObject" if key else "ListBucket"
             world.calls.append(action)
-            if action in world.refuse:
-                status, code, message = world.refuse[action]
+            if action in world.errors:
+                status, code, message = world.errors[action]
                 said = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
                 self._say(status, said.encode(), "application/xml")
             elif key:
-                body = world.result(key.removesuffix(".csv")) if bucket == RESULTS else world.objects[key]
+                body = world.result_csv(key.removesuffix(".csv")) if bucket == RESULTS else world.objects[key]
                 self._say(200, body, "binary/octet-stream")
             else:
-                self._say(200, world.listing(parse_qs(urlsplit(self.path).query)), "application/xml")
+                self._say(200, world.list_objects(parse_qs(urlsplit(self.path).query)), "application/xml")
 
         def _say(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)

@@ -19,21 +19,21 @@ THROTTLED = (400, "ThrottlingException", "Rate exceeded")
 
 
 @dataclass(slots=True)
-class CloudTrailWorld:
+class FakeCloudTrail:
     """`records` are what CloudTrail has delivered (the contents of `CloudTrailEvent`); `refuse` is what every call is refused with."""
 
     url: str = ""
     records: list[Mapping[str, Any]] = field(default_factory=list)
-    refuse: tuple[int, str, str] | None = None
-    page: int = 50
+    error: tuple[int, str, str] | None = None
+    page_size: int = 50
     calls: list[str] = field(default_factory=list)
 
-    def answer(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def handle(self, asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         (attribute,) = asked["LookupAttributes"]  # CloudTrail takes one
         assert attribute["AttributeKey"] == "EventName"
         self.calls.append(attribute["AttributeValue"])
-        if self.refuse:
-            status, code, message = self.refuse
+        if self.error:
+            status, code, message = self.error
             return status, {"__type": code, "message": message}
         start, end = asked.get("StartTime", 0), asked.get("EndTime", 2**40)
         told = [
@@ -43,7 +43,7 @@ class CloudTrailWorld:
         ]
         told = sorted(((at, one) for at, one in told if start <= at <= end), key=lambda each: -each[0])
         begin = int(asked.get("NextToken", "0"))
-        after = begin + min(self.page, asked.get("MaxResults", 50))
+        after = begin + min(self.page_size, asked.get("MaxResults", 50))
         events = [
             {"EventId": one["eventID"], "EventName": one["eventName"], "EventTime": at}
             | {"EventSource": one["eventSource"], "ReadOnly": "false", "CloudTrailEvent": json.dumps(one)}
@@ -53,13 +53,13 @@ class CloudTrailWorld:
 
 
 @contextmanager
-def cloudtrail_world(*, port: int = 0) -> Iterator[CloudTrailWorld]:
-    world = CloudTrailWorld()
+def fake_cloudtrail(*, port: int = 0) -> Iterator[FakeCloudTrail]:
+    world = FakeCloudTrail()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, told = world.answer(asked)
+            status, told = world.handle(asked)
             body = json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Type", AMZ_JSON)

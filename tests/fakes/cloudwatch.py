@@ -18,13 +18,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from tests.fakes.traffic_model import Minute, Story
+from tests.fakes.traffic_model import TargetGroupMinute, TrafficModel
 
 LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
 TARGET_PREFIX = "GraniteServiceVersion20100801."  # boto3 speaks AWS JSON 1.0 to CloudWatch, in query-compatible mode
 DAY_S = 86_400
 
-_GROUP_COUNTS: Mapping[str, Callable[[Minute], int]] = {
+_GROUP_COUNTS: Mapping[str, Callable[[TargetGroupMinute], int]] = {
     "RequestCount": lambda minute: minute.requests,
     "HTTPCode_Target_2XX_Count": lambda minute: minute.responses_2xx,
     "HTTPCode_Target_3XX_Count": lambda minute: minute.responses_3xx,
@@ -33,20 +33,20 @@ _GROUP_COUNTS: Mapping[str, Callable[[Minute], int]] = {
     "TargetConnectionErrorCount": lambda minute: minute.connection_errors,
     "UnhealthyRoutingRequestCount": lambda minute: minute.fail_open,
 }
-_HOSTS: Mapping[str, Callable[[Minute], int]] = {
+_HOST_COUNTS: Mapping[str, Callable[[TargetGroupMinute], int]] = {
     "HealthyHostCount": lambda minute: minute.healthy,
     "UnHealthyHostCount": lambda minute: minute.unhealthy,
 }
 _ALB_COUNTS = {f"HTTPCode_ELB_{code}_Count": f"alb_{code.lower()}" for code in ("5XX", "500", "502", "503", "504")}
-_ONLY_OF_GROUPS = {"UnhealthyRoutingRequestCount", *_HOSTS}
+_TARGET_GROUP_ONLY = {"UnhealthyRoutingRequestCount", *_HOST_COUNTS}
 
 
-class Refusal(Exception):
+class ServiceError(Exception):
     """An error reply: HTTP status, AWS's code and sentence."""
 
     def __init__(self, status: int, code: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.status, self.code, self.sentence = status, code, sentence
+        self.status, self.code, self.message = status, code, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class _Query:
         return self.dimensions.get("TargetGroup", "//").split("/")[1]
 
     @property
-    def names(self) -> set[str]:
+    def aliases(self) -> set[str]:
         """What a fault may call this query by."""
         return {self.metric, self.target_group, f"{self.metric} {self.stat}", f"{self.target_group} {self.metric}"}
 
 
-class CloudWatchWorld:
+class FakeCloudWatch:
     """Tells `story` to unpatched boto3 at `.url`, as CloudWatch would at `clock()`. A context manager.
 
     Faults are plain attributes, set at any time. Where a fault takes names, a name is a metric ("RequestCount"), a target group ("photo-ecs"),
@@ -77,31 +77,33 @@ class CloudWatchWorld:
 
     def __init__(
         self,
-        story: Story,
+        traffic_model: TrafficModel,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         load_balancer: str = LOAD_BALANCER,
         region: str = "",
         port: int = 0,
     ) -> None:
-        self.story, self.clock, self.load_balancer = story, clock, load_balancer
+        self.traffic_model, self.clock, self.load_balancer = traffic_model, clock, load_balancer
         self.region = region  # a signature for another one is refused; "": any
         # How it reports
         self.sparse = True  # counts of 0 are absent
-        self.late_minutes = 0  # so many minutes after its own a minute still grows
+        self.revision_minutes = 0  # so many minutes after its own a minute still grows
         self.page_datapoints = 100_800
         # Faults
         self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
         self.denied = False
-        self.late_signature = False  # refuses the signature as expired, as it does where the clocks differ by 5 minutes
-        self.expired = False
+        self.signature_expired = (
+            False  # refuses the signature as expired, as it does where the clocks differ by 5 minutes
+        )
+        self.token_expired = False
         self.throttle_next = 0  # so many calls
         self.fail_next = 0  # so many calls end in HTTP 500
         self.fail_from_call = inf  # this call and all after it end in HTTP 500
         self.invalid_token = False  # refuses every NextToken
         self.hang: threading.Event | None = None  # calls wait for it; closing sets it
-        self.garbage: bytes | None = None  # the body of a reply with status 200
-        self.skew_s = 0.0  # added to the Date header
+        self.raw_reply: bytes | None = None  # the body of a reply with status 200
+        self.clock_skew_s = 0.0  # added to the Date header
         self.forbidden: set[str] = set()
         self.partial_without_token: set[str] = set()
         self.partial_without_end: set[str] = set()
@@ -109,13 +111,13 @@ class CloudWatchWorld:
         self.internal_errors: dict[str, int] = {}  # name → replies that still fail
         self.messages: list[tuple[str, str]] = []  # of the call: code, sentence
         self.result_messages: dict[str, list[tuple[str, str]]] = {}
-        self.values: dict[str, object] = {}  # name → sent in place of every value
-        self.shift_s: dict[str, int] = {}  # name → added to every timestamp
+        self.value_overrides: dict[str, object] = {}  # name → sent in place of every value
+        self.timestamp_shift_s: dict[str, int] = {}  # name → added to every timestamp
         # What it saw. A page after the first is a call, but asks for no metric again.
         self.calls = self.metrics_requested = self.datapoints_requested = 0
         self.requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _make_handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -135,20 +137,20 @@ class CloudWatchWorld:
         self._server.close_all()
         self._thread.join()
 
-    def answer(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def handle(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """The reply to one call, or Refusal."""
         with self._lock:
             self.calls += 1
-            self._refuse_by_fault(self.calls)
-        self._refuse_by_signature(headers.get("Authorization", ""))
+            self._raise_configured_fault(self.calls)
+        self._check_signature(headers.get("Authorization", ""))
         if headers.get("Content-Type") != "application/x-amz-json-1.0":
-            raise Refusal(
+            raise ServiceError(
                 415, "UnsupportedMediaType", f"This CloudWatch reads AWS JSON 1.0, not {headers.get('Content-Type')}."
             )
         if headers.get("X-Amz-Target") != f"{TARGET_PREFIX}GetMetricData":
-            raise Refusal(400, "InvalidAction", f"Could not find operation {headers.get('X-Amz-Target')}")
+            raise ServiceError(400, "InvalidAction", f"Could not find operation {headers.get('X-Amz-Target')}")
         asked = json.loads(body)
-        queries = _queries(asked)
+        queries = _parse_queries(asked)
         with self._lock:
             self.requests.append(asked)
             if "NextToken" not in asked:
@@ -157,48 +159,50 @@ class CloudWatchWorld:
                 self.datapoints_requested += sum(ceil(length_s / query.period_s) for query in queries)
             return self._page(asked, queries)
 
-    def _refuse_by_fault(self, call: int) -> None:
+    def _raise_configured_fault(self, call: int) -> None:
         if self.throttle_next > 0:
             self.throttle_next -= 1
-            raise Refusal(400, "Throttling", "Rate exceeded")
+            raise ServiceError(400, "Throttling", "Rate exceeded")
         if self.fail_next > 0 or call >= self.fail_from_call:
             self.fail_next -= self.fail_next > 0
-            raise Refusal(500, "InternalServiceFault", "An error occurred on the server side")
+            raise ServiceError(500, "InternalServiceFault", "An error occurred on the server side")
 
-    def _refuse_by_signature(self, authorization: str) -> None:
+    def _check_signature(self, authorization: str) -> None:
         # AWS4-HMAC-SHA256 Credential=AKIA…/20260102/ap-northeast-1/monitoring/aws4_request, SignedHeaders=…, Signature=…
         found = re.search(r"Credential=([^/]+)/\d{8}/([^/]+)/monitoring/aws4_request", authorization)
         if not found:
-            raise Refusal(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+            raise ServiceError(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
         if self.access_keys is not None and found[1] not in self.access_keys:
-            raise Refusal(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+            raise ServiceError(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         if self.region and found[2] != self.region:
-            raise Refusal(
+            raise ServiceError(
                 403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{found[2]}'."
             )
-        if self.late_signature:
-            raise Refusal(
+        if self.signature_expired:
+            raise ServiceError(
                 403, "SignatureDoesNotMatch", "Signature expired: 20260102T115000Z is now earlier than 20260102T115500Z"
             )
-        if self.expired:
-            raise Refusal(403, "ExpiredToken", "The security token included in the request is expired")
+        if self.token_expired:
+            raise ServiceError(403, "ExpiredToken", "The security token included in the request is expired")
         if self.denied:
             who = "arn:aws:iam::123456789012:user/viewer"
-            raise Refusal(403, "AccessDenied", f"User: {who} is not authorized to perform: cloudwatch:GetMetricData")
+            raise ServiceError(
+                403, "AccessDenied", f"User: {who} is not authorized to perform: cloudwatch:GetMetricData"
+            )
 
     def _page(self, asked: Mapping[str, Any], queries: Sequence[_Query]) -> dict[str, Any]:
         """One page: the points in the order asked for, cut where the page is full, under every Id that has some here."""
         digest = sha256(
             json.dumps([asked["MetricDataQueries"], asked["StartTime"], asked["EndTime"]]).encode()
         ).hexdigest()[:16]
-        offset, turn = self._place_of(asked.get("NextToken"), digest)
+        offset, turn = self._parse_token(asked.get("NextToken"), digest)
         now = self.clock().timestamp()
         newest_first = asked.get("ScanBy", "TimestampDescending") == "TimestampDescending"
-        lines = {query.id: [] if self._silent(query) else self._points(query, asked, now) for query in queries}
+        lines = {query.id: [] if self._is_suppressed(query) else self._points(query, asked, now) for query in queries}
         half = {
             query.id
             for query in queries
-            if query.names & (self.partial_without_token | self.partial_without_end | self.partial_with_new_tokens)
+            if query.aliases & (self.partial_without_token | self.partial_without_end | self.partial_with_new_tokens)
         }
         points = [
             (ts, query.id, value)
@@ -218,7 +222,7 @@ class CloudWatchWorld:
             if mine[query.id] or turn == 0 or query.id in half
         ]
         token = ""
-        named = set().union(*(query.names for query in queries))
+        named = set().union(*(query.aliases for query in queries))
         if rest:
             token = f"{digest}:{offset + size}:{turn + 1}"
         elif named & self.partial_with_new_tokens:
@@ -231,27 +235,29 @@ class CloudWatchWorld:
             **({"NextToken": base64.b64encode(token.encode()).decode()} if token else {}),
         }
 
-    def _place_of(self, token: str | None, digest: str) -> tuple[int, int]:
+    def _parse_token(self, token: str | None, digest: str) -> tuple[int, int]:
         if token is None:
             return 0, 0
         whose, offset, turn = base64.b64decode(token).decode().split(":")
         if whose != digest or self.invalid_token:
-            raise Refusal(400, "InvalidNextToken", "The next token specified is invalid.")
+            raise ServiceError(400, "InvalidNextToken", "The next token specified is invalid.")
         return int(offset), int(turn)
 
-    def _silent(self, query: _Query) -> bool:
-        return bool(query.names & self.forbidden) or any(self.internal_errors.get(name, 0) > 0 for name in query.names)
+    def _is_suppressed(self, query: _Query) -> bool:
+        return bool(query.aliases & self.forbidden) or any(
+            self.internal_errors.get(name, 0) > 0 for name in query.aliases
+        )
 
     def _result(self, query: _Query, points: Sequence[tuple[int, float]], status: str) -> dict[str, Any]:
-        for name in query.names & self.internal_errors.keys():
+        for name in query.aliases & self.internal_errors.keys():
             if self.internal_errors[name] > 0:
                 self.internal_errors[name] -= 1
                 status = "InternalError"
-        if query.names & self.forbidden:
+        if query.aliases & self.forbidden:
             status = "Forbidden"
-        messages = [message for name in sorted(query.names) for message in self.result_messages.get(name, ())]
-        shift_s = sum(self.shift_s.get(name, 0) for name in query.names)
-        sent = [self.values[name] for name in query.names if name in self.values]
+        messages = [message for name in sorted(query.aliases) for message in self.result_messages.get(name, ())]
+        shift_s = sum(self.timestamp_shift_s.get(name, 0) for name in query.aliases)
+        sent = [self.value_overrides[name] for name in query.aliases if name in self.value_overrides]
         return {
             "Id": query.id,
             "Label": f"{query.target_group} {query.metric}".strip(),
@@ -282,51 +288,53 @@ class CloudWatchWorld:
         if query.dimensions.get("LoadBalancer") != self.load_balancer or not (of_group or len(query.dimensions) == 1):
             return None  # published under no such dimensions
         if query.metric in _ALB_COUNTS and not of_group:
-            seen = [self.story.load_balancer(ts) for ts in minutes if ts < now]
-            shares = [self._share(ts, now) for ts in minutes if ts < now]
+            seen = [self.traffic_model.load_balancer_errors(ts) for ts in minutes if ts < now]
+            shares = [self._ingested_share(ts, now) for ts in minutes if ts < now]
             counts = [
                 int(alb.get(_ALB_COUNTS[query.metric], 0) * share) for alb, share in zip(seen, shares, strict=True)
             ]
-            return self._of_counts(query.stat, counts)
-        if query.metric in _ONLY_OF_GROUPS and not of_group:
+            return self._count_statistic(query.stat, counts)
+        if query.metric in _TARGET_GROUP_ONLY and not of_group:
             return None
-        groups = [query.target_group] if of_group else self.story.groups()
-        told = list(self._told(groups, minutes, now))
+        groups = [query.target_group] if of_group else self.traffic_model.target_groups()
+        told = list(self._reported_minutes(groups, minutes, now))
         if count := _GROUP_COUNTS.get(query.metric):
-            return self._of_counts(query.stat, [count(minute) for minute in told])
-        if hosts := _HOSTS.get(query.metric):
+            return self._count_statistic(query.stat, [count(minute) for minute in told])
+        if hosts := _HOST_COUNTS.get(query.metric):
             numbers = [hosts(minute) for minute in told]
-            return _of_numbers(query.stat, numbers) if numbers else None
+            return _statistic(query.stat, numbers) if numbers else None
         if query.metric == "TargetResponseTime" and (
             latencies := [minute.latencies for minute in told if len(minute.latencies)]
         ):
-            return _of_latencies(
+            return _latency_statistic(
                 query.stat, np.sort(np.concatenate(latencies)) if len(latencies) > 1 else np.asarray(latencies[0])
             )
         return None
 
-    def _of_counts(self, stat: str, counts: Sequence[int]) -> float | None:
+    def _count_statistic(self, stat: str, counts: Sequence[int]) -> float | None:
         total = sum(counts)
         if not counts or (total == 0 and self.sparse):
             return None
         return float(total) if stat in ("Sum", "SampleCount") else 1.0  # each request is one datum of the value 1
 
-    def _told(self, groups: Iterable[str], minutes: Iterable[int], now: float) -> Iterator[Minute]:
+    def _reported_minutes(
+        self, groups: Iterable[str], minutes: Iterable[int], now: float
+    ) -> Iterator[TargetGroupMinute]:
         for group in groups:
             for ts in minutes:
-                if ts < now and (minute := self.story.minute(group, ts)):
-                    yield _so_far(minute, self._share(ts, now))
+                if ts < now and (minute := self.traffic_model.minute(group, ts)):
+                    yield _partial_minute(minute, self._ingested_share(ts, now))
 
-    def _share(self, ts: int, now: float) -> float:
+    def _ingested_share(self, ts: int, now: float) -> float:
         """How much of the minute at `ts` has come in by `now`."""
-        return min(1.0, (now - ts) / (60 * (1 + self.late_minutes)))
+        return min(1.0, (now - ts) / (60 * (1 + self.revision_minutes)))
 
 
-def _so_far(minute: Minute, share: float) -> Minute:
+def _partial_minute(minute: TargetGroupMinute, share: float) -> TargetGroupMinute:
     if share >= 1:
         return minute
     known = int(len(minute.latencies) * share)
-    return Minute(
+    return TargetGroupMinute(
         requests=int(minute.requests * share),
         responses_2xx=int(minute.responses_2xx * share),
         responses_3xx=int(minute.responses_3xx * share),
@@ -340,7 +348,7 @@ def _so_far(minute: Minute, share: float) -> Minute:
     )
 
 
-def _of_latencies(stat: str, latencies: Any) -> float:
+def _latency_statistic(stat: str, latencies: Any) -> float:
     """A statistic of sorted seconds; percentiles interpolate between neighbours, and PR is in percent, its upper bound included."""
     if share := re.fullmatch(r"p(\d+(?:\.\d+)?)", stat):
         place = (len(latencies) - 1) * float(share[1]) / 100
@@ -351,10 +359,10 @@ def _of_latencies(stat: str, latencies: Any) -> float:
         above = int(np.searchsorted(latencies, float(bounds[2]), side="right")) if bounds[2] else len(latencies)
         below = int(np.searchsorted(latencies, float(bounds[1]), side="right")) if bounds[1] else 0
         return (above - below) / len(latencies) * 100
-    return _of_numbers(stat, latencies)
+    return _statistic(stat, latencies)
 
 
-def _of_numbers(stat: str, numbers: Any) -> float:
+def _statistic(stat: str, numbers: Any) -> float:
     of: Mapping[str, Callable[[Any], Any]] = {
         "Average": np.mean,
         "Minimum": np.min,
@@ -368,11 +376,11 @@ def _of_numbers(stat: str, numbers: Any) -> float:
 _STAT = re.compile(r"Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d+)?|p100|PR\((\d[\d.]*)?:(\d[\d.]*)?\)")
 
 
-def _queries(asked: Mapping[str, Any]) -> list[_Query]:
+def _parse_queries(asked: Mapping[str, Any]) -> list[_Query]:
     """What is asked for, or Refusal with ValidationError."""
 
-    def wrong(sentence: str) -> Refusal:
-        return Refusal(400, "ValidationError", sentence)
+    def wrong(sentence: str) -> ServiceError:
+        return ServiceError(400, "ValidationError", sentence)
 
     given = asked["MetricDataQueries"]
     if len(given) > 500:
@@ -429,7 +437,7 @@ class _Server(ThreadingHTTPServer):
                 continue  # it is gone already
 
 
-def _handler(world: CloudWatchWorld) -> type[BaseHTTPRequestHandler]:
+def _make_handler(world: FakeCloudWatch) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body leave together
@@ -439,16 +447,18 @@ def _handler(world: CloudWatchWorld) -> type[BaseHTTPRequestHandler]:
             if world.hang:
                 world.hang.wait()
             try:
-                reply, status, headers = json.dumps(world.answer(dict(self.headers), body)).encode(), 200, {}
-            except Refusal as refusal:
+                reply, status, headers = json.dumps(world.handle(dict(self.headers), body)).encode(), 200, {}
+            except ServiceError as refusal:
                 status = refusal.status
                 reply = json.dumps(
-                    {"__type": f"com.amazonaws.cloudwatch.v2010_08_01#{refusal.code}", "message": refusal.sentence}
+                    {"__type": f"com.amazonaws.cloudwatch.v2010_08_01#{refusal.code}", "message": refusal.message}
                 ).encode()
                 headers = {"x-amzn-query-error": f"{refusal.code};{'Sender' if status < 500 else 'Receiver'}"}
-            reply = reply if world.garbage is None else world.garbage
+            reply = reply if world.raw_reply is None else world.raw_reply
             self.send_response_only(status)
-            self.send_header("Date", format_datetime(datetime.now(UTC) + timedelta(seconds=world.skew_s), usegmt=True))
+            self.send_header(
+                "Date", format_datetime(datetime.now(UTC) + timedelta(seconds=world.clock_skew_s), usegmt=True)
+            )
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(reply)))
             for name, value in headers.items():

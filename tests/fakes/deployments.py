@@ -11,24 +11,24 @@ from typing import Any, Self
 from botocore.session import get_session
 
 CLUSTER, SERVICE = "photo", "web"
-APPLICATION, GROUP = "AppECS-photo", "DgpECS-photo"
+APPLICATION, DEPLOYMENT_GROUP = "AppECS-photo", "DgpECS-photo"
 REGION = "ap-northeast-1"
-ARN = f"arn:aws:ecs:{REGION}:123456789012:"
-ELB = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:"
+ECS_ARN_PREFIX = f"arn:aws:ecs:{REGION}:123456789012:"
+ELB_ARN_PREFIX = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:"
 BLUE, GREEN = "photo-ecs-blue", "photo-ecs-green"
 _GROUPS = {
-    BLUE: f"{ELB}targetgroup/{BLUE}/0a1b2c3d4e5f6071",
-    GREEN: f"{ELB}targetgroup/{GREEN}/9f8e7d6c5b4a3928",
+    BLUE: f"{ELB_ARN_PREFIX}targetgroup/{BLUE}/0a1b2c3d4e5f6071",
+    GREEN: f"{ELB_ARN_PREFIX}targetgroup/{GREEN}/9f8e7d6c5b4a3928",
 }
-LISTENER = f"{ELB}listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
-RULE = f"{ELB}listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+LISTENER = f"{ELB_ARN_PREFIX}listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
+RULE = f"{ELB_ARN_PREFIX}listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
 _SERVICES = {"AmazonEC2ContainerServiceV20141113": "ecs", "CodeDeploy_20141006": "codedeploy"}
 _MODELS = {name: get_session().get_service_model(name) for name in _SERVICES.values()}
-Refusal = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
+ErrorReply = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
 
 
 def task_definition(revision: int) -> str:
-    return f"{ARN}task-definition/web:{revision}"
+    return f"{ECS_ARN_PREFIX}task-definition/web:{revision}"
 
 
 def group_arn(name: str) -> str:
@@ -48,7 +48,7 @@ def task_set(number: int, status: str, revision: int, group: str, deployment: st
     """A task set of a service that CodeDeploy drives; its group by name, or by ARN where it is another world's."""
     return {
         "id": f"ecs-svc/{number:019}",
-        "taskSetArn": f"{ARN}task-set/{CLUSTER}/{SERVICE}/ecs-svc/{number:019}",
+        "taskSetArn": f"{ECS_ARN_PREFIX}task-set/{CLUSTER}/{SERVICE}/ecs-svc/{number:019}",
         "startedBy": "CODE_DEPLOY",
         "externalId": deployment,
         "status": status,
@@ -67,9 +67,9 @@ def task_set(number: int, status: str, revision: int, group: str, deployment: st
 def service(controller: str = "CODE_DEPLOY", **more: Any) -> dict[str, Any]:
     """The service photo/web, four tasks of four."""
     return {
-        "serviceArn": f"{ARN}service/{CLUSTER}/{SERVICE}",
+        "serviceArn": f"{ECS_ARN_PREFIX}service/{CLUSTER}/{SERVICE}",
         "serviceName": SERVICE,
-        "clusterArn": f"{ARN}cluster/{CLUSTER}",
+        "clusterArn": f"{ECS_ARN_PREFIX}cluster/{CLUSTER}",
         "status": "ACTIVE",
         "desiredCount": 4,
         "runningCount": 4,
@@ -89,7 +89,7 @@ def deployment(id_: str, status: str, created: int, revision: int, *, before: in
 
     return {
         "applicationName": APPLICATION,
-        "deploymentGroupName": GROUP,
+        "deploymentGroupName": DEPLOYMENT_GROUP,
         "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
         "deploymentId": id_,
         "revision": told(revision),
@@ -126,7 +126,7 @@ def target(id_: str, stages: Sequence[tuple[str, str]], *task_sets: Mapping[str,
     }
 
 
-class DeploymentsWorld:
+class FakeDeployments:
     """Answers both services at `.url`. A context manager. What it tells, and its faults, are plain attributes, set at any time.
 
     Every reply is checked against botocore's own model: a field that AWS does not have fails the call with HTTP 500.
@@ -140,13 +140,13 @@ class DeploymentsWorld:
         self.service_deployments: list[dict[str, Any]] = []  # ECS's own
         self.service_revisions: list[dict[str, Any]] = []
         self.images: dict[int, list[str]] = {}  # revision of the task definition → images
-        self.application_there = True
-        self.pair, self.listener = (BLUE, GREEN), LISTENER
+        self.application_exists = True
+        self.target_group_pair, self.listener = (BLUE, GREEN), LISTENER
         self.page_size = 100
-        self.refuse: dict[str, Refusal] = {}  # action → what it is refused with
+        self.errors: dict[str, ErrorReply] = {}  # action → what it is refused with
         self.calls: list[str] = []
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _make_handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -165,11 +165,11 @@ class DeploymentsWorld:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, service_name: str, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def handle(self, service_name: str, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.calls.append(action)
-        self.asked.append((action, asked))
-        if action in self.refuse:
-            status, code, sentence = self.refuse[action]
+        self.requests.append((action, asked))
+        if action in self.errors:
+            status, code, sentence = self.errors[action]
             return status, {"__type": code, "message": sentence}
         answers: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "DescribeServices": self._describe_services,
@@ -183,10 +183,10 @@ class DeploymentsWorld:
             "BatchGetDeploymentTargets": self._batch_get_targets,
             "GetApplicationRevision": self._get_application_revision,
         }
-        if service_name == "codedeploy" and not self.application_there:
+        if service_name == "codedeploy" and not self.application_exists:
             return 400, {"__type": "ApplicationDoesNotExistException", "message": f"No application {APPLICATION}"}
         told = answers[action](asked)
-        unknown = _strangers(told, _MODELS[service_name].operation_model(action).output_shape)
+        unknown = _unknown_fields(told, _MODELS[service_name].operation_model(action).output_shape)
         return (
             (500, {"__type": "InternalFailure", "message": f"not in the model: {unknown}"}) if unknown else (200, told)
         )
@@ -198,7 +198,7 @@ class DeploymentsWorld:
         missing = set(asked["services"]) - {one["serviceName"] for one in found}
         return {
             "services": found,
-            "failures": [{"arn": f"{ARN}service/{CLUSTER}/{name}", "reason": "MISSING"} for name in missing],
+            "failures": [{"arn": f"{ECS_ARN_PREFIX}service/{CLUSTER}/{name}", "reason": "MISSING"} for name in missing],
         }
 
     def _describe_task_definition(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class DeploymentsWorld:
 
     def _get_deployment_group(self, asked: dict[str, Any]) -> dict[str, Any]:
         pair = {
-            "targetGroups": [{"name": name} for name in self.pair],  # names, not ARNs
+            "targetGroups": [{"name": name} for name in self.target_group_pair],  # names, not ARNs
             "prodTrafficRoute": {"listenerArns": [self.listener]},
         }
         info: dict[str, Any] = {
@@ -269,26 +269,26 @@ class DeploymentsWorld:
         return {key: listed[start:end], **({"nextToken": str(end)} if end < len(listed) else {})}
 
 
-def deployed(group_arn: str, listener_arn: str, *, port: int = 0) -> DeploymentsWorld:
+def deployed_service(group_arn: str, listener_arn: str, *, port: int = 0) -> FakeDeployments:
     """The service in a target group of another world, deployed an hour ago by CodeDeploy."""
-    world = DeploymentsWorld(port=port)
+    world = FakeDeployments(port=port)
     name = group_arn.split("/")[1]
-    world.pair, world.listener = (name, f"{name}-green"), listener_arn
+    world.target_group_pair, world.listener = (name, f"{name}-green"), listener_arn
     world.services = [service(taskSets=[task_set(1, "PRIMARY", 42, group_arn, "d-DONE00042")])]
     made = int(time.time()) - 3600
     world.deployments = [deployment("d-DONE00042", "Succeeded", made, 42, before=41, completeTime=made + 300)]
     return world
 
 
-def shifting(world: DeploymentsWorld, now: int) -> None:
+def start_linear_shift(fake: FakeDeployments, now: int) -> None:
     """Begins a linear deployment that has shifted 30 % of the traffic to the second group of the pair by `now`."""
     linear = "CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
     day_s = 86_400
-    world.deployments = [
+    fake.deployments = [
         deployment("d-RUNNING42", "InProgress", now - 900, 42, before=41, deploymentConfigName=linear),
         deployment("d-DONE00041", "Succeeded", now - 2 * day_s, 41, before=40, completeTime=now - 2 * day_s + 540),
     ]
-    blue, green = world.pair
+    blue, green = fake.target_group_pair
     sets = (
         {"identifer": "ecs-svc/1", "taskSetLabel": "Blue", "status": "PRIMARY", "trafficWeight": 70.0}
         | {"desiredCount": 4, "runningCount": 4, "pendingCount": 0, "targetGroup": {"name": blue}},
@@ -297,28 +297,30 @@ def shifting(world: DeploymentsWorld, now: int) -> None:
     )
     stages = [("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AllowTraffic", "InProgress")]
     stages.append(("AfterAllowTraffic", "Pending"))
-    world.targets["d-RUNNING42"] = target("d-RUNNING42", stages, *sets, at=now - 840)
+    fake.targets["d-RUNNING42"] = target("d-RUNNING42", stages, *sets, at=now - 840)
 
 
-def _strangers(told: Any, shape: Any, at: str = "") -> list[str]:
+def _unknown_fields(told: Any, shape: Any, at: str = "") -> list[str]:
     """Where a reply says what botocore's model of it does not know: a misspelt field would go unread in silence."""
     if shape.type_name == "structure":
         unknown = [f"{at}.{key}" for key in told if key not in shape.members]
         known = [(key, one) for key, one in told.items() if key in shape.members]
-        return unknown + [place for key, one in known for place in _strangers(one, shape.members[key], f"{at}.{key}")]
+        return unknown + [
+            place for key, one in known for place in _unknown_fields(one, shape.members[key], f"{at}.{key}")
+        ]
     if shape.type_name == "list":
-        return [place for one in told for place in _strangers(one, shape.member, at)]
+        return [place for one in told for place in _unknown_fields(one, shape.member, at)]
     return []
 
 
-def _handler(world: DeploymentsWorld) -> type[BaseHTTPRequestHandler]:
+def _make_handler(world: FakeDeployments) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
             prefix, _, action = self.headers["X-Amz-Target"].partition(".")
-            status, told = world.answer(_SERVICES[prefix], action, body)
+            status, told = world.handle(_SERVICES[prefix], action, body)
             reply = json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")

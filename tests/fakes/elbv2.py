@@ -24,19 +24,19 @@ from domain.config.models import Fleets
 REGION = "ap-northeast-1"
 WEIGHTS: Mapping[str, int] = {"photo-ec2": 90, "photo-ecs": 10}
 XMLNS = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
-Refusal = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
+ErrorReply = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
 
-THROTTLED: Refusal = (400, "Throttling", "Rate exceeded")
-EXPIRED: Refusal = (403, "ExpiredToken", "The security token included in the request is expired")
-UNKNOWN_KEY: Refusal = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-BROKEN: Refusal = (500, "InternalFailure", "The request processing has failed because of an unknown error")
+THROTTLED: ErrorReply = (400, "Throttling", "Rate exceeded")
+EXPIRED: ErrorReply = (403, "ExpiredToken", "The security token included in the request is expired")
+UNKNOWN_KEY: ErrorReply = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+INTERNAL_FAILURE: ErrorReply = (500, "InternalFailure", "The request processing has failed because of an unknown error")
 
-_BUILDER = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
-_DEFAULT = b"d0d0d0d0d0d0d0d0"
-_PAGED = ("Listeners", "Rules", "TargetGroups")
+_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+_DEFAULT_RULE_ID = b"d0d0d0d0d0d0d0d0"
+_PAGED_ELEMENTS = ("Listeners", "Rules", "TargetGroups")
 
 
-def denied(action: str) -> Refusal:
+def access_denied(action: str) -> ErrorReply:
     """What AWS says to a user without the permission."""
     who = "arn:aws:sts::123456789012:assumed-role/viewer/session"
     return (403, "AccessDenied", f"User: {who} is not authorized to perform: elasticloadbalancing:{action}")
@@ -47,7 +47,7 @@ def target(address: str, state: str, reason: str = "", description: str = "", po
     return {"Id": address, "Port": str(port), "State": state, "Reason": reason, "Description": description}
 
 
-class Elbv2World:
+class FakeElbv2:
     """The load balancer "photo" at `.url`: HTTP:80 redirects, HTTPS:443 forwards 90 : 10 to photo-ec2 and photo-ecs. A context manager.
 
     One at a time in a process: moto keeps what it holds in module variables. Its ARNs are the same every time. `set_weights`, `add_rule`, …
@@ -56,25 +56,27 @@ class Elbv2World:
 
     def __init__(self, *, port: int = 0) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", port, self._answer, threaded=True, request_handler=_Quiet)
+        self._server = make_server("127.0.0.1", port, self._handle, threaded=True, request_handler=QuietRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.groups: dict[str, str] = {}  # name → ARN
         self.load_balancer = self.listener = self.redirecting_listener = self.rule = ""
-        self._added: list[str] = []
+        self._added_rules: list[str] = []
         self._default_ids: dict[
             bytes, bytes
         ] = {}  # listener-rule/app/photo/50dc…/f2f7… → moto's id of its default rule
-        self._heal()
+        self._reset_faults()
 
-    def _heal(self) -> None:
+    def _reset_faults(self) -> None:
         self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
-        self.refuse: dict[str, Refusal] = {}  # action, or "*" → what it is refused with
-        self.refuse_about: dict[str, Refusal] = {}  # any part of a request, such as a name → what it is refused with
-        self.health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, in place of moto's
+        self.errors: dict[str, ErrorReply] = {}  # action, or "*" → what it is refused with
+        self.errors_by_parameter: dict[
+            str, ErrorReply
+        ] = {}  # any part of a request, such as a name → what it is refused with
+        self.target_health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, in place of moto's
         self.page_size = 0  # so many a page, where the caller does not say
         self.hang: dict[str, threading.Event] = {}  # an action, or "*" → waits; leaving or restoring sets it
-        self.garbage: dict[str, bytes] = {}  # an action → the body of its replies with status 200
-        self.skew_s = 0.0  # added to the Date header
+        self.raw_replies: dict[str, bytes] = {}  # an action → the body of its replies with status 200
+        self.clock_skew_s = 0.0  # added to the Date header
         self.calls: list[str] = []  # the actions asked for, page by page
 
     @property
@@ -92,21 +94,21 @@ class Elbv2World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._release()
+        self._release_hanging()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def restore(self) -> None:
+    def reset(self) -> None:
         """Ends every fault, removes added rules, and sets the first weights again. Added groups and listeners stay, at no weight."""
-        self._release()
-        self._heal()
-        for arn in self._added:
+        self._release_hanging()
+        self._reset_faults()
+        for arn in self._added_rules:
             self.elbv2.delete_rule(RuleArn=arn)
-        self._added.clear()
+        self._added_rules.clear()
         self.set_weights(WEIGHTS)
 
-    def _release(self) -> None:
+    def _release_hanging(self) -> None:
         for event in self.hang.values():
             event.set()
 
@@ -116,7 +118,7 @@ class Elbv2World:
             service,
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id=_BUILDER,
+            aws_access_key_id=_SETUP_ACCESS_KEY,
             aws_secret_access_key="an-example-secret",
         )
 
@@ -204,12 +206,12 @@ class Elbv2World:
         """A rule of HTTPS:443, or of another listener; its ARN."""
         made = self.elbv2.create_rule(
             ListenerArn=listener or self.listener,
-            Priority=priority or len(self._added) + 1,
+            Priority=priority or len(self._added_rules) + 1,
             Conditions=list(conditions),
             Actions=list(actions),
         )
-        self._added.append(made["Rules"][0]["RuleArn"])
-        return self._added[-1]
+        self._added_rules.append(made["Rules"][0]["RuleArn"])
+        return self._added_rules[-1]
 
     def add_header_rule(self, name: str, value: str, group: str) -> str:
         """A door: requests with this header go to one group; the rule's ARN."""
@@ -232,7 +234,7 @@ class Elbv2World:
         }
         return Migration(**{**about, **overrides})
 
-    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def _handle(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application: a fault, or what moto says with the layer's corrections."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         asked = {key: given[0] for key, given in parse_qs(body.decode("latin-1")).items()}
@@ -242,31 +244,31 @@ class Elbv2World:
             certificate = {"Certificates.member.1.CertificateArn": self._certificates[0]["CertificateArn"]}
             body += b"&" + urlencode(certificate).encode()
             asked |= certificate
-        if not action or _BUILDER in environ.get("HTTP_AUTHORIZATION", ""):
-            return self._send(start, *self._ask_moto(environ, body))
+        if not action or _SETUP_ACCESS_KEY in environ.get("HTTP_AUTHORIZATION", ""):
+            return self._send(start, *self._call_moto(environ, body))
         self.calls.append(action)
         for event in [self.hang[key] for key in (action, "*") if key in self.hang]:
             event.wait()
         key = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
         known = self.access_keys is None or (key and key[1] in self.access_keys)
         refused = [] if known else [UNKNOWN_KEY]
-        refused += [self.refuse[name] for name in (action, "*") if name in self.refuse]
-        refused += [refusal for part, refusal in self.refuse_about.items() if part in asked.values()]
+        refused += [self.errors[name] for name in (action, "*") if name in self.errors]
+        refused += [refusal for part, refusal in self.errors_by_parameter.items() if part in asked.values()]
         if refused:
-            return self._send(start, refused[0][0], _error(*refused[0][1:]))
-        if action in self.garbage:
-            return self._send(start, 200, self.garbage[action])
+            return self._send(start, refused[0][0], _error_body(*refused[0][1:]))
+        if action in self.raw_replies:
+            return self._send(start, 200, self.raw_replies[action])
         name = next((name for name, arn in self.groups.items() if arn == asked.get("TargetGroupArn")), "")
-        if action == "DescribeTargetHealth" and name in self.health:
-            return self._send(start, 200, _targets(self.health[name]))
+        if action == "DescribeTargetHealth" and name in self.target_health:
+            return self._send(start, 200, _target_health_body(self.target_health[name]))
         offset, size = int(asked.pop("Marker", "0")), int(asked.pop("PageSize", self.page_size))
-        status, reply = self._ask_moto(environ, urlencode(asked).encode())
-        return self._send(start, status, _page(reply, offset, size) if status == 200 else reply)
+        status, reply = self._call_moto(environ, urlencode(asked).encode())
+        return self._send(start, status, _page_of(reply, offset, size) if status == 200 else reply)
 
-    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, bytes]:
+    def _call_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, bytes]:
         """Status and body of moto's reply. Its default rules have ids of 15 digits, other ones in every process; here all have the same of 16."""
         body = re.sub(
-            rb"(listener-rule%2F[^&]*)%2F" + _DEFAULT,
+            rb"(listener-rule%2F[^&]*)%2F" + _DEFAULT_RULE_ID,
             lambda found: found[1] + b"%2F" + self._default_ids[unquote_to_bytes(found[1])],
             body,
         )
@@ -275,27 +277,27 @@ class Elbv2World:
         reply = b"".join(chunks)
         for path, number in re.findall(rb"(listener-rule/[^<]*)/(\d{1,15})(?=<)", reply):
             self._default_ids[path] = number
-            reply = reply.replace(path + b"/" + number + b"<", path + b"/" + _DEFAULT + b"<")
+            reply = reply.replace(path + b"/" + number + b"<", path + b"/" + _DEFAULT_RULE_ID + b"<")
         return int(status.split()[0]), reply
 
     def _send(self, start: Callable[..., Any], status: int, body: bytes) -> Iterable[bytes]:
-        date = format_datetime(datetime.now(UTC) + timedelta(seconds=self.skew_s), usegmt=True)
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=self.clock_skew_s), usegmt=True)
         start(f"{status} -", [("Content-Type", "text/xml"), ("Content-Length", str(len(body))), ("Date", date)])
         return [body]
 
 
-class _Quiet(MotoRequestHandler):
+class QuietRequestHandler(MotoRequestHandler):
     def send_response(self, code: int, message: str | None = None) -> None:
         """Without the log, for tests read `world.calls`, and without a Date of its own."""
         self.send_response_only(code, message)
 
 
-def _error(code: str, sentence: str) -> bytes:
+def _error_body(code: str, sentence: str) -> bytes:
     said = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(sentence)}</Message></Error>"
     return f'<ErrorResponse xmlns="{XMLNS}">{said}<RequestId>1</RequestId></ErrorResponse>'.encode()
 
 
-def _targets(targets: Iterable[Mapping[str, str]]) -> bytes:
+def _target_health_body(targets: Iterable[Mapping[str, str]]) -> bytes:
     """A DescribeTargetHealth reply; a target is what `target` makes."""
 
     def element(told: Mapping[str, str], *tags: str) -> str:
@@ -311,14 +313,14 @@ def _targets(targets: Iterable[Mapping[str, str]]) -> bytes:
     return f'<{name}Response xmlns="{XMLNS}"><{name}Result>{result}</{name}Result></{name}Response>'.encode()
 
 
-def _page(reply: bytes, offset: int, size: int) -> bytes:
+def _page_of(reply: bytes, offset: int, size: int) -> bytes:
     """So many of a reply's members from `offset`, with the marker of the next; the reply as it is where `size` is 0."""
     if not size:
         return reply
     ElementTree.register_namespace("", XMLNS)
     tree = ElementTree.fromstring(reply)
     result = tree[0]
-    for listed in (one for one in result if one.tag.rpartition("}")[2] in _PAGED):
+    for listed in (one for one in result if one.tag.rpartition("}")[2] in _PAGED_ELEMENTS):
         members = list(listed)
         for member in members[:offset] + members[offset + size :]:
             listed.remove(member)

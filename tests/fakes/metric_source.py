@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, event, text
 
 from archive import Archive
 from domain import Migration, Series, Window, assemble, epoch_s
-from sources.base import Answer, Health, Problem, ProblemKind, Pull
+from sources.base import AnsweredRange, Health, Problem, ProblemKind, Pull
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC, in epoch seconds
 
@@ -32,52 +32,52 @@ MIGRATION = Migration.model_validate(
     }
 )
 
-_refusing: WeakKeyDictionary[Archive, Callable[[Connection], None]] = WeakKeyDictionary()
+_read_only_listeners: WeakKeyDictionary[Archive, Callable[[Connection], None]] = WeakKeyDictionary()
 
-Numbers = Callable[[Series, int, int], float | None]  # (series, ts, when it is asked) -> value, or no row
+ValueFunction = Callable[[Series, int, int], float | None]  # (series, ts, when it is asked) -> value, or no row
 
 
-def at(minute: float) -> datetime:
+def minute_time(minute: float) -> datetime:
     """So many minutes after noon."""
     return datetime.fromtimestamp(NOON + int(minute * 60), UTC)
 
 
-def span(first: int, end: int) -> Window:
+def minute_window(first: int, end: int) -> Window:
     """From minute to minute after noon."""
     return Window(NOON + first * 60, NOON + end * 60)
 
 
-def spans(windows: Iterable[Window]) -> list[tuple[int, int]]:
+def minute_ranges(windows: Iterable[Window]) -> list[tuple[int, int]]:
     return [((window.start - NOON) // 60, (window.end - NOON) // 60) for window in windows]
 
 
-def address(folder: Path) -> str:
+def archive_url(folder: Path) -> str:
     """Where the archive of a folder is. The fixture `both_engines` says otherwise for PostgreSQL."""
     return f"sqlite:///{folder / 'archive.db'}"
 
 
 def open_archive(folder: Path) -> Archive:
-    return Archive.open(address(folder), MIGRATION)
+    return Archive.open(archive_url(folder), MIGRATION)
 
 
-def refuse_writing(archive: Archive, *, refused: bool = True) -> None:
+def set_read_only(archive: Archive, *, read_only: bool = True) -> None:
     """From now on the archive may only be read, or may be written again."""
     word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive._engine.dialect.name]
 
     def refuse(connection: Connection) -> None:
         connection.exec_driver_sql(word)
 
-    if old := _refusing.pop(archive, None):
+    if old := _read_only_listeners.pop(archive, None):
         event.remove(archive._engine, "begin", old)
         archive.close()
-    if refused:
-        _refusing[archive] = refuse
+    if read_only:
+        _read_only_listeners[archive] = refuse
         event.listen(archive._engine, "begin", refuse)
 
 
-def queried(folder: Path, statement: str) -> list[tuple[Any, ...]]:
+def query_database(folder: Path, statement: str) -> list[tuple[Any, ...]]:
     """What the database of an archive answers, past the archive."""
-    engine = create_engine(address(folder))
+    engine = create_engine(archive_url(folder))
     try:
         with engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(statement))]
@@ -85,71 +85,71 @@ def queried(folder: Path, statement: str) -> list[tuple[Any, ...]]:
         engine.dispose()
 
 
-def rising(series: Series, ts: int, _asked_at: int) -> float:
+def rising_values(series: Series, ts: int, _asked_at: int) -> float:
     """The minute's number after noon, and a tenth for latency: another value for each minute and series."""
     return (ts - NOON) / 60 + (0.1 if series.metric == "latency" else 0.0)
 
 
 @dataclass
-class World:
+class FakeMetricSource:
     """A MetricSource whose clock is `now` and whose numbers are `numbers`; `refuses` says of which series in which window it has no answer."""
 
-    wanted: tuple[Series, ...] = (EC2, ECS)
+    configured_series: tuple[Series, ...] = (EC2, ECS)
     name: str = "cloudwatch"
-    numbers: Numbers = rising
-    now: datetime = field(default_factory=lambda: at(0))
-    refuses: Callable[[Series, Window], ProblemKind | None] = lambda series, window: None
-    finest: Callable[[int, int], int] = lambda start, now: 60
+    value_at: ValueFunction = rising_values
+    now: datetime = field(default_factory=lambda: minute_time(0))
+    problem_kind: Callable[[Series, Window], ProblemKind | None] = lambda series, window: None
+    finest_period: Callable[[int, int], int] = lambda start, now: 60
     pulls: list[tuple[Window, tuple[Series, ...]]] = field(default_factory=list)
 
     def series(self) -> tuple[Series, ...]:
-        return self.wanted
+        return self.configured_series
 
-    def lacks(self) -> tuple[str, ...]:
+    def unsupported_metrics(self) -> tuple[str, ...]:
         return ()
 
     def finest_period_s(self, start: int, *, now: int) -> int:
-        return self.finest(start, now)
+        return self.finest_period(start, now)
 
     def check(self) -> tuple[Health, ...]:
         return ()
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        asked = self.wanted if series is None else tuple(series)
+        asked = self.configured_series if series is None else tuple(series)
         now = int(self.now.timestamp())
         self.pulls.append((window, asked))
-        period_s = max(self.finest(window.start, now), *(one.shortest_period_s for one in asked))
-        kinds = {one: self.refuses(one, window) for one in asked}
+        period_s = max(self.finest_period(window.start, now), *(one.shortest_period_s for one in asked))
+        kinds = {one: self.problem_kind(one, window) for one in asked}
         answered = [one for one in asked if kinds[one] is None]
         rows = [
             (code, ts, value)
             for code, one in enumerate(answered)
             for ts in range(window.start, window.end, period_s)
-            if (value := self.numbers(one, ts, now)) is not None
+            if (value := self.value_at(one, ts, now)) is not None
         ]
         code, ts, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.array([]),) * 3
         return Pull(
             window=window,
             asked_at=now,
             frame=assemble(answered, code.astype(int), ts.astype(int), value.astype(float), period_s),
-            answers=(Answer(frozenset(answered), window, period_s),) if answered else (),
+            answered_ranges=(AnsweredRange(frozenset(answered), window, period_s),) if answered else (),
             problems=tuple(
                 Problem(kind, self.name, "cloudwatch:GetMetricData", one.metric)
                 for one, kind in kinds.items()
                 if kind is not None
             ),
-            asked=len(asked) * ((window.end - window.start) // period_s),
+            datapoints_requested=len(asked) * ((window.end - window.start) // period_s),
         )
 
     @property
-    def asked(self) -> list[tuple[int, int]]:
+    def new_requests(self) -> list[tuple[int, int]]:
         """What was asked since last looked at, in minutes after noon."""
-        asked = spans(window for window, _ in self.pulls)
+        asked = minute_ranges(window for window, _ in self.pulls)
         self.pulls.clear()
         return asked
 
 
-def said(brought, series: Series) -> dict[int, float]:  # type: ignore[no-untyped-def]
+def values_by_minute(brought, series: Series) -> dict[int, float]:  # type: ignore[no-untyped-def]
     """The values of a series by minute after noon."""
     frame = brought.frame
     mine = frame[

@@ -19,48 +19,50 @@ def pg_ctl() -> str | None:
     return os.environ.get("PG_CTL") or (str(usual[-1]) if usual else shutil.which("pg_ctl"))
 
 
-class Server:
+class PostgresServer:
     """`user` may do everything, and signs in without a password as long as `trusting`."""
 
     user, database = "tester", "archives"
 
-    def __init__(self, pg_ctl: str, *, durable: bool = False) -> None:
+    def __init__(self, pg_ctl: str, *, fsync: bool = False) -> None:
         """`durable`: it waits for the disk, as servers do; tests need not."""
-        self.durable = durable
-        self.bin = Path(pg_ctl).resolve().parent
-        self.folder = Path(tempfile.mkdtemp(prefix="archive-postgresql-"))
+        self.fsync = fsync
+        self.bin_dir = Path(pg_ctl).resolve().parent
+        self.base_dir = Path(tempfile.mkdtemp(prefix="archive-postgresql-"))
         self.port = port_for.select_random()
         self.schemas: dict[Path, str] = {}
         # A server refuses to run as root: there it runs as the user that Debian's package makes.
-        self.owner = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-        if self.owner:
-            shutil.chown(self.folder, **self.owner)
+        self.os_user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+        if self.os_user:
+            shutil.chown(self.base_dir, **self.os_user)
         self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={self.user}")
         self.start()
         self.janitor.init()
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self.bin / program), f"--pgdata={self.folder / 'data'}", *arguments]
+        command = [str(self.bin_dir / program), f"--pgdata={self.base_dir / 'data'}", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, **self.owner
+            command, cwd=self.base_dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, **self.os_user
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        settings = f"-p {self.port} -h 127.0.0.1 -k '{self.folder}'{'' if self.durable else ' -F'}"
-        self._run("pg_ctl", "start", "--wait", f"--log={self.folder / 'log'}", f"--options={settings}")
+        settings = f"-p {self.port} -h 127.0.0.1 -k '{self.base_dir}'{'' if self.fsync else ' -F'}"
+        self._run("pg_ctl", "start", "--wait", f"--log={self.base_dir / 'log'}", f"--options={settings}")
 
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.base_dir)
 
     def trust(self, *, trusting: bool) -> None:
         """Whether a password is asked for from now on."""
         method = "trust" if trusting else "scram-sha-256"
-        (self.folder / "data" / "pg_hba.conf").write_text(f"host all all 127.0.0.1/32 {method}\nlocal all all trust\n")
+        (self.base_dir / "data" / "pg_hba.conf").write_text(
+            f"host all all 127.0.0.1/32 {method}\nlocal all all trust\n"
+        )
         self._run("pg_ctl", "reload")
 
     @cached_property
@@ -70,7 +72,9 @@ class Server:
 
     def execute(self, statement: str) -> None:
         """Through the socket: nobody is asked for a password there."""
-        with psycopg.connect(host=str(self.folder), port=self.port, user=self.user, dbname=self.database) as connection:
+        with psycopg.connect(
+            host=str(self.base_dir), port=self.port, user=self.user, dbname=self.database
+        ) as connection:
             connection.autocommit = True
             connection.execute(statement)
 
@@ -78,7 +82,7 @@ class Server:
         options = quote(f"-csearch_path={schema}")
         return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}?options={options}"
 
-    def url_of(self, folder: Path) -> str:
+    def schema_url(self, folder: Path) -> str:
         """An archive for what a test takes for a folder: a schema of its own, made on first use."""
         if folder not in self.schemas:
             self.schemas[folder] = f"folder_{len(self.schemas)}"

@@ -17,24 +17,24 @@ from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
 from domain import Arn, Aws
-from tests.fakes.elbv2 import REGION, _Quiet
+from tests.fakes.elbv2 import REGION, QuietRequestHandler
 
 BUCKET = "photo-logs"
-_BUILDER = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
 
 
-class S3World:
+class FakeS3:
     """The load balancer "photo", which writes its logs to `BUCKET`/alb. A context manager; one at a time in a process, as moto's state is its module's."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
+        self._server = make_server("127.0.0.1", 0, self._handle, threaded=True, request_handler=QuietRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.prefix = "alb"
-        self.denied: set[str] = set()  # parts of a request's path that are refused
-        self.refuse: tuple[int, str] | None = None  # status and code for everything of S3
-        self.cut: dict[str, list[int]] = {}  # part of a path → after so many bytes its next replies end
-        self.home = REGION  # of the bucket
+        self.denied_paths: set[str] = set()  # parts of a request's path that are refused
+        self.error: tuple[int, str] | None = None  # status and code for everything of S3
+        self.truncations: dict[str, list[int]] = {}  # part of a path → after so many bytes its next replies end
+        self.bucket_region = REGION  # of the bucket
         self.calls: list[str] = []  # "GET /photo-logs/… bytes=5-"
 
     @property
@@ -55,7 +55,7 @@ class S3World:
         made = self.elbv2.create_load_balancer(Name="photo", Subnets=[one["SubnetId"] for one in subnets])
         self.load_balancer = str(made["LoadBalancers"][0]["LoadBalancerArn"])
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.enable()
+        self.enable_logs()
         return self
 
     def __exit__(
@@ -65,7 +65,7 @@ class S3World:
         self._server.server_close()
         self._thread.join()
 
-    def enable(self, yes: str = "true") -> None:
+    def enable_logs(self, yes: str = "true") -> None:
         attributes = {"enabled": yes, "bucket": BUCKET, "prefix": self.prefix}
         self.elbv2.modify_load_balancer_attributes(
             LoadBalancerArn=self.load_balancer,
@@ -76,7 +76,7 @@ class S3World:
     def aws(self) -> Aws:
         return Aws(region=REGION, load_balancer=self.load_balancer)
 
-    def key(self, end: datetime, number: int = 1, *, balancer: str = "", kind: str = "") -> str:
+    def log_key(self, end: datetime, number: int = 1, *, balancer: str = "", kind: str = "") -> str:
         """The key of a log whose five minutes end at `end`, as the load balancer writes it."""
         arn = Arn.parse(self.load_balancer)
         assert arn
@@ -86,12 +86,12 @@ class S3World:
             f"_{end:%Y%m%dT%H%MZ}_10.0.1.{number}_3c8d6a1b.log.gz"
         )
 
-    def put(self, key: str, content: str | bytes) -> str:
+    def put_log(self, key: str, content: str | bytes) -> str:
         body = gzip.compress(content.encode()) if isinstance(content, str) else content
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return key
 
-    def fetched(self) -> list[str]:
+    def downloads(self) -> list[str]:
         """What was downloaded, and from which byte on."""
         return [call.rpartition("_app.")[2] or call for call in self.calls if ".log" in call.partition("?")[0]]
 
@@ -100,33 +100,38 @@ class S3World:
             service,
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id=_BUILDER,
+            aws_access_key_id=_SETUP_ACCESS_KEY,
             aws_secret_access_key="an-example-secret",
         )
 
-    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def _handle(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         signed = environ.get("HTTP_AUTHORIZATION", "")
         path = unquote(environ["PATH_INFO"])
-        if path.startswith("/moto-api") or _BUILDER in signed or "/s3/" not in signed:
-            return self._send(start, *self._ask(environ, body))
+        if path.startswith("/moto-api") or _SETUP_ACCESS_KEY in signed or "/s3/" not in signed:
+            return self._send(start, *self._call_moto(environ, body))
         wanted = environ.get("HTTP_RANGE", "")
         query = parse_qs(environ.get("QUERY_STRING", ""))
         self.calls.append(f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''} {wanted}".rstrip())
         region = re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed)
-        if region and region[1] != self.home:
-            return self._send(start, 301, [("x-amz-bucket-region", self.home)], _error("PermanentRedirect", self.home))
-        if self.refuse:
-            return self._send(start, self.refuse[0], [], _error(self.refuse[1], "Please reduce your request rate."))
-        if any(part in path or part in str(query) for part in self.denied):
-            return self._send(start, 403, [], _error("AccessDenied", "User: viewer is not authorized"))
-        status, headers, reply = self._ask(environ, body)
-        for part, lengths in self.cut.items():
+        if region and region[1] != self.bucket_region:
+            return self._send(
+                start,
+                301,
+                [("x-amz-bucket-region", self.bucket_region)],
+                _error_body("PermanentRedirect", self.bucket_region),
+            )
+        if self.error:
+            return self._send(start, self.error[0], [], _error_body(self.error[1], "Please reduce your request rate."))
+        if any(part in path or part in str(query) for part in self.denied_paths):
+            return self._send(start, 403, [], _error_body("AccessDenied", "User: viewer is not authorized"))
+        status, headers, reply = self._call_moto(environ, body)
+        for part, lengths in self.truncations.items():
             if part in path and lengths:
                 return self._send(start, status, headers, reply, cut=lengths.pop(0))
         return self._send(start, status, headers, reply)
 
-    def _ask(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _call_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         asked = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         chunks, status, headers = run_wsgi_app(self._moto, asked, buffered=True)
         kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "date", "server")]
@@ -147,5 +152,5 @@ class S3World:
         return [body if cut is None else body[:cut]]
 
 
-def _error(code: str, sentence: str) -> bytes:
+def _error_body(code: str, sentence: str) -> bytes:
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{sentence}</Message></Error>".encode()

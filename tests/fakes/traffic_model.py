@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Minute:
+class TargetGroupMinute:
     """One target group's minute. `latencies` are the seconds that each answered request took, sorted.
 
     `requests` that the group took but never answered are those above the sum of the responses; `fail_open` are those sent to unhealthy targets.
@@ -29,40 +29,40 @@ class Minute:
     fail_open: int = 0
 
 
-class Story(Protocol):
+class TrafficModel(Protocol):
     """A past, present and future that is the same every time it is told."""
 
-    def groups(self) -> Collection[str]:
+    def target_groups(self) -> Collection[str]:
         """The names of the target groups."""
         ...
 
-    def minute(self, target_group: str, ts: int) -> Minute | None:
+    def minute(self, target_group: str, ts: int) -> TargetGroupMinute | None:
         """What that group did in the minute that begins at `ts`; None where nothing is reported at all."""
         ...
 
-    def load_balancer(self, ts: int) -> Mapping[str, int]:
+    def load_balancer_errors(self, ts: int) -> Mapping[str, int]:
         """The 5xx that the load balancer made itself in that minute: alb_5xx, alb_500, alb_502, alb_503, alb_504; left out where 0."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenStory:
+class ScriptedTraffic:
     """A story written out by hand: (target group, ts) → Minute, and ts → the load balancer's own 5xx."""
 
-    minutes: Mapping[tuple[str, int], Minute]
-    alb: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    minutes: Mapping[tuple[str, int], TargetGroupMinute]
+    alb_errors: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
-    def groups(self) -> Collection[str]:
+    def target_groups(self) -> Collection[str]:
         return {group for group, _ in self.minutes}
 
-    def minute(self, target_group: str, ts: int) -> Minute | None:
+    def minute(self, target_group: str, ts: int) -> TargetGroupMinute | None:
         return self.minutes.get((target_group, ts))
 
-    def load_balancer(self, ts: int) -> Mapping[str, int]:
-        return self.alb.get(ts, {})
+    def load_balancer_errors(self, ts: int) -> Mapping[str, int]:
+        return self.alb_errors.get(ts, {})
 
 
-class SteadyStory:
+class SteadyTraffic:
     """Steady traffic, split as `shares` says: ts → share of each target group, whose sum need not be 1.
 
     A group that `shares` leaves out is not registered and reports nothing; one at 0 has targets and no requests. `error_rates` and
@@ -82,7 +82,7 @@ class SteadyStory:
         seed: int = 1,
         error_rates: Mapping[str, float] | None = None,
         latency_factors: Mapping[str, float] | None = None,
-        dead: Callable[[int], Collection[str]] = lambda ts: (),
+        unresponsive: Callable[[int], Collection[str]] = lambda ts: (),
     ) -> None:
         self._shares = shares
         self._names = tuple(shares(0)) if names is None else tuple(names)
@@ -90,25 +90,25 @@ class SteadyStory:
         self._seed = seed
         self._error_rates = dict(error_rates or {})
         self._latency_factors = dict(latency_factors or {})
-        self._dead = dead
+        self._unresponsive = unresponsive
         self.minute = lru_cache(maxsize=6_000)(self._minute)
 
-    def groups(self) -> Collection[str]:
+    def target_groups(self) -> Collection[str]:
         return self._names
 
-    def _minute(self, target_group: str, ts: int) -> Minute | None:
+    def _minute(self, target_group: str, ts: int) -> TargetGroupMinute | None:
         share = self._shares(ts).get(target_group)
         if share is None:
             return None
         chance = np.random.default_rng((self._seed, crc32(target_group.encode()), ts))
         requests = int(chance.poisson(self._requests_per_minute * share))
-        if target_group in self._dead(ts):
+        if target_group in self._unresponsive(ts):
             refused = int(chance.binomial(requests, 0.5))
-            return Minute(requests, connection_errors=refused, healthy=0, unhealthy=2, fail_open=requests)
+            return TargetGroupMinute(requests, connection_errors=refused, healthy=0, unhealthy=2, fail_open=requests)
         wrong = int(chance.binomial(requests, self._error_rates.get(target_group, 0.0)))
         moved, missing, fine = (int(count) for count in chance.multinomial(requests - wrong, (0.02, 0.01, 0.97)))
         middle = np.log(self.MEDIAN_S * self._latency_factors.get(target_group, 1.0))
-        return Minute(
+        return TargetGroupMinute(
             requests=requests,
             responses_2xx=fine,
             responses_3xx=moved,
@@ -117,8 +117,8 @@ class SteadyStory:
             latencies=np.sort(chance.lognormal(middle, self.SPREAD, requests)),
         )
 
-    def load_balancer(self, ts: int) -> Mapping[str, int]:
-        dead = [minute for group in self._dead(ts) if (minute := self.minute(group, ts))]
+    def load_balancer_errors(self, ts: int) -> Mapping[str, int]:
+        dead = [minute for group in self._unresponsive(ts) if (minute := self.minute(group, ts))]
         unanswered = sum(minute.requests for minute in dead)
         refused = sum(minute.connection_errors for minute in dead)
         return {"alb_5xx": unanswered, "alb_502": refused, "alb_504": unanswered - refused} if unanswered else {}

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analysis.batches.jobs import Slot
-from analysis.batches.runs import Run, Usual
-from domain.cron import read_schedule
+from analysis.batches.jobs import ScheduledRun
+from analysis.batches.runs import Run, TypicalDuration
+from domain.cron import parse_schedule
 from messages import batches, schedules
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ NOON = int(NOW.timestamp())
     ],
 )
 def test_schedules_in_words(text: str, said: str) -> None:
-    assert schedules.say(read_schedule(text), "UTC") == said
+    assert schedules.format_schedule(parse_schedule(text), "UTC") == said
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,20 @@ def test_the_page_in_a_sentence(jobs: dict[str, list[str]], said: str) -> None:
 
 
 def test_durations_and_what_is_usual() -> None:
-    assert [batches.seconds(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
+    assert [batches.run_duration(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
         "–", "250 ms", "7.10 s", "59.9 s", "4 min 53 s", "1 h 05 min",
     ]  # fmt: skip
-    assert batches.usual(Usual(9, 60, 50, 75)) == "usually 50.0 s – 1 min 15 s"
-    assert batches.usual(None) == "too few runs to say what is usual"
+    assert batches.typical_duration(TypicalDuration(9, 60, 50, 75)) == "usually 50.0 s – 1 min 15 s"
+    assert batches.typical_duration(None) == "too few runs to say what is usual"
 
 
 def test_a_run_in_one_line() -> None:
     run = Run(NOON, NOON + 60, NOON + 60, 61.5, "failed")
-    assert batches.slot(Slot(NOON, "failed", (run,)), UTC, NOW) == "12:00 UTC: failed · failed, 1 min 01 s"
-    assert batches.slot(Slot(NOON, "missed"), UTC, NOW) == "12:00 UTC: missed · nothing was reported"
+    assert (
+        batches.scheduled_run(ScheduledRun(NOON, "failed", (run,)), UTC, NOW)
+        == "12:00 UTC: failed · failed, 1 min 01 s"
+    )
+    assert batches.scheduled_run(ScheduledRun(NOON, "missed"), UTC, NOW) == "12:00 UTC: missed · nothing was reported"
     assert (
         batches.in_window("last 14 d", {"failed": 1, "missed": 2, "ok": 9}) == "Last 14 d: 10 runs, 1 failed, 2 missed."
     )

@@ -3,24 +3,24 @@
 import struct
 from pathlib import Path
 
-from messages.i18n import catalogue
+from messages.i18n import load_translations
 
 
 def test_without_a_catalogue_english_is_spoken(tmp_path: Path) -> None:
-    assert catalogue("tlh", tmp_path).gettext("Sources") == "Sources"
+    assert load_translations("tlh", tmp_path).gettext("Sources") == "Sources"
 
 
 def test_a_catalogue_is_found_by_its_language(tmp_path: Path) -> None:
     place = tmp_path / "ja" / "LC_MESSAGES"
     place.mkdir(parents=True)
     (place / "dashboard.mo").write_bytes(
-        _compiled({"": "Content-Type: text/plain; charset=UTF-8\n", "Sources": "情報源"})
+        _compile_mo({"": "Content-Type: text/plain; charset=UTF-8\n", "Sources": "情報源"})
     )
-    assert catalogue("ja", tmp_path).gettext("Sources") == "情報源"
-    assert catalogue("ja", tmp_path).gettext("Traffic") == "Traffic"
+    assert load_translations("ja", tmp_path).gettext("Sources") == "情報源"
+    assert load_translations("ja", tmp_path).gettext("Traffic") == "Traffic"
 
 
-def _compiled(texts: dict[str, str]) -> bytes:
+def _compile_mo(texts: dict[str, str]) -> bytes:
     """GNU gettext's .mo: a header of seven numbers, two tables of (length, place), and the texts themselves."""
     pairs = sorted((key.encode(), value.encode()) for key, value in texts.items())
     places = 28 + 16 * len(pairs)

@@ -5,19 +5,19 @@ from messages import parity
 
 def test_for_which_time_the_numbers_stand() -> None:
     assert (
-        parity.whole_window("CloudWatch", "22 Nov 16:40–22:00 JST", 19_200)
+        parity.window_latency_span("CloudWatch", "22 Nov 16:40–22:00 JST", 19_200)
         == "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."
     )
 
 
 def test_groups_that_cannot_be_merged_are_counted() -> None:
-    assert parity.whole_apart("ECS", 2) == (
+    assert parity.window_latency_groups("ECS", 2) == (
         "2 target groups of ECS served in this window. Percentiles of several groups cannot be merged, so each stands for itself."
     )
 
 
 def test_a_source_that_cannot_says_what_to_do_instead() -> None:
-    assert parity.whole_cannot("Mackerel") == (
+    assert parity.window_latency_unsupported("Mackerel") == (
         "Mackerel keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to "
         "the configuration."
     )

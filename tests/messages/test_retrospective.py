@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analysis.retrospective.before_after import BeforeAfter, Change
-from analysis.retrospective.impact import Excess, StepBack
-from analysis.retrospective.phase_rows import P95, Fold
+from analysis.retrospective.before_after import BeforeAfter, MeasureChange
+from analysis.retrospective.impact import ExcessErrors, Rollback
+from analysis.retrospective.phase_rows import MergedSwap, PhaseP95
 from domain import Window
 from messages import before_after as told
 from messages import retrospective as words
@@ -27,32 +27,32 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
     ],
 )
 def test_errors_beyond_the_baseline(low: float | None, high: float | None, estimate: float, said: str) -> None:
-    assert words.cost_errors("ECS", "EC2", Excess(estimate, low, high, 270, 56, 100_000, 1.0, 0)) == said
+    assert words.impact_errors("ECS", "EC2", ExcessErrors(estimate, low, high, 270, 56, 100_000, 1.0, 0)) == said
 
 
 def test_a_step_back_tells_what_is_known_of_it() -> None:
-    whole = StepBack(MORNING, 0.25, 0.0, "Back to 0 %", 60, 480)
-    bare = StepBack(MORNING, 0.25, 0.1, "", None, None)
-    assert words.cost_steps_back((whole, bare), TOKYO, now=NOW) == [
+    whole = Rollback(MORNING, 0.25, 0.0, "Back to 0 %", 60, 480)
+    bare = Rollback(MORNING, 0.25, 0.1, "", None, None)
+    assert words.impact_rollbacks((whole, bare), TOKYO, now=NOW) == [
         "Back from 25.0 % to 0.0 % on 8 Nov 15:34 JST, 8 min after the first alert, it took effect within 1 min. (Back to 0 %)",
         "Back from 25.0 % to 10.0 % on 8 Nov 15:34 JST, how fast it took effect is not known.",
     ]
-    assert words.cost_steps_back((), TOKYO, now=NOW) == ["No step was taken back."]
+    assert words.impact_rollbacks((), TOKYO, now=NOW) == ["No step was taken back."]
 
 
 def test_a_fold_tells_why_the_weights_were_off() -> None:
-    assert words.fold(Fold(MORNING, 720, 0.0, True)) == "weights off 12 min for a blue/green swap"
-    assert words.fold(Fold(MORNING, 720, 0.0, False)) == "weights off 12 min"
-    assert words.fold(Fold(MORNING, 720, 0.05, True)) == "before it 5.0 % for 12 min"
+    assert words.merged_swap(MergedSwap(MORNING, 720, 0.0, True)) == "weights off 12 min for a blue/green swap"
+    assert words.merged_swap(MergedSwap(MORNING, 720, 0.0, False)) == "weights off 12 min"
+    assert words.merged_swap(MergedSwap(MORNING, 720, 0.05, True)) == "before it 5.0 % for 12 min"
 
 
 def test_a_p95_says_what_it_is_of() -> None:
-    said = {basis: words.p95_basis(P95(0.2, basis)) for basis in ("whole", "hours", "periods")}  # type: ignore[arg-type]
+    said = {basis: words.p95_basis(PhaseP95(0.2, basis)) for basis in ("whole", "hours", "periods")}  # type: ignore[arg-type]
     assert said == {"whole": "of all answers", "hours": "median of hours", "periods": "median of periods"}
     assert words.p95_basis(None) == ""
 
 
-def weeks(*, complete: bool, clocks: bool = False) -> BeforeAfter:
+def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
     start = int(datetime(2026, 9, 18, 1, tzinfo=UTC).timestamp())
     after = int(datetime(2026, 11, 24, 0, tzinfo=UTC).timestamp())
     length = 7 * 86_400 if complete else 6 * 3600
@@ -60,21 +60,21 @@ def weeks(*, complete: bool, clocks: bool = False) -> BeforeAfter:
 
 
 def test_weeks_say_which_and_what_is_missing() -> None:
-    assert told.about(weeks(complete=False), TOKYO, now=NOW) == (
+    assert told.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
         "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 6 h so far "
         "(24 Nov 09:00–15:00 JST). It is complete after a week. 6 hours of the same weekdays could be paired."
     )
-    assert told.about(weeks(complete=True, clocks=True), TOKYO, now=NOW).endswith(
+    assert told.compared_weeks(before_after_result(complete=True, clocks=True), TOKYO, now=NOW).endswith(
         "The clocks changed in between: hours are paired by the wall clock."
     )
 
 
 def test_differences_wear_their_units() -> None:
-    requests = Change("requests", 607_270, 621_539, 0.025, 0.01, 0.04, True)
-    errors = Change("error_rate", 0.0021, 0.0023, 0.0002, None, None, False)
-    p95 = Change("p95", 0.275, 0.279, 0.016, -0.01, 0.04, True)
+    requests = MeasureChange("requests", 607_270, 621_539, 0.025, 0.01, 0.04, True)
+    errors = MeasureChange("error_rate", 0.0021, 0.0023, 0.0002, None, None, False)
+    p95 = MeasureChange("p95", 0.275, 0.279, 0.016, -0.01, 0.04, True)
     said = [
-        (told.measured(one, one.before), told.changed(one, one.difference), told.interval(one))
+        (told.value(one, one.before), told.difference(one, one.difference), told.interval(one))
         for one in (requests, errors, p95)
     ]
     assert said == [
@@ -93,6 +93,6 @@ def test_gaps_are_told_three_at_most() -> None:
 
 
 def test_a_bucket_says_that_percentiles_were_not_merged() -> None:
-    assert words.buckets(3600).startswith(
+    assert words.bucket_note(3600).startswith(
         "Each point is 1 h: counts are summed, exactly; a percentile cannot be merged"
     )

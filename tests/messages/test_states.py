@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 
 from messages import states
-from sources.base import State
+from sources.base import HealthState
 
 
-@pytest.mark.parametrize("state", get_args(State))
-def test_every_state_of_a_source(state: State) -> None:
+@pytest.mark.parametrize("state", get_args(HealthState))
+def test_every_state_of_a_source(state: HealthState) -> None:
     assert states.label(state) == state
     assert states.explain(state).startswith("It ") and states.explain(state).endswith(".")
 

@@ -3,28 +3,30 @@
 from domain import Condition, Group, Rule, Share, Target
 from domain.traffic import BlueGreen
 from messages import traffic
-from tests.factories.config import migration
+from tests.factories.config import make_migration
 
 
 def test_a_share_that_follows_the_weights() -> None:
-    said = traffic.observed(label="ECS", told=0.5, seen=0.498, requests=1_234_567, material=False, sticky=False)
+    said = traffic.sample_ratio(
+        label="ECS", configured=0.5, observed=0.498, requests=1_234_567, differs=False, sticky=False
+    )
     assert said == "The traffic follows the weights: ECS was told 50.0 % and got 49.8 % of 1.2 M requests."
 
 
 def test_a_share_that_does_not() -> None:
     told = "The traffic does not follow the weights: ECS was told 10.0 % and got 4.2 % of 8,412 requests, more than chance explains. "
-    sticky = traffic.observed(label="ECS", told=0.1, seen=0.042, requests=8412, material=True, sticky=True)
+    sticky = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=True)
     assert sticky == told + (
         "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
     )
-    free = traffic.observed(label="ECS", told=0.1, seen=0.042, requests=8412, material=True, sticky=False)
+    free = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=False)
     assert free == told + (
         "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
     )
 
 
 def test_a_share_that_was_not_seen_yet() -> None:
-    assert traffic.observed(label="ECS", told=0.5, seen=None, requests=0, material=False, sticky=True) == (
+    assert traffic.sample_ratio(label="ECS", configured=0.5, observed=None, requests=0, differs=False, sticky=True) == (
         "Too few minutes with requests yet to compare the observed share with the weights."
     )
 
@@ -35,7 +37,7 @@ def target(state: str, reason: str = "") -> Target:
 
 def test_health() -> None:
     def of(*targets: Target) -> str:
-        return traffic.healthy(Group("arn", "photo-ecs", "canary", targets))
+        return traffic.target_health(Group("arn", "photo-ecs", "canary", targets))
 
     assert of(target("healthy"), target("healthy")) == "photo-ecs: 2/2 healthy"
     timeout = target("unhealthy", "Target.Timeout")
@@ -43,7 +45,7 @@ def test_health() -> None:
         "photo-ecs: 1/4 healthy (1 draining, 2 unhealthy: Target.Timeout)"
     )
     assert of() == "photo-ecs: no targets"
-    assert traffic.healthy(Group("arn", "photo-ecs", "canary", None)) == "photo-ecs: health not known"
+    assert traffic.target_health(Group("arn", "photo-ecs", "canary", None)) == "photo-ecs: health not known"
 
 
 def test_stickiness() -> None:
@@ -55,7 +57,7 @@ def test_a_door() -> None:
     conditions = (Condition("http-header", "X-Canary", ("ecs",)), Condition("path-pattern", "", ("/api/*", "/v2/*")))
     shares = (Share("arn", "photo-ecs-blue", "canary", 1),)
     rule = Rule("arn", "arn", "HTTPS:443", "10", "forward", conditions, shares, None)
-    assert traffic.door(rule, migration()) == "X-Canary: ecs, path-pattern: /api/* or /v2/* → ECS always"
+    assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs, path-pattern: /api/* or /v2/* → ECS always"
 
 
 def test_blue_green() -> None:

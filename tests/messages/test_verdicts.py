@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from analysis import LEFT_OUT, VERDICTS, CriterionVerdict, Judgement, LeftOut, Reason, Verdict
+from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, ExclusionReason, Judgement, Verdict, VerdictReason
 from domain import Criterion, Margin
 from messages import verdicts
 
@@ -13,11 +13,11 @@ P95 = Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"))
 SLOW = Criterion(metric="slow_300ms", margin=Margin(value=0.5, unit="pp"))
 
 
-def of(criterion: Criterion, verdict: Verdict, reason: Reason, **more: Any) -> CriterionVerdict:
+def criterion_verdict(criterion: Criterion, verdict: Verdict, reason: VerdictReason, **more: Any) -> CriterionVerdict:
     return CriterionVerdict(criterion, verdict, reason, **more)
 
 
-PARITY = of(ERRORS, "parity", "inside_margin", low=-0.00004, high=0.00011, minutes_to_decision=0)
+PARITY = criterion_verdict(ERRORS, "parity", "inside_margin", low=-0.00004, high=0.00011, minutes_to_decision=0)
 
 
 def sentence(found: CriterionVerdict) -> str:
@@ -54,10 +54,10 @@ REASONS: dict[str, tuple[Verdict, str]] = {
 }
 
 
-@pytest.mark.parametrize("reason", get_args(Reason))
-def test_every_reason_is_a_sentence(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", get_args(VerdictReason))
+def test_every_reason_is_a_sentence(reason: VerdictReason) -> None:
     verdict, said = REASONS[reason]
-    assert verdicts.reason(of(ERRORS, verdict, reason)) == said
+    assert verdicts.reason(criterion_verdict(ERRORS, verdict, reason)) == said
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_every_reason_is_a_sentence(reason: Reason) -> None:
         ("in_flight", "3 min at the start, when nobody can tell which requests are still on their way"),
     ],
 )
-def test_minutes_left_out_have_their_reason(why: LeftOut, said: str) -> None:
-    assert verdicts.left_out(why, 3) == said
+def test_minutes_left_out_have_their_reason(why: ExclusionReason, said: str) -> None:
+    assert verdicts.excluded(why, 3) == said
 
 
 def test_every_reason_to_leave_out_has_words() -> None:
-    for why in LEFT_OUT:
-        assert verdicts.left_out(why, 90).startswith("1 h 30 min ")
+    for why in EXCLUSION_REASONS:
+        assert verdicts.excluded(why, 90).startswith("1 h 30 min ")
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_every_reason_to_leave_out_has_words() -> None:
     [
         (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
         (
-            of(ERRORS, "regression", "beyond_margin", low=0.001, high=0.0042),
+            criterion_verdict(ERRORS, "regression", "beyond_margin", low=0.001, high=0.0042),
             "ECS's error rate is between 0.10 pp and 0.42 pp higher than EC2's; the margin is ±0.05 pp.",
         ),
         (
-            of(P95, "improvement", "beyond_margin", low=-0.062, high=-0.041),
+            criterion_verdict(P95, "improvement", "beyond_margin", low=-0.062, high=-0.041),
             "ECS's p95 is between 41 ms and 62 ms lower than EC2's; the margin is ±10%.",
         ),
         (
-            of(SLOW, "undecided", "straddles", low=-0.012, high=0.03),
+            criterion_verdict(SLOW, "undecided", "straddles", low=-0.012, high=0.03),
             "ECS's slow > 300 ms is between 1.20 pp lower and 3.00 pp higher than EC2's; the margin is ±0.5 pp.",
         ),
         (
-            of(P95, "not enough data", "few_minutes"),
+            criterion_verdict(P95, "not enough data", "few_minutes"),
             "Of ECS's p95 nothing can be said yet: Too few minutes can be used yet.",
         ),
     ],
@@ -135,34 +135,37 @@ def test_a_metric_is_called_as_a_reader_knows_it(metric: str, said: str) -> None
     ],
 )
 def test_what_is_still_needed(verdict: Verdict, minutes: int | None, even: int | None, said: str, said_of_even: str):
-    found = of(ERRORS, verdict, "straddles", minutes_to_decision=minutes, minutes_to_decision_even=even)
+    found = criterion_verdict(ERRORS, verdict, "straddles", minutes_to_decision=minutes, minutes_to_decision_even=even)
     assert (verdicts.still_needed(found), verdicts.still_needed_even(found)) == (said, said_of_even)
 
 
 def test_an_interval_and_a_margin_in_the_metrics_own_unit() -> None:
     assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
-    assert verdicts.interval(of(P95, "not enough data", "few_minutes")) == "–"
+    assert verdicts.interval(criterion_verdict(P95, "not enough data", "few_minutes")) == "–"
     assert verdicts.margin(PARITY) == "±0.05 pp"
-    relative = of(P95, "undecided", "straddles", low=-0.01, high=0.05, margin=0.024, margin_low=-0.0218)
+    relative = criterion_verdict(P95, "undecided", "straddles", low=-0.01, high=0.05, margin=0.024, margin_low=-0.0218)
     assert verdicts.margin(relative) == "10% (−22 ms … +24 ms)"
-    assert verdicts.margin(of(P95, "not enough data", "few_minutes")) == "±10%"
+    assert verdicts.margin(criterion_verdict(P95, "not enough data", "few_minutes")) == "±10%"
 
 
-OPEN = of(ERRORS, "undecided", "straddles", minutes_to_decision=25)
+OPEN = criterion_verdict(ERRORS, "undecided", "straddles", minutes_to_decision=25)
 
 
 @pytest.mark.parametrize(
     ("judgement", "said"),
     [
         (Judgement("parity", (PARITY,)), "Parity"),
-        (Judgement("regression", (of(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
-        (Judgement("improvement", (of(P95, "improvement", "beyond_margin"),)), "Improvement"),
+        (Judgement("regression", (criterion_verdict(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
+        (Judgement("improvement", (criterion_verdict(P95, "improvement", "beyond_margin"),)), "Improvement"),
         (Judgement("undecided", (OPEN,)), "Undecided, about 25 min to go"),
         (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
         # A criterion that the verdict does not hang on holds nothing up.
-        (Judgement("undecided", (OPEN, of(P95, "undecided", "straddles"))), "Undecided, about 25 min to go"),
-        (Judgement("undecided", (of(ERRORS, "undecided", "straddles"),)), "Undecided"),
-        (Judgement("not enough data", (of(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
+        (
+            Judgement("undecided", (OPEN, criterion_verdict(P95, "undecided", "straddles"))),
+            "Undecided, about 25 min to go",
+        ),
+        (Judgement("undecided", (criterion_verdict(ERRORS, "undecided", "straddles"),)), "Undecided"),
+        (Judgement("not enough data", (criterion_verdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
     ],
 )
 def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judgement, said: str) -> None:
@@ -173,18 +176,22 @@ def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judg
     ("found", "said"),
     [
         (
-            of(ERRORS, "parity", "inside_margin", low=-0.0004, high=0.0001, margin=0.0005, margin_low=-0.0005),
+            criterion_verdict(
+                ERRORS, "parity", "inside_margin", low=-0.0004, high=0.0001, margin=0.0005, margin_low=-0.0005
+            ),
             "An interval that reaches the margin; it is 0.01 pp away.",
         ),
         (
-            of(P95, "undecided", "straddles", low=-0.01, high=0.04, margin=0.028, margin_low=-0.025),
+            criterion_verdict(P95, "undecided", "straddles", low=-0.01, high=0.04, margin=0.028, margin_low=-0.025),
             "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
         ),
         (
-            of(ERRORS, "regression", "beyond_margin", low=0.001, high=0.002, margin=0.0005, margin_low=-0.0005),
+            criterion_verdict(
+                ERRORS, "regression", "beyond_margin", low=0.001, high=0.002, margin=0.0005, margin_low=-0.0005
+            ),
             "Minutes in which the two are alike again, until the interval comes back to the margin.",
         ),
-        (of(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
+        (criterion_verdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
     ],
 )
 def test_what_would_change_a_verdict(found: CriterionVerdict, said: str) -> None:

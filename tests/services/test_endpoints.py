@@ -7,10 +7,10 @@ import pyarrow as pa
 from archive import Archive
 from domain import Window
 from domain.log_counts import EXAMPLES
-from services.endpoints import Chosen, judge_logs, judge_route, last_day
-from sources.access_logs.counter import Counted
-from tests.archive.access_logs.test_tables import file
-from tests.factories.log_counts import ECS, START, busy, row, table
+from services.endpoints import RequestFilter, judge_logs, judge_route, last_day
+from sources.access_logs.counter import LogCounts
+from tests.archive.access_logs.test_tables import counted_file
+from tests.factories.log_counts import ECS, START, busy_route, count_row, count_table
 from tests.fakes.metric_source import MIGRATION, open_archive
 
 HOUR = Window(START, START + 3600)
@@ -23,15 +23,20 @@ def example(route: str, *, ms: int = 2000, code: int = 200, ts: float = START + 
     }  # fmt: skip
 
 
-def kept(archive: Archive) -> None:
-    rows = [*busy(60, 40, route="/a"), row(ECS, 3, route="/b", method="POST", host="api.example.com", elb=404)]
+def save_logs(archive: Archive) -> None:
+    rows = [
+        *busy_route(60, 40, route="/a"),
+        count_row(ECS, 3, route="/b", method="POST", host="api.example.com", elb=404),
+    ]
     lines = [example("/a", ms=1000 + place) for place in range(50)]
     lines += [example("/a", ms=-1, code=502, ts=START + 100.0 + place) for place in range(50)]
     lines += [example("/b", method="POST", code=500)]
-    archive.keep_logs([file("a", 0, 60)], Counted(table(rows), pa.Table.from_pylist(lines, EXAMPLES), ()))
+    archive.access_logs.save_counts(
+        [counted_file("a", 0, 60)], LogCounts(count_table(rows), pa.Table.from_pylist(lines, EXAMPLES), ())
+    )
 
 
-def test_of_a_long_phase_the_last_day() -> None:
+def test_a_long_phase_is_cut_to_its_last_day() -> None:
     assert last_day(HOUR) == HOUR
     assert last_day(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)
 
@@ -39,7 +44,7 @@ def test_of_a_long_phase_the_last_day() -> None:
 def test_the_routes_of_a_window(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         assert judge_logs(archive, MIGRATION, HOUR) is None
-        kept(archive)
+        save_logs(archive)
         told = judge_logs(archive, MIGRATION, HOUR)
         assert told and {one.route for one in told.endpoints.routes} == {"/a", "/b"}
         assert told.minutes == 60
@@ -47,25 +52,29 @@ def test_the_routes_of_a_window(tmp_path: Path) -> None:
         assert judge_logs(archive, MIGRATION, Window(START + 3600, START + 7200)) is None
 
 
-def test_what_was_chosen(tmp_path: Path) -> None:
+def test_request_filters(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
-        kept(archive)
-        for chosen in (Chosen(method="POST"), Chosen(host="api.example.com"), Chosen(status=4, method="POST")):
+        save_logs(archive)
+        for chosen in (
+            RequestFilter(method="POST"),
+            RequestFilter(host="api.example.com"),
+            RequestFilter(status=4, method="POST"),
+        ):
             told = judge_logs(archive, MIGRATION, HOUR, chosen)
             assert told and [one.route for one in told.endpoints.routes] == ["/b"]
             assert told.methods == ("GET", "POST")  # the others can still be chosen
-            assert told.endpoints.total.sides["canary"].errors == (3 if chosen.status else 0)
-        empty = judge_logs(archive, MIGRATION, HOUR, Chosen(method="DELETE"))
+            assert told.endpoints.total.fleets["canary"].errors == (3 if chosen.status else 0)
+        empty = judge_logs(archive, MIGRATION, HOUR, RequestFilter(method="DELETE"))
         assert empty and empty.endpoints.routes == ()
 
 
-def test_a_routes_lines_the_slowest_and_the_newest_that_failed(tmp_path: Path) -> None:
+def test_log_lines_of_a_route_are_the_slowest_and_the_newest_failures(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
-        kept(archive)
+        save_logs(archive)
         found = judge_route(archive, MIGRATION, HOUR, "/a")
         assert found.slowest["latency_ms"].to_pylist() == list(range(1049, 1029, -1))
         assert found.failed["ts"].to_pylist() == [START + 149.0 - place for place in range(20)]
-        assert found.route.distributions["canary"].share[-1] == 1.0
-        assert judge_route(archive, MIGRATION, HOUR, "/a", Chosen(status=2)).failed.num_rows == 0
-        assert judge_route(archive, MIGRATION, HOUR, "/b", Chosen(method="GET")).failed.num_rows == 0
+        assert found.route.distributions["canary"].cumulative_share[-1] == 1.0
+        assert judge_route(archive, MIGRATION, HOUR, "/a", RequestFilter(status=2)).failed.num_rows == 0
+        assert judge_route(archive, MIGRATION, HOUR, "/b", RequestFilter(method="GET")).failed.num_rows == 0
         assert judge_route(archive, MIGRATION, HOUR, "/nowhere").route.codes == ()

@@ -7,9 +7,9 @@ import pytest
 
 import analysis
 from archive import Archive
-from domain import Event, Migration, SplitChange, Window
+from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import evidence_of, judge_window, known_phases
+from services.parity import evidence_window, judge_window, known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.fakes import metric_source
 
@@ -23,7 +23,7 @@ PHASE = Window(NOW_S - 30 * 3600, NOW_S - 3 * 3600)
 
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
-    return demo_migration(ANCHOR).model_copy(update={"archive": metric_source.address(tmp_path)})
+    return demo_migration(ANCHOR).model_copy(update={"archive": metric_source.archive_url(tmp_path)})
 
 
 @pytest.fixture
@@ -37,23 +37,26 @@ def metrics(migration: Migration) -> DemoMetrics:
     return DemoMetrics(migration, anchor=ANCHOR, clock=lambda: NOW)
 
 
-def changed(ts: int) -> Event:
-    return weight_event(SplitChange(ts, ts, 0.25, 0.5, operation="ModifyRule"))
+def weight_change_at(ts: int) -> Event:
+    return weight_event(WeightChange(ts, ts, 0.25, 0.5, operation="ModifyRule"))
 
 
-def test_all_of_a_phase_is_evidence_and_the_last_day_where_nobody_saw_it_begin() -> None:
+def test_the_whole_phase_is_evidence_or_the_last_day_if_its_start_is_unknown() -> None:
     nine_days = 9 * 86_400
-    assert evidence_of(known_phases([changed(NOW_S - nine_days)], end=NOW_S)[-1]).minutes == nine_days // 60 - 2
-    assert evidence_of(known_phases([], end=NOW_S)[-1]) == Window(NOW_S - 86_400, NOW_S)
+    assert (
+        evidence_window(known_phases([weight_change_at(NOW_S - nine_days)], end=NOW_S)[-1]).minutes
+        == nine_days // 60 - 2
+    )
+    assert evidence_window(known_phases([], end=NOW_S)[-1]) == Window(NOW_S - 86_400, NOW_S)
 
 
-def test_only_what_the_judge_needs_is_read_and_its_verdict_is_the_same(
+def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
     archive: Archive, migration: Migration, metrics: DemoMetrics
 ) -> None:
-    whole = archive.bring(PHASE, metrics, now=NOW)
+    whole = archive.metrics.get(PHASE, metrics, now=NOW)
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
-    assert judged.brought is not None
-    read = judged.brought.frame
+    assert judged.result is not None
+    read = judged.result.frame
     assert set(read["metric"].unique()) == {
         "requests",
         "target_2xx",
@@ -66,35 +69,35 @@ def test_only_what_the_judge_needs_is_read_and_its_verdict_is_the_same(
     assert judged.judgement == analysis.judge(whole.frame, migration.criteria, window=PHASE, unknown=whole.unknown)
 
 
-def test_a_settled_phase_is_judged_once_and_again_when_more_of_it_was_answered(
+def test_a_final_phase_is_judged_once_and_again_after_new_data(
     archive: Archive, migration: Migration, metrics: DemoMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = list[Window]()
     real = analysis.judge
     monkeypatch.setattr(analysis, "judge", lambda *given, **more: judged.append(more["window"]) or real(*given, **more))
-    archive.bring(Window(PHASE.start, PHASE.end - 3600), metrics, now=NOW)
+    archive.metrics.get(Window(PHASE.start, PHASE.end - 3600), metrics, now=NOW)
     first = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is first.judgement
-    archive.bring(Window(PHASE.end, NOW_S), metrics, now=NOW)  # other minutes are none of its business
-    assert judge_window(archive, migration, "demo", PHASE, now=NOW).brought is None
+    archive.metrics.get(Window(PHASE.end, NOW_S), metrics, now=NOW)  # other minutes are none of its business
+    assert judge_window(archive, migration, "demo", PHASE, now=NOW).result is None
     assert len(judged) == 1
-    archive.bring(PHASE, metrics, now=NOW)
+    archive.metrics.get(PHASE, metrics, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement["error_rate"].minutes == 27 * 60 - 5
     assert len(judged) == 2
 
 
-def test_the_numbers_come_with_a_verdict_that_is_remembered_if_they_are_asked_for(
+def test_a_cached_verdict_comes_with_its_data_on_request(
     archive: Archive, migration: Migration, metrics: DemoMetrics
 ) -> None:
-    archive.bring(PHASE, metrics, now=NOW)
+    archive.metrics.get(PHASE, metrics, now=NOW)
     first = judge_window(archive, migration, "demo", PHASE, now=NOW)
-    again = judge_window(archive, migration, "demo", PHASE, now=NOW, numbers=True)
+    again = judge_window(archive, migration, "demo", PHASE, now=NOW, with_result=True)
     assert again.judgement == first.judgement
-    assert again.brought is not None and len(again.brought.frame) > 10 * PHASE.minutes
+    assert again.result is not None and len(again.result.frame) > 10 * PHASE.minutes
 
 
 def test_another_margin_is_another_judgement(archive: Archive, migration: Migration, metrics: DemoMetrics) -> None:
-    archive.bring(PHASE, metrics, now=NOW)
+    archive.metrics.get(PHASE, metrics, now=NOW)
     before = judge_window(archive, migration, "demo", PHASE, now=NOW)
     (first, *others) = migration.criteria
     wider = first.model_copy(update={"margin": first.margin.model_copy(update={"value": 1.0})})

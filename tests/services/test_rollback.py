@@ -4,17 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from analysis.deployments.rollback import Loads
+from analysis.deployments.rollback import FleetLoad
 from domain import Series
-from services.rollback import loads, proven
-from tests.fakes.metric_source import EC2, ECS, MIGRATION, NOON, World, at, open_archive, span
+from services.rollback import fleet_load, max_load_per_target
+from tests.fakes.metric_source import (
+    EC2,
+    ECS,
+    MIGRATION,
+    NOON,
+    FakeMetricSource,
+    minute_time,
+    minute_window,
+    open_archive,
+)
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 HOSTS = Series("cloudwatch", "baseline", "photo-ec2", "healthy_hosts", "minimum", "count")
 
 
-def number(series: Series, ts: int, _asked_at: int) -> float | None:
+def value_of(series: Series, ts: int, _asked_at: int) -> float | None:
     """Two targets carried 6,000 a minute for an hour this morning; four have 400 now, and ECS has 100. A burst at noon was one minute's."""
     busy = ts < NOON - 60 * 60
     if series == HOSTS:
@@ -24,20 +33,20 @@ def number(series: Series, ts: int, _asked_at: int) -> float | None:
     return 100.0
 
 
-def test_loads_are_those_of_the_last_quarter_of_an_hour_beside_the_busiest_hour(tmp_path: Path) -> None:
+def test_load_is_that_of_the_last_quarter_hour_with_the_peak_hour(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
-        assert proven(archive, MIGRATION, "cloudwatch", until=NOON) is None
-        assert loads(archive, "cloudwatch", until=NOON, proven=None) == Loads(None, None, None)
-        world = World(wanted=(EC2, ECS, HOSTS), numbers=number, now=at(0))
-        archive.bring(span(-180, 0), world, now=at(0))
-        most = proven(archive, MIGRATION, "cloudwatch", until=NOON)
+        assert max_load_per_target(archive, MIGRATION, "cloudwatch", until=NOON) is None
+        assert fleet_load(archive, "cloudwatch", until=NOON, max_load=None) == FleetLoad(None, None, None)
+        world = FakeMetricSource(configured_series=(EC2, ECS, HOSTS), value_at=value_of, now=minute_time(0))
+        archive.metrics.get(minute_window(-180, 0), world, now=minute_time(0))
+        most = max_load_per_target(archive, MIGRATION, "cloudwatch", until=NOON)
         assert most == pytest.approx(3000.0)
-        assert loads(archive, "cloudwatch", until=NOON, proven=most) == Loads(400.0, 100.0, most)
+        assert fleet_load(archive, "cloudwatch", until=NOON, max_load=most) == FleetLoad(400.0, 100.0, most)
 
 
-def test_one_fleet_without_the_other_is_no_load_to_go_by(tmp_path: Path) -> None:
+def test_the_load_of_one_fleet_alone_is_unknown(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
-        world = World(wanted=(EC2, ECS, HOSTS), numbers=number, now=at(0))
-        world.refuses = lambda series, _window: "partial_data" if series == ECS else None
-        archive.bring(span(-180, 0), world, now=at(0))
-        assert loads(archive, "cloudwatch", until=NOON, proven=None) == Loads(None, None, None)
+        world = FakeMetricSource(configured_series=(EC2, ECS, HOSTS), value_at=value_of, now=minute_time(0))
+        world.problem_kind = lambda series, _window: "partial_data" if series == ECS else None
+        archive.metrics.get(minute_window(-180, 0), world, now=minute_time(0))
+        assert fleet_load(archive, "cloudwatch", until=NOON, max_load=None) == FleetLoad(None, None, None)

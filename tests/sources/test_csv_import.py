@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain import Window, check_frame, epoch_s
 from messages.errors import csv as words
-from sources.csv_import import HEADER, MOST_MISTAKES, CsvMistake, CsvSlug, read_csv
+from sources.csv_import import HEADER, MAX_ISSUES, CsvIssue, CsvIssueCode, read_csv
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
 HEAD = ",".join(HEADER) + "\n"
@@ -19,22 +19,22 @@ LINE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
 AT = 1_795_465_020
 
 
-def mistakes(text: str | bytes) -> tuple[CsvMistake, ...]:
-    return read_csv(text if isinstance(text, bytes) else text.encode()).mistakes
+def issues_of(text: str | bytes) -> tuple[CsvIssue, ...]:
+    return read_csv(text if isinstance(text, bytes) else text.encode()).issues
 
 
-def row(text: str) -> tuple[object, ...]:
+def single_row(text: str) -> tuple[object, ...]:
     """The one row that a file of one line gives: epoch seconds, fleet, target group, metric, stat, value, unit."""
     found = read_csv((HEAD + text).encode())
-    assert found.mistakes == ()
+    assert found.issues == ()
     (one,) = found.frame.itertuples()
     return int(one.ts.timestamp()), one.fleet, one.target_group, one.metric, one.stat, one.value, one.unit
 
 
 def test_a_line_is_a_row_of_the_tidy_frame() -> None:
-    assert row(LINE) == (AT, "canary", "canary", "requests", "sum", 1200.0, "count")
-    assert row(f"{AT},baseline,latency,p95,0.284") == (AT, "baseline", "baseline", "latency", "p95", 0.284, "s")
-    assert row(f"{AT},canary,latency,within_0.30s,0.96")[4:] == ("within_0.3s", 0.96, "fraction")
+    assert single_row(LINE) == (AT, "canary", "canary", "requests", "sum", 1200.0, "count")
+    assert single_row(f"{AT},baseline,latency,p95,0.284") == (AT, "baseline", "baseline", "latency", "p95", 0.284, "s")
+    assert single_row(f"{AT},canary,latency,within_0.30s,0.96")[4:] == ("within_0.3s", 0.96, "fraction")
     check_frame(read_csv((HEAD + LINE).encode()).frame)
 
 
@@ -51,7 +51,7 @@ def test_a_line_is_a_row_of_the_tidy_frame() -> None:
     ],
 )
 def test_a_time_may_be_written_in_any_zone_or_in_epoch_seconds(ts: str) -> None:
-    assert row(f"{ts},canary,requests,sum,1")[0] == AT
+    assert single_row(f"{ts},canary,requests,sum,1")[0] == AT
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,15 @@ WRONG = [
 @pytest.mark.parametrize(("line", "slug"), WRONG)
 def test_a_line_that_is_wrong_is_named_and_keeps_the_file_from_being_judged(line: str, slug: str) -> None:
     found = read_csv(f"{HEAD}{LINE}\n\n{line}\n".encode())
-    assert [(mistake.line, mistake.slug) for mistake in found.mistakes] == [(4, slug)]
+    assert [(mistake.line, mistake.code) for mistake in found.issues] == [(4, slug)]
     assert found.frame.empty
 
 
 def test_the_same_minute_twice_names_both_lines_whichever_way_its_time_is_written() -> None:
-    (twice,) = mistakes(f"{HEAD}{LINE}\n{AT},baseline,requests,sum,7\n{AT},canary,requests,sum,1200\n")
-    assert (twice.line, twice.slug, twice.particulars["first"]) == (4, "twice", "2")
-    (again,) = mistakes(f"{HEAD}{AT},canary,latency,within_0.3s,1\n{AT},canary,latency,within_0.30s,1\n")
-    assert again.slug == "twice"
+    (twice,) = issues_of(f"{HEAD}{LINE}\n{AT},baseline,requests,sum,7\n{AT},canary,requests,sum,1200\n")
+    assert (twice.line, twice.code, twice.params["first"]) == (4, "twice", "2")
+    (again,) = issues_of(f"{HEAD}{AT},canary,latency,within_0.3s,1\n{AT},canary,latency,within_0.30s,1\n")
+    assert again.code == "twice"
 
 
 FILES = [
@@ -126,17 +126,17 @@ FILES = [
 
 @pytest.mark.parametrize(("data", "line", "slug"), FILES)
 def test_a_file_that_is_no_such_csv_is_told_once(data: bytes, line: int, slug: str) -> None:
-    assert [(mistake.line, mistake.slug) for mistake in mistakes(data)] == [(line, slug)]
+    assert [(mistake.line, mistake.code) for mistake in issues_of(data)] == [(line, slug)]
 
 
 def test_every_mistake_is_told_up_to_a_limit() -> None:
-    assert [mistake.line for mistake in mistakes(HEAD + "x\n" * 3 + LINE + "\nx\n")] == [2, 3, 4, 6]
-    assert len(mistakes(HEAD + "x\n" * 1000)) == MOST_MISTAKES
+    assert [mistake.line for mistake in issues_of(HEAD + "x\n" * 3 + LINE + "\nx\n")] == [2, 3, 4, 6]
+    assert len(issues_of(HEAD + "x\n" * 1000)) == MAX_ISSUES
 
 
 def test_one_mistyped_year_does_not_make_billions_of_minutes() -> None:
-    (far,) = mistakes(f"{HEAD}{LINE}\n2062-11-23T20:17:00Z,canary,requests,sum,1\n")
-    assert (far.line, far.slug, dict(far.particulars)) == (
+    (far,) = issues_of(f"{HEAD}{LINE}\n2062-11-23T20:17:00Z,canary,requests,sum,1\n")
+    assert (far.line, far.code, dict(far.params)) == (
         3,
         "too_long",
         {"first": "2", "days": "13149", "most": "366"},
@@ -160,23 +160,23 @@ def test_all_columns_of_the_tidy_frame_are_data_csv_of_an_evidence_file() -> Non
     two = f"{AT},canary,ecs-green,requests,sum,1,count,60,x\n{AT},load_balancer,,alb_5xx,sum,1,count,60,x\n"
     assert len(read_csv((TIDY + line.format(7) + two).encode()).frame) == 3
     found = read_csv((TIDY + two + line.format("")).encode())
-    ((series, windows),) = found.unknown.items()
+    ((series, windows),) = found.unknown_counts.items()
     assert (series.target_group, series.metric, windows) == ("=ecs", "target_4xx", (Window(FIVE, FIVE + 300),))
     assert len(found.frame) == 2
-    (only_unread,) = mistakes(TIDY + line.format(""))
-    assert only_unread.slug == "no_rows"
+    (only_unread,) = issues_of(TIDY + line.format(""))
+    assert only_unread.code == "no_rows"
 
 
 @pytest.mark.parametrize("period", ["", "0", "90", "300", "-60", "1m", "864000"])
 def test_a_period_is_whole_minutes(period: str) -> None:
-    (wrong,) = mistakes(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
-    assert wrong.slug == "not_a_period"
+    (wrong,) = issues_of(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
+    assert wrong.code == "not_a_period"
 
 
 def test_every_slug_is_tried_here() -> None:
     tried = {slug for _, slug in WRONG} | {slug for *_, slug in FILES}
     tried |= {"twice", "too_long", "not_readable", "not_a_period"}
-    assert tried == set(get_args(CsvSlug))
+    assert tried == set(get_args(CsvIssueCode))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -189,12 +189,12 @@ def test_the_order_of_lines_means_nothing(order: tuple[int, ...]) -> None:
 
 def test_the_sample_is_an_hour_of_both_fleets() -> None:
     found = read_csv(SAMPLE.read_bytes())
-    assert found.mistakes == () and len(found.frame) == 2 * 60 * 6
+    assert found.issues == () and len(found.frame) == 2 * 60 * 6
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (HEAD + text).encode("utf-8", "surrogatepass")))
 def test_whatever_it_is_given_it_answers(data: bytes) -> None:
     found = read_csv(data)
-    assert found.frame.empty == bool(found.mistakes)
-    for mistake in found.mistakes:
-        words.say(mistake)
+    assert found.frame.empty == bool(found.issues)
+    for mistake in found.issues:
+        words.format_csv_issue(mistake)

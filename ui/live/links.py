@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import cast
 
 from domain import Migration, Series, Window
-from domain.series import within
-from sources.aws.cloudwatch import console_link
+from domain.series import within_stat
+from sources.aws.cloudwatch import console_url
 from sources.aws.cloudwatch_queries import all_series, metric_stat
-from sources.mackerel.queries import Graph, overlay_link
+from sources.mackerel.queries import Graph, comparison_link
 from ui.live.view import PanelName
 
-_ERRORS = ("requests", "target_5xx", "alb_5xx", "connection_errors")
+_ERROR_METRICS = ("requests", "target_5xx", "alb_5xx", "connection_errors")
 
 
 def chart_link(
@@ -20,26 +20,29 @@ def chart_link(
     if migration.demo:
         return ""
     if source == "cloudwatch":
-        stat = {"latency": percentile, "slow": within(slow_s)}.get(panel, "sum")
-        metrics = {"error_rate": _ERRORS, "latency": ("latency",), "slow": ("latency",), "requests": ("requests",)}[
-            panel
-        ]
+        stat = {"latency": percentile, "slow": within_stat(slow_s)}.get(panel, "sum")
+        metrics = {
+            "error_rate": _ERROR_METRICS,
+            "latency": ("latency",),
+            "slow": ("latency",),
+            "requests": ("requests",),
+        }[panel]
         chosen = [one for one in all_series(migration) if one.metric in metrics and one.stat == stat]
-        return console_link(migration, chosen, window, 60)
+        return console_url(migration, chosen, window, 60)
     graphs: dict[PanelName, Graph] = {"error_rate": "error_rate", "requests": "requests"}
     if percentile != "p50":  # Mackerel has none
         graphs["latency"] = cast(Graph, f"latency_{percentile}")
     mackerel = migration.mackerel
     if source == "mackerel" and panel in graphs and mackerel and mackerel.organization and mackerel.alb_host:
-        return overlay_link(migration, mackerel.organization, mackerel.alb_host, graphs[panel])
+        return comparison_link(migration, mackerel.organization, mackerel.alb_host, graphs[panel])
     return ""
 
 
-def queries(migration: Migration, source: str, window: Window) -> Iterator[tuple[Series, str, str]]:
+def console_queries(migration: Migration, source: str, window: Window) -> Iterator[tuple[Series, str, str]]:
     """Every CloudWatch query behind the page, which shows no whole hours: its series, what is asked in CloudWatch's words, and its place in the console."""
     if source != "cloudwatch" or migration.demo:
         return
     for series in all_series(migration):
         if series.hourly:
             continue
-        yield series, " ".join(metric_stat(series)), console_link(migration, [series], window, 60)
+        yield series, " ".join(metric_stat(series)), console_url(migration, [series], window, 60)

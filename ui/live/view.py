@@ -9,26 +9,26 @@ import numpy as np
 import streamlit as st
 
 import analysis
-from archive import Brought
-from charts.base.frame import Frame
+from archive import MetricsResult
+from charts.base.frame import ChartFrame
 from charts.base.palette import Theme
-from charts.comparison import overlay_figure
+from charts.comparison import comparison_figure
 from domain import Event, Margin, Migration, Traffic, Window
-from domain.series import of_requests
+from domain.series import is_request_count
 from messages import live as words
 from messages import numbers
-from ui.app_context import House
-from ui.chart_payload import drawing, frame_of
-from ui.events import shown
-from ui.url import LiveAddress
+from ui.app_context import AppContext
+from ui.chart_payload import chart_frame, chart_payload
+from ui.events import filter_by_kind
+from ui.url import LiveParams
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
 PANELS: tuple[PanelName, ...] = ("error_rate", "latency", "slow", "requests")
 LEAD_IN_S = (
     300  # unanswered requests are counted over five minutes: the first minute of a window needs the four before it
 )
-RATIO_MINUTES = 60
-ROUND_S = 90  # the keeper asks once a minute
+SAMPLE_RATIO_MINUTES = 60
+MAX_POLL_AGE_S = 90  # the keeper asks once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Panel:
     own 5xx per request of both fleets in the reading's minute."""
 
     name: PanelName
-    drawing: bytes | None
+    chart: bytes | None
     quantity: analysis.Quantity
-    reading: analysis.Reading | None
-    parts: dict[str, analysis.Reading]
-    mixed: bool
+    latest: analysis.LatestValues | None
+    components: dict[str, analysis.LatestValues]
+    multi_group: bool
     alb_5xx: float | None = None
 
 
@@ -52,7 +52,7 @@ class LiveView:
 
     window: Window
     panels: dict[PanelName, Panel]
-    brought: Brought
+    result: MetricsResult
     events: tuple[Event, ...]
 
 
@@ -62,79 +62,81 @@ class TrafficView:
     share where nobody can tell the weights."""
 
     traffic: Traffic | None
-    seen_at: int | None
-    ratio: analysis.SampleRatio | None
-    ratio_window: Window
-    seen: float | None = None
+    read_at: int | None
+    sample_ratio: analysis.SampleRatio | None
+    sample_ratio_window: Window
+    observed_share: float | None = None
 
 
-def moment(house: House, source: str, now: datetime) -> datetime:
+def as_of(app: AppContext, source: str, now: datetime) -> datetime:
     """What the page is of: the newest round of questions, so that all on it changes with the answers, once a minute, and not with the clock as well.
 
     The clock itself where nobody has asked for longer.
     """
-    asked = (one.checked_at for one in house.archive.states() if (one.source, one.role) == (source, "metrics"))
+    asked = (
+        one.checked_at for one in app.archive.events.source_states() if (one.source, one.role) == (source, "metrics")
+    )
     newest = max(asked, default=0)
-    return datetime.fromtimestamp(newest, UTC) if 0 <= now.timestamp() - newest < ROUND_S else now
+    return datetime.fromtimestamp(newest, UTC) if 0 <= now.timestamp() - newest < MAX_POLL_AGE_S else now
 
 
-def live_view(house: House, address: LiveAddress, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
+def live_view(app: AppContext, params: LiveParams, window: Window, *, slow_s: float, theme: Theme) -> LiveView:
     """The charts of a window, from the archive alone. Worked out once for everybody who looks at the same."""
-    archive = house.archive
+    archive = app.archive
     read = Window(window.start - LEAD_IN_S, window.end)
-    return _live_view(
-        house,
-        address.source,
+    return _cached_live_view(
+        app,
+        params.source,
         window,
-        address.percentile,
+        params.percentile,
         slow_s,
         theme,
-        archive.version(read, address.source),
-        shown(archive.events(window), address.kinds),
+        archive.metrics.cache_key(read, params.source),
+        filter_by_kind(archive.events.read(window), params.event_kinds),
     )
 
 
-def traffic_view(house: House, source: str, *, until: int) -> TrafficView:
+def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficView:
     """The weights and the observed share in the hour up to `until` (epoch seconds, a whole minute)."""
-    archive = house.archive
-    window, found = Window(until - RATIO_MINUTES * 60, until), archive.traffic()
+    archive = app.archive
+    window, found = Window(until - SAMPLE_RATIO_MINUTES * 60, until), archive.events.latest_traffic()
     if found is None:
-        return TrafficView(None, None, None, window, _sample_ratio(house, source, window, 0.5).seen)
+        return TrafficView(None, None, None, window, _sample_ratio(app, source, window, 0.5).observed_share)
     traffic, seen_at = found
     # Also the changes after `until`: then none of these minutes were served by the weights of now.
-    steps = [change.ts for change in archive.split_changes(Window(window.start, until + 3600))]
+    steps = [change.ts for change in archive.events.weight_changes(Window(window.start, until + 3600))]
     if steps:
         # The minute of the change belongs to neither split, and listeners take some seconds to hear of it.
         start = (max(steps) // 60 + 2) * 60
         window = Window(min(start, until - 60), until)
-    told = traffic.told.get("canary")
-    ratio = None if told is None else _sample_ratio(house, source, window, float(told))
+    told = traffic.configured_shares.get("canary")
+    ratio = None if told is None else _sample_ratio(app, source, window, float(told))
     return TrafficView(traffic, seen_at, ratio, window)
 
 
-def _sample_ratio(house: House, source: str, window: Window, told: float) -> analysis.SampleRatio:
-    return _sample_ratio_of(house, source, window, told, house.archive.version(window, source))
+def _sample_ratio(app: AppContext, source: str, window: Window, expected_share: float) -> analysis.SampleRatio:
+    return _cached_sample_ratio(app, source, window, expected_share, app.archive.metrics.cache_key(window, source))
 
 
 @st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
-def _live_view(
-    _house: House,
+def _cached_live_view(
+    _app: AppContext,
     source: str,
     window: Window,
     percentile: str,
     slow_s: float,
     theme: Theme,
-    version: Hashable,
+    cache_key: Hashable,
     events: tuple[Event, ...],
 ) -> LiveView:
-    migration, archive = _house.migration, _house.archive
-    brought = archive.read(Window(window.start - LEAD_IN_S, window.end), source)
-    minutes = analysis.finest_minutes(brought.frame, brought.window, brought.unknown)
-    frame = frame_of(migration, window, brought, theme)
-    overlays: dict[PanelName, tuple[analysis.Overlay, Margin | None]] = {
+    migration, archive = _app.migration, _app.archive
+    brought = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
+    minutes = analysis.finest_grid(brought.frame, brought.window, brought.unknown)
+    frame = chart_frame(migration, window, brought, theme)
+    overlays: dict[PanelName, tuple[analysis.Comparison, Margin | None]] = {
         "error_rate": (analysis.error_rate(minutes), migration.margin_of("error_rate")),
         "latency": (analysis.latency(minutes, percentile), migration.margin_of(f"latency_{percentile}")),
-        "slow": (analysis.slow(minutes, slow_s), _slow_margin(migration, slow_s)),
+        "slow": (analysis.slow_share(minutes, slow_s), _slow_margin(migration, slow_s)),
         "requests": (analysis.requests(minutes), None),
     }
     titles = {
@@ -147,36 +149,44 @@ def _live_view(
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
-def _sample_ratio_of(
-    _house: House, source: str, window: Window, told: float, version: Hashable
+def _cached_sample_ratio(
+    _app: AppContext, source: str, window: Window, expected_share: float, cache_key: Hashable
 ) -> analysis.SampleRatio:
-    brought = _house.archive.read(window, source, only=of_requests)
-    return analysis.sample_ratio(analysis.minutes(brought.frame, window), told, window, unread=brought.unread)
+    brought = _app.archive.metrics.read(window, source, series_filter=is_request_count)
+    return analysis.sample_ratio(
+        analysis.time_grid(brought.frame, window), expected_share, window, unread=brought.requests_unknown
+    )
 
 
 def _panel(
-    name: PanelName, title: str, overlay: analysis.Overlay, frame: Frame, margin: Margin | None, events: Sequence[Event]
+    name: PanelName,
+    title: str,
+    comparison: analysis.Comparison,
+    frame: ChartFrame,
+    margin: Margin | None,
+    events: Sequence[Event],
 ) -> Panel:
     before = min(frame.provisional_from, frame.window.end)
-    reading = analysis.newest(overlay, before=before)
+    reading = analysis.latest_values(comparison, before=before)
     # The parts tell of now: unanswered requests are counted over five minutes as it is.
     parts = {
         part: found
-        for part in overlay.parts
-        if (found := analysis.newest(analysis.part(overlay, part), before=before, pooled_s=0)) is not None
+        for part in comparison.components
+        if (found := analysis.latest_values(analysis.component(comparison, part), before=before, pooled_s=0))
+        is not None
     }
     drawn = None
-    if not overlay.empty:
-        figure = overlay_figure(overlay, frame, margin=margin, events=events)
-        drawn = drawing(figure, words.alternative(title, words.panel_explained(name), events_marked=len(events)))
-    mixed = bool(overlay.mixed is not None and overlay.mixed.any())
-    return Panel(name, drawn, overlay.quantity, reading, parts, mixed, _alb_5xx(overlay, reading))
+    if not comparison.empty:
+        figure = comparison_figure(comparison, frame, margin=margin, events=events)
+        drawn = chart_payload(figure, words.alternative(title, words.panel_explained(name), events_marked=len(events)))
+    mixed = bool(comparison.multi_group is not None and comparison.multi_group.any())
+    return Panel(name, drawn, comparison.quantity, reading, parts, mixed, _alb_5xx(comparison, reading))
 
 
-def _alb_5xx(overlay: analysis.Overlay, reading: analysis.Reading | None) -> float | None:
-    if overlay.unattributed is None or reading is None:
+def _alb_5xx(comparison: analysis.Comparison, latest: analysis.LatestValues | None) -> float | None:
+    if comparison.unattributed is None or latest is None:
         return None
-    (found,) = overlay.unattributed[overlay.ts == reading.at]
+    (found,) = comparison.unattributed[comparison.ts == latest.start]
     return None if np.isnan(found) else float(found)
 
 

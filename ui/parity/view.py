@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 import analysis
-from archive import Brought
+from archive import MetricsResult
 from domain import Window, utc_now
 from domain.window import MINUTE_S
-from services.parity import HISTORY_S, evidence_of, judge_window, known_phases, trace_brought
-from ui.app_context import House
+from services.parity import PHASE_HISTORY_S, evidence_window, judge_window, known_phases, trace_result
+from ui.app_context import AppContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,55 +25,59 @@ class JudgementView:
     phase: analysis.Phase
     phases: tuple[analysis.Phase, ...]
     source: str
-    version: Hashable
+    cache_key: Hashable
     judgement: analysis.Judgement
-    brought: Brought
+    result: MetricsResult
 
 
-def judgement_view(house: House, source: str, *, now: datetime, chosen: int | None = None) -> JudgementView:
+def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: int | None = None) -> JudgementView:
     """The judgement of a phase: the one that began at `chosen` (epoch seconds), else the current one."""
-    _want_history(house)
+    _request_history(app)
     now_s = int(now.timestamp()) // MINUTE_S * MINUTE_S
-    phases = _phases(house, now_s, house.archive.revision_of_all())
-    phase = next((one for one in phases if one.window.start == chosen), phases[-1])
-    phase = replace(phase, window=evidence_of(phase))
-    version = house.archive.version(phase.window, source)
-    return JudgementView(phase, phases, source, version, *_judged(house, source, phase.window, version))
+    phases = _cached_phases(app, now_s, app.archive.change_counter())
+    phase = next((one for one in phases if one.window.start == phase_start), phases[-1])
+    phase = replace(phase, window=evidence_window(phase))
+    version = app.archive.metrics.cache_key(phase.window, source)
+    return JudgementView(phase, phases, source, version, *_cached_judgement(app, source, phase.window, version))
 
 
-def current_phase(house: House, *, now: datetime) -> analysis.Phase:
+def current_phase(app: AppContext, *, now: datetime) -> analysis.Phase:
     """The phase that we are in, with the window of its evidence."""
-    _want_history(house)
+    _request_history(app)
     now_s = int(now.timestamp()) // MINUTE_S * MINUTE_S
-    phase = _phases(house, now_s, house.archive.revision_of_all())[-1]
-    return replace(phase, window=evidence_of(phase))
+    phase = _cached_phases(app, now_s, app.archive.change_counter())[-1]
+    return replace(phase, window=evidence_window(phase))
 
 
-def trace_of(house: House, view: JudgementView) -> pd.DataFrame:
+def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
     """How a judgement came about (analysis.TRACE_COLUMNS). It costs three judgements: only for a page that shows it."""
-    return _traced(house, view.source, view.phase.window, view.version, view.brought)
+    return _cached_trace(app, view.source, view.phase.window, view.cache_key, view.result)
 
 
 @st.cache_resource(show_spinner=False)
-def _want_history(_house: House) -> None:
+def _request_history(_app: AppContext) -> None:
     """Has every source asked, once in the life of this process, for what happened before the keeper's horizon: phases begin there."""
-    for events in _house.sources.events:
-        _house.keeper.want(Window.last(HISTORY_S // MINUTE_S, now=utc_now()), events.name)
+    for events in _app.sources.events:
+        _app.collector.request_window(Window.last(PHASE_HISTORY_S // MINUTE_S, now=utc_now()), events.name)
 
 
 @st.cache_resource(max_entries=4, ttl=timedelta(minutes=5), show_spinner=False)
-def _phases(_house: House, now_s: int, revision: int) -> tuple[analysis.Phase, ...]:
-    return known_phases(_house.archive.events(Window(now_s - HISTORY_S, now_s)), end=now_s)
+def _cached_phases(_app: AppContext, now_s: int, change_counter: int) -> tuple[analysis.Phase, ...]:
+    return known_phases(_app.archive.events.read(Window(now_s - PHASE_HISTORY_S, now_s)), end=now_s)
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(hours=1), show_spinner=False)
-def _judged(_house: House, source: str, window: Window, version: Hashable) -> tuple[analysis.Judgement, Brought]:
-    migration, now = _house.migration, utc_now()
-    judged = judge_window(_house.archive, migration, source, window, now=now, numbers=True)
-    assert judged.brought is not None
-    return judged.judgement, judged.brought
+def _cached_judgement(
+    _app: AppContext, source: str, window: Window, cache_key: Hashable
+) -> tuple[analysis.Judgement, MetricsResult]:
+    migration, now = _app.migration, utc_now()
+    judged = judge_window(_app.archive, migration, source, window, now=now, with_result=True)
+    assert judged.result is not None
+    return judged.judgement, judged.result
 
 
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
-def _traced(_house: House, source: str, window: Window, version: Hashable, _brought: Brought) -> pd.DataFrame:
-    return trace_brought(_house.migration, _brought, now=utc_now())
+def _cached_trace(
+    _app: AppContext, source: str, window: Window, cache_key: Hashable, _result: MetricsResult
+) -> pd.DataFrame:
+    return trace_result(_app.migration, _result, now=utc_now())

@@ -6,17 +6,17 @@ import streamlit as st
 
 from domain import utc_now
 from messages import retrospective as words
-from reports.retrospective.render import Told, file_name, judgements
-from services.retrospective import Retrospect, overall
-from ui.app_context import House
+from reports.retrospective.render import RetrospectiveReport, phase_judgements, retrospective_file_name
+from services.retrospective import Retrospective, read_timeline
+from ui.app_context import AppContext
 
 
-def report_button(here: House, found: Retrospect) -> None:
+def report_button(app: AppContext, retrospective: Retrospective) -> None:
     """A button that hands out the report of what the page shows, whatever part of it the chart is zoomed to."""
     st.download_button(
         words.REPORT_FILE,
-        data=partial(_made, here, found),
-        file_name=file_name(here.migration.name, found.outline),
+        data=partial(_report_file, app, retrospective),
+        file_name=retrospective_file_name(app.migration.name, retrospective.outline),
         mime="text/html",
         on_click="ignore",
         icon=":material/download:",
@@ -24,8 +24,8 @@ def report_button(here: House, found: Retrospect) -> None:
     )
 
 
-def _made(here: House, found: Retrospect) -> bytes:
-    now, when = utc_now(), found.outline
-    course = overall(here.archive, here.migration, when.source, when.window)
-    judged = judgements(here.archive, here.migration, found, now=now)
-    return Told(here.migration, found, course, judged, now).html().encode()
+def _report_file(app: AppContext, retrospective: Retrospective) -> bytes:
+    now, when = utc_now(), retrospective.outline
+    course = read_timeline(app.archive, app.migration, when.source, when.window)
+    judged = phase_judgements(app.archive, app.migration, retrospective, now=now)
+    return RetrospectiveReport(app.migration, retrospective, course, judged, now).html().encode()

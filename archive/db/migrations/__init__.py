@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-_alembic_is_one_for_all_threads = threading.Lock()
+_alembic_lock = threading.Lock()
 
 
 def upgrade(connection: Connection) -> None:
@@ -19,5 +19,5 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
-    with _alembic_is_one_for_all_threads:
+    with _alembic_lock:
         command.upgrade(config, "head")

@@ -8,27 +8,27 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from analysis.batches.due_times import due, last_due, next_due
+from analysis.batches.due_times import last_scheduled_time, next_scheduled_time, scheduled_times
 from domain import Window
-from domain.cron import Cron, read_schedule
+from domain.cron import Cron, parse_schedule
 
 NEW_YORK = ZoneInfo("America/New_York")
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def cron(text: str) -> Cron:
-    found = read_schedule(text)
+    found = parse_schedule(text)
     assert isinstance(found, Cron)
     return found
 
 
-def told(text: str, start: str, end: str, zone: ZoneInfo | None = None) -> list[str]:
+def local_times(text: str, start: str, end: str, zone: ZoneInfo | None = None) -> list[str]:
     """The moments between two days of the wall clock of `zone`, by that clock."""
     clock = zone or UTC
     first, last = (datetime.fromisoformat(day).replace(tzinfo=clock) for day in (start, end))
     return [
         f"{datetime.fromtimestamp(at, clock):%m-%d %H:%M%z}"
-        for at in due(cron(text), clock, Window.between(first, last))
+        for at in scheduled_times(cron(text), clock, Window.between(first, last))
     ]
 
 
@@ -51,45 +51,54 @@ def test_the_examples_of_the_documentation(text: str, first: str, second: str) -
     at = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
     found = []
     for _ in range(2):
-        at = next_due(cron(text), UTC, at) or 0
+        at = next_scheduled_time(cron(text), UTC, at) or 0
         found.append(f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}")
     assert found == [first, second]
 
 
 def test_a_zone_is_another_clock() -> None:
-    assert told("cron(30 7 * * ? *)", "2026-11-23", "2026-11-25", TOKYO) == ["11-23 07:30+0900", "11-24 07:30+0900"]
+    assert local_times("cron(30 7 * * ? *)", "2026-11-23", "2026-11-25", TOKYO) == [
+        "11-23 07:30+0900",
+        "11-24 07:30+0900",
+    ]
     window = Window.between(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
-    assert due(cron("cron(30 7 * * ? *)"), TOKYO, window) == (
+    assert scheduled_times(cron("cron(30 7 * * ? *)"), TOKYO, window) == (
         int(datetime(2026, 11, 23, 22, 30, tzinfo=UTC).timestamp()),
     )
 
 
 def test_an_hour_that_is_skipped_in_spring_has_no_run() -> None:
-    assert told("cron(30 2 * * ? *)", "2026-03-07", "2026-03-10", NEW_YORK) == ["03-07 02:30-0500", "03-09 02:30-0400"]
-    assert told("cron(0 0-4 * * ? *)", "2026-03-08", "2026-03-09", NEW_YORK) == [
+    assert local_times("cron(30 2 * * ? *)", "2026-03-07", "2026-03-10", NEW_YORK) == [
+        "03-07 02:30-0500",
+        "03-09 02:30-0400",
+    ]
+    assert local_times("cron(0 0-4 * * ? *)", "2026-03-08", "2026-03-09", NEW_YORK) == [
         "03-08 00:00-0500", "03-08 01:00-0500", "03-08 03:00-0400", "03-08 04:00-0400",
     ]  # fmt: skip
 
 
 def test_an_hour_that_comes_twice_in_autumn_has_one_run() -> None:
-    assert told("cron(30 1 * * ? *)", "2026-10-31", "2026-11-03", NEW_YORK) == [
+    assert local_times("cron(30 1 * * ? *)", "2026-10-31", "2026-11-03", NEW_YORK) == [
         "10-31 01:30-0400", "11-01 01:30-0400", "11-02 01:30-0500",
     ]  # fmt: skip
-    assert told("cron(0 0-3 * * ? *)", "2026-11-01", "2026-11-02", NEW_YORK) == [
+    assert local_times("cron(0 0-3 * * ? *)", "2026-11-01", "2026-11-02", NEW_YORK) == [
         "11-01 00:00-0400", "11-01 01:00-0400", "11-01 02:00-0500", "11-01 03:00-0500",
     ]  # fmt: skip
 
 
 def test_a_day_that_is_skipped_altogether_has_no_run() -> None:
     samoa = ZoneInfo("Pacific/Apia")  # went from 29 to 31 December 2011
-    assert told("cron(0 12 * * ? *)", "2011-12-29", "2012-01-01", samoa) == ["12-29 12:00-1000", "12-31 12:00+1400"]
+    assert local_times("cron(0 12 * * ? *)", "2011-12-29", "2012-01-01", samoa) == [
+        "12-29 12:00-1000",
+        "12-31 12:00+1400",
+    ]
 
 
 def test_what_never_comes_is_none() -> None:
-    assert next_due(cron("cron(0 0 30 2 ? *)"), UTC, 0) is None
-    assert last_due(cron("cron(0 0 30 2 ? *)"), UTC, 2**31) is None
-    assert next_due(cron("cron(0 0 * * ? 2020-2021)"), UTC, 1_790_000_000) is None
-    assert next_due(cron("cron(0 0 29 2 ? *)"), UTC, 1_790_000_000) == int(
+    assert next_scheduled_time(cron("cron(0 0 30 2 ? *)"), UTC, 0) is None
+    assert last_scheduled_time(cron("cron(0 0 30 2 ? *)"), UTC, 2**31) is None
+    assert next_scheduled_time(cron("cron(0 0 * * ? 2020-2021)"), UTC, 1_790_000_000) is None
+    assert next_scheduled_time(cron("cron(0 0 29 2 ? *)"), UTC, 1_790_000_000) == int(
         datetime(2028, 2, 29, tzinfo=UTC).timestamp()
     )
 
@@ -109,8 +118,10 @@ STARTS = st.integers(20_000 * 1440, 21_500 * 1440).map(lambda minute: minute * 6
 def test_a_window_in_two_pieces_has_the_same_moments_in_order_and_each_once(text, zone, start, minutes, more):  # type: ignore[no-untyped-def]
     middle, end = start + minutes * 60, start + (minutes + more) * 60
     schedule = cron(text)
-    whole = due(schedule, zone, Window(start, end))
-    assert whole == due(schedule, zone, Window(start, middle)) + due(schedule, zone, Window(middle, end))
+    whole = scheduled_times(schedule, zone, Window(start, end))
+    assert whole == scheduled_times(schedule, zone, Window(start, middle)) + scheduled_times(
+        schedule, zone, Window(middle, end)
+    )
     assert list(whole) == sorted(set(whole))
 
 
@@ -118,22 +129,25 @@ def test_a_window_in_two_pieces_has_the_same_moments_in_order_and_each_once(text
 @settings(max_examples=60)
 def test_next_and_last_are_neighbours_of_what_a_window_holds(text, zone, start):  # type: ignore[no-untyped-def]
     schedule = cron(text)
-    found = due(schedule, zone, Window(start, start + 40 * 86_400))
+    found = scheduled_times(schedule, zone, Window(start, start + 40 * 86_400))
     assume(found)
-    assert next_due(schedule, zone, start - 1) == found[0]
-    assert last_due(schedule, zone, start + 40 * 86_400) == found[-1]
+    assert next_scheduled_time(schedule, zone, start - 1) == found[0]
+    assert last_scheduled_time(schedule, zone, start + 40 * 86_400) == found[-1]
     for earlier, later in pairwise(found[:20]):
-        assert next_due(schedule, zone, earlier) == later and last_due(schedule, zone, later) == earlier
+        assert (
+            next_scheduled_time(schedule, zone, earlier) == later
+            and last_scheduled_time(schedule, zone, later) == earlier
+        )
 
 
 @given(EXPRESSIONS, ZONES, STARTS)
 @settings(max_examples=60)
 def test_every_moment_shows_what_the_fields_say(text, zone, start):  # type: ignore[no-untyped-def]
     schedule = cron(text)
-    for at in due(schedule, zone, Window(start, start + 10 * 86_400)):
+    for at in scheduled_times(schedule, zone, Window(start, start + 10 * 86_400)):
         local = datetime.fromtimestamp(at, zone)
         assert local.minute in schedule.minutes and local.hour in schedule.hours and local.fold == 0
-        assert local.month in schedule.months and local.day in schedule.days.of(local.year, local.month)
+        assert local.month in schedule.months and local.day in schedule.days.in_month(local.year, local.month)
 
 
 @given(EXPRESSIONS, STARTS)
@@ -142,7 +156,7 @@ def test_in_utc_it_is_every_minute_that_matches(text, start):  # type: ignore[no
     schedule, window = cron(text), Window(start, start + 86_400)
 
     def matches(at: datetime) -> bool:
-        of_month = schedule.days.of(at.year, at.month)
+        of_month = schedule.days.in_month(at.year, at.month)
         return (
             at.minute in schedule.minutes
             and at.hour in schedule.hours
@@ -151,4 +165,4 @@ def test_in_utc_it_is_every_minute_that_matches(text, start):  # type: ignore[no
         )
 
     minutes = (window.starts_at + timedelta(minutes=minute) for minute in range(window.minutes))
-    assert due(schedule, UTC, window) == tuple(int(at.timestamp()) for at in minutes if matches(at))
+    assert scheduled_times(schedule, UTC, window) == tuple(int(at.timestamp()) for at in minutes if matches(at))

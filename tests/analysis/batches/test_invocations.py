@@ -6,8 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.batches.invocations import Counted, Invoked, counted, died, invocations_of
-from analysis.batches.jobs import JobReport, batches
+from analysis.batches.invocations import (
+    InvocationPeriod,
+    InvocationTotals,
+    invocation_totals,
+    parse_invocations,
+    silent_failures,
+)
+from analysis.batches.jobs import JobReport, job_reports
 from analysis.batches.runs import Run
 from domain import Window, assemble
 from domain.config.batches import Batches, series_of_function, series_of_rule
@@ -24,8 +30,8 @@ def always(_start: int, _end: int) -> bool:
     return True
 
 
-def at(minute: int, invocations: int = 1, errors: int = 0, **more: Any) -> Invoked:
-    return Invoked(DAY + minute * 60, more.pop("period_s", 60), invocations, errors, **more)
+def invocation(minute: int, invocations: int = 1, errors: int = 0, **more: Any) -> InvocationPeriod:
+    return InvocationPeriod(DAY + minute * 60, more.pop("period_s", 60), invocations, errors, **more)
 
 
 def run(minute: float, result: str = "ok", takes_s: int = 10) -> Run:
@@ -33,46 +39,48 @@ def run(minute: float, result: str = "ok", takes_s: int = 10) -> Run:
     return Run(began, began + takes_s, began, float(takes_s), result)  # type: ignore[arg-type]
 
 
-def minutes(invoked: list[Invoked], *posted: Run, known: Any = always) -> list[int]:
-    return [(one.began - DAY) // 60 for one in died(invoked, posted, known)]
+def silent_minutes(invocations: list[InvocationPeriod], *reported: Run, was_answered: Any = always) -> list[int]:
+    return [(one.started_at - DAY) // 60 for one in silent_failures(invocations, reported, was_answered)]
 
 
 def test_an_error_of_which_nothing_was_posted_is_a_failed_run() -> None:
-    (found,) = died([at(180, errors=1, longest_s=2.4)], (), always)
-    assert found == Run(DAY + 10_800, DAY + 10_802, DAY + 10_800, 2.4, "failed", posted=False)
+    (found,) = silent_failures([invocation(180, errors=1, longest_s=2.4)], (), always)
+    assert found == Run(DAY + 10_800, DAY + 10_802, DAY + 10_800, 2.4, "failed", was_reported=False)
 
 
 def test_a_failure_that_was_posted_is_no_second_run() -> None:
-    assert minutes([at(180, errors=1)], run(180, "failed")) == []
-    assert minutes([at(180, errors=1)], run(179.2, "failed")) == [], "when a run began is known to a minute"
-    assert minutes([at(180, errors=1)], run(178.9, "failed")) == [180]
+    assert silent_minutes([invocation(180, errors=1)], run(180, "failed")) == []
+    assert silent_minutes([invocation(180, errors=1)], run(179.2, "failed")) == [], (
+        "when a run began is known to a minute"
+    )
+    assert silent_minutes([invocation(180, errors=1)], run(178.9, "failed")) == [180]
 
 
 def test_of_a_job_that_runs_every_minute_the_one_that_is_missing_died() -> None:
-    invoked = [at(minute, errors=minute == 182) for minute in range(180, 186)]
+    invoked = [invocation(minute, errors=minute == 182) for minute in range(180, 186)]
     posted = [run(minute - 0.1) for minute in (180, 181, 183, 184, 185)]
-    assert minutes(invoked, *posted) == [182]
+    assert silent_minutes(invoked, *posted) == [182]
 
 
 def test_a_run_that_posted_its_success_and_failed_afterwards_has_not_died() -> None:
-    assert minutes([at(180, errors=1)], run(180)) == []
-    assert minutes([at(180, invocations=2, errors=1)], run(180)) == [180], "the other one did"
+    assert silent_minutes([invocation(180, errors=1)], run(180)) == []
+    assert silent_minutes([invocation(180, invocations=2, errors=1)], run(180)) == [180], "the other one did"
 
 
 def test_what_was_posted_must_have_been_read() -> None:
-    invoked = [at(180, errors=1, longest_s=700.0)]
-    assert minutes(invoked, known=lambda start, end: end <= DAY + 10_800 + 819) == []
-    assert minutes(invoked, known=lambda start, end: end <= DAY + 10_800 + 820) == [180]
+    invoked = [invocation(180, errors=1, longest_s=700.0)]
+    assert silent_minutes(invoked, was_answered=lambda start, end: end <= DAY + 10_800 + 819) == []
+    assert silent_minutes(invoked, was_answered=lambda start, end: end <= DAY + 10_800 + 820) == [180]
 
 
 def test_longer_periods_cannot_tell_which_run_it_was() -> None:
-    assert minutes([at(180, errors=1, period_s=300)]) == []
+    assert silent_minutes([invocation(180, errors=1, period_s=300)]) == []
 
 
 def test_counts_are_those_of_the_window() -> None:
-    invoked = [at(-20_000, errors=9), at(180, 3, 2, throttles=1), at(240, 0, undelivered=4)]
-    silent = died(invoked, (), always)
-    assert counted(invoked, silent, WINDOW) == Counted(3, 2, 1, 4, 1)
+    invoked = [invocation(-20_000, errors=9), invocation(180, 3, 2, throttles=1), invocation(240, 0, undelivered=4)]
+    silent = silent_failures(invoked, (), always)
+    assert invocation_totals(invoked, silent, WINDOW) == InvocationTotals(3, 2, 1, 4, 1)
 
 
 def test_a_frame_is_read_by_job_and_period() -> None:
@@ -85,9 +93,9 @@ def test_a_frame_is_read_by_job_and_period() -> None:
         np.array([value for *_, value in rows]),
         60,
     )
-    assert invocations_of(frame) == {
-        "a": (at(180, 2, 1, longest_s=2.5), at(240, 0, undelivered=3)),
-        "b": (at(180, 1, 0, throttles=5),),
+    assert parse_invocations(frame) == {
+        "a": (invocation(180, 2, 1, longest_s=2.5), invocation(240, 0, undelivered=3)),
+        "b": (invocation(180, 1, 0, throttles=5),),
     }
 
 
@@ -95,64 +103,64 @@ def test_a_frame_is_read_by_job_and_period() -> None:
 
 
 def report(
-    days_posted: list[int],
-    invoked: list[Invoked],
+    reported_days: list[int],
+    invocations: list[InvocationPeriod],
     *,
     cron: tuple[int, ...] = (),
     unanswered: tuple[Window, ...] = (),
 ) -> JobReport:
     runs = {
         ("a", era): tuple(run(day * 1440 + 180) for day in days)
-        for era, days in (("canary", days_posted), ("baseline", cron))
+        for era, days in (("canary", reported_days), ("baseline", cron))
         if days
     }
-    (one,) = batches(SETTINGS, runs, window=WINDOW, now=NOW, unanswered=unanswered, invoked={"a": invoked})  # type: ignore[arg-type]
+    (one,) = job_reports(SETTINGS, runs, window=WINDOW, now=NOW, unanswered=unanswered, invocations={"a": invocations})  # type: ignore[arg-type]
     return one
 
 
-def marks(one: JobReport) -> list[str]:
-    return [slot.mark for slot in one.slots]
+def statuses(job_report: JobReport) -> list[str]:
+    return [slot.status for slot in job_report.scheduled_runs]
 
 
 def test_a_run_that_died_is_failed_and_not_missed() -> None:
-    one = report([0, 1, 3], [at(2 * 1440 + minute, errors=1) for minute in (180, 181, 183)])
-    assert marks(one) == ["ok", "ok", "failed", "ok"] and one.state == "ok"
-    assert [(run.result, run.posted) for run in one.slots[2].runs] == [("failed", False)] * 3
-    assert one.counted == Counted(3, 3, 0, 0, 3)
-    assert one.eras["canary"].failed == 3
+    one = report([0, 1, 3], [invocation(2 * 1440 + minute, errors=1) for minute in (180, 181, 183)])
+    assert statuses(one) == ["ok", "ok", "failed", "ok"] and one.state == "ok"
+    assert [(run.result, run.was_reported) for run in one.scheduled_runs[2].runs] == [("failed", False)] * 3
+    assert one.invocation_totals == InvocationTotals(3, 3, 0, 0, 3)
+    assert one.schedulers["canary"].failed == 3
 
 
 def test_the_last_one_that_died_is_how_the_job_stands() -> None:
-    one = report([0, 1, 2], [at(3 * 1440 + 180, errors=1)])
-    assert (one.state, one.last and one.last.posted) == ("failed", False)
+    one = report([0, 1, 2], [invocation(3 * 1440 + 180, errors=1)])
+    assert (one.state, one.last_run and one.last_run.was_reported) == ("failed", False)
 
 
 def test_a_repetition_that_succeeds_heals_it() -> None:
-    invoked = [at(2 * 1440 + 180, errors=1), at(2 * 1440 + 181)]
+    invoked = [invocation(2 * 1440 + 180, errors=1), invocation(2 * 1440 + 181)]
     runs = {("a", "canary"): (run(180), run(1440 + 180), run(2 * 1440 + 181), run(3 * 1440 + 180))}
-    (one,) = batches(SETTINGS, runs, window=WINDOW, now=NOW, invoked={"a": invoked})  # type: ignore[arg-type]
-    assert marks(one) == ["ok"] * 4
+    (one,) = job_reports(SETTINGS, runs, window=WINDOW, now=NOW, invocations={"a": invoked})  # type: ignore[arg-type]
+    assert statuses(one) == ["ok"] * 4
 
 
 def test_where_mackerel_was_not_read_an_error_proves_nothing() -> None:
     gap = Window(DAY + 2 * 86_400, DAY + 3 * 86_400)
-    one = report([0, 1, 3], [at(2 * 1440 + 180, errors=1)], unanswered=(gap,))
-    assert marks(one) == ["ok", "ok", "unknown", "ok"]
-    assert one.counted == Counted(1, 1, 0, 0, 0)
+    one = report([0, 1, 3], [invocation(2 * 1440 + 180, errors=1)], unanswered=(gap,))
+    assert statuses(one) == ["ok", "ok", "unknown", "ok"]
+    assert one.invocation_totals == InvocationTotals(1, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("cron", "state"), [((0, 1, 2, 3), "ok"), ((0, 1), "failed")])
 def test_a_trial_beside_cron_is_no_run(cron: tuple[int, ...], state: str) -> None:
     """The new side never posted: its errors count from cron's last run on."""
-    one = report([], [at(2 * 1440 + 180, errors=1), at(3 * 1440 + 180, errors=1)], cron=cron)
-    assert (one.state, one.era) == (state, "baseline" if state == "ok" else "canary")
+    one = report([], [invocation(2 * 1440 + 180, errors=1), invocation(3 * 1440 + 180, errors=1)], cron=cron)
+    assert (one.state, one.scheduler) == (state, "baseline" if state == "ok" else "canary")
 
 
 def test_a_function_that_always_dies_is_failed_and_has_not_never_reported() -> None:
-    one = report([], [at(day * 1440 + 180, errors=1) for day in range(4)])
-    assert (one.state, marks(one)) == ("failed", ["failed"] * 4)
+    one = report([], [invocation(day * 1440 + 180, errors=1) for day in range(4)])
+    assert (one.state, statuses(one)) == ("failed", ["failed"] * 4)
 
 
 def test_without_counts_nothing_is_said_of_the_function() -> None:
-    (one,) = batches(SETTINGS, {("a", "canary"): (run(180),)}, window=WINDOW, now=NOW)
-    assert one.counted is None
+    (one,) = job_reports(SETTINGS, {("a", "canary"): (run(180),)}, window=WINDOW, now=NOW)
+    assert one.invocation_totals is None

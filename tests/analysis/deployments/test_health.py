@@ -4,54 +4,57 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.deployments.health import troubles
-from domain.deployments import Deployment, Service, Stage, TaskSet, events_of, traffic_shift
+from analysis.deployments.health import deployment_issues
+from domain.deployments import Deployment, EcsService, Stage, TaskSet, deployment_events, traffic_shift
 
 NOW = 1_790_000_000
-WELL = Service("canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42")
-DONE = Deployment("codedeploy", "d-42", "canary", "Succeeded", NOW - 900, ended=NOW - 600)
-RUNS = Deployment(
+HEALTHY = EcsService("canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42")
+SUCCEEDED = Deployment("codedeploy", "d-42", "canary", "Succeeded", NOW - 900, ended=NOW - 600)
+IN_PROGRESS = Deployment(
     "codedeploy", "d-43", "canary", "InProgress", NOW - 1800, stage="Install",
     stages=(Stage("BeforeInstall", "Succeeded", NOW - 1790, NOW - 1780), Stage("Install", "InProgress", NOW - 901)),
 )  # fmt: skip
 
 
 def test_all_is_well() -> None:
-    assert troubles(WELL, DONE, now=NOW) == ()
-    assert troubles(None, None, now=NOW) == ()
+    assert deployment_issues(HEALTHY, SUCCEEDED, now=NOW) == ()
+    assert deployment_issues(None, None, now=NOW) == ()
 
 
 def test_tasks_that_do_not_come_up_make_a_deployment_stuck() -> None:
-    assert troubles(WELL, RUNS, now=NOW) == ("stuck",)
-    assert troubles(WELL, RUNS, now=NOW - 1) == ()
+    assert deployment_issues(HEALTHY, IN_PROGRESS, now=NOW) == ("stuck",)
+    assert deployment_issues(HEALTHY, IN_PROGRESS, now=NOW - 1) == ()
 
 
 @pytest.mark.parametrize("stage", ["AllowTraffic", "BAKE_TIME", "PRODUCTION_TRAFFIC_SHIFT"])
 def test_a_wait_that_was_configured_is_not_stuck(stage: str) -> None:
-    patient = replace(RUNS, stage=stage, stages=(Stage(stage, "InProgress", NOW - 7200),))
-    assert troubles(WELL, patient, now=NOW) == ()
+    patient = replace(IN_PROGRESS, stage=stage, stages=(Stage(stage, "InProgress", NOW - 7200),))
+    assert deployment_issues(HEALTHY, patient, now=NOW) == ()
 
 
 def test_a_deployment_that_waits_for_a_person_says_so_and_is_not_stuck() -> None:
-    assert troubles(WELL, replace(RUNS, waits_for="Ready"), now=NOW) == ("waits",)
+    assert deployment_issues(HEALTHY, replace(IN_PROGRESS, waits_for="Ready"), now=NOW) == ("waits",)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"])
 def test_what_failed_is_told_for_a_day(status: str) -> None:
-    failed = replace(DONE, status=status, ended=NOW - 86_399)
-    assert troubles(WELL, failed, now=NOW) == ("failed",)
-    assert troubles(WELL, failed, now=NOW + 1) == ()
+    failed = replace(SUCCEEDED, status=status, ended=NOW - 86_399)
+    assert deployment_issues(HEALTHY, failed, now=NOW) == ("failed",)
+    assert deployment_issues(HEALTHY, failed, now=NOW + 1) == ()
 
 
 def test_tasks_are_missing_only_where_nothing_is_deployed() -> None:
-    short = replace(WELL, running=3)
-    assert troubles(short, DONE, now=NOW) == ("short_of_tasks",)
-    assert troubles(short, replace(RUNS, stage=""), now=NOW) == ()
+    short = replace(HEALTHY, running=3)
+    assert deployment_issues(short, SUCCEEDED, now=NOW) == ("short_of_tasks",)
+    assert deployment_issues(short, replace(IN_PROGRESS, stage=""), now=NOW) == ()
 
 
 def test_a_rollout_that_ecs_gave_up_and_a_service_that_is_going_away() -> None:
-    assert troubles(replace(WELL, rollout="FAILED"), None, now=NOW) == ("rollout_failed",)
-    assert troubles(replace(WELL, status="DRAINING", running=2), None, now=NOW) == ("inactive", "short_of_tasks")
+    assert deployment_issues(replace(HEALTHY, rollout="FAILED"), None, now=NOW) == ("rollout_failed",)
+    assert deployment_issues(replace(HEALTHY, status="DRAINING", running=2), None, now=NOW) == (
+        "inactive",
+        "short_of_tasks",
+    )
 
 
 def test_a_shift_has_the_tasks_before_first_and_their_definitions() -> None:
@@ -60,12 +63,12 @@ def test_a_shift_has_the_tasks_before_first_and_their_definitions() -> None:
         TaskSet("ecs-svc/1", "PRIMARY", "", "photo-ecs-blue", 4, 4, 0, weight=70.0, label="Blue"),
     )
     known = tuple(TaskSet(f"ecs-svc/{at}", "", f"web:{40 + at}", "", 4, 4, 0) for at in (1, 2))
-    old, new = traffic_shift(replace(WELL, task_sets=known), replace(RUNS, task_sets=sets))
+    old, new = traffic_shift(replace(HEALTHY, task_sets=known), replace(IN_PROGRESS, task_sets=sets))
     assert (old.task_definition, old.target_group, old.percent, old.new) == ("web:41", "photo-ecs-blue", 70.0, False)
     assert (new.task_definition, new.percent, new.new) == ("web:42", 30.0, True)
-    assert traffic_shift(WELL, RUNS) == ()
+    assert traffic_shift(HEALTHY, IN_PROGRESS) == ()
 
 
 def test_an_end_before_the_beginning_is_drawn_as_a_moment() -> None:
-    (event,) = events_of(replace(DONE, ended=NOW - 901), source="codedeploy")
+    (event,) = deployment_events(replace(SUCCEEDED, ended=NOW - 901), source="codedeploy")
     assert (event.ts, event.until) == (NOW - 900, NOW - 900)

@@ -4,9 +4,9 @@ import json
 import shlex
 from typing import Any
 
-from analysis.deployments.preflight import Finding, Preflight, preflights
+from analysis.deployments.preflight import Preflight, PreflightCheck, preflights
 from domain import Condition, FleetName, Group, Rule, Share, Target, Traffic
-from domain.deployments import Deployment, Route, Service, Standing, TaskSet
+from domain.deployments import Deployment, DeploymentState, EcsService, TaskSet, TrafficRoute
 
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 LISTENER = f"{ELB}listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
@@ -40,33 +40,35 @@ def traffic(*rules: Rule) -> Traffic:
     return Traffic(0, rules, groups, rules[-1].arn)
 
 
-def by_codedeploy(primary: str = GREEN, latest: str = "Succeeded") -> Standing:
+def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> DeploymentState:
     tasks = TaskSet("ecs-svc/1", "PRIMARY", "web:42", primary, 4, 4, 0)
-    service = Service(
+    service = EcsService(
         "canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42", task_sets=(tasks,)
     )
     deployment = Deployment("codedeploy", "d-42", "canary", latest, 100, ended=200)
-    return Standing(0, (service,), (deployment,), (("canary", Route((BLUE, GREEN), listener_arn=LISTENER)),))
+    return DeploymentState(
+        0, (service,), (deployment,), (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),)
+    )
 
 
-def by_ecs(serving: str = BLUE, status: str = "SUCCESSFUL") -> Standing:
+def ecs_state(serving: str = BLUE, status: str = "SUCCESSFUL") -> DeploymentState:
     new, old = ("target", "source") if status == "SUCCESSFUL" else ("source", "target")
     sets = (TaskSet("2", new, "web:42", serving, 4, 4, 0), TaskSet("1", old, "web:41", GREEN, 0, 0, 0))
-    route = Route((BLUE, GREEN), rule_arn=TENTH)
-    service = Service("canary", "photo/web", "ACTIVE", "ECS", "blue_green", 4, 4, 0, "web:42", route=route)
-    return Standing(0, (service,), (Deployment("ecs", "abc", "canary", status, 100, ended=200, task_sets=sets),))
+    route = TrafficRoute((BLUE, GREEN), rule_arn=TENTH)
+    service = EcsService("canary", "photo/web", "ACTIVE", "ECS", "blue_green", 4, 4, 0, "web:42", route=route)
+    return DeploymentState(0, (service,), (Deployment("ecs", "abc", "canary", status, 100, ended=200, task_sets=sets),))
 
 
-def only(traffic: Traffic, standing: Standing) -> Preflight:
-    (found,) = preflights(traffic, standing)
+def only_preflight(traffic: Traffic, deployments: DeploymentState) -> Preflight:
+    (found,) = preflights(traffic, deployments)
     return found
 
 
-def wrong(found: Preflight) -> dict[str, tuple[str, ...]]:
-    return {one.check: one.groups for one in found.findings if one.holds is False}
+def failed_checks(preflight: Preflight) -> dict[str, tuple[str, ...]]:
+    return {one.name: one.groups for one in preflight.checks if one.passed is False}
 
 
-def action(command: str) -> tuple[list[str], Any]:
+def parse_command(command: str) -> tuple[list[str], Any]:
     """A command's words before its JSON, as a shell would read them, and the JSON itself."""
     *words, told = shlex.split(command.replace("\\\n", ""))  # a shell joins such lines before it reads them
     return words, json.loads(told)
@@ -74,30 +76,30 @@ def action(command: str) -> tuple[list[str], Any]:
 
 def weights(command: str) -> dict[str, int]:
     names = {arn: name for name, arn in ARNS.items()}
-    (forward,) = action(command)[1]
+    (forward,) = parse_command(command)[1]
     return {names[one["TargetGroupArn"]]: one["Weight"] for one in forward["ForwardConfig"]["TargetGroups"]}
 
 
 def test_codedeploy_could_start_where_the_primary_group_has_all_the_weight() -> None:
-    found = only(traffic(rule(ec2=0, blue=0, green=100)), by_codedeploy())
-    assert (found.system, found.verdict, found.steps, found.meanwhile) == ("codedeploy", "ready", (), None)
-    assert found.findings == (
-        Finding("one_live", True),
-        Finding("primary_live", True, (GREEN,)),
-        Finding("baseline_silent", True),
-        Finding("partner_unused", True),
-        Finding("none_running", True),
+    found = only_preflight(traffic(rule(ec2=0, blue=0, green=100)), codedeploy_state())
+    assert (found.system, found.verdict, found.steps, found.interim_fleet) == ("codedeploy", "ready", (), None)
+    assert found.checks == (
+        PreflightCheck("one_live", True),
+        PreflightCheck("primary_live", True, (GREEN,)),
+        PreflightCheck("baseline_silent", True),
+        PreflightCheck("partner_unused", True),
+        PreflightCheck("none_running", True),
     )
 
 
 def test_weighted_routing_blocks_both_systems() -> None:
-    codedeploy = only(traffic(rule(ec2=500, blue=0, green=500)), by_codedeploy())
-    assert (codedeploy.verdict, wrong(codedeploy)) == (
+    codedeploy = only_preflight(traffic(rule(ec2=500, blue=0, green=500)), codedeploy_state())
+    assert (codedeploy.verdict, failed_checks(codedeploy)) == (
         "blocked",
         {"one_live": (EC2, GREEN), "baseline_silent": (EC2,)},
     )
-    ecs = only(traffic(rule(TENTH, "10", ec2=500, blue=500)), by_ecs())
-    assert (ecs.system, ecs.verdict, wrong(ecs)) == (
+    ecs = only_preflight(traffic(rule(TENTH, "10", ec2=500, blue=500)), ecs_state())
+    assert (ecs.system, ecs.verdict, failed_checks(ecs)) == (
         "ecs",
         "blocked",
         {"one_live": (EC2, BLUE), "baseline_silent": (EC2,)},
@@ -105,34 +107,34 @@ def test_weighted_routing_blocks_both_systems() -> None:
 
 
 def test_a_group_left_behind_at_weight_0_blocks_nothing() -> None:
-    assert only(traffic(rule(blue=0, green=100)), by_codedeploy()).verdict == "ready"
+    assert only_preflight(traffic(rule(blue=0, green=100)), codedeploy_state()).verdict == "ready"
 
 
 def test_all_on_the_baseline_leaves_the_primary_group_without_a_listener() -> None:
-    found = only(traffic(rule(ec2=100, green=0)), by_codedeploy())
-    assert (found.verdict, found.rules, wrong(found)) == ("blocked", (), {"primary_live": (GREEN,)})
+    found = only_preflight(traffic(rule(ec2=100, green=0)), codedeploy_state())
+    assert (found.verdict, found.rules, failed_checks(found)) == ("blocked", (), {"primary_live": (GREEN,)})
     off, *_ = found.steps
-    assert weights(off.text) == {GREEN: 1}
+    assert weights(off.command) == {GREEN: 1}
 
 
 def test_a_door_of_its_own_keeps_the_primary_group_behind_the_listener() -> None:
     door = rule(TENTH, "10", green=1)
-    assert only(traffic(door, rule(ec2=100, green=0)), by_codedeploy()).verdict == "ready"
-    found = only(traffic(door, rule(ec2=900, green=100)), by_codedeploy())
+    assert only_preflight(traffic(door, rule(ec2=100, green=0)), codedeploy_state()).verdict == "ready"
+    found = only_preflight(traffic(door, rule(ec2=900, green=100)), codedeploy_state())
     assert found.verdict == "blocked"
-    assert found.meanwhile == "baseline"
-    assert weights(found.steps[0].text) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
+    assert found.interim_fleet == "baseline"
+    assert weights(found.steps[0].command) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
 
 
 def test_the_steps_restore_exactly_the_weights_of_now() -> None:
-    found = only(traffic(rule(sticky=3600, ec2=950, blue=0, green=50)), by_codedeploy())
+    found = only_preflight(traffic(rule(sticky=3600, ec2=950, blue=0, green=50)), codedeploy_state())
     assert [step.purpose for step in found.steps] == ["route_off", "deploy", "route_back", "route_back_unchanged"]
-    off, deploy, back, unchanged = (step.text for step in found.steps)
-    assert (weights(off), found.meanwhile) == ({GREEN: 50}, "canary")
+    off, deploy, back, unchanged = (step.command for step in found.steps)
+    assert (weights(off), found.interim_fleet) == ({GREEN: 50}, "canary")
     assert deploy == "ecspresso deploy"
     assert weights(back) == {EC2: 950, BLUE: 50, GREEN: 0}  # the deployment leaves the partner group in service
     assert weights(unchanged) == {EC2: 950, BLUE: 0, GREEN: 50}
-    words, (forward,) = action(unchanged)
+    words, (forward,) = parse_command(unchanged)
     assert words == [
         *("aws", "elbv2", "modify-listener", "--region", "ap-northeast-1"),
         *("--listener-arn", LISTENER, "--default-actions"),
@@ -141,9 +143,9 @@ def test_the_steps_restore_exactly_the_weights_of_now() -> None:
 
 
 def test_a_rule_of_a_priority_is_changed_by_its_own_command_and_ecs_keeps_its_groups_in_it() -> None:
-    found = only(traffic(rule(TENTH, "10", ec2=75, blue=25, green=0)), by_ecs())
-    off, _, back, unchanged = (step.text for step in found.steps)
-    words, _ = action(off)
+    found = only_preflight(traffic(rule(TENTH, "10", ec2=75, blue=25, green=0)), ecs_state())
+    off, _, back, unchanged = (step.command for step in found.steps)
+    words, _ = parse_command(off)
     assert words[2:7] == ["modify-rule", "--region", "ap-northeast-1", "--rule-arn", TENTH]
     assert weights(off) == {EC2: 0, BLUE: 25, GREEN: 0}
     assert weights(back) == {EC2: 75, BLUE: 0, GREEN: 25}
@@ -151,42 +153,42 @@ def test_a_rule_of_a_priority_is_changed_by_its_own_command_and_ecs_keeps_its_gr
 
 
 def test_the_partner_is_added_to_a_rule_that_does_not_name_it() -> None:
-    found = only(traffic(rule(ec2=75, green=25)), by_codedeploy())
-    assert weights(found.steps[2].text) == {EC2: 75, GREEN: 0, BLUE: 25}
+    found = only_preflight(traffic(rule(ec2=75, green=25)), codedeploy_state())
+    assert weights(found.steps[2].command) == {EC2: 75, GREEN: 0, BLUE: 25}
 
 
 def test_a_rule_that_signs_visitors_in_has_no_command() -> None:
-    found = only(traffic(rule(also=("authenticate-oidc",), ec2=75, green=25)), by_codedeploy())
-    assert [step.text for step in found.steps] == ["", "ecspresso deploy", "", ""]
+    found = only_preflight(traffic(rule(also=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
+    assert [step.command for step in found.steps] == ["", "ecspresso deploy", "", ""]
 
 
 def test_another_deployment_in_the_way_needs_no_change_of_weights() -> None:
-    found = only(traffic(rule(blue=0, green=100)), by_codedeploy(latest="InProgress"))
-    assert (found.verdict, wrong(found), found.steps) == ("blocked", {"none_running": ()}, ())
+    found = only_preflight(traffic(rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
+    assert (found.verdict, failed_checks(found), found.steps) == ("blocked", {"none_running": ()}, ())
 
 
 def test_a_partner_group_with_weight_is_in_use() -> None:
-    found = only(traffic(rule(blue=50, green=50)), by_codedeploy())
-    assert wrong(found) == {"one_live": (BLUE, GREEN), "partner_unused": (BLUE,)}
+    found = only_preflight(traffic(rule(blue=50, green=50)), codedeploy_state())
+    assert failed_checks(found) == {"one_live": (BLUE, GREEN), "partner_unused": (BLUE,)}
 
 
 def test_ecs_looks_for_the_group_that_its_last_deployment_left_in_service() -> None:
-    assert only(traffic(rule(TENTH, "10", blue=1, green=0)), by_ecs(BLUE)).verdict == "ready"
-    rolled_back = by_ecs(BLUE, "ROLLBACK_SUCCESSFUL")
-    assert only(traffic(rule(TENTH, "10", blue=1, green=0)), rolled_back).verdict == "ready"
-    unexpected = only(traffic(rule(TENTH, "10", blue=0, green=1)), by_ecs(BLUE))
-    assert wrong(unexpected) == {"primary_live": (BLUE,), "partner_unused": (GREEN,)}
+    assert only_preflight(traffic(rule(TENTH, "10", blue=1, green=0)), ecs_state(BLUE)).verdict == "ready"
+    rolled_back = ecs_state(BLUE, "ROLLBACK_SUCCESSFUL")
+    assert only_preflight(traffic(rule(TENTH, "10", blue=1, green=0)), rolled_back).verdict == "ready"
+    unexpected = only_preflight(traffic(rule(TENTH, "10", blue=0, green=1)), ecs_state(BLUE))
+    assert failed_checks(unexpected) == {"primary_live": (BLUE,), "partner_unused": (GREEN,)}
 
 
 def test_what_cannot_be_read_is_not_known() -> None:
-    standing = by_codedeploy()
-    unread = Standing(0, (), (), standing.routes)  # ECS denied: nobody tells which group is in service
-    found = only(traffic(rule(blue=0, green=100)), unread)
+    standing = codedeploy_state()
+    unread = DeploymentState(0, (), (), standing.routes)  # ECS denied: nobody tells which group is in service
+    found = only_preflight(traffic(rule(blue=0, green=100)), unread)
     assert found.verdict == "unknown"
-    assert only(traffic(rule(ec2=50, green=50)), unread).verdict == "blocked"
+    assert only_preflight(traffic(rule(ec2=50, green=50)), unread).verdict == "blocked"
 
 
 def test_a_rolling_service_touches_no_rule() -> None:
-    service = Service("canary", "photo/web", "ACTIVE", "ECS", "rolling", 4, 4, 0, "web:42")
-    assert preflights(traffic(rule(ec2=50, green=50)), Standing(0, (service,))) == ()
+    service = EcsService("canary", "photo/web", "ACTIVE", "ECS", "rolling", 4, 4, 0, "web:42")
+    assert preflights(traffic(rule(ec2=50, green=50)), DeploymentState(0, (service,))) == ()
     assert preflights(traffic(rule(ec2=50, green=50)), None) == ()

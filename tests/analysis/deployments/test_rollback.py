@@ -5,86 +5,97 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.deployments.rollback import Loads, TakeBack, busiest, take_back
+from analysis.deployments.rollback import FleetLoad, RollbackReadiness, peak_per_target, rollback_readiness
 from domain import Group, Rule, Share, Target, Traffic
 from tests.analysis.deployments.test_preflight import ARNS, BLUE, EC2, GREEN, rule, side, weights
 
 NAN = float("nan")
 
 
-def traffic(split: Rule, *, healthy: int = 4, ill: int = 0, read: bool = True) -> Traffic:
+def traffic(split: Rule, *, healthy: int = 4, unhealthy: int = 0, health_read: bool = True) -> Traffic:
     targets = tuple(
-        Target(f"i-{at}", 80, "", "healthy" if at < healthy else "unhealthy", "", "") for at in range(healthy + ill)
+        Target(f"i-{at}", 80, "", "healthy" if at < healthy else "unhealthy", "", "")
+        for at in range(healthy + unhealthy)
     )
     groups = tuple(
-        Group(arn, name, side(name), (targets if read else None) if name == EC2 else ()) for name, arn in ARNS.items()
+        Group(arn, name, side(name), (targets if health_read else None) if name == EC2 else ())
+        for name, arn in ARNS.items()
     )
     return Traffic(0, (split,), groups, split.arn)
 
 
-def judged(*args: object, loads: Loads, **more: object) -> TakeBack:
-    found = take_back(traffic(*args, **more), loads)  # type: ignore[arg-type]
+def readiness(*args: object, load: FleetLoad, **more: object) -> RollbackReadiness:
+    found = rollback_readiness(traffic(*args, **more), load)  # type: ignore[arg-type]
     assert found
     return found
 
 
 def test_it_is_ready_where_each_target_has_carried_as_much() -> None:
-    found = judged(rule(ec2=500, blue=0, green=500), loads=Loads(6000.0, 6000.0, 3000.0))
+    found = readiness(rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
     assert (found.verdict, found.reason) == ("ready", "carried_before")
-    assert (found.healthy, found.registered, found.now, found.then, found.proven) == (4, 4, 1500.0, 3000.0, 3000.0)
+    assert (found.healthy, found.registered, found.current_load, found.expected_load, found.max_load) == (
+        4,
+        4,
+        1500.0,
+        3000.0,
+        3000.0,
+    )
     assert weights(found.command) == {EC2: 500, BLUE: 0, GREEN: 0}
 
 
 def test_it_is_unproven_where_they_have_not() -> None:
-    found = judged(rule(ec2=500, green=500), loads=Loads(6000.0, 6000.0, 2999.0))
+    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
     assert (found.verdict, found.reason) == ("unproven", "never_carried")
 
 
 def test_only_healthy_targets_carry() -> None:
-    found = judged(rule(ec2=500, green=500), loads=Loads(6000.0, 6000.0, 3000.0), healthy=2, ill=2)
-    assert (found.verdict, found.healthy, found.registered, found.then) == ("unproven", 2, 4, 6000.0)
+    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, ill=2)
+    assert (found.verdict, found.healthy, found.registered, found.expected_load) == ("unproven", 2, 4, 6000.0)
 
 
 @pytest.mark.parametrize("ill", [0, 4])
 def test_without_a_healthy_target_it_is_impossible(ill: int) -> None:
-    found = judged(rule(ec2=500, green=500), loads=Loads(6000.0, 6000.0, 9000.0), healthy=0, ill=ill)
+    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, ill=ill)
     assert (found.verdict, found.reason, found.registered) == ("impossible", "no_healthy", ill)
 
 
 def test_a_baseline_at_weight_0_gets_a_weight() -> None:
-    found = judged(rule(ec2=0, green=100), loads=Loads(None, 4000.0, 1000.0))
-    assert (found.verdict, found.now, found.then) == ("ready", None, 1000.0)
+    found = readiness(rule(ec2=0, green=100), load=FleetLoad(None, 4000.0, 1000.0))
+    assert (found.verdict, found.current_load, found.expected_load) == ("ready", None, 1000.0)
     assert weights(found.command) == {EC2: 1, GREEN: 0}
 
 
 def test_nothing_is_to_be_taken_back_where_all_is_there() -> None:
-    found = judged(rule(ec2=100, green=0), loads=Loads(8000.0, None, 1000.0))
+    found = readiness(rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
     assert (found.verdict, found.reason, found.command) == ("ready", "all_there", "")
 
 
 def test_what_is_not_known_is_said_to_be() -> None:
     half = rule(ec2=500, green=500)
-    assert judged(half, loads=Loads(1.0, 1.0, 1.0), read=False).reason == "health_unread"
-    assert judged(half, loads=Loads(None, None, 1.0)).reason == "requests_unread"
-    assert judged(half, loads=Loads(1.0, 1.0, None)).reason == "no_history"
-    assert judged(rule(green=100), loads=Loads(1.0, 1.0, 1.0)).reason == "not_in_rule"
-    verdicts = {judged(half, loads=Loads(1.0, 1.0, None)).verdict, judged(half, loads=Loads(None, None, 1.0)).verdict}
+    assert readiness(half, load=FleetLoad(1.0, 1.0, 1.0), read=False).reason == "health_unread"
+    assert readiness(half, load=FleetLoad(None, None, 1.0)).reason == "requests_unread"
+    assert readiness(half, load=FleetLoad(1.0, 1.0, None)).reason == "no_history"
+    assert readiness(rule(green=100), load=FleetLoad(1.0, 1.0, 1.0)).reason == "not_in_rule"
+    verdicts = {
+        readiness(half, load=FleetLoad(1.0, 1.0, None)).verdict,
+        readiness(half, load=FleetLoad(None, None, 1.0)).verdict,
+    }
     assert verdicts == {"unknown"}
 
 
 def test_without_a_rule_there_is_nothing_to_say() -> None:
-    assert take_back(Traffic(0, (), (), ""), Loads(1.0, 1.0, 1.0)) is None
+    assert rollback_readiness(Traffic(0, (), (), ""), FleetLoad(1.0, 1.0, 1.0)) is None
 
 
 def test_the_busiest_stretch_is_the_one_with_most_for_each_healthy_target() -> None:
     requests = np.array([8000.0, 6000.0, NAN, 9000.0, 5000.0])
     healthy = np.array([4.0, 2.0, 4.0, 0.0, NAN])
-    assert busiest(requests, healthy) == 3000.0
-    assert busiest(np.array([NAN]), np.array([4.0])) is None
+    assert peak_per_target(requests, healthy) == 3000.0
+    assert peak_per_target(np.array([NAN]), np.array([4.0])) is None
 
 
 def test_weight_on_a_group_of_neither_fleet_is_never_all_on_the_baseline() -> None:
     split = rule(ec2=900)
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
-    found = judged(split, loads=Loads(6000.0, None, 3000.0))
+    found = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
     assert (found.verdict, found.reason, found.healthy) == ("unknown", "strangers", 4)

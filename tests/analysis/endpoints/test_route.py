@@ -3,68 +3,77 @@
 import numpy as np
 import pytest
 
-from analysis.endpoints.route import Code, Distribution, route_of, thinned
+from analysis.endpoints.route import LatencyDistribution, StatusCount, downsample, route_detail
 from domain import Window
 from domain.log_counts import COUNTS, NO_STATUS, UNANSWERED_MS
-from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, minutes, row, table
+from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, count_row, count_table, first_minutes
 
 ROWS = [
-    row(EC2, 880, ms=40),
-    row(EC2, 100, ms=80),
-    row(EC2, 20, elb=404, ms=10),
-    row(ECS, 90, ms=60),
-    row(ECS, 1, minute=2, elb=404, ms=10),
-    row(ECS, 5, minute=2, elb=500, ms=900),
-    row(ECS, 4, minute=2, elb=502, target=NO_STATUS, ms=UNANSWERED_MS),
-    row(EC2, 7, route="/another", elb=500),
-    row("", 3, elb=503, target=NO_STATUS, ms=UNANSWERED_MS),
+    count_row(EC2, 880, ms=40),
+    count_row(EC2, 100, ms=80),
+    count_row(EC2, 20, elb=404, ms=10),
+    count_row(ECS, 90, ms=60),
+    count_row(ECS, 1, minute=2, elb=404, ms=10),
+    count_row(ECS, 5, minute=2, elb=500, ms=900),
+    count_row(ECS, 4, minute=2, elb=502, target=NO_STATUS, ms=UNANSWERED_MS),
+    count_row(EC2, 7, route="/another", elb=500),
+    count_row("", 3, elb=503, target=NO_STATUS, ms=UNANSWERED_MS),
 ]
 
 
 def test_codes_by_the_side_that_has_them() -> None:
-    found = route_of(table(ROWS), FLEET_OF, minutes(3), "/")
-    assert found.both == (Code(404, 404, {"baseline": 20, "canary": 1}, {"baseline": 10.0, "canary": 2.0}),)
-    assert found.only("baseline") == ()
-    assert found.only("canary") == (
-        Code(500, 500, {"baseline": 0, "canary": 5}, {"baseline": 50.0, "canary": 0.0}),
-        Code(502, None, {"baseline": 0, "canary": 4}, {"baseline": 40.0, "canary": 0.0}),
+    found = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/")
+    assert found.on_both == (StatusCount(404, 404, {"baseline": 20, "canary": 1}, {"baseline": 10.0, "canary": 2.0}),)
+    assert found.only_on("baseline") == ()
+    assert found.only_on("canary") == (
+        StatusCount(500, 500, {"baseline": 0, "canary": 5}, {"baseline": 50.0, "canary": 0.0}),
+        StatusCount(502, None, {"baseline": 0, "canary": 4}, {"baseline": 40.0, "canary": 0.0}),
     )
 
 
 def test_times_of_the_answers_alone() -> None:
-    found = route_of(table(ROWS), FLEET_OF, minutes(3), "/").distributions
-    assert found["baseline"].ms.tolist() == [10, 40, 80] and found["baseline"].share.tolist() == [0.02, 0.9, 1.0]
+    found = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").distributions
+    assert found["baseline"].ms.tolist() == [10, 40, 80] and found["baseline"].cumulative_share.tolist() == [
+        0.02,
+        0.9,
+        1.0,
+    ]
     assert found["canary"].ms.tolist() == [10, 60, 900]
-    assert found["canary"].share.tolist() == pytest.approx([1 / 96, 91 / 96, 1.0])
+    assert found["canary"].cumulative_share.tolist() == pytest.approx([1 / 96, 91 / 96, 1.0])
 
 
 def test_over_time_in_blocks_that_stand_where_the_clock_does() -> None:
-    course = route_of(table(ROWS), FLEET_OF, minutes(3), "/").courses["canary"]
+    course = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").timelines["canary"]
     assert course.block_s == 60 and course.ts.tolist() == [START, START + 60, START + 120]
     assert course.requests.tolist() == [90.0, 0.0, 10.0]
     assert course.error_rate.tolist() == pytest.approx([0.0, np.nan, 0.9], nan_ok=True)
     assert course.p95.tolist() == pytest.approx([0.06, np.nan, np.nan], nan_ok=True)  # six answers have no p95
-    day = route_of(table(ROWS), FLEET_OF, Window(START - 86_400 + 120, START + 120), "/").courses["baseline"]
+    day = route_detail(count_table(ROWS), FLEET_OF, Window(START - 86_400 + 120, START + 120), "/").timelines[
+        "baseline"
+    ]
     assert day.block_s == 300 and day.ts[0] == START - 86_400
     assert day.requests[-1] == 500.0  # in the two minutes of that block that are in the window
 
 
 def test_what_is_not_known_yet_is_no_drop() -> None:
     """An hour of which the logs of three minutes are there."""
-    course = route_of(table(ROWS), FLEET_OF, minutes(60), "/").courses["canary"]
+    course = route_detail(count_table(ROWS), FLEET_OF, first_minutes(60), "/").timelines["canary"]
     assert len(course.ts) == 3
 
 
 def test_all_routes_together_and_none() -> None:
-    assert route_of(table(ROWS), FLEET_OF, minutes(3), "").distributions["baseline"].share[-1] == 1.0
-    nothing = route_of(COUNTS.empty_table(), FLEET_OF, minutes(3), "/")
+    assert (
+        route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "").distributions["baseline"].cumulative_share[-1]
+        == 1.0
+    )
+    nothing = route_detail(COUNTS.empty_table(), FLEET_OF, first_minutes(3), "/")
     assert nothing.codes == () and len(nothing.distributions["canary"].ms) == 0
-    assert np.isnan(nothing.courses["canary"].error_rate).all()
+    assert np.isnan(nothing.timelines["canary"].error_rate).all()
 
 
 def test_a_line_of_many_times_has_few_points_and_both_its_ends() -> None:
     ms = np.arange(1, 30_001)
-    times, share = thinned(Distribution(ms, ms / 30_000), most=200)
+    times, share = downsample(LatencyDistribution(ms, ms / 30_000), max_points=200)
     assert 100 < len(times) <= 200 and times[0] == 1 and times[-1] == 30_000 and share[-1] == 1.0
     assert np.diff(times).min() > 0
-    assert thinned(Distribution(ms[:5], ms[:5] / 5)) == ([1, 2, 3, 4, 5], [0.2, 0.4, 0.6, 0.8, 1.0])
+    assert downsample(LatencyDistribution(ms[:5], ms[:5] / 5)) == ([1, 2, 3, 4, 5], [0.2, 0.4, 0.6, 0.8, 1.0])

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from analysis.parity.confidence_sequences import (
-    Counts,
-    counts,
+    RunningRates,
     difference_bounds,
-    differences,
     log_ratio_bounds,
     mean_bounds,
+    running_differences,
+    running_rates,
 )
 
 
-def known(events_b: float, exposure_b: float, events_c: float, exposure_c: float) -> Counts:
+def rates_of(events_b: float, exposure_b: float, events_c: float, exposure_c: float) -> RunningRates:
     """A hundred minutes of independent events."""
     values = (100, events_b, exposure_b, events_c, exposure_c, 1, 1e12)
-    return Counts(*(np.array([float(value)]) for value in values))
+    return RunningRates(*(np.array([float(value)]) for value in values))
 
 
 def test_with_a_constant_split_the_evidence_is_the_plain_totals() -> None:
-    one = counts(np.array([1.0, 3, 2]), np.full(3, 900.0), np.array([0.0, 1, 1]), np.full(3, 100.0))
+    one = running_rates(np.array([1.0, 3, 2]), np.full(3, 900.0), np.array([0.0, 1, 1]), np.full(3, 100.0))
     assert [one.events_b.tolist(), one.exposure_b.tolist()] == [
         pytest.approx([1, 4, 6]),
         pytest.approx([900, 1800, 2700]),
@@ -35,7 +35,7 @@ def test_with_a_constant_split_the_evidence_is_the_plain_totals() -> None:
 
 def test_night_weighs_as_much_as_it_had_requests() -> None:
     n = np.array([100.0, 10_000, 100, 10_000])
-    one = counts(np.array([5.0, 10, 5, 10]), n, np.array([0.0, 10, 0, 10]), n)
+    one = running_rates(np.array([5.0, 10, 5, 10]), n, np.array([0.0, 10, 0, 10]), n)
     assert (one.events_b[-1], one.exposure_b[-1]) == (pytest.approx(30), pytest.approx(20_200))
     assert (one.events_c[-1], one.exposure_c[-1]) == (pytest.approx(20), pytest.approx(20_200))
 
@@ -44,7 +44,7 @@ def test_an_hour_with_another_split_is_no_difference() -> None:
     """Simpson's: 1 % while errors were many, 50 % while they were few; the same rates on both sides in each minute."""
     share, rate = np.repeat([0.01, 0.5], 60), np.repeat([0.02, 0.001], 60)
     n_b, n_c = 10_000 * (1 - share), 10_000 * share
-    one = counts(n_b * rate, n_b, n_c * rate, n_c)
+    one = running_rates(n_b * rate, n_b, n_c * rate, n_c)
     assert one.rate_c[-1] == pytest.approx(one.rate_b[-1])
     assert (n_b * rate).sum() / n_b.sum() > 2 * (n_c * rate).sum() / n_c.sum()  # what plain totals would have said
 
@@ -52,7 +52,7 @@ def test_an_hour_with_another_split_is_no_difference() -> None:
 @pytest.mark.parametrize("world", [(40, 1e4, 90, 1e4), (500, 1e6, 3, 1e4), (5, 1e4, 0, 1e4), (0, 1e4, 9, 1e4)])
 def test_at_a_bound_the_likelihood_has_fallen_by_the_boundary(world: tuple[float, float, float, float]) -> None:
     b, n_b, c, n_c = world
-    low, high = (float(bound[0]) for bound in difference_bounds(known(*world), 0.025))
+    low, high = (float(bound[0]) for bound in difference_bounds(rates_of(*world), 0.025))
 
     def likelihood(difference: float) -> float:
         """At its best level, found by trying."""
@@ -74,17 +74,17 @@ def test_at_a_bound_the_likelihood_has_fallen_by_the_boundary(world: tuple[float
 
 
 def test_a_ratio_is_unbounded_while_one_side_has_no_events() -> None:
-    low, high = log_ratio_bounds(known(0, 1e4, 20, 1e4), 0.025)
+    low, high = log_ratio_bounds(rates_of(0, 1e4, 20, 1e4), 0.025)
     assert 0 < low[0] < math.inf == high[0]
-    low, high = log_ratio_bounds(known(20, 1e4, 0, 1e4), 0.025)
+    low, high = log_ratio_bounds(rates_of(20, 1e4, 0, 1e4), 0.025)
     assert low[0] == -math.inf < high[0] < 0
 
 
 def test_what_is_hardly_known_has_a_bound_all_the_same() -> None:
     """One event after ten minutes that say nothing of their scatter: a height at which numbers would run over."""
-    one = known(0, 1e5, 1, 1e5)
-    shaky = Counts(
-        one.minutes, one.events_b, one.exposure_b, one.events_c, one.exposure_c, one.inflation, np.array([0.2])
+    one = rates_of(0, 1e5, 1, 1e5)
+    shaky = RunningRates(
+        one.minutes, one.events_b, one.exposure_b, one.events_c, one.exposure_c, one.overdispersion, np.array([0.2])
     )
     low, high = log_ratio_bounds(shaky, 0.025)
     assert low[0] < 0 and high[0] == math.inf
@@ -93,7 +93,7 @@ def test_what_is_hardly_known_has_a_bound_all_the_same() -> None:
 
 def test_the_mean_of_minutes_without_memory() -> None:
     """By hand, from the t e-process: n = 100 alternating ±1 has negative memory, which is not believed."""
-    low, high = mean_bounds(differences(np.tile([1.0, -1.0], 50)), 0.025)
+    low, high = mean_bounds(running_differences(np.tile([1.0, -1.0], 50)), 0.025)
     assert not np.isfinite(low[:9]).any() and np.isfinite(low[30:]).all()
     long_run = (1 + 0.002) / (1 - 0.002)  # what is assumed while little is known: 0.2·(10 / 100)²
     n = 100 / long_run
@@ -106,15 +106,15 @@ def test_what_resembles_its_neighbour_counts_less() -> None:
     random = np.random.default_rng(3)
     calm = random.normal(size=300)
     wandering = np.convolve(random.normal(size=310), np.ones(10) / 10, "valid")[:300]
-    assert differences(calm).effective[-1] > 200
-    assert differences(wandering).effective[-1] < 60
+    assert running_differences(calm).effective_minutes[-1] > 200
+    assert running_differences(wandering).effective_minutes[-1] < 60
 
 
 def test_a_burst_inflates_and_a_shared_one_does_not() -> None:
     n, quiet = np.full(60, 1000.0), np.tile([1.0, 2.0], 30)
     loud = quiet + np.where(np.arange(60) % 20 == 5, 200.0, 0.0)
-    assert counts(quiet, n, loud, n).inflation[-1] > 30
-    assert counts(loud, n, loud, n).inflation[-1] < 1.5
+    assert running_rates(quiet, n, loud, n).overdispersion[-1] > 30
+    assert running_rates(loud, n, loud, n).overdispersion[-1] < 1.5
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5])
@@ -122,11 +122,11 @@ def test_looked_at_all_day_no_difference_is_hardly_ever_called_one(share: float)
     random = np.random.default_rng(11)
     n_b, n_c = (np.full((200, 480), 6000 * part) for part in (1 - share, share))
     low, high = difference_bounds(
-        counts(random.poisson(n_b * 1e-3) * 1.0, n_b, random.poisson(n_c * 1e-3) * 1.0, n_c), 0.025
+        running_rates(random.poisson(n_b * 1e-3) * 1.0, n_b, random.poisson(n_c * 1e-3) * 1.0, n_c), 0.025
     )
     assert ((low > 0) | (high < 0)).any(axis=1).mean() <= 0.05
 
 
 def test_looked_at_all_day_latency_without_a_difference_is_hardly_ever_called_different() -> None:
-    low, high = mean_bounds(differences(np.random.default_rng(12).normal(size=(200, 480))), 0.025)
+    low, high = mean_bounds(running_differences(np.random.default_rng(12).normal(size=(200, 480))), 0.025)
     assert ((low > 0) | (high < 0)).any(axis=1).mean() <= 0.05

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, trace
-from analysis.parity import judge
-from analysis.parity.samples import never_answered
-from analysis.parity.verdicts import overall
+from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, judge, trace
+from analysis.parity.samples import unanswered_counts
+from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, empty_frame
-from tests.factories.frames import START, Rows, tidy, window
+from tests.factories.frames import START, SeriesValues, tidy_frame, window
 
 Numbers = Sequence[float | None]
 
@@ -24,17 +23,17 @@ ERRORS = criterion("target_5xx_rate", "0.05pp", critical=True)
 P95 = criterion("latency_p95", "10%")
 
 
-def errors(baseline: Numbers, canary: Numbers, *, requests: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
+def errors_frame(baseline: Numbers, canary: Numbers, *, requests: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
     """5xx a minute of so many requests; None: the fleet had no requests in that minute."""
     sides = (("baseline", "ec2", baseline, requests[0]), ("canary", "ecs", canary, requests[1]))
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, group, counts, each in sides:
         rows[fleet, group, "target_5xx", "sum"] = counts
         rows[fleet, group, "requests", "sum"] = [None if count is None else each for count in counts]
-    return tidy(rows)
+    return tidy_frame(rows)
 
 
-def latency(baseline: Numbers, canary: Numbers, *, samples: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
+def latency_frame(baseline: Numbers, canary: Numbers, *, samples: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, group, values, each in (
         ("baseline", "ec2", baseline, samples[0]),
@@ -42,45 +41,45 @@ def latency(baseline: Numbers, canary: Numbers, *, samples: tuple[float, float] 
     ):
         rows[fleet, group, "latency", "p95"] = values
         rows[fleet, group, "requests", "sum"] = [None if value is None else each for value in values]
-    return tidy(rows)
+    return tidy_frame(rows)
 
 
-def one(frame: pd.DataFrame, what: Criterion, **more: int) -> CriterionVerdict:
-    return judge(frame, [what], **more).criteria[0]  # type: ignore[arg-type]
+def judge_one(frame: pd.DataFrame, criterion: Criterion, **more: int) -> CriterionVerdict:
+    return judge(frame, [criterion], **more).criteria[0]  # type: ignore[arg-type]
 
 
 def test_many_errors_on_the_canary_alone_are_a_regression() -> None:
-    said = one(errors([1, 0] * 30, [6, 8] * 30), ERRORS)
+    said = judge_one(errors_frame([1, 0] * 30, [6, 8] * 30), ERRORS)
     assert (said.verdict, said.reason, said.minutes_to_decision) == ("regression", "beyond_margin", 0)
     assert (said.baseline_events, said.baseline_requests, said.canary_events) == (30, 60_000, 420)
     assert (said.baseline, said.canary, said.estimate) == pytest.approx((0.0005, 0.007, 0.0065))
-    assert said.low is not None and 0.0005 < said.low < 0.0065 and said.surely_worse_than_zero
+    assert said.lower is not None and 0.0005 < said.lower < 0.0065 and said.is_significantly_worse
 
 
 def test_the_same_the_other_way_is_an_improvement() -> None:
-    assert one(errors([6, 8] * 30, [1, 0] * 30), ERRORS).verdict == "improvement"
+    assert judge_one(errors_frame([6, 8] * 30, [1, 0] * 30), ERRORS).verdict == "improvement"
 
 
 def test_equal_rates_are_parity_once_the_interval_fits_into_the_margin() -> None:
-    few, many = errors([1, 0] * 10, [0, 1] * 10), errors([1, 0] * 200, [0, 1] * 200)
-    assert (one(few, ERRORS).verdict, one(few, ERRORS).reason) == ("undecided", "straddles")
-    said = one(many, ERRORS)
-    assert (said.verdict, said.reason, said.margin, said.margin_low) == ("parity", "inside_margin", 0.0005, -0.0005)
+    few, many = errors_frame([1, 0] * 10, [0, 1] * 10), errors_frame([1, 0] * 200, [0, 1] * 200)
+    assert (judge_one(few, ERRORS).verdict, judge_one(few, ERRORS).reason) == ("undecided", "straddles")
+    said = judge_one(many, ERRORS)
+    assert (said.verdict, said.reason, said.margin, said.margin_lower) == ("parity", "inside_margin", 0.0005, -0.0005)
 
 
 def test_a_small_but_sure_difference_is_parity_and_says_that_it_is_worse() -> None:
-    said = one(errors([10, 11] * 300, [20, 21] * 300, requests=(100_000, 100_000)), ERRORS)
-    assert (said.verdict, said.surely_worse_than_zero) == ("parity", True)
+    said = judge_one(errors_frame([10, 11] * 300, [20, 21] * 300, requests=(100_000, 100_000)), ERRORS)
+    assert (said.verdict, said.is_significantly_worse) == ("parity", True)
 
 
 def test_between_zero_and_the_margin_it_is_undecided_but_surely_worse() -> None:
-    said = one(errors([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
-    assert (said.verdict, said.reason, said.surely_worse_than_zero) == ("undecided", "surely_worse", True)
+    said = judge_one(errors_frame([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
+    assert (said.verdict, said.reason, said.is_significantly_worse) == ("undecided", "surely_worse", True)
 
 
 def test_where_higher_is_better_more_is_an_improvement() -> None:
     higher = criterion("slow_0.3s", "0.5pp", better="higher")
-    rows: Rows = {
+    rows: SeriesValues = {
         ("baseline", "ec2", "latency", "within_0.3s"): [0.90, 0.91] * 30,
         ("canary", "ecs", "latency", "within_0.3s"): [0.80, 0.81] * 30,
         **{
@@ -89,23 +88,26 @@ def test_where_higher_is_better_more_is_an_improvement() -> None:
         },
         **{(fleet, group, "requests", "sum"): [1000] * 60 for fleet, group in (("baseline", "ec2"), ("canary", "ecs"))},
     }
-    assert (one(tidy(rows), higher).verdict, one(tidy(rows), criterion("slow_0.3s", "0.5pp")).verdict) == (
+    assert (
+        judge_one(tidy_frame(rows), higher).verdict,
+        judge_one(tidy_frame(rows), criterion("slow_0.3s", "0.5pp")).verdict,
+    ) == (
         "improvement",
         "regression",
     )
-    assert one(tidy(rows), higher).canary_events == 60 * 195
+    assert judge_one(tidy_frame(rows), higher).canary_events == 60 * 195
 
 
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
         (empty_frame(), "one_side_empty"),
-        (errors([None] * 30, [1] * 30), "one_side_empty"),
-        (errors([1] * 30, []), "one_side_empty"),
-        (errors([1], [1]), "few_minutes"),
-        (errors([1] * 9, [90] * 9), "few_minutes"),
-        (errors([0] * 600, [0] * 600), "no_events"),
-        (latency([0.1] * 60, [0.1] * 60), "no_events"),  # requests, and not one 5xx
+        (errors_frame([None] * 30, [1] * 30), "one_side_empty"),
+        (errors_frame([1] * 30, []), "one_side_empty"),
+        (errors_frame([1], [1]), "few_minutes"),
+        (errors_frame([1] * 9, [90] * 9), "few_minutes"),
+        (errors_frame([0] * 600, [0] * 600), "no_events"),
+        (latency_frame([0.1] * 60, [0.1] * 60), "no_events"),  # requests, and not one 5xx
     ],
 )
 def test_what_is_missing_is_never_parity(frame: pd.DataFrame, reason: str) -> None:
@@ -115,8 +117,8 @@ def test_what_is_missing_is_never_parity(frame: pd.DataFrame, reason: str) -> No
 
 
 def test_latency_that_nobody_measured_is_not_enough_data() -> None:
-    assert one(errors([1] * 60, [1] * 60), P95).reason == "not_measured"
-    assert one(latency([0.0] * 60, [0.0] * 60), P95).reason == "not_measured"  # zeros are no latency
+    assert judge_one(errors_frame([1] * 60, [1] * 60), P95).reason == "not_measured"
+    assert judge_one(latency_frame([0.0] * 60, [0.0] * 60), P95).reason == "not_measured"  # zeros are no latency
 
 
 def test_requests_that_were_never_answered_are_errors() -> None:
@@ -125,12 +127,12 @@ def test_requests_that_were_never_answered_are_errors() -> None:
     for fleet, group, answered in (("baseline", "ec2", 1000), ("canary", "ecs", 950)):
         rows[fleet, group, "requests", "sum"] = [1000] * 40
         rows[fleet, group, "target_2xx", "sum"] = [answered] * 40
-    frame = tidy(rows)
-    assert one(frame, criterion("error_rate", "0.05pp")).verdict == "regression"
-    said = one(frame, criterion("unanswered_rate", "0.05pp"))
+    frame = tidy_frame(rows)
+    assert judge_one(frame, criterion("error_rate", "0.05pp")).verdict == "regression"
+    said = judge_one(frame, criterion("unanswered_rate", "0.05pp"))
     assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 0, 50 * 35)
-    assert said.left_out is not None and said.left_out["in_flight"] == 5
-    assert one(frame, criterion("target_5xx_rate", "0.05pp")).reason == "no_events"
+    assert said.excluded is not None and said.excluded["in_flight"] == 5
+    assert judge_one(frame, criterion("target_5xx_rate", "0.05pp")).reason == "no_events"
 
 
 def test_requests_on_their_way_over_a_minutes_end_are_no_errors() -> None:
@@ -141,21 +143,21 @@ def test_requests_on_their_way_over_a_minutes_end_are_no_errors() -> None:
         rows[fleet, group, "target_2xx", "sum"] = [
             970 + swing * more if swing else 1000 for more in (60 if x else 0 for x in late)
         ]
-    assert one(tidy(rows), criterion("unanswered_rate", "0.05pp")).reason == "no_events"
+    assert judge_one(tidy_frame(rows), criterion("unanswered_rate", "0.05pp")).reason == "no_events"
 
 
 def test_never_answered_counts_what_stays_outstanding() -> None:
     requests = np.full(12, 10.0)
     answers = np.array([8, 12, 10, 10, 10, 10, 0, 0, 0, 10, 10, 10.0])
-    assert never_answered(requests, answers, 3).tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 10, 10]
-    assert never_answered(requests[:0], answers[:0], 3).tolist() == []
+    assert unanswered_counts(requests, answers, 3).tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 10, 10]
+    assert unanswered_counts(requests[:0], answers[:0], 3).tolist() == []
 
 
 def test_what_was_answered_late_after_all_is_not_counted_again() -> None:
     """Ten wait for five minutes, are answered, and ten others wait: ten in all, not twenty."""
     requests, answers = np.full(16, 10.0), np.full(16, 10.0)
     answers[[1, 9]], answers[6] = 0.0, 20.0
-    assert never_answered(requests, answers, 3).tolist() == [0] * 4 + [10] + [0] * 11
+    assert unanswered_counts(requests, answers, 3).tolist() == [0] * 4 + [10] + [0] * 11
 
 
 def test_a_frame_may_bring_unanswered_as_a_count_of_its_own() -> None:
@@ -164,14 +166,14 @@ def test_a_frame_may_bring_unanswered_as_a_count_of_its_own() -> None:
         rows[fleet, "", "requests", "sum"] = [1000] * 40
         rows[fleet, "", "target_5xx", "sum"] = [1] * 40
         rows[fleet, "", "unanswered", "sum"] = [each] * 40
-    said = one(tidy(rows), criterion("error_rate", "0.05pp"))
+    said = judge_one(tidy_frame(rows), criterion("error_rate", "0.05pp"))
     assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 40, 320)
 
 
 def test_without_any_answers_counted_nothing_is_said_of_unanswered() -> None:
-    frame = errors([1, 2] * 40, [2, 1] * 40)
-    assert one(frame, criterion("unanswered_rate", "1pp")).reason == "not_measured"
-    assert one(frame, criterion("error_rate", "0.5pp")).canary_events == 120  # the 5xx alone
+    frame = errors_frame([1, 2] * 40, [2, 1] * 40)
+    assert judge_one(frame, criterion("unanswered_rate", "1pp")).reason == "not_measured"
+    assert judge_one(frame, criterion("error_rate", "0.5pp")).canary_events == 120  # the 5xx alone
 
 
 def test_minutes_left_out_are_counted_by_reason() -> None:
@@ -187,7 +189,7 @@ def test_minutes_left_out_are_counted_by_reason() -> None:
             rows[key][1] = None
     rows["canary", "ecs", "latency", "sample_count"][2] = 199
     rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
-    said = judge(tidy(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
+    said = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
     assert said.left_out is not None
     assert {reason: minutes for reason, minutes in said.left_out.items() if minutes} == {
         "provisional": 3,
@@ -200,7 +202,7 @@ def test_minutes_left_out_are_counted_by_reason() -> None:
 
 
 def test_a_window_is_judged_alone() -> None:
-    frame = errors([1] * 60 + [1] * 60, [1] * 60 + [30] * 60)
+    frame = errors_frame([1] * 60 + [1] * 60, [1] * 60 + [30] * 60)
     assert judge(frame, [ERRORS], window=window(60)).verdict == "undecided"
     assert judge(frame, [ERRORS], window=window(60, start=START + 3600)).verdict == "regression"
 
@@ -210,29 +212,29 @@ def test_one_per_cent_is_judged_as_fairly_as_half() -> None:
     requests = (5940.0, 60.0)
     for times, wanted in ((1, {"undecided"}), (8, {"regression"})):
         canary = list(random.poisson(0.06 * times, 120).astype(float))
-        frame = errors(list(random.poisson(5.94, 120).astype(float)), canary, requests=requests)
-        assert one(frame, ERRORS).verdict in wanted
+        frame = errors_frame(list(random.poisson(5.94, 120).astype(float)), canary, requests=requests)
+        assert judge_one(frame, ERRORS).verdict in wanted
 
 
 def test_a_shared_incident_is_nobodys_regression() -> None:
     incident = [1] * 30 + [400] * 5 + [1] * 30
-    assert one(errors(incident, incident), ERRORS).verdict == "undecided"
+    assert judge_one(errors_frame(incident, incident), ERRORS).verdict == "undecided"
 
 
 def test_a_burst_on_one_side_is_one_burst_and_not_many_errors() -> None:
-    assert one(errors([1] * 30, [1] * 29 + [300]), ERRORS).verdict == "undecided"
+    assert judge_one(errors_frame([1] * 30, [1] * 29 + [300]), ERRORS).verdict == "undecided"
 
 
 def test_latency_in_its_own_unit_beside_its_margin() -> None:
     random = np.random.default_rng(1)
     b = 0.2 * np.exp(0.05 * random.normal(size=120))
-    said = one(latency(list(b), list(b * 1.3 * np.exp(0.05 * random.normal(size=120)))), P95)
+    said = judge_one(latency_frame(list(b), list(b * 1.3 * np.exp(0.05 * random.normal(size=120)))), P95)
     assert said.verdict == "regression"
     assert said.estimate == pytest.approx(0.06, rel=0.1) and said.margin == pytest.approx(0.02, rel=0.02)
-    assert said.margin_low == pytest.approx(-0.02 / 1.1, rel=0.02)
-    absolute = one(latency(list(b), list(b + 0.06)), criterion("latency_p95", "20ms"))
+    assert said.margin_lower == pytest.approx(-0.02 / 1.1, rel=0.02)
+    absolute = judge_one(latency_frame(list(b), list(b + 0.06)), criterion("latency_p95", "20ms"))
     assert (absolute.verdict, absolute.margin) == ("regression", 0.02)
-    assert (absolute.low, absolute.high) == pytest.approx((0.06, 0.06))  # the same in every minute
+    assert (absolute.lower, absolute.upper) == pytest.approx((0.06, 0.06))  # the same in every minute
 
 
 def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
@@ -241,8 +243,10 @@ def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
     counts[1][40] = None  # type: ignore[call-overload]
     frame = pd.concat(
         [
-            errors(*counts),
-            latency(*(list(0.1 + 0.02 * random.random(90)) for _ in range(2)))[lambda f: f["metric"] == "latency"],
+            errors_frame(*counts),
+            latency_frame(*(list(0.1 + 0.02 * random.random(90)) for _ in range(2)))[
+                lambda f: f["metric"] == "latency"
+            ],
         ]
     )
     told = trace(frame, [ERRORS, P95])
@@ -262,7 +266,7 @@ def test_nothing_traced_from_nothing() -> None:
 
 
 def test_more_criteria_widen_the_alarm_and_not_the_interval() -> None:
-    frame = errors([1, 2] * 60, [2, 3] * 60)
+    frame = errors_frame([1, 2] * 60, [2, 3] * 60)
     alone = judge(frame, [ERRORS])["target_5xx_rate"]
     among = judge(frame, [ERRORS, P95, criterion("latency_p50", "10%")])["target_5xx_rate"]
     assert (alone.low, alone.high) == (among.low, among.high) == (alone.alarm_low, alone.alarm_high)
@@ -270,9 +274,9 @@ def test_more_criteria_widen_the_alarm_and_not_the_interval() -> None:
 
 
 def test_without_criteria_the_defaults_judge_and_say_so() -> None:
-    judgement = judge(errors([1] * 60, [1] * 60))
+    judgement = judge(errors_frame([1] * 60, [1] * 60))
     assert judgement.default_criteria and [said.criterion for said in judgement.criteria] == list(DEFAULT_CRITERIA)
-    assert not judge(errors([1], [1]), [ERRORS]).default_criteria
+    assert not judge(errors_frame([1], [1]), [ERRORS]).default_criteria
 
 
 @pytest.mark.parametrize(
@@ -289,7 +293,7 @@ def test_without_criteria_the_defaults_judge_and_say_so() -> None:
 )
 def test_one_word_for_all(said: list[Verdict], word: Verdict) -> None:
     plain = criterion("target_5xx_rate", "1pp")
-    assert overall([CriterionVerdict(plain, verdict, "straddles") for verdict in said]) == word
+    assert overall_verdict([CriterionVerdict(plain, verdict, "straddles") for verdict in said]) == word
 
 
 def test_only_critical_criteria_decide_where_there_are_any() -> None:
@@ -297,20 +301,23 @@ def test_only_critical_criteria_decide_where_there_are_any() -> None:
         CriterionVerdict(ERRORS, "parity", "inside_margin"),
         CriterionVerdict(P95, "regression", "beyond_margin"),
     )
-    assert overall([calm, bad]) == "parity"
+    assert overall_verdict([calm, bad]) == "parity"
 
 
 def test_time_to_decision_is_kept_when_all_goes_on_as_it_did() -> None:
     pattern = ([1, 0, 2, 1], [1, 2, 0, 1])
-    now = one(errors(pattern[0] * 10, pattern[1] * 10), ERRORS)
+    now = judge_one(errors_frame(pattern[0] * 10, pattern[1] * 10), ERRORS)
     assert now.verdict == "undecided" and now.minutes_to_decision is not None
     later = (40 + now.minutes_to_decision) // 4 + 1
-    assert one(errors(pattern[0] * later, pattern[1] * later), ERRORS).verdict == "parity"
-    assert one(errors(pattern[0] * (later * 2 // 3), pattern[1] * (later * 2 // 3)), ERRORS).verdict == "undecided"
+    assert judge_one(errors_frame(pattern[0] * later, pattern[1] * later), ERRORS).verdict == "parity"
+    assert (
+        judge_one(errors_frame(pattern[0] * (later * 2 // 3), pattern[1] * (later * 2 // 3)), ERRORS).verdict
+        == "undecided"
+    )
 
 
 def test_half_and_half_decides_sooner_than_one_per_cent() -> None:
-    said = one(errors([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
+    said = judge_one(errors_frame([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
     assert said.minutes_to_decision is not None and said.minutes_to_decision_even is not None
     assert said.minutes_to_decision_even < said.minutes_to_decision / 5
 
@@ -320,7 +327,7 @@ def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_mi
     random = np.random.default_rng(6)
     counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
     counts[1][180:] = list(random.poisson(300.0, 20).astype(float))
-    frame = errors(counts[0], counts[1])
+    frame = errors_frame(counts[0], counts[1])
     said = {minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)}
     assert [(one.verdict, one.reason) for one in said.values()] == [
         ("undecided", "straddles"),
@@ -335,7 +342,7 @@ def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_mi
 def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
     noise = np.exp(0.1 * np.random.default_rng(7).normal(size=(2, 200)))
     jump = np.where(np.arange(200) >= 180, 2.0, 1.0)
-    frame = latency(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
+    frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
     assert judge(frame, [P95], window=window(180)).criteria[0].verdict != "regression"
     assert judge(frame, [P95], window=window(192)).criteria[0].reason == "broke_lately"
 
@@ -345,4 +352,4 @@ def test_three_terrible_minutes_are_not_a_break() -> None:
     counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
     for minute in (181, 182, 185):
         counts[1][minute] = 300.0
-    assert set(trace(errors(counts[0], counts[1]), [ERRORS])["verdict"]) <= {"not enough data", "undecided"}
+    assert set(trace(errors_frame(counts[0], counts[1]), [ERRORS])["verdict"]) <= {"not enough data", "undecided"}

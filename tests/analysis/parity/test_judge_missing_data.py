@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
-from analysis import trace
-from analysis.parity import judge
+from analysis import judge, trace
 from domain import Criterion, Margin, Series
-from tests.factories.frames import Rows, tidy, window
+from tests.factories.frames import SeriesValues, tidy_frame, window
 
 ERRORS = (Criterion(metric="error_rate", margin=Margin(value=0.5, unit="pp"), critical=True),)
 MINUTES = 240
 
 
-def side(fleet: str, *, silent: int = 0, errors: int | None = 2) -> Rows:
+def fleet_rows(fleet: str, *, silent_minutes: int = 0, errors: int | None = 2) -> SeriesValues:
     """`MINUTES` of 1,000 requests a minute, none in the last `silent` ones. `errors` None: target 5xx is absent."""
-    served: list[float | None] = [1000.0] * (MINUTES - silent) + [None] * silent
+    served: list[float | None] = [1000.0] * (MINUTES - silent_minutes) + [None] * silent_minutes
     rows = {(fleet, fleet, "requests", "sum"): served, (fleet, fleet, "latency", "sample_count"): served}
     if errors is not None:
         rows |= {(fleet, fleet, "target_5xx", "sum"): [None if count is None else float(errors) for count in served]}
@@ -24,12 +23,15 @@ def side(fleet: str, *, silent: int = 0, errors: int | None = 2) -> Rows:
 
 
 def test_two_equal_sides_reach_parity() -> None:
-    assert judge(tidy(side("baseline") | side("canary")), ERRORS, window=window(MINUTES)).verdict == "parity"
+    assert (
+        judge(tidy_frame(fleet_rows("baseline") | fleet_rows("canary")), ERRORS, window=window(MINUTES)).verdict
+        == "parity"
+    )
 
 
 @pytest.mark.parametrize(("silent", "verdict"), [(4, "parity"), (5, "not enough data"), (30, "not enough data")])
 def test_a_side_that_has_fallen_silent_ends_parity_within_five_minutes(silent: int, verdict: str) -> None:
-    frame = tidy(side("baseline") | side("canary", silent=silent))
+    frame = tidy_frame(fleet_rows("baseline") | fleet_rows("canary", silent_minutes=silent))
     found = judge(frame, ERRORS, window=window(MINUTES))
     assert found.verdict == verdict
     assert (found["error_rate"].reason == "one_side_gone") == (verdict != "parity")
@@ -37,7 +39,7 @@ def test_a_side_that_has_fallen_silent_ends_parity_within_five_minutes(silent: i
 
 
 def test_errors_that_could_not_be_read_are_not_taken_for_none() -> None:
-    frame = tidy(side("baseline") | side("canary", errors=None))
+    frame = tidy_frame(fleet_rows("baseline") | fleet_rows("canary", errors=None))
     unread = {Series("test", "canary", "canary", "target_5xx", "sum", ""): (window(MINUTES),)}
     found = judge(frame, ERRORS, window=window(MINUTES), unknown=unread)
     assert (found.verdict, found["error_rate"].reason) == ("not enough data", "unread")

@@ -2,17 +2,16 @@
 
 import pandas as pd
 
-from analysis import trace
-from analysis.parity import judge
+from analysis import judge, trace
 from domain import Criterion
-from tests.factories.frames import START, tidy, window
+from tests.factories.frames import START, tidy_frame, window
 
 ERRORS = Criterion.model_validate({"metric": "target_5xx_rate", "margin": "0.1pp"})
 P95 = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
 SLOW = Criterion.model_validate({"metric": "slow_0.3s", "margin": "2pp"})
 
 
-def rows(n: int, times: int) -> pd.DataFrame:
+def frame_of(n: int, times: int) -> pd.DataFrame:
     """`n` periods of `times` minutes each: 3,000 requests a minute and side, three errors, p95 at 200 to 220 ms, 1 % slower than 0.3 s."""
     made = {}
     for fleet in ("baseline", "canary"):
@@ -21,18 +20,18 @@ def rows(n: int, times: int) -> pd.DataFrame:
         made[fleet, fleet, "latency", "p95"] = [0.2 + (i + (fleet == "canary")) % 3 / 100 for i in range(n)]
         made[fleet, fleet, "latency", "sample_count"] = [3000.0 * times] * n
         made[fleet, fleet, "latency", "within_0.3s"] = [0.99] * n
-    return tidy(made, period_s=60 * times, start=START if times == 5 else START + COARSE * 300)
+    return tidy_frame(made, period_s=60 * times, start=START if times == 5 else START + COARSE * 300)
 
 
 COARSE = 40  # periods of five minutes, before the minutes
 
 
-def both(minutes: int) -> pd.DataFrame:
-    return pd.concat([rows(COARSE, 5), rows(minutes, 1)], ignore_index=True)
+def mixed_resolution_frame(n_minutes: int) -> pd.DataFrame:
+    return pd.concat([frame_of(COARSE, 5), frame_of(n_minutes, 1)], ignore_index=True)
 
 
 def test_where_there_are_more_minutes_the_five_minutes_are_left_out_and_counted() -> None:
-    said = judge(both(120), [ERRORS, P95, SLOW], window=window(COARSE * 5 + 120))
+    said = judge(mixed_resolution_frame(120), [ERRORS, P95, SLOW], window=window(COARSE * 5 + 120))
     for one in said.criteria:
         assert (one.minutes, one.verdict) == (120, "parity")
         assert one.left_out is not None and one.left_out["other_period"] == COARSE * 5
@@ -40,7 +39,7 @@ def test_where_there_are_more_minutes_the_five_minutes_are_left_out_and_counted(
 
 
 def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_and_percentiles_left_out() -> None:
-    frame, whole = both(30), window(COARSE * 5 + 30)
+    frame, whole = mixed_resolution_frame(30), window(COARSE * 5 + 30)
     errors, p95, slow = judge(frame, [ERRORS, P95, SLOW], window=whole).criteria
     assert errors.minutes == slow.minutes == COARSE * 5 + 30
     assert errors.baseline_requests == 3000 * (COARSE * 5 + 30)
@@ -52,10 +51,10 @@ def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_an
 
 
 def test_all_of_one_period_is_judged_in_that_period() -> None:
-    (said,) = judge(rows(COARSE, 5), [P95], window=window(COARSE * 5)).criteria
+    (said,) = judge(frame_of(COARSE, 5), [P95], window=window(COARSE * 5)).criteria
     assert said.minutes == COARSE * 5 and said.left_out is not None and not any(said.left_out.values())
 
 
 def test_an_hour_in_five_minutes_does_not_make_a_day_of_minutes_coarse() -> None:
-    frame = pd.concat([rows(12, 5), rows(200, 1)], ignore_index=True)
+    frame = pd.concat([frame_of(12, 5), frame_of(200, 1)], ignore_index=True)
     assert len(trace(frame, [ERRORS], window=window(COARSE * 5 + 200))) == COARSE * 5 + 200

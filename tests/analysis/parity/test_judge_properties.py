@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import CriterionVerdict
-from analysis.parity import judge
-from analysis.parity.confidence_sequences import counts, difference_bounds, differences, log_ratio_bounds, mean_bounds
+from analysis import CriterionVerdict, judge
+from analysis.parity.confidence_sequences import (
+    difference_bounds,
+    log_ratio_bounds,
+    mean_bounds,
+    running_differences,
+    running_rates,
+)
 from domain import Criterion
-from tests.factories.frames import tidy
+from tests.factories.frames import tidy_frame
 
 MIRROR = {
     "regression": "improvement",
@@ -22,17 +27,17 @@ MIRROR = {
 }
 
 # A world: how many minutes, how bad the canary is, how much of the traffic it has, and the dice.
-worlds = st.tuples(
+scenarios = st.tuples(
     st.integers(12, 90),
     st.sampled_from([0.3, 1.0, 1.5, 4.0]),
     st.sampled_from([0.01, 0.3, 0.5]),
     st.integers(0, 2**32 - 1),
 )
-few = settings(max_examples=25, deadline=None, derandomize=True)
+few_examples = settings(max_examples=25, deadline=None, derandomize=True)
 
 
-def frame(world: tuple[int, float, float, int]) -> pd.DataFrame:
-    minutes, worse, share, seed = world
+def simulated_frame(scenario: tuple[int, float, float, int]) -> pd.DataFrame:
+    minutes, worse, share, seed = scenario
     random = np.random.default_rng(seed)
     rows: dict[tuple[str, str, str, str], list[float | None]] = {}
     level = 0.2 * np.exp(0.1 * random.normal(size=minutes))
@@ -41,7 +46,7 @@ def frame(world: tuple[int, float, float, int]) -> pd.DataFrame:
         rows[fleet, fleet, "requests", "sum"] = list(requests)
         rows[fleet, fleet, "target_5xx", "sum"] = list(random.poisson(requests * 1e-3 * factor).astype(float))
         rows[fleet, fleet, "latency", "p50"] = list(level * factor**0.2 * np.exp(0.1 * random.normal(size=minutes)))
-    return tidy(rows)
+    return tidy_frame(rows)
 
 
 def criteria(rate: str = "50%", latency: str = "10%") -> list[Criterion]:
@@ -51,14 +56,18 @@ def criteria(rate: str = "50%", latency: str = "10%") -> list[Criterion]:
     ]
 
 
-def numbers(said: CriterionVerdict) -> list[float]:
-    return [one for one in (said.estimate, said.low, said.high, said.alarm_low, said.alarm_high) if one is not None]
+def estimate_and_bounds(verdict: CriterionVerdict) -> list[float]:
+    return [
+        one
+        for one in (verdict.estimate, verdict.lower, verdict.upper, verdict.alarm_lower, verdict.alarm_upper)
+        if one is not None
+    ]
 
 
-@few
-@given(worlds, st.sampled_from([("50%", "10%"), ("0.05pp", "20ms")]))
+@few_examples
+@given(scenarios, st.sampled_from([("50%", "10%"), ("0.05pp", "20ms")]))
 def test_swapped_fleets_mirror_the_verdict(world: tuple[int, float, float, int], margins: tuple[str, str]) -> None:
-    there = frame(world)
+    there = simulated_frame(world)
     swapped = there.assign(fleet=there["fleet"].cat.rename_categories({"baseline": "canary", "canary": "baseline"}))
     swapped["fleet"] = pd.Categorical(swapped["fleet"].astype(str), categories=there["fleet"].cat.categories)
     for one, other in zip(
@@ -71,14 +80,14 @@ def test_swapped_fleets_mirror_the_verdict(world: tuple[int, float, float, int],
             assert other.high == pytest.approx(-one.low, abs=1e-12) and other.low == pytest.approx(-one.high, abs=1e-12)
 
 
-@few
-@given(worlds, st.sampled_from([1e-3, 60.0, 1e3]))
+@few_examples
+@given(scenarios, st.sampled_from([1e-3, 60.0, 1e3]))
 def test_the_unit_of_latency_changes_nothing(world: tuple[int, float, float, int], factor: float) -> None:
-    there = frame(world)
+    there = simulated_frame(world)
     scaled = there.assign(value=np.where(there["metric"] == "latency", there["value"] * factor, there["value"]))
     one, other = (judge(each, criteria()).criteria[1] for each in (there, scaled))
     assert (one.verdict, one.reason) == (other.verdict, other.reason)
-    assert numbers(other) == pytest.approx([x * factor for x in numbers(one)], rel=1e-7)
+    assert estimate_and_bounds(other) == pytest.approx([x * factor for x in estimate_and_bounds(one)], rel=1e-7)
     absolute, scaled_too = (
         judge(each, criteria(latency=f"{20 * times:g}ms")).criteria[1]
         for each, times in ((there, 1.0), (scaled, factor))
@@ -86,20 +95,20 @@ def test_the_unit_of_latency_changes_nothing(world: tuple[int, float, float, int
     assert absolute.verdict == scaled_too.verdict
 
 
-@few
-@given(worlds)
+@few_examples
+@given(scenarios)
 def test_the_order_of_rows_is_irrelevant(world: tuple[int, float, float, int]) -> None:
-    there = frame(world)
+    there = simulated_frame(world)
     shuffled = there.sample(frac=1, random_state=world[3] % 1000)
     assert judge(there, criteria()) == judge(shuffled, criteria())
 
 
-@few
-@given(worlds, st.data())
+@few_examples
+@given(scenarios, st.data())
 def test_a_minute_without_the_other_side_changes_nothing(
     world: tuple[int, float, float, int], data: st.DataObject
 ) -> None:
-    there = frame(world)
+    there = simulated_frame(world)
     minutes = sorted(there["ts"].unique())
     alone = data.draw(st.sets(st.sampled_from(minutes[1:-1]), max_size=len(minutes) // 4))
     side = data.draw(st.sampled_from(["baseline", "canary"]))
@@ -111,8 +120,8 @@ def test_a_minute_without_the_other_side_changes_nothing(
                 assert getattr(one, field.name) == getattr(other, field.name)
 
 
-@few
-@given(worlds, st.integers(2, 6))
+@few_examples
+@given(scenarios, st.integers(2, 6))
 def test_more_identical_evidence_does_not_widen_the_interval(world: tuple[int, float, float, int], times: int) -> None:
     """The same minutes again and again: each round narrows every interval, but for what their own memory is believed (≤ 5 %)."""
     minutes, worse, share, seed = world
@@ -120,12 +129,12 @@ def test_more_identical_evidence_does_not_widen_the_interval(world: tuple[int, f
     n_b, n_c = np.full(minutes, 20_000 * (1 - share)), np.full(minutes, 20_000 * share)
     b, c = random.poisson(n_b * 1e-3).astype(float), random.poisson(n_c * 1e-3 * worse).astype(float)
     d = random.normal(size=minutes)
-    known = counts(*(np.tile(side, times) for side in (b, n_b, c, n_c)))
+    known = running_rates(*(np.tile(side, times) for side in (b, n_b, c, n_c)))
     after = np.arange(1, times + 1) * minutes - 1
     for low, high in (
         difference_bounds(known, 0.025),
         log_ratio_bounds(known, 0.025),
-        mean_bounds(differences(np.tile(d, times)), 0.025),
+        mean_bounds(running_differences(np.tile(d, times)), 0.025),
     ):
         with np.errstate(invalid="ignore"):
             width = (high - low)[after]

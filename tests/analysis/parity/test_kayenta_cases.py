@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from analysis import CriterionVerdict
-from analysis.parity import judge
+from analysis import CriterionVerdict, judge
 from domain import Criterion
-from tests.factories.frames import tidy
+from tests.factories.frames import tidy_frame
 
 VECTORS = Path(__file__).parent.parent.parent / "samples" / "canary_vectors"
 CASES: list[dict[str, Any]] = json.loads((VECTORS / "kayenta_classifier.json").read_text(encoding="utf-8"))
@@ -17,7 +16,7 @@ REPORTS: list[dict[str, Any]] = json.loads((VECTORS / "user_reports.json").read_
 
 FEW = ("not enough data", "few_minutes")
 # What we say where they say Pass, High, Low or Nodata; in their order.
-OURS = [
+EXPECTED = [
     ("Pass", "undecided", "straddles"),  # equal within noise: thirty minutes do not prove equality within 10 %
     ("Low", "improvement", "beyond_margin"),
     (
@@ -45,26 +44,28 @@ OURS = [
 
 
 def as_latency(case: dict[str, Any]) -> CriterionVerdict:
-    return replayed(case, "latency", "p50", Criterion.model_validate({"metric": "latency_p50", "margin": "10%"}))
+    return replay(case, "latency", "p50", Criterion.model_validate({"metric": "latency_p50", "margin": "10%"}))
 
 
 def as_errors(case: dict[str, Any]) -> CriterionVerdict:
     """The same numbers as errors among ten thousand requests a minute."""
     rate = Criterion.model_validate({"metric": "target_5xx_rate", "margin": "10%"})
-    return replayed(case, "target_5xx", "sum", rate)
+    return replay(case, "target_5xx", "sum", rate)
 
 
-def replayed(case: dict[str, Any], metric: str, stat: str, criterion: Criterion) -> CriterionVerdict:
+def replay(case: dict[str, Any], metric: str, stat: str, criterion: Criterion) -> CriterionVerdict:
     """Value by value as minutes."""
     rows = {}
     minutes = max(len(case["control"]), len(case["experiment"]))
     for fleet, values in (("baseline", case["control"]), ("canary", case["experiment"])):
         rows[fleet, fleet, metric, stat] = values
         rows[fleet, fleet, "requests", "sum"] = [10_000] * minutes
-    return judge(tidy(rows), [criterion]).criteria[0]
+    return judge(tidy_frame(rows), [criterion]).criteria[0]
 
 
-@pytest.mark.parametrize(("case", "ours"), list(zip(CASES, OURS, strict=True)), ids=[case["name"] for case in CASES])
+@pytest.mark.parametrize(
+    ("case", "ours"), list(zip(CASES, EXPECTED, strict=True)), ids=[case["name"] for case in CASES]
+)
 def test_their_own_cases(case: dict[str, Any], ours: tuple[str, str, str]) -> None:
     said = as_latency(case)
     assert (case["expected"].get("classification", ""), said.verdict, said.reason) == ours

@@ -7,27 +7,27 @@ import numpy as np
 import pytest
 
 from analysis.retrospective.before_after import BeforeAfter, before_after, weeks
-from analysis.retrospective.timeline import Course
+from analysis.retrospective.timeline import Timeline
 from domain import Window
-from tests.factories.timelines import NAN, course, fleet
+from tests.factories.timelines import NAN, make_fleet_timeline, make_timeline
 
 TOKYO, BERLIN = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin")
 MONDAY = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 HOUR, DAY, WEEK = 3600, 86_400, 7 * 86_400
 
 
-def hours(start: int, count: int, *, errors: float = 2.0, p95: float = 0.2, requests: float = 1000.0) -> Course:
+def hours(start: int, count: int, *, errors: float = 2.0, p95: float = 0.2, requests: float = 1000.0) -> Timeline:
     """So many hours in which EC2 serves nine tenths, with a little scatter that repeats every seven hours."""
     wave = 1 + 0.01 * (np.arange(count) % 7 - 3)
-    return course(
-        fleet(list(requests * 0.9 * wave), list(errors * 0.9 * wave), list(p95 * wave), periods=1),
-        fleet(list(requests * 0.1 * wave), list(errors * 0.1 * wave), [NAN] * count, periods=1),
+    return make_timeline(
+        make_fleet_timeline(list(requests * 0.9 * wave), list(errors * 0.9 * wave), list(p95 * wave), periods=1),
+        make_fleet_timeline(list(requests * 0.1 * wave), list(errors * 0.1 * wave), [NAN] * count, periods=1),
         bucket_s=HOUR,
         start=start,
     )
 
 
-def compared(after: int, count: int, zone: ZoneInfo = TOKYO, **changed: float) -> BeforeAfter:
+def compare(after: int, count: int, zone: ZoneInfo = TOKYO, **changed: float) -> BeforeAfter:
     """The week from MONDAY against `count` hours from `after` on."""
     before = Window(MONDAY, MONDAY + WEEK)
     return before_after(
@@ -45,24 +45,24 @@ def test_the_weeks_end_and_begin_with_whole_hours() -> None:
 
 
 def test_a_whole_week_pairs_every_hour_and_finds_what_changed() -> None:
-    found = compared(MONDAY + 4 * WEEK, 168, errors=1.0, p95=0.19)
-    assert (found.hours, found.complete, found.clocks) == (168, True, False)
+    found = compare(MONDAY + 4 * WEEK, 168, errors=1.0, p95=0.19)
+    assert (found.hours, found.complete, found.clocks_changed) == (168, True, False)
     by = {one.measure: one for one in found.changes}
     assert list(by) == ["requests", "error_rate", "p95"]
     assert (by["requests"].difference, by["requests"].relative) == (pytest.approx(0.0, abs=1e-9), True)
     rate = by["error_rate"]
     assert (rate.before, rate.after) == (pytest.approx(0.002), pytest.approx(0.001))
     assert rate.difference == pytest.approx(-0.001)
-    assert rate.low is not None and rate.high is not None and rate.low < -0.001 < rate.high < 0
+    assert rate.lower is not None and rate.upper is not None and rate.lower < -0.001 < rate.upper < 0
     latency = by["p95"]
     assert latency.difference == pytest.approx(-0.05)
-    assert latency.low == pytest.approx(-0.05) and latency.high == pytest.approx(-0.05)  # every pair says the same
+    assert latency.lower == pytest.approx(-0.05) and latency.upper == pytest.approx(-0.05)  # every pair says the same
 
 
 def test_while_the_week_goes_on_it_is_not_complete_and_below_ten_hours_there_is_no_interval() -> None:
-    found = compared(MONDAY + 4 * WEEK + 9 * HOUR, 6)
+    found = compare(MONDAY + 4 * WEEK + 9 * HOUR, 6)
     assert (found.hours, found.complete) == (6, False)
-    assert [(one.low, one.high) for one in found.changes] == [(None, None)] * 3
+    assert [(one.lower, one.upper) for one in found.changes] == [(None, None)] * 3
 
 
 def test_only_the_same_weekdays_pair() -> None:
@@ -81,7 +81,7 @@ def test_after_a_change_of_the_clocks_hours_pair_by_the_wall_clock() -> None:
         Window(noon_before, noon_before + HOUR), hours(noon_before, 1),
         Window(noon_after, noon_after + HOUR), hours(noon_after, 1), BERLIN,
     )  # fmt: skip
-    assert (one.hours, one.clocks) == (1, True)
+    assert (one.hours, one.clocks_changed) == (1, True)
     assert before_after(
         Window(noon_before, noon_before + HOUR), hours(noon_before, 1),
         Window(noon_before + 6 * WEEK, noon_before + 6 * WEEK + HOUR), hours(noon_before + 6 * WEEK, 1), BERLIN,
@@ -90,8 +90,8 @@ def test_after_a_change_of_the_clocks_hours_pair_by_the_wall_clock() -> None:
 
 def test_a_week_with_a_change_of_the_clocks_inside_loses_or_repeats_one_hour() -> None:
     forward = int(datetime(2026, 3, 23, tzinfo=UTC).timestamp())
-    found = compared(forward, 168, BERLIN)
-    assert (found.hours, found.clocks) == (
+    found = compare(forward, 168, BERLIN)
+    assert (found.hours, found.clocks_changed) == (
         168,
         True,
     )  # 167 hours of the week, and one that a week of 168 begins the next with

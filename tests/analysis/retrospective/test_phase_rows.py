@@ -3,38 +3,38 @@
 import pytest
 
 from analysis import Phase
-from analysis.retrospective.phase_rows import P95, Chapter, Fold, folded, incidents, p95_of
-from domain import SplitChange, Window
-from domain.latency import Latencies
+from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow, incidents, merge_swaps, phase_p95
+from domain import WeightChange, Window
+from domain.latency import LatencySummary
 from tests.analysis.retrospective.test_impact import event, phase
-from tests.factories.timelines import NAN, START, course, fleet
+from tests.factories.timelines import NAN, START, make_fleet_timeline, make_timeline
 
 
-def split(*steps: tuple[int, float]) -> list[Phase]:
+def phases_of(*steps: tuple[int, float]) -> list[Phase]:
     """Phases from (minute, share), as analysis.series.phases makes them: the minute of a change and the next belong to none."""
     found, before = [], None
     for (first, share), (end, _) in zip(steps, [*steps[1:], (steps[-1][0] + 600, 0.0)], strict=True):
-        change = SplitChange(START + first * 60, START + first * 60, before, share)
+        change = WeightChange(START + first * 60, START + first * 60, before, share)
         window = Window(START + (first + 2) * 60, START + end * 60)
         found.append(Phase(window, share, "weight", (end - first) * 60, change))
         before = share
     return found
 
 
-def shares(known: list[Phase], *happened: object) -> list[tuple[float | None, tuple[Fold, ...]]]:
-    return [(one.canary_share, folds) for one, folds in folded(known, happened)]  # type: ignore[arg-type]
+def merged_shares(phases: list[Phase], *happened: object) -> list[tuple[float | None, tuple[MergedSwap, ...]]]:
+    return [(one.canary_share, folds) for one, folds in merge_swaps(phases, happened)]  # type: ignore[arg-type]
 
 
 def test_weights_off_for_a_swap_are_told_in_the_phase_that_follows() -> None:
-    known = split((0, 0.05), (600, 0.0), (612, 0.05))
+    known = phases_of((0, 0.05), (600, 0.0), (612, 0.05))
     swap = event(602, "deployment", "web 1.0.3", until=606)
-    assert shares(known, swap) == [(0.05, ()), (0.05, (Fold(START + 36_000, 720, 0.0, True),))]
-    assert shares(known) == [(0.05, ()), (0.05, (Fold(START + 36_000, 720, 0.0, False),))]
+    assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, True),))]
+    assert merged_shares(known) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, False),))]
 
 
 def test_two_steps_down_and_up_again_are_one_fold() -> None:
-    known = split((0, 0.25), (600, 0.1), (605, 0.0), (615, 0.25))
-    assert shares(known) == [(0.25, ()), (0.25, (Fold(START + 36_000, 900, 0.0, False),))]
+    known = phases_of((0, 0.25), (600, 0.1), (605, 0.0), (615, 0.25))
+    assert merged_shares(known) == [(0.25, ()), (0.25, (MergedSwap(START + 36_000, 900, 0.0, False),))]
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_two_steps_down_and_up_again_are_one_fold() -> None:
     ],
 )
 def test_what_is_no_swap_stays(steps: tuple[tuple[int, float], ...]) -> None:
-    assert shares(split(*steps)) == [(share, ()) for _, share in steps]
+    assert merged_shares(phases_of(*steps)) == [(share, ()) for _, share in steps]
 
 
 def test_without_phases_there_is_nothing_to_fold() -> None:
-    assert folded([], []) == ()
+    assert merge_swaps([], []) == ()
 
 
 def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
@@ -68,23 +68,34 @@ def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
 
 
 def test_a_p95_says_what_it_is_of() -> None:
-    told = course(fleet([9000] * 3, p95=[0.2, 0.22, 0.3]), fleet([3000, 3000, 100], p95=[0.21, 0.25, 9.0]))
-    hourly = course(fleet([9000], p95=[0.24], periods=1), fleet([3000], p95=[0.26], periods=1), bucket_s=3600)
-    whole = (Latencies("baseline", "photo-ec2", 27_000, 27_000, 0.1, {"p95": 0.231}, {}),)
-    assert p95_of(told, "baseline") == P95(0.22, "periods", pytest.approx(0.18), pytest.approx(0.33))
-    assert p95_of(told, "canary") == P95(pytest.approx(0.23), "periods", pytest.approx(0.189), pytest.approx(0.275))
-    assert p95_of(told, "canary", whole, hourly) == P95(0.26, "hours", pytest.approx(0.234), pytest.approx(0.286))
-    assert p95_of(told, "baseline", whole, hourly) == P95(0.231, "whole")
-    assert p95_of(course(fleet([NAN]), fleet([NAN])), "canary") is None
+    told = make_timeline(
+        make_fleet_timeline([9000] * 3, p95=[0.2, 0.22, 0.3]),
+        make_fleet_timeline([3000, 3000, 100], p95=[0.21, 0.25, 9.0]),
+    )
+    hourly = make_timeline(
+        make_fleet_timeline([9000], p95=[0.24], periods=1),
+        make_fleet_timeline([3000], p95=[0.26], periods=1),
+        bucket_s=3600,
+    )
+    whole = (LatencySummary("baseline", "photo-ec2", 27_000, 27_000, 0.1, {"p95": 0.231}, {}),)
+    assert phase_p95(told, "baseline") == PhaseP95(0.22, "periods", pytest.approx(0.18), pytest.approx(0.33))
+    assert phase_p95(told, "canary") == PhaseP95(
+        pytest.approx(0.23), "periods", pytest.approx(0.189), pytest.approx(0.275)
+    )
+    assert phase_p95(told, "canary", whole, hourly) == PhaseP95(
+        0.26, "hours", pytest.approx(0.234), pytest.approx(0.286)
+    )
+    assert phase_p95(told, "baseline", whole, hourly) == PhaseP95(0.231, "whole")
+    assert phase_p95(make_timeline(make_fleet_timeline([NAN]), make_fleet_timeline([NAN])), "canary") is None
 
 
 def test_two_groups_of_one_fleet_have_no_common_p95() -> None:
-    told = course(fleet([9000], p95=[0.2]), fleet([3000], p95=[0.21]))
-    groups = tuple(Latencies("canary", name, 100, 100, 0.1, {"p95": 0.5}, {}) for name in ("blue", "green"))
-    found = p95_of(told, "canary", groups)
+    told = make_timeline(make_fleet_timeline([9000], p95=[0.2]), make_fleet_timeline([3000], p95=[0.21]))
+    groups = tuple(LatencySummary("canary", name, 100, 100, 0.1, {"p95": 0.5}, {}) for name in ("blue", "green"))
+    found = phase_p95(told, "canary", groups)
     assert found is not None and found.basis == "periods"
 
 
 def test_an_error_rate_without_requests_is_none() -> None:
-    one = Chapter(phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
+    one = PhaseRow(phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
     assert (one.error_rate("baseline"), one.error_rate("canary")) == (0.002, None)

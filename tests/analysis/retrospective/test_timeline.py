@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from analysis.retrospective.timeline import course, lost, series_of_course
+from analysis.retrospective.timeline import timeline, timeline_series, unanswered_by_bucket
 from domain import Series, series_of_load_balancer, series_of_target_group
 from tests.factories.timelines import NAN, START
 
@@ -14,7 +14,7 @@ BLUE, GREEN = "photo-ecs-blue", "photo-ecs-green"
 
 
 @dataclass
-class Line:
+class FakeBuckets:
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -22,26 +22,28 @@ class Line:
 
 
 @dataclass
-class Told:
+class FakeWindow:
     ts: np.ndarray
     bucket_s: int
-    lines: dict[Series, Line]
+    lines: dict[Series, FakeBuckets]
 
 
-def told(rows: dict[tuple[str, str, str, str], list[float]], *, periods: int = 10, bucket_s: int = 600) -> Told:
+def buckets(
+    rows: dict[tuple[str, str, str, str], list[float]], *, periods: int = 10, bucket_s: int = 600
+) -> FakeWindow:
     """An overview in which percentiles reach 10 ms to each side of their median."""
     lines = {}
     for (fleet, group, metric, stat), values in rows.items():
         value = np.array(values, dtype=float)
         merged = np.where(np.isnan(value), 0, periods)
-        lines[Series("test", fleet, group, metric, stat, "")] = Line(value, value - 0.01, value + 0.01, merged)
+        lines[Series("test", fleet, group, metric, stat, "")] = FakeBuckets(value, value - 0.01, value + 0.01, merged)
     length = len(next(iter(rows.values())))
-    return Told(START + np.arange(length) * bucket_s, bucket_s, lines)
+    return FakeWindow(START + np.arange(length) * bucket_s, bucket_s, lines)
 
 
 def test_counts_of_target_groups_add_up_and_the_busier_one_tells_the_percentile() -> None:
-    found = course(
-        told(
+    found = timeline(
+        buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [4000, 3000, NAN],
                 ("canary", GREEN, "requests", "sum"): [NAN, 1000, 4000],
@@ -62,18 +64,18 @@ def test_counts_of_target_groups_add_up_and_the_busier_one_tells_the_percentile(
     assert_array_equal(canary.errors, [10, 10, 0])
     assert_allclose(canary.error_rate, [0.0025, 0.0025, 0])
     assert_allclose(canary.p95, [0.2, 0.21, 0.3])
-    assert_allclose(canary.low, [0.19, 0.2, 0.29])
-    assert_allclose(canary.high, [0.21, 0.22, 0.31])
+    assert_allclose(canary.p95_min, [0.19, 0.2, 0.29])
+    assert_allclose(canary.p95_max, [0.21, 0.22, 0.31])
     assert_allclose(canary.slow, [0.04, 0.05, 0.06])
     assert list(canary.periods) == [10, 10, 10]
-    assert list(canary.enough) == [True, True, True]
+    assert list(canary.is_sufficient) == [True, True, True]
     assert np.isnan(found.fleets["baseline"].requests).all()
     assert_array_equal(found.canary_share, [1, 1, 1])
 
 
 def test_a_fleet_that_answers_nobody_has_only_errors() -> None:
-    found = course(
-        told(
+    found = timeline(
+        buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1000, 1000, 1000],
                 ("canary", BLUE, "target_2xx", "sum"): [1000, NAN, 1000],
@@ -89,8 +91,8 @@ def test_a_fleet_that_answers_nobody_has_only_errors() -> None:
 
 
 def test_where_nobody_brought_answers_only_5xx_are_errors() -> None:
-    found = course(
-        told(
+    found = timeline(
+        buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1000, 1000],
                 ("canary", BLUE, "target_5xx", "sum"): [NAN, 3],
@@ -102,8 +104,8 @@ def test_where_nobody_brought_answers_only_5xx_are_errors() -> None:
 
 
 def test_a_bucket_without_requests_is_a_gap_and_few_answers_make_no_percentile() -> None:
-    found = course(
-        told(
+    found = timeline(
+        buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1999, NAN, 2000],
                 ("canary", BLUE, "latency", "p95"): [0.2, NAN, 0.2],
@@ -113,7 +115,7 @@ def test_a_bucket_without_requests_is_a_gap_and_few_answers_make_no_percentile()
     )
     canary = found.fleets["canary"]
     assert np.isnan(canary.error_rate[1]) and np.isnan(canary.errors[1])
-    assert list(canary.enough) == [False, False, True]
+    assert list(canary.is_sufficient) == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -129,23 +131,25 @@ def test_a_bucket_without_requests_is_a_gap_and_few_answers_make_no_percentile()
 )
 def test_what_was_lost_stays_lost(requests: list[float], answers: list[float], said: list[float]) -> None:
     ts = START + np.arange(len(requests)) * 600
-    assert_array_equal(lost(np.array(requests, dtype=float), np.array(answers, dtype=float), ts, 600), said)
+    assert_array_equal(
+        unanswered_by_bucket(np.array(requests, dtype=float), np.array(answers, dtype=float), ts, 600), said
+    )
 
 
 def test_a_new_day_begins_anew() -> None:
     ts = START + 86_400 - 600 + np.arange(2) * 600
-    assert_array_equal(lost(np.array([100.0, 100.0]), np.array([95.0, 105.0]), ts, 600), [5, 0])
+    assert_array_equal(unanswered_by_bucket(np.array([100.0, 100.0]), np.array([95.0, 105.0]), ts, 600), [5, 0])
 
 
 def test_hours_are_seen_to_be_hours() -> None:
     hours = [100.0, *[NAN] * 5, 100.0, *[NAN] * 5]
-    found = course(told({("canary", BLUE, "requests", "sum"): hours}), 0.3)
+    found = timeline(buckets({("canary", BLUE, "requests", "sum"): hours}), 0.3)
     assert (found.bucket_s, found.spacing_s) == (600, 3600)
 
 
 def test_a_course_is_made_of_few_series() -> None:
     every = (*series_of_target_group("test", "canary", BLUE, (0.1, 0.3, 1.0)), *series_of_load_balancer("test"))
-    chosen = [(one.metric, one.stat) for one in series_of_course(every, 0.3)]
+    chosen = [(one.metric, one.stat) for one in timeline_series(every, 0.3)]
     assert chosen == [
         ("requests", "sum"),
         ("target_2xx", "sum"),

@@ -4,28 +4,27 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
-from analysis import finest_minutes
-from analysis.series import grid as minutes
+from analysis import finest_grid, time_grid
 from domain import Series
-from tests.factories.frames import START, tidy, window
+from tests.factories.frames import START, tidy_frame, window
 
 NAN = np.nan
 
 
 def test_a_count_left_out_is_zero_only_where_its_group_had_requests() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {
             ("canary", "ecs", "requests", "sum"): [100, 100, None],
             ("canary", "ecs", "target_5xx", "sum"): [None, 3, None],
         }
     )
-    found = minutes(frame, window(3)).fleets["canary"]
+    found = time_grid(frame, window(3)).fleets["canary"]
     assert_array_equal(found.counts["target_5xx"], [0, 3, NAN])
     assert_array_equal(found.requests, [100, 100, NAN])
 
 
 def test_a_count_that_nobody_could_read_is_not_zero() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {
             ("canary", "blue", "requests", "sum"): [100, 100, 100, 100],
             ("canary", "blue", "target_5xx", "sum"): [1, None, 3, None],
@@ -34,26 +33,26 @@ def test_a_count_that_nobody_could_read_is_not_zero() -> None:
         }
     )
     unread = {Series("test", "canary", "blue", "target_5xx", "sum", ""): (window(3, start=START + 60),)}
-    found = minutes(frame, window(4), unread).fleets["canary"]
+    found = time_grid(frame, window(4), unread).fleets["canary"]
     assert_array_equal(found.counts["target_5xx"], [1, NAN, 5, NAN])
     assert_array_equal(found.counts["target_4xx"], [0, 0, 0, 0])
 
 
 def test_an_answer_may_come_in_a_minute_without_requests() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {("canary", "ecs", "requests", "sum"): [5, None], ("canary", "ecs", "target_2xx", "sum"): [4, 1]},
     )
-    assert_array_equal(minutes(frame, window(2)).fleets["canary"].counts["target_2xx"], [4, 1])
+    assert_array_equal(time_grid(frame, window(2)).fleets["canary"].counts["target_2xx"], [4, 1])
 
 
 def test_a_fleet_without_a_row_is_all_gaps() -> None:
-    found = minutes(tidy({("canary", "ecs", "requests", "sum"): [1]}), window(1)).fleets["baseline"]
+    found = time_grid(tidy_frame({("canary", "ecs", "requests", "sum"): [1]}), window(1)).fleets["baseline"]
     assert np.isnan(found.requests).all()
     assert np.isnan(found.latency["p95"]).all()
 
 
 def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percentiles() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {
             ("canary", "blue", "requests", "sum"): [90, 10, None],
             ("canary", "green", "requests", "sum"): [None, 30, 80],
@@ -61,14 +60,14 @@ def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percent
             ("canary", "green", "latency", "p95"): [None, 0.2, 0.2],
         }
     )
-    found = minutes(frame, window(3)).fleets["canary"]
+    found = time_grid(frame, window(3)).fleets["canary"]
     assert_array_equal(found.requests, [90, 40, 80])
     assert_array_equal(found.latency["p95"], [0.1, 0.2, 0.2])
     assert_array_equal(found.mixed, [False, True, False])
 
 
 def test_shares_within_a_threshold_merge_by_their_answers() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {
             ("canary", "blue", "requests", "sum"): [10],
             ("canary", "green", "requests", "sum"): [30],
@@ -78,28 +77,28 @@ def test_shares_within_a_threshold_merge_by_their_answers() -> None:
             ("canary", "green", "latency", "within_0.3s"): [0.9],
         }
     )
-    assert_allclose(minutes(frame, window(1)).fleets["canary"].within["within_0.3s"], [(10 * 1.0 + 30 * 0.9) / 40])
+    assert_allclose(time_grid(frame, window(1)).fleets["canary"].within["within_0.3s"], [(10 * 1.0 + 30 * 0.9) / 40])
 
 
 def test_the_load_balancers_own_5xx_are_zero_where_anybody_was_served() -> None:
-    frame = tidy(
+    frame = tidy_frame(
         {
             ("baseline", "ec2", "requests", "sum"): [100, 100, None],
             ("load_balancer", "", "alb_5xx", "sum"): [None, 7, None],
         }
     )
-    assert_array_equal(minutes(frame, window(3)).alb["alb_5xx"], [0, 7, NAN])
+    assert_array_equal(time_grid(frame, window(3)).alb["alb_5xx"], [0, 7, NAN])
 
 
 def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_out() -> None:
-    coarse = tidy(
+    coarse = tidy_frame(
         {("canary", "ecs", "requests", "sum"): [500], ("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300
     )
-    fine = tidy(
+    fine = tidy_frame(
         {("canary", "ecs", "requests", "sum"): [10, 20, 30, 40, 50], ("canary", "ecs", "latency", "p95"): [0.1] * 5},
         start=START + 300,
     )
-    found = minutes(pd.concat([coarse, fine], ignore_index=True), window(10))
+    found = time_grid(pd.concat([coarse, fine], ignore_index=True), window(10))
     assert found.period_s == 300
     assert_array_equal(found.fleets["canary"].requests, [500, 150])
     assert_array_equal(found.fleets["canary"].latency["p95"], [0.2, NAN])
@@ -107,7 +106,7 @@ def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_
 
 def test_each_part_of_a_window_in_its_own_finest_period() -> None:
     """Left of the border five minutes, right of it minutes: each with its own counts and its own percentiles."""
-    coarse = tidy(
+    coarse = tidy_frame(
         {
             ("canary", "ecs", "requests", "sum"): [500],
             ("canary", "ecs", "target_5xx", "sum"): [5],
@@ -117,7 +116,7 @@ def test_each_part_of_a_window_in_its_own_finest_period() -> None:
         },
         period_s=300,
     )
-    fine = tidy(
+    fine = tidy_frame(
         {
             ("canary", "ecs", "requests", "sum"): [10, 20, None, 40],
             ("canary", "ecs", "target_5xx", "sum"): [1, None, None, None],
@@ -127,10 +126,10 @@ def test_each_part_of_a_window_in_its_own_finest_period() -> None:
         },
         start=START + 300,
     )
-    grid = finest_minutes(pd.concat([coarse, fine], ignore_index=True), window(10))
+    grid = finest_grid(pd.concat([coarse, fine], ignore_index=True), window(10))
     found = grid.fleets["canary"]
     assert_array_equal(grid.ts - START, [0, 300, 360, 420, 480, 540])
-    assert_array_equal(grid.lengths, [300, 60, 60, 60, 60, 60])
+    assert_array_equal(grid.lengths_s, [300, 60, 60, 60, 60, 60])
     assert_array_equal(found.requests, [500, 10, 20, NAN, 40, NAN])
     assert_array_equal(found.counts["target_5xx"], [5, 1, 0, NAN, 0, NAN])
     assert_array_equal(found.latency["p95"], [0.2, 0.1, 0.3, NAN, 0.1, NAN])
@@ -141,22 +140,22 @@ def test_what_came_in_five_minutes_amid_minutes_stands_for_its_own_five_only() -
     """The minutes of an outage that outlived CloudWatch's: filled up later, in what was left of them."""
     frame = pd.concat(
         [
-            tidy({("canary", "ecs", "latency", "p95"): [0.1] * 5}),
-            tidy({("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300, start=START + 300),
-            tidy({("canary", "ecs", "latency", "p95"): [0.3] * 5}, start=START + 600),
+            tidy_frame({("canary", "ecs", "latency", "p95"): [0.1] * 5}),
+            tidy_frame({("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300, start=START + 300),
+            tidy_frame({("canary", "ecs", "latency", "p95"): [0.3] * 5}, start=START + 600),
         ],
         ignore_index=True,
     )
-    grid = finest_minutes(frame, window(15))
-    assert_array_equal(grid.lengths, [60] * 5 + [300] + [60] * 5)
+    grid = finest_grid(frame, window(15))
+    assert_array_equal(grid.lengths_s, [60] * 5 + [300] + [60] * 5)
     assert_array_equal(grid.fleets["canary"].latency["p95"], [0.1] * 5 + [0.2] + [0.3] * 5)
 
 
 def test_a_window_that_begins_inside_five_minutes_and_one_without_rows() -> None:
-    coarse = tidy({("canary", "ecs", "requests", "sum"): [None, 500]}, period_s=300)
-    inside = finest_minutes(coarse, window(8, start=START + 120))
+    coarse = tidy_frame({("canary", "ecs", "requests", "sum"): [None, 500]}, period_s=300)
+    inside = finest_grid(coarse, window(8, start=START + 120))
     assert_array_equal(inside.ts - START, [0, 300])
     assert_array_equal(inside.fleets["canary"].requests, [NAN, 500])
-    nothing = finest_minutes(coarse, window(3, start=START + 900))
-    assert_array_equal(nothing.lengths, [60, 60, 60])
+    nothing = finest_grid(coarse, window(3, start=START + 900))
+    assert_array_equal(nothing.lengths_s, [60, 60, 60])
     assert np.isnan(nothing.fleets["canary"].requests).all()

@@ -1,9 +1,8 @@
 """Where one phase ends and the next begins."""
 
-from analysis import steps
-from analysis.series import phases
+from analysis import phases, weight_steps
 from analysis.series.phases import Phase
-from domain import Event, SplitChange, Window
+from domain import Event, WeightChange, Window
 from domain.events import weight_event
 from tests.factories.frames import START
 
@@ -15,80 +14,88 @@ def event(minute: float, kind: str, fleet: str = "canary") -> Event:
     return Event(ts, None, kind, "", "", fleet, "", "test", f"{ts}")  # type: ignore[arg-type]
 
 
-def change(minute: float, before: float | None, after: float | None, since: float | None = None) -> SplitChange:
+def change(minute: float, before: float | None, after: float | None, since: float | None = None) -> WeightChange:
     ts = START + int(minute * MINUTE)
     first = ts if since is None else START + int(since * MINUTE)
-    return SplitChange(ts, first, before, after, operation="" if since else "ModifyRule", key=f"{ts}")
+    return WeightChange(ts, first, before, after, operation="" if since else "ModifyRule", key=f"{ts}")
 
 
 def step(minute: float, before: float | None, after: float | None, since: float | None = None) -> Event:
     return weight_event(change(minute, before, after, since))
 
 
-def stretch(first: int, last: int) -> Window:
+def window_minutes(first: int, last: int) -> Window:
     return Window(START + first * MINUTE, START + last * MINUTE)
 
 
-def shape(found: tuple[Phase, ...]) -> list[tuple[Window, float | None, str, float]]:
-    return [(one.window, one.canary_share, one.begun_by, one.dwell_s / MINUTE) for one in found]
+def summary(phases: tuple[Phase, ...]) -> list[tuple[Window, float | None, str, float]]:
+    return [(one.window, one.canary_share, one.started_by, one.bake_time_s / MINUTE) for one in phases]
 
 
 def test_without_a_change_the_whole_window_is_one_phase() -> None:
-    assert phases([], stretch(0, 60)) == (Phase(stretch(0, 60), None, "window", 3600),)
+    assert phases([], window_minutes(0, 60)) == (Phase(window_minutes(0, 60), None, "window", 3600),)
 
 
 def test_a_weight_change_ends_one_phase_and_begins_the_next_after_its_minute_and_one_more() -> None:
-    found = phases([step(20.5, 0.1, 0.25)], stretch(0, 60))
-    assert shape(found) == [(stretch(0, 20), 0.1, "window", 20.5), (stretch(22, 60), 0.25, "weight", 39.5)]
+    found = phases([step(20.5, 0.1, 0.25)], window_minutes(0, 60))
+    assert summary(found) == [
+        (window_minutes(0, 20), 0.1, "window", 20.5),
+        (window_minutes(22, 60), 0.25, "weight", 39.5),
+    ]
     assert [phase.change for phase in found] == [None, change(20.5, 0.1, 0.25)]
 
 
 def test_the_time_between_two_looks_that_a_change_fell_in_belongs_to_no_phase() -> None:
-    found = phases([step(20.5, 0.1, 0.25, since=8.5)], stretch(0, 60))
-    assert [phase.window for phase in found] == [stretch(0, 8), stretch(22, 60)]
+    found = phases([step(20.5, 0.1, 0.25, since=8.5)], window_minutes(0, 60))
+    assert [phase.window for phase in found] == [window_minutes(0, 8), window_minutes(22, 60)]
 
 
 def test_a_deployment_of_the_canary_cuts_and_keeps_the_share() -> None:
     events = [step(10, None, 0.5), event(30, "deployment"), event(40, "deployment", fleet="baseline")]
-    assert shape(phases(events, stretch(0, 60))) == [
-        (stretch(0, 10), None, "window", 10),
-        (stretch(12, 30), 0.5, "weight", 20),
-        (stretch(32, 60), 0.5, "deployment", 30),
+    assert summary(phases(events, window_minutes(0, 60))) == [
+        (window_minutes(0, 10), None, "window", 10),
+        (window_minutes(12, 30), 0.5, "weight", 20),
+        (window_minutes(32, 60), 0.5, "deployment", 30),
     ]
 
 
 def test_what_changed_before_the_window_tells_its_share() -> None:
-    assert shape(phases([step(-30, 0.01, 0.1)], stretch(0, 60))) == [(stretch(0, 60), 0.1, "window", 60)]
+    assert summary(phases([step(-30, 0.01, 0.1)], window_minutes(0, 60))) == [
+        (window_minutes(0, 60), 0.1, "window", 60)
+    ]
 
 
 def test_once_the_split_is_gone_nobody_knows_the_share() -> None:
-    assert [one.canary_share for one in phases([step(30, 0.5, None)], stretch(0, 60))] == [0.5, None]
+    assert [one.canary_share for one in phases([step(30, 0.5, None)], window_minutes(0, 60))] == [0.5, None]
 
 
 def test_steps_in_quick_succession_leave_no_empty_phases() -> None:
     events = [step(10, 0.1, 0.25), step(10.5, 0.25, 0.1), step(11.2, 0.1, 0.0)]
-    found = phases(events, stretch(0, 60))
-    assert [(phase.window, phase.canary_share) for phase in found] == [(stretch(0, 10), 0.1), (stretch(13, 60), 0.0)]
+    found = phases(events, window_minutes(0, 60))
+    assert [(phase.window, phase.canary_share) for phase in found] == [
+        (window_minutes(0, 10), 0.1),
+        (window_minutes(13, 60), 0.0),
+    ]
 
 
 def test_right_after_a_change_the_newest_minute_stands_for_the_phase_that_has_just_begun() -> None:
-    assert shape(phases([step(59.5, 0.1, 0.25)], stretch(0, 60))) == [
-        (stretch(0, 59), 0.1, "window", 59.5),
-        (stretch(59, 60), 0.25, "weight", 0.5),
+    assert summary(phases([step(59.5, 0.1, 0.25)], window_minutes(0, 60))) == [
+        (window_minutes(0, 59), 0.1, "window", 59.5),
+        (window_minutes(59, 60), 0.25, "weight", 0.5),
     ]
 
 
 def test_alerts_and_notes_cut_nothing_nor_does_a_weight_event_of_unknown_shares() -> None:
     events = [event(10, kind) for kind in ("alert", "annotation", "note", "weight")]
-    assert len(phases(events, stretch(0, 60))) == 1
+    assert len(phases(events, window_minutes(0, 60))) == 1
 
 
 def test_a_step_is_brief_where_the_weights_came_back_within_half_an_hour_and_never_while_it_holds() -> None:
     told = [change(0, 0.25, 0.0), change(12, 0.0, 0.25), change(600, 0.25, 0.5), change(900, 0.5, 1.0)]
-    found = steps(told, START + 610 * MINUTE)
-    assert [(one.change.after, one.dwell_s / MINUTE, one.brief, one.current) for one in found] == [
+    found = weight_steps(told, START + 610 * MINUTE)
+    assert [(one.change.after, one.bake_time_s / MINUTE, one.is_brief, one.is_current) for one in found] == [
         (0.0, 12, True, False),
         (0.25, 588, False, False),
         (0.5, 10, False, True),
     ]
-    assert steps([], START) == ()
+    assert weight_steps([], START) == ()

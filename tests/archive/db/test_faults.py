@@ -10,15 +10,24 @@ from sqlalchemy import event
 
 from archive import Archive, ArchiveError
 from archive.db import engine, schema
-from collector.collector import Keeper
+from collector.collector import Collector
 from domain import Window
-from domain.window import merged
-from sources.base import Look
+from domain.window import merge_windows
+from sources.base import TrafficSnapshot
 from tests.archive.events.test_store import TRAFFIC
-from tests.fakes.metric_source import EC2, MIGRATION, NOON, World, at, open_archive, said, span
+from tests.fakes.metric_source import (
+    EC2,
+    MIGRATION,
+    NOON,
+    FakeMetricSource,
+    minute_time,
+    minute_window,
+    open_archive,
+    values_by_minute,
+)
 
 
-def refuse_growth(archive: Archive, *, pages: int | None) -> None:
+def limit_growth(archive: Archive, *, pages: int | None) -> None:
     """Lets the file grow no more than this, as a full disk would; None: freely again."""
     archive.close()
 
@@ -30,114 +39,120 @@ def refuse_growth(archive: Archive, *, pages: int | None) -> None:
 
 
 def test_a_full_disk_loses_no_answer_and_is_said(tmp_path: Path):
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        before = archive.revision_of_all()
-        refuse_growth(archive, pages=0)
-        world.now = at(0)
-        brought = archive.bring(span(-1400, 0), world, now=world.now)
+        before = archive.change_counter()
+        limit_growth(archive, pages=0)
+        world.now = minute_time(0)
+        brought = archive.metrics.get(minute_window(-1400, 0), world, now=world.now)
         assert brought.archive_problem is not None
         assert brought.archive_problem.kind == "disk_full"
         assert archive.problem == brought.archive_problem
-        assert list(said(brought, EC2)) == list(range(-1400, 0))
+        assert list(values_by_minute(brought, EC2)) == list(range(-1400, 0))
         assert brought.missing == ()
-        assert archive.revision_of_all() > before
+        assert archive.change_counter() > before
 
         # Not asked again for that reason, and merged with what comes next.
-        world.now = at(0.5)
-        assert len(archive.bring(span(-1400, 0), world, now=world.now).frame) == 2800
-        world.now = at(1)
-        assert list(said(archive.bring(span(-1400, 1), world, now=world.now), EC2)) == list(range(-1400, 1))
-        assert world.asked == [(-1400, 0), (-15, 1)]
+        world.now = minute_time(0.5)
+        assert len(archive.metrics.get(minute_window(-1400, 0), world, now=world.now).frame) == 2800
+        world.now = minute_time(1)
+        assert list(values_by_minute(archive.metrics.get(minute_window(-1400, 1), world, now=world.now), EC2)) == list(
+            range(-1400, 1)
+        )
+        assert world.new_requests == [(-1400, 0), (-15, 1)]
 
-        refuse_growth(archive, pages=None)
-        world.now = at(2)
-        brought = archive.bring(span(-1400, 2), world, now=world.now)
+        limit_growth(archive, pages=None)
+        world.now = minute_time(2)
+        brought = archive.metrics.get(minute_window(-1400, 2), world, now=world.now)
         assert brought.archive_problem is None
         assert archive.problem is None
     with open_archive(tmp_path) as archive:
-        assert list(said(archive.read(span(-1400, 2), "cloudwatch", now=at(2)), EC2)) == list(range(-1400, 2))
+        assert list(
+            values_by_minute(archive.metrics.read(minute_window(-1400, 2), "cloudwatch", now=minute_time(2)), EC2)
+        ) == list(range(-1400, 2))
 
 
 def test_a_full_disk_still_shows_the_weights(tmp_path: Path):
     with open_archive(tmp_path) as archive:
-        refuse_growth(archive, pages=0)
+        limit_growth(archive, pages=0)
         padded = replace(TRAFFIC, split_arn="x" * 100_000)
         with pytest.raises(ArchiveError, match="disk_full"):
-            archive.keep_look(Look(NOON, padded))
-        assert archive.traffic() == (padded, NOON)
+            archive.events.save_snapshot(TrafficSnapshot(NOON, padded))
+        assert archive.events.latest_traffic() == (padded, NOON)
 
 
 def test_a_check_writes_so_that_a_full_disk_is_told_before_it_costs_anything(tmp_path: Path):
     with open_archive(tmp_path) as archive:
-        refuse_growth(archive, pages=0)
+        limit_growth(archive, pages=0)
         with pytest.raises(ArchiveError, match="disk_full"):
-            archive.check()
-        refuse_growth(archive, pages=None)
-        archive.check()
+            archive.check_writable()
+        limit_growth(archive, pages=None)
+        archive.check_writable()
 
 
 def test_a_locked_archive_loses_no_answer(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0.05)
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            brought = archive.bring(span(-60, 0), world, now=world.now)
+            brought = archive.metrics.get(minute_window(-60, 0), world, now=world.now)
             assert brought.archive_problem is not None
             assert brought.archive_problem.kind == "locked"
             assert len(brought.frame) == 120
             other.execute("ROLLBACK")
-        world.now = at(1)
-        assert archive.bring(span(-60, 1), world, now=world.now).archive_problem is None
-        assert world.asked == [(-60, 0), (-15, 1)]
-        assert len(archive.read(span(-60, 1), "cloudwatch", now=at(1)).frame) == 122
+        world.now = minute_time(1)
+        assert archive.metrics.get(minute_window(-60, 1), world, now=world.now).archive_problem is None
+        assert world.new_requests == [(-60, 0), (-15, 1)]
+        assert len(archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1)).frame) == 122
 
 
 def test_locked_while_the_past_is_filled_it_waits_and_then_fills_the_rest(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0.05)
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         since = NOON - 5000 * 60
-        keeper = Keeper(
-            archive, [world], None, [], horizon_minutes=60, backfill=True, since=since, clock=lambda: world.now
+        keeper = Collector(
+            archive, [world], None, [], horizon_minutes=60, backfill=True, since_s=since, clock=lambda: world.now
         )
         for _ in range(3):
-            assert keeper.keep_metrics(world) < 15
+            assert keeper.poll_metrics(world) < 15
         with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             asked = len(world.pulls)
             with suppress(ArchiveError):  # a keeper's thread tries again after a while
-                while keeper.keep_metrics(world) < 15:
+                while keeper.poll_metrics(world) < 15:
                     pass
             assert len(world.pulls) == asked + 1, "one answer is held in memory, and no more of the past is asked for"
-            assert keeper.backfilled("cloudwatch").state == "waiting"
+            assert keeper.backfill_status("cloudwatch").state == "waiting"
             assert archive.problem.kind == "locked"
             other.execute("ROLLBACK")
-        world.now = at(1)
-        while keeper.keep_metrics(world) < 15:
+        world.now = minute_time(1)
+        while keeper.poll_metrics(world) < 15:
             pass
-        assert keeper.backfilled("cloudwatch").state == "done"
+        assert keeper.backfill_status("cloudwatch").state == "done"
         assert archive.problem is None
-        begin = keeper.backfilled("cloudwatch").back_to
-        kept = said(archive.read(Window(begin, NOON), "cloudwatch", now=world.now), EC2)
+        begin = keeper.backfill_status("cloudwatch").complete_since
+        kept = values_by_minute(archive.metrics.read(Window(begin, NOON), "cloudwatch", now=world.now), EC2)
         assert list(kept) == list(range((begin - NOON) // 60, 0))
-    settled = [part for window, _ in world.pulls for part in window.minus((span(-15, 1),))]
-    assert sum(part.minutes for part in settled) == sum(part.minutes for part in merged(settled)), "nothing twice"
+    settled = [part for window, _ in world.pulls for part in window.subtract((minute_window(-15, 1),))]
+    assert sum(part.minutes for part in settled) == sum(part.minutes for part in merge_windows(settled)), (
+        "nothing twice"
+    )
 
 
 def test_a_read_only_archive_is_read(tmp_path: Path, monkeypatch):
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
     with open_archive(tmp_path) as archive:
         event.listen(archive._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
         archive.close()
-        world.now = at(1)
-        brought = archive.bring(span(-60, 1), world, now=world.now)
+        world.now = minute_time(1)
+        brought = archive.metrics.get(minute_window(-60, 1), world, now=world.now)
         assert brought.archive_problem is not None
         assert brought.archive_problem.kind == "read_only"
-        assert list(said(brought, EC2)) == list(range(-60, 1))
+        assert list(values_by_minute(brought, EC2)) == list(range(-60, 1))
 
 
 def test_an_archive_that_breaks_while_it_is_open_is_said_and_nothing_raised(tmp_path: Path):
@@ -145,12 +160,12 @@ def test_an_archive_that_breaks_while_it_is_open_is_said_and_nothing_raised(tmp_
         archive.close()
         for file in tmp_path.iterdir():
             file.write_bytes(b"not a database, but long enough to be looked at" * 100)
-        brought = archive.bring(span(-60, 0), World(), now=at(0))
+        brought = archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
         assert brought.frame.empty
         assert brought.archive_problem is not None
         assert brought.archive_problem.kind == "not_a_database"
         with pytest.raises(ArchiveError):
-            archive.states()
+            archive.events.source_states()
 
 
 def test_a_newer_archive_is_refused_and_left_alone(tmp_path: Path):
@@ -160,25 +175,25 @@ def test_a_newer_archive_is_refused_and_left_alone(tmp_path: Path):
     before = (tmp_path / "archive.db").read_bytes()
     with pytest.raises(ArchiveError) as refused:
         open_archive(tmp_path)
-    assert (refused.value.kind, refused.value.detail) == ("newer", f"99 > {schema.VERSION}")
+    assert (refused.value.kind, refused.value.detail) == ("newer", f"99 > {schema.SCHEMA_VERSION}")
     assert (tmp_path / "archive.db").read_bytes() == before
 
 
 def test_a_later_program_that_comes_while_this_one_runs_ends_its_writing(tmp_path: Path):
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
         with closing(sqlite3.connect(tmp_path / "archive.db")) as other:
             other.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
             other.commit()
-            assert world.asked
-            world.now = at(1)
-            brought = archive.bring(span(-60, 1), world, now=world.now)
+            assert world.new_requests
+            world.now = minute_time(1)
+            brought = archive.metrics.get(minute_window(-60, 1), world, now=world.now)
             assert brought.archive_problem is not None
             assert brought.archive_problem.kind == "newer"
-            with pytest.raises(ArchiveError, match=f"newer: 99 > {schema.VERSION}"):
-                archive.events(span(-60, 1))
-            assert not world.asked  # for what could never be written
+            with pytest.raises(ArchiveError, match=f"newer: 99 > {schema.SCHEMA_VERSION}"):
+                archive.events.read(minute_window(-60, 1))
+            assert not world.new_requests  # for what could never be written
             assert other.execute("SELECT max(ts) FROM point").fetchone() == (NOON - 60,)
 
 
@@ -228,7 +243,7 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(monkeypatch):
         def fetchone(self) -> tuple[str]:
             return ("wal" if not said else "delete",)
 
-    engine._write_ahead(Connection())
+    engine._enable_wal(Connection())
     assert (said, len(waits)) == ([], 1)
 
 
@@ -240,9 +255,14 @@ def test_the_folder_is_made(tmp_path: Path):
 def test_one_file_serves_several_migrations(tmp_path: Path):
     other = MIGRATION.model_copy(update={"name": "Album service"})
     with open_archive(tmp_path) as photo, Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", other) as album:
-        photo.bring(span(-60, 0), World(), now=at(0))
-        assert album.read(span(-60, 0), "cloudwatch", now=at(0)).frame.empty
-        assert album.revision_of_all() == 0
-        album.bring(span(-60, 0), World(numbers=lambda *_: 7.0), now=at(0))
-        assert set(said(album.read(span(-60, 0), "cloudwatch", now=at(0)), EC2).values()) == {7.0}
-        assert said(photo.read(span(-60, 0), "cloudwatch", now=at(0)), EC2)[-1] == -1.0
+        photo.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
+        assert album.metrics.read(minute_window(-60, 0), "cloudwatch", now=minute_time(0)).frame.empty
+        assert album.change_counter() == 0
+        album.metrics.get(minute_window(-60, 0), FakeMetricSource(value_at=lambda *_: 7.0), now=minute_time(0))
+        assert set(
+            values_by_minute(album.metrics.read(minute_window(-60, 0), "cloudwatch", now=minute_time(0)), EC2).values()
+        ) == {7.0}
+        assert (
+            values_by_minute(photo.metrics.read(minute_window(-60, 0), "cloudwatch", now=minute_time(0)), EC2)[-1]
+            == -1.0
+        )

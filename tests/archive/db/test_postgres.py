@@ -8,23 +8,34 @@ import pytest
 
 from archive import Archive, ArchiveError
 from archive.db import engine, schema
-from archive.db.postgres import WRITER
-from sources.base import Look
-from tests.archive.db.test_migrations import differences
-from tests.archive.db.test_processes import Diary, _fork, run
+from archive.db.postgres import WRITE_LOCK_ID
+from sources.base import TrafficSnapshot
+from tests.archive.db.test_migrations import schema_differences
+from tests.archive.db.test_processes import LoggingSource, fork_context, run_processes
 from tests.archive.events.test_store import weights
 from tests.fakes import metric_source as worlds
-from tests.fakes.metric_source import EC2, ECS, MIGRATION, NOON, World, at, open_archive, refuse_writing, said, span
-from tests.fakes.postgresql import Server
+from tests.fakes.metric_source import (
+    EC2,
+    ECS,
+    MIGRATION,
+    NOON,
+    FakeMetricSource,
+    minute_time,
+    minute_window,
+    open_archive,
+    set_read_only,
+    values_by_minute,
+)
+from tests.fakes.postgresql import PostgresServer
 
 
 @pytest.fixture(autouse=True)
-def on_postgresql(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds, "address", server.url_of)
+def on_postgresql(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worlds, "address", server.schema_url)
 
 
 @pytest.fixture
-def strict(server: Server) -> Iterator[Server]:
+def strict(server: PostgresServer) -> Iterator[PostgresServer]:
     """A server that asks for passwords."""
     server.execute("CREATE ROLE photo LOGIN PASSWORD 'right/one'")
     server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from version 15 on
@@ -35,38 +46,42 @@ def strict(server: Server) -> Iterator[Server]:
     server.execute("DROP ROLE photo")
 
 
-def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: Server, tmp_path: Path):
-    world = World()
+def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: PostgresServer, tmp_path: Path):
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), world, now=world.now)
-        archive.keep_look(Look(NOON, weights(100, 0)))
+        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
+        archive.events.save_snapshot(TrafficSnapshot(NOON, weights(100, 0)))
         server.stop()
         try:
             for minute in range(1, 11):
-                world.now = at(minute)
-                brought = archive.bring(span(-60, minute), world, now=world.now)
+                world.now = minute_time(minute)
+                brought = archive.metrics.get(minute_window(-60, minute), world, now=world.now)
                 assert brought.archive_problem is not None
                 assert brought.archive_problem.kind == "unreachable"
-                assert list(said(brought, EC2))[-15:] == list(range(minute - 15, minute)), (
+                assert list(values_by_minute(brought, EC2))[-15:] == list(range(minute - 15, minute)), (
                     "the newest are seen all the same"
                 )
                 with pytest.raises(ArchiveError, match="unreachable"):
-                    archive.keep_look(Look(NOON + minute * 60, weights(90, 10) if minute < 5 else weights(50, 50)))
+                    archive.events.save_snapshot(
+                        TrafficSnapshot(NOON + minute * 60, weights(90, 10) if minute < 5 else weights(50, 50))
+                    )
         finally:
             server.start()
-        assert archive.traffic() == (weights(50, 50), NOON + 600)
-        world.now = at(11)
-        brought = archive.bring(span(-60, 11), world, now=world.now)
+        assert archive.events.latest_traffic() == (weights(50, 50), NOON + 600)
+        world.now = minute_time(11)
+        brought = archive.metrics.get(minute_window(-60, 11), world, now=world.now)
         assert brought.archive_problem is None
-        archive.keep_look(Look(NOON + 660, weights(50, 50)))
-    assert world.asked == [(-60, 0), *((minute - 16 if minute > 1 else -15, minute) for minute in range(1, 12))]
+        archive.events.save_snapshot(TrafficSnapshot(NOON + 660, weights(50, 50)))
+    assert world.new_requests == [(-60, 0), *((minute - 16 if minute > 1 else -15, minute) for minute in range(1, 12))]
     with open_archive(tmp_path) as archive:
-        assert list(said(archive.read(span(-60, 11), "cloudwatch", now=at(11)), ECS)) == list(range(-60, 11))
-        seen = [event.ts for event in archive.events(span(-60, 12)) if event.kind == "weight"]
+        assert list(
+            values_by_minute(archive.metrics.read(minute_window(-60, 11), "cloudwatch", now=minute_time(11)), ECS)
+        ) == list(range(-60, 11))
+        seen = [event.ts for event in archive.events.read(minute_window(-60, 12)) if event.kind == "weight"]
         assert seen == [NOON + 60, NOON + 300], "both steps of the split, each when it was seen"
 
 
-def test_a_wrong_password_is_told_without_it(strict: Server, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_password_is_told_without_it(strict: PostgresServer, monkeypatch: pytest.MonkeyPatch):
     for password in ("wrong one", ""):
         monkeypatch.setenv("PGPASSWORD", password)
         with pytest.raises(ArchiveError) as refused:
@@ -78,14 +93,14 @@ def test_a_wrong_password_is_told_without_it(strict: Server, monkeypatch: pytest
     assert "se/cret" not in str(refused.value)
 
 
-def test_a_user_without_rights_is_told(strict: Server, monkeypatch: pytest.MonkeyPatch):
+def test_a_user_without_rights_is_told(strict: PostgresServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PGPASSWORD", "right/one")
     with pytest.raises(ArchiveError) as refused:
         Archive.open(strict.url(user="photo"), MIGRATION)
     assert refused.value.kind == "forbidden"
 
 
-def test_a_database_that_is_not_there_is_told(server: Server):
+def test_a_database_that_is_not_there_is_told(server: PostgresServer):
     with pytest.raises(ArchiveError, match=r'no_database: .*"albums" does not exist'):
         Archive.open(server.url(database="albums"), MIGRATION)
 
@@ -95,22 +110,22 @@ def test_a_server_that_is_not_there_is_told():
         Archive.open("postgresql+psycopg://tester@127.0.0.1:1/archives", MIGRATION)
 
 
-def test_whoever_holds_it_too_long_is_told(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_whoever_holds_it_too_long_is_told(server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engine, "BUSY_S", 0.05)
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         with psycopg.connect(server.url().replace("+psycopg", "")) as other:
-            other.execute("SELECT pg_advisory_xact_lock(%s)", [WRITER])
-            brought = archive.bring(span(-60, 0), world, now=world.now)
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [WRITE_LOCK_ID])
+            brought = archive.metrics.get(minute_window(-60, 0), world, now=world.now)
             assert brought.archive_problem is not None
             assert (brought.archive_problem.kind, len(brought.frame)) == ("locked", 120)
-        world.now = at(1)
-        assert archive.bring(span(-60, 1), world, now=world.now).archive_problem is None
-        assert world.asked == [(-60, 0), (-15, 1)]
+        world.now = minute_time(1)
+        assert archive.metrics.get(minute_window(-60, 1), world, now=world.now).archive_problem is None
+        assert world.new_requests == [(-60, 0), (-15, 1)]
 
 
-def test_a_full_disk_loses_no_answer(server: Server, tmp_path: Path):
-    world = World()
+def test_a_full_disk_loses_no_answer(server: PostgresServer, tmp_path: Path):
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         name = server.schemas[tmp_path]
         server.execute(
@@ -118,66 +133,68 @@ def test_a_full_disk_loses_no_answer(server: Server, tmp_path: Path):
             $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"""
         )
         server.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {name}.point EXECUTE FUNCTION {name}.full()")
-        brought = archive.bring(span(-60, 0), world, now=world.now)
+        brought = archive.metrics.get(minute_window(-60, 0), world, now=world.now)
         assert brought.archive_problem is not None
         assert (brought.archive_problem.kind, len(brought.frame)) == ("disk_full", 120)
         server.execute(f"DROP TRIGGER full_disk ON {name}.point")
-        world.now = at(1)
-        assert archive.bring(span(-60, 1), world, now=world.now).archive_problem is None
-        assert len(archive.read(span(-60, 1), "cloudwatch", now=at(1)).frame) == 122
+        world.now = minute_time(1)
+        assert archive.metrics.get(minute_window(-60, 1), world, now=world.now).archive_problem is None
+        assert len(archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1)).frame) == 122
 
 
 def test_one_that_may_only_be_read_is_read(tmp_path: Path):
-    world = World()
+    world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), world, now=world.now)
-        refuse_writing(archive)
-        world.now = at(1)
-        brought = archive.bring(span(-60, 1), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
+        set_read_only(archive)
+        world.now = minute_time(1)
+        brought = archive.metrics.get(minute_window(-60, 1), world, now=world.now)
         assert brought.archive_problem is not None
         assert brought.archive_problem.kind == "read_only"
-        assert list(said(brought, EC2)) == list(range(-60, 1))
+        assert list(values_by_minute(brought, EC2)) == list(range(-60, 1))
 
 
-def test_a_newer_archive_is_refused(server: Server, tmp_path: Path):
+def test_a_newer_archive_is_refused(server: PostgresServer, tmp_path: Path):
     open_archive(tmp_path).close()
     server.execute(f"UPDATE {server.schemas[tmp_path]}.meta SET value = '99' WHERE key = 'schema'")
     with pytest.raises(ArchiveError) as refused:
         open_archive(tmp_path)
-    assert (refused.value.kind, refused.value.detail) == ("newer", f"99 > {schema.VERSION}")
+    assert (refused.value.kind, refused.value.detail) == ("newer", f"99 > {schema.SCHEMA_VERSION}")
 
 
-def test_tables_of_another_program_are_left_alone(server: Server, tmp_path: Path):
-    server.url_of(tmp_path)
+def test_tables_of_another_program_are_left_alone(server: PostgresServer, tmp_path: Path):
+    server.schema_url(tmp_path)
     server.execute(f"CREATE TABLE {server.schemas[tmp_path]}.recipe (name text)")
     open_archive(tmp_path).close()
     other = tmp_path / "other"
-    server.url_of(other)
+    server.schema_url(other)
     server.execute(f"CREATE TABLE {server.schemas[other]}.event (name text)")
     with pytest.raises(ArchiveError, match="not_a_database: event"):
         open_archive(other)
 
 
-def test_processes_that_start_at_once_make_one_archive_and_ask_once(server: Server, tmp_path: Path):
-    server.url_of(tmp_path)
+def test_processes_that_start_at_once_make_one_archive_and_ask_once(server: PostgresServer, tmp_path: Path):
+    server.schema_url(tmp_path)
     diary = tmp_path / "diary"
-    together = _fork.Barrier(4, timeout=20)
+    together = fork_context.Barrier(4, timeout=20)
 
     def work() -> None:
-        world = Diary(diary)
+        world = LoggingSource(diary)
         together.wait()
         with open_archive(tmp_path) as archive:
             for minute in (0, 1, 2):
                 together.wait()
-                world.now = at(minute)
-                archive.bring(span(-60, minute), world, now=world.now)
+                world.now = minute_time(minute)
+                archive.metrics.get(minute_window(-60, minute), world, now=world.now)
 
-    assert run(*[work] * 4) == [0] * 4
+    assert run_processes(*[work] * 4) == [0] * 4
     assert diary.read_text().splitlines() == ["-60..0", "-15..1", "-14..2"]
     with open_archive(tmp_path) as archive:
-        assert list(said(archive.read(span(-60, 2), "cloudwatch", now=at(2)), ECS)) == list(range(-60, 2))
+        assert list(
+            values_by_minute(archive.metrics.read(minute_window(-60, 2), "cloudwatch", now=minute_time(2)), ECS)
+        ) == list(range(-60, 2))
 
 
 def test_the_tables_are_those_of_the_schema(tmp_path: Path):
     with open_archive(tmp_path) as archive:
-        assert differences(archive) == []
+        assert schema_differences(archive) == []

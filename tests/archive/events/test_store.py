@@ -7,8 +7,8 @@ import pytest
 
 from archive import Archive
 from domain import Event, Rule, Share, Traffic
-from sources.base import Events, Look, Problem
-from tests.fakes.metric_source import NOON, at, open_archive, span
+from sources.base import Events, Problem, TrafficSnapshot
+from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -35,91 +35,98 @@ def archive(tmp_path: Path):
         yield archive
 
 
-def look(archive: Archive, traffic: Traffic | None, second: int) -> None:
-    archive.keep_look(Look(NOON + second, traffic))
+def save_snapshot(archive: Archive, traffic: Traffic | None, second: int) -> None:
+    archive.events.save_snapshot(TrafficSnapshot(NOON + second, traffic))
 
 
 def test_looks_that_say_the_same_are_one_snapshot_seen_until_the_last(archive):
-    assert archive.traffic() is None
+    assert archive.events.latest_traffic() is None
     for second in (0, 15, 30):
-        look(archive, TRAFFIC, second)
-    assert archive.traffic() == (replace(TRAFFIC, asked_at=NOON + 30), NOON + 30)
-    assert archive.split_changes() == archive.events(span(-10, 10)) == ()
+        save_snapshot(archive, TRAFFIC, second)
+    assert archive.events.latest_traffic() == (replace(TRAFFIC, asked_at=NOON + 30), NOON + 30)
+    assert archive.events.weight_changes() == archive.events.read(minute_window(-10, 10)) == ()
 
 
 def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_held(archive):
     for second, canary in ((0, 10), (15, 10), (30, 50), (45, 50), (60, 10)):
-        look(archive, weights(100 - canary, canary), second)
-    first, second = archive.events(span(0, 10))
+        save_snapshot(archive, weights(100 - canary, canary), second)
+    first, second = archive.events.read(minute_window(0, 10))
     assert (first.kind, first.ts, first.title) == ("weight", NOON + 30, "10.0% → 50.0%")
     assert (second.kind, second.ts, second.title) == ("weight", NOON + 60, "50.0% → 10.0%")
-    assert [(step.since, step.ts, step.rule) for step in archive.split_changes()] == [
+    assert [(step.since, step.ts, step.rule) for step in archive.events.weight_changes()] == [
         (NOON + 15, NOON + 30, RULE),
         (NOON + 45, NOON + 60, RULE),
     ]
-    assert archive.traffic() == (replace(weights(90, 10), asked_at=NOON + 60), NOON + 60)
+    assert archive.events.latest_traffic() == (replace(weights(90, 10), asked_at=NOON + 60), NOON + 60)
 
 
 def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
-    look(archive, TRAFFIC, 0)
+    save_snapshot(archive, TRAFFIC, 0)
     denied = Problem("denied", "load_balancer", "elasticloadbalancing:DescribeRules")
-    archive.keep_look(Look(NOON + 15, None, (denied,), 0.2))
-    assert archive.traffic() == (replace(TRAFFIC, asked_at=NOON), NOON)
-    (state,) = archive.states()
+    archive.events.save_snapshot(TrafficSnapshot(NOON + 15, None, (denied,), 0.2))
+    assert archive.events.latest_traffic() == (replace(TRAFFIC, asked_at=NOON), NOON)
+    (state,) = archive.events.source_states()
     assert (state.source, state.state, state.problems) == ("load_balancer", "denied", (denied,))
     assert (state.checked_at, state.last_good_at) == (NOON + 15, NOON)
 
 
 def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_freeze_the_weights(archive):
-    look(archive, weights(50, 50), 30)
-    look(archive, weights(90, 10), 29)
-    assert archive.traffic() == (replace(weights(50, 50), asked_at=NOON + 30), NOON + 30)
-    look(archive, weights(90, 10), -3600)
-    assert archive.traffic() == (replace(weights(90, 10), asked_at=NOON - 3600), NOON - 3600)
+    save_snapshot(archive, weights(50, 50), 30)
+    save_snapshot(archive, weights(90, 10), 29)
+    assert archive.events.latest_traffic() == (replace(weights(50, 50), asked_at=NOON + 30), NOON + 30)
+    save_snapshot(archive, weights(90, 10), -3600)
+    assert archive.events.latest_traffic() == (replace(weights(90, 10), asked_at=NOON - 3600), NOON - 3600)
 
 
 def test_an_event_heard_of_twice_is_kept_once_in_its_latest_words(archive):
-    archive.keep_events(Events(span(-60, 0), NOON, (alert("a", -10, open=True),)), "mackerel_events")
-    archive.keep_events(Events(span(-60, 1), NOON + 60, (alert("a", -10, 1),)), "mackerel_events")
-    assert archive.events(span(-60, 10)) == (alert("a", -10, 1),)
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, (alert("a", -10, open=True),)), "mackerel_events")
+    archive.events.save_events(Events(minute_window(-60, 1), NOON + 60, (alert("a", -10, 1),)), "mackerel_events")
+    assert archive.events.read(minute_window(-60, 10)) == (alert("a", -10, 1),)
 
 
 def test_events_are_those_that_touch_the_window(archive):
     told = (alert("long", -50, -5), alert("over", -50, -40), alert("open", -45, open=True), alert("moment", -20))
-    archive.keep_events(Events(span(-60, 0), NOON, told), "mackerel_events")
-    assert [event.key for event in archive.events(span(-30, 0))] == ["long", "open", "moment"]
-    assert [event.key for event in archive.events(span(-60, -48))] == ["long", "over"]
-    assert [event.key for event in archive.events(span(100, 200))] == ["open"]
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, told), "mackerel_events")
+    assert [event.key for event in archive.events.read(minute_window(-30, 0))] == ["long", "open", "moment"]
+    assert [event.key for event in archive.events.read(minute_window(-60, -48))] == ["long", "over"]
+    assert [event.key for event in archive.events.read(minute_window(100, 200))] == ["open"]
 
 
 def test_an_event_that_was_deleted_upstream_is_removed_only_by_a_complete_answer_of_its_source(archive):
     ours = (alert("a", -10), alert("b", -5), alert("older", -90))
-    archive.keep_events(Events(span(-100, 0), NOON, ours), "mackerel_events")
-    look(archive, weights(90, 10), -300)
-    look(archive, weights(50, 50), -280)
+    archive.events.save_events(Events(minute_window(-100, 0), NOON, ours), "mackerel_events")
+    save_snapshot(archive, weights(90, 10), -300)
+    save_snapshot(archive, weights(50, 50), -280)
 
-    archive.keep_events(Events(span(-60, 0), NOON, (alert("a", -10),), complete=False), "mackerel_events")
-    assert len(archive.events(span(-100, 0))) == 4
-    archive.keep_events(Events(span(-60, 0), NOON), "deployments")
-    assert len(archive.events(span(-100, 0))) == 4
-    archive.keep_events(Events(span(-60, 0), NOON, (alert("a", -10),)), "mackerel_events")
-    assert [event.key for event in archive.events(span(-100, 0)) if event.kind == "alert"] == ["older", "a"]
-    assert len(archive.split_changes(span(-100, 0))) == 1
+    archive.events.save_events(
+        Events(minute_window(-60, 0), NOON, (alert("a", -10),), complete=False), "mackerel_events"
+    )
+    assert len(archive.events.read(minute_window(-100, 0))) == 4
+    archive.events.save_events(Events(minute_window(-60, 0), NOON), "deployments")
+    assert len(archive.events.read(minute_window(-100, 0))) == 4
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, (alert("a", -10),)), "mackerel_events")
+    assert [event.key for event in archive.events.read(minute_window(-100, 0)) if event.kind == "alert"] == [
+        "older",
+        "a",
+    ]
+    assert len(archive.events.weight_changes(minute_window(-100, 0))) == 1
 
 
 def test_each_thing_kept_moves_the_revision_of_its_source_alone(archive):
-    look(archive, TRAFFIC, 0)
-    seen = archive.revision("load_balancer"), archive.revision("mackerel_events"), archive.revision_of_all()
-    archive.keep_events(Events(span(-60, 0), NOON), "mackerel_events")
-    assert archive.revision("load_balancer") == seen[0]
-    assert archive.revision("mackerel_events") > seen[1]
-    assert archive.revision_of_all() > seen[2]
+    save_snapshot(archive, TRAFFIC, 0)
+    seen = archive.change_counter("load_balancer"), archive.change_counter("mackerel_events"), archive.change_counter()
+    archive.events.save_events(Events(minute_window(-60, 0), NOON), "mackerel_events")
+    assert archive.change_counter("load_balancer") == seen[0]
+    assert archive.change_counter("mackerel_events") > seen[1]
+    assert archive.change_counter() > seen[2]
 
 
 def test_turns_are_taken_by_whoever_comes_first(archive, tmp_path):
     with open_archive(tmp_path) as other:
-        assert archive.take_turn("load_balancer", "traffic", now=at(0), every_s=15) == 0
-        assert other.take_turn("load_balancer", "traffic", now=at(0.1), every_s=15) == 9
-        assert other.take_turn("load_balancer", "traffic", now=at(0.25), every_s=15) == 0
-        assert archive.take_turn("mackerel_events", "events", now=at(0.25), every_s=15) == 0
-        assert archive.take_turn("load_balancer", "traffic", now=at(-60), every_s=15) == 0, "a clock set back"
+        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(0), every_s=15) == 0
+        assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.1), interval_s=15) == 9
+        assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.25), interval_s=15) == 0
+        assert archive.try_acquire_slot("mackerel_events", "events", now=minute_time(0.25), every_s=15) == 0
+        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(-60), every_s=15) == 0, (
+            "a clock set back"
+        )

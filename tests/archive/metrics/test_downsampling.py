@@ -7,9 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.metrics.downsampling import bucket_s
+from archive.metrics.downsampling import choose_bucket_s
 from domain import Window
-from tests.fakes.metric_source import EC2, ECS, LATENCY, NOON, World, at, open_archive, refuse_writing, said, span
+from tests.fakes.metric_source import (
+    EC2,
+    ECS,
+    LATENCY,
+    NOON,
+    FakeMetricSource,
+    minute_time,
+    minute_window,
+    open_archive,
+    set_read_only,
+    values_by_minute,
+)
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -19,17 +30,17 @@ def test_counts_add_up_and_percentiles_give_their_median_and_range(tmp_path: Pat
     minute     0  1  2  3  4 | 5  6  7  8  9 | 10 …
     requests   0  1  2  3  4 | 5  6     8  9 |
     """
-    world = World(
-        wanted=(ECS, LATENCY),
-        numbers=lambda series, ts, _: None if ts == NOON + 420 or ts >= NOON + 600 else float((ts - NOON) // 60),
-        now=at(60),
+    world = FakeMetricSource(
+        configured_series=(ECS, LATENCY),
+        value_at=lambda series, ts, _: None if ts == NOON + 420 or ts >= NOON + 600 else float((ts - NOON) // 60),
+        now=minute_time(60),
     )
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 20), world, now=world.now)
-        seen = archive.overview(span(0, 20), "cloudwatch", buckets=4)
-    assert (seen.window, seen.bucket_s) == (span(0, 20), 300)
+        archive.metrics.get(minute_window(0, 20), world, now=world.now)
+        seen = archive.metrics.overview(minute_window(0, 20), "cloudwatch", max_buckets=4)
+    assert (seen.window, seen.bucket_s) == (minute_window(0, 20), 300)
     assert ((seen.ts - NOON) // 60).tolist() == [0, 5, 10, 15]
-    requests, latency = seen.lines[ECS], seen.lines[LATENCY]
+    requests, latency = seen.series[ECS], seen.series[LATENCY]
     nan = np.nan
     np.testing.assert_array_equal(requests.value, [10, 28, nan, nan])
     np.testing.assert_array_equal(latency.value, [2, 7, nan, nan])
@@ -44,41 +55,43 @@ def test_a_long_buckets_median_is_that_of_its_ten_minute_medians(tmp_path: Path)
         minute = (ts - NOON) // 60  # the first ten minutes 1, then 5 five times and 6 five times, the last ten 100
         return 1.0 if minute < 10 else 100.0 if minute >= 20 else 5.0 + minute % 2
 
-    world = World(wanted=(LATENCY,), numbers=numbers, now=at(60))
+    world = FakeMetricSource(configured_series=(LATENCY,), value_at=numbers, now=minute_time(60))
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 30), world, now=world.now)
-        seen = archive.overview(span(0, 30), "cloudwatch", buckets=1)
-    assert (seen.bucket_s, seen.lines[LATENCY].value.tolist()) == (1800, [5.5])
-    assert (seen.lines[LATENCY].low.tolist(), seen.lines[LATENCY].high.tolist()) == ([1.0], [100.0])
+        archive.metrics.get(minute_window(0, 30), world, now=world.now)
+        seen = archive.metrics.overview(minute_window(0, 30), "cloudwatch", max_buckets=1)
+    assert (seen.bucket_s, seen.series[LATENCY].value.tolist()) == (1800, [5.5])
+    assert (seen.series[LATENCY].low.tolist(), seen.series[LATENCY].high.tolist()) == ([1.0], [100.0])
 
 
 def test_buckets_begin_at_whole_lengths_and_hold_only_what_began_in_the_window(tmp_path: Path):
-    world = World(numbers=lambda *_: 1.0, now=at(180))
+    world = FakeMetricSource(value_at=lambda *_: 1.0, now=minute_time(180))
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 180), world, now=world.now)
-        seen = archive.overview(span(7, 125), "cloudwatch", buckets=5)
+        archive.metrics.get(minute_window(0, 180), world, now=world.now)
+        seen = archive.metrics.overview(minute_window(7, 125), "cloudwatch", max_buckets=5)
     assert (seen.bucket_s, ((seen.ts - NOON) // 60).tolist()) == (1800, [0, 30, 60, 90, 120])
-    assert seen.lines[EC2].value.tolist() == [23, 30, 30, 30, 5]
+    assert seen.series[EC2].value.tolist() == [23, 30, 30, 30, 5]
 
 
 def test_where_minutes_lack_the_longer_period_counts_and_nothing_counts_twice(tmp_path: Path):
-    world = World(numbers=lambda _series, ts, _asked_at: 5.0, finest=lambda start, now: 300, now=at(60))
+    world = FakeMetricSource(
+        value_at=lambda _series, ts, _asked_at: 5.0, finest_period=lambda start, now: 300, now=minute_time(60)
+    )
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 30), world, now=world.now)
-        world.finest, world.numbers = lambda start, now: 60, lambda *_: 1.0
-        archive.bring(span(23, 40), world, now=world.now)
-        window = span(0, 40)
+        archive.metrics.get(minute_window(0, 30), world, now=world.now)
+        world.finest_period, world.value_at = lambda start, now: 60, lambda *_: 1.0
+        archive.metrics.get(minute_window(23, 40), world, now=world.now)
+        window = minute_window(0, 40)
         for buckets in (1, 4, 8, 2000):
-            line = archive.overview(window, "cloudwatch", buckets=buckets).lines[EC2]
+            line = archive.metrics.overview(window, "cloudwatch", max_buckets=buckets).series[EC2]
             assert (np.nansum(line.value), line.periods.sum()) == (5 * 5 + 15, 5 + 15)
 
 
 def test_series_may_be_chosen_and_one_that_is_not_known_has_no_periods(tmp_path: Path):
     with open_archive(tmp_path) as archive:
-        assert archive.overview(span(-60, 0), "cloudwatch").lines == {}
-        archive.bring(span(-60, 0), World(), now=at(0))
-        assert set(archive.overview(span(-60, 0), "cloudwatch").lines) == {EC2, ECS}
-        seen = archive.overview(span(-60, 0), "cloudwatch", series=(LATENCY, ECS)).lines
+        assert archive.metrics.overview(minute_window(-60, 0), "cloudwatch").series == {}
+        archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
+        assert set(archive.metrics.overview(minute_window(-60, 0), "cloudwatch").series) == {EC2, ECS}
+        seen = archive.metrics.overview(minute_window(-60, 0), "cloudwatch", series=(LATENCY, ECS)).series
     assert list(seen[LATENCY].periods) == [0] * 60
     assert np.isnan(seen[LATENCY].value).all()
     assert seen[ECS].value.tolist() == list(range(-60, 0))
@@ -90,7 +103,7 @@ def test_series_may_be_chosen_and_one_that_is_not_known_has_no_periods(tmp_path:
 )
 def test_a_bucket_is_of_a_usual_length(days: int, expected_s: int):
     midnight = NOON - 43_200
-    assert bucket_s(Window(midnight - days * 86_400, midnight), 2000) == expected_s
+    assert choose_bucket_s(Window(midnight - days * 86_400, midnight), 2000) == expected_s
 
 
 minutes = st.dictionaries(st.integers(0, 400), st.integers(0, 10**9), max_size=80)
@@ -104,23 +117,24 @@ def test_counts_summed_from_buckets_equal_counts_summed_from_minutes(
     def count(_series, ts, _asked_at) -> float | None:
         return numbers.get((ts - NOON) // 60)
 
-    world, window = World(numbers=count, now=at(600)), span(first, first + length)
+    world, window = FakeMetricSource(value_at=count, now=minute_time(600)), minute_window(first, first + length)
     with open_archive(tmp_path_factory.mktemp("overview")) as archive:
-        archive.bring(span(0, 400), world, now=world.now)
-        seen = archive.overview(window, "cloudwatch", buckets=buckets)
-        naive = said(archive.read(window, "cloudwatch", now=world.now), EC2)
+        archive.metrics.get(minute_window(0, 400), world, now=world.now)
+        seen = archive.metrics.overview(window, "cloudwatch", max_buckets=buckets)
+        naive = values_by_minute(archive.metrics.read(window, "cloudwatch", now=world.now), EC2)
     assert len(seen.ts) <= max(buckets, 1)
-    assert np.nansum(seen.lines[EC2].value) == sum(naive.values())
-    assert seen.lines[EC2].periods.sum() == len(naive)
+    assert np.nansum(seen.series[EC2].value) == sum(naive.values())
+    assert seen.series[EC2].periods.sum() == len(naive)
 
 
 def test_what_could_not_be_written_is_seen_too(tmp_path: Path):
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), World(), now=at(0))
-        refuse_writing(archive)
-        world = World(numbers=lambda *_: 7.0, now=at(1440))
-        archive.bring(span(0, 1440), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
+        set_read_only(archive)
+        world = FakeMetricSource(value_at=lambda *_: 7.0, now=minute_time(1440))
+        archive.metrics.get(minute_window(0, 1440), world, now=world.now)
         assert archive.problem is not None
         assert (
-            np.nansum(archive.overview(span(-60, 1440), "cloudwatch").lines[EC2].value) == sum(range(-60, 0)) + 1440 * 7
+            np.nansum(archive.metrics.overview(minute_window(-60, 1440), "cloudwatch").series[EC2].value)
+            == sum(range(-60, 0)) + 1440 * 7
         )

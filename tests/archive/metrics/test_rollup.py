@@ -13,16 +13,26 @@ from archive import Archive
 from archive.metrics import downsampling, rows
 from domain import Window
 from sources.base import Pull
-from tests.fakes.metric_source import ECS, LATENCY, NOON, World, at, open_archive, queried, refuse_writing, span
+from tests.fakes.metric_source import (
+    ECS,
+    LATENCY,
+    NOON,
+    FakeMetricSource,
+    minute_time,
+    minute_window,
+    open_archive,
+    query_database,
+    set_read_only,
+)
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
-BOTH = (ECS, LATENCY)
+SERIES = (ECS, LATENCY)
 
 
-def cells(folder: Path) -> list[tuple]:
+def rollup_rows(folder: Path) -> list[tuple]:
     """(metric, minute after noon, period in minutes, value, low, high, periods)"""
-    return queried(
+    return query_database(
         folder,
         f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
         FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
@@ -30,11 +40,13 @@ def cells(folder: Path) -> list[tuple]:
 
 
 def test_points_are_merged_as_they_are_written(tmp_path: Path):
-    world = World(wanted=BOTH, numbers=lambda _series, ts, _asked_at: float((ts - NOON) // 60), now=at(60))
+    world = FakeMetricSource(
+        configured_series=SERIES, value_at=lambda _series, ts, _asked_at: float((ts - NOON) // 60), now=minute_time(60)
+    )
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 15), world, now=world.now)
-        archive.bring(span(15, 21), world, now=world.now)
-    assert cells(tmp_path) == [
+        archive.metrics.get(minute_window(0, 15), world, now=world.now)
+        archive.metrics.get(minute_window(15, 21), world, now=world.now)
+    assert rollup_rows(tmp_path) == [
         ("latency", 0, 1, 4.5, 0, 9, 10),
         ("latency", 10, 1, 14.5, 10, 19, 10),
         ("latency", 20, 1, 20, 20, 20, 1),
@@ -45,24 +57,30 @@ def test_points_are_merged_as_they_are_written(tmp_path: Path):
 
 
 def test_what_is_revised_or_taken_back_is_merged_anew(tmp_path: Path):
-    world = World(wanted=(ECS,), numbers=lambda _series, ts, _asked_at: None if ts < NOON else 1.0, now=at(10))
+    world = FakeMetricSource(
+        configured_series=(ECS,),
+        value_at=lambda _series, ts, _asked_at: None if ts < NOON else 1.0,
+        now=minute_time(10),
+    )
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 10), world, now=world.now)
-        world.now, world.numbers = at(11), lambda _series, ts, _asked_at: None if ts < NOON + 540 else 2.0
-        archive.bring(span(0, 11), world, now=world.now)
-        assert cells(tmp_path) == [("requests", 0, 1, 2, 2, 2, 1), ("requests", 10, 1, 2, 2, 2, 1)]
-        world.now, world.numbers = at(12), lambda *_: None
-        archive.bring(span(0, 12), world, now=world.now)
-        assert cells(tmp_path) == []
+        archive.metrics.get(minute_window(0, 10), world, now=world.now)
+        world.now, world.value_at = minute_time(11), lambda _series, ts, _asked_at: None if ts < NOON + 540 else 2.0
+        archive.metrics.get(minute_window(0, 11), world, now=world.now)
+        assert rollup_rows(tmp_path) == [("requests", 0, 1, 2, 2, 2, 1), ("requests", 10, 1, 2, 2, 2, 1)]
+        world.now, world.value_at = minute_time(12), lambda *_: None
+        archive.metrics.get(minute_window(0, 12), world, now=world.now)
+        assert rollup_rows(tmp_path) == []
 
 
 def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
-    world = World(wanted=(ECS,), numbers=lambda *_: 5.0, finest=lambda start, now: 300, now=at(240))
+    world = FakeMetricSource(
+        configured_series=(ECS,), value_at=lambda *_: 5.0, finest_period=lambda start, now: 300, now=minute_time(240)
+    )
     with open_archive(tmp_path) as archive:
-        archive.bring(span(0, 20), world, now=world.now)
-        world.finest, world.numbers = lambda start, now: 3600, lambda *_: 60.0
-        archive.bring(span(60, 180), world, now=world.now)
-    assert cells(tmp_path) == [
+        archive.metrics.get(minute_window(0, 20), world, now=world.now)
+        world.finest_period, world.value_at = lambda start, now: 3600, lambda *_: 60.0
+        archive.metrics.get(minute_window(60, 180), world, now=world.now)
+    assert rollup_rows(tmp_path) == [
         ("requests", 0, 5, 10, 5, 5, 2),
         ("requests", 10, 5, 10, 5, 5, 2),
         ("requests", 60, 60, 60, 60, 60, 1),
@@ -72,22 +90,22 @@ def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
 
 def test_of_what_is_written_again_only_what_changed_is_written(tmp_path: Path):
     """Sixteen minutes are asked every minute; a database that keeps old rows until they are cleared away would fill with them."""
-    world, written = World(wanted=BOTH), []
+    world, written = FakeMetricSource(configured_series=SERIES), []
     with open_archive(tmp_path) as archive:
-        archive.bring(span(-60, 0), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
 
         def note(_connection, _cursor, statement: str, parameters, *_: object) -> None:
             if statement.startswith("INSERT INTO point"):
                 written.append(str(parameters).count(str(NOON)))
 
         event.listen(archive._engine, "before_cursor_execute", note)
-        world.now = at(1)
-        archive.bring(span(-60, 1), world, now=world.now)
+        world.now = minute_time(1)
+        archive.metrics.get(minute_window(-60, 1), world, now=world.now)
     assert written == [2], "the new minute, of two series"
 
 
 @dataclass(frozen=True)
-class Step:
+class FetchStep:
     """One thing that happens: at `now` a window is asked in `period` minutes; `seed` makes its numbers, `written` whether they can be."""
 
     now: int
@@ -95,11 +113,11 @@ class Step:
     length: int
     period: int
     seed: int
-    written: bool
+    writable: bool
 
 
-steps = st.builds(
-    Step,
+fetch_steps = st.builds(
+    FetchStep,
     now=st.integers(100, 400),
     first=st.integers(0, 300),
     length=st.integers(1, 130),
@@ -109,36 +127,43 @@ steps = st.builds(
 )
 
 
-class Gappy(World):
+class PartialSource(FakeMetricSource):
     """A World that leaves rows out here and there, and of some tells without answering for them."""
 
     def pull(self, window, series=None) -> Pull:
         told = super().pull(window, series)
-        return told if self.wholly else Pull(told.window, told.asked_at, told.frame, (), asked=told.asked)
+        return (
+            told
+            if self.complete
+            else Pull(told.window, told.asked_at, told.frame, (), datapoints_requested=told.datapoints_requested)
+        )
 
-    wholly = True
+    complete = True
 
 
-@given(happened=st.lists(steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
+@given(happened=st.lists(fetch_steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
 @settings(max_examples=120)
 def test_an_overview_is_the_same_with_and_without_cells(
-    tmp_path_factory, happened: list[Step], first: int, length: int
+    tmp_path_factory, happened: list[FetchStep], first: int, length: int
 ):
-    folder, window = tmp_path_factory.mktemp("cells"), span(first, first + length)
+    folder, window = tmp_path_factory.mktemp("cells"), minute_window(first, first + length)
     with open_archive(folder) as archive:
         for step in happened:
-            refuse_writing(archive, refused=not step.written)
-            world = Gappy(
-                wanted=BOTH, numbers=numbers(step.seed), now=at(step.now), finest=lambda *_, step=step: step.period * 60
+            set_read_only(archive, read_only=not step.writable)
+            world = PartialSource(
+                wanted=SERIES,
+                numbers=values_for(step.seed),
+                now=minute_time(step.now),
+                finest=lambda *_, step=step: step.period * 60,
             )
-            world.wholly = step.seed != 9
-            archive.bring(span(step.first, step.first + step.length), world, now=world.now)
+            world.complete = step.seed != 9
+            archive.metrics.get(minute_window(step.first, step.first + step.length), world, now=world.now)
         for buckets in (1, 3, 12):
-            same(archive, window, buckets)
-    assert cells(folder) == by_hand(folder)
+            assert_same_overview(archive, window, buckets)
+    assert rollup_rows(folder) == expected_rollup(folder)
 
 
-def numbers(seed: int):
+def values_for(seed: int):
     """Eighths, so that sums are exact; a minute in seven is left out, with the last seed all."""
 
     def number(series, ts, _asked_at) -> float | None:
@@ -148,24 +173,26 @@ def numbers(seed: int):
     return number
 
 
-def same(archive: Archive, window: Window, buckets: int) -> None:
-    archive._clock = lambda: at(400)
-    seen = archive.overview(window, "cloudwatch", buckets=buckets)
-    series, found = rows.of_frame(archive.read(window, "cloudwatch", now=at(400)).frame)
-    cut = min(seen.bucket_s, downsampling.CELL_S)
-    naive = downsampling.overview(window, seen.bucket_s, series, downsampling.cells_of(found, cut, series))
-    for one, line in seen.lines.items():
-        if one not in naive.lines:
+def assert_same_overview(archive: Archive, window: Window, buckets: int) -> None:
+    archive._clock = lambda: minute_time(400)
+    seen = archive.metrics.overview(window, "cloudwatch", max_buckets=buckets)
+    series, found = rows.rows_from_frame(archive.metrics.read(window, "cloudwatch", now=minute_time(400)).frame)
+    cut = min(seen.bucket_s, downsampling.ROLLUP_S)
+    naive = downsampling.downsample(window, seen.bucket_s, series, downsampling.roll_up(found, cut, series))
+    for one, line in seen.series.items():
+        if one not in naive.series:
             assert not line.periods.any()
             continue
         for name in ("value", "low", "high", "periods"):
-            np.testing.assert_array_equal(getattr(line, name), getattr(naive.lines[one], name), err_msg=f"{one} {name}")
+            np.testing.assert_array_equal(
+                getattr(line, name), getattr(naive.series[one], name), err_msg=f"{one} {name}"
+            )
 
 
-def by_hand(folder: Path) -> list[tuple]:
+def expected_rollup(folder: Path) -> list[tuple]:
     """What the cells should be, from all points."""
     stretches: dict[tuple, list[float]] = {}
-    for metric, number, ts, period_s, value in queried(
+    for metric, number, ts, period_s, value in query_database(
         folder, "SELECT metric, series_id, ts, period_s, value FROM point JOIN series ON series.id = series_id"
     ):
         key = (metric, number, (ts - ts % 600 - NOON) // 60, period_s // 60)

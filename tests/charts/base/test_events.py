@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charts.base.events import MARKS, event_lines, event_traces, event_words
-from charts.base.frame import Frame
+from charts.base.events import EVENT_SYMBOLS, event_annotations, event_shapes, event_traces
+from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES
-from domain import EVENT_KINDS, Event, EventKind, SplitChange, Window
+from domain import EVENT_KINDS, Event, EventKind, WeightChange, Window
 from domain.events import rule_event, weight_event
 
 START = 1_790_000_000 // 3600 * 3600  # 2026-09-21 14:00 UTC, 23:00 in Tokyo
-HOURS = Frame({"baseline": "EC2", "canary": "ECS"}, Window(START, START + 3 * 3600), 9 * 3600, "JST", START + 3 * 3600)
+HOURS = ChartFrame(
+    {"baseline": "EC2", "canary": "ECS"}, Window(START, START + 3 * 3600), 9 * 3600, "JST", START + 3 * 3600
+)
 PALETTE = PALETTES["light"]
 MINUTES = np.arange(START, START + 3 * 3600, 60)
 
@@ -29,7 +31,7 @@ def event(
 def step(minute: float, before: float, after: float, who: str = "", since: float | None = None) -> Event:
     ts = START + int(minute * 60)
     first = ts if since is None else START + int(since * 60)
-    made = SplitChange(
+    made = WeightChange(
         ts,
         first,
         before,
@@ -44,35 +46,35 @@ def step(minute: float, before: float, after: float, who: str = "", since: float
     return weight_event(made)
 
 
-def texts(events: list[Event], frame: Frame = HOURS) -> list[str]:
-    return [word["text"] for word in event_words(frame, events, PALETTE)]
+def label_texts(events: list[Event], frame: ChartFrame = HOURS) -> list[str]:
+    return [word["text"] for word in event_annotations(frame, events, PALETTE)]
 
 
-def told(*events: Event, frame: Frame = HOURS) -> list[str]:
+def hover_texts(*events: Event, frame: ChartFrame = HOURS) -> list[str]:
     return [text for trace in event_traces(MINUTES, frame, events, PALETTE) for text in trace["text"]]
 
 
 def test_a_step_is_a_line_with_the_new_share_on_top() -> None:
-    lines = event_lines(HOURS, [step(60, 0.1, 0.25)], PALETTE)
+    lines = event_shapes(HOURS, [step(60, 0.1, 0.25)], PALETTE)
     assert [(line["type"], line["name"], line["x0"], line["line"]["dash"]) for line in lines] == [
         ("line", "weight", "2026-09-22 00:00:00", "solid")
     ]
-    assert texts([step(60, 0.1, 0.25)]) == ["◆ 25.0 %"]
+    assert label_texts([step(60, 0.1, 0.25)]) == ["◆ 25.0 %"]
 
 
 def test_pointing_at_a_step_tells_from_what_to_what_when_by_whom_and_how() -> None:
-    assert told(step(60.5, 0.1, 0.25, "kenji.mori")) == [
+    assert hover_texts(step(60.5, 0.1, 0.25, "kenji.mori")) == [
         "◆ weights: 10.0 % → 25.0 %<br>kenji.mori, AWS CLI<br>00:00:30"
     ]
-    assert told(step(60.25, 0.1, 0.25, since=60)) == [
+    assert hover_texts(step(60.25, 0.1, 0.25, since=60)) == [
         "◆ weights: 10.0 % → 25.0 %<br>author not known<br>between 00:00:00 and 00:00:15"
     ]
 
 
 def test_each_kind_has_its_mark_and_its_word() -> None:
     events = [event(20 * place, kind, f"title {place}") for place, kind in enumerate(EVENT_KINDS)]
-    assert texts(events) == [f"{MARKS[event.kind]} {event.title}" for event in events]
-    assert [text.split(":")[0] for text in told(*events)] == [
+    assert label_texts(events) == [f"{EVENT_SYMBOLS[event.kind]} {event.title}" for event in events]
+    assert [text.split(":")[0] for text in hover_texts(*events)] == [
         "◆ weights", "● alert", "✎ annotation", "▲ deployment", "↩\ufe0e roll-back", "✎ note"
     ]  # fmt: skip
 
@@ -83,35 +85,35 @@ def test_what_lasts_has_a_strip_cut_to_the_window_alerts_under_the_others() -> N
         event(170, "alert", "5xx", open=True),
         event(-60, "alert", "over", until=-30),
     ]
-    strips = [shape for shape in event_lines(HOURS, events, PALETTE) if shape["type"] == "rect"]
+    strips = [shape for shape in event_shapes(HOURS, events, PALETTE) if shape["type"] == "rect"]
     assert [(strip["name"], strip["x0"], strip["x1"], strip["y1"]) for strip in strips] == [
         ("deployment", "2026-09-21 23:00:00", "2026-09-21 23:10:00", 1.0),
         ("alert", "2026-09-22 01:50:00", "2026-09-22 02:00:00", 0.985),
     ]
-    assert texts(events) == ["▲ web 2", "● 5xx"], "what began before stands at the left edge"
-    assert told(event(5, "deployment", "web 2", until=10, detail="40 connections\na task")) == [
+    assert label_texts(events) == ["▲ web 2", "● 5xx"], "what began before stands at the left edge"
+    assert hover_texts(event(5, "deployment", "web 2", until=10, detail="40 connections\na task")) == [
         "▲ deployment: web 2<br>23:05:00 to 23:10:00<br>40 connections<br>a task"
     ]
-    assert told(events[1]) == ["● alert: 5xx<br>since 01:50:00, still open"]
+    assert hover_texts(events[1]) == ["● alert: 5xx<br>since 01:50:00, still open"]
 
 
 def test_many_at_once_are_one_line_that_says_how_many_and_lists_them() -> None:
     crowd = [event(60 + place / 10, "alert", f"alert {place}") for place in range(12)]
-    assert len([line for line in event_lines(HOURS, crowd, PALETTE) if line["type"] == "line"]) == 1
-    (word,) = event_words(HOURS, crowd, PALETTE)
+    assert len([line for line in event_shapes(HOURS, crowd, PALETTE) if line["type"] == "line"]) == 1
+    (word,) = event_annotations(HOURS, crowd, PALETTE)
     assert word["text"] == "● 12 events"
     assert word["hovertext"].startswith("● alert: alert 0<br>00:00:00<br>● alert: alert 1<br>")
     assert word["hovertext"].endswith("<br>… and 4 more")
-    assert len(told(*crowd)) == 2, "two minutes"
+    assert len(hover_texts(*crowd)) == 2, "two minutes"
 
 
 def test_a_step_among_many_is_still_told() -> None:
     crowd = [event(60, "deployment", "web 2"), step(60.5, 0.25, 0.0), step(61, 0.0, 0.25), event(61.5, "alert", "5xx")]
-    assert texts(crowd) == ["◆●▲ 25.0 % · 4 events"]
+    assert label_texts(crowd) == ["◆●▲ 25.0 % · 4 events"]
 
 
 def test_a_changed_door_is_told_in_words() -> None:
-    change = SplitChange(
+    change = WeightChange(
         START,
         START,
         None,
@@ -122,13 +124,15 @@ def test_a_changed_door_is_told_in_words() -> None:
         about="X-Canary: ecs → photo-ecs 1",
         sources=("cloudtrail",),
     )
-    assert texts([rule_event(change)]) == ["✎ Rule created"]
-    assert told(rule_event(change)) == ["✎ annotation: Rule created: X-Canary: ecs → photo-ecs 1<br>root<br>23:00:00"]
+    assert label_texts([rule_event(change)]) == ["✎ Rule created"]
+    assert hover_texts(rule_event(change)) == [
+        "✎ annotation: Rule created: X-Canary: ecs → photo-ecs 1<br>root<br>23:00:00"
+    ]
 
 
 def test_words_from_outside_are_text_and_cut() -> None:
     evil = event(60, "alert", "<b>bold</b>%{y}" + "x" * 200, detail="<a href='javascript:alert(1)'>x</a>%{customdata}")
-    for text in (*texts([evil]), *told(evil), event_words(HOURS, [evil], PALETTE)[0]["hovertext"]):
+    for text in (*label_texts([evil]), *hover_texts(evil), event_annotations(HOURS, [evil], PALETTE)[0]["hovertext"]):
         assert "<b>" not in text and "<a" not in text and "%{" not in text
         assert all(len(line) < 130 for line in text.split("<br>"))
 
@@ -141,7 +145,7 @@ def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
     given_: list[tuple[float, EventKind, str]],
 ) -> None:
     events = [event(minute, kind, title) for minute, kind, title in given_]
-    words = event_words(HOURS, events, PALETTE)
+    words = event_annotations(HOURS, events, PALETTE)
     boxes = []
     for word in words:
         at = (int(word["x"][11:13]) * 60 + int(word["x"][14:16]) - 23 * 60) % 1440 / 180
@@ -157,21 +161,21 @@ def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
         for other_row, other_start, other_end in boxes[place + 1 :]:
             assert row != other_row or end <= other_start + 0.006 or start >= other_end - 0.006  # to the minute
     minutes = {(one.ts - START) // 60 for one in events if START <= one.ts < START + 3 * 3600}
-    assert len(told(*events)) == len(minutes)
+    assert len(hover_texts(*events)) == len(minutes)
 
 
 @pytest.mark.parametrize("minutes", [30, 1440, 60 * 1440])
 def test_an_empty_window_has_nothing(minutes: int) -> None:
     frame = replace(HOURS, window=Window(START, START + minutes * 60))
     assert (
-        event_lines(frame, [], PALETTE)
-        == event_words(frame, [], PALETTE)
+        event_shapes(frame, [], PALETTE)
+        == event_annotations(frame, [], PALETTE)
         == event_traces(MINUTES, frame, [], PALETTE)
         == []
     )
 
 
 def test_of_what_happened_in_one_second_the_step_is_told_first() -> None:
-    (both,) = told(event(60, "rollback", "Back to 5 %"), step(60, 0.1, 0.05, "kenji.mori"))
+    (both,) = hover_texts(event(60, "rollback", "Back to 5 %"), step(60, 0.1, 0.05, "kenji.mori"))
     assert both.startswith("◆ weights: 10.0 % → 5.0 %<br>kenji.mori, AWS CLI<br>00:00:00<br>↩")
-    assert texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5.0 % · 2 events"]
+    assert label_texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5.0 % · 2 events"]

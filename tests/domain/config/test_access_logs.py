@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.factories.config import changed, migration, mistakes
+from tests.factories.config import config_issues, config_with, make_migration
 
 # what stands under [access_logs], the mistake's key, its slug, particulars worth a look
-MISTAKES: list[tuple[dict[str, Any], str, str, dict[str, str]]] = [
+ACCESS_LOG_ISSUES: list[tuple[dict[str, Any], str, str, dict[str, str]]] = [
     ({"pth": "logs"}, "access_logs.pth", "unknown_key", {"close": "path"}),
     ({"cache_gb": 0}, "access_logs.cache_gb", "out_of_range", {"limit": "1"}),
     ({"cache": ""}, "access_logs.cache", "empty", {}),
@@ -32,23 +32,23 @@ MISTAKES: list[tuple[dict[str, Any], str, str, dict[str, str]]] = [
 
 
 def test_an_empty_table_means_what_the_load_balancer_says() -> None:
-    found = migration("access_logs", {}).access_logs
+    found = make_migration("access_logs", {}).access_logs
     assert found
     assert (found.path, found.bucket, found.prefix, found.cache, found.cache_gb) == ("", "", "", "access-logs", 5)
-    assert (found.routes, found.most_routes, found.record) == ((), 500, False)
-    assert migration("aws.profile", "photo").access_logs is None
+    assert (found.routes, found.max_routes, found.ingest) == ((), 500, False)
+    assert make_migration("aws.profile", "photo").access_logs is None
 
 
-@pytest.mark.parametrize(("value", "key", "slug", "particulars"), MISTAKES)
+@pytest.mark.parametrize(("value", "key", "slug", "particulars"), ACCESS_LOG_ISSUES)
 def test_a_mistake_says_where_and_what(value: Any, key: str, slug: str, particulars: dict[str, str]) -> None:
-    (mistake,) = mistakes(changed("access_logs", value))
-    assert (mistake.key, mistake.slug) == (key, slug)
-    assert particulars.items() <= mistake.particulars.items()
+    (mistake,) = config_issues(config_with("access_logs", value))
+    assert (mistake.key, mistake.code) == (key, slug)
+    assert particulars.items() <= mistake.params.items()
 
 
 def test_without_a_load_balancer_the_logs_are_on_this_machine() -> None:
-    tables = changed("aws", None)
-    assert [(one.key, one.slug) for one in mistakes(tables | {"access_logs": {"bucket": "photo-logs"}})] == [
+    tables = config_with("aws", None)
+    assert [(one.key, one.code) for one in config_issues(tables | {"access_logs": {"bucket": "photo-logs"}})] == [
         ("access_logs.path", "no_logs_place")
     ]
-    assert mistakes(tables | {"access_logs": {"path": "logs"}}) == ()
+    assert config_issues(tables | {"access_logs": {"path": "logs"}}) == ()

@@ -7,20 +7,31 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import ConfigurationError, Migration, Mistake, MistakeSlug, load
-from tests.domain.config.test_access_logs import MISTAKES as OF_LOGS
-from tests.domain.config.test_batches import MISTAKES as OF_BATCHES
-from tests.factories.config import ALB, BLUE, EC2, ELB, GREEN, RULE, WHOLE, changed, migration, mistakes
+from domain import ConfigIssue, ConfigIssueCode, ConfigurationError, Migration, load
+from tests.domain.config.test_access_logs import ACCESS_LOG_ISSUES as OF_LOGS
+from tests.domain.config.test_batches import BATCH_ISSUES as OF_BATCHES
+from tests.factories.config import (
+    ALB,
+    BLUE,
+    CONFIG_TOML,
+    EC2,
+    ELB_ARN_PREFIX,
+    GREEN,
+    RULE,
+    config_issues,
+    config_with,
+    make_migration,
+)
 
-ELSEWHERE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
-STRANGER = "arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
-OTHER_RULE = f"{ELB}:listener-rule/app/other/aaaaaaaaaaaaaaaa/f2f7dc8efc522ab2/9683b2d02a6cabee"
-NLB = f"{ELB}:loadbalancer/net/photo/50dc6c495c0c9188"
+OTHER_REGION = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
+OTHER_ACCOUNT = "arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
+OTHER_RULE = f"{ELB_ARN_PREFIX}:listener-rule/app/other/aaaaaaaaaaaaaaaa/f2f7dc8efc522ab2/9683b2d02a6cabee"
+NLB = f"{ELB_ARN_PREFIX}:loadbalancer/net/photo/50dc6c495c0c9188"
 
 
 def test_a_whole_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "migration.toml"
-    path.write_text(WHOLE, encoding="utf-8")
+    path.write_text(CONFIG_TOML, encoding="utf-8")
     found = load(path)
     assert found.name == "Photo service"
     assert found.zone == ZoneInfo("Asia/Tokyo")
@@ -38,9 +49,9 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
 
 
 def test_the_shortest_file_with_a_mackerel_key_alone() -> None:
-    from domain.config.loader import read
+    from domain.config.loader import parse_tables
 
-    found = read(
+    found = parse_tables(
         {
             "migration": {"name": "Photo"},
             "fleets": {
@@ -58,11 +69,11 @@ def test_the_shortest_file_with_a_mackerel_key_alone() -> None:
 
 
 def test_thresholds_are_put_in_order_and_counted_once() -> None:
-    assert migration("migration.slow_thresholds_s", [1, 0.3, 0.3, 0.25]).slow_thresholds_s == (0.25, 0.3, 1.0)
+    assert make_migration("migration.slow_thresholds_s", [1, 0.3, 0.3, 0.25]).slow_thresholds_s == (0.25, 0.3, 1.0)
 
 
 def test_slow_criteria_are_one_metric_however_they_are_spelt() -> None:
-    found = migration("criteria.1.metric", "slow_300ms")
+    found = make_migration("criteria.1.metric", "slow_300ms")
     assert found.criteria[1].metric == "slow_0.3s"
     assert found.criteria[1].slow_threshold_s == 0.3
     assert found.criteria[0].slow_threshold_s is None
@@ -72,18 +83,18 @@ def test_slow_criteria_are_one_metric_however_they_are_spelt() -> None:
 @pytest.mark.parametrize("margin", ["0.05pp", "0.05 pp", "20ms", "10%", "7.5 %"])
 def test_margins_may_have_a_space(margin: str) -> None:
     metric = "error_rate" if margin.endswith("pp") else "latency_p99"
-    tables = changed("criteria.1", {"metric": metric, "margin": margin})
+    tables = config_with("criteria.1", {"metric": metric, "margin": margin})
     del tables["criteria"][0]
-    assert not mistakes(tables)
+    assert not config_issues(tables)
 
 
 def test_archives_are_sqlite_files() -> None:
     url = "sqlite:////var/lib/migration/archive.db"
-    assert migration("migration.archive", url).archive == url
+    assert make_migration("migration.archive", url).archive == url
 
 
 # key, what is put there (None: taken out), the mistake's key, its slug, particulars worth a look
-MISTAKES: list[tuple[str, Any, str, str, dict[str, str]]] = [
+CONFIG_ISSUES: list[tuple[str, Any, str, str, dict[str, str]]] = [
     ("migration.timezon", "Asia/Tokyo", "migration.timezon", "unknown_key", {"close": "timezone"}),
     ("migration.demo", True, "migration.demo", "unknown_key", {"close": ""}),
     ("migration.aws", {"region": "x"}, "migration.aws", "outside_its_table", {"table": "aws"}),
@@ -153,14 +164,14 @@ MISTAKES: list[tuple[str, Any, str, str, dict[str, str]]] = [
     ("fleets.canary.target_groups.1", "photo-ecs", "fleets.canary.target_groups.1", "arn_needed", {"given": "photo-ecs"}),
     (
         "fleets.canary.target_groups.1",
-        ELSEWHERE,
+        OTHER_REGION,
         "fleets.canary.target_groups.1",
         "group_of_another_load_balancer",
         {"found": "us-east-1, 123456789012", "home": "ap-northeast-1, 123456789012"},
     ),
     (
         "fleets.baseline.target_groups.0",
-        STRANGER,
+        OTHER_ACCOUNT,
         "fleets.baseline.target_groups.0",
         "group_of_another_load_balancer",
         {"found": "ap-northeast-1, 210987654321"},
@@ -182,17 +193,17 @@ MISTAKES: list[tuple[str, Any, str, str, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "value", "key", "slug", "particulars"), MISTAKES)
+@pytest.mark.parametrize(("change", "value", "key", "slug", "particulars"), CONFIG_ISSUES)
 def test_every_mistake_names_its_key(change: str, value: Any, key: str, slug: str, particulars: dict[str, str]) -> None:
-    (mistake,) = mistakes(changed(change, value))
-    assert (mistake.key, mistake.slug) == (key, slug)
-    assert particulars.items() <= mistake.particulars.items()
+    (mistake,) = config_issues(config_with(change, value))
+    assert (mistake.key, mistake.code) == (key, slug)
+    assert particulars.items() <= mistake.params.items()
 
 
 def test_no_source_at_all() -> None:
-    tables = changed("aws", None)
+    tables = config_with("aws", None)
     del tables["mackerel"]
-    assert mistakes(tables) == (Mistake("", "no_source", {}),)
+    assert config_issues(tables) == (ConfigIssue("", "no_source", {}),)
 
 
 @pytest.mark.parametrize(
@@ -204,35 +215,37 @@ def test_no_source_at_all() -> None:
     ],
 )
 def test_an_archive_may_be_in_postgresql(url: str) -> None:
-    assert migration("migration.archive", url).archive == url
+    assert make_migration("migration.archive", url).archive == url
 
 
 def test_a_password_is_never_repeated() -> None:
     for url in ("postgresql://me:secret@db/m", "postgresql+psycopg://me:secret@db/", "mysql://me:secret@db/m"):
-        (mistake,) = mistakes(changed("migration.archive", url))
+        (mistake,) = config_issues(config_with("migration.archive", url))
         assert "secret" not in str(mistake)
 
 
 def test_what_stands_under_a_misspelt_name_is_not_missing_as_well() -> None:
-    tables = changed("migration.name", None)
+    tables = config_with("migration.name", None)
     tables["migration"]["nmae"] = "Photo service"
-    assert mistakes(tables) == (Mistake("migration.nmae", "unknown_key", {"close": "name"}),)
-    tables = changed("fleets.canary.target_groups", None)
+    assert config_issues(tables) == (ConfigIssue("migration.nmae", "unknown_key", {"close": "name"}),)
+    tables = config_with("fleets.canary.target_groups", None)
     tables["fleets"]["canary"]["target_group"] = [BLUE]
-    assert mistakes(tables) == (Mistake("fleets.canary.target_group", "unknown_key", {"close": "target_groups"}),)
-    tables = changed("migration.name", None) | {"name": "Photo service"}
-    assert mistakes(tables) == (Mistake("name", "outside_its_table", {"table": "migration"}),)
-    tables = changed("", None)
+    assert config_issues(tables) == (
+        ConfigIssue("fleets.canary.target_group", "unknown_key", {"close": "target_groups"}),
+    )
+    tables = config_with("migration.name", None) | {"name": "Photo service"}
+    assert config_issues(tables) == (ConfigIssue("name", "outside_its_table", {"table": "migration"}),)
+    tables = config_with("", None)
     tables["fleet"] = tables.pop("fleets")
-    assert mistakes(tables) == (Mistake("fleet", "unknown_key", {"close": "fleets"}),)
+    assert config_issues(tables) == (ConfigIssue("fleet", "unknown_key", {"close": "fleets"}),)
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    tables = changed("migration.timezone", "JST")
+    tables = config_with("migration.timezone", "JST")
     tables["aws"]["region"] = "Tokyo"
     tables["criteria"][0]["margin"] = "5"
     tables["fleets"]["canary"]["target_groups"] = [GREEN, "x_y"]
-    assert [(one.key, one.slug) for one in mistakes(tables)] == [
+    assert [(one.key, one.code) for one in config_issues(tables)] == [
         ("migration.timezone", "unknown_timezone"),
         ("aws.region", "not_a_region"),
         ("fleets.canary.target_groups", "not_an_arn"),
@@ -248,18 +261,18 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("name = 'é'".encode("latin-1"), "not_utf8"),
     ],
 )
-def test_files_that_cannot_be_read_as_toml(tmp_path: Path, content: bytes, slug: MistakeSlug) -> None:
+def test_files_that_cannot_be_read_as_toml(tmp_path: Path, content: bytes, slug: ConfigIssueCode) -> None:
     path = tmp_path / "migration.toml"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
         load(path)
-    assert [(one.key, one.slug) for one in caught.value.mistakes] == [("", slug)]
+    assert [(one.key, one.code) for one in caught.value.issues] == [("", slug)]
     assert caught.value.path == path
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "migration.toml"
-    path.write_bytes(b"\xef\xbb\xbf" + WHOLE.encode())
+    path.write_bytes(b"\xef\xbb\xbf" + CONFIG_TOML.encode())
     assert load(path).name == "Photo service"
 
 
@@ -271,9 +284,9 @@ def test_a_file_that_is_not_there_is_the_callers_to_tell(tmp_path: Path) -> None
 
 
 def test_every_slug_is_tested_here() -> None:
-    tested = {slug for _, _, _, slug, _ in MISTAKES} | {slug for _, _, slug, _ in (*OF_BATCHES, *OF_LOGS)}
+    tested = {slug for _, _, _, slug, _ in CONFIG_ISSUES} | {slug for _, _, slug, _ in (*OF_BATCHES, *OF_LOGS)}
     tested |= {"no_source", "not_toml", "not_utf8", "not_readable", "no_batch_service", "no_logs_place"}
-    assert tested == set(get_args(MistakeSlug))
+    assert tested == set(get_args(ConfigIssueCode))
 
 
 def test_a_migration_that_the_program_makes_itself_is_checked_as_well() -> None:
@@ -290,5 +303,5 @@ def test_a_migration_that_the_program_makes_itself_is_checked_as_well() -> None:
 
 
 def test_a_copy_is_a_migration(tmp_path: Path) -> None:
-    found = migration()
+    found = make_migration()
     assert Migration.model_validate(found.model_dump()) == found

@@ -4,13 +4,13 @@ from typing import Any, get_args
 
 import pytest
 
-from domain import Mistake, MistakeSlug
-from messages.errors.config import _SAY, place, say
-from messages.errors.sources import Said
-from tests.domain.config.test_access_logs import MISTAKES as OF_LOGS
-from tests.domain.config.test_batches import MISTAKES as OF_BATCHES
-from tests.domain.config.test_loader import MISTAKES
-from tests.factories.config import ALB, BLUE, EC2, ELB, changed, mistakes
+from domain import ConfigIssue, ConfigIssueCode
+from messages.errors.config import _FORMATTERS, format_config_issue, format_key
+from messages.errors.sources import Message
+from tests.domain.config.test_access_logs import ACCESS_LOG_ISSUES as OF_LOGS
+from tests.domain.config.test_batches import BATCH_ISSUES as OF_BATCHES
+from tests.domain.config.test_loader import CONFIG_ISSUES
+from tests.factories.config import ALB, BLUE, EC2, ELB_ARN_PREFIX, config_issues, config_with
 
 DOCS = "docs/configuration.md"
 
@@ -18,14 +18,14 @@ DOCS = "docs/configuration.md"
 @pytest.mark.parametrize(
     ("change", "value"),
     [
-        *((one[0], one[1]) for one in MISTAKES),
+        *((one[0], one[1]) for one in CONFIG_ISSUES),
         *(("batches", one[0]) for one in OF_BATCHES),
         *(("access_logs", one[0]) for one in OF_LOGS),
     ],
 )
 def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
-    for mistake in mistakes(changed(change, value)):
-        said = say(mistake)
+    for mistake in config_issues(config_with(change, value)):
+        said = format_config_issue(mistake)
         assert said.anchor == DOCS
         for sentence in (said.text, said.next_step):
             assert sentence[0] in "“`[" or sentence[0].isupper(), sentence
@@ -34,7 +34,7 @@ def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
 
 
 def test_every_slug_has_words() -> None:
-    assert set(_SAY) == set(get_args(MistakeSlug))
+    assert set(_FORMATTERS) == set(get_args(ConfigIssueCode))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_every_slug_has_words() -> None:
         (
             "migration.timezon",
             "Asia/Tokyo",
-            Said(
+            Message(
                 "[migration] timezon",
                 "There is no key `timezon` here.",
                 "Did you mean `timezone`? See docs/configuration.md for every key.",
@@ -53,12 +53,12 @@ def test_every_slug_has_words() -> None:
         (
             "timezone",
             "Asia/Tokyo",
-            Said("timezone", "`timezone` stands in the wrong place.", "Move it below the line `[migration]`.", DOCS),
+            Message("timezone", "`timezone` stands in the wrong place.", "Move it below the line `[migration]`.", DOCS),
         ),
         (
             "fleets.canary",
             None,
-            Said(
+            Message(
                 "[fleets.canary]",
                 "The table is missing, so there is nothing to compare.",
                 "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`.",
@@ -68,7 +68,7 @@ def test_every_slug_has_words() -> None:
         (
             "fleets.baseline.label",
             None,
-            Said(
+            Message(
                 "[fleets.baseline] label",
                 "`label` is missing in [fleets.baseline].",
                 'Write for example `label = "EC2"`.',
@@ -78,7 +78,7 @@ def test_every_slug_has_words() -> None:
         (
             "criteria.1.margin",
             None,
-            Said(
+            Message(
                 "[[criteria]] no. 2 margin",
                 "`margin` is missing in [[criteria]].",
                 'Write for example `margin = "0.05pp"`.',
@@ -88,7 +88,7 @@ def test_every_slug_has_words() -> None:
         (
             "migration.settle_minutes",
             "soon",
-            Said(
+            Message(
                 "[migration] settle_minutes",
                 "`settle_minutes` is a whole number, and this is something else: 'soon'.",
                 "Write for example `settle_minutes = 15`.",
@@ -98,7 +98,7 @@ def test_every_slug_has_words() -> None:
         (
             "criteria",
             {"metric": "error_rate"},
-            Said(
+            Message(
                 "criteria",
                 "Criteria are a list of tables, and this is something else: {'metric': 'error_rate'}.",
                 "Write `[[criteria]]`, with two brackets, above each of them.",
@@ -108,7 +108,7 @@ def test_every_slug_has_words() -> None:
         (
             "migration.slow_thresholds_s",
             [90],
-            Said(
+            Message(
                 "[migration] slow_thresholds_s, entry 1",
                 "An entry of `slow_thresholds_s` must be at most 60, and is 90.",
                 "Write for example `slow_thresholds_s = [0.1, 0.3, 1.0]`.",
@@ -118,12 +118,12 @@ def test_every_slug_has_words() -> None:
         (
             "migration.timezone",
             "Asia/Tokio",
-            Said("[migration] timezone", "There is no time zone “Asia/Tokio”.", "Did you mean `Asia/Tokyo`?", DOCS),
+            Message("[migration] timezone", "There is no time zone “Asia/Tokio”.", "Did you mean `Asia/Tokyo`?", DOCS),
         ),
         (
             "migration.timezone",
             "JST",
-            Said(
+            Message(
                 "[migration] timezone",
                 "There is no time zone “JST”.",
                 "Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.",
@@ -133,7 +133,7 @@ def test_every_slug_has_words() -> None:
         (
             "aws.load_balancer",
             EC2,
-            Said(
+            Message(
                 "[aws] load_balancer",
                 f"A load balancer belongs here, and “{EC2}” is the ARN of a target group.",
                 f"Copy it from `aws elbv2 describe-load-balancers`; it looks like `{ALB}`.",
@@ -143,7 +143,7 @@ def test_every_slug_has_words() -> None:
         (
             "aws.region",
             "us-east-1",
-            Said(
+            Message(
                 "[aws] region",
                 "`region` is us-east-1, and the load balancer's ARN says ap-northeast-1.",
                 'Write `region = "ap-northeast-1"`, or the ARN of the load balancer in us-east-1.',
@@ -152,8 +152,8 @@ def test_every_slug_has_words() -> None:
         ),
         (
             "fleets.canary.target_groups.1",
-            f"{ELB.replace('123456789012', '210987654321')}:targetgroup/photo-ecs/0f1e2d3c4b5a6978",
-            Said(
+            f"{ELB_ARN_PREFIX.replace('123456789012', '210987654321')}:targetgroup/photo-ecs/0f1e2d3c4b5a6978",
+            Message(
                 "[fleets.canary] target_groups, entry 2",
                 "“arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978” is in "
                 "ap-northeast-1, 210987654321; the load balancer is in ap-northeast-1, 123456789012.",
@@ -164,7 +164,7 @@ def test_every_slug_has_words() -> None:
         (
             "fleets.canary.target_groups.1",
             EC2,
-            Said(
+            Message(
                 "[fleets]",
                 "On both sides: photo-ec2. A target group belongs to one fleet.",
                 "Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary].",
@@ -174,7 +174,7 @@ def test_every_slug_has_words() -> None:
         (
             "fleets.canary.target_groups.1",
             BLUE,
-            Said(
+            Message(
                 "[fleets.canary] target_groups",
                 f"“{BLUE}” stands here more than once, and would be counted more than once.",
                 "Take one of them out.",
@@ -184,7 +184,7 @@ def test_every_slug_has_words() -> None:
         (
             "criteria.0.margin",
             0.05,
-            Said(
+            Message(
                 "[[criteria]] no. 1 margin",
                 "“0.05” is not a margin: it needs a number above 0, and a unit.",
                 'Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.',
@@ -194,7 +194,7 @@ def test_every_slug_has_words() -> None:
         (
             "criteria.0.margin",
             "20ms",
-            Said(
+            Message(
                 "[[criteria]] no. 1 margin",
                 "A margin of 20 ms does not fit `error_rate`.",
                 "Its margin is in pp / %: pp are percentage points, ms are milliseconds, and % is relative to the baseline.",
@@ -203,22 +203,22 @@ def test_every_slug_has_words() -> None:
         ),
     ],
 )
-def test_the_words(change: str, value: Any, said: Said) -> None:
-    (mistake,) = mistakes(changed(change, value))
-    assert say(mistake) == said
+def test_the_words(change: str, value: Any, said: Message) -> None:
+    (mistake,) = config_issues(config_with(change, value))
+    assert format_config_issue(mistake) == said
 
 
 def test_the_words_for_a_file_that_is_none() -> None:
-    assert say(Mistake("", "not_readable", {"detail": "Permission denied"})) == Said(
+    assert format_config_issue(ConfigIssue("", "not_readable", {"detail": "Permission denied"})) == Message(
         "The file",
         "It cannot be read: Permission denied.",
         "Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`.",
         DOCS,
     )
-    assert say(Mistake("", "not_toml", {"detail": "Expected ']' (at line 1, column 11)"})).text == (
+    assert format_config_issue(ConfigIssue("", "not_toml", {"detail": "Expected ']' (at line 1, column 11)"})).text == (
         "It is not TOML: Expected ']' (at line 1, column 11)."
     )
-    assert say(Mistake("", "no_source", {})).title == "The file"
+    assert format_config_issue(ConfigIssue("", "no_source", {})).title == "The file"
 
 
 @pytest.mark.parametrize(
@@ -234,4 +234,4 @@ def test_the_words_for_a_file_that_is_none() -> None:
     ],
 )
 def test_places(key: str, text: str) -> None:
-    assert place(key) == text
+    assert format_key(key) == text

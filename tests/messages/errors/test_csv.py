@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from messages.errors.csv import _TEXTS, EXAMPLE, say
-from messages.errors.sources import Said
-from sources.csv_import import CsvSlug, read_csv
+from messages.errors.csv import _TEXTS, EXAMPLE, format_csv_issue
+from messages.errors.sources import Message
+from sources.csv_import import CsvIssueCode, read_csv
 
 HEAD = "ts,fleet,metric,stat,value\n"
 ANCHOR = "docs/cli.md#a-csv-of-your-own"
@@ -61,21 +61,23 @@ ANCHOR = "docs/cli.md#a-csv-of-your-own"
     ],
 )
 def test_the_sentences(text: str, title: str, said: str, next_step: str) -> None:
-    (mistake,) = read_csv((HEAD + text).encode()).mistakes
-    assert say(mistake) == Said(title, said, next_step, ANCHOR)
+    (mistake,) = read_csv((HEAD + text).encode()).issues
+    assert format_csv_issue(mistake) == Message(title, said, next_step, ANCHOR)
 
 
 def test_semicolons_are_told_with_the_line_as_it_would_be_right() -> None:
-    (mistake,) = read_csv(HEAD.replace(",", ";").encode()).mistakes
-    assert say(mistake).text == "Its columns are separated by semicolons."
-    assert say(mistake).next_step == f"Separate them by commas, and write decimals with a point: `{EXAMPLE}`."
+    (mistake,) = read_csv(HEAD.replace(",", ";").encode()).issues
+    assert format_csv_issue(mistake).text == "Its columns are separated by semicolons."
+    assert (
+        format_csv_issue(mistake).next_step == f"Separate them by commas, and write decimals with a point: `{EXAMPLE}`."
+    )
 
 
 def test_every_slug_has_words_and_the_example_is_right() -> None:
-    assert set(_TEXTS) == set(get_args(CsvSlug))
-    assert read_csv((HEAD + EXAMPLE).encode()).mistakes == ()
+    assert set(_TEXTS) == set(get_args(CsvIssueCode))
+    assert read_csv((HEAD + EXAMPLE).encode()).issues == ()
 
 
 def test_nobodys_words_steer_the_terminal() -> None:
-    (mistake,) = read_csv((HEAD + "0,evil \x1b[2J\u202e,requests,sum,1").encode()).mistakes
-    assert say(mistake).text == "There is no fleet “evil [2J”."
+    (mistake,) = read_csv((HEAD + "0,evil \x1b[2J\u202e,requests,sum,1").encode()).issues
+    assert format_csv_issue(mistake).text == "There is no fleet “evil [2J”."

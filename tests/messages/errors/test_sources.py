@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages.errors.archive import ARCHIVE
-from messages.errors.source_texts import PROBLEMS
-from messages.errors.sources import Said, say, say_archive, shortened
+from messages.errors.archive import ARCHIVE_TEXTS
+from messages.errors.source_texts import PROBLEM_TEXTS
+from messages.errors.sources import Message, format_archive_problem, format_problem, shorten
 from sources.base import Problem, ProblemKind
 
 GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"
@@ -33,7 +33,7 @@ SOURCES = (
 @pytest.mark.parametrize("kind", get_args(ProblemKind))
 @pytest.mark.parametrize("about", ["", GROUP, "photo", "+42 s"])
 def test_every_kind_from_every_source_is_whole_sentences(kind: ProblemKind, source: str, about: str) -> None:
-    said = say(Problem(kind, source, "", about))
+    said = format_problem(Problem(kind, source, "", about))
     assert said.title and not said.title.endswith(".")
     for sentence in (said.text, said.next_step):
         assert sentence[0].isupper() or sentence.startswith("`"), sentence
@@ -43,7 +43,7 @@ def test_every_kind_from_every_source_is_whole_sentences(kind: ProblemKind, sour
 
 
 def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
-    assert set(PROBLEMS) == set(get_args(ProblemKind))
+    assert set(PROBLEM_TEXTS) == set(get_args(ProblemKind))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
     [
         (
             Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
-            Said(
+            Message(
                 "Not allowed",
                 "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
                 "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
@@ -61,7 +61,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("denied", "mackerel_events", "GET /api/v0/alerts"),
-            Said(
+            Message(
                 "Not allowed",
                 "Mackerel knows the key and does not allow GET /api/v0/alerts.",
                 "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
@@ -71,7 +71,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
-            Said(
+            Message(
                 "AWS sign-in has run out",
                 "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
                 "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
@@ -80,7 +80,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeTargetHealth", GROUP),
-            Said(
+            Message(
                 "Not found",
                 f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
                 "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
@@ -90,7 +90,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("not_found", "mackerel", "GET /api/v0/hosts", "mackerel.alb_host", "web-1, web-2"),
-            Said(
+            Message(
                 "No such load balancer in Mackerel",
                 "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
                 "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
@@ -100,7 +100,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("not_found", "mackerel_events", "GET /api/v0/services", "photo", "Example Org"),
-            Said(
+            Message(
                 "No such service in Mackerel",
                 "The organization “Example Org”, to which the key belongs, has no service “photo”.",
                 "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
@@ -109,7 +109,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("clock_skew", "mackerel", "", "+420 s", "2026-11-22 13:33:00 UTC"),
-            Said(
+            Message(
                 "Clocks differ",
                 "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
                 "Reported: “the time is 2026-11-22 13:33:00 UTC”",
@@ -119,7 +119,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("elsewhere", "load_balancer", "elasticloadbalancing:DescribeTargetGroups", "photo-ecs-green"),
-            Said(
+            Message(
                 "Another load balancer's",
                 "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
                 "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
@@ -129,7 +129,7 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
         (
             Problem("incomplete", "cloudwatch", "cloudwatch:GetMetricData", "2 / 7"),
-            Said(
+            Message(
                 "Answered in part",
                 "CloudWatch: not all of what was asked for was answered (2 / 7).",
                 "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
@@ -138,8 +138,8 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_words(problem: Problem, said: Said) -> None:
-    assert say(problem) == said
+def test_the_words(problem: Problem, said: Message) -> None:
+    assert format_problem(problem) == said
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,17 @@ def test_the_words(problem: Problem, said: Said) -> None:
     ],
 )
 def test_why_nothing_is_split(found: str, text: str) -> None:
-    said = say(Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", found))
+    said = format_problem(
+        Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", found)
+    )
     assert (said.text, said.anchor) == (text, "docs/problems.md#no_split")
     assert said.next_step.startswith("Before the first step and after the last that is as it should be.")
 
 
 def test_values_that_are_no_minutes() -> None:
-    said = say(Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s"))
+    said = format_problem(
+        Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s")
+    )
     assert said.title == "Too coarse"
     assert said.text == (
         "Mackerel answered with averages over 5 min where minutes were asked for, from 2026-11-22 13:00 UTC on; "
@@ -166,52 +170,52 @@ def test_values_that_are_no_minutes() -> None:
 
 
 def test_a_rule_is_looked_for_under_its_own_key() -> None:
-    said = say(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
+    said = format_problem(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
     assert said.next_step.startswith("Check `rule` under [aws]:")
 
 
 def test_where_the_next_try_is_known_it_is_said() -> None:
-    said = say(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), again_s=15)
+    said = format_problem(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), retry_in_s=15)
     assert said.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
 
 
-@pytest.mark.parametrize("kind", ARCHIVE)
+@pytest.mark.parametrize("kind", ARCHIVE_TEXTS)
 def test_every_fault_of_the_archive_has_words(kind: str) -> None:
-    said = say_archive(kind, "database or disk is full")
+    said = format_archive_problem(kind, "database or disk is full")
     assert said.text.endswith(". Reported: “database or disk is full”")
     assert said.next_step.endswith(".")
     assert said.anchor == f"docs/problems.md#archive_{kind}"
-    assert say_archive(kind, "").text.endswith(".")
+    assert format_archive_problem(kind, "").text.endswith(".")
 
 
 def test_the_archives_own_kinds_are_the_ones_with_words() -> None:
-    from archive.db.engine import ArchiveTrouble
+    from archive.db.engine import ArchiveErrorKind
 
-    assert set(ARCHIVE) == set(get_args(ArchiveTrouble))
+    assert set(ARCHIVE_TEXTS) == set(get_args(ArchiveErrorKind))
 
 
 @given(st.text(), st.text())
 def test_foreign_words_stay_on_one_line_and_can_say_anything(about: str, detail: str) -> None:
-    said = say(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
+    said = format_problem(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
     assert said.text.isprintable()
-    assert len(shortened(detail)) <= 240
+    assert len(shorten(detail)) <= 240
 
 
 def test_foreign_words_are_cut_and_cleaned() -> None:
-    assert shortened("a\x00b\r\n\tc\u202ed") == "a b c d"
-    assert shortened("x" * 300) == "x" * 239 + "…"
+    assert shorten("a\x00b\r\n\tc\u202ed") == "a b c d"
+    assert shorten("x" * 300) == "x" * 239 + "…"
 
 
 def test_athena_says_what_it_would_cost_and_which_key_allows_it() -> None:
-    said = say(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
+    said = format_problem(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
     assert said.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
     assert said.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
 
 
 def test_athena_says_which_days_it_leaves_out() -> None:
-    young = say(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
+    young = format_problem(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
     assert young.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
-    mixed = say(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
+    mixed = format_problem(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
     assert mixed.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
-    nowhere = say(Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location"))
+    nowhere = format_problem(Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location"))
     assert nowhere.title == "No place for results"

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 import cli
 from domain import Series, Window
-from reports.evidence.render import evidence
-from tests.factories.config import WHOLE
-from tests.factories.evidence import EVIL, MINUTES, NOW, WINDOW, a_case, rows
+from reports.evidence.render import evidence_zip
+from tests.factories.config import CONFIG_TOML
+from tests.factories.evidence import MALICIOUS_TEXT, MINUTES, NOW, WINDOW, make_evidence, sample_rows
 from tests.factories.frames import START
 
-SAME = (
+COMPARED_KEYS = (
     "metric",
     "verdict",
     "reason",
@@ -37,7 +37,7 @@ UNREAD = {
 
 def two_groups() -> dict[tuple[str, str, str, str], Any]:
     """Green takes over from blue after half an hour; in one minute both served."""
-    found = rows()
+    found = sample_rows()
     for key in [key for key in found if key[0] == "canary"]:
         found["canary", "photo-ecs-green", *key[2:]] = [None] * 30 + found[key][30:]
         found[key] = found[key][:31] + [None] * (MINUTES - 31)
@@ -46,23 +46,23 @@ def two_groups() -> dict[tuple[str, str, str, str], Any]:
 
 CASES = {
     "an hour": {},
-    "names like formulas": {"numbers": rows(ec2=f"={EVIL}", ecs="-ecs")},
+    "names like formulas": {"numbers": sample_rows(ec2=f"={MALICIOUS_TEXT}", ecs="-ecs")},
     "two target groups": {"numbers": two_groups()},
     "counts that could not be read": {"unknown": UNREAD},
-    "one side": {"numbers": {key: values for key, values in rows().items() if key[0] == "baseline"}},
+    "one side": {"numbers": {key: values for key, values in sample_rows().items() if key[0] == "baseline"}},
 }
 
 
 @pytest.mark.parametrize("given", CASES.values(), ids=CASES)
-def test_the_numbers_of_the_evidence_are_judged_as_in_the_evidence(given: dict[str, Any], tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(evidence(a_case(**given), made_at=NOW))) as file:
+def test_the_data_of_the_evidence_gives_the_same_judgement(given: dict[str, Any], tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(evidence_zip(make_evidence(**given), made_at=NOW))) as file:
         said = json.loads(file.read("judgement.json"))
         (tmp_path / "data.csv").write_bytes(file.read("data.csv"))
-    (tmp_path / "migration.toml").write_text(WHOLE, encoding="utf-8")
+    (tmp_path / "migration.toml").write_text(CONFIG_TOML, encoding="utf-8")
     words = ["judge", "--csv", str(tmp_path / "data.csv"), "--config", str(tmp_path / "migration.toml"), "--json"]
     result = CliRunner().invoke(cli.app, words)
     again = json.loads(result.stdout)
     assert (again["verdict"], result.exit_code) == (said["verdict"], said["exit_code"])
-    assert [{key: one[key] for key in SAME} for one in again["criteria"]] == [
-        {key: one[key] for key in SAME} for one in said["criteria"]
+    assert [{key: one[key] for key in COMPARED_KEYS} for one in again["criteria"]] == [
+        {key: one[key] for key in COMPARED_KEYS} for one in said["criteria"]
     ]

@@ -8,40 +8,40 @@ from pathlib import Path
 import pytest
 
 from archive import Archive
-from reports.retrospective.render import Told, file_name, tell
-from tests.factories.archived_migration import HAPPENED, NOW, at, event, full, migration
-from tests.factories.evidence import EVIL
+from reports.retrospective.render import RetrospectiveReport, build_report, retrospective_file_name
+from tests.factories.archived_migration import EVENTS, NOW, archived_migration, make_event, make_migration, time_of
+from tests.factories.evidence import MALICIOUS_TEXT
 
-HERE = migration()
+MIGRATION = make_migration()
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    with full(tmp_path_factory.mktemp("full")) as archive:
-        archive.keep_note(at(12), "Sale begins", "Mika")
+    with archived_migration(tmp_path_factory.mktemp("full")) as archive:
+        archive.notes.add(time_of(12), "Sale begins", "Mika")
         yield archive
 
 
 @pytest.fixture(scope="module")
-def told(archive: Archive) -> Told:
-    told = tell(archive, HERE, "mackerel", now=NOW)
+def report(archive: Archive) -> RetrospectiveReport:
+    told = build_report(archive, MIGRATION, "mackerel", now=NOW)
     assert told is not None
     return told
 
 
-def plain(page: str) -> str:
+def plain_text(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
 
 
-def test_the_page_needs_nobody(told: Told) -> None:
-    page = told.html()
+def test_the_page_is_self_contained(report: RetrospectiveReport) -> None:
+    page = report.html()
     assert "default-src 'none'; style-src 'unsafe-inline'" in page
     assert not re.search(r"<script|<link|<img|\bsrc=|url\(|https?://", page)
     assert len(page) < 400_000
 
 
-def test_the_page_tells_what_the_dashboard_tells(told: Told) -> None:
-    page, text = told.html(), plain(told.html())
+def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) -> None:
+    page, text = report.html(), plain_text(report.html())
     assert page.count("<svg viewBox") == 1
     assert "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back." in text
     assert "ECS served 14.3 M requests." in text
@@ -52,14 +52,14 @@ def test_the_page_tells_what_the_dashboard_tells(told: Told) -> None:
     assert "JST" not in text
 
 
-def test_every_phase_has_its_verdict(told: Told) -> None:
-    verdicts = [judgement.verdict for judgement in told.judged.values()]
+def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
+    verdicts = [judgement.verdict for judgement in report.judgements.values()]
     assert len(verdicts) == 4
     assert verdicts[2] == "not enough data"  # at 0 % there was nothing to compare
 
 
-def test_the_json_has_no_infinity_and_says_what_is_not_known(told: Told) -> None:
-    told_json = json.loads(json.dumps(told.json(), allow_nan=False))
+def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveReport) -> None:
+    told_json = json.loads(json.dumps(report.json(), allow_nan=False))
     assert told_json["window"] == {"from": "2026-03-03T09:00:00Z", "to": "2026-03-22T00:00:00Z"}
     assert told_json["cost"]["steps_back"] == [
         {"at": "2026-03-11T15:20:00Z", "from": 0.25, "to": 0.0, "effect_within_s": 300, "after_alert_s": 960}
@@ -70,28 +70,28 @@ def test_the_json_has_no_infinity_and_says_what_is_not_known(told: Told) -> None
     assert (told_json["gaps"], told_json["hours_only_until"]) == ([], None)
 
 
-def test_the_file_is_named_after_the_migration_and_its_days(told: Told) -> None:
-    assert told.file_name == "retrospective-photo-service-20260303-20260322.html"
-    assert file_name("写真 <b>", told.found.outline) == "retrospective-b-20260303-20260322.html"
-    assert file_name("写真", told.found.outline).startswith("retrospective-migration-")
+def test_the_file_is_named_after_the_migration_and_its_days(report: RetrospectiveReport) -> None:
+    assert report.file_name == "retrospective-photo-service-20260303-20260322.html"
+    assert retrospective_file_name("写真 <b>", report.retrospective.outline) == "retrospective-b-20260303-20260322.html"
+    assert retrospective_file_name("写真", report.retrospective.outline).startswith("retrospective-migration-")
 
 
-def test_nobodys_words_act(tmp_path: Path) -> None:
-    here = migration(name=EVIL)
-    happened = (*HAPPENED, event(at(8, 12), "deployment", EVIL))
-    with full(tmp_path, here, events=happened) as archive:
-        archive.keep_note(at(8, 13), EVIL, EVIL)
-        told = tell(archive, here, "mackerel", now=NOW)
+def test_external_text_is_escaped(tmp_path: Path) -> None:
+    here = make_migration(name=MALICIOUS_TEXT)
+    happened = (*EVENTS, make_event(time_of(8, 12), "deployment", MALICIOUS_TEXT))
+    with archived_migration(tmp_path, here, events=happened) as archive:
+        archive.notes.add(time_of(8, 13), MALICIOUS_TEXT, MALICIOUS_TEXT)
+        told = build_report(archive, here, "mackerel", now=NOW)
     assert told is not None
     page = told.html()
     assert "<script>alert" not in page and "{{ 7" not in page.replace("{{ 7 * 7 }}=1+1", "")
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4  # title, heading, deployment, note
 
 
-def test_the_clock_is_the_configured_zones(tmp_path: Path) -> None:
-    with full(tmp_path, migration("Europe/Berlin")) as archive:
-        told = tell(archive, migration("Europe/Berlin"), "mackerel", now=NOW)
+def test_times_are_in_the_configured_zone(tmp_path: Path) -> None:
+    with archived_migration(tmp_path, make_migration("Europe/Berlin")) as archive:
+        told = build_report(archive, make_migration("Europe/Berlin"), "mackerel", now=NOW)
     assert told is not None
-    text = plain(told.html())
+    text = plain_text(told.html())
     assert "10 Mar 10:02 – 11 Mar 10:00 CET" in text
     assert "11 Mar 16:20 CET" in text

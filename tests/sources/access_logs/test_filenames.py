@@ -8,12 +8,12 @@ import pytest
 
 from domain import Arn, Window
 from sources.access_logs.base import LocalLogs
-from sources.access_logs.counter import Engine
-from sources.access_logs.filenames import LogFile, day_prefixes, is_foreign, time_of
-from tests.sources.access_logs.test_counter import line
+from sources.access_logs.counter import LogCounter
+from sources.access_logs.filenames import LogFile, day_prefixes, is_other_log, window_of_name
+from tests.sources.access_logs.test_counter import access_log_line
 
 NAME = "123456789012_elasticloadbalancing_ap-northeast-1_app.photo.50dc6c495c0c9188_{}_10.0.1.10_3c8d6a1b.log.gz"
-EVER = Window(0, 2**35 // 60 * 60)
+ALL_TIME = Window(0, 2**35 // 60 * 60)
 
 
 def epoch(text: str) -> int:
@@ -21,8 +21,8 @@ def epoch(text: str) -> int:
 
 
 def test_a_name_carries_the_end_of_its_five_minutes() -> None:
-    assert time_of(NAME.format("20260922T0000Z")) == Window(epoch("2026-09-21T23:55"), epoch("2026-09-22T00:00"))
-    assert time_of(NAME.format("20260922T0000Z").replace("10.0.1.10", "2001:db8::7")) is not None
+    assert window_of_name(NAME.format("20260922T0000Z")) == Window(epoch("2026-09-21T23:55"), epoch("2026-09-22T00:00"))
+    assert window_of_name(NAME.format("20260922T0000Z").replace("10.0.1.10", "2001:db8::7")) is not None
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_name_carries_the_end_of_its_five_minutes() -> None:
     ],
 )
 def test_other_names_tell_no_time(name: str) -> None:
-    assert time_of(name) is None
+    assert window_of_name(name) is None
 
 
 def test_what_lies_beside_access_logs_is_none() -> None:
@@ -47,8 +47,8 @@ def test_what_lies_beside_access_logs_is_none() -> None:
         "health_check_log_x",
         NAME.format("20260922T0000Z").replace("_app.", "_net."),
     ]
-    assert all(map(is_foreign, beside))
-    assert not is_foreign(NAME.format("20260922T0000Z")) and not is_foreign("access.log")
+    assert all(map(is_other_log, beside))
+    assert not is_other_log(NAME.format("20260922T0000Z")) and not is_other_log("access.log")
 
 
 def test_a_window_is_listed_by_day_folders_from_its_first_minute_on() -> None:
@@ -68,7 +68,7 @@ def test_a_window_is_listed_by_day_folders_from_its_first_minute_on() -> None:
 
 
 def test_a_copy_is_the_same_file_and_an_unnamed_one_is_its_place() -> None:
-    window = time_of(NAME.format("20260922T0000Z"))
+    window = window_of_name(NAME.format("20260922T0000Z"))
     packed = LogFile("alb/2026/" + NAME.format("20260922T0000Z"), 5, window)
     plain = LogFile("/logs/" + NAME.format("20260922T0000Z").removesuffix(".gz"), 50, window)
     assert packed.identity == plain.identity
@@ -79,14 +79,14 @@ def test_a_folder_is_read_with_all_below_it_and_by_time(tmp_path: Path) -> None:
     for where in ("a", "a/b"):
         (tmp_path / where).mkdir()
     inside = tmp_path / "a" / "b" / NAME.format("20260921T1405Z")
-    inside.write_bytes(gzip.compress(line().encode()))
+    inside.write_bytes(gzip.compress(access_log_line().encode()))
     (tmp_path / "a" / NAME.format("20260921T1700Z")).write_bytes(b"")
     (tmp_path / "a" / "ELBAccessLogTestFile").write_text("Enable AccessLog", encoding="utf-8")
     (tmp_path / ".DS_Store").write_bytes(b"\0")
     hour = Window(epoch("2026-09-21T14:00"), epoch("2026-09-21T15:00"))
     found = LocalLogs(tmp_path).files(hour)
     assert [file.key for file in found.files] == [str(inside)]
-    assert (found.foreign, found.problems) == (1, ())
+    assert (found.skipped, found.problems) == (1, ())
     assert [file.key for file in LocalLogs(inside).files(hour).files] == [str(inside)]
     assert [(one.permission, one.state) for one in LocalLogs(tmp_path).check()] == [("read", "up")]
     (missing,) = LocalLogs(tmp_path / "nowhere").check()
@@ -94,32 +94,35 @@ def test_a_folder_is_read_with_all_below_it_and_by_time(tmp_path: Path) -> None:
 
 
 # What clients and the years have put into logs, and what becomes of each: route, target group's statuses, latency in milliseconds.
-ODD = {
-    "an unclosed quote": (line().replace('HTTP/2.0"', "HTTP/2.0"), 1),
-    "a quote that somebody left open in the user agent": (line(agent='Mozilla "5.0'), 1),
-    "-1 times": (line(elb="502", target="-", latency="-1"), 1),
-    "IPv6 in brackets": (line().replace("203.0.113.9:2817", "[2001:db8::1]:2817"), 1),
-    "IPv6 without brackets": (line().replace("203.0.113.9:2817", "2001:db8::1:2817"), 1),
-    "a request that was none": (line("- - -"), 1),
-    "a request that was none, with a blank": (line("- - - "), 1),
-    "an empty protocol": (line("- http://photo.example.com:80-/ "), 1),
-    "a script tag in the path": (line("GET https://photo.example.com:443/<script>alert(1)</script> HTTP/1.1"), 1),
-    "blanks in the path": (line("GET https://photo.example.com:443/a b c HTTP/1.1"), 1),
-    "bytes that are no UTF-8": (line("GET https://photo.example.com:443/\udce9 HTTP/1.1"), 1),
-    "eighteen fields, as in 2016": (line(more='"Root=1-58337262-36d228ad5d99923122bbe354"'), 1),
-    "forty fields, as one day": (line(more=" ".join(['"-"'] * 23)), 1),
+ODD_LINES = {
+    "an unclosed quote": (access_log_line().replace('HTTP/2.0"', "HTTP/2.0"), 1),
+    "a quote that somebody left open in the user agent": (access_log_line(agent='Mozilla "5.0'), 1),
+    "-1 times": (access_log_line(elb="502", target="-", latency="-1"), 1),
+    "IPv6 in brackets": (access_log_line().replace("203.0.113.9:2817", "[2001:db8::1]:2817"), 1),
+    "IPv6 without brackets": (access_log_line().replace("203.0.113.9:2817", "2001:db8::1:2817"), 1),
+    "a request that was none": (access_log_line("- - -"), 1),
+    "a request that was none, with a blank": (access_log_line("- - - "), 1),
+    "an empty protocol": (access_log_line("- http://photo.example.com:80-/ "), 1),
+    "a script tag in the path": (
+        access_log_line("GET https://photo.example.com:443/<script>alert(1)</script> HTTP/1.1"),
+        1,
+    ),
+    "blanks in the path": (access_log_line("GET https://photo.example.com:443/a b c HTTP/1.1"), 1),
+    "bytes that are no UTF-8": (access_log_line("GET https://photo.example.com:443/\udce9 HTTP/1.1"), 1),
+    "eighteen fields, as in 2016": (access_log_line(trailing_fields='"Root=1-58337262-36d228ad5d99923122bbe354"'), 1),
+    "forty fields, as one day": (access_log_line(trailing_fields=" ".join(['"-"'] * 23)), 1),
     "Enable AccessLog": ("Enable AccessLog for ELB: photo\n", 0),
     "nothing": ("\n", 0),
 }
 
 
-@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("what", ODD_LINES)
 def test_an_odd_line_is_counted_or_said_to_be_lost_and_costs_no_other(what: str, tmp_path: Path) -> None:
-    odd, counts = ODD[what]
+    odd, counts = ODD_LINES[what]
     path = tmp_path / "odd.log"
-    path.write_bytes((line() + odd + line()).encode("utf-8", "surrogateescape"))
-    with Engine() as engine:
+    path.write_bytes((access_log_line() + odd + access_log_line()).encode("utf-8", "surrogateescape"))
+    with LogCounter() as engine:
         counted = engine.count([path])
-    (tally,) = counted.tallies
+    (tally,) = counted.files
     assert (tally.lines, tally.parsed) == (3, 2 + counts)
     assert sum(counted.counts["n"].to_pylist()) == 2 + counts

@@ -15,15 +15,17 @@ import pyarrow.parquet as pq
 import pyspark
 import pytest
 
-from benchmarks.access_log_generator import generate
+from benchmarks.access_log_generator import generate_files
 from domain import Arn
-from sources.access_logs.aggregate import finished
-from sources.access_logs.counter import Engine
+from sources.access_logs.aggregate import aggregate
+from sources.access_logs.counter import LogCounter
 from sources.access_logs.sql import SPARK, counts_sql
-from sources.aws.athena_table import NO_LINE, LogTable, every_line
-from tests.sources.access_logs.test_counter import SAMPLES, line
+from sources.aws.athena_table import UNPARSED_MINUTE, AthenaTable, lines_sql
+from tests.sources.access_logs.test_counter import SAMPLES_DIR, access_log_line
 
-BALANCER = Arn.parse("arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188")
+LOAD_BALANCER = Arn.parse(
+    "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"
+)
 PATTERNS = ("/photos/*/comments", "/it's/**", "/写真/*", "/a\\b/*")
 UUID = "0a1b2c3d-0000-4000-8000-00000000abcd"
 PATHS = (
@@ -48,30 +50,30 @@ PATHS = (
 )
 # A quote of a client is written \\x22, so quotes of a line come in pairs. Where they do not (tests/sources/aws/test_athena_table.py), each reader guesses in
 # its own way what was meant; it is still one line.
-ODD = (
-    *(line(f"GET https://photo.example.com:443{path} HTTP/2.0") for path in PATHS),
+ODD_LINES = (
+    *(access_log_line(f"GET https://photo.example.com:443{path} HTTP/2.0") for path in PATHS),
     *(
-        line(request)
+        access_log_line(request)
         for request in ("- - -", "-", "", "GET", "OPTIONS * HTTP/1.1", "GET http://[2001:db8::1]:80/1234 HTTP/1.1")
     ),
-    line("- http://photo.example.com:80- -", elb="400", target="-", latency="-1", group="-"),
-    line(agent='a \\"quoted\\" agent \\\\'),
-    line(agent=""),
-    line(latency="1.005"),
-    line(latency="59.999", elb="502"),
-    line().partition(' "Mozilla')[0] + ' "Mozilla/5.0 (never closed\n',
-    " ".join(line().split(" ")[:12]) + "\n",
-    " ".join(line().split(" ")[:11]) + "\n",
-    line().replace("h2 ", "h9 ", 1),
-    line().replace("2026-09-21T14", "yesterday T14", 1),
-    line().replace("\n", " more and more 40 41 42\n"),
-    line().replace("\n", "\r\n"),
+    access_log_line("- http://photo.example.com:80- -", elb="400", target="-", latency="-1", group="-"),
+    access_log_line(agent='a \\"quoted\\" agent \\\\'),
+    access_log_line(agent=""),
+    access_log_line(latency="1.005"),
+    access_log_line(latency="59.999", elb="502"),
+    access_log_line().partition(' "Mozilla')[0] + ' "Mozilla/5.0 (never closed\n',
+    " ".join(access_log_line().split(" ")[:12]) + "\n",
+    " ".join(access_log_line().split(" ")[:11]) + "\n",
+    access_log_line().replace("h2 ", "h9 ", 1),
+    access_log_line().replace("2026-09-21T14", "yesterday T14", 1),
+    access_log_line().replace("\n", " more and more 40 41 42\n"),
+    access_log_line().replace("\n", "\r\n"),
     "Enable AccessLog for ELB: app/photo/50dc6c495c0c9188 at 2026-09-21T09:55:52.806Z\n",
     "\n",
 )
 
 
-def java() -> str | None:
+def java_home() -> str | None:
     """The home of a Java, or None."""
     if home := os.environ.get("JAVA_HOME"):
         return home
@@ -79,9 +81,9 @@ def java() -> str | None:
     return str(Path(found).resolve().parent.parent) if found else None
 
 
-def spark_home(room: Path) -> Path:
+def spark_home(directory: Path) -> Path:
     """A home of its own for Spark, which keeps what its executors say there: links to what was installed."""
-    installed, home = Path(pyspark.__file__).parent, room / "spark"
+    installed, home = Path(pyspark.__file__).parent, directory / "spark"
     home.mkdir()
     for name in ("bin", "jars", "python"):
         if (installed / name).exists():
@@ -89,18 +91,18 @@ def spark_home(room: Path) -> Path:
     return home
 
 
-def in_spark(room: Path, statements: list[str], query: str) -> Path:
+def run_in_spark(directory: Path, statements: list[str], query: str) -> Path:
     """What a query gives, as a Parquet file. Nothing that was started is left, whatever happens."""
-    result, asked = room / "grouped.parquet", json.dumps({"statements": statements, "query": query})
+    result, asked = directory / "grouped.parquet", json.dumps({"statements": statements, "query": query})
     settings = {
-        "JAVA_HOME": java() or "",
-        "SPARK_HOME": str(spark_home(room)),
+        "JAVA_HOME": java_home() or "",
+        "SPARK_HOME": str(spark_home(directory)),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_DIRS": str(room),
+        "SPARK_LOCAL_DIRS": str(directory),
     }
     with subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).with_name("in_spark.py")), str(result)],
-        cwd=room,
+        cwd=directory,
         env=os.environ | settings,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -119,31 +121,33 @@ def in_spark(room: Path, statements: list[str], query: str) -> Path:
 @pytest.mark.spark
 @pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(java() is None, reason="There is no Java: .ci/java installs one.")
+@pytest.mark.skipif(java_home() is None, reason="There is no Java: .ci/java installs one.")
 def test_spark_counts_what_duckdb_counts_row_for_row(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    files = generate(logs, 20_000, 4)
-    for sample in sorted(SAMPLES.glob("*.log")):
+    files = generate_files(logs, 20_000, 4)
+    for sample in sorted(SAMPLES_DIR.glob("*.log")):
         files.append(Path(shutil.copy(sample, logs)))
     files.append(logs / "odd.log")
-    files[-1].write_text("".join(ODD), encoding="utf-8", newline="")
-    with Engine(PATTERNS) as engine:
+    files[-1].write_text("".join(ODD_LINES), encoding="utf-8", newline="")
+    with LogCounter(PATTERNS) as engine:
         here = engine.count(files)
 
-    assert BALANCER
-    table = LogTable("default", "photo-logs", "alb", BALANCER)
+    assert LOAD_BALANCER
+    table = AthenaTable("default", "photo-logs", "alb", LOAD_BALANCER)
     # Spark lets no S3 stand in a definition that cannot be reached, and has no projection of partitions: both are Athena's alone.
-    create = table.create().replace(table.location, logs.as_uri())
+    create = table.create_sql().replace(table.location, logs.as_uri())
     add = f"ALTER TABLE `default`.`{table.name}` ADD PARTITION (day = '2026/09/21') LOCATION '{logs.as_uri()}'"
-    lines = every_line(SPARK, f"`default`.`{table.name}`", "day = '2026/09/21'")
-    grouped = pq.read_table(in_spark(tmp_path, [create, add], counts_sql(SPARK, lines, PATTERNS, examples=True)))
+    lines = lines_sql(SPARK, f"`default`.`{table.name}`", "day = '2026/09/21'")
+    grouped = pq.read_table(run_in_spark(tmp_path, [create, add], counts_sql(SPARK, lines, PATTERNS, examples=True)))
     with duckdb.connect() as database:
         database.register("grouped", grouped)
-        counts, examples = finished(database)
+        counts, examples = aggregate(database)
 
     every = grouped.to_pylist()
-    assert sum(row["n"] for row in every) == sum(tally.lines for tally in here.tallies)
-    assert sum(row["n"] for row in every if row["minute"] == NO_LINE) == sum(tally.lost for tally in here.tallies)
+    assert sum(row["n"] for row in every) == sum(tally.lines for tally in here.files)
+    assert sum(row["n"] for row in every if row["minute"] == UNPARSED_MINUTE) == sum(
+        tally.unparsed for tally in here.files
+    )
     assert counts.num_rows > 5_000
     assert rows(counts) == rows(here.counts)
     assert rows(examples) == rows(here.examples)

@@ -12,13 +12,13 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from archive import Archive
-from collector.collector import Keeper
+from collector.collector import Collector
 from domain import Migration, Window
 from sources import registry
-from sources.aws.cloudtrail import MOST_PAGES, CloudTrail, Pace
+from sources.aws.cloudtrail import MAX_PAGES, CloudTrail, RateLimiter
 from sources.aws.cloudtrail_records import OPERATIONS
 from sources.base import Events, HistorySource
-from tests.fakes.cloudtrail import DENIED, THROTTLED, CloudTrailWorld, cloudtrail_world
+from tests.fakes.cloudtrail import DENIED, THROTTLED, FakeCloudTrail, fake_cloudtrail
 
 SAMPLES = Path("tests/samples/cloudtrail")
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
@@ -26,7 +26,7 @@ WINDOW = Window(NOON - 3600, NOON + 7200)
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 
 
-def migration(**aws: Any) -> Migration:
+def create_migration(**aws: Any) -> Migration:
     return Migration.model_validate(
         {
             "name": "Photo",
@@ -66,14 +66,14 @@ def stub(client: Any) -> Iterator[Stubber]:
         stub.assert_no_pending_responses()
 
 
-def ask(client: Any, window: Window = WINDOW) -> Events:
+def fetch_events(client: Any, window: Window = WINDOW) -> Events:
     waits: list[float] = []
-    pace = Pace(0.55, clock=lambda: sum(waits), sleep=waits.append)
+    pace = RateLimiter(0.55, clock=lambda: sum(waits), sleep=waits.append)
     clock = lambda: datetime.fromtimestamp(NOON + 7200, UTC)  # noqa: E731
-    return CloudTrail(migration(), clock=clock, client=client, pace=pace).events(window)
+    return CloudTrail(create_migration(), clock=clock, client=client, rate_limiter=pace).events(window)
 
 
-def expected(operation: str, **more: Any) -> dict[str, Any]:
+def expected_params(operation: str, **more: Any) -> dict[str, Any]:
     return {
         "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": operation}],
         "StartTime": datetime.fromtimestamp(WINDOW.start, UTC),
@@ -86,37 +86,42 @@ def expected(operation: str, **more: Any) -> dict[str, Any]:
 def test_each_operation_is_looked_up_alone_and_to_its_last_page(client: Any, stub: Stubber) -> None:
     first, *others = OPERATIONS
     told = {"Events": [event("modify_rule_by_console")], "NextToken": "more"}
-    stub.add_response("lookup_events", told, expected(first))
-    stub.add_response("lookup_events", {"Events": [event("modify_rule_by_cli")]}, expected(first, NextToken="more"))
+    stub.add_response("lookup_events", told, expected_params(first))
+    stub.add_response(
+        "lookup_events", {"Events": [event("modify_rule_by_cli")]}, expected_params(first, NextToken="more")
+    )
     for operation in others:
-        stub.add_response("lookup_events", {"Events": []}, expected(operation))
-    found = ask(client)
+        stub.add_response("lookup_events", {"Events": []}, expected_params(operation))
+    found = fetch_events(client)
     assert (found.complete, found.problems, found.window, found.events) == (True, (), WINDOW, ())
-    assert [(one.ts - NOON, one.after, one.how) for one in found.changes] == [(7, 0.25, "cli"), (600, 0.5, "console")]
+    assert [(one.ts - NOON, one.after, one.tool) for one in found.weight_changes] == [
+        (7, 0.25, "cli"),
+        (600, 0.5, "console"),
+    ]
 
 
 def test_no_permission_is_one_call_and_one_problem(client: Any, stub: Stubber) -> None:
     stub.add_client_error("lookup_events", "AccessDeniedException", "not authorized", 400)
-    found = ask(client)
+    found = fetch_events(client)
     (problem,) = found.problems
     assert (problem.kind, problem.operation, problem.about) == ("denied", "cloudtrail:LookupEvents", "ap-northeast-1")
-    assert (found.complete, found.changes) == (False, ())
+    assert (found.complete, found.weight_changes) == (False, ())
 
 
 def test_what_came_before_a_refusal_is_kept_and_the_rest_asked_for_again(client: Any, stub: Stubber) -> None:
     stub.add_response("lookup_events", {"Events": [event("modify_rule_by_cli")]})
     stub.add_client_error("lookup_events", "ThrottlingException", "Rate exceeded", 400)
-    found = ask(client)
+    found = fetch_events(client)
     assert [problem.kind for problem in found.problems] == ["throttled"]
-    assert (found.complete, len(found.changes)) == (False, 1)
+    assert (found.complete, len(found.weight_changes)) == (False, 1)
 
 
 def test_too_many_records_for_one_asking_answer_the_newest_part_of_the_window(client: Any, stub: Stubber) -> None:
-    for page in range(MOST_PAGES):
+    for page in range(MAX_PAGES):
         stub.add_response("lookup_events", {"Events": [event("modify_rule_by_cli")], "NextToken": str(page)})
     for _ in OPERATIONS[1:]:
         stub.add_response("lookup_events", {"Events": []})
-    found = ask(client)
+    found = fetch_events(client)
     assert found.complete and found.window == Window(NOON + 60, WINDOW.end)
 
 
@@ -125,8 +130,8 @@ def test_a_record_that_cannot_be_read_spoils_no_other(client: Any, stub: Stubber
     stub.add_response("lookup_events", {"Events": [*told, {"EventName": "ModifyRule"}, event("modify_rule_by_cli")]})
     for _ in OPERATIONS[1:]:
         stub.add_response("lookup_events", {"Events": []})
-    found = ask(client)
-    assert (len(found.changes), found.problems) == (1, ())
+    found = fetch_events(client)
+    assert (len(found.weight_changes), found.problems) == (1, ())
 
 
 def test_calls_are_spaced_whoever_makes_them() -> None:
@@ -136,7 +141,7 @@ def test_calls_are_spaced_whoever_makes_them() -> None:
         waits.append(round(seconds, 3))
         now[0] += seconds
 
-    pace = Pace(0.5, clock=lambda: now[0], sleep=sleep)
+    pace = RateLimiter(0.5, clock=lambda: now[0], sleep=sleep)
     for _ in range(3):
         pace.wait()
     now[0] += 10
@@ -145,66 +150,69 @@ def test_calls_are_spaced_whoever_makes_them() -> None:
 
 
 def test_it_is_asked_unless_the_configuration_says_no() -> None:
-    assert "cloudtrail" in [source.name for source in registry.sources_of(migration()).events]
-    assert registry.sources_of(migration(cloudtrail=False)).events == ()
-    assert isinstance(CloudTrail(migration()), HistorySource)
+    assert "cloudtrail" in [source.name for source in registry.create_sources(create_migration()).events]
+    assert registry.create_sources(create_migration(cloudtrail=False)).events == ()
+    assert isinstance(CloudTrail(create_migration()), HistorySource)
 
 
 # End to end
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudTrailWorld]:
-    with cloudtrail_world() as world:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloudTrail]:
+    with fake_cloudtrail() as world:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDTRAIL", world.url)
         yield world
 
 
 def test_who_changed_the_weights_before_the_program_ran_is_learnt_once_and_then_kept_up_with(
-    world: CloudTrailWorld, tmp_path: Path
+    world: FakeCloudTrail, tmp_path: Path
 ) -> None:
     now = [NOON + 2 * 86_400]
     clock = lambda: datetime.fromtimestamp(now[0], UTC)  # noqa: E731
-    world.page = 1
+    world.page_size = 1
     world.records = [
         json.loads(record(name)) for name in ("modify_rule_by_cli", "modify_rule_by_console", "modify_rule_refused")
     ]
-    source = CloudTrail(migration(), clock=clock, pace=Pace(0))
-    with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", migration(), clock=clock) as archive:
-        keeper = Keeper(archive, (), None, (source,), clock=clock)
-        while keeper.keep_events(source) == 0:
+    source = CloudTrail(create_migration(), clock=clock, rate_limiter=RateLimiter(0))
+    with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
+        keeper = Collector(archive, (), None, (source,), clock=clock)
+        while keeper.poll_events(source) == 0:
             pass
-        steps = [(one.ts - NOON, one.title, one.who, one.how) for one in archive.split_changes()]
+        steps = [(one.ts - NOON, one.title, one.author, one.tool) for one in archive.events.weight_changes()]
         assert steps == [
             (7, "? → 25.0%", "kenji.mori", "cli"),
             (600, "25.0% → 50.0%", "naoko.sato@example.com", "console"),
         ]
-        assert archive.heard("cloudtrail") == (Window(NOON - 88 * 86_400, now[0]),)
+        assert archive.events.covered("cloudtrail") == (Window(NOON - 88 * 86_400, now[0]),)
 
         world.calls.clear()
-        assert keeper.keep_events(source) > 0 and world.calls == [], "not its turn, and nothing left behind"
+        assert keeper.poll_events(source) > 0 and world.calls == [], "not its turn, and nothing left behind"
         now[0] += 120
-        keeper.keep_events(source)
+        keeper.poll_events(source)
         assert world.calls == list(OPERATIONS), "only the newest hour, one page each"
-        assert archive.split_changes() == archive.split_changes(Window(NOON, NOON + 3600)) and len(steps) == 2
+        assert (
+            archive.events.weight_changes() == archive.events.weight_changes(Window(NOON, NOON + 3600))
+            and len(steps) == 2
+        )
 
 
 @pytest.mark.parametrize(("refusal", "kind"), [(DENIED, "denied"), (THROTTLED, "throttled")])
 def test_refused_it_is_left_alone_for_a_quarter_of_an_hour(
-    world: CloudTrailWorld, tmp_path: Path, refusal: tuple[int, str, str], kind: str
+    world: FakeCloudTrail, tmp_path: Path, refusal: tuple[int, str, str], kind: str
 ) -> None:
     now = [NOON]
     clock = lambda: datetime.fromtimestamp(now[0], UTC)  # noqa: E731
-    world.refuse = refusal
+    world.error = refusal
     client = boto3.client("cloudtrail", region_name="ap-northeast-1", config=Config(retries={"total_max_attempts": 1}))
-    source = CloudTrail(migration(), clock=clock, client=client, pace=Pace(0))
-    with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", migration(), clock=clock) as archive:
-        keeper = Keeper(archive, (), None, (source,), clock=clock)
-        assert keeper.keep_events(source) == 900
+    source = CloudTrail(create_migration(), clock=clock, client=client, rate_limiter=RateLimiter(0))
+    with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
+        keeper = Collector(archive, (), None, (source,), clock=clock)
+        assert keeper.poll_events(source) == 900
         now[0] += 300
-        assert keeper.keep_events(source) == 600 and len(world.calls) == 1
-        (state,) = archive.states()
+        assert keeper.poll_events(source) == 600 and len(world.calls) == 1
+        (state,) = archive.events.source_states()
         assert (state.source, state.state, [one.kind for one in state.problems]) == ("cloudtrail", kind, [kind])
-        world.refuse, now[0] = None, now[0] + 600
-        assert keeper.keep_events(source) == 0 and archive.states()[0].state == "up"
+        world.error, now[0] = None, now[0] + 600
+        assert keeper.poll_events(source) == 0 and archive.events.source_states()[0].state == "up"
         assert [health.state for health in source.check()] == ["up"]

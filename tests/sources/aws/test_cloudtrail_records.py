@@ -7,23 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import FleetName, SplitChange
-from sources.aws.cloudtrail_records import changes_of
+from domain import FleetName, WeightChange
+from sources.aws.cloudtrail_records import parse_weight_changes
 
 SAMPLES = Path("tests/samples/cloudtrail")
-HOME = "app/photo/50dc6c495c0c9188"
+LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 FLEETS: dict[str, FleetName] = {
     f"{ELB}targetgroup/photo-ec2/73e2d6bc24d8a067": "baseline",
     f"{ELB}targetgroup/photo-ecs/0a1b2c3d4e5f6071": "canary",
 }
-RULE = f"{ELB}listener-rule/{HOME}/f2f7dc8efc522ab2/9683b2d02a6cabee"
-LISTENER = f"{ELB}listener/{HOME}/f2f7dc8efc522ab2"
-DOOR = f"{RULE[:-4]}d00r"
+RULE = f"{ELB}listener-rule/{LOAD_BALANCER}/f2f7dc8efc522ab2/9683b2d02a6cabee"
+LISTENER = f"{ELB}listener/{LOAD_BALANCER}/f2f7dc8efc522ab2"
+HEADER_RULE = f"{RULE[:-4]}d00r"
 
 
-def read(name: str) -> list[SplitChange]:
-    return list(changes_of((SAMPLES / f"{name}.json").read_text(), home=HOME, fleet_of=FLEETS))
+def parse_sample(name: str) -> list[WeightChange]:
+    return list(
+        parse_weight_changes((SAMPLES / f"{name}.json").read_text(), load_balancer=LOAD_BALANCER, fleet_of=FLEETS)
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,45 +36,51 @@ def read(name: str) -> list[SplitChange]:
         ("modify_listener_by_terraform", LISTENER, 0.001, "photo-terraform", "terraform"),
         ("modify_listener_by_codedeploy", LISTENER, 1.0, "codedeploy", "deployment"),
         ("modify_rule_by_cloudformation", RULE, 0.1, "AWSCloudFormation", "cloudformation"),
-        ("create_rule_a_door", DOOR, 1.0, "root", "unknown"),
+        ("create_rule_a_door", HEADER_RULE, 1.0, "root", "unknown"),
         ("modify_rule_capitals_and_numbers_as_text", RULE, 0.25, "kenji.mori", "cli"),
         ("modify_rule_all_small_letters", RULE, 0.25, "kenji.mori", "cli"),
     ],
 )
 def test_who_told_which_rule_what_and_how(name: str, rule: str, after: float, who: str, how: str) -> None:
-    (change,) = read(name)
-    assert (change.rule, change.after, change.who, change.how, change.told) == (rule, after, who, how, True)
+    (change,) = parse_sample(name)
+    assert (change.rule, change.after, change.author, change.tool, change.affects_weights) == (
+        rule,
+        after,
+        who,
+        how,
+        True,
+    )
     assert change.since == change.ts and change.before is None and change.sources == ("cloudtrail",)
 
 
 def test_the_second_the_words_of_the_rule_and_the_whole_record_are_kept() -> None:
-    (change,) = read("modify_rule_by_cli")
+    (change,) = parse_sample("modify_rule_by_cli")
     assert change.ts == 1_767_355_207  # 2026-01-02 12:00:07 UTC
     assert change.about == "path-pattern: /* → photo-ec2 75, photo-ecs 25"
     assert change.key == "00000000-0000-4000-8000-000000000001:0"
     assert json.loads(change.raw) == json.loads((SAMPLES / "modify_rule_by_cli.json").read_text())
-    assert read("create_rule_a_door")[0].about == "X-Canary: ecs → photo-ecs 1"
+    assert parse_sample("create_rule_a_door")[0].about == "X-Canary: ecs → photo-ecs 1"
 
 
 def test_a_change_of_conditions_or_priorities_tells_no_weights() -> None:
-    (conditions,) = read("modify_rule_conditions_only")
-    assert (conditions.told, conditions.after, conditions.how) == (False, None, "program")
-    priorities = read("set_rule_priorities")
-    assert [(one.rule, one.told, one.about) for one in priorities] == [
+    (conditions,) = parse_sample("modify_rule_conditions_only")
+    assert (conditions.affects_weights, conditions.after, conditions.tool) == (False, None, "program")
+    priorities = parse_sample("set_rule_priorities")
+    assert [(one.rule, one.affects_weights, one.about) for one in priorities] == [
         (RULE, False, "priority 3"),
-        (DOOR, False, "priority 4"),
+        (HEADER_RULE, False, "priority 4"),
     ]
     assert len({one.key for one in priorities}) == 2
 
 
 def test_a_rule_that_is_deleted_has_no_share_any_more() -> None:
-    (change,) = read("delete_rule")
-    assert (change.rule, change.after, change.told) == (RULE, None, True)
+    (change,) = parse_sample("delete_rule")
+    assert (change.rule, change.after, change.affects_weights) == (RULE, None, True)
 
 
 @pytest.mark.parametrize("name", ["modify_rule_refused", "modify_rule_of_another_load_balancer"])
 def test_what_failed_or_is_about_others_is_no_change(name: str) -> None:
-    assert read(name) == []
+    assert parse_sample(name) == []
 
 
 @pytest.mark.parametrize(
@@ -88,8 +96,8 @@ def test_what_failed_or_is_about_others_is_no_change(name: str) -> None:
 )
 def test_what_a_user_agent_tells(agent: str, how: str) -> None:
     record = json.loads((SAMPLES / "modify_rule_by_cli.json").read_text()) | {"userAgent": agent}
-    (change,) = changes_of(json.dumps(record), home=HOME, fleet_of=FLEETS)
-    assert change.how == how
+    (change,) = parse_weight_changes(json.dumps(record), load_balancer=LOAD_BALANCER, fleet_of=FLEETS)
+    assert change.tool == how
 
 
 NAMES = st.sampled_from(
@@ -108,13 +116,13 @@ def test_whatever_it_says_the_time_and_the_rule_are_still_read(actions, reply, i
     record = json.loads((SAMPLES / "modify_rule_by_cli.json").read_text())
     record |= {"requestParameters": {"ruleArn": RULE, "actions": actions}, "userIdentity": identity}
     record |= {"responseElements": {"rules": [{"ruleArn": RULE, "conditions": reply}]}}
-    (change,) = changes_of(json.dumps(record), home=HOME, fleet_of=FLEETS)
+    (change,) = parse_weight_changes(json.dumps(record), load_balancer=LOAD_BALANCER, fleet_of=FLEETS)
     assert (change.ts, change.rule, change.operation) == (1_767_355_207, RULE, "ModifyRule")
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"eventName": "ModifyRule", "eventTime": "yesterday"}'])
 def test_what_is_no_record_is_none(text: str) -> None:
     try:
-        assert list(changes_of(text, home=HOME, fleet_of=FLEETS)) == []
+        assert list(parse_weight_changes(text, load_balancer=LOAD_BALANCER, fleet_of=FLEETS)) == []
     except ValueError:
         assert text in ("", '{"eventName": "ModifyRule", "eventTime": "yesterday"}')

@@ -17,18 +17,25 @@ from hypothesis import strategies as st
 from domain import Aws, Migration, Series, Window, check_frame, epoch_s
 from domain.config.models import Fleet, Fleets
 from sources.aws import client as aws
-from sources.aws.cloudwatch import CloudWatch, console_link
-from sources.aws.cloudwatch_queries import METRIC_STATS, all_series, asks, horizons, metric_stat, parts
-from sources.base import Answer, Problem, Pull
-from tests.fakes.cloudwatch import LOAD_BALANCER, CloudWatchWorld
-from tests.fakes.traffic_model import Minute, SteadyStory, Story, WrittenStory
+from sources.aws.cloudwatch import CloudWatch, console_url
+from sources.aws.cloudwatch_queries import (
+    METRIC_STATS,
+    all_series,
+    metric_stat,
+    plan_requests,
+    retention_starts,
+    split_by_retention,
+)
+from sources.base import AnsweredRange, Problem, Pull
+from tests.fakes.cloudwatch import LOAD_BALANCER, FakeCloudWatch
+from tests.fakes.traffic_model import ScriptedTraffic, SteadyTraffic, TargetGroupMinute, TrafficModel
 
 DAY_S = 86_400
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 EC2, ECS = "targetgroup/photo-ec2/73e2d6bc24d8a067", "targetgroup/photo-ecs/943f017f100becff"
 
 
-def migration_in(partition: str = "aws", region: str = "ap-northeast-1") -> Migration:
+def migration_in_partition(partition: str = "aws", region: str = "ap-northeast-1") -> Migration:
     elb = f"arn:{partition}:elasticloadbalancing:{region}:123456789012"
     return Migration(
         name="Photo service",
@@ -40,7 +47,7 @@ def migration_in(partition: str = "aws", region: str = "ap-northeast-1") -> Migr
     )
 
 
-PHOTO = migration_in()
+PHOTO = migration_in_partition()
 SERIES = tuple(one for one in all_series(PHOTO) if not one.hourly)
 HOURLY = tuple(one for one in all_series(PHOTO) if one.hourly)
 
@@ -55,11 +62,11 @@ def series(metric: str, stat: str = "sum", group: str = "photo-ecs") -> Series:
 
 
 REQUESTS = series("requests")
-TWO = (series("requests", group="photo-ec2"), REQUESTS)
-EIGHT = Window(NOON - 600, NOON - 120)  # eight whole minutes
-A_STORY = WrittenStory(
+BOTH_REQUESTS = (series("requests", group="photo-ec2"), REQUESTS)
+WINDOW = Window(NOON - 600, NOON - 120)  # eight whole minutes
+SCENARIO = ScriptedTraffic(
     {
-        (group, ts): Minute(
+        (group, ts): TargetGroupMinute(
             requests=9,
             responses_2xx=4,
             responses_3xx=1,
@@ -72,28 +79,28 @@ A_STORY = WrittenStory(
             fail_open=2,
         )
         for group in ("photo-ec2", "photo-ecs")
-        for ts in range(EIGHT.start, EIGHT.end, 60)
+        for ts in range(WINDOW.start, WINDOW.end, 60)
     },
-    alb={NOON - 300: {"alb_5xx": 6, "alb_502": 3, "alb_503": 2, "alb_504": 1}},
+    alb_errors={NOON - 300: {"alb_5xx": 6, "alb_502": 3, "alb_503": 2, "alb_504": 1}},
 )
 
 
-class Bench:
+class Harness:
     """A world, a clock that the test moves, and a source that talks to that world."""
 
-    def __init__(self, world: CloudWatchWorld, clock: list[int]) -> None:
-        self.world, self.clock = world, clock
+    def __init__(self, world: FakeCloudWatch, clock: list[int]) -> None:
+        self.server, self.clock = world, clock
 
     def source(self, *, attempts: int = 1, read_timeout_s: float = 5) -> CloudWatch:
         assert PHOTO.aws
-        client = aws.client("cloudwatch", PHOTO.aws, attempts=attempts, read_timeout_s=read_timeout_s)
+        client = aws.create_client("cloudwatch", PHOTO.aws, max_attempts=attempts, read_timeout_s=read_timeout_s)
         return CloudWatch(PHOTO, clock=self.now, client=client)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock[0], UTC)
 
-    def pull(self, window: Window = EIGHT, wanted: tuple[Series, ...] | None = None) -> Pull:
-        return self.source().pull(window, wanted)
+    def pull(self, window: Window = WINDOW, series: tuple[Series, ...] | None = None) -> Pull:
+        return self.source().pull(window, series)
 
 
 @pytest.fixture
@@ -108,15 +115,15 @@ def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def open_world(keys: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Story], Bench]]:
-    worlds: list[CloudWatchWorld] = []
+def open_world(keys: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[TrafficModel], Harness]]:
+    worlds: list[FakeCloudWatch] = []
 
-    def start(story: Story) -> Bench:
+    def start(story: TrafficModel) -> Harness:
         clock = [NOON]
-        world = CloudWatchWorld(story, clock=lambda: datetime.fromtimestamp(clock[0], UTC))
+        world = FakeCloudWatch(story, clock=lambda: datetime.fromtimestamp(clock[0], UTC))
         worlds.append(world.__enter__())
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", world.url)
-        return Bench(world, clock)
+        return Harness(world, clock)
 
     yield start
     for world in worlds:
@@ -124,11 +131,11 @@ def open_world(keys: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 @pytest.fixture
-def bench(open_world: Callable[[Story], Bench]) -> Bench:
-    return open_world(A_STORY)
+def bench(open_world: Callable[[TrafficModel], Harness]) -> Harness:
+    return open_world(SCENARIO)
 
 
-def numbers(pull: Pull, one: Series) -> dict[int, float]:
+def points_of(pull: Pull, one: Series) -> dict[int, float]:
     """Epoch second → value, of one series."""
     frame = check_frame(pull.frame)
     rows = frame[
@@ -137,23 +144,23 @@ def numbers(pull: Pull, one: Series) -> dict[int, float]:
     return dict(zip(epoch_s(rows).tolist(), rows["value"], strict=True))
 
 
-def answered(pull: Pull) -> set[Series]:
-    return {one for answer in pull.answers for one in answer.series}
+def answered_series(pull: Pull) -> set[Series]:
+    return {one for answer in pull.answered_ranges for one in answer.series}
 
 
-def kinds(pull: Pull) -> list[str]:
+def problem_kinds(pull: Pull) -> list[str]:
     return [problem.kind for problem in pull.problems]
 
 
 # What is asked and answered
 
 
-def test_every_series_means_what_its_name_says(bench: Bench) -> None:
+def test_every_series_means_what_its_name_says(bench: Harness) -> None:
     pull = bench.pull()
     at = NOON - 300
     assert pull.problems == ()
-    assert answered(pull) == set(SERIES)
-    ecs = {f"{one.metric} {one.stat}": numbers(pull, one)[at] for one in SERIES if one.target_group == "photo-ecs"}
+    assert answered_series(pull) == set(SERIES)
+    ecs = {f"{one.metric} {one.stat}": points_of(pull, one)[at] for one in SERIES if one.target_group == "photo-ecs"}
     assert ecs == pytest.approx(
         {
             "requests sum": 9,
@@ -176,19 +183,19 @@ def test_every_series_means_what_its_name_says(bench: Bench) -> None:
             "unhealthy_hosts minimum": 1,
         }
     )
-    own = {one.metric: numbers(pull, one) for one in SERIES if not one.target_group}
+    own = {one.metric: points_of(pull, one) for one in SERIES if not one.target_group}
     assert own == {"alb_5xx": {at: 6}, "alb_502": {at: 3}, "alb_503": {at: 2}, "alb_504": {at: 1}}
 
 
-def test_one_call_asks_for_everything(bench: Bench) -> None:
+def test_one_call_asks_for_everything(bench: Harness) -> None:
     pull = bench.pull()
-    assert (bench.world.calls, bench.world.metrics_requested, bench.world.datapoints_requested) == (1, 40, 320)
-    assert pull.asked == 320
+    assert (bench.server.calls, bench.server.metrics_requested, bench.server.datapoints_requested) == (1, 40, 320)
+    assert pull.datapoints_requested == 320
     assert pull.asked_at == NOON
-    (request,) = bench.world.requests
+    (request,) = bench.server.requests
     assert (request["StartTime"], request["EndTime"], request["ScanBy"]) == (
-        EIGHT.start,
-        EIGHT.end,
+        WINDOW.start,
+        WINDOW.end,
         "TimestampAscending",
     )
     assert request["MetricDataQueries"][0] == {
@@ -205,29 +212,31 @@ def test_one_call_asks_for_everything(bench: Bench) -> None:
     }
 
 
-def test_only_what_is_wanted_is_asked(bench: Bench) -> None:
-    pull = bench.pull(wanted=(REQUESTS,))
-    assert bench.world.metrics_requested == 1
-    assert answered(pull) == {REQUESTS}
+def test_only_what_is_wanted_is_asked(bench: Harness) -> None:
+    pull = bench.pull(series=(REQUESTS,))
+    assert bench.server.metrics_requested == 1
+    assert answered_series(pull) == {REQUESTS}
     assert [query.series for query in pull.queries] == [REQUESTS]
 
 
-def test_a_missing_point_is_an_absent_row_and_a_zero_is_a_zero(open_world: Callable[[Story], Bench]) -> None:
-    quiet = WrittenStory({("photo-ecs", NOON - 120): Minute(requests=5, responses_2xx=5, latencies=(0.1,) * 5)})
+def test_a_missing_point_is_an_absent_row_and_a_zero_is_a_zero(open_world: Callable[[TrafficModel], Harness]) -> None:
+    quiet = ScriptedTraffic(
+        {("photo-ecs", NOON - 120): TargetGroupMinute(requests=5, responses_2xx=5, latencies=(0.1,) * 5)}
+    )
     bench = open_world(quiet)
     errors = series("target_5xx")
-    assert numbers(bench.pull(Window(NOON - 180, NOON - 60)), errors) == {}
-    bench.world.sparse = False
-    assert numbers(bench.pull(Window(NOON - 180, NOON - 60)), errors) == {NOON - 120: 0}
+    assert points_of(bench.pull(Window(NOON - 180, NOON - 60)), errors) == {}
+    bench.server.sparse = False
+    assert points_of(bench.pull(Window(NOON - 180, NOON - 60)), errors) == {NOON - 120: 0}
 
 
-def test_the_newest_minutes_grow(open_world: Callable[[Story], Bench]) -> None:
-    minute = Minute(requests=90, responses_2xx=90, latencies=(0.1,) * 90)
-    bench = open_world(WrittenStory({("photo-ecs", NOON - 60): minute}))
-    bench.world.late_minutes = 2
+def test_the_newest_minutes_grow(open_world: Callable[[TrafficModel], Harness]) -> None:
+    minute = TargetGroupMinute(requests=90, responses_2xx=90, latencies=(0.1,) * 90)
+    bench = open_world(ScriptedTraffic({("photo-ecs", NOON - 60): minute}))
+    bench.server.revision_minutes = 2
     seen = []
     for bench.clock[0] in (NOON, NOON + 60, NOON + 120, NOON + 180):
-        seen.append(numbers(bench.pull(Window(NOON - 60, NOON)), REQUESTS))
+        seen.append(points_of(bench.pull(Window(NOON - 60, NOON)), REQUESTS))
     assert seen == [{NOON - 60: 30}, {NOON - 60: 60}, {NOON - 60: 90}, {NOON - 60: 90}]
 
 
@@ -251,13 +260,13 @@ def test_the_finest_period_that_is_still_kept(keys: None, age_s: int, period_s: 
     assert CloudWatch(PHOTO).finest_period_s(NOON - age_s, now=NOON) == period_s
 
 
-def test_a_long_window_is_read_in_every_period_that_is_kept(open_world: Callable[[Story], Bench]) -> None:
-    bench = open_world(SteadyStory(lambda ts: {"photo-ec2": 1, "photo-ecs": 0.5}, requests_per_minute=4))
+def test_a_long_window_is_read_in_every_period_that_is_kept(open_world: Callable[[TrafficModel], Harness]) -> None:
+    bench = open_world(SteadyTraffic(lambda ts: {"photo-ec2": 1, "photo-ecs": 0.5}, requests_per_minute=4))
     window = Window(NOON - 64 * DAY_S + 60, NOON - 14 * DAY_S)
     pull = bench.pull(window, (REQUESTS,))
     assert pull.problems == ()
-    assert [answer.period_s for answer in pull.answers] == [60, 300, 3_600]
-    fine, middle, coarse = (answer.window for answer in pull.answers)
+    assert [answer.period_s for answer in pull.answered_ranges] == [60, 300, 3_600]
+    fine, middle, coarse = (answer.window for answer in pull.answered_ranges)
     assert (coarse.end, middle.end, fine.end) == (middle.start, fine.start, window.end)
     assert coarse.start == window.start - 60  # the whole hour, not a part of it
     rows = pull.frame.groupby("period_s").size()
@@ -267,41 +276,47 @@ def test_a_long_window_is_read_in_every_period_that_is_kept(open_world: Callable
     assert pull.frame.loc[pull.frame["period_s"] == 3_600, "value"].mean() == pytest.approx(120, rel=0.1)
     assert {query.period_s for query in pull.queries} == {3_600}
     assert pull.frame["ts"].is_monotonic_increasing  # though the newest were asked for first
-    assert pull.asked == bench.world.datapoints_requested
+    assert pull.datapoints_requested == bench.server.datapoints_requested
 
 
-def test_hourly_percentiles_are_of_all_answers_of_the_hour_and_of_whole_hours_alone(bench: Bench) -> None:
+def test_hourly_percentiles_are_of_all_answers_of_the_hour_and_of_whole_hours_alone(bench: Harness) -> None:
     p95 = next(one for one in HOURLY if one.stat == "p95_hourly" and one.target_group == "photo-ecs")
     minute = series("latency", "p95")
     pull = bench.pull(Window(NOON - 2 * 3_600 - 60, NOON + 60), (p95, minute))
-    (answer,) = (answer for answer in pull.answers if p95 in answer.series)
-    assert answer == Answer(frozenset({p95}), Window(NOON - 2 * 3_600, NOON), 3_600)
+    (answer,) = (answer for answer in pull.answered_ranges if p95 in answer.series)
+    assert answer == AnsweredRange(frozenset({p95}), Window(NOON - 2 * 3_600, NOON), 3_600)
     frame = pull.frame[pull.frame["stat"] == "p95_hourly"]
     assert [(int(ts.timestamp()), period_s) for ts, period_s in zip(frame["ts"], frame["period_s"], strict=True)] == [
         (NOON - 3_600, 3_600)
     ]
     # Eight answers in each of eight minutes: the 95th of a hundred lies at 0.95 · 63 = 59.85, among those of two seconds.
     assert list(frame["value"]) == [2.0]
-    assert list(numbers(pull, minute).values()) == [pytest.approx(1.44)] * 8
+    assert list(points_of(pull, minute).values()) == [pytest.approx(1.44)] * 8
     assert {query.series.stat: (query.period_s, query.text.split()[2:4]) for query in pull.queries} == {
         "p95_hourly": (3_600, ["p95", "3600"]),
         "p95": (60, ["p95", "60"]),
     }
-    assert bench.pull(EIGHT, HOURLY).answers == ()
+    assert bench.pull(WINDOW, HOURLY).answered_ranges == ()
 
 
-def test_asked_too_finely_the_world_is_as_silent_as_cloudwatch(open_world: Callable[[Story], Bench]) -> None:
-    bench = open_world(SteadyStory(lambda ts: {"photo-ecs": 1}))
+def test_asked_too_finely_the_world_is_as_silent_as_cloudwatch(open_world: Callable[[TrafficModel], Harness]) -> None:
+    bench = open_world(SteadyTraffic(lambda ts: {"photo-ecs": 1}))
     old = Window(NOON - 20 * DAY_S, NOON - 20 * DAY_S + 3_600)
     assert len(bench.pull(old, (REQUESTS,)).frame) == 12
     unaware = CloudWatch(PHOTO, clock=lambda: old.ends_at, client=bench.source()._client)
     pull = unaware.pull(old, (REQUESTS,))
-    assert (len(pull.frame), pull.problems, answered(pull)) == (0, (), {REQUESTS})
+    assert (len(pull.frame), pull.problems, answered_series(pull)) == (0, (), {REQUESTS})
 
 
-def test_nothing_is_asked_of_a_time_that_nobody_keeps(bench: Bench) -> None:
+def test_nothing_is_asked_of_a_time_that_nobody_keeps(bench: Harness) -> None:
     pull = bench.pull(Window(NOON - 500 * DAY_S, NOON - 499 * DAY_S))
-    assert (bench.world.calls, pull.asked, pull.answers, pull.queries, pull.problems) == (0, 0, (), (), ())
+    assert (bench.server.calls, pull.datapoints_requested, pull.answered_ranges, pull.queries, pull.problems) == (
+        0,
+        0,
+        (),
+        (),
+        (),
+    )
 
 
 windows = st.builds(
@@ -313,14 +328,14 @@ windows = st.builds(
 
 @given(windows, st.integers(NOON, NOON + 7 * DAY_S))
 def test_the_parts_of_a_window_meet_without_overlap(window: Window, now: int) -> None:
-    cut = tuple(parts(window, now))
+    cut = tuple(split_by_retention(window, now))
     for (newer, fine_s), (older, coarse_s) in pairwise(cut):
         assert older.end == newer.start
         assert fine_s < coarse_s
     for part, period_s in cut:
         assert part.start % period_s == part.end % period_s == 0
-        assert part.start >= dict(horizons(now))[period_s]
-    first_kept = horizons(now)[-1][1]
+        assert part.start >= dict(retention_starts(now))[period_s]
+    first_kept = retention_starts(now)[-1][1]
     if window.end <= first_kept:
         assert cut == ()
     else:
@@ -331,9 +346,9 @@ def test_the_parts_of_a_window_meet_without_overlap(window: Window, now: int) ->
 @given(windows, st.integers(1, 1_300))
 def test_no_call_asks_for_too_much_and_together_they_ask_for_all(window: Window, how_many: int) -> None:
     many = tuple(Series("cloudwatch", "canary", f"group-{n}", "requests", "sum", "count") for n in range(how_many))
-    calls = tuple(asks(many, window, NOON + 7 * DAY_S))
+    calls = tuple(plan_requests(many, window, NOON + 7 * DAY_S))
     assert all(len(call.series) <= 500 and call.datapoints <= 100_800 for call in calls)
-    cut = tuple(parts(window, NOON + 7 * DAY_S))
+    cut = tuple(split_by_retention(window, NOON + 7 * DAY_S))
     assert sum(call.datapoints for call in calls) == sum(
         how_many * (part.end - part.start) // period_s for part, period_s in cut
     )
@@ -342,73 +357,73 @@ def test_no_call_asks_for_too_much_and_together_they_ask_for_all(window: Window,
 # Pages
 
 
-def test_pages_are_put_together(bench: Bench) -> None:
+def test_pages_are_put_together(bench: Harness) -> None:
     whole = bench.pull()
-    bench.world.page_datapoints = 7
+    bench.server.page_datapoints = 7
     paged = bench.pull()
-    assert bench.world.calls > 40
+    assert bench.server.calls > 40
     assert paged.problems == ()
-    assert paged.answers == whole.answers
+    assert paged.answered_ranges == whole.answered_ranges
     assert paged.frame.equals(whole.frame)
-    assert bench.world.metrics_requested == 2 * len(SERIES)
+    assert bench.server.metrics_requested == 2 * len(SERIES)
 
 
-def test_partial_data_without_a_way_on(bench: Bench) -> None:
-    bench.world.partial_without_token = {"photo-ecs RequestCount"}
-    pull = bench.pull(wanted=TWO)
+def test_partial_data_without_a_way_on(bench: Harness) -> None:
+    bench.server.partial_without_token = {"photo-ecs RequestCount"}
+    pull = bench.pull(series=BOTH_REQUESTS)
     assert pull.problems == (
         Problem("partial_data", "cloudwatch", "cloudwatch:GetMetricData", "photo-ecs: RequestCount Sum"),
     )
-    assert answered(pull) == {TWO[0]}
-    assert len(numbers(pull, REQUESTS)) == 4  # what came is kept
+    assert answered_series(pull) == {BOTH_REQUESTS[0]}
+    assert len(points_of(pull, REQUESTS)) == 4  # what came is kept
 
 
 @pytest.mark.parametrize("how", ["partial_without_end", "partial_with_new_tokens"])
-def test_partial_data_without_end(bench: Bench, how: str) -> None:
-    setattr(bench.world, how, {"photo-ecs RequestCount"})
-    pull = bench.pull(wanted=TWO)
-    assert kinds(pull) == ["partial_data"]
-    assert answered(pull) == {TWO[0]}
-    assert bench.world.calls <= 5
+def test_partial_data_without_end(bench: Harness, how: str) -> None:
+    setattr(bench.server, how, {"photo-ecs RequestCount"})
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert problem_kinds(pull) == ["partial_data"]
+    assert answered_series(pull) == {BOTH_REQUESTS[0]}
+    assert bench.server.calls <= 5
 
 
-def test_a_refused_token_is_a_bad_reply(bench: Bench) -> None:
-    bench.world.page_datapoints, bench.world.invalid_token = 7, True
-    pull = bench.pull(wanted=TWO)
-    assert kinds(pull) == ["bad_reply"]
+def test_a_refused_token_is_a_bad_reply(bench: Harness) -> None:
+    bench.server.page_datapoints, bench.server.invalid_token = 7, True
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert problem_kinds(pull) == ["bad_reply"]
     assert pull.problems[0].detail == "InvalidNextToken: The next token specified is invalid."
-    assert (len(pull.frame), answered(pull)) == (7, set())
+    assert (len(pull.frame), answered_series(pull)) == (7, set())
 
 
-def test_a_call_that_fails_between_pages_keeps_its_rows_and_is_asked_again(bench: Bench) -> None:
-    bench.world.page_datapoints, bench.world.fail_from_call = 7, 2
-    pull = bench.pull(wanted=TWO)
-    assert kinds(pull) == ["server_error"]
-    assert (len(pull.frame), answered(pull)) == (7, set())
+def test_a_call_that_fails_between_pages_keeps_its_rows_and_is_asked_again(bench: Harness) -> None:
+    bench.server.page_datapoints, bench.server.fail_from_call = 7, 2
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert problem_kinds(pull) == ["server_error"]
+    assert (len(pull.frame), answered_series(pull)) == (7, set())
 
 
 # What CloudWatch says of a series
 
 
-def test_an_internal_error_is_asked_for_once_more(bench: Bench) -> None:
-    bench.world.internal_errors = {"photo-ecs RequestCount": 1}
-    pull = bench.pull(wanted=TWO)
-    assert (pull.problems, answered(pull)) == ((), set(TWO))
-    again = bench.world.requests[1]["MetricDataQueries"]
+def test_an_internal_error_is_asked_for_once_more(bench: Harness) -> None:
+    bench.server.internal_errors = {"photo-ecs RequestCount": 1}
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert (pull.problems, answered_series(pull)) == ((), set(BOTH_REQUESTS))
+    again = bench.server.requests[1]["MetricDataQueries"]
     assert [query["Id"] for query in again] == ["q1"]
 
 
-def test_an_internal_error_that_stays_leaves_the_others_alone(bench: Bench) -> None:
-    bench.world.internal_errors = {"photo-ecs RequestCount": 99}
-    pull = bench.pull(wanted=TWO)
-    assert kinds(pull) == ["internal_error"]
-    assert answered(pull) == {TWO[0]}
-    assert bench.world.calls == 2
+def test_an_internal_error_that_stays_leaves_the_others_alone(bench: Harness) -> None:
+    bench.server.internal_errors = {"photo-ecs RequestCount": 99}
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert problem_kinds(pull) == ["internal_error"]
+    assert answered_series(pull) == {BOTH_REQUESTS[0]}
+    assert bench.server.calls == 2
 
 
-def test_a_forbidden_group_leaves_the_others_alone(bench: Bench) -> None:
-    bench.world.forbidden = {"photo-ecs"}
-    bench.world.result_messages = {"photo-ecs": [("Forbidden", "No permission in this account")]}
+def test_a_forbidden_group_leaves_the_others_alone(bench: Harness) -> None:
+    bench.server.forbidden = {"photo-ecs"}
+    bench.server.result_messages = {"photo-ecs": [("Forbidden", "No permission in this account")]}
     pull = bench.pull()
     assert pull.problems == (
         Problem(
@@ -419,37 +434,37 @@ def test_a_forbidden_group_leaves_the_others_alone(bench: Bench) -> None:
             "Forbidden: No permission in this account",
         ),
     )
-    assert answered(pull) == {one for one in SERIES if one.target_group != "photo-ecs"}
+    assert answered_series(pull) == {one for one in SERIES if one.target_group != "photo-ecs"}
 
 
-def test_what_cloudwatch_remarks_is_told_once(bench: Bench) -> None:
-    bench.world.messages = [("MaxMetricsExceeded", "Maximum number of allowed metrics exceeded")]
-    bench.world.result_messages = {"photo-ecs RequestCount": [("ArithmeticError", "division by zero")]}
-    bench.world.page_datapoints = 7
+def test_what_cloudwatch_remarks_is_told_once(bench: Harness) -> None:
+    bench.server.messages = [("MaxMetricsExceeded", "Maximum number of allowed metrics exceeded")]
+    bench.server.result_messages = {"photo-ecs RequestCount": [("ArithmeticError", "division by zero")]}
+    bench.server.page_datapoints = 7
     pull = bench.pull()
     assert [(problem.kind, problem.about, problem.detail) for problem in pull.problems] == [
         ("message", "", "MaxMetricsExceeded: Maximum number of allowed metrics exceeded"),
         ("message", "photo-ecs: RequestCount Sum", "ArithmeticError: division by zero"),
     ]
-    assert answered(pull) == set(SERIES)
+    assert answered_series(pull) == set(SERIES)
 
 
 @pytest.mark.parametrize("sent", ["NaN", float("nan"), float("inf"), None])
-def test_a_value_that_is_no_number_is_dropped_and_reported(bench: Bench, sent: object) -> None:
-    bench.world.values = {"photo-ecs RequestCount": sent}
-    pull = bench.pull(wanted=TWO)
+def test_a_value_that_is_no_number_is_dropped_and_reported(bench: Harness, sent: object) -> None:
+    bench.server.value_overrides = {"photo-ecs RequestCount": sent}
+    pull = bench.pull(series=BOTH_REQUESTS)
     assert [(problem.kind, problem.about) for problem in pull.problems] == [
         ("bad_reply", "photo-ecs: RequestCount Sum")
     ]
-    assert (len(numbers(pull, TWO[0])), numbers(pull, REQUESTS)) == (8, {})
+    assert (len(points_of(pull, BOTH_REQUESTS[0])), points_of(pull, REQUESTS)) == (8, {})
 
 
 @pytest.mark.parametrize("shift_s", [480, -480, 30])
-def test_a_point_that_was_not_asked_for_is_dropped_and_reported(bench: Bench, shift_s: int) -> None:
-    bench.world.shift_s = {"photo-ecs RequestCount": shift_s}
-    pull = bench.pull(wanted=TWO)
-    assert kinds(pull) == ["bad_reply"]
-    assert (len(numbers(pull, TWO[0])), numbers(pull, REQUESTS)) == (8, {})
+def test_a_point_that_was_not_asked_for_is_dropped_and_reported(bench: Harness, shift_s: int) -> None:
+    bench.server.timestamp_shift_s = {"photo-ecs RequestCount": shift_s}
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert problem_kinds(pull) == ["bad_reply"]
+    assert (len(points_of(pull, BOTH_REQUESTS[0])), points_of(pull, REQUESTS)) == (8, {})
 
 
 # What can go wrong with a call
@@ -473,76 +488,76 @@ def test_a_point_that_was_not_asked_for_is_dropped_and_reported(bench: Bench, sh
         ({"garbage": b"[1]"}, "bad_reply", None),
     ],
 )  # fmt: skip
-def test_a_refused_call_is_a_problem(bench: Bench, fault: dict[str, Any], kind: str, detail: str | None) -> None:
+def test_a_refused_call_is_a_problem(bench: Harness, fault: dict[str, Any], kind: str, detail: str | None) -> None:
     for name, value in fault.items():
-        setattr(bench.world, name, value)
-    pull = bench.pull(wanted=TWO)
-    assert (kinds(pull), pull.answers, len(pull.frame)) == ([kind], (), 0)
+        setattr(bench.server, name, value)
+    pull = bench.pull(series=BOTH_REQUESTS)
+    assert (problem_kinds(pull), pull.answered_ranges, len(pull.frame)) == ([kind], (), 0)
     assert detail is None or pull.problems[0].detail == detail
     assert pull.problems[0].operation == "cloudwatch:GetMetricData"
 
 
-def test_a_hang_is_a_timeout(bench: Bench) -> None:
-    bench.world.hang = threading.Event()
-    pull = bench.source(read_timeout_s=0.2).pull(EIGHT)
-    assert kinds(pull) == ["timeout"]
+def test_a_hang_is_a_timeout(bench: Harness) -> None:
+    bench.server.hang = threading.Event()
+    pull = bench.source(read_timeout_s=0.2).pull(WINDOW)
+    assert problem_kinds(pull) == ["timeout"]
 
 
-def test_nobody_there_is_unreachable(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there_is_unreachable(bench: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "http://127.0.0.1:1")
-    assert kinds(bench.pull()) == ["unreachable"]
+    assert problem_kinds(bench.pull()) == ["unreachable"]
 
 
-def test_one_failing_call_does_not_take_the_others_along(open_world: Callable[[Story], Bench]) -> None:
-    bench = open_world(SteadyStory(lambda ts: {"photo-ecs": 1}))
-    bench.world.throttle_next = 1
+def test_one_failing_call_does_not_take_the_others_along(open_world: Callable[[TrafficModel], Harness]) -> None:
+    bench = open_world(SteadyTraffic(lambda ts: {"photo-ecs": 1}))
+    bench.server.throttle_next = 1
     pull = bench.pull(Window(NOON - 16 * DAY_S, NOON - 14 * DAY_S), (REQUESTS,))
-    assert kinds(pull) == ["throttled"]
-    assert [answer.period_s for answer in pull.answers] == [300]
+    assert problem_kinds(pull) == ["throttled"]
+    assert [answer.period_s for answer in pull.answered_ranges] == [300]
 
 
-def test_a_source_that_is_down_is_not_asked_for_ever(bench: Bench) -> None:
-    bench.world.fail_next = 99
+def test_a_source_that_is_down_is_not_asked_for_ever(bench: Harness) -> None:
+    bench.server.fail_next = 99
     month = Window(NOON - 30 * DAY_S, NOON)
     pull = bench.pull(month, SERIES)
-    assert bench.world.calls == 2
-    assert (kinds(pull), pull.problems[-1].about) == (["server_error", "incomplete"], "2 / 11")
-    bench.world.fail_next, bench.world.expired = 0, True
+    assert bench.server.calls == 2
+    assert (problem_kinds(pull), pull.problems[-1].about) == (["server_error", "incomplete"], "2 / 11")
+    bench.server.fail_next, bench.server.token_expired = 0, True
     assert [problem.about for problem in bench.pull(month, SERIES).problems] == ["ap-northeast-1", "1 / 11"]
-    assert bench.world.calls == 3
+    assert bench.server.calls == 3
 
 
 @pytest.mark.parametrize(("skew_s", "about"), [(-90, "+90 s"), (90, "-90 s")])
-def test_a_clock_that_is_off_is_said_and_the_numbers_stay(bench: Bench, skew_s: int, about: str) -> None:
-    bench.world.skew_s = skew_s
+def test_a_clock_that_is_off_is_said_and_the_numbers_stay(bench: Harness, skew_s: int, about: str) -> None:
+    bench.server.clock_skew_s = skew_s
     pull = bench.pull()
-    assert kinds(pull) == ["clock_skew"]
+    assert problem_kinds(pull) == ["clock_skew"]
     assert re.fullmatch(re.escape(about[:-4]) + r"(89|90|91) s", pull.problems[0].about)
-    assert answered(pull) == set(SERIES)
+    assert answered_series(pull) == set(SERIES)
 
 
 def test_a_missing_profile_and_a_nonsense_endpoint(keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "nonsense")
-    assert kinds(CloudWatch(PHOTO).pull(EIGHT)) == ["bad_request"]
+    assert problem_kinds(CloudWatch(PHOTO).pull(WINDOW)) == ["bad_request"]
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    pull = CloudWatch(PHOTO).pull(EIGHT)
-    assert (kinds(pull), pull.problems[0].detail) == (
+    pull = CloudWatch(PHOTO).pull(WINDOW)
+    assert (problem_kinds(pull), pull.problems[0].detail) == (
         ["no_credentials"],
         "The config profile (nobody) could not be found",
     )
 
 
-def test_new_credentials_are_found_after_old_ones_were_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.world.access_keys = {"AKIAI44QH8DHBEXAMPLE"}
+def test_new_credentials_are_found_after_old_ones_were_refused(bench: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.server.access_keys = {"AKIAI44QH8DHBEXAMPLE"}
     source = CloudWatch(PHOTO, clock=bench.now)
-    assert kinds(source.pull(EIGHT)) == ["wrong_key"]
+    assert problem_kinds(source.pull(WINDOW)) == ["wrong_key"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAI44QH8DHBEXAMPLE")
-    assert kinds(source.pull(EIGHT)) == []
+    assert problem_kinds(source.pull(WINDOW)) == []
 
 
-def test_many_threads_share_one_client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_threads_share_one_client(bench: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    real = aws.client
+    real = aws.create_client
 
     def make(service: str, where: Aws) -> Any:
         made.append(service)
@@ -551,12 +566,12 @@ def test_many_threads_share_one_client(bench: Bench, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(aws, "client", make)
     source = CloudWatch(PHOTO, clock=bench.now)
     with ThreadPoolExecutor(8) as threads:
-        pulls = list(threads.map(source.pull, [EIGHT] * 8))
+        pulls = list(threads.map(source.pull, [WINDOW] * 8))
     assert made == ["cloudwatch"]
     assert all(pull.problems == () and pull.frame.equals(pulls[0].frame) for pull in pulls)
 
 
-def test_check_tells_the_permission(bench: Bench) -> None:
+def test_check_tells_the_permission(bench: Harness) -> None:
     (health,) = bench.source().check()
     assert (health.source, health.permission, health.state, health.problem) == (
         "cloudwatch",
@@ -564,16 +579,16 @@ def test_check_tells_the_permission(bench: Bench) -> None:
         "up",
         None,
     )
-    assert bench.world.metrics_requested == 1
-    bench.world.denied = True
+    assert bench.server.metrics_requested == 1
+    bench.server.denied = True
     (health,) = bench.source().check()
     assert health.state == "denied"
     assert health.problem is not None
     assert health.problem.kind == "denied"
 
 
-def test_check_is_down_where_the_clock_gets_it_refused(bench: Bench) -> None:
-    bench.world.late_signature = True
+def test_check_is_down_where_the_clock_gets_it_refused(bench: Harness) -> None:
+    bench.server.signature_expired = True
     (health,) = bench.source().check()
     assert (health.state, health.problem and health.problem.kind) == ("down", "clock_skew")
 
@@ -581,7 +596,7 @@ def test_check_is_down_where_the_clock_gets_it_refused(bench: Bench) -> None:
 # The world itself
 
 
-def refused(bench: Bench, **changes: Any) -> str:
+def error_code_of(bench: Harness, **changes: Any) -> str:
     """The code with which the world refuses one plain query so changed."""
     stat = {"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}, "Period": 60, "Stat": "Sum"}
     query = {"Id": "a", "MetricStat": stat | {name: value for name, value in changes.items() if name in stat}}
@@ -590,24 +605,24 @@ def refused(bench: Bench, **changes: Any) -> str:
     )
     with pytest.raises(ClientError) as caught:
         bench.source()._talker().get_metric_data(
-            MetricDataQueries=queries, StartTime=EIGHT.starts_at, EndTime=changes.get("EndTime", EIGHT.ends_at)
+            MetricDataQueries=queries, StartTime=WINDOW.starts_at, EndTime=changes.get("EndTime", WINDOW.ends_at)
         )
     return str(caught.value.response["Error"]["Code"])
 
 
-def test_the_world_refuses_what_cloudwatch_refuses(bench: Bench) -> None:
+def test_the_world_refuses_what_cloudwatch_refuses(bench: Harness) -> None:
     stat = {"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}, "Period": 60, "Stat": "Sum"}
-    assert refused(bench, Period=90) == "ValidationError"
-    assert refused(bench, Stat="p950") == "ValidationError"
-    assert refused(bench, Id="Upper") == "ValidationError"
-    assert refused(bench, EndTime=EIGHT.starts_at) == "ValidationError"
-    assert refused(bench, MetricDataQueries=[{"Id": "a", "MetricStat": stat}] * 2) == "ValidationError"
+    assert error_code_of(bench, Period=90) == "ValidationError"
+    assert error_code_of(bench, Stat="p950") == "ValidationError"
+    assert error_code_of(bench, Id="Upper") == "ValidationError"
+    assert error_code_of(bench, EndTime=WINDOW.starts_at) == "ValidationError"
+    assert error_code_of(bench, MetricDataQueries=[{"Id": "a", "MetricStat": stat}] * 2) == "ValidationError"
     many = [{"Id": f"q{n}", "MetricStat": stat} for n in range(501)]
-    assert refused(bench, MetricDataQueries=many) == "ValidationError"
-    assert bench.world.metrics_requested == 0
+    assert error_code_of(bench, MetricDataQueries=many) == "ValidationError"
+    assert bench.server.metrics_requested == 0
 
 
-def test_the_world_is_descending_unless_asked(bench: Bench) -> None:
+def test_the_world_is_descending_unless_asked(bench: Harness) -> None:
     metric = {
         "Namespace": "AWS/ApplicationELB",
         "MetricName": "RequestCount",
@@ -632,23 +647,25 @@ def test_the_world_is_descending_unless_asked(bench: Bench) -> None:
     ]
 
 
-def test_a_dead_fleet_shows_no_errors_of_its_own(open_world: Callable[[Story], Bench]) -> None:
-    story = SteadyStory(lambda ts: {"photo-ec2": 0.9, "photo-ecs": 0.1}, dead=lambda ts: {"photo-ecs"}, seed=7)
+def test_a_dead_fleet_shows_no_errors_of_its_own(open_world: Callable[[TrafficModel], Harness]) -> None:
+    story = SteadyTraffic(
+        lambda ts: {"photo-ec2": 0.9, "photo-ecs": 0.1}, unresponsive=lambda ts: {"photo-ecs"}, seed=7
+    )
     bench = open_world(story)
     at = NOON - 120
     pull = bench.pull(Window(at, at + 60))
-    requests = numbers(pull, REQUESTS)[at]
+    requests = points_of(pull, REQUESTS)[at]
     assert 30 < requests < 100
-    assert numbers(pull, series("target_5xx")) == numbers(pull, series("latency", "p95")) == {}
-    assert numbers(pull, series("alb_5xx"))[at] == requests
-    assert numbers(pull, series("alb_502"))[at] == numbers(pull, series("connection_errors"))[at]
-    assert numbers(pull, series("fail_open_requests"))[at] == requests
-    assert numbers(pull, series("target_5xx", group="photo-ec2")) == {}
+    assert points_of(pull, series("target_5xx")) == points_of(pull, series("latency", "p95")) == {}
+    assert points_of(pull, series("alb_5xx"))[at] == requests
+    assert points_of(pull, series("alb_502"))[at] == points_of(pull, series("connection_errors"))[at]
+    assert points_of(pull, series("fail_open_requests"))[at] == requests
+    assert points_of(pull, series("target_5xx", group="photo-ec2")) == {}
 
 
 def test_a_story_is_the_same_every_time_it_is_told() -> None:
     def told(seed: int) -> list[int]:
-        story = SteadyStory(lambda ts: {"photo-ecs": 1.0}, seed=seed, error_rates={"photo-ecs": 0.1})
+        story = SteadyTraffic(lambda ts: {"photo-ecs": 1.0}, seed=seed, error_rates={"photo-ecs": 0.1})
         minutes = [story.minute("photo-ecs", ts) for ts in range(NOON, NOON + 600, 60)]
         return [minute.responses_5xx for minute in minutes if minute]
 
@@ -658,15 +675,15 @@ def test_a_story_is_the_same_every_time_it_is_told() -> None:
 # Links
 
 
-def unescaped(link: str) -> str:
+def unescape_url(link: str) -> str:
     return re.sub(r"\*([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), link.replace("**2192", "→"))
 
 
 def test_one_link_shows_both_fleets_in_one_graph() -> None:
     both = (series("latency", "p95", "photo-ec2"), series("latency", "p95"))
-    link = console_link(PHOTO, both, EIGHT, 60)
+    link = console_url(PHOTO, both, WINDOW, 60)
     assert re.fullmatch(r"https://[A-Za-z0-9~'()*!?=:#/._-]+", link)  # nothing that an address cannot hold
-    assert unescaped(link) == (
+    assert unescape_url(link) == (
         "https://console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#metricsV2:graph=~(metrics~("
         "~(~'AWS/ApplicationELB~'TargetResponseTime~'LoadBalancer~'app/photo/50dc6c495c0c9188"
         "~'TargetGroup~'targetgroup/photo-ec2/73e2d6bc24d8a067~(stat~'p95~label~'EC2 photo-ec2 TargetResponseTime p95))"
@@ -686,8 +703,8 @@ def test_one_link_shows_both_fleets_in_one_graph() -> None:
     ],
 )
 def test_each_partition_has_its_console(partition: str, region: str, host: str) -> None:
-    there = migration_in(partition, region)
-    assert console_link(there, all_series(there)[:1], EIGHT, 60).startswith(
+    there = migration_in_partition(partition, region)
+    assert console_url(there, all_series(there)[:1], WINDOW, 60).startswith(
         f"https://{host}/cloudwatch/home?region={region}#"
     )
 
@@ -701,11 +718,11 @@ def test_a_label_in_any_script_fits_in_a_link() -> None:
             )
         }
     )
-    assert "label~'**65e7*20!1*20**d83d**de00*20photo-ec2" in console_link(named, all_series(named)[:1], EIGHT, 60)
+    assert "label~'**65e7*20!1*20**d83d**de00*20photo-ec2" in console_url(named, all_series(named)[:1], WINDOW, 60)
 
 
-def test_each_query_can_be_read_and_opened(bench: Bench) -> None:
-    (query,) = bench.pull(wanted=(series("latency", "within_0.3s"),)).queries
+def test_each_query_can_be_read_and_opened(bench: Harness) -> None:
+    (query,) = bench.pull(series=(series("latency", "within_0.3s"),)).queries
     assert (
         query.text
         == f"AWS/ApplicationELB TargetResponseTime PR(:0.3) 60 s LoadBalancer={LOAD_BALANCER}, TargetGroup={ECS}"

@@ -7,40 +7,40 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Window
-from domain.deployments import Route, Stage, TaskSet
-from sources.aws.codedeploy import CodeDeploy, task_definition_in
-from tests.factories.deployments import NOON, client, clock, migration
+from domain.deployments import Stage, TaskSet, TrafficRoute
+from sources.aws.codedeploy import CodeDeploy, parse_task_definition
+from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
 from tests.fakes.deployments import (
     APPLICATION,
     BLUE,
+    DEPLOYMENT_GROUP,
     GREEN,
-    GROUP,
     LISTENER,
-    DeploymentsWorld,
+    FakeDeployments,
     app_spec,
     deployment,
-    shifting,
+    start_linear_shift,
 )
 
 HOUR = Window(NOON - 3600, NOON)
-REACH = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days, and four for what then still ran
-NAMES = {"applicationName": APPLICATION, "deploymentGroupName": GROUP}
+LOOKBACK_START = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days, and four for what then still ran
+NAMES = {"applicationName": APPLICATION, "deploymentGroupName": DEPLOYMENT_GROUP}
 DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/viewer/x is not authorized")
 
 
 @pytest.fixture
-def world() -> Iterator[DeploymentsWorld]:
-    with DeploymentsWorld() as world:
+def world() -> Iterator[FakeDeployments]:
+    with FakeDeployments() as world:
         yield world
 
 
-def source(world: DeploymentsWorld) -> CodeDeploy:
-    return CodeDeploy(migration(), clock=clock, client=client("codedeploy", world.url))
+def create_source(world: FakeDeployments) -> CodeDeploy:
+    return CodeDeploy(deployments_migration(), clock=clock, client=no_retry_client("codedeploy", world.url))
 
 
 def test_the_requests_are_what_aws_asks_for() -> None:
     """Stubber checks each request and reply against AWS's own model of the service."""
-    talker = client("codedeploy")
+    talker = no_retry_client("codedeploy")
     made = datetime.fromtimestamp(NOON - 600, UTC)
     revision = {"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "ab12"}}
     with Stubber(talker) as stub:
@@ -50,7 +50,7 @@ def test_the_requests_are_what_aws_asks_for() -> None:
             "lastSuccessfulDeployment": {"deploymentId": "d-1"},
         }
         stub.add_response("get_deployment_group", {"deploymentGroupInfo": info}, NAMES)
-        span = {"start": REACH, "end": HOUR.ends_at}
+        span = {"start": LOOKBACK_START, "end": HOUR.ends_at}
         stub.add_response(
             "list_deployments", {"deployments": ["d-3"], "nextToken": "more"}, {**NAMES, "createTimeRange": span}
         )
@@ -74,16 +74,16 @@ def test_the_requests_are_what_aws_asks_for() -> None:
             {"deploymentTargets": []},
             {"deploymentId": "d-2", "targetIds": ["photo:web"]},
         )
-        told = CodeDeploy(migration(), clock=clock, client=talker).events(HOUR)
+        told = CodeDeploy(deployments_migration(), clock=clock, client=talker).events(HOUR)
         stub.assert_no_pending_responses()
     (event,) = told.events
     assert (event.title, event.fleet, event.until, event.open) == ("web:42 Succeeded", "canary", NOON - 600, False)
     assert told.complete
 
 
-def test_a_running_deployment_is_told_with_stages_and_weights(world: DeploymentsWorld) -> None:
-    shifting(world, NOON)
-    told = source(world).events(HOUR)
+def test_a_running_deployment_is_told_with_stages_and_weights(world: FakeDeployments) -> None:
+    start_linear_shift(world, NOON)
+    told = create_source(world).events(HOUR)
     assert told.problems == ()
     event, _ = told.events
     assert (event.kind, event.title, event.ts, event.until, event.open) == (
@@ -96,10 +96,14 @@ def test_a_running_deployment_is_told_with_stages_and_weights(world: Deployments
     assert event.link == (
         "https://ap-northeast-1.console.aws.amazon.com/codesuite/codedeploy/deployments/d-RUNNING42?region=ap-northeast-1"
     )
-    assert told.standing
-    assert told.standing.routes == (("canary", Route((BLUE, GREEN), listener_arn=LISTENER)),)
-    running, done = told.standing.deployments
-    assert (running.stage, running.task_definition, running.before) == ("AllowTraffic", "web:42", "web:41")
+    assert told.deployment_state
+    assert told.deployment_state.routes == (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),)
+    running, done = told.deployment_state.deployments
+    assert (running.stage, running.task_definition, running.previous_task_definition) == (
+        "AllowTraffic",
+        "web:42",
+        "web:41",
+    )
     assert running.stages[1:3] == (
         Stage("Install", "Succeeded", NOON - 780, NOON - 720),
         Stage("AllowTraffic", "InProgress", NOON - 720),
@@ -111,9 +115,9 @@ def test_a_running_deployment_is_told_with_stages_and_weights(world: Deployments
     assert (done.outcome, done.running) == ("succeeded", False)
 
 
-def test_what_has_ended_is_asked_once(world: DeploymentsWorld) -> None:
-    shifting(world, NOON)
-    there = source(world)
+def test_what_has_ended_is_asked_once(world: FakeDeployments) -> None:
+    start_linear_shift(world, NOON)
+    there = create_source(world)
     assert [event.key for event in there.events(HOUR).events] == ["d-RUNNING42", "d-DONE00041"]  # looked back once
     world.calls.clear()
     assert [event.key for event in there.events(HOUR).events] == ["d-RUNNING42"]
@@ -123,10 +127,10 @@ def test_what_has_ended_is_asked_once(world: DeploymentsWorld) -> None:
         "BatchGetDeployments",
         "BatchGetDeploymentTargets",
     ]
-    assert world.asked[-2][1] == {"deploymentIds": ["d-RUNNING42"]}
+    assert world.requests[-2][1] == {"deploymentIds": ["d-RUNNING42"]}
 
 
-def test_a_roll_back_tells_what_it_takes_back_and_why(world: DeploymentsWorld) -> None:
+def test_a_roll_back_tells_what_it_takes_back_and_why(world: FakeDeployments) -> None:
     back = {"rollbackDeploymentId": "d-BACK", "rollbackMessage": "Deployment d-BAD has been rolled back"}
     error = {"code": "ALARM_ACTIVE", "message": "One or more alarms have been activated"}
     world.deployments = [
@@ -151,71 +155,71 @@ def test_a_roll_back_tells_what_it_takes_back_and_why(world: DeploymentsWorld) -
             rollbackInfo=back,
         ),
     ]
-    told = source(world).events(HOUR)
+    told = create_source(world).events(HOUR)
     bad, good = sorted(told.events)
     assert (bad.kind, good.kind) == ("deployment", "rollback")
     assert good.title == "web:41 Succeeded"
     assert "because of an alarm" in good.detail
     assert "ALARM_ACTIVE: One or more alarms have been activated" in bad.detail
-    assert told.standing
-    assert [one.outcome for one in told.standing.deployments] == ["succeeded", "rolled_back"]
-    assert told.standing.deployments[0].rolls_back == "d-BAD"
+    assert told.deployment_state
+    assert [one.outcome for one in told.deployment_state.deployments] == ["succeeded", "rolled_back"]
+    assert told.deployment_state.deployments[0].rolls_back == "d-BAD"
 
 
-def test_hundreds_of_deployments_are_read_in_batches_over_pages(world: DeploymentsWorld) -> None:
+def test_hundreds_of_deployments_are_read_in_batches_over_pages(world: FakeDeployments) -> None:
     world.page_size = 30
     world.deployments = [
         deployment(f"d-{number:03}", "Succeeded", NOON - 60 - number, 3, before=2, completeTime=NOON - 30 - number)
         for number in range(60)
     ]
-    told = source(world).events(HOUR)
+    told = create_source(world).events(HOUR)
     assert len({event.key for event in told.events}) == 60
     assert world.calls.count("ListDeployments") == 2
     assert world.calls.count("BatchGetDeployments") == 3  # 25, 25, 10
     assert world.calls.count("BatchGetDeploymentTargets") == 5
 
 
-def test_a_deployment_that_waits_for_a_person_says_so(world: DeploymentsWorld) -> None:
+def test_a_deployment_that_waits_for_a_person_says_so(world: FakeDeployments) -> None:
     world.deployments = [deployment("d-WAITS", "Ready", NOON - 600, 42, before=41)]
-    told = source(world).events(HOUR)
-    assert told.standing
-    assert told.standing.deployments[0].waits_for == "Ready"
-    assert told.standing.deployments[0].running
+    told = create_source(world).events(HOUR)
+    assert told.deployment_state
+    assert told.deployment_state.deployments[0].waits_for == "Ready"
+    assert told.deployment_state.deployments[0].running
 
 
-def test_an_application_that_was_deleted_is_a_remark_and_forgets_nothing(world: DeploymentsWorld) -> None:
-    world.application_there = False
-    told = source(world).events(HOUR)
+def test_an_application_that_was_deleted_is_a_remark_and_forgets_nothing(world: FakeDeployments) -> None:
+    world.application_exists = False
+    told = create_source(world).events(HOUR)
     assert [(problem.kind, problem.about) for problem in told.problems] == [
-        ("gone", f"{APPLICATION}/{GROUP}"),
-        ("gone", f"{APPLICATION}/{GROUP}"),
+        ("gone", f"{APPLICATION}/{DEPLOYMENT_GROUP}"),
+        ("gone", f"{APPLICATION}/{DEPLOYMENT_GROUP}"),
     ]
-    assert (told.events, told.standing, told.complete) == ((), None, False)
-    (first, *_) = source(world).check()
+    assert (told.events, told.deployment_state, told.complete) == ((), None, False)
+    (first, *_) = create_source(world).check()
     assert (first.permission, first.state) == ("codedeploy:GetDeploymentGroup", "up")
     assert first.problem and first.problem.kind == "gone"
 
 
-def test_without_the_permission_for_revisions_only_the_task_definition_is_missing(world: DeploymentsWorld) -> None:
-    shifting(world, NOON)
+def test_without_the_permission_for_revisions_only_the_task_definition_is_missing(world: FakeDeployments) -> None:
+    start_linear_shift(world, NOON)
     for one in world.deployments:
         one["revision"]["appSpecContent"] = {"sha256": "5f00"}
-    world.refuse["GetApplicationRevision"] = DENIED
-    told = source(world).events(HOUR)
+    world.errors["GetApplicationRevision"] = DENIED
+    told = create_source(world).events(HOUR)
     assert [(one.kind, one.operation) for one in told.problems] == [("denied", "codedeploy:GetApplicationRevision")]
-    assert told.standing
-    assert [one.task_definition for one in told.standing.deployments] == ["", ""]
+    assert told.deployment_state
+    assert [one.task_definition for one in told.deployment_state.deployments] == ["", ""]
     assert told.events[0].title == "d-RUNNING42 InProgress"
     assert told.complete
 
 
-def test_without_the_permission_to_list_nothing_that_is_known_is_forgotten(world: DeploymentsWorld) -> None:
-    shifting(world, NOON)
-    world.refuse["ListDeployments"] = DENIED
-    told = source(world).events(HOUR)
+def test_without_the_permission_to_list_nothing_that_is_known_is_forgotten(world: FakeDeployments) -> None:
+    start_linear_shift(world, NOON)
+    world.errors["ListDeployments"] = DENIED
+    told = create_source(world).events(HOUR)
     assert not told.complete
     assert [event.key for event in told.events] == ["d-RUNNING42"]  # the group remembers its last
-    assert {one.permission: one.state for one in source(world).check()} == {
+    assert {one.permission: one.state for one in create_source(world).check()} == {
         "codedeploy:GetDeploymentGroup": "up",
         "codedeploy:ListDeployments": "denied",
         "codedeploy:BatchGetDeployments": "up",
@@ -223,10 +227,10 @@ def test_without_the_permission_to_list_nothing_that_is_known_is_forgotten(world
     }
 
 
-def test_a_deployment_that_has_not_started_has_no_targets_and_no_problem(world: DeploymentsWorld) -> None:
+def test_a_deployment_that_has_not_started_has_no_targets_and_no_problem(world: FakeDeployments) -> None:
     world.deployments = [deployment("d-QUEUED", "Created", NOON - 5, 42, before=41)]
-    world.refuse["BatchGetDeploymentTargets"] = (400, "DeploymentNotStartedException", "not started")
-    told = source(world).events(HOUR)
+    world.errors["BatchGetDeploymentTargets"] = (400, "DeploymentNotStartedException", "not started")
+    told = create_source(world).events(HOUR)
     assert told.problems == ()
     assert told.events[0].open
 
@@ -241,4 +245,4 @@ def test_a_deployment_that_has_not_started_has_no_targets_and_no_problem(world: 
     ],
 )  # fmt: skip
 def test_the_task_definition_of_an_app_spec(app_spec: str, found: str) -> None:
-    assert task_definition_in(app_spec) == found
+    assert parse_task_definition(app_spec) == found

@@ -11,8 +11,8 @@ from botocore.stub import Stubber
 from domain import Migration, Window
 from messages.errors import sources
 from sources.aws.lambda_metrics import FUNCTION_METRICS, LambdaMetrics
-from sources.registry import sources_of
-from tests.factories.config import migration
+from sources.registry import create_sources
+from tests.factories.config import make_migration
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AT = NOW - timedelta(minutes=20)
@@ -27,8 +27,8 @@ JOBS = [
 ]
 
 
-def photo(jobs: list[dict[str, str]] = JOBS) -> Migration:
-    return migration("batches", {"duration": "b.{job}.d", "jobs": jobs})
+def create_migration(jobs: list[dict[str, str]] = JOBS) -> Migration:
+    return make_migration("batches", {"duration": "b.{job}.d", "jobs": jobs})
 
 
 @pytest.fixture
@@ -39,19 +39,19 @@ def stub() -> Iterator[Stubber]:
         made.assert_no_pending_responses()
 
 
-def source(stub: Stubber) -> LambdaMetrics:
-    return LambdaMetrics(photo(), clock=lambda: NOW, client=stub.client)
+def create_source(stub: Stubber) -> LambdaMetrics:
+    return LambdaMetrics(create_migration(), clock=lambda: NOW, client=stub.client)
 
 
-def results(told: dict[str, list[float]]) -> dict[str, Any]:
+def metric_data_response(values: dict[str, list[float]]) -> dict[str, Any]:
     every = [f"q{place}" for place in range(9)]
     return {
         "MetricDataResults": [
             {
                 "Id": one,
                 "Label": one,
-                "Timestamps": [AT + timedelta(minutes=minute) for minute in range(len(told.get(one, [])))],
-                "Values": told.get(one, []),
+                "Timestamps": [AT + timedelta(minutes=minute) for minute in range(len(values.get(one, [])))],
+                "Values": values.get(one, []),
                 "StatusCode": "Complete",
             }
             for one in every
@@ -64,8 +64,10 @@ def test_each_function_is_asked_by_its_name_and_each_rule_by_its_own(stub: Stubb
     stub.client.meta.events.register(
         "provide-client-params.cloudwatch.GetMetricData", lambda params, **_: asked.update(params)
     )
-    stub.add_response("get_metric_data", results({"q0": [1.0, 2.0], "q1": [0.0, 1.0], "q3": [2400.0], "q4": [3.0]}))
-    pull = source(stub).pull(Window.last(60, now=NOW))
+    stub.add_response(
+        "get_metric_data", metric_data_response({"q0": [1.0, 2.0], "q1": [0.0, 1.0], "q3": [2400.0], "q4": [3.0]})
+    )
+    pull = create_source(stub).pull(Window.last(60, now=NOW))
     said = [
         (one["MetricStat"]["Metric"], one["MetricStat"]["Stat"], one["MetricStat"]["Period"])
         for one in asked["MetricDataQueries"]
@@ -97,7 +99,7 @@ def test_each_function_is_asked_by_its_name_and_each_rule_by_its_own(stub: Stubb
         ("cleanup", "function_duration", 2.4),
         ("cleanup", "rule_failures", 3.0),
     ]
-    (answer,) = pull.answers
+    (answer,) = pull.answered_ranges
     assert len(answer.series) == 9, "a function that nobody invoked is answered with nothing"
     assert pull.queries[4].text == "AWS/Events FailedInvocations Sum 60 s RuleName=photo-cleanup"
     assert "AWS*2fLambda~'Invocations~'FunctionName~'photo-cleanup" in pull.queries[0].link
@@ -105,11 +107,11 @@ def test_each_function_is_asked_by_its_name_and_each_rule_by_its_own(stub: Stubb
 
 def test_refused_it_says_which_permission_and_where_the_policy_is(stub: Stubber) -> None:
     stub.add_client_error("get_metric_data", "AccessDeniedException", "not authorized", 403)
-    pull = source(stub).pull(Window.last(60, now=NOW))
-    assert pull.answers == () and pull.frame.empty
+    pull = create_source(stub).pull(Window.last(60, now=NOW))
+    assert pull.answered_ranges == () and pull.frame.empty
     (problem,) = pull.problems
     assert (problem.kind, problem.source, problem.operation) == ("denied", "lambda", "cloudwatch:GetMetricData")
-    assert sources.say(problem).next_step == (
+    assert sources.format_problem(problem).next_step == (
         "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; docs/batches.md has the whole policy. "
         "It is asked again by itself."
     )
@@ -117,13 +119,15 @@ def test_refused_it_says_which_permission_and_where_the_policy_is(stub: Stubber)
 
 def test_the_doctor_asks_for_one_number(stub: Stubber) -> None:
     stub.add_client_error("get_metric_data", "AccessDeniedException", "not authorized", 403)
-    (line,) = source(stub).check()
+    (line,) = create_source(stub).check()
     assert (line.source, line.permission, line.state) == ("lambda", "cloudwatch:GetMetricData", "denied")
 
 
 def test_it_is_asked_only_where_a_job_names_its_function() -> None:
-    assert [one.name for one in sources_of(photo()).batches] == ["mackerel_batches", "lambda"]
-    assert [one.name for one in sources_of(photo([{"name": "export", "rule": "x"}])).batches] == ["mackerel_batches"]
+    assert [one.name for one in create_sources(create_migration()).batches] == ["mackerel_batches", "lambda"]
+    assert [one.name for one in create_sources(create_migration([{"name": "export", "rule": "x"}])).batches] == [
+        "mackerel_batches"
+    ]
 
 
 def test_every_metric_is_documented() -> None:

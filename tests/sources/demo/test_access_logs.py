@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from analysis.endpoints.endpoints import endpoints
+from analysis.endpoints.endpoints import judge_endpoints
 from domain import FLEETS, Window
 from domain.log_counts import COUNTS, EXAMPLES
-from sources.access_logs.counter import Counted
-from sources.demo.access_logs import BROKEN, ROUTES, DemoLogs
-from sources.demo.scenario import GREEN, story_of
+from sources.access_logs.counter import LogCounts
+from sources.demo.access_logs import BROKEN_ROUTE, DEMO_ROUTES, DemoLogs
+from sources.demo.scenario import GREEN, scenario_for
 from sources.demo.sources import DemoMetrics, demo_migration, episodes
 
 ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -21,25 +21,27 @@ FLEET_OF = {group: fleet for fleet in FLEETS for group in MIGRATION.fleets[fleet
 HOUR = Window(int(ANCHOR.timestamp()) - 7200, int(ANCHOR.timestamp()) - 3600)
 
 
-def counted(window: Window, *, at_once: int = 100) -> list[Counted]:
+def count_batches(window: Window, *, batch_size: int = 100) -> list[LogCounts]:
     source = DemoLogs(anchor=ANCHOR, clock=lambda: NOW)
     files = source.files(window).files
-    return [source.count(files[start : start + at_once]) for start in range(0, len(files), at_once)]
+    return [source.count(files[start : start + batch_size]) for start in range(0, len(files), batch_size)]
 
 
-def rows(batches: list[Counted]) -> list[tuple[object, ...]]:
+def count_rows(batches: list[LogCounts]) -> list[tuple[object, ...]]:
     return sorted(tuple(row.values()) for batch in batches for row in batch.counts.to_pylist())
 
 
 def test_the_same_minutes_are_the_same_counts_in_whatever_batches() -> None:
     window = Window(HOUR.start, HOUR.start + 900)
-    assert rows(counted(window)) == rows(counted(window, at_once=1))
-    examples = [sorted(map(str, one.examples.to_pylist())) for one in counted(window)]
-    assert examples[0] == sorted(str(row) for one in counted(window, at_once=1) for row in one.examples.to_pylist())
+    assert count_rows(count_batches(window)) == count_rows(count_batches(window, batch_size=1))
+    examples = [sorted(map(str, one.examples.to_pylist())) for one in count_batches(window)]
+    assert examples[0] == sorted(
+        str(row) for one in count_batches(window, batch_size=1) for row in one.examples.to_pylist()
+    )
 
 
 def test_the_logs_add_up_to_the_numbers() -> None:
-    (found,) = counted(HOUR)
+    (found,) = count_batches(HOUR)
     assert found.counts.schema == COUNTS and found.examples.schema == EXAMPLES
     frame = DemoMetrics(MIGRATION, anchor=ANCHOR, clock=lambda: NOW).pull(HOUR).frame
     for group in ("photo-ec2", GREEN):
@@ -51,42 +53,42 @@ def test_the_logs_add_up_to_the_numbers() -> None:
         ):
             told = frame[(frame.target_group == group) & (frame.metric == metric)]["value"].sum()
             assert pc.sum(mine.filter(chosen)["n"]).as_py() == told, (group, metric)
-    assert sum(tally.lines for tally in found.tallies) == pc.sum(found.counts["n"]).as_py()
+    assert sum(tally.lines for tally in found.files) == pc.sum(found.counts["n"]).as_py()
 
 
 def test_the_latencies_are_those_of_the_numbers() -> None:
-    (found,) = counted(HOUR)
-    whole = endpoints(found.counts, FLEET_OF, HOUR).total
+    (found,) = count_batches(HOUR)
+    whole = judge_endpoints(found.counts, FLEET_OF, HOUR).total
     frame = DemoMetrics(MIGRATION, anchor=ANCHOR, clock=lambda: NOW).pull(HOUR).frame
     for fleet, group in (("baseline", "photo-ec2"), ("canary", GREEN)):
         for stat in ("p50", "p95"):
             typical = frame[(frame.target_group == group) & (frame.stat == stat)]["value"].median()
-            told = whole.sides[fleet].percentiles[stat]
+            told = whole.fleets[fleet].percentiles[stat]
             assert told and told.value_s == pytest.approx(typical, rel=0.05)
 
 
 def test_one_route_is_broken_while_the_total_is_not() -> None:
-    batches = counted(HOUR)
-    found = endpoints(batches[0].counts, FLEET_OF, HOUR, MIGRATION.criteria)
+    batches = count_batches(HOUR)
+    found = judge_endpoints(batches[0].counts, FLEET_OF, HOUR, MIGRATION.criteria)
     assert found.total.judgement.verdict != "regression"
-    assert [one.route for one in found.hidden] == [BROKEN]
-    assert found.routes[0].route == BROKEN
-    before = Window(story_of(ANCHOR).steps[-1].ts - 7200, story_of(ANCHOR).steps[-1].ts)
-    (counts,) = counted(before)
-    assert endpoints(counts.counts, FLEET_OF, before, MIGRATION.criteria).hidden == ()
+    assert [one.route for one in found.hidden_regressions] == [BROKEN_ROUTE]
+    assert found.routes[0].route == BROKEN_ROUTE
+    before = Window(scenario_for(ANCHOR).steps[-1].ts - 7200, scenario_for(ANCHOR).steps[-1].ts)
+    (counts,) = count_batches(before)
+    assert judge_endpoints(counts.counts, FLEET_OF, before, MIGRATION.criteria).hidden_regressions == ()
 
 
 def test_slow_routes_are_slow_on_both_sides() -> None:
-    (found,) = counted(HOUR)
-    (upload,) = (one for one in endpoints(found.counts, FLEET_OF, HOUR).routes if one.route == "/upload")
-    p95 = [side.percentiles["p95"] for side in upload.sides.values()]
+    (found,) = count_batches(HOUR)
+    (upload,) = (one for one in judge_endpoints(found.counts, FLEET_OF, HOUR).routes if one.route == "/upload")
+    p95 = [side.percentiles["p95"] for side in upload.fleets.values()]
     assert all(one and one.value_s > 1.5 for one in p95)
     assert upload.judgement.verdict != "regression"
 
 
 def test_what_nobody_answered_has_its_fleet() -> None:
     blind = next(one.window for one in episodes(ANCHOR) if one.slug == "blind_spot")
-    batches = counted(Window(blind.start + 2400, blind.start + 3000))
+    batches = count_batches(Window(blind.start + 2400, blind.start + 3000))
     counts = batches[0].counts
     dead = counts.filter(pc.equal(counts["elb_status"], 502))
     of_canary = dead.filter(pc.equal(dead["target_group"], GREEN))
@@ -95,10 +97,10 @@ def test_what_nobody_answered_has_its_fleet() -> None:
 
 
 def test_a_route_has_a_script_tag_and_examples_tell_paths_and_targets() -> None:
-    (found,) = counted(HOUR)
-    assert {one.route for one in ROUTES} == set(found.counts["route"].to_pylist())
-    assert any("<script>" in one.route for one in ROUTES)
-    failed = found.examples.filter(pc.equal(found.examples["route"], BROKEN)).to_pylist()
+    (found,) = count_batches(HOUR)
+    assert {one.route for one in DEMO_ROUTES} == set(found.counts["route"].to_pylist())
+    assert any("<script>" in one.route for one in DEMO_ROUTES)
+    failed = found.examples.filter(pc.equal(found.examples["route"], BROKEN_ROUTE)).to_pylist()
     assert failed and all(row["path"].startswith("/v1/albums/") and row["target"].endswith(":8080") for row in failed)
     assert np.all(np.diff(found.examples["ts"].to_numpy() // 60) >= 0)
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.batches.invocations import invocations_of
-from analysis.batches.jobs import MARKS, JobReport, batches
-from analysis.batches.runs import runs_of
+from analysis.batches.invocations import parse_invocations
+from analysis.batches.jobs import RUN_STATUSES, JobReport, job_reports
+from analysis.batches.runs import parse_runs
 from domain import Series, Window, check_frame, epoch_s
-from domain.cron import read_schedule
-from sources.demo.batches import JOBS, DemoBatches, DemoStarters
+from domain.cron import parse_schedule
+from sources.demo.batches import DEMO_JOBS, DemoBatches, DemoTriggers
 from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.sources import demo_migration
 
@@ -19,29 +19,29 @@ NOW = ANCHOR + timedelta(minutes=17, seconds=20)
 MIGRATION = demo_migration(ANCHOR)
 
 
-def source(now: datetime = NOW) -> DemoBatches:
+def make_source(now: datetime = NOW) -> DemoBatches:
     return DemoBatches(MIGRATION, anchor=ANCHOR, clock=lambda: now)
 
 
-def reports(now: datetime = NOW) -> dict[str, JobReport]:
+def reports_at(now: datetime = NOW) -> dict[str, JobReport]:
     assert MIGRATION.batches
-    frame = check_frame(source(now).pull(Window.last(30 * 1440, now=now)).frame)
+    frame = check_frame(make_source(now).pull(Window.last(30 * 1440, now=now)).frame)
     counted = DemoLambda(anchor=ANCHOR, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
-    starters = DemoStarters(clock=lambda: now).look().starters
+    starters = DemoTriggers(clock=lambda: now).snapshot().triggers
     assert starters
-    found = batches(
+    found = job_reports(
         MIGRATION.batches,
-        runs_of(frame, stamped="end"),
+        parse_runs(frame, timestamp_is="end"),
         window=Window.last(14 * 1440, now=now),
         now=int(now.timestamp()) // 60 * 60,
-        starters={one.job: one for one in starters.every},
-        invoked=invocations_of(check_frame(counted)),
+        triggers={one.job: one for one in starters.triggers},
+        invocations=parse_invocations(check_frame(counted)),
     )
     return {one.name: one for one in found}
 
 
 def rows(window: Window) -> set[tuple[object, ...]]:
-    frame = source().pull(window).frame
+    frame = make_source().pull(window).frame
     return set(
         zip(epoch_s(frame), *(frame[name] for name in ("target_group", "fleet", "metric", "value")), strict=True)
     )
@@ -59,7 +59,7 @@ def test_the_same_minutes_are_the_same_runs_in_whatever_pieces(start: int, lengt
 
 
 def test_the_story_has_one_of_everything() -> None:
-    found = reports()
+    found = reports_at()
     assert {name: one.state for name, one in found.items()} == {
         "cleanup": "failed",
         "rankings": "slow",
@@ -69,44 +69,48 @@ def test_the_story_has_one_of_everything() -> None:
         "invoices": "ok",
         "thumbnails": "ok",
     }
-    assert {mark for one in found.values() for mark in MARKS if one.count(mark)} >= {
+    assert {mark for one in found.values() for mark in RUN_STATUSES if one.count(mark)} >= {
         "failed",
         "missed",
         "slow",
         "paused",
     }
     assert (found["invoices"].count("missed"), found["thumbnails"].count("failed")) == (1, 1)
-    assert found["export"].era == "baseline" and found["export"].job is None
-    assert sum(one.both is not None for one in found.values()) >= 2, "both eras reported"
+    assert found["export"].scheduler == "baseline" and found["export"].job is None
+    assert sum(one.both_active is not None for one in found.values()) >= 2, "both eras reported"
 
 
 def test_one_morning_the_digest_died_and_so_did_its_repetitions() -> None:
-    found = reports()
-    (died,) = [slot for slot in found["digest"].slots if slot.mark == "failed"]
-    assert [run.posted for run in died.runs] == [False] * 3
-    assert {name: one.counted.died for name, one in found.items() if one.counted and one.counted.died} == {"digest": 3}
-    cleanup = found["cleanup"].counted
-    assert cleanup and (cleanup.errors, cleanup.died) == (1, 0), "it posted its failure"
-    assert found["export"].counted is None
+    found = reports_at()
+    (died,) = [slot for slot in found["digest"].scheduled_runs if slot.status == "failed"]
+    assert [run.was_reported for run in died.runs] == [False] * 3
+    assert {
+        name: one.invocation_totals.silent_failures
+        for name, one in found.items()
+        if one.invocation_totals and one.invocation_totals.silent_failures
+    } == {"digest": 3}
+    cleanup = found["cleanup"].invocation_totals
+    assert cleanup and (cleanup.errors, cleanup.silent_failures) == (1, 0), "it posted its failure"
+    assert found["export"].invocation_totals is None
 
 
 def test_it_moves_with_the_clock() -> None:
-    later = reports(NOW + timedelta(days=1))
+    later = reports_at(NOW + timedelta(days=1))
     assert (later["cleanup"].state, later["rankings"].state) == ("ok", "ok")
-    frame = source().pull(Window.last(60, now=NOW + timedelta(minutes=30))).frame
+    frame = make_source().pull(Window.last(60, now=NOW + timedelta(minutes=30))).frame
     assert int(epoch_s(frame).max()) < int(NOW.timestamp()), "nothing of the future is told"
 
 
 def test_the_jobs_are_due_as_their_schedules_say() -> None:
-    for job in JOBS:
+    for job in DEMO_JOBS:
         if job.expression:
-            read_schedule(job.expression)
-    assert all(one.count("late") == 0 and one.count("unknown") == 0 for one in reports().values())
+            parse_schedule(job.expression)
+    assert all(one.count("late") == 0 and one.count("unknown") == 0 for one in reports_at().values())
 
 
 def test_a_source_may_be_asked_for_some_series_only() -> None:
-    one = source().series()[0]
+    one = make_source().series()[0]
     assert isinstance(one, Series)
-    pull = source().pull(Window.last(120, now=NOW), [one])
-    assert pull.answers[0].series == frozenset({one})
+    pull = make_source().pull(Window.last(120, now=NOW), [one])
+    assert pull.answered_ranges[0].series == frozenset({one})
     assert set(pull.frame["target_group"]) <= {one.target_group}

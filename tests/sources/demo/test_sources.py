@@ -10,38 +10,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.metrics.fetch_plan import tiers
-from domain import Series, SplitChange, Window, check_frame, epoch_s
-from domain.traffic import weight_change
-from sources.demo.audit_log import DemoTrail
-from sources.demo.scenario import BLUE, EC2, GREEN, periods, story_of
-from sources.demo.sources import DOOR, SPLIT, DemoEvents, DemoMetrics, DemoTraffic, demo_migration, episodes
-from sources.registry import sources_of
+from archive.metrics.fetch_plan import resolution_tiers
+from domain import Series, WeightChange, Window, check_frame, epoch_s
+from domain.traffic import detect_weight_change
+from sources.demo.audit_log import DemoAuditLog
+from sources.demo.scenario import BLUE, EC2, GREEN, available_periods, scenario_for
+from sources.demo.sources import (
+    HEADER_RULE_ARN,
+    SPLIT_LISTENER_ARN,
+    DemoEvents,
+    DemoMetrics,
+    DemoTraffic,
+    demo_migration,
+    episodes,
+)
+from sources.registry import create_sources
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
 MIGRATION = demo_migration(ANCHOR)
-STORY = story_of(ANCHOR)
+SCENARIO = scenario_for(ANCHOR)
 EPISODES = {episode.slug: episode.window for episode in episodes(ANCHOR)}
-WHOLE = Window(STORY.begin, STORY.anchor)
+WHOLE_SCENARIO = Window(SCENARIO.start, SCENARIO.anchor)
 
 
-def metrics(now: datetime = NOW) -> DemoMetrics:
+def make_metrics(now: datetime = NOW) -> DemoMetrics:
     return DemoMetrics(MIGRATION, anchor=ANCHOR, clock=lambda: now)
 
 
-def traffic(now: datetime = NOW) -> DemoTraffic:
+def make_traffic(now: datetime = NOW) -> DemoTraffic:
     return DemoTraffic(MIGRATION, anchor=ANCHOR, clock=lambda: now)
 
 
-def happened(window: Window = WHOLE, now: datetime = NOW) -> list[tuple[str, str]]:
+def event_titles(window: Window = WHOLE_SCENARIO, now: datetime = NOW) -> list[tuple[str, str]]:
     told = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: now).events(window).events
     return [(event.kind, event.title) for event in told]
 
 
-def wide(window: Window, group: str, now: datetime = NOW) -> pd.DataFrame:
+def minute_table(window: Window, group: str, now: datetime = NOW) -> pd.DataFrame:
     """One column a statistic ("requests sum"), one row a minute of `window`; NaN where the demo has no point."""
-    frame = metrics(now).pull(window).frame
+    frame = make_metrics(now).pull(window).frame
     frame = frame[frame["target_group"] == group]
     table = pd.DataFrame(
         {
@@ -60,9 +68,9 @@ def rows(frame: pd.DataFrame) -> set[tuple[object, ...]]:
 @given(st.integers(0, 62 * 288), st.lists(st.integers(1, 30), min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_the_same_periods_are_the_same_numbers_in_whatever_pieces_they_are_asked_for(start: int, lengths: list[int]):
-    source = metrics()
+    source = make_metrics()
     of_minutes = [one for one in source.series() if not one.hourly]
-    first = STORY.begin + start * 300
+    first = SCENARIO.start + start * 300
     whole = source.pull(Window(first, first + sum(lengths) * 300), of_minutes).frame
     pieces, at = set[tuple[object, ...]](), first
     for length in lengths:
@@ -72,13 +80,13 @@ def test_the_same_periods_are_the_same_numbers_in_whatever_pieces_they_are_asked
 
 
 def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
-    source, now = metrics(), int(NOW.timestamp())
+    source, now = make_metrics(), int(NOW.timestamp())
     assert source.finest_period_s(now - 15 * 86_400, now=now) == 60
     assert source.finest_period_s(now - 20 * 86_400, now=now) == 300
     for window in EPISODES.values():
         pull = source.pull(Window(window.start - 3 * 3600, window.end + 3 * 3600))
-        assert {answer.period_s for answer in pull.answers} == {60, 3600}
-    parts = periods(STORY, Window(STORY.begin - 3600, now // 60 * 60), now)
+        assert {answer.period_s for answer in pull.answered_ranges} == {60, 3600}
+    parts = available_periods(SCENARIO, Window(SCENARIO.start - 3600, now // 60 * 60), now)
     assert [(later.start - part.end, part.start % period_s) for (part, period_s), (later, _) in pairwise(parts)] == [
         (0, 0)
     ] * (len(parts) - 1)
@@ -90,16 +98,16 @@ def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
 def test_the_archive_finds_what_is_kept_in_minutes_at_any_time(minutes_after: int):
     """Else it would ask for minutes where there are none, and wait for them."""
     now = int(ANCHOR.timestamp()) + minutes_after * 60
-    source, window = metrics(datetime.fromtimestamp(now, UTC)), Window(STORY.begin - 86_400 * 300, now)
-    found = tiers(window, partial(source.finest_period_s, now=now))
-    assert [part for part in found if part[1]] == list(periods(STORY, Window(STORY.begin, now), now))
+    source, window = make_metrics(datetime.fromtimestamp(now, UTC)), Window(SCENARIO.start - 86_400 * 300, now)
+    found = resolution_tiers(window, partial(source.finest_period_s, now=now))
+    assert [part for part in found if part[1]] == list(available_periods(SCENARIO, Window(SCENARIO.start, now), now))
 
 
 def test_five_minutes_are_the_five_minutes_before_them_put_together():
     """Asked while it still kept its minutes, and when it no longer does."""
-    window = Window(STORY.anchor - 3600, STORY.anchor)
-    minutes = wide(window, EC2)
-    coarse = wide(window, EC2, NOW + timedelta(days=40))[::5]
+    window = Window(SCENARIO.anchor - 3600, SCENARIO.anchor)
+    minutes = minute_table(window, EC2)
+    coarse = minute_table(window, EC2, NOW + timedelta(days=40))[::5]
     five = minutes.index // 300 * 300
     assert list(coarse["requests sum"]) == list(minutes["requests sum"].groupby(five).sum())
     assert list(coarse["target_5xx sum"]) == list(minutes["target_5xx sum"].groupby(five).sum())
@@ -113,26 +121,26 @@ def test_five_minutes_are_the_five_minutes_before_them_put_together():
 
 
 def test_an_hourly_percentile_is_that_of_all_its_answers():
-    window = Window(STORY.anchor - 7200, STORY.anchor)
-    hours = [one for one in metrics().series() if one.hourly and one.target_group == EC2]
-    frame = metrics().pull(window, hours).frame
-    for hour in window.pieces(3600):
-        (whole,) = (one for one in metrics().whole(hour).groups if one.target_group == EC2)
+    window = Window(SCENARIO.anchor - 7200, SCENARIO.anchor)
+    hours = [one for one in make_metrics().series() if one.hourly and one.target_group == EC2]
+    frame = make_metrics().pull(window, hours).frame
+    for hour in window.chunks(3600):
+        (whole,) = (one for one in make_metrics().window_latency(hour).groups if one.target_group == EC2)
         mine = frame[epoch_s(frame) == hour.start]
         assert dict(zip(mine["stat"], mine["value"], strict=True)) == {
             f"{name}_hourly": pytest.approx(value, abs=2e-6) for name, value in whole.percentiles.items()
         }
-    ahead = metrics().pull(Window(STORY.anchor, STORY.anchor + 3600), hours)
-    assert (len(ahead.frame), ahead.answers) == (0, ()), "an hour that is not over has none"
+    ahead = make_metrics().pull(Window(SCENARIO.anchor, SCENARIO.anchor + 3600), hours)
+    assert (len(ahead.frame), ahead.answered_ranges) == (0, ()), "an hour that is not over has none"
 
 
 @given(st.integers(-600, 62 * 1440 + 300), st.integers(1, 180))
 @settings(max_examples=40, deadline=None)
 def test_every_frame_is_tidy_and_adds_up(start: int, minutes: int):
-    window = Window(STORY.begin + start * 60, STORY.begin + (start + minutes) * 60)
-    check_frame(metrics().pull(window).frame)
+    window = Window(SCENARIO.start + start * 60, SCENARIO.start + (start + minutes) * 60)
+    check_frame(make_metrics().pull(window).frame)
     for group in (EC2, BLUE, GREEN):
-        table = wide(window, group)
+        table = minute_table(window, group)
         if "latency p50" not in table:
             continue
         answered = table.filter(regex=r"^target_.xx sum").sum(axis=1)
@@ -152,67 +160,70 @@ def test_every_frame_is_tidy_and_adds_up(start: int, minutes: int):
 def test_a_source_may_be_asked_for_some_series_only():
     window = EPISODES["blind_spot"]
     one = Series("demo", "canary", GREEN, "requests", "sum", "count")
-    pull = metrics().pull(window, {one})
+    pull = make_metrics().pull(window, {one})
     assert rows(pull.frame) == {
-        row for row in rows(metrics().pull(window).frame) if row[1:4] == (GREEN, "requests", "sum")
+        row for row in rows(make_metrics().pull(window).frame) if row[1:4] == (GREEN, "requests", "sum")
     }
-    assert (pull.asked, pull.answers[0].series) == (window.minutes, frozenset({one}))
-    assert metrics().pull(window, set()).answers == ()
+    assert (pull.datapoints_requested, pull.answered_ranges[0].series) == (window.minutes, frozenset({one}))
+    assert make_metrics().pull(window, set()).answered_ranges == ()
 
 
 def test_in_the_blind_spot_ecs_takes_requests_answers_none_and_shows_no_error():
-    dead = wide(Window(STORY.dead.start + 120, STORY.dead.start + 14 * 60), GREEN)
+    dead = minute_table(Window(SCENARIO.outage.start + 120, SCENARIO.outage.start + 14 * 60), GREEN)
     assert len(dead) == 12
     assert (dead["requests sum"] > 2000).all()
     assert dead["fail_open_requests sum"].equals(dead["requests sum"].rename("fail_open_requests sum"))
     assert (dead["connection_errors sum"] > 0.9 * dead["requests sum"]).all()
     assert set(dead["healthy_hosts minimum"]) == {0} and set(dead["unhealthy_hosts minimum"]) == {6}
     assert not {name for name in dead if name.startswith(("target_", "latency"))}
-    assert not {name for name in wide(STORY.dead, GREEN) if name == "target_5xx sum"}
-    balancer = wide(Window(STORY.dead.start + 120, STORY.dead.start + 14 * 60), "")
+    assert not {name for name in minute_table(SCENARIO.outage, GREEN) if name == "target_5xx sum"}
+    balancer = minute_table(Window(SCENARIO.outage.start + 120, SCENARIO.outage.start + 14 * 60), "")
     codes = balancer[["alb_502 sum", "alb_503 sum", "alb_504 sum"]]
     assert (codes > 50).all(axis=None) and (codes.sum(axis=1) == balancer["alb_5xx sum"]).all()
 
 
 def test_the_first_survivors_make_a_dying_fleet_look_faster():
-    calm, dying = STORY.dead.start - 60, STORY.dead.start + 60
-    table = wide(Window(calm, dying + 60), GREEN)["latency p95"]
+    calm, dying = SCENARIO.outage.start - 60, SCENARIO.outage.start + 60
+    table = minute_table(Window(calm, dying + 60), GREEN)["latency p95"]
     assert table[dying] < 0.8 * table[calm]
 
 
 def test_after_the_roll_back_nobody_asks_the_dead_tasks_and_their_health_is_still_seen():
-    after = wide(Window(STORY.dead.start + 14 * 60, STORY.dead.end + 300), GREEN)
+    after = minute_table(Window(SCENARIO.outage.start + 14 * 60, SCENARIO.outage.end + 300), GREEN)
     assert set(after) == {"healthy_hosts minimum", "unhealthy_hosts minimum"}
     assert list(after["healthy_hosts minimum"]) == [0] * 24 + [6] * 5
 
 
 def test_the_regression_is_sixty_percent_at_p95_for_most_of_an_hour():
-    window = Window(STORY.slow.start + 360, STORY.slow.end - 120)
-    ecs, ec2 = wide(window, BLUE)["latency p95"], wide(window, EC2)["latency p95"]
+    window = Window(SCENARIO.slowdown.start + 360, SCENARIO.slowdown.end - 120)
+    ecs, ec2 = minute_table(window, BLUE)["latency p95"], minute_table(window, EC2)["latency p95"]
     assert (ecs / ec2).median() == pytest.approx(1.6, abs=0.1)
-    before = Window(STORY.slow.start - 1800, STORY.slow.start - 60)
-    assert (wide(before, BLUE)["latency p95"] / wide(before, EC2)["latency p95"]).median() == pytest.approx(1, abs=0.06)
+    before = Window(SCENARIO.slowdown.start - 1800, SCENARIO.slowdown.start - 60)
+    assert (
+        minute_table(before, BLUE)["latency p95"] / minute_table(before, EC2)["latency p95"]
+    ).median() == pytest.approx(1, abs=0.06)
 
 
-@pytest.mark.parametrize("step", range(1, len(STORY.steps)))
+@pytest.mark.parametrize("step", range(1, len(SCENARIO.steps)))
 def test_the_share_seen_follows_the_weights_told(step: int):
-    start = STORY.steps[step].ts
-    end = STORY.steps[step + 1].ts if step + 1 < len(STORY.steps) else STORY.anchor
+    start = SCENARIO.steps[step].ts
+    end = SCENARIO.steps[step + 1].ts if step + 1 < len(SCENARIO.steps) else SCENARIO.anchor
     window = Window(start, min(end, start + 6 * 3600))
-    told = traffic().look_at(start).told["canary"]
-    assert traffic().look_at(window.end - 60).told["canary"] == told
+    told = make_traffic().traffic_at(start).configured_shares["canary"]
+    assert make_traffic().traffic_at(window.end - 60).configured_shares["canary"] == told
     then = window.ends_at + timedelta(minutes=20)
     seen = {
-        group: wide(window, group, then).get("requests sum", pd.Series([0.0])).sum() for group in (EC2, BLUE, GREEN)
+        group: minute_table(window, group, then).get("requests sum", pd.Series([0.0])).sum()
+        for group in (EC2, BLUE, GREEN)
     }
-    serving = STORY.steps[step].live
+    serving = SCENARIO.steps[step].live
     assert seen[GREEN if serving == BLUE else BLUE] == 0
     share, spread = float(told), np.sqrt(float(told) / sum(seen.values()))
     assert seen[serving] / sum(seen.values()) == pytest.approx(share, abs=5 * spread)
 
 
 def test_traffic_is_a_load_balancer_with_one_split_and_one_door():
-    look = traffic().look().traffic
+    look = make_traffic().snapshot().traffic
     assert look is not None and look.split is not None
     assert [(rule.listener, rule.priority, rule.action) for rule in look.rules] == [
         ("HTTPS:443", "10", "forward"),
@@ -221,47 +232,53 @@ def test_traffic_is_a_load_balancer_with_one_split_and_one_door():
     ]
     assert look.split.priority == "default" and look.split.stickiness_s is None
     assert [(share.target_group, share.weight) for share in look.split.shares] == [(EC2, 500), (BLUE, 0), (GREEN, 500)]
-    assert [(door.headers[0].name, door.headers[0].patterns, *door.sides) for door in look.doors] == [
+    assert [(door.headers[0].name, door.headers[0].patterns, *door.fleets) for door in look.header_rules] == [
         ("X-Canary", ("ecs",), "canary")
     ]
     assert {group.target_group: group.healthy for group in look.groups} == {EC2: 4, BLUE: 0, GREEN: 6}
 
 
 def test_dead_targets_say_why():
-    groups = {group.target_group: group for group in traffic().look_at(STORY.dead.start + 300).groups}
+    groups = {group.target_group: group for group in make_traffic().traffic_at(SCENARIO.outage.start + 300).groups}
     assert {(one.state, one.reason) for one in groups[GREEN].targets or ()} == {("unhealthy", "Target.Timeout")}
     assert groups[EC2].healthy == 4
 
 
-def steps(window: Window = WHOLE, now: datetime = NOW, rule: str = SPLIT) -> list[SplitChange]:
-    told = DemoTrail(anchor=ANCHOR, clock=lambda: now).events(window).changes
+def weight_changes(
+    window: Window = WHOLE_SCENARIO, now: datetime = NOW, rule: str = SPLIT_LISTENER_ARN
+) -> list[WeightChange]:
+    told = DemoAuditLog(anchor=ANCHOR, clock=lambda: now).events(window).weight_changes
     return [change for change in told if change.rule == rule]
 
 
 def test_every_step_that_is_logged_is_one_that_would_have_been_seen():
-    source = traffic()
-    pairs = ((source.look_at(step.ts - 60), source.look_at(step.ts)) for step in STORY.steps[1:])
-    seen = [change for before, after in pairs if (change := weight_change(before, after))]
-    assert [(one.ts, one.title, one.rule) for one in steps()] == [(one.ts, one.title, one.rule) for one in seen]
+    source = make_traffic()
+    pairs = ((source.traffic_at(step.ts - 60), source.traffic_at(step.ts)) for step in SCENARIO.steps[1:])
+    seen = [change for before, after in pairs if (change := detect_weight_change(before, after))]
+    assert [(one.ts, one.title, one.rule) for one in weight_changes()] == [
+        (one.ts, one.title, one.rule) for one in seen
+    ]
     titles = [one.title for one in seen]
     assert titles[:4] == ["0.0% → 0.1%", "0.1% → 1.0%", "1.0% → 5.0%", "5.0% → 10.0%"]
     assert titles[-1] == "25.0% → 50.0%"
 
 
 def test_each_step_has_an_author_and_none_is_told_before_it_was_made():
-    assert {one.how for one in steps()} == {"terraform", "console", "cli"} and all(one.who for one in steps())
-    assert {one.who for one in steps(rule=DOOR)} == {"photo-terraform", "codedeploy"}
-    early = datetime.fromtimestamp(steps()[3].ts - 1, UTC)
-    assert steps(now=early) == steps()[:3]
+    assert {one.tool for one in weight_changes()} == {"terraform", "console", "cli"} and all(
+        one.author for one in weight_changes()
+    )
+    assert {one.author for one in weight_changes(rule=HEADER_RULE_ARN)} == {"photo-terraform", "codedeploy"}
+    early = datetime.fromtimestamp(weight_changes()[3].ts - 1, UTC)
+    assert weight_changes(now=early) == weight_changes()[:3]
 
 
 def test_both_troubles_were_alerted_and_rolled_back():
-    assert [title for kind, title in happened() if kind == "rollback"] == ["Back to 5 %", "Back to 0 %"]
+    assert [title for kind, title in event_titles() if kind == "rollback"] == ["Back to 5 %", "Back to 0 %"]
     for slug in ("latency_regression", "blind_spot"):
-        assert {"alert", "rollback"} <= {kind for kind, _ in happened(EPISODES[slug])}
-        assert steps(EPISODES[slug])
+        assert {"alert", "rollback"} <= {kind for kind, _ in event_titles(EPISODES[slug])}
+        assert weight_changes(EPISODES[slug])
     assert max(window.minutes for window in EPISODES.values()) <= 180
-    assert [one.title for one in steps(EPISODES["half_and_half"])] == ["25.0% → 50.0%"]
+    assert [one.title for one in weight_changes(EPISODES["half_and_half"])] == ["25.0% → 50.0%"]
 
 
 @pytest.mark.parametrize("hours", [0, 1, 2, 5, 50])
@@ -274,8 +291,8 @@ def test_the_last_three_hours_always_have_a_note_and_a_closed_alert(hours: int):
 
 
 def test_an_alert_is_open_until_it_has_ended():
-    at = datetime.fromtimestamp(STORY.dead.start + 10 * 60, UTC)
-    during = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: at).events(STORY.dead).events
+    at = datetime.fromtimestamp(SCENARIO.outage.start + 10 * 60, UTC)
+    during = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: at).events(SCENARIO.outage).events
     assert [(event.title, event.open, event.until) for event in during] == [
         ("photo: load balancer answers 5xx itself", True, None),
         ("photo-ecs-green: no healthy host", True, None),
@@ -283,11 +300,11 @@ def test_an_alert_is_open_until_it_has_ended():
 
 
 def test_the_newest_minutes_come_in_low_are_revised_and_then_settle():
-    minute = Window(STORY.anchor, STORY.anchor + 60)
+    minute = Window(SCENARIO.anchor, SCENARIO.anchor + 60)
 
     def requests(seconds_after: float) -> float:
         now = datetime.fromtimestamp(minute.end, UTC) + timedelta(seconds=seconds_after)
-        table = wide(minute, EC2, now)
+        table = minute_table(minute, EC2, now)
         return 0.0 if "requests sum" not in table else float(table["requests sum"].iloc[0])
 
     settled = requests(180)
@@ -297,31 +314,31 @@ def test_the_newest_minutes_come_in_low_are_revised_and_then_settle():
 
 
 def test_it_moves_with_the_clock_and_says_nothing_about_the_future():
-    ahead = Window(STORY.anchor, STORY.anchor + 3600)
-    pull = metrics().pull(ahead)
-    assert epoch_s(pull.frame).max() == STORY.anchor + 16 * 60
-    assert [answer.window for answer in pull.answers] == [Window(STORY.anchor, STORY.anchor + 17 * 60)]
-    assert epoch_s(metrics(NOW + timedelta(minutes=5)).pull(ahead).frame).max() == STORY.anchor + 21 * 60
-    assert metrics().pull(Window(STORY.anchor + 3600, STORY.anchor + 7200)).answers == ()
+    ahead = Window(SCENARIO.anchor, SCENARIO.anchor + 3600)
+    pull = make_metrics().pull(ahead)
+    assert epoch_s(pull.frame).max() == SCENARIO.anchor + 16 * 60
+    assert [answer.window for answer in pull.answered_ranges] == [Window(SCENARIO.anchor, SCENARIO.anchor + 17 * 60)]
+    assert epoch_s(make_metrics(NOW + timedelta(minutes=5)).pull(ahead).frame).max() == SCENARIO.anchor + 21 * 60
+    assert make_metrics().pull(Window(SCENARIO.anchor + 3600, SCENARIO.anchor + 7200)).answered_ranges == ()
 
 
 def test_before_the_story_there_is_nothing():
-    before = Window(STORY.begin - 3600, STORY.begin)
-    assert metrics().pull(before).frame.empty
-    assert metrics().finest_period_s(before.start, now=STORY.anchor) == 0
-    assert metrics().finest_period_s(STORY.begin, now=STORY.anchor) == 300
+    before = Window(SCENARIO.start - 3600, SCENARIO.start)
+    assert make_metrics().pull(before).frame.empty
+    assert make_metrics().finest_period_s(before.start, now=SCENARIO.anchor) == 0
+    assert make_metrics().finest_period_s(SCENARIO.start, now=SCENARIO.anchor) == 300
 
 
 def test_traffic_breathes_with_the_day_and_stays_in_its_range():
     # The story begins at midnight in Tokyo.
-    day = wide(Window(STORY.begin, STORY.begin + 7 * 86_400), EC2)["requests sum"].dropna() / 5
-    hourly = day.groupby((day.index - STORY.begin) % 86_400 // 3600).mean()
+    day = minute_table(Window(SCENARIO.start, SCENARIO.start + 7 * 86_400), EC2)["requests sum"].dropna() / 5
+    hourly = day.groupby((day.index - SCENARIO.start) % 86_400 // 3600).mean()
     assert 6 <= hourly.idxmin() <= 8 and 19 <= hourly.idxmax() <= 23
     assert day.min() > 5_000 and day.max() < 25_000
 
 
 def test_the_catalogue_gives_the_demo_its_sources_and_each_archive_is_of_one_anchor():
-    sources = sources_of(MIGRATION, anchor=ANCHOR, clock=lambda: NOW)
+    sources = create_sources(MIGRATION, anchor=ANCHOR, clock=lambda: NOW)
     names = [source.name for source in (*sources.metrics, sources.traffic, *sources.events)]
     assert names == ["demo", "demo_traffic", "demo_events", "demo_trail", "demo_deployments"]
     assert MIGRATION.archive.endswith("/2026-11-23T20.db")

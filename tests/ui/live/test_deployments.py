@@ -9,62 +9,64 @@ from typing import Any
 import pytest
 
 from archive import Archive
-from collector.collector import Keeper
+from collector.collector import Collector
 from domain import Traffic, Window
-from domain.deployments import Deployment, Message, Route, Service, Stage, Standing, TaskSet
+from domain.deployments import Deployment, DeploymentState, EcsService, ServiceEvent, Stage, TaskSet, TrafficRoute
 from sources import registry
 from sources.base import Events
 from tests.analysis.deployments.test_preflight import BLUE, GREEN, LISTENER, TENTH, rule, traffic
-from tests.factories.config import migration
-from tests.ui.live.test_panels import EVIL, Tags
-from ui.app_context import House
+from tests.factories.config import make_migration
+from tests.ui.live.test_panels import EVIL, ParsedHtml
+from ui.app_context import AppContext
 from ui.live import deployments
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
 PRIMARY = TaskSet("ecs-svc/1", "PRIMARY", "web:42", GREEN, 4, 4, 0)
-WELL = Service(
-    "canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42", before="web:41", task_sets=(PRIMARY,)
+HEALTHY = EcsService(
+    "canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42", previous_task_definition="web:41", task_sets=(PRIMARY,)
 )  # fmt: skip
 DONE = Deployment(
     "codedeploy", "d-42", "canary", "Succeeded", NOW_S - 7500, ended=NOW_S - 7200, task_definition="web:42"
 )
-ROUTES = (("canary", Route((BLUE, GREEN), listener_arn=LISTENER)),)
+ROUTES = (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),)
 SPLIT = traffic(rule(ec2=900, blue=0, green=100))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    configured = migration("fleets.canary.ecs_service", "photo/web")
+def app(tmp_path: Path) -> Iterator[AppContext]:
+    configured = make_migration("fleets.canary.ecs_service", "photo/web")
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", configured, clock=lambda: NOW) as archive:
-        sources = registry.sources_of(configured, clock=lambda: NOW)
-        yield House(configured, archive, sources, Keeper(archive, sources.metrics, sources.traffic, sources.events))
+        sources = registry.create_sources(configured, clock=lambda: NOW)
+        yield AppContext(
+            configured, archive, sources, Collector(archive, sources.metrics, sources.traffic, sources.events)
+        )
 
 
 @pytest.fixture
-def shown(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tags]:
+def render(app: AppContext, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ParsedHtml]:
     """The line for a standing and weights."""
     told: list[str] = []
     monkeypatch.setattr(deployments.st, "html", lambda body, **_given: told.append(str(body)))
 
-    def show(standing: Standing | None, seen: Traffic | None = SPLIT, *, age_s: int = 0) -> Tags:
+    def section(state: DeploymentState | None, weights: Traffic | None = SPLIT, *, age_s: int = 0) -> ParsedHtml:
         told.clear()
-        if standing:
+        if state:
             window = Window(NOW_S - 3600, NOW_S)
-            kept = replace(standing, asked_at=NOW_S - age_s)
-            house.archive.keep_events(Events(window, NOW_S - age_s, standing=kept), "ecs")
-        deployments.deployments(house, "cloudwatch", seen, NOW, until=NOW_S - 180)
-        return Tags(" ".join(told))
+            kept = replace(state, asked_at=NOW_S - age_s)
+            app.archive.events.save_events(Events(window, NOW_S - age_s, deployment_state=kept), "ecs")
+        deployments.deployments_section(app, "cloudwatch", weights, NOW, until=NOW_S - 180)
+        return ParsedHtml(" ".join(told))
 
-    return show
-
-
-def standing(service: Service = WELL, latest: Deployment = DONE) -> Standing:
-    return Standing(NOW_S, (service,), (latest,), ROUTES)
+    return section
 
 
-def test_a_quiet_line_where_all_is_well(shown: Any) -> None:
-    page = shown(standing(), traffic(rule(blue=0, green=100)))
+def deployment_state(service: EcsService = HEALTHY, latest: Deployment = DONE) -> DeploymentState:
+    return DeploymentState(NOW_S, (service,), (latest,), ROUTES)
+
+
+def test_a_quiet_line_where_all_is_well(render: Any) -> None:
+    page = render(deployment_state(), traffic(rule(blue=0, green=100)))
     for text in (
         "photo/web", "desired 4 · running 4 · pending 0", "task definition web:42 (before web:41)", "CodeDeploy blue/green",
         "last deployment: web:42 succeeded 2 h ago", "✓ A blue/green deployment by CodeDeploy could start now.",
@@ -74,28 +76,28 @@ def test_a_quiet_line_where_all_is_well(shown: Any) -> None:
 
 
 def test_without_aws_nobody_is_sent_to_look_for_a_source_of_deployments(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    app: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(deployments.st, "html", lambda body, **_given: told.append(str(body)))
-    alone = replace(house, migration=house.migration.model_copy(update={"aws": None}))
-    deployments.deployments(alone, "mackerel", None, NOW, until=NOW_S - 180)
+    alone = replace(app, migration=app.migration.model_copy(update={"aws": None}))
+    deployments.deployments_section(alone, "mackerel", None, NOW, until=NOW_S - 180)
     assert told == []
 
 
-def test_a_split_blocks_a_deployment_and_an_empty_baseline_a_roll_back(shown: Any) -> None:
-    page = shown(standing())
+def test_a_split_blocks_a_deployment_and_an_empty_baseline_a_roll_back(render: Any) -> None:
+    page = render(deployment_state())
     assert (
         "⚠ A blue/green deployment by CodeDeploy would fail now: photo-ec2 and photo-ecs-green carry weight in the production rule at once."
         in page.text
     )
     assert "? Rollback: not known, because there are no requests to go by. 1 of 1 target is healthy." in page.text
     dead = replace(SPLIT, groups=tuple(replace(group, targets=()) for group in SPLIT.groups))
-    page = shown(standing(), dead)
+    page = render(deployment_state(), dead)
     assert "⚠ Rollback: EC2 could not take any traffic back: 0 of 0 targets are healthy." in page.text
 
 
-def test_a_shift_under_way_is_drawn_and_told(shown: Any) -> None:
+def test_a_shift_under_way_is_drawn_and_told(render: Any) -> None:
     sets = (
         TaskSet("ecs-svc/1", "PRIMARY", "", BLUE, 4, 4, 0, weight=70.0, label="Blue"),
         TaskSet("ecs-svc/2", "ACTIVE", "web:43", GREEN, 4, 4, 0, weight=30.0, label="Green"),
@@ -104,21 +106,21 @@ def test_a_shift_under_way_is_drawn_and_told(shown: Any) -> None:
         "codedeploy", "d-43", "canary", "InProgress", NOW_S - 900, task_definition="web:43", stage="AllowTraffic",
         stages=(Stage("AllowTraffic", "InProgress", NOW_S - 300),), task_sets=sets,
     )  # fmt: skip
-    page = shown(standing(latest=runs))
+    page = render(deployment_state(latest=runs))
     assert "web:43 is being deployed: AllowTraffic, begun 5 min ago" in page.text
     assert "Traffic shift: photo-ecs-blue web:42 70.0 % → photo-ecs-green web:43 30.0 %" in page.text
     assert "another deployment is running" in page.text
 
 
-def test_a_stuck_deployment_is_loud(shown: Any) -> None:
+def test_a_stuck_deployment_is_loud(render: Any) -> None:
     stuck = replace(
         DONE, status="InProgress", ended=None, stage="Install", stages=(Stage("Install", "InProgress", NOW_S - 1500),)
     )
-    page = shown(standing(replace(WELL, running=4, pending=2), stuck))
+    page = render(deployment_state(replace(HEALTHY, running=4, pending=2), stuck))
     assert "⚠ The deployment of web:42 has been at Install for 25 min, longer than tasks take to come up." in page.text
 
 
-def test_why_ecs_took_a_deployment_back_is_told_in_its_words(shown: Any) -> None:
+def test_why_ecs_took_a_deployment_back_is_told_in_its_words(render: Any) -> None:
     why = "productionListenerRule should have exactly one target group serving traffic but found 2"
     back = Deployment(
         "ecs",
@@ -130,31 +132,38 @@ def test_why_ecs_took_a_deployment_back_is_told_in_its_words(shown: Any) -> None
         task_definition="web:43",
         error=why,
     )
-    native = replace(WELL, controller="ECS", strategy="blue_green", route=Route((BLUE, GREEN), rule_arn=TENTH))
-    page = shown(standing(native, back))
+    native = replace(
+        HEALTHY, controller="ECS", strategy="blue_green", route=TrafficRoute((BLUE, GREEN), rule_arn=TENTH)
+    )
+    page = render(deployment_state(native, back))
     assert f"⚠ The deployment of web:43 did not go through. {why}" in page.text
     assert "last deployment: web:43 rolled back 10 min ago" in page.text
 
 
-def test_an_old_standing_says_how_old_it_is(shown: Any) -> None:
-    assert "read 10 min ago" in shown(standing(), age_s=600).text
-    assert "read " not in shown(standing(), age_s=60).text
+def test_an_old_standing_says_how_old_it_is(render: Any) -> None:
+    assert "read 10 min ago" in render(deployment_state(), age_s=600).text
+    assert "read " not in render(deployment_state(), age_s=60).text
 
 
-def test_before_anything_was_read_the_page_says_so_and_still_warns(shown: Any) -> None:
-    page = shown(None)
+def test_before_anything_was_read_the_page_says_so_and_still_warns(render: Any) -> None:
+    page = render(None)
     assert "How ECS is deployed is not known yet: see Sources below." in page.text
     assert "A blue/green deployment would fail now" in page.text
 
 
-def test_nobodys_words_become_elements(shown: Any) -> None:
+def test_nobodys_words_become_elements(render: Any) -> None:
     service = replace(
-        WELL, name=f"photo/{EVIL}", task_definition=EVIL, before=EVIL, images=(EVIL,), messages=(Message(NOW_S, EVIL),)
+        HEALTHY,
+        name=f"photo/{EVIL}",
+        task_definition=EVIL,
+        before=EVIL,
+        images=(EVIL,),
+        messages=(ServiceEvent(NOW_S, EVIL),),
     )
     failed = replace(
-        DONE, status="Failed", error=EVIL, why=EVIL, task_definition=EVIL, link="https://example.com/'><x-evil>"
+        DONE, status="Failed", error=EVIL, reason=EVIL, task_definition=EVIL, link="https://example.com/'><x-evil>"
     )
-    page = shown(standing(service, failed))
+    page = render(deployment_state(service, failed))
     assert page.names <= {"section", "div", "span", "b", "a", "i"}
     assert not {name for name in page.attributes if name.startswith("on")}
     assert EVIL in page.text

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from archive import Archive
-from collector.collector import Keeper
+from collector.collector import Collector
 from domain import Traffic, Window
 from sources import registry
 from tests.analysis.deployments.test_preflight import rule, traffic
-from tests.factories.deployments import NOON, clock, migration
-from tests.fakes.deployments import BLUE, GREEN, DeploymentsWorld, deployment, service, target, task_set
-from tests.ui.live.test_panels import Tags
-from ui.app_context import House
+from tests.factories.deployments import NOON, clock, deployments_migration
+from tests.fakes.deployments import BLUE, GREEN, FakeDeployments, deployment, service, target, task_set
+from tests.ui.live.test_panels import ParsedHtml
+from ui.app_context import AppContext
 from ui.live import deployments
 
 DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/viewer/x is not authorized")
@@ -22,102 +22,104 @@ STAGES = [("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AllowTraff
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeploymentsWorld]:
-    with DeploymentsWorld() as world:
+def fake_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDeployments]:
+    with FakeDeployments() as world:
         monkeypatch.setenv("AWS_ENDPOINT_URL", world.url)
         yield world
 
 
 @pytest.fixture
-def house(world: DeploymentsWorld, tmp_path: Path) -> Iterator[House]:
-    configured = migration()
+def app(fake_aws: FakeDeployments, tmp_path: Path) -> Iterator[AppContext]:
+    configured = deployments_migration()
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", configured, clock=clock) as archive:
-        sources = registry.sources_of(configured, clock=clock)
-        yield House(configured, archive, sources, Keeper(archive, (), None, sources.events, clock=clock))
+        sources = registry.create_sources(configured, clock=clock)
+        yield AppContext(configured, archive, sources, Collector(archive, (), None, sources.events, clock=clock))
 
 
 @pytest.fixture
-def page(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def render(app: AppContext, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What the line says once ECS and CodeDeploy were asked again."""
     told: list[str] = []
     monkeypatch.setattr(deployments.st, "html", lambda body, **_given: told.append(str(body)))
 
-    def ask(seen: Traffic) -> str:
-        for source in house.sources.events:
+    def section(weights: Traffic) -> str:
+        for source in app.sources.events:
             if source.name in ("ecs", "codedeploy"):
-                house.archive.keep_events(source.events(Window(NOON - 3600, NOON)), source.name)
+                app.archive.events.save_events(source.events(Window(NOON - 3600, NOON)), source.name)
         told.clear()
         now: datetime = clock()
-        deployments.deployments(house, "cloudwatch", seen, now, until=NOON - 180)
-        return Tags(" ".join(told)).text
+        deployments.deployments_section(app, "cloudwatch", weights, now, until=NOON - 180)
+        return ParsedHtml(" ".join(told)).text
 
-    return ask
+    return section
 
 
-def shift(world: DeploymentsWorld, percent: float) -> None:
+def shift_traffic(fake_aws: FakeDeployments, percent: float) -> None:
     """web:43 is being deployed, and has so much of the traffic."""
     blue = task_set(1, "PRIMARY", 42, BLUE, "d-42")
     green = task_set(2, "ACTIVE", 43, GREEN, "d-43")
-    world.services = [service(taskSets=[blue, green])]
-    world.deployments = [deployment("d-43", "InProgress", NOON - 400, 43, before=42)]
+    fake_aws.services = [service(taskSets=[blue, green])]
+    fake_aws.deployments = [deployment("d-43", "InProgress", NOON - 400, 43, before=42)]
     sets = [
         {"identifer": one["id"], "taskSetLabel": label, "status": one["status"], "trafficWeight": weight}
         | {"desiredCount": 4, "runningCount": 4, "pendingCount": 0, "targetGroup": {"name": group}}
         for one, label, weight, group in ((blue, "Blue", 100 - percent, BLUE), (green, "Green", percent, GREEN))
     ]
-    world.targets = {"d-43": target("d-43", STAGES, *sets, at=NOON - 390)}
+    fake_aws.targets = {"d-43": target("d-43", STAGES, *sets, at=NOON - 390)}
 
 
 def test_a_deployment_from_its_shift_to_its_roll_back(
-    world: DeploymentsWorld, house: House, page: Callable[..., str]
+    fake_aws: FakeDeployments, app: AppContext, render: Callable[..., str]
 ) -> None:
     whole = traffic(rule(blue=100, green=0))
-    shift(world, 10.0)
-    said = page(whole)
+    shift_traffic(fake_aws, 10.0)
+    said = render(whole)
     assert "web:43 is being deployed: AllowTraffic, begun 4 min ago" in said
     assert "Traffic shift: photo-ecs-blue web:42 90.0 % → photo-ecs-green web:43 10.0 %" in said
     assert "task definition web:42CodeDeploy" in said  # what is in service; web:43 was not before it
 
-    shift(world, 50.0)
-    assert "photo-ecs-green web:43 50.0 %" in page(whole)
-    (running,) = house.archive.events(Window(NOON - 3600, NOON))
+    shift_traffic(fake_aws, 50.0)
+    assert "photo-ecs-green web:43 50.0 %" in render(whole)
+    (running,) = app.archive.events.read(Window(NOON - 3600, NOON))
     assert (running.kind, running.title, running.fleet, running.open) == (
         "deployment", "web:43 InProgress", "canary", True,
     )  # fmt: skip
 
-    world.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
+    fake_aws.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
     back = {"rollbackTriggeringDeploymentId": "d-43", "rollbackMessage": "an alarm was on"}
-    world.deployments = [
+    fake_aws.deployments = [
         deployment("d-44", "Succeeded", NOON - 60, 42, before=43, completeTime=NOON - 30, rollbackInfo=back),
         deployment("d-43", "Stopped", NOON - 400, 43, before=42, completeTime=NOON - 61)
         | {"errorInformation": {"code": "ALARM_ACTIVE", "message": "One or more alarms have been activated"}}
         | {"rollbackInfo": {"rollbackDeploymentId": "d-44"}},
     ]
-    said = page(whole)
+    said = render(whole)
     assert "last deployment: back to web:42, succeeded 30 s ago" in said
     assert "✓ A blue/green deployment by CodeDeploy could start now." in said
-    stopped, taken_back = house.archive.events(Window(NOON - 3600, NOON))
+    stopped, taken_back = app.archive.events.read(Window(NOON - 3600, NOON))
     assert (stopped.title, stopped.until, stopped.open) == ("web:43 Stopped", NOON - 61, False)
     assert (taken_back.kind, taken_back.title) == ("rollback", "web:42 Succeeded")
     assert "an alarm was on" in taken_back.detail
 
 
 def test_what_is_refused_or_deleted_later_leaves_the_last_known(
-    world: DeploymentsWorld, house: House, page: Callable[..., str]
+    fake_aws: FakeDeployments, app: AppContext, render: Callable[..., str]
 ) -> None:
     split = traffic(rule(ec2=50, blue=50, green=0))
-    world.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
-    world.deployments = [deployment("d-42", "Succeeded", NOON - 900, 42, before=41, completeTime=NOON - 600)]
-    before = page(split)
+    fake_aws.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
+    fake_aws.deployments = [deployment("d-42", "Succeeded", NOON - 900, 42, before=41, completeTime=NOON - 600)]
+    before = render(split)
     assert "photo-ec2 and photo-ecs-blue carry weight in the production rule at once" in before
 
-    world.refuse["DescribeServices"] = DENIED
-    world.application_there = False
-    assert page(split) == before
-    problems = {problem.operation: problem.kind for state in house.archive.states() for problem in state.problems}
+    fake_aws.errors["DescribeServices"] = DENIED
+    fake_aws.application_exists = False
+    assert render(split) == before
+    problems = {
+        problem.operation: problem.kind for state in app.archive.events.source_states() for problem in state.problems
+    }
     assert problems == {
         "ecs:DescribeServices": "denied",
         "codedeploy:GetDeploymentGroup": "gone",
         "codedeploy:ListDeployments": "gone",
     }
-    assert [event.title for event in house.archive.events(Window(NOON - 3600, NOON))] == ["web:42 Succeeded"]
+    assert [event.title for event in app.archive.events.read(Window(NOON - 3600, NOON))] == ["web:42 Succeeded"]

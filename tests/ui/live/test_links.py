@@ -6,21 +6,21 @@ import pytest
 
 from domain import Window
 from sources.demo.sources import demo_migration
-from tests.factories.config import migration
+from tests.factories.config import make_migration
 from ui.live import links
 from ui.live.view import PANELS, PanelName
 
 WINDOW = Window(1_795_348_800, 1_795_352_400)
-PHOTO = migration()
-IN_MACKEREL = migration("mackerel.organization", "an-example")
+PHOTO = make_migration()
+IN_MACKEREL = make_migration("mackerel.organization", "an-example")
 
 
-def link(panel: PanelName, source: str = "cloudwatch", percentile: str = "p95", configured=PHOTO) -> str:
-    return unquote(links.chart_link(configured, source, panel, WINDOW, percentile=percentile, slow_s=0.3))
+def link(panel: PanelName, source: str = "cloudwatch", percentile: str = "p95", configuration=PHOTO) -> str:
+    return unquote(links.chart_link(configuration, source, panel, WINDOW, percentile=percentile, slow_s=0.3))
 
 
 @pytest.fixture(autouse=True)
-def an_own_folder_for_the_demo(tmp_path, monkeypatch) -> None:
+def demo_directory(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
@@ -41,20 +41,20 @@ def test_each_chart_opens_in_the_console_of_its_region(panel: PanelName, holds: 
 
 
 def test_mackerel_has_a_graph_where_its_organization_and_host_are_named() -> None:
-    assert link("requests", "mackerel", configured=IN_MACKEREL).startswith("https://mackerel.io/orgs/an-example/")
-    assert link("latency", "mackerel", "p50", configured=IN_MACKEREL) == ""  # it has none
-    assert link("slow", "mackerel", configured=IN_MACKEREL) == ""
+    assert link("requests", "mackerel", configuration=IN_MACKEREL).startswith("https://mackerel.io/orgs/an-example/")
+    assert link("latency", "mackerel", "p50", configuration=IN_MACKEREL) == ""  # it has none
+    assert link("slow", "mackerel", configuration=IN_MACKEREL) == ""
     assert link("requests", "mackerel") == ""  # whose?
 
 
 def test_the_demo_has_no_account_anywhere() -> None:
-    assert [link(panel, "demo", configured=demo_migration()) for panel in PANELS] == [""] * 4
-    assert list(links.queries(demo_migration(), "demo", WINDOW)) == []
+    assert [link(panel, "demo", configuration=demo_migration()) for panel in PANELS] == [""] * 4
+    assert list(links.console_queries(demo_migration(), "demo", WINDOW)) == []
 
 
 def test_every_query_behind_the_page_can_be_opened() -> None:
-    told = list(links.queries(PHOTO, "cloudwatch", WINDOW))
+    told = list(links.console_queries(PHOTO, "cloudwatch", WINDOW))
     assert {series.target_group for series, _, _ in told} == {"photo-ec2", "photo-ecs-blue", "photo-ecs-green", ""}
     assert {asked for series, asked, _ in told if series.metric == "requests"} == {"RequestCount Sum"}
     assert all(address.startswith("https://") for _, _, address in told)
-    assert list(links.queries(PHOTO, "mackerel", WINDOW)) == []
+    assert list(links.console_queries(PHOTO, "mackerel", WINDOW)) == []

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from domain import Traffic
-from domain.traffic import traffic_from_json, weight_change
+from domain.traffic import detect_weight_change, traffic_from_json
 from domain.weight_changes import change_to_json
 
 revision = "0003"
@@ -42,7 +42,11 @@ def _tell_again(connection: sa.Connection) -> None:
     last: tuple[int, Traffic] | None = None
     for row in connection.execute(looks):
         now = traffic_from_json(row.body)
-        change = last and last[0] == row.migration_id and weight_change(last[1], replace(now, asked_at=row.first_seen))
+        change = (
+            last
+            and last[0] == row.migration_id
+            and detect_weight_change(last[1], replace(now, asked_at=row.first_seen))
+        )
         if change:
             line = {"migration_id": row.migration_id, "source": change.sources[0], "key": change.key, "ts": change.ts}
             found.append({**line, "body": change_to_json(change), "raw": ""})

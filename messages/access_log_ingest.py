@@ -31,12 +31,10 @@ def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: in
     )
 
 
-def LISTING() -> str:
-    return _("Looking for the logs of this window …")
+LISTING = _("Looking for the logs of this window …")
 
 
-def BUSY() -> str:
-    return _("Another process is counting logs just now; what it has counted is shown.")
+BUSY = _("Another process is counting logs just now; what it has counted is shown.")
 
 
 def changed_files(n: int) -> str:
@@ -70,28 +68,23 @@ def count_button(length: str) -> str:
     return _("Count the logs of {length}").format(length=length)
 
 
-def COUNT_EXPLAINED() -> str:
-    return _(
-        "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
-    )
+COUNT_EXPLAINED = _(
+    "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
+)
 
 
-def NO_REQUESTS() -> str:
-    return _("No requests in the logs of this window.")
+NO_REQUESTS = _("No requests in the logs of this window.")
 
 
-def NO_REQUESTS_TEXT() -> str:
-    return _(
-        "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
-    )
+NO_REQUESTS_TEXT = _(
+    "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
+)
 
 
-def NOT_CONFIGURED() -> str:
-    return _("Access logs are not configured")
+NOT_CONFIGURED = _("Access logs are not configured")
 
 
-def NOT_CONFIGURED_TEXT() -> str:
-    return _(
-        "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
-        "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
-    )
+NOT_CONFIGURED_TEXT = _(
+    "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
+    "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
+)

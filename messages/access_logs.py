@@ -13,37 +13,31 @@ FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Ins
 TO = _("Up to this time. Left out: now, or the end of the logs.")
 
 
-def LISTING_FILES() -> str:
-    return _("Looking for files")
+LISTING_FILES = _("Looking for files")
 
 
 def counting(files: int, lines: int) -> str:
     return _("{files} files, {lines} lines").format(files=numbers.count(files), lines=numbers.count(lines))
 
 
-def WAITING() -> str:
-    return _("Another process is counting; waiting for it")
+WAITING = _("Another process is counting; waiting for it")
 
 
-def NOT_CONFIGURED() -> str:
-    return _(
-        "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
-        "balancer says where its logs are (docs/access_logs.md)."
-    )
+NOT_CONFIGURED = _(
+    "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
+    "balancer says where its logs are (docs/access_logs.md)."
+)
 
 
-def ATHENA_NOT_CONFIGURED() -> str:
-    return _(
-        "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
-    )
+ATHENA_NOT_CONFIGURED = _(
+    "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
+)
 
 
-def ATHENA_WITH_LOGS() -> str:
-    return _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
+ATHENA_WITH_LOGS = _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
 
 
-def NO_LOGS() -> str:
-    return _("There is no access log of that time. A file comes about five minutes after its last line.")
+NO_LOGS = _("There is no access log of that time. A file comes about five minutes after its last line.")
 
 
 def no_fleet_requests(requests: int, groups: str) -> str:
@@ -52,16 +46,14 @@ def no_fleet_requests(requests: int, groups: str) -> str:
     ).format(requests=numbers.count(requests), groups=groups)
 
 
-def WINDOW_AND_RANGE() -> str:
-    return _("Write --window or --from and --to, not both.")
+WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
 
 
 def invalid_time(text: str) -> str:
     return _("“{text}” is not a time. Write for example 2026-09-21 14:00.").format(text=text)
 
 
-def RANGE_REVERSED() -> str:
-    return _("It is to end before it begins.")
+RANGE_REVERSED = _("It is to end before it begins.")
 
 
 def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
@@ -104,8 +96,7 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def ALL_ROUTES() -> str:
-    return _("all together")
+ALL_ROUTES = _("all together")
 
 
 def hidden_regressions(routes: int) -> str:

@@ -60,8 +60,7 @@ def window(choice: str) -> str:
     return _("last {length}").format(length=window_length(choice))
 
 
-def WINDOW_LABEL() -> str:
-    return _("Window")
+WINDOW_LABEL = _("Window")
 
 
 def state(name: JobState) -> str:
@@ -144,12 +143,10 @@ def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     return f"{length[:1].upper()}{length[1:]}: {', '.join(parts)}."
 
 
-def TABLE_HEAD() -> tuple[str, ...]:
-    return _("job"), _("state"), _("last run"), _("took"), _("history")
+TABLE_HEAD = _("job"), _("state"), _("last run"), _("took"), _("history")
 
 
-def TERMINAL_HEAD() -> tuple[str, ...]:
-    return _("state"), _("job"), _("due"), _("last run"), _("took"), ""
+TERMINAL_HEAD = _("state"), _("job"), _("due"), _("last run"), _("took"), ""
 
 
 def next_due(at: int, zone: tzinfo, now: datetime) -> str:
@@ -157,8 +154,7 @@ def next_due(at: int, zone: tzinfo, now: datetime) -> str:
     return _("next {time}").format(time=times.clock(moment, zone, now=now))
 
 
-def NO_SCHEDULE() -> str:
-    return _("no schedule configured")
+NO_SCHEDULE = _("no schedule configured")
 
 
 def since(at: int, zone: tzinfo, now: datetime) -> str:
@@ -226,12 +222,10 @@ def scheduler_kind(name: SchedulerKind) -> str:
     return _("cron") if name == "baseline" else _("EventBridge and Lambda")
 
 
-def COMPARISON_TITLE() -> str:
-    return _("By cron, and now")
+COMPARISON_TITLE = _("By cron, and now")
 
 
-def COMPARISON_HEAD() -> tuple[str, ...]:
-    return _("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to")
+COMPARISON_HEAD = _("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to")
 
 
 def overlap_length(length: str) -> str:
@@ -243,8 +237,7 @@ def median_change(fraction: float) -> str:
     return _("median {change} against cron").format(change=numbers.relative(fraction))
 
 
-def TOO_FEW_RUNS() -> str:
-    return _("too few runs")
+TOO_FEW_RUNS = _("too few runs")
 
 
 def schedule_mismatch(configured: str, actual: str) -> str:
@@ -303,12 +296,14 @@ def trigger(kind: str, name: str, *, enabled: bool) -> str:
     return what.format(name=name) + ("" if enabled else f" ({_('disabled')})")
 
 
-def FOUND_BY_PATTERN() -> str:
-    return _("Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen.")
+FOUND_BY_PATTERN = _(
+    "Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen."
+)
 
 
-def ONE_POINT_A_MINUTE() -> str:
-    return _("Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen.")
+ONE_POINT_A_MINUTE = _(
+    "Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen."
+)
 
 
 def failures(scheduler_name: str) -> str:
@@ -316,16 +311,13 @@ def failures(scheduler_name: str) -> str:
     return _("{era}, failed").format(era=scheduler_name)
 
 
-def RUNS_TITLE() -> str:
-    return _("Runs")
+RUNS_TITLE = _("Runs")
 
 
-def RUNS_HEAD() -> tuple[str, ...]:
-    return _("due"), _("began"), _("what became of it"), _("took"), _("era")
+RUNS_HEAD = _("due"), _("began"), _("what became of it"), _("took"), _("era")
 
 
-def ALL_JOBS() -> str:
-    return _("All jobs")
+ALL_JOBS = _("All jobs")
 
 
 def durations_title(name: str) -> str:
@@ -340,19 +332,16 @@ def no_such_job(name: str) -> str:
     return _("There is no job “{name}”. All jobs are shown.").format(name=name)
 
 
-def SOURCES_TITLE() -> str:
-    return _("Where this comes from")
+SOURCES_TITLE = _("Where this comes from")
 
 
-def NOT_CONFIGURED() -> str:
-    return _("Batches are not configured")
+NOT_CONFIGURED = _("Batches are not configured")
 
 
-def NOT_CONFIGURED_TEXT() -> str:
-    return _(
-        "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
-        "this program again. docs/batches.md explains the rest."
-    )
+NOT_CONFIGURED_TEXT = _(
+    "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
+    "this program again. docs/batches.md explains the rest."
+)
 
 
 def no_metrics_yet(service: str) -> str:
@@ -365,12 +354,10 @@ def no_metrics_yet_next_step(patterns: str) -> str:
     ).format(patterns=patterns)
 
 
-def READING() -> str:
-    return _("The runs are being read; they come by themselves.")
+READING = _("The runs are being read; they come by themselves.")
 
 
-def PARTLY_UNREAD() -> str:
-    return _("Not everything could be read. The source below says why, and what to do.")
+PARTLY_UNREAD = _("Not everything could be read. The source below says why, and what to do.")
 
 
 def legend(name: RunStatus) -> str:

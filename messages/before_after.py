@@ -30,8 +30,7 @@ def difference(change: MeasureChange, value: float | None) -> str:
     return numbers.relative(value) if change.relative else numbers.points(value)
 
 
-def TABLE_HEAD() -> tuple[str, ...]:
-    return (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
+TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
 
 
 def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> str:
@@ -70,11 +69,9 @@ def interval(change: MeasureChange) -> str:
     return f"{difference(change, change.lower)} … {difference(change, change.upper)}"
 
 
-def NO_STEP() -> str:
-    return _("Without a step there is no before and no after.")
+NO_STEP = _("Without a step there is no before and no after.")
 
 
-def EXPLAINED() -> str:
-    return _(
-        "Both fleets together, hour by hour. Other things change in two months too: this is what users saw, not what the migration caused."
-    )
+EXPLAINED = _(
+    "Both fleets together, hour by hour. Other things change in two months too: this is what users saw, not what the migration caused."
+)

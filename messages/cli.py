@@ -94,16 +94,13 @@ WATCH_VERDICT = _("Look again and again, and end once it is decided.")
 SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the first that is configured.")
 
 
-def CONFIGURATION() -> str:
-    return _("Configuration")
+CONFIGURATION = _("Configuration")
 
 
-def ARCHIVE() -> str:
-    return _("Archive")
+ARCHIVE = _("Archive")
 
 
-def BUILT_IN_DEMO() -> str:
-    return _("built in: the demo")
+BUILT_IN_DEMO = _("built in: the demo")
 
 
 def doctor_summary(failed: int) -> str:
@@ -119,21 +116,18 @@ def no_such_source(given: str, known: str) -> str:
     return _("There is no source {given} in this migration. There is: {known}.").format(given=given, known=known)
 
 
-def ALL_OTHER_REQUESTS() -> str:
-    """Which requests a rule without conditions is for."""
-    return _("all others")
+# Which requests a rule without conditions is for.
+ALL_OTHER_REQUESTS = _("all others")
 
 
 def not_forwarded(action: str) -> str:
     return _("{action}, to no target group").format(action=action)
 
 
-def SPLIT() -> str:
-    return _("the split")
+SPLIT = _("the split")
 
 
-def HEADER_RULE() -> str:
-    return _("a door")
+HEADER_RULE = _("a door")
 
 
 HISTORY = _("Every step of the weights: how long it held, who made it and how.")
@@ -149,24 +143,20 @@ def so_far(duration: str) -> str:
     return _("{duration} so far").format(duration=duration)
 
 
-def NO_WEIGHT_CHANGES() -> str:
-    return _(
-        "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
-    )
+NO_WEIGHT_CHANGES = _(
+    "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
+)
 
 
-def SHORT_STEPS_NOTE() -> str:
-    return _("Faint: held for less than half an hour, as around a blue/green deployment.")
+SHORT_STEPS_NOTE = _("Faint: held for less than half an hour, as around a blue/green deployment.")
 
 
-def WEIGHTS_WITHOUT_AWS() -> str:
-    return _(
-        "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
-    )
+WEIGHTS_WITHOUT_AWS = _(
+    "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
+)
 
 
-def NO_SPLIT() -> str:
-    return _("No rule sends traffic to these fleets.")
+NO_SPLIT = _("No rule sends traffic to these fleets.")
 
 
 def metric(name: str) -> str:
@@ -191,20 +181,19 @@ def minute_and_age(clock: str, age: str) -> str:
     return _("minute of {clock}, data {age}").format(clock=clock, age=age)
 
 
-def LOW_SAMPLE_NOTE() -> str:
-    return _("? stands on too few answers to be judged")
+LOW_SAMPLE_NOTE = _("? stands on too few answers to be judged")
 
 
-def NO_FINAL_DATA() -> str:
-    return _("No settled numbers yet.")
+NO_FINAL_DATA = _("No settled numbers yet.")
 
 
 def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
     return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
 
 
-def DEFAULT_CRITERIA() -> str:
-    return _("These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml.")
+DEFAULT_CRITERIA = _(
+    "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
+)
 
 
 def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
@@ -224,12 +213,10 @@ def excluded(reasons: str) -> str:
     return _("Left out: {reasons}.").format(reasons=reasons)
 
 
-def NO_DATA() -> str:
-    return _("Could not ask: there are no numbers for this window")
+NO_DATA = _("Could not ask: there are no numbers for this window")
 
 
-def STALE_DATA() -> str:
-    return _("Could not ask: the newest numbers are too old to judge what happens now")
+STALE_DATA = _("Could not ask: the newest numbers are too old to judge what happens now")
 
 
 def csv_truncated(limit: int) -> str:
@@ -247,13 +234,10 @@ def no_such_phase(given: str, n_phases: int) -> str:
     )
 
 
-def WINDOW_AND_PHASE() -> str:
-    return _("A phase has its own window. Give one of both.")
+WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
 
 
-def NOT_WITH_CSV() -> str:
-    return _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
+NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
 
 
-def STANDARD_INPUT() -> str:
-    return _("standard input")
+STANDARD_INPUT = _("standard input")

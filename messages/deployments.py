@@ -11,8 +11,7 @@ from messages import numbers, times
 from messages.i18n import _, ngettext
 
 
-def TITLE() -> str:
-    return _("Deployment")
+TITLE = _("Deployment")
 
 
 def counts(service: EcsService) -> str:
@@ -92,8 +91,7 @@ def shift_part(group: str, definition: str, percent: float) -> str:
     )
 
 
-def TRAFFIC_SHIFT_TITLE() -> str:
-    return _("Traffic shift")
+TRAFFIC_SHIFT_TITLE = _("Traffic shift")
 
 
 def deployment_issue(
@@ -201,12 +199,11 @@ def purpose(name: StepPurpose) -> str:
     }[name]
 
 
-def COMMAND_NOT_AVAILABLE() -> str:
-    """Instead of a command."""
-    return _(
-        "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
-        "`aws elbv2 describe-rules` and change the weights alone."
-    )
+# Instead of a command.
+COMMAND_NOT_AVAILABLE = _(
+    "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
+    "`aws elbv2 describe-rules` and change the weights alone."
+)
 
 
 # ---- taking back
@@ -219,7 +216,7 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
     now, then = numbers.per_minute(readiness.current_load), numbers.per_minute(readiness.expected_load)
     proven = numbers.per_minute(readiness.max_load)
     text = {
-        "all_there": _("All of the traffic is on {label}; {healthy}."),
+        "all_on_baseline": _("All of the traffic is on {label}; {healthy}."),
         "carried_before": _(
             "Rollback: {label} could take 100 % back. {healthy}; each would go from {now} to {then}, and has carried {proven} for an hour."
         ),
@@ -232,7 +229,7 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
         ),
         "no_healthy": _("Rollback: {label} could not take any traffic back: {healthy}."),
         "not_in_rule": _("Rollback: not known, because the rule does not name a target group of {label}."),
-        "strangers": _(
+        "other_groups": _(
             "Rollback: not known, because a target group of neither fleet carries weight, and its requests are not counted. {healthy}."
         ),
         "health_unread": _("Rollback: not known, because the health of {label}'s targets could not be read."),
@@ -257,12 +254,10 @@ def rollback_command_title(migration: Migration) -> str:
 # ---- around it
 
 
-def COMMANDS_TITLE() -> str:
-    return _("Commands")
+COMMANDS_TITLE = _("Commands")
 
 
-def NEVER_RUN() -> str:
-    return _("This program runs none of these: copy what you mean to run.")
+NEVER_RUN = _("This program runs none of these: copy what you mean to run.")
 
 
 def messages_title(service: EcsService) -> str:
@@ -277,10 +272,9 @@ def state_unknown(fleet: FleetName, migration: Migration) -> str:
     return _("How {label} is deployed is not known yet: see Sources below.").format(label=migration.fleets[fleet].label)
 
 
-def NOTHING_READ() -> str:
-    return _(
-        "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
-    )
+NOTHING_READ = _(
+    "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
+)
 
 
 def read_age(age: str) -> str:

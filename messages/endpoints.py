@@ -59,8 +59,7 @@ def hidden_regressions(routes: int, total: str) -> str:
     ).format(total=total, n=numbers.count(routes))
 
 
-def TOTAL() -> str:
-    return _("all routes together")
+TOTAL = _("all routes together")
 
 
 def other_routes(n: int) -> str:
@@ -92,11 +91,10 @@ def deciding_metrics(judgement: Judgement) -> str:
     return "" if judgement.verdict == "parity" or not mine else verdicts.reason(mine[0])
 
 
-def paper_head() -> tuple[str, ...]:
-    return _("route"), "", _("requests"), _("error rate"), "p95", _("verdict")
+SUMMARY_HEAD = (_("route"), "", _("requests"), _("error rate"), "p95", _("verdict"))
 
 
-def rest(n: int) -> str:
+def more_routes(n: int) -> str:
     return ngettext("And {n} more route.", "And {n} more routes.", n).format(n=numbers.count(n))
 
 
@@ -105,8 +103,7 @@ def interval(low_s: float | None, high_s: float | None) -> str:
     return f"{numbers.milliseconds(low_s)} … {numbers.milliseconds(high_s)}"
 
 
-def INTERVAL_EXPLAINED() -> str:
-    return _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
+INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
 
 
 def unassigned_requests(n: int) -> str:
@@ -123,24 +120,20 @@ def multiplicity_note(n_judged: int) -> str:
     return f"{of_them} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
 
 
-def MAP_TITLE() -> str:
-    return _("All routes at a glance")
+MAP_TITLE = _("All routes at a glance")
 
 
-def MAP_EXPLAINED() -> str:
-    return _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
+MAP_EXPLAINED = _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
 
 
 def map_choice(choice: str, *, status: int | None) -> str:
     return share(status) if choice == "errors" else "p95"
 
 
-def MAP_CHOICE_LABEL() -> str:
-    return _("What the map shows")
+MAP_CHOICE_LABEL = _("What the map shows")
 
 
-def MAP_TRAFFIC() -> str:
-    return _("requests a minute, both fleets")
+MAP_TRAFFIC = _("requests a minute, both fleets")
 
 
 def map_axis(choice: str, baseline: str, canary: str, *, status: int | None) -> str:
@@ -162,8 +155,7 @@ def map_alternative(routes: int, worst: str, difference: str) -> str:
     )
 
 
-def NOTHING_ON_MAP() -> str:
-    return _("No route has enough answers on both sides to be drawn.")
+NOTHING_ON_MAP = _("No route has enough answers on both sides to be drawn.")
 
 
 def show_all(n: int) -> str:
@@ -174,51 +166,44 @@ def show_worst(n: int) -> str:
     return _("Show the worst {n}").format(n=numbers.count(n))
 
 
-def ALL_ROUTES() -> str:
-    return _("All routes")
+ALL_ROUTES = _("All routes")
 
 
 def no_such_route(name: str) -> str:
     return _("In this window there is no route “{name}”; here are those that there are.").format(name=name)
 
 
-def JUDGING() -> str:
-    return _("Judging every route …")
+JUDGING = _("Judging every route …")
 
 
-def NO_MATCHING_REQUESTS() -> str:
-    return _("No requests fit what was chosen above.")
+NO_MATCHING_REQUESTS = _("No requests fit what was chosen above.")
 
 
 # ---- filters
 
 
-def WINDOW_LABEL() -> str:
-    return _("Window")
+WINDOW_LABEL = _("Window")
 
 
 def window(choice: str) -> str:
     return _("phase") if choice == "phase" else choice
 
 
-def METHOD_LABEL() -> str:
-    return _("Method")
+METHOD_LABEL = _("Method")
 
 
 def method(name: str) -> str:
     return name or _("all methods")
 
 
-def HOST_LABEL() -> str:
-    return _("Host")
+HOST_LABEL = _("Host")
 
 
 def host(name: str) -> str:
     return name or _("all hosts")
 
 
-def STATUS_LABEL() -> str:
-    return _("Status class")
+STATUS_LABEL = _("Status class")
 
 
 def status(name: str) -> str:
@@ -236,15 +221,13 @@ def status_filter_note(status: int, *, judged: bool) -> str:
     return f"{first} {last}"
 
 
-def INVALID_PARAMS() -> str:
-    return _("Something in the address made no sense and was left out.")
+INVALID_PARAMS = _("Something in the address made no sense and was left out.")
 
 
 # ---- on other pages
 
 
-def SUMMARY_TITLE() -> str:
-    return _("Route by route")
+SUMMARY_TITLE = _("Route by route")
 
 
 def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:
@@ -257,12 +240,10 @@ def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:
     )
 
 
-def NO_SUMMARY() -> str:
-    return _(
-        "No access logs were counted for this phase, so nothing can be said about single routes: "
-        "totals may agree while one of them is broken."
-    )
+NO_SUMMARY = _(
+    "No access logs were counted for this phase, so nothing can be said about single routes: "
+    "totals may agree while one of them is broken."
+)
 
 
-def SUMMARY_LINK() -> str:
-    return _("Endpoints of this phase")
+SUMMARY_LINK = _("Endpoints of this phase")

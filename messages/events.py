@@ -117,13 +117,11 @@ def more_events(number: int) -> str:
     return _("… and {number} more").format(number=number)
 
 
-def EVENT() -> str:
-    return _("event")
+EVENT = _("event")
 
 
-def FILTER_LABEL() -> str:
-    """The name of the control that leaves kinds of events out."""
-    return _("Events on the charts")
+# The name of the control that leaves kinds of events out.
+FILTER_LABEL = _("Events on the charts")
 
 
 def _share(share: float | None) -> str:
@@ -146,8 +144,7 @@ def list_title(number: int, hidden: int) -> str:
     return text if not hidden else _("{text}, {left_out} more not shown").format(text=text, left_out=hidden)
 
 
-def LIST_HEAD() -> tuple[str, ...]:
-    return _("when"), _("what"), _("by"), _("more")
+LIST_HEAD = _("when"), _("what"), _("by"), _("more")
 
 
 def marked_events(number: int) -> str:

@@ -13,28 +13,22 @@ def configuration_error(path: str) -> str:
     return _("{path} cannot be used yet").format(path=path)
 
 
-def ARCHIVE_ERROR() -> str:
-    return _("The archive cannot be opened")
+ARCHIVE_ERROR = _("The archive cannot be opened")
 
 
-def TRY_AGAIN() -> str:
-    return _("Try again")
+TRY_AGAIN = _("Try again")
 
 
-def WINDOW() -> str:
-    return _("Window")
+WINDOW = _("Window")
 
 
-def SOURCE() -> str:
-    return _("Source")
+SOURCE = _("Source")
 
 
-def PERCENTILE() -> str:
-    return _("Percentile")
+PERCENTILE = _("Percentile")
 
 
-def THRESHOLD() -> str:
-    return _("Slow means longer than")
+THRESHOLD = _("Slow means longer than")
 
 
 def last_known(moment: str, age: str) -> tuple[str, str]:
@@ -73,12 +67,10 @@ def invalid_param(param: str) -> str:
     }[param]
 
 
-def DEMO_MARK() -> str:
-    return _("DEMO")
+DEMO_MARK = _("DEMO")
 
 
-def DEMO_TEXT() -> str:
-    return _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
 
 
 def episode(slug: str) -> str:
@@ -137,8 +129,7 @@ def pooled_span(duration: str, time_of_day: str) -> str:
     return _("{duration} to {time}").format(duration=duration, time=time_of_day)
 
 
-def LOW_SAMPLE() -> str:
-    return _("Stands on too few answers to be judged")
+LOW_SAMPLE = _("Stands on too few answers to be judged")
 
 
 def unanswered(shares: str) -> str:
@@ -156,12 +147,10 @@ def errors_unread(source_label: str) -> str:
     ).format(source=source_label)
 
 
-def AWAITING_FIRST_ANSWER() -> str:
-    return _("asked, no answer yet")
+AWAITING_FIRST_ANSWER = _("asked, no answer yet")
 
 
-def SEVERAL_GROUPS() -> str:
-    return _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
+SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
 
 
 def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool = True) -> str:
@@ -190,10 +179,9 @@ def reading(source_label: str, done: int, total: int) -> str:
     return _("Reading from {source}: {done} of {total} minutes.").format(source=source_label, done=done, total=total)
 
 
-def NO_TRAFFIC() -> str:
-    return _(
-        "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
-    )
+NO_TRAFFIC = _(
+    "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
+)
 
 
 def no_rows_source_down(source_label: str) -> str:
@@ -212,36 +200,29 @@ def resolutions(parts: Iterable[tuple[str, str]]) -> str:
     return _("Resolution {parts}.").format(parts=said)
 
 
-def QUERIES_TITLE() -> str:
-    return _("Queries behind this page")
+QUERIES_TITLE = _("Queries behind this page")
 
 
-def LOAD_BALANCER() -> str:
-    return _("load balancer")
+LOAD_BALANCER = _("load balancer")
 
 
-def RULES_TITLE() -> str:
-    return _("All rules")
+RULES_TITLE = _("All rules")
 
 
-def RULES_HEAD() -> tuple[str, ...]:
-    return (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
+RULES_HEAD = (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
 
 
-def ANY_REQUEST() -> str:
-    return _("any request")
+ANY_REQUEST = _("any request")
 
 
-def SOURCES_TITLE() -> str:
-    return _("Sources")
+SOURCES_TITLE = _("Sources")
 
 
 def last_success(age: str) -> str:
     return _("last good answer {age}").format(age=age)
 
 
-def NEVER_SUCCEEDED() -> str:
-    return _("no good answer yet")
+NEVER_SUCCEEDED = _("no good answer yet")
 
 
 def elapsed(seconds: float) -> str:
@@ -256,8 +237,7 @@ def open_in(product: str) -> str:
     return f"{product} ↗"
 
 
-def TRAFFIC_TITLE() -> str:
-    return _("Traffic")
+TRAFFIC_TITLE = _("Traffic")
 
 
 def configured_share(share: str) -> str:
@@ -276,13 +256,11 @@ def weights_read(age: str) -> str:
     return _("weights read {age}").format(age=age)
 
 
-def WEIGHTS_NOW() -> str:
-    """Stands under the bar while the charts show another time."""
-    return _("The weights now; the charts below show another time.")
+# Stands under the bar while the charts show another time.
+WEIGHTS_NOW = _("The weights now; the charts below show another time.")
 
 
-def WEIGHTS_WITHOUT_AWS() -> str:
-    return _("The weights are read from AWS, and this migration has no [aws].")
+WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
 
 
 def observed_only(shares: str) -> str:

@@ -34,13 +34,11 @@ def invalid_time(text: str) -> str:
     return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
 
 
-def EMPTY() -> str:
-    return _("A note needs words.")
+EMPTY = _("A note needs words.")
 
 
 def saved(at: str) -> str:
     return _("Kept at {at}. It stands on every chart.").format(at=at)
 
 
-def EXPLAINED() -> str:
-    return _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")
+EXPLAINED = _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")

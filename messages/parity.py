@@ -6,8 +6,7 @@ from messages.i18n import _
 PARITY_TITLE = _("Parity")
 
 
-def DEFAULT_CRITERIA() -> str:
-    return _("default margins: fix your own under [[criteria]]")
+DEFAULT_CRITERIA = _("default margins: fix your own under [[criteria]]")
 
 
 def table_head(baseline: str, canary: str) -> tuple[str, ...]:
@@ -22,8 +21,7 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def CRITICAL() -> str:
-    return _("critical")
+CRITICAL = _("critical")
 
 
 def numerator(events: int, requests: int) -> str:
@@ -56,32 +54,28 @@ def phase(share: float | None, span: str) -> str:
     return f"{numbers.share(share)} · {span}" if share is not None else span
 
 
-def PHASE_TITLE() -> str:
-    return _("Phase")
+PHASE_TITLE = _("Phase")
 
 
-def CRITERION_TITLE() -> str:
-    return _("Criterion")
+CRITERION_TITLE = _("Criterion")
 
 
 def interval_trace_title(metric: str) -> str:
     return _("The interval over time: {metric}").format(metric=metric)
 
 
-def INTERVAL_TRACE_EXPLAINED() -> str:
-    return _("Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin.")
+INTERVAL_TRACE_EXPLAINED = _(
+    "Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin."
+)
 
 
-def WOULD_CHANGE_TITLE() -> str:
-    return _("What would change the verdict")
+WOULD_CHANGE_TITLE = _("What would change the verdict")
 
 
-def EXCLUDED_TITLE() -> str:
-    return _("Left out")
+EXCLUDED_TITLE = _("Left out")
 
 
-def NOTHING_EXCLUDED() -> str:
-    return _("nothing")
+NOTHING_EXCLUDED = _("nothing")
 
 
 def evidence_horizon(*, start_unknown: bool) -> str:
@@ -91,44 +85,38 @@ def evidence_horizon(*, start_unknown: bool) -> str:
     return _("Evidence is taken from the whole phase.")
 
 
-def ESTIMATE() -> str:
-    return _("difference")
+ESTIMATE = _("difference")
 
 
-def LOWER() -> str:
-    return _("at least")
+LOWER = _("at least")
 
 
-def UPPER() -> str:
-    return _("at most")
+UPPER = _("at most")
 
 
-def NO_DATA_YET() -> str:
-    return _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
+NO_DATA_YET = _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
 
 
-def WINDOW_LATENCY_TITLE() -> str:
-    return _("Latency of the whole window")
+WINDOW_LATENCY_TITLE = _("Latency of the whole window")
 
 
-def WINDOW_LATENCY_EXPLAINED() -> str:
-    return _("Percentiles of all answers of the window together, asked as one period: never an average of minutes.")
+WINDOW_LATENCY_EXPLAINED = _(
+    "Percentiles of all answers of the window together, asked as one period: never an average of minutes."
+)
 
 
 def window_latency_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:
     return (_("latency"), *columns, *((_("difference"),) if difference else ()))
 
 
-def WINDOW_LATENCY_ANSWERS() -> str:
-    return _("answers")
+WINDOW_LATENCY_ANSWERS = _("answers")
 
 
 def window_latency_of_requests(requests: float | None) -> str:
     return _("of {requests} requests").format(requests=numbers.count(requests))
 
 
-def WINDOW_LATENCY_TOO_FEW() -> str:
-    return _("too few answers")
+WINDOW_LATENCY_TOO_FEW = _("too few answers")
 
 
 def window_latency_span(source: str, span: str, length_s: int) -> str:
@@ -136,8 +124,7 @@ def window_latency_span(source: str, span: str, length_s: int) -> str:
     return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
 
 
-def WINDOW_LATENCY_PARTIAL() -> str:
-    return _("That is the longest part of the phase that can be had in one piece.")
+WINDOW_LATENCY_PARTIAL = _("That is the longest part of the phase that can be had in one piece.")
 
 
 def window_latency_groups(fleet: str, groups: int) -> str:
@@ -153,8 +140,7 @@ def window_latency_unsupported(source: str) -> str:
     ).format(source=source)
 
 
-def WINDOW_LATENCY_TOO_YOUNG() -> str:
-    return _("This phase is too young: its first five minutes have to be over, and to have settled.")
+WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes have to be over, and to have settled.")
 
 
 def window_latency_requested(source: str) -> str:

@@ -78,24 +78,19 @@ def backfill_progress(state: str, *, percent: str, back_to: str) -> str:
     return _("{percent}, since {back_to}").format(percent=percent, back_to=back_to)
 
 
-def NO_BACKFILL() -> str:
-    return _("the past is not asked for")
+NO_BACKFILL = _("the past is not asked for")
 
 
-def NOT_CHECKED() -> str:
-    return _("not looked at yet")
+NOT_CHECKED = _("not looked at yet")
 
 
-def NEVER() -> str:
-    return _("never")
+NEVER = _("never")
 
 
-def SOURCES_HEAD() -> tuple[str, str, str, str]:
-    return _("Source"), _("State"), _("Last answer"), _("The past")
+SOURCES_HEAD = _("Source"), _("State"), _("Last answer"), _("The past")
 
 
-def ALL_DONE() -> str:
-    return _("Everything that can be had is in the archive.")
+ALL_DONE = _("Everything that can be had is in the archive.")
 
 
 def incomplete(sources: str) -> str:
@@ -106,8 +101,7 @@ def database_size(file: str, location: str) -> str:
     return _("{file} in {place}").format(file=file, place=location)
 
 
-def COVERAGE_HEAD() -> tuple[str, str, str, str, str]:
-    return _("Source"), _("Period"), _("From"), _("To"), _("Points")
+COVERAGE_HEAD = _("Source"), _("Period"), _("From"), _("To"), _("Points")
 
 
 def gaps(source: str, number: int, minutes: str) -> str:

@@ -32,51 +32,41 @@ OUT = _(
 JUDGING = _("being judged …")
 
 
-def COUNTING() -> str:
-    return _("Counting …")
+COUNTING = _("Counting …")
 
 
-def NO_DATA() -> str:
-    return _("The archive holds no number of this time.")
+NO_DATA = _("The archive holds no number of this time.")
 
 
 # ---- the chart
 
 
-def OBSERVED() -> str:
-    return _("seen")
+OBSERVED = _("seen")
 
 
 def configured_share(canary: str) -> str:
     return _("{canary}, told").format(canary=canary)
 
 
-def EVENT() -> str:
-    return _("event")
+EVENT = _("event")
 
 
-def HOVER_SHARE() -> str:
-    return _("%{y:.3~g} %")
+HOVER_SHARE = _("%{y:.3~g} %")
 
 
-def HOVER_RATE() -> str:
-    return _("%{y:.3~g} % of %{customdata:,.3~s}")
+HOVER_RATE = _("%{y:.3~g} % of %{customdata:,.3~s}")
 
 
-def HOVER_P95() -> str:
-    return _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
+HOVER_P95 = _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
 
 
-def PANEL_WEIGHTS() -> str:
-    return _("canary's share: told by the weights (filled), seen (dotted)")
+PANEL_WEIGHTS = _("canary's share: told by the weights (filled), seen (dotted)")
 
 
-def PANEL_ERRORS() -> str:
-    return _("error rate: target 5xx + unanswered")
+PANEL_ERRORS = _("error rate: target 5xx + unanswered")
 
 
-def PANEL_LATENCY() -> str:
-    return _("p95: median of the periods in each bucket, and their range")
+PANEL_LATENCY = _("p95: median of the periods in each bucket, and their range")
 
 
 def chart_alternative(sentence: str) -> str:
@@ -85,8 +75,7 @@ def chart_alternative(sentence: str) -> str:
     )
 
 
-def DRAG_HINT() -> str:
-    return _("Drag to zoom, double-click to go back.")
+DRAG_HINT = _("Drag to zoom, double-click to go back.")
 
 
 def bucket_note(bucket_s: int) -> str:
@@ -176,18 +165,16 @@ def impact_outside_margin(minutes_errors: int, minutes_p95: int) -> str:
     return _("Outside the margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
 
 
-def IMPACT_ERRORS_EXPLAINED() -> str:
-    return _(
-        "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
-        "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
-    )
+IMPACT_ERRORS_EXPLAINED = _(
+    "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
+    "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
+)
 
 
-def IMPACT_OUTSIDE_EXPLAINED() -> str:
-    return _(
-        "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
-        "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
-    )
+IMPACT_OUTSIDE_EXPLAINED = _(
+    "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
+    "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
+)
 
 
 def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: datetime) -> list[str]:
@@ -265,7 +252,7 @@ def single_fleet(baseline: str, canary: str, canary_share: float) -> str:
 def p95_basis(p95: PhaseP95 | None) -> str:
     if p95 is None:
         return ""
-    return {"whole": _("of all answers"), "hours": _("median of hours"), "periods": _("median of periods")}[p95.basis]
+    return {"window": _("of all answers"), "hours": _("median of hours"), "periods": _("median of periods")}[p95.basis]
 
 
 def p95_explained(p95: PhaseP95 | None) -> str:
@@ -276,32 +263,28 @@ def p95_explained(p95: PhaseP95 | None) -> str:
     )
 
 
-def LIVE_LINK() -> str:
-    return _("Live")
+LIVE_LINK = _("Live")
 
 
-def PARITY_LINK() -> str:
-    return _("Parity")
+PARITY_LINK = _("Parity")
 
 
 def more_incidents(count: int) -> str:
     return ngettext("and {count} more", "and {count} more", count).format(count=count)
 
 
-def PHASES_NOTE() -> str:
-    return _(
-        "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
-        "around a swap are told in the phase that follows them."
-    )
+PHASES_NOTE = _(
+    "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
+    "around a swap are told in the phase that follows them."
+)
 
 
 # ---- what is missing
 
 
-def EMPTY() -> str:
-    return _(
-        "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
-    )
+EMPTY = _(
+    "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
+)
 
 
 def filling(done: int, total: int) -> str:

@@ -6,8 +6,7 @@ from messages import numbers, times
 from messages.i18n import _, ngettext
 
 
-def DISTRIBUTION_TITLE() -> str:
-    return _("How long answers took")
+DISTRIBUTION_TITLE = _("How long answers took")
 
 
 def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
@@ -20,20 +19,17 @@ def distribution_alternative(curves: Sequence[tuple[str, float | None, float | N
     return "; ".join(said) + "."
 
 
-def NO_ANSWERS() -> str:
-    return _("Nobody answered here in this window.")
+NO_ANSWERS = _("Nobody answered here in this window.")
 
 
-def CODES_TITLE() -> str:
-    return _("Error codes")
+CODES_TITLE = _("Error codes")
 
 
 def codes_only(fleet: str) -> str:
     return _("only on {fleet}").format(fleet=fleet)
 
 
-def CODES_BOTH() -> str:
-    return _("on both")
+CODES_BOTH = _("on both")
 
 
 def code(status: int, target_status: int | None) -> str:
@@ -61,48 +57,39 @@ def code_expected(fleet: str, expected: float) -> str:
     return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
 
 
-def CODE_NONE() -> str:
-    return _("none")
+CODE_NONE = _("none")
 
 
-def CODES_NOTE() -> str:
-    return _(
-        "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
-        "Where fewer than about three would be expected there, seeing none says nothing."
-    )
+CODES_NOTE = _(
+    "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
+    "Where fewer than about three would be expected there, seeing none says nothing."
+)
 
 
-def TIMELINE_TITLE() -> str:
-    return _("Over time")
+TIMELINE_TITLE = _("Over time")
 
 
 def timeline_bucket(bucket_s: int) -> str:
     return _("in blocks of {length}").format(length=times.duration(bucket_s))
 
 
-def TIMELINE_PANELS() -> tuple[str, str, str]:
-    return _("requests a minute"), _("error rate"), "p95"
+TIMELINE_PANELS = _("requests a minute"), _("error rate"), "p95"
 
 
 def timeline_alternative(route: str, span: str) -> str:
     return _("Requests, error rate and p95 of both fleets on {route}, {span}.").format(route=route, span=span)
 
 
-def SLOWEST_TITLE() -> str:
-    return _("The slowest lines")
+SLOWEST_TITLE = _("The slowest lines")
 
 
-def FAILED_TITLE() -> str:
-    return _("The newest failed lines")
+FAILED_TITLE = _("The newest failed lines")
 
 
-def LINES_HEAD() -> tuple[str, ...]:
-    return _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
+LINES_HEAD = _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
 
 
-def LINES_NOTE() -> str:
-    return _("Some lines are kept as examples, without their query strings.")
+LINES_NOTE = _("Some lines are kept as examples, without their query strings.")
 
 
-def NO_LINES() -> str:
-    return _("None in this window.")
+NO_LINES = _("None in this window.")

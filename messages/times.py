@@ -86,11 +86,11 @@ def zone_name(local: datetime) -> str:
 
 def month(number: int) -> str:
     """The short name of a month, 1 to 12."""
-    return _MONTHS()[number - 1]
+    return _MONTHS[number - 1]
 
 
 def _day(local: datetime, *, year: bool) -> str:
-    return f"{local.day} {_MONTHS()[local.month - 1]}" + (f" {local.year}" if year else "")
+    return f"{local.day} {_MONTHS[local.month - 1]}" + (f" {local.year}" if year else "")
 
 
 def _date_prefix(local: datetime, today: datetime) -> str:
@@ -101,9 +101,8 @@ def _other_year(local: datetime, now: datetime | None) -> bool:
     return now is not None and local.year != now.astimezone(local.tzinfo).year
 
 
-def _MONTHS() -> tuple[str, ...]:
-    # Not strftime's %b: that follows the process's locale, which is not ours to set.
-    return (
-        _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),
-        _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
-    )  # fmt: skip
+# Not strftime's %b: that follows the process's locale, which is not ours to set.
+_MONTHS = (
+    _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),
+    _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
+)  # fmt: skip

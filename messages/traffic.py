@@ -9,10 +9,9 @@ from messages import numbers, times
 from messages.i18n import _
 
 
-def RULES_UNREAD() -> str:
-    return _(
-        "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
-    )
+RULES_UNREAD = _(
+    "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
+)
 
 
 def sample_ratio(

@@ -56,10 +56,10 @@ def reason(result: CriterionVerdict) -> str:
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
         "beyond_margin": _("The whole interval lies beyond the margin."),
-        "broke_lately": _("It broke lately: the newest minutes alone lie beyond the margin."),
-        "surely_worse": _("Surely worse, but perhaps still within the margin."),
-        "surely_better": _("Surely better, but perhaps still within the margin."),
-        "straddles": _("The interval still reaches across the edge of the margin."),
+        "recent_change": _("It broke lately: the newest minutes alone lie beyond the margin."),
+        "significantly_worse": _("Surely worse, but perhaps still within the margin."),
+        "significantly_better": _("Surely better, but perhaps still within the margin."),
+        "inconclusive": _("The interval still reaches across the edge of the margin."),
         "not_measured": _("No source brought this metric for both fleets."),
         "one_side_empty": _("One fleet had no requests in this window."),
         "one_side_gone": _(

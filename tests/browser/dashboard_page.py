@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -219,3 +220,18 @@ OpenPage = Callable[..., DashboardPage]  # the fixture `opens`
 def _sorted_pairs(wanted: Mapping[str, str]) -> str:
     pairs = ",".join(f'["{name}","{value}"]' for name, value in sorted(wanted.items()))
     return f"[{pairs}]"
+
+
+def open_batches(server: DashboardServer, opens: OpenPage, address: str = "/batches", **look: Any) -> DashboardPage:
+    # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
+    board: DashboardPage = opens(server, address, drawn=0, faultless=False, **look)
+    return board
+
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+
+
+THEMES = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import DashboardPage, OpenPage
-from tests.browser.test_themes import DARK, PHONE, THEMES
+from tests.browser.dashboard_page import DARK, PHONE, THEMES, OpenPage, open_batches
 from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import FakeServices
 
@@ -19,12 +18,6 @@ duration = "batch.{job}.duration"
 name = "thumbnails"
 schedule = "rate(5 minutes)"
 """
-
-
-def open_batches(server: DashboardServer, opens: OpenPage, address: str = "/batches", **look: Any) -> DashboardPage:
-    # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
-    board: DashboardPage = opens(server, address, drawn=0, faultless=False, **look)
-    return board
 
 
 def test_a_cold_deep_link_opens_the_page_with_the_worst_job_first(

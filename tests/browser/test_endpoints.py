@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import DashboardPage, OpenPage
-from tests.browser.test_batches import open_batches
-from tests.browser.test_themes import DARK, PHONE, THEMES
+from tests.browser.dashboard_page import DARK, PHONE, THEMES, DashboardPage, OpenPage, open_batches
 from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import FakeServices
 

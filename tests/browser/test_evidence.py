@@ -13,8 +13,7 @@ from reports.evidence.render import evidence_files
 from tests.browser.dashboard_page import OpenPage
 from tests.factories.config import make_migration
 from tests.factories.dashboard_server import DashboardServer
-from tests.factories.evidence import MALICIOUS_TEXT, make_evidence
-from tests.reports.evidence.test_render import MADE_AT
+from tests.factories.evidence import MADE_AT, MALICIOUS_TEXT, make_evidence
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 A4_POINTS = (595, 842)

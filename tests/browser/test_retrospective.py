@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.dashboard_page import DashboardPage, OpenPage
-from tests.browser.test_themes import PHONE, THEMES
+from tests.browser.dashboard_page import PHONE, THEMES, DashboardPage, OpenPage
 from tests.factories.archived_migration import DAY, END, archived_migration, make_migration, time_of
 from tests.factories.dashboard_server import DashboardServer, run_dashboard
 from tests.factories.evidence import MALICIOUS_TEXT

@@ -6,14 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from charts.base.palette import PALETTES, Theme
-from tests.browser.dashboard_page import OpenPage
+from tests.browser.dashboard_page import PHONE, THEMES, OpenPage
 from tests.factories.dashboard_server import DashboardServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-DARK: dict[str, Any] = {"color_scheme": "dark"}
-THEMES = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
 
 
 @THEMES

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import cli
 from archive import Archive
 from domain import Migration, load
-from tests.archive.access_logs.test_tables import counted_file, log_counts
 from tests.factories.config import ALB, EC2, ELB_ARN_PREFIX
+from tests.factories.counted_files import counted_file, log_counts
 from tests.factories.loopback_config import config_toml
 from tests.fakes.metric_source import FakeMetricSource, minute_time, minute_window
 
@@ -102,7 +102,7 @@ def test_an_invalid_export_is_rejected_with_a_message(local: Path, tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("words", [("record", "--once"), ("archive", "status"), ("archive", "compact")])
+@pytest.mark.parametrize("args", [("record", "--once"), ("archive", "status"), ("archive", "compact")])
 def test_a_newer_archive_is_not_touched_and_reported(local: Path, args: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(local / "archive.db", isolation_level=None)) as other:
         other.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from tests.sources.access_logs.test_counter import access_log_line
+from tests.factories.access_log_lines import access_log_line
 
 ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/{}/73e2d6bc24d8a067"
 BEGIN = datetime(2026, 9, 21, 14, tzinfo=UTC)
@@ -160,7 +160,7 @@ def test_a_damaged_file_is_reported_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("args", "message"),
     [
         (("--logs", "logs", "--window", "soon"), "soon"),
         (("--logs", "logs", "--from", "soon"), "“soon” is not a time."),

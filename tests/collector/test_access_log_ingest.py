@@ -14,7 +14,7 @@ from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
-from tests.archive.access_logs.test_tables import log_counts
+from tests.factories.counted_files import log_counts
 from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")

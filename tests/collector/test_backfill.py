@@ -12,7 +12,7 @@ from collector.backfill import MAX_RETENTION_S
 from collector.collector import Collector
 from domain import Window, epoch_s
 from sources.base import Events
-from tests.collector.test_collector import FakeAlerts
+from tests.fakes.event_source import FakeAlerts
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,

@@ -10,10 +10,11 @@ from archive import BatchArchive
 from collector.batches import HORIZON_MINUTES, TRIGGERS_INTERVAL_S, open_batch_collector
 from domain import Series, Window
 from domain.config.batches import Batches, series_of_function, series_of_runs
-from domain.triggers import Trigger, Triggers
+from domain.triggers import Triggers
 from services.batches import read_batches
 from sources.base import Problem
 from sources.triggers import TriggerSnapshot
+from tests.factories.events import TRIGGER
 from tests.fakes import metric_source as worlds
 from tests.fakes.metric_source import MIGRATION, FakeMetricSource
 
@@ -23,7 +24,6 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())
 RUN_SERIES = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
 DISCOVERED_SERIES = series_of_runs("mackerel_batches", "canary", "found", "duration")
-TRIGGER = Trigger("thumbnails", "rule", "photo-thumbnails", "rate(5 minutes)", "UTC", enabled=True)
 
 
 class DiscoveringSource(FakeMetricSource):

@@ -9,9 +9,9 @@ import pytest
 from archive import Archive, ArchiveError
 from collector import collector
 from collector.collector import Collector
-from domain import Event, Window
-from sources.base import Events, TrafficSnapshot
-from tests.archive.events.test_store import TRAFFIC, alert
+from sources.base import TrafficSnapshot
+from tests.factories.events import TRAFFIC
+from tests.fakes.event_source import FakeAlerts
 from tests.fakes.metric_source import (
     ECS,
     NOON,
@@ -37,23 +37,6 @@ class FakeTraffic:
     def look(self) -> TrafficSnapshot:
         self.n_snapshots += 1
         return TrafficSnapshot(NOON + self.n_snapshots, TRAFFIC)
-
-    def check(self):
-        return ()
-
-
-class FakeAlerts:
-    """An EventSource with one alert."""
-
-    name = "mackerel_events"
-
-    def __init__(self) -> None:
-        self.requested: list[Window] = []
-
-    def events(self, window: Window) -> Events:
-        self.requested.append(window)
-        told: tuple[Event, ...] = (alert("a", -10),)
-        return Events(window, NOON, told)
 
     def check(self):
         return ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from analysis import Phase
@@ -45,3 +45,6 @@ def make_evidence(
     given = {"data_until": WINDOW.end, "last_asked": WINDOW.end, "periods": ((WINDOW, 60),)} | brought
     read = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **given)
     return build_bundle(config or make_migration(), "cloudwatch", read, events, Phase(WINDOW, 0.5, "weight"), now=NOW)
+
+
+MADE_AT = datetime(2026, 9, 21, 15, 20, 7, tzinfo=UTC)

@@ -1,43 +1,9 @@
 """Would a blue/green deployment fail now, and by which commands would it not?"""
 
-import json
-import shlex
-from typing import Any
-
 from analysis.deployments.preflight import Preflight, PreflightCheck, preflights
-from domain import Condition, FleetName, Group, Rule, Share, Target, Traffic
+from domain import Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService, TaskSet, TrafficRoute
-
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
-LISTENER = f"{ELB}listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2"
-DEFAULT = f"{ELB}listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/4c2b9d7e1f60a835"
-TENTH = f"{ELB}listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
-EC2, BLUE, GREEN = "photo-ec2", "photo-ecs-blue", "photo-ecs-green"
-ARNS = {
-    EC2: f"{ELB}targetgroup/photo-ec2/73e2d6bc24d8a067",
-    BLUE: f"{ELB}targetgroup/photo-ecs-blue/0a1b2c3d4e5f6071",
-    GREEN: f"{ELB}targetgroup/photo-ecs-green/9f8e7d6c5b4a3928",
-}
-
-
-def side(group: str) -> FleetName:
-    return "baseline" if group == EC2 else "canary"
-
-
-def rule(
-    arn: str = DEFAULT, priority: str = "default", sticky: int | None = None, also: tuple[str, ...] = (), **weights: int
-) -> Rule:
-    """Weights by the short names ec2, blue, green."""
-    long = {"ec2": EC2, "blue": BLUE, "green": GREEN}
-    shares = tuple(Share(ARNS[long[name]], long[name], side(long[name]), weight) for name, weight in weights.items())
-    door = (Condition("http-header", "X-Canary", ("ecs",)),) if arn == TENTH else ()
-    return Rule(arn, LISTENER, "HTTPS:443", priority, "forward", door, shares, sticky, also)
-
-
-def traffic(*rules: Rule) -> Traffic:
-    target = Target("10.0.1.1", 80, "", "healthy", "", "")
-    groups = tuple(Group(arn, name, side(name), (target,)) for name, arn in ARNS.items())
-    return Traffic(0, rules, groups, rules[-1].arn)
+from tests.factories.traffic import BLUE, EC2, GREEN, LISTENER, HEADER_RULE, parse_command, make_rule, make_traffic, command_weights
 
 
 def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> DeploymentState:
@@ -54,7 +20,7 @@ def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> Deploym
 def ecs_state(serving: str = BLUE, status: str = "SUCCESSFUL") -> DeploymentState:
     new, old = ("target", "source") if status == "SUCCESSFUL" else ("source", "target")
     sets = (TaskSet("2", new, "web:42", serving, 4, 4, 0), TaskSet("1", old, "web:41", GREEN, 0, 0, 0))
-    route = TrafficRoute((BLUE, GREEN), rule_arn=TENTH)
+    route = TrafficRoute((BLUE, GREEN), rule_arn=HEADER_RULE)
     service = EcsService("canary", "photo/web", "ACTIVE", "ECS", "blue_green", 4, 4, 0, "web:42", route=route)
     return DeploymentState(0, (service,), (Deployment("ecs", "abc", "canary", status, 100, ended=200, task_sets=sets),))
 
@@ -68,20 +34,8 @@ def failed_checks(preflight: Preflight) -> dict[str, tuple[str, ...]]:
     return {one.name: one.groups for one in preflight.checks if one.passed is False}
 
 
-def parse_command(command: str) -> tuple[list[str], Any]:
-    """A command's words before its JSON, as a shell would read them, and the JSON itself."""
-    *words, told = shlex.split(command.replace("\\\n", ""))  # a shell joins such lines before it reads them
-    return words, json.loads(told)
-
-
-def weights(command: str) -> dict[str, int]:
-    names = {arn: name for name, arn in ARNS.items()}
-    (forward,) = parse_command(command)[1]
-    return {names[one["TargetGroupArn"]]: one["Weight"] for one in forward["ForwardConfig"]["TargetGroups"]}
-
-
 def test_codedeploy_could_start_where_the_primary_group_has_all_the_weight() -> None:
-    found = only_preflight(traffic(rule(ec2=0, blue=0, green=100)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(ec2=0, blue=0, green=100)), codedeploy_state())
     assert (found.system, found.verdict, found.steps, found.interim_fleet) == ("codedeploy", "ready", (), None)
     assert found.checks == (
         PreflightCheck("one_live", True),
@@ -93,12 +47,12 @@ def test_codedeploy_could_start_where_the_primary_group_has_all_the_weight() -> 
 
 
 def test_weighted_routing_blocks_both_systems() -> None:
-    codedeploy = only_preflight(traffic(rule(ec2=500, blue=0, green=500)), codedeploy_state())
+    codedeploy = only_preflight(make_traffic(make_rule(ec2=500, blue=0, green=500)), codedeploy_state())
     assert (codedeploy.verdict, failed_checks(codedeploy)) == (
         "blocked",
         {"one_live": (EC2, GREEN), "baseline_silent": (EC2,)},
     )
-    ecs = only_preflight(traffic(rule(TENTH, "10", ec2=500, blue=500)), ecs_state())
+    ecs = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", ec2=500, blue=500)), ecs_state())
     assert (ecs.system, ecs.verdict, failed_checks(ecs)) == (
         "ecs",
         "blocked",
@@ -107,33 +61,33 @@ def test_weighted_routing_blocks_both_systems() -> None:
 
 
 def test_a_group_left_behind_at_weight_0_blocks_nothing() -> None:
-    assert only_preflight(traffic(rule(blue=0, green=100)), codedeploy_state()).verdict == "ready"
+    assert only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state()).verdict == "ready"
 
 
 def test_all_on_the_baseline_leaves_the_primary_group_without_a_listener() -> None:
-    found = only_preflight(traffic(rule(ec2=100, green=0)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(ec2=100, green=0)), codedeploy_state())
     assert (found.verdict, found.rules, failed_checks(found)) == ("blocked", (), {"primary_live": (GREEN,)})
     off, *_ = found.steps
-    assert weights(off.command) == {GREEN: 1}
+    assert command_weights(off.command) == {GREEN: 1}
 
 
 def test_a_door_of_its_own_keeps_the_primary_group_behind_the_listener() -> None:
-    door = rule(TENTH, "10", green=1)
-    assert only_preflight(traffic(door, rule(ec2=100, green=0)), codedeploy_state()).verdict == "ready"
-    found = only_preflight(traffic(door, rule(ec2=900, green=100)), codedeploy_state())
+    door = make_rule(HEADER_RULE, "10", green=1)
+    assert only_preflight(make_traffic(door, make_rule(ec2=100, green=0)), codedeploy_state()).verdict == "ready"
+    found = only_preflight(make_traffic(door, make_rule(ec2=900, green=100)), codedeploy_state())
     assert found.verdict == "blocked"
     assert found.interim_fleet == "baseline"
-    assert weights(found.steps[0].command) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
+    assert command_weights(found.steps[0].command) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
 
 
 def test_the_steps_restore_exactly_the_weights_of_now() -> None:
-    found = only_preflight(traffic(rule(sticky=3600, ec2=950, blue=0, green=50)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(sticky=3600, ec2=950, blue=0, green=50)), codedeploy_state())
     assert [step.purpose for step in found.steps] == ["route_off", "deploy", "route_back", "route_back_unchanged"]
     off, deploy, back, unchanged = (step.command for step in found.steps)
-    assert (weights(off), found.interim_fleet) == ({GREEN: 50}, "canary")
+    assert (command_weights(off), found.interim_fleet) == ({GREEN: 50}, "canary")
     assert deploy == "ecspresso deploy"
-    assert weights(back) == {EC2: 950, BLUE: 50, GREEN: 0}  # the deployment leaves the partner group in service
-    assert weights(unchanged) == {EC2: 950, BLUE: 0, GREEN: 50}
+    assert command_weights(back) == {EC2: 950, BLUE: 50, GREEN: 0}  # the deployment leaves the partner group in service
+    assert command_weights(unchanged) == {EC2: 950, BLUE: 0, GREEN: 50}
     words, (forward,) = parse_command(unchanged)
     assert words == [
         *("aws", "elbv2", "modify-listener", "--region", "ap-northeast-1"),
@@ -143,52 +97,52 @@ def test_the_steps_restore_exactly_the_weights_of_now() -> None:
 
 
 def test_a_rule_of_a_priority_is_changed_by_its_own_command_and_ecs_keeps_its_groups_in_it() -> None:
-    found = only_preflight(traffic(rule(TENTH, "10", ec2=75, blue=25, green=0)), ecs_state())
+    found = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", ec2=75, blue=25, green=0)), ecs_state())
     off, _, back, unchanged = (step.command for step in found.steps)
     words, _ = parse_command(off)
-    assert words[2:7] == ["modify-rule", "--region", "ap-northeast-1", "--rule-arn", TENTH]
-    assert weights(off) == {EC2: 0, BLUE: 25, GREEN: 0}
-    assert weights(back) == {EC2: 75, BLUE: 0, GREEN: 25}
-    assert weights(unchanged) == {EC2: 75, BLUE: 25, GREEN: 0}
+    assert words[2:7] == ["modify-rule", "--region", "ap-northeast-1", "--rule-arn", HEADER_RULE]
+    assert command_weights(off) == {EC2: 0, BLUE: 25, GREEN: 0}
+    assert command_weights(back) == {EC2: 75, BLUE: 0, GREEN: 25}
+    assert command_weights(unchanged) == {EC2: 75, BLUE: 25, GREEN: 0}
 
 
 def test_the_partner_is_added_to_a_rule_that_does_not_name_it() -> None:
-    found = only_preflight(traffic(rule(ec2=75, green=25)), codedeploy_state())
-    assert weights(found.steps[2].command) == {EC2: 75, GREEN: 0, BLUE: 25}
+    found = only_preflight(make_traffic(make_rule(ec2=75, green=25)), codedeploy_state())
+    assert command_weights(found.steps[2].command) == {EC2: 75, GREEN: 0, BLUE: 25}
 
 
 def test_a_rule_that_signs_visitors_in_has_no_command() -> None:
-    found = only_preflight(traffic(rule(also=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(also=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
     assert [step.command for step in found.steps] == ["", "ecspresso deploy", "", ""]
 
 
 def test_another_deployment_in_the_way_needs_no_change_of_weights() -> None:
-    found = only_preflight(traffic(rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
+    found = only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
     assert (found.verdict, failed_checks(found), found.steps) == ("blocked", {"none_running": ()}, ())
 
 
 def test_a_partner_group_with_weight_is_in_use() -> None:
-    found = only_preflight(traffic(rule(blue=50, green=50)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(blue=50, green=50)), codedeploy_state())
     assert failed_checks(found) == {"one_live": (BLUE, GREEN), "partner_unused": (BLUE,)}
 
 
 def test_ecs_looks_for_the_group_that_its_last_deployment_left_in_service() -> None:
-    assert only_preflight(traffic(rule(TENTH, "10", blue=1, green=0)), ecs_state(BLUE)).verdict == "ready"
+    assert only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=1, green=0)), ecs_state(BLUE)).verdict == "ready"
     rolled_back = ecs_state(BLUE, "ROLLBACK_SUCCESSFUL")
-    assert only_preflight(traffic(rule(TENTH, "10", blue=1, green=0)), rolled_back).verdict == "ready"
-    unexpected = only_preflight(traffic(rule(TENTH, "10", blue=0, green=1)), ecs_state(BLUE))
+    assert only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=1, green=0)), rolled_back).verdict == "ready"
+    unexpected = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=0, green=1)), ecs_state(BLUE))
     assert failed_checks(unexpected) == {"primary_live": (BLUE,), "partner_unused": (GREEN,)}
 
 
 def test_what_cannot_be_read_is_not_known() -> None:
     standing = codedeploy_state()
     unread = DeploymentState(0, (), (), standing.routes)  # ECS denied: nobody tells which group is in service
-    found = only_preflight(traffic(rule(blue=0, green=100)), unread)
+    found = only_preflight(make_traffic(make_rule(blue=0, green=100)), unread)
     assert found.verdict == "unknown"
-    assert only_preflight(traffic(rule(ec2=50, green=50)), unread).verdict == "blocked"
+    assert only_preflight(make_traffic(make_rule(ec2=50, green=50)), unread).verdict == "blocked"
 
 
 def test_a_rolling_service_touches_no_rule() -> None:
     service = EcsService("canary", "photo/web", "ACTIVE", "ECS", "rolling", 4, 4, 0, "web:42")
-    assert preflights(traffic(rule(ec2=50, green=50)), DeploymentState(0, (service,))) == ()
-    assert preflights(traffic(rule(ec2=50, green=50)), None) == ()
+    assert preflights(make_traffic(make_rule(ec2=50, green=50)), DeploymentState(0, (service,))) == ()
+    assert preflights(make_traffic(make_rule(ec2=50, green=50)), None) == ()

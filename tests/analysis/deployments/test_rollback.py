@@ -7,7 +7,7 @@ import pytest
 
 from analysis.deployments.rollback import FleetLoad, RollbackReadiness, peak_per_target, rollback_readiness
 from domain import Group, Rule, Share, Target, Traffic
-from tests.analysis.deployments.test_preflight import ARNS, BLUE, EC2, GREEN, rule, side, weights
+from tests.factories.traffic import ARNS, BLUE, EC2, GREEN, make_rule, fleet_of, command_weights
 
 NAN = float("nan")
 
@@ -18,7 +18,7 @@ def traffic(split: Rule, *, healthy: int = 4, unhealthy: int = 0, health_read: b
         for at in range(healthy + unhealthy)
     )
     groups = tuple(
-        Group(arn, name, side(name), (targets if health_read else None) if name == EC2 else ())
+        Group(arn, name, fleet_of(name), (targets if health_read else None) if name == EC2 else ())
         for name, arn in ARNS.items()
     )
     return Traffic(0, (split,), groups, split.arn)
@@ -31,7 +31,7 @@ def readiness(*args: object, load: FleetLoad, **more: object) -> RollbackReadine
 
 
 def test_it_is_ready_where_each_target_has_carried_as_much() -> None:
-    found = readiness(rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
+    found = readiness(make_rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
     assert (found.verdict, found.reason) == ("ready", "carried_before")
     assert (found.healthy, found.registered, found.current_load, found.expected_load, found.max_load) == (
         4,
@@ -40,42 +40,42 @@ def test_it_is_ready_where_each_target_has_carried_as_much() -> None:
         3000.0,
         3000.0,
     )
-    assert weights(found.command) == {EC2: 500, BLUE: 0, GREEN: 0}
+    assert command_weights(found.command) == {EC2: 500, BLUE: 0, GREEN: 0}
 
 
 def test_it_is_unproven_where_they_have_not() -> None:
-    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
+    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
     assert (found.verdict, found.reason) == ("unproven", "never_carried")
 
 
 def test_only_healthy_targets_carry() -> None:
-    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, ill=2)
+    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, ill=2)
     assert (found.verdict, found.healthy, found.registered, found.expected_load) == ("unproven", 2, 4, 6000.0)
 
 
 @pytest.mark.parametrize("ill", [0, 4])
 def test_without_a_healthy_target_it_is_impossible(ill: int) -> None:
-    found = readiness(rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, ill=ill)
+    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, ill=ill)
     assert (found.verdict, found.reason, found.registered) == ("impossible", "no_healthy", ill)
 
 
 def test_a_baseline_at_weight_0_gets_a_weight() -> None:
-    found = readiness(rule(ec2=0, green=100), load=FleetLoad(None, 4000.0, 1000.0))
+    found = readiness(make_rule(ec2=0, green=100), load=FleetLoad(None, 4000.0, 1000.0))
     assert (found.verdict, found.current_load, found.expected_load) == ("ready", None, 1000.0)
-    assert weights(found.command) == {EC2: 1, GREEN: 0}
+    assert command_weights(found.command) == {EC2: 1, GREEN: 0}
 
 
 def test_nothing_is_to_be_taken_back_where_all_is_there() -> None:
-    found = readiness(rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
-    assert (found.verdict, found.reason, found.command) == ("ready", "all_there", "")
+    found = readiness(make_rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
+    assert (found.verdict, found.reason, found.command) == ("ready", "all_on_baseline", "")
 
 
 def test_what_is_not_known_is_said_to_be() -> None:
-    half = rule(ec2=500, green=500)
+    half = make_rule(ec2=500, green=500)
     assert readiness(half, load=FleetLoad(1.0, 1.0, 1.0), read=False).reason == "health_unread"
     assert readiness(half, load=FleetLoad(None, None, 1.0)).reason == "requests_unread"
     assert readiness(half, load=FleetLoad(1.0, 1.0, None)).reason == "no_history"
-    assert readiness(rule(green=100), load=FleetLoad(1.0, 1.0, 1.0)).reason == "not_in_rule"
+    assert readiness(make_rule(green=100), load=FleetLoad(1.0, 1.0, 1.0)).reason == "not_in_rule"
     verdicts = {
         readiness(half, load=FleetLoad(1.0, 1.0, None)).verdict,
         readiness(half, load=FleetLoad(None, None, 1.0)).verdict,
@@ -95,7 +95,7 @@ def test_the_busiest_stretch_is_the_one_with_most_for_each_healthy_target() -> N
 
 
 def test_weight_on_a_group_of_neither_fleet_is_never_all_on_the_baseline() -> None:
-    split = rule(ec2=900)
+    split = make_rule(ec2=900)
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
     found = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
-    assert (found.verdict, found.reason, found.healthy) == ("unknown", "strangers", 4)
+    assert (found.verdict, found.reason, found.healthy) == ("unknown", "other_groups", 4)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis import Phase
 from analysis.retrospective.impact import (
     ExcessErrors,
     PairedBuckets,
@@ -20,7 +19,8 @@ from analysis.retrospective.impact import (
     time_to_effect_s,
     totals,
 )
-from domain import Event, Margin, WeightChange, Window
+from domain import Margin
+from tests.factories.phases import make_event, make_phase
 from tests.factories.timelines import NAN, START, make_fleet_timeline, make_timeline
 
 TEN = [900.0] * 10, [9.0] * 10, [100.0] * 10, [3.0] * 10
@@ -202,26 +202,15 @@ def test_where_only_longer_periods_are_kept_within_is_one_of_them() -> None:
     assert time_to_effect_s(minute_timeline(shares), START + 300, 0.25, 0.0) == 300  # type: ignore[arg-type]
 
 
-def phase(first: int, end: int, share: float | None, before: float | None = None) -> Phase:
-    change = WeightChange(START + first * 60, START + first * 60, before, share) if before is not None else None
-    window = Window(START + first * 60, START + end * 60)
-    return Phase(window, share, "weight" if change else "window", (end - first) * 60, change)
-
-
-def event(minute: int, kind: str, title: str, *, until: int | None = None) -> Event:
-    ends = None if until is None else START + until * 60
-    return Event(START + minute * 60, ends, kind, title, "", "canary", "", "test", f"{kind}:{minute}")  # type: ignore[arg-type]
-
-
 def test_steps_back_are_told_with_their_reason_and_the_first_alert() -> None:
-    known = [phase(0, 10, 0.1), phase(10, 60, 0.25, 0.1), phase(60, 90, 0.0, 0.25)]
+    known = [make_phase(0, 10, 0.1), make_phase(10, 60, 0.25, 0.1), make_phase(60, 90, 0.0, 0.25)]
     happened = [
-        event(5, "alert", "long over", until=8),
-        event(48, "alert", "no healthy host", until=70),
-        event(52, "alert", "5xx", until=61),
-        event(61, "rollback", "Back to 0 %"),
+        make_event(5, "alert", "long over", until=8),
+        make_event(48, "alert", "no healthy host", until=70),
+        make_event(52, "alert", "5xx", until=61),
+        make_event(61, "rollback", "Back to 0 %"),
     ]
     around = {START + 3600: replace(minute_timeline([0.25, 0.0, 0.0, 0.0]), ts=START + 3540 + np.arange(4) * 60)}  # type: ignore[type-var]
     assert rollbacks(known, happened, around) == (Rollback(START + 3600, 0.25, 0.0, "Back to 0 %", 60, 720),)
     assert rollbacks(known, [], {}) == (Rollback(START + 3600, 0.25, 0.0, "", None, None),)
-    assert rollbacks([phase(0, 10, 0.1), phase(10, 60, None), phase(60, 90, 0.0)], [], {}) == ()
+    assert rollbacks([make_phase(0, 10, 0.1), make_phase(10, 60, None), make_phase(60, 90, 0.0)], [], {}) == ()

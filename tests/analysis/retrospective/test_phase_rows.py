@@ -6,7 +6,7 @@ from analysis import Phase
 from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow, incidents, merge_swaps, phase_p95
 from domain import WeightChange, Window
 from domain.latency import LatencySummary
-from tests.analysis.retrospective.test_impact import event, phase
+from tests.factories.phases import make_event, make_phase
 from tests.factories.timelines import NAN, START, make_fleet_timeline, make_timeline
 
 
@@ -27,7 +27,7 @@ def merged_shares(phases: list[Phase], *happened: object) -> list[tuple[float | 
 
 def test_weights_off_for_a_swap_are_told_in_the_phase_that_follows() -> None:
     known = phases_of((0, 0.05), (600, 0.0), (612, 0.05))
-    swap = event(602, "deployment", "web 1.0.3", until=606)
+    swap = make_event(602, "deployment", "web 1.0.3", until=606)
     assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, True),))]
     assert merged_shares(known) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, False),))]
 
@@ -56,14 +56,14 @@ def test_without_phases_there_is_nothing_to_fold() -> None:
 
 
 def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
-    one = phase(0, 60, 0.25)
+    one = make_phase(0, 60, 0.25)
     happened = [
-        event(-1, "alert", "before"),
-        event(10, "alert", "5xx"),
-        event(60, "rollback", "Back"),
-        event(62, "note", "later"),
+        make_event(-1, "alert", "before"),
+        make_event(10, "alert", "5xx"),
+        make_event(60, "rollback", "Back"),
+        make_event(62, "note", "later"),
     ]
-    found = incidents([*happened, event(20, "weight", "10 % → 25 %")], one, until=START + 62 * 60)
+    found = incidents([*happened, make_event(20, "weight", "10 % → 25 %")], one, until=START + 62 * 60)
     assert [each.title for each in found] == ["5xx", "Back"]
 
 
@@ -85,7 +85,7 @@ def test_a_p95_says_what_it_is_of() -> None:
     assert phase_p95(told, "canary", whole, hourly) == PhaseP95(
         0.26, "hours", pytest.approx(0.234), pytest.approx(0.286)
     )
-    assert phase_p95(told, "baseline", whole, hourly) == PhaseP95(0.231, "whole")
+    assert phase_p95(told, "baseline", whole, hourly) == PhaseP95(0.231, "window")
     assert phase_p95(make_timeline(make_fleet_timeline([NAN]), make_fleet_timeline([NAN])), "canary") is None
 
 
@@ -97,5 +97,5 @@ def test_two_groups_of_one_fleet_have_no_common_p95() -> None:
 
 
 def test_an_error_rate_without_requests_is_none() -> None:
-    one = PhaseRow(phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
+    one = PhaseRow(make_phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
     assert (one.error_rate("baseline"), one.error_rate("canary")) == (0.002, None)

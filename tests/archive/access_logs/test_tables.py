@@ -2,52 +2,17 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from archive.access_logs.tables import CountedFile, LineCounts
+from archive.access_logs.tables import LineCounts
 from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES
-from sources.access_logs.counter import FileStats, LogCounts
+from sources.access_logs.counter import LogCounts
+from tests.factories.counted_files import counted_file, log_counts
 from tests.fakes.metric_source import NOON, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")
-
-_REQUEST = {
-    "host": "photo.example.com",
-    "method": "GET",
-    "route": "/photos/:id",
-    "target_group": "photo-ecs",
-    "elb_status": 200,
-    "target_status": 200,
-    "latency_ms": 42,
-}
-
-
-def log_counts(*minutes: int, slow_ms: int = 0) -> LogCounts:
-    """One request at each of the minutes after noon; of each a line that took so many milliseconds, if any."""
-    counts = [{**_REQUEST, "minute": NOON + minute * 60, "n": 1} for minute in minutes]
-    seen = {name: _REQUEST[name] for name in _REQUEST if name in EXAMPLES.names}
-    examples = [
-        {
-            **seen,
-            "ts": float(NOON + minute * 60),
-            "path": "/photos/8812",
-            "target": "10.0.1.7:8080",
-            "latency_ms": slow_ms,
-        }
-        for minute in minutes
-        if slow_ms
-    ]
-    return LogCounts(pa.Table.from_pylist(counts, COUNTS), pa.Table.from_pylist(examples, EXAMPLES), ())
-
-
-def counted_file(
-    key: str, start: int, end: int, *, lines: int = 10, parsed: int = 10, problem: str | None = None
-) -> CountedFile:
-    tally = FileStats(key, lines, parsed, problem)  # type: ignore[arg-type]
-    return CountedFile(key, 1234, tally, Window(NOON + start * 60, NOON + end * 60))
 
 
 def test_counts_come_back_by_their_minute_whatever_hour_and_batch_they_are_in(tmp_path: Path) -> None:

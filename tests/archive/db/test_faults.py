@@ -14,7 +14,7 @@ from collector.collector import Collector
 from domain import Window
 from domain.window import merge_windows
 from sources.base import TrafficSnapshot
-from tests.archive.events.test_store import TRAFFIC
+from tests.factories.events import TRAFFIC
 from tests.fakes.metric_source import (
     EC2,
     MIGRATION,

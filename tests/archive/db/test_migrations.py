@@ -5,16 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from archive import Archive
 from archive.db import schema
 from archive.db.migrations import __file__ as revisions
-from tests.archive.db.test_processes import run_processes
-from tests.archive.metrics.test_rollup import expected_rollup, rollup_rows
+from tests.factories.processes import run_processes
+from tests.factories.rollups import expected_rollup, rollup_rows
+from tests.factories.schema import schema_differences
 from tests.fakes.metric_source import (
     EC2,
     ECS,
@@ -125,10 +123,3 @@ def test_processes_that_open_an_old_archive_at_once_bring_it_up_once(old_archive
 
     assert run_processes(*[work] * 4) == [0] * 4
     assert table_rows(old_archive)["meta"] == [("schema", str(schema.SCHEMA_VERSION))]
-
-
-def schema_differences(archive: Archive) -> list[object]:
-    """What Alembic would change to make the database's tables those of archive/db/schema.py."""
-    with archive._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return compare_metadata(context, schema.METADATA)

@@ -10,9 +10,9 @@ from archive import Archive, ArchiveError
 from archive.db import engine, schema
 from archive.db.postgres import WRITE_LOCK_ID
 from sources.base import TrafficSnapshot
-from tests.archive.db.test_migrations import schema_differences
-from tests.archive.db.test_processes import LoggingSource, fork_context, run_processes
-from tests.archive.events.test_store import weights
+from tests.factories.events import weighted_traffic
+from tests.factories.processes import LoggingSource, fork_context, run_processes
+from tests.factories.schema import schema_differences
 from tests.fakes import metric_source as worlds
 from tests.fakes.metric_source import (
     EC2,
@@ -50,7 +50,7 @@ def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: Pos
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         archive.metrics.get(minute_window(-60, 0), world, now=world.now)
-        archive.events.save_snapshot(TrafficSnapshot(NOON, weights(100, 0)))
+        archive.events.save_snapshot(TrafficSnapshot(NOON, weighted_traffic(100, 0)))
         server.stop()
         try:
             for minute in range(1, 11):
@@ -63,15 +63,15 @@ def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: Pos
                 )
                 with pytest.raises(ArchiveError, match="unreachable"):
                     archive.events.save_snapshot(
-                        TrafficSnapshot(NOON + minute * 60, weights(90, 10) if minute < 5 else weights(50, 50))
+                        TrafficSnapshot(NOON + minute * 60, weighted_traffic(90, 10) if minute < 5 else weighted_traffic(50, 50))
                     )
         finally:
             server.start()
-        assert archive.events.latest_traffic() == (weights(50, 50), NOON + 600)
+        assert archive.events.latest_traffic() == (weighted_traffic(50, 50), NOON + 600)
         world.now = minute_time(11)
         brought = archive.metrics.get(minute_window(-60, 11), world, now=world.now)
         assert brought.archive_problem is None
-        archive.events.save_snapshot(TrafficSnapshot(NOON + 660, weights(50, 50)))
+        archive.events.save_snapshot(TrafficSnapshot(NOON + 660, weighted_traffic(50, 50)))
     assert world.new_requests == [(-60, 0), *((minute - 16 if minute > 1 else -15, minute) for minute in range(1, 12))]
     with open_archive(tmp_path) as archive:
         assert list(

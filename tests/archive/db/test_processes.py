@@ -1,11 +1,9 @@
 """Several processes on one file, and processes that die."""
 
-import multiprocessing
 import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from tests.factories.processes import LoggingSource, fork_context, run_processes
 from tests.fakes.metric_source import (
     ECS,
     NOON,
@@ -22,33 +21,6 @@ from tests.fakes.metric_source import (
     open_archive,
     values_by_minute,
 )
-
-fork_context = multiprocessing.get_context("fork")
-
-
-def run_processes(*works: Callable[[], None]) -> list[int | None]:
-    """Runs each in a process of its own, all at once; their exit codes."""
-    processes = [fork_context.Process(target=work) for work in works]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
-        process.kill()
-        process.join()
-    return [process.exitcode for process in processes]
-
-
-class LoggingSource(FakeMetricSource):
-    """A source that writes each pull into a file, so that the pulls of all processes can be counted."""
-
-    def __init__(self, diary: Path) -> None:
-        super().__init__()
-        self.diary = diary
-
-    def pull(self, window, series=None):
-        with self.diary.open("a") as diary:
-            diary.write(f"{(window.start - NOON) // 60}..{(window.end - NOON) // 60}\n")
-        return super().pull(window, series)
 
 
 def test_processes_that_start_at_once_on_no_file_make_one_archive_and_ask_once(tmp_path: Path):

@@ -9,28 +9,19 @@ from archive import Archive
 from domain.deployments import (
     Deployment,
     DeploymentState,
-    EcsService,
-    ServiceEvent,
     Stage,
-    TaskSet,
-    TrafficRoute,
     deployment_state_from_json,
     deployment_state_to_json,
 )
 from sources.base import Events, Problem
+from tests.factories.events import PRIMARY, ROUTE, SERVICE
 from tests.fakes.metric_source import NOON, minute_window, open_archive, query_database
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
-PRIMARY = TaskSet("ecs-svc/2", "PRIMARY", "web:42", "photo-ecs-green", 4, 4, 0, stability="STEADY_STATE")
-SERVICE = EcsService(
-    "canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42",
-    task_sets=(PRIMARY,), events=(ServiceEvent(NOON - 60, "has reached a steady state."),),
-)  # fmt: skip
 NEW = Deployment("codedeploy", "d-42", "canary", "Succeeded", NOON - 600, ended=NOON - 300, task_definition="web:42",
                  stages=(Stage("Install", "Succeeded", NOON - 590, NOON - 580),), task_sets=(replace(PRIMARY, weight=100.0),))  # fmt: skip
 OLD = Deployment("codedeploy", "d-41", "canary", "Succeeded", NOON - 6000, ended=NOON - 5500, task_definition="web:41")
-ROUTE = TrafficRoute(("photo-ecs-blue", "photo-ecs-green"), listener_arn="arn:listener")
 
 
 @pytest.fixture

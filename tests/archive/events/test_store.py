@@ -6,27 +6,12 @@ from pathlib import Path
 import pytest
 
 from archive import Archive
-from domain import Event, Rule, Share, Traffic
+from domain import Traffic
 from sources.base import Events, Problem, TrafficSnapshot
+from tests.factories.events import RULE, TRAFFIC, make_alert, weighted_traffic
 from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")
-
-RULE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener-rule/app/photo/50dc6c495c0c9188/0467ef3c8400ae65/f8f3c3e3f0a1b2c3"
-
-
-def weights(baseline: int, canary: int) -> Traffic:
-    shares = (Share("arn:ec2", "photo-ec2", "baseline", baseline), Share("arn:ecs", "photo-ecs", "canary", canary))
-    rule = Rule(RULE, "arn:listener", "HTTPS:443", "10", "forward", (), shares, None)
-    return Traffic(0, (rule,), (), RULE)
-
-
-TRAFFIC = weights(90, 10)
-
-
-def alert(key: str, first: int, end: int | None = None, *, open: bool = False) -> Event:
-    until = None if end is None else NOON + end * 60
-    return Event(NOON + first * 60, until, "alert", "5xx", "", "canary", "", "mackerel_events", key, open)
 
 
 @pytest.fixture
@@ -49,7 +34,7 @@ def test_looks_that_say_the_same_are_one_snapshot_seen_until_the_last(archive):
 
 def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_held(archive):
     for second, canary in ((0, 10), (15, 10), (30, 50), (45, 50), (60, 10)):
-        save_snapshot(archive, weights(100 - canary, canary), second)
+        save_snapshot(archive, weighted_traffic(100 - canary, canary), second)
     first, second = archive.events.read(minute_window(0, 10))
     assert (first.kind, first.ts, first.title) == ("weight", NOON + 30, "10.0% → 50.0%")
     assert (second.kind, second.ts, second.title) == ("weight", NOON + 60, "50.0% → 10.0%")
@@ -57,7 +42,7 @@ def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_hel
         (NOON + 15, NOON + 30, RULE),
         (NOON + 45, NOON + 60, RULE),
     ]
-    assert archive.events.latest_traffic() == (replace(weights(90, 10), asked_at=NOON + 60), NOON + 60)
+    assert archive.events.latest_traffic() == (replace(weighted_traffic(90, 10), asked_at=NOON + 60), NOON + 60)
 
 
 def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
@@ -71,21 +56,21 @@ def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
 
 
 def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_freeze_the_weights(archive):
-    save_snapshot(archive, weights(50, 50), 30)
-    save_snapshot(archive, weights(90, 10), 29)
-    assert archive.events.latest_traffic() == (replace(weights(50, 50), asked_at=NOON + 30), NOON + 30)
-    save_snapshot(archive, weights(90, 10), -3600)
-    assert archive.events.latest_traffic() == (replace(weights(90, 10), asked_at=NOON - 3600), NOON - 3600)
+    save_snapshot(archive, weighted_traffic(50, 50), 30)
+    save_snapshot(archive, weighted_traffic(90, 10), 29)
+    assert archive.events.latest_traffic() == (replace(weighted_traffic(50, 50), asked_at=NOON + 30), NOON + 30)
+    save_snapshot(archive, weighted_traffic(90, 10), -3600)
+    assert archive.events.latest_traffic() == (replace(weighted_traffic(90, 10), asked_at=NOON - 3600), NOON - 3600)
 
 
 def test_an_event_heard_of_twice_is_kept_once_in_its_latest_words(archive):
-    archive.events.save_events(Events(minute_window(-60, 0), NOON, (alert("a", -10, open=True),)), "mackerel_events")
-    archive.events.save_events(Events(minute_window(-60, 1), NOON + 60, (alert("a", -10, 1),)), "mackerel_events")
-    assert archive.events.read(minute_window(-60, 10)) == (alert("a", -10, 1),)
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, (make_alert("a", -10, open=True),)), "mackerel_events")
+    archive.events.save_events(Events(minute_window(-60, 1), NOON + 60, (make_alert("a", -10, 1),)), "mackerel_events")
+    assert archive.events.read(minute_window(-60, 10)) == (make_alert("a", -10, 1),)
 
 
 def test_events_are_those_that_touch_the_window(archive):
-    told = (alert("long", -50, -5), alert("over", -50, -40), alert("open", -45, open=True), alert("moment", -20))
+    told = (make_alert("long", -50, -5), make_alert("over", -50, -40), make_alert("open", -45, open=True), make_alert("moment", -20))
     archive.events.save_events(Events(minute_window(-60, 0), NOON, told), "mackerel_events")
     assert [event.key for event in archive.events.read(minute_window(-30, 0))] == ["long", "open", "moment"]
     assert [event.key for event in archive.events.read(minute_window(-60, -48))] == ["long", "over"]
@@ -93,18 +78,18 @@ def test_events_are_those_that_touch_the_window(archive):
 
 
 def test_an_event_that_was_deleted_upstream_is_removed_only_by_a_complete_answer_of_its_source(archive):
-    ours = (alert("a", -10), alert("b", -5), alert("older", -90))
+    ours = (make_alert("a", -10), make_alert("b", -5), make_alert("older", -90))
     archive.events.save_events(Events(minute_window(-100, 0), NOON, ours), "mackerel_events")
-    save_snapshot(archive, weights(90, 10), -300)
-    save_snapshot(archive, weights(50, 50), -280)
+    save_snapshot(archive, weighted_traffic(90, 10), -300)
+    save_snapshot(archive, weighted_traffic(50, 50), -280)
 
     archive.events.save_events(
-        Events(minute_window(-60, 0), NOON, (alert("a", -10),), complete=False), "mackerel_events"
+        Events(minute_window(-60, 0), NOON, (make_alert("a", -10),), complete=False), "mackerel_events"
     )
     assert len(archive.events.read(minute_window(-100, 0))) == 4
     archive.events.save_events(Events(minute_window(-60, 0), NOON), "deployments")
     assert len(archive.events.read(minute_window(-100, 0))) == 4
-    archive.events.save_events(Events(minute_window(-60, 0), NOON, (alert("a", -10),)), "mackerel_events")
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, (make_alert("a", -10),)), "mackerel_events")
     assert [event.key for event in archive.events.read(minute_window(-100, 0)) if event.kind == "alert"] == [
         "older",
         "a",

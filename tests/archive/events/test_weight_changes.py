@@ -8,7 +8,7 @@ import pytest
 from archive import Archive
 from domain import WeightChange
 from sources.base import Events, TrafficSnapshot
-from tests.archive.events.test_store import RULE, weights
+from tests.factories.events import logged_change, weighted_traffic
 from tests.fakes.metric_source import NOON, minute_window, open_archive
 
 pytestmark = pytest.mark.usefixtures("both_engines")
@@ -21,14 +21,7 @@ def archive(tmp_path: Path):
 
 
 def save_snapshot(archive: Archive, canary: int, second: int) -> None:
-    archive.events.save_snapshot(TrafficSnapshot(NOON + second, weights(100 - canary, canary)))
-
-
-def logged_change(second: int, after: float | None, rule: str = RULE, operation: str = "ModifyRule") -> WeightChange:
-    at = NOON + second
-    return WeightChange(
-        at, at, None, after, rule, operation, "naoko", "console", ("cloudtrail",), f"{second}{rule}", raw="{}"
-    )
+    archive.events.save_snapshot(TrafficSnapshot(NOON + second, weighted_traffic(100 - canary, canary)))
 
 
 def save_changes(archive: Archive, *changes: WeightChange) -> None:

@@ -13,6 +13,7 @@ from archive import Archive
 from archive.metrics import downsampling, rows
 from domain import Window
 from sources.base import Pull
+from tests.factories.rollups import expected_rollup, rollup_rows
 from tests.fakes.metric_source import (
     ECS,
     LATENCY,
@@ -21,22 +22,12 @@ from tests.fakes.metric_source import (
     minute_time,
     minute_window,
     open_archive,
-    query_database,
     set_read_only,
 )
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 SERIES = (ECS, LATENCY)
-
-
-def rollup_rows(folder: Path) -> list[tuple]:
-    """(metric, minute after noon, period in minutes, value, low, high, periods)"""
-    return query_database(
-        folder,
-        f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
-        FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
-    )
 
 
 def test_points_are_merged_as_they_are_written(tmp_path: Path):
@@ -187,18 +178,3 @@ def assert_same_overview(archive: Archive, window: Window, buckets: int) -> None
             np.testing.assert_array_equal(
                 getattr(line, name), getattr(naive.series[one], name), err_msg=f"{one} {name}"
             )
-
-
-def expected_rollup(folder: Path) -> list[tuple]:
-    """What the cells should be, from all points."""
-    stretches: dict[tuple, list[float]] = {}
-    for metric, number, ts, period_s, value in query_database(
-        folder, "SELECT metric, series_id, ts, period_s, value FROM point JOIN series ON series.id = series_id"
-    ):
-        key = (metric, number, (ts - ts % 600 - NOON) // 60, period_s // 60)
-        stretches.setdefault(key, []).append(value)
-    merge = {"requests": sum, "latency": np.median}
-    return [
-        (key[0], *key[2:], pytest.approx(merge[key[0]](values)), min(values), max(values), len(values))
-        for key, values in sorted(stretches.items())
-    ]

@@ -1,6 +1,5 @@
 """Whole windows: asked when somebody looks, once for everybody, and kept."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,29 +8,14 @@ import pytest
 from archive import Archive, ArchiveError
 from collector.collector import Collector
 from domain import Window
-from domain.latency import LatencySummary
 from sources.base import Problem
 from sources.window_latency import WindowLatency
-from tests.fakes.metric_source import FakeMetricSource, minute_time, minute_window, open_archive
+from tests.fakes.metric_source import minute_time, minute_window, open_archive
+from tests.fakes.window_latency_source import EC2, ECS, FakeWindowLatencySource
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
-EC2 = LatencySummary("baseline", "photo-ec2", 870, 860, 0.12, {"p50": 0.1, "p99": 2.5}, {0.1: 0.99, 1.0: 1.0})
-ECS = LatencySummary("canary", "photo-ecs", 9, None, None, {}, {})
 DENIED = Problem("denied", "cloudwatch", "cloudwatch:GetMetricData")
-
-
-@dataclass
-class FakeWindowLatencySource(FakeMetricSource):
-    """A World that also answers for whole windows: with EC2 and ECS, or as `answer` says."""
-
-    answer: dict[str, object] = field(default_factory=dict)
-    requested: list[Window] = field(default_factory=list)
-
-    def window_latency(self, window: Window) -> WindowLatency:
-        self.requested.append(window)
-        told = WindowLatency(window, Window(window.start, window.end - 60), int(self.now.timestamp()), (EC2, ECS))
-        return replace(told, **self.answer)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -47,7 +31,7 @@ def fetch(archive: Archive, source: FakeWindowLatencySource, window: Window, now
 
 
 def test_what_was_said_comes_back_as_it_was(archive, tmp_path: Path):
-    source, window = FakeWindowLatencySource(answer={"problems": (DENIED,), "complete": False}), minute_window(-70, -10)
+    source, window = FakeWindowLatencySource(overrides={"problems": (DENIED,), "complete": False}), minute_window(-70, -10)
     told = fetch(archive, source, window, minute_time(0))
     assert told == WindowLatency(
         window, minute_window(-70, -11), int(minute_time(0).timestamp()), (EC2, ECS), (DENIED,), complete=False
@@ -81,12 +65,12 @@ def test_a_longer_window_takes_the_place_of_the_one_that_began_with_it(archive):
 def test_a_refusal_leaves_the_last_numbers_and_is_tried_again_after_a_minute(archive):
     source = FakeWindowLatencySource()
     fetch(archive, source, minute_window(-60, -5), minute_time(0))
-    source.answer = {"groups": (), "covered": None, "problems": (DENIED,), "complete": False}
+    source.overrides = {"groups": (), "covered": None, "problems": (DENIED,), "complete": False}
     told = fetch(archive, source, minute_window(-60, 0), minute_time(3))
     assert told and (told.groups, told.covered, told.problems) == ((EC2, ECS), minute_window(-60, -6), (DENIED,))
     fetch(archive, source, minute_window(-60, 0), minute_time(3.9))
     assert len(source.requested) == 2
-    source.answer = {}
+    source.overrides = {}
     told = fetch(archive, source, minute_window(-60, 0), minute_time(4))
     assert told and (told.covered, told.problems) == (minute_window(-60, -1), ())
 

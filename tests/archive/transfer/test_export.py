@@ -21,12 +21,9 @@ from domain.deployments import DeploymentState
 from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
-from tests.archive.access_logs.test_tables import counted_file, log_counts
-from tests.archive.events.test_deployment_state import ROUTE, SERVICE
-from tests.archive.events.test_store import TRAFFIC, alert, weights
-from tests.archive.events.test_weight_changes import logged_change
-from tests.archive.metrics.test_window_latency import FakeWindowLatencySource
-from tests.collector.test_batches import TRIGGER as STARTER
+from tests.factories.counted_files import counted_file, log_counts
+from tests.factories.events import ROUTE, SERVICE, TRAFFIC, make_alert, logged_change, weighted_traffic
+from tests.factories.events import TRIGGER as STARTER
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,
@@ -38,6 +35,7 @@ from tests.fakes.metric_source import (
     minute_window,
     values_by_minute,
 )
+from tests.fakes.window_latency_source import FakeWindowLatencySource
 
 UrlFactory = Callable[[str, str], str]
 
@@ -65,7 +63,7 @@ def fill_archive(url: str) -> None:
         archive.metrics.fill(minute_window(-720, 0), world, now=minute_time(0), series_filter=lambda one: one.hourly)
         archive.metrics.fetch_window_latency(minute_window(-60, 0), world, now=minute_time(0))
         archive.events.save_events(
-            Events(minute_window(-60, 0), NOON, (alert("a", -10), alert("b", -5, open=True))), "mackerel_events"
+            Events(minute_window(-60, 0), NOON, (make_alert("a", -10), make_alert("b", -5, open=True))), "mackerel_events"
         )
         archive.events.save_events(
             Events(minute_window(-60, 0), NOON, weight_changes=(logged_change(-900, 0.5),)),
@@ -81,7 +79,7 @@ def fill_archive(url: str) -> None:
             "ecs",
         )
         for second, canary in ((-60, 10), (-45, 50), (-30, 50), (0, 10)):
-            archive.events.save_snapshot(TrafficSnapshot(NOON + second, weights(100 - canary, canary)))
+            archive.events.save_snapshot(TrafficSnapshot(NOON + second, weighted_traffic(100 - canary, canary)))
         archive.access_logs.save_counts(
             [counted_file("a", -5, 65), counted_file("b", 0, 5)], log_counts(-5, 0, 59, 60, slow_ms=1500)
         )

@@ -5,7 +5,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -21,11 +21,10 @@ from reports.evidence.render import evidence_files, evidence_page, evidence_zip,
 from services.endpoints import EndpointsView
 from services.evidence import evidence_file_name
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
-from tests.factories.evidence import EVENT, MALICIOUS_TEXT, MINUTES, WINDOW, make_evidence, sample_rows
+from tests.factories.evidence import EVENT, MADE_AT, MALICIOUS_TEXT, MINUTES, WINDOW, make_evidence, sample_rows
 from tests.factories.frames import START, tidy_frame, window
 from tests.factories.log_counts import FLEET_OF, busy_route, count_table, first_minutes
 
-MADE_AT = datetime(2026, 9, 21, 15, 20, 7, tzinfo=UTC)
 MEMBERS = ["evidence.html", "data.csv", "data.parquet", "judgement.json"]
 
 

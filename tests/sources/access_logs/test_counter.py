@@ -10,26 +10,7 @@ import pytest
 from domain.log_counts import COUNTS
 from sources.access_logs.counter import FileStats, LogCounter, LogCounts
 from sources.access_logs.repair import repair_line, split_fields
-
-SAMPLES_DIR = Path(__file__).parent.parent.parent / "samples" / "access_logs"
-TARGET_GROUP_ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"
-
-
-def access_log_line(
-    request: str = "GET https://photo.example.com:443/photos/8812?token=secret HTTP/2.0",
-    *,
-    elb: str = "200",
-    target: str = "200",
-    latency: str = "0.042",
-    time: str = "2026-09-21T14:18:03.186641Z",
-    group: str = TARGET_GROUP_ARN,
-    agent: str = "Mozilla/5.0 (X11; Linux x86_64)",
-    trailing_fields: str = '"Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2026-09-21T14:18:03.000000Z "forward" "-" "-" "10.0.1.7:8080" "200" "-" "-"',
-) -> str:
-    return (
-        f"h2 {time} app/photo/50dc6c495c0c9188 203.0.113.9:2817 10.0.1.7:8080 0.000 {latency} 0.000 {elb} {target} 34 366"
-        f' "{request}" "{agent}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 {group} {trailing_fields}\n'
-    )
+from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
 
 
 def count(tmp_path: Path, *contents: str | bytes, patterns: tuple[str, ...] = ()) -> LogCounts:

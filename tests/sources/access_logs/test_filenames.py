@@ -10,7 +10,7 @@ from domain import Arn, Window
 from sources.access_logs.base import LocalLogs
 from sources.access_logs.counter import LogCounter
 from sources.access_logs.filenames import LogFile, day_prefixes, is_other_log, window_of_name
-from tests.sources.access_logs.test_counter import access_log_line
+from tests.factories.access_log_lines import access_log_line
 
 NAME = "123456789012_elasticloadbalancing_ap-northeast-1_app.photo.50dc6c495c0c9188_{}_10.0.1.10_3c8d6a1b.log.gz"
 ALL_TIME = Window(0, 2**35 // 60 * 60)

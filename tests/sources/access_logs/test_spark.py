@@ -21,7 +21,7 @@ from sources.access_logs.aggregate import aggregate
 from sources.access_logs.counter import LogCounter
 from sources.access_logs.sql import SPARK, counts_sql
 from sources.aws.athena_table import UNPARSED_MINUTE, AthenaTable, lines_sql
-from tests.sources.access_logs.test_counter import SAMPLES_DIR, access_log_line
+from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
 
 LOAD_BALANCER = Arn.parse(
     "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"

@@ -23,8 +23,8 @@ from sources.access_logs.filenames import LogFile
 from sources.aws.athena import POLL_INTERVALS_S, AthenaLogs, day_window, query_problem
 from sources.aws.s3_access_logs import LogFileCache, S3Logs
 from sources.base import Problem
+from tests.factories.access_log_lines import access_log_line
 from tests.fakes.athena import RESULTS, FakeAthena, fake_athena
-from tests.sources.access_logs.test_counter import access_log_line
 
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 FOLDER = "alb/AWSLogs/123456789012/elasticloadbalancing/ap-northeast-1/"

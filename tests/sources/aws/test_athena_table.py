@@ -13,7 +13,7 @@ from domain import Arn
 from sources.access_logs.repair import repair_line, split_fields
 from sources.access_logs.sql import FIELDS, GROUP_COLUMNS
 from sources.aws.athena_table import LINE_REGEX, AthenaTable
-from tests.sources.access_logs.test_counter import SAMPLES_DIR, access_log_line
+from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
 
 LOAD_BALANCER = Arn.parse(
     "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"

@@ -15,9 +15,9 @@ from sources.access_logs.cache import LogFileCache
 from sources.access_logs.filenames import LogFile
 from sources.aws.s3_access_logs import S3Logs
 from sources.base import Problem
+from tests.factories.access_log_lines import access_log_line
 from tests.fakes.metric_source import minute_time, open_archive
 from tests.fakes.s3 import BUCKET, FakeS3
-from tests.sources.access_logs.test_counter import access_log_line
 
 START = datetime(2026, 9, 21, 14, tzinfo=UTC)
 HOUR = Window(int(START.timestamp()), int(START.timestamp()) + 3600)

@@ -10,8 +10,8 @@ from domain.config.batches import Batches, Job, series_of_runs
 from sources.base import Pull
 from sources.mackerel.batches import SOURCE, MackerelBatches
 from sources.mackerel.client import MackerelApi
+from tests.factories.mackerel import NOON, make_migration, noon
 from tests.fakes.mackerel import API_KEY, SERVICE, FakeMackerel
-from tests.sources.mackerel.test_metrics import NOON, make_migration, noon
 
 HOUR = Window(NOON - 3600, NOON)
 BATCHES = Batches(

@@ -25,25 +25,12 @@ from sources.mackerel.queries import (
     comparison_link,
     metric_name,
 )
+from tests.factories.mackerel import NOON, make_migration, noon
 from tests.fakes.mackerel import ALB_HOST, API_KEY, FakeMackerel, alb_metric_names
 from tests.fakes.traffic_model import ScriptedTraffic, SteadyTraffic, TargetGroupMinute
 
-NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 TEN_MINUTES = Window(NOON - 600, NOON)
 TARGET_GROUPS = ("photo-ec2", "photo-ecs-blue", "photo-ecs-green")
-
-
-def make_migration(settings: Mackerel | None = None, **overrides: object) -> Migration:
-    given = settings or Mackerel(service="photo", alb_host=ALB_HOST, organization="example")
-    return Migration(
-        name="Photo service",
-        mackerel=given,
-        fleets=Fleets(
-            baseline=Fleet(label="EC2", target_groups=("photo-ec2",)),
-            canary=Fleet(label="ECS", target_groups=("photo-ecs-blue", "photo-ecs-green")),
-        ),
-        **overrides,
-    )
 
 
 MIGRATION = make_migration()
@@ -57,10 +44,6 @@ STORY = ScriptedTraffic(
     },
     alb_errors={NOON - 60: {"alb_5xx": 3, "alb_502": 3}},
 )
-
-
-def noon() -> datetime:
-    return datetime.fromtimestamp(NOON, UTC)
 
 
 def series(metric: str, stat: str = "sum", group: str = "photo-ec2") -> Series:

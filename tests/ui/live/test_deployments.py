@@ -14,9 +14,9 @@ from domain import Traffic, Window
 from domain.deployments import Deployment, DeploymentState, EcsService, ServiceEvent, Stage, TaskSet, TrafficRoute
 from sources import registry
 from sources.base import Events
-from tests.analysis.deployments.test_preflight import BLUE, GREEN, LISTENER, TENTH, rule, traffic
 from tests.factories.config import make_migration
-from tests.ui.live.test_panels import EVIL, ParsedHtml
+from tests.factories.html import EVIL, ParsedHtml
+from tests.factories.traffic import BLUE, GREEN, LISTENER, HEADER_RULE, make_rule, make_traffic
 from ui.app_context import AppContext
 from ui.live import deployments
 
@@ -30,7 +30,7 @@ DONE = Deployment(
     "codedeploy", "d-42", "canary", "Succeeded", NOW_S - 7500, ended=NOW_S - 7200, task_definition="web:42"
 )
 ROUTES = (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),)
-SPLIT = traffic(rule(ec2=900, blue=0, green=100))
+SPLIT = make_traffic(make_rule(ec2=900, blue=0, green=100))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def deployment_state(service: EcsService = HEALTHY, latest: Deployment = DONE) -
 
 
 def test_a_quiet_line_where_all_is_well(render: Any) -> None:
-    page = render(deployment_state(), traffic(rule(blue=0, green=100)))
+    page = render(deployment_state(), make_traffic(make_rule(blue=0, green=100)))
     for text in (
         "photo/web", "desired 4 · running 4 · pending 0", "task definition web:42 (before web:41)", "CodeDeploy blue/green",
         "last deployment: web:42 succeeded 2 h ago", "✓ A blue/green deployment by CodeDeploy could start now.",
@@ -133,7 +133,7 @@ def test_why_ecs_took_a_deployment_back_is_told_in_its_words(render: Any) -> Non
         error=why,
     )
     native = replace(
-        HEALTHY, controller="ECS", strategy="blue_green", route=TrafficRoute((BLUE, GREEN), rule_arn=TENTH)
+        HEALTHY, controller="ECS", strategy="blue_green", route=TrafficRoute((BLUE, GREEN), rule_arn=HEADER_RULE)
     )
     page = render(deployment_state(native, back))
     assert f"⚠ The deployment of web:43 did not go through. {why}" in page.text

@@ -10,10 +10,10 @@ from archive import Archive
 from collector.collector import Collector
 from domain import Traffic, Window
 from sources import registry
-from tests.analysis.deployments.test_preflight import rule, traffic
 from tests.factories.deployments import NOON, clock, deployments_migration
+from tests.factories.html import ParsedHtml
+from tests.factories.traffic import make_rule, make_traffic
 from tests.fakes.deployments import BLUE, GREEN, FakeDeployments, deployment, service, target, task_set
-from tests.ui.live.test_panels import ParsedHtml
 from ui.app_context import AppContext
 from ui.live import deployments
 
@@ -71,7 +71,7 @@ def shift_traffic(fake_aws: FakeDeployments, percent: float) -> None:
 def test_a_deployment_from_its_shift_to_its_roll_back(
     fake_aws: FakeDeployments, app: AppContext, render: Callable[..., str]
 ) -> None:
-    whole = traffic(rule(blue=100, green=0))
+    whole = make_traffic(make_rule(blue=100, green=0))
     shift_traffic(fake_aws, 10.0)
     said = render(whole)
     assert "web:43 is being deployed: AllowTraffic, begun 4 min ago" in said
@@ -105,7 +105,7 @@ def test_a_deployment_from_its_shift_to_its_roll_back(
 def test_what_is_refused_or_deleted_later_leaves_the_last_known(
     fake_aws: FakeDeployments, app: AppContext, render: Callable[..., str]
 ) -> None:
-    split = traffic(rule(ec2=50, blue=50, green=0))
+    split = make_traffic(make_rule(ec2=50, blue=50, green=0))
     fake_aws.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
     fake_aws.deployments = [deployment("d-42", "Succeeded", NOON - 900, 42, before=41, completeTime=NOON - 600)]
     before = render(split)

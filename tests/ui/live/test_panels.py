@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from sources import registry
 from sources.base import Events, Problem, ProblemKind, Pull, TrafficSnapshot
 from tests.factories.config import BLUE, EC2, make_migration
 from tests.factories.frames import tidy_frame
+from tests.factories.html import EVIL, ParsedHtml
 from ui.app_context import AppContext
 from ui.live import panels
 from ui.live.view import LiveView, Panel, PanelName, TrafficView
@@ -27,25 +27,6 @@ NOW_S = int(NOW.timestamp())
 WINDOW = Window(NOW_S - 3600, NOW_S)
 NOTHING = MetricsResult(empty_frame(), WINDOW)
 PARAMS = LiveParams("1h", None, "cloudwatch", "p95", True)
-EVIL = "<x-evil onclick='alert(1)'>**bold** & [link](javascript:alert(2))</x-evil>"
-
-
-class ParsedHtml(HTMLParser):
-    """The elements of a piece of HTML, and its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ Run it with `make run`, or `streamlit run dashboard.py`.
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from archive import ArchiveError
 from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
+from domain.logs import configure_logging
 from ui import app_context
 from ui.components import PLOTLYJS_URL
 
@@ -35,6 +38,40 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
 }
+
+
+logger = logging.getLogger("dashboard.access")
+HEALTH_CHECKS = ("/healthz", "/_stcore/health")
+
+
+class AccessLog:
+    """Logs a line a request: method, path without its query, status and duration; health checks at DEBUG, WebSockets when they close."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        status, began = 500 if scope["type"] == "http" else 101, time.monotonic()
+
+        async def with_status(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, with_status)
+        finally:
+            fields = {
+                "method": scope.get("method", "WEBSOCKET"),
+                "path": scope["path"],
+                "status": status,
+                "duration_s": time.monotonic() - began,
+            }
+            level = logging.DEBUG if scope["path"] in HEALTH_CHECKS else logging.INFO
+            logger.log(level, "request", extra=fields)
 
 
 class SecurityHeaders:
@@ -73,15 +110,21 @@ async def plotlyjs(request: Request) -> Response:
 @contextlib.asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the house before the first viewer comes, so that its archive is warm. Trouble is left for the pages to say."""
+    configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
     with contextlib.suppress(ConfigurationError, ArchiveError):
         await asyncio.to_thread(app_context.get_app_context)
     yield
     await asyncio.to_thread(app_context.close)
 
 
+configure_logging(default_level="INFO")
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),
     lifespan=lifespan,
     routes=[Route("/healthz", healthz), Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs)],
-    middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+    middleware=[
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders),
+        Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+    ],
 )

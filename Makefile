@@ -1,4 +1,4 @@
-# What can be done here. `make` lists it; everything a target needs sets itself up on first use.
+# What can be done here. `make` lists it; everything a target needs is installed on first use.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,28 +15,39 @@ DEV := .venv/.installed-dev
 
 SERVE = exec $(BIN)/streamlit run dashboard.py --server.address=$(HOST) --server.port=$(PORT) --server.headless=true
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+# The programs that some tests need: installed if missing.
+PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)"
 
-.PHONY: help run demo test lint format lock world bench clean
+.PHONY: help run demo test test-fast coverage lint typecheck format lock loopback bench clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(RUN) ## Serve the dashboard for migration.toml, or the demo where there is none (HOST=127.0.0.1 PORT=8501)
+run: $(RUN) ## Serve the dashboard for migration.toml, or the demo without one (HOST=127.0.0.1 PORT=8501)
 	$(SERVE)
 
 demo: $(RUN) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
 	MIGRATION_DEMO=1 $(SERVE)
 
-test: $(DEV) ## Run all tests, the browser's too; installs Chromium, PostgreSQL and Java if there are none (ARGS='-k name' WORKERS=logical)
-	chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)" $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+test: $(DEV) ## Run all tests, in the browser too; installs Chromium, PostgreSQL and Java if they are missing (ARGS='-k name' WORKERS=logical)
+	$(PROGRAMS) $(PYTEST) $(ARGS)
 
-lint: $(DEV) ## Check format, style, types and the one-way imports
+test-fast: $(DEV) ## Run the tests that need no browser, PostgreSQL or Java and take no long time (ARGS='-k name')
+	$(PYTEST) -m 'not browser and not postgresql and not spark and not slow' $(ARGS)
+
+coverage: $(DEV) ## Run all tests and report the branch coverage of the program
+	$(PROGRAMS) $(PYTEST) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
+
+lint: $(DEV) typecheck ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(DEV) ## Format the code, and mend what can be mended by itself
+typecheck: $(DEV) ## Check the types
+	$(BIN)/mypy
+
+format: $(DEV) ## Format the code, and fix what can be fixed automatically
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -44,14 +55,14 @@ lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=-
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
-world: $(DEV) ## Run a loopback AWS and Mackerel to point the dashboard at (ARGS=--help)
+loopback: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)
 
 bench: $(DEV) ## Measure the Live page beside a naive one, and print the figures
 	$(BIN)/python -m benchmarks.live $(ARGS)
 
 clean: ## Remove the virtual environment and all caches; archives and migration.toml stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements.txt | $(BIN)/pip

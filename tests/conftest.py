@@ -1,4 +1,4 @@
-"""What holds for every test: nobody's credentials or settings, and no network but loopback."""
+"""For every test: no credentials or settings of this machine, and no network but loopback."""
 
 import ipaddress
 import os
@@ -10,16 +10,16 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.factories.databases"]
 
-# The same examples at every run, and no stop-watch: machines are shared and noisy.
-settings.register_profile("house", derandomize=True, deadline=None)
-settings.load_profile("house")
+# The same examples at every run, and no deadline: machines are shared and noisy.
+settings.register_profile("deterministic", derandomize=True, deadline=None)
+settings.load_profile("deterministic")
 
-NONEXISTENT_FILE = str(Path(__file__).parent / "nowhere")
+NONEXISTENT_FILE = str(Path(__file__).parent / "nonexistent")
 
 # Before any module is imported, so that servers which tests start inherit it.
 for name in list(os.environ):
-    theirs = name.startswith(("AWS_", "BOTO_", "MACKEREL_", "MIGRATION_", "STREAMLIT_", "PG")) and name != "PG_CTL"
-    if theirs or name.lower().endswith("_proxy"):
+    is_setting = name.startswith(("AWS_", "BOTO_", "LOG_", "MACKEREL_", "MIGRATION_", "STREAMLIT_", "PG"))
+    if (is_setting and name != "PG_CTL") or name.lower().endswith("_proxy"):
         del os.environ[name]
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -33,20 +33,20 @@ os.environ |= {
 
 
 class NetworkAccessError(AssertionError):
-    """A test that reaches for the internet. Not an OSError, so that no client takes it for a fault of the network and tries again."""
+    """A test tried to reach the internet. Not an OSError, which clients would take for a network fault and retry."""
 
 
 def _require_loopback(host: object) -> None:
-    """Lets loopback, sockets in the file system, and names that no network knows (.invalid) pass."""
+    """Accepts loopback, Unix sockets, and host names that never resolve (.invalid); a socket address is a host and a port."""
     host = host[0] if isinstance(host, tuple) else host
     if host in (None, "", b"", "localhost", "ip6-localhost") or (isinstance(host, str) and host.endswith(".invalid")):
         return
     try:
-        inside = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host)).is_loopback
+        is_loopback = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host)).is_loopback
     except ValueError:
-        inside = False
-    if not inside:
-        raise NetworkAccessError(f"A test tried to reach {host!r}. Tests talk to loopback only: see tests/worlds.")
+        is_loopback = False
+    if not is_loopback:
+        raise NetworkAccessError(f"A test tried to reach {host!r}. Tests talk to loopback only: see tests/fakes.")
 
 
 def _guard_socket_method(name: str) -> None:
@@ -65,11 +65,11 @@ _guard_socket_method("connect_ex")
 _unguarded_getaddrinfo = socket.getaddrinfo
 
 
-def _guarded_getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
     _require_loopback(host)
     if isinstance(host, str) and host.endswith(".invalid"):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    return _unguarded_getaddrinfo(host, *rest, **more)
+    return _unguarded_getaddrinfo(host, *args, **kwargs)
 
 
 socket.getaddrinfo = _guarded_getaddrinfo

@@ -1,31 +1,34 @@
-"""A case: everything that an evidence file tells, as one value, so that whoever has an archive can make the file."""
+"""The evidence of one evaluation: the judged data, how the judgement came about, and its context."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 import analysis
 from analysis import Phase
-from archive import MetricsResult
-from commands.judge import Evaluation, evaluate
-from domain import Event, Migration, Window
-from reports.evidence.data import final_rows, unread_rows
-from services.endpoints import EndpointsView
-from services.parity import final_until, trace_result
-from services.queries import source_queries
-from sources.base import Problem, Query
+from archive import Archive, ArchiveError
+from domain import FLEETS, Event, Migration, Series, Window, assemble, epoch_s
+from domain.frame import LABEL_COLUMNS
+from services.endpoints import EndpointsView, judge_logs, last_day
+from services.evaluation import Evaluation, JudgementInput, evaluate
+from services.freshness import final_until
+from services.parity import evidence_phase, trace_result
+from services.queries import Query, source_queries
+from services.window_latency import phase_latency
+from sources.base import MetricSource
 from sources.window_latency import WindowLatency
+
+SORT_COLUMNS = ["ts", "fleet", "target_group", "metric", "stat", "unit", "period_s", "source"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvidenceBundle:
-    """One judgement and what it rests on. `rows` are the settled rows of the window, in the file's order, `unread` the counts
-    that could not be read; `trace`: analysis.TRACE_COLUMNS.
+    """An evaluation and its data. `final_window`: the judged part of the window, None if nothing is final.
 
-    `settled` is the judged part of the window; None where none of it is settled yet. `whole` is the latency of the window as one period, as the
-    page shows it; None where nobody could tell it. `routes` is what its access logs say; None where none of them was counted.
+    `rows`: the final rows of the window, sorted by SORT_COLUMNS; `unread`: rows without a value, for counts that could not be read;
+    `trace`: analysis.TRACE_COLUMNS; `grid`: the same data by minute. `window_latency` and `endpoints` are None if unknown.
     """
 
     migration: Migration
@@ -37,44 +40,87 @@ class EvidenceBundle:
     grid: analysis.TimeGrid
     events: tuple[Event, ...]
     queries: tuple[Query, ...]
-    window_latency: WindowLatency | None
+    window_latency: WindowLatency | None = None
     endpoints: EndpointsView | None = None
 
 
-def evidence_file_name(name: str, window: Window) -> str:
-    """`name` in plain letters with the window in UTC: "evidence-photo-service-20261123T0900Z-20261123T1510Z.zip"."""
-    letters = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower())
-    slug = "-".join(letters.split())[:60] or "migration"
-    return f"evidence-{slug}-{window.starts_at:%Y%m%dT%H%MZ}-{window.ends_at:%Y%m%dT%H%MZ}.zip"
+def collect_evidence(
+    archive: Archive, migration: Migration, source: str, data: JudgementInput, *, fetch_from: MetricSource | None = None
+) -> EvidenceBundle:
+    """The bundle with everything that the archive has about the window of `data`. `fetch_from`: fetches the latency of the window first.
+
+    After an ArchiveError, events, latency and endpoints are left out; `data.result` has the problem.
+    """
+    window = data.result.window
+    phase = evidence_phase(data.phase) if data.phase else Phase(window, None, "window")
+    bundle = build_bundle(migration, source, data)
+    try:
+        return replace(
+            bundle,
+            events=_inside(archive.events.read(window), window),
+            window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
+            endpoints=judge_logs(archive, migration, last_day(window)),
+        )
+    except ArchiveError:
+        return bundle
 
 
 def build_bundle(
-    migration: Migration,
-    source: str,
-    result: MetricsResult,
-    events: Sequence[Event],
-    phase: Phase | None,
-    source_problems: tuple[Problem, ...] = (),
-    *,
-    phase_number: int | None = None,
-    window_latency: WindowLatency | None = None,
-    endpoints: EndpointsView | None = None,
-    now: datetime,
+    migration: Migration, source: str, data: JudgementInput, events: Sequence[Event] = ()
 ) -> EvidenceBundle:
-    """The case of a reading of the archive: judged here, by the same judge as on the page and in the terminal."""
-    window, firm_until = result.window, final_until(migration, result, now=now)
-    rows = final_rows(result.frame, window, firm_until)
-    settled = Window(window.start, min(window.end, firm_until)) if firm_until > window.start else None
+    """The bundle of data that was read already."""
+    result, window = data.result, data.result.window
+    end = final_until(migration, result, now=data.now)
+    rows = final_rows(result.frame, window, end)
+    final_window = Window(window.start, min(window.end, end)) if end > window.start else None
     return EvidenceBundle(
         migration=migration,
-        evaluation=evaluate(migration, source, result, phase, source_problems, phase_number=phase_number, now=now),
+        evaluation=evaluate(migration, source, data),
         rows=rows,
         unread=unread_rows(rows, result.unknown),
-        trace=trace_result(migration, result, now=now),
-        final_window=settled,
-        grid=analysis.time_grid(rows, settled or window, result.unknown),
-        events=tuple(event for event in events if window.start <= event.ts < window.end),
+        trace=trace_result(migration, result, now=data.now),
+        final_window=final_window,
+        grid=analysis.time_grid(rows, final_window or window, result.unknown),
+        events=_inside(events, window),
         queries=tuple(source_queries(migration, source, window, max(result.resolutions, default=60))),
-        window_latency=window_latency,
-        endpoints=endpoints,
     )
+
+
+def final_rows(frame: pd.DataFrame, window: Window, final_until: int) -> pd.DataFrame:
+    """The judged rows: whole periods in `window` that end by `final_until`, sorted. Labels become plain strings."""
+    ts, period_s = epoch_s(frame), frame["period_s"].to_numpy()
+    rows: pd.DataFrame = frame[(ts >= window.start) & (ts + period_s <= min(window.end, final_until))]
+    return rows.astype(dict.fromkeys(LABEL_COLUMNS, "str")).sort_values(SORT_COLUMNS, ignore_index=True)
+
+
+def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) -> pd.DataFrame:
+    """A row without a value for each unknown count (see MetricsResult.unknown) of a target group that had requests then.
+
+    Without them a missing count would read as 0. `rows`: the final rows.
+    """
+    requests = rows[(rows["metric"] == "requests") & (rows["stat"] == "sum")]
+    starts, periods = epoch_s(requests), requests["period_s"].to_numpy()
+    present = (
+        set(zip(rows["target_group"], rows["metric"], rows["stat"], epoch_s(rows), strict=True)) if unknown else set()
+    )
+    missing = [
+        (series, int(start), int(period_s))
+        for series, windows in unknown.items()
+        if series.fleet in FLEETS
+        for index in np.flatnonzero((requests["target_group"] == series.target_group).to_numpy())
+        for start, period_s in ((starts[index], periods[index]),)
+        if any(window.start < start + period_s and start < window.end for window in windows)
+        and (series.target_group, series.metric, series.stat, start) not in present
+    ]
+    if not missing:
+        return rows[:0]
+    series, ts, period_s = zip(*missing, strict=True)
+    distinct = tuple(dict.fromkeys(series))
+    code = np.array([distinct.index(item) for item in series])
+    return assemble(distinct, code, np.array(ts), np.full(len(ts), np.nan), np.array(period_s)).astype(
+        dict.fromkeys(LABEL_COLUMNS, "str")
+    )
+
+
+def _inside(events: Sequence[Event], window: Window) -> tuple[Event, ...]:
+    return tuple(event for event in events if window.start <= event.ts < window.end)

@@ -1,4 +1,4 @@
-"""What every source promises. A source talks to one outside system, never raises for that system's faults, and only reads."""
+"""The protocols and values of all sources. A source reads one external system, never writes to it, and returns that system's faults as values."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,42 +10,43 @@ from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
 from domain.deployments import DeploymentState
 
 ProblemKind = Literal[
-    "no_credentials",  # nothing to sign with
-    "expired_token",  # signed with something that has run out
-    "denied",  # known, but not allowed: `operation` is the IAM action or the key's missing right
-    "wrong_key",  # a key that the other side does not know, or of another organisation
-    "wrong_region",  # asked where the thing does not live
-    "not_found",  # a load balancer, rule, target group, service or host that is not there
-    "gone",  # a deployment application, group or service that is not there, or not any more: what is known of it stays
-    "elsewhere",  # a target group that belongs to another load balancer
-    "no_split",  # no rule sends traffic to both fleets
-    "throttled",  # asked too often; asked again later by itself
-    "timeout",  # no answer in time
+    "no_credentials",  # nothing to sign requests with
+    "expired_token",  # credentials or session expired
+    "denied",  # authenticated but not authorized: `operation` is the IAM action, or the right that the API key lacks
+    "wrong_key",  # unknown access key or API key, or one of another organization
+    "wrong_region",  # the resource is in another region
+    "not_found",  # unknown load balancer, rule, target group, service or host
+    "gone",  # unknown or deleted deployment application, group or service: what is archived stays
+    "elsewhere",  # a target group of another load balancer
+    "no_split",  # no rule forwards to both fleets
+    "throttled",  # rate limit exceeded; retried automatically
+    "timeout",  # no response in time
     "unreachable",  # no connection
-    "server_error",  # the other side's own fault
-    "bad_request",  # refused as nonsense: a mistake here or in the configuration
-    "bad_reply",  # an answer that is not what its documentation promises
-    "partial_data",  # CloudWatch stopped in the middle and did not go on
-    "internal_error",  # CloudWatch could not answer for one series
+    "server_error",  # the service failed (HTTP 5xx)
+    "bad_request",  # rejected as invalid: an error in this program or in the configuration
+    "bad_reply",  # a response that does not match the API's documentation
+    "partial_data",  # CloudWatch ended a result with PartialData
+    "internal_error",  # CloudWatch could not compute one series
     "forbidden_metric",  # CloudWatch refused one series
-    "message",  # CloudWatch said something about its answer
-    "no_such_metric",  # a metric that was never reported, or not yet: a state, not an error
-    "clock_skew",  # this machine's clock and theirs differ
+    "message",  # a message of CloudWatch about its response
+    "no_such_metric",  # a metric never reported, or not yet: a state, not an error
+    "clock_skew",  # the local clock differs from the service's
     "not_enabled",  # the load balancer writes no access logs
-    "no_room",  # the disk of this machine is full
-    "too_costly",  # a query that would cost more than was allowed: it was not begun
-    "query_failed",  # a query that the other side began and could not end
-    "query_cancelled",  # a query that somebody, or a limit of the other side, ended
-    "incomplete",  # some of what was asked was answered, some not
+    "no_room",  # the local disk is full
+    "too_costly",  # a query above the cost limit: not started
+    "query_failed",  # a query that the service started and could not finish
+    "query_cancelled",  # a query cancelled by a user or by a limit of the service
+    "incomplete",  # only part of the request was answered
 ]
+MAX_CLOCK_SKEW_S = 30  # AWS rejects signatures from 5 minutes on; beyond this the newest minutes are already wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that kept a source from answering. messages/errors/sources.py turns it into a sentence that ends in the next step.
+    """A reason why a source returned less than it was asked for. messages/errors/sources.py words it.
 
-    `operation` is what was tried, as the permission is called ("cloudwatch:GetMetricData", "GET /api/v0/alerts"); `about` is what it was about
-    (an ARN, a series, a region); `detail` is what the other side said, in its own words: escape both.
+    `operation`: what was tried, by the permission's name ("cloudwatch:GetMetricData", "GET /api/v0/alerts"). `about`: its subject (an ARN, a
+    series, a region). `detail`: the service's own error text. Escape `about` and `detail`.
     """
 
     kind: ProblemKind
@@ -60,7 +61,7 @@ HealthState = Literal["up", "slow", "throttled", "denied", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One line of a check: `permission` is the IAM action or the key's right that was tried. `problem` is None where it worked."""
+    """The result of checking one permission: an IAM action, or a right of the API key. `problem` is None if it worked."""
 
     source: str
     permission: str
@@ -70,18 +71,8 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One resolved query: what was asked for a series, in the other side's own terms, and where a person can see the same graph."""
-
-    series: Series
-    period_s: int
-    text: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
 class AnsweredRange:
-    """What was asked and fully answered: these series have no rows in `window` beyond those in the frame. Nothing is not the same as not asked."""
+    """Series that were answered completely: within `window` they have no points besides those in the frame ("no data" differs from "not asked")."""
 
     series: frozenset[Series]
     window: Window
@@ -90,16 +81,15 @@ class AnsweredRange:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """What a source answered for a window. `asked_at` is epoch seconds; `asked` counts the datapoints asked for (series × periods).
+    """The metrics of a source for a window. `asked_at`: epoch seconds. `datapoints_requested`: series × periods.
 
-    `frame` is tidy (domain.frame) and may hold rows of series that are not in `answers`: those were answered in part, and are asked again.
+    `frame` is tidy (domain.frame). It may hold rows of series outside `answered_ranges`: partial results, which are requested again.
     """
 
     window: Window
     asked_at: int
     frame: pd.DataFrame = field(default_factory=empty_frame)
     answered_ranges: tuple[AnsweredRange, ...] = ()
-    queries: tuple[Query, ...] = ()
     problems: tuple[Problem, ...] = ()
     datapoints_requested: int = 0
     took_s: float = 0.0
@@ -107,10 +97,10 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What happened in a window, as one source tells it. `complete` is False where a problem kept part of it back.
+    """The events of one source in a window. `complete` is False if a problem kept some of them back.
 
-    `changes` are changes of rules that were logged as they happened: the archive joins them with what the looks at the load balancer found.
-    `standing` is how services and deployments stand now, where the source knows of any.
+    `weight_changes`: changes of rules from an audit log; the archive merges them with the observed traffic snapshots.
+    `deployment_state`: the current state of services and deployments, if the source reads them.
     """
 
     window: Window
@@ -125,7 +115,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class TrafficSnapshot:
-    """One look at the load balancer. `traffic` is None where it could not be read at all."""
+    """The load balancer at one time. `traffic` is None if it could not be read, or only in part."""
 
     asked_at: int
     traffic: Traffic | None
@@ -134,33 +124,33 @@ class TrafficSnapshot:
 
 
 class MetricSource(Protocol):
-    """Answers for both fleets over a window."""
+    """Metrics of both fleets."""
 
     name: str
 
     def series(self) -> tuple[Series, ...]:
-        """Everything this source can be asked for, in a fixed order. Never talks."""
+        """All series of this source, in a fixed order. Sends no request."""
         ...
 
     def unsupported_metrics(self) -> tuple[str, ...]:
-        """Names of metrics or statistics that this source cannot know ("latency.p50", "connection_errors"), so that pages say so."""
+        """Metrics or statistics this source does not provide ("latency.p50", "connection_errors"); the UI marks them unavailable."""
         ...
 
     def finest_period_s(self, start: int, *, now: int) -> int:
-        """The shortest period in seconds that the source still keeps for a minute that began at `start`; 0 where it keeps nothing any more."""
+        """The shortest period in seconds that the source still retains for a minute that began at `start`; 0 if none."""
         ...
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        """The numbers in `window`; only of `series`, if given. Each part of the window in the finest period still kept. Never raises for outside faults."""
+        """The metrics in `window` (only of `series`, if given), each part in the finest retained period. Faults of the service are problems."""
         ...
 
     def check(self) -> tuple[Health, ...]:
-        """One line a permission: reachable? allowed? what to do if not."""
+        """Tries each permission."""
         ...
 
 
 class TrafficSource(Protocol):
-    """Reads weights, rules and target health as they are now."""
+    """The load balancer's current weights, rules and target health."""
 
     name: str
 
@@ -170,7 +160,7 @@ class TrafficSource(Protocol):
 
 
 class EventSource(Protocol):
-    """Things that happened: alerts, annotations, deployments."""
+    """Alerts, annotations and deployments."""
 
     name: str
 
@@ -181,9 +171,9 @@ class EventSource(Protocol):
 
 @runtime_checkable
 class HistorySource(EventSource, Protocol):
-    """An event source that is slow to ask and does not change what it once told: asked for the newest time, and once for all that lies behind.
+    """An event source that is slow to query and whose past does not change: polled for the newest events, and once for its whole retention.
 
-    `reach_s`: so far back it knows. `settle_s`: so young, it may still hear of something. `every_s`: so often it is asked.
+    `retention_s`: how far back it goes. `delivery_delay_s`: how late an event may still arrive. `poll_interval_s`: seconds between two polls.
     """
 
     retention_s: int
@@ -191,16 +181,16 @@ class HistorySource(EventSource, Protocol):
     poll_interval_s: int
 
 
-# What only adds to what others tell. Without it everything works: its trouble is a note, and no alarm.
+# Sources that only add detail. Everything works without them: their problems are notes, not alarms.
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 
 
 def health_state(
     problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0
 ) -> HealthState:
-    """The one word for a source after an attempt: the worst that happened, else "slow" beyond `slow_s` seconds, else "up".
+    """The state of a source after a request: that of its worst problem, else "slow" above `slow_s` seconds, else "up".
 
-    A clock that is off is only a remark, unless it kept the source from answering (`answered`).
+    Clock skew counts only if it made the request fail (`answered` is False).
     """
     kinds = {problem.kind for problem in problems}
     if kinds & {"denied", "no_credentials", "expired_token", "wrong_key", "forbidden_metric"}:

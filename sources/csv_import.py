@@ -1,4 +1,4 @@
-"""A tidy CSV as a source of numbers: text in, the tidy frame or what is wrong with which line out. Pure; whoever has the file reads it."""
+"""Parses a tidy CSV: bytes in, a tidy frame or the issues of each line out. Pure."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,25 +26,25 @@ SOURCE = "csv"
 HEADER = ("ts", "fleet", "metric", "stat", "value")
 COUNTS = ("requests", "target_5xx", "unanswered")
 METRICS = (*COUNTS, "latency")
-# What data.csv of an evidence file has beyond that: all that was seen, with all columns of the tidy frame.
+# data.csv of an evidence file has more metrics, and all columns of the tidy frame.
 TIDY_COUNTS = (*COUNTS, *SPARSE_COUNTS, *ALB_COUNTS)
 TIDY_METRICS = (*TIDY_COUNTS, "latency", "healthy_hosts", "unhealthy_hosts")
-MAX_ISSUES = 20  # then reading stops: who has as many has made one of them again and again
-MAX_DAYS = 366  # what a file may reach over: one mistyped year would make billions of minutes
+MAX_ISSUES = 20  # then parsing stops: more are usually the same error repeated
+MAX_DAYS = 366  # of a file: one mistyped year would make billions of minutes
 MAX_PERIOD_S = 86_400
-MAX_EPOCH_S = 100_000_000_000  # the year 5138; the milliseconds of any day since 1973 are beyond it
+MAX_EPOCH_S = 100_000_000_000  # the year 5138; in milliseconds, any day since 1973 is above it
 
 CsvIssueCode = Literal[
-    "not_readable",  # the file itself: not there, a folder, no permission
+    "not_readable",  # the file: missing, a folder, no permission
     "not_utf8",
-    "no_rows",  # nothing at all, or a header alone
+    "no_rows",  # empty, or a header alone
     "other_separator",  # semicolons or tabs
     "wrong_header",
-    "not_csv",  # a quote that is never closed, and the like
-    "wrong_columns",  # a line with more or fewer than five
+    "not_csv",  # an unclosed quote, or the like
+    "wrong_columns",  # a line with more or fewer than the header
     "not_a_time",
-    "naive_time",  # without a zone
-    "milliseconds",  # since the epoch, where seconds belong
+    "naive_time",  # without a time zone
+    "milliseconds",  # since the epoch, instead of seconds
     "not_a_minute",
     "unknown_fleet",
     "unknown_metric",
@@ -52,8 +52,8 @@ CsvIssueCode = Literal[
     "not_a_number",
     "not_finite",
     "negative",
-    "not_a_share",  # of answers within a threshold: beyond 1
-    "not_a_period",  # not so many whole minutes in seconds
+    "not_a_share",  # a fraction above 1
+    "not_a_period",  # not a number of seconds that makes whole minutes
     "twice",
     "too_long",  # from the first minute to the last
 ]
@@ -63,13 +63,13 @@ _PERCENTILE = re.compile(r"p(\d\d?(\.\d+)?)")
 _WITHIN = re.compile(r"within_(\d+(\.\d+)?)s")
 _FORMULA_ESCAPE = re.compile(
     "'(?=[=+@\t\r-])"
-)  # what reports.evidence.data puts before a name that a spreadsheet would run
+)  # as reports.evidence.data writes before a name that a spreadsheet would execute
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True, slots=True)
 class CsvIssue:
-    """One thing wrong in a CSV: `line` counts from 1, and is 0 where it is about the whole file. messages/errors/csv.py says it."""
+    """One error in a CSV: `line` counts from 1; 0 means the whole file. messages/errors/csv.py words it."""
 
     line: int
     code: CsvIssueCode
@@ -78,9 +78,9 @@ class CsvIssue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CsvData:
-    """What was read: a tidy frame in the order of time, empty where there are `mistakes` (in the order of lines, MOST_MISTAKES at most).
+    """The content of a CSV: a tidy frame sorted by time, empty if there are `issues` (by line, at most MAX_ISSUES).
 
-    `unknown`: the counts that could not be read when the file was made, and when.
+    `unknown_counts`: counts that could not be read when the file was written, and when.
     """
 
     frame: pd.DataFrame
@@ -88,85 +88,88 @@ class CsvData:
     unknown_counts: Mapping[Series, tuple[Window, ...]] = field(default_factory=dict)
 
 
-_Point = tuple[
-    Series, int, int, float
-]  # whose, period_s, start in epoch seconds, how much; NaN for a count that could not be read
+class _Point(NamedTuple):
+    """`ts`: the start, epoch seconds. `value`: NaN for a count that could not be read."""
+
+    series: Series
+    period_s: int
+    ts: int
+    value: float
 
 
 class _InvalidLineError(Exception):
-    """Ends the reading of one line."""
+    """Ends the parsing of one line."""
 
-    def __init__(self, slug: CsvIssueCode, **particulars: str) -> None:
-        super().__init__(slug)
-        self.code, self.params = slug, particulars
+    def __init__(self, code: CsvIssueCode, **params: str) -> None:
+        super().__init__(code)
+        self.code, self.params = code, params
 
 
 def read_csv(data: bytes) -> CsvData:
-    """The numbers of a CSV with the columns of HEADER, in any order: one row is one statistic of one fleet in one minute.
+    """Parses a CSV with the columns of HEADER, in any order: one row is one statistic of one fleet in one minute.
 
-    `ts` is the minute's start, ISO-8601 with its zone or epoch seconds; counts are per minute, latency is in seconds. A fleet counts as one target
-    group. The order of rows means nothing. A byte-order mark, CRLF and blank lines are fine; anything else that is not as above is a mistake.
+    `ts` is the minute's start, ISO-8601 with time zone or epoch seconds; counts are per minute, latency is in seconds. Each fleet is one
+    target group. Rows may be in any order. A byte-order mark, CRLF and blank lines are ignored; any other deviation is an issue.
 
-    With all columns of the tidy frame (migration.COLUMNS) it is data.csv of an evidence file: periods and target groups as they are, and an empty
-    value for a count that could not be read.
+    With all columns of the tidy frame (domain.frame.COLUMNS) it is data.csv of an evidence file, with its own periods and target groups; an
+    empty value is a count that could not be read.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return _rejected(CsvIssue(0, "not_utf8", {"byte": str(error.start)}))
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = _rows(reader)
+    rows = _rows(csv.reader(io.StringIO(text, newline=""), strict=True))
     header = next(rows, None)
     if header is None:
         return _rejected(CsvIssue(0, "no_rows"))
     if isinstance(header, CsvIssue):
         return _rejected(header)
-    head, names = header
+    header_line, names = header
     if sorted(names) not in (sorted(HEADER), sorted(COLUMNS)):
-        return _rejected(_header_issue(head, names))
+        return _rejected(_header_issue(header_line, names))
 
-    places, lines = {name: names.index(name) for name in names}, dict[tuple[Series, int, int], int]()
-    values, mistakes = list[_Point](), list[CsvIssue]()
+    line_of = dict[tuple[Series, int, int], int]()
+    points, issues = list[_Point](), list[CsvIssue]()
     for row in rows:
-        if len(mistakes) == MAX_ISSUES:
+        if len(issues) == MAX_ISSUES:
             break
         if isinstance(row, CsvIssue):
-            mistakes.append(row)
+            issues.append(row)
             break
         line, cells = row
         try:
-            number = _parse_line(places, cells)
-            series = number[0]
-            if (first := lines.setdefault(number[:3], line)) != line:
+            point = _parse_line(names, cells)
+            series = point.series
+            if (first := line_of.setdefault(point[:3], line)) != line:
                 raise _InvalidLineError(
                     "twice", first=str(first), fleet=series.fleet, metric=series.metric, stat=series.stat
                 )
-        except _InvalidLineError as wrong:
-            mistakes.append(CsvIssue(line, wrong.code, wrong.params))
+        except _InvalidLineError as error:
+            issues.append(CsvIssue(line, error.code, error.params))
             continue
-        values.append(number)
-    if not any(value == value for *_, value in values) and not mistakes:
-        mistakes.append(CsvIssue(head, "no_rows"))
-    if not mistakes and (far := _span_issue(lines)):
-        mistakes.append(far)
-    return CsvData(empty_frame(), tuple(mistakes)) if mistakes else _to_data(values)
+        points.append(point)
+    if not issues and all(math.isnan(point.value) for point in points):
+        issues.append(CsvIssue(header_line, "no_rows"))
+    if not issues and (issue := _span_issue(line_of)):
+        issues.append(issue)
+    return CsvData(empty_frame(), tuple(issues)) if issues else _to_data(points)
 
 
-def _span_issue(lines: Mapping[tuple[Series, int, int], int]) -> CsvIssue | None:
-    """The last line in time, where it lies too long after the first. `lines`: by what and when (epoch seconds, last) the number of the line."""
-    first, last = (choose(lines, key=lambda one: one[-1]) for choose in (min, max))
+def _span_issue(line_of: Mapping[tuple[Series, int, int], int]) -> CsvIssue | None:
+    """An issue if the file spans more than MAX_DAYS. `line_of`: line number by series, period and epoch second."""
+    first, last = (choose(line_of, key=lambda key: key[-1]) for choose in (min, max))
     days = (last[-1] - first[-1]) // 86_400
     if days < MAX_DAYS:
         return None
-    return CsvIssue(lines[last], "too_long", {"first": str(lines[first]), "days": str(days), "most": str(MAX_DAYS)})
+    return CsvIssue(line_of[last], "too_long", {"first": str(line_of[first]), "days": str(days), "most": str(MAX_DAYS)})
 
 
-def _rejected(mistake: CsvIssue) -> CsvData:
-    return CsvData(empty_frame(), (mistake,))
+def _rejected(issue: CsvIssue) -> CsvData:
+    return CsvData(empty_frame(), (issue,))
 
 
 def _rows(reader: "_csv.Reader") -> Iterator[tuple[int, list[str]] | CsvIssue]:
-    """Each line that is not blank with the number it begins at; a mistake where it cannot be split into cells, and then nothing more."""
+    """The cells of each non-blank line, with the number of its first line; ends with an issue if the CSV is malformed."""
     line = 1
     try:
         for cells in reader:
@@ -179,33 +182,34 @@ def _rows(reader: "_csv.Reader") -> Iterator[tuple[int, list[str]] | CsvIssue]:
 
 
 def _header_issue(line: int, names: list[str]) -> CsvIssue:
-    given = ",".join(names)
-    for separator, called in _SEPARATORS.items():
-        if len(names) == 1 and sorted(cell.strip() for cell in given.split(separator)) == sorted(HEADER):
-            return CsvIssue(line, "other_separator", {"given": called})
-    return CsvIssue(line, "wrong_header", {"given": given})
+    header = ",".join(names)
+    for separator, separator_name in _SEPARATORS.items():
+        if len(names) == 1 and sorted(cell.strip() for cell in header.split(separator)) == sorted(HEADER):
+            return CsvIssue(line, "other_separator", {"given": separator_name})
+    return CsvIssue(line, "wrong_header", {"given": header})
 
 
-def _parse_line(places: Mapping[str, int], cells: list[str]) -> _Point:
-    """What a line says. Raises _WrongError with the first thing that is wrong."""
-    if len(cells) != len(places):
-        raise _InvalidLineError("wrong_columns", found=str(len(cells)), wanted=str(len(places)))
-    told = {name: cells[place] for name, place in places.items()}
-    fleet, metric, stat, tidy = told["fleet"], told["metric"], told["stat"], len(places) > len(HEADER)
-    at = _parse_minute(told["ts"])
-    if fleet not in (OWNERS if tidy else FLEETS):
+def _parse_line(names: list[str], cells: list[str]) -> _Point:
+    """The point of a line. Raises _InvalidLineError for the first error."""
+    if len(cells) != len(names):
+        raise _InvalidLineError("wrong_columns", found=str(len(cells)), wanted=str(len(names)))
+    row = dict(zip(names, cells, strict=True))
+    fleet, metric, stat, is_tidy = row["fleet"], row["metric"], row["stat"], len(names) > len(HEADER)
+    ts = _parse_minute(row["ts"])
+    if fleet not in (OWNERS if is_tidy else FLEETS):
         raise _InvalidLineError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
-    if metric not in (TIDY_METRICS if tidy else METRICS):
+    if metric not in (TIDY_METRICS if is_tidy else METRICS):
         raise _InvalidLineError("unknown_metric", given=metric, close=closest(metric, METRICS))
     if not _is_stat(metric, stat):
         raise _InvalidLineError("unknown_stat", given=stat, metric=metric)
     stat = _normalize_stat(stat)
-    if not tidy:
-        return _create_series(SOURCE, fleet, fleet, metric, stat), MINUTE_S, at, _parse_value(stat, told["value"])
-    group, source = (_FORMULA_ESCAPE.sub("", told[name]) for name in ("target_group", "source"))
-    unread = stat == "sum" and not told["value"]
-    value = math.nan if unread else _parse_value(stat, told["value"])
-    return _create_series(source, fleet, group, metric, stat), _parse_period(told["period_s"], at), at, value
+    if not is_tidy:
+        return _Point(
+            _create_series(SOURCE, fleet, fleet, metric, stat), MINUTE_S, ts, _parse_value(stat, row["value"])
+        )
+    group, source = (_FORMULA_ESCAPE.sub("", row[name]) for name in ("target_group", "source"))
+    value = math.nan if stat == "sum" and not row["value"] else _parse_value(stat, row["value"])
+    return _Point(_create_series(source, fleet, group, metric, stat), _parse_period(row["period_s"], ts), ts, value)
 
 
 @cache
@@ -216,31 +220,31 @@ def _create_series(source: str, fleet: str, group: str, metric: str, stat: str) 
     )
 
 
-def _parse_period(given: str, at: int) -> int:
-    """The length of the period that starts at `at`."""
-    if not given.isdecimal() or not 0 < int(given) <= MAX_PERIOD_S or int(given) % MINUTE_S or at % int(given):
-        raise _InvalidLineError("not_a_period", given=given)
-    return int(given)
+def _parse_period(text: str, ts: int) -> int:
+    """The length in seconds of the period that starts at `ts`."""
+    if not text.isdecimal() or not 0 < int(text) <= MAX_PERIOD_S or int(text) % MINUTE_S or ts % int(text):
+        raise _InvalidLineError("not_a_period", given=text)
+    return int(text)
 
 
-def _parse_minute(given: str) -> int:
+def _parse_minute(text: str) -> int:
     """The start of a minute in epoch seconds."""
-    if _EPOCH.fullmatch(given):
-        seconds = float(given)
+    if _EPOCH.fullmatch(text):
+        seconds = float(text)
         if seconds >= MAX_EPOCH_S:
-            raise _InvalidLineError("milliseconds", given=given)
+            raise _InvalidLineError("milliseconds", given=text)
     else:
         try:
-            at = datetime.fromisoformat(given)
+            moment = datetime.fromisoformat(text)
         except ValueError:
-            raise _InvalidLineError("not_a_time", given=given) from None
-        if at.tzinfo is None:
-            raise _InvalidLineError("naive_time", given=given)
-        seconds = at.timestamp()
+            raise _InvalidLineError("not_a_time", given=text) from None
+        if moment.tzinfo is None:
+            raise _InvalidLineError("naive_time", given=text)
+        seconds = moment.timestamp()
         if not 0 <= seconds < MAX_EPOCH_S:
-            raise _InvalidLineError("not_a_time", given=given)
+            raise _InvalidLineError("not_a_time", given=text)
     if seconds % MINUTE_S:
-        raise _InvalidLineError("not_a_minute", given=given)
+        raise _InvalidLineError("not_a_minute", given=text)
     return int(seconds)
 
 
@@ -257,34 +261,36 @@ def _is_stat(metric: str, stat: str) -> bool:
 
 
 def _normalize_stat(stat: str) -> str:
-    """A threshold as the tidy frame writes it: "within_0.30s" is "within_0.3s"."""
+    """The tidy frame's spelling of a threshold: "within_0.30s" → "within_0.3s"."""
     within = _WITHIN.fullmatch(stat)
     return f"within_{float(within[1]):g}s" if within else stat
 
 
-def _parse_value(stat: str, given: str) -> float:
+def _parse_value(stat: str, text: str) -> float:
     try:
-        value = float(given.replace("_", "?"))  # Python's own digit separator
+        value = float(text.replace("_", "?"))  # float() would accept Python's digit separator
     except ValueError:
-        raise _InvalidLineError("not_a_number", given=given) from None
+        raise _InvalidLineError("not_a_number", given=text) from None
     if not math.isfinite(value):
-        raise _InvalidLineError("not_finite", given=given)
+        raise _InvalidLineError("not_finite", given=text)
     if value < 0:
-        raise _InvalidLineError("negative", given=given)
+        raise _InvalidLineError("negative", given=text)
     if value > 1 and stat.startswith("within_"):
-        raise _InvalidLineError("not_a_share", given=given)
+        raise _InvalidLineError("not_a_share", given=text)
     return value
 
 
-def _to_data(values: list[_Point]) -> CsvData:
-    """The tidy frame, in the order of time and then of names, whatever the order of `values`; and when counts could not be read."""
-    told = sorted((one for one in values if one[3] == one[3]), key=lambda one: (one[2], one[0], one[1]))
-    known: dict[Series, int] = {}
-    code = [known.setdefault(series, len(known)) for series, *_ in told]
-    period_s, ts, value = (np.array([one[place] for one in told]) for place in (1, 2, 3))
-    unread: dict[Series, list[Window]] = {}
-    for series, length_s, at, much in values:
-        if much != much:
-            unread.setdefault(series, []).append(Window(at, at + length_s))
-    frame = check_frame(assemble(list(known), np.array(code), ts, value, period_s))
-    return CsvData(frame, unknown_counts={series: merge_windows(windows) for series, windows in unread.items()})
+def _to_data(points: list[_Point]) -> CsvData:
+    """The tidy frame, sorted by time, then series and period; and the periods of counts that could not be read."""
+    known = [point for point in points if not math.isnan(point.value)]
+    known.sort(key=lambda point: (point.ts, point.series, point.period_s))
+    code_of: dict[Series, int] = {}
+    code = np.array([code_of.setdefault(point.series, len(code_of)) for point in known])
+    period_s = np.array([point.period_s for point in known])
+    ts, value = np.array([point.ts for point in known]), np.array([point.value for point in known])
+    unknown: dict[Series, list[Window]] = {}
+    for point in points:
+        if math.isnan(point.value):
+            unknown.setdefault(point.series, []).append(Window(point.ts, point.ts + point.period_s))
+    frame = check_frame(assemble(list(code_of), code, ts, value, period_s))
+    return CsvData(frame, unknown_counts={series: merge_windows(windows) for series, windows in unknown.items()})

@@ -1,4 +1,4 @@
-"""What sources of batches promise beyond others: to tell what starts a job, and to remember the jobs that they found by themselves."""
+"""Protocols of batch sources: reading what starts a job, and remembering discovered jobs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sources.base import Health, Problem
 
 @dataclass(frozen=True, slots=True)
 class TriggerSnapshot:
-    """One look. `starters` is None where nothing could be read at all; what was refused of it is in `problems`."""
+    """The triggers at one time: None if nothing could be read; for those that could not be read there are `problems`."""
 
     asked_at: int
     triggers: Triggers | None
@@ -20,7 +20,7 @@ class TriggerSnapshot:
 
 
 class TriggerSource(Protocol):
-    """Reads the rules and schedules that are configured for jobs, as they are now."""
+    """The rules and schedules configured for jobs, as they are now."""
 
     name: str
 
@@ -31,10 +31,10 @@ class TriggerSource(Protocol):
 
 @runtime_checkable
 class JobDiscovery(Protocol):
-    """A metric source that finds jobs which nobody configured."""
+    """A metric source that discovers jobs beyond the configured ones."""
 
     name: str
 
     def restore_series(self, known_series: Collection[Series]) -> None:
-        """Goes on asking for what was found before."""
+        """Adds series that an earlier process discovered."""
         ...

@@ -1,154 +1,168 @@
-"""One conversation with one AWS service: calls read to their last page, what went wrong as problems, and when to stop asking."""
+"""The one policy for calls to AWS: every page of a list, errors as problems, when to stop calling, and when to make the client anew."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws
-from sources.aws import client as aws
+from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
 from sources.base import Health, Problem, ProblemKind, health_state
 
-MAX_PAGES = 100  # of one question
+MAX_PAGES = 100  # of one list
 
-# After one of these every other call would end, or wait, the same way; after two of the others it probably would.
-_FATAL: frozenset[ProblemKind] = frozenset(
-    {"no_credentials", "expired_token", "wrong_key", "wrong_region", "clock_skew", "timeout", "unreachable"}
-)
+# New credentials may cure these (a new sign-in, an assumed role): the client is made anew.
+_AUTH_ERRORS: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
+# Every further call to the service would fail, too, or wait as long. ("denied" stops further calls of the same operation.)
+_FATAL = _AUTH_ERRORS | {"wrong_region", "clock_skew", "timeout", "unreachable"}
+# These count as fatal from the second on.
 _TRANSIENT: frozenset[ProblemKind] = frozenset({"throttled", "server_error"})
 _FAILURE_LIMIT = 2
-# What a fresh look at the credentials may cure: a person has signed in again, a role was assumed.
-_AUTH_ERRORS: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How an action is asked: the client's method, what its reply holds the answer under, and the names of the page token there and back.
+    """How an action is called: the client's method, the key of its result, and the names of the page token in response and request.
 
-    A refusal with one of the codes in `nothing` only means that there is nothing yet.
+    `empty_result_codes`: error codes that mean an empty result.
     """
 
     method: str
-    result_key: str
+    result_key: str = ""
     response_token: str = ""
     request_token: str = ""
     empty_result_codes: frozenset[str] = frozenset()
 
 
 class ClientProvider:
-    """A boto3 client, made when first needed by the credentials found then, and made anew after those were refused. Serves many threads."""
+    """A boto3 client, made at the first call, and made anew after its credentials were rejected. Thread-safe.
 
-    def __init__(self, service: str, place: Aws, given: Any = None) -> None:
-        self._service, self._aws = service, place
-        self._given, self._client = given is not None, given
+    `client` replaces it for good (tests).
+    """
+
+    def __init__(self, service: str, aws: Aws, client: Any = None) -> None:
+        self._service, self._aws = service, aws
+        self._fixed, self._client = client is not None, client
         self._lock = threading.Lock()
 
     def __call__(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._client = aws.create_client(self._service, self._aws)
+                self._client = create_client(self._service, self._aws)
             return self._client
 
     def reset_on_auth_error(self, problems: Iterable[Problem]) -> None:
-        """Leaves the client where its credentials were refused; one that was given stays."""
-        if not self._given and any(problem.kind in _AUTH_ERRORS for problem in problems):
+        """Discards the client if one of the problems is about its credentials."""
+        if not self._fixed and any(problem.kind in _AUTH_ERRORS for problem in problems):
             with self._lock:
                 self._client = None
 
 
 class ApiSession:
-    """What went wrong in one conversation, how long each action took, and when to stop asking.
+    """The calls of one poll to one service: their problems and durations, and whether to go on.
 
-    `prefix` makes an action's permission: "elasticloadbalancing" and "DescribeRules" are `elasticloadbalancing:DescribeRules`.
+    `prefix` and an action make a permission: "elasticloadbalancing" and "DescribeRules" → `elasticloadbalancing:DescribeRules`.
     """
 
-    def __init__(self, source: str, prefix: str, calls: Mapping[str, Operation], client: Callable[[], Any]) -> None:
-        self._source, self._prefix, self._operations, self._client = source, prefix, calls, client
+    def __init__(self, source: str, prefix: str, operations: Mapping[str, Operation], client: ClientProvider) -> None:
+        self._source, self._prefix, self._operations, self._client = source, prefix, operations, client
         self._problems: list[Problem] = []
-        self._failed_operations: dict[str, Problem] = {}  # the first refusal of each
-        self._took_s: dict[str, float] = {}
-        self._stopped_by: Problem | None = None  # every further question would end like this
+        self._failures: dict[str, Problem] = {}  # the first of each action
+        self._durations_s: dict[str, float] = {}
+        self._fatal: Problem | None = None
         self._transient_failures = 0
         self._skew: Problem | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Each once; the clocks' difference last."""
+        """Without duplicates; clock skew last."""
         return tuple(dict.fromkeys([*self._problems, *([self._skew] if self._skew else [])]))
 
     def was_called(self, action: str) -> bool:
-        return action in self._took_s
+        return action in self._durations_s
 
     def has_failed(self, action: str) -> bool:
-        return action in self._failed_operations
+        return action in self._failures
+
+    def blocked_by(self, action: str) -> Problem | None:
+        """The failure that makes further calls of an action pointless."""
+        failure = self._failures.get(action)
+        return self._fatal or (failure if failure and failure.kind == "denied" else None)
 
     def add_problem(self, kind: ProblemKind, action: str, about: str, detail: str = "") -> None:
         self._problems.append(Problem(kind, self._source, self._permission(action), about, detail))
 
-    def fetch_all(self, action: str, *, about: str, **parameters: Any) -> list[Any] | Problem:
-        """The list that an action answers with, from all its pages (a single object as a list of one), or why there is none.
+    def call(self, action: str, *, about: str, **params: Any) -> dict[str, Any] | Problem:
+        """One response, or why there is none. Not sent if an earlier failure makes it pointless."""
+        return self._guard(action, about, lambda: self._send(action, params))
 
-        Not asked where it would end as before.
-        """
-        before = self._failed_operations.get(action)
-        if self._stopped_by or (before and before.kind == "denied"):
-            return self._stopped_by or self._failed_operations[action]
-        began = time.monotonic()
-        try:
-            return self._fetch_pages(action, parameters)
-        except aws.AWS_ERRORS as error:
-            if (
-                isinstance(error, ClientError)
-                and error.response["Error"].get("Code") in self._operations[action].empty_result_codes
-            ):
-                return []
-            problem = aws.problem_from_error(
-                error, source=self._source, operation=self._permission(action), about=about
-            )
-        finally:
-            self._took_s[action] = self._took_s.get(action, 0.0) + time.monotonic() - began
-        self._problems.append(problem)
-        self._failed_operations.setdefault(action, problem)
-        self._transient_failures += problem.kind in _TRANSIENT
-        if problem.kind in _FATAL or self._transient_failures >= _FAILURE_LIMIT:
-            self._stopped_by = problem
-        return problem
-
-    def _fetch_pages(self, action: str, parameters: Mapping[str, Any]) -> list[Any]:
-        call = self._operations[action]
-        found: list[Any] = []
-        token: dict[str, str] = {}
-        for _ in range(MAX_PAGES):
-            reply = aws.call_api(getattr(self._client(), call.method), **parameters, **token)
-            self._skew = self._skew or aws.clock_skew_problem(
-                reply, source=self._source, operation=self._permission(action)
-            )
-            if call.result_key not in reply:
-                raise ResponseParserError(f"no {call.result_key}")
-            told = reply[call.result_key]
-            found += told if isinstance(told, list) else [told]
-            if not reply.get(call.response_token):
-                return found
-            token = {call.request_token: reply[call.response_token]}
-        raise ResponseParserError(f"more than {MAX_PAGES} pages")
+    def fetch_all(self, action: str, *, about: str, **params: Any) -> list[Any] | Problem:
+        """The result list from all pages (a single object as a list of one), or why there is none."""
+        return self._guard(action, about, lambda: self._fetch_pages(action, params))
 
     def health(self, action: str) -> Health:
-        """How an action fared: its own worst problem; where it was never asked, what kept it from being asked."""
-        permission = self._permission(action)
+        """The worst problem of an action; if it was never called, the failure that prevented it."""
+        permission, took_s = self._permission(action), self._durations_s.get(action, 0.0)
+        failure = self._fatal or self._failures.get(action)
+        answered = failure is None or failure.kind != "clock_skew"
         problems = [problem for problem in self.problems if problem.operation == permission]
-        took_s = self._took_s.get(action, 0.0)
-        if action not in self._took_s:
-            problems = [self._stopped_by] if self._stopped_by else list(self._failed_operations.values())[:1]
-        state = health_state(problems, took_s)
-        told = next((problem for problem in problems if health_state((problem,), took_s) == state), None)
-        refused = self._stopped_by or action in self._failed_operations
-        if refused and told and told.kind == "clock_skew" and state in ("up", "slow"):  # elsewhere it is only a remark
-            state = "down"
-        return Health(self._source, permission, state, took_s, told)
+        if not self.was_called(action):
+            problems = [failure] if failure else list(self._failures.values())[:1]
+        state = health_state(problems, took_s, answered=answered)
+        worst = (one for one in problems if health_state((one,), took_s, answered=answered) == state)
+        return Health(self._source, permission, state, took_s, next(worst, None))
+
+    def _guard(self, action: str, about: str, work: Callable[[], _Result]) -> _Result | Problem:
+        """The result of `work`, or its AWS error as a problem, recorded for the policy."""
+        if blocked := self.blocked_by(action):
+            return blocked
+        started = time.monotonic()
+        try:
+            return work()
+        except AWS_ERRORS as error:
+            problem = problem_from_error(error, source=self._source, operation=self._permission(action), about=about)
+        finally:
+            self._durations_s[action] = self._durations_s.get(action, 0.0) + time.monotonic() - started
+        self._problems.append(problem)
+        self._failures.setdefault(action, problem)
+        self._transient_failures += problem.kind in _TRANSIENT
+        if problem.kind in _FATAL or self._transient_failures >= _FAILURE_LIMIT:
+            self._fatal = problem
+        self._client.reset_on_auth_error((problem,))
+        return problem
+
+    def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        operation = self._operations[action]
+        response = call_api(getattr(self._client(), operation.method), **params)
+        permission = self._permission(action)
+        self._skew = self._skew or clock_skew_problem(response, source=self._source, operation=permission)
+        if operation.result_key and operation.result_key not in response:
+            raise ResponseParserError(f"no {operation.result_key}")
+        return response
+
+    def _fetch_pages(self, action: str, params: Mapping[str, Any]) -> list[Any]:
+        operation = self._operations[action]
+        results: list[Any] = []
+        token: dict[str, str] = {}
+        for _ in range(MAX_PAGES):
+            try:
+                response = self._send(action, {**params, **token})
+            except ClientError as error:
+                if error.response["Error"].get("Code") in operation.empty_result_codes:
+                    return []
+                raise
+            result = response[operation.result_key]
+            results += result if isinstance(result, list) else [result]
+            if not response.get(operation.response_token):
+                return results
+            token = {operation.request_token: response[operation.response_token]}
+        raise ResponseParserError(f"more than {MAX_PAGES} pages")
 
     def _permission(self, action: str) -> str:
         return f"{self._prefix}:{action}"

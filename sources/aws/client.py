@@ -1,4 +1,4 @@
-"""What the AWS sources share: a client with time limits and patience, and the outside world's faults as problems."""
+"""boto3 client factory with timeouts and retries; maps AWS errors to Problem."""
 
 import time
 from collections.abc import Callable
@@ -30,17 +30,16 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnknownCredentialError,
 )
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
-from domain import Aws
-from sources.base import Problem, ProblemKind
+from domain import Aws, Migration
+from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
 MAX_ATTEMPTS = 3
-MAX_CLOCK_SKEW_S = 30  # AWS refuses signatures that are 5 minutes off; beyond this the newest minutes are already wrong
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `client` and `call` may raise
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
 
 _KIND_BY_ERROR_CODE: dict[str, ProblemKind] = {
     "ExpiredToken": "expired_token",
@@ -87,7 +86,15 @@ _KIND_BY_ERROR_CODE: dict[str, ProblemKind] = {
     "ClusterNotFoundException": "gone",
     "ServiceNotFoundException": "gone",
     "ServiceNotActiveException": "gone",
+    "ResourceNotFoundException": "not_found",
 }
+
+
+def aws_of(migration: Migration, source: str) -> Aws:
+    """The [aws] table; raises ValueError if the migration has none."""
+    if migration.aws is None:
+        raise ValueError(f"{source} needs the [aws] table.")
+    return migration.aws
 
 
 def create_client(
@@ -98,9 +105,9 @@ def create_client(
     read_timeout_s: float = READ_TIMEOUT_S,
     max_attempts: int = MAX_ATTEMPTS,
 ) -> Any:
-    """A boto3 client by boto3's own credential chain, with short time limits and adaptive retries. AWS_ENDPOINT_URL is honoured as boto3 does.
+    """A boto3 client with boto3's credential chain, short timeouts and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
 
-    `attempts` counts the first one too. Raises BotoCoreError where the profile or the endpoint is nonsense: `problem_of` turns that into a problem.
+    `max_attempts` includes the first. Raises BotoCoreError for an invalid profile or endpoint.
     """
     session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region)
     config = Config(
@@ -117,13 +124,14 @@ def create_client(
         raise InvalidEndpointConfigurationError(msg=str(error)) from error
 
 
-def call_api(method: Callable[..., dict[str, Any]], **parameters: Any) -> dict[str, Any]:
-    """One call of a client's method. A reply that boto3 cannot read raises ResponseParserError, where boto3 itself would stumble.
+def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, Any]:
+    """One call of a client's method. Raises one of AWS_ERRORS.
 
-    Such a reply has the right status and the wrong body: a proxy's page in another encoding, a list for an object, a date that is none.
+    A response with status 200 and an invalid body (a proxy's page, a list for an object, an invalid date) makes boto3 fail with a ValueError,
+    TypeError, AttributeError or LookupError: those become ResponseParserError.
     """
     try:
-        return method(**parameters)
+        return method(**params)
     except AWS_ERRORS:
         raise
     except (ValueError, TypeError, AttributeError, LookupError) as error:
@@ -131,19 +139,18 @@ def call_api(method: Callable[..., dict[str, Any]], **parameters: Any) -> dict[s
 
 
 def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
-    """What went wrong (one of FAULTS), as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
+    """One of AWS_ERRORS as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
     if not isinstance(error, ClientError):
         return Problem(_kind_of_client_error(error), source, operation, about, str(error))
-    said = error.response.get("Error", {})
-    code, detail = said.get("Code", ""), said.get("Message", "") or str(error)
+    response = error.response.get("Error", {})
+    code, detail = response.get("Code", ""), response.get("Message", "") or str(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return Problem(
-        _kind_of_error_response(code, detail, status), source, operation, about, f"{code}: {detail}" if code else detail
-    )
+    kind = _kind_of_error_response(code, detail, status)
+    return Problem(kind, source, operation, about, f"{code}: {detail}" if code else detail)
 
 
 def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
-    """The kind of an error that the other side sent."""
+    """The kind of an error that AWS returned."""
     kind = _KIND_BY_ERROR_CODE.get(code)
     if kind == "wrong_key" and ("Signature expired" in detail or "Signature not yet current" in detail):
         return "clock_skew"
@@ -159,7 +166,7 @@ def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
 
 
 def _kind_of_client_error(error: Exception) -> ProblemKind:
-    """The kind of an error of this side: nothing to sign with, nobody there, or an answer that cannot be read."""
+    """The kind of an error raised by boto3 itself: no credentials, no connection, or an unreadable response."""
     match error:
         case LoginInsufficientPermissions():
             return "denied"
@@ -179,8 +186,8 @@ def _kind_of_client_error(error: Exception) -> ProblemKind:
             return "no_credentials"
         case ConnectTimeoutError() | ReadTimeoutError():
             return "timeout"
-        case NoConnection() | HTTPClientError():
-            # A region that does not exist has an endpoint that does not resolve.
+        case BotoConnectionError() | HTTPClientError():
+            # The endpoint of a region that does not exist does not resolve.
             return "unreachable"
         case ParamValidationError() | InvalidEndpointConfigurationError():
             return "bad_request"
@@ -188,15 +195,15 @@ def _kind_of_client_error(error: Exception) -> ProblemKind:
 
 
 def clock_skew_problem(response: dict[str, Any], *, source: str, operation: str) -> Problem | None:
-    """A problem where the reply's Date header and this machine's clock differ by more than SKEW_S seconds."""
-    stamp = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if not stamp:
+    """A problem if the response's Date header and the local clock differ by more than MAX_CLOCK_SKEW_S."""
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if not date:
         return None
     try:
-        ahead_s = time.time() - parsedate_to_datetime(stamp).replace(tzinfo=UTC).timestamp()
+        ahead_s = time.time() - parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()
     except (TypeError, ValueError):
         return None
     if abs(ahead_s) <= MAX_CLOCK_SKEW_S:
         return None
-    theirs = datetime.fromtimestamp(time.time() - ahead_s, UTC)
-    return Problem("clock_skew", source, operation, f"{ahead_s:+.0f} s", f"{theirs:%Y-%m-%d %H:%M:%S} UTC")
+    server_time = datetime.fromtimestamp(time.time() - ahead_s, UTC)
+    return Problem("clock_skew", source, operation, f"{ahead_s:+.0f} s", f"{server_time:%Y-%m-%d %H:%M:%S} UTC")

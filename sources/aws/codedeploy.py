@@ -1,19 +1,27 @@
-"""CodeDeploy as a source: a deployment group's blue/green deployments of an ECS service, with their stages, task sets and roll-backs."""
+"""CodeDeploy as a source: a deployment group's blue/green deployments of an ECS service, with their stages, task sets and rollbacks."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
 from domain.deployments import Deployment, DeploymentState, Stage, TaskSet, TrafficRoute
 from sources.aws.calls import ApiSession, ClientProvider, Operation
-from sources.aws.deployments import MAX_DEPLOYMENT_S, MAX_DETAILED, DeploymentSource
+from sources.aws.client import aws_of
+from sources.aws.console import console_url
+from sources.aws.deployments import (
+    MAX_DETAILED,
+    DeploymentSource,
+    FetchedDeployments,
+    earliest_start,
+    epoch_seconds,
+    newest_first,
+)
 from sources.base import Health, Problem
 
 SOURCE = "codedeploy"
-BATCH_SIZE = 25  # as many as BatchGetDeployments takes
+BATCH_SIZE = 25  # AWS's maximum for BatchGetDeployments
 
 _OPERATIONS: Mapping[str, Operation] = {
     "GetDeploymentGroup": Operation("get_deployment_group", "deploymentGroupInfo"),
@@ -33,136 +41,121 @@ _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]
 
 
 class CodeDeploy(DeploymentSource):
-    """A sources.EventSource for the fleets that name `codedeploy`. One may serve many threads. `client` is a boto3 client; left out, one is made.
+    """An EventSource for the fleets with `codedeploy`. Thread-safe. `client`: a boto3 client to use instead of making one.
 
-    Raises ValueError where the migration has no [aws].
+    Raises ValueError if the migration has no [aws].
     """
 
     name = SOURCE
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
-        if migration.aws is None:
-            raise ValueError("CodeDeploy needs the [aws] table.")
-        self._aws = migration.aws
+        self._aws = aws_of(migration, "CodeDeploy")
         self._groups = [(fleet, pair) for fleet in FLEETS if (pair := migration.fleets[fleet].codedeploy)]
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
         super().__init__(clock)
-        self._client = ClientProvider("codedeploy", migration.aws, client)
-        # What does not change any more, so that it is asked once.
+        self._client = ClientProvider("codedeploy", self._aws, client)
+        # Immutable, so read once: finished deployments by ID, task definitions by the AppSpec's SHA-256.
         self._finished: dict[str, Deployment] = {}
-        self._revisions: dict[str, str] = {}
+        self._task_definitions: dict[str, str] = {}
 
     def check(self) -> tuple[Health, ...]:
-        """Each permission, by asking for the last day and the newest deployments."""
+        """Each permission, by reading the last day and the newest deployments."""
         now = self._clock()
-        self._finished, self._revisions = {}, {}
-        *_, talk = self._read(Window.last(1440, now=now), int(now.timestamp()))
+        self._finished, self._task_definitions = {}, {}
+        session = self._fetch(Window.last(1440, now=now), int(now.timestamp())).session
         return tuple(
-            talk.health(action)
+            session.health(action)
             for action in _OPERATIONS
-            if talk.was_called(action) or talk.has_failed("GetDeploymentGroup")
+            if session.was_called(action) or session.has_failed("GetDeploymentGroup")
         )
 
-    def _read(self, window: Window, asked_at: int) -> tuple[list[Deployment], DeploymentState | None, bool, ApiSession]:
-        """The deployments, the standing (None where no group could be read), and whether nothing was kept back."""
-        talk = ApiSession(SOURCE, SOURCE, _OPERATIONS, self._client)
-        told: list[Deployment] = []
+    def _fetch(self, window: Window, now: int) -> FetchedDeployments:
+        session = ApiSession(SOURCE, SOURCE, _OPERATIONS, self._client)
+        deployments: list[Deployment] = []
         newest: list[Deployment] = []
         routes: list[tuple[FleetName, TrafficRoute]] = []
-        whole = True
+        complete = True
+        created = {"start": earliest_start(window), "end": window.ends_at}
         for fleet, pair in self._groups:
             application, group = pair.split("/")
             names = {"applicationName": application, "deploymentGroupName": group}
-            infos = talk.fetch_all("GetDeploymentGroup", about=pair, **names)
-            ids = talk.fetch_all("ListDeployments", about=pair, **names, createTimeRange=_creation_range(window))
+            infos = session.fetch_all("GetDeploymentGroup", about=pair, **names)
+            listed = session.fetch_all("ListDeployments", about=pair, **names, createTimeRange=created)
             info: Mapping[str, Any] = {} if isinstance(infos, Problem) else infos[0]
             routes += [(fleet, route) for route in parse_routes(info)]
-            listed = [] if isinstance(ids, Problem) else ids
-            found, answered = self._read_deployments(
-                talk, fleet, pair, dict.fromkeys([*_remembered_ids(info), *listed]), info
-            )
-            whole = whole and answered and not isinstance(ids, Problem)
-            told += found
-            newest += found[:MAX_DETAILED]
-        self._client.reset_on_auth_error(talk.problems)
-        standing = DeploymentState(asked_at, (), tuple(newest), tuple(routes)) if routes or newest else None
-        return told, standing, whole, talk
+            ids = dict.fromkeys([*_remembered_ids(info), *([] if isinstance(listed, Problem) else listed)])
+            own_deployments, answered = self._read_deployments(session, fleet, pair, list(ids), info)
+            complete = complete and answered and not isinstance(listed, Problem)
+            deployments += own_deployments
+            newest += own_deployments[:MAX_DETAILED]
+        state = DeploymentState(now, (), tuple(newest), tuple(routes)) if routes or newest else None
+        return FetchedDeployments(deployments, state, complete, session)
 
     def _read_deployments(
-        self, talk: ApiSession, fleet: FleetName, pair: str, ids: Iterable[str], info: Mapping[str, Any]
+        self, session: ApiSession, fleet: FleetName, pair: str, ids: Sequence[str], info: Mapping[str, Any]
     ) -> tuple[list[Deployment], bool]:
-        """The deployments with these ids, the newest first, and whether all of them could be read."""
-        ids = list(ids)
-        found = [self._finished[one] for one in ids if one in self._finished]
-        asked, answered = [one for one in ids if one not in self._finished], True
-        for batch in (asked[at : at + BATCH_SIZE] for at in range(0, len(asked), BATCH_SIZE)):
-            told = talk.fetch_all("BatchGetDeployments", about=pair, deploymentIds=batch)
-            if isinstance(told, Problem):
-                answered = False
+        """The deployments with these IDs, newest first, and whether all were read."""
+        deployments = [self._finished[id_] for id_ in ids if id_ in self._finished]
+        unread, complete = [id_ for id_ in ids if id_ not in self._finished], True
+        for batch in (unread[first : first + BATCH_SIZE] for first in range(0, len(unread), BATCH_SIZE)):
+            payloads = session.fetch_all("BatchGetDeployments", about=pair, deploymentIds=batch)
+            if isinstance(payloads, Problem):
+                complete = False
                 continue
-            for one in told:
-                made = parse_deployment(one, fleet, self._aws)
-                made = replace(made, task_definition=self._task_definition(talk, pair, one.get("revision", {})))
-                found.append(
-                    replace(
-                        made,
-                        previous_task_definition=self._task_definition(talk, pair, one.get("previousRevision", {})),
-                    )
-                )
-        found.sort(key=lambda one: (-one.created, one.id))
+            for payload in payloads:
+                current = self._task_definition(session, pair, payload.get("revision", {}))
+                previous = self._task_definition(session, pair, payload.get("previousRevision", {}))
+                deployment = parse_deployment(payload, fleet, self._aws)
+                deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
+        deployments.sort(key=newest_first)
         target = _target_id(info) or self._services[fleet].replace("/", ":")
-        found[:MAX_DETAILED] = [self._with_targets(talk, one, target) for one in found[:MAX_DETAILED]]
-        if not talk.has_failed("GetApplicationRevision") and not talk.has_failed("BatchGetDeploymentTargets"):
-            self._finished |= {one.id: one for one in found if not one.running}
-        return found, answered
+        deployments[:MAX_DETAILED] = [self._with_targets(session, one, target) for one in deployments[:MAX_DETAILED]]
+        if not session.has_failed("GetApplicationRevision") and not session.has_failed("BatchGetDeploymentTargets"):
+            self._finished |= {deployment.id: deployment for deployment in deployments if not deployment.running}
+        return deployments, complete
 
-    def _with_targets(self, talk: ApiSession, deployment: Deployment, target: str) -> Deployment:
-        """With its lifecycle events and task sets. One that was read when it had ended already is not asked again."""
+    def _with_targets(self, session: ApiSession, deployment: Deployment, target: str) -> Deployment:
+        """Adds stages and task sets, unless they were read after the deployment finished."""
         if not target or deployment.id in self._finished:
             return deployment
-        told = talk.fetch_all(
+        targets = session.fetch_all(
             "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target]
         )
-        return deployment if isinstance(told, Problem) else add_targets(deployment, told)
+        return deployment if isinstance(targets, Problem) else add_targets(deployment, targets)
 
-    def _task_definition(self, talk: ApiSession, pair: str, revision: Mapping[str, Any]) -> str:
-        """The task definition that a revision names, "" where it cannot be read. CodeDeploy may tell only the sum of the AppSpec."""
+    def _task_definition(self, session: ApiSession, pair: str, revision: Mapping[str, Any]) -> str:
+        """The task definition of a revision; "" if it cannot be read. CodeDeploy may return only the AppSpec's SHA-256."""
         spec: Mapping[str, Any] = revision.get("appSpecContent") or revision.get("string") or {}
         if content := spec.get("content"):
             return parse_task_definition(content)
-        sum_ = spec.get("sha256", "")
-        if not sum_ or sum_ in self._revisions:
-            return self._revisions.get(sum_, "")
-        told = talk.fetch_all(
+        sha256 = spec.get("sha256", "")
+        if not sha256 or sha256 in self._task_definitions:
+            return self._task_definitions.get(sha256, "")
+        payloads = session.fetch_all(
             "GetApplicationRevision", about=pair, applicationName=pair.split("/")[0], revision=revision
         )
-        if isinstance(told, Problem):
+        if isinstance(payloads, Problem):
             return ""
-        contents = (one.get("appSpecContent") or one.get("string") or {} for one in told)
-        self._revisions[sum_] = next((parse_task_definition(one.get("content", "")) for one in contents), "")
-        return self._revisions[sum_]
-
-
-def _creation_range(window: Window) -> dict[str, datetime]:
-    """Also what was made before the window and may still have run in it."""
-    return {"start": datetime.fromtimestamp(max(window.start - MAX_DEPLOYMENT_S, 0), UTC), "end": window.ends_at}
+        specs = (payload.get("appSpecContent") or payload.get("string") or {} for payload in payloads)
+        self._task_definitions[sha256] = next((parse_task_definition(spec.get("content", "")) for spec in specs), "")
+        return self._task_definitions[sha256]
 
 
 def _remembered_ids(info: Mapping[str, Any]) -> Iterator[str]:
-    """The deployments that a group itself remembers: they may be older than any window."""
+    """The deployments that a group's own entry names; they may be older than any window."""
     for key in ("lastAttemptedDeployment", "lastSuccessfulDeployment"):
-        if found := info.get(key, {}).get("deploymentId"):
-            yield found
+        if id_ := info.get(key, {}).get("deploymentId"):
+            yield id_
 
 
 def _target_id(info: Mapping[str, Any]) -> str:
-    """What CodeDeploy calls the ECS service: `cluster:service`."""
+    """CodeDeploy's ID of the ECS service: `cluster:service`."""
     services: Sequence[Mapping[str, str]] = info.get("ecsServices", ())
     return next((f"{one.get('clusterName', '')}:{one.get('serviceName', '')}" for one in services), "")
 
 
 def parse_routes(info: Mapping[str, Any]) -> tuple[TrafficRoute, ...]:
-    """Between which target groups (told by name), and at which listener, a deployment group shifts production traffic; at most one."""
+    """The target groups (by name) and the listener between which a deployment group shifts production traffic; at most one."""
     pairs: Sequence[Mapping[str, Any]] = info.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
     return tuple(
         TrafficRoute(
@@ -174,68 +167,64 @@ def parse_routes(info: Mapping[str, Any]) -> tuple[TrafficRoute, ...]:
 
 
 def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> Deployment:
-    """A deployment as BatchGetDeployments tells it, without its revision's task definition and its targets."""
-    id_, back = payload.get("deploymentId", ""), payload.get("rollbackInfo", {})
+    """A deployment of BatchGetDeployments, without task definitions, stages and task sets."""
+    id_, rollback = payload.get("deploymentId", ""), payload.get("rollbackInfo", {})
     error = payload.get("errorInformation", {})
     return Deployment(
         system="codedeploy",
         id=id_,
         fleet=fleet,
         status=payload.get("status", ""),
-        created=_epoch(payload.get("createTime")) or 0,
-        started=_epoch(payload.get("startTime")),
-        ended=_epoch(payload.get("completeTime")),
+        created=epoch_seconds(payload.get("createTime")) or 0,
+        started=epoch_seconds(payload.get("startTime")),
+        ended=epoch_seconds(payload.get("completeTime")),
         creator=payload.get("creator", ""),
         configuration=payload.get("deploymentConfigName", ""),
-        rolls_back=back.get("rollbackTriggeringDeploymentId", ""),
-        rolled_back_by=back.get("rollbackDeploymentId", ""),
-        reason=back.get("rollbackMessage", ""),
+        rolls_back=rollback.get("rollbackTriggeringDeploymentId", ""),
+        rolled_back_by=rollback.get("rollbackDeploymentId", ""),
+        reason=rollback.get("rollbackMessage", ""),
         error=": ".join(part for part in (error.get("code", ""), error.get("message", "")) if part),
         waits_for="Ready" if payload.get("status") == "Ready" else "",
-        link=f"https://{aws.region}.{aws.load_balancer_arn.console}/codesuite/codedeploy/deployments/{id_}?region={aws.region}",
+        link=console_url(aws, f"codesuite/codedeploy/deployments/{id_}"),
     )
 
 
 def add_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) -> Deployment:
     """The deployment with the stages and task sets of its ECS target."""
-    told: Mapping[str, Any] = next((one["ecsTarget"] for one in targets if one.get("ecsTarget")), {})
+    payload: Mapping[str, Any] = next((target["ecsTarget"] for target in targets if target.get("ecsTarget")), {})
     stages = tuple(
         Stage(
-            one.get("lifecycleEventName", ""),
-            one.get("status", ""),
-            _epoch(one.get("startTime")),
-            _epoch(one.get("endTime")),
+            event.get("lifecycleEventName", ""),
+            event.get("status", ""),
+            epoch_seconds(event.get("startTime")),
+            epoch_seconds(event.get("endTime")),
         )
-        for one in told.get("lifecycleEvents", ())
+        for event in payload.get("lifecycleEvents", ())
     )
-    now = next((stage.name for stage in stages if stage.status == "InProgress"), "")
+    current = next((stage.name for stage in stages if stage.status == "InProgress"), "")
     return replace(
         deployment,
         stages=stages,
-        stage=now if deployment.running else "",
-        task_sets=tuple(_parse_task_set(one) for one in told.get("taskSetsInfo", ())),
+        stage=current if deployment.running else "",
+        task_sets=tuple(_parse_task_set(task_set) for task_set in payload.get("taskSetsInfo", ())),
     )
 
 
-def _parse_task_set(told: Mapping[str, Any]) -> TaskSet:
+def _parse_task_set(payload: Mapping[str, Any]) -> TaskSet:
     return TaskSet(
-        id=told.get("identifer", ""),  # spelt so by AWS
-        status=told.get("status", ""),
+        id=payload.get("identifer", ""),  # AWS's spelling
+        status=payload.get("status", ""),
         task_definition="",
-        target_group=told.get("targetGroup", {}).get("name", ""),
-        desired=told.get("desiredCount", 0),
-        running=told.get("runningCount", 0),
-        pending=told.get("pendingCount", 0),
-        weight=told.get("trafficWeight"),
-        label=told.get("taskSetLabel", ""),
+        target_group=payload.get("targetGroup", {}).get("name", ""),
+        desired=payload.get("desiredCount", 0),
+        running=payload.get("runningCount", 0),
+        pending=payload.get("pendingCount", 0),
+        weight=payload.get("trafficWeight"),
+        label=payload.get("taskSetLabel", ""),
     )
 
 
 def parse_task_definition(app_spec: str) -> str:
-    """ "web:42" from the TaskDefinition of an AppSpec in JSON or YAML; "" where it has none."""
-    found = _TASK_DEFINITION.search(app_spec)
-    return found[1].rpartition("/")[2] if found else ""
-
-
-def _epoch(when: datetime | None) -> int | None:
-    return int(when.timestamp()) if when else None
+    """The task definition ("web:42") of an AppSpec in JSON or YAML; "" if it has none."""
+    match = _TASK_DEFINITION.search(app_spec)
+    return match[1].rpartition("/")[2] if match else ""

@@ -1,22 +1,33 @@
-"""What the sources of deployments share: what a window's events are, and the one long look back."""
+"""What the deployment sources share: deployments of a window as events, and one initial lookback over the retention."""
 
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from domain import Clock, Window
 from domain.deployments import Deployment, DeploymentState, deployment_events
+from domain.window import MINUTE_S
 from sources.aws.calls import ApiSession
 from sources.base import Events
 
-LOOKBACK_S = 90 * 86_400  # looked back so far once, for what happened before anybody looked; ECS tells of no more
-MAX_DEPLOYMENT_S = (
-    4 * 86_400
-)  # a deployment may wait two days for its go-ahead and two more before it ends the old tasks
-MAX_DETAILED = 5  # so many are told whole, with their stages; of older ones the outcome is enough
+LOOKBACK_S = 90 * 86_400  # of the first complete poll; ECS retains no more
+MAX_DEPLOYMENT_S = 4 * 86_400  # up to two days of waiting for approval, two more until the old tasks are terminated
+MAX_DETAILED = 5  # deployments read with their stages; of older ones the outcome is enough
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedDeployments:
+    """`state` is None if nothing of it could be read. `complete`: no call failed."""
+
+    deployments: list[Deployment]
+    state: DeploymentState | None
+    complete: bool
+    session: ApiSession
 
 
 class DeploymentSource(ABC):
-    """The part of a sources.EventSource that tells deployments as events, and how the newest stand."""
+    """Base of an EventSource of deployments and their current state."""
 
     name: str
 
@@ -25,25 +36,43 @@ class DeploymentSource(ABC):
         self._lookback_done = False
 
     def events(self, window: Window) -> Events:
-        """Every deployment that was made or still ran in `window`, and how the newest and their services stand. Never raises for the outside's faults.
+        """The deployments created or running in `window`, and the current state. Until a poll was complete, of the last 90 days as well.
 
-        The first time that everything is answered, all of the last 90 days is told.
+        Faults are problems.
         """
-        began, asked_at = time.monotonic(), int(self._clock().timestamp())
-        since = window.start if self._lookback_done else min(window.start, asked_at - LOOKBACK_S)
-        told, standing, whole, talk = self._read(Window(since // 60 * 60, window.end), asked_at)
-        self._lookback_done = self._lookback_done or whole
-        within = (one for one in told if one.created < window.end and (one.ended or window.end) >= since)
+        started, now = time.monotonic(), int(self._clock().timestamp())
+        since = window.start if self._lookback_done else min(window.start, now - LOOKBACK_S)
+        fetched = self._fetch(Window(since // MINUTE_S * MINUTE_S, window.end), now)
+        self._lookback_done = self._lookback_done or fetched.complete
+        events = tuple(
+            event
+            for deployment in fetched.deployments
+            if deployment.created < window.end and (deployment.ended or window.end) >= since
+            for event in deployment_events(deployment, source=self.name)
+        )
         return Events(
             window,
-            asked_at,
-            tuple(event for one in within for event in deployment_events(one, source=self.name)),
-            talk.problems,
-            complete=whole,
-            took_s=time.monotonic() - began,
-            deployment_state=standing,
+            now,
+            events,
+            fetched.session.problems,
+            complete=fetched.complete,
+            took_s=time.monotonic() - started,
+            deployment_state=fetched.state,
         )
 
     @abstractmethod
-    def _read(self, window: Window, asked_at: int) -> tuple[list[Deployment], DeploymentState | None, bool, ApiSession]:
-        """The deployments, the standing (None where nothing of it could be read), and whether nothing was kept back."""
+    def _fetch(self, window: Window, now: int) -> FetchedDeployments: ...
+
+
+def earliest_start(window: Window) -> datetime:
+    """The earliest creation time of a deployment that may still have been running in `window`."""
+    return datetime.fromtimestamp(max(window.start - MAX_DEPLOYMENT_S, 0), UTC)
+
+
+def newest_first(deployment: Deployment) -> tuple[int, str]:
+    """A sort key."""
+    return -deployment.created, deployment.id
+
+
+def epoch_seconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None

@@ -5,7 +5,7 @@ from typing import cast
 
 from domain import Migration, Series, Window
 from domain.series import within_stat
-from sources.aws.cloudwatch import console_url
+from sources.aws.console import metrics_url
 from sources.aws.cloudwatch_queries import all_series, metric_stat
 from sources.mackerel.queries import Graph, comparison_link
 from ui.live.view import PanelName
@@ -28,7 +28,7 @@ def chart_link(
             "requests": ("requests",),
         }[panel]
         chosen = [one for one in all_series(migration) if one.metric in metrics and one.stat == stat]
-        return console_url(migration, chosen, window, 60)
+        return metrics_url(migration, chosen, window, 60)
     graphs: dict[PanelName, Graph] = {"error_rate": "error_rate", "requests": "requests"}
     if percentile != "p50":  # Mackerel has none
         graphs["latency"] = cast(Graph, f"latency_{percentile}")
@@ -45,4 +45,4 @@ def console_queries(migration: Migration, source: str, window: Window) -> Iterat
     for series in all_series(migration):
         if series.hourly:
             continue
-        yield series, " ".join(metric_stat(series)), console_url(migration, [series], window, 60)
+        yield series, " ".join(metric_stat(series)), metrics_url(migration, [series], window, 60)

@@ -1,7 +1,6 @@
-"""What the AWS sources share: every fault gets its kind, and a client is made as configured."""
+"""The client factory, and the kind of each AWS error."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws
-from sources.aws import client
+from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
 from sources.base import Problem
 
 PHOTO = Aws(
@@ -26,12 +25,12 @@ def client_error(code: str, message: str = "no", status: int = 400) -> ClientErr
 
 
 def problem_from(error: Exception) -> Problem:
-    return client.problem_from_error(
+    return problem_from_error(
         error, source="load_balancer", operation="elasticloadbalancing:DescribeRules", about="a rule"
     )
 
 
-def test_a_refusal_keeps_code_and_words() -> None:
+def test_problem_keeps_error_code_and_message() -> None:
     assert problem_from(client_error("AccessDenied", "User is not authorized")) == Problem(
         "denied",
         "load_balancer",
@@ -64,14 +63,14 @@ def test_a_refusal_keeps_code_and_words() -> None:
         (client_error("RuleNotFound"), "not_found"),
         (client_error("InvalidNextToken"), "bad_reply"),
         (client_error("ValidationError"), "bad_request"),
-        # A code that is not in the list goes by its status.
+        # An unknown code is classified by its status.
         (client_error("SlowDown", status=429), "throttled"),
         (client_error("Forbidden", status=403), "denied"),
-        (client_error("Unheard", status=503), "server_error"),
-        (client_error("Unheard", status=400), "bad_request"),
+        (client_error("Unknown", status=503), "server_error"),
+        (client_error("Unknown", status=400), "bad_request"),
         (exceptions.NoCredentialsError(), "no_credentials"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "no_credentials"),
-        (exceptions.ProfileNotFound(profile="nobody"), "no_credentials"),
+        (exceptions.ProfileNotFound(profile="missing"), "no_credentials"),
         (exceptions.InvalidConfigError(error_msg="source_profile"), "no_credentials"),
         (exceptions.ConfigParseError(path="config"), "no_credentials"),
         (exceptions.UnauthorizedSSOTokenError(), "expired_token"),
@@ -90,66 +89,56 @@ def test_a_refusal_keeps_code_and_words() -> None:
         (ResponseParserError("not XML"), "bad_reply"),
     ],
 )
-def test_each_fault_has_its_kind(error: Exception, kind: str) -> None:
-    assert isinstance(error, client.AWS_ERRORS)
+def test_kind_of_each_error(error: Exception, kind: str) -> None:
+    assert isinstance(error, AWS_ERRORS)
     assert problem_from(error).kind == kind
 
 
 @pytest.mark.parametrize(
-    "stumble", [UnicodeDecodeError("utf-8", b"\x83", 0, 1, "invalid start byte"), AttributeError("get")]
+    "error", [UnicodeDecodeError("utf-8", b"\x83", 0, 1, "invalid start byte"), AttributeError("get")]
 )
-def test_a_reply_that_boto3_stumbles_over_is_a_bad_reply(stumble: Exception) -> None:
-    def method(**parameters: Any) -> dict[str, Any]:
-        raise stumble
+def test_unreadable_response_is_a_bad_reply(error: Exception) -> None:
+    def method(**params: Any) -> dict[str, Any]:
+        raise error
 
     with pytest.raises(ResponseParserError) as caught:
-        client.call_api(method, PageSize=400)
+        call_api(method, PageSize=400)
     assert problem_from(caught.value).kind == "bad_reply"
 
 
-def test_a_fault_passes_through_a_call_as_it_is() -> None:
-    # botocore's own errors may be ValueErrors too
+def test_aws_errors_pass_through_unchanged() -> None:
+    # Some of botocore's errors are ValueErrors.
     error = exceptions.UnknownEndpointError(service_name="cloudwatch", region_name="nowhere")
 
-    def method(**parameters: Any) -> dict[str, Any]:
+    def method(**params: Any) -> dict[str, Any]:
         raise error
 
     with pytest.raises(exceptions.UnknownEndpointError):
-        client.call_api(method)
+        call_api(method)
 
 
-@pytest.fixture
-def no_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDWATCH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-def test_a_client_is_impatient_and_adaptive(no_files: None) -> None:
-    config = client.create_client("cloudwatch", PHOTO).meta.config
+def test_client_has_short_timeouts_and_adaptive_retries() -> None:
+    config = create_client("cloudwatch", PHOTO).meta.config
     assert (config.connect_timeout, config.read_timeout) == (3, 10)
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
-    hasty = client.create_client(
+    impatient = create_client(
         "cloudwatch", PHOTO, connect_timeout_s=0.5, read_timeout_s=0.2, max_attempts=1
     ).meta.config
-    assert (hasty.connect_timeout, hasty.read_timeout, hasty.retries["total_max_attempts"]) == (0.5, 0.2, 1)
+    assert (impatient.connect_timeout, impatient.read_timeout, impatient.retries["total_max_attempts"]) == (0.5, 0.2, 1)
 
 
-def test_a_client_goes_where_the_environment_says(no_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (
-        client.create_client("cloudwatch", PHOTO).meta.endpoint_url == "https://monitoring.ap-northeast-1.amazonaws.com"
-    )
+def test_client_honours_the_endpoint_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert create_client("cloudwatch", PHOTO).meta.endpoint_url == "https://monitoring.ap-northeast-1.amazonaws.com"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert client.create_client("cloudwatch", PHOTO).meta.endpoint_url == "http://127.0.0.1:4566"
+    assert create_client("cloudwatch", PHOTO).meta.endpoint_url == "http://127.0.0.1:4566"
 
 
-def test_a_client_of_nothing_is_a_fault(no_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_profile_or_endpoint_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(exceptions.ProfileNotFound):
-        client.create_client("cloudwatch", PHOTO.model_copy(update={"profile": "nobody"}))
+        create_client("cloudwatch", PHOTO.model_copy(update={"profile": "missing"}))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     with pytest.raises(exceptions.InvalidEndpointConfigurationError):
-        client.create_client("cloudwatch", PHOTO)
+        create_client("cloudwatch", PHOTO)
 
 
 def response_dated(date: str) -> dict[str, Any]:
@@ -157,16 +146,16 @@ def response_dated(date: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "reply", [{}, response_dated(""), response_dated("yesterday"), response_dated("Fri, 02 Jan 2026 11:59:55 GMT")]
+    "response", [{}, response_dated(""), response_dated("yesterday"), response_dated("Fri, 02 Jan 2026 11:59:55 GMT")]
 )
-def test_no_skew_where_none_is_told(reply: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_clock_skew(response: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
-    assert client.clock_skew_problem(reply, source="cloudwatch", operation="cloudwatch:GetMetricData") is None
+    assert clock_skew_problem(response, source="cloudwatch", operation="cloudwatch:GetMetricData") is None
 
 
-def test_skew_beyond_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_skew_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
-    reply = response_dated("Fri, 02 Jan 2026 11:58:30 GMT")
-    assert client.clock_skew_problem(reply, source="cloudwatch", operation="cloudwatch:GetMetricData") == Problem(
+    response = response_dated("Fri, 02 Jan 2026 11:58:30 GMT")
+    assert clock_skew_problem(response, source="cloudwatch", operation="cloudwatch:GetMetricData") == Problem(
         "clock_skew", "cloudwatch", "cloudwatch:GetMetricData", "+90 s", "2026-01-02 11:58:30 UTC"
     )

@@ -1,4 +1,4 @@
-"""EventBridge as a source of rules and schedules, by replies that botocore checks against its own model."""
+"""EventBridge rules and schedules, with responses that botocore's Stubber checks against its service model."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from domain import Migration
 from domain.triggers import Trigger
-from messages.errors import sources
+from messages.errors.sources import format_problem
 from sources.aws.eventbridge import RULE_PERMISSION, SCHEDULE_PERMISSION, EventBridge
 from tests.factories.config import make_migration
 
@@ -38,76 +38,80 @@ def create_migration(jobs: list[dict[str, str]] = JOBS) -> Migration:
 
 @pytest.fixture
 def stubs() -> Iterator[dict[str, Stubber]]:
-    made = {name: Stubber(boto3.client(name, region_name="ap-northeast-1")) for name in ("events", "scheduler")}
-    for stub in made.values():
+    stubs = {name: Stubber(boto3.client(name, region_name="ap-northeast-1")) for name in ("events", "scheduler")}
+    for stub in stubs.values():
         stub.activate()
-    yield made
-    for stub in made.values():
+    yield stubs
+    for stub in stubs.values():
         stub.assert_no_pending_responses()
 
 
 def create_source(stubs: dict[str, Stubber], migration: Migration | None = None) -> EventBridge:
-    clients = {name: stub.client for name, stub in stubs.items()}
-    return EventBridge(migration or create_migration(), clock=lambda: NOW, **clients)
+    return EventBridge(
+        migration or create_migration(),
+        clock=lambda: NOW,
+        events_client=stubs["events"].client,
+        scheduler_client=stubs["scheduler"].client,
+    )
 
 
-def test_rules_and_schedules_are_read_with_their_zone_and_state(stubs: dict[str, Any]) -> None:
+def test_rules_and_schedules_with_timezone_and_state(stubs: dict[str, Any]) -> None:
     stubs["events"].add_response("describe_rule", RATE, {"Name": "photo-thumbnails"})
     stubs["events"].add_response("describe_rule", CRON, {"Name": "photo-cleanup"})
     stubs["scheduler"].add_response("get_schedule", DIGEST, {"GroupName": "photo", "Name": "digest"})
-    look = create_source(stubs).snapshot()
-    assert look.triggers and look.triggers.triggers == (
+    snapshot = create_source(stubs).snapshot()
+    assert snapshot.triggers and snapshot.triggers.triggers == (
         Trigger("thumbnails", "rule", "photo-thumbnails", "rate(5 minutes)", "UTC", enabled=True),
         Trigger("cleanup", "rule", "photo-cleanup", "cron(0 18 * * ? *)", "UTC", enabled=False),
         Trigger("digest", "scheduler", "photo/digest", "cron(30 7 * * ? *)", "Asia/Tokyo", enabled=True),
     )
-    assert (look.problems, look.asked_at) == ((), int(NOW.timestamp()))
+    assert (snapshot.problems, snapshot.asked_at) == ((), int(NOW.timestamp()))
 
 
-def test_a_refusal_of_rules_is_told_once_and_schedules_are_read_all_the_same(stubs: dict[str, Any]) -> None:
+def test_denied_rules_are_one_problem_and_schedules_are_read(stubs: dict[str, Any]) -> None:
     stubs["events"].add_client_error("describe_rule", "AccessDeniedException", "not authorized", 400)
     stubs["scheduler"].add_response("get_schedule", DIGEST)
-    look = create_source(stubs).snapshot()
-    assert [(one.kind, one.operation) for one in look.problems] == [("denied", RULE_PERMISSION)]
-    assert look.triggers and [one.job for one in look.triggers.triggers] == ["digest"]
-    assert "docs/batches.md" in sources.format_problem(look.problems[0]).next_step
+    snapshot = create_source(stubs).snapshot()
+    assert [(problem.kind, problem.operation) for problem in snapshot.problems] == [("denied", RULE_PERMISSION)]
+    assert snapshot.triggers and [trigger.job for trigger in snapshot.triggers.triggers] == ["digest"]
+    assert "docs/batches.md" in format_problem(snapshot.problems[0]).next_step
 
 
-def test_a_rule_that_is_not_there_is_told_and_the_others_are_read(stubs: dict[str, Any]) -> None:
+def test_missing_rule_is_a_problem_and_others_are_read(stubs: dict[str, Any]) -> None:
     stubs["events"].add_client_error("describe_rule", "ResourceNotFoundException", "Rule does not exist.", 400)
     stubs["events"].add_response("describe_rule", CRON)
-    look = create_source(stubs, create_migration(JOBS[:2])).snapshot()
-    assert [(one.kind, one.about) for one in look.problems] == [("not_found", "photo-thumbnails")]
-    assert look.triggers and [one.job for one in look.triggers.triggers] == ["cleanup"]
-    said = sources.format_problem(look.problems[0])
-    assert said.text == "EventBridge has no rule or schedule “photo-thumbnails” in this account and region."
-    assert said.next_step.startswith("Correct `rule` or `scheduler` under [[batches.jobs]]")
+    snapshot = create_source(stubs, create_migration(JOBS[:2])).snapshot()
+    assert [(problem.kind, problem.about) for problem in snapshot.problems] == [("not_found", "photo-thumbnails")]
+    assert snapshot.triggers and [trigger.job for trigger in snapshot.triggers.triggers] == ["cleanup"]
+    message = format_problem(snapshot.problems[0])
+    assert message.text == "EventBridge has no rule or schedule “photo-thumbnails” in this account and region."
+    assert message.next_step.startswith("Correct `rule` or `scheduler` under [[batches.jobs]]")
 
 
-def test_where_nothing_could_be_read_nothing_is_claimed(stubs: dict[str, Any]) -> None:
+def test_no_triggers_if_nothing_could_be_read(stubs: dict[str, Any]) -> None:
     stubs["events"].add_client_error("describe_rule", "ExpiredTokenException", "expired", 400)
-    look = create_source(stubs, create_migration(JOBS[:2])).snapshot()
-    assert look.triggers is None and [one.kind for one in look.problems] == ["expired_token"]
+    snapshot = create_source(stubs, create_migration(JOBS[:2])).snapshot()
+    assert snapshot.triggers is None and [problem.kind for problem in snapshot.problems] == ["expired_token"]
 
 
-def test_a_rule_of_events_has_no_schedule(stubs: dict[str, Any]) -> None:
+def test_event_pattern_rule_has_no_schedule(stubs: dict[str, Any]) -> None:
     stubs["events"].add_response(
         "describe_rule", {"Name": "photo-thumbnails", "State": "ENABLED", "EventPattern": "{}"}
     )
-    look = create_source(stubs, create_migration(JOBS[:1])).snapshot()
-    assert look.triggers and look.triggers.triggers[0].schedule is None
+    snapshot = create_source(stubs, create_migration(JOBS[:1])).snapshot()
+    assert snapshot.triggers and snapshot.triggers.triggers[0].schedule is None
 
 
-def test_the_check_is_a_line_a_permission(stubs: dict[str, Any]) -> None:
+def test_check_has_one_line_per_permission(stubs: dict[str, Any]) -> None:
     stubs["events"].add_response("describe_rule", RATE)
     stubs["scheduler"].add_client_error("get_schedule", "AccessDeniedException", "not authorized", 403)
-    assert [(line.permission, line.state) for line in create_source(stubs).check()] == [
+    assert [(health.permission, health.state) for health in create_source(stubs).check()] == [
         (RULE_PERMISSION, "up"),
         (SCHEDULE_PERMISSION, "denied"),
     ]
     assert create_source(stubs, create_migration(JOBS[3:])).check() == ()
 
 
-def test_it_needs_its_tables() -> None:
+def test_requires_its_tables() -> None:
     with pytest.raises(ValueError, match="batches"):
         EventBridge(make_migration())

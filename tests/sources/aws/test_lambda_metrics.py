@@ -1,7 +1,8 @@
-"""Lambda's and EventBridge's metrics, by replies that botocore checks against its own model."""
+"""Metrics of Lambda functions and EventBridge rules, with responses that botocore's Stubber checks against its service model."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Migration, Window
-from messages.errors import sources
+from messages.errors.sources import format_problem
 from sources.aws.lambda_metrics import FUNCTION_METRICS, LambdaMetrics
 from sources.registry import create_sources
 from tests.factories.config import make_migration
@@ -33,10 +34,9 @@ def create_migration(jobs: list[dict[str, str]] = JOBS) -> Migration:
 
 @pytest.fixture
 def stub() -> Iterator[Stubber]:
-    made = Stubber(boto3.client("cloudwatch", region_name="ap-northeast-1"))
-    with made:
-        yield made
-        made.assert_no_pending_responses()
+    with Stubber(boto3.client("cloudwatch", region_name="ap-northeast-1")) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
 
 
 def create_source(stub: Stubber) -> LambdaMetrics:
@@ -44,51 +44,47 @@ def create_source(stub: Stubber) -> LambdaMetrics:
 
 
 def metric_data_response(values: dict[str, list[float]]) -> dict[str, Any]:
-    every = [f"q{place}" for place in range(9)]
     return {
         "MetricDataResults": [
             {
-                "Id": one,
-                "Label": one,
-                "Timestamps": [AT + timedelta(minutes=minute) for minute in range(len(values.get(one, [])))],
-                "Values": values.get(one, []),
+                "Id": query_id,
+                "Label": query_id,
+                "Timestamps": [AT + timedelta(minutes=minute) for minute in range(len(values.get(query_id, [])))],
+                "Values": values.get(query_id, []),
                 "StatusCode": "Complete",
             }
-            for one in every
+            for query_id in (f"q{position}" for position in range(9))
         ]
     }
 
 
-def test_each_function_is_asked_by_its_name_and_each_rule_by_its_own(stub: Stubber) -> None:
-    asked: dict[str, Any] = {}
+def test_queries_of_functions_and_rules(stub: Stubber) -> None:
+    request: dict[str, Any] = {}
     stub.client.meta.events.register(
-        "provide-client-params.cloudwatch.GetMetricData", lambda params, **_: asked.update(params)
+        "provide-client-params.cloudwatch.GetMetricData", lambda params, **_: request.update(params)
     )
     stub.add_response(
         "get_metric_data", metric_data_response({"q0": [1.0, 2.0], "q1": [0.0, 1.0], "q3": [2400.0], "q4": [3.0]})
     )
     pull = create_source(stub).pull(Window.last(60, now=NOW))
-    said = [
-        (one["MetricStat"]["Metric"], one["MetricStat"]["Stat"], one["MetricStat"]["Period"])
-        for one in asked["MetricDataQueries"]
-    ]
+    metric_stats = [query["MetricStat"] for query in request["MetricDataQueries"]]
 
     def metric(namespace: str, name: str, dimension: str, value: str) -> dict[str, Any]:
         return {"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": dimension, "Value": value}]}
 
-    def of_function(name: str, function: str) -> dict[str, Any]:
+    def function_metric(name: str, function: str) -> dict[str, Any]:
         return metric("AWS/Lambda", name, "FunctionName", function)
 
-    assert said == [
-        (of_function("Invocations", "photo-cleanup"), "Sum", 60),
-        (of_function("Errors", "photo-cleanup"), "Sum", 60),
-        (of_function("Throttles", "photo-cleanup"), "Sum", 60),
-        (of_function("Duration", "photo-cleanup"), "Maximum", 60),
+    assert [(query["Metric"], query["Stat"], query["Period"]) for query in metric_stats] == [
+        (function_metric("Invocations", "photo-cleanup"), "Sum", 60),
+        (function_metric("Errors", "photo-cleanup"), "Sum", 60),
+        (function_metric("Throttles", "photo-cleanup"), "Sum", 60),
+        (function_metric("Duration", "photo-cleanup"), "Maximum", 60),
         (metric("AWS/Events", "FailedInvocations", "RuleName", "photo-cleanup"), "Sum", 60),
-        (of_function("Invocations", "photo-digest"), "Sum", 60),
-        (of_function("Errors", "photo-digest"), "Sum", 60),
-        (of_function("Throttles", "photo-digest"), "Sum", 60),
-        (of_function("Duration", "photo-digest"), "Maximum", 60),
+        (function_metric("Invocations", "photo-digest"), "Sum", 60),
+        (function_metric("Errors", "photo-digest"), "Sum", 60),
+        (function_metric("Throttles", "photo-digest"), "Sum", 60),
+        (function_metric("Duration", "photo-digest"), "Maximum", 60),
     ]
     frame = pull.frame
     assert list(zip(frame["target_group"], frame["metric"], frame["value"], strict=True)) == [
@@ -100,39 +96,35 @@ def test_each_function_is_asked_by_its_name_and_each_rule_by_its_own(stub: Stubb
         ("cleanup", "rule_failures", 3.0),
     ]
     (answer,) = pull.answered_ranges
-    assert len(answer.series) == 9, "a function that nobody invoked is answered with nothing"
-    assert pull.queries[4].text == "AWS/Events FailedInvocations Sum 60 s RuleName=photo-cleanup"
-    assert "AWS*2fLambda~'Invocations~'FunctionName~'photo-cleanup" in pull.queries[0].link
+    assert len(answer.series) == 9, "a function that was not invoked is answered without points"
 
 
-def test_refused_it_says_which_permission_and_where_the_policy_is(stub: Stubber) -> None:
+def test_denied_names_the_permission_and_the_policy(stub: Stubber) -> None:
     stub.add_client_error("get_metric_data", "AccessDeniedException", "not authorized", 403)
     pull = create_source(stub).pull(Window.last(60, now=NOW))
     assert pull.answered_ranges == () and pull.frame.empty
     (problem,) = pull.problems
     assert (problem.kind, problem.source, problem.operation) == ("denied", "lambda", "cloudwatch:GetMetricData")
-    assert sources.format_problem(problem).next_step == (
+    assert format_problem(problem).next_step == (
         "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; docs/batches.md has the whole policy. "
         "It is asked again by itself."
     )
 
 
-def test_the_doctor_asks_for_one_number(stub: Stubber) -> None:
+def test_check_requests_one_metric(stub: Stubber) -> None:
     stub.add_client_error("get_metric_data", "AccessDeniedException", "not authorized", 403)
-    (line,) = create_source(stub).check()
-    assert (line.source, line.permission, line.state) == ("lambda", "cloudwatch:GetMetricData", "denied")
+    (health,) = create_source(stub).check()
+    assert (health.source, health.permission, health.state) == ("lambda", "cloudwatch:GetMetricData", "denied")
 
 
-def test_it_is_asked_only_where_a_job_names_its_function() -> None:
-    assert [one.name for one in create_sources(create_migration()).batches] == ["mackerel_batches", "lambda"]
-    assert [one.name for one in create_sources(create_migration([{"name": "export", "rule": "x"}])).batches] == [
+def test_enabled_only_if_a_job_names_its_function() -> None:
+    assert [source.name for source in create_sources(create_migration()).batches] == ["mackerel_batches", "lambda"]
+    assert [source.name for source in create_sources(create_migration([{"name": "export", "rule": "x"}])).batches] == [
         "mackerel_batches"
     ]
 
 
 def test_every_metric_is_documented() -> None:
-    from pathlib import Path
-
-    text = (Path(__file__).parent.parents[2] / "docs" / "batches.md").read_text(encoding="utf-8")
-    for ours, (namespace, name, stat, _) in FUNCTION_METRICS.items():
-        assert f"| `{ours}` | `{namespace}` | `{name}` | `{stat}` |" in text, ours
+    page = Path("docs/batches.md").read_text(encoding="utf-8")
+    for metric, (namespace, name, stat, _) in FUNCTION_METRICS.items():
+        assert f"| `{metric}` | `{namespace}` | `{name}` | `{stat}` |" in page, metric

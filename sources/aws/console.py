@@ -1,0 +1,66 @@
+"""URLs of the AWS console: metric graphs, ECS services and CodeDeploy deployments."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from domain import Aws, Migration, Series, Window
+from domain.arn import console_host
+from sources.aws.cloudwatch_queries import LoadBalancerNaming
+
+
+def console_url(aws: Aws, path: str) -> str:
+    """`path` in the console of the configured partition and region."""
+    return f"https://{aws.region}.{aws.load_balancer_arn.console}/{path}?region={aws.region}"
+
+
+def metrics_url(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
+    """The CloudWatch graph of these series over `window` in periods of `period_s` seconds. Raises ValueError without [aws]."""
+    naming = LoadBalancerNaming.from_migration(migration)
+    lines = []
+    for one in series:
+        metric = naming.metric(one)
+        dimensions = [text for pair in metric.dimensions.items() for text in pair]
+        label = " ".join(filter(None, (naming.labels.get(one.fleet), one.target_group, metric.name, metric.stat)))
+        lines.append([metric.namespace, metric.name, *dimensions, {"stat": metric.stat, "label": label}])
+    graph = {
+        "metrics": lines,
+        "view": "timeSeries",
+        "stacked": False,
+        "region": naming.region,
+        "period": period_s,
+        "start": _format_utc(window.starts_at),
+        "end": _format_utc(window.ends_at),
+    }
+    host = console_host(naming.partition)
+    return f"https://{host}/cloudwatch/home?region={naming.region}#metricsV2:graph={_jsurl(graph)}"
+
+
+def _format_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def _jsurl(value: object) -> str:
+    """The console's encoding of `graph=`: JSON with ~ for commas and colons, ~'text, and *2f for a byte that is not allowed in a URL."""
+    match value:
+        case bool():
+            return "~true" if value else "~false"
+        case int():
+            return f"~{value}"
+        case str():
+            return "~'" + "".join(_escape(character) for character in value)
+        case dict():
+            return "~(" + "~".join(f"{key}{_jsurl(item)}" for key, item in value.items()) + ")"
+        case list():
+            return "~(" + "".join(_jsurl(item) for item in value) + ")"
+    raise TypeError(f"{value!r} cannot be encoded in a URL")
+
+
+def _escape(character: str) -> str:
+    if character.isascii() and (character.isalnum() or character in "-_."):
+        return character
+    if character == "$":
+        return "!"
+    if ord(character) > 0xFFFF:  # JavaScript strings are UTF-16: a surrogate pair
+        high, low = divmod(ord(character) - 0x10000, 0x400)
+        return f"**{0xD800 + high:04x}**{0xDC00 + low:04x}"
+    return f"*{ord(character):02x}" if ord(character) < 0x100 else f"**{ord(character):04x}"

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 MINUTE_S = 60
+HOUR_S = 3600
+DAY_S = 86_400
 Clock = Callable[[], datetime]  # tells the time, in UTC
 
 

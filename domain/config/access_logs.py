@@ -1,4 +1,4 @@
-"""What a configuration may say of access logs: where they lie, what is kept of them on this machine, and which routes go by a name of their own."""
+"""[access_logs] and [access_logs.athena]: where the load balancer's access logs are, the local cache, route patterns, and the limits of Athena."""
 
 import re
 from typing import Annotated, Self
@@ -12,9 +12,9 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Athena(ConfigTable):
-    """What Athena may use to count: a `database` of its catalogue, a `workgroup`, and `output`, where in S3 results go if the workgroup does not say.
+    """The Athena `database` and `workgroup`; `output` is the S3 URL for results, "" to use the workgroup's.
 
-    `max_usd` is the most that one asking may cost by the estimate before it; `usd_per_tb` is what a terabyte read costs in the region.
+    A query whose estimated cost exceeds `max_usd` is not started; `usd_per_tb` is the region's price per TB scanned.
     """
 
     database: str = "default"
@@ -25,31 +25,31 @@ class Athena(ConfigTable):
 
     @field_validator("database")
     @classmethod
-    def _database(cls, name: str) -> str:
+    def _check_database(cls, name: str) -> str:
         if not re.fullmatch(r"[a-z0-9_]{1,128}", name):
             raise config_error("not_a_database", given=name)
         return name
 
     @field_validator("workgroup")
     @classmethod
-    def _workgroup(cls, name: str) -> str:
+    def _check_workgroup(cls, name: str) -> str:
         if not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", name):
             raise config_error("not_a_workgroup", given=name)
         return name
 
     @field_validator("output")
     @classmethod
-    def _output(cls, url: str) -> str:
-        found = re.fullmatch(r"s3://([^/]+)(/\S*)?", url)
-        if url and not (found and _BUCKET.fullmatch(found[1])):
+    def _check_output(cls, url: str) -> str:
+        match = re.fullmatch(r"s3://([^/]+)(/\S*)?", url)
+        if url and not (match and _BUCKET.fullmatch(match[1])):
             raise config_error("not_an_output", given=url)
         return url
 
 
 class AccessLogs(ConfigTable):
-    """Where the load balancer's access logs are: `path` on this machine, or `bucket`, or else where the load balancer's own attributes say.
+    """The logs' location: a local `path`, or a `bucket` with `prefix`; if neither is set, the load balancer's attributes name the bucket.
 
-    `routes` are patterns that win over the automatic routes. `record`: whether they are counted as they come, and not only when somebody asks.
+    `routes` are patterns that take precedence over the automatic templates. `ingest`: count new logs continuously, not only on demand.
     """
 
     path: str = ""
@@ -64,14 +64,14 @@ class AccessLogs(ConfigTable):
 
     @field_validator("bucket")
     @classmethod
-    def _bucket(cls, name: str) -> str:
+    def _check_bucket(cls, name: str) -> str:
         if name and not _BUCKET.fullmatch(name):
             raise config_error("not_a_bucket", given=name)
         return name
 
     @field_validator("routes")
     @classmethod
-    def _routes(cls, routes: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_routes(cls, routes: tuple[str, ...]) -> tuple[str, ...]:
         for route in routes:
             if not re.fullmatch(r"/[^\s?#]*", route):
                 raise config_error("not_a_route", given=route)

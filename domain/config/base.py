@@ -1,9 +1,35 @@
-"""What every table of the configuration has in common: no key that is not known, nothing changed once it is made."""
+"""What all tables of migration.toml share: unknown keys are refused, values are immutable, time zones are IANA names."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from domain.config.errors import closest, config_error
 
 
 class ConfigTable(BaseModel):
     """A table of migration.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def _check_timezone(name: str) -> str:
+    known = available_timezones()
+    if name not in known:
+        raise config_error("unknown_timezone", given=name, close=_closest_timezone(name, known))
+    return name
+
+
+def _closest_timezone(name: str, known: set[str]) -> str:
+    """The most similar time zone: Asia/Tokyo for "asia/tokio" or "Tokyo"; "" if none is similar."""
+    spellings = {
+        spelling: zone
+        for zone in sorted(known)
+        if "/" in zone
+        for spelling in (zone.lower(), zone.lower().rpartition("/")[2])
+    }
+    return spellings.get(closest(name.replace(" ", "_"), spellings), "")
+
+
+TimezoneName = Annotated[str, AfterValidator(_check_timezone)]

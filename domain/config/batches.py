@@ -1,38 +1,37 @@
-"""What a configuration may say of batches: by which names their runs are reported, in which era, and when each job is due."""
+"""[batches]: the metric names under which jobs report their runs to Mackerel, by scheduler kind, and each job's schedule."""
 
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.config.base import ConfigTable
-from domain.config.errors import closest_zone, config_error
+from domain.config.base import ConfigTable, TimezoneName
+from domain.config.errors import config_error
 from domain.cron import Schedule, ScheduleError, parse_schedule
 from domain.series import FLEETS, FleetName, Series
 
 RunMetric = Literal["duration", "success", "failure"]
 RUN_METRICS: tuple[RunMetric, ...] = ("duration", "success", "failure")
-# The eras are the two sides of a batch: cron on the old side, EventBridge and Lambda on the new one.
-SchedulerKind = FleetName
+SchedulerKind = FleetName  # baseline: cron; canary: EventBridge and Lambda
 DurationUnit = Literal["s", "ms", "min"]
 UNIT_SECONDS: Mapping[DurationUnit, float] = {"s": 1.0, "ms": 0.001, "min": 60.0}
 
 _PLACEHOLDER = "{job}"
-_JOB_NAME = r"[A-Za-z0-9_-]+"  # of a job that is found: without dots, which part Mackerel's names
+_JOB_NAME = r"[A-Za-z0-9_-]+"  # of a discovered job: no dots, which separate the parts of a Mackerel metric name
 
 
 class Job(ConfigTable):
-    """One batch. `schedule` in `timezone`; `rule` or `scheduler` (group/name) is what starts it, `function` the Lambda function that it starts."""
+    """A batch job. `schedule` is in `timezone`; an EventBridge `rule` or a `scheduler` (group/name) triggers the Lambda function `function`."""
 
     name: str
     schedule: str = ""
-    timezone: str = "UTC"
+    timezone: TimezoneName = "UTC"
     rule: str = ""
     scheduler: str = ""
     function: str = ""
-    grace_minutes: Annotated[int, Field(ge=1, le=1440)] = 10  # so much later than due is still in time
+    grace_minutes: Annotated[int, Field(ge=1, le=1440)] = 10  # a run that starts up to this much late is on time
 
     @field_validator("name")
     @classmethod
@@ -50,14 +49,6 @@ class Job(ConfigTable):
             except ScheduleError as error:
                 raise config_error(error.code, **error.params) from None
         return text
-
-    @field_validator("timezone")
-    @classmethod
-    def _check_timezone(cls, name: str) -> str:
-        known = available_timezones()
-        if name not in known:
-            raise config_error("unknown_timezone", given=name, close=closest_zone(name, known))
-        return name
 
     @field_validator("scheduler")
     @classmethod
@@ -78,12 +69,11 @@ class Job(ConfigTable):
 
     @property
     def parsed_schedule(self) -> Schedule | None:
-        """The schedule as a value; None where none is configured."""
         return parse_schedule(self.schedule) if self.schedule else None
 
     @property
     def function_name(self) -> str:
-        """The bare name of its function, which may be given as an ARN or with an alias."""
+        """The bare function name; `function` may be an ARN or have an alias."""
         return self.function.rpartition(":function:")[2].partition(":")[0]
 
     @property
@@ -92,9 +82,9 @@ class Job(ConfigTable):
 
 
 class Batches(ConfigTable):
-    """How batches report to Mackerel: a pattern a measure, in which `{job}` stands for the job's name; `cron_…` is the era before.
+    """Metric name patterns in which `{job}` stands for the job's name; `cron_…` are those of the runs by cron.
 
-    `stamped`: whether a point carries the time at which its run ended, or began.
+    `timestamp`: whether a data point has the time at which its run ended or started.
     """
 
     service: str = ""
@@ -120,11 +110,11 @@ class Batches(ConfigTable):
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:
-        every = [pattern for era in FLEETS for pattern in self.patterns(era).values()]
-        if not every:
+        patterns = [pattern for kind in FLEETS for pattern in self.patterns(kind).values()]
+        if not patterns:
             raise config_error("no_pattern")
-        if twice := next((pattern for pattern in every if every.count(pattern) > 1), ""):
-            raise config_error("pattern_twice", given=twice)
+        if duplicate := next((pattern for pattern in patterns if patterns.count(pattern) > 1), ""):
+            raise config_error("pattern_twice", given=duplicate)
         return self
 
     @model_validator(mode="after")
@@ -136,15 +126,13 @@ class Batches(ConfigTable):
         return self
 
     def patterns(self, scheduler_kind: SchedulerKind) -> dict[RunMetric, str]:
-        """The names that runs are reported by in an era, as far as they are configured."""
-        if scheduler_kind == "baseline":
-            found = {"duration": self.cron_duration, "success": self.cron_success, "failure": self.cron_failure}
-        else:
-            found = {"duration": self.duration, "success": self.success, "failure": self.failure}
-        return {measure: found[measure] for measure in RUN_METRICS if found[measure]}
+        """The configured patterns of one scheduler kind."""
+        prefix = "cron_" if scheduler_kind == "baseline" else ""
+        patterns: dict[RunMetric, str] = {metric: getattr(self, f"{prefix}{metric}") for metric in RUN_METRICS}
+        return {metric: pattern for metric, pattern in patterns.items() if pattern}
 
     def seconds_per_unit(self, scheduler_kind: SchedulerKind) -> float:
-        """What a reported duration is multiplied by."""
+        """The factor from a reported duration to seconds."""
         return UNIT_SECONDS[self.cron_unit if scheduler_kind == "baseline" else self.unit]
 
     def find_job(self, name: str) -> Job | None:
@@ -152,32 +140,29 @@ class Batches(ConfigTable):
 
 
 def metric_name(pattern: str, job: str) -> str:
-    """What a job's metric is called: `batch.thumbnails.duration`."""
+    """The name of a job's metric: `batch.thumbnails.duration`."""
     return pattern.replace(_PLACEHOLDER, job)
 
 
 def parse_job_name(pattern: str, name: str) -> str:
-    """The job whose metric this is; "" where the name does not fit the pattern."""
+    """The job that metric `name` belongs to; "" if it does not match the pattern."""
     before, _, after = pattern.partition(_PLACEHOLDER)
-    found = re.fullmatch(f"{re.escape(before)}({_JOB_NAME}){re.escape(after)}", name)
-    return found[1] if found else ""
+    match = re.fullmatch(f"{re.escape(before)}({_JOB_NAME}){re.escape(after)}", name)
+    return match[1] if match else ""
 
 
 def series_of_runs(source: str, scheduler_kind: SchedulerKind, job: str, run_metric: RunMetric) -> Series:
-    """What the runs of a job are reported by: `run_duration` in seconds, `run_success` and `run_failure` as counts.
+    """`run_duration` in seconds, `run_success` or `run_failure` as a count; fleet = scheduler kind, target group = job.
 
-    The fleet is the era, the target group the job. A value stands for its minute, and of several in one minute it is the last.
+    One value per minute, the last if several runs reported in it.
     """
-    return Series(
-        source, scheduler_kind, job, f"run_{run_metric}", "last", "s" if run_metric == "duration" else "count"
-    )
+    unit = "s" if run_metric == "duration" else "count"
+    return Series(source, scheduler_kind, job, f"run_{run_metric}", "last", unit)
 
 
 def series_of_function(source: str, job: str) -> tuple[Series, ...]:
-    """What AWS counts of a job's Lambda function, on the new side alone: `function_invocations`, `_errors` and `_throttles` as counts, and
-    `function_duration`, the longest of a period in seconds.
-
-    A value stands for the period in which the function was invoked.
+    """CloudWatch metrics of a job's Lambda function, canary only: `function_invocations`, `_errors` and `_throttles` as counts, and
+    `function_duration`, the maximum of the period in seconds. A value belongs to the period in which the function was invoked.
     """
     counts = (f"function_{name}" for name in ("invocations", "errors", "throttles"))
     return (
@@ -187,5 +172,5 @@ def series_of_function(source: str, job: str) -> tuple[Series, ...]:
 
 
 def series_of_rule(source: str, job: str) -> Series:
-    """How often a job's EventBridge rule could not start it: `rule_failures`, a count."""
+    """`rule_failures`: how often a job's EventBridge rule failed to invoke its target."""
     return Series(source, "canary", job, "rule_failures", "sum", "count")

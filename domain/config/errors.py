@@ -1,4 +1,4 @@
-"""What can be wrong in a configuration, as values: where, what kind of wrong, and the particulars that messages/errors/config.py needs to say it."""
+"""Configuration issues as values: key, code and parameters. messages/errors/config.py has their texts."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from typing import Literal, cast, get_args
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 ConfigIssueCode = Literal[
-    "not_readable",  # the file itself: not there, a folder, no permission
+    "not_readable",  # the file itself: missing, a folder, no permission
     "not_utf8",
     "not_toml",
     "unknown_key",
+    "renamed_key",
     "outside_its_table",  # a key of [migration] above it, or in another table
     "missing",
     "empty",
@@ -21,7 +22,7 @@ ConfigIssueCode = Literal[
     "not_a_choice",
     "not_an_arn",
     "arn_of_another_kind",
-    "arn_needed",  # a bare target group name, where AWS is to be asked
+    "arn_needed",  # a bare target group name, but there is an [aws]
     "not_a_region",
     "another_region",
     "rule_of_another_load_balancer",
@@ -62,7 +63,7 @@ ConfigIssueCode = Literal[
     "not_a_database",
     "not_a_workgroup",
     "not_an_output",
-    # why a text is no schedule: domain.cron
+    # ScheduleErrorCode of domain.cron
     "not_a_schedule",
     "rate_of_nothing",
     "rate_unit",
@@ -72,12 +73,19 @@ ConfigIssueCode = Literal[
 ]
 ValueKind = Literal["text", "number", "whole number", "yes or no", "list", "table"]
 
-MAX_VALUE_CHARS = 160  # so many characters of what was given are kept
+MAX_VALUE_CHARS = 160
+
+# Keys of earlier versions, with the present name.
+RENAMED_KEYS = {
+    "batches.stamped": "timestamp",
+    "access_logs.most_routes": "max_routes",
+    "access_logs.record": "ingest",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigIssue:
-    """One thing wrong in the configuration: `key` as in "fleets.canary.target_groups.0", "" where it is about the whole file."""
+    """An issue at `key` ("fleets.canary.target_groups.0"; "": the whole file). `params` are the parameters of its text."""
 
     key: str
     code: ConfigIssueCode
@@ -85,35 +93,24 @@ class ConfigIssue:
 
 
 class ConfigurationError(Exception):
-    """A configuration that cannot be used: `path` and every `Mistake` in it."""
+    """An invalid configuration file: `path` and all its issues."""
 
     def __init__(self, path: Path, issues: tuple[ConfigIssue, ...]) -> None:
-        super().__init__(f"{path}: " + "; ".join(f"{mistake.key}: {mistake.code}" for mistake in issues))
+        super().__init__(f"{path}: " + "; ".join(f"{issue.key}: {issue.code}" for issue in issues))
         self.path, self.issues = path, issues
 
 
 def config_error(code: ConfigIssueCode, **params: object) -> PydanticCustomError:
-    """A mistake, raised from inside a pydantic validator. `at` names its key where the validator stands above it."""
+    """The error to raise in a pydantic validator. The parameter `at` is the full key, if the validator is not that key's own."""
     return PydanticCustomError(code, code, {key: str(value) for key, value in params.items()})
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """The known word that a misspelt one most resembles, or ""."""
+    """The known word most similar to a misspelt one, or ""."""
     return next(iter(get_close_matches(word.lower(), tuple(known), n=1, cutoff=0.6)), "")
 
 
-def closest_zone(name: str, known: Iterable[str]) -> str:
-    """The time zone that was probably meant: "asia/tokio" and "Tokyo" are Asia/Tokyo. "" where nothing is close."""
-    spellings = {
-        spelt: zone
-        for zone in sorted(known)
-        if "/" in zone
-        for spelt in (zone.lower(), zone.lower().rpartition("/")[2])
-    }
-    return spellings.get(closest(name.replace(" ", "_"), spellings), "")
-
-
-# The key below a table that a check of the whole table is about.
+# The key in its table that a check of the whole table reports.
 _KEY_OF_CODE: dict[str, str] = {
     "another_region": "region",
     "rule_of_another_load_balancer": "rule",
@@ -138,23 +135,28 @@ _KIND_OF_PYDANTIC_TYPE: dict[str, ValueKind] = {
 
 
 def issue_from_pydantic(error: ErrorDetails, key: str, closest_key: Callable[[], str]) -> ConfigIssue:
-    """pydantic's error at `key` as ours; `close` finds what a misspelt key most resembles."""
+    """pydantic's error at `key` as an issue; `closest_key` returns the known key most similar to a misspelt one."""
     kind, context = error["type"], error.get("ctx") or {}
     if kind in get_args(ConfigIssueCode):
-        said = {name: str(value) for name, value in context.items()}
+        params = {name: str(value) for name, value in context.items()}
         below = f".{_KEY_OF_CODE[kind]}" if kind in _KEY_OF_CODE else ""
-        return ConfigIssue(said.get("at", key + below), cast(ConfigIssueCode, kind), said)
+        return ConfigIssue(params.get("at", key + below), cast(ConfigIssueCode, kind), params)
+    code: ConfigIssueCode
     given = repr(error["input"])[:MAX_VALUE_CHARS]
     match kind:
+        case "extra_forbidden" if key in RENAMED_KEYS:
+            code, params = "renamed_key", {"new": RENAMED_KEYS[key]}
         case "extra_forbidden":
-            return ConfigIssue(key, "unknown_key", {"close": closest_key()})
+            code, params = "unknown_key", {"close": closest_key()}
         case "missing":
-            return ConfigIssue(key, "missing", {})
+            code, params = "missing", {}
         case "too_short" | "string_too_short":
-            return ConfigIssue(key, "empty", {})
+            code, params = "empty", {}
         case "literal_error":
-            return ConfigIssue(key, "not_a_choice", {"given": given, "choices": str(context["expected"])})
+            code, params = "not_a_choice", {"given": given, "choices": str(context["expected"])}
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             bound, limit = next(iter(context.items()))
-            return ConfigIssue(key, "out_of_range", {"given": given, "bound": bound, "limit": f"{limit:g}"})
-    return ConfigIssue(key, "wrong_type", {"given": given, "kind": _KIND_OF_PYDANTIC_TYPE.get(kind, "table")})
+            code, params = "out_of_range", {"given": given, "bound": bound, "limit": f"{limit:g}"}
+        case _:
+            code, params = "wrong_type", {"given": given, "kind": _KIND_OF_PYDANTIC_TYPE.get(kind, "table")}
+    return ConfigIssue(key, code, params)

@@ -1,4 +1,4 @@
-"""`migration.toml` read: the file's tables become one Migration, or every mistake in them with the key as the file spells it."""
+"""Loads migration.toml into a Migration, or raises all of its issues with the keys as the file spells them."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from domain.config.batches import Batches, Job
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
 from domain.config.models import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
 
-# The tables beside [migration], and what may stand in [migration] itself. `demo` is said by the program, never by a file.
+# The tables beside [migration], and the keys of [migration] itself. `demo` cannot be set in a file.
 _TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs")
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
 _MODELS: dict[str, type[BaseModel]] = {
@@ -26,7 +26,7 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 def load(path: Path) -> Migration:
-    """The migration that `path` describes. Raises ConfigurationError with every mistake found, or OSError where it cannot be read."""
+    """The migration configured in `path`. Raises ConfigurationError with all issues, or OSError."""
     try:
         tables = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -37,28 +37,28 @@ def load(path: Path) -> Migration:
 
 
 def parse_tables(tables: Mapping[str, Any], path: Path) -> Migration:
-    """The migration in a parsed TOML document. [migration]'s keys and the other tables meet in one `Migration`."""
-    about = tables.get("migration", {})
-    if not isinstance(about, Mapping):
-        mistake = ConfigIssue("migration", "wrong_type", {"given": repr(about)[:80], "kind": "table"})
-        raise ConfigurationError(path, (mistake,))
-    mistakes = [*_misplaced_keys(tables, about)]
-    known = {key: value for key, value in tables.items() if key in _TABLES}
-    known |= {key: value for key, value in about.items() if key in _MIGRATION_KEYS}
+    """The migration in a parsed TOML document: the keys of [migration] and the other tables. Raises ConfigurationError."""
+    main = tables.get("migration", {})
+    if not isinstance(main, Mapping):
+        issue = ConfigIssue("migration", "wrong_type", {"given": repr(main)[:80], "kind": "table"})
+        raise ConfigurationError(path, (issue,))
+    issues = [*_misplaced_keys(tables, main)]
+    values = {key: value for key, value in tables.items() if key in _TABLES}
+    values |= {key: value for key, value in main.items() if key in _MIGRATION_KEYS}
     try:
-        found = Migration.model_validate(known)
+        migration = Migration.model_validate(values)
     except ValidationError as error:
-        told = [_issue(tuple(one["loc"]), one) for one in error.errors()]
-        # What is there under a misspelt name, or in the wrong place, is not missing as well.
-        meant = {_intended_key(one) for one in (*mistakes, *told)}
-        mistakes += [one for one in told if one.code != "missing" or one.key not in meant]
-    if mistakes:
-        raise ConfigurationError(path, tuple(mistakes))
-    return found
+        invalid = [_issue(tuple(detail["loc"]), detail) for detail in error.errors()]
+        # A key that is present under a misspelt name, or in the wrong table, is not reported as missing as well.
+        intended = {_intended_key(issue) for issue in (*issues, *invalid)}
+        issues += [issue for issue in invalid if issue.code != "missing" or issue.key not in intended]
+    if issues:
+        raise ConfigurationError(path, tuple(issues))
+    return migration
 
 
 def _misplaced_keys(tables: Mapping[str, Any], migration_table: Mapping[str, Any]) -> Iterable[ConfigIssue]:
-    """Keys that stand at the top or in [migration] and should not."""
+    """Keys at the top level or in [migration] that do not belong there."""
     for key in tables:
         if key in _MIGRATION_KEYS:
             yield ConfigIssue(key, "outside_its_table", {"table": "migration"})
@@ -72,7 +72,7 @@ def _misplaced_keys(tables: Mapping[str, Any], migration_table: Mapping[str, Any
 
 
 def _issue(location: tuple[int | str, ...], error: ErrorDetails) -> ConfigIssue:
-    """pydantic's error as ours, its key as the file spells it."""
+    """pydantic's error as an issue, its key as the file spells it."""
     if location and location[0] not in _TABLES:
         location = ("migration", *location)
     return issue_from_pydantic(
@@ -81,7 +81,7 @@ def _issue(location: tuple[int | str, ...], error: ErrorDetails) -> ConfigIssue:
 
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
-    """The keys that may stand in a table."""
+    """The known keys of a table."""
     if location[0] == "fleets":
         return (Fleet if len(location) > 1 else Fleets).model_fields
     if location[:2] == ("batches", "jobs"):
@@ -92,7 +92,7 @@ def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
 
 
 def _intended_key(issue: ConfigIssue) -> str:
-    """The key that somebody meant who wrote another one, or ""."""
+    """The key that was probably meant by a misplaced or misspelt one, or ""."""
     table, _, name = issue.key.rpartition(".")
     if issue.code == "outside_its_table":
         home = issue.params["table"]

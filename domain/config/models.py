@@ -1,21 +1,21 @@
-"""What a configuration may say: what is being migrated, where it is seen, and what parity means for it. Checked as it is made."""
+"""The configuration's models: the migration, its fleets, its sources, and its parity criteria. Validated when constructed."""
 
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from domain.arn import Arn, ArnKind
 from domain.config.access_logs import AccessLogs
-from domain.config.base import ConfigTable as _Table
+from domain.config.base import ConfigTable, TimezoneName
 from domain.config.batches import Batches
-from domain.config.errors import closest, closest_zone, config_error
+from domain.config.errors import closest, config_error
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
 
-# A metric that a criterion may name, beside `slow_0.3s` (or `slow_300ms`): the share of answers slower than 0.3 s.
+# The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
 CRITERION_METRICS = (
     "error_rate",
     "unanswered_rate",
@@ -38,8 +38,8 @@ def _arn(text: str, kind: ArnKind) -> Arn:
     return arn
 
 
-class Margin(_Table):
-    """How much worse is still fine: `value` in `unit`. pp and ms are absolute; % is relative to the baseline."""
+class Margin(ConfigTable):
+    """How much worse is acceptable: `value` in `unit`. pp and ms are absolute; % is relative to the baseline."""
 
     value: Annotated[float, Field(gt=0)]
     unit: Literal["pp", "ms", "%"]
@@ -49,19 +49,19 @@ class Margin(_Table):
     def _parse(cls, given: object) -> object:
         if isinstance(given, Mapping):
             return given
-        found = _MARGIN.fullmatch(given.strip()) if isinstance(given, str) else None
-        if found is None:
+        match = _MARGIN.fullmatch(given.strip()) if isinstance(given, str) else None
+        if match is None:
             raise config_error("margin_without_unit", given=given)
-        if float(found["value"]) == 0:
+        if float(match["value"]) == 0:
             raise config_error("margin_of_nothing", given=given)
-        return {"value": float(found["value"]), "unit": found["unit"]}
+        return {"value": float(match["value"]), "unit": match["unit"]}
 
     def __str__(self) -> str:
         return f"{self.value:g}{self.unit}" if self.unit == "%" else f"{self.value:g} {self.unit}"
 
 
-class Criterion(_Table):
-    """One line of what parity means: the metric, its margin, the direction that is better, and whether the verdict hangs on it."""
+class Criterion(ConfigTable):
+    """A parity criterion: metric, margin, better direction, and whether it is critical for the overall verdict."""
 
     metric: str
     margin: Margin
@@ -79,22 +79,22 @@ class Criterion(_Table):
 
     @model_validator(mode="after")
     def _check_unit(self) -> Self:
-        fits = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
-        if self.margin.unit not in fits:
-            raise config_error("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(fits))
+        units = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
+        if self.margin.unit not in units:
+            raise config_error("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(units))
         return self
 
     @property
     def slow_threshold_s(self) -> float | None:
         """The threshold of a `slow_…` metric in seconds; None for the others."""
-        found = _SLOW.fullmatch(self.metric)
-        return float(found["threshold"]) if found else None
+        match = _SLOW.fullmatch(self.metric)
+        return float(match["threshold"]) if match else None
 
 
-class Aws(_Table):
-    """Where the load balancer is. `rule` is the listener rule that splits the traffic (a default action has a rule's ARN too); "": found.
+class Aws(ConfigTable):
+    """The load balancer. `rule` is the ARN of the listener rule that splits the traffic (default actions have one, too); "": detected.
 
-    `cloudtrail`: whether CloudTrail is asked who changed the weights.
+    `cloudtrail`: read who changed the weights from CloudTrail.
     """
 
     region: str
@@ -122,11 +122,11 @@ class Aws(_Table):
 
     @model_validator(mode="after")
     def _check_arns(self) -> Self:
-        home = self.load_balancer_arn
-        if home.region != self.region:
-            raise config_error("another_region", given=self.region, found=home.region)
-        if self.rule and _arn(self.rule, "listener rule").load_balancer_path != home.dimension:
-            raise config_error("rule_of_another_load_balancer", given=self.rule, load_balancer=home.dimension)
+        arn = self.load_balancer_arn
+        if arn.region != self.region:
+            raise config_error("another_region", given=self.region, found=arn.region)
+        if self.rule and _arn(self.rule, "listener rule").load_balancer_path != arn.dimension:
+            raise config_error("rule_of_another_load_balancer", given=self.rule, load_balancer=arn.dimension)
         return self
 
     @property
@@ -134,8 +134,8 @@ class Aws(_Table):
         return _arn(self.load_balancer, "load balancer")
 
 
-class Fleet(_Table):
-    """One side: a set of target groups (ARNs, or bare names where there is no [aws]), because blue/green deployments swap the group that serves."""
+class Fleet(ConfigTable):
+    """A set of target groups (ARNs; bare names if there is no [aws]), because blue/green deployments swap the serving group."""
 
     label: Annotated[str, Field(min_length=1)]
     target_groups: tuple[str, ...]
@@ -145,7 +145,7 @@ class Fleet(_Table):
     @field_validator("target_groups")
     @classmethod
     def _check_target_groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
-        if not groups:  # not Field(min_length=…), which counts an entry that is wrong as one that is not there
+        if not groups:  # Field(min_length=…) would not count invalid entries
             raise config_error("empty")
         for text in groups:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", text):
@@ -163,7 +163,7 @@ class Fleet(_Table):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The target groups' names, as frames and pages call them."""
+        """The names of the target groups, as in frames and on pages."""
         return tuple(arn.name if (arn := Arn.parse(text)) else text for text in self.target_groups)
 
     @property
@@ -171,8 +171,8 @@ class Fleet(_Table):
         return tuple(arn for text in self.target_groups if (arn := Arn.parse(text)))
 
 
-class Fleets(_Table):
-    """Both sides: the old one and the new one."""
+class Fleets(ConfigTable):
+    """The old fleet (baseline) and the new one (canary)."""
 
     baseline: Fleet
     canary: Fleet
@@ -181,24 +181,24 @@ class Fleets(_Table):
         return self.baseline if fleet == "baseline" else self.canary
 
 
-class Mackerel(_Table):
-    """Where the migration is seen in Mackerel: its service, and the load balancer's host (left out: found by the target groups' metrics)."""
+class Mackerel(ConfigTable):
+    """The Mackerel service, and the host of the load balancer ("": found by the target groups' metrics)."""
 
     service: str = ""
     alb_host: str = ""
     organization: str = ""  # for links into the web pages
 
 
-class Migration(_Table):
-    """One migration: its name, its two fleets, where they are seen, and what parity means."""
+class Migration(ConfigTable):
+    """A migration: its name, fleets, sources and parity criteria."""
 
     name: Annotated[str, Field(min_length=1)]
-    timezone: str = "UTC"
+    timezone: TimezoneName = "UTC"
     archive: str = "sqlite:///archive.db"
     provisional_minutes: Annotated[int, Field(ge=0, le=60)] = 3  # drawn, never judged
-    settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # read again at every refresh, then frozen
-    backfill: bool = True  # what the sources still keep of the time before is kept, too
-    since: date | Literal[""] = ""  # from that day on, in the migration's time zone; "": everything they keep
+    settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # re-read at each refresh until then
+    backfill: bool = True  # also fetch the history that the sources retain
+    since: date | Literal[""] = ""  # first day of that history, in `timezone`; "": all of it
     slow_thresholds_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = DEFAULT_SLOW_THRESHOLDS_S
     aws: Aws | None = None
     fleets: Fleets
@@ -207,14 +207,6 @@ class Migration(_Table):
     batches: Batches | None = None
     access_logs: AccessLogs | None = None
     demo: bool = False
-
-    @field_validator("timezone")
-    @classmethod
-    def _check_timezone(cls, name: str) -> str:
-        known = available_timezones()
-        if name not in known:
-            raise config_error("unknown_timezone", given=name, close=closest_zone(name, known))
-        return name
 
     @field_validator("since", mode="before")
     @classmethod
@@ -233,16 +225,16 @@ class Migration(_Table):
     @field_validator("archive")
     @classmethod
     def _check_archive(cls, url: str) -> str:
-        scheme, rest = url.partition("://")[::2]
+        scheme, location = url.partition("://")[::2]
         if scheme == "postgresql+psycopg":
-            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", rest):
+            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", location):
                 raise config_error("archive_without_database", given=_without_credentials(url))
             return url
         if scheme in ("postgres", "postgresql") or scheme.startswith("postgresql+"):
             raise config_error("archive_driver", given=scheme)
         if scheme != "sqlite":
             raise config_error("not_an_archive", given=_without_credentials(url))
-        if rest in ("", "/", "/:memory:"):
+        if location in ("", "/", "/:memory:"):
             raise config_error("archive_without_file", given=url)
         return url
 
@@ -275,19 +267,19 @@ class Migration(_Table):
             if self.mackerel is None:
                 raise config_error("no_source")
             return self
-        home = self.aws.load_balancer_arn
+        load_balancer = self.aws.load_balancer_arn
         for fleet in FLEETS:
             for position, text in enumerate(self.fleets[fleet].target_groups):
-                group, where = Arn.parse(text), f"fleets.{fleet}.target_groups.{position}"
+                group, key = Arn.parse(text), f"fleets.{fleet}.target_groups.{position}"
                 if group is None:
-                    raise config_error("arn_needed", given=text, at=where)
-                if (group.region, group.account) != (home.region, home.account):
+                    raise config_error("arn_needed", given=text, at=key)
+                if (group.region, group.account) != (load_balancer.region, load_balancer.account):
                     raise config_error(
                         "group_of_another_load_balancer",
                         given=text,
-                        at=where,
+                        at=key,
                         found=f"{group.region}, {group.account}",
-                        home=f"{home.region}, {home.account}",
+                        home=f"{load_balancer.region}, {load_balancer.account}",
                     )
         return self
 
@@ -295,13 +287,11 @@ class Migration(_Table):
     def _check_criteria(self) -> Self:
         seen: set[str] = set()
         for position, criterion in enumerate(self.criteria):
-            where, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
+            key, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
             if criterion.metric in seen:
-                raise config_error("metric_twice", at=where, given=criterion.metric)
+                raise config_error("metric_twice", at=key, given=criterion.metric)
             if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
-                raise config_error(
-                    "threshold_not_asked", at=where, given=criterion.metric, threshold=f"{threshold_s:g}"
-                )
+                raise config_error("threshold_not_asked", at=key, given=criterion.metric, threshold=f"{threshold_s:g}")
             seen.add(criterion.metric)
         return self
 
@@ -319,7 +309,7 @@ class Migration(_Table):
 
     @property
     def batch_service(self) -> str:
-        """The Mackerel service that the batches report to; "" where there are none."""
+        """The Mackerel service that the batches report to, or ""."""
         if self.batches is None:
             return ""
         return self.batches.service or (self.mackerel.service if self.mackerel else "")
@@ -330,24 +320,21 @@ class Migration(_Table):
 
     @property
     def since_s(self) -> int | None:
-        """The first minute of the past that is to be kept (epoch seconds), or None: everything that the sources keep."""
+        """`since` in epoch seconds, at a whole minute; None: all that the sources retain."""
         return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
 
     @property
     def key(self) -> str:
-        """What the archive files this migration under: its name, and the load balancer or Mackerel service it is seen at."""
-        place = (
-            self.aws.load_balancer_arn.dimension
-            if self.aws
-            else f"mackerel:{self.mackerel.service if self.mackerel else ''}"
-        )
-        return f"{self.name} @ {place}"
+        """The migration's unique name in the archive: its name, and its load balancer or Mackerel service."""
+        if self.aws:
+            return f"{self.name} @ {self.aws.load_balancer_arn.dimension}"
+        return f"{self.name} @ mackerel:{self.mackerel.service if self.mackerel else ''}"
 
     def margin_of(self, metric: str) -> Margin | None:
-        """The margin that was fixed for a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""
+        """The configured margin of a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""
         return next((criterion.margin for criterion in self.criteria if criterion.metric == metric), None)
 
 
 def _without_credentials(url: str) -> str:
-    """An address as it may be repeated: without a user's name and password."""
+    """A URL that is safe to print: without user name and password."""
     return re.sub(r"//.*@", "//", url)

@@ -34,7 +34,7 @@ def access_log_texts(problem: Problem, about: str) -> Texts | None:
                 _("A log file is gone"),
                 _("It was listed and is not there any more: {file}. Its lines are not counted.").format(file=about),
                 _(
-                    "Nothing to do if a lifecycle rule of the bucket removes old logs: count them before that, with `record` under [access_logs]."
+                    "Nothing to do if a lifecycle rule of the bucket removes old logs: count them before that, with `ingest` under [access_logs]."
                 ),
             )
         case Problem("denied", _source, "s3:GetObject") if problem.detail.startswith("InvalidObjectState"):

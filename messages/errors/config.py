@@ -239,6 +239,7 @@ _FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {
         ),
     ),
     "unknown_key": _unknown_key,
+    "renamed_key": _fixed(_("`{name}` was renamed to `{new}`."), _("Write `{new}` instead; its value means the same.")),
     "outside_its_table": _outside,
     "missing": _missing,
     "empty": lambda key, said: (_("`{name}` is empty.").format(name=_name(key)), _write_example(key)),

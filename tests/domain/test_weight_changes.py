@@ -97,7 +97,7 @@ def test_what_was_told_again_changes_nothing() -> None:
 
 
 def test_the_weights_of_other_rules_and_changes_of_something_else_are_no_steps() -> None:
-    other, conditions = logged_change(5, 1.0, rule="arn:door"), replace(logged_change(9, None), told=False)
+    other, conditions = logged_change(5, 1.0, rule="arn:door"), replace(logged_change(9, None), affects_weights=False)
     assert merged_rows(logged_change(0, 0.25), other, conditions) == [(0, "? → 25.0%", "naoko", 1)]
 
 

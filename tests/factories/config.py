@@ -1,4 +1,4 @@
-"""A whole migration.toml, and how a test changes one thing in it."""
+"""A complete migration.toml, and migrations and issues of changed copies of it."""
 
 import tomllib
 from pathlib import Path
@@ -56,20 +56,20 @@ margin = "10%"
 
 
 def config_with(key: str, value: Any) -> dict[str, Any]:
-    """WHOLE with the value at `key` ("criteria.0.margin") replaced or added; None takes it out."""
+    """CONFIG_TOML with the value at `key` ("criteria.0.margin") replaced or added; None removes the key."""
     tables = tomllib.loads(CONFIG_TOML)
     if not key:
         return tables
-    *path, last = key.split(".")
-    at: Any = tables
-    for step in path:
-        at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
-    if isinstance(at, list):
-        at[int(last)] = value
+    *parents, name = key.split(".")
+    table: Any = tables
+    for parent in parents:
+        table = table[int(parent)] if isinstance(table, list) else table.setdefault(parent, {})
+    if isinstance(table, list):
+        table[int(name)] = value
     elif value is None:
-        del at[last]
+        del table[name]
     else:
-        at[last] = value
+        table[name] = value
     return tables
 
 
@@ -78,7 +78,7 @@ def make_migration(key: str = "", value: Any = None) -> Migration:
 
 
 def config_issues(tables: dict[str, Any]) -> tuple[ConfigIssue, ...]:
-    """Everything wrong in a document; nothing where it is right."""
+    """The issues of a document; () if it is valid."""
     try:
         parse_tables(tables, CONFIG_PATH)
     except ConfigurationError as error:

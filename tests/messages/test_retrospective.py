@@ -47,8 +47,8 @@ def test_a_fold_tells_why_the_weights_were_off() -> None:
 
 
 def test_a_p95_says_what_it_is_of() -> None:
-    said = {basis: words.p95_basis(PhaseP95(0.2, basis)) for basis in ("whole", "hours", "periods")}  # type: ignore[arg-type]
-    assert said == {"whole": "of all answers", "hours": "median of hours", "periods": "median of periods"}
+    said = {basis: words.p95_basis(PhaseP95(0.2, basis)) for basis in ("window", "hours", "periods")}  # type: ignore[arg-type]
+    assert said == {"window": "of all answers", "hours": "median of hours", "periods": "median of periods"}
     assert words.p95_basis(None) == ""
 
 

@@ -17,7 +17,7 @@ def criterion_verdict(criterion: Criterion, verdict: Verdict, reason: VerdictRea
     return CriterionVerdict(criterion, verdict, reason, **more)
 
 
-PARITY = criterion_verdict(ERRORS, "parity", "inside_margin", low=-0.00004, high=0.00011, minutes_to_decision=0)
+PARITY = criterion_verdict(ERRORS, "parity", "inside_margin", lower=-0.00004, upper=0.00011, minutes_to_decision=0)
 
 
 def sentence(found: CriterionVerdict) -> str:
@@ -38,10 +38,10 @@ def test_every_verdict_has_a_word_and_a_sign_of_its_own() -> None:
 REASONS: dict[str, tuple[Verdict, str]] = {
     "inside_margin": ("parity", "The whole interval lies inside the margin."),
     "beyond_margin": ("regression", "The whole interval lies beyond the margin."),
-    "broke_lately": ("regression", "It broke lately: the newest minutes alone lie beyond the margin."),
-    "surely_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
-    "surely_better": ("undecided", "Surely better, but perhaps still within the margin."),
-    "straddles": ("undecided", "The interval still reaches across the edge of the margin."),
+    "recent_change": ("regression", "It broke lately: the newest minutes alone lie beyond the margin."),
+    "significantly_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
+    "significantly_better": ("undecided", "Surely better, but perhaps still within the margin."),
+    "inconclusive": ("undecided", "The interval still reaches across the edge of the margin."),
     "not_measured": ("not enough data", "No source brought this metric for both fleets."),
     "one_side_empty": ("not enough data", "One fleet had no requests in this window."),
     "one_side_gone": (
@@ -87,15 +87,15 @@ def test_every_reason_to_leave_out_has_words() -> None:
     [
         (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
         (
-            criterion_verdict(ERRORS, "regression", "beyond_margin", low=0.001, high=0.0042),
+            criterion_verdict(ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.0042),
             "ECS's error rate is between 0.10 pp and 0.42 pp higher than EC2's; the margin is ±0.05 pp.",
         ),
         (
-            criterion_verdict(P95, "improvement", "beyond_margin", low=-0.062, high=-0.041),
+            criterion_verdict(P95, "improvement", "beyond_margin", lower=-0.062, upper=-0.041),
             "ECS's p95 is between 41 ms and 62 ms lower than EC2's; the margin is ±10%.",
         ),
         (
-            criterion_verdict(SLOW, "undecided", "straddles", low=-0.012, high=0.03),
+            criterion_verdict(SLOW, "undecided", "inconclusive", lower=-0.012, upper=0.03),
             "ECS's slow > 300 ms is between 1.20 pp lower and 3.00 pp higher than EC2's; the margin is ±0.5 pp.",
         ),
         (
@@ -135,7 +135,9 @@ def test_a_metric_is_called_as_a_reader_knows_it(metric: str, said: str) -> None
     ],
 )
 def test_what_is_still_needed(verdict: Verdict, minutes: int | None, even: int | None, said: str, said_of_even: str):
-    found = criterion_verdict(ERRORS, verdict, "straddles", minutes_to_decision=minutes, minutes_to_decision_even=even)
+    found = criterion_verdict(
+        ERRORS, verdict, "inconclusive", minutes_to_decision=minutes, minutes_to_decision_even=even
+    )
     assert (verdicts.still_needed(found), verdicts.still_needed_even(found)) == (said, said_of_even)
 
 
@@ -143,12 +145,14 @@ def test_an_interval_and_a_margin_in_the_metrics_own_unit() -> None:
     assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
     assert verdicts.interval(criterion_verdict(P95, "not enough data", "few_minutes")) == "–"
     assert verdicts.margin(PARITY) == "±0.05 pp"
-    relative = criterion_verdict(P95, "undecided", "straddles", low=-0.01, high=0.05, margin=0.024, margin_low=-0.0218)
+    relative = criterion_verdict(
+        P95, "undecided", "inconclusive", lower=-0.01, upper=0.05, margin=0.024, margin_lower=-0.0218
+    )
     assert verdicts.margin(relative) == "10% (−22 ms … +24 ms)"
     assert verdicts.margin(criterion_verdict(P95, "not enough data", "few_minutes")) == "±10%"
 
 
-OPEN = criterion_verdict(ERRORS, "undecided", "straddles", minutes_to_decision=25)
+OPEN = criterion_verdict(ERRORS, "undecided", "inconclusive", minutes_to_decision=25)
 
 
 @pytest.mark.parametrize(
@@ -161,10 +165,10 @@ OPEN = criterion_verdict(ERRORS, "undecided", "straddles", minutes_to_decision=2
         (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
         # A criterion that the verdict does not hang on holds nothing up.
         (
-            Judgement("undecided", (OPEN, criterion_verdict(P95, "undecided", "straddles"))),
+            Judgement("undecided", (OPEN, criterion_verdict(P95, "undecided", "inconclusive"))),
             "Undecided, about 25 min to go",
         ),
-        (Judgement("undecided", (criterion_verdict(ERRORS, "undecided", "straddles"),)), "Undecided"),
+        (Judgement("undecided", (criterion_verdict(ERRORS, "undecided", "inconclusive"),)), "Undecided"),
         (Judgement("not enough data", (criterion_verdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
     ],
 )
@@ -177,17 +181,19 @@ def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judg
     [
         (
             criterion_verdict(
-                ERRORS, "parity", "inside_margin", low=-0.0004, high=0.0001, margin=0.0005, margin_low=-0.0005
+                ERRORS, "parity", "inside_margin", lower=-0.0004, upper=0.0001, margin=0.0005, margin_lower=-0.0005
             ),
             "An interval that reaches the margin; it is 0.01 pp away.",
         ),
         (
-            criterion_verdict(P95, "undecided", "straddles", low=-0.01, high=0.04, margin=0.028, margin_low=-0.025),
+            criterion_verdict(
+                P95, "undecided", "inconclusive", lower=-0.01, upper=0.04, margin=0.028, margin_lower=-0.025
+            ),
             "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
         ),
         (
             criterion_verdict(
-                ERRORS, "regression", "beyond_margin", low=0.001, high=0.002, margin=0.0005, margin_low=-0.0005
+                ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.002, margin=0.0005, margin_lower=-0.0005
             ),
             "Minutes in which the two are alike again, until the interval comes back to the margin.",
         ),

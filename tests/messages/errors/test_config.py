@@ -1,4 +1,4 @@
-"""Every mistake in the configuration has words: where, what is wrong, what would be right."""
+"""The messages for configuration issues: the key, the issue, and the fix."""
 
 from typing import Any, get_args
 
@@ -7,38 +7,29 @@ import pytest
 from domain import ConfigIssue, ConfigIssueCode
 from messages.errors.config import _FORMATTERS, format_config_issue, format_key
 from messages.errors.sources import Message
-from tests.domain.config.test_access_logs import ACCESS_LOG_ISSUES as OF_LOGS
-from tests.domain.config.test_batches import BATCH_ISSUES as OF_BATCHES
-from tests.domain.config.test_loader import CONFIG_ISSUES
 from tests.factories.config import ALB, BLUE, EC2, ELB_ARN_PREFIX, config_issues, config_with
+from tests.factories.config_issues import ALL_ISSUES
 
 DOCS = "docs/configuration.md"
 
 
-@pytest.mark.parametrize(
-    ("change", "value"),
-    [
-        *((one[0], one[1]) for one in CONFIG_ISSUES),
-        *(("batches", one[0]) for one in OF_BATCHES),
-        *(("access_logs", one[0]) for one in OF_LOGS),
-    ],
-)
-def test_every_mistake_is_whole_sentences(change: str, value: Any) -> None:
-    for mistake in config_issues(config_with(change, value)):
-        said = format_config_issue(mistake)
-        assert said.anchor == DOCS
-        for sentence in (said.text, said.next_step):
+@pytest.mark.parametrize(("key", "value"), [issue[:2] for issue in ALL_ISSUES])
+def test_each_message_is_in_whole_sentences(key: str, value: Any) -> None:
+    for issue in config_issues(config_with(key, value)):
+        message = format_config_issue(issue)
+        assert message.anchor == DOCS
+        for sentence in (message.text, message.next_step):
             assert sentence[0] in "“`[" or sentence[0].isupper(), sentence
             assert sentence.endswith((".", "?", "`.")), sentence
             assert "  " not in sentence and "{" not in sentence.replace(str(value), "").replace("{job}", ""), sentence
 
 
-def test_every_slug_has_words() -> None:
+def test_each_code_has_a_message() -> None:
     assert set(_FORMATTERS) == set(get_args(ConfigIssueCode))
 
 
 @pytest.mark.parametrize(
-    ("change", "value", "said"),
+    ("key", "value", "message"),
     [
         (
             "migration.timezon",
@@ -47,6 +38,16 @@ def test_every_slug_has_words() -> None:
                 "[migration] timezon",
                 "There is no key `timezon` here.",
                 "Did you mean `timezone`? See docs/configuration.md for every key.",
+                DOCS,
+            ),
+        ),
+        (
+            "access_logs",
+            {"most_routes": 100},
+            Message(
+                "[access_logs] most_routes",
+                "`most_routes` was renamed to `max_routes`.",
+                "Write `max_routes` instead; its value means the same.",
                 DOCS,
             ),
         ),
@@ -203,12 +204,12 @@ def test_every_slug_has_words() -> None:
         ),
     ],
 )
-def test_the_words(change: str, value: Any, said: Message) -> None:
-    (mistake,) = config_issues(config_with(change, value))
-    assert format_config_issue(mistake) == said
+def test_messages(key: str, value: Any, message: Message) -> None:
+    (issue,) = config_issues(config_with(key, value))
+    assert format_config_issue(issue) == message
 
 
-def test_the_words_for_a_file_that_is_none() -> None:
+def test_messages_about_the_whole_file() -> None:
     assert format_config_issue(ConfigIssue("", "not_readable", {"detail": "Permission denied"})) == Message(
         "The file",
         "It cannot be read: Permission denied.",
@@ -233,5 +234,5 @@ def test_the_words_for_a_file_that_is_none() -> None:
         ("criteria.1.metric", "[[criteria]] no. 2 metric"),
     ],
 )
-def test_places(key: str, text: str) -> None:
+def test_formatted_keys(key: str, text: str) -> None:
     assert format_key(key) == text

@@ -189,7 +189,7 @@ def test_every_fault_of_the_archive_has_words(kind: str) -> None:
 
 
 def test_the_archives_own_kinds_are_the_ones_with_words() -> None:
-    from archive.db.engine import ArchiveErrorKind
+    from archive.db.errors import ArchiveErrorKind
 
     assert set(ARCHIVE_TEXTS) == set(get_args(ArchiveErrorKind))
 

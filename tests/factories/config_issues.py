@@ -1,0 +1,257 @@
+"""Invalid configurations, each with the issue that is reported for it."""
+
+from datetime import datetime
+from typing import Any
+
+from tests.factories.config import ALB, BLUE, EC2, ELB_ARN_PREFIX, RULE
+
+# The key that is changed in CONFIG_TOML, its value (None: removed); the issue's key, code and some of its params.
+InvalidConfig = tuple[str, Any, str, str, dict[str, str]]
+
+OTHER_REGION = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
+OTHER_ACCOUNT = "arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978"
+OTHER_RULE = f"{ELB_ARN_PREFIX}:listener-rule/app/other/aaaaaaaaaaaaaaaa/f2f7dc8efc522ab2/9683b2d02a6cabee"
+NLB = f"{ELB_ARN_PREFIX}:loadbalancer/net/photo/50dc6c495c0c9188"
+
+BATCHES_TABLE: dict[str, Any] = {
+    "duration": "batch.{job}.duration",
+    "success": "batch.{job}.success",
+    "cron_duration": "cron.{job}.msec",
+    "cron_unit": "ms",
+    "jobs": [
+        {"name": "thumbnails", "schedule": "cron(0  18 ? * mon-fri *)", "rule": "photo-thumbnails"},
+        {"name": "digest", "schedule": "rate(1 hour)", "timezone": "Asia/Tokyo", "scheduler": "digest"},
+    ],
+}
+
+
+def batches_table(**changes: Any) -> dict[str, Any]:
+    return BATCHES_TABLE | changes
+
+
+def job_table(**keys: Any) -> dict[str, Any]:
+    return batches_table(jobs=[{"name": "thumbnails"} | keys])
+
+
+CONFIG_ISSUES: list[InvalidConfig] = [
+    ("migration.timezon", "Asia/Tokyo", "migration.timezon", "unknown_key", {"close": "timezone"}),
+    ("migration.demo", True, "migration.demo", "unknown_key", {"close": ""}),
+    ("migration.aws", {"region": "x"}, "migration.aws", "outside_its_table", {"table": "aws"}),
+    ("timezone", "UTC", "timezone", "outside_its_table", {"table": "migration"}),
+    ("mackrel", {"service": "photo"}, "mackrel", "unknown_key", {"close": "mackerel"}),
+    ("xyz", 1, "xyz", "unknown_key", {"close": ""}),
+    ("aws.regoin", "us-east-1", "aws.regoin", "unknown_key", {"close": "region"}),
+    ("fleets.canari", {}, "fleets.canari", "unknown_key", {"close": "canary"}),
+    ("fleets.canary.target_group", [], "fleets.canary.target_group", "unknown_key", {"close": "target_groups"}),
+    ("mackerel.albhost", "x", "mackerel.albhost", "unknown_key", {"close": "alb_host"}),
+    ("criteria.0.margn", "1pp", "criteria.0.margn", "unknown_key", {"close": "margin"}),
+    ("migration", None, "migration.name", "missing", {}),
+    ("migration.name", None, "migration.name", "missing", {}),
+    ("fleets", None, "fleets", "missing", {}),
+    ("fleets.canary", None, "fleets.canary", "missing", {}),
+    ("fleets.baseline.label", None, "fleets.baseline.label", "missing", {}),
+    ("aws.load_balancer", None, "aws.load_balancer", "missing", {}),
+    ("criteria.1.margin", None, "criteria.1.margin", "missing", {}),
+    ("migration.name", " ", "migration.name", "empty", {}),
+    ("fleets.canary.label", "", "fleets.canary.label", "empty", {}),
+    ("fleets.canary.target_groups", [], "fleets.canary.target_groups", "empty", {}),
+    ("migration.slow_thresholds_s", [], "migration.slow_thresholds_s", "empty", {}),
+    ("migration", [{"name": "Photo"}], "migration", "wrong_type", {"kind": "table"}),
+    ("migration.name", 3, "migration.name", "wrong_type", {"kind": "text", "given": "3"}),
+    ("migration.settle_minutes", "soon", "migration.settle_minutes", "wrong_type", {"kind": "whole number"}),
+    ("migration.settle_minutes", 1.5, "migration.settle_minutes", "wrong_type", {"kind": "whole number"}),
+    ("migration.slow_thresholds_s", 0.3, "migration.slow_thresholds_s", "wrong_type", {"kind": "list"}),
+    ("migration.slow_thresholds_s", ["fast"], "migration.slow_thresholds_s.0", "wrong_type", {"kind": "number"}),
+    ("aws", "ap-northeast-1", "aws", "wrong_type", {"kind": "table"}),
+    ("fleets.canary.target_groups", BLUE, "fleets.canary.target_groups", "wrong_type", {"kind": "list"}),
+    ("criteria", {"metric": "error_rate"}, "criteria", "wrong_type", {"kind": "list"}),
+    ("criteria.0.critical", "very", "criteria.0.critical", "wrong_type", {"kind": "yes or no"}),
+    ("criteria.0.better", "faster", "criteria.0.better", "not_a_choice", {"choices": "'lower' or 'higher'"}),
+    ("migration.settle_minutes", 0, "migration.settle_minutes", "out_of_range", {"bound": "ge", "limit": "1"}),
+    ("migration.provisional_minutes", 61, "migration.provisional_minutes", "out_of_range", {"limit": "60"}),
+    ("migration.slow_thresholds_s", [0], "migration.slow_thresholds_s.0", "out_of_range", {"bound": "gt"}),
+    ("migration.slow_thresholds_s", [float("nan")], "migration.slow_thresholds_s.0", "out_of_range", {}),
+    ("migration.provisional_minutes", 16, "migration.provisional_minutes", "provisional_beyond_settled", {"settled": "15"}),
+    ("migration.since", "1 September", "migration.since", "not_a_day", {"given": "1 September"}),
+    ("migration.since", datetime(2026, 9, 1, 12), "migration.since", "not_a_day", {}),
+    ("migration.since", 20260901, "migration.since", "not_a_day", {}),
+    ("migration.timezone", "Asia/Tokio", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
+    ("migration.timezone", "tokyo", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
+    ("migration.timezone", "New York", "migration.timezone", "unknown_timezone", {"close": "America/New_York"}),
+    ("migration.timezone", "JST", "migration.timezone", "unknown_timezone", {"close": ""}),
+    ("migration.archive", "archive.db", "migration.archive", "not_an_archive", {"given": "archive.db"}),
+    ("migration.archive", "mysql://reader@db/m", "migration.archive", "not_an_archive", {}),
+    ("migration.archive", "postgresql://me:secret@db/m", "migration.archive", "archive_driver", {"given": "postgresql"}),
+    (
+        "migration.archive",
+        "postgresql+psycopg://me:secret@db",
+        "migration.archive",
+        "archive_without_database",
+        {"given": "postgresql+psycopg://db"},
+    ),
+    ("migration.archive", "sqlite://", "migration.archive", "archive_without_file", {}),
+    ("migration.archive", "sqlite:///:memory:", "migration.archive", "archive_without_file", {}),
+    ("aws.region", "Tokyo", "aws.region", "not_a_region", {"given": "Tokyo"}),
+    ("aws.region", "us-east-1", "aws.region", "another_region", {"given": "us-east-1", "found": "ap-northeast-1"}),
+    ("aws.load_balancer", "photo", "aws.load_balancer", "not_an_arn", {"kind": "load balancer", "given": "photo"}),
+    ("aws.load_balancer", NLB, "aws.load_balancer", "not_an_arn", {"kind": "load balancer"}),
+    ("aws.load_balancer", EC2, "aws.load_balancer", "arn_of_another_kind", {"found": "target group"}),
+    ("aws.rule", ALB, "aws.rule", "arn_of_another_kind", {"kind": "listener rule", "found": "load balancer"}),
+    ("aws.rule", OTHER_RULE, "aws.rule", "rule_of_another_load_balancer", {"load_balancer": "app/photo/50dc6c495c0c9188"}),
+    ("fleets.canary.target_groups.1", RULE, "fleets.canary.target_groups", "arn_of_another_kind", {"kind": "target group"}),
+    ("fleets.canary.target_groups.0", "photo_ecs", "fleets.canary.target_groups", "not_an_arn", {"kind": "target group"}),
+    ("fleets.canary.target_groups.1", "photo-ecs", "fleets.canary.target_groups.1", "arn_needed", {"given": "photo-ecs"}),
+    (
+        "fleets.canary.target_groups.1",
+        OTHER_REGION,
+        "fleets.canary.target_groups.1",
+        "group_of_another_load_balancer",
+        {"found": "us-east-1, 123456789012", "home": "ap-northeast-1, 123456789012"},
+    ),
+    (
+        "fleets.baseline.target_groups.0",
+        OTHER_ACCOUNT,
+        "fleets.baseline.target_groups.0",
+        "group_of_another_load_balancer",
+        {"found": "ap-northeast-1, 210987654321"},
+    ),
+    ("fleets.canary.target_groups.1", BLUE, "fleets.canary.target_groups", "group_twice", {"given": BLUE}),
+    ("fleets.canary.target_groups.1", EC2, "fleets", "group_on_both_sides", {"given": "photo-ec2"}),
+    ("fleets.canary.label", "EC2", "fleets.canary.label", "same_label", {"given": "EC2"}),
+    ("fleets.canary.ecs_service", "web", "fleets.canary.ecs_service", "not_a_pair", {"given": "web"}),
+    ("fleets.canary.codedeploy", "a/b/c", "fleets.canary.codedeploy", "not_a_pair", {}),
+    ("criteria.0.metric", "eror_rate", "criteria.0.metric", "unknown_metric", {"close": "error_rate"}),
+    ("criteria.1.metric", "error_rate", "criteria.1.metric", "metric_twice", {"given": "error_rate"}),
+    ("criteria.0.metric", "slow_2s", "criteria.0.metric", "threshold_not_asked", {"threshold": "2"}),
+    ("criteria.0.margin", "0.05", "criteria.0.margin", "margin_without_unit", {"given": "0.05"}),
+    ("criteria.0.margin", 0.05, "criteria.0.margin", "margin_without_unit", {"given": "0.05"}),
+    ("criteria.0.margin", "-1pp", "criteria.0.margin", "margin_without_unit", {"given": "-1pp"}),
+    ("criteria.0.margin", "0pp", "criteria.0.margin", "margin_of_nothing", {"given": "0pp"}),
+    ("criteria.0.margin", "20ms", "criteria.0.margin", "margin_of_another_unit", {"fits": "pp / %"}),
+    ("criteria.1.margin", "1pp", "criteria.1.margin", "margin_of_another_unit", {"fits": "ms / %"}),
+]  # fmt: skip
+
+BATCH_ISSUES: list[InvalidConfig] = [
+    ("batches", batches_table(duratoin="x"), "batches.duratoin", "unknown_key", {"close": "duration"}),
+    ("batches", batches_table(stamped="start"), "batches.stamped", "renamed_key", {"new": "timestamp"}),
+    ("batches", job_table(shedule="rate(1 day)"), "batches.jobs.0.shedule", "unknown_key", {"close": "schedule"}),
+    ("batches", batches_table(jobs=[{}]), "batches.jobs.0.name", "missing", {}),
+    ("batches", batches_table(jobs="thumbnails"), "batches.jobs", "wrong_type", {"kind": "list"}),
+    ("batches", batches_table(unit="h"), "batches.unit", "not_a_choice", {}),
+    ("batches", job_table(grace_minutes=0), "batches.jobs.0.grace_minutes", "out_of_range", {"limit": "1"}),
+    ("batches", {}, "batches", "no_pattern", {}),
+    (
+        "batches",
+        batches_table(duration="batch.duration"),
+        "batches.duration",
+        "not_a_pattern",
+        {"given": "batch.duration"},
+    ),
+    ("batches", batches_table(duration="b.{job}.{job}"), "batches.duration", "not_a_pattern", {}),
+    ("batches", batches_table(duration="b/{job}"), "batches.duration", "not_a_pattern", {}),
+    (
+        "batches",
+        batches_table(success="batch.{job}.duration"),
+        "batches",
+        "pattern_twice",
+        {"given": "batch.{job}.duration"},
+    ),
+    ("batches", job_table(name="a b"), "batches.jobs.0.name", "not_a_job", {"given": "a b"}),
+    ("batches", batches_table(jobs=[{"name": "a"}, {"name": "a"}]), "batches.jobs.1.name", "job_twice", {"given": "a"}),
+    ("batches", job_table(rule="a", scheduler="b"), "batches.jobs.0", "rule_and_scheduler", {}),
+    (
+        "batches",
+        job_table(rule="a", timezone="Asia/Tokyo"),
+        "batches.jobs.0.timezone",
+        "rule_in_a_zone",
+        {"given": "Asia/Tokyo"},
+    ),
+    ("batches", job_table(timezone="Tokyo"), "batches.jobs.0.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
+    (
+        "batches",
+        job_table(schedule="0 18 * * 1-5"),
+        "batches.jobs.0.schedule",
+        "not_a_schedule",
+        {"given": "0 18 * * 1-5"},
+    ),
+    ("batches", job_table(schedule="rate(0 minutes)"), "batches.jobs.0.schedule", "rate_of_nothing", {}),
+    (
+        "batches",
+        job_table(schedule="rate(1 minutes)"),
+        "batches.jobs.0.schedule",
+        "rate_unit",
+        {"right": "rate(1 minute)"},
+    ),
+    ("batches", job_table(schedule="cron(0 18 * * MON)"), "batches.jobs.0.schedule", "cron_fields", {"found": "5"}),
+    ("batches", job_table(schedule="cron(0 18 * * MON *)"), "batches.jobs.0.schedule", "cron_days", {}),
+    (
+        "batches",
+        job_table(schedule="cron(0 24 * * ? *)"),
+        "batches.jobs.0.schedule",
+        "cron_field",
+        {"field": "hours", "high": "23"},
+    ),
+]
+
+ACCESS_LOG_ISSUES: list[InvalidConfig] = [
+    ("access_logs", {"pth": "logs"}, "access_logs.pth", "unknown_key", {"close": "path"}),
+    ("access_logs", {"most_routes": 100}, "access_logs.most_routes", "renamed_key", {"new": "max_routes"}),
+    ("access_logs", {"record": True}, "access_logs.record", "renamed_key", {"new": "ingest"}),
+    ("access_logs", {"cache_gb": 0}, "access_logs.cache_gb", "out_of_range", {"limit": "1"}),
+    ("access_logs", {"cache": ""}, "access_logs.cache", "empty", {}),
+    ("access_logs", {"max_routes": 0}, "access_logs.max_routes", "out_of_range", {"limit": "1"}),
+    ("access_logs", {"ingest": "always"}, "access_logs.ingest", "wrong_type", {"kind": "yes or no"}),
+    ("access_logs", {"routes": "/a"}, "access_logs.routes", "wrong_type", {"kind": "list"}),
+    ("access_logs", {"routes": ["photos/*"]}, "access_logs.routes", "not_a_route", {"given": "photos/*"}),
+    ("access_logs", {"routes": ["/search?q=*"]}, "access_logs.routes", "not_a_route", {"given": "/search?q=*"}),
+    ("access_logs", {"routes": ["/a/*", "/a/*"]}, "access_logs.routes", "route_twice", {"given": "/a/*"}),
+    (
+        "access_logs",
+        {"bucket": "s3://photo-logs/alb"},
+        "access_logs.bucket",
+        "not_a_bucket",
+        {"given": "s3://photo-logs/alb"},
+    ),
+    (
+        "access_logs",
+        {"bucket": "photo-logs", "path": "logs"},
+        "access_logs.bucket",
+        "path_and_bucket",
+        {"bucket": "photo-logs"},
+    ),
+    ("access_logs", {"athena": {"databse": "x"}}, "access_logs.athena.databse", "unknown_key", {"close": "database"}),
+    (
+        "access_logs",
+        {"athena": {"database": "Photo Logs"}},
+        "access_logs.athena.database",
+        "not_a_database",
+        {"given": "Photo Logs"},
+    ),
+    (
+        "access_logs",
+        {"athena": {"workgroup": "a/b"}},
+        "access_logs.athena.workgroup",
+        "not_a_workgroup",
+        {"given": "a/b"},
+    ),
+    (
+        "access_logs",
+        {"athena": {"output": "results"}},
+        "access_logs.athena.output",
+        "not_an_output",
+        {"given": "results"},
+    ),
+    (
+        "access_logs",
+        {"athena": {"output": "s3://A_/x"}},
+        "access_logs.athena.output",
+        "not_an_output",
+        {"given": "s3://A_/x"},
+    ),
+    ("access_logs", {"athena": {"max_usd": 0}}, "access_logs.athena.max_usd", "out_of_range", {"limit": "0"}),
+    ("access_logs", {"athena": True}, "access_logs.athena", "wrong_type", {"kind": "table"}),
+    ("access_logs", {"athena": {}, "path": "logs"}, "access_logs.athena", "athena_and_path", {"given": "logs"}),
+    ("access_logs", {"prefix": "alb"}, "access_logs.prefix", "prefix_without_bucket", {"given": "alb"}),
+]
+
+ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES)

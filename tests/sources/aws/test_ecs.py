@@ -1,6 +1,5 @@
-"""ECS as a source: services under CodeDeploy and under ECS's own ways, by botocore's Stubber and by unpatched boto3 against a loopback world."""
+"""The ECS source, with services deployed by CodeDeploy and by ECS: with botocore's Stubber, and over HTTP against the fake."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,20 +29,14 @@ HOUR = Window(NOON - 3600, NOON)
 DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/viewer/x is not authorized")
 
 
-@pytest.fixture
-def world() -> Iterator[FakeDeployments]:
-    with FakeDeployments() as world:
-        yield world
+def create_source(server: FakeDeployments) -> Ecs:
+    return Ecs(deployments_migration(), clock=clock, client=no_retry_client("ecs", server.url))
 
 
-def create_source(world: FakeDeployments) -> Ecs:
-    return Ecs(deployments_migration(), clock=clock, client=no_retry_client("ecs", world.url))
-
-
-def only_service(told: Events) -> EcsService:
-    assert told.deployment_state
-    (found,) = told.deployment_state.services
-    return found
+def only_service(result: Events) -> EcsService:
+    assert result.deployment_state
+    (service,) = result.deployment_state.services
+    return service
 
 
 def revision(number: int, group: str) -> dict[str, Any]:
@@ -54,10 +47,10 @@ def revision(number: int, group: str) -> dict[str, Any]:
     }
 
 
-def ecs_deployment(id_: str, status: str, created: int, new: int, old: int, **more: Any) -> dict[str, Any]:
-    """One of ECS's own deployments, a canary of 10 %."""
+def ecs_deployment(id_: str, status: str, created: int, new: int, old: int, **fields: Any) -> dict[str, Any]:
+    """A canary deployment of ECS with 10 %."""
 
-    def part(number: int, production: float, test: float) -> dict[str, Any]:
+    def revision_weights(number: int, production: float, test: float) -> dict[str, Any]:
         return {
             "arn": f"{ECS_ARN_PREFIX}service-revision/{CLUSTER}/{SERVICE}/{number}",
             "requestedTaskCount": 4,
@@ -76,33 +69,33 @@ def ecs_deployment(id_: str, status: str, created: int, new: int, old: int, **mo
             "strategy": "CANARY",
             "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 10},
         },
-        "targetServiceRevision": part(new, 10.0, 100.0),
-        "sourceServiceRevisions": [part(old, 90.0, 0.0)],
-        **more,
+        "targetServiceRevision": revision_weights(new, 10.0, 100.0),
+        "sourceServiceRevisions": [revision_weights(old, 90.0, 0.0)],
+        **fields,
     }
 
 
-def add_canary(world: FakeDeployments, status: str = "IN_PROGRESS", **more: Any) -> None:
+def add_canary(server: FakeDeployments, status: str = "IN_PROGRESS", **fields: Any) -> None:
     advanced = {"alternateTargetGroupArn": group_arn(GREEN), "productionListenerRule": RULE}
-    here = ecs_deployment("abc123", status, NOON - 600, 42, 41, **more)
-    world.service_deployments = [here]
-    world.service_revisions = [revision(42, GREEN), revision(41, BLUE)]
+    payload = ecs_deployment("abc123", status, NOON - 600, 42, 41, **fields)
+    server.service_deployments = [payload]
+    server.service_revisions = [revision(42, GREEN), revision(41, BLUE)]
     balancer = {"targetGroupArn": group_arn(BLUE), "advancedConfiguration": advanced}
-    world.services = [
+    server.services = [
         service(
             "ECS",
             taskDefinition=task_definition(42),
             deploymentConfiguration={"strategy": "CANARY"},
-            currentServiceDeployment=here["serviceDeploymentArn"],
+            currentServiceDeployment=payload["serviceDeploymentArn"],
             loadBalancers=[balancer],
         )
     ]
 
 
-def test_a_service_that_codedeploy_drives(world: FakeDeployments) -> None:
-    world.images = {42: ["123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0"]}
+def test_service_controlled_by_codedeploy(server: FakeDeployments) -> None:
+    server.images = {42: ["123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0"]}
     steady = {"id": "1", "createdAt": NOON - 60, "message": "(service web) has reached a steady state."}
-    world.services = [
+    server.services = [
         service(
             pendingCount=1,
             runningCount=3,
@@ -113,150 +106,165 @@ def test_a_service_that_codedeploy_drives(world: FakeDeployments) -> None:
             events=[steady] * 12,
         )
     ]
-    told = create_source(world).events(HOUR)
-    assert (told.problems, told.events, told.complete) == ((), (), True)
-    found = only_service(told)
-    assert (found.name, found.controller, found.strategy) == ("photo/web", "CODE_DEPLOY", "codedeploy")
-    assert (found.desired, found.running, found.pending) == (4, 3, 1)
-    assert (found.task_definition, found.previous_task_definition) == ("web:42", "web:41")
-    assert found.images == ("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0",)
-    assert found.primary and found.primary.target_group == GREEN
-    assert [(one.task_definition, one.deployment, one.stability) for one in found.task_sets] == [
+    result = create_source(server).events(HOUR)
+    assert (result.problems, result.events, result.complete) == ((), (), True)
+    ecs_service = only_service(result)
+    assert (ecs_service.name, ecs_service.controller, ecs_service.strategy) == (
+        "photo/web",
+        "CODE_DEPLOY",
+        "codedeploy",
+    )
+    assert (ecs_service.desired, ecs_service.running, ecs_service.pending) == (4, 3, 1)
+    assert (ecs_service.task_definition, ecs_service.previous_task_definition) == ("web:42", "web:41")
+    assert ecs_service.images == ("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0",)
+    assert ecs_service.primary and ecs_service.primary.target_group == GREEN
+    assert [
+        (task_set.task_definition, task_set.deployment, task_set.stability) for task_set in ecs_service.task_sets
+    ] == [
         ("web:42", "d-42", "STEADY_STATE"),
         ("web:41", "d-41", "STABILIZING"),
     ]
-    assert found.events == (ServiceEvent(NOON - 60, "(service web) has reached a steady state."),) * 10
-    assert world.calls == ["DescribeServices", "DescribeTaskDefinition"]
+    assert ecs_service.events == (ServiceEvent(NOON - 60, "(service web) has reached a steady state."),) * 10
+    assert server.calls == ["DescribeServices", "DescribeTaskDefinition"]
 
 
-def test_the_requests_are_what_aws_asks_for() -> None:
-    """Stubber checks each request and reply against AWS's own model of the service."""
-    talker = no_retry_client("ecs")
-    made = datetime.fromtimestamp(NOON - 600, UTC)
+def test_requests_match_the_service_model() -> None:
+    """Stubber checks each request and response against the service model of AWS."""
+    client = no_retry_client("ecs")
+    created = datetime.fromtimestamp(NOON - 600, UTC)
     arn = f"{ECS_ARN_PREFIX}service-deployment/photo/web/abc"
-    here = {"status": "ACTIVE", "deploymentController": {"type": "ECS"}, "taskDefinition": task_definition(42)}
-    with Stubber(talker) as stub:
-        stub.add_response("describe_services", {"services": [here]}, {"cluster": "photo", "services": ["web"]})
-        since = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days, and four for what then still ran
+    active = {"status": "ACTIVE", "deploymentController": {"type": "ECS"}, "taskDefinition": task_definition(42)}
+    with Stubber(client) as stub:
+        stub.add_response("describe_services", {"services": [active]}, {"cluster": "photo", "services": ["web"]})
+        since = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days of lookback, four of a running deployment
         span = {"after": since, "before": HOUR.ends_at}
-        asked = {"cluster": "photo", "service": "web", "createdAt": span}
-        stub.add_response("list_service_deployments", {"serviceDeployments": [], "nextToken": "2"}, asked)
+        params = {"cluster": "photo", "service": "web", "createdAt": span}
+        stub.add_response("list_service_deployments", {"serviceDeployments": [], "nextToken": "2"}, params)
         stub.add_response(
             "list_service_deployments",
             {"serviceDeployments": [{"serviceDeploymentArn": arn}]},
-            {**asked, "nextToken": "2"},
+            {**params, "nextToken": "2"},
         )
-        told = {"serviceDeploymentArn": arn, "createdAt": made, "finishedAt": made, "status": "SUCCESSFUL"}
+        payload = {"serviceDeploymentArn": arn, "createdAt": created, "finishedAt": created, "status": "SUCCESSFUL"}
         new = f"{ECS_ARN_PREFIX}service-revision/photo/web/1"
         stub.add_response(
             "describe_service_deployments",
-            {"serviceDeployments": [{**told, "targetServiceRevision": {"arn": new}}]},
+            {"serviceDeployments": [{**payload, "targetServiceRevision": {"arn": new}}]},
             {"serviceDeploymentArns": [arn]},
         )
         revisions = [{"serviceRevisionArn": new, "taskDefinition": task_definition(42)}]
         stub.add_response("describe_service_revisions", {"serviceRevisions": revisions}, {"serviceRevisionArns": [new]})
         stub.add_response("describe_task_definition", {"taskDefinition": {}}, {"taskDefinition": task_definition(42)})
-        told = Ecs(deployments_migration(), clock=clock, client=talker).events(HOUR)
+        result = Ecs(deployments_migration(), clock=clock, client=client).events(HOUR)
         stub.assert_no_pending_responses()
-    (event,) = told.events
+    (event,) = result.events
     assert (event.title, event.key, event.until) == ("web:42 SUCCESSFUL", "abc", NOON - 600)
 
 
-def test_ecs_own_canary_is_told_with_stage_and_both_weights(world: FakeDeployments) -> None:
-    add_canary(world, lifecycleStage="BAKE_TIME")
-    told = create_source(world).events(HOUR)
-    assert told.problems == ()
-    found = only_service(told)
-    assert (found.strategy, found.task_definition, found.previous_task_definition) == ("canary", "web:42", "web:41")
-    assert found.route == TrafficRoute((BLUE, GREEN), rule_arn=RULE)
-    assert told.deployment_state
-    (running,) = told.deployment_state.deployments
+def test_ecs_canary_has_stage_and_both_weights(server: FakeDeployments) -> None:
+    add_canary(server, lifecycleStage="BAKE_TIME")
+    result = create_source(server).events(HOUR)
+    assert result.problems == ()
+    ecs_service = only_service(result)
+    assert (ecs_service.strategy, ecs_service.task_definition, ecs_service.previous_task_definition) == (
+        "canary",
+        "web:42",
+        "web:41",
+    )
+    assert ecs_service.route == TrafficRoute((BLUE, GREEN), rule_arn=RULE)
+    assert result.deployment_state
+    (running,) = result.deployment_state.deployments
     assert (running.stage, running.configuration, running.previous_task_definition) == ("BAKE_TIME", "CANARY", "web:41")
-    assert [(one.status, one.task_definition, one.target_group, one.weight, one.test_weight) for one in running.task_sets] == [
+    assert [(task_set.status, task_set.task_definition, task_set.target_group, task_set.weight, task_set.test_weight) for task_set in running.task_sets] == [
         ("target", "web:42", GREEN, 10.0, 100.0),
         ("source", "web:41", BLUE, 90.0, 0.0),
     ]  # fmt: skip
-    assert [(event.title, event.open) for event in told.events] == [("web:42 IN_PROGRESS", True)]
+    assert [(event.title, event.open) for event in result.events] == [("web:42 IN_PROGRESS", True)]
 
 
-def test_a_hook_that_pauses_waits_for_a_person(world: FakeDeployments) -> None:
+def test_pausing_hook_waits_for_approval(server: FakeDeployments) -> None:
     hook = {"hookId": "approve", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
-    add_canary(world, lifecycleStage="POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[hook])
-    told = create_source(world).events(HOUR)
-    assert told.deployment_state
-    assert told.deployment_state.deployments[0].waits_for == "approve"
+    add_canary(server, lifecycleStage="POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[hook])
+    result = create_source(server).events(HOUR)
+    assert result.deployment_state
+    assert result.deployment_state.deployments[0].waits_for == "approve"
 
 
-def test_a_rolled_back_deployment_is_two_events_and_says_why(world: FakeDeployments) -> None:
+def test_rolled_back_deployment_is_two_events_with_reason(server: FakeDeployments) -> None:
     reason = (
         "Service deployment rolled back because of invalid networking configuration. productionListenerRule "
         f"{RULE} should have exactly one target group serving traffic but found 2 target groups which are serving traffic"
     )
     old = f"{ECS_ARN_PREFIX}service-revision/{CLUSTER}/{SERVICE}/41"
-    back = {"reason": "Service deployment rolled back", "startedAt": NOON - 500, "serviceRevisionArn": old}
-    add_canary(world, "ROLLBACK_SUCCESSFUL", finishedAt=NOON - 400, statusReason=reason, rollback=back)
-    told = create_source(world).events(HOUR)
-    deployed, rolled_back = told.events
+    rollback = {"reason": "Service deployment rolled back", "startedAt": NOON - 500, "serviceRevisionArn": old}
+    add_canary(server, "ROLLBACK_SUCCESSFUL", finishedAt=NOON - 400, statusReason=reason, rollback=rollback)
+    result = create_source(server).events(HOUR)
+    deployed, rolled_back = result.events
     assert (deployed.kind, deployed.ts, deployed.until) == ("deployment", NOON - 600, NOON - 400)
     assert (rolled_back.kind, rolled_back.title, rolled_back.ts) == ("rollback", "web:41 ← web:42", NOON - 500)
     assert "exactly one target group" in rolled_back.detail
-    assert told.deployment_state and told.deployment_state.deployments[0].outcome == "rolled_back"
+    assert result.deployment_state and result.deployment_state.deployments[0].outcome == "rolled_back"
 
 
-def test_what_has_ended_and_revisions_are_asked_once(world: FakeDeployments) -> None:
-    add_canary(world, "SUCCESSFUL", finishedAt=NOON - 100)
-    world.images = {42: ["web:1"]}
-    there = create_source(world)
-    there.events(HOUR)
-    world.calls.clear()
-    assert [event.title for event in there.events(HOUR).events] == ["web:42 SUCCESSFUL"]
-    assert world.calls == ["DescribeServices", "ListServiceDeployments"]
+def test_finished_deployments_and_revisions_are_read_once(server: FakeDeployments) -> None:
+    add_canary(server, "SUCCESSFUL", finishedAt=NOON - 100)
+    server.images = {42: ["web:1"]}
+    source = create_source(server)
+    source.events(HOUR)
+    server.calls.clear()
+    assert [event.title for event in source.events(HOUR).events] == ["web:42 SUCCESSFUL"]
+    assert server.calls == ["DescribeServices", "ListServiceDeployments"]
 
 
-def test_many_deployments_are_described_twenty_at_a_time(world: FakeDeployments) -> None:
-    add_canary(world)
+def test_deployments_are_described_in_batches_of_twenty(server: FakeDeployments) -> None:
+    add_canary(server)
     ended = [
         ecs_deployment(f"e{number:02}", "SUCCESSFUL", NOON - 700 - number, 41, 40, finishedAt=NOON - 650)
         for number in range(44)
     ]
-    world.service_deployments += ended
-    world.service_revisions.append(revision(40, GREEN))
-    world.page_size = 20
-    told = create_source(world).events(HOUR)
-    assert (told.problems, len(told.events)) == ((), 45)
-    assert [world.calls.count(one) for one in ("ListServiceDeployments", "DescribeServiceDeployments")] == [3, 3]
+    server.service_deployments += ended
+    server.service_revisions.append(revision(40, GREEN))
+    server.page_size = 20
+    result = create_source(server).events(HOUR)
+    assert (result.problems, len(result.events)) == ((), 45)
+    assert [server.calls.count(action) for action in ("ListServiceDeployments", "DescribeServiceDeployments")] == [3, 3]
 
 
 @pytest.mark.parametrize("services", [[], [service(status="INACTIVE", desiredCount=0, runningCount=0)]])
-def test_a_service_deleted_since_is_a_remark_and_forgets_nothing(
-    world: FakeDeployments, services: list[dict[str, Any]]
-) -> None:
-    world.services = services
-    told = create_source(world).events(HOUR)
-    assert [(one.kind, one.operation, one.about) for one in told.problems] == [
+def test_deleted_service_is_gone_and_incomplete(server: FakeDeployments, services: list[dict[str, Any]]) -> None:
+    server.services = services
+    result = create_source(server).events(HOUR)
+    assert [(problem.kind, problem.operation, problem.about) for problem in result.problems] == [
         ("gone", "ecs:DescribeServices", "photo/web")
     ]
-    assert (told.deployment_state, told.complete) == (None, False)
-    assert [one.state for one in create_source(world).check()] == ["up"]
+    assert (result.deployment_state, result.complete) == (None, False)
+    assert [health.state for health in create_source(server).check()] == ["up"]
 
 
-def test_without_the_permission_for_deployments_the_service_is_still_told(world: FakeDeployments) -> None:
-    add_canary(world)
-    world.errors["ListServiceDeployments"] = DENIED
-    world.errors["DescribeServiceDeployments"] = DENIED
-    told = create_source(world).events(HOUR)
-    assert {one.operation for one in told.problems} == {"ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"}
-    assert not told.complete
-    assert (only_service(told).desired, only_service(told).task_definition) == (4, "web:42")
+def test_denied_deployments_leave_the_service(server: FakeDeployments) -> None:
+    add_canary(server)
+    server.errors["ListServiceDeployments"] = DENIED
+    server.errors["DescribeServiceDeployments"] = DENIED
+    result = create_source(server).events(HOUR)
+    assert {problem.operation for problem in result.problems} == {
+        "ecs:ListServiceDeployments",
+        "ecs:DescribeServiceDeployments",
+    }
+    assert not result.complete
+    assert (only_service(result).desired, only_service(result).task_definition) == (4, "web:42")
 
 
-def test_a_rolling_service_tells_its_rollout(world: FakeDeployments) -> None:
+def test_rolling_service_has_its_rollout(server: FakeDeployments) -> None:
     rolling = [
         {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": task_definition(42), "rolloutState": "IN_PROGRESS"}
         | {"rolloutStateReason": "ECS deployment ecs-svc/2 in progress."},
         {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": task_definition(41), "rolloutState": "COMPLETED"},
     ]
-    world.services = [service("ECS", taskDefinition=task_definition(42), deployments=rolling)]
-    found = only_service(create_source(world).events(HOUR))
-    assert (found.strategy, found.rollout, found.previous_task_definition) == ("rolling", "IN_PROGRESS", "web:41")
-    assert found.route == TrafficRoute((BLUE,))
+    server.services = [service("ECS", taskDefinition=task_definition(42), deployments=rolling)]
+    ecs_service = only_service(create_source(server).events(HOUR))
+    assert (ecs_service.strategy, ecs_service.rollout, ecs_service.previous_task_definition) == (
+        "rolling",
+        "IN_PROGRESS",
+        "web:41",
+    )
+    assert ecs_service.route == TrafficRoute((BLUE,))

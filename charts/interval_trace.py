@@ -40,11 +40,11 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
     still = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
     edge = {"color": palette.ink, "width": 1, "dash": "dot"}
     data = [
-        line("margin_low", "margin", **still),
+        line("margin_lower", "margin", **still),
         line("margin", "margin", **still, fill="tonexty", fillcolor=palette.band),
-        line("low", words.LOWER(), line=edge),
-        line("high", words.UPPER(), line=edge, fill="tonexty", fillcolor=palette.unattributed),
-        line("estimate", words.ESTIMATE(), line={"color": palette.ink, "width": 2}),
+        line("lower", words.LOWER, line=edge),
+        line("upper", words.UPPER, line=edge, fill="tonexty", fillcolor=palette.unattributed),
+        line("estimate", words.ESTIMATE, line={"color": palette.ink, "width": 2}),
     ]
     axis = layout.base_axis(palette)
     reach = _reach(trace) * scale
@@ -71,7 +71,7 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
 def _reach(trace: pd.DataFrame) -> float:
     """Twice the margin, or as far as the interval of the later half reaches."""
     later = trace.iloc[len(trace) // 2 :]
-    bounds = np.abs(np.concatenate([later["low"].to_numpy(), later["high"].to_numpy()]))
+    bounds = np.abs(np.concatenate([later["lower"].to_numpy(), later["upper"].to_numpy()]))
     widest = float(np.nanmax(bounds)) if bounds.size and not np.isnan(bounds).all() else 0.0
     margin = float(np.nanmax(trace["margin"].to_numpy())) if not trace["margin"].isna().all() else 0.0
     return max(2 * margin, 1.1 * widest) or 1.0

@@ -58,7 +58,7 @@ def timeline_figure(
     }
     data = [
         *_weight_traces(steps, frame, palette),
-        _line(x, share, words.OBSERVED(), "y", palette.ink, 1, "dot", "%{y:.3~g} %"),
+        _line(x, share, words.OBSERVED, "y", palette.ink, 1, "dot", "%{y:.3~g} %"),
     ]
     data[-1]["showlegend"] = False
     for fleet in FLEETS:
@@ -66,7 +66,7 @@ def timeline_figure(
     for fleet in FLEETS:
         data += _p95_range(x, timeline, fleet, palette)
     for fleet in FLEETS:
-        line = _fleet_line(x, p95[fleet], frame, fleet, "y3", palette, words.HOVER_P95()) | {"showlegend": False}
+        line = _fleet_line(x, p95[fleet], frame, fleet, "y3", palette, words.HOVER_P95) | {"showlegend": False}
         mine = timeline.fleets[fleet]
         line["customdata"] = np.column_stack((mine.p95_min * 1000, mine.p95_max * 1000, mine.periods)).astype("float32")
         data.append(line)
@@ -116,7 +116,7 @@ def _weight_traces(steps: Sequence[ShareStep], frame: ChartFrame, palette: Palet
             "fillcolor": _with_opacity(colour, 0.22),
             "connectgaps": False,
             "showlegend": False,
-            "hovertemplate": words.HOVER_SHARE(),
+            "hovertemplate": words.HOVER_SHARE,
         }
     ]
 
@@ -153,7 +153,7 @@ def _error_rate_traces(
     lines: list[dict[str, Any]] = []
     for chosen, more in ((~few, {}), (few, {"opacity": 0.3, "showlegend": False})):
         if (chosen & ~np.isnan(rate)).any() or not lines:
-            line = _fleet_line(x, np.where(chosen, rate, np.nan), frame, fleet, "y2", palette, words.HOVER_RATE())
+            line = _fleet_line(x, np.where(chosen, rate, np.nan), frame, fleet, "y2", palette, words.HOVER_RATE)
             lines.append(line | {"customdata": np.nan_to_num(mine.requests).astype("float32")} | more)
     return lines
 
@@ -203,7 +203,7 @@ def _event_hover_traces(
         {
             "type": "scatter",
             "mode": "markers",
-            "name": words.EVENT(),
+            "name": words.EVENT,
             "yaxis": "y4",
             "showlegend": False,
             "x": [axis_time(ts, frame) for ts in said],
@@ -281,7 +281,7 @@ def _peak_labels(
 
 
 def _panel_titles(palette: Palette) -> list[dict[str, Any]]:
-    said = ((WEIGHTS, words.PANEL_WEIGHTS()), (ERRORS, words.PANEL_ERRORS()), (LATENCY, words.PANEL_LATENCY()))
+    said = ((WEIGHTS, words.PANEL_WEIGHTS), (ERRORS, words.PANEL_ERRORS), (LATENCY, words.PANEL_LATENCY))
     return [
         {
             "x": 0,

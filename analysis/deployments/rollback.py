@@ -14,13 +14,13 @@ RollbackVerdict = Literal["ready", "unproven", "impossible", "unknown"]
 # knows what it has carried; no_healthy: nobody could answer; not_in_rule: the rule does not name the baseline; strangers: some goes to a group of
 # neither fleet, whose requests nobody counts; the others could not be read.
 RollbackReason = Literal[
-    "all_there",
+    "all_on_baseline",
     "carried_before",
     "never_carried",
     "no_history",
     "no_healthy",
     "not_in_rule",
-    "strangers",
+    "other_groups",
     "health_unread",
     "requests_unread",
 ]
@@ -78,10 +78,12 @@ def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness |
     if not healthy:
         return RollbackReadiness("impossible", "no_healthy", 0, registered, command=command)
     if any(share.fleet is None for share in split.weighted_shares):
-        return RollbackReadiness("unknown", "strangers", healthy, registered, max_load=load.max_load, command=command)
+        return RollbackReadiness(
+            "unknown", "other_groups", healthy, registered, max_load=load.max_load, command=command
+        )
     if "canary" not in split.fleets:
         return RollbackReadiness(
-            "ready", "all_there", healthy, registered, _per_target(load.baseline, healthy), max_load=load.max_load
+            "ready", "all_on_baseline", healthy, registered, _per_target(load.baseline, healthy), max_load=load.max_load
         )
     if load.baseline is None and load.canary is None:
         return RollbackReadiness(

@@ -40,7 +40,7 @@ class SequentialIntervals:
 
     def at(self, index: int) -> dict[str, Any]:
         """All numbers of one moment, by name."""
-        return {one.name: float(getattr(self, one.name)[index]) for one in fields(self) if one.name != "known"}
+        return {one.name: float(getattr(self, one.name)[index]) for one in fields(self) if one.name != "is_known"}
 
 
 def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int) -> SequentialIntervals:

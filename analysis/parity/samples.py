@@ -1,4 +1,4 @@
-"""What a frame says of one criterion: both sides' minutes in pairs, and which minutes were left out and why."""
+"""Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,18 @@ from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
 from domain.series import within_stat
 
 RECENT_GAP_S = 300
-MAX_IN_FLIGHT_MINUTES = 5  # how long a request may be on its way before it counts as never answered
+MAX_IN_FLIGHT_MINUTES = 5  # how long a request may be in flight before it counts as unanswered
+
+RecentGap = Literal["one_side_gone", "unread"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedSamples:
-    """One criterion's minutes that can be used, in order, as pairs: `ts` (epoch seconds), `place` on the grid, and either
+    """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value a fleet.
 
-    events among requests (rates; `baseline` and `canary` are events), or values in seconds (latency; `requests_…` are the answers they stand on).
-    `measured` is False where the frame lacks the metric on a side that had requests. `served` are the minutes both sides had.
+    Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
+    `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
+    `recent_gap`: why the newest periods could not be used.
     """
 
     is_rate: bool
@@ -38,30 +41,32 @@ class PairedSamples:
     is_measured: bool
     one_side_empty: bool
     paired_periods: int
-    recent_gap: Literal["one_side_gone", "unread"] | None
+    recent_gap: RecentGap | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedGrid:
-    """A window of a frame, ready for any criterion. `settled` are the grid's periods that may be judged; in those that are `coarser` or `finer`
-    the frame has rows of longer or shorter periods than the grid's."""
+    """A window of a frame, prepared for any criterion. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
+    rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own."""
 
     grid: TimeGrid
     final: BoolArray
     coarser: BoolArray
     finer: BoolArray
-    unanswered: Mapping[FleetName, FloatArray] | None  # per minute, where the frame has it as a count of its own
+    unanswered: Mapping[FleetName, FloatArray] | None
     answers_known: bool
 
 
 def is_series_needed(series: Series, criteria: Iterable[Criterion]) -> bool:
-    """Whether any of `criteria` is judged by this series."""
+    """Whether any of `criteria` depends on this series."""
     if series.fleet not in FLEETS:
         return False
     if series.metric != "latency":
         return series.metric in ("requests", "unanswered", *STATUS_COUNTS)
-    percentiles = {one.metric.removeprefix("latency_") for one in criteria}
-    thresholds = {within_stat(one.slow_threshold_s) for one in criteria if one.slow_threshold_s is not None}
+    percentiles = {criterion.metric.removeprefix("latency_") for criterion in criteria}
+    thresholds = {
+        within_stat(criterion.slow_threshold_s) for criterion in criteria if criterion.slow_threshold_s is not None
+    }
     return series.stat == "sample_count" or series.stat in percentiles | thresholds
 
 
@@ -71,10 +76,10 @@ def prepare_grid(
     provisional_from: int | None,
     unknown: UnknownWindows = MappingProxyType({}),
 ) -> PreparedGrid:
-    """`frame` (tidy) in `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are provisional.
+    """Puts a tidy frame on a grid over `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are not final.
 
-    The grid's period is the one of which there are most in the window: CloudWatch keeps minutes for fifteen days, and five minutes after that.
-    `unknown`: counts that could not be read, and when (archive.Brought.unknown): what is absent there is not 0.
+    The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `unknown`: when
+    counts are unknown, so that a missing row is not 0.
     """
     if window is None:
         ts = epoch_s(frame)
@@ -83,177 +88,176 @@ def prepare_grid(
     period_s, others = _dominant_period(frame, window)
     grid = time_grid(frame, window, unknown, period_s=period_s)
     coarser = finer = np.zeros(len(grid.ts), dtype=bool)
-    for starts, length in others:
-        place = (starts - grid.ts[0]) // grid.period_s
-        inside = (place >= 0) & (place < len(grid.ts))
-        if length < grid.period_s:
-            finer = finer | np.isin(np.arange(len(grid.ts)), place[inside])
+    for starts, length_s in others:
+        index = (starts - grid.ts[0]) // grid.period_s
+        inside = (index >= 0) & (index < len(grid.ts))
+        if length_s < grid.period_s:
+            finer = finer | np.isin(np.arange(len(grid.ts)), index[inside])
         else:
-            each = place[:, None] + np.arange(length // grid.period_s)
-            coarser = coarser | np.isin(np.arange(len(grid.ts)), each)
-    settled = np.ones(len(grid.ts), dtype=bool)
+            covered = index[:, None] + np.arange(length_s // grid.period_s)
+            coarser = coarser | np.isin(np.arange(len(grid.ts)), covered)
+    final = np.ones(len(grid.ts), dtype=bool)
     if provisional_from is not None:
-        settled = grid.ts + grid.period_s <= provisional_from
+        final = grid.ts + grid.period_s <= provisional_from
     metric, stat = frame["metric"], frame["stat"]
-    counted = set(metric.unique())
-    timed = "latency" in counted and bool(((metric == "latency") & (stat == "sample_count")).any())
-    answers_known = timed or bool(counted & set(STATUS_COUNTS[:3]))
+    metrics = set(metric.unique())
+    has_sample_counts = "latency" in metrics and bool(((metric == "latency") & (stat == "sample_count")).any())
+    answers_known = has_sample_counts or bool(metrics & set(STATUS_COUNTS[:3]))
     unanswered = None
-    if "unanswered" in counted:
+    if "unanswered" in metrics:
         rows = frame[(metric == "unanswered") & (frame["period_s"] <= grid.period_s)]
         unanswered = {fleet: _sum_by_period(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
-    return PreparedGrid(grid, settled, coarser, finer, unanswered, answers_known)
+    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known)
 
 
 def _dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
-    """The period of which `frame` has most in `window` (None without any), and the starts of all that are of another, each with its length."""
+    """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length."""
     ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
     if not len(ts) or periods.min() == periods.max():
         return (int(periods[0]) if len(ts) else None), []
     inside = (ts >= window.start) & (ts < window.end)
     starts = {int(period_s): np.unique(ts[inside & (periods == period_s)]) for period_s in np.unique(periods[inside])}
-    most = max(starts, key=lambda period_s: len(starts[period_s]), default=None)
-    return most, [(found, period_s) for period_s, found in starts.items() if period_s != most]
+    dominant = max(starts, key=lambda period_s: len(starts[period_s]), default=None)
+    return dominant, [(other_starts, period_s) for period_s, other_starts in starts.items() if period_s != dominant]
 
 
 def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSamples:
-    """What `record` says of `criterion`. A minute is used if it is settled and both sides had requests in it.
+    """The periods in which `criterion` can be judged: final, and with requests of both fleets.
 
-    A percentile also needs 10 / (1 − p) answers on each side and one target group a side, because percentiles cannot be merged. A latency that
-    is not positive is none.
+    A percentile also needs 10 / (1 − p) answers and one target group a fleet, because percentiles cannot be merged. A latency must be positive.
     """
-    grid = prepared.grid
-    b, c = (grid.fleets[fleet] for fleet in FLEETS)
+    grid, is_rate = prepared.grid, not criterion.metric.startswith("latency_")
     requests = {fleet: np.nan_to_num(grid.fleets[fleet].requests) for fleet in FLEETS}
-    low = mixed = np.zeros(len(grid.ts), dtype=bool)
-    rate = not criterion.metric.startswith("latency_")
-    if not rate:
-        lines = latency(grid, criterion.metric.removeprefix("latency_"))
-        there = {fleet: np.nan_to_num(lines.values[fleet]) > 0 for fleet in FLEETS}
-        samples = {fleet: np.nan_to_num(lines.samples[fleet]) for fleet in FLEETS}
-        low = lines.low_sample["baseline"] | lines.low_sample["canary"]
-        mixed = b.multi_group | c.multi_group
-        events: Mapping[FleetName, FloatArray] = lines.values
+    low_sample = multi_group = unread = np.zeros(len(grid.ts), dtype=bool)
+    events: Mapping[FleetName, FloatArray] = {}
+    if not is_rate:
+        comparison = latency(grid, criterion.metric.removeprefix("latency_"))
+        present = {fleet: np.nan_to_num(comparison.values[fleet]) > 0 for fleet in FLEETS}
+        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
+        low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
+        multi_group = grid.fleets["baseline"].multi_group | grid.fleets["canary"].multi_group
+        events = comparison.values
     elif criterion.slow_threshold_s is not None:
-        lines = slow_share(grid, criterion.slow_threshold_s)
-        samples = {fleet: np.nan_to_num(lines.samples[fleet]) for fleet in FLEETS}
-        there = {fleet: ~np.isnan(lines.values[fleet]) & (samples[fleet] > 0) for fleet in FLEETS}
-        events = {fleet: lines.values[fleet] * samples[fleet] for fleet in FLEETS}
+        comparison = slow_share(grid, criterion.slow_threshold_s)
+        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
+        present = {fleet: ~np.isnan(comparison.values[fleet]) & (samples[fleet] > 0) for fleet in FLEETS}
+        events = {fleet: comparison.values[fleet] * samples[fleet] for fleet in FLEETS}
     else:
         samples = requests
-        there = {fleet: requests[fleet] > 0 for fleet in FLEETS}
-        events = {}
+        present = {fleet: requests[fleet] > 0 for fleet in FLEETS}
+        unread = _unread_periods(prepared, criterion.metric)
 
-    unread = np.zeros(len(grid.ts), dtype=bool) if events else _unread_periods(prepared, criterion.metric)
-    both = there["baseline"] & there["canary"]
-    quiet = ~there["baseline"] & ~there["canary"] & (requests["baseline"] == 0) & (requests["canary"] == 0)
-    other = ~both & (prepared.coarser | (prepared.finer if not rate else False))
-    reasons: tuple[tuple[ExclusionReason, BoolArray], ...] = (
-        ("provisional", ~prepared.final),
-        ("other_period", other),
-        ("no_traffic", quiet),
-        ("one_side_missing", ~both),
-        ("mixed_groups", mixed),
-        ("low_samples", low),
-        ("unread", unread),
-    )
-    left = np.ones(len(grid.ts), dtype=bool)
-    left_out: dict[ExclusionReason, int] = {}
-    for reason, flags in reasons:
-        left_out[reason] = int((left & flags).sum()) * grid.period_s // 60
-        left &= ~flags
-    place = np.flatnonzero(left)
-    if not events:
-        events, measured, unsure = _error_counts(prepared, criterion.metric, place)
-        left_out["in_flight"] = len(place[:unsure]) * grid.period_s // 60
-        place, events = place[unsure:], {fleet: events[fleet][unsure:] for fleet in FLEETS}
+    both = present["baseline"] & present["canary"]
+    no_traffic = ~(present["baseline"] | present["canary"]) & (requests["baseline"] == 0) & (requests["canary"] == 0)
+    other_period = ~both & (prepared.coarser | (prepared.finer if not is_rate else False))
+    usable = np.ones(len(grid.ts), dtype=bool)
+    excluded: dict[ExclusionReason, int] = {}
+    flags_by_reason: dict[ExclusionReason, BoolArray] = {
+        "provisional": ~prepared.final,
+        "other_period": other_period,
+        "no_traffic": no_traffic,
+        "one_side_missing": ~both,
+        "mixed_groups": multi_group,
+        "low_samples": low_sample,
+        "unread": unread,
+    }
+    for reason, flags in flags_by_reason.items():
+        excluded[reason] = _minutes(int((usable & flags).sum()), grid)
+        usable &= ~flags
+    index = np.flatnonzero(usable)
+    n_uncertain = 0
+    if events:
+        events = {fleet: events[fleet][index] for fleet in FLEETS}
+        is_measured = all(bool(present[fleet].any()) or not requests[fleet].any() for fleet in FLEETS)
     else:
-        left_out["in_flight"] = 0
-        events = {fleet: events[fleet][place] for fleet in FLEETS}
-        measured = all(bool(there[fleet].any()) or not requests[fleet].any() for fleet in FLEETS)
-    served = prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)
+        events, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
+    excluded["in_flight"] = _minutes(len(index[:n_uncertain]), grid)
+    index, events = index[n_uncertain:], {fleet: events[fleet][n_uncertain:] for fleet in FLEETS}
+    gaps: dict[RecentGap, BoolArray] = {"one_side_gone": ~both & ~low_sample, "unread": unread}
     return PairedSamples(
-        rate,
-        grid.ts[place],
-        place,
+        is_rate,
+        grid.ts[index],
+        index,
         events["baseline"],
         events["canary"],
-        samples["baseline"][place],
-        samples["canary"][place],
-        left_out,
-        measured,
-        any(not there[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
-        int(served.sum()),
-        _recent_gap(prepared.final & ~quiet & ~other, {"one_side_gone": ~both & ~low, "unread": unread}, grid.period_s),
+        samples["baseline"][index],
+        samples["canary"][index],
+        excluded,
+        is_measured,
+        any(not present[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
+        int((prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)).sum()),
+        _recent_gap(prepared.final & ~no_traffic & ~other_period, gaps, grid.period_s),
     )
+
+
+def _minutes(periods: int, grid: TimeGrid) -> int:
+    return periods * grid.period_s // 60
 
 
 def _unread_periods(prepared: PreparedGrid, metric: str) -> BoolArray:
-    """The minutes in which a count that the metric is made of could not be read on a side that had requests."""
+    """Periods in which a count that the metric needs is unknown for a fleet that had requests."""
     unread = np.zeros(len(prepared.grid.ts), dtype=bool)
     for fleet in FLEETS:
         counts = prepared.grid.fleets[fleet].counts
         absent = {name: np.isnan(counts[name]) for name in (*STATUS_COUNTS, "sample_count")}
-        here = np.zeros(len(unread), dtype=bool)
+        missing = np.zeros(len(unread), dtype=bool)
         if metric != "unanswered_rate":
-            here |= absent["target_5xx"]
+            missing |= absent["target_5xx"]
         if metric != "target_5xx_rate" and prepared.unanswered is None:
-            here |= np.any([absent[answer] for answer in STATUS_COUNTS], axis=0) & absent["sample_count"]
-        unread |= here & (np.nan_to_num(counts["requests"]) > 0)
+            missing |= np.any([absent[status] for status in STATUS_COUNTS], axis=0) & absent["sample_count"]
+        unread |= missing & (np.nan_to_num(counts["requests"]) > 0)
     return unread
 
 
-def _recent_gap(
-    expected: BoolArray, flags_by_reason: Mapping[Literal["one_side_gone", "unread"], BoolArray], period_s: int
-) -> Literal["one_side_gone", "unread"] | None:
-    """What the newest minutes with traffic all lack. Within a phase the split does not change: a side that falls silent has broken."""
+def _recent_gap(expected: BoolArray, flags_by_reason: Mapping[RecentGap, BoolArray], period_s: int) -> RecentGap | None:
+    """The reason flagged in all of the newest `expected` periods (RECENT_GAP_S). Within a phase weights do not change: a silent fleet is broken."""
     newest = np.flatnonzero(expected)[-max(1, RECENT_GAP_S // period_s) :]
-    return next((why for why, flags in flags_by_reason.items() if len(newest) and flags[newest].all()), None)
+    return next((reason for reason, flags in flags_by_reason.items() if len(newest) and flags[newest].all()), None)
 
 
 def _error_counts(
     prepared: PreparedGrid, metric: str, index: npt.NDArray[np.intp]
 ) -> tuple[dict[FleetName, FloatArray], bool, int]:
-    """Errors of both fleets in the minutes `place`; whether the frame has what they are counted from; how many of the first are not sure."""
+    """Errors of both fleets in the periods `index`; whether the frame has the counts for them; how many of the first periods are uncertain."""
     grid = prepared.grid
     known = prepared.answers_known or prepared.unanswered is not None
     if metric == "unanswered_rate" and not known:
         return {fleet: np.zeros(len(index)) for fleet in FLEETS}, False, 0
-    span = max(1, MAX_IN_FLIGHT_MINUTES * 60 // grid.period_s)
+    delay_periods = max(1, MAX_IN_FLIGHT_MINUTES * 60 // grid.period_s)
     errors: dict[FleetName, FloatArray] = {}
     for fleet in FLEETS:
         counts = {name: np.nan_to_num(count[index]) for name, count in grid.fleets[fleet].counts.items()}
-        found = np.zeros(len(index))
+        total = np.zeros(len(index))
         if metric != "unanswered_rate":
-            found = found + counts["target_5xx"]
+            total = total + counts["target_5xx"]
         if metric != "target_5xx_rate" and prepared.unanswered is not None:
-            found = found + prepared.unanswered[fleet][index]
+            total = total + prepared.unanswered[fleet][index]
         elif metric != "target_5xx_rate" and known:
-            answers = np.fmax(np.sum([counts[answer] for answer in STATUS_COUNTS], axis=0), counts["sample_count"])
-            found = found + unanswered_counts(counts["requests"], answers, span)
-        errors[fleet] = np.minimum(found, counts["requests"])
+            answers = np.fmax(np.sum([counts[name] for name in STATUS_COUNTS], axis=0), counts["sample_count"])
+            total = total + unanswered_counts(counts["requests"], answers, delay_periods)
+        errors[fleet] = np.minimum(total, counts["requests"])
     derived = metric != "target_5xx_rate" and prepared.unanswered is None and known
-    return errors, True, span if derived else 0
+    return errors, True, delay_periods if derived else 0
 
 
 def unanswered_counts(requests: FloatArray, answers: FloatArray, delay_periods: int) -> FloatArray:
-    """How many requests of each minute turn out never to be answered, said up to `span` minutes later.
+    """Unanswered requests of each period, counted up to `delay_periods` later.
 
-    Requests − answers so far, C, is those never answered and those on their way. What was never answered stays: the lowest C of the last `span`
-    minutes, and of that the highest so far. Only its growth counts, so requests on their way are counted at most once in a whole window; a sum of
-    max(0, requests − answers) over blocks would count some in every block, and more of them, per request, on the smaller side.
+    C(t) = requests − answers so far holds unanswered requests, which stay, and those in flight, which do not. So the running maximum of the
+    minimum of C over the last `delay_periods` is certainly lost; its growth is counted. Summing max(0, requests − answers) over blocks would
+    count requests in flight again in every block, and more of them per request on the smaller fleet.
     """
     if not len(requests):
         return requests
     outstanding = np.concatenate((np.zeros(delay_periods), np.cumsum(requests - answers)))
-    settled = np.lib.stride_tricks.sliding_window_view(outstanding, delay_periods + 1).min(axis=-1)
-    lasting = np.maximum.accumulate(np.maximum(settled, 0.0))
-    grown: FloatArray = np.diff(lasting, prepend=0.0)
-    return grown
+    lowest = np.lib.stride_tricks.sliding_window_view(outstanding, delay_periods + 1).min(axis=-1)
+    lost = np.maximum.accumulate(np.maximum(lowest, 0.0))
+    growth: FloatArray = np.diff(lost, prepend=0.0)
+    return growth
 
 
 def _sum_by_period(rows: pd.DataFrame, grid: TimeGrid) -> FloatArray:
     """The sum of `rows` (counts) in each period of the grid."""
-    place = (epoch_s(rows) - grid.ts[0]) // grid.period_s
-    inside = (place >= 0) & (place < len(grid.ts))
-    return np.bincount(place[inside], rows["value"].to_numpy()[inside], minlength=len(grid.ts)).astype(np.float64)
+    index = (epoch_s(rows) - grid.ts[0]) // grid.period_s
+    inside = (index >= 0) & (index < len(grid.ts))
+    return np.bincount(index[inside], rows["value"].to_numpy()[inside], minlength=len(grid.ts)).astype(np.float64)

@@ -14,10 +14,10 @@ DECISIVE_VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement")
 VerdictReason = Literal[
     "inside_margin",  # parity: the whole interval
     "beyond_margin",  # regression, improvement: the whole interval
-    "broke_lately",  # regression, improvement: not the whole phase, but the last hour of it at most, by itself
-    "surely_worse",  # undecided: not 0, but perhaps still within the margin
-    "surely_better",
-    "straddles",  # undecided: 0 and an edge of the margin are both possible
+    "recent_change",  # regression, improvement: not the whole phase, but the last hour of it at most, by itself
+    "significantly_worse",  # undecided: not 0, but perhaps still within the margin
+    "significantly_better",
+    "inconclusive",  # undecided: 0 and an edge of the margin are both possible
     "not_measured",  # not enough data: nobody brought this metric for both sides
     "one_side_empty",  # … one fleet had no requests in this window
     "one_side_gone",  # … one fleet had no requests any more in the newest minutes, though the split did not change

@@ -15,7 +15,7 @@ MAX_SWAP_S = 30 * 60  # traffic that was taken away for less, and came back, is 
 INCIDENT_KINDS = ("alert", "rollback", "deployment", "note", "annotation")
 
 # What a p95 is of: all answers of the phase as one period; hours (each a true percentile); or shorter periods. Of the latter two it is the median.
-P95Basis = Literal["whole", "hours", "periods"]
+P95Basis = Literal["window", "hours", "periods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def phase_p95(
     """The best p95 of a phase there is: of all its answers, where one target group served and it was asked as a whole; else a median."""
     groups = [one for one in window_latency if one.fleet == fleet and (one.requests or one.answers)]
     if len(groups) == 1 and "p95" in groups[0].percentiles:
-        return PhaseP95(groups[0].percentiles["p95"], "whole")
+        return PhaseP95(groups[0].percentiles["p95"], "window")
     if hourly is not None and (found := _median_p95(hourly, fleet, "hours")):
         return found
     return _median_p95(timeline, fleet, "periods")

@@ -37,7 +37,7 @@ class BucketedWindow(Protocol):
     @property
     def bucket_s(self) -> int: ...
     @property
-    def lines(self) -> Mapping[Series, BucketLike]: ...
+    def series(self) -> Mapping[Series, BucketLike]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +110,7 @@ def timeline(buckets: BucketedWindow, slow_s: float, *, percentile: str = "p95")
     # Whether anybody brought answers at all: a fleet that answers nobody has none either.
     answered = any(
         (one.metric in STATUS_COUNTS[:3] or one.stat == "sample_count") and np.nansum(line.value) > 0
-        for one, line in buckets.lines.items()
+        for one, line in buckets.series.items()
     )
     fleets = {fleet: _fleet_timeline(buckets, fleet, slow_s, percentile, answered=answered) for fleet in FLEETS}
     return Timeline(buckets.ts, buckets.bucket_s, fleets)
@@ -130,7 +130,9 @@ def with_hourly_p95(timeline: Timeline, hours: Timeline | None) -> Timeline:
 def _fleet_timeline(
     buckets: BucketedWindow, fleet: FleetName, slow_s: float, percentile: str, *, answered: bool
 ) -> FleetTimeline:
-    mine = {(one.target_group, one.metric, one.stat): line for one, line in buckets.lines.items() if one.fleet == fleet}
+    mine = {
+        (one.target_group, one.metric, one.stat): line for one, line in buckets.series.items() if one.fleet == fleet
+    }
     groups = sorted({group for group, _, _ in mine})
     gap = np.full(len(buckets.ts), np.nan)
     if not groups:

@@ -1,4 +1,4 @@
-"""The tidy frame as arrays on one time grid: what each fleet did in each period, ready for arithmetic."""
+"""The tidy frame as numpy arrays on one time grid: per fleet, one value a period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,7 @@ from domain import FLEETS, FleetName, Series, Window, epoch_s
 from domain.series import ALB_COUNTS, PERCENTILES, SPARSE_COUNTS
 from domain.window import MINUTE_S
 
-UnknownWindows = Mapping[
-    Series, Sequence[Window]
-]  # the time for which a series was asked and not answered, or not asked at all
+UnknownWindows = Mapping[Series, Sequence[Window]]  # when the source gave no answer for a series, or was never asked
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -26,12 +24,11 @@ STATUS_COUNTS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FleetSeries:
-    """One fleet on the grid. Every array has one value a period; NaN where there is none.
+    """One fleet on the grid: arrays with one value a period, NaN if there is none.
 
-    `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count; a count that the source left out is 0
-    where that group had requests, and NaN where nobody could read it. `latency`: p50 … p99 and average, in seconds, of the group with most
-    requests where several served (`mixed` says where). `within`: share of answers within each threshold (key: seconds as in the statistic's
-    name), merged over groups exactly.
+    `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count. A count without a row is 0 if that target
+    group had requests, and NaN if it is unknown. `latency`: p50 … p99 and average in seconds; if several groups served (`multi_group`), those
+    of the group with most requests. `within`: share of answers within a threshold, by statistic ("within_0.3s"), merged exactly.
     """
 
     counts: Mapping[str, FloatArray]
@@ -46,10 +43,9 @@ class FleetSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeGrid:
-    """Both fleets and the load balancer on one grid: `ts` (epoch seconds) are period starts, `lengths` how many seconds each period has.
+    """Both fleets and the load balancer on one grid of period starts `ts` (epoch seconds) and lengths `lengths_s`.
 
-    `period_s` is the longest of them. `alb` holds the load balancer's own counts (alb_5xx, alb_502 …): 0 where it is absent, was answered, and
-    anybody had requests.
+    `period_s` is the longest length. `alb`: the load balancer's own counts (alb_5xx, alb_502 …); without a row 0 in periods with requests.
     """
 
     ts: IntArray
@@ -60,18 +56,17 @@ class TimeGrid:
 
     @property
     def requests(self) -> FloatArray:
-        """Requests of both fleets together; NaN where neither had any."""
+        """Requests of both fleets together; NaN if neither had any."""
         return nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests)
 
 
 def time_grid(
     frame: pd.DataFrame, window: Window, unknown: UnknownWindows = MappingProxyType({}), *, period_s: int | None = None
 ) -> TimeGrid:
-    """`frame` (tidy) on the grid of `window`.
+    """Puts a tidy frame on a grid over `window` with one period: `period_s`, else the coarsest in the window.
 
-    The grid's period is `period_s`, else the coarsest that the frame has in this window: counts of finer rows, and shares weighted by them, are
-    put together in it, exactly; percentiles of finer rows cannot be merged and are left out there, like all that is coarser. A count that is
-    absent where it is `unknown` is NaN, never 0: errors that nobody could read are not errors that did not happen.
+    Finer counts, and shares weighted by counts, are merged exactly; finer percentiles cannot be merged and are dropped, like coarser rows.
+    A count without a row in an `unknown` window is NaN, not 0.
     """
     ts_all = epoch_s(frame)
     inside = (ts_all >= window.start) & (ts_all < window.end)
@@ -85,9 +80,9 @@ def time_grid(
 
 
 def finest_grid(frame: pd.DataFrame, window: Window, unknown: UnknownWindows = MappingProxyType({})) -> TimeGrid:
-    """Like `minutes`, but each part of the window on a grid of its own period: the coarsest that the frame has there, and not elsewhere.
+    """Like `time_grid`, but each part of the window has its own period: the coarsest of the rows there.
 
-    A window across the fifteenth day has periods of five minutes left of it and minutes right of it, each with its own percentiles.
+    CloudWatch keeps 1-minute periods for 15 days, then 5-minute periods; a window across that limit has both, each with its own percentiles.
     """
     ts_all = epoch_s(frame)
     inside = (ts_all >= window.start) & (ts_all < window.end)
@@ -97,25 +92,35 @@ def finest_grid(frame: pd.DataFrame, window: Window, unknown: UnknownWindows = M
 
 
 def _tiles(row_ts: IntArray, period_s: npt.NDArray[np.int32], window: Window) -> tuple[IntArray, IntArray]:
-    """Period starts and lengths that tile the window. Where there are no rows the period is that of the rows before, else of those after."""
-    told = np.zeros(window.minutes, dtype=np.int64)
+    """Period starts and lengths that tile the window. A stretch without rows takes the period of the rows before it, else of those after."""
+    minute_period_s = np.zeros(window.minutes, dtype=np.int64)
     for step in np.unique(period_s):
         starts = np.unique(row_ts[period_s == step]) - window.start
         slots = (starts[:, None] + np.arange(0, step, MINUTE_S)).ravel() // MINUTE_S
-        told[slots[slots < len(told)]] = step
-    at = np.flatnonzero(told)
-    if not len(at):
-        told[:] = MINUTE_S
+        minute_period_s[slots[slots < len(minute_period_s)]] = step
+    known = np.flatnonzero(minute_period_s)
+    if not len(known):
+        minute_period_s[:] = MINUTE_S
     else:
-        told = told[at[np.maximum(np.searchsorted(at, np.arange(len(told)), side="right") - 1, 0)]]
-    cuts = [0, *(np.flatnonzero(np.diff(told)) + 1).tolist(), len(told)]
-    parts = [
-        np.arange(start - start % step if first == 0 else start, window.start + last * MINUTE_S, step, dtype=np.int64)
-        for first, last in pairwise(cuts)
-        for start, step in [(window.start + first * MINUTE_S, int(told[first]))]
+        minute_period_s = minute_period_s[
+            known[np.maximum(np.searchsorted(known, np.arange(len(minute_period_s)), side="right") - 1, 0)]
+        ]
+    edges = [0, *(np.flatnonzero(np.diff(minute_period_s)) + 1).tolist(), len(minute_period_s)]
+    part_starts = [
+        np.arange(
+            start - start % step if start_minute == 0 else start,
+            window.start + end_minute * MINUTE_S,
+            step,
+            dtype=np.int64,
+        )
+        for start_minute, end_minute in pairwise(edges)
+        for start, step in [(window.start + start_minute * MINUTE_S, int(minute_period_s[start_minute]))]
     ]
-    lengths = [np.full(len(part), told[first]) for part, first in zip(parts, cuts, strict=False)]
-    return np.concatenate(parts), np.concatenate(lengths)
+    lengths_s = [
+        np.full(len(starts), minute_period_s[start_minute])
+        for starts, start_minute in zip(part_starts, edges, strict=False)
+    ]
+    return np.concatenate(part_starts), np.concatenate(lengths_s)
 
 
 def _build_grid(rows: "_IndexedRows") -> TimeGrid:
@@ -131,31 +136,34 @@ def _build_grid(rows: "_IndexedRows") -> TimeGrid:
 
 
 def nan_sum(*arrays: FloatArray) -> FloatArray:
-    """The sum, value by value, of what is there; NaN where nothing is."""
-    together = np.vstack(arrays)
-    return np.where(np.isnan(together).all(axis=0), np.nan, np.nansum(together, axis=0))
+    """Element-wise sum that ignores NaN; NaN if all are."""
+    stacked = np.vstack(arrays)
+    return np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
 
 
 _SeriesKey = tuple[str, str, str, str]  # fleet, target group, metric, stat
 
 
 class _IndexedRows:
-    """The frame's rows by series, each placed on the grid once it is asked for."""
+    """The frame's rows by series, with each row's index on the grid."""
 
     def __init__(
         self, frame: pd.DataFrame, row_ts: IntArray, ts: IntArray, lengths_s: IntArray, unknown: UnknownWindows
     ) -> None:
         self.ts, self.lengths_s = ts, lengths_s
-        self._unknown = {(one.fleet, one.target_group, one.metric, one.stat): when for one, when in unknown.items()}
+        self._unknown = {
+            (series.fleet, series.target_group, series.metric, series.stat): windows
+            for series, windows in unknown.items()
+        }
         values = frame["value"].to_numpy()
         periods = frame["period_s"].to_numpy()
-        place = np.searchsorted(ts, row_ts, side="right") - 1
-        key = frame.groupby(["fleet", "target_group", "metric", "stat"], observed=True, sort=False).indices
+        index = np.searchsorted(ts, row_ts, side="right") - 1
+        rows_by_series = frame.groupby(["fleet", "target_group", "metric", "stat"], observed=True, sort=False).indices
         self._rows: dict[_SeriesKey, tuple[IntArray, FloatArray, npt.NDArray[np.int32]]] = {
-            cast(_SeriesKey, name): (place[at], values[at], periods[at]) for name, at in key.items()
+            cast(_SeriesKey, key): (index[rows], values[rows], periods[rows]) for key, rows in rows_by_series.items()
         }
         self._row_starts: dict[_SeriesKey, npt.NDArray[np.int64]] = {
-            cast(_SeriesKey, name): row_ts[at] for name, at in key.items()
+            cast(_SeriesKey, key): row_ts[rows] for key, rows in rows_by_series.items()
         }
 
     def has(self, fleet: str, group: str, metric: str, stat: str) -> bool:
@@ -168,46 +176,46 @@ class _IndexedRows:
         return [name[3] for name in self._rows if name[:3] == (fleet, group, metric)]
 
     def count(self, fleet: str, group: str, metric: str) -> FloatArray:
-        """A count that is left out when it is 0: 0 where it is absent, NaN where it is absent and unknown."""
-        found = self.series(fleet, group, metric, "sum")
-        hidden = np.zeros(len(self.ts), dtype=bool)
+        """A count whose source omits zeros: without a row 0, or NaN if unknown."""
+        counts = self.series(fleet, group, metric, "sum")
+        unknown = np.zeros(len(self.ts), dtype=bool)
         for window in self._unknown.get((fleet, group, metric, "sum"), ()):
-            hidden |= (self.ts < window.end) & (self.ts + self.lengths_s > window.start)
-        return np.where(np.isnan(found) & ~hidden, 0.0, found)
+            unknown |= (self.ts < window.end) & (self.ts + self.lengths_s > window.start)
+        return np.where(np.isnan(counts) & ~unknown, 0.0, counts)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> FloatArray:
-        """One series on the grid: NaN where absent. Finer counts are summed, finer shares weighted by their answers; what else is finer is left out."""
-        out = np.full(len(self.ts), np.nan)
-        found = self._rows.get((fleet, group, metric, stat))
-        if found is None:
-            return out
-        place, value, period = found
-        whole = period == self.lengths_s[place]
-        out[place[whole]] = value[whole]
-        if stat in ("sum", "sample_count") and not whole.all():
-            finer = np.bincount(place[~whole], value[~whole], minlength=len(out))
-            there = np.bincount(place[~whole], minlength=len(out)) > 0
-            out = np.where(there, np.nan_to_num(out) + finer, out)
-        elif stat.startswith("within_") and not whole.all():
+        """One series on the grid, NaN if absent. Finer counts are summed, finer shares weighted by their answers; other finer rows are dropped."""
+        result = np.full(len(self.ts), np.nan)
+        rows = self._rows.get((fleet, group, metric, stat))
+        if rows is None:
+            return result
+        index, value, period_s = rows
+        exact = period_s == self.lengths_s[index]
+        result[index[exact]] = value[exact]
+        if stat in ("sum", "sample_count") and not exact.all():
+            finer = np.bincount(index[~exact], value[~exact], minlength=len(result))
+            has_finer = np.bincount(index[~exact], minlength=len(result)) > 0
+            result = np.where(has_finer, np.nan_to_num(result) + finer, result)
+        elif stat.startswith("within_") and not exact.all():
             starts = self._row_starts[fleet, group, metric, stat]
-            weight = self._answer_counts(fleet, group, metric, starts[~whole], period[~whole])
-            total = np.bincount(place[~whole], weight, minlength=len(out))
-            share = np.bincount(place[~whole], weight * value[~whole], minlength=len(out))
-            out = np.where((total > 0) & np.isnan(out), share / np.where(total > 0, total, 1.0), out)
-        return out
+            answers = self._answer_counts(fleet, group, metric, starts[~exact], period_s[~exact])
+            total = np.bincount(index[~exact], answers, minlength=len(result))
+            share = np.bincount(index[~exact], answers * value[~exact], minlength=len(result))
+            result = np.where((total > 0) & np.isnan(result), share / np.where(total > 0, total, 1.0), result)
+        return result
 
     def _answer_counts(
         self, fleet: str, group: str, metric: str, starts: npt.NDArray[np.int64], periods: npt.NDArray[np.int32]
     ) -> FloatArray:
-        """How many answers stand behind each of these periods; 0 where nobody told."""
-        name = (fleet, group, metric, "sample_count")
-        if name not in self._rows:
+        """Number of answers in each of these periods; 0 if unknown."""
+        key = (fleet, group, metric, "sample_count")
+        if key not in self._rows:
             return np.zeros(len(starts))
-        _, value, period = self._rows[name]
-        told = dict(
-            zip(zip(self._row_starts[name].tolist(), period.tolist(), strict=True), value.tolist(), strict=True)
+        _, value, period = self._rows[key]
+        answers = dict(
+            zip(zip(self._row_starts[key].tolist(), period.tolist(), strict=True), value.tolist(), strict=True)
         )
-        return np.array([told.get(at, 0.0) for at in zip(starts.tolist(), periods.tolist(), strict=True)])
+        return np.array([answers.get(period, 0.0) for period in zip(starts.tolist(), periods.tolist(), strict=True)])
 
 
 def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
@@ -221,22 +229,23 @@ def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
 
     requests = np.vstack([rows.series(fleet, group, "requests", "sum") for group in groups])
     served = requests > 0  # groups × periods; NaN is not served
-    known = ~np.isnan(requests)
+    has_requests = ~np.isnan(requests)
     counts = {"requests": nan_sum(*requests)}
     for count in SPARSE_COUNTS:
-        told = np.vstack([rows.series(fleet, group, count, "sum") for group in groups])
-        each = np.vstack([rows.count(fleet, group, count) for group in groups])
-        each = np.where(known, each, np.nan_to_num(told))  # an answer may come in a minute without requests
-        counts[count] = np.where((known | ~np.isnan(told)).any(axis=0), each.sum(axis=0), np.nan)
+        reported = np.vstack([rows.series(fleet, group, count, "sum") for group in groups])
+        filled = np.vstack([rows.count(fleet, group, count) for group in groups])
+        # An answer may arrive in a later minute than its request.
+        filled = np.where(has_requests, filled, np.nan_to_num(reported))
+        counts[count] = np.where((has_requests | ~np.isnan(reported)).any(axis=0), filled.sum(axis=0), np.nan)
     samples = np.vstack([rows.series(fleet, group, "latency", "sample_count") for group in groups])
     counts["sample_count"] = nan_sum(*samples)
 
-    # Percentiles of two groups cannot be merged: the group with most requests speaks for the fleet, and `mixed` says so.
-    most = np.argmax(np.where(served, requests, -1.0), axis=0)
+    # Percentiles of two groups cannot be merged: take the group with most requests, and flag it in `multi_group`.
+    busiest = np.argmax(np.where(served, requests, -1.0), axis=0)
     latency = {}
     for stat in (*PERCENTILES, "average"):
-        each = np.vstack([rows.series(fleet, group, "latency", stat) for group in groups])
-        latency[stat] = each[most, np.arange(len(rows.ts))]
+        by_group = np.vstack([rows.series(fleet, group, "latency", stat) for group in groups])
+        latency[stat] = by_group[busiest, np.arange(len(rows.ts))]
     within = {}
     for stat in sorted(
         {stat for group in groups for stat in rows.stats(fleet, group, "latency") if stat.startswith("within_")}

@@ -1,4 +1,4 @@
-"""The phases of a migration: the time between two steps, cut where the canary was deployed anew."""
+"""Phases of a migration: the time between two weight changes or deployments of the canary."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ MIN_STAGE_S = 30 * 60
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch in which neither the split nor the canary changed. `canary_share` (0–1) is what the weights said, None where nobody knows.
+    """A time in which neither the weights nor the canary's release changed. `canary_share` (0–1) is the configured share, None if unknown.
 
-    `begun_by`: a change of weight, a deployment of the canary, or merely the start of the time that was looked at; `change` is the change of weight.
-    `dwell_s`: seconds from what began it to what ended it, the very seconds that `window` leaves out included.
+    `started_by`: a weight change (`change`), a deployment of the canary, or the start of the observed window. `bake_time_s`: seconds from the
+    event that started the phase to the one that ended it, including the minutes around them that `window` excludes.
     """
 
     window: Window
@@ -27,43 +27,43 @@ class Phase:
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether the weights left one side without traffic: there is nothing to compare."""
+        """Whether one fleet had no weight, so that there is nothing to compare."""
         return self.canary_share in (0.0, 1.0)
 
 
 def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
     """The phases in `window`, oldest first, by the weight changes and the canary's deployments among `events`.
 
-    The minute in which something changed, and the next, belong to no phase: some of their requests were served before, some after. Where only looks
-    told of a change, so does the time between them. What is shorter than a minute is left out, but for the current phase, the last one: while it is
-    too young, the newest minute stands for it.
+    The minute of a change and the next belong to no phase, because they mix requests from before and after. Nor does the time between two
+    snapshots if a change is known only from their difference. Phases shorter than a minute are dropped, except the current (last) one: until it
+    has a minute of its own, its window is the newest minute.
     """
-    cuts = sorted((event for event in events if _is_boundary(event)), key=lambda event: event.ts)
-    # What held at the start is told by the last change before it, else by the first one after.
-    share = next((event.change.before for event in cuts if event.change), None)
-    begun_by: PhaseStart = "window"
+    boundaries = sorted((event for event in events if _is_boundary(event)), key=lambda event: event.ts)
+    # The share at the window's start is known from the last change before it, else from the first one after it.
+    share = next((event.change.before for event in boundaries if event.change), None)
+    started_by: PhaseStart = "window"
     change: WeightChange | None = None
-    start, began, found = window.start, window.start, list[Phase]()
+    start, started_at, result = window.start, window.start, list[Phase]()
 
-    def close(end: int, ended: int) -> None:
+    def close(end: int, ended_at: int) -> None:
         if start < end:
-            found.append(Phase(Window(start, end), share, begun_by, ended - began, change))
+            result.append(Phase(Window(start, end), share, started_by, ended_at - started_at, change))
 
-    for event in cuts:
+    for event in boundaries:
         if event.ts >= window.end:
             break
         if event.ts >= window.start:
-            first = max(min(event.change.since, event.ts) if event.change else event.ts, window.start)
-            close(first - first % MINUTE_S, event.ts)
-            start, began = max(start, (event.ts // MINUTE_S + 2) * MINUTE_S), event.ts
-            begun_by, change = ("weight", event.change) if event.change else ("deployment", None)
+            change_start = max(min(event.change.since, event.ts) if event.change else event.ts, window.start)
+            close(change_start - change_start % MINUTE_S, event.ts)
+            start, started_at = max(start, (event.ts // MINUTE_S + 2) * MINUTE_S), event.ts
+            started_by, change = ("weight", event.change) if event.change else ("deployment", None)
         if event.change:
             share = event.change.after
     close(window.end, window.end)
-    if not found or found[-1].window.end < window.end:
-        newest = Window(window.end - MINUTE_S, window.end)
-        found.append(Phase(newest, share, begun_by, window.end - began, change))
-    return tuple(found)
+    if not result or result[-1].window.end < window.end:
+        newest_minute = Window(window.end - MINUTE_S, window.end)
+        result.append(Phase(newest_minute, share, started_by, window.end - started_at, change))
+    return tuple(result)
 
 
 def _is_boundary(event: Event) -> bool:
@@ -74,10 +74,7 @@ def _is_boundary(event: Event) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WeightStep:
-    """One change of the split and how long it held, in seconds; the last one up to when it was looked at.
-
-    `brief`: it held for less than BRIEF_S and is over, as when all weight is moved to one side while the canary is swapped. A stage holds longer.
-    """
+    """One weight change and how long it held. The current one holds until the time of the query."""
 
     change: WeightChange
     bake_time_s: int
@@ -85,14 +82,15 @@ class WeightStep:
 
     @property
     def is_brief(self) -> bool:
+        """Whether it held for less than MIN_STAGE_S, as when all weight moves to one fleet while the other is redeployed."""
         return not self.is_current and self.bake_time_s < MIN_STAGE_S
 
 
 def weight_steps(changes: Sequence[WeightChange], until: int) -> tuple[WeightStep, ...]:
-    """The changes of the split (in order) up to `until` (epoch seconds), each with its dwell time."""
-    told = [change for change in changes if change.ts <= until]
-    ends = [change.ts for change in told[1:]] + [until] * bool(told)
+    """The weight changes (in order) up to `until` (epoch seconds), each with its bake time."""
+    past = [change for change in changes if change.ts <= until]
+    ends = [*(change.ts for change in past), until][1:]
     return tuple(
-        WeightStep(change, end - change.ts, is_current=place == len(told))
-        for place, (change, end) in enumerate(zip(told, ends, strict=True), start=1)
+        WeightStep(change, end - change.ts, is_current=change is past[-1])
+        for change, end in zip(past, ends, strict=True)
     )

@@ -1,16 +1,16 @@
-"""Percentiles of counted values, exact, and how sure they are."""
+"""Exact percentiles of counted values, with confidence intervals."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Z_95 = 1.959964  # 95 %
+Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """A percentile in seconds, and the interval that holds the true one with 95 %; an end is None where so few values cannot bound it."""
+    """A percentile with its 95 % CI, in seconds; a bound is None if there are too few values for it."""
 
     value_s: float
     lower_s: float | None
@@ -18,23 +18,27 @@ class Percentile:
 
 
 def percentile(ms: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], quantile: float) -> Percentile | None:
-    """The `share` quantile (0–1) of values `ms` (ascending milliseconds) that occur `n` times each; None without any.
+    """The `quantile` (0–1) of values `ms` (ascending milliseconds) that occur `counts` times each; None if there are none.
 
-    Between two neighbours it is interpolated as numpy.quantile does. The interval are the order statistics whose ranks bound a binomial with
-    probability 95 % (Conover, Practical Nonparametric Statistics, 3.2; normal approximation, ranks rounded outwards). It takes requests for
-    independent of each other; where they cluster it is too narrow.
+    Interpolated like numpy.quantile. The CI's bounds are order statistics (Conover, Practical Nonparametric Statistics, 3.2; normal
+    approximation of the binomial ranks, rounded outwards). It assumes independent requests: it is too narrow if they cluster.
     """
     total = int(counts.sum())
     if not total:
         return None
-    upto = np.cumsum(counts)
+    cumulative = np.cumsum(counts)
 
-    def at(rank: int) -> float:
-        return float(ms[np.searchsorted(upto, rank, side="right")]) / 1000
+    def value_at(rank: int) -> float:
+        return float(ms[np.searchsorted(cumulative, rank, side="right")]) / 1000
 
-    place = quantile * (total - 1)
-    below = int(place)
-    value = at(below) + (place - below) * (at(min(below + 1, total - 1)) - at(below))
-    spread = Z_95 * (total * quantile * (1 - quantile)) ** 0.5
-    low, high = int(np.floor(total * quantile - spread)) - 1, int(np.ceil(total * quantile + spread))
-    return Percentile(value, at(low) if low >= 0 else None, at(high) if high < total else None)
+    position = quantile * (total - 1)
+    below = int(position)
+    value = value_at(below) + (position - below) * (value_at(min(below + 1, total - 1)) - value_at(below))
+    half_width = Z_95 * (total * quantile * (1 - quantile)) ** 0.5
+    lower_rank, upper_rank = (
+        int(np.floor(total * quantile - half_width)) - 1,
+        int(np.ceil(total * quantile + half_width)),
+    )
+    return Percentile(
+        value, value_at(lower_rank) if lower_rank >= 0 else None, value_at(upper_rank) if upper_rank < total else None
+    )

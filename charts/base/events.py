@@ -141,7 +141,7 @@ def event_traces(
     for start, event in zip(period_starts[places].tolist(), inside, strict=True):
         together.setdefault(start, []).append(event)
     return [
-        {"type": "scatter", "mode": "markers", "showlegend": False, "name": said.EVENT()}
+        {"type": "scatter", "mode": "markers", "showlegend": False, "name": said.EVENT}
         | {"x": [axis_time(start, frame) for start in together], "y": [0] * len(together)}
         | {"marker": {"color": palette.event, "size": 1, "opacity": 0}}
         | {

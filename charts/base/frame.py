@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from charts.base.palette import Theme
-from domain import FleetName, Window
+from domain import FLEETS, FleetName, Migration, Window
+from messages.times import zone_name
 
 HEIGHT_PX = 300
 
@@ -26,6 +27,21 @@ class ChartFrame:
     provisional_from: int
     theme: Theme = "light"
     height_px: int = HEIGHT_PX
+
+
+def chart_frame(
+    migration: Migration, window: Window, *, provisional_from: int | None = None, theme: Theme = "light"
+) -> ChartFrame:
+    """The frame of a chart of `window`, with the UTC offset at its end. `provisional_from=None`: all data is final."""
+    end = window.ends_at.astimezone(migration.zone)
+    return ChartFrame(
+        labels={fleet: migration.fleets[fleet].label for fleet in FLEETS},
+        window=window,
+        utc_offset_s=int((end.utcoffset() or timedelta()).total_seconds()),
+        zone=zone_name(end),
+        provisional_from=window.end if provisional_from is None else provisional_from,
+        theme=theme,
+    )
 
 
 def axis_time(epoch_s: int, frame: ChartFrame) -> str:

@@ -26,7 +26,7 @@ def frame(theme: Theme = "light", *, provisional_from: int = WINDOW.end, **label
 def rate_comparison(baseline: list[float], canary: list[float], **more: object) -> Comparison:
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     lines = {"baseline": np.array(baseline), "canary": np.array(canary)}
-    given = {"low": {"baseline": FEW, "canary": FEW}} | more
+    given = {"low_sample": {"baseline": FEW, "canary": FEW}} | more
     return Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **given)  # type: ignore[arg-type]
 
 
@@ -98,7 +98,7 @@ def test_the_balancers_own_5xx_are_seen_to_their_full_height() -> None:
 
 def test_too_few_samples_are_faint_and_have_no_difference() -> None:
     low = np.array([False, False, True, True, False, False])
-    overlay = rate_comparison([0.1] * 6, [0.2] * 6, low={"baseline": FEW, "canary": low})
+    overlay = rate_comparison([0.1] * 6, [0.2] * 6, low_sample={"baseline": FEW, "canary": low})
     firm, faint = [trace for trace in comparison_figure(overlay, frame()).data if trace.name == "ECS"]
     assert_allclose(firm.y, [20, 20, NAN, NAN, 20, 20])
     assert_allclose(faint.y, [NAN, NAN, 20, 20, NAN, NAN])
@@ -123,7 +123,7 @@ def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() 
 
 def latency_comparison(canary: float = 0.210, **more: object) -> Comparison:
     lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
-    given = {"low": {"baseline": FEW, "canary": FEW}} | more
+    given = {"low_sample": {"baseline": FEW, "canary": FEW}} | more
     return Comparison(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **given)  # type: ignore[arg-type]
 
 
@@ -135,7 +135,7 @@ def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality(
             if words.name == "no difference"
         ]
 
-    assert said(latency_comparison(low={"baseline": FEW, "canary": ~FEW})) == [
+    assert said(latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})) == [
         "no difference: too few answers a minute; a lower percentile needs fewer"
     ]
     assert said(latency_comparison(NAN)) == ["no difference: a side has no values"]
@@ -143,7 +143,7 @@ def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality(
 
 
 def test_a_relative_margin_never_fills_the_panel() -> None:
-    for overlay in (latency_comparison(0.200), latency_comparison(low={"baseline": FEW, "canary": ~FEW})):
+    for overlay in (latency_comparison(0.200), latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})):
         low, high = comparison_figure(overlay, frame(), margin=Margin(value=10, unit="%")).layout.yaxis2.range
         assert_allclose((low, high), (-25, 25))  # the margin is ±20 ms
 
@@ -154,7 +154,7 @@ def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own
         "unanswered": {"baseline": nothing, "canary": half},
         "connection_errors": {"baseline": nothing, "canary": half},
     }
-    dead = rate_comparison([0.002] * 6, [0.5] * 6, parts=parts, unattributed=np.full(6, 0.25))
+    dead = rate_comparison([0.002] * 6, [0.5] * 6, components=parts, unattributed=np.full(6, 0.25))
     drawn = traces_by_name(comparison_figure(dead, frame()))
     assert set(drawn) == {
         "EC2",

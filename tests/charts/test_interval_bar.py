@@ -21,14 +21,14 @@ def test_zero_is_in_the_middle_and_the_margin_at_a_quarter_of_each_side(
     low: float, estimate: float, high: float, expected: IntervalBar
 ) -> None:
     found = CriterionVerdict(
-        CRITERION, "undecided", "straddles", estimate=estimate, lower=low, upper=high, margin=0.001, margin_lower=-0.001
+        CRITERION, "undecided", "inconclusive", estimate=estimate, lower=low, upper=high, margin=0.001, margin_lower=-0.001
     )
     assert interval_bar(found) == expected
 
 
 def test_a_relative_margin_is_drawn_alike_on_both_sides() -> None:
     found = CriterionVerdict(
-        CRITERION, "undecided", "straddles", estimate=0.0, lower=-0.0909, upper=0.1, margin=0.1, margin_lower=-0.0909
+        CRITERION, "undecided", "inconclusive", estimate=0.0, lower=-0.0909, upper=0.1, margin=0.1, margin_lower=-0.0909
     )
     assert interval_bar(found) == IntervalBar(25, 75, 50)
 

@@ -49,13 +49,13 @@ def test_it_is_unproven_where_they_have_not() -> None:
 
 
 def test_only_healthy_targets_carry() -> None:
-    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, ill=2)
+    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, unhealthy=2)
     assert (found.verdict, found.healthy, found.registered, found.expected_load) == ("unproven", 2, 4, 6000.0)
 
 
 @pytest.mark.parametrize("ill", [0, 4])
 def test_without_a_healthy_target_it_is_impossible(ill: int) -> None:
-    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, ill=ill)
+    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, unhealthy=ill)
     assert (found.verdict, found.reason, found.registered) == ("impossible", "no_healthy", ill)
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_to_be_taken_back_where_all_is_there() -> None:
 
 def test_what_is_not_known_is_said_to_be() -> None:
     half = make_rule(ec2=500, green=500)
-    assert readiness(half, load=FleetLoad(1.0, 1.0, 1.0), read=False).reason == "health_unread"
+    assert readiness(half, load=FleetLoad(1.0, 1.0, 1.0), health_read=False).reason == "health_unread"
     assert readiness(half, load=FleetLoad(None, None, 1.0)).reason == "requests_unread"
     assert readiness(half, load=FleetLoad(1.0, 1.0, None)).reason == "no_history"
     assert readiness(make_rule(green=100), load=FleetLoad(1.0, 1.0, 1.0)).reason == "not_in_rule"

@@ -144,7 +144,7 @@ def test_nothing_is_no_parity() -> None:
 
 def test_routes_beyond_the_cap_stand_together() -> None:
     rows = [count_row(group, 100 - place, route=f"/r/{place}") for place in range(10) for group in (EC2, ECS)]
-    told = judged(rows, most=3)
+    told = judged(rows, max_routes=3)
     assert {one.route for one in told.routes} == {"/r/0", "/r/1", "/r/2", OTHER_ROUTE} and told.n_folded == 7
     assert endpoint_of(told, OTHER_ROUTE).requests == 2 * sum(range(91, 98))
     assert told.total == judged(rows).total

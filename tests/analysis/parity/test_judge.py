@@ -62,7 +62,7 @@ def test_the_same_the_other_way_is_an_improvement() -> None:
 
 def test_equal_rates_are_parity_once_the_interval_fits_into_the_margin() -> None:
     few, many = errors_frame([1, 0] * 10, [0, 1] * 10), errors_frame([1, 0] * 200, [0, 1] * 200)
-    assert (judge_one(few, ERRORS).verdict, judge_one(few, ERRORS).reason) == ("undecided", "straddles")
+    assert (judge_one(few, ERRORS).verdict, judge_one(few, ERRORS).reason) == ("undecided", "inconclusive")
     said = judge_one(many, ERRORS)
     assert (said.verdict, said.reason, said.margin, said.margin_lower) == ("parity", "inside_margin", 0.0005, -0.0005)
 
@@ -74,7 +74,7 @@ def test_a_small_but_sure_difference_is_parity_and_says_that_it_is_worse() -> No
 
 def test_between_zero_and_the_margin_it_is_undecided_but_surely_worse() -> None:
     said = judge_one(errors_frame([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
-    assert (said.verdict, said.reason, said.is_significantly_worse) == ("undecided", "surely_worse", True)
+    assert (said.verdict, said.reason, said.is_significantly_worse) == ("undecided", "significantly_worse", True)
 
 
 def test_where_higher_is_better_more_is_an_improvement() -> None:
@@ -113,7 +113,7 @@ def test_where_higher_is_better_more_is_an_improvement() -> None:
 def test_what_is_missing_is_never_parity(frame: pd.DataFrame, reason: str) -> None:
     judgement = judge(frame, [ERRORS])
     assert (judgement.verdict, judgement.criteria[0].reason) == ("not enough data", reason)
-    assert judgement.criteria[0].low is None
+    assert judgement.criteria[0].lower is None
 
 
 def test_latency_that_nobody_measured_is_not_enough_data() -> None:
@@ -190,8 +190,8 @@ def test_minutes_left_out_are_counted_by_reason() -> None:
     rows["canary", "ecs", "latency", "sample_count"][2] = 199
     rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
     said = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
-    assert said.left_out is not None
-    assert {reason: minutes for reason, minutes in said.left_out.items() if minutes} == {
+    assert said.excluded is not None
+    assert {reason: minutes for reason, minutes in said.excluded.items() if minutes} == {
         "provisional": 3,
         "no_traffic": 1,
         "one_side_missing": 1,
@@ -256,8 +256,8 @@ def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
         rows = told[told["ts"] == pd.Timestamp(START + (minutes - 1) * 60, unit="s", tz="UTC")]
         for said, row in zip(then.criteria, rows.itertuples(), strict=True):
             assert (row.metric, row.verdict) == (said.metric, said.verdict)
-            for name in ("low", "high", "alarm_low", "alarm_high", "margin"):
-                expected = getattr(said, name) if said.low is not None else None
+            for name in ("lower", "upper", "alarm_lower", "alarm_upper", "margin"):
+                expected = getattr(said, name) if said.lower is not None else None
                 assert getattr(row, name) == pytest.approx(np.nan if expected is None else expected, nan_ok=True)
 
 
@@ -269,8 +269,8 @@ def test_more_criteria_widen_the_alarm_and_not_the_interval() -> None:
     frame = errors_frame([1, 2] * 60, [2, 3] * 60)
     alone = judge(frame, [ERRORS])["target_5xx_rate"]
     among = judge(frame, [ERRORS, P95, criterion("latency_p50", "10%")])["target_5xx_rate"]
-    assert (alone.low, alone.high) == (among.low, among.high) == (alone.alarm_low, alone.alarm_high)
-    assert among.alarm_low is not None and alone.alarm_low is not None and among.alarm_low < alone.alarm_low
+    assert (alone.lower, alone.upper) == (among.lower, among.upper) == (alone.alarm_lower, alone.alarm_upper)
+    assert among.alarm_lower is not None and alone.alarm_lower is not None and among.alarm_lower < alone.alarm_lower
 
 
 def test_without_criteria_the_defaults_judge_and_say_so() -> None:
@@ -293,7 +293,7 @@ def test_without_criteria_the_defaults_judge_and_say_so() -> None:
 )
 def test_one_word_for_all(said: list[Verdict], word: Verdict) -> None:
     plain = criterion("target_5xx_rate", "1pp")
-    assert overall_verdict([CriterionVerdict(plain, verdict, "straddles") for verdict in said]) == word
+    assert overall_verdict([CriterionVerdict(plain, verdict, "inconclusive") for verdict in said]) == word
 
 
 def test_only_critical_criteria_decide_where_there_are_any() -> None:
@@ -330,10 +330,10 @@ def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_mi
     frame = errors_frame(counts[0], counts[1])
     said = {minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)}
     assert [(one.verdict, one.reason) for one in said.values()] == [
-        ("undecided", "straddles"),
-        ("undecided", "straddles"),
-        ("regression", "broke_lately"),
-        ("regression", "broke_lately"),
+        ("undecided", "inconclusive"),
+        ("undecided", "inconclusive"),
+        ("regression", "recent_change"),
+        ("regression", "recent_change"),
     ]
     told = trace(frame, [ERRORS])
     assert told["verdict"].iloc[[179, 182, 187, 199]].tolist() == [one.verdict for one in said.values()]
@@ -344,7 +344,7 @@ def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_mi
     jump = np.where(np.arange(200) >= 180, 2.0, 1.0)
     frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
     assert judge(frame, [P95], window=window(180)).criteria[0].verdict != "regression"
-    assert judge(frame, [P95], window=window(192)).criteria[0].reason == "broke_lately"
+    assert judge(frame, [P95], window=window(192)).criteria[0].reason == "recent_change"
 
 
 def test_three_terrible_minutes_are_not_a_break() -> None:

@@ -43,6 +43,6 @@ def test_errors_that_could_not_be_read_are_not_taken_for_none() -> None:
     unread = {Series("test", "canary", "canary", "target_5xx", "sum", ""): (window(MINUTES),)}
     found = judge(frame, ERRORS, window=window(MINUTES), unknown=unread)
     assert (found.verdict, found["error_rate"].reason) == ("not enough data", "unread")
-    assert found["error_rate"].left_out is not None
-    assert found["error_rate"].left_out["unread"] == MINUTES
-    assert not np.isfinite(found["error_rate"].low or np.nan)
+    assert found["error_rate"].excluded is not None
+    assert found["error_rate"].excluded["unread"] == MINUTES
+    assert not np.isfinite(found["error_rate"].lower or np.nan)

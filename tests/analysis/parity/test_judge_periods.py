@@ -34,8 +34,8 @@ def test_where_there_are_more_minutes_the_five_minutes_are_left_out_and_counted(
     said = judge(mixed_resolution_frame(120), [ERRORS, P95, SLOW], window=window(COARSE * 5 + 120))
     for one in said.criteria:
         assert (one.minutes, one.verdict) == (120, "parity")
-        assert one.left_out is not None and one.left_out["other_period"] == COARSE * 5
-        assert one.left_out["no_traffic"] == one.left_out["one_side_missing"] == 0
+        assert one.excluded is not None and one.excluded["other_period"] == COARSE * 5
+        assert one.excluded["no_traffic"] == one.excluded["one_side_missing"] == 0
 
 
 def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_and_percentiles_left_out() -> None:
@@ -45,14 +45,14 @@ def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_an
     assert errors.baseline_requests == 3000 * (COARSE * 5 + 30)
     assert slow.baseline_events == slow.canary_events == 30 * (COARSE * 5 + 30)
     assert (p95.minutes, p95.verdict) == (COARSE * 5, "parity")  # the newest are left out, not gone
-    assert p95.left_out is not None and p95.left_out["other_period"] == 30
+    assert p95.excluded is not None and p95.excluded["other_period"] == 30
     last = trace(frame, [P95], window=whole).iloc[-1]
-    assert (last["low"], last["high"]) == (p95.low, p95.high)
+    assert (last["lower"], last["upper"]) == (p95.lower, p95.upper)
 
 
 def test_all_of_one_period_is_judged_in_that_period() -> None:
     (said,) = judge(frame_of(COARSE, 5), [P95], window=window(COARSE * 5)).criteria
-    assert said.minutes == COARSE * 5 and said.left_out is not None and not any(said.left_out.values())
+    assert said.minutes == COARSE * 5 and said.excluded is not None and not any(said.excluded.values())
 
 
 def test_an_hour_in_five_minutes_does_not_make_a_day_of_minutes_coarse() -> None:

@@ -22,8 +22,8 @@ from tests.factories.frames import tidy_frame
 MIRROR = {
     "regression": "improvement",
     "improvement": "regression",
-    "surely_worse": "surely_better",
-    "surely_better": "surely_worse",
+    "significantly_worse": "significantly_better",
+    "significantly_better": "significantly_worse",
 }
 
 # A world: how many minutes, how bad the canary is, how much of the traffic it has, and the dice.
@@ -76,8 +76,8 @@ def test_swapped_fleets_mirror_the_verdict(world: tuple[int, float, float, int],
         assert other.verdict == MIRROR.get(one.verdict, one.verdict)
         assert other.reason == MIRROR.get(one.reason, one.reason)
         assert (other.baseline_events, other.canary) == (one.canary_events, pytest.approx(one.baseline))
-        if "pp" in margins[0] and one.low is not None:
-            assert other.high == pytest.approx(-one.low, abs=1e-12) and other.low == pytest.approx(-one.high, abs=1e-12)
+        if "pp" in margins[0] and one.lower is not None:
+            assert other.upper == pytest.approx(-one.lower, abs=1e-12) and other.lower == pytest.approx(-one.upper, abs=1e-12)
 
 
 @few_examples
@@ -116,7 +116,7 @@ def test_a_minute_without_the_other_side_changes_nothing(
     one_side = there[~(there["ts"].isin(alone) & (there["fleet"] == side))]
     for one, other in zip(judge(neither, criteria()).criteria, judge(one_side, criteria()).criteria, strict=True):
         for field in fields(CriterionVerdict):
-            if field.name not in ("left_out", "minutes_to_decision", "minutes_to_decision_even"):
+            if field.name not in ("excluded", "minutes_to_decision", "minutes_to_decision_even"):
                 assert getattr(one, field.name) == getattr(other, field.name)
 
 

@@ -17,7 +17,7 @@ REPORTS: list[dict[str, Any]] = json.loads((VECTORS / "user_reports.json").read_
 FEW = ("not enough data", "few_minutes")
 # What we say where they say Pass, High, Low or Nodata; in their order.
 EXPECTED = [
-    ("Pass", "undecided", "straddles"),  # equal within noise: thirty minutes do not prove equality within 10 %
+    ("Pass", "undecided", "inconclusive"),  # equal within noise: thirty minutes do not prove equality within 10 %
     ("Low", "improvement", "beyond_margin"),
     (
         "Pass",
@@ -28,7 +28,7 @@ EXPECTED = [
     ("High", *FEW),  # five points each: a level that lasts five minutes cannot be told from one that stays
     ("Pass", *FEW),
     ("Pass", *FEW),  # nine of sixty values are positive
-    ("Low", "undecided", "surely_better"),  # 7–20 % better, margin 10 %: their test has no margin
+    ("Low", "undecided", "significantly_better"),  # 7–20 % better, margin 10 %: their test has no margin
     ("Low", *FEW),
     ("Pass", *FEW),
     ("Pass", *FEW),
@@ -93,7 +93,7 @@ def test_what_their_users_expected_comes_out_or_costs_more_than_is_promised() ->
         next(one for one in REPORTS if one["thread"].endswith(thread)) for thread in ("#6278", "#780", "#426", "#799")
     )
     assert as_latency(variability).verdict == "undecided"
-    assert (as_errors(seven_errors).verdict, as_errors(seven_errors).reason) == ("undecided", "straddles")
+    assert (as_errors(seven_errors).verdict, as_errors(seven_errors).reason) == ("undecided", "inconclusive")
     assert as_errors(four_errors).canary_events == 4 and 0.5**4 > 0.025
     bad_minutes = sum(1 for value in seven_errors["experiment"] if value)
     assert as_errors(seven_errors).canary_events == 7 and bad_minutes == 5 and 0.5**bad_minutes > 0.025 > 0.5**7

@@ -25,7 +25,7 @@ class FakeBuckets:
 class FakeWindow:
     ts: np.ndarray
     bucket_s: int
-    lines: dict[Series, FakeBuckets]
+    series: dict[Series, FakeBuckets]
 
 
 def buckets(

@@ -63,7 +63,7 @@ def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percent
     found = time_grid(frame, window(3)).fleets["canary"]
     assert_array_equal(found.requests, [90, 40, 80])
     assert_array_equal(found.latency["p95"], [0.1, 0.2, 0.2])
-    assert_array_equal(found.mixed, [False, True, False])
+    assert_array_equal(found.multi_group, [False, True, False])
 
 
 def test_shares_within_a_threshold_merge_by_their_answers() -> None:

@@ -15,8 +15,8 @@ def ratio_of(baseline: list[float], canary: list[float], expected_share: float):
 
 def test_exactly_as_told_matches() -> None:
     found = ratio_of([900] * 10, [100] * 10, 0.1)
-    assert (found.verdict, found.seen, found.requests, found.minutes) == ("matches", 0.1, 10_000, 10)
-    assert found.low is not None and found.high is not None and found.low < 0.1 < found.high
+    assert (found.verdict, found.observed_share, found.requests, found.minutes) == ("matches", 0.1, 10_000, 10)
+    assert found.lower is not None and found.upper is not None and found.lower < 0.1 < found.upper
 
 
 def test_sticky_visitors_that_stay_behind_differ() -> None:
@@ -29,14 +29,14 @@ def test_a_sure_but_tiny_deviation_is_of_no_consequence() -> None:
 
 def test_a_burst_on_one_side_widens_the_interval() -> None:
     calm, burst = ratio_of([1000] * 30, [1000] * 30, 0.5), ratio_of([1000] * 29 + [1000], [1000] * 29 + [6000], 0.5)
-    assert calm.high is not None and calm.low is not None and burst.high is not None and burst.low is not None
-    assert burst.high - burst.low > 3 * (calm.high - calm.low)
+    assert calm.upper is not None and calm.lower is not None and burst.upper is not None and burst.lower is not None
+    assert burst.upper - burst.lower > 3 * (calm.upper - calm.lower)
     assert burst.verdict == "matches"
 
 
 def test_too_few_minutes_say_nothing() -> None:
     found = ratio_of([900] * 4, [100] * 4, 0.1)
-    assert (found.verdict, found.seen) == ("not enough data", None)
+    assert (found.verdict, found.observed_share) == ("not enough data", None)
 
 
 @pytest.mark.parametrize("told", [0.01, 0.1, 0.5])
@@ -61,6 +61,6 @@ def test_minutes_whose_requests_were_not_read_are_no_minutes_without_requests() 
     whole = window(20)
     cut_short = Window(whole.start + 600, whole.end)
     found = sample_ratio(time_grid(frame, whole), 0.1, whole, unread=(cut_short,))
-    assert (found.verdict, found.seen, found.minutes) == ("matches", 0.1, 10)
+    assert (found.verdict, found.observed_share, found.minutes) == ("matches", 0.1, 10)
     assert sample_ratio(time_grid(frame, whole), 0.1, whole, unread=(whole,)).verdict == "not enough data"
     assert sample_ratio(time_grid(frame, whole), 0.1, whole).verdict == "differs"  # a dead side is one

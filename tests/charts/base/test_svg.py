@@ -131,7 +131,7 @@ def test_the_overlay_is_the_pages_own_with_its_lines_margin_and_events() -> None
 
 def test_the_ribbon_has_its_margin_its_bounds_and_its_estimate() -> None:
     ts = pd.to_datetime(START + np.arange(6) * 60, unit="s", utc=True)
-    bounds = {"low": -0.002, "high": 0.003, "estimate": 0.0005, "margin_low": -0.001, "margin": 0.001}
+    bounds = {"lower": -0.002, "upper": 0.003, "estimate": 0.0005, "margin_lower": -0.001, "margin": 0.001}
     trace = pd.DataFrame({"ts": ts, **{name: [NAN, *[value] * 5] for name, value in bounds.items()}})
     found = ParsedSvg(figure_svg(interval_trace_figure(trace, FRAME, is_latency=False), "ribbon"))
     palette = PALETTES["light"]

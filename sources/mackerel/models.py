@@ -1,23 +1,12 @@
-"""What Mackerel's read API says, as values: organization, services, hosts, points, annotations, alerts, monitors, dashboards.
-
-Unknown fields are passed over, and null is the same as left out, so that Mackerel may grow. Times are epoch seconds.
-"""
+"""Models of Mackerel's responses, with the fields that this program uses. Times are epoch seconds. Null is read as absent."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-RESOLUTIONS_S = (60, 300, 3_600, 86_400)  # the only ones its time series database knows
-_MIN_EPOCH_MS = 100_000_000_000  # the year 5138 in seconds: above it, an old dashboard's stamp in milliseconds
-
-
-def _to_seconds(value: object) -> object:
-    return int(value / 1000) if isinstance(value, int | float) and value >= _MIN_EPOCH_MS else value
-
-
-Seconds = Annotated[int, BeforeValidator(_to_seconds)]
+RESOLUTIONS_S = (60, 300, 3_600, 86_400)  # those of Mackerel's time series database
 
 
 class _Model(BaseModel):
@@ -28,20 +17,17 @@ class _Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: object) -> object:
-        return (
-            {key: value for key, value in value.items() if value is not None} if isinstance(value, Mapping) else value
-        )
+        if isinstance(value, Mapping):
+            return {key: item for key, item in value.items() if item is not None}
+        return value
 
 
 class Organization(_Model):
     name: str
-    display_name: str = ""
 
 
 class Service(_Model):
     name: str
-    memo: str = ""
-    roles: tuple[str, ...] = ()
 
 
 class Services(_Model):
@@ -49,16 +35,11 @@ class Services(_Model):
 
 
 class Host(_Model):
-    """One host; the AWS integration makes one of each load balancer, with its DNS name as `custom_identifier`. `roles`: service → roles."""
+    """A host. The AWS integration creates one for each load balancer, with its DNS name as `custom_identifier`. `roles`: service → roles."""
 
     id: str
     name: str = ""
-    display_name: str = ""
     custom_identifier: str = ""
-    status: str = ""
-    memo: str = ""
-    is_retired: bool = False
-    created_at: Seconds = 0
     roles: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
@@ -66,43 +47,32 @@ class Hosts(_Model):
     hosts: tuple[Host, ...]
 
 
-class HostEnvelope(_Model):
-    host: Host
-
-
 class MetricNames(_Model):
     names: tuple[str, ...]
 
 
 class Point(_Model):
-    """A value at a time (epoch seconds, the start of its minute or coarser step)."""
+    """A value and the start of its minute, or of its coarser step."""
 
-    time: Seconds
+    time: int
     value: Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Points(_Model):
-    """One metric's points, oldest first; minutes without a value are absent."""
+    """The points of one metric, oldest first; minutes without a value are absent."""
 
     metrics: tuple[Point, ...]
 
 
-class Latest(_Model):
-    """host → metric name → its newest point, None where the host has no such metric."""
-
-    tsdb_latest: Mapping[str, Mapping[str, Point | None]]
-
-
 class GraphAnnotation(_Model):
-    """A remark on a service's graphs from `start` to `end`, both inclusive."""
+    """An annotation on a service's graphs from `start` to `end`, both inclusive."""
 
     id: str = ""
     title: str
     description: str = ""
     service: str
-    roles: tuple[str, ...] = ()
-    start: Seconds = Field(alias="from")
-    end: Seconds = Field(alias="to")
+    start: int = Field(alias="from")
+    end: int = Field(alias="to")
 
 
 class GraphAnnotations(_Model):
@@ -110,19 +80,18 @@ class GraphAnnotations(_Model):
 
 
 class Alert(_Model):
-    """`status` is OK, CRITICAL, WARNING or UNKNOWN; `type` is the monitor's. An alert that is closed may keep the status it had."""
+    """`status`: OK, CRITICAL, WARNING or UNKNOWN; a closed alert may keep its last one. `type`: that of the monitor."""
 
     id: str
     status: str
     type: str = ""
     monitor_id: str = ""
     host_id: str = ""
-    value: float | None = None
     message: str = ""
     reason: str = ""
     memo: str = ""
-    opened_at: Seconds
-    closed_at: Seconds | None = None
+    opened_at: int
+    closed_at: int | None = None
 
     @property
     def open(self) -> bool:
@@ -130,105 +99,38 @@ class Alert(_Model):
 
 
 class Alerts(_Model):
-    """One page, newest first. `next_id` asks for the page of older ones; "" on the last."""
+    """One page, newest first. `next_id`: the cursor of the page of older alerts, "" on the last page."""
 
     alerts: tuple[Alert, ...]
     next_id: str = ""
 
 
 class Monitor(_Model):
-    """What an alert is raised by, of any type, known today or not. `scopes` are services ("photo") or roles ("photo: web")."""
+    """A monitor of any type. `scopes` are services ("photo") or roles ("photo: web")."""
 
     id: str
     type: str
     name: str = ""
-    memo: str = ""
     service: str = ""
     scopes: tuple[str, ...] = ()
-    metric: str = ""
-    expression: str = ""
-    query: str = ""
-    url: str = ""
-    operator: str = ""
-    warning: float | None = None
-    critical: float | None = None
-    is_mute: bool = False
 
     @property
     def services(self) -> frozenset[str]:
-        """The services it says it watches; empty where it does not say, as an expression monitor never does."""
-        named = (self.service, *(scope.partition(":")[0].strip() for scope in self.scopes))
-        return frozenset(filter(None, named))
+        """The services it is restricted to; empty if it names none, as expression monitors never do."""
+        names = (self.service, *(scope.partition(":")[0].strip() for scope in self.scopes))
+        return frozenset(filter(None, names))
 
 
 class Monitors(_Model):
     monitors: tuple[Monitor, ...]
 
 
-class WidgetMetric(_Model):
-    """What a widget draws: `type` is host, role, service, expression, query or unknown, and says which of the others are filled."""
-
-    type: str
-    host_id: str = ""
-    service_name: str = ""
-    role_fullname: str = ""
-    name: str = ""
-    expression: str = ""
-    query: str = ""
-    legend: str = ""
-    is_stacked: bool = False
-
-
-class ReferenceLine(_Model):
-    label: str = ""
-    value: float
-
-
-class Layout(_Model):
-    """A widget's place on the grid, which is 24 wide."""
-
-    x: int = 0
-    y: int = 0
-    width: int = 0
-    height: int = 0
-
-
-class Widget(_Model):
-    """`type` is graph (`graph`), value (`metric`), markdown (`markdown`), alertStatus (`role_fullname`), or one that is not known yet."""
-
-    type: str
-    title: str = ""
-    layout: Layout = Layout()
-    graph: WidgetMetric | None = None
-    metric: WidgetMetric | None = None
-    markdown: str = ""
-    role_fullname: str = ""
-    range: Mapping[str, Any] = Field(default_factory=dict)
-    reference_lines: tuple[ReferenceLine, ...] = ()
-
-
-class Dashboard(_Model):
-    """A custom dashboard. In the list some have no widgets: `MackerelApi.dashboard` brings them."""
-
-    id: str
-    title: str = ""
-    memo: str = ""
-    url_path: str = ""
-    widgets: tuple[Widget, ...] = ()
-    created_at: Seconds = 0
-    updated_at: Seconds = 0
-
-
-class Dashboards(_Model):
-    dashboards: tuple[Dashboard, ...]
-
-
 def resolution_s(times: Iterable[int]) -> int:
-    """The step in seconds that points show: the coarsest of Mackerel's on whose grid all `times` lie. 60 where there are none.
+    """The resolution of points in seconds: the coarsest on whose grid all `times` lie, 60 if there are none.
 
-    A few points may lie on a coarse grid by chance: n points of whole minutes all lie on the five-minute grid with a probability of 5^-n.
+    It may be too coarse by chance: n points of whole minutes all lie on the five-minute grid with a probability of 5^-n.
     """
-    seen = tuple(times)
+    known = tuple(times)
     return max(
-        (step for step in RESOLUTIONS_S if seen and not any(time % step for time in seen)), default=RESOLUTIONS_S[0]
+        (step for step in RESOLUTIONS_S if known and not any(time % step for time in known)), default=RESOLUTIONS_S[0]
     )

@@ -1,4 +1,4 @@
-"""Mackerel's API v0 without the network: a request as a value, a reply as a value, and what it means. All pure."""
+"""Mackerel's API v0 as pure functions: builds requests and parses responses. Does no I/O."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from sources.base import Problem, ProblemKind
 
-MAX_DETAIL_CHARS = 300  # so many characters of what the other side said are kept
-# After one of these, whatever is asked next would most likely end the same way.
+MAX_DETAIL_CHARS = 300  # of an error text
+# After one of these errors every further request would most likely fail the same way.
 FATAL_KINDS: frozenset[ProblemKind] = frozenset(
     {"no_credentials", "wrong_key", "denied", "throttled", "timeout", "unreachable", "server_error"}
 )
@@ -22,7 +22,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class MackerelError(Exception):
-    """Why Mackerel did not answer; a source turns it into a `Problem` where it leaves."""
+    """A request failed. Sources return it as a `Problem`."""
 
     def __init__(self, kind: ProblemKind, operation: str, about: str = "", detail: str = "") -> None:
         super().__init__(f"{operation} {about}: {kind} {detail}")
@@ -34,7 +34,7 @@ class MackerelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET. `operation` names it as the documentation does ("GET /api/v0/hosts/<hostId>/metrics"); `about` is what it asks for."""
+    """A GET request. `operation`: its name in the API's documentation ("GET /api/v0/hosts/<hostId>/metrics"). `about`: the requested object."""
 
     operation: str
     path: str
@@ -45,43 +45,34 @@ class Request:
 def build_request(
     template: str, *, query: Iterable[tuple[str, object]] = (), about: str = "", **path_params: str
 ) -> Request:
-    """A request for `template`, whose <parts> are filled in and escaped. Query pairs may repeat a name; those with None or "" are left out."""
+    """A request whose path is `template` with its <parameters> filled in and escaped. Query names may repeat; values of None or "" are omitted."""
     path = template
     for name, value in path_params.items():
         path = path.replace(f"<{name}>", quote(value, safe=""))
-    said = tuple((name, str(value)) for name, value in query if value is not None and value != "")
-    return Request(f"GET {template}", path, said, about or next(iter(path_params.values()), ""))
+    pairs = tuple((name, str(value)) for name, value in query if value is not None and value != "")
+    return Request(f"GET {template}", path, pairs, about or next(iter(path_params.values()), ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: `data` is the JSON document, None where there is none; `message` is the error's text in Mackerel's words."""
+    """`data`: the JSON document, None if there is none. `message`: the error text. `server_time_s`: the Date header, epoch seconds."""
 
     status: int
     data: Any
     message: str
-    retry_after_s: float | None
-    server_time_s: float | None  # their clock, epoch seconds
-
-    @property
-    def temporary(self) -> bool:
-        return self.status == 429 or self.status >= 500
+    server_time_s: float | None
 
 
 def read_response(status: int, headers: Mapping[str, str], body: bytes) -> Response:
-    """A reply from its status, headers (names in any case) and body, whatever they hold.
+    """Never raises. `headers` are case-insensitive.
 
-    Errors come as {"error": {"message": "…"}}, as {"error": "…"}, and from a gateway as plain text, HTML or nothing.
+    Errors are {"error": {"message": "…"}} or {"error": "…"}; from a gateway they are plain text, HTML or empty.
     """
-    said = {name.lower(): value for name, value in headers.items()}
     try:
         data = json.loads(body)
     except ValueError:
         data = None
-    date_s = _http_date_s(said.get("date", ""))
-    return Response(
-        status, data, _error_message(data, body), _retry_after_s(said.get("retry-after", ""), date_s), date_s
-    )
+    return Response(status, data, _error_message(data, body), http_date_s(headers.get("Date", "")))
 
 
 def _error_message(data: Any, body: bytes) -> str:
@@ -92,53 +83,45 @@ def _error_message(data: Any, body: bytes) -> str:
     return text.strip()[:MAX_DETAIL_CHARS]
 
 
-def _http_date_s(text: str) -> float | None:
+def http_date_s(text: str) -> float | None:
+    """An HTTP date in epoch seconds, None if it is invalid."""
     try:
-        moment = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
 
 
-def _retry_after_s(header: str, server_time_s: float | None) -> float | None:
-    """Retry-After in seconds; it may also be a date, which is compared with their own clock."""
-    if header.strip().isdecimal():
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds, None if it is absent or invalid. A date is compared with the server's own clock (Date)."""
+    header = headers.get("Retry-After", "").strip()
+    if header.isdecimal():
         return float(header)
-    until_s = _http_date_s(header)
+    until_s, server_time_s = http_date_s(header), http_date_s(headers.get("Date", ""))
     return max(0.0, until_s - server_time_s) if until_s is not None and server_time_s is not None else None
 
 
-def pause_s(attempt: int, retry_after_s: float | None, chance: float) -> float:
-    """How long to wait after the attempt number `attempt` (from 0): what was asked for, and at least half a second, doubled each time.
-
-    `chance` (0 to 1) spreads several clients that were refused at once.
-    """
-    own_s: float = 0.5 * 2**attempt
-    return max(retry_after_s or 0.0, own_s) + own_s * chance
-
-
 def problem_kind(status: int) -> ProblemKind | None:
-    """What a status means, None for a good one. Redirects are not followed: the API has none, a sign-in page of a proxy does."""
+    """The problem that an HTTP status stands for, None for 2xx. Redirects are not followed: the API has none, a proxy's sign-in page has."""
     if 200 <= status < 300:
         return None
-    known: Mapping[int, ProblemKind] = {401: "wrong_key", 403: "denied", 404: "not_found", 429: "throttled"}
-    if status in known:
-        return known[status]
+    kinds: Mapping[int, ProblemKind] = {401: "wrong_key", 403: "denied", 404: "not_found", 429: "throttled"}
+    if status in kinds:
+        return kinds[status]
     if status >= 500:
         return "server_error"
     return "bad_request" if status >= 400 else "bad_reply"
 
 
 def parse_response(request: Request, response: Response, model: type[ModelT]) -> ModelT:
-    """What the reply to `request` says, as `shape`. Raises MackerelFault for every other outcome."""
+    """The response to `request` as `model`. Raises MackerelError if the status is not 2xx or the body does not fit."""
     if kind := problem_kind(response.status):
-        detail = f"{response.status} {response.message}".strip()
-        raise MackerelError(kind, request.operation, request.about, detail)
+        raise MackerelError(kind, request.operation, request.about, f"{response.status} {response.message}".strip())
     if response.data is None:
         raise MackerelError("bad_reply", request.operation, request.about, response.message or "(empty)")
     try:
         return model.model_validate(response.data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise MackerelError("bad_reply", request.operation, request.about, f"{where}: {first['msg']}") from error
+        path = ".".join(map(str, first["loc"]))
+        raise MackerelError("bad_reply", request.operation, request.about, f"{path}: {first['msg']}") from error

@@ -1,4 +1,4 @@
-"""How Mackerel is asked: what the load balancer's metrics are called there, the overlay as an expression, and the web page that draws it."""
+"""Mackerel's names of the load balancer's metrics, expressions that compare both fleets, and URLs of its web pages."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
@@ -9,7 +9,7 @@ from domain import FLEETS, FleetName, Migration, Series
 SOURCE = "mackerel"
 WEB_URL = "https://mackerel.io"
 
-# (our metric, our stat) -> the host metric of the AWS integration; it knows a target group by its name, not by its ARN.
+# (metric, stat) → host metric of the AWS integration, which identifies a target group by its name.
 METRIC_NAMES: Mapping[tuple[str, str], str] = {
     ("requests", "sum"): "custom.alb.request_per_group.{group}.count",
     ("target_2xx", "sum"): "custom.alb.httpcode_count_per_group.{group}.target_2xx",
@@ -20,7 +20,7 @@ METRIC_NAMES: Mapping[tuple[str, str], str] = {
     ("latency", "p95"): "custom.alb.response_per_group.{group}.time_p95",
     ("latency", "p99"): "custom.alb.response_per_group.{group}.time_p99",
     ("latency", "average"): "custom.alb.response_per_group.{group}.time",
-    # The integration reads the average of the minute, where CloudWatch itself is asked for the minimum.
+    # The integration posts the average; the CloudWatch source reads the minimum.
     ("healthy_hosts", "average"): "custom.alb.host_count.{group}.healthy",
     ("unhealthy_hosts", "average"): "custom.alb.host_count.{group}.unhealthy",
 }
@@ -69,7 +69,7 @@ _UNITS: Mapping[Graph, str] = {
 
 
 def all_series(migration: Migration) -> tuple[Series, ...]:
-    """Everything that Mackerel has: each target group of each fleet, then the load balancer."""
+    """Every series that Mackerel has: each target group of each fleet, then the load balancer."""
     of_groups = (
         Series(SOURCE, fleet, group, metric, stat, "s" if metric == "latency" else "count")
         for fleet in FLEETS
@@ -81,70 +81,64 @@ def all_series(migration: Migration) -> tuple[Series, ...]:
 
 
 def metric_name(series: Series) -> str:
-    """What Mackerel calls a series, as a metric of the load balancer's host."""
+    """The name of the series as a metric of the load balancer's host."""
     if series.target_group:
         return METRIC_NAMES[series.metric, series.stat].format(group=series.target_group)
     return ALB_METRIC_NAMES[series.metric, series.stat]
 
 
 def group_metric_names(group: str) -> tuple[str, ...]:
-    """Every metric of the load balancer's host that tells of one target group."""
+    """The names of a target group's metrics on the load balancer's host."""
     return tuple(name.format(group=group) for name in METRIC_NAMES.values())
 
 
 def series_expression(host_id: str, series: Series) -> str:
-    """A series as Mackerel's expressions write it."""
     return _host(host_id, metric_name(series))
 
 
 def graph_of(series: Series) -> Graph:
-    """The overlay that a series is part of, or belongs beside."""
+    """The comparison graph that shows the series."""
     return _GRAPH_BY_STAT.get((series.metric, series.stat), "requests")
 
 
 def comparison_expression(migration: Migration, host_id: str, graph: Graph) -> str:
-    """Both fleets in one graph, as a Mackerel expression; `host_id` is the load balancer's.
+    """A Mackerel expression that draws both fleets in one graph. `host_id`: the load balancer's host.
 
-    A fleet's target groups are summed, because blue/green deployments swap the one that serves. Latency is drawn a line each group:
-    neither sums nor averages of percentiles mean anything.
+    The target groups of a fleet are summed, because blue/green deployments swap them. Percentiles must not be summed or averaged: latency has a
+    line for each group.
     """
     if graph == "alb_5xx":
         return _alias(_host(host_id, ALB_METRIC_NAMES["alb_5xx", "sum"]), "ALB 5xx")
-    lines: list[str] = []
-    for fleet in FLEETS:
-        lines += _graph_lines(migration, host_id, graph, fleet)
+    lines = [line for fleet in FLEETS for line in _graph_lines(migration, host_id, graph, fleet)]
     return f"group({', '.join(lines)})"
 
 
 def _graph_lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetName) -> Iterable[str]:
     label, groups = migration.fleets[fleet].label, migration.fleets[fleet].names
 
-    def each(metric: str, stat: str = "sum") -> list[str]:
+    def metrics(metric: str, stat: str = "sum") -> list[str]:
         return [_host(host_id, METRIC_NAMES[metric, stat].format(group=group)) for group in groups]
 
     match graph:
         case "error_rate":
-            rate = f"divide({_sum(each('target_5xx'))}, {_sum(each('requests'))})"
+            rate = f"divide({_sum(metrics('target_5xx'))}, {_sum(metrics('requests'))})"
             yield _alias(f"scale({rate}, 100)", f"{label} 5xx %")
         case "requests":
-            yield _alias(_sum(each("requests")), f"{label} requests")
+            yield _alias(_sum(metrics("requests")), f"{label} requests")
         case "healthy_hosts" | "unhealthy_hosts":
-            yield _alias(_sum(each(graph, "average")), f"{label} {graph.replace('_', ' ')}")
+            yield _alias(_sum(metrics(graph, "average")), f"{label} {graph.replace('_', ' ')}")
         case _:
             stat = graph.removeprefix("latency_")
-            for group, line in zip(groups, each("latency", stat), strict=True):
+            for group, line in zip(groups, metrics("latency", stat), strict=True):
                 yield _alias(line, f"{label} {stat}" if len(groups) == 1 else f"{label} {stat} {group}")
 
 
 def comparison_link(migration: Migration, organization: str, host_id: str, graph: Graph) -> str:
-    """Mackerel's page that draws the overlay, for whoever is signed in there."""
+    """The URL of Mackerel's page that draws the comparison (requires sign-in)."""
     expression = comparison_expression(migration, host_id, graph)
-    return graph_link(organization, expression, unit=_UNITS.get(graph, "float"), title=f"{migration.name} {graph}")
-
-
-def graph_link(organization: str, expression: str, *, unit: str, title: str) -> str:
-    """Mackerel's page that draws any expression."""
-    query = urlencode({"query": expression, "unit": unit, "title": title}, quote_via=quote)
+    query = urlencode(
+        {"query": expression, "unit": _UNITS.get(graph, "float"), "title": f"{migration.name} {graph}"}, quote_via=quote
+    )
     return f"{WEB_URL}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
 
 
@@ -153,13 +147,8 @@ def alert_link(organization: str, alert_id: str) -> str:
 
 
 def service_link(organization: str, service: str) -> str:
-    """A service's page, where its annotations are drawn."""
+    """The URL of a service's page, which shows its annotations."""
     return f"{WEB_URL}/orgs/{quote(organization, safe='')}/services/{quote(service, safe='')}"
-
-
-def service_metric_link(organization: str, service: str, name: str) -> str:
-    """Mackerel's page that draws one service metric."""
-    return graph_link(organization, f"service({service}, {name})", unit="float", title=name)
 
 
 def _host(host_id: str, name: str) -> str:
@@ -171,5 +160,5 @@ def _sum(lines: list[str]) -> str:
 
 
 def _alias(line: str, name: str) -> str:
-    plain = name.replace("'", "’")  # a name in quotes knows no escapes
-    return f"alias({line}, '{plain}')"
+    escaped = name.replace("'", "’")  # quoted names have no escapes
+    return f"alias({line}, '{escaped}')"

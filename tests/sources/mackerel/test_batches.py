@@ -1,16 +1,15 @@
-"""Mackerel as a source of batch runs, against the loopback Mackerel."""
+"""MackerelBatches against the loopback Mackerel."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from domain import FLEETS, Mackerel, Migration, Series, Window, check_frame, epoch_s
+from domain import FLEETS, Mackerel, Migration, Series, Window
 from domain.config.batches import Batches, Job, series_of_runs
-from sources.base import Pull
 from sources.mackerel.batches import SOURCE, MackerelBatches
 from sources.mackerel.client import MackerelApi
-from tests.factories.mackerel import NOON, make_migration, noon
+from tests.factories.mackerel import NOON, make_migration, noon, values_by_series
 from tests.fakes.mackerel import API_KEY, SERVICE, FakeMackerel
 
 HOUR = Window(NOON - 3600, NOON)
@@ -32,116 +31,111 @@ POINTS = {
 
 
 @pytest.fixture
-def world() -> Iterator[FakeMackerel]:
-    with FakeMackerel(clock=noon) as running:
-        running.points[SERVICE] = {name: dict(points) for name, points in POINTS.items()}
-        yield running
+def fake_mackerel() -> Iterator[FakeMackerel]:
+    with FakeMackerel(clock=noon) as fake:
+        fake.points[SERVICE] = {name: dict(points) for name, points in POINTS.items()}
+        yield fake
 
 
 @pytest.fixture
-def source(world: FakeMackerel) -> Iterator[MackerelBatches]:
-    api = MackerelApi(API_KEY, world.url, sleep=lambda s: None)
+def source(fake_mackerel: FakeMackerel) -> Iterator[MackerelBatches]:
+    api = MackerelApi(API_KEY, fake_mackerel.url, backoff_s=0)
     yield MackerelBatches(MIGRATION, clock=noon, api=api)
     api.close()
 
 
-def values_by_series(pull: Pull) -> dict[tuple[str, str, str], dict[int, float]]:
-    """(job, era, metric) → minutes after NOON → value."""
-    found: dict[tuple[str, str, str], dict[int, float]] = {}
-    for row, ts in zip(check_frame(pull.frame).itertuples(), epoch_s(pull.frame), strict=True):
-        found.setdefault((row.target_group, row.fleet, row.metric), {})[(int(ts) - NOON) // 60] = row.value
-    return found
-
-
-def test_runs_of_both_eras_are_read_in_seconds_and_jobs_are_found_by_their_names(source: MackerelBatches) -> None:
+def test_runs_of_both_schedulers_are_in_seconds_and_jobs_are_discovered(source: MackerelBatches) -> None:
     pull = source.pull(HOUR)
     assert values_by_series(pull) == {
-        ("thumbnails", "canary", "run_duration"): {-10: 7.5, -5: 7.25},
-        ("thumbnails", "canary", "run_success"): {-10: 1.0, -5: 0.0},
-        ("thumbnails", "baseline", "run_duration"): {-30: 9.0},
-        ("found", "canary", "run_duration"): {-1: 3.0},
+        ("canary", "thumbnails", "run_duration", "last"): {-10: 7.5, -5: 7.25},
+        ("canary", "thumbnails", "run_success", "last"): {-10: 1.0, -5: 0.0},
+        ("baseline", "thumbnails", "run_duration", "last"): {-30: 9.0},
+        ("canary", "found", "run_duration", "last"): {-1: 3.0},
     }
     assert pull.problems == ()
-    found = series_of_runs(SOURCE, "canary", "found", "duration")
-    assert found in source.series() and len(source.series()) == 7
+    discovered = series_of_runs(SOURCE, "canary", "found", "duration")
+    assert discovered in source.series() and len(source.series()) == 7
 
 
-def test_what_was_never_posted_is_answered_with_nothing(source: MackerelBatches) -> None:
+def test_metric_that_was_never_posted_is_answered_with_no_points(source: MackerelBatches) -> None:
     pull = source.pull(HOUR)
     (answer,) = pull.answered_ranges
     assert answer.series == frozenset(source.series()) and answer.window == HOUR
     assert {one.target_group for one in answer.series} == {"thumbnails", "never", "found"}
 
 
-def test_only_what_is_asked_for_is_asked(source: MackerelBatches, world: FakeMackerel) -> None:
-    one = series_of_runs(SOURCE, "canary", "thumbnails", "duration")
-    pull = source.pull(HOUR, [one])
-    assert values_by_series(pull).keys() == {("thumbnails", "canary", "run_duration")}
-    assert [query["name"] for path, query in world.requests if path.endswith("/metrics")] == [
+def test_only_the_given_series_are_requested(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:
+    pull = source.pull(HOUR, [series_of_runs(SOURCE, "canary", "thumbnails", "duration")])
+    assert values_by_series(pull).keys() == {("canary", "thumbnails", "run_duration", "last")}
+    assert [query["name"] for path, query in fake_mackerel.requests if path.endswith("/metrics")] == [
         ["batch.thumbnails.duration"]
     ]
-    assert (pull.queries[0].text, pull.datapoints_requested) == (f"service({SERVICE}, batch.thumbnails.duration)", 60)
+    assert pull.datapoints_requested == 60
 
 
-def test_more_than_twenty_hours_are_asked_in_pieces_that_are_answered_in_minutes(
-    source: MackerelBatches, world: FakeMackerel
+def test_more_than_twenty_hours_are_read_in_chunks_of_minutes(
+    source: MackerelBatches, fake_mackerel: FakeMackerel
 ) -> None:
-    world.points[SERVICE]["batch.thumbnails.duration"] = {NOON - 86_340: 5.0, NOON - 600: 7.5, NOON - 300: 7.25}
+    fake_mackerel.points[SERVICE]["batch.thumbnails.duration"] = {NOON - 86_340: 5.0, NOON - 600: 7.5, NOON - 300: 7.25}
     pull = source.pull(Window(NOON - 86_400, NOON), [series_of_runs(SOURCE, "canary", "thumbnails", "duration")])
-    assert values_by_series(pull) == {("thumbnails", "canary", "run_duration"): {-1439: 5.0, -10: 7.5, -5: 7.25}}
-    lengths = [int(query["to"][0]) - int(query["from"][0]) for path, query in world.requests if "from" in query]
+    assert values_by_series(pull) == {
+        ("canary", "thumbnails", "run_duration", "last"): {-1439: 5.0, -10: 7.5, -5: 7.25}
+    }
+    lengths = [int(query["to"][0]) - int(query["from"][0]) for path, query in fake_mackerel.requests if "from" in query]
     assert sum(lengths) == 86_400 and max(lengths) <= 72_000
 
 
-def test_jobs_that_were_found_before_are_asked_for_at_once(source: MackerelBatches) -> None:
-    known = [series_of_runs(SOURCE, era, "found", "duration") for era in FLEETS]
-    strangers = [
-        series_of_runs(SOURCE, "baseline", "found", "success"),  # there is no pattern for it any more
+def test_series_of_jobs_discovered_earlier_are_restored(source: MackerelBatches) -> None:
+    known = [series_of_runs(SOURCE, scheduler_kind, "found", "duration") for scheduler_kind in FLEETS]
+    unsupported = [
+        series_of_runs(SOURCE, "baseline", "found", "success"),  # no pattern
         Series(SOURCE, "canary", "found", "requests", "sum", "count"),
     ]
-    source.restore_series([*known, *strangers])
-    assert set(known) <= set(source.series()) and not set(strangers) & set(source.series())
+    source.restore_series([*known, *unsupported])
+    assert set(known) <= set(source.series()) and not set(unsupported) & set(source.series())
 
 
-def test_a_service_that_was_renamed_is_told_with_the_organization(source: MackerelBatches, world: FakeMackerel) -> None:
-    world.services = [one for one in world.services if one["name"] != SERVICE]
+def test_unknown_service_is_a_problem_with_the_organization(
+    source: MackerelBatches, fake_mackerel: FakeMackerel
+) -> None:
+    fake_mackerel.services = [service for service in fake_mackerel.services if service["name"] != SERVICE]
     pull = source.pull(HOUR)
     assert pull.answered_ranges == () and pull.frame.empty
-    assert [(one.kind, one.about, one.detail) for one in pull.problems] == [
-        ("not_found", SERVICE, world.organization["name"])
+    assert [(problem.kind, problem.about, problem.detail) for problem in pull.problems] == [
+        ("not_found", SERVICE, fake_mackerel.organization["name"])
     ]
 
 
 @pytest.mark.parametrize(("readable", "key", "kind"), [(False, API_KEY, "denied"), (True, "another", "wrong_key")])
-def test_a_refusal_ends_the_round(world: FakeMackerel, readable: bool, key: str, kind: str) -> None:
-    world.has_read_permission, world.key = readable, key
-    source = MackerelBatches(MIGRATION, clock=noon, api=MackerelApi(API_KEY, world.url, sleep=lambda s: None))
+def test_fatal_error_ends_the_pull(fake_mackerel: FakeMackerel, readable: bool, key: str, kind: str) -> None:
+    fake_mackerel.has_read_permission, fake_mackerel.key = readable, key
+    source = MackerelBatches(MIGRATION, clock=noon, api=MackerelApi(API_KEY, fake_mackerel.url, backoff_s=0))
     pull = source.pull(HOUR)
-    assert [one.kind for one in pull.problems] == [kind] and pull.answered_ranges == ()
-    assert len(world.requests) == 1
+    assert [problem.kind for problem in pull.problems] == [kind] and pull.answered_ranges == ()
+    assert len(fake_mackerel.requests) == 1
 
 
-def test_a_metric_that_cannot_be_read_leaves_the_others_answered(source: MackerelBatches, world: FakeMackerel) -> None:
-    one = series_of_runs(SOURCE, "canary", "thumbnails", "success")
-    source.pull(Window(NOON - 7200, NOON - 3600))  # the names are known
-    world.queue_error(400)
-    pull = source.pull(HOUR, [one, series_of_runs(SOURCE, "canary", "thumbnails", "duration")])
+def test_unreadable_metric_does_not_affect_the_others(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:
+    requested = [series_of_runs(SOURCE, "canary", "thumbnails", metric) for metric in ("success", "duration")]
+    source.pull(Window(NOON - 7200, NOON - 3600))  # discovers the jobs
+    fake_mackerel.queue_error(400)
+    pull = source.pull(HOUR, requested)
     assert [problem.kind for problem in pull.problems] == ["bad_request", "incomplete"]
     (answer,) = pull.answered_ranges
     assert len(answer.series) == 1
 
 
-def test_minutes_are_kept_for_460_days(source: MackerelBatches) -> None:
+def test_minutes_are_retained_for_460_days(source: MackerelBatches) -> None:
     assert source.finest_period_s(NOON - 459 * 86_400, now=NOON) == 60
     assert source.finest_period_s(NOON - 461 * 86_400, now=NOON) == 0
 
 
-def test_the_check_says_whether_any_metric_fits_a_pattern(source: MackerelBatches, world: FakeMackerel) -> None:
+def test_check_fails_if_no_metric_matches_a_pattern(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:
     assert [(line.permission.rpartition("/")[2], line.state) for line in source.check()] == [
         ("services", "up"),
         ("metric-names", "up"),
     ]
-    world.points[SERVICE] = {"access_count.index": {NOON: 1.0}}
+    fake_mackerel.points[SERVICE] = {"access_count.index": {NOON: 1.0}}
     problem = source.check()[-1].problem
     assert problem and (problem.kind, problem.about) == (
         "no_such_metric",
@@ -149,7 +143,7 @@ def test_the_check_says_whether_any_metric_fits_a_pattern(source: MackerelBatche
     )
 
 
-def test_it_needs_its_table() -> None:
+def test_batches_table_is_required() -> None:
     with pytest.raises(ValueError, match="batches"):
         MackerelBatches(
             Migration.model_validate(MIGRATION.model_dump() | {"batches": None}), clock=lambda: datetime.now(UTC)

@@ -1,24 +1,26 @@
-"""Mackerel's API: requests as text, replies as values, and the conversation with the loopback Mackerel."""
+"""MackerelApi: building requests, parsing responses, and both against the loopback Mackerel."""
 
 import json
+import logging
 import threading
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
+import urllib3.util.retry
 from hypothesis import given
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from domain import Window
 from sources.base import Problem
+from sources.mackerel import client
 from sources.mackerel.client import MAX_MINUTE_RANGE_S, MackerelApi
 from sources.mackerel.models import (
     Alerts,
-    Dashboard,
-    Dashboards,
     GraphAnnotations,
     Host,
-    Latest,
     Monitors,
     Organization,
     Points,
@@ -30,36 +32,39 @@ from sources.mackerel.protocol import (
     Request,
     build_request,
     parse_response,
-    pause_s,
     problem_kind,
     read_response,
+    retry_after_s,
 )
+from tests.factories.mackerel import NOON
 from tests.fakes.mackerel import ALB_HOST, API_KEY, SAMPLES, FakeMackerel, load_sample, response_step_s
 
-NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 HOUR = Window(NOON - 3_600, NOON)
 
 
 @pytest.fixture
-def world() -> Iterator[FakeMackerel]:
-    with FakeMackerel() as running:
-        yield running
+def fake_mackerel() -> Iterator[FakeMackerel]:
+    with FakeMackerel() as fake:
+        yield fake
 
 
 @pytest.fixture
-def waits() -> list[float]:
-    """How long the client has slept, instead of sleeping."""
-    return []
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds before each retry, which are recorded instead of slept; without jitter."""
+    seconds: list[float] = []
+    monkeypatch.setattr(urllib3.util.retry, "time", SimpleNamespace(sleep=seconds.append, time=time.time))
+    monkeypatch.setattr(client.random, "random", lambda: 0.0)
+    return seconds
 
 
 @pytest.fixture
-def api(world: FakeMackerel, waits: list[float]) -> Iterator[MackerelApi]:
-    client = MackerelApi(API_KEY, world.url, sleep=waits.append, chance=lambda: 0.0)
-    yield client
-    client.close()
+def api(fake_mackerel: FakeMackerel, waits: list[float]) -> Iterator[MackerelApi]:
+    api = MackerelApi(API_KEY, fake_mackerel.url)
+    yield api
+    api.close()
 
 
-def problem_of_error(call: Any) -> tuple[str, str, str, str]:
+def problem_of_error(call: Callable[[], object]) -> tuple[str, str, str, str]:
     with pytest.raises(MackerelError) as raised:
         call()
     problem = raised.value.to_problem("mackerel")
@@ -69,7 +74,7 @@ def problem_of_error(call: Any) -> tuple[str, str, str, str]:
 # Requests
 
 
-def test_a_request_fills_in_and_escapes_the_path_and_keeps_repeated_names_of_the_query() -> None:
+def test_request_escapes_the_path_and_keeps_repeated_query_names() -> None:
     request = build_request(
         "/api/v0/hosts-by-custom-identifier/<customIdentifier>",
         query=(("status", "working"), ("status", "standby"), ("service", ""), ("from", 0)),
@@ -83,7 +88,7 @@ def test_a_request_fills_in_and_escapes_the_path_and_keeps_repeated_names_of_the
     )
 
 
-# Replies
+# Responses
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_a_request_fills_in_and_escapes_the_path_and_keeps_repeated_names_of_the
         (b"[" * 500, "[" * 300),
     ],
 )
-def test_an_error_says_its_message_in_whatever_shape_it_comes(body: bytes, message: str) -> None:
+def test_error_message_is_read_from_every_known_shape(body: bytes, message: str) -> None:
     assert read_response(404, {}, body).message == message
 
 
@@ -114,8 +119,8 @@ def test_an_error_says_its_message_in_whatever_shape_it_comes(body: bytes, messa
         ({}, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_on_their_clock(headers: dict[str, str], wait_s: float | None) -> None:
-    assert read_response(429, headers, b"").retry_after_s == wait_s
+def test_retry_after_is_seconds_or_a_date_on_the_servers_clock(headers: dict[str, str], wait_s: float | None) -> None:
+    assert retry_after_s(CaseInsensitiveDict(headers)) == wait_s
 
 
 @pytest.mark.parametrize(
@@ -133,17 +138,19 @@ def test_retry_after_is_seconds_or_a_date_on_their_clock(headers: dict[str, str]
         (503, "server_error"),
     ],
 )
-def test_every_status_has_a_meaning(status: int, kind: str | None) -> None:
+def test_every_status_has_a_problem_kind(status: int, kind: str | None) -> None:
     assert problem_kind(status) == kind
 
 
 @given(st.integers(100, 599), st.dictionaries(st.sampled_from(("Date", "Retry-After")), st.text()), st.binary())
-def test_no_reply_is_too_strange_to_be_read(status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_response_is_parsed_or_a_mackerel_error(status: int, headers: dict[str, str], body: bytes) -> None:
     request = build_request("/api/v0/org")
     try:
         parse_response(request, read_response(status, headers, body), Organization)
-    except MackerelError as fault:
-        assert fault.operation == "GET /api/v0/org"
+    except MackerelError as error:
+        assert error.operation == "GET /api/v0/org"
+    wait_s = retry_after_s(headers)
+    assert wait_s is None or wait_s >= 0
 
 
 @pytest.mark.parametrize(
@@ -157,16 +164,16 @@ def test_no_reply_is_too_strange_to_be_read(status: int, headers: dict[str, str]
         (b"[]", "Input should be a valid dictionary or instance of Points"),
     ],
 )
-def test_a_good_status_with_another_shape_is_a_bad_reply_that_says_where(body: bytes, detail: str) -> None:
+def test_unexpected_body_is_a_bad_reply_with_its_path(body: bytes, detail: str) -> None:
     request = build_request("/api/v0/hosts/<hostId>/metrics", hostId=ALB_HOST)
-    kind, _, about, said = problem_of_error(lambda: parse_response(request, read_response(200, {}, body), Points))
-    assert (kind, about, said.removeprefix(": ")) == ("bad_reply", ALB_HOST, detail)
+    kind, _, about, text = problem_of_error(lambda: parse_response(request, read_response(200, {}, body), Points))
+    assert (kind, about, text.removeprefix(": ")) == ("bad_reply", ALB_HOST, detail)
 
 
-# Values
+# Models
 
 
-def test_alerts_need_no_optional_field() -> None:
+def test_alerts_without_optional_fields() -> None:
     page = Alerts.model_validate(load_sample("alerts_first_page.200"))
     assert page.next_id == "2fsf8jRxFG1"
     assert [(one.id, one.status, one.open, one.opened_at, one.closed_at) for one in page.alerts] == [
@@ -176,7 +183,7 @@ def test_alerts_need_no_optional_field() -> None:
     ]
 
 
-def test_monitors_of_every_type_are_kept_and_say_which_services_they_watch() -> None:
+def test_monitors_of_every_type_with_their_services() -> None:
     of_docs = Monitors.model_validate(load_sample("monitors.200")).monitors
     of_go = Monitors.model_validate(load_sample("monitors_of_every_type.200")).monitors
     assert [(one.type, sorted(one.services)) for one in (*of_docs, *of_go)] == [
@@ -193,37 +200,12 @@ def test_monitors_of_every_type_are_kept_and_say_which_services_they_watch() -> 
     ]
 
 
-def test_a_dashboard_holds_its_widgets_and_old_ones_tell_time_in_milliseconds() -> None:
-    (listed,) = Dashboards.model_validate(load_sample("dashboards.200")).dashboards
-    assert (listed.created_at, listed.widgets) == (1439346145, ())
-    dashboard = Dashboard.model_validate(load_sample("dashboard.200"))
-    assert dashboard.created_at == 1552909732
-    markdown, graph, number, alert_status = dashboard.widgets
-    assert markdown.markdown == "# body"
-    assert graph.graph and (graph.graph.type, graph.graph.host_id) == ("host", "2u4PP3TJqbw")
-    assert [(line.label, line.value) for line in graph.reference_lines] == [("critical", 1.23)]
-    assert number.metric and number.metric.expression.startswith("alias(scale(\nsum(")
-    assert (alert_status.type, alert_status.role_fullname) == ("alertStatus", "test:dashboard")
-
-
-def test_a_host_without_the_metric_has_null_for_its_latest_value() -> None:
-    latest = Latest.model_validate({"tsdbLatest": {"A": {"x": {"time": 60, "value": 1}}, "B": {"x": None}}}).tsdb_latest
-    assert latest["A"]["x"] and latest["A"]["x"].value == 1.0
-    assert latest["B"] == {"x": None}
-
-
-def test_an_annotation_needs_no_id() -> None:
+def test_annotation_without_id() -> None:
     (note,) = GraphAnnotations.model_validate(load_sample("graph_annotations_without_id.200")).graph_annotations
-    assert (note.id, note.start, note.end, note.title, note.roles) == (
-        "",
-        1485675275,
-        1485675299,
-        "Deployed",
-        ("Role1", "Role2"),
-    )
+    assert (note.id, note.start, note.end, note.title) == ("", 1485675275, 1485675299, "Deployed")
 
 
-def test_null_is_the_same_as_left_out_and_unknown_fields_are_passed_over() -> None:
+def test_null_is_absent_and_unknown_fields_are_ignored() -> None:
     assert Host.model_validate({"id": "a", "name": None, "roles": None, "newField": 1}) == Host(id="a")
 
 
@@ -231,171 +213,193 @@ def test_null_is_the_same_as_left_out_and_unknown_fields_are_passed_over() -> No
     ("times", "step"),
     [([], 60), ([60, 120], 60), ([300, 600, 900], 300), ([300, 660], 60), ([3_600, 7_200], 3_600), ([86_400], 86_400)],
 )
-def test_the_step_is_the_coarsest_on_whose_grid_all_times_lie(times: list[int], step: int) -> None:
+def test_resolution_is_the_coarsest_grid_with_all_times(times: list[int], step: int) -> None:
     assert resolution_s(times) == step
 
 
 @given(st.integers(1, 72_000 // 60).map(lambda minutes: minutes * 60))
-def test_every_piece_is_short_enough_for_minutes(length_s: int) -> None:
+def test_every_chunk_is_short_enough_for_minutes(length_s: int) -> None:
     assert response_step_s(length_s) == 60
     assert (
         response_step_s(MAX_MINUTE_RANGE_S) == 60 and response_step_s(72_299) == 60 and response_step_s(72_300) == 300
     )
 
 
-# The conversation
+# Against the loopback Mackerel
 
 
-def test_everything_that_can_be_read_is_read(api: MackerelApi, world: FakeMackerel) -> None:
-    world.points = {
+def test_every_method(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
+    fake_mackerel.points = {
         "9rxGOHfVF8F": {"loadavg5": {NOON - 120: 0.5, NOON - 60: 2}},
         "photo": {"batch.duration": {NOON - 60: 12.3}},
     }
-    world.hosts[0]["customIdentifier"] = "mydb001/001"
     assert api.organization() == Organization(name="hoge")
-    assert api.services()[0] == Service(name="My-Service", memo="hello", roles=("db-master", "db-slave"))
-    assert [host.id for host in api.hosts()] == ["9rxGOHfVF8F", ALB_HOST]
-    assert [host.id for host in api.hosts("My-Service")] == ["9rxGOHfVF8F"]
-    assert api.host("9rxGOHfVF8F").roles == {"My-Service": ("db-master", "db-slave")}
-    assert api.host_by_custom_identifier("mydb001/001").name == "mydb001"
+    assert api.service("My-Service") == Service(name="My-Service")
+    host, alb_host = api.hosts()
+    assert host.roles == {"My-Service": ("db-master", "db-slave")}
+    assert alb_host.id == ALB_HOST
     assert api.host_metric_names("9rxGOHfVF8F") == ("loadavg5",)
     assert api.service_metric_names("photo") == ("batch.duration",)
-    assert [(one.time, one.value) for one in api.host_metrics("9rxGOHfVF8F", "loadavg5", HOUR)] == [
-        (NOON - 120, 0.5),
-        (NOON - 60, 2.0),
-    ]
-    assert [one.value for one in api.service_metrics("photo", "batch.duration", HOUR)] == [12.3]
-    newest = api.latest(["9rxGOHfVF8F", ALB_HOST], ["loadavg5"])
-    assert newest["9rxGOHfVF8F"]["loadavg5"] and newest["9rxGOHfVF8F"]["loadavg5"].time == NOON - 60
-    assert newest[ALB_HOST]["loadavg5"] is None
-    noted = api.graph_annotations("ExampleService", Window(1484020440, 1484020500))
-    assert [note.title for note in noted] == ["Deploy application"]
+    points = api.host_metrics("9rxGOHfVF8F", "loadavg5", HOUR)
+    assert [(point.time, point.value) for point in points] == [(NOON - 120, 0.5), (NOON - 60, 2.0)]
+    assert [point.value for point in api.service_metrics("photo", "batch.duration", HOUR)] == [12.3]
+    annotations = api.graph_annotations("ExampleService", Window(1484020440, 1484020500))
+    assert [annotation.title for annotation in annotations] == ["Deploy application"]
     assert [alert.id for alert in api.alerts(include_closed=True).alerts] == ["2wpLU5fBXbG", "2ust8jNxFH3"]
     assert len(api.monitors()) == 5
-    assert [(one.id, one.widgets) for one in api.dashboards()] == [("2c5bLca8e", ())]
-    assert len(api.dashboard("2c5bLca8e").widgets) == 4
 
 
-def test_a_long_window_is_cut_so_that_its_values_are_minutes(api: MackerelApi, world: FakeMackerel) -> None:
-    """Two days asked for at once would come as averages of five minutes."""
+def test_long_window_is_read_in_chunks_of_minutes(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
+    """Requested at once, two days would be averages of five minutes."""
     two_days = Window(NOON - 2 * 86_400, NOON)
-    world.points = {"photo": {"steady": {ts: float(ts) for ts in range(two_days.start, two_days.end, 60)}}}
+    fake_mackerel.points = {"photo": {"steady": {ts: float(ts) for ts in range(two_days.start, two_days.end, 60)}}}
     points = api.service_metrics("photo", "steady", two_days)
     assert [(point.time, point.value) for point in points] == [
         (ts, ts) for ts in range(two_days.start, two_days.end, 60)
     ]
-    assert [int(query["to"][0]) - int(query["from"][0]) for _, query in world.requests] == [72_000, 72_000, 28_800]
+    assert [int(query["to"][0]) - int(query["from"][0]) for _, query in fake_mackerel.requests] == [
+        72_000,
+        72_000,
+        28_800,
+    ]
 
 
-def test_the_end_of_a_window_is_not_in_it_though_mackerel_answers_it(api: MackerelApi, world: FakeMackerel) -> None:
-    world.points = {"photo": {"x": {NOON - 3_660: 0, HOUR.start: 1, NOON - 60: 2, NOON: 3}}}
+def test_end_of_the_window_is_excluded_although_mackerel_returns_it(
+    api: MackerelApi, fake_mackerel: FakeMackerel
+) -> None:
+    fake_mackerel.points = {"photo": {"x": {NOON - 3_660: 0, HOUR.start: 1, NOON - 60: 2, NOON: 3}}}
     assert [point.value for point in api.service_metrics("photo", "x", HOUR)] == [1, 2]
 
 
-def test_an_absent_metric_and_an_absent_host_are_told_apart(api: MackerelApi, world: FakeMackerel) -> None:
+def test_missing_metric_and_missing_host_are_distinguished(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
     operation = "GET /api/v0/hosts/<hostId>/metrics"
     missing = problem_of_error(lambda: api.host_metrics(ALB_HOST, "custom.nothing", HOUR))
     assert missing == ("no_such_metric", operation, "custom.nothing", "404 Metric Not Found.")
-    assert len(world.requests) == 1
-    world.queue_error(404)  # a 404 without a word: the list of names tells which it was
+    assert len(fake_mackerel.requests) == 1
+    fake_mackerel.queue_error(404)  # without a message: the list of metric names decides
     assert problem_of_error(lambda: api.host_metrics(ALB_HOST, "custom.nothing", HOUR))[:2] == (
         "no_such_metric",
         operation,
     )
-    elsewhere = problem_of_error(lambda: api.host_metrics("gone", "custom.nothing", HOUR))
-    assert elsewhere == ("not_found", "GET /api/v0/hosts/<hostId>/metric-names", "gone", "404 Host Not Found.")
+    missing_host = problem_of_error(lambda: api.host_metrics("gone", "custom.nothing", HOUR))
+    assert missing_host == ("not_found", "GET /api/v0/hosts/<hostId>/metric-names", "gone", "404 Host Not Found.")
 
 
-def test_a_service_of_another_organization_is_not_found_in_the_one_of_the_key(api: MackerelApi) -> None:
+def test_unknown_service_names_the_organization(api: MackerelApi) -> None:
     assert api.service("photo").name == "photo"
     assert problem_of_error(lambda: api.service("phota")) == ("not_found", "GET /api/v0/services", "phota", "hoge")
 
 
-@pytest.mark.parametrize(("chance", "waited"), [(0.0, [0.5, 1.0]), (1.0, [1.0, 2.0])])
-def test_it_asks_again_when_told_to_slow_down(
-    world: FakeMackerel, waits: list[float], chance: float, waited: list[float]
+@pytest.mark.parametrize(("jitter", "expected_s"), [(0.0, [0.5, 1.0]), (1.0, [1.0, 2.0])])
+def test_429_and_5xx_are_retried_after_a_growing_delay(
+    fake_mackerel: FakeMackerel, waits: list[float], jitter: float, expected_s: list[float]
 ) -> None:
-    world.queue_error(429)
-    world.queue_error(503)
-    api = MackerelApi(API_KEY, world.url, sleep=waits.append, chance=lambda: chance)
-    assert api.organization().name == "hoge"
-    assert waits == waited
+    api = MackerelApi(API_KEY, fake_mackerel.url)
+    fake_mackerel.queue_error(429)
+    fake_mackerel.queue_error(503)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client.random, "random", lambda: jitter)
+        assert api.organization().name == "hoge"
+    assert waits == expected_s
     api.close()
 
 
-def test_it_waits_as_long_as_mackerel_says(api: MackerelApi, world: FakeMackerel, waits: list[float]) -> None:
-    world.queue_error(429, retry_after="7")
-    assert api.organization().name == "hoge"
-    assert waits == [7.0]
-
-
-def test_it_gives_up_for_now_where_the_wait_is_long_or_without_end(
-    api: MackerelApi, world: FakeMackerel, waits: list[float]
+@pytest.mark.parametrize(("retry_after", "expected_s"), [("7", 7.0), ("0", 0.5), ("soon", 0.5)])
+def test_retry_after_is_waited_for(
+    api: MackerelApi, fake_mackerel: FakeMackerel, waits: list[float], retry_after: str, expected_s: float
 ) -> None:
-    world.queue_error(429, retry_after="3600", body=b'{"error": "Too many requests"}')
-    said = ("throttled", "GET /api/v0/org", "", "429 Too many requests")
-    assert problem_of_error(api.organization) == said
-    assert (waits, len(world.requests)) == ([], 1)
-    world.queue_error(429, times=3, body=b'{"error": "Too many requests"}')
-    assert problem_of_error(api.organization) == said
-    assert (waits, len(world.requests)) == ([0.5, 1.0], 4)
+    fake_mackerel.queue_error(429, retry_after=retry_after)
+    assert api.organization().name == "hoge"
+    assert waits == [expected_s]
 
 
-@given(st.integers(0, 10), st.none() | st.floats(0, 60), st.floats(0, 1))
-def test_a_pause_is_never_shorter_than_asked_for(attempt: int, retry_after_s: float | None, chance: float) -> None:
-    assert pause_s(attempt, retry_after_s, chance) >= max(retry_after_s or 0, 0.5)
+def test_long_retry_after_and_the_third_error_are_not_retried(
+    api: MackerelApi, fake_mackerel: FakeMackerel, waits: list[float]
+) -> None:
+    fake_mackerel.queue_error(429, retry_after="3600", body=b'{"error": "Too many requests"}')
+    throttled = ("throttled", "GET /api/v0/org", "", "429 Too many requests")
+    assert problem_of_error(api.organization) == throttled
+    assert (waits, len(fake_mackerel.requests)) == ([], 1)
+    fake_mackerel.queue_error(429, times=3, body=b'{"error": "Too many requests"}')
+    assert problem_of_error(api.organization) == throttled
+    assert (waits, len(fake_mackerel.requests)) == ([0.5, 1.0], 4)
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_keys_that_are_wrong_and_keys_that_may_not_read(world: FakeMackerel, *, plain: bool) -> None:
-    world.string_errors = plain
-    stranger = MackerelApi("another-key", world.url)
-    refused = "401 Authentication failed. Please try with valid Api Key."
-    assert problem_of_error(stranger.organization) == ("wrong_key", "GET /api/v0/org", "", refused)
-    world.key, world.has_read_permission = "another-key", False
-    assert problem_of_error(stranger.monitors)[0] == "denied"
-    stranger.close()
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413])
+def test_other_errors_are_not_retried(
+    api: MackerelApi, fake_mackerel: FakeMackerel, waits: list[float], status: int
+) -> None:
+    fake_mackerel.queue_error(status, retry_after="1")
+    problem_of_error(api.organization)
+    assert (waits, len(fake_mackerel.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize("string_errors", [False, True])
+def test_unknown_key_and_key_without_read_permission(fake_mackerel: FakeMackerel, *, string_errors: bool) -> None:
+    fake_mackerel.string_errors = string_errors
+    other = MackerelApi("another-key", fake_mackerel.url)
+    detail = "401 Authentication failed. Please try with valid Api Key."
+    assert problem_of_error(other.organization) == ("wrong_key", "GET /api/v0/org", "", detail)
+    fake_mackerel.key, fake_mackerel.has_read_permission = "another-key", False
+    assert problem_of_error(other.monitors)[0] == "denied"
+    other.close()
 
 
 @pytest.mark.parametrize(
     ("key", "kind"), [("", "no_credentials"), ("  ", "no_credentials"), ("kéy", "wrong_key"), ("a\nb", "wrong_key")]
 )
-def test_a_key_that_cannot_be_one_is_not_sent_and_not_shown(world: FakeMackerel, key: str, kind: str) -> None:
-    api = MackerelApi(key, world.url)
+def test_malformed_key_is_neither_sent_nor_shown(fake_mackerel: FakeMackerel, key: str, kind: str) -> None:
+    api = MackerelApi(key, fake_mackerel.url)
     assert problem_of_error(api.organization) == (kind, "GET /api/v0/org", "MACKEREL_APIKEY", "")
-    assert world.requests == []
+    assert fake_mackerel.requests == []
     api.close()
 
 
-def test_the_environment_names_key_and_address() -> None:
+def test_environment_variables(fake_mackerel: FakeMackerel) -> None:
     assert problem_of_error(MackerelApi.from_environment({}).organization)[0] == "no_credentials"
-    with FakeMackerel() as world:
-        api = MackerelApi.from_environment({"MACKEREL_APIKEY": f" {API_KEY}\n", "MACKEREL_APIBASE": f"{world.url}/"})
-        assert api.organization().name == "hoge"
+    environment = {"MACKEREL_APIKEY": f" {API_KEY}\n", "MACKEREL_APIBASE": f"{fake_mackerel.url}/"}
+    api = MackerelApi.from_environment(environment)
+    assert api.organization().name == "hoge"
+    api.close()
+
+
+def test_network_errors_are_not_retried(fake_mackerel: FakeMackerel, waits: list[float]) -> None:
+    fake_mackerel.hang = threading.Event()
+    hanging = MackerelApi(API_KEY, fake_mackerel.url, timeout_s=(1, 0.05))
+    assert problem_of_error(hanging.organization)[:3] == ("timeout", "GET /api/v0/org", fake_mackerel.url)
+    assert len(fake_mackerel.requests) == 1
+    unreachable = MackerelApi(API_KEY, "http://127.0.0.1:9")
+    assert problem_of_error(unreachable.organization)[0] == "unreachable"
+    not_a_url = MackerelApi(API_KEY, "api.mackerelio.com")
+    assert problem_of_error(not_a_url.organization)[0] == "bad_request"
+    assert waits == []
+    for api in (hanging, unreachable, not_a_url):
         api.close()
 
 
-def test_nobody_there_no_answer_in_time_and_no_address(world: FakeMackerel) -> None:
-    world.hang = threading.Event()
-    silent = MackerelApi(API_KEY, world.url, timeout_s=(1, 0.05))
-    assert problem_of_error(silent.organization)[:3] == ("timeout", "GET /api/v0/org", world.url)
-    nobody = MackerelApi(API_KEY, "http://127.0.0.1:9")
-    assert problem_of_error(nobody.organization)[0] == "unreachable"
-    nowhere = MackerelApi(API_KEY, "api.mackerelio.com")
-    assert problem_of_error(nowhere.organization)[0] == "bad_request"
-    for api in (silent, nobody, nowhere):
-        api.close()
+@pytest.mark.parametrize("base_url", ["http://user:pass-word@127.0.0.1:9", "user:pass-word@127.0.0.1:9"])
+def test_credentials_are_in_no_error_and_no_log_line(base_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    api = MackerelApi(API_KEY, base_url)
+    with pytest.raises(MackerelError) as raised:
+        api.organization()
+    api.close()
+    text = f"{raised.value} {raised.value.to_problem('mackerel')} {caplog.text}"
+    assert "pass-word" not in text and API_KEY not in text
+    assert "127.0.0.1:9" in text
 
 
-def test_it_does_not_follow_where_a_proxy_sends_it(api: MackerelApi, world: FakeMackerel) -> None:
-    world.queued_replies.append((302, {"Location": f"{world.url}/sign-in"}, b""))
+def test_redirects_are_not_followed(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
+    fake_mackerel.queued_replies.append((302, {"Location": f"{fake_mackerel.url}/sign-in"}, b""))
     assert problem_of_error(api.organization) == ("bad_reply", "GET /api/v0/org", "", "302")
-    assert world.paths == ["/api/v0/org"]
+    assert fake_mackerel.paths == ["/api/v0/org"]
 
 
 @pytest.mark.parametrize(("skew_s", "about"), [(0, None), (25, None), (-90, "+90 s"), (3_600, "-3600 s")])
-def test_clocks_that_differ_are_told(api: MackerelApi, world: FakeMackerel, skew_s: float, about: str | None) -> None:
-    world.clock_skew_s = skew_s
+def test_clock_skew_is_a_problem(
+    api: MackerelApi, fake_mackerel: FakeMackerel, skew_s: float, about: str | None
+) -> None:
+    fake_mackerel.clock_skew_s = skew_s
     api.organization()
     problem = api.clock_skew("mackerel")
     if about is None or problem is None:
@@ -405,7 +409,7 @@ def test_clocks_that_differ_are_told(api: MackerelApi, world: FakeMackerel, skew
         assert abs(int(problem.about.removesuffix(" s")) - int(about.removesuffix(" s"))) <= 2
 
 
-def test_the_samples_say_where_they_come_from() -> None:
+def test_readme_lists_every_sample() -> None:
     readme = (SAMPLES / "README.md").read_text(encoding="utf-8")
     for path in SAMPLES.glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"))

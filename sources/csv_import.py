@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -17,7 +17,7 @@ from domain import FLEETS, Series, Window, assemble, check_frame, empty_frame
 from domain.config.errors import closest
 from domain.frame import COLUMNS
 from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS
-from domain.window import MINUTE_S, merge_windows
+from domain.window import DAY_S, MINUTE_S, merge_windows
 
 if TYPE_CHECKING:
     import _csv
@@ -31,7 +31,7 @@ TIDY_COUNTS = (*COUNTS, *SPARSE_COUNTS, *ALB_COUNTS)
 TIDY_METRICS = (*TIDY_COUNTS, "latency", "healthy_hosts", "unhealthy_hosts")
 MAX_ISSUES = 20  # then parsing stops: more are usually the same error repeated
 MAX_DAYS = 366  # of a file: one mistyped year would make billions of minutes
-MAX_PERIOD_S = 86_400
+MAX_PERIOD_S = DAY_S
 MAX_EPOCH_S = 100_000_000_000  # the year 5138; in milliseconds, any day since 1973 is above it
 
 CsvIssueCode = Literal[
@@ -128,11 +128,17 @@ def read_csv(data: bytes) -> CsvData:
     if sorted(names) not in (sorted(HEADER), sorted(COLUMNS)):
         return _rejected(_header_issue(header_line, names))
 
+    points, issues = _parse_rows(rows, names, header_line)
+    return CsvData(empty_frame(), tuple(issues)) if issues else _to_data(points)
+
+
+def _parse_rows(
+    rows: Iterable[tuple[int, list[str]] | CsvIssue], names: list[str], header_line: int
+) -> tuple[list[_Point], list[CsvIssue]]:
+    """The points of all valid lines, and the issues of the others."""
     line_of = dict[tuple[Series, int, int], int]()
     points, issues = list[_Point](), list[CsvIssue]()
     for row in rows:
-        if len(issues) == MAX_ISSUES:
-            break
         if isinstance(row, CsvIssue):
             issues.append(row)
             break
@@ -146,22 +152,25 @@ def read_csv(data: bytes) -> CsvData:
                 )
         except _InvalidLineError as error:
             issues.append(CsvIssue(line, error.code, error.params))
+            if len(issues) == MAX_ISSUES:
+                break
             continue
         points.append(point)
-    if not issues and all(math.isnan(point.value) for point in points):
-        issues.append(CsvIssue(header_line, "no_rows"))
-    if not issues and (issue := _span_issue(line_of)):
-        issues.append(issue)
-    return CsvData(empty_frame(), tuple(issues)) if issues else _to_data(points)
+    return points, issues or list(_file_issues(points, line_of, header_line))
 
 
-def _span_issue(line_of: Mapping[tuple[Series, int, int], int]) -> CsvIssue | None:
-    """An issue if the file spans more than MAX_DAYS. `line_of`: line number by series, period and epoch second."""
+def _file_issues(
+    points: list[_Point], line_of: Mapping[tuple[Series, int, int], int], header_line: int
+) -> Iterator[CsvIssue]:
+    """One issue if the file has no value or spans more than MAX_DAYS. `line_of`: line number by series, period and epoch second."""
+    if all(math.isnan(point.value) for point in points):
+        yield CsvIssue(header_line, "no_rows")
+        return
     first, last = (choose(line_of, key=lambda key: key[-1]) for choose in (min, max))
-    days = (last[-1] - first[-1]) // 86_400
-    if days < MAX_DAYS:
-        return None
-    return CsvIssue(line_of[last], "too_long", {"first": str(line_of[first]), "days": str(days), "most": str(MAX_DAYS)})
+    days = (last[-1] - first[-1]) // DAY_S
+    if days >= MAX_DAYS:
+        params = {"first": str(line_of[first]), "days": str(days), "most": str(MAX_DAYS)}
+        yield CsvIssue(line_of[last], "too_long", params)
 
 
 def _rejected(issue: CsvIssue) -> CsvData:

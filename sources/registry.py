@@ -1,5 +1,6 @@
-"""Which migration is meant, and which sources it has: the ones its configuration names, or the demo's."""
+"""Loads the configured migration, or the demo, and creates its sources."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from domain import FLEETS, Clock, ConfigIssue, ConfigurationError, Migration, lo
 from sources.access_logs.base import LocalLogs, LogSource
 from sources.access_logs.cache import LogFileCache
 from sources.aws.athena import AthenaLogs
+from sources.aws.client import aws_of
 from sources.aws.cloudtrail import CloudTrail
 from sources.aws.cloudwatch import CloudWatch
 from sources.aws.codedeploy import CodeDeploy
@@ -25,7 +27,8 @@ from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
-from sources.mackerel.metrics import MackerelEvents, MackerelMetrics
+from sources.mackerel.events import MackerelEvents
+from sources.mackerel.metrics import MackerelMetrics
 from sources.triggers import TriggerSource
 
 DEFAULT_PATH = Path("migration.toml")
@@ -33,29 +36,27 @@ DEFAULT_PATH = Path("migration.toml")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that can be asked about one migration. The first of `metrics` is the one that is shown unless told otherwise."""
+    """All sources of one migration. The first of `metrics` is the default."""
 
-    metrics: tuple[MetricSource, ...]
-    traffic: TrafficSource | None
-    events: tuple[EventSource, ...]
-    batches: tuple[
-        MetricSource, ...
-    ] = ()  # of jobs, not of fleets: no page of the traffic knows them; the first knows the runs
+    metrics: tuple[MetricSource, ...] = ()
+    traffic: TrafficSource | None = None
+    events: tuple[EventSource, ...] = ()
+    batches: tuple[MetricSource, ...] = ()  # metrics of batch jobs; the first source has the runs
     triggers: TriggerSource | None = None
-    logs: LogSource | None = None  # None where no [access_logs] is configured
-    athena: AthenaLogs | None = None  # counts the same logs, only where a person asks for it: it costs
+    logs: LogSource | None = None  # None without [access_logs]
+    athena: AthenaLogs | None = None  # counts the same logs remotely, on demand only: queries are billed
 
     @property
     def batch_source_names(self) -> frozenset[str]:
-        """The names of the sources that tell of batches, and of nothing that the other pages show."""
-        starters = (self.triggers,) if self.triggers else ()
-        return frozenset(source.name for source in (*self.batches, *starters))
+        """The names of the sources that only the batches page uses."""
+        triggers = (self.triggers,) if self.triggers else ()
+        return frozenset(source.name for source in (*self.batches, *triggers))
 
 
 def load_migration(path: Path | None = None, *, demo: bool = False) -> Migration:
-    """The migration of `path`, else of ./migration.toml; the demo where `demo`, and where neither is there.
+    """The migration of `path`, else of ./migration.toml; the demo if `demo`, or if neither exists.
 
-    Raises ConfigurationError, also where `path` cannot be read: a typing error must not open the demo.
+    Raises ConfigurationError, also if `path` cannot be read: a mistyped path must not open the demo.
     """
     if demo or not (path or DEFAULT_PATH.exists()):
         return demo_migration()
@@ -68,55 +69,70 @@ def load_migration(path: Path | None = None, *, demo: bool = False) -> Migration
 
 
 def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:
-    """The sources of a migration. `anchor` fixes the demo's script in time; left out, it is the hour in which the program started. Never talks."""
+    """The sources of a migration. Sends no request. `anchor`: the time of the demo's scenario, by default the hour in which the program started."""
     if migration.demo:
-        at = anchor or program_anchor()
-        return Sources(
-            metrics=(DemoMetrics(migration, anchor=at, clock=clock),),
-            traffic=DemoTraffic(migration, anchor=at, clock=clock),
-            events=(
-                DemoEvents(migration, anchor=at, clock=clock),
-                DemoAuditLog(anchor=at, clock=clock),
-                DemoDeployments(anchor=at, clock=clock),
-            ),
-            batches=(DemoBatches(migration, anchor=at, clock=clock), DemoLambda(anchor=at, clock=clock)),
-            triggers=DemoTriggers(clock=clock),
-            logs=DemoLogs(anchor=at, clock=clock),
-        )
+        return _create_demo_sources(migration, clock, anchor or program_anchor())
+    api = MackerelApi.from_environment()
     metrics: list[MetricSource] = []
-    batches: list[MetricSource] = []
     events: list[EventSource] = []
     if migration.aws:
         metrics.append(CloudWatch(migration, clock=clock))
-        fleets = [migration.fleets[fleet] for fleet in FLEETS]
-        events += [Ecs(migration, clock=clock)] if any(fleet.ecs_service for fleet in fleets) else []
-        events += [CodeDeploy(migration, clock=clock)] if any(fleet.codedeploy for fleet in fleets) else []
-        if migration.aws.cloudtrail:
-            events.append(CloudTrail(migration, clock=clock))
-    api = MackerelApi.from_environment()
-    if migration.batches:
-        batches.append(MackerelBatches(migration, clock=clock, api=api))
-        if migration.aws and any(job.function for job in migration.batches.jobs):
-            batches.append(LambdaMetrics(migration, clock=clock))
+        events += _create_aws_event_sources(migration, clock)
     if migration.mackerel:
         metrics.append(MackerelMetrics(migration, clock=clock, api=api))
         events.append(MackerelEvents(migration, clock=clock, api=api))
-    traffic = LoadBalancer(migration, clock=clock) if migration.aws else None
-    started = migration.batches.jobs if migration.aws and migration.batches else ()
-    starters = EventBridge(migration, clock=clock) if any(job.rule or job.scheduler for job in started) else None
+    batches: list[MetricSource] = []
+    jobs = migration.batches.jobs if migration.batches else ()
+    if migration.batches:
+        batches.append(MackerelBatches(migration, clock=clock, api=api))
+    if migration.aws and any(job.function for job in jobs):
+        batches.append(LambdaMetrics(migration, clock=clock))
+    has_triggers = migration.aws and any(job.rule or job.scheduler for job in jobs)
+    logs, athena = _create_log_sources(migration, clock)
     return Sources(
-        tuple(metrics), traffic, tuple(events), tuple(batches), starters, *_create_log_sources(migration, clock)
+        metrics=tuple(metrics),
+        traffic=LoadBalancer(migration, clock=clock) if migration.aws else None,
+        events=tuple(events),
+        batches=tuple(batches),
+        triggers=EventBridge(migration, clock=clock) if has_triggers else None,
+        logs=logs,
+        athena=athena,
     )
 
 
+def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -> Sources:
+    return Sources(
+        metrics=(DemoMetrics(migration, anchor=anchor, clock=clock),),
+        traffic=DemoTraffic(migration, anchor=anchor, clock=clock),
+        events=(
+            DemoEvents(migration, anchor=anchor, clock=clock),
+            DemoAuditLog(anchor=anchor, clock=clock),
+            DemoDeployments(anchor=anchor, clock=clock),
+        ),
+        batches=(DemoBatches(migration, anchor=anchor, clock=clock), DemoLambda(anchor=anchor, clock=clock)),
+        triggers=DemoTriggers(clock=clock),
+        logs=DemoLogs(anchor=anchor, clock=clock),
+    )
+
+
+def _create_aws_event_sources(migration: Migration, clock: Clock) -> Iterator[EventSource]:
+    fleets = [migration.fleets[fleet] for fleet in FLEETS]
+    if any(fleet.ecs_service for fleet in fleets):
+        yield Ecs(migration, clock=clock)
+    if any(fleet.codedeploy for fleet in fleets):
+        yield CodeDeploy(migration, clock=clock)
+    if migration.aws and migration.aws.cloudtrail:
+        yield CloudTrail(migration, clock=clock)
+
+
 def _create_log_sources(migration: Migration, clock: Clock) -> tuple[LogSource | None, AthenaLogs | None]:
-    """Where access logs lie, and Athena over the same place where it is configured."""
-    wanted = migration.access_logs
-    if wanted is None:
+    settings = migration.access_logs
+    if settings is None:
         return None, None
-    if wanted.path:
-        return LocalLogs(Path(wanted.path)), None
-    assert migration.aws, "the configuration was checked"
-    cache = LogFileCache(Path(wanted.cache), int(wanted.cache_gb * 1e9))
-    logs = S3Logs(migration.aws, cache, bucket=wanted.bucket, prefix=wanted.prefix)
-    return logs, AthenaLogs(migration.aws, wanted.athena, logs, wanted.routes, clock=clock) if wanted.athena else None
+    if settings.path:
+        return LocalLogs(Path(settings.path)), None
+    aws = aws_of(migration, "S3")
+    cache = LogFileCache(Path(settings.cache), int(settings.cache_gb * 1e9))
+    logs = S3Logs(aws, cache, bucket=settings.bucket, prefix=settings.prefix)
+    athena = AthenaLogs(aws, settings.athena, logs, settings.routes, clock=clock) if settings.athena else None
+    return logs, athena

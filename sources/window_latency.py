@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from domain import Window
 from domain.latency import LatencySummary
+from domain.window import DAY_S
 from sources.base import Problem
 
 
@@ -35,7 +36,7 @@ class WindowLatencySource(Protocol):
         ...
 
 
-def longest_aligned_period(window: Window, step_s: int, *, max_s: int = 86_400) -> Window | None:
+def longest_aligned_period(window: Window, step_s: int, *, max_s: int = DAY_S) -> Window | None:
     """The longest period inside `window` whose start is a multiple of its length, the latest of several; None if there is none.
 
     Services align periods to the epoch or to the requested start, and CloudWatch does not document which. An aligned period is the same

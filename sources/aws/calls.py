@@ -115,7 +115,7 @@ class ApiSession:
         if not self.was_called(action):
             problems = [failure] if failure else list(self._failures.values())[:1]
         state = health_state(problems, took_s, answered=answered)
-        worst = (one for one in problems if health_state((one,), took_s, answered=answered) == state)
+        worst = (problem for problem in problems if health_state((problem,), took_s, answered=answered) == state)
         return Health(self._source, permission, state, took_s, next(worst, None))
 
     def _guard(self, action: str, about: str, work: Callable[[], _Result]) -> _Result | Problem:

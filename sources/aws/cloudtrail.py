@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain import Clock, Migration, WeightChange, Window, utc_now
-from domain.window import MINUTE_S
+from domain.window import DAY_S, MINUTE_S
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
 from sources.aws.cloudtrail_records import OPERATIONS, SOURCE, parse_weight_changes
@@ -50,7 +50,7 @@ class CloudTrail:
     """A HistorySource. Thread-safe. `client`: a boto3 client to use instead of making one. Raises ValueError if the migration has no [aws]."""
 
     name = SOURCE
-    retention_s = 90 * 86_400
+    retention_s = 90 * DAY_S
     delivery_delay_s = 3600  # CloudTrail usually delivers within 15 minutes
     poll_interval_s = 120
 

@@ -108,7 +108,9 @@ def _parse_share(payload: Mapping[str, Any], fleet_of: Mapping[str, FleetName]) 
     rule = parse_rule(payload, {}, fleet_of)
     has_fleets = any(share.fleet for share in rule.shares) and rule.configured_shares
     share = float(rule.configured_shares["canary"]) if has_fleets else None
-    conditions = ", ".join(f"{one.name or one.field}: {' | '.join(one.patterns)}" for one in rule.conditions)
+    conditions = ", ".join(
+        f"{condition.name or condition.field}: {' | '.join(condition.patterns)}" for condition in rule.conditions
+    )
     groups = ", ".join(f"{share.target_group} {share.weight}" for share in rule.shares) or rule.action
     return True, share, f"{conditions} → {groups}" if conditions else groups
 

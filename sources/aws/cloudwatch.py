@@ -65,7 +65,7 @@ class MetricDataSource:
         """
         started, now = time.monotonic(), int(self._clock().timestamp())
         requested = frozenset(self._series if series is None else series)
-        selected = tuple(one for one in self._series if one in requested)
+        selected = tuple(known for known in self._series if known in requested)
         responses, session = self._fetch_all(tuple(plan_requests(selected, window, now)))
         return Pull(
             window=window,
@@ -164,9 +164,9 @@ class CloudWatch(MetricDataSource):
         return WindowLatency(window, covered, now, latency_summaries(values), session.problems, complete=complete)
 
 
-def _frame(series: Sequence[Series], responses: Iterable[MetricDataResponse]) -> pd.DataFrame:
+def _frame(selected: Sequence[Series], responses: Iterable[MetricDataResponse]) -> pd.DataFrame:
     """The points of all responses as one tidy frame, by series, then by time."""
-    code_of = {one: code for code, one in enumerate(series)}
+    code_of = {series: code for code, series in enumerate(selected)}
     codes, times, values, periods = [], [], [], []
     for response in responses:
         for position, points in response.points.items():
@@ -179,5 +179,5 @@ def _frame(series: Sequence[Series], responses: Iterable[MetricDataResponse]) ->
     code, ts = np.concatenate(codes), np.concatenate(times)
     order = np.lexsort((ts, code))
     return check_frame(
-        assemble(series, code[order], ts[order], np.concatenate(values)[order], np.concatenate(periods)[order])
+        assemble(selected, code[order], ts[order], np.concatenate(values)[order], np.concatenate(periods)[order])
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from domain import FLEETS, Migration, Series, Window, series_of_load_balancer, series_of_target_group
-from domain.series import HOUR_S
+from domain.window import DAY_S, HOUR_S
 from sources.aws.client import aws_of
 
 SOURCE = "cloudwatch"
@@ -15,10 +15,9 @@ MAX_DATAPOINTS = (
     100_800  # on one page; a request that estimates more is also throttled by the datapoints-per-second quota
 )
 
-_DAY_S = 86_400
 # (period_s, retention_s). Requested a little before it expires: requests queue, clocks differ, and an expired period is not an error
 # but an empty result.
-_RETENTION_S = ((60, 15 * _DAY_S), (300, 63 * _DAY_S), (3_600, 455 * _DAY_S))
+_RETENTION_S = ((60, 15 * DAY_S), (300, 63 * DAY_S), (3_600, 455 * DAY_S))
 _RETENTION_MARGIN_S = 300
 
 # (metric, stat) -> (CloudWatch's metric, CloudWatch's statistic). Without within_…s, which has its threshold in its name.
@@ -106,13 +105,13 @@ def split_by_retention(window: Window, now: int) -> Iterator[tuple[Window, int]]
             end = start
 
 
-def plan_requests(series: Sequence[Series], window: Window, now: int) -> Iterator[MetricDataRequest]:
+def plan_requests(selected: Sequence[Series], window: Window, now: int) -> Iterator[MetricDataRequest]:
     """The requests for `window`, newest first, each within MAX_QUERIES and MAX_DATAPOINTS.
 
     Hourly series come last, and only for the complete hours of the window.
     """
-    yield from _plan([one for one in series if not one.hourly], split_by_retention(window, now))
-    yield from _plan([one for one in series if one.hourly], _complete_hours(window, now))
+    yield from _plan([series for series in selected if not series.hourly], split_by_retention(window, now))
+    yield from _plan([series for series in selected if series.hourly], _complete_hours(window, now))
 
 
 def _plan(series: Sequence[Series], parts: Iterable[tuple[Window, int]]) -> Iterator[MetricDataRequest]:

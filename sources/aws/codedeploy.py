@@ -109,7 +109,8 @@ class CodeDeploy(DeploymentSource):
                 deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
         deployments.sort(key=newest_first)
         target = _target_id(info) or self._services[fleet].replace("/", ":")
-        deployments[:MAX_DETAILED] = [self._with_targets(session, one, target) for one in deployments[:MAX_DETAILED]]
+        detailed = [self._with_targets(session, deployment, target) for deployment in deployments[:MAX_DETAILED]]
+        deployments[:MAX_DETAILED] = detailed
         if not session.has_failed("GetApplicationRevision") and not session.has_failed("BatchGetDeploymentTargets"):
             self._finished |= {deployment.id: deployment for deployment in deployments if not deployment.running}
         return deployments, complete
@@ -151,7 +152,7 @@ def _remembered_ids(info: Mapping[str, Any]) -> Iterator[str]:
 def _target_id(info: Mapping[str, Any]) -> str:
     """CodeDeploy's ID of the ECS service: `cluster:service`."""
     services: Sequence[Mapping[str, str]] = info.get("ecsServices", ())
-    return next((f"{one.get('clusterName', '')}:{one.get('serviceName', '')}" for one in services), "")
+    return next((f"{service.get('clusterName', '')}:{service.get('serviceName', '')}" for service in services), "")
 
 
 def parse_routes(info: Mapping[str, Any]) -> tuple[TrafficRoute, ...]:

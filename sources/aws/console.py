@@ -13,14 +13,14 @@ def console_url(aws: Aws, path: str) -> str:
     return f"https://{aws.region}.{aws.load_balancer_arn.console}/{path}?region={aws.region}"
 
 
-def metrics_url(migration: Migration, series: Iterable[Series], window: Window, period_s: int) -> str:
+def metrics_url(migration: Migration, selected: Iterable[Series], window: Window, period_s: int) -> str:
     """The CloudWatch graph of these series over `window` in periods of `period_s` seconds. Raises ValueError without [aws]."""
     naming = LoadBalancerNaming.from_migration(migration)
     lines = []
-    for one in series:
-        metric = naming.metric(one)
+    for series in selected:
+        metric = naming.metric(series)
         dimensions = [text for pair in metric.dimensions.items() for text in pair]
-        label = " ".join(filter(None, (naming.labels.get(one.fleet), one.target_group, metric.name, metric.stat)))
+        label = " ".join(filter(None, (naming.labels.get(series.fleet), series.target_group, metric.name, metric.stat)))
         lines.append([metric.namespace, metric.name, *dimensions, {"stat": metric.stat, "label": label}])
     graph = {
         "metrics": lines,

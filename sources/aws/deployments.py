@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from domain import Clock, Window
 from domain.deployments import Deployment, DeploymentState, deployment_events
-from domain.window import MINUTE_S
+from domain.window import DAY_S, MINUTE_S
 from sources.aws.calls import ApiSession
 from sources.base import Events
 
-LOOKBACK_S = 90 * 86_400  # of the first complete poll; ECS retains no more
-MAX_DEPLOYMENT_S = 4 * 86_400  # up to two days of waiting for approval, two more until the old tasks are terminated
+LOOKBACK_S = 90 * DAY_S  # of the first complete poll; ECS retains no more
+MAX_DEPLOYMENT_S = 4 * DAY_S  # up to two days of waiting for approval, two more until the old tasks are terminated
 MAX_DETAILED = 5  # deployments read with their stages; of older ones the outcome is enough
 
 

@@ -170,7 +170,7 @@ def parse_service(
     if not task_sets and deployments:
         task_sets = deployments[0].task_sets
     current = _short_name(_task_definition_arn(payload))
-    previous = (one for one in _previous_task_definitions(payload, deployments) if one not in ("", current))
+    previous = (name for name in _previous_task_definitions(payload, deployments) if name not in ("", current))
     events: Sequence[Mapping[str, Any]] = payload.get("events", ())[:MAX_EVENTS]
     return EcsService(
         fleet=fleet,
@@ -187,7 +187,9 @@ def parse_service(
         rollout_reason=primary.get("rolloutStateReason", ""),
         task_sets=task_sets,
         route=_parse_route(payload.get("loadBalancers", ())),
-        events=tuple(ServiceEvent(epoch_seconds(one.get("createdAt")) or 0, one.get("message", "")) for one in events),
+        events=tuple(
+            ServiceEvent(epoch_seconds(event.get("createdAt")) or 0, event.get("message", "")) for event in events
+        ),
         link=_service_url(aws, name),
     )
 

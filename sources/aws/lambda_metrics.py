@@ -33,16 +33,12 @@ class LambdaMetrics(MetricDataSource):
         if migration.batches is None:
             raise ValueError("Lambda needs the [batches] table.")
         jobs = [job for job in migration.batches.jobs if job.function]
-        series = tuple(
-            one
-            for job in jobs
-            for one in (
-                *series_of_function(SOURCE, job.name),
-                *([series_of_rule(SOURCE, job.name)] if job.rule else ()),
-            )
-        )
+        series: list[Series] = []
+        for job in jobs:
+            series += series_of_function(SOURCE, job.name)
+            series += [series_of_rule(SOURCE, job.name)] if job.rule else []
         naming = _FunctionNaming({job.name: job for job in jobs})
-        super().__init__(naming, series, aws_of(migration, "Lambda"), clock=clock, client=client)
+        super().__init__(naming, tuple(series), aws_of(migration, "Lambda"), clock=clock, client=client)
 
 
 @dataclass(frozen=True, slots=True)

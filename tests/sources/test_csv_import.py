@@ -1,4 +1,4 @@
-"""A CSV becomes a tidy frame, or every line that keeps it from that is named."""
+"""A CSV becomes a tidy frame, or the issues of its lines."""
 
 from itertools import permutations
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Window, check_frame, epoch_s
-from messages.errors import csv as words
+from messages.errors.csv import format_csv_issue
 from sources.csv_import import HEADER, MAX_ISSUES, CsvIssue, CsvIssueCode, read_csv
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
@@ -24,14 +24,14 @@ def issues_of(text: str | bytes) -> tuple[CsvIssue, ...]:
 
 
 def single_row(text: str) -> tuple[object, ...]:
-    """The one row that a file of one line gives: epoch seconds, fleet, target group, metric, stat, value, unit."""
-    found = read_csv((HEAD + text).encode())
-    assert found.issues == ()
-    (one,) = found.frame.itertuples()
-    return int(one.ts.timestamp()), one.fleet, one.target_group, one.metric, one.stat, one.value, one.unit
+    """The row of a file with one line: epoch seconds, fleet, target group, metric, stat, value, unit."""
+    data = read_csv((HEAD + text).encode())
+    assert data.issues == ()
+    (row,) = data.frame.itertuples()
+    return int(row.ts.timestamp()), row.fleet, row.target_group, row.metric, row.stat, row.value, row.unit
 
 
-def test_a_line_is_a_row_of_the_tidy_frame() -> None:
+def test_line_becomes_a_row_of_the_tidy_frame() -> None:
     assert single_row(LINE) == (AT, "canary", "canary", "requests", "sum", 1200.0, "count")
     assert single_row(f"{AT},baseline,latency,p95,0.284") == (AT, "baseline", "baseline", "latency", "p95", 0.284, "s")
     assert single_row(f"{AT},canary,latency,within_0.30s,0.96")[4:] == ("within_0.3s", 0.96, "fraction")
@@ -50,12 +50,12 @@ def test_a_line_is_a_row_of_the_tidy_frame() -> None:
         " 2026-11-23T20:17:00Z ",
     ],
 )
-def test_a_time_may_be_written_in_any_zone_or_in_epoch_seconds(ts: str) -> None:
+def test_time_formats(ts: str) -> None:
     assert single_row(f"{ts},canary,requests,sum,1")[0] == AT
 
 
 @pytest.mark.parametrize(
-    "written",
+    "text",
     [
         f"\ufeff{HEAD}{LINE}\n",
         f"{HEAD}{LINE}\n".replace("\n", "\r\n"),
@@ -65,11 +65,11 @@ def test_a_time_may_be_written_in_any_zone_or_in_epoch_seconds(ts: str) -> None:
     ],
     ids=["byte-order mark", "CRLF", "blank lines", "quotes", "another order of columns"],
 )
-def test_what_editors_and_spreadsheets_do_to_a_csv_does_not_matter(written: str) -> None:
-    pd.testing.assert_frame_equal(read_csv(written.encode()).frame, read_csv((HEAD + LINE).encode()).frame)
+def test_editor_and_spreadsheet_variants(text: str) -> None:
+    pd.testing.assert_frame_equal(read_csv(text.encode()).frame, read_csv((HEAD + LINE).encode()).frame)
 
 
-WRONG = [
+INVALID_LINES = [
     ("2026-11-23T20:17:00,canary,requests,sum,1", "naive_time"),
     ("yesterday,canary,requests,sum,1", "not_a_time"),
     ("0001-01-01T00:00:00Z,canary,requests,sum,1", "not_a_time"),
@@ -96,21 +96,21 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("line", "slug"), WRONG)
-def test_a_line_that_is_wrong_is_named_and_keeps_the_file_from_being_judged(line: str, slug: str) -> None:
-    found = read_csv(f"{HEAD}{LINE}\n\n{line}\n".encode())
-    assert [(mistake.line, mistake.code) for mistake in found.issues] == [(4, slug)]
-    assert found.frame.empty
+@pytest.mark.parametrize(("line", "code"), INVALID_LINES)
+def test_invalid_line_is_reported_and_rejects_the_file(line: str, code: str) -> None:
+    data = read_csv(f"{HEAD}{LINE}\n\n{line}\n".encode())
+    assert [(issue.line, issue.code) for issue in data.issues] == [(4, code)]
+    assert data.frame.empty
 
 
-def test_the_same_minute_twice_names_both_lines_whichever_way_its_time_is_written() -> None:
-    (twice,) = issues_of(f"{HEAD}{LINE}\n{AT},baseline,requests,sum,7\n{AT},canary,requests,sum,1200\n")
-    assert (twice.line, twice.code, twice.params["first"]) == (4, "twice", "2")
-    (again,) = issues_of(f"{HEAD}{AT},canary,latency,within_0.3s,1\n{AT},canary,latency,within_0.30s,1\n")
-    assert again.code == "twice"
+def test_duplicate_minute_names_both_lines() -> None:
+    (duplicate,) = issues_of(f"{HEAD}{LINE}\n{AT},baseline,requests,sum,7\n{AT},canary,requests,sum,1200\n")
+    assert (duplicate.line, duplicate.code, duplicate.params["first"]) == (4, "twice", "2")
+    (duplicate,) = issues_of(f"{HEAD}{AT},canary,latency,within_0.3s,1\n{AT},canary,latency,within_0.30s,1\n")
+    assert duplicate.code == "twice"
 
 
-FILES = [
+INVALID_FILES = [
     (b"", 0, "no_rows"),
     (b"\r\n\r\n", 0, "no_rows"),
     (HEAD.encode(), 1, "no_rows"),
@@ -124,19 +124,19 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("data", "line", "slug"), FILES)
-def test_a_file_that_is_no_such_csv_is_told_once(data: bytes, line: int, slug: str) -> None:
-    assert [(mistake.line, mistake.code) for mistake in issues_of(data)] == [(line, slug)]
+@pytest.mark.parametrize(("data", "line", "code"), INVALID_FILES)
+def test_invalid_file_is_one_issue(data: bytes, line: int, code: str) -> None:
+    assert [(issue.line, issue.code) for issue in issues_of(data)] == [(line, code)]
 
 
-def test_every_mistake_is_told_up_to_a_limit() -> None:
-    assert [mistake.line for mistake in issues_of(HEAD + "x\n" * 3 + LINE + "\nx\n")] == [2, 3, 4, 6]
+def test_all_issues_up_to_a_limit() -> None:
+    assert [issue.line for issue in issues_of(HEAD + "x\n" * 3 + LINE + "\nx\n")] == [2, 3, 4, 6]
     assert len(issues_of(HEAD + "x\n" * 1000)) == MAX_ISSUES
 
 
-def test_one_mistyped_year_does_not_make_billions_of_minutes() -> None:
-    (far,) = issues_of(f"{HEAD}{LINE}\n2062-11-23T20:17:00Z,canary,requests,sum,1\n")
-    assert (far.line, far.code, dict(far.params)) == (
+def test_mistyped_year_is_rejected() -> None:
+    (issue,) = issues_of(f"{HEAD}{LINE}\n2062-11-23T20:17:00Z,canary,requests,sum,1\n")
+    assert (issue.line, issue.code, dict(issue.params)) == (
         3,
         "too_long",
         {"first": "2", "days": "13149", "most": "366"},
@@ -147,54 +147,54 @@ FIVE = AT - 120  # 20:15
 TIDY = "ts,fleet,target_group,metric,stat,value,unit,period_s,source\n"
 
 
-def test_all_columns_of_the_tidy_frame_are_data_csv_of_an_evidence_file() -> None:
+def test_all_tidy_columns() -> None:
     line = f"{FIVE},canary,'=ecs,target_4xx,sum,{{}},count,300,cloudwatch\n"
-    (one,) = read_csv((TIDY + line.format(7)).encode()).frame.itertuples()
-    assert (one.target_group, one.metric, one.value, one.period_s, one.source) == (
+    (row,) = read_csv((TIDY + line.format(7)).encode()).frame.itertuples()
+    assert (row.target_group, row.metric, row.value, row.period_s, row.source) == (
         "=ecs",
         "target_4xx",
         7,
         300,
         "cloudwatch",
     )
-    two = f"{AT},canary,ecs-green,requests,sum,1,count,60,x\n{AT},load_balancer,,alb_5xx,sum,1,count,60,x\n"
-    assert len(read_csv((TIDY + line.format(7) + two).encode()).frame) == 3
-    found = read_csv((TIDY + two + line.format("")).encode())
-    ((series, windows),) = found.unknown_counts.items()
+    others = f"{AT},canary,ecs-green,requests,sum,1,count,60,x\n{AT},load_balancer,,alb_5xx,sum,1,count,60,x\n"
+    assert len(read_csv((TIDY + line.format(7) + others).encode()).frame) == 3
+    data = read_csv((TIDY + others + line.format("")).encode())
+    ((series, windows),) = data.unknown_counts.items()
     assert (series.target_group, series.metric, windows) == ("=ecs", "target_4xx", (Window(FIVE, FIVE + 300),))
-    assert len(found.frame) == 2
-    (only_unread,) = issues_of(TIDY + line.format(""))
-    assert only_unread.code == "no_rows"
+    assert len(data.frame) == 2
+    (issue,) = issues_of(TIDY + line.format(""))
+    assert issue.code == "no_rows"
 
 
 @pytest.mark.parametrize("period", ["", "0", "90", "300", "-60", "1m", "864000"])
-def test_a_period_is_whole_minutes(period: str) -> None:
-    (wrong,) = issues_of(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
-    assert wrong.code == "not_a_period"
+def test_period_must_be_whole_minutes(period: str) -> None:
+    (issue,) = issues_of(TIDY + f"{AT},canary,ecs,requests,sum,1,count,{period},x\n")
+    assert issue.code == "not_a_period"
 
 
-def test_every_slug_is_tried_here() -> None:
-    tried = {slug for _, slug in WRONG} | {slug for *_, slug in FILES}
-    tried |= {"twice", "too_long", "not_readable", "not_a_period"}
-    assert tried == set(get_args(CsvIssueCode))
+def test_every_code_is_covered() -> None:
+    covered = {code for _, code in INVALID_LINES} | {code for *_, code in INVALID_FILES}
+    covered |= {"twice", "too_long", "not_readable", "not_a_period"}
+    assert covered == set(get_args(CsvIssueCode))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_order_of_lines_means_nothing(order: tuple[int, ...]) -> None:
+def test_order_of_lines_does_not_matter(order: tuple[int, ...]) -> None:
     lines = [LINE, f"{AT + 60},baseline,latency,p95,0.2", f"{AT},baseline,requests,sum,7"]
-    shuffled = read_csv((HEAD + "\n".join(lines[place] for place in order)).encode()).frame
+    shuffled = read_csv((HEAD + "\n".join(lines[index] for index in order)).encode()).frame
     pd.testing.assert_frame_equal(shuffled, read_csv((HEAD + "\n".join(lines)).encode()).frame)
     assert list(epoch_s(shuffled)) == [AT, AT, AT + 60]
 
 
-def test_the_sample_is_an_hour_of_both_fleets() -> None:
-    found = read_csv(SAMPLE.read_bytes())
-    assert found.issues == () and len(found.frame) == 2 * 60 * 6
+def test_sample_is_an_hour_of_both_fleets() -> None:
+    data = read_csv(SAMPLE.read_bytes())
+    assert data.issues == () and len(data.frame) == 2 * 60 * 6
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (HEAD + text).encode("utf-8", "surrogatepass")))
-def test_whatever_it_is_given_it_answers(data: bytes) -> None:
-    found = read_csv(data)
-    assert found.frame.empty == bool(found.issues)
-    for mistake in found.issues:
-        words.format_csv_issue(mistake)
+def test_any_input_is_handled(data: bytes) -> None:
+    parsed = read_csv(data)
+    assert parsed.frame.empty == bool(parsed.issues)
+    for issue in parsed.issues:
+        format_csv_issue(issue)

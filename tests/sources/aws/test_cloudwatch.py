@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from domain import Aws, Migration, Series, Window, check_frame, epoch_s
 from domain.config.models import Fleet, Fleets
+from domain.window import DAY_S
 from sources.aws import calls
 from sources.aws.client import create_client
 from sources.aws.cloudwatch import CloudWatch
@@ -33,7 +34,6 @@ from sources.base import AnsweredRange, Problem, Pull
 from tests.fakes.cloudwatch import LOAD_BALANCER, FakeCloudWatch
 from tests.fakes.traffic_model import ScriptedTraffic, SteadyTraffic, TargetGroupMinute, TrafficModel
 
-DAY_S = 86_400
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
 EC2, ECS = "targetgroup/photo-ec2/73e2d6bc24d8a067", "targetgroup/photo-ecs/943f017f100becff"

@@ -1,4 +1,4 @@
-"""The load balancer as a source, by unpatched boto3 over HTTP against moto behind the faults of tests/worlds."""
+"""The load balancer source, over HTTP against the fake (moto with faults)."""
 
 import os
 import threading
@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain import Aws, Condition, Migration, Rule, Target
 from domain.traffic import blue_green_blocked, traffic_from_json, traffic_to_json
-from sources.aws import client as aws
+from sources.aws.client import create_client
 from sources.aws.load_balancer import LoadBalancer, parse_condition, parse_rule
 from sources.base import Problem, TrafficSnapshot
 from tests.fakes.elbv2 import (
@@ -31,154 +30,151 @@ from tests.fakes.elbv2 import (
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 LISTENERS, RULES = "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules"
 GROUPS, HEALTH = "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"
-UNKNOWN_GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/nobody/0123456789abcdef"
+UNKNOWN_GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/unknown/0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def one_world() -> Iterator[FakeElbv2]:
-    with FakeElbv2() as world:
-        world.add_group("photo-ecs-green")
-        world.add_group("stranger")
-        world.add_group("empty", targets=0)
-        yield world
+def shared_server() -> Iterator[FakeElbv2]:
+    with FakeElbv2() as server:
+        server.add_group("photo-ecs-green")
+        server.add_group("unassigned")
+        server.add_group("empty", targets=0)
+        yield server
 
 
 @pytest.fixture
-def world(one_world: FakeElbv2, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeElbv2]:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", one_world.url)
-    yield one_world
-    if THROTTLED in one_world.errors.values():
-        client_for.cache_clear()  # a client that was throttled once asks more slowly ever after
-    one_world.reset()
+def server(shared_server: FakeElbv2, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeElbv2]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", shared_server.url)
+    yield shared_server
+    if THROTTLED in shared_server.errors.values():
+        client_for.cache_clear()  # adaptive retries slow down a client that was throttled
+    shared_server.reset()
 
 
 @cache
-def client_for(place: Aws, endpoint: str, read_timeout_s: float) -> Any:
-    return aws.create_client("elbv2", place, max_attempts=1, read_timeout_s=read_timeout_s)
+def client_for(aws: Aws, endpoint: str, read_timeout_s: float) -> Any:
+    return create_client("elbv2", aws, max_attempts=1, read_timeout_s=read_timeout_s)
 
 
 def create_source(migration: Migration, *, read_timeout_s: float = 5) -> LoadBalancer:
     assert migration.aws
     endpoint = os.environ["AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2"]
-    place = Aws(region=migration.aws.region, load_balancer=migration.aws.load_balancer)
-    client = client_for(place, endpoint, read_timeout_s)
+    aws = Aws(region=migration.aws.region, load_balancer=migration.aws.load_balancer)
+    client = client_for(aws, endpoint, read_timeout_s)
     return LoadBalancer(migration, clock=lambda: datetime.fromtimestamp(NOON, UTC), client=client)
 
 
-def snapshot_of(world: FakeElbv2, **configured: Any) -> TrafficSnapshot:
-    return create_source(world.migration(**configured)).snapshot()
+def snapshot_of(server: FakeElbv2, **configured: Any) -> TrafficSnapshot:
+    return create_source(server.migration(**configured)).snapshot()
 
 
-def split_of(seen: TrafficSnapshot) -> Rule:
-    assert seen.traffic and seen.traffic.split
-    return seen.traffic.split
+def split_of(snapshot: TrafficSnapshot) -> Rule:
+    assert snapshot.traffic and snapshot.traffic.split
+    return snapshot.traffic.split
 
 
 def weights(rule: Rule) -> dict[str, int]:
     return {share.target_group: share.weight for share in rule.shares}
 
 
-def problem_keys(seen: TrafficSnapshot) -> list[tuple[str, str, str]]:
-    return [(problem.kind, problem.operation, problem.about) for problem in seen.problems]
+def problem_keys(snapshot: TrafficSnapshot) -> list[tuple[str, str, str]]:
+    return [(problem.kind, problem.operation, problem.about) for problem in snapshot.problems]
 
 
-# What is read
+# Reading
 
 
-def test_a_look_holds_weights_rules_and_targets(world: FakeElbv2) -> None:
-    seen = snapshot_of(world)
-    assert (seen.asked_at, seen.problems) == (NOON, ())
-    assert split_of(seen).arn == world.rule
-    assert split_of(seen).listener == "HTTPS:443"
-    assert split_of(seen).priority == "default"
-    assert split_of(seen).stickiness_s is None
-    assert [(share.target_group, share.fleet, share.weight) for share in split_of(seen).shares] == [
+def test_snapshot_has_weights_rules_and_targets(server: FakeElbv2) -> None:
+    snapshot = snapshot_of(server)
+    assert (snapshot.asked_at, snapshot.problems) == (NOON, ())
+    assert split_of(snapshot).arn == server.rule
+    assert split_of(snapshot).listener == "HTTPS:443"
+    assert split_of(snapshot).priority == "default"
+    assert split_of(snapshot).stickiness_s is None
+    assert [(share.target_group, share.fleet, share.weight) for share in split_of(snapshot).shares] == [
         ("photo-ec2", "baseline", 90),
         ("photo-ecs", "canary", 10),
     ]
-    assert seen.traffic
-    assert seen.traffic.configured_shares == {"baseline": Fraction(9, 10), "canary": Fraction(1, 10)}
-    assert [(rule.listener, rule.action) for rule in seen.traffic.rules] == [
+    assert snapshot.traffic
+    assert snapshot.traffic.configured_shares == {"baseline": Fraction(9, 10), "canary": Fraction(1, 10)}
+    assert [(rule.listener, rule.action) for rule in snapshot.traffic.rules] == [
         ("HTTP:80", "redirect"),
         ("HTTPS:443", "forward"),
     ]
-    assert [(group.target_group, group.fleet, group.healthy) for group in seen.traffic.groups] == [
+    assert [(group.target_group, group.fleet, group.healthy) for group in snapshot.traffic.groups] == [
         ("photo-ec2", "baseline", 2),
         ("photo-ecs", "canary", 2),
     ]
 
 
-def test_a_look_survives_the_archive(world: FakeElbv2) -> None:
-    world.add_header_rule("X-Canary", "always", "photo-ecs")
-    seen = snapshot_of(world).traffic
-    assert seen
-    assert traffic_from_json(traffic_to_json(seen)) == seen
+def test_snapshot_survives_json(server: FakeElbv2) -> None:
+    server.add_header_rule("X-Canary", "always", "photo-ecs")
+    traffic = snapshot_of(server).traffic
+    assert traffic
+    assert traffic_from_json(traffic_to_json(traffic)) == traffic
 
 
-def test_weights_are_those_of_now(world: FakeElbv2) -> None:
-    there = create_source(world.migration())
-    assert there.snapshot().traffic.configured_shares["canary"] == Fraction(1, 10)  # type: ignore[union-attr]
-    world.set_weights({"photo-ec2": 999, "photo-ecs": 1}, stickiness_s=3600)
-    seen = there.snapshot()
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 1000)
-    assert split_of(seen).stickiness_s == 3600
+def test_weights_are_current(server: FakeElbv2) -> None:
+    source = create_source(server.migration())
+    assert source.snapshot().traffic.configured_shares["canary"] == Fraction(1, 10)  # type: ignore[union-attr]
+    server.set_weights({"photo-ec2": 999, "photo-ecs": 1}, stickiness_s=3600)
+    snapshot = source.snapshot()
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 1000)
+    assert split_of(snapshot).stickiness_s == 3600
 
 
-def test_all_on_one_side_is_said_and_shown(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ec2": 100, "photo-ecs": 0})
-    seen = snapshot_of(world)
-    assert split_of(seen).configured_shares == {"baseline": 1, "canary": 0}
-    (problem,) = seen.problems
-    assert problem == Problem("no_split", "load_balancer", RULES, world.load_balancer, "one_side:baseline")
+def test_all_weight_on_one_fleet_is_reported_and_returned(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ec2": 100, "photo-ecs": 0})
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).configured_shares == {"baseline": 1, "canary": 0}
+    (problem,) = snapshot.problems
+    assert problem == Problem("no_split", "load_balancer", RULES, server.load_balancer, "one_side:baseline")
 
 
-def test_no_weight_at_all_is_no_side(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ec2": 0, "photo-ecs": 0})
-    seen = snapshot_of(world)
-    assert split_of(seen).configured_shares == {}
-    assert [(problem.kind, problem.detail) for problem in seen.problems] == [("no_split", "none")]
+def test_no_weight_at_all_is_no_split(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ec2": 0, "photo-ecs": 0})
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).configured_shares == {}
+    assert [(problem.kind, problem.detail) for problem in snapshot.problems] == [("no_split", "none")]
 
 
-def test_weight_on_a_group_of_neither_fleet_is_not_all_on_one_side(world: FakeElbv2) -> None:
-    """The canary's ARN has a slip: its group is a stranger with 10 %, and the baseline does not have it all."""
-    seen = snapshot_of(world, canary=[world.groups["photo-ecs"] + "0"])
-    assert [problem.detail for problem in seen.problems if problem.kind == "no_split"] == ["none"]
+def test_weight_on_an_unassigned_group_is_not_one_fleet(server: FakeElbv2) -> None:
+    """The canary's ARN has a typo: its group is unassigned with 10 %, so the baseline does not have all weight."""
+    snapshot = snapshot_of(server, canary=[server.groups["photo-ecs"] + "0"])
+    assert [problem.detail for problem in snapshot.problems if problem.kind == "no_split"] == ["none"]
 
 
-def test_blue_and_green_are_one_side_but_two_groups_with_weight(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ecs-green": 0, "photo-ecs": 10, "photo-ec2": 90})
-    seen = snapshot_of(world, canary=("photo-ecs", "photo-ecs-green"))
-    assert weights(split_of(seen)) == {"photo-ec2": 90, "photo-ecs": 10, "photo-ecs-green": 0}
-    assert list(weights(split_of(seen))) == ["photo-ec2", "photo-ecs", "photo-ecs-green"]  # as configured, not as told
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 10)
-    assert seen.problems == ()
-    assert seen.traffic
-    assert blue_green_blocked(seen.traffic).blocked
-    world.set_weights({"photo-ecs-green": 0, "photo-ecs": 100, "photo-ec2": 0})
-    after = snapshot_of(world, canary=("photo-ecs", "photo-ecs-green")).traffic
+def test_blue_and_green_are_one_fleet_of_two_groups(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ecs-green": 0, "photo-ecs": 10, "photo-ec2": 90})
+    snapshot = snapshot_of(server, canary=("photo-ecs", "photo-ecs-green"))
+    assert weights(split_of(snapshot)) == {"photo-ec2": 90, "photo-ecs": 10, "photo-ecs-green": 0}
+    assert list(weights(split_of(snapshot))) == [
+        "photo-ec2",
+        "photo-ecs",
+        "photo-ecs-green",
+    ]  # in the order of the configuration, not of the response
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 10)
+    assert snapshot.problems == ()
+    assert snapshot.traffic
+    assert blue_green_blocked(snapshot.traffic).blocked
+    server.set_weights({"photo-ecs-green": 0, "photo-ecs": 100, "photo-ec2": 0})
+    after = snapshot_of(server, canary=("photo-ecs", "photo-ecs-green")).traffic
     assert after
     assert not blue_green_blocked(after).blocked
 
 
-def test_a_group_of_neither_fleet_takes_its_part(world: FakeElbv2) -> None:
-    world.set_weights({"stranger": 2, "photo-ecs": 1, "photo-ec2": 1})
-    seen = snapshot_of(world)
-    assert [(share.target_group, share.fleet) for share in split_of(seen).shares] == [
+def test_unassigned_group_takes_its_share(server: FakeElbv2) -> None:
+    server.set_weights({"unassigned": 2, "photo-ecs": 1, "photo-ec2": 1})
+    snapshot = snapshot_of(server)
+    assert [(share.target_group, share.fleet) for share in split_of(snapshot).shares] == [
         ("photo-ec2", "baseline"),
         ("photo-ecs", "canary"),
-        ("stranger", None),
+        ("unassigned", None),
     ]
-    assert split_of(seen).configured_shares == {"baseline": Fraction(1, 4), "canary": Fraction(1, 4)}
+    assert split_of(snapshot).configured_shares == {"baseline": Fraction(1, 4), "canary": Fraction(1, 4)}
 
 
-def test_a_plain_forward_has_weight_one_and_signing_in_before_it_changes_nothing(world: FakeElbv2) -> None:
+def test_plain_forward_has_weight_one_and_authentication_is_skipped(server: FakeElbv2) -> None:
     cognito = {
         "Type": "authenticate-cognito",
         "Order": 1,
@@ -188,55 +184,55 @@ def test_a_plain_forward_has_weight_one_and_signing_in_before_it_changes_nothing
             "UserPoolDomain": "photo",
         },
     }
-    forward = {"Type": "forward", "Order": 2, "TargetGroupArn": world.groups["photo-ecs"]}
-    arn = world.add_rule([{"Field": "path-pattern", "Values": ["/admin/*"]}], cognito, forward)
-    seen = snapshot_of(world).traffic
-    assert seen
-    (rule,) = (rule for rule in seen.rules if rule.arn == arn)
+    forward = {"Type": "forward", "Order": 2, "TargetGroupArn": server.groups["photo-ecs"]}
+    arn = server.add_rule([{"Field": "path-pattern", "Values": ["/admin/*"]}], cognito, forward)
+    traffic = snapshot_of(server).traffic
+    assert traffic
+    (rule,) = (rule for rule in traffic.rules if rule.arn == arn)
     assert (rule.action, weights(rule)) == ("forward", {"photo-ecs": 1})
 
 
-def test_a_weighted_path_is_the_split_where_the_default_is_not(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ec2": 1})
+def test_weighted_path_rule_is_the_split_if_the_default_is_not(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ec2": 1})
     path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*"]}}
-    arn = world.add_rule([path], world.forward({"photo-ec2": 3, "photo-ecs": 1}, stickiness_s=60))
-    seen = snapshot_of(world)
-    assert split_of(seen).arn == arn
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 4)
-    assert split_of(seen).stickiness_s == 60
-    assert seen.problems == ()
+    arn = server.add_rule([path], server.forward({"photo-ec2": 3, "photo-ecs": 1}, stickiness_s=60))
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).arn == arn
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 4)
+    assert split_of(snapshot).stickiness_s == 60
+    assert snapshot.problems == ()
 
 
-def test_a_header_is_a_door(world: FakeElbv2) -> None:
-    arn = world.add_header_rule("X-Canary", "always", "photo-ecs")
-    seen = snapshot_of(world).traffic
-    assert seen
-    assert [(door.arn, door.headers) for door in seen.header_rules] == [
+def test_header_rule(server: FakeElbv2) -> None:
+    arn = server.add_header_rule("X-Canary", "always", "photo-ecs")
+    traffic = snapshot_of(server).traffic
+    assert traffic
+    assert [(rule.arn, rule.headers) for rule in traffic.header_rules] == [
         (arn, (Condition("http-header", "X-Canary", ("always",)),))
     ]
-    assert seen.split_arn == world.rule
+    assert traffic.split_arn == server.rule
 
 
-def test_half_of_what_bears_a_header_is_not_the_split_unless_configured(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ec2": 100, "photo-ecs": 0})
+def test_weighted_header_rule_is_the_split_only_if_configured(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ec2": 100, "photo-ecs": 0})
     header = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Beta", "Values": ["1"]}}
-    arn = world.add_rule([header], world.forward({"photo-ec2": 1, "photo-ecs": 1}))
-    seen = snapshot_of(world)
-    assert (split_of(seen).arn, seen.problems) == (world.rule, ())
-    assert split_of(snapshot_of(world, rule=arn)).configured_shares["canary"] == Fraction(1, 2)
+    arn = server.add_rule([header], server.forward({"photo-ec2": 1, "photo-ecs": 1}))
+    snapshot = snapshot_of(server)
+    assert (split_of(snapshot).arn, snapshot.problems) == (server.rule, ())
+    assert split_of(snapshot_of(server, rule=arn)).configured_shares["canary"] == Fraction(1, 2)
 
 
-def test_rules_come_by_listener_and_priority(world: FakeElbv2) -> None:
+def test_rules_are_sorted_by_listener_and_priority(server: FakeElbv2) -> None:
     for priority in (10, 9, 100):
         path = {"Field": "path-pattern", "Values": [f"/{priority}"]}
-        world.add_rule([path], world.redirect(), priority=priority)
-    seen = snapshot_of(world).traffic
-    assert seen
-    assert [rule.priority for rule in seen.rules] == ["default", "9", "10", "100", "default"]
+        server.add_rule([path], server.redirect(), priority=priority)
+    traffic = snapshot_of(server).traffic
+    assert traffic
+    assert [rule.priority for rule in traffic.rules] == ["default", "9", "10", "100", "default"]
 
 
 @pytest.mark.parametrize(
-    ("told", "condition"),
+    ("payload", "condition"),
     [
         (
             {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.example.com", "example.com"]}},
@@ -282,12 +278,12 @@ def test_rules_come_by_listener_and_priority(world: FakeElbv2) -> None:
         ({"Field": "something-new", "SomethingNewConfig": {}}, Condition("something-new", "", ())),
     ],
 )
-def test_every_condition_in_its_new_and_its_old_form(told: Mapping[str, Any], condition: Condition) -> None:
-    assert parse_condition(told) == condition
+def test_conditions_in_new_and_old_form(payload: Mapping[str, Any], condition: Condition) -> None:
+    assert parse_condition(payload) == condition
 
 
-def test_a_rule_may_forward_to_any_number_of_groups() -> None:
-    arns = [UNKNOWN_GROUP.replace("nobody", f"group-{number}") for number in range(12)]
+def test_rule_with_many_target_groups() -> None:
+    arns = [UNKNOWN_GROUP.replace("unknown", f"group-{number}") for number in range(12)]
     action = {
         "Type": "forward",
         "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": arn, "Weight": 1} for arn in arns]},
@@ -297,34 +293,34 @@ def test_a_rule_may_forward_to_any_number_of_groups() -> None:
     assert rule.configured_shares == {"baseline": Fraction(1, 12), "canary": 0}
 
 
-def test_pages_are_turned_to_the_end(world: FakeElbv2) -> None:
+def test_all_pages_are_read(server: FakeElbv2) -> None:
     for number in range(1, 6):
-        world.add_rule([{"Field": "path-pattern", "Values": [f"/{number}"]}], world.redirect(), priority=number)
-    whole = snapshot_of(world)
-    world.page_size = 2
-    world.calls.clear()
-    assert snapshot_of(world).traffic == whole.traffic
-    assert world.calls.count("DescribeRules") == 1 + 3
-    world.page_size = 1
-    world.calls.clear()
-    assert snapshot_of(world).traffic == whole.traffic
-    assert world.calls.count("DescribeListeners") == 2
+        server.add_rule([{"Field": "path-pattern", "Values": [f"/{number}"]}], server.redirect(), priority=number)
+    unpaged = snapshot_of(server)
+    server.page_size = 2
+    server.calls.clear()
+    assert snapshot_of(server).traffic == unpaged.traffic
+    assert server.calls.count("DescribeRules") == 1 + 3
+    server.page_size = 1
+    server.calls.clear()
+    assert snapshot_of(server).traffic == unpaged.traffic
+    assert server.calls.count("DescribeListeners") == 2
 
 
 # Targets
 
 
-def test_why_a_target_is_ill_in_the_load_balancers_own_words(world: FakeElbv2) -> None:
+def test_target_health_has_reason_and_description(server: FakeElbv2) -> None:
     draining = "Target deregistration is in progress"
-    world.target_health["photo-ecs"] = [
+    server.target_health["photo-ecs"] = [
         target("10.0.1.23", "draining", "Target.DeregistrationInProgress", draining),
         target("10.0.1.22", "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [502]"),
         target("10.0.1.21", "healthy", port=8081),
         target("10.0.1.21", "healthy", port=8080),
     ]
-    seen = snapshot_of(world).traffic
-    assert seen
-    (ecs,) = (group for group in seen.groups if group.fleet == "canary")
+    traffic = snapshot_of(server).traffic
+    assert traffic
+    (ecs,) = (group for group in traffic.groups if group.fleet == "canary")
     assert ecs.healthy == 2
     assert ecs.targets == (
         Target("10.0.1.21", 8080, "", "healthy", "", ""),
@@ -341,75 +337,77 @@ def test_why_a_target_is_ill_in_the_load_balancers_own_words(world: FakeElbv2) -
     )
 
 
-def test_targets_in_another_order_are_no_other_traffic(world: FakeElbv2) -> None:
-    world.target_health["photo-ecs"] = [target("10.0.1.21", "healthy"), target("10.0.1.22", "healthy")]
-    one = snapshot_of(world).traffic
-    world.target_health["photo-ecs"] = world.target_health["photo-ecs"][::-1]
-    assert snapshot_of(world).traffic == one
+def test_order_of_targets_does_not_matter(server: FakeElbv2) -> None:
+    server.target_health["photo-ecs"] = [target("10.0.1.21", "healthy"), target("10.0.1.22", "healthy")]
+    traffic = snapshot_of(server).traffic
+    server.target_health["photo-ecs"] = server.target_health["photo-ecs"][::-1]
+    assert snapshot_of(server).traffic == traffic
 
 
-def test_a_group_without_targets_has_none_and_one_that_cannot_be_asked_is_unknown(world: FakeElbv2) -> None:
-    world.errors_by_parameter[world.groups["photo-ecs"]] = INTERNAL_FAILURE
-    seen = snapshot_of(world, baseline=("photo-ec2", "empty")).traffic
-    assert seen
-    assert [(group.target_group, None if group.targets is None else len(group.targets)) for group in seen.groups] == [
+def test_empty_and_unreadable_target_groups(server: FakeElbv2) -> None:
+    server.errors_by_parameter[server.groups["photo-ecs"]] = INTERNAL_FAILURE
+    traffic = snapshot_of(server, baseline=("photo-ec2", "empty")).traffic
+    assert traffic
+    assert [
+        (group.target_group, None if group.targets is None else len(group.targets)) for group in traffic.groups
+    ] == [
         ("photo-ec2", 2),
         ("empty", 0),
         ("photo-ecs", None),
     ]
 
 
-def test_an_unknown_group_is_named_and_the_others_are_read(world: FakeElbv2) -> None:
-    seen = snapshot_of(world, baseline=(UNKNOWN_GROUP, "photo-ec2"))
-    assert problem_keys(seen) == [("not_found", GROUPS, UNKNOWN_GROUP)]
-    assert seen.traffic
-    assert [(group.target_group, group.targets is None) for group in seen.traffic.groups] == [
-        ("nobody", True),
+def test_unknown_target_group_is_reported_and_others_are_read(server: FakeElbv2) -> None:
+    snapshot = snapshot_of(server, baseline=(UNKNOWN_GROUP, "photo-ec2"))
+    assert problem_keys(snapshot) == [("not_found", GROUPS, UNKNOWN_GROUP)]
+    assert snapshot.traffic
+    assert [(group.target_group, group.targets is None) for group in snapshot.traffic.groups] == [
+        ("unknown", True),
         ("photo-ec2", False),
         ("photo-ecs", False),
     ]
 
 
-def test_a_group_behind_another_load_balancer_is_elsewhere(world: FakeElbv2) -> None:
-    made = world.elbv2.create_load_balancer(Name="other", Subnets=world.subnets)
-    other = made["LoadBalancers"][0]["LoadBalancerArn"]
-    arn = world.add_group("elsewhere")
-    world.elbv2.create_listener(
+def test_target_group_of_another_load_balancer(server: FakeElbv2) -> None:
+    created = server.elbv2.create_load_balancer(Name="other", Subnets=server.subnets)
+    other = created["LoadBalancers"][0]["LoadBalancerArn"]
+    arn = server.add_group("elsewhere")
+    server.elbv2.create_listener(
         LoadBalancerArn=other,
         Protocol="HTTP",
         Port=80,
         DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
     )
-    seen = snapshot_of(world, canary=("photo-ecs", "elsewhere", "photo-ecs-green"))
-    assert seen.problems == (Problem("elsewhere", "load_balancer", GROUPS, arn, other),)
-    assert seen.traffic
-    assert [group.targets is None for group in seen.traffic.groups] == [False] * 4
+    snapshot = snapshot_of(server, canary=("photo-ecs", "elsewhere", "photo-ecs-green"))
+    assert snapshot.problems == (Problem("elsewhere", "load_balancer", GROUPS, arn, other),)
+    assert snapshot.traffic
+    assert [group.targets is None for group in snapshot.traffic.groups] == [False] * 4
 
 
-# What is not there
+# Missing resources
 
 
-def test_an_unknown_load_balancer(world: FakeElbv2) -> None:
-    gone = world.load_balancer.replace("/photo/", "/gone/")
-    seen = snapshot_of(world, load_balancer=gone)
-    assert seen.traffic is None
-    assert problem_keys(seen)[0] == ("not_found", LISTENERS, gone)
+def test_unknown_load_balancer(server: FakeElbv2) -> None:
+    unknown = server.load_balancer.replace("/photo/", "/unknown/")
+    snapshot = snapshot_of(server, load_balancer=unknown)
+    assert snapshot.traffic is None
+    assert problem_keys(snapshot)[0] == ("not_found", LISTENERS, unknown)
 
 
-def test_a_configured_rule_that_is_gone_is_not_replaced_by_another(world: FakeElbv2) -> None:
-    gone = world.rule[:-16] + "0123456789abcdef"
-    seen = snapshot_of(world, rule=gone)
-    assert problem_keys(seen) == [("not_found", RULES, gone)]
-    assert seen.traffic
-    assert (seen.traffic.split, seen.traffic.configured_shares) == (None, {})
-    assert len(seen.traffic.rules) == 2
+def test_missing_configured_rule_is_not_replaced(server: FakeElbv2) -> None:
+    unknown = server.rule[:-16] + "0123456789abcdef"
+    snapshot = snapshot_of(server, rule=unknown)
+    assert problem_keys(snapshot) == [("not_found", RULES, unknown)]
+    assert snapshot.traffic
+    assert (snapshot.traffic.split, snapshot.traffic.configured_shares) == (None, {})
+    assert len(snapshot.traffic.rules) == 2
 
 
-# Faults
+# Failures
 
 
 @pytest.mark.parametrize(
-    ("refusal", "kind"),
+    ("error", "kind"),
     [
         (EXPIRED, "expired_token"),
         (UNKNOWN_KEY, "wrong_key"),
@@ -417,169 +415,171 @@ def test_a_configured_rule_that_is_gone_is_not_replaced_by_another(world: FakeEl
         ((403, "SignatureDoesNotMatch", "Credential should be scoped to a valid region."), "wrong_region"),
     ],
 )
-def test_after_a_refusal_of_everything_nothing_more_is_asked(world: FakeElbv2, refusal: ErrorReply, kind: str) -> None:
-    world.errors["*"] = refusal
-    seen = snapshot_of(world)
-    assert seen.traffic is None
-    assert problem_keys(seen) == [(kind, LISTENERS, world.load_balancer)]
-    assert world.calls == ["DescribeListeners"]
+def test_fatal_failure_stops_all_calls(server: FakeElbv2, error: ErrorReply, kind: str) -> None:
+    server.errors["*"] = error
+    snapshot = snapshot_of(server)
+    assert snapshot.traffic is None
+    assert problem_keys(snapshot) == [(kind, LISTENERS, server.load_balancer)]
+    assert server.calls == ["DescribeListeners"]
 
 
-@pytest.mark.parametrize("refusal", [THROTTLED, INTERNAL_FAILURE])
-def test_after_two_tired_answers_nothing_more_is_asked(world: FakeElbv2, refusal: ErrorReply) -> None:
-    world.errors["*"] = refusal
-    assert snapshot_of(world).traffic is None
-    assert world.calls == ["DescribeListeners", "DescribeTargetGroups"]
+@pytest.mark.parametrize("error", [THROTTLED, INTERNAL_FAILURE])
+def test_second_transient_failure_stops_all_calls(server: FakeElbv2, error: ErrorReply) -> None:
+    server.errors["*"] = error
+    assert snapshot_of(server).traffic is None
+    assert server.calls == ["DescribeListeners", "DescribeTargetGroups"]
 
 
-def test_targets_denied_leaves_the_weights(world: FakeElbv2) -> None:
-    world.errors["DescribeTargetHealth"] = access_denied("DescribeTargetHealth")
-    seen = snapshot_of(world)
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 10)
-    assert problem_keys(seen) == [("denied", HEALTH, world.groups["photo-ec2"])]
-    assert "is not authorized to perform: elasticloadbalancing:DescribeTargetHealth" in seen.problems[0].detail
-    assert seen.traffic
-    assert [group.targets for group in seen.traffic.groups] == [None, None]
-    assert world.calls.count("DescribeTargetHealth") == 1
+def test_denied_target_health_leaves_the_weights(server: FakeElbv2) -> None:
+    server.errors["DescribeTargetHealth"] = access_denied("DescribeTargetHealth")
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 10)
+    assert problem_keys(snapshot) == [("denied", HEALTH, server.groups["photo-ec2"])]
+    assert "is not authorized to perform: elasticloadbalancing:DescribeTargetHealth" in snapshot.problems[0].detail
+    assert snapshot.traffic
+    assert [group.targets for group in snapshot.traffic.groups] == [None, None]
+    assert server.calls.count("DescribeTargetHealth") == 1
 
 
-def test_groups_denied_leaves_weights_and_targets(world: FakeElbv2) -> None:
-    world.errors["DescribeTargetGroups"] = access_denied("DescribeTargetGroups")
-    seen = snapshot_of(world)
-    assert [problem.operation for problem in seen.problems] == [GROUPS]
-    assert seen.traffic
-    assert [group.healthy for group in seen.traffic.groups] == [2, 2]
+def test_denied_target_groups_leave_weights_and_targets(server: FakeElbv2) -> None:
+    server.errors["DescribeTargetGroups"] = access_denied("DescribeTargetGroups")
+    snapshot = snapshot_of(server)
+    assert [problem.operation for problem in snapshot.problems] == [GROUPS]
+    assert snapshot.traffic
+    assert [group.healthy for group in snapshot.traffic.groups] == [2, 2]
 
 
-def test_rules_denied_leaves_a_default_action_that_splits(world: FakeElbv2) -> None:
-    world.errors["DescribeRules"] = access_denied("DescribeRules")
-    seen = snapshot_of(world)
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 10)
-    assert (split_of(seen).priority, split_of(seen).listener_arn) == ("default", world.listener)
-    assert [problem.kind for problem in seen.problems] == ["denied"]
+def test_denied_rules_leave_a_splitting_default_action(server: FakeElbv2) -> None:
+    server.errors["DescribeRules"] = access_denied("DescribeRules")
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 10)
+    assert (split_of(snapshot).priority, split_of(snapshot).listener_arn) == ("default", server.listener)
+    assert [problem.kind for problem in snapshot.problems] == ["denied"]
 
 
-@pytest.mark.parametrize("refusal", [access_denied("DescribeRules"), THROTTLED])
-def test_rules_unread_and_the_split_maybe_among_them_is_unknown(world: FakeElbv2, refusal: ErrorReply) -> None:
-    world.set_weights({"photo-ec2": 100, "photo-ecs": 0})
+@pytest.mark.parametrize("error", [access_denied("DescribeRules"), THROTTLED])
+def test_traffic_is_unknown_if_the_split_may_be_unread(server: FakeElbv2, error: ErrorReply) -> None:
+    server.set_weights({"photo-ec2": 100, "photo-ecs": 0})
     path = {"Field": "path-pattern", "Values": ["/api/*"]}
-    world.add_rule([path], world.forward({"photo-ec2": 90, "photo-ecs": 10}))
-    world.errors["DescribeRules"] = refusal
-    seen = snapshot_of(world)
-    assert seen.traffic is None
-    assert {problem.operation for problem in seen.problems} == {RULES}
+    server.add_rule([path], server.forward({"photo-ec2": 90, "photo-ecs": 10}))
+    server.errors["DescribeRules"] = error
+    snapshot = snapshot_of(server)
+    assert snapshot.traffic is None
+    assert {problem.operation for problem in snapshot.problems} == {RULES}
 
 
-def test_the_rules_of_one_listener_unread_leave_the_split_of_the_other(world: FakeElbv2) -> None:
-    world.errors_by_parameter[world.redirecting_listener] = INTERNAL_FAILURE
-    seen = snapshot_of(world)
-    assert split_of(seen).arn == world.rule
-    assert problem_keys(seen) == [("server_error", RULES, world.redirecting_listener)]
+def test_unread_rules_of_one_listener_leave_the_split_of_another(server: FakeElbv2) -> None:
+    server.errors_by_parameter[server.redirecting_listener] = INTERNAL_FAILURE
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).arn == server.rule
+    assert problem_keys(snapshot) == [("server_error", RULES, server.redirecting_listener)]
 
 
-def test_no_split_is_only_said_where_all_rules_were_read(world: FakeElbv2) -> None:
-    world.set_weights({"photo-ec2": 100, "photo-ecs": 0})
-    world.errors_by_parameter[world.redirecting_listener] = INTERNAL_FAILURE
-    seen = snapshot_of(world, rule=world.rule)
-    assert split_of(seen).fleets == {"baseline"}
-    assert [problem.kind for problem in seen.problems] == ["server_error"]
+def test_no_split_is_reported_only_if_all_rules_were_read(server: FakeElbv2) -> None:
+    server.set_weights({"photo-ec2": 100, "photo-ecs": 0})
+    server.errors_by_parameter[server.redirecting_listener] = INTERNAL_FAILURE
+    snapshot = snapshot_of(server, rule=server.rule)
+    assert split_of(snapshot).fleets == {"baseline"}
+    assert [problem.kind for problem in snapshot.problems] == ["server_error"]
 
 
-def test_listeners_denied_leaves_the_configured_rule(world: FakeElbv2) -> None:
-    world.errors["DescribeListeners"] = access_denied("DescribeListeners")
-    assert snapshot_of(world).traffic is None
-    seen = snapshot_of(world, rule=world.rule)
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 10)
-    assert split_of(seen).listener == ""
-    assert problem_keys(seen) == [("denied", LISTENERS, world.load_balancer)]
+def test_denied_listeners_leave_the_configured_rule(server: FakeElbv2) -> None:
+    server.errors["DescribeListeners"] = access_denied("DescribeListeners")
+    assert snapshot_of(server).traffic is None
+    snapshot = snapshot_of(server, rule=server.rule)
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 10)
+    assert split_of(snapshot).listener == ""
+    assert problem_keys(snapshot) == [("denied", LISTENERS, server.load_balancer)]
 
 
-def test_a_load_balancer_that_hangs_is_given_up_at_once(world: FakeElbv2) -> None:
-    world.hang["DescribeListeners"] = threading.Event()
-    seen = create_source(world.migration(), read_timeout_s=0.2).snapshot()
-    assert seen.traffic is None
-    assert [problem.kind for problem in seen.problems] == ["timeout"]
-    assert world.calls == ["DescribeListeners"]
+def test_timeout_stops_all_calls(server: FakeElbv2) -> None:
+    server.hang["DescribeListeners"] = threading.Event()
+    snapshot = create_source(server.migration(), read_timeout_s=0.2).snapshot()
+    assert snapshot.traffic is None
+    assert [problem.kind for problem in snapshot.problems] == ["timeout"]
+    assert server.calls == ["DescribeListeners"]
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Sign in to the network</body></html>", b"", b"no XML", b"<a/>"])
-def test_a_proxys_page_is_a_bad_reply(world: FakeElbv2, body: bytes) -> None:
-    world.raw_replies["DescribeListeners"] = body
-    seen = snapshot_of(world)
-    assert seen.traffic is None
-    assert [problem.kind for problem in seen.problems] == ["bad_reply"]
+def test_proxy_page_is_a_bad_reply(server: FakeElbv2, body: bytes) -> None:
+    server.raw_replies["DescribeListeners"] = body
+    snapshot = snapshot_of(server)
+    assert snapshot.traffic is None
+    assert [problem.kind for problem in snapshot.problems] == ["bad_reply"]
 
 
-def test_pages_without_end_are_a_bad_reply(world: FakeElbv2) -> None:
+def test_endless_pages_are_a_bad_reply(server: FakeElbv2) -> None:
     listeners = "<DescribeListenersResult><Listeners/><NextMarker>again</NextMarker></DescribeListenersResult>"
-    world.raw_replies["DescribeListeners"] = (
+    server.raw_replies["DescribeListeners"] = (
         f"<DescribeListenersResponse>{listeners}</DescribeListenersResponse>".encode()
     )
-    seen = snapshot_of(world)
-    assert [(problem.kind, problem.detail) for problem in seen.problems] == [("bad_reply", "more than 100 pages")]
+    snapshot = snapshot_of(server)
+    assert [(problem.kind, problem.detail) for problem in snapshot.problems] == [("bad_reply", "more than 100 pages")]
 
 
-def test_a_clock_that_is_off_is_said_once(world: FakeElbv2) -> None:
-    world.clock_skew_s = 120
-    seen = snapshot_of(world)
-    assert [(problem.kind, problem.operation) for problem in seen.problems] == [("clock_skew", LISTENERS)]
-    assert split_of(seen).configured_shares["canary"] == Fraction(1, 10)
+def test_clock_skew_is_reported_once(server: FakeElbv2) -> None:
+    server.clock_skew_s = 120
+    snapshot = snapshot_of(server)
+    assert [(problem.kind, problem.operation) for problem in snapshot.problems] == [("clock_skew", LISTENERS)]
+    assert split_of(snapshot).configured_shares["canary"] == Fraction(1, 10)
 
 
-def test_nobody_there(world: FakeElbv2, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_is_unreachable(server: FakeElbv2, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", "http://127.0.0.1:1")
-    seen = snapshot_of(world)
-    assert seen.traffic is None
-    assert [problem.kind for problem in seen.problems] == ["unreachable"]
+    snapshot = snapshot_of(server)
+    assert snapshot.traffic is None
+    assert [problem.kind for problem in snapshot.problems] == ["unreachable"]
 
 
-def test_a_profile_that_does_not_exist(world: FakeElbv2) -> None:
-    seen = LoadBalancer(world.migration(profile="nobody")).snapshot()
-    assert seen.traffic is None
-    assert [problem.kind for problem in seen.problems] == ["no_credentials"]
+def test_missing_profile(server: FakeElbv2) -> None:
+    snapshot = LoadBalancer(server.migration(profile="missing")).snapshot()
+    assert snapshot.traffic is None
+    assert [problem.kind for problem in snapshot.problems] == ["no_credentials"]
 
 
-def test_who_signs_in_again_is_heard(world: FakeElbv2, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = LoadBalancer(world.migration())
-    world.errors["*"] = EXPIRED
-    assert there.snapshot().traffic is None
-    world.errors.clear()
+def test_new_credentials_are_used_after_expiry(server: FakeElbv2, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = LoadBalancer(server.migration())
+    server.errors["*"] = EXPIRED
+    assert source.snapshot().traffic is None
+    server.errors.clear()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAI44QH8DHBEXAMPLE")
-    world.access_keys = {"AKIAI44QH8DHBEXAMPLE"}
-    assert there.snapshot().problems == ()
+    server.access_keys = {"AKIAI44QH8DHBEXAMPLE"}
+    assert source.snapshot().problems == ()
 
 
-def test_without_aws_there_is_no_load_balancer(world: FakeElbv2) -> None:
+def test_requires_aws(server: FakeElbv2) -> None:
     with pytest.raises(ValueError):
-        LoadBalancer(world.migration().model_copy(update={"aws": None}))
+        LoadBalancer(server.migration().model_copy(update={"aws": None}))
 
 
-def test_many_threads_may_look(world: FakeElbv2) -> None:
-    there = LoadBalancer(world.migration())
+def test_concurrent_snapshots(server: FakeElbv2) -> None:
+    source = LoadBalancer(server.migration())
     with ThreadPoolExecutor(4) as pool:
-        looks = list(pool.map(lambda _: there.snapshot(), range(8)))
-    assert {seen.problems for seen in looks} == {()}
-    assert {seen.traffic.configured_shares["canary"] for seen in looks if seen.traffic} == {Fraction(1, 10)}
+        snapshots = list(pool.map(lambda _: source.snapshot(), range(8)))
+    assert {snapshot.problems for snapshot in snapshots} == {()}
+    assert {snapshot.traffic.configured_shares["canary"] for snapshot in snapshots if snapshot.traffic} == {
+        Fraction(1, 10)
+    }
 
 
 # Permissions
 
 
-def states(world: FakeElbv2, **configured: Any) -> dict[str, tuple[str, str]]:
-    """Permission → state, and the kind of its problem."""
+def states(server: FakeElbv2, **configured: Any) -> dict[str, tuple[str, str]]:
+    """Permission → state and problem kind."""
     return {
-        line.permission: (line.state, line.problem.kind if line.problem else "")
-        for line in create_source(world.migration(**configured)).check()
+        health.permission: (health.state, health.problem.kind if health.problem else "")
+        for health in create_source(server.migration(**configured)).check()
     }
 
 
-def test_every_permission_has_a_line(world: FakeElbv2) -> None:
-    assert states(world) == dict.fromkeys((LISTENERS, RULES, GROUPS, HEALTH), ("up", ""))
+def test_check_has_one_line_per_permission(server: FakeElbv2) -> None:
+    assert states(server) == dict.fromkeys((LISTENERS, RULES, GROUPS, HEALTH), ("up", ""))
 
 
-def test_the_one_that_is_missing_is_named(world: FakeElbv2) -> None:
-    world.errors["DescribeRules"] = access_denied("DescribeRules")
-    assert states(world) == {
+def test_check_names_the_missing_permission(server: FakeElbv2) -> None:
+    server.errors["DescribeRules"] = access_denied("DescribeRules")
+    assert states(server) == {
         LISTENERS: ("up", ""),
         RULES: ("denied", "denied"),
         GROUPS: ("up", ""),
@@ -587,24 +587,24 @@ def test_the_one_that_is_missing_is_named(world: FakeElbv2) -> None:
     }
 
 
-def test_what_could_not_be_tried_says_why(world: FakeElbv2) -> None:
-    world.errors["DescribeListeners"] = access_denied("DescribeListeners")
-    assert states(world)[RULES] == ("denied", "denied")
-    assert states(world)[HEALTH] == ("up", "")
-    world.errors = {"*": EXPIRED}
-    assert set(states(world).values()) == {("denied", "expired_token")}
+def test_check_explains_what_could_not_be_tried(server: FakeElbv2) -> None:
+    server.errors["DescribeListeners"] = access_denied("DescribeListeners")
+    assert states(server)[RULES] == ("denied", "denied")
+    assert states(server)[HEALTH] == ("up", "")
+    server.errors = {"*": EXPIRED}
+    assert set(states(server).values()) == {("denied", "expired_token")}
 
 
-def test_a_refusal_for_the_clock_is_down_and_a_clock_that_is_off_is_up(world: FakeElbv2) -> None:
-    world.errors["*"] = (400, "RequestExpired", "Request has expired.")
-    assert set(states(world).values()) == {("down", "clock_skew")}
-    world.errors.clear()
-    world.clock_skew_s = -120
-    assert states(world)[LISTENERS] == ("up", "clock_skew")
+def test_clock_skew_is_down_only_if_the_call_fails(server: FakeElbv2) -> None:
+    server.errors["*"] = (400, "RequestExpired", "Request has expired.")
+    assert set(states(server).values()) == {("down", "clock_skew")}
+    server.errors.clear()
+    server.clock_skew_s = -120
+    assert states(server)[LISTENERS] == ("up", "clock_skew")
 
 
-def test_what_the_check_finds_is_what_a_look_finds(world: FakeElbv2) -> None:
-    found = states(world, baseline=("photo-ec2", UNKNOWN_GROUP))
-    assert found[GROUPS] == ("down", "not_found")
-    world.set_weights({"photo-ec2": 1, "photo-ecs": 0})
-    assert states(world)[RULES] == ("up", "no_split")
+def test_check_reports_the_problems_of_a_snapshot(server: FakeElbv2) -> None:
+    by_permission = states(server, baseline=("photo-ec2", UNKNOWN_GROUP))
+    assert by_permission[GROUPS] == ("down", "not_found")
+    server.set_weights({"photo-ec2": 1, "photo-ecs": 0})
+    assert states(server)[RULES] == ("up", "no_split")

@@ -1,4 +1,4 @@
-"""The ground floor: what a migration is, and the words and shapes that every other room speaks in. Imports none of ours."""
+"""Domain types: configuration, windows, series, the tidy frame, traffic and events. Imports no other package of this program."""
 
 from domain.arn import Arn
 from domain.config.errors import ConfigIssue, ConfigIssueCode, ConfigurationError

@@ -1,4 +1,4 @@
-"""Amazon Resource Names of load balancers, their rules and their target groups, taken apart."""
+"""Parsed ARNs of load balancers, listeners, listener rules and target groups."""
 
 import re
 from dataclasses import dataclass
@@ -22,10 +22,7 @@ _RESOURCES: dict[ArnKind, re.Pattern[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Arn:
-    """One ARN of Elastic Load Balancing.
-
-    `dimension` is the form CloudWatch wants: `app/photo/50dc…` for a load balancer, `targetgroup/photo-ec2/73e2…` for a target group.
-    """
+    """An ARN of Elastic Load Balancing. `dimension` is its CloudWatch dimension value: `app/photo/50dc…`, `targetgroup/photo-ec2/73e2…`."""
 
     text: str
     kind: ArnKind
@@ -37,21 +34,14 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The ARN, or None where the text is no ARN of a load balancer, listener, rule or target group."""
-        whole = _ARN.fullmatch(text.strip())
-        if not whole or whole["service"] != "elasticloadbalancing":
+        """The ARN, or None if the text is not an ARN of one of the four kinds."""
+        text = text.strip()
+        arn = _ARN.fullmatch(text)
+        if not arn or arn["service"] != "elasticloadbalancing":
             return None
         for kind, pattern in _RESOURCES.items():
-            if found := pattern.fullmatch(whole["resource"]):
-                return cls(
-                    text.strip(),
-                    kind,
-                    whole["partition"],
-                    whole["region"],
-                    whole["account"],
-                    found["name"],
-                    found["tail"],
-                )
+            if match := pattern.fullmatch(arn["resource"]):
+                return cls(text, kind, arn["partition"], arn["region"], arn["account"], match["name"], match["tail"])
         return None
 
     @property
@@ -60,7 +50,7 @@ class Arn:
 
     @property
     def load_balancer_path(self) -> str:
-        """`app/photo/50dc…`: which load balancer a listener or rule belongs to. Empty for a target group, whose ARN does not say."""
+        """`app/photo/50dc…`, the load balancer of a listener or rule; "" for a target group."""
         return "" if self.kind == "target group" else "/".join(self.dimension.split("/")[:3])
 
 

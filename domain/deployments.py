@@ -1,5 +1,6 @@
-"""How the ECS side is deployed: services as they stand, and deployments with their stages, task sets and roll-backs, by CodeDeploy or ECS itself."""
+"""ECS services and their deployments by CodeDeploy or by ECS itself: stages, task sets and rollbacks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,9 +10,8 @@ from domain.events import Event
 from domain.series import FleetName
 
 DeploymentSystem = Literal["codedeploy", "ecs"]
-# What became of a deployment, whatever its system calls it.
 Outcome = Literal["running", "succeeded", "failed", "stopped", "rolled_back"]
-# How new tasks take over: CodeDeploy's blue/green, ECS's own ways, or somebody else's.
+# CodeDeploy's blue/green, ECS's own deployment strategies, or an external controller.
 Strategy = Literal["codedeploy", "rolling", "blue_green", "linear", "canary", "external"]
 
 _OUTCOMES: dict[str, Outcome] = {
@@ -29,7 +29,7 @@ _OUTCOMES: dict[str, Outcome] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One lifecycle event or stage in its system's own words (`AllowTraffic`, `BAKE_TIME`). Times are epoch seconds; None: not yet, or not told."""
+    """A CodeDeploy lifecycle event or an ECS lifecycle stage (`AllowTraffic`, `BAKE_TIME`). Times in epoch seconds; None: not yet, or unknown."""
 
     name: str
     status: str
@@ -39,16 +39,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class TaskSet:
-    """The tasks of one revision. `weight` and `test_weight` are percent of the production and the test traffic; None where nobody tells.
+    """The tasks of one revision. `weight` and `test_weight` are percent of the production and the test traffic; None: unknown.
 
-    `status` is PRIMARY, ACTIVE or DRAINING for a task set, "source" or "target" for a revision of ECS's own deployments. `deployment` is the
-    CodeDeploy deployment that made it.
+    `status`: PRIMARY, ACTIVE or DRAINING for a task set; "source" or "target" for a revision of an ECS deployment. `deployment`: the id of the
+    CodeDeploy deployment that created it.
     """
 
     id: str
     status: str
     task_definition: str  # "web:42"
-    target_group: str  # its name
+    target_group: str  # name
     desired: int
     running: int
     pending: int
@@ -61,11 +61,10 @@ class TaskSet:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One deployment. `status` and `error` are the system's own words: escape them. Times are epoch seconds.
+    """A deployment. Times are epoch seconds; `started` may be after `ended`, because CodeDeploy's clocks differ. Texts are external: escape them.
 
-    `started` may lie after `ended`: CodeDeploy's own clocks differ. `rolls_back` is the deployment that this one takes back, `rolled_back_by`
-    the deployment or revision that took this one back; `why` is what was said about that. ECS takes a deployment back within itself, from
-    `rollback_at` on.
+    A rollback by CodeDeploy is another deployment: `rolls_back` is the id of the deployment that this one reverts, `rolled_back_by` the one that
+    reverted this one, with `reason`. ECS rolls back within the deployment, from `rollback_at` on.
     """
 
     system: DeploymentSystem
@@ -78,8 +77,8 @@ class Deployment:
     creator: str = ""
     configuration: str = ""  # CodeDeployDefault.ECSAllAtOnce, or ECS's strategy
     task_definition: str = ""
-    previous_task_definition: str = ""  # the task definition that it replaces
-    stage: str = ""  # where it is, while it runs
+    previous_task_definition: str = ""
+    stage: str = ""  # the current one, while running
     stages: tuple[Stage, ...] = ()
     task_sets: tuple[TaskSet, ...] = ()
     rolls_back: str = ""
@@ -87,13 +86,13 @@ class Deployment:
     rollback_at: int | None = None
     reason: str = ""
     error: str = ""  # "ALARM_ACTIVE: One or more alarms …"
-    waits_for: str = ""  # a hook that somebody has to let go on, or a wait that somebody has to end
+    waits_for: str = ""  # a hook or wait that needs a manual action
     link: str = ""
 
     @property
     def outcome(self) -> Outcome:
-        found = _OUTCOMES.get(self.status, "running")
-        return "rolled_back" if self.rolled_back_by and found in ("failed", "stopped") else found
+        outcome = _OUTCOMES.get(self.status, "running")
+        return "rolled_back" if self.rolled_back_by and outcome in ("failed", "stopped") else outcome
 
     @property
     def running(self) -> bool:
@@ -106,7 +105,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class TrafficRoute:
-    """Where a blue/green deployment shifts traffic: the two target groups by name, and the production rule or, with CodeDeploy, the listener."""
+    """The target groups (names) between which a blue/green deployment shifts traffic, and the production rule or (CodeDeploy) listener."""
 
     groups: tuple[str, ...] = ()
     rule_arn: str = ""
@@ -115,7 +114,7 @@ class TrafficRoute:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """One line of a service's own diary."""
+    """An entry of an ECS service's event log."""
 
     ts: int
     text: str
@@ -123,9 +122,9 @@ class ServiceEvent:
 
 @dataclass(frozen=True, slots=True)
 class EcsService:
-    """An ECS service now. `before` is the task definition that ran before this one, "" where nobody tells; `images` are this one's.
+    """The current state of an ECS service. `previous_task_definition`: "" if unknown; `images`: those of `task_definition`.
 
-    `rollout` is the state of ECS's own deployment (IN_PROGRESS, COMPLETED, FAILED) with its reason; CodeDeploy's services have none.
+    `rollout`: the state of the ECS deployment (IN_PROGRESS, COMPLETED, FAILED); "" for services deployed by CodeDeploy.
     """
 
     fleet: FleetName
@@ -149,13 +148,12 @@ class EcsService:
     @property
     def primary(self) -> TaskSet | None:
         """The task set that serves production traffic."""
-        return next((one for one in self.task_sets if one.status == "PRIMARY"), None)
+        return next((task_set for task_set in self.task_sets if task_set.status == "PRIMARY"), None)
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentState:
-    """How services and deployments stand at `asked_at` (epoch seconds): each fleet's newest deployments, newest first, and the routes that
-    CodeDeploy's deployment groups shift traffic along."""
+    """Services, recent deployments (newest first) and CodeDeploy's traffic routes by fleet, fetched at `asked_at` (epoch seconds)."""
 
     asked_at: int
     services: tuple[EcsService, ...] = ()
@@ -163,50 +161,49 @@ class DeploymentState:
     routes: tuple[tuple[FleetName, TrafficRoute], ...] = ()
 
     def service(self, fleet: FleetName) -> EcsService | None:
-        return next((one for one in self.services if one.fleet == fleet), None)
+        return next((service for service in self.services if service.fleet == fleet), None)
 
     def latest(self, fleet: FleetName) -> Deployment | None:
-        """The deployment that runs, else the newest."""
-        mine = [one for one in self.deployments if one.fleet == fleet]
-        return next((one for one in mine if one.running), mine[0] if mine else None)
+        """The running deployment, else the newest."""
+        deployments = [deployment for deployment in self.deployments if deployment.fleet == fleet]
+        running = (deployment for deployment in deployments if deployment.running)
+        return next(running, deployments[0] if deployments else None)
 
     def route(self, fleet: FleetName) -> TrafficRoute | None:
         return next((route for name, route in self.routes if name == fleet), None)
 
 
 def merge_deployment_states(states: tuple[DeploymentState, ...]) -> DeploymentState | None:
-    """What several sources said, as one; as old as the oldest of it. A service takes what it lacks from CodeDeploy's deployment: what ran before."""
+    """The states of several sources as one, with the oldest `asked_at`; a service's unknown previous task definition is taken from its deployments."""
     if not states:
         return None
-    deployments = sorted(
-        (one for standing in states for one in standing.deployments), key=lambda one: (-one.created, one.id)
-    )
-    whole = DeploymentState(
-        min(standing.asked_at for standing in states),
-        tuple(one for standing in states for one in standing.services),
+    deployments = [deployment for state in states for deployment in state.deployments]
+    deployments.sort(key=lambda deployment: (-deployment.created, deployment.id))
+    return DeploymentState(
+        min(state.asked_at for state in states),
+        tuple(_with_previous_task_definition(service, deployments) for state in states for service in state.services),
         tuple(deployments),
-        tuple(one for standing in states for one in standing.routes),
+        tuple(route for state in states for route in state.routes),
     )
-    return replace(whole, services=tuple(_with_previous_task_definition(one, whole) for one in whole.services))
 
 
-def _with_previous_task_definition(service: EcsService, state: DeploymentState) -> EcsService:
-    """The task definition that ran before this one, by the deployments that are known."""
+def _with_previous_task_definition(service: EcsService, deployments: Sequence[Deployment]) -> EcsService:
+    """The service with the last successfully deployed task definition before the current one. `deployments`: newest first."""
     if service.previous_task_definition:
         return service
-    earlier = (
-        one.task_definition
-        for one in state.deployments
-        if one.fleet == service.fleet and one.outcome == "succeeded" and one.task_definition
+    previous = (
+        deployment.task_definition
+        for deployment in deployments
+        if deployment.fleet == service.fleet
+        and deployment.outcome == "succeeded"
+        and deployment.task_definition not in ("", service.task_definition)
     )
-    return replace(
-        service, previous_task_definition=next((one for one in earlier if one != service.task_definition), "")
-    )
+    return replace(service, previous_task_definition=next(previous, ""))
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftPart:
-    """One side of a traffic shift: `percent` of the service's production traffic."""
+    """A task set's share of the service's production traffic. `new`: of the revision that is being deployed."""
 
     target_group: str
     task_definition: str
@@ -215,33 +212,32 @@ class ShiftPart:
 
 
 def traffic_shift(service: EcsService | None, deployment: Deployment) -> tuple[ShiftPart, ...]:
-    """How far a deployment has moved the traffic, the tasks before first; empty where nobody tells weights."""
-    definitions = {one.id: one.task_definition for one in service.task_sets} if service else {}
+    """How the production traffic is divided between the old and the new task set, the old one first; () if the weights are unknown."""
+    definitions = {task_set.id: task_set.task_definition for task_set in service.task_sets} if service else {}
     parts = [
         ShiftPart(
-            one.target_group,
-            one.task_definition or definitions.get(one.id, ""),
-            one.weight,
-            new=one.label == "Green" or one.status == "target",
+            task_set.target_group,
+            task_set.task_definition or definitions.get(task_set.id, ""),
+            task_set.weight,
+            new=task_set.label == "Green" or task_set.status == "target",
         )
-        for one in deployment.task_sets
-        if one.weight is not None
+        for task_set in deployment.task_sets
+        if task_set.weight is not None
     ]
     return tuple(sorted(parts, key=lambda part: part.new))
 
 
 def deployment_events(deployment: Deployment, *, source: str) -> tuple[Event, ...]:
-    """A deployment on the time line, in its system's own words. CodeDeploy's roll-back is a deployment that takes another back; ECS's begins
-    within the deployment that it takes back."""
-    what = deployment.task_definition or deployment.id
-    said = (deployment.id, deployment.configuration, deployment.creator, deployment.error, deployment.reason)
-    until = deployment.ended
-    made = Event(
+    """The event of a deployment, and a second one if ECS rolled it back; a rollback by CodeDeploy is a deployment of its own."""
+    name = deployment.task_definition or deployment.id
+    details = (deployment.id, deployment.configuration, deployment.creator, deployment.error, deployment.reason)
+    ended = deployment.ended
+    event = Event(
         ts=deployment.created,
-        until=None if deployment.running or until is None else max(until, deployment.created),
+        until=None if deployment.running or ended is None else max(ended, deployment.created),
         kind="rollback" if deployment.is_rollback else "deployment",
-        title=f"{what} {deployment.status}",
-        detail=" · ".join(part for part in said if part),
+        title=f"{name} {deployment.status}",
+        detail=" · ".join(filter(None, details)),
         fleet=deployment.fleet,
         link=deployment.link,
         source=source,
@@ -249,24 +245,26 @@ def deployment_events(deployment: Deployment, *, source: str) -> tuple[Event, ..
         open=deployment.running,
     )
     if deployment.rollback_at is None:
-        return (made,)
-    back = replace(
-        made,
+        return (event,)
+    rollback = replace(
+        event,
         ts=deployment.rollback_at,
+        until=event.until and max(event.until, deployment.rollback_at),
         kind="rollback",
-        title=f"{deployment.previous_task_definition or what} ← {what}",
+        title=f"{deployment.previous_task_definition or name} ← {name}",
+        key=f"{deployment.id} rollback",
     )
-    return made, replace(back, key=f"{deployment.id} rollback", until=made.until and max(made.until, back.ts))
+    return event, rollback
 
 
 _STATE = TypeAdapter(DeploymentState)
 
 
 def deployment_state_to_json(state: DeploymentState) -> str:
-    """As the archive keeps it: equal values give equal texts."""
+    """As stored in the archive; equal values have equal texts."""
     return _STATE.dump_json(state).decode()
 
 
 def deployment_state_from_json(text: str) -> DeploymentState:
-    """What `standing_to_json` wrote. Raises ValueError where it did not."""
+    """The inverse of `deployment_state_to_json`. Raises ValueError."""
     return _STATE.validate_json(text)

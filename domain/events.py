@@ -1,4 +1,4 @@
-"""Things that happened at a time: weight changes, alerts, annotations. Drawn the same on every chart."""
+"""Events drawn on the charts: weight changes, alerts, annotations, deployments, rollbacks and notes."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -11,10 +11,9 @@ EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """One thing that happened from `ts` to `until` (epoch seconds; None: at one moment, or still going on where `open`).
+    """An event from `ts` to `until` (epoch seconds; None: an instant, or not ended yet if `open`).
 
-    `key` is unique within `source`, so that hearing of the same event twice keeps it once. `title` and `detail` are somebody's words: escape them.
-    `change` is what a change of weights, or of a rule, was: messages/events.py says it in full.
+    `key` is unique within `source`. `title` and `detail` are external text: escape them. `change`: the details of a change of a rule.
     """
 
     ts: int
@@ -31,12 +30,12 @@ class Event:
 
 
 def weight_event(change: WeightChange) -> Event:
-    """A change of the split as one of the things that happened."""
+    """The event of a change of the split's weights."""
     return _change_event(change, "weight", change.title)
 
 
 def rule_event(change: WeightChange) -> Event:
-    """A change of another rule, or of something else than weights, as one of the things that happened."""
+    """The event of another change of a rule."""
     return _change_event(change, "annotation", change.operation)
 
 

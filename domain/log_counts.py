@@ -1,6 +1,6 @@
-"""The counts table: what access logs say, as numbers of requests that were alike. Exact, additive, and all that is kept of a log.
+"""Schemas of the tables that access logs are reduced to: exact, additive request counts, and examples of log lines.
 
-Every engine ends in it, and everything else (rates, percentiles, intervals, verdicts) is worked out from it.
+Each counting engine produces these tables; rates, percentiles, intervals and verdicts are computed from them.
 """
 
 import pyarrow as pa
@@ -10,9 +10,9 @@ LOG_BUCKET_RATIO = 1.01
 UNANSWERED_MS = -1
 NO_STATUS = -1
 
-# One row: `n` requests of one minute (epoch seconds, when the load balancer answered), host, method and route, that one target group took ("": none
-# was chosen) and that ended alike. `target_status` is NO_STATUS where the load balancer made the answer itself; `latency_ms` is the target's processing
-# time, exact to the millisecond below a second, above it within half a per cent (LOG_BUCKET_RATIO), UNANSWERED_MS where there was no answer.
+# One row: `n` requests with the same minute (epoch seconds of the load balancer's response), host, method, route, target group ("": none was chosen),
+# status codes and latency. `target_status`: NO_STATUS if the load balancer made the response itself. `latency_ms`: the target's processing time, exact
+# below LOG_BUCKETS_FROM_MS, then in buckets of LOG_BUCKET_RATIO (error ≤ 0.5 %); UNANSWERED_MS without a response.
 COUNTS = pa.schema(
     [
         ("minute", pa.int64()),
@@ -27,7 +27,7 @@ COUNTS = pa.schema(
     ]
 )
 
-# One line that failed or was slow, for a reader to see: `ts` epoch seconds, `path` without its query string, `target` as "ip:port" or "-".
+# A failed or slow log line. `ts`: epoch seconds; `path`: without the query string; `target`: "ip:port" or "-".
 EXAMPLES = pa.schema(
     [
         ("ts", pa.float64()),

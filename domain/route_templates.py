@@ -1,25 +1,28 @@
-"""Routes: what many paths have in common, `/photos/:id/comments` for `/photos/8812/comments`. One list of rules for every engine that counts."""
+"""Route templates: `/photos/:id/comments` for `/photos/8812/comments`. The rules are shared by all counting engines."""
 
 import re
 from collections.abc import Iterable
 
-OTHER_ROUTE = "(other)"  # routes beyond the cap
+OTHER_ROUTE = "(other)"  # routes beyond `max_routes`
 UNREADABLE_ROUTE = "(unreadable)"  # a request line without a path
 
-# What a segment (or a file's name before its ending) looks like that is one of many: a number; a long hash; a word with three digits, as UUIDs, dates
-# and user48213 have; a long one with any digit, as tokens have. v1, mp3, web-2 and jquery-3.6.0.min.js stay. It keeps to what RE2 (DuckDB), Java
-# (Athena, Spark) and Python read alike, without look-around and without groups that are kept: those would take most of the time of a whole count.
+# A variable path segment, or stem of a file name: a number; a hash of 16 or more digits; a word with three digits (UUIDs, dates, user48213); a long word
+# with any digit (tokens). v1, mp3, web-2 and jquery-3.6.0.min.js are not variable. Only syntax with the same meaning in RE2 (DuckDB), Java (Athena, Spark)
+# and Python: no look-around, and no capturing groups, which would dominate the time of a count.
 ID_PLACEHOLDER = ":id"
-VARIABLE_SEGMENT = "/(?:[0-9]+|[0-9a-fA-F]{16,}|[^/]*[0-9][^/]*[0-9][^/]*[0-9][^/]*|[A-Za-z_-]{0,7}[0-9][0-9A-Za-z_-]{10,}|[A-Za-z_-]{8,19}[0-9][0-9A-Za-z_-]{4,})/"
-# Slashes are doubled, so that every segment stands between two of its own; with shared ones, of two neighbours only the first would be found. A dot
-# ends a segment too, and the mark remembers where: `/img/0042.jpg` is looked at as `//img//0042/<mark>.jpg/`.
+VARIABLE_SEGMENT = (
+    "/(?:[0-9]+|[0-9a-fA-F]{16,}|[^/]*[0-9][^/]*[0-9][^/]*[0-9][^/]*"
+    "|[A-Za-z_-]{0,7}[0-9][0-9A-Za-z_-]{10,}|[A-Za-z_-]{8,19}[0-9][0-9A-Za-z_-]{4,})/"
+)
+# Slashes are doubled before matching: matches do not overlap, so with shared slashes only the first of two neighbours would match. A dot ends a segment,
+# too; the marker records its position: `/img/0042.jpg` is matched as `//img//0042/<marker>.jpg/`.
 DOT_MARKER = "\x1f"
 
 
 def route_template(path: str, patterns: Iterable[str] = ()) -> str:
-    """The route of a path without its query string: the first of `patterns` that fits, else the path with placeholders for what varies.
+    """The route of a path without query string: the first matching pattern, else the path with `:id` for each variable segment.
 
-    What Python says here, every engine says in its own SQL (sources/access_logs/sql.py); the tests hold them together.
+    sources/access_logs/sql.py computes the same in SQL; the tests compare both.
     """
     if not path.startswith("/"):
         return UNREADABLE_ROUTE
@@ -28,9 +31,9 @@ def route_template(path: str, patterns: Iterable[str] = ()) -> str:
             return pattern
     if not re.search("[0-9]", path):
         return path
-    apart = path.replace("/", "//").replace(".", f"/{DOT_MARKER}.") + "/"
+    spread = path.replace("/", "//").replace(".", f"/{DOT_MARKER}.") + "/"
     return (
-        re.sub(VARIABLE_SEGMENT, f"/{ID_PLACEHOLDER}/", apart)
+        re.sub(VARIABLE_SEGMENT, f"/{ID_PLACEHOLDER}/", spread)
         .replace(f"/{DOT_MARKER}.", ".")
         .replace("//", "/")
         .rstrip("/")
@@ -38,12 +41,12 @@ def route_template(path: str, patterns: Iterable[str] = ()) -> str:
 
 
 def pattern_regex(pattern: str) -> str:
-    """A configured pattern as a regular expression: `*` is one segment, `**` the rest of the path, everything else is itself."""
-    pieces = re.split(r"(\*\*|\*)", pattern)
-    found = {"*": "[^/]+", "**": ".*"}
-    return "^" + "".join(found.get(piece, _escape(piece)) for piece in pieces) + "$"
+    """A configured pattern as a regular expression: `*` is one segment, `**` the rest of the path."""
+    wildcards = {"*": "[^/]+", "**": ".*"}
+    parts = re.split(r"(\*\*|\*)", pattern)
+    return "^" + "".join(wildcards.get(part, _escape(part)) for part in parts) + "$"
 
 
 def _escape(text: str) -> str:
-    # re.escape escapes more than RE2 allows, and a quote must not end the SQL text around it.
+    # re.escape escapes more than RE2 accepts.
     return re.sub(r"([.\\+?^$()\[\]{}|])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""How a load balancer was told to split its traffic, and how healthy what it sends to is, at one moment."""
+"""A snapshot of a load balancer: listener rules with weights, target groups and their health, and the rule that splits the traffic."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.weight_changes import WeightChange
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One target group of a forward action. `weight` is what the rule was told (0–999); `fleet` is None for a group of neither side."""
+    """A target group of a forward action with its weight (0–999). `fleet`: None for a target group of neither fleet."""
 
     arn: str
     target_group: str
@@ -22,9 +22,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a rule: `field` as ELBv2 names it (`http-header`, `path-pattern`, …), `name` a header's or a query key's name.
+    """A rule condition: ELBv2's `field` (`http-header`, `path-pattern`, …), and the `name` of the header or query key.
 
-    A request meets it by any of `patterns`, in which * and ? stand for anything; one that begins with ~ is a regular expression.
+    A request matches if it matches any of `patterns` (wildcards * and ?; with a leading ~ a regular expression).
     """
 
     field: str
@@ -34,10 +34,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of one listener. `priority` is a number as text, or "default". `shares` is empty where the rule does not forward.
+    """A listener rule. `priority`: a number as text, or "default". `shares`: empty if the rule does not forward.
 
-    `stickiness_s` is how long the target-group cookie holds a visitor on its side; None: not sticky. `also` are the actions before the one that
-    ends the request (`authenticate-oidc`, …).
+    `stickiness_s`: duration of target group stickiness, None if off. `preceding_actions`: actions before the final one (`authenticate-oidc`, …).
     """
 
     arn: str
@@ -52,12 +51,12 @@ class Rule:
 
     @property
     def weighted_shares(self) -> tuple[Share, ...]:
-        """The groups that carry weight. (100, 0) has one: a group left behind at weight 0 gets nothing."""
+        """The shares with a weight above 0."""
         return tuple(share for share in self.shares if share.weight > 0)
 
     @property
     def configured_shares(self) -> dict[FleetName, Fraction]:
-        """The share of this rule's traffic that each fleet is told, exactly: w / Σw. Empty where no group carries weight."""
+        """Each fleet's exact share of the weights, w / Σw; empty if all weights are 0."""
         total = sum(share.weight for share in self.shares)
         if not total:
             return {}
@@ -68,23 +67,23 @@ class Rule:
 
     @property
     def fleets(self) -> frozenset[FleetName]:
-        """The fleets that carry weight under this rule."""
+        """The fleets with a weight above 0."""
         return frozenset(share.fleet for share in self.weighted_shares if share.fleet)
 
     @property
     def headers(self) -> tuple[Condition, ...]:
-        """The conditions on a request header or a cookie."""
+        """The conditions on a header, cookies included."""
         return tuple(condition for condition in self.conditions if condition.field == "http-header")
 
     @property
     def is_conditional(self) -> bool:
-        """Whether only requests that somebody marked, or that come from certain places, meet this rule; by host, path and method all visitors do."""
+        """Whether it is limited by header, query string or source IP: conditions on host, path and method apply to all visitors alike."""
         return any(condition.field in ("http-header", "query-string", "source-ip") for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registered target. `state` and `reason` are ELBv2's own words: healthy, unhealthy, draining, Target.Timeout, …"""
+    """A registered target. `state` and `reason` are ELBv2's: healthy, unhealthy, draining, Target.Timeout, …"""
 
     id: str
     port: int | None
@@ -96,7 +95,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One target group and its targets. `targets` is None where its health could not be read."""
+    """A target group and its targets; `targets` is None if its health could not be read."""
 
     arn: str
     target_group: str
@@ -110,7 +109,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Everything the load balancer said at `asked_at` (epoch seconds). `split_arn` is the rule that splits the traffic, "" where none does."""
+    """The load balancer's state at `asked_at` (epoch seconds). `split_arn`: the rule that splits the traffic, or ""."""
 
     asked_at: int
     rules: tuple[Rule, ...]
@@ -119,19 +118,19 @@ class Traffic:
 
     @property
     def split(self) -> Rule | None:
-        """The rule whose forward action splits the traffic between the fleets, or carries all of it on one side before and after."""
+        """The rule that splits the traffic between the fleets, or sends all of it to one of them before and after the migration."""
         return next((rule for rule in self.rules if rule.arn == self.split_arn), None)
 
     @property
     def header_rules(self) -> tuple[Rule, ...]:
-        """The rules that send what bears a header, a query or a source address to one side alone, whatever the weights: the team's way to test."""
+        """The other conditional rules that send to one fleet only, used for tests with a header, query string or source IP."""
         return tuple(
             rule for rule in self.rules if rule.is_conditional and len(rule.fleets) == 1 and rule.arn != self.split_arn
         )
 
     @property
     def splits(self) -> tuple[Rule, ...]:
-        """Every rule with weight on both fleets. `split` is one of them, if there are any and none is configured; each has weights of its own."""
+        """All rules with weights above 0 on both fleets."""
         return tuple(rule for rule in self.rules if len(rule.fleets) == 2)
 
     @property
@@ -140,41 +139,39 @@ class Traffic:
 
 
 def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
-    """The rule that splits the traffic, or carries all of it on one side before the first step and after the last: the configured one, if there is one.
+    """The rule that splits the traffic between the fleets: the configured one, else the best candidate by `_split_rank`, or None.
 
-    Otherwise a rule that all visitors meet, with weight on both fleets, else with both fleets named; else a rule for some that has weight on both
-    (the weighted rule behind a header that a CDN adds); else whatever forwards to a fleet. A rule for some that names one fleet is a door, never
-    the split. Of equals the one that most requests meet: HTTPS:443, then HTTP:80, then other listeners; the default action, then the lowest priority.
+    Ties: HTTPS:443 before HTTP:80 before other listeners, then the default action, then the lowest priority.
     """
     rules = tuple(rules)
     if configured_arn:
         return next((rule for rule in rules if rule.arn == configured_arn), None)
 
     def order(rule: Rule) -> tuple[int, int, int, str]:
-        listener = (
-            _PREFERRED_LISTENERS.index(rule.listener)
-            if rule.listener in _PREFERRED_LISTENERS
-            else len(_PREFERRED_LISTENERS)
-        )
+        listener = _LISTENER_ORDER.get(rule.listener, len(_LISTENER_ORDER))
         return _split_rank(rule), listener, int(rule.priority) if rule.priority.isdecimal() else 0, rule.arn
 
     return min((rule for rule in rules if _split_rank(rule) < _NOT_A_SPLIT), key=order, default=None)
 
 
-_PREFERRED_LISTENERS = ("HTTPS:443", "HTTP:80")
+_LISTENER_ORDER = {"HTTPS:443": 0, "HTTP:80": 1}
 _NOT_A_SPLIT = 5
 
 
 def _split_rank(rule: Rule) -> int:
-    """How well a rule fits as the split: 0 is best; from _UNFIT on it is none."""
-    splits, named = len(rule.fleets) == 2, len({share.fleet for share in rule.shares if share.fleet})
+    """How well a rule qualifies as the split; 0 is best.
+
+    0: unconditional with weight on both fleets; 1: unconditional, both fleets at any weight; 2: conditional with weight on both (behind a header
+    that a CDN adds); 3: unconditional, one fleet; 4: conditional, both fleets at any weight. A conditional rule with one fleet is not a split.
+    """
+    is_split, n_fleets = len(rule.fleets) == 2, len({share.fleet for share in rule.shares if share.fleet})
     if rule.is_conditional:
-        return 2 if splits else 4 if named == 2 else _NOT_A_SPLIT
-    return 0 if splits else (_NOT_A_SPLIT, 3, 1)[named]
+        return 2 if is_split else 4 if n_fleets == 2 else _NOT_A_SPLIT
+    return 0 if is_split else (_NOT_A_SPLIT, 3, 1)[n_fleets]
 
 
 def detect_weight_change(before: Traffic, after: Traffic, source: str = "load_balancer") -> WeightChange | None:
-    """The change of the split between two looks, or None: it was first seen at the second, and may have held since the first."""
+    """The change of the split between two snapshots, or None. It happened after `before` and not later than `after`."""
     if not after.split or before.configured_shares == after.configured_shares or not after.configured_shares:
         return None
     return WeightChange(
@@ -189,23 +186,22 @@ def detect_weight_change(before: Traffic, after: Traffic, source: str = "load_ba
 
 
 def rule_or_listener_arn(rule: Rule) -> str:
-    """The ARN that a change of the rule names: a listener's default action has no rule's."""
+    """The ARN in a change of the rule: the listener's for its default action."""
     return rule.listener_arn if rule.priority == "default" else rule.arn
 
 
 @dataclass(frozen=True, slots=True)
 class BlueGreen:
-    """Whether a blue/green deployment would fail now. `groups` are those that carry weight in the production rule, of either side or neither."""
+    """Whether a blue/green deployment would fail. `groups`: those with weight in the production rule, of any fleet or none."""
 
     blocked: bool
     groups: tuple[Share, ...]
 
 
 def blue_green_blocked(traffic: Traffic) -> BlueGreen:
-    """A blue/green deployment of ECS or CodeDeploy needs a production rule in which exactly one target group carries weight.
+    """Blue/green deployments of ECS and CodeDeploy need exactly one target group with a weight above 0 in the production rule.
 
-    ECS says of more: "should have exactly one target group serving traffic but found 2 target groups which are serving traffic".
-    A group at weight 0 does not count: every deployment leaves one behind.
+    ECS's error otherwise: "should have exactly one target group serving traffic but found 2 target groups which are serving traffic".
     """
     groups = traffic.split.weighted_shares if traffic.split else ()
     return BlueGreen(len(groups) > 1, groups)
@@ -215,10 +211,10 @@ _TRAFFIC = TypeAdapter(Traffic)
 
 
 def traffic_to_json(traffic: Traffic) -> str:
-    """As the archive keeps it: equal values give equal texts."""
+    """As stored in the archive; equal values have equal texts."""
     return _TRAFFIC.dump_json(traffic).decode()
 
 
 def traffic_from_json(text: str) -> Traffic:
-    """What `traffic_to_json` wrote. Raises ValueError where it did not."""
+    """The inverse of `traffic_to_json`. Raises ValueError."""
     return _TRAFFIC.validate_json(text)

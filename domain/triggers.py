@@ -1,4 +1,4 @@
-"""What AWS says starts a batch: an EventBridge rule or a schedule of EventBridge Scheduler, with its expression and whether it is enabled."""
+"""What starts a batch job: an EventBridge rule or an EventBridge Scheduler schedule."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from domain.cron import Schedule, ScheduleError, parse_schedule
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`kind` is "rule" or "scheduler"; `expression` and `timezone` are AWS's own words. A rule has no time zone: "UTC"."""
+    """`kind` is "rule" or "scheduler"; `expression` and `timezone` are as AWS returns them. The time zone of a rule is "UTC"."""
 
     job: str
     kind: str
@@ -21,7 +21,7 @@ class Trigger:
 
     @property
     def schedule(self) -> Schedule | None:
-        """The expression as a value; None where it is none of ours: an event pattern, or a single time."""
+        """The parsed expression; None for an event pattern or a one-time schedule."""
         try:
             return parse_schedule(self.expression)
         except ScheduleError:
@@ -37,7 +37,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """All of them, as read at `asked_at` (epoch seconds)."""
+    """The triggers of all jobs, fetched at `asked_at` (epoch seconds)."""
 
     asked_at: int
     triggers: tuple[Trigger, ...] = ()
@@ -47,10 +47,10 @@ _TRIGGERS = TypeAdapter(Triggers)
 
 
 def triggers_to_json(triggers: Triggers) -> str:
-    """As the archive keeps it: equal values give equal texts."""
+    """As stored in the archive; equal values have equal texts."""
     return _TRIGGERS.dump_json(triggers).decode()
 
 
 def triggers_from_json(text: str) -> Triggers:
-    """What `starters_to_json` wrote. Raises ValueError where it did not."""
+    """The inverse of `triggers_to_json`. Raises ValueError."""
     return _TRIGGERS.validate_json(text)

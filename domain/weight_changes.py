@@ -1,4 +1,4 @@
-"""How the split came to be what it is: each change of the weights, by whom and how, as one or several sources learnt of it."""
+"""Changes of the traffic split's weights, as observed by snapshots and by audit logs, and their merge into one history."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -7,19 +7,19 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-CHANGE_CLOCK_SKEW_S = 60  # the clocks of two sources that tell of one change may differ by so much
+CHANGE_CLOCK_SKEW_S = 60  # the clocks of two sources that report the same change may differ by this
 
-# console, cli, program: a person's hands, or a script's; terraform, cloudformation: what was written down before; deployment: CodeDeploy or ECS.
+# console, cli, program: manual or scripted; terraform, cloudformation: infrastructure as code; deployment: CodeDeploy or ECS.
 ChangeTool = Literal["console", "cli", "program", "terraform", "cloudformation", "deployment", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightChange:
-    """One change of what a rule tells the load balancer, at `ts` (epoch seconds); it may have held since `since`, where only looks before and after are known.
+    """A change of a listener rule at `ts` (epoch seconds). From snapshots only an interval is known: after `since`, not later than `ts`.
 
-    `before` and `after` are the canary's share (0–1), None where nobody knows it or the rule is gone. `told`: the change is about weights; it is not where
-    conditions or priorities alone were changed. `rule` is the rule's ARN, or the listener's for its default action; `about` is what the rule says now.
-    `who` is somebody's name, "" where nobody told it. `sources` are all that know of it. `raw` is what the source said, word for word.
+    `before` and `after`: the canary's configured share (0–1), None if unknown or if the rule was deleted. `affects_weights`: False if only
+    conditions or priorities changed. `rule`: the rule's ARN, or the listener's for its default action. `about`: the rule's new content.
+    `author`: "" if unknown. `raw`: the source's record.
     """
 
     ts: int
@@ -27,7 +27,7 @@ class WeightChange:
     before: float | None
     after: float | None
     rule: str = ""
-    operation: str = ""  # "ModifyRule", …; "" where the rules were only looked at
+    operation: str = ""  # "ModifyRule", …; "" if observed by snapshots
     author: str = ""
     tool: ChangeTool = "unknown"
     sources: tuple[str, ...] = ()
@@ -38,73 +38,76 @@ class WeightChange:
 
     @property
     def logged(self) -> bool:
-        """Whether somebody wrote it down as it happened, so that its second and its author are known."""
+        """Whether it is from an audit log, with exact time and author."""
         return bool(self.operation)
 
     @property
     def title(self) -> str:
-        """As in "10.0% → 25.0%"; "?" for what nobody knows."""
+        """ "10.0% → 25.0%"; "?" for an unknown share."""
         return " → ".join("?" if share is None else f"{share:.1%}" for share in (self.before, self.after))
 
 
-ObservedShare = tuple[int, float | None]  # the canary's share that was told at a time
+ObservedShare = tuple[int, float | None]  # time in epoch seconds, the canary's configured share
 
 
 def merge_weight_changes(
     observed: Iterable[WeightChange], rules: Collection[str] = (), initial: ObservedShare | None = None
 ) -> tuple[WeightChange, ...]:
-    """What really happened to the split, in order: one change for all that was observed of it, each with the share before it.
+    """The history of the split: one change for all observations of it, in order, without those that changed nothing.
 
-    `rules` are the ARNs that the split is known by; where none is, the rules that were told a share for both sides count. A look tells between which
-    two moments a change fell, and both shares; a log tells the second, the author and the new share. What was told without changing anything is left
-    out. `first` is what the first look found.
+    Snapshots have the interval of a change and both shares; audit logs have its time, author and new share. `rules`: the ARNs of the split; if
+    empty, the rules that were configured with a share for both fleets. `initial`: the share in the first snapshot.
     """
-    every = [change for change in observed if change.affects_weights]
-    rules = rules or {change.rule for change in every if change.after is not None and 0 < change.after < 1}
-    ours = sorted((change for change in every if change.rule in rules), key=lambda one: (one.ts, one.key))
-    found = [change for change in ours if change.logged]
-    facts: list[ObservedShare] = [initial] if initial else []
-    for look in (change for change in ours if not change.logged):
-        same = _find_logged(look, found)
-        if same:
-            found[found.index(same)] = replace(same, sources=(*same.sources, *look.sources))
+    observed = [change for change in observed if change.affects_weights]
+    rules = rules or {change.rule for change in observed if change.after is not None and 0 < change.after < 1}
+    of_split = sorted(
+        (change for change in observed if change.rule in rules), key=lambda change: (change.ts, change.key)
+    )
+    changes = [change for change in of_split if change.logged]
+    shares: list[ObservedShare] = [initial] if initial else []
+    for change in of_split:
+        if change.logged:
+            continue
+        logged = _find_logged(change, changes)
+        if logged:
+            changes[changes.index(logged)] = replace(logged, sources=(*logged.sources, *change.sources))
         else:
-            found.append(look)
-        facts.append((min(look.since, same.ts - 1 if same else look.since), look.before))
-    return tuple(_chain(found, facts))
+            changes.append(change)
+        shares.append((min(change.since, logged.ts - 1 if logged else change.since), change.before))
+    return tuple(_chain(changes, shares))
 
 
 def _find_logged(observed: WeightChange, candidates: Iterable[WeightChange]) -> WeightChange | None:
-    """The logged change that a look found: to the same share, inside its two moments or as near as clocks allow; of several the nearest, then the last."""
-    near = [
-        (distance_s, -one.ts, one)
-        for one in candidates
-        if one.logged
-        and _shares_equal(one.after, observed.after)
-        and not set(observed.sources) & set(one.sources)
-        and (distance_s := max(observed.since - one.ts, one.ts - observed.ts, 0)) <= CHANGE_CLOCK_SKEW_S
+    """The logged change that snapshots observed: to the same share, within the interval ± clock skew; the nearest, then the latest."""
+    matches = [
+        (distance_s, -change.ts, change)
+        for change in candidates
+        if change.logged
+        and _shares_equal(change.after, observed.after)
+        and not set(observed.sources) & set(change.sources)
+        and (distance_s := max(observed.since - change.ts, change.ts - observed.ts, 0)) <= CHANGE_CLOCK_SKEW_S
     ]
-    return min(near, key=lambda one: one[:2])[2] if near else None
+    return min(matches, key=lambda match: match[:2])[2] if matches else None
 
 
 def _chain(changes: Iterable[WeightChange], observations: Iterable[ObservedShare]) -> Iterator[WeightChange]:
-    """The changes in order, each from the share that held before it, as far as anything tells; those after which it is what it was are none."""
-    line: list[tuple[int, int, str, float | None, WeightChange | None]] = [
-        *((at, 0, "", share, None) for at, share in observations),
+    """The changes in order, `before` set to the preceding share if known; changes to an equal share are dropped."""
+    entries: list[tuple[int, int, str, float | None, WeightChange | None]] = [
+        *((ts, 0, "", share, None) for ts, share in observations),
         *((change.ts, 1, change.key, change.after, change) for change in changes),
     ]
     before: float | None = None
     changed_at: int | None = None
-    for at, _, _, share, change in sorted(line, key=lambda one: one[:3]):
+    for ts, _, _, share, change in sorted(entries, key=lambda entry: entry[:3]):
         if change is None:
-            # Right after a change a look may still tell the old share, by its own clock.
-            before = before if changed_at is not None and at - changed_at <= CHANGE_CLOCK_SKEW_S else share
+            # With skewed clocks a snapshot shortly after a change may still have the old share.
+            before = before if changed_at is not None and ts - changed_at <= CHANGE_CLOCK_SKEW_S else share
             continue
         if change.logged and before is not None:
             change = replace(change, before=before)
         if not _shares_equal(change.before, change.after):
             yield change
-        before, changed_at = share, at
+        before, changed_at = share, ts
 
 
 def _shares_equal(first: float | None, second: float | None) -> bool:
@@ -115,10 +118,10 @@ _CHANGE = TypeAdapter(WeightChange)
 
 
 def change_to_json(change: WeightChange) -> str:
-    """As the archive keeps it, without what the source said word for word."""
+    """As stored in the archive, without `raw`."""
     return _CHANGE.dump_json(replace(change, raw="")).decode()
 
 
 def change_from_json(text: str) -> WeightChange:
-    """What `change_to_json` wrote. Raises ValueError where it did not."""
+    """The inverse of `change_to_json`. Raises ValueError."""
     return _CHANGE.validate_json(text)

@@ -15,12 +15,6 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parent.parent.parent
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
-# boto3 needs some credentials to sign with, and must not look for others.
-EXAMPLE_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "an-example-secret",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 @dataclass(frozen=True, slots=True)

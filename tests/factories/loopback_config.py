@@ -1,4 +1,4 @@
-"""The example migration as a migration.toml, for whoever points the program at a loopback world."""
+"""The example migration as a migration.toml, for a program that reads the fakes."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ margin = "10%"
 
 def config_toml(
     load_balancer: str,
-    groups: Mapping[str, str],
+    target_groups: Mapping[str, str],
     *,
     archive: str,
     name: str = "Photo service",
@@ -23,8 +23,8 @@ def config_toml(
     with_latency: bool = True,
     backfill: bool = True,
 ) -> str:
-    """Two fleets behind one load balancer. `groups`: ARNs of the target groups photo-ec2 and photo-ecs; `canary`: more lines of that fleet's table;
-    `tables`: more tables; `latency`: whether p95 is a criterion too; `backfill`: whether the past is asked for.
+    """Two fleets behind one load balancer. `target_groups`: the ARNs of photo-ec2 and photo-ecs; `canary_lines`: further lines of that fleet's
+    table; `with_latency`: with p95 as a criterion.
     """
     return f"""
 [migration]
@@ -39,11 +39,11 @@ load_balancer = "{load_balancer}"
 
 [fleets.baseline]
 label = "EC2"
-target_groups = ["{groups["photo-ec2"]}"]
+target_groups = ["{target_groups["photo-ec2"]}"]
 
 [fleets.canary]
 label = "ECS"
-target_groups = ["{groups["photo-ecs"]}"]
+target_groups = ["{target_groups["photo-ecs"]}"]
 {canary_lines}
 {extra_tables}
 [[criteria]]

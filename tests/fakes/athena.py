@@ -1,15 +1,10 @@
-"""Athena and S3 on loopback: objects that can be listed and got, and queries that are really counted, by Python's reading of the table's expression."""
+"""Athena and S3 on loopback: objects to list and get, and queries that are really counted, with Python's evaluation of the table's regular expression."""
 
 import csv
 import gzip
 import io
-import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -19,46 +14,44 @@ import pyarrow as pa
 
 from sources.access_logs.sql import DUCKDB, FIELDS, GROUP_COLUMNS, counts_sql
 from sources.aws.athena_table import LINE_REGEX, lines_sql
+from tests.fakes.http import AwsJsonHandler, ErrorReply, LoopbackServer
 
 BUCKET, RESULTS = "photo-logs", "photo-athena-results"
 
 
-@dataclass(slots=True)
-class FakeAthena:
-    """`objects` by key, in BUCKET. `refuse`: what an action is refused with. `ends`: how a counting query ends, after `looks` looks at it.
+class FakeAthena(LoopbackServer):
+    """Its state and faults are plain attributes, set at any time."""
 
-    `broken`: what a result is instead. `on_look` is called at every look, with how many there were.
-    """
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}  # by key, in BUCKET
+        self.errors: dict[str, ErrorReply] = {}  # operation → its reply
+        self.final_state = ("SUCCEEDED", "")  # of a counting query, with its reason
+        self.polls_until_final = 2
+        self.result_override = b""  # sent instead of a query's result
+        self.output = f"s3://{RESULTS}/workgroup/"
+        self.calls: list[str] = []
+        self.queries: dict[str, str] = {}
+        self.stopped: list[str] = []
+        self.tables: list[str] = []
+        self.poll_counts: dict[str, int] = {}
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(self)))
 
-    url: str = ""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    errors: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    final_state: tuple[str, str] = ("SUCCEEDED", "")
-    polls_until_final: int = 2
-    result_override: bytes = b""
-    output: str = f"s3://{RESULTS}/workgroup/"
-    calls: list[str] = field(default_factory=list)
-    queries: dict[str, str] = field(default_factory=dict)
-    stopped: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    poll_counts: dict[str, int] = field(default_factory=dict)
-
-    def handle(self, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        self.calls.append(action)
-        if action in self.errors:
-            status, code, message = self.errors[action]
+    def handle(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.calls.append(operation)
+        if operation in self.errors:
+            status, code, message = self.errors[operation]
             return status, {"__type": code, "message": message}
-        return 200, getattr(self, f"_{action}")(asked)
+        return 200, getattr(self, f"_{operation}")(request)
 
-    def _StartQueryExecution(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _StartQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
         query = f"00000000-0000-4000-8000-{len(self.queries):012d}"
-        self.queries[query] = asked["QueryString"]
+        self.queries[query] = request["QueryString"]
         return {"QueryExecutionId": query}
 
-    def _GetQueryExecution(self, asked: dict[str, Any]) -> dict[str, Any]:
-        query = asked["QueryExecutionId"]
-        seen = self.poll_counts[query] = self.poll_counts.get(query, 0) + 1
-        state, reason = ("RUNNING", "") if seen <= self.polls_until_final else self.final_state
+    def _GetQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
+        query = request["QueryExecutionId"]
+        polls = self.poll_counts[query] = self.poll_counts.get(query, 0) + 1
+        state, reason = ("RUNNING", "") if polls <= self.polls_until_final else self.final_state
         if self.queries[query].startswith("CREATE"):
             state, reason = "SUCCEEDED", ""
             self.tables.append(self.queries[query])
@@ -67,103 +60,81 @@ class FakeAthena:
             "QueryExecution": {
                 "QueryExecutionId": query,
                 "Status": status,
-                "Statistics": {"DataScannedInBytes": 100 * seen},
+                "Statistics": {"DataScannedInBytes": 100 * polls},
                 "ResultConfiguration": {"OutputLocation": f"s3://{RESULTS}/{query}.csv"},
             }
         }
 
-    def _StopQueryExecution(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self.stopped.append(asked["QueryExecutionId"])
+    def _StopQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.stopped.append(request["QueryExecutionId"])
         return {}
 
-    def _GetWorkGroup(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _GetWorkGroup(self, request: dict[str, Any]) -> dict[str, Any]:
         results = {"ResultConfiguration": {"OutputLocation": self.output}} if self.output else {}
-        return {"WorkGroup": {"Name": asked["WorkGroup"], "State": "ENABLED", "Configuration": results}}
+        return {"WorkGroup": {"Name": request["WorkGroup"], "State": "ENABLED", "Configuration": results}}
 
-    def _GetDatabase(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"Database": {"Name": asked["DatabaseName"]}}
+    def _GetDatabase(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Database": {"Name": request["DatabaseName"]}}
 
-    def list_objects(self, asked: dict[str, list[str]]) -> bytes:
+    def list_objects(self, query: dict[str, list[str]]) -> bytes:
         """ListObjectsV2, two keys a page."""
-        prefix, after = asked.get("prefix", [""])[0], asked.get("start-after", [""])[0]
-        after = max(after, asked.get("continuation-token", [""])[0])
+        prefix, after = query.get("prefix", [""])[0], query.get("start-after", [""])[0]
+        after = max(after, query.get("continuation-token", [""])[0])
         keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
         rows = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(self.objects[key])}</Size></Contents>" for key in keys[:2]
         )
-        more = f"<NextContinuationToken>{escape(keys[1])}</NextContinuationToken>" if len(keys) > 2 else ""
+        token = f"<NextContinuationToken>{escape(keys[1])}</NextContinuationToken>" if len(keys) > 2 else ""
         return (
-            f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>{str(bool(more)).lower()}</IsTruncated>{more}{rows}'
+            f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>{str(bool(token)).lower()}</IsTruncated>{token}{rows}'
             "</ListBucketResult>"
         ).encode()
 
     def result_csv(self, query: str) -> bytes:
-        """A query's CSV file, as Athena writes it: every text in quotes, null as nothing."""
+        """A query's CSV file as Athena writes it: texts in quotes, null as an empty field."""
         if self.result_override:
             return self.result_override
         (day,) = re.findall(r"day = '([\d/]+)'", self.queries[query])
-        (own,) = re.findall(r"strpos\(\"\$path\", '([^']+)'\)", self.queries[query])
-        apart = re.findall(rf"'s3://{BUCKET}/([^']+)'", self.queries[query])
+        (load_balancer,) = re.findall(r"strpos\(\"\$path\", '([^']+)'\)", self.queries[query])
+        excluded = re.findall(rf"'s3://{BUCKET}/([^']+)'", self.queries[query])
         lines = [
             line
             for key, body in self.objects.items()
-            if f"/{day}/" in key and own in key and key not in apart
+            if f"/{day}/" in key and load_balancer in key and key not in excluded
             for line in gzip.decompress(body).decode().splitlines()
         ]
-        reads = re.compile(LINE_REGEX)
-        found = [reads.fullmatch(line) for line in lines]
-        fields = [dict(zip(FIELDS, one.groups() if one else [None] * len(FIELDS), strict=True)) for one in found]
+        matches = [re.fullmatch(LINE_REGEX, line) for line in lines]
+        fields = [
+            dict(zip(FIELDS, match.groups() if match else [None] * len(FIELDS), strict=True)) for match in matches
+        ]
         with duckdb.connect() as database:
             database.register("logs", pa.Table.from_pylist(fields, pa.schema([(name, pa.string()) for name in FIELDS])))
             rows = database.execute(counts_sql(DUCKDB, lines_sql(DUCKDB, "logs"), examples=True)).fetchall()
-        out = io.StringIO()
-        written = csv.writer(out, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_ALL)
-        written.writerow((*GROUP_COLUMNS, "n", "example"))
-        for row in rows:
-            written.writerow(row)
-        return out.getvalue().encode()
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_ALL)
+        writer.writerow((*GROUP_COLUMNS, "n", "example"))
+        writer.writerows(rows)
+        return text.getvalue().encode()
 
 
-@contextmanager
-def fake_athena() -> Iterator[FakeAthena]:
-    world = FakeAthena()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, told = world.handle(self.headers["X-Amz-Target"].removeprefix("AmazonAthena."), asked)
-            self._say(status, json.dumps(told).encode(), "application/x-amz-json-1.1")
+def _make_handler(fake: FakeAthena) -> type[AwsJsonHandler]:
+    class Handler(AwsJsonHandler):
+        def reply(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            return fake.handle(operation.removeprefix("AmazonAthena."), request)
 
         def do_GET(self) -> None:
-            bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
-            action = "GetObject" if key else "ListBucket"
-            world.calls.append(action)
-            if action in world.errors:
-                status, code, message = world.errors[action]
-                said = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-                self._say(status, said.encode(), "application/xml")
+            url = urlsplit(self.path)
+            bucket, _, key = unquote(url.path).lstrip("/").partition("/")
+            operation = "GetObject" if key else "ListBucket"
+            fake.calls.append(operation)
+            if operation in fake.errors:
+                status, code, message = fake.errors[operation]
+                error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+                self.send(status, error.encode(), "application/xml")
             elif key:
-                body = world.result_csv(key.removesuffix(".csv")) if bucket == RESULTS else world.objects[key]
-                self._say(200, body, "binary/octet-stream")
+                body = fake.result_csv(key.removesuffix(".csv")) if bucket == RESULTS else fake.objects[key]
+                self.send(200, body, "binary/octet-stream")
             else:
-                self._say(200, world.list_objects(parse_qs(urlsplit(self.path).query)), "application/xml")
+                self.send(200, fake.list_objects(parse_qs(url.query)), "application/xml")
 
-        def _say(self, status: int, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        world.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield world
-        finally:
-            server.shutdown()
-            thread.join()
+    return Handler

@@ -1,11 +1,12 @@
-"""A CloudWatch on loopback for GetMetricData, with what no emulator has: percentiles, paging, retention, revision, sparse points and every fault."""
+"""CloudWatch on loopback for GetMetricData, with what no emulator has: percentiles, paging, retention, revision, sparse points and every fault."""
 
 import base64
 import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,16 +14,16 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import ceil, inf
 from socket import SHUT_RDWR, socket
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from domain.window import DAY_S
+from tests.fakes.http import LoopbackServer
 from tests.fakes.traffic_model import TargetGroupMinute, TrafficModel
 
 LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
-TARGET_PREFIX = "GraniteServiceVersion20100801."  # boto3 speaks AWS JSON 1.0 to CloudWatch, in query-compatible mode
-DAY_S = 86_400
+TARGET_PREFIX = "GraniteServiceVersion20100801."  # boto3 uses AWS JSON 1.0 for CloudWatch, in query-compatible mode
 
 _GROUP_COUNTS: Mapping[str, Callable[[TargetGroupMinute], int]] = {
     "RequestCount": lambda minute: minute.requests,
@@ -42,7 +43,7 @@ _TARGET_GROUP_ONLY = {"UnhealthyRoutingRequestCount", *_HOST_COUNTS}
 
 
 class ServiceError(Exception):
-    """An error reply: HTTP status, AWS's code and sentence."""
+    """An error reply: HTTP status, AWS's error code and message."""
 
     def __init__(self, status: int, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -59,19 +60,19 @@ class _Query:
 
     @property
     def target_group(self) -> str:
-        """The group's name, "" for the load balancer's own."""
+        """The group's name; "" for metrics of the load balancer."""
         return self.dimensions.get("TargetGroup", "//").split("/")[1]
 
     @property
     def aliases(self) -> set[str]:
-        """What a fault may call this query by."""
+        """The names that select this query in a fault."""
         return {self.metric, self.target_group, f"{self.metric} {self.stat}", f"{self.target_group} {self.metric}"}
 
 
-class FakeCloudWatch:
-    """Tells `story` to unpatched boto3 at `.url`, as CloudWatch would at `clock()`. A context manager.
+class FakeCloudWatch(LoopbackServer):
+    """Reports the metrics of `traffic_model` to an unpatched boto3, as CloudWatch would at `clock()`.
 
-    Faults are plain attributes, set at any time. Where a fault takes names, a name is a metric ("RequestCount"), a target group ("photo-ecs"),
+    Faults are plain attributes, set at any time. If a fault takes names, a name is a metric ("RequestCount"), a target group ("photo-ecs"),
     both ("photo-ecs RequestCount") or a metric and its statistic ("TargetResponseTime p95").
     """
 
@@ -85,23 +86,21 @@ class FakeCloudWatch:
         port: int = 0,
     ) -> None:
         self.traffic_model, self.clock, self.load_balancer = traffic_model, clock, load_balancer
-        self.region = region  # a signature for another one is refused; "": any
-        # How it reports
+        self.region = region  # signatures for another region are rejected; "": any
+        # Reporting
         self.sparse = True  # counts of 0 are absent
-        self.revision_minutes = 0  # so many minutes after its own a minute still grows
+        self.revision_minutes = 0  # for how long after its end a minute still grows
         self.page_datapoints = 100_800
         # Faults
         self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
         self.denied = False
-        self.signature_expired = (
-            False  # refuses the signature as expired, as it does where the clocks differ by 5 minutes
-        )
+        self.signature_expired = False  # as if the clocks differed by 5 minutes
         self.token_expired = False
-        self.throttle_next = 0  # so many calls
-        self.fail_next = 0  # so many calls end in HTTP 500
+        self.throttle_next = 0  # number of calls
+        self.fail_next = 0  # number of calls that end in HTTP 500
         self.fail_from_call = inf  # this call and all after it end in HTTP 500
-        self.invalid_token = False  # refuses every NextToken
-        self.hang: threading.Event | None = None  # calls wait for it; closing sets it
+        self.invalid_token = False  # rejects every NextToken
+        self.hang: threading.Event | None = None  # calls wait for it
         self.raw_reply: bytes | None = None  # the body of a reply with status 200
         self.clock_skew_s = 0.0  # added to the Date header
         self.forbidden: set[str] = set()
@@ -109,36 +108,22 @@ class FakeCloudWatch:
         self.partial_without_end: set[str] = set()
         self.partial_with_new_tokens: set[str] = set()
         self.internal_errors: dict[str, int] = {}  # name → replies that still fail
-        self.messages: list[tuple[str, str]] = []  # of the call: code, sentence
+        self.messages: list[tuple[str, str]] = []  # of the call: code, text
         self.result_messages: dict[str, list[tuple[str, str]]] = {}
-        self.value_overrides: dict[str, object] = {}  # name → sent in place of every value
+        self.value_overrides: dict[str, object] = {}  # name → replaces every value
         self.timestamp_shift_s: dict[str, int] = {}  # name → added to every timestamp
-        # What it saw. A page after the first is a call, but asks for no metric again.
+        # What was requested. A further page is a call, but requests no metric again.
         self.calls = self.metrics_requested = self.datapoints_requested = 0
         self.requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _make_handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(_Server(("127.0.0.1", port), _make_handler(self)))
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
         if self.hang:
             self.hang.set()
-        self._server.shutdown()
-        self._server.close_all()
-        self._thread.join()
 
     def handle(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        """The reply to one call, or Refusal."""
+        """The reply to one call. Raises ServiceError."""
         with self._lock:
             self.calls += 1
             self._raise_configured_fault(self.calls)
@@ -149,15 +134,15 @@ class FakeCloudWatch:
             )
         if headers.get("X-Amz-Target") != f"{TARGET_PREFIX}GetMetricData":
             raise ServiceError(400, "InvalidAction", f"Could not find operation {headers.get('X-Amz-Target')}")
-        asked = json.loads(body)
-        queries = _parse_queries(asked)
+        request = json.loads(body)
+        queries = _parse_queries(request)
         with self._lock:
-            self.requests.append(asked)
-            if "NextToken" not in asked:
+            self.requests.append(request)
+            if "NextToken" not in request:
                 self.metrics_requested += len(queries)
-                length_s = asked["EndTime"] - asked["StartTime"]
+                length_s = request["EndTime"] - request["StartTime"]
                 self.datapoints_requested += sum(ceil(length_s / query.period_s) for query in queries)
-            return self._page(asked, queries)
+            return self._page(request, queries)
 
     def _raise_configured_fault(self, call: int) -> None:
         if self.throttle_next > 0:
@@ -169,14 +154,14 @@ class FakeCloudWatch:
 
     def _check_signature(self, authorization: str) -> None:
         # AWS4-HMAC-SHA256 Credential=AKIA…/20260102/ap-northeast-1/monitoring/aws4_request, SignedHeaders=…, Signature=…
-        found = re.search(r"Credential=([^/]+)/\d{8}/([^/]+)/monitoring/aws4_request", authorization)
-        if not found:
+        credential = re.search(r"Credential=([^/]+)/\d{8}/([^/]+)/monitoring/aws4_request", authorization)
+        if not credential:
             raise ServiceError(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        if self.access_keys is not None and found[1] not in self.access_keys:
+        if self.access_keys is not None and credential[1] not in self.access_keys:
             raise ServiceError(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-        if self.region and found[2] != self.region:
+        if self.region and credential[2] != self.region:
             raise ServiceError(
-                403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{found[2]}'."
+                403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{credential[2]}'."
             )
         if self.signature_expired:
             raise ServiceError(
@@ -185,63 +170,67 @@ class FakeCloudWatch:
         if self.token_expired:
             raise ServiceError(403, "ExpiredToken", "The security token included in the request is expired")
         if self.denied:
-            who = "arn:aws:iam::123456789012:user/viewer"
+            user = "arn:aws:iam::123456789012:user/viewer"
             raise ServiceError(
-                403, "AccessDenied", f"User: {who} is not authorized to perform: cloudwatch:GetMetricData"
+                403, "AccessDenied", f"User: {user} is not authorized to perform: cloudwatch:GetMetricData"
             )
 
-    def _page(self, asked: Mapping[str, Any], queries: Sequence[_Query]) -> dict[str, Any]:
-        """One page: the points in the order asked for, cut where the page is full, under every Id that has some here."""
+    def _page(self, request: Mapping[str, Any], queries: Sequence[_Query]) -> dict[str, Any]:
+        """One page: the points in the requested order, as many as fit, under every Id that has points on it."""
         digest = sha256(
-            json.dumps([asked["MetricDataQueries"], asked["StartTime"], asked["EndTime"]]).encode()
+            json.dumps([request["MetricDataQueries"], request["StartTime"], request["EndTime"]]).encode()
         ).hexdigest()[:16]
-        offset, turn = self._parse_token(asked.get("NextToken"), digest)
-        now = self.clock().timestamp()
-        newest_first = asked.get("ScanBy", "TimestampDescending") == "TimestampDescending"
-        lines = {query.id: [] if self._is_suppressed(query) else self._points(query, asked, now) for query in queries}
-        half = {
-            query.id
-            for query in queries
-            if query.aliases & (self.partial_without_token | self.partial_without_end | self.partial_with_new_tokens)
-        }
-        points = [
-            (ts, query.id, value)
-            for query in queries
-            for ts, value in lines[query.id][: len(lines[query.id]) // (2 if query.id in half else 1)]
-        ]
-        points.sort(key=lambda point: point[0], reverse=newest_first)
-        size = min(self.page_datapoints, asked.get("MaxDatapoints", self.page_datapoints))
-        here, rest = points[offset : offset + size], points[offset + size :]
-        later = {name for _, name, _ in rest}
-        mine: dict[str, list[tuple[int, float]]] = {query.id: [] for query in queries}
-        for ts, name, value in here:
-            mine[name].append((ts, value))
+        offset, page_number = self._parse_token(request.get("NextToken"), digest)
+        partial_aliases = self.partial_without_token | self.partial_without_end | self.partial_with_new_tokens
+        partial = {query.id for query in queries if query.aliases & partial_aliases}
+        points = self._sorted_points(request, queries, partial)
+        size = min(self.page_datapoints, request.get("MaxDatapoints", self.page_datapoints))
+        end = offset + size
+        by_id: dict[str, list[tuple[int, float]]] = {query.id: [] for query in queries}
+        for ts, query_id, value in points[offset:end]:
+            by_id[query_id].append((ts, value))
+        incomplete = partial | {query_id for _, query_id, _ in points[end:]}
         results = [
-            self._result(query, mine[query.id], "PartialData" if query.id in later | half else "Complete")
+            self._result(query, by_id[query.id], "PartialData" if query.id in incomplete else "Complete")
             for query in queries
-            if mine[query.id] or turn == 0 or query.id in half
+            if by_id[query.id] or page_number == 0 or query.id in partial
         ]
         token = ""
-        named = set().union(*(query.aliases for query in queries))
-        if rest:
-            token = f"{digest}:{offset + size}:{turn + 1}"
-        elif named & self.partial_with_new_tokens:
-            token = f"{digest}:{len(points)}:{turn + 1}"
-        elif named & self.partial_without_end:
+        aliases = set().union(*(query.aliases for query in queries))
+        if end < len(points):
+            token = f"{digest}:{end}:{page_number + 1}"
+        elif aliases & self.partial_with_new_tokens:
+            token = f"{digest}:{len(points)}:{page_number + 1}"
+        elif aliases & self.partial_without_end:
             token = f"{digest}:{len(points)}:1"
         return {
             "MetricDataResults": results,
-            "Messages": [{"Code": code, "Value": sentence} for code, sentence in self.messages],
+            "Messages": [{"Code": code, "Value": text} for code, text in self.messages],
             **({"NextToken": base64.b64encode(token.encode()).decode()} if token else {}),
         }
+
+    def _sorted_points(
+        self, request: Mapping[str, Any], queries: Sequence[_Query], partial: Set[str]
+    ) -> list[tuple[int, str, float]]:
+        """(ts, query Id, value) of all pages; of the `partial` queries the first half."""
+        now = self.clock().timestamp()
+        points: list[tuple[int, str, float]] = []
+        for query in queries:
+            series = [] if self._is_suppressed(query) else self._points(query, request, now)
+            if query.id in partial:
+                series = series[: len(series) // 2]
+            points += [(ts, query.id, value) for ts, value in series]
+        newest_first = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+        points.sort(key=lambda point: point[0], reverse=newest_first)
+        return points
 
     def _parse_token(self, token: str | None, digest: str) -> tuple[int, int]:
         if token is None:
             return 0, 0
-        whose, offset, turn = base64.b64decode(token).decode().split(":")
-        if whose != digest or self.invalid_token:
+        token_digest, offset, page_number = base64.b64decode(token).decode().split(":")
+        if token_digest != digest or self.invalid_token:
             raise ServiceError(400, "InvalidNextToken", "The next token specified is invalid.")
-        return int(offset), int(turn)
+        return int(offset), int(page_number)
 
     def _is_suppressed(self, query: _Query) -> bool:
         return bool(query.aliases & self.forbidden) or any(
@@ -257,54 +246,57 @@ class FakeCloudWatch:
             status = "Forbidden"
         messages = [message for name in sorted(query.aliases) for message in self.result_messages.get(name, ())]
         shift_s = sum(self.timestamp_shift_s.get(name, 0) for name in query.aliases)
-        sent = [self.value_overrides[name] for name in query.aliases if name in self.value_overrides]
+        overrides = [self.value_overrides[name] for name in query.aliases if name in self.value_overrides]
         return {
             "Id": query.id,
             "Label": f"{query.target_group} {query.metric}".strip(),
             "Timestamps": [ts + shift_s for ts, _ in points],
-            "Values": [sent[0] if sent else value for _, value in points],
+            "Values": [overrides[0] if overrides else value for _, value in points],
             "StatusCode": status,
-            "Messages": [{"Code": code, "Value": sentence} for code, sentence in messages],
+            "Messages": [{"Code": code, "Value": text} for code, text in messages],
         }
 
-    def _points(self, query: _Query, asked: Mapping[str, Any], now: float) -> list[tuple[int, float]]:
-        """(period start, value), oldest first. Asked for a period finer than is kept since StartTime: nothing, and nobody says so."""
-        age_s = now - asked["StartTime"]
+    def _points(self, query: _Query, request: Mapping[str, Any], now: float) -> list[tuple[int, float]]:
+        """(period start, value), oldest first. Empty, without an error, if the period is finer than the retention at StartTime."""
+        age_s = now - request["StartTime"]
         finest_s, round_s = (60, 60) if age_s < 15 * DAY_S else (300, 300) if age_s < 63 * DAY_S else (3600, 3600)
         if query.period_s % finest_s:
             return []
-        start = int(max(asked["StartTime"] // round_s * round_s, now - 455 * DAY_S))
-        found = []
-        for period in range(start - start % query.period_s, int(asked["EndTime"]), query.period_s):
-            minutes = range(max(period, start), min(period + query.period_s, int(ceil(asked["EndTime"] / 60) * 60)), 60)
+        start = int(max(request["StartTime"] // round_s * round_s, now - 455 * DAY_S))
+        points = []
+        for period in range(start - start % query.period_s, int(request["EndTime"]), query.period_s):
+            minutes = range(
+                max(period, start), min(period + query.period_s, int(ceil(request["EndTime"] / 60) * 60)), 60
+            )
             value = self._value(query, minutes, now)
             if value is not None:
-                found.append((period, value))
-        return found
+                points.append((period, value))
+        return points
 
     def _value(self, query: _Query, minutes: Iterable[int], now: float) -> float | None:
-        """One statistic over some minutes; None where there is no datapoint."""
-        of_group = set(query.dimensions) == {"LoadBalancer", "TargetGroup"}
-        if query.dimensions.get("LoadBalancer") != self.load_balancer or not (of_group or len(query.dimensions) == 1):
-            return None  # published under no such dimensions
-        if query.metric in _ALB_COUNTS and not of_group:
-            seen = [self.traffic_model.load_balancer_errors(ts) for ts in minutes if ts < now]
-            shares = [self._ingested_share(ts, now) for ts in minutes if ts < now]
+        """One statistic of some minutes; None if there is no datapoint."""
+        is_group = set(query.dimensions) == {"LoadBalancer", "TargetGroup"}
+        if query.dimensions.get("LoadBalancer") != self.load_balancer or not (is_group or len(query.dimensions) == 1):
+            return None  # these dimensions are not published
+        if query.metric in _ALB_COUNTS and not is_group:
+            name = _ALB_COUNTS[query.metric]
             counts = [
-                int(alb.get(_ALB_COUNTS[query.metric], 0) * share) for alb, share in zip(seen, shares, strict=True)
+                int(self.traffic_model.load_balancer_errors(ts).get(name, 0) * self._ingested_share(ts, now))
+                for ts in minutes
+                if ts < now
             ]
             return self._count_statistic(query.stat, counts)
-        if query.metric in _TARGET_GROUP_ONLY and not of_group:
+        if query.metric in _TARGET_GROUP_ONLY and not is_group:
             return None
-        groups = [query.target_group] if of_group else self.traffic_model.target_groups()
-        told = list(self._reported_minutes(groups, minutes, now))
+        groups = [query.target_group] if is_group else self.traffic_model.target_groups()
+        reported = list(self._reported_minutes(groups, minutes, now))
         if count := _GROUP_COUNTS.get(query.metric):
-            return self._count_statistic(query.stat, [count(minute) for minute in told])
+            return self._count_statistic(query.stat, [count(minute) for minute in reported])
         if hosts := _HOST_COUNTS.get(query.metric):
-            numbers = [hosts(minute) for minute in told]
+            numbers = [hosts(minute) for minute in reported]
             return _statistic(query.stat, numbers) if numbers else None
         if query.metric == "TargetResponseTime" and (
-            latencies := [minute.latencies for minute in told if len(minute.latencies)]
+            latencies := [minute.latencies for minute in reported if len(minute.latencies)]
         ):
             return _latency_statistic(
                 query.stat, np.sort(np.concatenate(latencies)) if len(latencies) > 1 else np.asarray(latencies[0])
@@ -326,21 +318,21 @@ class FakeCloudWatch:
                     yield _partial_minute(minute, self._ingested_share(ts, now))
 
     def _ingested_share(self, ts: int, now: float) -> float:
-        """How much of the minute at `ts` has come in by `now`."""
+        """The part of the minute at `ts` that is reported at `now`."""
         return min(1.0, (now - ts) / (60 * (1 + self.revision_minutes)))
 
 
 def _partial_minute(minute: TargetGroupMinute, share: float) -> TargetGroupMinute:
     if share >= 1:
         return minute
-    known = int(len(minute.latencies) * share)
+    n_latencies = int(len(minute.latencies) * share)
     return TargetGroupMinute(
         requests=int(minute.requests * share),
         responses_2xx=int(minute.responses_2xx * share),
         responses_3xx=int(minute.responses_3xx * share),
         responses_4xx=int(minute.responses_4xx * share),
         responses_5xx=int(minute.responses_5xx * share),
-        latencies=minute.latencies[:known],  # the quick ones come first, so a percentile grows too
+        latencies=minute.latencies[:n_latencies],  # the fastest first, so that a percentile grows too
         connection_errors=int(minute.connection_errors * share),
         healthy=minute.healthy,
         unhealthy=minute.unhealthy,
@@ -351,10 +343,10 @@ def _partial_minute(minute: TargetGroupMinute, share: float) -> TargetGroupMinut
 def _latency_statistic(stat: str, latencies: Any) -> float:
     """A statistic of sorted seconds; percentiles interpolate between neighbours, and PR is in percent, its upper bound included."""
     if share := re.fullmatch(r"p(\d+(?:\.\d+)?)", stat):
-        place = (len(latencies) - 1) * float(share[1]) / 100
-        below = int(place)
+        rank = (len(latencies) - 1) * float(share[1]) / 100
+        below = int(rank)
         above = min(below + 1, len(latencies) - 1)
-        return float(latencies[below] + (latencies[above] - latencies[below]) * (place - below))
+        return float(latencies[below] + (latencies[above] - latencies[below]) * (rank - below))
     if bounds := re.fullmatch(r"PR\(([\d.]*):([\d.]*)\)", stat):
         above = int(np.searchsorted(latencies, float(bounds[2]), side="right")) if bounds[2] else len(latencies)
         below = int(np.searchsorted(latencies, float(bounds[1]), side="right")) if bounds[1] else 0
@@ -363,57 +355,59 @@ def _latency_statistic(stat: str, latencies: Any) -> float:
 
 
 def _statistic(stat: str, numbers: Any) -> float:
-    of: Mapping[str, Callable[[Any], Any]] = {
+    functions: Mapping[str, Callable[[Any], Any]] = {
         "Average": np.mean,
         "Minimum": np.min,
         "Maximum": np.max,
         "Sum": np.sum,
         "SampleCount": len,
     }
-    return float(of[stat](numbers))
+    return float(functions[stat](numbers))
 
 
 _STAT = re.compile(r"Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d+)?|p100|PR\((\d[\d.]*)?:(\d[\d.]*)?\)")
 
 
-def _parse_queries(asked: Mapping[str, Any]) -> list[_Query]:
-    """What is asked for, or Refusal with ValidationError."""
+def _parse_queries(request: Mapping[str, Any]) -> list[_Query]:
+    """The requested queries. Raises ServiceError with ValidationError."""
+    queries = request["MetricDataQueries"]
+    if len(queries) > 500:
+        raise _invalid("The collection MetricDataQueries must not have a size greater than 500.")
+    if request["StartTime"] >= request["EndTime"]:
+        raise _invalid("The parameter StartTime must be less than the parameter EndTime.")
+    if len({query["Id"] for query in queries}) < len(queries):
+        raise _invalid("The values for parameter id in MetricDataQueries are not unique.")
+    return [_parse_query(query) for query in queries]
 
-    def wrong(sentence: str) -> ServiceError:
-        return ServiceError(400, "ValidationError", sentence)
 
-    given = asked["MetricDataQueries"]
-    if len(given) > 500:
-        raise wrong("The collection MetricDataQueries must not have a size greater than 500.")
-    if asked["StartTime"] >= asked["EndTime"]:
-        raise wrong("The parameter StartTime must be less than the parameter EndTime.")
-    queries = []
-    for one in given:
-        if not re.fullmatch(r"[a-z][a-zA-Z0-9_]{0,254}", one["Id"]):
-            raise wrong(
-                f"The value {one['Id']} for parameter MetricDataQueries.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
-            )
-        if "MetricStat" not in one:
-            raise wrong("This CloudWatch answers MetricStat queries only.")
-        asks = one["MetricStat"]
-        if asks["Period"] % 60 or asks["Period"] <= 0:
-            raise wrong("The parameter MetricDataQueries.MetricStat.Period must be a multiple of 60.")
-        if not _STAT.fullmatch(asks["Stat"]):
-            raise wrong(f"The value {asks['Stat']} for parameter MetricDataQueries.MetricStat.Stat is not supported.")
-        metric = asks["Metric"]
-        dimensions = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions", ())}
-        name = metric["MetricName"] if metric["Namespace"] == "AWS/ApplicationELB" else ""
-        queries.append(_Query(one["Id"], name, dimensions, asks["Stat"], asks["Period"]))
-    if len({query.id for query in queries}) < len(queries):
-        raise wrong("The values for parameter id in MetricDataQueries are not unique.")
-    return queries
+def _parse_query(query: Mapping[str, Any]) -> _Query:
+    name = "parameter MetricDataQueries"
+    if not re.fullmatch(r"[a-z][a-zA-Z0-9_]{0,254}", query["Id"]):
+        raise _invalid(
+            f"The value {query['Id']} for {name}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
+        )
+    if "MetricStat" not in query:
+        raise _invalid("This CloudWatch answers MetricStat queries only.")
+    metric_stat = query["MetricStat"]
+    if metric_stat["Period"] % 60 or metric_stat["Period"] <= 0:
+        raise _invalid(f"The {name}.MetricStat.Period must be a multiple of 60.")
+    if not _STAT.fullmatch(metric_stat["Stat"]):
+        raise _invalid(f"The value {metric_stat['Stat']} for {name}.MetricStat.Stat is not supported.")
+    metric = metric_stat["Metric"]
+    dimensions = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions", ())}
+    metric_name = metric["MetricName"] if metric["Namespace"] == "AWS/ApplicationELB" else ""
+    return _Query(query["Id"], metric_name, dimensions, metric_stat["Stat"], metric_stat["Period"])
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError(400, "ValidationError", message)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.open: set[socket] = set()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -424,40 +418,38 @@ class _Server(ThreadingHTTPServer):
             self.open.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that gave up is part of the play
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that disconnected is part of the test
             super().handle_error(request, client_address)
 
-    def close_all(self) -> None:
+    def server_close(self) -> None:
         """Also ends the connections that a client keeps alive."""
-        self.server_close()
-        for one in tuple(self.open):
-            try:
-                one.shutdown(SHUT_RDWR)
-            except OSError:
-                continue  # it is gone already
+        super().server_close()
+        for connection in tuple(self.open):
+            with suppress(OSError):  # it is closed already
+                connection.shutdown(SHUT_RDWR)
 
 
-def _make_handler(world: FakeCloudWatch) -> type[BaseHTTPRequestHandler]:
+def _make_handler(fake: FakeCloudWatch) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body leave together
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if world.hang:
-                world.hang.wait()
+            if fake.hang:
+                fake.hang.wait()
             try:
-                reply, status, headers = json.dumps(world.handle(dict(self.headers), body)).encode(), 200, {}
-            except ServiceError as refusal:
-                status = refusal.status
+                reply, status, headers = json.dumps(fake.handle(dict(self.headers), body)).encode(), 200, {}
+            except ServiceError as error:
+                status = error.status
                 reply = json.dumps(
-                    {"__type": f"com.amazonaws.cloudwatch.v2010_08_01#{refusal.code}", "message": refusal.message}
+                    {"__type": f"com.amazonaws.cloudwatch.v2010_08_01#{error.code}", "message": error.message}
                 ).encode()
-                headers = {"x-amzn-query-error": f"{refusal.code};{'Sender' if status < 500 else 'Receiver'}"}
-            reply = reply if world.raw_reply is None else world.raw_reply
+                headers = {"x-amzn-query-error": f"{error.code};{'Sender' if status < 500 else 'Receiver'}"}
+            reply = reply if fake.raw_reply is None else fake.raw_reply
             self.send_response_only(status)
             self.send_header(
-                "Date", format_datetime(datetime.now(UTC) + timedelta(seconds=world.clock_skew_s), usegmt=True)
+                "Date", format_datetime(datetime.now(UTC) + timedelta(seconds=fake.clock_skew_s), usegmt=True)
             )
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(reply)))
@@ -466,7 +458,7 @@ def _make_handler(world: FakeCloudWatch) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(reply)
 
-        def log_message(self, format: str, *given: object) -> None:
-            """Silent: tests read `world.requests`."""
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent: tests read `fake.requests`."""
 
     return Handler

@@ -1,14 +1,14 @@
-"""A CodeDeploy and an ECS on loopback, in AWS JSON 1.1: one service with its deployments, told to unpatched boto3, with every fault."""
+"""CodeDeploy and ECS on loopback, in AWS JSON 1.1: one service with its deployments, for an unpatched boto3, with every fault."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import ThreadingHTTPServer
+from typing import Any
 
 from botocore.session import get_session
+
+from tests.fakes.http import ErrorReply, LoopbackServer, aws_json_handler
 
 CLUSTER, SERVICE = "photo", "web"
 APPLICATION, DEPLOYMENT_GROUP = "AppECS-photo", "DgpECS-photo"
@@ -24,7 +24,6 @@ LISTENER = f"{ELB_ARN_PREFIX}listener/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab
 RULE = f"{ELB_ARN_PREFIX}listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
 _SERVICES = {"AmazonEC2ContainerServiceV20141113": "ecs", "CodeDeploy_20141006": "codedeploy"}
 _MODELS = {name: get_session().get_service_model(name) for name in _SERVICES.values()}
-ErrorReply = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
 
 
 def task_definition(revision: int) -> str:
@@ -45,7 +44,7 @@ def app_spec(revision: int) -> str:
 
 
 def task_set(number: int, status: str, revision: int, group: str, deployment: str, **more: Any) -> dict[str, Any]:
-    """A task set of a service that CodeDeploy drives; its group by name, or by ARN where it is another world's."""
+    """A task set of a service that CodeDeploy deploys; its target group by name, or by ARN if it is not one of this module."""
     return {
         "id": f"ecs-svc/{number:019}",
         "taskSetArn": f"{ECS_ARN_PREFIX}task-set/{CLUSTER}/{SERVICE}/ecs-svc/{number:019}",
@@ -81,10 +80,12 @@ def service(controller: str = "CODE_DEPLOY", **more: Any) -> dict[str, Any]:
     }
 
 
-def deployment(id_: str, status: str, created: int, revision: int, *, before: int, **more: Any) -> dict[str, Any]:
-    """A CodeDeploy deployment; its AppSpec is told in whole."""
+def deployment_payload(
+    id_: str, status: str, created: int, revision: int, *, before: int, **more: Any
+) -> dict[str, Any]:
+    """A CodeDeploy deployment, with its complete AppSpec."""
 
-    def told(number: int) -> dict[str, Any]:
+    def app_spec_content(number: int) -> dict[str, Any]:
         return {"revisionType": "AppSpecContent", "appSpecContent": {"content": app_spec(number)}}
 
     return {
@@ -92,8 +93,8 @@ def deployment(id_: str, status: str, created: int, revision: int, *, before: in
         "deploymentGroupName": DEPLOYMENT_GROUP,
         "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
         "deploymentId": id_,
-        "revision": told(revision),
-        "previousRevision": told(before),
+        "revision": app_spec_content(revision),
+        "previousRevision": app_spec_content(before),
         "status": status,
         "createTime": created,
         "startTime": created + 1,
@@ -104,15 +105,15 @@ def deployment(id_: str, status: str, created: int, revision: int, *, before: in
 
 
 def target(id_: str, stages: Sequence[tuple[str, str]], *task_sets: Mapping[str, Any], at: int) -> dict[str, Any]:
-    """A deployment's ECS target; each stage began a minute after the one before it, the first at `at`."""
+    """A deployment's ECS target; the stages begin a minute apart, the first at `at`."""
     events = [
         {
             "lifecycleEventName": name,
             "status": status,
-            **({"startTime": at + 60 * place} if status != "Pending" else {}),
-            **({"endTime": at + 60 * (place + 1)} if status == "Succeeded" else {}),
+            **({"startTime": at + 60 * i} if status != "Pending" else {}),
+            **({"endTime": at + 60 * (i + 1)} if status == "Succeeded" else {}),
         }
-        for place, (name, status) in enumerate(stages)
+        for i, (name, status) in enumerate(stages)
     ]
     return {
         "deploymentTargetType": "ECSTarget",
@@ -126,52 +127,39 @@ def target(id_: str, stages: Sequence[tuple[str, str]], *task_sets: Mapping[str,
     }
 
 
-class FakeDeployments:
-    """Answers both services at `.url`. A context manager. What it tells, and its faults, are plain attributes, set at any time.
+class FakeDeployments(LoopbackServer):
+    """Answers for both services. Its state and faults are plain attributes, set at any time.
 
-    Every reply is checked against botocore's own model: a field that AWS does not have fails the call with HTTP 500.
+    Every reply is validated against botocore's model: a field that AWS does not have fails the call with HTTP 500.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self.services: list[dict[str, Any]] = [service()]
-        self.deployments: list[dict[str, Any]] = []  # CodeDeploy's, the newest first
+        self.deployments: list[dict[str, Any]] = []  # CodeDeploy's, newest first
         self.targets: dict[str, dict[str, Any]] = {}  # deployment id → its target
-        self.revisions: dict[str, str] = {}  # sum of an AppSpec → the AppSpec
+        self.revisions: dict[str, str] = {}  # SHA-256 of an AppSpec → the AppSpec
         self.service_deployments: list[dict[str, Any]] = []  # ECS's own
         self.service_revisions: list[dict[str, Any]] = []
         self.images: dict[int, list[str]] = {}  # revision of the task definition → images
         self.application_exists = True
         self.target_group_pair, self.listener = (BLUE, GREEN), LISTENER
         self.page_size = 100
-        self.errors: dict[str, ErrorReply] = {}  # action → what it is refused with
+        self.errors: dict[str, ErrorReply] = {}  # operation → its reply
         self.calls: list[str] = []
         self.requests: list[tuple[str, dict[str, Any]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _make_handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", port), aws_json_handler(self._reply)))
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+    def _reply(self, target: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        prefix, _, operation = target.partition(".")
+        return self.handle(_SERVICES[prefix], operation, request)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def handle(self, service_name: str, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        self.calls.append(action)
-        self.requests.append((action, asked))
-        if action in self.errors:
-            status, code, sentence = self.errors[action]
-            return status, {"__type": code, "message": sentence}
-        answers: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    def handle(self, service_name: str, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.calls.append(operation)
+        self.requests.append((operation, request))
+        if operation in self.errors:
+            status, code, message = self.errors[operation]
+            return status, {"__type": code, "message": message}
+        operations: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "DescribeServices": self._describe_services,
             "DescribeTaskDefinition": self._describe_task_definition,
             "ListServiceDeployments": self._list_service_deployments,
@@ -185,52 +173,54 @@ class FakeDeployments:
         }
         if service_name == "codedeploy" and not self.application_exists:
             return 400, {"__type": "ApplicationDoesNotExistException", "message": f"No application {APPLICATION}"}
-        told = answers[action](asked)
-        unknown = _unknown_fields(told, _MODELS[service_name].operation_model(action).output_shape)
+        payload = operations[operation](request)
+        unknown = _unknown_fields(payload, _MODELS[service_name].operation_model(operation).output_shape)
         return (
-            (500, {"__type": "InternalFailure", "message": f"not in the model: {unknown}"}) if unknown else (200, told)
+            (500, {"__type": "InternalFailure", "message": f"not in the model: {unknown}"})
+            if unknown
+            else (200, payload)
         )
 
     # ---- ECS
 
-    def _describe_services(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = [one for one in self.services if one["serviceName"] in asked["services"]]
-        missing = set(asked["services"]) - {one["serviceName"] for one in found}
+    def _describe_services(self, request: dict[str, Any]) -> dict[str, Any]:
+        services = [service for service in self.services if service["serviceName"] in request["services"]]
+        missing = set(request["services"]) - {service["serviceName"] for service in services}
         return {
-            "services": found,
+            "services": services,
             "failures": [{"arn": f"{ECS_ARN_PREFIX}service/{CLUSTER}/{name}", "reason": "MISSING"} for name in missing],
         }
 
-    def _describe_task_definition(self, asked: dict[str, Any]) -> dict[str, Any]:
-        revision = int(asked["taskDefinition"].rpartition(":")[2])
+    def _describe_task_definition(self, request: dict[str, Any]) -> dict[str, Any]:
+        revision = int(request["taskDefinition"].rpartition(":")[2])
         containers = [{"name": "web", "image": image} for image in self.images.get(revision, ())]
-        return {"taskDefinition": {"taskDefinitionArn": asked["taskDefinition"], "containerDefinitions": containers}}
+        return {"taskDefinition": {"taskDefinitionArn": request["taskDefinition"], "containerDefinitions": containers}}
 
-    def _list_service_deployments(self, asked: dict[str, Any]) -> dict[str, Any]:
-        brief = ("serviceDeploymentArn", "serviceArn", "createdAt", "status")
-        listed = [{key: one[key] for key in brief if key in one} for one in self.service_deployments]
-        return self._page(asked, "serviceDeployments", listed)
+    def _list_service_deployments(self, request: dict[str, Any]) -> dict[str, Any]:
+        keys = ("serviceDeploymentArn", "serviceArn", "createdAt", "status")
+        listed = [{key: item[key] for key in keys if key in item} for item in self.service_deployments]
+        return self._page(request, "serviceDeployments", listed)
 
-    def _describe_service_deployments(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert len(asked["serviceDeploymentArns"]) <= 20
-        every = {one["serviceDeploymentArn"]: one for one in self.service_deployments}
-        return {"serviceDeployments": [every[arn] for arn in asked["serviceDeploymentArns"] if arn in every]}
+    def _describe_service_deployments(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert len(request["serviceDeploymentArns"]) <= 20
+        by_arn = {item["serviceDeploymentArn"]: item for item in self.service_deployments}
+        return {"serviceDeployments": [by_arn[arn] for arn in request["serviceDeploymentArns"] if arn in by_arn]}
 
-    def _describe_service_revisions(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert len(asked["serviceRevisionArns"]) <= 20
-        every = {one["serviceRevisionArn"]: one for one in self.service_revisions}
-        return {"serviceRevisions": [every[arn] for arn in asked["serviceRevisionArns"] if arn in every]}
+    def _describe_service_revisions(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert len(request["serviceRevisionArns"]) <= 20
+        by_arn = {item["serviceRevisionArn"]: item for item in self.service_revisions}
+        return {"serviceRevisions": [by_arn[arn] for arn in request["serviceRevisionArns"] if arn in by_arn]}
 
     # ---- CodeDeploy
 
-    def _get_deployment_group(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _get_deployment_group(self, request: dict[str, Any]) -> dict[str, Any]:
         pair = {
             "targetGroups": [{"name": name} for name in self.target_group_pair],  # names, not ARNs
             "prodTrafficRoute": {"listenerArns": [self.listener]},
         }
         info: dict[str, Any] = {
-            "applicationName": asked["applicationName"],
-            "deploymentGroupName": asked["deploymentGroupName"],
+            "applicationName": request["applicationName"],
+            "deploymentGroupName": request["deploymentGroupName"],
             "computePlatform": "ECS",
             "ecsServices": [{"clusterName": CLUSTER, "serviceName": SERVICE}],
             "loadBalancerInfo": {"targetGroupPairInfoList": [pair]},
@@ -240,44 +230,48 @@ class FakeDeployments:
             info["lastAttemptedDeployment"] = {"deploymentId": newest["deploymentId"], "status": newest["status"]}
         return {"deploymentGroupInfo": info}
 
-    def _list_deployments(self, asked: dict[str, Any]) -> dict[str, Any]:
-        span = asked.get("createTimeRange", {})
+    def _list_deployments(self, request: dict[str, Any]) -> dict[str, Any]:
+        created = request.get("createTimeRange", {})
         ids = [
-            one["deploymentId"]
-            for one in self.deployments
-            if span.get("start", 0) <= one["createTime"] < span.get("end", float("inf"))
+            item["deploymentId"]
+            for item in self.deployments
+            if created.get("start", 0) <= item["createTime"] < created.get("end", float("inf"))
         ]
-        return self._page(asked, "deployments", ids)
+        return self._page(request, "deployments", ids)
 
-    def _batch_get_deployments(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert len(asked["deploymentIds"]) <= 25
-        return {"deploymentsInfo": [one for one in self.deployments if one["deploymentId"] in asked["deploymentIds"]]}
+    def _batch_get_deployments(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert len(request["deploymentIds"]) <= 25
+        return {
+            "deploymentsInfo": [item for item in self.deployments if item["deploymentId"] in request["deploymentIds"]]
+        }
 
-    def _batch_get_targets(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert asked["targetIds"] == [f"{CLUSTER}:{SERVICE}"]
-        found = self.targets.get(asked["deploymentId"])
-        return {"deploymentTargets": [found] if found else []}
+    def _batch_get_targets(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert request["targetIds"] == [f"{CLUSTER}:{SERVICE}"]
+        target = self.targets.get(request["deploymentId"])
+        return {"deploymentTargets": [target] if target else []}
 
-    def _get_application_revision(self, asked: dict[str, Any]) -> dict[str, Any]:
-        content = self.revisions[asked["revision"]["appSpecContent"]["sha256"]]
-        spec = {**asked["revision"]["appSpecContent"], "content": content}
+    def _get_application_revision(self, request: dict[str, Any]) -> dict[str, Any]:
+        content = self.revisions[request["revision"]["appSpecContent"]["sha256"]]
+        spec = {**request["revision"]["appSpecContent"], "content": content}
         return {"revision": {"revisionType": "AppSpecContent", "appSpecContent": spec}}
 
-    def _page(self, asked: dict[str, Any], key: str, listed: list[Any]) -> dict[str, Any]:
-        start = int(asked.get("nextToken", "0"))
+    def _page(self, request: dict[str, Any], key: str, listed: list[Any]) -> dict[str, Any]:
+        start = int(request.get("nextToken", "0"))
         end = start + self.page_size
         return {key: listed[start:end], **({"nextToken": str(end)} if end < len(listed) else {})}
 
 
 def deployed_service(group_arn: str, listener_arn: str, *, port: int = 0) -> FakeDeployments:
-    """The service in a target group of another world, deployed an hour ago by CodeDeploy."""
-    world = FakeDeployments(port=port)
+    """The service in an existing target group, deployed an hour ago by CodeDeploy."""
+    fake = FakeDeployments(port=port)
     name = group_arn.split("/")[1]
-    world.target_group_pair, world.listener = (name, f"{name}-green"), listener_arn
-    world.services = [service(taskSets=[task_set(1, "PRIMARY", 42, group_arn, "d-DONE00042")])]
-    made = int(time.time()) - 3600
-    world.deployments = [deployment("d-DONE00042", "Succeeded", made, 42, before=41, completeTime=made + 300)]
-    return world
+    fake.target_group_pair, fake.listener = (name, f"{name}-green"), listener_arn
+    fake.services = [service(taskSets=[task_set(1, "PRIMARY", 42, group_arn, "d-DONE00042")])]
+    created = int(time.time()) - 3600
+    fake.deployments = [
+        deployment_payload("d-DONE00042", "Succeeded", created, 42, before=41, completeTime=created + 300)
+    ]
+    return fake
 
 
 def start_linear_shift(fake: FakeDeployments, now: int) -> None:
@@ -285,8 +279,10 @@ def start_linear_shift(fake: FakeDeployments, now: int) -> None:
     linear = "CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
     day_s = 86_400
     fake.deployments = [
-        deployment("d-RUNNING42", "InProgress", now - 900, 42, before=41, deploymentConfigName=linear),
-        deployment("d-DONE00041", "Succeeded", now - 2 * day_s, 41, before=40, completeTime=now - 2 * day_s + 540),
+        deployment_payload("d-RUNNING42", "InProgress", now - 900, 42, before=41, deploymentConfigName=linear),
+        deployment_payload(
+            "d-DONE00041", "Succeeded", now - 2 * day_s, 41, before=40, completeTime=now - 2 * day_s + 540
+        ),
     ]
     blue, green = fake.target_group_pair
     sets = (
@@ -300,35 +296,14 @@ def start_linear_shift(fake: FakeDeployments, now: int) -> None:
     fake.targets["d-RUNNING42"] = target("d-RUNNING42", stages, *sets, at=now - 840)
 
 
-def _unknown_fields(told: Any, shape: Any, at: str = "") -> list[str]:
-    """Where a reply says what botocore's model of it does not know: a misspelt field would go unread in silence."""
+def _unknown_fields(value: Any, shape: Any, path: str = "") -> list[str]:
+    """The paths of fields that botocore's model does not have: a misspelt field would be ignored silently."""
     if shape.type_name == "structure":
-        unknown = [f"{at}.{key}" for key in told if key not in shape.members]
-        known = [(key, one) for key, one in told.items() if key in shape.members]
-        return unknown + [
-            place for key, one in known for place in _unknown_fields(one, shape.members[key], f"{at}.{key}")
-        ]
+        fields = [f"{path}.{key}" for key in value if key not in shape.members]
+        for key, member in value.items():
+            if key in shape.members:
+                fields += _unknown_fields(member, shape.members[key], f"{path}.{key}")
+        return fields
     if shape.type_name == "list":
-        return [place for one in told for place in _unknown_fields(one, shape.member, at)]
+        return [field for item in value for field in _unknown_fields(item, shape.member, path)]
     return []
-
-
-def _make_handler(world: FakeDeployments) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
-            prefix, _, action = self.headers["X-Amz-Target"].partition(".")
-            status, told = world.handle(_SERVICES[prefix], action, body)
-            reply = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Tests read `world.calls`."""
-
-    return Handler

@@ -1,4 +1,4 @@
-"""An Elastic Load Balancing on loopback: moto, whose weights are exact, behind a thin layer for what it lacks: ill targets, paging, and every fault."""
+"""Elastic Load Balancing on loopback: moto, with exact weights, behind a layer for what moto does not have: unhealthy targets, paging, and every fault."""
 
 import io
 import re
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 from urllib.request import Request, urlopen
@@ -20,44 +19,44 @@ from werkzeug.test import run_wsgi_app
 
 from domain import Aws, Fleet, Migration
 from domain.config.models import Fleets
+from tests.fakes.http import ErrorReply, LoopbackServer
 
 REGION = "ap-northeast-1"
 WEIGHTS: Mapping[str, int] = {"photo-ec2": 90, "photo-ecs": 10}
 XMLNS = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
-ErrorReply = tuple[int, str, str]  # HTTP status, AWS's code, its sentence
-
 THROTTLED: ErrorReply = (400, "Throttling", "Rate exceeded")
 EXPIRED: ErrorReply = (403, "ExpiredToken", "The security token included in the request is expired")
 UNKNOWN_KEY: ErrorReply = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
 INTERNAL_FAILURE: ErrorReply = (500, "InternalFailure", "The request processing has failed because of an unknown error")
 
-_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # of the fake's own calls, which no fault affects
 _DEFAULT_RULE_ID = b"d0d0d0d0d0d0d0d0"
 _PAGED_ELEMENTS = ("Listeners", "Rules", "TargetGroups")
 
 
 def access_denied(action: str) -> ErrorReply:
-    """What AWS says to a user without the permission."""
+    """AWS's reply to a user without the permission."""
     who = "arn:aws:sts::123456789012:assumed-role/viewer/session"
     return (403, "AccessDenied", f"User: {who} is not authorized to perform: elasticloadbalancing:{action}")
 
 
-def target(address: str, state: str, reason: str = "", description: str = "", port: int = 80) -> dict[str, str]:
+def target(ip: str, state: str, reason: str = "", description: str = "", port: int = 80) -> dict[str, str]:
     """One target, for `Elbv2World.health`."""
-    return {"Id": address, "Port": str(port), "State": state, "Reason": reason, "Description": description}
+    return {"Id": ip, "Port": str(port), "State": state, "Reason": reason, "Description": description}
 
 
-class FakeElbv2:
-    """The load balancer "photo" at `.url`: HTTP:80 redirects, HTTPS:443 forwards 90 : 10 to photo-ec2 and photo-ecs. A context manager.
+class FakeElbv2(LoopbackServer):
+    """The load balancer "photo": HTTP:80 redirects, HTTPS:443 forwards 90 : 10 to photo-ec2 and photo-ecs.
 
-    One at a time in a process: moto keeps what it holds in module variables. Its ARNs are the same every time. `set_weights`, `add_rule`, …
-    change what is there, by boto3; the faults are plain attributes; `restore` takes all of it back.
+    One at a time in a process: moto keeps its state in module variables. Its ARNs are the same every time. `set_weights`, `add_rule`, …
+    change the state through boto3; the faults are plain attributes; `reset` reverts all of it.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", port, self._handle, threaded=True, request_handler=QuietRequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(
+            make_server("127.0.0.1", port, self._handle, threaded=True, request_handler=QuietRequestHandler)
+        )
         self.groups: dict[str, str] = {}  # name → ARN
         self.load_balancer = self.listener = self.redirecting_listener = self.rule = ""
         self._added_rules: list[str] = []
@@ -68,52 +67,38 @@ class FakeElbv2:
 
     def _reset_faults(self) -> None:
         self.access_keys: set[str] | None = None  # the known AWS_ACCESS_KEY_IDs; None: any
-        self.errors: dict[str, ErrorReply] = {}  # action, or "*" → what it is refused with
-        self.errors_by_parameter: dict[
-            str, ErrorReply
-        ] = {}  # any part of a request, such as a name → what it is refused with
-        self.target_health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, in place of moto's
-        self.page_size = 0  # so many a page, where the caller does not say
-        self.hang: dict[str, threading.Event] = {}  # an action, or "*" → waits; leaving or restoring sets it
-        self.raw_replies: dict[str, bytes] = {}  # an action → the body of its replies with status 200
+        self.errors: dict[str, ErrorReply] = {}  # action, or "*" → its reply
+        self.errors_by_parameter: dict[str, ErrorReply] = {}  # any value in a request, such as a name → its reply
+        self.target_health: dict[str, Sequence[Mapping[str, str]]] = {}  # a group's name → targets, instead of moto's
+        self.page_size = 0  # if the caller gives none; 0: no paging
+        self.hang: dict[str, threading.Event] = {}  # an action, or "*" → its requests wait for it
+        self.raw_replies: dict[str, bytes] = {}  # an action → the body of its replies, with status 200
         self.clock_skew_s = 0.0  # added to the Date header
-        self.calls: list[str] = []  # the actions asked for, page by page
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        self.calls: list[str] = []  # the actions, one for each page
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        super().__enter__()
         for path in ("reset", "seed?a=1"):
             with urlopen(Request(f"{self.url}/moto-api/{path}", method="POST")) as reply:
                 reply.read()
         self._build()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release_hanging()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     def reset(self) -> None:
-        """Ends every fault, removes added rules, and sets the first weights again. Added groups and listeners stay, at no weight."""
-        self._release_hanging()
+        """Ends every fault, removes added rules, and restores the first weights. Added groups and listeners stay, without weight."""
+        self.release()
         self._reset_faults()
         for arn in self._added_rules:
             self.elbv2.delete_rule(RuleArn=arn)
         self._added_rules.clear()
         self.set_weights(WEIGHTS)
 
-    def _release_hanging(self) -> None:
+    def release(self) -> None:
         for event in self.hang.values():
             event.set()
 
     def client(self, service: str = "elbv2") -> Any:
-        """A boto3 client that no fault touches, to change what is there."""
+        """A boto3 client that no fault affects, to change the state."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -134,8 +119,8 @@ class FakeElbv2:
         self._vpc = vpc
         certificate = self.client("acm").request_certificate(DomainName="photo.example.com")["CertificateArn"]
         self._certificates = [{"CertificateArn": certificate}]
-        made = self.elbv2.create_load_balancer(Name="photo", Subnets=self.subnets)
-        self.load_balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+        reply = self.elbv2.create_load_balancer(Name="photo", Subnets=self.subnets)
+        self.load_balancer = reply["LoadBalancers"][0]["LoadBalancerArn"]
         for name in WEIGHTS:
             self.add_group(name)
         self.redirecting_listener = self.add_listener(80, self.redirect())
@@ -144,25 +129,25 @@ class FakeElbv2:
         self.rule = next(rule["RuleArn"] for rule in rules if rule["IsDefault"])
 
     def add_group(self, name: str, *, targets: int = 2) -> str:
-        """A target group with so many healthy targets; its ARN."""
-        made = self.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=self._vpc, TargetType="ip")
-        arn = str(made["TargetGroups"][0]["TargetGroupArn"])
+        """Creates a target group with `targets` healthy targets; returns its ARN."""
+        reply = self.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=self._vpc, TargetType="ip")
+        arn = str(reply["TargetGroups"][0]["TargetGroupArn"])
         self.groups[name] = arn
         if targets:
             first = 10 * len(self.groups)
-            addresses = [{"Id": f"10.0.1.{first + number}", "Port": 80} for number in range(targets)]
-            self.elbv2.register_targets(TargetGroupArn=arn, Targets=addresses)
+            ids = [{"Id": f"10.0.1.{first + number}", "Port": 80} for number in range(targets)]
+            self.elbv2.register_targets(TargetGroupArn=arn, Targets=ids)
         return arn
 
     def add_listener(self, port: int, action: Mapping[str, Any], *, protocol: str = "HTTP") -> str:
-        made = self.elbv2.create_listener(
+        reply = self.elbv2.create_listener(
             LoadBalancerArn=self.load_balancer,
             Protocol=protocol,
             Port=port,
             DefaultActions=[action],
             Certificates=self._certificates if protocol == "HTTPS" else [],
         )
-        return str(made["Listeners"][0]["ListenerArn"])
+        return str(reply["Listeners"][0]["ListenerArn"])
 
     def redirect(self) -> dict[str, Any]:
         return {
@@ -182,7 +167,7 @@ class FakeElbv2:
     def set_weights(
         self, weights: Mapping[str, int], *, rule: str | None = None, stickiness_s: int | None = None
     ) -> None:
-        """What an operator does: ModifyRule, or ModifyListener for the default action of HTTPS:443."""
+        """ModifyRule, or ModifyListener for the default action of HTTPS:443."""
         action = self.forward(weights, stickiness_s=stickiness_s)
         if rule and rule != self.rule:
             self.elbv2.modify_rule(RuleArn=rule, Actions=[action])
@@ -190,11 +175,11 @@ class FakeElbv2:
             self.elbv2.modify_listener(ListenerArn=self.listener, DefaultActions=[action])
 
     def weights(self) -> dict[str, int]:
-        """The weights of the default action of HTTPS:443 as they are now, by the groups' names."""
+        """The current weights of the default action of HTTPS:443, by group name."""
         (rule,) = self.elbv2.describe_rules(RuleArns=[self.rule])["Rules"]
         groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", ())
-        told = {group["TargetGroupArn"]: group["Weight"] for group in groups}
-        return {name: told[arn] for name, arn in self.groups.items() if arn in told}
+        weights = {group["TargetGroupArn"]: group["Weight"] for group in groups}
+        return {name: weights[arn] for name, arn in self.groups.items() if arn in weights}
 
     def add_rule(
         self,
@@ -203,77 +188,77 @@ class FakeElbv2:
         priority: int | None = None,
         listener: str | None = None,
     ) -> str:
-        """A rule of HTTPS:443, or of another listener; its ARN."""
-        made = self.elbv2.create_rule(
+        """Adds a rule to HTTPS:443, or to another listener; returns its ARN."""
+        reply = self.elbv2.create_rule(
             ListenerArn=listener or self.listener,
             Priority=priority or len(self._added_rules) + 1,
             Conditions=list(conditions),
             Actions=list(actions),
         )
-        self._added_rules.append(made["Rules"][0]["RuleArn"])
+        self._added_rules.append(reply["Rules"][0]["RuleArn"])
         return self._added_rules[-1]
 
     def add_header_rule(self, name: str, value: str, group: str) -> str:
-        """A door: requests with this header go to one group; the rule's ARN."""
+        """Sends requests with this header to one group; returns the rule's ARN."""
         condition = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": name, "Values": [value]}}
         return self.add_rule([condition], {"Type": "forward", "TargetGroupArn": self.groups[group]})
 
     def migration(
         self, *, baseline: Sequence[str] = ("photo-ec2",), canary: Sequence[str] = ("photo-ecs",), **overrides: Any
     ) -> Migration:
-        """A valid configuration for what is here. Groups by name or ARN; `rule`, `load_balancer` go to [aws], the rest to [migration]."""
+        """A valid configuration for this load balancer. Groups by name or ARN; `rule`, `load_balancer` and `profile` are keys of [aws]."""
 
         def fleet(label: str, groups: Sequence[str]) -> Fleet:
             return Fleet(label=label, target_groups=tuple(self.groups.get(group, group) for group in groups))
 
-        place = {key: overrides.pop(key) for key in ("rule", "load_balancer", "profile") if key in overrides}
-        about: dict[str, Any] = {
+        aws = {key: overrides.pop(key) for key in ("rule", "load_balancer", "profile") if key in overrides}
+        settings: dict[str, Any] = {
             "name": "Photo service",
-            "aws": Aws(region=REGION, **{"load_balancer": self.load_balancer, **place}),
+            "aws": Aws(region=REGION, **{"load_balancer": self.load_balancer, **aws}),
             "fleets": Fleets(baseline=fleet("EC2", baseline), canary=fleet("ECS", canary)),
         }
-        return Migration(**{**about, **overrides})
+        return Migration(**{**settings, **overrides})
 
     def _handle(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """The WSGI application: a fault, or what moto says with the layer's corrections."""
+        """The WSGI application: replies with a fault, or with moto's reply, corrected."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        asked = {key: given[0] for key, given in parse_qs(body.decode("latin-1")).items()}
-        action = asked.get("Action", "")
-        if action == "ModifyListener" and not any(key.startswith("Certificates") for key in asked):
-            # AWS keeps a listener's certificate unless told another; moto wants it said again.
+        request = {key: values[0] for key, values in parse_qs(body.decode("latin-1")).items()}
+        action = request.get("Action", "")
+        if action == "ModifyListener" and not any(key.startswith("Certificates") for key in request):
+            # AWS keeps a listener's certificate unless another is given; moto requires it in each request.
             certificate = {"Certificates.member.1.CertificateArn": self._certificates[0]["CertificateArn"]}
             body += b"&" + urlencode(certificate).encode()
-            asked |= certificate
+            request |= certificate
         if not action or _SETUP_ACCESS_KEY in environ.get("HTTP_AUTHORIZATION", ""):
             return self._send(start, *self._call_moto(environ, body))
         self.calls.append(action)
         for event in [self.hang[key] for key in (action, "*") if key in self.hang]:
             event.wait()
         key = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-        known = self.access_keys is None or (key and key[1] in self.access_keys)
-        refused = [] if known else [UNKNOWN_KEY]
-        refused += [self.errors[name] for name in (action, "*") if name in self.errors]
-        refused += [refusal for part, refusal in self.errors_by_parameter.items() if part in asked.values()]
-        if refused:
-            return self._send(start, refused[0][0], _error_body(*refused[0][1:]))
+        is_known = self.access_keys is None or (key and key[1] in self.access_keys)
+        errors = [] if is_known else [UNKNOWN_KEY]
+        errors += [self.errors[name] for name in (action, "*") if name in self.errors]
+        errors += [error for value, error in self.errors_by_parameter.items() if value in request.values()]
+        if errors:
+            return self._send(start, errors[0][0], _error_body(*errors[0][1:]))
         if action in self.raw_replies:
             return self._send(start, 200, self.raw_replies[action])
-        name = next((name for name, arn in self.groups.items() if arn == asked.get("TargetGroupArn")), "")
+        name = next((name for name, arn in self.groups.items() if arn == request.get("TargetGroupArn")), "")
         if action == "DescribeTargetHealth" and name in self.target_health:
             return self._send(start, 200, _target_health_body(self.target_health[name]))
-        offset, size = int(asked.pop("Marker", "0")), int(asked.pop("PageSize", self.page_size))
-        status, reply = self._call_moto(environ, urlencode(asked).encode())
+        offset, size = int(request.pop("Marker", "0")), int(request.pop("PageSize", self.page_size))
+        status, reply = self._call_moto(environ, urlencode(request).encode())
         return self._send(start, status, _page_of(reply, offset, size) if status == 200 else reply)
 
     def _call_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, bytes]:
-        """Status and body of moto's reply. Its default rules have ids of 15 digits, other ones in every process; here all have the same of 16."""
+        """Status and body of moto's reply. Moto's default rules have ids of 15 digits that differ by process; here all have the same id of 16."""
         body = re.sub(
             rb"(listener-rule%2F[^&]*)%2F" + _DEFAULT_RULE_ID,
-            lambda found: found[1] + b"%2F" + self._default_ids[unquote_to_bytes(found[1])],
+            lambda match: match[1] + b"%2F" + self._default_ids[unquote_to_bytes(match[1])],
             body,
         )
-        asked = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        chunks, status, _ = run_wsgi_app(self._moto, asked, buffered=True)
+        moto_environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, _ = run_wsgi_app(self._moto, moto_environ, buffered=True)
         reply = b"".join(chunks)
         for path, number in re.findall(rb"(listener-rule/[^<]*)/(\d{1,15})(?=<)", reply):
             self._default_ids[path] = number
@@ -288,25 +273,25 @@ class FakeElbv2:
 
 class QuietRequestHandler(MotoRequestHandler):
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Without the log, for tests read `world.calls`, and without a Date of its own."""
+        """Without logging, and without a Date of its own."""
         self.send_response_only(code, message)
 
 
-def _error_body(code: str, sentence: str) -> bytes:
-    said = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(sentence)}</Message></Error>"
-    return f'<ErrorResponse xmlns="{XMLNS}">{said}<RequestId>1</RequestId></ErrorResponse>'.encode()
+def _error_body(code: str, message: str) -> bytes:
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return f'<ErrorResponse xmlns="{XMLNS}">{error}<RequestId>1</RequestId></ErrorResponse>'.encode()
 
 
 def _target_health_body(targets: Iterable[Mapping[str, str]]) -> bytes:
-    """A DescribeTargetHealth reply; a target is what `target` makes."""
+    """A DescribeTargetHealth reply for targets made by `target`."""
 
-    def element(told: Mapping[str, str], *tags: str) -> str:
-        return "".join(f"<{tag}>{escape(told[tag])}</{tag}>" for tag in tags if told.get(tag))
+    def elements(target: Mapping[str, str], *tags: str) -> str:
+        return "".join(f"<{tag}>{escape(target[tag])}</{tag}>" for tag in tags if target.get(tag))
 
     members = "".join(
-        f"<member><Target>{element(one, 'Id', 'Port', 'AvailabilityZone')}</Target>"
-        f"<TargetHealth>{element(one, 'State', 'Reason', 'Description')}</TargetHealth></member>"
-        for one in targets
+        f"<member><Target>{elements(target, 'Id', 'Port', 'AvailabilityZone')}</Target>"
+        f"<TargetHealth>{elements(target, 'State', 'Reason', 'Description')}</TargetHealth></member>"
+        for target in targets
     )
     result = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
     name = "DescribeTargetHealth"
@@ -314,16 +299,16 @@ def _target_health_body(targets: Iterable[Mapping[str, str]]) -> bytes:
 
 
 def _page_of(reply: bytes, offset: int, size: int) -> bytes:
-    """So many of a reply's members from `offset`, with the marker of the next; the reply as it is where `size` is 0."""
+    """`size` members of a reply from `offset` on, with the marker of the next page; the whole reply if `size` is 0."""
     if not size:
         return reply
     ElementTree.register_namespace("", XMLNS)
     tree = ElementTree.fromstring(reply)
     result = tree[0]
-    for listed in (one for one in result if one.tag.rpartition("}")[2] in _PAGED_ELEMENTS):
-        members = list(listed)
+    for element in (element for element in result if element.tag.rpartition("}")[2] in _PAGED_ELEMENTS):
+        members = list(element)
         for member in members[:offset] + members[offset + size :]:
-            listed.remove(member)
+            element.remove(member)
         if offset + size < len(members):
             ElementTree.SubElement(result, f"{{{XMLNS}}}NextMarker").text = str(offset + size)
     return ElementTree.tostring(tree)

@@ -1,4 +1,4 @@
-"""A Mackerel on loopback: recorded replies, a load balancer's host whose metrics a story tells, the rule of its steps, and its faults."""
+"""Mackerel on loopback: recorded replies, a load balancer's host with the metrics of a traffic model, the rule of its steps, and its faults."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
+from tests.fakes.http import LoopbackServer
 from tests.fakes.traffic_model import TargetGroupMinute, TrafficModel
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "mackerel"
@@ -21,7 +21,7 @@ API_KEY = "an-example-key"
 ALB_HOST = "2u4PP3TJqbx"
 SERVICE = "photo"
 
-# Metric family and leaf of the AWS integration -> what it reads of a minute; None is not reported.
+# (family, leaf) of a metric of the AWS integration → its value in a minute; None is not reported.
 _GROUP_METRICS: Mapping[tuple[str, str], Callable[[TargetGroupMinute], float | None]] = {
     ("request_per_group", "count"): lambda minute: minute.requests or None,
     ("httpcode_count_per_group", "target_2xx"): lambda minute: minute.responses_2xx or None,
@@ -57,7 +57,7 @@ def alb_metric_names(groups: Iterable[str]) -> set[str]:
 
 
 def response_step_s(length_s: int) -> int:
-    """The step in seconds in which Mackerel answers a range of so many seconds: the coarsest of which it holds more than 240, else a minute."""
+    """The step in seconds of Mackerel's reply for a range of `length_s`: the coarsest that fits more than 240 times, else a minute."""
     return next((step for step in (86_400, 3_600, 300) if length_s // step > 240), 60)
 
 
@@ -67,12 +67,12 @@ class _HttpError(Exception):
         self.status, self.message = status, message
 
 
-class FakeMackerel:
-    """Answers at `.url` as Mackerel would at `clock()`. A context manager. Everything is a plain attribute, set at any time.
+class FakeMackerel(LoopbackServer):
+    """Replies as Mackerel would at `clock()`. Its state and faults are plain attributes, set at any time.
 
-    With a `story`, the host `alb_host` tells what it tells of each target group; `points` (host or service → metric name → time → value) are
-    told besides and instead. `alerts`, `monitors`, `annotations`, `dashboards`, `hosts` and `services` are the recorded ones to begin with,
-    and the load balancer's host and the service "photo".
+    With a `traffic_model`, the host `alb_host` has its metrics of each target group; `points` (host or service → metric name → time → value)
+    add to them and override them. `alerts`, `monitors`, `annotations`, `hosts` and `services` start with the recorded ones, and have
+    the load balancer's host and the service "photo".
     """
 
     def __init__(
@@ -97,52 +97,35 @@ class FakeMackerel:
         self.alerts: list[dict[str, Any]] = load_sample("alerts.200")["alerts"]
         self.monitors: list[dict[str, Any]] = load_sample("monitors.200")["monitors"]
         self.annotations: list[dict[str, Any]] = load_sample("graph_annotations.200")["graphAnnotations"]
-        self.dashboards: list[dict[str, Any]] = [load_sample("dashboard.200")]
         self.points: dict[str, dict[str, dict[int, float]]] = {}
-        # What was never posted: a metric's name.
-        self.missing_metrics: set[str] = set()
+        self.missing_metrics: set[str] = set()  # names of metrics that were never posted
         # Faults
-        self.key = API_KEY  # another one is refused with 401
+        self.key = API_KEY  # any other is rejected with 401
         self.has_read_permission = True  # False: a key without the Read right, 403
-        self.queued_replies: list[
-            tuple[int, Mapping[str, str], bytes]
-        ] = []  # status, headers, body of the next replies
-        self.failing_paths: set[str] = set()  # paths that end in HTTP 500 as long as they are in here
-        self.hang: threading.Event | None = None  # requests wait for it; closing sets it
+        # Status, headers and body of the next replies
+        self.queued_replies: list[tuple[int, Mapping[str, str], bytes]] = []
+        self.failing_paths: set[str] = set()  # replied to with HTTP 500
+        self.hang: threading.Event | None = None  # requests wait for it
         self.string_errors = False  # {"error": "…"} instead of {"error": {"message": "…"}}
         self.clock_skew_s = 0.0  # added to the Date header
-        self.forced_step_s = 0  # the step of every answer, whatever the rule says
-        # What it saw
+        self.forced_step_s = 0  # the step of every reply, instead of `response_step_s`
+        # What was requested
         self.requests: list[tuple[str, dict[str, list[str]]]] = []
-        self._server = _Server(("127.0.0.1", port), _make_handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Server(("127.0.0.1", port), _make_handler(self)))
 
     @property
     def paths(self) -> list[str]:
-        """The paths that were asked for, in order."""
+        """The requested paths, in order."""
         return [path for path, _ in self.requests]
 
     def queue_error(self, status: int, *, times: int = 1, retry_after: str = "", body: bytes = b"") -> None:
-        """The next so many requests are answered with this instead."""
+        """The next `times` requests get this reply."""
         headers = {"Retry-After": retry_after} if retry_after else {}
         self.queued_replies += [(status, headers, body)] * times
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
         if self.hang:
             self.hang.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def handle(self, path: str, query: dict[str, list[str]], key: str) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the reply to one request."""
@@ -167,55 +150,44 @@ class FakeMackerel:
             raise _HttpError(500, "Internal Server Error")
 
     def _route(self, path: str, query: dict[str, list[str]]) -> object:
+        collections: Mapping[str, Callable[[dict[str, list[str]]], object]] = {
+            "org": lambda _query: self.organization,
+            "services": lambda _query: {"services": self.services},
+            "hosts": self._hosts,
+            "graph-annotations": self._annotations,
+            "alerts": self._alerts,
+            "monitors": lambda _query: {"monitors": self.monitors},
+        }
         match [unquote(part) for part in path.removeprefix("/api/v0/").split("/")]:
-            case ["org"]:
-                return self.organization
-            case ["services"]:
-                return {"services": self.services}
-            case ["services", name, "metric-names" | "metrics" as what]:
+            case [collection] if collection in collections:
+                return collections[collection](query)
+            case ["services", name, "metric-names" | "metrics" as resource]:
                 self._find(self.services, "name", name, "Service not found")
-                return self._metrics(name, what, query)
-            case ["hosts"]:
-                wanted = query.get("status", ["working", "standby"])
-                of_service = [one for one in self.hosts if query.get("service", [""])[0] in ("", *one.get("roles", {}))]
-                return {"hosts": [one for one in of_service if one["status"] in wanted]}
-            case ["hosts", host_id]:
-                return {"host": self._find(self.hosts, "id", host_id, "Host Not Found.")}
-            case ["hosts", host_id, "metric-names" | "metrics" as what]:
+                return self._metrics(name, resource, query)
+            case ["hosts", host_id, "metric-names" | "metrics" as resource]:
                 self._find(self.hosts, "id", host_id, "Host Not Found.")
-                return self._metrics(host_id, what, query)
-            case ["hosts-by-custom-identifier", identifier]:
-                return {"host": self._find(self.hosts, "customIdentifier", identifier, "Host Not Found.")}
-            case ["tsdb", "latest"]:
-                return {"tsdbLatest": {host: self._latest(host, query["name"]) for host in query["hostId"]}}
-            case ["graph-annotations"]:
-                return self._annotations(query)
-            case ["alerts"]:
-                return self._alerts(query)
-            case ["monitors"]:
-                return {"monitors": self.monitors}
-            case ["dashboards"]:
-                return {"dashboards": [{k: v for k, v in one.items() if k != "widgets"} for one in self.dashboards]}
-            case ["dashboards", dashboard_id]:
-                return self._find(self.dashboards, "id", dashboard_id, "Dashboard not found")
+                return self._metrics(host_id, resource, query)
         raise _HttpError(404, "Not Found")
 
+    def _hosts(self, query: dict[str, list[str]]) -> object:
+        statuses, service = query.get("status", ["working", "standby"]), query.get("service", [""])[0]
+        hosts = [host for host in self.hosts if service in ("", *host.get("roles", {}))]
+        return {"hosts": [host for host in hosts if host["status"] in statuses]}
+
     def _find(self, items: Sequence[dict[str, Any]], key: str, value: str, error_message: str) -> dict[str, Any]:
-        found = next((one for one in items if one.get(key) == value), None)
-        if found is None:
+        item = next((item for item in items if item.get(key) == value), None)
+        if item is None:
             raise _HttpError(404, error_message)
-        return found
+        return item
 
     def _metric_names(self, owner: str) -> set[str]:
-        told = (
-            alb_metric_names(self.traffic_model.target_groups())
-            if self.traffic_model and owner == self.alb_host
-            else set()
-        )
-        return (told | set(self.points.get(owner, {}))) - self.missing_metrics
+        names = set(self.points.get(owner, {}))
+        if self.traffic_model and owner == self.alb_host:
+            names |= alb_metric_names(self.traffic_model.target_groups())
+        return names - self.missing_metrics
 
-    def _metrics(self, owner: str, what: str, query: dict[str, list[str]]) -> object:
-        if what == "metric-names":
+    def _metrics(self, owner: str, resource: str, query: dict[str, list[str]]) -> object:
+        if resource == "metric-names":
             return {"names": sorted(self._metric_names(owner))}
         if not {"name", "from", "to"} <= query.keys():
             raise _HttpError(400, "name, from and to are required")
@@ -224,12 +196,12 @@ class FakeMackerel:
             raise _HttpError(404, "Metric Not Found.")
         step = self.forced_step_s or response_step_s(end - start)
         buckets: dict[int, list[float]] = {}
-        # Both ends are answered, and a coarse step whole.
+        # Both ends are included, and a coarse step completely.
         for ts in range(start - start % step, end - end % step + step, 60):
             if (value := self._value(owner, name, ts)) is not None:
                 buckets.setdefault(ts - ts % step, []).append(value)
-        # A coarse point is the average of those that there are, of a count too.
-        return {"metrics": [{"time": ts, "value": sum(said) / len(said)} for ts, said in sorted(buckets.items())]}
+        # A coarse point is the average of the existing points, of a count too.
+        return {"metrics": [{"time": ts, "value": sum(values) / len(values)} for ts, values in sorted(buckets.items())]}
 
     def _value(self, owner: str, name: str, ts: int) -> float | None:
         if ts + 60 + self.lag_s > self.clock().timestamp():
@@ -240,41 +212,33 @@ class FakeMackerel:
             return None
         if name == _ALB_5XX:
             return self.traffic_model.load_balancer_errors(ts).get("alb_5xx") or None
-        found = _GROUP_METRIC.fullmatch(name)
-        minute = self.traffic_model.minute(found["group"], ts) if found else None
-        return _GROUP_METRICS[found["family"], found["leaf"]](minute) if found and minute else None
-
-    def _latest(self, owner: str, names: Iterable[str]) -> dict[str, object]:
-        def newest(name: str) -> object:
-            told = self.points.get(owner, {}).get(name, {})
-            return {"time": max(told), "value": told[max(told)]} if told else None
-
-        return {name: newest(name) for name in names}
+        match = _GROUP_METRIC.fullmatch(name)
+        minute = self.traffic_model.minute(match["group"], ts) if match else None
+        return _GROUP_METRICS[match["family"], match["leaf"]](minute) if match and minute else None
 
     def _annotations(self, query: dict[str, list[str]]) -> object:
         if not {"service", "from", "to"} <= query.keys():
             raise _HttpError(400, "service, from and to are required")
         service, start, end = query["service"][0], int(query["from"][0]), int(query["to"][0])
-        if service not in {one["service"] for one in self.annotations}:
+        if service not in {annotation["service"] for annotation in self.annotations}:
             self._find(self.services, "name", service, "Service not found")
-        touching = [
-            one for one in self.annotations if one["service"] == service and one["from"] <= end and one["to"] >= start
+        overlapping = [
+            annotation
+            for annotation in self.annotations
+            if annotation["service"] == service and annotation["from"] <= end and annotation["to"] >= start
         ]
-        return {"graphAnnotations": touching}
+        return {"graphAnnotations": overlapping}
 
     def _alerts(self, query: dict[str, list[str]]) -> object:
         limit = int(query.get("limit", ["100"])[0])
         if limit > 100:
             raise _HttpError(400, "limit is at most 100")
-        closed = query.get("withClosed") == ["true"]
-        told = sorted(
-            (one for one in self.alerts if closed or one["status"] != "OK"),
-            key=lambda one: one["openedAt"],
-            reverse=True,
-        )
+        with_closed = query.get("withClosed") == ["true"]
+        alerts = [alert for alert in self.alerts if with_closed or alert["status"] != "OK"]
+        alerts.sort(key=lambda alert: alert["openedAt"], reverse=True)
         first = int(query.get("nextId", ["0"])[0])
-        more = {"nextId": str(first + limit)} if first + limit < len(told) else {}
-        return {"alerts": told[first : first + limit], **more}
+        next_page = {"nextId": str(first + limit)} if first + limit < len(alerts) else {}
+        return {"alerts": alerts[first : first + limit], **next_page}
 
 
 def _latency_statistic(minute: TargetGroupMinute, statistic: Callable[[Any], Any]) -> float | None:
@@ -282,18 +246,18 @@ def _latency_statistic(minute: TargetGroupMinute, statistic: Callable[[Any], Any
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for them: none outlives the world
+    daemon_threads = False  # closing waits for them
 
 
-def _make_handler(world: FakeMackerel) -> type[BaseHTTPRequestHandler]:
+def _make_handler(fake: FakeMackerel) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            status, headers, body = world.handle(asked.path, parse_qs(asked.query), self.headers.get("X-Api-Key", ""))
+            url = urlsplit(self.path)
+            status, headers, body = fake.handle(url.path, parse_qs(url.query), self.headers.get("X-Api-Key", ""))
             try:
                 self.send_response_only(status)
                 self.send_header(
-                    "Date", format_datetime(datetime.now(UTC) + timedelta(seconds=world.clock_skew_s), usegmt=True)
+                    "Date", format_datetime(datetime.now(UTC) + timedelta(seconds=fake.clock_skew_s), usegmt=True)
                 )
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -301,6 +265,6 @@ def _make_handler(world: FakeMackerel) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:
-                self.close_connection = True  # whoever asked has left
+                self.close_connection = True  # the client has disconnected
 
     return Handler

@@ -62,17 +62,17 @@ def open_archive(folder: Path) -> Archive:
 
 def set_read_only(archive: Archive, *, read_only: bool = True) -> None:
     """From now on the archive may only be read, or may be written again."""
-    word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive._engine.dialect.name]
+    word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive.engine.dialect.name]
 
     def refuse(connection: Connection) -> None:
         connection.exec_driver_sql(word)
 
     if old := _read_only_listeners.pop(archive, None):
-        event.remove(archive._engine, "begin", old)
+        event.remove(archive.engine, "begin", old)
         archive.close()
     if read_only:
         _read_only_listeners[archive] = refuse
-        event.listen(archive._engine, "begin", refuse)
+        event.listen(archive.engine, "begin", refuse)
 
 
 def query_database(folder: Path, statement: str) -> list[tuple[Any, ...]]:

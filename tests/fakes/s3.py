@@ -1,12 +1,10 @@
-"""An S3 and a load balancer's attributes on loopback: moto behind a thin layer that refuses, cuts short, redirects and throttles."""
+"""S3 and a load balancer's attributes on loopback: moto behind a layer that denies, truncates, redirects and throttles."""
 
 import gzip
 import io
 import re
-import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote
 from urllib.request import Request, urlopen
@@ -18,31 +16,29 @@ from werkzeug.test import run_wsgi_app
 
 from domain import Arn, Aws
 from tests.fakes.elbv2 import REGION, QuietRequestHandler
+from tests.fakes.http import LoopbackServer
 
 BUCKET = "photo-logs"
-_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # the world's own calls: no fault touches them
+_SETUP_ACCESS_KEY = "AKIAWORLDSOWNBUILDER"  # of the fake's own calls, which no fault affects
 
 
-class FakeS3:
-    """The load balancer "photo", which writes its logs to `BUCKET`/alb. A context manager; one at a time in a process, as moto's state is its module's."""
+class FakeS3(LoopbackServer):
+    """The load balancer "photo", which writes its logs to `BUCKET`/alb. One at a time in a process: moto keeps its state in module variables."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._handle, threaded=True, request_handler=QuietRequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.prefix = "alb"
-        self.denied_paths: set[str] = set()  # parts of a request's path that are refused
-        self.error: tuple[int, str] | None = None  # status and code for everything of S3
-        self.truncations: dict[str, list[int]] = {}  # part of a path → after so many bytes its next replies end
-        self.bucket_region = REGION  # of the bucket
+        self.denied_paths: set[str] = set()  # parts of request paths
+        self.error: tuple[int, str] | None = None  # status and code of every reply of S3
+        self.truncations: dict[
+            str, list[int]
+        ] = {}  # part of a path → lengths in bytes that its next replies are truncated to
+        self.bucket_region = REGION
         self.calls: list[str] = []  # "GET /photo-logs/… bytes=5-"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(make_server("127.0.0.1", 0, self._handle, threaded=True, request_handler=QuietRequestHandler))
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        super().__enter__()
         with urlopen(Request(f"{self.url}/moto-api/reset", method="POST")) as reply:
             reply.read()
         ec2, self.elbv2, self.s3 = (self._client(name) for name in ("ec2", "elbv2", "s3"))
@@ -52,21 +48,15 @@ class FakeS3:
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]
             for at, zone in zones
         ]
-        made = self.elbv2.create_load_balancer(Name="photo", Subnets=[one["SubnetId"] for one in subnets])
-        self.load_balancer = str(made["LoadBalancers"][0]["LoadBalancerArn"])
+        subnet_ids = [subnet["SubnetId"] for subnet in subnets]
+        reply = self.elbv2.create_load_balancer(Name="photo", Subnets=subnet_ids)
+        self.load_balancer = str(reply["LoadBalancers"][0]["LoadBalancerArn"])
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.enable_logs()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def enable_logs(self, yes: str = "true") -> None:
-        attributes = {"enabled": yes, "bucket": BUCKET, "prefix": self.prefix}
+    def enable_logs(self, enabled: str = "true") -> None:
+        attributes = {"enabled": enabled, "bucket": BUCKET, "prefix": self.prefix}
         self.elbv2.modify_load_balancer_attributes(
             LoadBalancerArn=self.load_balancer,
             Attributes=[{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in attributes.items()],
@@ -77,7 +67,7 @@ class FakeS3:
         return Aws(region=REGION, load_balancer=self.load_balancer)
 
     def log_key(self, end: datetime, number: int = 1, *, balancer: str = "", kind: str = "") -> str:
-        """The key of a log whose five minutes end at `end`, as the load balancer writes it."""
+        """The key of the log file whose five minutes end at `end`, as the load balancer names it."""
         arn = Arn.parse(self.load_balancer)
         assert arn
         name = balancer or arn.dimension.replace("/", ".")
@@ -92,7 +82,7 @@ class FakeS3:
         return key
 
     def downloads(self) -> list[str]:
-        """What was downloaded, and from which byte on."""
+        """The downloaded objects, with the byte range."""
         return [call.rpartition("_app.")[2] or call for call in self.calls if ".log" in call.partition("?")[0]]
 
     def _client(self, service: str) -> Any:
@@ -110,9 +100,9 @@ class FakeS3:
         path = unquote(environ["PATH_INFO"])
         if path.startswith("/moto-api") or _SETUP_ACCESS_KEY in signed or "/s3/" not in signed:
             return self._send(start, *self._call_moto(environ, body))
-        wanted = environ.get("HTTP_RANGE", "")
+        byte_range = environ.get("HTTP_RANGE", "")
         query = parse_qs(environ.get("QUERY_STRING", ""))
-        self.calls.append(f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''} {wanted}".rstrip())
+        self.calls.append(f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''} {byte_range}".rstrip())
         region = re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed)
         if region and region[1] != self.bucket_region:
             return self._send(
@@ -128,12 +118,12 @@ class FakeS3:
         status, headers, reply = self._call_moto(environ, body)
         for part, lengths in self.truncations.items():
             if part in path and lengths:
-                return self._send(start, status, headers, reply, cut=lengths.pop(0))
+                return self._send(start, status, headers, reply, length=lengths.pop(0))
         return self._send(start, status, headers, reply)
 
     def _call_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        asked = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        chunks, status, headers = run_wsgi_app(self._moto, asked, buffered=True)
+        moto_environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, headers = run_wsgi_app(self._moto, moto_environ, buffered=True)
         kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "date", "server")]
         return int(status.split()[0]), kept, b"".join(chunks)
 
@@ -144,13 +134,13 @@ class FakeS3:
         headers: list[tuple[str, str]],
         body: bytes,
         *,
-        cut: int | None = None,
+        length: int | None = None,
     ) -> Iterable[bytes]:
-        """A reply; `cut`: it promises all of the body and ends after so many bytes."""
+        """A reply; `length`: it announces the whole body and ends after `length` bytes."""
         now = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}"
         start(f"{status} -", [*headers, ("Content-Length", str(len(body))), ("Date", now)])
-        return [body if cut is None else body[:cut]]
+        return [body[:length]]
 
 
-def _error_body(code: str, sentence: str) -> bytes:
-    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{sentence}</Message></Error>".encode()
+def _error_body(code: str, message: str) -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()

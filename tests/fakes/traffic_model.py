@@ -1,4 +1,4 @@
-"""What happens behind a load balancer, minute by minute: the one truth that the loopback CloudWatch tells and the tests know."""
+"""The requests behind a load balancer, minute by minute: what the fakes report and the tests expect."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetGroupMinute:
-    """One target group's minute. `latencies` are the seconds that each answered request took, sorted.
+    """One target group's minute. `latencies`: sorted seconds of the answered requests.
 
-    `requests` that the group took but never answered are those above the sum of the responses; `fail_open` are those sent to unhealthy targets.
+    `requests` beyond the sum of the responses were never answered; `fail_open` requests were sent to unhealthy targets.
     """
 
     requests: int
@@ -30,24 +30,24 @@ class TargetGroupMinute:
 
 
 class TrafficModel(Protocol):
-    """A past, present and future that is the same every time it is told."""
+    """The traffic of any time; deterministic."""
 
     def target_groups(self) -> Collection[str]:
         """The names of the target groups."""
         ...
 
     def minute(self, target_group: str, ts: int) -> TargetGroupMinute | None:
-        """What that group did in the minute that begins at `ts`; None where nothing is reported at all."""
+        """The group's minute that begins at `ts`; None if nothing is reported."""
         ...
 
     def load_balancer_errors(self, ts: int) -> Mapping[str, int]:
-        """The 5xx that the load balancer made itself in that minute: alb_5xx, alb_500, alb_502, alb_503, alb_504; left out where 0."""
+        """The 5xx that the load balancer generated itself in that minute: alb_5xx, alb_500, alb_502, alb_503, alb_504; zeros are absent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptedTraffic:
-    """A story written out by hand: (target group, ts) → Minute, and ts → the load balancer's own 5xx."""
+    """Literal traffic: (target group, ts) → its minute, and ts → the load balancer's own 5xx."""
 
     minutes: Mapping[tuple[str, int], TargetGroupMinute]
     alb_errors: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
@@ -63,15 +63,15 @@ class ScriptedTraffic:
 
 
 class SteadyTraffic:
-    """Steady traffic, split as `shares` says: ts → share of each target group, whose sum need not be 1.
+    """Steady traffic, divided by `shares`: ts → share of each target group; the sum need not be 1.
 
-    A group that `shares` leaves out is not registered and reports nothing; one at 0 has targets and no requests. `error_rates` and
-    `latency_factors` are per group (0 and 1 where left out); `dead` takes ts and gives the groups whose targets answer nothing: their requests
-    end in the load balancer's own 502 and 504. Every minute hangs on (seed, group, ts) alone.
+    A group that is not in `shares` is not registered and reports nothing; one at 0 has targets and no requests. `error_rates` and
+    `latency_factors` are per group (default: 0 and 1); `unresponsive`: ts → groups whose targets do not answer, so that their requests
+    end in the load balancer's own 502 and 504. Every minute depends on (seed, group, ts) alone.
     """
 
     MEDIAN_S = 0.08
-    SPREAD = 0.6  # of the logarithm of a latency
+    SPREAD = 0.6  # standard deviation of the logarithm of a latency
 
     def __init__(
         self,
@@ -100,25 +100,25 @@ class SteadyTraffic:
         share = self._shares(ts).get(target_group)
         if share is None:
             return None
-        chance = np.random.default_rng((self._seed, crc32(target_group.encode()), ts))
-        requests = int(chance.poisson(self._requests_per_minute * share))
+        rng = np.random.default_rng((self._seed, crc32(target_group.encode()), ts))
+        requests = int(rng.poisson(self._requests_per_minute * share))
         if target_group in self._unresponsive(ts):
-            refused = int(chance.binomial(requests, 0.5))
+            refused = int(rng.binomial(requests, 0.5))
             return TargetGroupMinute(requests, connection_errors=refused, healthy=0, unhealthy=2, fail_open=requests)
-        wrong = int(chance.binomial(requests, self._error_rates.get(target_group, 0.0)))
-        moved, missing, fine = (int(count) for count in chance.multinomial(requests - wrong, (0.02, 0.01, 0.97)))
-        middle = np.log(self.MEDIAN_S * self._latency_factors.get(target_group, 1.0))
+        errors = int(rng.binomial(requests, self._error_rates.get(target_group, 0.0)))
+        redirects, client_errors, successes = (int(n) for n in rng.multinomial(requests - errors, (0.02, 0.01, 0.97)))
+        log_median = np.log(self.MEDIAN_S * self._latency_factors.get(target_group, 1.0))
         return TargetGroupMinute(
             requests=requests,
-            responses_2xx=fine,
-            responses_3xx=moved,
-            responses_4xx=missing,
-            responses_5xx=wrong,
-            latencies=np.sort(chance.lognormal(middle, self.SPREAD, requests)),
+            responses_2xx=successes,
+            responses_3xx=redirects,
+            responses_4xx=client_errors,
+            responses_5xx=errors,
+            latencies=np.sort(rng.lognormal(log_median, self.SPREAD, requests)),
         )
 
     def load_balancer_errors(self, ts: int) -> Mapping[str, int]:
-        dead = [minute for group in self._unresponsive(ts) if (minute := self.minute(group, ts))]
-        unanswered = sum(minute.requests for minute in dead)
-        refused = sum(minute.connection_errors for minute in dead)
+        minutes = [minute for group in self._unresponsive(ts) if (minute := self.minute(group, ts))]
+        unanswered = sum(minute.requests for minute in minutes)
+        refused = sum(minute.connection_errors for minute in minutes)
         return {"alb_5xx": unanswered, "alb_502": refused, "alb_504": unanswered - refused} if unanswered else {}

@@ -24,7 +24,7 @@ from sources.aws.athena import POLL_INTERVALS_S, AthenaLogs, day_window, query_p
 from sources.aws.s3_access_logs import LogFileCache, S3Logs
 from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
-from tests.fakes.athena import RESULTS, FakeAthena, fake_athena
+from tests.fakes.athena import RESULTS, FakeAthena
 
 ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 FOLDER = "alb/AWSLogs/123456789012/elasticloadbalancing/ap-northeast-1/"
@@ -64,7 +64,7 @@ def line_at(minute: int) -> str:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAthena]:
-    with fake_athena() as world:
+    with FakeAthena() as world:
         monkeypatch.setenv("AWS_ENDPOINT_URL", world.url)
         world.objects |= {
             log_key("2026/09/20", "20260921T0000Z"): gzip.compress(line_at(0).encode()),

@@ -14,10 +14,10 @@ from botocore.stub import Stubber
 from archive import Archive
 from collector.collector import Collector
 from domain import Clock, Migration, Window
-from sources import registry
 from sources.aws.cloudtrail import MAX_PAGES, CloudTrail, RateLimiter
 from sources.aws.cloudtrail_records import OPERATIONS
 from sources.base import Events, HistorySource
+from sources.registry import Sources, create_sources
 from tests.fakes.cloudtrail import DENIED, THROTTLED, FakeCloudTrail
 
 SAMPLES = Path("tests/samples/cloudtrail")
@@ -154,8 +154,8 @@ def test_rate_limiter_spaces_calls() -> None:
 
 
 def test_enabled_unless_configured_otherwise() -> None:
-    assert "cloudtrail" in [source.name for source in registry.create_sources(create_migration()).events]
-    assert registry.create_sources(create_migration(cloudtrail=False)).events == ()
+    assert "cloudtrail" in [source.name for source in create_sources(create_migration()).events]
+    assert create_sources(create_migration(cloudtrail=False)).events == ()
     assert isinstance(CloudTrail(create_migration()), HistorySource)
 
 
@@ -179,7 +179,7 @@ def test_past_changes_are_read_once_then_only_the_newest(server: FakeCloudTrail,
     ]
     source = CloudTrail(create_migration(), clock=clock, rate_limiter=RateLimiter(0))
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
-        collector = Collector(archive, (), None, (source,), clock=clock)
+        collector = Collector(archive, Sources(events=(source,)), clock=clock)
         while collector.poll_events(source) == 0:
             pass
         changes = [
@@ -211,7 +211,7 @@ def test_backs_off_for_15_minutes_after_a_failure(
     server.error = error
     source = CloudTrail(create_migration(), clock=clock, client=client, rate_limiter=RateLimiter(0))
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
-        collector = Collector(archive, (), None, (source,), clock=clock)
+        collector = Collector(archive, Sources(events=(source,)), clock=clock)
         assert collector.poll_events(source) == 900
         now[0] += 300
         assert collector.poll_events(source) == 600 and len(server.calls) == 1

@@ -1,4 +1,4 @@
-"""What AWS counted of a job's Lambda function, beside the runs that it posted: which invocations failed without a word. Pure."""
+"""Lambda's counts of a job's invocations, matched with the reported runs: which invocations failed without a report. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.batches.runs import MINUTE_S, Run
+from analysis.batches.runs import Run
 from domain import Window, epoch_s
+from domain.window import MINUTE_S
 
-MATCH_WITHIN_S = 7_200  # farther from an error, a run does not matter to it
-REPORTED_WITHIN_S = 120  # a run that is over was posted, and can be read
+MATCH_WITHIN_S = 7_200  # runs farther from an error are irrelevant to it
+REPORTED_WITHIN_S = 120  # after its end, until the report of a run can be read
 
 
 @dataclass(frozen=True, slots=True)
 class InvocationPeriod:
-    """One period of `period_s` seconds from `at` (epoch seconds) in which a function was invoked, or was to be.
+    """Counts of one period from `start` (epoch seconds), `period_s` long.
 
-    `errors` count invocations that ended with an error or ran out of time; `throttles` and `undelivered` those that did not begin: Lambda had no
-    room, or EventBridge could not start it. `longest_s`: the longest invocation, None where none is told.
+    `errors`: invocations that failed or timed out. `throttles`, `undelivered`: invocations that did not start, refused by Lambda or not
+    delivered by EventBridge. `longest_s`: duration of the longest invocation, None if not reported.
     """
 
     start: int
@@ -32,7 +33,7 @@ class InvocationPeriod:
 
 @dataclass(frozen=True, slots=True)
 class InvocationTotals:
-    """The same over a window. `died`: periods of a minute with errors of which nothing was posted."""
+    """The same over a window. `silent_failures`: one-minute periods with errors that no run reported."""
 
     invocations: int
     errors: int
@@ -50,17 +51,18 @@ _COUNTS: Mapping[str, str] = {
 
 
 def parse_invocations(frame: pd.DataFrame) -> dict[str, tuple[InvocationPeriod, ...]]:
-    """Every period of a tidy frame of function_… and rule_failures, by job, in order."""
-    found: dict[str, dict[int, dict[str, float]]] = {}
+    """Every period in a tidy frame of function_… and rule_failures, by job, in order."""
+    by_job: dict[str, dict[int, dict[str, float]]] = {}
     jobs, metrics = (frame[name].astype("object") for name in ("target_group", "metric"))
     for ts, period_s, job, metric, value in zip(
         epoch_s(frame), frame["period_s"], jobs, metrics, frame["value"], strict=True
     ):
-        told = found.setdefault(job, {}).setdefault(int(ts), {"period_s": 0})
-        told["period_s"] = max(told["period_s"], int(period_s))
-        told[_COUNTS.get(metric, "longest_s")] = float(value)
+        values = by_job.setdefault(job, {}).setdefault(int(ts), {"period_s": 0})
+        values["period_s"] = max(values["period_s"], int(period_s))
+        values[_COUNTS.get(metric, "longest_s")] = float(value)
     return {
-        job: tuple(_invocation_period(at, told) for at, told in sorted(times.items())) for job, times in found.items()
+        job: tuple(_invocation_period(start, values) for start, values in sorted(periods.items()))
+        for job, periods in by_job.items()
     }
 
 
@@ -72,60 +74,54 @@ def _invocation_period(start: int, values: Mapping[str, float]) -> InvocationPer
 def silent_failures(
     invocations: Sequence[InvocationPeriod], reported: Sequence[Run], was_answered: Callable[[int, int], bool]
 ) -> tuple[Run, ...]:
-    """The failed invocations of which nothing was posted, as failed runs: one a minute, in order. Longer periods cannot tell.
+    """The failed invocations without a report, as failed runs, at most one a minute, in order. Periods longer than a minute are ignored.
 
-    `known(start, end)`: whether it was read what was posted between two times. Each posted run is one of the invocations of its minute, which is known to
-    within another; a run that posted a failure is first of all a failed one, any other first of all one that did well.
+    `was_answered(start, end)`: whether the reports between two times are known. Each reported run is matched with an invocation of its minute
+    (known to within another): a failed run with a failed invocation if there is one, any other with a successful one.
     """
-    minutes = [one for one in invocations if one.period_s == MINUTE_S]
-    errors_at = [one.start for one in minutes if one.errors]
+    periods = [period for period in invocations if period.period_s == MINUTE_S]
+    errors_at = [period.start for period in periods if period.errors]
     if not errors_at:
         return ()
-    at = [one.start for one in minutes]
-    failed = [one.errors for one in minutes]
-    well = [max(one.invocations - one.errors, 0) for one in minutes]
+    starts = [period.start for period in periods]
+    failed = [period.errors for period in periods]
+    succeeded = [max(period.invocations - period.errors, 0) for period in periods]
     near = [run for run in reported if _near(errors_at, run.started_at)]
     for run in sorted(near, key=lambda run: (run.result != "failed", run.started_at)):
-        places = range(bisect_right(at, run.started_at - MINUTE_S), bisect_left(at, run.started_at + MINUTE_S))
-        for room in (failed, well) if run.result == "failed" else (well, failed):
-            place = next((place for place in places if room[place] > 0), None)
-            if place is not None:
-                room[place] -= 1
+        indices = range(bisect_right(starts, run.started_at - MINUTE_S), bisect_left(starts, run.started_at + MINUTE_S))
+        for unmatched in (failed, succeeded) if run.result == "failed" else (succeeded, failed):
+            index = next((index for index in indices if unmatched[index] > 0), None)
+            if index is not None:
+                unmatched[index] -= 1
                 break
     return tuple(
-        _silent_failure(one)
-        for one, left in zip(minutes, failed, strict=True)
-        if left > 0 and was_answered(one.start - MINUTE_S, one.start + round(one.longest_s or 0) + REPORTED_WITHIN_S)
+        _silent_failure(period)
+        for period, n_silent in zip(periods, failed, strict=True)
+        if n_silent > 0
+        and was_answered(period.start - MINUTE_S, period.start + round(period.longest_s or 0) + REPORTED_WITHIN_S)
     )
 
 
 def _near(errors_at: Sequence[int], started_at: int) -> bool:
-    place = bisect_left(errors_at, started_at - MATCH_WITHIN_S)
-    return place < len(errors_at) and errors_at[place] < started_at + MATCH_WITHIN_S
+    index = bisect_left(errors_at, started_at - MATCH_WITHIN_S)
+    return index < len(errors_at) and errors_at[index] < started_at + MATCH_WITHIN_S
 
 
 def _silent_failure(period: InvocationPeriod) -> Run:
-    alone = period.invocations == 1  # else nobody can tell which took so long
-    length_s = round(period.longest_s or 0) if alone else 0
-    return Run(
-        period.start,
-        period.start + length_s,
-        period.start,
-        period.longest_s if alone else None,
-        "failed",
-        was_reported=False,
-    )
+    duration_s = period.longest_s if period.invocations == 1 else None  # of several, the longest may be another one
+    ended_at = period.start + round(duration_s or 0)
+    return Run(period.start, ended_at, period.start, duration_s, "failed", was_reported=False)
 
 
 def invocation_totals(
     invocations: Iterable[InvocationPeriod], silent_runs: Iterable[Run], window: Window
 ) -> InvocationTotals:
-    """What AWS counted over `window`; `silent` are all runs that died."""
-    mine = [one for one in invocations if window.start <= one.start < window.end]
+    """The counts over `window`, and how many of `silent_runs` fall into it."""
+    periods = [period for period in invocations if window.start <= period.start < window.end]
     return InvocationTotals(
-        sum(one.invocations for one in mine),
-        sum(one.errors for one in mine),
-        sum(one.throttles for one in mine),
-        sum(one.undelivered for one in mine),
+        sum(period.invocations for period in periods),
+        sum(period.errors for period in periods),
+        sum(period.throttles for period in periods),
+        sum(period.undelivered for period in periods),
         sum(window.start <= run.started_at < window.end for run in silent_runs),
     )

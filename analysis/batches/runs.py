@@ -1,4 +1,4 @@
-"""Runs of batches, put together from what each posted: when one began and ended, whether it succeeded, and whether it took unusually long. Pure."""
+"""Runs of batch jobs, parsed from the metrics they report: start, end, result, and whether they took unusually long. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,20 +11,20 @@ import pandas as pd
 
 from domain import epoch_s
 from domain.config.batches import SchedulerKind
+from domain.window import MINUTE_S
 
 RunResult = Literal["ok", "failed", "unknown"]
-MINUTE_S = 60
-TYPICAL_FROM_RUNS = 30  # what is usual is told by so many successful runs
-MIN_RUNS = 8  # with fewer nobody can tell
-# Slow is twice as far above the median as nine of ten runs stay, and a quarter above it at least. Of a normal distribution that is one in 200.
+TYPICAL_FROM_RUNS = 30  # the typical duration is that of the last successful runs
+MIN_RUNS = 8  # fewer do not allow an estimate
+# Slow: above the median by twice the distance to the 90th percentile (1 in 200 of a normal distribution), and by a quarter at least.
 _SLOW_SPREADS, _MIN_SLOW_FACTOR = 2.0, 1.25
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Run:
-    """One run. `at` is the minute it was posted for; times are epoch seconds, known to the minute. `duration_s` is None where it was not posted.
+    """One run. Times are epoch seconds, known to the minute; `reported_at` is the timestamp of its metrics. `duration_s` is None if not reported.
 
-    `slow`: it took longer than the runs before it let expect; None where they were too few. `posted`: False where only Lambda told of it.
+    `is_slow`: unusually long compared with the runs before it; None if there were too few. `was_reported`: False if only Lambda counted it.
     """
 
     started_at: int
@@ -38,7 +38,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TypicalDuration:
-    """How long the last successful runs took, in seconds: the median, and the range of eight in ten."""
+    """Duration of the last successful runs: median, 10th and 90th percentile."""
 
     runs: int
     median_s: float
@@ -52,56 +52,56 @@ RunsByJob = Mapping[tuple[str, SchedulerKind], tuple[Run, ...]]
 def parse_runs(
     frame: pd.DataFrame, *, timestamp_is: Literal["end", "start"]
 ) -> dict[tuple[str, SchedulerKind], tuple[Run, ...]]:
-    """Every run in a tidy frame of run_duration, run_success and run_failure, by job and era, in order.
+    """Every run in a tidy frame of run_duration, run_success and run_failure, by job and scheduler, in order.
 
-    What was posted for one minute is one run: Mackerel keeps the last of several. A duration and a result that stand alone in neighbouring
-    minutes are one run as well, posted across the turn of the minute.
+    The metrics of one minute are one run: Mackerel keeps the last value of a minute. A lone duration and a lone result in adjacent minutes
+    are one run, too, reported across the minute's end.
     """
-    found: dict[tuple[str, SchedulerKind], dict[int, dict[str, float]]] = {}
+    by_job: dict[tuple[str, SchedulerKind], dict[int, dict[str, float]]] = {}
     columns = (frame[name].astype("object") for name in ("target_group", "fleet", "metric"))
     for ts, job, fleet, metric, value in zip(epoch_s(frame), *columns, frame["value"], strict=True):
-        era: SchedulerKind = "baseline" if fleet == "baseline" else "canary"
-        found.setdefault((job, era), {}).setdefault(int(ts), {})[metric] = float(value)
+        scheduler: SchedulerKind = "baseline" if fleet == "baseline" else "canary"
+        by_job.setdefault((job, scheduler), {}).setdefault(int(ts), {})[metric] = float(value)
     return {
-        key: _flag_slow([_run(at, told, timestamp_is) for at, told in sorted(_merge_neighbours(minutes).items())])
-        for key, minutes in sorted(found.items())
+        key: _flag_slow(
+            [_run(minute, values, timestamp_is) for minute, values in sorted(_merge_neighbours(minutes).items())]
+        )
+        for key, minutes in sorted(by_job.items())
     }
 
 
 def _merge_neighbours(minutes: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
-    joined: dict[int, dict[str, float]] = {}
-    for at in sorted(minutes):
-        before = joined.get(at - MINUTE_S)
-        if before is not None and ("run_duration" in before) != ("run_duration" in minutes[at]):
-            alone = len(before) == 1 or len(minutes[at]) == 1
-            if alone and not set(before) & set(minutes[at]):
-                before.update(minutes[at])
+    merged: dict[int, dict[str, float]] = {}
+    for ts, values in sorted(minutes.items()):
+        previous = merged.get(ts - MINUTE_S)
+        if previous is not None and ("run_duration" in previous) != ("run_duration" in values):
+            lone = len(previous) == 1 or len(values) == 1
+            if lone and not set(previous) & set(values):
+                previous.update(values)
                 continue
-        joined[at] = dict(minutes[at])
-    return joined
+        merged[ts] = dict(values)
+    return merged
 
 
 def _run(reported_at: int, values: Mapping[str, float], timestamp_is: Literal["end", "start"]) -> Run:
     duration_s = values.get("run_duration")
-    length_s = round(duration_s or 0)
+    rounded_s = round(duration_s or 0)
     result: RunResult = "unknown"
     if values.get("run_failure", 0) > 0 or values.get("run_success", 1) <= 0:
         result = "failed"
     elif "run_success" in values or "run_failure" in values:
         result = "ok"
-    began, ended = (
-        (reported_at - length_s, reported_at) if timestamp_is == "end" else (reported_at, reported_at + length_s)
-    )
-    return Run(began, ended, reported_at, duration_s, result)
+    started_at = reported_at - rounded_s if timestamp_is == "end" else reported_at
+    return Run(started_at, started_at + rounded_s, reported_at, duration_s, result)
 
 
 def typical_duration(runs: Sequence[Run]) -> TypicalDuration | None:
-    """What the last successful runs took; None where there are fewer than FEWEST_RUNS. Where no result is posted, every run counts."""
-    taken = _durations(runs)[-TYPICAL_FROM_RUNS:]
-    if len(taken) < MIN_RUNS:
+    """The typical duration of successful runs (of all runs if results are not reported); None if there are fewer than MIN_RUNS."""
+    durations = _durations(runs)[-TYPICAL_FROM_RUNS:]
+    if len(durations) < MIN_RUNS:
         return None
-    low, median, high = np.percentile(taken, (10, 50, 90))
-    return TypicalDuration(len(taken), float(median), float(low), float(high))
+    p10, median, p90 = np.percentile(durations, (10, 50, 90))
+    return TypicalDuration(len(durations), float(median), float(p10), float(p90))
 
 
 def _durations(runs: Sequence[Run]) -> list[float]:
@@ -109,35 +109,35 @@ def _durations(runs: Sequence[Run]) -> list[float]:
 
 
 def _flag_slow(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """The runs, each judged by the successful ones before it."""
-    limits, before, judged = _slow_thresholds(_durations(runs)), 0, list[Run]()
+    """The runs with `is_slow`, each judged by the successful ones before it."""
+    thresholds, n_before, flagged = _slow_thresholds(_durations(runs)), 0, list[Run]()
     for run in runs:
-        slow = None
+        is_slow = None
         if run.duration_s is not None:
-            slow = None if before < MIN_RUNS else run.duration_s > limits[before]
-            before += run.result != "failed"
-        judged.append(replace(run, is_slow=slow))
-    return tuple(judged)
+            is_slow = None if n_before < MIN_RUNS else run.duration_s > thresholds[n_before]
+            n_before += run.result != "failed"
+        flagged.append(replace(run, is_slow=is_slow))
+    return tuple(flagged)
 
 
 def _slow_thresholds(durations: Sequence[float]) -> list[float]:
-    """From where on a run is slow, by how many successful ones there were before it; infinite where they were too few."""
-    limits = [inf] * MIN_RUNS
-    parts = [durations[:count] for count in range(MIN_RUNS, min(len(durations), TYPICAL_FROM_RUNS - 1) + 1)]
-    wide = (
+    """The duration above which a run is slow, by the number of successful runs before it; infinite below MIN_RUNS."""
+    thresholds = [inf] * MIN_RUNS
+    short_histories = [durations[:n] for n in range(MIN_RUNS, min(len(durations), TYPICAL_FROM_RUNS - 1) + 1)]
+    histories = (
         np.lib.stride_tricks.sliding_window_view(durations, TYPICAL_FROM_RUNS)
         if len(durations) >= TYPICAL_FROM_RUNS
         else np.empty((0, 1))
     )
-    for part in (*([part] for part in parts), wide):
-        if len(part):
-            median, high = np.percentile(part, (50, 90), axis=1)
-            limits += np.maximum(median + _SLOW_SPREADS * (high - median), median * _MIN_SLOW_FACTOR).tolist()
-    return limits
+    for history in (*([history] for history in short_histories), histories):
+        if len(history):
+            median, p90 = np.percentile(history, (50, 90), axis=1)
+            thresholds += np.maximum(median + _SLOW_SPREADS * (p90 - median), median * _MIN_SLOW_FACTOR).tolist()
+    return thresholds
 
 
 def count_overlaps(runs: Sequence[Run]) -> int:
-    """How many runs began before the one before them had ended, by more than the minute that times are known to."""
+    """How many runs started before the previous one ended, by more than the minute to which times are known."""
     return sum(
         later.started_at + MINUTE_S < earlier.ended_at
         for earlier, later in pairwise(sorted(runs, key=lambda run: (run.started_at, run.ended_at)))

@@ -1,4 +1,4 @@
-"""One criterion at many moments: intervals in the metric's own unit beside its margin, and the verdict each moment allows."""
+"""Sequential intervals of one criterion in the metric's own unit, its margin, and the verdict at each time."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -17,14 +17,14 @@ from analysis.parity.confidence_sequences import (
 from analysis.series.grid import BoolArray, FloatArray
 from domain import Criterion
 
-ALPHA_PER_SIDE = 0.025  # a side: an interval is wrong at any look with probability ≤ 5 %
+ALPHA_PER_SIDE = 0.025  # an interval is ever wrong with probability ≤ 5 %
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequentialIntervals:
-    """Differences canary − baseline in the metric's own unit, one value a moment; what they mean stands at CriterionVerdict.
+    """Differences canary − baseline in the metric's own unit, one value for each time; CriterionVerdict describes the fields.
 
-    `known`: there is an interval, and something happened. Where it is False the bounds mean nothing.
+    If `is_known` is False there is no interval yet (or no event), and the bounds are meaningless.
     """
 
     estimate: FloatArray
@@ -39,16 +39,18 @@ class SequentialIntervals:
     is_known: BoolArray
 
     def at(self, index: int) -> dict[str, Any]:
-        """All numbers of one moment, by name."""
-        return {one.name: float(getattr(self, one.name)[index]) for one in fields(self) if one.name != "is_known"}
+        """All numbers at one time, by name."""
+        return {
+            field.name: float(getattr(self, field.name)[index]) for field in fields(self) if field.name != "is_known"
+        }
 
 
 def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int) -> SequentialIntervals:
-    """What rates allow to say. `family`: how many criteria may raise an alarm (Bonferroni)."""
+    """Intervals of a difference of rates. `n_comparisons`: Bonferroni correction of the alarm bounds."""
     margin, relative = criterion.margin.value / 100, criterion.margin.unit == "%"
     rate_b, rate_c = rates.rate_b, rates.rate_c
     events = rates.events_b + rates.events_c
-    # What a relative margin is relative to: while the baseline has no errors yet, both sides' rate.
+    # A relative margin refers to the baseline's rate, or to both fleets' rate while the baseline has no errors.
     level = (
         np.where(rate_b > 0, rate_b, events / (rates.exposure_b + rates.exposure_c))
         if relative
@@ -57,26 +59,39 @@ def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int
     bounds: list[FloatArray] = []
     for alpha in (ALPHA_PER_SIDE, ALPHA_PER_SIDE / n_comparisons):
         if relative:
-            ratios = (np.expm1(np.clip(bound, -700, 700)) for bound in log_ratio_bounds(rates, alpha))  # ±∞ before it
-            low, high = (np.clip(ratio * level, -1.0, 1.0) for ratio in ratios)
+            ratios = (
+                np.expm1(np.clip(bound, -700, 700)) for bound in log_ratio_bounds(rates, alpha)
+            )  # bounds may be ±∞
+            lower, upper = (np.clip(ratio * level, -1.0, 1.0) for ratio in ratios)
         else:
-            low, high = difference_bounds(rates, alpha)
-        bounds += [low, high]
-    edge = -margin / (1 + margin) if relative else -margin
-    enough = (rates.minutes >= MIN_MINUTES) & (events > 0)
-    low, high, alarm_low, alarm_high = bounds
+            lower, upper = difference_bounds(rates, alpha)
+        bounds += [lower, upper]
+    is_known = (rates.minutes >= MIN_MINUTES) & (events > 0)
+    lowest = _margin_lower(margin, relative=relative)
+    lower, upper, alarm_lower, alarm_upper = bounds
     return SequentialIntervals(
-        rate_c - rate_b, low, high, alarm_low, alarm_high, edge * level, margin * level, rate_b, rate_c, enough
+        rate_c - rate_b,
+        lower,
+        upper,
+        alarm_lower,
+        alarm_upper,
+        lowest * level,
+        margin * level,
+        rate_b,
+        rate_c,
+        is_known,
     )
 
 
 def latency_intervals(
     criterion: Criterion, differences: RunningDifferences, baseline_level: FloatArray, n_comparisons: int
 ) -> SequentialIntervals:
-    """What latencies allow to say. `level`: the baseline's mean so far in seconds; geometric for a relative margin, where `known` is of log ratios."""
+    """Intervals of a difference of latencies, in seconds.
+
+    `baseline_level`: the baseline's mean so far in seconds; geometric if the margin is relative, and then `differences` are log ratios.
+    """
     relative = criterion.margin.unit == "%"
     margin = criterion.margin.value / (100 if relative else 1000)
-    edge = -margin / (1 + margin) if relative else -margin
 
     def own_unit(difference: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
@@ -88,24 +103,29 @@ def latency_intervals(
     estimate = own_unit(differences.mean)
     scale = baseline_level if relative else np.ones_like(baseline_level)
     with np.errstate(invalid="ignore"):
-        enough = (differences.minutes >= MIN_MINUTES) & np.isfinite(bounds[2]) & np.isfinite(bounds[3])
-    low, high, alarm_low, alarm_high = (own_unit(bound) for bound in bounds)
+        is_known = (differences.minutes >= MIN_MINUTES) & np.isfinite(bounds[2]) & np.isfinite(bounds[3])
+    lower, upper, alarm_lower, alarm_upper = (own_unit(bound) for bound in bounds)
     return SequentialIntervals(
         estimate,
-        low,
-        high,
-        alarm_low,
-        alarm_high,
-        edge * scale,
+        lower,
+        upper,
+        alarm_lower,
+        alarm_upper,
+        _margin_lower(margin, relative=relative) * scale,
         margin * scale,
         baseline_level,
         baseline_level + estimate,
-        enough,
+        is_known,
     )
 
 
+def _margin_lower(margin: float, *, relative: bool) -> float:
+    """The lower end of a margin; for a relative one the inverse factor (10 % → −9.1 %), so that swapped fleets mirror the verdict."""
+    return -margin / (1 + margin) if relative else -margin
+
+
 def interval_verdicts(criterion: Criterion, intervals: SequentialIntervals) -> npt.NDArray[np.str_]:
-    """The verdict of each moment."""
+    """The verdict at each time."""
     above, below = intervals.alarm_lower > intervals.margin, intervals.alarm_upper < intervals.margin_lower
     worse, better = (above, below) if criterion.better == "lower" else (below, above)
     inside = (intervals.lower >= intervals.margin_lower) & (intervals.upper <= intervals.margin)

@@ -1,4 +1,4 @@
-"""How long until there is a verdict, if all goes on as it did; and how long with the traffic split in halves."""
+"""Forecast of the time until there is a verdict, at the current split and at 50:50."""
 
 import math
 from dataclasses import dataclass
@@ -11,16 +11,13 @@ from analysis.parity.verdicts import DECISIVE_VERDICTS
 from analysis.series.grid import FloatArray
 from domain import Criterion
 
-MAX_MINUTES = 28 * 24 * 60  # what takes longer is not worth waiting for
-TIME_STEPS = 60  # of time, each a few per cent longer than the one before it
+MAX_MINUTES = 28 * 24 * 60
+TIME_STEPS = 60  # geometric: each a few per cent longer than the one before
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForecastInput:
-    """What was seen, and how fast it comes: `known` is one moment's, `level` the baseline's (latency), and all of it took `minutes` of the clock.
-
-    `requests_b` and `requests_c` are what each side had in them.
-    """
+    """Current estimates (arrays of length 1), the baseline's level (latency), and the minutes and requests of each fleet they took."""
 
     running: RunningRates | RunningDifferences
     baseline_level: FloatArray
@@ -32,42 +29,42 @@ class ForecastInput:
 def minutes_to_decision(
     criterion: Criterion, observed: ForecastInput, n_comparisons: int, *, even: bool = False
 ) -> int | None:
-    """How many more minutes until parity, regression or improvement could be said; 0 when it can be, None when not within four weeks.
+    """Minutes until the verdict is parity, regression or improvement; 0 if it is already, None if not within four weeks.
 
-    As if estimate and scatter stayed as they are now: a forecast, not a promise; an estimate that lies on the margin never gets there. `even`: at
-    50:50 from the start, with a percentile's scatter falling as for independent answers (at best).
+    Assumes that estimate and variance stay as they are. `even`: as if the traffic had been split 50:50 from the start, with a percentile's
+    variance falling as for independent answers (best case).
     """
     if observed.minutes <= 0 or float(observed.running.minutes[-1]) < MIN_MINUTES:
         return None
     factors = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
-    half = (observed.requests_b + observed.requests_c) / 2
+    even_requests = (observed.requests_b + observed.requests_c) / 2
     if isinstance(observed.running, RunningRates):
-        known, (wide_b, wide_c) = observed.running, (1.0, 1.0)
+        rates, (scale_b, scale_c) = observed.running, (1.0, 1.0)
         if even:
-            wide_b, wide_c = half / observed.requests_b, half / observed.requests_c
-        later = RunningRates(
-            known.minutes * factors,
-            known.events_b * factors * wide_b,
-            known.exposure_b * factors * wide_b,
-            known.events_c * factors * wide_c,
-            known.exposure_c * factors * wide_c,
-            known.overdispersion * np.ones(TIME_STEPS),
-            known.dof * factors,
+            scale_b, scale_c = even_requests / observed.requests_b, even_requests / observed.requests_c
+        future_rates = RunningRates(
+            rates.minutes * factors,
+            rates.events_b * factors * scale_b,
+            rates.exposure_b * factors * scale_b,
+            rates.events_c * factors * scale_c,
+            rates.exposure_c * factors * scale_c,
+            rates.overdispersion * np.ones(TIME_STEPS),
+            rates.dof * factors,
         )
-        looks = rate_intervals(criterion, later, n_comparisons)
+        intervals = rate_intervals(criterion, future_rates, n_comparisons)
     else:
-        paired = observed.running
-        thinner = (2 / half) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
+        differences = observed.running
+        variance_scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
         ones = np.ones(TIME_STEPS)
-        further = RunningDifferences(
-            paired.minutes * factors,
-            paired.mean * ones,
-            paired.variance * thinner * ones,
-            paired.effective_minutes * factors,
+        future_differences = RunningDifferences(
+            differences.minutes * factors,
+            differences.mean * ones,
+            differences.variance * variance_scale * ones,
+            differences.effective_minutes * factors,
         )
-        looks = latency_intervals(criterion, further, observed.baseline_level * ones, n_comparisons)
-    decided = np.flatnonzero(np.isin(interval_verdicts(criterion, looks), DECISIVE_VERDICTS))
-    if not len(decided):
+        intervals = latency_intervals(criterion, future_differences, observed.baseline_level * ones, n_comparisons)
+    decisive = np.flatnonzero(np.isin(interval_verdicts(criterion, intervals), DECISIVE_VERDICTS))
+    if not len(decisive):
         return None
-    factor = float(factors[decided[0]])
+    factor = float(factors[decisive[0]])
     return math.ceil((factor - 1) * observed.minutes)

@@ -1,52 +1,44 @@
-"""The words of a judgement: what is said of one criterion, and of all of them together."""
+"""Vocabulary and values of a judgement: the verdict of each criterion and the overall one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from domain import Criterion, Margin
 
 Verdict = Literal["parity", "regression", "improvement", "undecided", "not enough data"]
-VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement", "undecided", "not enough data")
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 DECISIVE_VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement")
 
 # Why a criterion has its verdict.
 VerdictReason = Literal[
     "inside_margin",  # parity: the whole interval
     "beyond_margin",  # regression, improvement: the whole interval
-    "recent_change",  # regression, improvement: not the whole phase, but the last hour of it at most, by itself
-    "significantly_worse",  # undecided: not 0, but perhaps still within the margin
+    "recent_change",  # regression, improvement: the interval of the last hour or less
+    "significantly_worse",  # undecided: 0 is excluded, but the margin is not exceeded
     "significantly_better",
-    "inconclusive",  # undecided: 0 and an edge of the margin are both possible
-    "not_measured",  # not enough data: nobody brought this metric for both sides
+    "inconclusive",  # undecided: neither 0 nor the margin's end is excluded
+    "not_measured",  # not enough data: a fleet lacks this metric
     "one_side_empty",  # … one fleet had no requests in this window
-    "one_side_gone",  # … one fleet had no requests any more in the newest minutes, though the split did not change
-    "unread",  # … the newest minutes' counts could not be read
-    "few_minutes",  # … fewer than FEWEST_MINUTES can be used
-    "no_events",  # … not one error on either side: nothing was compared
+    "one_side_gone",  # … one fleet had no requests in the newest minutes, though the weights did not change
+    "unread",  # … the newest minutes' counts are unknown
+    "few_minutes",  # … fewer than MIN_MINUTES are usable
+    "no_events",  # … neither fleet had an error
 ]
+# Why a minute is not judged.
 ExclusionReason = Literal[
     "provisional",
-    "other_period",
+    "other_period",  # its rows have another period than most of the window's
     "no_traffic",
     "one_side_missing",
-    "mixed_groups",
+    "mixed_groups",  # two target groups of one fleet served: their percentiles cannot be merged
     "low_samples",
-    "unread",
-    "in_flight",
+    "unread",  # a count that the rate needs is unknown
+    "in_flight",  # a window's first minutes: requests in flight cannot be told from unanswered ones
 ]
-EXCLUSION_REASONS: tuple[ExclusionReason, ...] = (
-    "provisional",
-    "other_period",  # kept in other periods than most of the window: what is compared must be of one kind
-    "no_traffic",
-    "one_side_missing",
-    "mixed_groups",
-    "low_samples",
-    "unread",  # a count that the rate is made of could not be read: absent, and yet not 0
-    "in_flight",  # the first minutes of unanswered requests: which of them are on their way cannot be told yet
-)
+EXCLUSION_REASONS: tuple[ExclusionReason, ...] = get_args(ExclusionReason)
 
-# What parity means where nobody said so. Marked as defaults wherever they are shown: a margin is a decision, and it is not ours.
+# Used, and marked as defaults, if the configuration has no criteria.
 DEFAULT_CRITERIA: tuple[Criterion, ...] = (
     Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True),
     Criterion(metric="latency_p50", margin=Margin(value=10, unit="%")),
@@ -57,17 +49,17 @@ DEFAULT_CRITERIA: tuple[Criterion, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class CriterionVerdict:
-    """What is known of one criterion, in the metric's own unit: a rate is a fraction of requests, latency is in seconds.
+    """The judgement of one criterion, in the metric's own unit: a rate is a fraction of requests, latency is in seconds.
 
-    `estimate`, `low` … `high`: the difference canary − baseline, and where it surely lies, judged by itself (each bound wrong at any look with
-    probability ≤ 2.5 %); None before there is an interval. `alarm_low` … `alarm_high` is wider: all criteria's alarms together are wrong with
-    probability ≤ 5 %; regression, improvement and `surely_…` are said by it. Parity lies between `margin_low` < 0 and `margin`: for a relative
-    margin these are at the baseline's level, and `margin_low` is the same factor the other way (10 % → −9.1 %), so that swapped fleets mirror.
+    `estimate`, `lower` … `upper`: the difference canary − baseline and its CI (each bound ever wrong with probability ≤ 2.5 %); None before
+    there is an interval. `alarm_lower` … `alarm_upper` is wider: the alarms of all criteria together are ever wrong with probability ≤ 5 %;
+    regression, improvement and `significantly_…` are decided by it. Parity: the CI lies between `margin_lower` < 0 and `margin`. A relative
+    margin is converted at the baseline's level; its lower end is the inverse factor (10 % → −9.1 %).
 
-    `baseline`, `canary`: the rates, weighted alike by minute; or the latencies' mean over the minutes (geometric for a relative margin).
-    `baseline_events` of `baseline_requests` are the rate's numerator and denominator, 0 events for latency. `minutes` were used, `left_out` not.
-    `minutes_to_decision`: how many more until parity, regression or improvement could be said if all goes on as it did; 0 when it has been,
-    None when it cannot be told or takes more than four weeks; `…_even` the same at 50:50.
+    `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
+    `…_events` of `…_requests`: the rates' numerators and denominators; 0 events for latency. `minutes` were used; `excluded` were not, by reason.
+    `minutes_to_decision`: forecast of the minutes until a decisive verdict; 0 if there is one, None if unknown or more than four weeks;
+    `…_even`: the same at 50:50.
     """
 
     criterion: Criterion
@@ -97,7 +89,7 @@ class CriterionVerdict:
 
     @property
     def is_significantly_worse(self) -> bool:
-        """Whether there is certainly a difference in the wrong direction, however small."""
+        """Whether a difference of 0 is excluded on the worse side."""
         if self.alarm_lower is None or self.alarm_upper is None:
             return False
         return self.alarm_lower > 0 if self.criterion.better == "lower" else self.alarm_upper < 0
@@ -105,25 +97,24 @@ class CriterionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict over all criteria, and each one's. `default_criteria` says that nobody fixed what parity means."""
+    """The overall verdict and that of each criterion. `default_criteria`: the configuration had none."""
 
     verdict: Verdict
     criteria: tuple[CriterionVerdict, ...]
     default_criteria: bool = False
 
     def __getitem__(self, metric: str) -> CriterionVerdict:
-        return next(one for one in self.criteria if one.metric == metric)
+        return next(criterion for criterion in self.criteria if criterion.metric == metric)
 
 
 def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:
-    """The word for all criteria: of the critical ones, or of all where none is.
+    """The worst verdict of the critical criteria, or of all if none is critical.
 
-    Regression if any is. Otherwise not enough data if any lacks it, undecided if any is; parity only if every one is at parity. Improvement
-    where every one is at parity or better: equal it is not, but nobody would object.
+    In this order: regression, not enough data, undecided, improvement, parity.
     """
-    critical = [one for one in criteria if one.criterion.critical] or list(criteria)
-    said = {one.verdict for one in critical}
+    critical = [criterion for criterion in criteria if criterion.criterion.critical] or list(criteria)
+    verdicts = {criterion.verdict for criterion in critical}
     for verdict in ("regression", "not enough data", "undecided", "improvement", "parity"):
-        if verdict in said:
+        if verdict in verdicts:
             return verdict
     return "not enough data"

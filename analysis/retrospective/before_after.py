@@ -17,9 +17,9 @@ from analysis.parity.confidence_sequences import (
 from analysis.retrospective.timeline import Timeline
 from analysis.series.grid import FloatArray
 from domain import FLEETS, Window
+from domain.window import HOUR_S
 
 WEEK_S = 7 * 86_400
-HOUR_S = 3600
 ALPHA = 0.025  # a side
 
 ComparedMeasure = Literal["requests", "error_rate", "p95", "slow"]

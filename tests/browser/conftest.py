@@ -1,6 +1,6 @@
-"""Chromium, the servers that its pages come from, and what a test does with a page.
+"""Fixtures: Chromium, the servers of its pages, and tabs.
 
-All browser tests run on one worker (`--dist loadgroup`): a second Chromium on two cores makes both slow.
+All browser tests run on one worker (`--dist loadgroup`): a second Chromium on two cores slows both down.
 """
 
 import os
@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.dashboard_page import COUNT_MESSAGES_JS, DashboardPage, OpenPage, WebSocketProxy
+from tests.browser.running_dashboard import TRAFFIC, RunningDashboard, dashboard_on_fakes
 from tests.factories.dashboard_server import DashboardServer, StartServer, run_dashboard
-from tests.fakes.services import FakeServices, RunningDashboard, dashboard_on_fakes, fake_services
+from tests.fakes.services import FakeServices, fake_services
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_FLAGS = (
@@ -34,7 +35,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Of the package, not of the session: as long as Playwright's sync API is on, no other test may use asyncio."""
+    """Of the package, not of the session: while Playwright's sync API is active, no other test may use asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
         yield browser
@@ -42,89 +43,83 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def contexts(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """One context a set of options: pages that share it share what was loaded, as the tabs of one reader do."""
-    known: dict[str, BrowserContext] = {}
+def get_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """One context for each set of options: pages in it share a cache, like the tabs of one viewer."""
+    contexts: dict[str, BrowserContext] = {}
 
-    def context(**options: Any) -> BrowserContext:
+    def get(**options: Any) -> BrowserContext:
         options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"} | options
         key = repr(sorted(options.items()))
-        if key not in known:
-            known[key] = chromium.new_context(**options)
-            known[key].set_default_timeout(TIMEOUT_MS)
-        return known[key]
+        if key not in contexts:
+            contexts[key] = chromium.new_context(**options)
+            contexts[key].set_default_timeout(TIMEOUT_MS)
+        return contexts[key]
 
-    yield context
-    for one in known.values():
-        one.close()
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Path:
-    """An empty folder for a server of the test's own."""
-    return tmp_path
+    yield get
+    for context in contexts.values():
+        context.close()
 
 
 @pytest.fixture
-def starts(room: Path) -> Iterator[StartServer]:
-    """Starts a server of the test's own, fresh, with an environment."""
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Starts a server for one test, in `tmp_path`."""
     with ExitStack() as stack:
-        yield lambda environment: stack.enter_context(run_dashboard(room, environment))
+        yield lambda environment: stack.enter_context(run_dashboard(tmp_path, environment))
 
 
 @pytest.fixture
-def opens(contexts: Callable[..., BrowserContext], starts: object) -> Iterator[OpenPage]:
-    """Opens an address of a server in a new tab, which is closed before any server is (`starts`).
+def open_page(get_context: Callable[..., BrowserContext], start_server: object) -> Iterator[OpenPage]:
+    """Opens a path of a server in a new tab, which is closed before any server is (`start_server`).
 
-    A tab in which a script failed, or complained, fails its test where it shall be `faultless`.
+    A script error or an error in the console fails the test, unless `fail_on_errors` is False.
     """
     pages: list[Page] = []
-    faults: list[str] = []
+    errors: list[str] = []
 
-    def open_page(
+    def open_tab(
         server: DashboardServer,
-        address: str = "/",
+        path: str = "/",
         *,
-        drawn: int = 4,
-        faultless: bool = True,
+        charts: int = 4,
+        fail_on_errors: bool = True,
         clock: bool = False,
-        wire: bool = False,
+        proxy: bool = False,
         **options: Any,
     ) -> DashboardPage:
-        page = contexts(**options).new_page()
+        page = get_context(**options).new_page()
         pages.append(page)
-        if faultless:
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        if fail_on_errors:
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         if clock:
             page.clock.install()
             page.add_init_script(COUNT_MESSAGES_JS)
-        board = DashboardPage(page, server, WebSocketProxy(page) if wire else None)
-        if board.websocket:
-            board.websocket.install()
-        board.open(address, charts=drawn)
-        return board
+        dashboard = DashboardPage(page, server, WebSocketProxy(page) if proxy else None)
+        if dashboard.websocket:
+            dashboard.websocket.install()
+        dashboard.open(path, charts=charts)
+        return dashboard
 
-    yield open_page
+    yield open_tab
     for page in pages:
         page.close()
-    assert not faults
+    assert not errors
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
     with run_dashboard(tmp_path_factory.mktemp("demo"), {"MIGRATION_DEMO": "1"}) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[FakeServices]:
-    with fake_services() as world:
-        yield world
+def services() -> Iterator[FakeServices]:
+    with fake_services(TRAFFIC) as services:
+        yield services
 
 
 @pytest.fixture(scope="session")
-def photo(world: FakeServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
-    """A server that watches the whole world."""
-    with dashboard_on_fakes(world, tmp_path_factory.mktemp("photo")) as photo:
-        yield photo
+def running(services: FakeServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
+    """A dashboard that reads `services`."""
+    with dashboard_on_fakes(services, tmp_path_factory.mktemp("running")) as running:
+        yield running

@@ -1,5 +1,6 @@
-"""A page of the dashboard, and what a reader does with it."""
+"""A page of the dashboard in a tab, and the actions of its viewer."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,31 +17,33 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.factories.dashboard_server import DashboardServer
 
 CHART_SELECTOR = ".overlay-chart"
-# Counts the messages that a page sends.
 COUNT_MESSAGES_JS = """
-    window.asked = 0;
+    window.messagesSent = 0;
     const send = WebSocket.prototype.send;
-    WebSocket.prototype.send = function (message) { window.asked += 1; return send.call(this, message); };
+    WebSocket.prototype.send = function (message) { window.messagesSent += 1; return send.call(this, message); };
 """
 MAX_FRAMES = 30 * 60  # at most sixty a second
 CHART_NAMES = ("error_rate", "latency", "slow", "requests")
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+THEMES = pytest.mark.parametrize("options", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
 
 
 @dataclass
 class WebSocketProxy:
-    """What a server says to a tab, which can be held back as a slow line or a busy browser does."""
+    """The messages from a server to a tab, which can be delayed as a slow network or a busy browser does."""
 
     page: Page
     is_paused: bool = False
-    finished_runs: int = 0  # runs of the page that ended, heard of by the tab or not
+    finished_runs: int = 0  # of the page's script, whether or not the tab was notified
     _buffer: list[Callable[[], None]] = field(default_factory=list)
 
     def install(self) -> None:
-        """Between the tab and whatever server it opens next."""
+        """Intercepts the websocket that the tab opens next."""
         self.page.route_web_socket("**/_stcore/stream", self._connect)
 
     def _connect(self, tab: WebSocketRoute) -> None:
-        def said(message: str | bytes) -> None:
+        def forward(message: str | bytes) -> None:
             if isinstance(message, bytes) and ForwardMsg.FromString(message).WhichOneof("type") == "script_finished":
                 self.finished_runs += 1
             if self.is_paused:
@@ -48,25 +51,24 @@ class WebSocketProxy:
             else:
                 tab.send(message)
 
-        tab.connect_to_server().on_message(said)
+        tab.connect_to_server().on_message(forward)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The tab hears nothing in this block, and everything in order after it."""
+        """The tab receives nothing in this block, and everything in order after it."""
         self.is_paused = True
         yield
         self.is_paused = False
-        for tell in self._buffer:
-            tell()
+        for send in self._buffer:
+            send()
         self._buffer.clear()
 
-    def wait_finished_runs(self, answers: int) -> None:
-        """Waits until so many runs of the page have ended."""
+    def wait_finished_runs(self, runs: int) -> None:
         for _frame in range(MAX_FRAMES):
-            if self.finished_runs >= answers:
+            if self.finished_runs >= runs:
                 return
-            self.page.evaluate("() => new Promise(requestAnimationFrame)")  # lets the wire be heard
-        raise AssertionError(f"{self.finished_runs} runs of the page ended, not {answers}.")
+            self.page.evaluate("() => new Promise(requestAnimationFrame)")  # lets playwright handle messages
+        raise AssertionError(f"{self.finished_runs} runs of the page ended, not {runs}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class DashboardPage:
     websocket: WebSocketProxy | None = None
 
     def open(self, path: str, *, charts: int = 4) -> None:
-        """Opens an address and waits until so many charts are drawn."""
+        """Opens a path and waits until `charts` charts are drawn."""
         self.page.goto(f"{self.server.url}{path}", wait_until="commit")
         self.wait_for_charts(charts)
 
@@ -92,43 +94,42 @@ class DashboardPage:
             self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        """Waits until the server has nothing more to say for now."""
+        """Waits until the server's script has ended."""
         expect(self.page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
 
     @property
     def messages_sent(self) -> int:
-        """How often the page has asked its server for anything."""
-        return int(self.page.evaluate("window.asked"))
+        """The number of messages from the page to its server. Needs `clock`."""
+        return int(self.page.evaluate("window.messagesSent"))
 
     def refresh(self) -> None:
-        """Lets the time until the next refresh pass at once. Only of a page that was opened with `clock`."""
+        """Advances the page's clock to its next refresh. Needs `clock`."""
         self.page.clock.fast_forward(15_500)
 
     def refresh_until(self, selector: str, pattern: str, *, within_ms: int) -> None:
-        """Refreshes until the page says what is expected: the server asks its sources at their own pace."""
-        shown = self.page.locator(selector).filter(has_text=re.compile(pattern)).first
+        """Refreshes until an element has the text: the server polls its sources at their own intervals."""
+        element = self.page.locator(selector).filter(has_text=re.compile(pattern)).first
         for _ in range(within_ms // 1000):
             self.refresh()
             try:
-                return expect(shown).to_be_visible(timeout=1000)
+                return expect(element).to_be_visible(timeout=1000)
             except AssertionError:
                 continue
-        expect(shown).to_be_visible(timeout=0)
+        expect(element).to_be_visible(timeout=0)
 
     def wait_for(self, expression: str, argument: Any = None) -> None:
-        """Waits until a JavaScript expression holds."""
+        """Waits until a JavaScript expression is true."""
         self.page.wait_for_function(expression, arg=argument)
 
     @property
     def query_params(self) -> Mapping[str, str]:
-        """What is in the address."""
         return dict(parse_qsl(urlsplit(self.page.url).query))
 
-    def wait_query_params(self, **wanted: str) -> None:
-        """Waits until the address holds exactly this."""
+    def wait_query_params(self, **params: str) -> None:
+        """Waits until the URL has exactly these query parameters."""
         self.wait_for(
-            "wanted => JSON.stringify([...new URLSearchParams(location.search)].sort()) === wanted",
-            _sorted_pairs(wanted),
+            "params => JSON.stringify([...new URLSearchParams(location.search)].sort()) === params",
+            json.dumps(sorted(params.items()), separators=(",", ":"), ensure_ascii=False),
         )
         self.wait_until_idle()
 
@@ -136,7 +137,7 @@ class DashboardPage:
         return self.page.locator(f".st-key-chart_{name} {CHART_SELECTOR}")
 
     def panel_head(self, name: str) -> Locator:
-        """The line above a chart, or above what stands in its place."""
+        """The line above a chart, or above its replacement."""
         title = {"error_rate": "Error rate", "latency": "Latency", "slow": "Slow answers", "requests": "Requests"}[name]
         return self.page.locator(".panel-head").filter(has=self.page.get_by_role("heading", name=title))
 
@@ -144,21 +145,21 @@ class DashboardPage:
         return int(self.chart(name).get_attribute("data-drawn") or 0)
 
     def x_ranges(self) -> dict[str, tuple[str, ...]]:
-        """The x range of every chart, to the minute, as its axis spells it."""
-        found: dict[str, list[Any]] = {
+        """The x range of every chart, to the minute, as its axis formats it."""
+        ranges: dict[str, list[Any]] = {
             name: self.chart(name).evaluate("box => box._fullLayout.xaxis.range.map(String)") for name in CHART_NAMES
         }
-        return {name: tuple(end[:16] for end in ends) for name, ends in found.items()}
+        return {name: tuple(end[:16] for end in ends) for name, ends in ranges.items()}
 
     @property
     def window_minutes(self) -> int:
-        """How many minutes the charts show, all of them the same."""
+        """The length of the window, the same on all charts."""
         (ends,) = set(self.x_ranges().values())
         first, last = (datetime.fromisoformat(end) for end in ends)
         return int((last - first).total_seconds()) // 60
 
     def wait_window_minutes(self, at_least: int, at_most: int | None = None) -> None:
-        """Waits until every chart shows so many minutes, and the page is at rest."""
+        """Waits until every chart shows a window of this length."""
         self.wait_for(
             """([names, least, most]) => names.every(name => {
                 const box = document.querySelector(`.st-key-chart_${name} .overlay-chart`);
@@ -179,17 +180,16 @@ class DashboardPage:
         self.page.get_by_role("radio", name=label, exact=True).click()
 
     def selected(self) -> list[str]:
-        """Every choice that is pressed, in the order of the page."""
+        """All pressed choices, in the order of the page."""
         return self.page.get_by_role("radio", checked=True).all_inner_texts()
 
     def expect_selected(self, *labels: str) -> None:
-        """Waits until these are the choices that are pressed, in the order of the page."""
+        """Waits until exactly these choices are pressed, in the order of the page."""
         expect(self.page.get_by_role("radio", checked=True)).to_have_text(labels)
 
     def drag(self, name: str, start: float, end: float) -> None:
         """Drags over a chart from one share of its width to another."""
-        box = self.chart(name).locator(".nsewdrag").first.bounding_box()
-        assert box
+        box = self.plot_area(name)
         y = box["y"] + box["height"] / 2
         mouse = self.page.mouse
         mouse.move(box["x"] + box["width"] * start, y)
@@ -198,14 +198,35 @@ class DashboardPage:
             mouse.move(box["x"] + box["width"] * (start + (end - start) * share), y)
         mouse.up()
 
+    def plot_area(self, name: str) -> Any:
+        """The bounding box of a chart's plot: x, y, width, height."""
+        box = self.chart(name).locator(".nsewdrag").first.bounding_box()
+        assert box
+        return box
+
     def serious_violations(self) -> list[tuple[str, Any, str]]:
-        """What axe-core finds on the page that is serious or worse: its rule, the element, and why."""
+        """What axe-core finds that is serious or worse: its rule, the element, and the reason."""
         return [
-            (one["id"], node["target"], node["failureSummary"])
-            for one in Axe().run(self.page).response["violations"]
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
+            (violation["id"], node["target"], node["failureSummary"])
+            for violation in Axe().run(self.page).response["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
         ]
+
+    def fits_width(self) -> bool:
+        """Whether the page does not scroll sideways."""
+        main = self.page.locator("[data-testid='stMain']")
+        return bool(main.evaluate("main => main.scrollWidth <= main.clientWidth"))
+
+    def elements_beyond_the_right_edge(self, selector: str) -> list[str]:
+        return list(
+            self.page.evaluate(
+                "selector => [...document.querySelectorAll(selector)]"
+                ".filter(element => element.getBoundingClientRect().right > innerWidth + 0.5)"
+                ".map(element => element.outerHTML.slice(0, 80))",
+                selector,
+            )
+        )
 
     def text(self, selector: str) -> str:
         return " ".join(self.page.locator(selector).all_inner_texts())
@@ -214,24 +235,12 @@ class DashboardPage:
         expect(self.page.locator(selector).filter(has_text=re.compile(pattern)).first).to_be_visible()
 
 
-OpenPage = Callable[..., DashboardPage]  # the fixture `opens`
+OpenPage = Callable[..., DashboardPage]  # the fixture `open_page`
 
 
-def _sorted_pairs(wanted: Mapping[str, str]) -> str:
-    pairs = ",".join(f'["{name}","{value}"]' for name, value in sorted(wanted.items()))
-    return f"[{pairs}]"
-
-
-def open_batches(server: DashboardServer, opens: OpenPage, address: str = "/batches", **look: Any) -> DashboardPage:
-    # Below an address Streamlit first looks for its own files beside the page, and is told that they are not there.
-    board: DashboardPage = opens(server, address, drawn=0, faultless=False, **look)
-    return board
-
-
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-DARK: dict[str, Any] = {"color_scheme": "dark"}
-
-
-THEMES = pytest.mark.parametrize("look", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
+def open_subpage(
+    open_page: OpenPage, server: DashboardServer, path: str, *, charts: int = 0, **options: Any
+) -> DashboardPage:
+    """Opens a path below the root: there Streamlit first looks for its own files beside the page, which the browser reports as errors."""
+    dashboard: DashboardPage = open_page(server, path, charts=charts, fail_on_errors=False, **options)
+    return dashboard

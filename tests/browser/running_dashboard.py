@@ -30,7 +30,7 @@ def write_config(services: FakeServices, folder: Path, *, name: str = "Photo ser
     return path
 
 
-def environment(services: FakeServices, config: Path) -> dict[str, str]:
+def server_environment(services: FakeServices, config: Path) -> dict[str, str]:
     return services.environment | {"MIGRATION_CONFIG": str(config)}
 
 
@@ -47,7 +47,7 @@ def dashboard_on_fakes(services: FakeServices, folder: Path) -> Iterator[Running
     config = write_config(services, folder)
     migration = load(config)
     with (
-        run_dashboard(folder, environment(services, config)) as server,
+        run_dashboard(folder, server_environment(services, config)) as server,
         Archive.open(migration.archive, migration) as archive,
     ):
         _wait_until_archived(server, archive)

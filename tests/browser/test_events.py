@@ -1,4 +1,4 @@
-"""What happened: drawn on every chart alike, left out and brought back by kind, told in words below."""
+"""Events: drawn on every chart, hidden and shown by kind, listed in words below."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,56 +8,56 @@ from tests.factories.dashboard_server import DashboardServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-_LINES = "box => (box._fullLayout.shapes || []).filter(one => one.type === 'line' && one.name).map(one => one.name)"
+_LINES = "box => (box._fullLayout.shapes || []).filter(shape => shape.type === 'line' && shape.name).map(shape => shape.name)"
 
 _NONE_OF = """([names, kind]) => names.every(name =>
-    !document.querySelector(`.st-key-chart_${name} .overlay-chart`)._fullLayout.shapes.some(one => one.name === kind))"""
+    !document.querySelector(`.st-key-chart_${name} .overlay-chart`)._fullLayout.shapes.some(shape => shape.name === kind))"""
 
 
-def drawn(board: DashboardPage) -> set[tuple[str, ...]]:
-    """The kinds of the lines on each chart, each kind of drawing once: one where all charts show the same."""
-    return {tuple(board.chart(name).evaluate(_LINES)) for name in CHART_NAMES}
+def drawn_kinds(dashboard: DashboardPage) -> set[tuple[str, ...]]:
+    """The kinds of the lines of each chart; one element if all charts show the same."""
+    return {tuple(dashboard.chart(name).evaluate(_LINES)) for name in CHART_NAMES}
 
 
-def episode(board: DashboardPage) -> dict[str, str]:
-    """Goes to the latency regression of the demo: two steps, an alert and a roll-back."""
-    board.page.locator(".demo a").first.click()
-    board.page.wait_for_url("**from=**")
-    board.wait_for_charts()
-    expect(board.page.get_by_role("button", name="Roll-backs")).to_be_visible()
-    return dict(board.query_params)
+def open_episode(dashboard: DashboardPage) -> dict[str, str]:
+    """Opens the latency regression of the demo: two weight changes, an alert and a rollback; returns the query parameters."""
+    dashboard.page.locator(".demo a").first.click()
+    dashboard.page.wait_for_url("**from=**")
+    dashboard.wait_for_charts()
+    expect(dashboard.page.get_by_role("button", name="Roll-backs")).to_be_visible()
+    return dict(dashboard.query_params)
 
 
-def test_every_chart_shows_the_same_and_a_kind_is_left_out_of_all(demo: DashboardServer, opens: OpenPage) -> None:
-    board = opens(demo)
-    window = episode(board)
-    (before,) = drawn(board)
-    assert sorted(before) == ["alert", "weight", "weight"], "the roll-back shares the line of the step that it made"
+def test_every_chart_shows_the_same_and_a_kind_can_be_hidden(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server)
+    window = open_episode(dashboard)
+    (before,) = drawn_kinds(dashboard)
+    assert sorted(before) == ["alert", "weight", "weight"], "the rollback shares the line of its weight change"
 
-    board.page.get_by_role("button", name="Alerts").click()
-    board.wait_query_params(**window, events="weight,annotation,deployment,rollback,note")
-    board.wait_for(_NONE_OF, [list(CHART_NAMES), "alert"])
-    assert drawn(board) == {("weight", "weight")}
+    dashboard.page.get_by_role("button", name="Alerts").click()
+    dashboard.wait_query_params(**window, events="weight,annotation,deployment,rollback,note")
+    dashboard.wait_for(_NONE_OF, [list(CHART_NAMES), "alert"])
+    assert drawn_kinds(dashboard) == {("weight", "weight")}
 
-    board.reload()
-    assert drawn(board) == {("weight", "weight")}
-    board.page.get_by_role("button", name="Alerts").click()
-    board.wait_query_params(**window)
+    dashboard.reload()
+    assert drawn_kinds(dashboard) == {("weight", "weight")}
+    dashboard.page.get_by_role("button", name="Alerts").click()
+    dashboard.wait_query_params(**window)
 
 
-def test_the_list_says_in_words_who_made_a_step_and_how(demo: DashboardServer, opens: OpenPage) -> None:
-    board = opens(demo)
-    episode(board)
-    board.page.get_by_text("4 events in this window").click()
-    rows = board.page.locator("details[open] tbody tr")
+def test_the_list_has_author_and_tool_of_a_weight_change(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server)
+    open_episode(dashboard)
+    dashboard.page.get_by_text("4 events in this window").click()
+    rows = dashboard.page.locator("details[open] tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.last).to_contain_text("weights: 5.0 % → 10.0 %")
     expect(rows.last).to_contain_text("kenji.mori, AWS CLI")
-    expect(board.page.get_by_role("img").first).to_be_attached()
+    expect(dashboard.page.get_by_role("img").first).to_be_attached()
 
 
-def test_pointing_at_a_steps_words_tells_all_of_it(demo: DashboardServer, opens: OpenPage) -> None:
-    board = opens(demo)
-    episode(board)
-    board.chart("latency").locator(".annotation-text", has_text="10.0 %").hover()
-    expect(board.chart("latency").locator(".hoverlayer")).to_contain_text("kenji.mori, AWS CLI")
+def test_hovering_over_a_weight_change_shows_all_of_it(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server)
+    open_episode(dashboard)
+    dashboard.chart("latency").locator(".annotation-text", has_text="10.0 %").hover()
+    expect(dashboard.chart("latency").locator(".hoverlayer")).to_contain_text("kenji.mori, AWS CLI")

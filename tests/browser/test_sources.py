@@ -1,4 +1,4 @@
-"""The whole program against a loopback world: the page follows what is told, and says what is wrong while it shows the last known numbers."""
+"""The whole program against the fakes: the page follows their data, and shows what fails beside the last known numbers."""
 
 import re
 import threading
@@ -10,36 +10,41 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.dashboard_page import DashboardPage, OpenPage
+from tests.browser.dashboard_page import DashboardPage, OpenPage, open_subpage
+from tests.browser.running_dashboard import RunningDashboard, server_environment, write_config
 from tests.factories.dashboard_server import StartServer
 from tests.fakes.elbv2 import access_denied
 from tests.fakes.mackerel import API_KEY
-from tests.fakes.services import MACKEREL_TABLE, FakeServices, RunningDashboard
+from tests.fakes.services import MACKEREL_TABLE, FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-NOBODY = "http://127.0.0.1:9"  # the discard port: nobody listens
-SOON_MS = 45_000  # the load balancer is looked at every 15 s, and on a busy machine
+UNREACHABLE_URL = "http://127.0.0.1:9"  # the discard port, on which nothing listens
+POLL_TIMEOUT_MS = 45_000  # the load balancer is polled every 15 s; machines may be busy
 
 
-def source(board: DashboardPage, name: str) -> Locator:
-    """A source's line on the page."""
-    return board.page.locator(".sources tr").filter(has=board.page.locator("th", has_text=re.compile(f"^{name}$")))
+def source_row(dashboard: DashboardPage, name: str) -> Locator:
+    """A source's row on the page."""
+    return dashboard.page.locator(".sources tr").filter(
+        has=dashboard.page.locator("th", has_text=re.compile(f"^{name}$"))
+    )
 
 
-def expect_state(board: DashboardPage, name: str, state: str) -> None:
-    expect(source(board, name).locator("span").first).to_have_text(re.compile(f"^{state} "), timeout=SOON_MS)
+def expect_state(dashboard: DashboardPage, name: str, state: str) -> None:
+    expect(source_row(dashboard, name).locator("span").first).to_have_text(
+        re.compile(f"^{state} "), timeout=POLL_TIMEOUT_MS
+    )
 
 
 def days_ago(days: float, minutes: int = 60) -> str:
-    """The address of a window of the past, which no test has looked at before: it is asked for at once."""
+    """The path of a window that no test has opened before: it is requested at once."""
     start = datetime.now(UTC) - timedelta(days=days)
     return f"/?from={start:%Y-%m-%dT%H:%MZ}&to={start + timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
 
 
-def drawn_share(board: DashboardPage) -> float:
+def drawn_share(dashboard: DashboardPage) -> float:
     """The canary's share of the requests that the page draws."""
-    sums: list[Any] = board.chart("requests").evaluate(
+    sums: list[Any] = dashboard.chart("requests").evaluate(
         "box => ['EC2', 'ECS'].map(name => box.calcdata.filter(line => line[0].trace.name === name)"
         ".flatMap(line => line.map(point => point.y)).filter(Number.isFinite).reduce((sum, y) => sum + y, 0))"
     )
@@ -47,93 +52,97 @@ def drawn_share(board: DashboardPage) -> float:
 
 
 @pytest.fixture(autouse=True)
-def a_well_world(world: FakeServices) -> Iterator[None]:
+def no_faults(services: FakeServices) -> Iterator[None]:
     """Ends every fault after a test."""
-    cloudwatch, mackerel = world.cloudwatch, world.mackerel
+    cloudwatch, mackerel = services.cloudwatch, services.mackerel
     alerts, annotations = list(mackerel.alerts), list(mackerel.annotations)
     yield
     if cloudwatch.hang:
         cloudwatch.hang.set()
     cloudwatch.hang, cloudwatch.denied, cloudwatch.throttle_next, cloudwatch.fail_next = None, False, 0, 0
     mackerel.has_read_permission, mackerel.alerts, mackerel.annotations = True, alerts, annotations
-    world.elbv2.reset()
+    services.elbv2.reset()
 
 
-def test_the_page_shows_what_the_world_tells(photo: RunningDashboard, opens: OpenPage) -> None:
-    board = opens(photo.server)
-    traffic = board.page.locator(".traffic")
+def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_page: OpenPage) -> None:
+    dashboard = open_page(running.server)
+    traffic = dashboard.page.locator(".traffic")
     expect(traffic).to_contain_text("10.0 % told")
     expect(traffic).to_contain_text("90.0 % told")
-    expect(board.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+ % *ECS"))
-    assert 0.08 < drawn_share(board) < 0.12
+    expect(dashboard.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+ % *ECS"))
+    assert 0.08 < drawn_share(dashboard) < 0.12
     for name in ("CloudWatch", "Elastic Load Balancing", "Mackerel"):
-        expect_state(board, name, "up")
-    expect(board.page.locator(".demo")).to_have_count(0)
+        expect_state(dashboard, name, "up")
+    expect(dashboard.page.locator(".demo")).to_have_count(0)
 
 
-def test_the_page_follows_from_a_tenth_to_a_half(photo: RunningDashboard, opens: OpenPage) -> None:
-    board = opens(photo.server, clock=True)
-    expect(board.page.locator(".traffic")).to_contain_text("10.0 % told")
-    before = photo.archive.events.weight_changes()
-    photo.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    board.refresh_until(".canary-end", r"50\.0 % told", within_ms=SOON_MS)
-    expect(board.page.locator(".baseline-end")).to_contain_text("50.0 % told")
-    # It is drawn on the charts as soon as its minute is over; what a chart draws is tests/charts' business.
-    *earlier, change = photo.archive.events.weight_changes()
-    assert tuple(earlier) == before, "one change, kept once"
+def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open_page: OpenPage) -> None:
+    dashboard = open_page(running.server, clock=True)
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0 % told")
+    before = running.archive.events.weight_changes()
+    running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
+    dashboard.refresh_until(".canary-end", r"50\.0 % told", within_ms=POLL_TIMEOUT_MS)
+    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0 % told")
+    # It is drawn on the charts as soon as its minute is over: see tests/charts.
+    *earlier, change = running.archive.events.weight_changes()
+    assert tuple(earlier) == before, "one change, stored once"
     assert change.title == "10.0% → 50.0%"
 
 
-def test_the_source_is_a_switch_and_mackerel_says_what_it_lacks(photo: RunningDashboard, opens: OpenPage) -> None:
-    board = opens(photo.server, "/?percentile=p50")
-    board.select("Mackerel")
-    board.wait_query_params(percentile="p50", source="mackerel")
-    board.expect_text(".empty", "Mackerel does not report p50")
-    board.expect_text(".empty", "Mackerel does not report shares within a threshold. Choose CloudWatch to see them.")
-    expect(board.chart("latency")).to_have_count(0)
-    assert "p50" not in board.page.get_by_role("radio").all_inner_texts()
-
-    board.select("p99")
-    board.wait_query_params(percentile="p99", source="mackerel")
-    board.wait_for_charts(3)
-    assert 0.08 < drawn_share(board) < 0.12
-
-    board.reload(charts=3)
-    assert board.selected()[:3] == ["3h", "Mackerel", "p99"]
-    board.select("CloudWatch")
-    board.wait_query_params(percentile="p99")
-    board.wait_for_charts()
-
-
-def test_a_refused_cloudwatch_is_named_with_its_permission_and_the_last_numbers_stay(
-    photo: RunningDashboard, opens: OpenPage
+def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
+    running: RunningDashboard, open_page: OpenPage
 ) -> None:
-    photo.services.cloudwatch.denied = True
-    board = opens(photo.server, days_ago(3), drawn=0)
-    board.expect_text(".empty", "Nothing from CloudWatch in this window, and it does not answer: see Sources below")
-    expect_state(board, "CloudWatch", "denied")
-    expect(source(board, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")
+    dashboard = open_page(running.server, "/?percentile=p50")
+    dashboard.select("Mackerel")
+    dashboard.wait_query_params(percentile="p50", source="mackerel")
+    dashboard.expect_text(".empty", "Mackerel does not report p50")
+    dashboard.expect_text(
+        ".empty", "Mackerel does not report shares within a threshold. Choose CloudWatch to see them."
+    )
+    expect(dashboard.chart("latency")).to_have_count(0)
+    assert "p50" not in dashboard.page.get_by_role("radio").all_inner_texts()
 
-    board.open("/")  # four charts
-    expect_state(board, "CloudWatch", "denied")
-    expect(source(board, "CloudWatch")).to_contain_text("last good answer")
-    board.expect_text(".top-line", r"data to .* old")
+    dashboard.select("p99")
+    dashboard.wait_query_params(percentile="p99", source="mackerel")
+    dashboard.wait_for_charts(3)
+    assert 0.08 < drawn_share(dashboard) < 0.12
 
-    photo.services.cloudwatch.denied = False
-    board.open(days_ago(4))
-    expect_state(board, "CloudWatch", "up")
+    dashboard.reload(charts=3)
+    assert dashboard.selected()[:3] == ["3h", "Mackerel", "p99"]
+    dashboard.select("CloudWatch")
+    dashboard.wait_query_params(percentile="p99")
+    dashboard.wait_for_charts()
 
 
-def test_a_throttled_cloudwatch_says_so(photo: RunningDashboard, opens: OpenPage) -> None:
-    photo.services.cloudwatch.throttle_next = 10_000
-    board = opens(photo.server, days_ago(5), drawn=0, clock=True)
-    board.refresh_until(".sources span", "^throttled ", within_ms=SOON_MS)
-    expect_state(board, "CloudWatch", "throttled")
-    board.open("/")
+def test_a_denied_cloudwatch_is_shown_with_its_permission_and_the_last_numbers(
+    running: RunningDashboard, open_page: OpenPage
+) -> None:
+    running.services.cloudwatch.denied = True
+    dashboard = open_page(running.server, days_ago(3), charts=0)
+    dashboard.expect_text(".empty", "Nothing from CloudWatch in this window, and it does not answer: see Sources below")
+    expect_state(dashboard, "CloudWatch", "denied")
+    expect(source_row(dashboard, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")
+
+    dashboard.open("/")  # four charts
+    expect_state(dashboard, "CloudWatch", "denied")
+    expect(source_row(dashboard, "CloudWatch")).to_contain_text("last good answer")
+    dashboard.expect_text(".top-line", r"data to .* old")
+
+    running.services.cloudwatch.denied = False
+    dashboard.open(days_ago(4))
+    expect_state(dashboard, "CloudWatch", "up")
+
+
+def test_a_throttled_cloudwatch_is_shown(running: RunningDashboard, open_page: OpenPage) -> None:
+    running.services.cloudwatch.throttle_next = 10_000
+    dashboard = open_page(running.server, days_ago(5), charts=0, clock=True)
+    dashboard.refresh_until(".sources span", "^throttled ", within_ms=POLL_TIMEOUT_MS)
+    expect_state(dashboard, "CloudWatch", "throttled")
+    dashboard.open("/")
 
 
 class Hang(threading.Event):
-    """Calls wait for it; `reached` is set as soon as one does."""
+    """Calls wait for it; `reached` is set as soon as a call waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,55 +153,61 @@ class Hang(threading.Event):
         return super().wait(timeout)
 
 
-def test_a_page_opens_with_its_last_numbers_while_cloudwatch_hangs(photo: RunningDashboard, opens: OpenPage) -> None:
-    hang = photo.services.cloudwatch.hang = Hang()
-    waiting = opens(photo.server, days_ago(6), drawn=0)
+def test_a_page_opens_with_its_last_numbers_while_cloudwatch_hangs(
+    running: RunningDashboard, open_page: OpenPage
+) -> None:
+    hang = running.services.cloudwatch.hang = Hang()
+    waiting = open_page(running.server, days_ago(6), charts=0)
     assert hang.reached.wait(30)
     waiting.expect_text(".empty", "CloudWatch")
 
-    board = opens(photo.server)
-    board.select("1h")
-    board.wait_window_minutes(60)
+    dashboard = open_page(running.server)
+    dashboard.select("1h")
+    dashboard.wait_window_minutes(60)
     assert not hang.is_set()
 
 
-def test_mackerel_without_its_right_is_said_and_cloudwatch_does_not_notice(
-    photo: RunningDashboard, opens: OpenPage
+def test_a_denied_mackerel_is_shown_and_cloudwatch_is_unaffected(
+    running: RunningDashboard, open_page: OpenPage
 ) -> None:
-    photo.services.mackerel.has_read_permission = False
-    board = opens(photo.server, f"{days_ago(2)}&source=mackerel", drawn=0, clock=True)
-    board.refresh_until(".sources span", "^denied ", within_ms=SOON_MS)
-    expect_state(board, "Mackerel", "denied")
-    board.open(days_ago(1.5))  # asked at once, where the newest minutes are only asked once a minute
-    expect_state(board, "CloudWatch", "up")
+    running.services.mackerel.has_read_permission = False
+    dashboard = open_page(running.server, f"{days_ago(2)}&source=mackerel", charts=0, clock=True)
+    dashboard.refresh_until(".sources span", "^denied ", within_ms=POLL_TIMEOUT_MS)
+    expect_state(dashboard, "Mackerel", "denied")
+    dashboard.open(days_ago(1.5))  # requested at once, while the newest minutes are requested once a minute
+    expect_state(dashboard, "CloudWatch", "up")
 
 
-def test_weights_that_may_not_be_read_leave_the_charts_alone(photo: RunningDashboard, opens: OpenPage) -> None:
-    board = opens(photo.server, clock=True)
-    photo.services.elbv2.errors["*"] = access_denied("DescribeListeners")
-    board.refresh_until(".sources", "elasticloadbalancing:DescribeListeners", within_ms=SOON_MS)
-    expect_state(board, "Elastic Load Balancing", "denied")
-    expect(board.page.locator(".traffic")).to_contain_text("% told")  # as last read
-    board.wait_for_charts()
+def test_denied_weights_do_not_affect_the_charts(running: RunningDashboard, open_page: OpenPage) -> None:
+    dashboard = open_page(running.server, clock=True)
+    running.services.elbv2.errors["*"] = access_denied("DescribeListeners")
+    dashboard.refresh_until(".sources", "elasticloadbalancing:DescribeListeners", within_ms=POLL_TIMEOUT_MS)
+    expect_state(dashboard, "Elastic Load Balancing", "denied")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("% told")  # as last read
+    dashboard.wait_for_charts()
 
 
-def test_cloudwatch_that_was_never_there(world: FakeServices, room: Path, starts: StartServer, opens: OpenPage) -> None:
-    environment = world.environment(world.write_config(room)) | {"AWS_ENDPOINT_URL_CLOUDWATCH": NOBODY}
-    server = starts(environment)
-    board = opens(server, drawn=0)
-    board.expect_text(".empty", "Nothing from CloudWatch in this window")
-    expect_state(board, "CloudWatch", "down")
-    expect(source(board, "CloudWatch")).to_contain_text("no good answer yet")
-    expect(board.page.locator(".traffic")).to_contain_text("10.0 % told")  # the other sources do not notice
-    board.select("Mackerel")
-    board.wait_for_charts(3)
+def test_a_cloudwatch_that_never_answered(
+    services: FakeServices, tmp_path: Path, start_server: StartServer, open_page: OpenPage
+) -> None:
+    environment = server_environment(services, write_config(services, tmp_path)) | {
+        "AWS_ENDPOINT_URL_CLOUDWATCH": UNREACHABLE_URL
+    }
+    server = start_server(environment)
+    dashboard = open_page(server, charts=0)
+    dashboard.expect_text(".empty", "Nothing from CloudWatch in this window")
+    expect_state(dashboard, "CloudWatch", "down")
+    expect(source_row(dashboard, "CloudWatch")).to_contain_text("no good answer yet")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0 % told")  # the other sources are unaffected
+    dashboard.select("Mackerel")
+    dashboard.wait_for_charts(3)
 
 
-def test_a_team_that_has_only_mackerel_has_a_page(
-    world: FakeServices, room: Path, starts: StartServer, opens: OpenPage
+def test_mackerel_alone_is_enough_for_a_page(
+    services: FakeServices, tmp_path: Path, start_server: StartServer, open_page: OpenPage
 ) -> None:
     minute = int(datetime.now(UTC).timestamp()) - 1200
-    alert = {**world.mackerel.alerts[0], "id": "5xHtmlAlert1", "status": "CRITICAL", "openedAt": minute}
+    alert = {**services.mackerel.alerts[0], "id": "5xHtmlAlert1", "status": "CRITICAL", "openedAt": minute}
     note = {
         "id": "5xHtmlNote01",
         "service": "photo",
@@ -201,13 +216,14 @@ def test_a_team_that_has_only_mackerel_has_a_page(
         "from": minute,
         "to": minute,
     }
-    world.mackerel.annotations.append(note)
-    world.mackerel.alerts.append(alert)
-    (room / "migration.toml").write_text(
+    services.mackerel.annotations.append(note)
+    services.mackerel.alerts.append(alert)
+    config = tmp_path / "migration.toml"
+    config.write_text(
         f"""
 [migration]
 name = "<b>Photo</b> **service**"
-archive = "sqlite:///{room / "archive.db"}"
+archive = "sqlite:///{tmp_path / "archive.db"}"
 [fleets.baseline]
 label = "<i>EC2</i>"
 target_groups = ["photo-ec2"]
@@ -218,32 +234,34 @@ target_groups = ["photo-ecs"]
         encoding="utf-8",
     )
     environment = {
-        "MIGRATION_CONFIG": str(room / "migration.toml"),
-        "MACKEREL_APIBASE": world.mackerel.url,
+        "MIGRATION_CONFIG": str(config),
+        "MACKEREL_APIBASE": services.mackerel.url,
         "MACKEREL_APIKEY": API_KEY,
     }
-    server = starts(environment)
-    board = opens(server, drawn=3)
-    offered = board.page.get_by_role("radio").all_inner_texts()
-    assert offered == ["30m", "1h", "3h", "12h", "24h", "p90", "p95", "p99"]
-    board.expect_text(".traffic", r"this migration has no \[aws\]")
-    board.expect_text(".empty", "Mackerel does not report shares within a threshold")
+    server = start_server(environment)
+    dashboard = open_page(server, charts=3)
+    choices = dashboard.page.get_by_role("radio").all_inner_texts()
+    assert choices == ["30m", "1h", "3h", "12h", "24h", "p90", "p95", "p99"]
+    dashboard.expect_text(".traffic", r"this migration has no \[aws\]")
+    dashboard.expect_text(".empty", "Mackerel does not report shares within a threshold")
 
-    # What somebody else wrote is text, whatever it looks like.
-    expect(board.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b> **service**")
-    board.chart("requests").locator(".annotation-text", has_text="events").last.hover()
-    expect(board.chart("requests").locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
-    expect(board.page.locator("details", has_text="events in this window")).to_contain_text("<img src=x onerror=ale")
-    expect(board.chart("requests")).to_contain_text("<i>EC2</i>")
-    expect(board.panel_head("requests")).to_contain_text("<i>EC2</i>")
-    assert board.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0
+    # Names and texts from outside are shown as text.
+    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b> **service**")
+    dashboard.chart("requests").locator(".annotation-text", has_text="events").last.hover()
+    expect(dashboard.chart("requests").locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
+    expect(dashboard.page.locator("details", has_text="events in this window")).to_contain_text(
+        "<img src=x onerror=ale"
+    )
+    expect(dashboard.chart("requests")).to_contain_text("<i>EC2</i>")
+    expect(dashboard.panel_head("requests")).to_contain_text("<i>EC2</i>")
+    assert dashboard.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0
 
 
-@pytest.mark.parametrize("room", ["parity", "retrospective"])
-def test_the_other_source_is_shown_where_it_is_chosen(photo: RunningDashboard, opens: OpenPage, room: str) -> None:
-    board = opens(photo.server, f"/{room}", drawn=0, faultless=False)
-    expect(board.page.get_by_role("radio", name="CloudWatch")).to_be_checked()
-    board.select("Mackerel")
-    board.wait_query_params(source="mackerel")
-    expect(board.page.get_by_role("radio", name="Mackerel")).to_be_checked()
-    expect(board.page.get_by_role("radio", name="CloudWatch")).not_to_be_checked()
+@pytest.mark.parametrize("path", ["/parity", "/retrospective"])
+def test_a_changed_source_is_shown_as_selected(running: RunningDashboard, open_page: OpenPage, path: str) -> None:
+    dashboard = open_subpage(open_page, running.server, path)
+    expect(dashboard.page.get_by_role("radio", name="CloudWatch")).to_be_checked()
+    dashboard.select("Mackerel")
+    dashboard.wait_query_params(source="mackerel")
+    expect(dashboard.page.get_by_role("radio", name="Mackerel")).to_be_checked()
+    expect(dashboard.page.get_by_role("radio", name="CloudWatch")).not_to_be_checked()

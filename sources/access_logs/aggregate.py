@@ -1,4 +1,4 @@
-"""The last step of every engine: rows that counts_sql grouped by their texts become the counts table and the examples."""
+"""The last step of every engine: turns the groups of counts_sql into the tables of counts and examples."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import duckdb
 import pyarrow as pa
 
 from domain.log_counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
-from sources.access_logs.sql import GROUP_COLUMNS
+from sources.access_logs.sql import GROUP_COLUMNS, quote
 
-# A second and more go into buckets that are 1 % wide, so that the table stays small where answers are slow.
+# From one second on, latencies are rounded to 1 % wide buckets to keep the table small.
 _MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
 _BUCKET = f"pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))"
 _PARSED_COLUMNS = f"""
@@ -31,18 +31,16 @@ FROM grouped WHERE example IS NOT NULL ORDER BY ts
 
 
 def aggregate(database: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
-    """Counts (domain.log_counts.COUNTS) and examples (EXAMPLES) of the rows of `grouped`, a table there with the columns of counts_sql."""
+    """Counts (domain.log_counts.COUNTS) and examples (EXAMPLES) from the table `grouped` with the columns of counts_sql."""
     counts = database.sql(_COUNTS).to_arrow_table().cast(COUNTS)
     return counts, database.sql(_EXAMPLES).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
 
 
 def load_csv(database: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Fills the table `grouped` from a CSV file with the columns of counts_sql, written as Athena does: nothing is null, "" is an empty text."""
-    columns = ", ".join(
-        f"'{name}': '{'BIGINT' if name == 'n' else 'VARCHAR'}'" for name in (*GROUP_COLUMNS, "n", "example")
-    )
-    place = str(path).replace("'", "''")
+    """Fills the table `grouped` from a CSV file as Athena writes it, with the columns of counts_sql: no nulls, "" is empty text."""
+    types = dict.fromkeys(GROUP_COLUMNS, "VARCHAR") | {"n": "BIGINT", "example": "VARCHAR"}
+    columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in types.items())
     database.execute(
-        f"CREATE OR REPLACE TEMP TABLE grouped AS SELECT * FROM read_csv('{place}', columns = {{{columns}}}, header = true, auto_detect = false,"
+        f"CREATE OR REPLACE TEMP TABLE grouped AS SELECT * FROM read_csv({quote(str(path))}, columns = {{{columns}}}, header = true, auto_detect = false,"
         " delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, max_line_size = 1048576)"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""Counts access-log files with DuckDB, in batches whose memory does not grow with the day, and says of every line whether it was counted."""
+"""Counts access-log files with DuckDB, in batches of bounded memory. Every line is counted or reported as unparsed."""
 
 import contextlib
 import fcntl
@@ -20,15 +20,14 @@ from isal import igzip, isal_zlib
 
 from sources.access_logs.aggregate import aggregate
 from sources.access_logs.repair import repair_lines
-from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
+from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql, quote
 
-MAX_BATCH_BYTES = 48_000_000  # of compressed files; lines have about seven times as many
-MAX_BATCH_FILES = 64  # each has a thread that waits for its turn
+MAX_BATCH_BYTES = 48_000_000  # compressed; lines are about seven times as large
+MAX_BATCH_FILES = 64  # each has its own thread
 MEMORY_LIMIT_MB = 128
-_CHUNK_BYTES = 1 << 20  # of a file, unpacked at once, and as much as a pipe may hold
+_CHUNK_BYTES = 1 << 20  # decompressed at once; also the capacity of a pipe
 _NEWLINE = ord("\n")
-
-# What isal raises where a gzip file is not what it says.
+# What isal raises for damaged gzip files.
 _GZIP_ERRORS: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
@@ -36,7 +35,7 @@ FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class FileStats:
-    """One file: how many lines it has, how many of them were counted. `problem`: why there may be more lines than these, or why none could be counted."""
+    """The lines of a file, and how many of them were counted. `problem`: why lines may be missing from both, or why none was counted."""
 
     name: str
     lines: int = 0
@@ -50,7 +49,7 @@ class FileStats:
 
 @dataclass(frozen=True, slots=True)
 class LogCounts:
-    """What a batch of files says: `counts` (domain.log_counts.COUNTS), `examples` (EXAMPLES), and a tally of each file."""
+    """The counts of a batch of files: `counts` (domain.log_counts.COUNTS), `examples` (EXAMPLES) and the stats of each file."""
 
     counts: pa.Table
     examples: pa.Table
@@ -58,7 +57,7 @@ class LogCounts:
 
 
 class LogCounter:
-    """A DuckDB in memory, and a folder for the files that it reads. Use it in a `with`: the folder goes when it ends."""
+    """A DuckDB in memory and a temporary folder. Use it as a context manager: leaving it deletes the folder."""
 
     def __init__(self, patterns: Sequence[str] = (), *, memory_mb: int = MEMORY_LIMIT_MB) -> None:
         self._patterns = tuple(patterns)
@@ -66,7 +65,7 @@ class LogCounter:
         self._database = duckdb.connect(
             config={
                 "memory_limit": f"{memory_mb}MB",
-                "threads": 1,  # more engines serve more processors better: a pipe cannot be shared
+                "threads": 1,  # a pipe cannot be shared: use several counters instead
                 "preserve_insertion_order": False,
                 "temp_directory": str(self._directory / "spill"),
                 "enable_external_file_cache": False,  # every file is read once
@@ -81,73 +80,71 @@ class LogCounter:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def count(self, batch: Sequence[Path]) -> LogCounts:
-        """Counts a batch of files, gzip or plain. Raises OSError where lines have to be mended and the disk is full."""
-        tallies = self._count_while_decompressing(batch)
+        """Counts a batch of files, gzip or plain. Raises OSError if lines have to be repaired and the disk is full."""
+        files = self._count_while_decompressing(batch)
         try:
-            if self._count_grouped() == sum(tally.lines for tally in tallies):
-                tallies = [replace(tally, parsed=tally.lines) for tally in tallies]
+            if self._count_grouped() == sum(stats.lines for stats in files):
+                files = [replace(stats, parsed=stats.lines) for stats in files]
             else:
-                plain = [self._directory / f"{place}.log" for place in range(len(batch))]
-                for path, where in zip(batch, plain, strict=True):
-                    decompress(path, where)
-                tallies = self._repair_files(tallies, plain)
+                plain = [self._directory / f"{number}.log" for number in range(len(batch))]
+                for path, destination in zip(batch, plain, strict=True):
+                    decompress(path, destination)
+                files = [self._repair(stats, path) for stats, path in zip(files, plain, strict=True)]
                 self._group_lines(plain)
-            return LogCounts(*aggregate(self._database), tuple(map(_flag_not_a_log, tallies)))
+            return LogCounts(*aggregate(self._database), tuple(map(_flag_not_a_log, files)))
         finally:
             for path in self._directory.glob("*.log"):
                 path.unlink(missing_ok=True)
 
     def _count_while_decompressing(self, batch: Sequence[Path]) -> list[FileStats]:
-        """Counts a batch as it is unpacked: each file flows through a pipe into the query, and nothing is written to the disk."""
-        pipes = [self._directory / f"{place}.pipe" for place in range(len(batch))]
+        """Streams each file through a named pipe into the query; writes nothing to the disk."""
+        pipes = [self._directory / f"{number}.pipe" for number in range(len(batch))]
         for pipe in pipes:
             os.mkfifo(pipe)
         with ThreadPoolExecutor(max(len(batch), 1)) as threads:
             running = [threads.submit(decompress, path, pipe) for path, pipe in zip(batch, pipes, strict=True)]
             try:
                 self._group_lines(pipes)
-            finally:  # where the query ended early, nobody must go on waiting for a reader
+            finally:  # if the query failed, writers still wait for a reader
                 while wait(running, timeout=0.05).not_done:
                     for pipe in pipes:
                         os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
                 for pipe in pipes:
                     pipe.unlink()
-        return [one.result() for one in running]
+        return [future.result() for future in running]
 
     def _group_lines(self, paths: Sequence[Path]) -> None:
-        """Fills the table `grouped` with the counts of plain files, or of what comes out of pipes."""
-        there = [str(path) for path in paths if path.is_fifo() or (path.exists() and path.stat().st_size)]
-        if not there:
-            there = [str(_create_empty(self._directory / "none.log"))]
-        sql = counts_sql(DUCKDB, _read_csv_sql(there), self._patterns, examples=True)
+        """Fills the table `grouped` with the counts of plain files or pipes."""
+        readable = [path for path in paths if path.is_fifo() or (path.exists() and path.stat().st_size)]
+        if not readable:
+            readable = [self._directory / "empty.log"]
+            readable[0].touch()
+        sql = counts_sql(DUCKDB, _read_csv_sql(readable), self._patterns, examples=True)
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
 
     def _count_grouped(self) -> int:
         ((parsed,),) = self._database.sql("SELECT coalesce(sum(n), 0) FROM grouped").fetchall()
         return int(parsed)
 
-    def _repair_files(self, files: Sequence[FileStats], plain: Sequence[Path]) -> list[FileStats]:
-        """Looks for the files that lost lines, and writes those anew from lines that are read one by one."""
-        found = []
-        for tally, path in zip(files, plain, strict=True):
+    def _repair(self, stats: FileStats, path: Path) -> FileStats:
+        """Counts one plain file. If lines are missing, rewrites it from lines parsed one by one, and counts it again."""
+        self._group_lines([path])
+        if self._count_grouped() < stats.lines:
+            repaired = path.with_suffix(".repaired")
+            with path.open("rb") as lines, repaired.open("wb") as out:
+                out.writelines(repair_lines(lines))
+            repaired.replace(path)
             self._group_lines([path])
-            if (parsed := self._count_grouped()) < tally.lines:
-                with path.open("rb") as lines, (path.with_suffix(".mended")).open("wb") as sound:
-                    sound.writelines(repair_lines(lines))
-                path.with_suffix(".mended").replace(path)
-                self._group_lines([path])
-                parsed = self._count_grouped()
-            found.append(replace(tally, parsed=parsed))
-        return found
+        return replace(stats, parsed=self._count_grouped())
 
 
-def _read_csv_sql(paths: Sequence[str]) -> str:
-    """A FROM clause over plain files in the form that loses nothing silently: the first fields only, not strict, no null padding.
+def _read_csv_sql(paths: Sequence[Path]) -> str:
+    """A FROM clause over plain files, with the settings under which DuckDB drops no line silently: first fields only, not strict, no null padding.
 
-    All fields declared, every older and shorter line would be dropped; with null padding one unclosed quote ends the whole query.
+    With all fields declared, older and shorter lines would be dropped; with null padding an unclosed quote ends the whole query.
     """
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
-    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    files = ", ".join(map(quote, map(str, paths)))
     return (
         f"read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
         " strict_mode = false, ignore_errors = true, null_padding = false, allow_quoted_nulls = false, max_line_size = 1048576)"
@@ -155,22 +152,22 @@ def _read_csv_sql(paths: Sequence[str]) -> str:
 
 
 def decompress(path: Path, destination: Path) -> FileStats:
-    """Writes a file's whole lines to `plain`, and counts them. What a cut-off or damaged gzip file still gives is taken; its last, broken line is not."""
+    """Writes the complete lines of a file to `destination` and counts them, up to the damage if it is truncated or damaged."""
     lines, tail = 0, b""
     problem: FileProblem | None = None
-    with destination.open("wb", buffering=0) as out:  # first of all: whoever reads a pipe waits for this
+    with destination.open("wb", buffering=0) as out:  # opened first, because the reader of a pipe waits for it
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
-            with contextlib.suppress(OSError):  # no pipe, or as wide as it may be
+            with contextlib.suppress(OSError):  # not a pipe, or already at the maximum
                 fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _CHUNK_BYTES)
         try:
-            with path.open("rb") as packed:
-                for chunk in _decompressed_chunks(packed):
-                    upto = chunk.rfind(b"\n") + 1
-                    if upto:
+            with path.open("rb") as file:
+                for chunk in _decompressed_chunks(file):
+                    end = chunk.rfind(b"\n") + 1
+                    if end:
                         lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
                         _write_all(out, tail)
-                        _write_all(out, memoryview(chunk)[:upto])
-                        tail = chunk[upto:]
+                        _write_all(out, memoryview(chunk)[:end])
+                        tail = chunk[end:]
                     else:
                         tail += chunk
         except EOFError:
@@ -188,26 +185,19 @@ def decompress(path: Path, destination: Path) -> FileStats:
 
 
 def _write_all(out: FileIO, data: bytes | memoryview) -> None:
-    """All of it: a pipe takes as much as it has room for."""
-    left = memoryview(data)
-    while left:
-        left = left[out.write(left) :]
+    """A single write to a pipe may be partial."""
+    remaining = memoryview(data)
+    while remaining:
+        remaining = remaining[out.write(remaining) :]
 
 
 def _decompressed_chunks(file: BufferedReader) -> Iterator[bytes]:
-    """The bytes of a file, unpacked where it is gzip."""
-    zipped = file.peek(2)[:2] == b"\x1f\x8b"
-    unzip: Any = igzip.GzipFile  # has no types
-    opened = unzip(fileobj=file) if zipped else contextlib.nullcontext(file)
-    with opened as lines:
+    is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
+    gzip_file: Any = igzip.GzipFile  # untyped
+    with gzip_file(fileobj=file) if is_gzip else contextlib.nullcontext(file) as lines:
         while chunk := lines.read(_CHUNK_BYTES):
             yield chunk
 
 
 def _flag_not_a_log(stats: FileStats) -> FileStats:
     return replace(stats, problem="not_a_log") if stats.lines and not stats.parsed and not stats.problem else stats
-
-
-def _create_empty(path: Path) -> Path:
-    path.write_bytes(b"")
-    return path

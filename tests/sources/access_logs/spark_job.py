@@ -1,6 +1,6 @@
-"""Counts a table of log files in Spark, as a process of its own: two executors, each a Java of its own, and Hive's own reader of lines.
+"""Runs a query in a Spark process with two executors and Hive's RegexSerDe.
 
-Reads {"statements": [SQL], "query": SQL} from standard input, and writes what the query gives to the Parquet file that is its argument.
+Reads {"statements": [SQL], "query": SQL} from standard input, and writes the result to the Parquet file in its argument.
 """
 
 import json
@@ -15,15 +15,15 @@ FAST_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def main() -> None:
-    asked, here = json.load(sys.stdin), Path.cwd()
+    job, directory = json.load(sys.stdin), Path.cwd()
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"{FAST_START} -Dderby.system.home={here}",
+        "spark.driver.extraJavaOptions": f"{FAST_START} -Dderby.system.home={directory}",
         "spark.executor.extraJavaOptions": FAST_START,
         "spark.sql.shuffle.partitions": "4",
-        "spark.sql.warehouse.dir": str(here / "warehouse"),
+        "spark.sql.warehouse.dir": str(directory / "warehouse"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:metastore;create=true",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
@@ -32,9 +32,9 @@ def main() -> None:
     for name, value in settings.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
-    for statement in asked["statements"]:
+    for statement in job["statements"]:
         spark.sql(statement)
-    rows = [row.asDict() for row in spark.sql(asked["query"]).collect()]
+    rows = [row.asDict() for row in spark.sql(job["query"]).collect()]
     pq.write_table(pa.Table.from_pylist(rows), sys.argv[1])
     spark.stop()
 

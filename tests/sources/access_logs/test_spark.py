@@ -48,8 +48,8 @@ PATHS = (
     "?only=a-query",
     "",
 )
-# A quote of a client is written \\x22, so quotes of a line come in pairs. Where they do not (tests/sources/aws/test_athena_table.py), each reader guesses in
-# its own way what was meant; it is still one line.
+# The load balancer writes a client's quotes as \\x22, so the quotes of a line are balanced. Where they are not (tests/sources/aws/test_athena_table.py),
+# each reader splits the line differently; it is still one line.
 ODD_LINES = (
     *(access_log_line(f"GET https://photo.example.com:443{path} HTTP/2.0") for path in PATHS),
     *(

@@ -22,7 +22,7 @@ from benchmarks import recorder_kills as killing
 from domain import Series, Window, assemble
 from domain.series import series_of_load_balancer, series_of_target_group
 from sources.base import AnsweredRange, Health, Pull
-from tests.fakes.metric_source import MIGRATION
+from tests.factories.archives import MIGRATION
 from tests.fakes.postgresql import PostgresServer, pg_ctl
 
 END = 1_790_000_000 // 86_400 * 86_400  # a midnight in UTC

@@ -7,16 +7,15 @@ from sqlalchemy import text
 
 from archive.db.engine import transaction
 from archive.status import archive_status, compact
+from tests.factories.archives import MIGRATION, open_archive
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,
-    MIGRATION,
     NOON,
     FakeMetricSource,
     minute_ranges,
     minute_time,
     minute_window,
-    open_archive,
     values_by_minute,
 )
 

@@ -18,14 +18,15 @@ from archive import Archive, BatchArchive
 from commands import record
 from domain import Migration, Window
 from domain.config.batches import series_of_runs
+from domain.window import DAY_S
 from sources.base import Problem, TrafficSnapshot
 from sources.demo.sources import DemoTraffic, demo_migration
 from sources.registry import Sources, create_sources
-from tests.fakes.metric_source import MIGRATION, FakeMetricSource, minute_time
+from tests.factories.archives import MIGRATION
+from tests.fakes.metric_source import FakeMetricSource, minute_time
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
-DAY_S = 86_400
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +37,9 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
+    monkeypatch.setattr(cli, "create_sources", partial(create_sources, anchor=ANCHOR))
     monkeypatch.setattr(cli, "utc_now", lambda: NOW)
-    monkeypatch.setattr(record, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(record, "CATCH_UP_TIMEOUT_S", 0.0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return migration
 
@@ -74,7 +75,7 @@ def test_unavailable_batches_do_not_make_the_recorder_unhealthy(monkeypatch: pyt
     well = FakeMetricSource(now=NOW)
     posted = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
     ill = FakeMetricSource((posted,), "mackerel_batches", problem_kind=lambda series, window: "denied", now=NOW)
-    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
+    monkeypatch.setattr(cli, "create_sources", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
     monkeypatch.setattr(
         "sources.registry.demo_migration",
         lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}),
@@ -90,7 +91,7 @@ def test_unavailable_batches_do_not_make_the_recorder_unhealthy(monkeypatch: pyt
 
 def test_once_lists_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     world = FakeMetricSource(problem_kind=lambda series, window: "throttled", now=minute_time(0))
-    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: Sources((world,), None, ()))
+    monkeypatch.setattr(cli, "create_sources", lambda _migration, **_: Sources((world,), None, ()))
     monkeypatch.setattr(cli, "utc_now", lambda: minute_time(0))
     monkeypatch.setattr(
         "sources.registry.demo_migration",
@@ -105,7 +106,7 @@ def test_once_lists_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     denied = Problem("denied", "demo_traffic", "elasticloadbalancing:DescribeRules")
-    monkeypatch.setattr(DemoTraffic, "look", lambda self: TrafficSnapshot(int(NOW.timestamp()), None, (denied,)))
+    monkeypatch.setattr(DemoTraffic, "snapshot", lambda self: TrafficSnapshot(int(NOW.timestamp()), None, (denied,)))
     result = run("record", "--demo", "--once")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         1,

@@ -7,7 +7,8 @@ from pathlib import Path
 from collector.access_log_ingest import ingest_access_logs
 from sources.access_logs.base import LocalLogs
 from tests.factories.access_log_lines import access_log_line
-from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
+from tests.factories.archives import open_archive
+from tests.fakes.metric_source import NOON, minute_time, minute_window
 
 # Counts batches of one file each, and is dead in the middle of the second: after it was counted, before it was kept.
 KILLED = """

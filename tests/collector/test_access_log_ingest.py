@@ -14,8 +14,9 @@ from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
+from tests.factories.archives import open_archive
 from tests.factories.counted_files import log_counts
-from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
+from tests.fakes.metric_source import NOON, minute_time, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 

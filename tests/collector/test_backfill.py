@@ -12,6 +12,7 @@ from collector.backfill import MAX_RETENTION_S
 from collector.collector import Collector
 from domain import Window, epoch_s
 from sources.base import Events
+from tests.factories.archives import open_archive
 from tests.fakes.event_source import FakeAlerts
 from tests.fakes.metric_source import (
     ECS,
@@ -20,7 +21,6 @@ from tests.fakes.metric_source import (
     FakeMetricSource,
     minute_time,
     minute_window,
-    open_archive,
     rising_values,
     values_by_minute,
 )

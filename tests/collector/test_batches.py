@@ -14,9 +14,10 @@ from domain.triggers import Triggers
 from services.batches import read_batches
 from sources.base import Problem
 from sources.triggers import TriggerSnapshot
+from tests.factories import archives
+from tests.factories.archives import MIGRATION
 from tests.factories.events import TRIGGER
-from tests.fakes import metric_source as worlds
-from tests.fakes.metric_source import MIGRATION, FakeMetricSource
+from tests.fakes.metric_source import FakeMetricSource
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -45,7 +46,7 @@ def run_source(posted: dict[int, tuple[int, float]], **more: object) -> Discover
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return worlds.archive_url(tmp_path)
+    return archives.archive_url(tmp_path)
 
 
 def values_by_minute(archive: BatchArchive, now: datetime) -> dict[int, float]:

@@ -10,6 +10,7 @@ from archive import Archive, ArchiveError
 from collector import collector
 from collector.collector import Collector
 from sources.base import TrafficSnapshot
+from tests.factories.archives import open_archive
 from tests.factories.events import TRAFFIC
 from tests.fakes.event_source import FakeAlerts
 from tests.fakes.metric_source import (
@@ -19,7 +20,6 @@ from tests.fakes.metric_source import (
     minute_ranges,
     minute_time,
     minute_window,
-    open_archive,
     values_by_minute,
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes import metric_source
+from tests.factories import archives
 from tests.fakes.postgresql import PostgresServer, pg_ctl
 
 
@@ -26,5 +26,5 @@ def both_engines(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metric_source, "address", request.getfixturevalue("server").url_of)
+        patch.setattr(archives, "archive_url", request.getfixturevalue("server").schema_url)
         yield request.param

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.metric_source import NOON, query_database
+from tests.factories.archives import query_database
+from tests.fakes.metric_source import NOON
 
 
 def rollup_rows(folder: Path) -> list[tuple]:
@@ -13,7 +14,7 @@ def rollup_rows(folder: Path) -> list[tuple]:
     return query_database(
         folder,
         f"""SELECT metric, (ts - {NOON}) / 60, period_s / 60, value, low, high, periods
-        FROM cell JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
+        FROM rollup_10m JOIN series ON series.id = series_id ORDER BY metric, series_id, ts, period_s""",
     )
 
 

@@ -9,6 +9,6 @@ from archive.db import schema
 
 def schema_differences(archive: Archive) -> list[object]:
     """What Alembic would change to make the database's tables those of archive/db/schema.py."""
-    with archive._engine.connect() as connection:
+    with archive.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return compare_metadata(context, schema.METADATA)

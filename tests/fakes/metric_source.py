@@ -3,15 +3,10 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from sqlalchemy import Connection, create_engine, event, text
 
-from archive import Archive
-from domain import Migration, Series, Window, assemble, epoch_s
+from domain import Series, Window, assemble, epoch_s
 from sources.base import AnsweredRange, Health, Problem, ProblemKind, Pull
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC, in epoch seconds
@@ -21,18 +16,6 @@ ECS = Series("cloudwatch", "canary", "photo-ecs", "requests", "sum", "count")
 LATENCY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95", "s")
 HOURLY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95_hourly", "s")
 
-MIGRATION = Migration.model_validate(
-    {
-        "name": "Photo service",
-        "fleets": {
-            "baseline": {"label": "EC2", "target_groups": ["photo-ec2"]},
-            "canary": {"label": "ECS", "target_groups": ["photo-ecs"]},
-        },
-        "mackerel": {"service": "photo"},
-    }
-)
-
-_read_only_listeners: WeakKeyDictionary[Archive, Callable[[Connection], None]] = WeakKeyDictionary()
 
 ValueFunction = Callable[[Series, int, int], float | None]  # (series, ts, when it is asked) -> value, or no row
 
@@ -49,40 +32,6 @@ def minute_window(first: int, end: int) -> Window:
 
 def minute_ranges(windows: Iterable[Window]) -> list[tuple[int, int]]:
     return [((window.start - NOON) // 60, (window.end - NOON) // 60) for window in windows]
-
-
-def archive_url(folder: Path) -> str:
-    """Where the archive of a folder is. The fixture `both_engines` says otherwise for PostgreSQL."""
-    return f"sqlite:///{folder / 'archive.db'}"
-
-
-def open_archive(folder: Path) -> Archive:
-    return Archive.open(archive_url(folder), MIGRATION)
-
-
-def set_read_only(archive: Archive, *, read_only: bool = True) -> None:
-    """From now on the archive may only be read, or may be written again."""
-    word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive.engine.dialect.name]
-
-    def refuse(connection: Connection) -> None:
-        connection.exec_driver_sql(word)
-
-    if old := _read_only_listeners.pop(archive, None):
-        event.remove(archive.engine, "begin", old)
-        archive.close()
-    if read_only:
-        _read_only_listeners[archive] = refuse
-        event.listen(archive.engine, "begin", refuse)
-
-
-def query_database(folder: Path, statement: str) -> list[tuple[Any, ...]]:
-    """What the database of an archive answers, past the archive."""
-    engine = create_engine(archive_url(folder))
-    try:
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(statement))]
-    finally:
-        engine.dispose()
 
 
 def rising_values(series: Series, ts: int, _asked_at: int) -> float:

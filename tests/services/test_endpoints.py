@@ -9,9 +9,9 @@ from domain import Window
 from domain.log_counts import EXAMPLES
 from services.endpoints import RequestFilter, judge_logs, judge_route, last_day
 from sources.access_logs.counter import LogCounts
+from tests.factories.archives import MIGRATION, open_archive
 from tests.factories.counted_files import counted_file
 from tests.factories.log_counts import ECS, START, busy_route, count_row, count_table
-from tests.fakes.metric_source import MIGRATION, open_archive
 
 HOUR = Window(START, START + 3600)
 

@@ -11,7 +11,7 @@ from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
 from services.parity import evidence_window, judge_window, known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
-from tests.fakes import metric_source
+from tests.factories import archives
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -23,7 +23,7 @@ PHASE = Window(NOW_S - 30 * 3600, NOW_S - 3 * 3600)
 
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
-    return demo_migration(ANCHOR).model_copy(update={"archive": metric_source.archive_url(tmp_path)})
+    return demo_migration(ANCHOR).model_copy(update={"archive": archives.archive_url(tmp_path)})
 
 
 @pytest.fixture

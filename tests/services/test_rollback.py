@@ -7,16 +7,8 @@ import pytest
 from analysis.deployments.rollback import FleetLoad
 from domain import Series
 from services.rollback import fleet_load, max_load_per_target
-from tests.fakes.metric_source import (
-    EC2,
-    ECS,
-    MIGRATION,
-    NOON,
-    FakeMetricSource,
-    minute_time,
-    minute_window,
-    open_archive,
-)
+from tests.factories.archives import MIGRATION, open_archive
+from tests.fakes.metric_source import EC2, ECS, NOON, FakeMetricSource, minute_time, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 

@@ -9,8 +9,9 @@ from archive.access_logs.tables import LineCounts
 from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES
 from sources.access_logs.counter import LogCounts
+from tests.factories.archives import open_archive
 from tests.factories.counted_files import counted_file, log_counts
-from tests.fakes.metric_source import NOON, open_archive
+from tests.fakes.metric_source import NOON
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 

@@ -14,17 +14,9 @@ from collector.collector import Collector
 from domain import Window
 from domain.window import merge_windows
 from sources.base import TrafficSnapshot
+from tests.factories.archives import MIGRATION, open_archive
 from tests.factories.events import TRAFFIC
-from tests.fakes.metric_source import (
-    EC2,
-    MIGRATION,
-    NOON,
-    FakeMetricSource,
-    minute_time,
-    minute_window,
-    open_archive,
-    values_by_minute,
-)
+from tests.fakes.metric_source import EC2, NOON, FakeMetricSource, minute_time, minute_window, values_by_minute
 
 
 def limit_growth(archive: Archive, *, pages: int | None) -> None:
@@ -35,7 +27,7 @@ def limit_growth(archive: Archive, *, pages: int | None) -> None:
         there = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {there + pages if pages is not None else 2**30}")
 
-    event.listen(archive._engine, "connect", limit)
+    event.listen(archive.engine, "connect", limit)
 
 
 def test_a_full_disk_loses_no_answer_and_is_said(tmp_path: Path):
@@ -91,7 +83,7 @@ def test_a_check_writes_so_that_a_full_disk_is_told_before_it_costs_anything(tmp
 
 
 def test_a_locked_archive_loses_no_answer(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(engine, "BUSY_S", 0.05)
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.05)
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None)) as other:
@@ -108,7 +100,7 @@ def test_a_locked_archive_loses_no_answer(tmp_path: Path, monkeypatch):
 
 
 def test_locked_while_the_past_is_filled_it_waits_and_then_fills_the_rest(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(engine, "BUSY_S", 0.05)
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.05)
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         since = NOON - 5000 * 60
@@ -146,7 +138,7 @@ def test_a_read_only_archive_is_read(tmp_path: Path, monkeypatch):
     with open_archive(tmp_path) as archive:
         archive.metrics.get(minute_window(-60, 0), world, now=world.now)
     with open_archive(tmp_path) as archive:
-        event.listen(archive._engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+        event.listen(archive.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
         archive.close()
         world.now = minute_time(1)
         brought = archive.metrics.get(minute_window(-60, 1), world, now=world.now)

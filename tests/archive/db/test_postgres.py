@@ -10,28 +10,18 @@ from archive import Archive, ArchiveError
 from archive.db import engine, schema
 from archive.db.postgres import WRITE_LOCK_ID
 from sources.base import TrafficSnapshot
+from tests.factories import archives
+from tests.factories.archives import MIGRATION, open_archive, set_read_only
 from tests.factories.events import weighted_traffic
 from tests.factories.processes import LoggingSource, fork_context, run_processes
 from tests.factories.schema import schema_differences
-from tests.fakes import metric_source as worlds
-from tests.fakes.metric_source import (
-    EC2,
-    ECS,
-    MIGRATION,
-    NOON,
-    FakeMetricSource,
-    minute_time,
-    minute_window,
-    open_archive,
-    set_read_only,
-    values_by_minute,
-)
+from tests.fakes.metric_source import EC2, ECS, NOON, FakeMetricSource, minute_time, minute_window, values_by_minute
 from tests.fakes.postgresql import PostgresServer
 
 
 @pytest.fixture(autouse=True)
 def on_postgresql(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds, "address", server.schema_url)
+    monkeypatch.setattr(archives, "archive_url", server.schema_url)
 
 
 @pytest.fixture
@@ -63,7 +53,9 @@ def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: Pos
                 )
                 with pytest.raises(ArchiveError, match="unreachable"):
                     archive.events.save_snapshot(
-                        TrafficSnapshot(NOON + minute * 60, weighted_traffic(90, 10) if minute < 5 else weighted_traffic(50, 50))
+                        TrafficSnapshot(
+                            NOON + minute * 60, weighted_traffic(90, 10) if minute < 5 else weighted_traffic(50, 50)
+                        )
                     )
         finally:
             server.start()
@@ -111,7 +103,7 @@ def test_a_server_that_is_not_there_is_told():
 
 
 def test_whoever_holds_it_too_long_is_told(server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(engine, "BUSY_S", 0.05)
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.05)
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         with psycopg.connect(server.url().replace("+psycopg", "")) as other:

@@ -11,16 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from tests.factories.archives import open_archive
 from tests.factories.processes import LoggingSource, fork_context, run_processes
-from tests.fakes.metric_source import (
-    ECS,
-    NOON,
-    FakeMetricSource,
-    minute_time,
-    minute_window,
-    open_archive,
-    values_by_minute,
-)
+from tests.fakes.metric_source import ECS, NOON, FakeMetricSource, minute_time, minute_window, values_by_minute
 
 
 def test_processes_that_start_at_once_on_no_file_make_one_archive_and_ask_once(tmp_path: Path):
@@ -111,7 +104,9 @@ def test_a_pull_that_was_overtaken_does_not_undo_what_has_settled_since(tmp_path
                 )
                 return super().pull(window, series)
 
-        brought = one.metrics.get(minute_window(-60, 0), Slow(numbers=asked_at, now=minute_time(0)), now=minute_time(0))
+        brought = one.metrics.get(
+            minute_window(-60, 0), Slow(value_at=asked_at, now=minute_time(0)), now=minute_time(0)
+        )
         assert set(values_by_minute(brought, ECS).values()) == {20 * 60.0}
 
 
@@ -125,7 +120,7 @@ def fetch_and_die(folder: Path, statement: int) -> None:
             if next(executed) == statement:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        event.listen(archive._engine, "after_cursor_execute", die)
+        event.listen(archive.engine, "after_cursor_execute", die)
         archive.metrics.get(minute_window(-60, 1), world, now=minute_time(1))
 
 

@@ -14,8 +14,9 @@ from domain.deployments import (
     deployment_state_to_json,
 )
 from sources.base import Events, Problem
+from tests.factories.archives import open_archive, query_database
 from tests.factories.events import PRIMARY, ROUTE, SERVICE
-from tests.fakes.metric_source import NOON, minute_window, open_archive, query_database
+from tests.fakes.metric_source import NOON, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -36,7 +37,7 @@ def save_state(archive: Archive, source: str, second: int, standing: DeploymentS
 
 
 def stored_rows(folder: Path) -> list[tuple[str, int, int]]:
-    found = query_database(folder, "SELECT source, first_seen, last_seen FROM standing ORDER BY id")
+    found = query_database(folder, "SELECT source, first_seen, last_seen FROM deployment_state ORDER BY id")
     return [(source, first - NOON, last - NOON) for source, first, last in found]
 
 

@@ -7,7 +7,8 @@ import pytest
 from archive import NOTES, Archive
 from domain import Event, Window
 from sources.base import Events
-from tests.fakes.metric_source import EC2, MIGRATION, NOON, FakeMetricSource, minute_time, minute_window, open_archive
+from tests.factories.archives import MIGRATION, open_archive
+from tests.fakes.metric_source import EC2, NOON, FakeMetricSource, minute_time, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 

@@ -8,8 +8,9 @@ import pytest
 from archive import Archive
 from domain import Traffic
 from sources.base import Events, Problem, TrafficSnapshot
+from tests.factories.archives import open_archive
 from tests.factories.events import RULE, TRAFFIC, make_alert, weighted_traffic
-from tests.fakes.metric_source import NOON, minute_time, minute_window, open_archive
+from tests.fakes.metric_source import NOON, minute_time, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -52,7 +53,7 @@ def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
     assert archive.events.latest_traffic() == (replace(TRAFFIC, asked_at=NOON), NOON)
     (state,) = archive.events.source_states()
     assert (state.source, state.state, state.problems) == ("load_balancer", "denied", (denied,))
-    assert (state.checked_at, state.last_good_at) == (NOON + 15, NOON)
+    assert (state.checked_at, state.last_success_at) == (NOON + 15, NOON)
 
 
 def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_freeze_the_weights(archive):
@@ -64,13 +65,20 @@ def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_fre
 
 
 def test_an_event_heard_of_twice_is_kept_once_in_its_latest_words(archive):
-    archive.events.save_events(Events(minute_window(-60, 0), NOON, (make_alert("a", -10, open=True),)), "mackerel_events")
+    archive.events.save_events(
+        Events(minute_window(-60, 0), NOON, (make_alert("a", -10, open=True),)), "mackerel_events"
+    )
     archive.events.save_events(Events(minute_window(-60, 1), NOON + 60, (make_alert("a", -10, 1),)), "mackerel_events")
     assert archive.events.read(minute_window(-60, 10)) == (make_alert("a", -10, 1),)
 
 
 def test_events_are_those_that_touch_the_window(archive):
-    told = (make_alert("long", -50, -5), make_alert("over", -50, -40), make_alert("open", -45, open=True), make_alert("moment", -20))
+    told = (
+        make_alert("long", -50, -5),
+        make_alert("over", -50, -40),
+        make_alert("open", -45, open=True),
+        make_alert("moment", -20),
+    )
     archive.events.save_events(Events(minute_window(-60, 0), NOON, told), "mackerel_events")
     assert [event.key for event in archive.events.read(minute_window(-30, 0))] == ["long", "open", "moment"]
     assert [event.key for event in archive.events.read(minute_window(-60, -48))] == ["long", "over"]
@@ -108,10 +116,10 @@ def test_each_thing_kept_moves_the_revision_of_its_source_alone(archive):
 
 def test_turns_are_taken_by_whoever_comes_first(archive, tmp_path):
     with open_archive(tmp_path) as other:
-        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(0), every_s=15) == 0
+        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(0), interval_s=15) == 0
         assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.1), interval_s=15) == 9
         assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.25), interval_s=15) == 0
-        assert archive.try_acquire_slot("mackerel_events", "events", now=minute_time(0.25), every_s=15) == 0
-        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(-60), every_s=15) == 0, (
+        assert archive.try_acquire_slot("mackerel_events", "events", now=minute_time(0.25), interval_s=15) == 0
+        assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(-60), interval_s=15) == 0, (
             "a clock set back"
         )

@@ -8,8 +8,9 @@ import pytest
 from archive import Archive
 from domain import WeightChange
 from sources.base import Events, TrafficSnapshot
+from tests.factories.archives import open_archive
 from tests.factories.events import logged_change, weighted_traffic
-from tests.fakes.metric_source import NOON, minute_window, open_archive
+from tests.fakes.metric_source import NOON, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -54,7 +55,7 @@ def test_a_record_is_kept_once_however_often_it_is_told_and_stays_when_it_is_tol
 def test_changes_of_a_door_are_annotations_and_those_of_other_services_nothing(archive: Archive) -> None:
     save_snapshot(archive, 10, -600)
     door, stranger = logged_change(5, 1.0, "arn:door", "CreateRule"), logged_change(6, None, "arn:stranger")
-    conditions = replace(logged_change(9, None), told=False)
+    conditions = replace(logged_change(9, None), affects_weights=False)
     save_changes(archive, door, stranger, conditions)
     assert archive.events.weight_changes() == ()
     told = [(event.kind, event.title, event.ts - NOON) for event in archive.events.read(minute_window(-10, 10))]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from archive.metrics.downsampling import choose_bucket_s
 from domain import Window
+from tests.factories.archives import open_archive, set_read_only
 from tests.fakes.metric_source import (
     EC2,
     ECS,
@@ -17,8 +18,6 @@ from tests.fakes.metric_source import (
     FakeMetricSource,
     minute_time,
     minute_window,
-    open_archive,
-    set_read_only,
     values_by_minute,
 )
 

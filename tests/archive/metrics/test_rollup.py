@@ -13,17 +13,9 @@ from archive import Archive
 from archive.metrics import downsampling, rows
 from domain import Window
 from sources.base import Pull
+from tests.factories.archives import open_archive, set_read_only
 from tests.factories.rollups import expected_rollup, rollup_rows
-from tests.fakes.metric_source import (
-    ECS,
-    LATENCY,
-    NOON,
-    FakeMetricSource,
-    minute_time,
-    minute_window,
-    open_archive,
-    set_read_only,
-)
+from tests.fakes.metric_source import ECS, LATENCY, NOON, FakeMetricSource, minute_time, minute_window
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -89,7 +81,7 @@ def test_of_what_is_written_again_only_what_changed_is_written(tmp_path: Path):
             if statement.startswith("INSERT INTO point"):
                 written.append(str(parameters).count(str(NOON)))
 
-        event.listen(archive._engine, "before_cursor_execute", note)
+        event.listen(archive.engine, "before_cursor_execute", note)
         world.now = minute_time(1)
         archive.metrics.get(minute_window(-60, 1), world, now=world.now)
     assert written == [2], "the new minute, of two series"
@@ -114,7 +106,7 @@ fetch_steps = st.builds(
     length=st.integers(1, 130),
     period=st.sampled_from((1, 1, 5, 15, 60)),
     seed=st.integers(0, 9),
-    written=st.sampled_from((True, True, True, False)),
+    writable=st.sampled_from((True, True, True, False)),
 )
 
 
@@ -142,10 +134,10 @@ def test_an_overview_is_the_same_with_and_without_cells(
         for step in happened:
             set_read_only(archive, read_only=not step.writable)
             world = PartialSource(
-                wanted=SERIES,
-                numbers=values_for(step.seed),
+                configured_series=SERIES,
+                value_at=values_for(step.seed),
                 now=minute_time(step.now),
-                finest=lambda *_, step=step: step.period * 60,
+                finest_period=lambda *_, step=step: step.period * 60,
             )
             world.complete = step.seed != 9
             archive.metrics.get(minute_window(step.first, step.first + step.length), world, now=world.now)
@@ -165,7 +157,7 @@ def values_for(seed: int):
 
 
 def assert_same_overview(archive: Archive, window: Window, buckets: int) -> None:
-    archive._clock = lambda: minute_time(400)
+    archive.metrics._clock = lambda: minute_time(400)
     seen = archive.metrics.overview(window, "cloudwatch", max_buckets=buckets)
     series, found = rows.rows_from_frame(archive.metrics.read(window, "cloudwatch", now=minute_time(400)).frame)
     cut = min(seen.bucket_s, downsampling.ROLLUP_S)

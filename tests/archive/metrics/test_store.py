@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from archive import Archive
 from domain import Series, Window, check_frame
 from sources.base import Problem
+from tests.factories.archives import open_archive
 from tests.fakes.metric_source import (
     EC2,
     ECS,
@@ -19,7 +20,6 @@ from tests.fakes.metric_source import (
     minute_ranges,
     minute_time,
     minute_window,
-    open_archive,
     rising_values,
     values_by_minute,
 )
@@ -125,7 +125,7 @@ def test_settled_numbers_stay_though_a_later_answer_reaches_back_over_them(archi
             return super().pull(Window(window.start - 600, window.end), series)
 
     get_at(archive, FakeMetricSource(), minute_window(-60, -40), 0)
-    brought = get_at(archive, Generous(numbers=lambda *_: None), minute_window(-60, -30), 0)
+    brought = get_at(archive, Generous(value_at=lambda *_: None), minute_window(-60, -30), 0)
     assert list(values_by_minute(brought, EC2)) == list(range(-60, -40))
 
 
@@ -295,7 +295,7 @@ def test_minutes_that_were_kept_outlive_the_source_that_now_has_only_five_minute
 def test_a_clock_that_keeps_a_source_from_answering_is_no_mere_remark(archive):
     world = FakeMetricSource(problem_kind=lambda series, window: "clock_skew")
     get_at(archive, world, minute_window(-20, 0), 0)
-    assert [(state.state, state.last_good_at) for state in archive.events.source_states()] == [("down", None)]
+    assert [(state.state, state.last_success_at) for state in archive.events.source_states()] == [("down", None)]
     world.problem_kind = lambda series, window: "clock_skew" if series == ECS else None
     get_at(archive, world, minute_window(-20, 5), 5)
     assert [state.state for state in archive.events.source_states()] == ["up"]
@@ -396,7 +396,7 @@ def test_hourly_series_are_read_apart_and_never_stand_for_minutes(archive):
     assert minutes.resolutions == (60,)
     assert set(minutes.frame["stat"]) == {"sum", "p95"}
     hours = archive.metrics.read(
-        minute_window(-120, 15), "cloudwatch", now=minute_time(15), only=lambda one: one.hourly
+        minute_window(-120, 15), "cloudwatch", now=minute_time(15), series_filter=lambda one: one.hourly
     )
     assert values_by_minute(hours, HOURLY) == {-120: pytest.approx(-119.9), -60: pytest.approx(-59.9)}
     assert set(hours.frame["period_s"]) == {3600}

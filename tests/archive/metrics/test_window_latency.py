@@ -10,7 +10,8 @@ from collector.collector import Collector
 from domain import Window
 from sources.base import Problem
 from sources.window_latency import WindowLatency
-from tests.fakes.metric_source import minute_time, minute_window, open_archive
+from tests.factories.archives import open_archive
+from tests.fakes.metric_source import minute_time, minute_window
 from tests.fakes.window_latency_source import EC2, ECS, FakeWindowLatencySource
 
 pytestmark = pytest.mark.usefixtures("both_engines")
@@ -31,7 +32,10 @@ def fetch(archive: Archive, source: FakeWindowLatencySource, window: Window, now
 
 
 def test_what_was_said_comes_back_as_it_was(archive, tmp_path: Path):
-    source, window = FakeWindowLatencySource(overrides={"problems": (DENIED,), "complete": False}), minute_window(-70, -10)
+    source, window = (
+        FakeWindowLatencySource(overrides={"problems": (DENIED,), "complete": False}),
+        minute_window(-70, -10),
+    )
     told = fetch(archive, source, window, minute_time(0))
     assert told == WindowLatency(
         window, minute_window(-70, -11), int(minute_time(0).timestamp()), (EC2, ECS), (DENIED,), complete=False
@@ -79,7 +83,7 @@ def test_who_finds_somebody_asking_waits(archive, tmp_path: Path):
     window, seen = minute_window(-60, -5), []
 
     class Slow(FakeWindowLatencySource):
-        def whole(self, window: Window) -> WindowLatency:
+        def window_latency(self, window: Window) -> WindowLatency:
             with open_archive(tmp_path) as other:
                 seen.append(other.metrics.fetch_window_latency(window, FakeWindowLatencySource(), now=minute_time(0)))
             return super().window_latency(window)

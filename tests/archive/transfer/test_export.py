@@ -1,7 +1,10 @@
 """An archive taken away and brought in elsewhere: the same, once, on either engine, and never from a damaged copy."""
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -21,14 +24,14 @@ from domain.deployments import DeploymentState
 from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
+from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
-from tests.factories.events import ROUTE, SERVICE, TRAFFIC, make_alert, logged_change, weighted_traffic
+from tests.factories.events import ROUTE, SERVICE, TRAFFIC, logged_change, make_alert, weighted_traffic
 from tests.factories.events import TRIGGER as STARTER
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,
     LATENCY,
-    MIGRATION,
     NOON,
     FakeMetricSource,
     minute_time,
@@ -37,6 +40,7 @@ from tests.fakes.metric_source import (
 )
 from tests.fakes.window_latency_source import FakeWindowLatencySource
 
+SAMPLES = Path("tests/samples/archive")
 UrlFactory = Callable[[str, str], str]
 
 pytestmark = pytest.mark.usefixtures("both_engines")
@@ -49,7 +53,7 @@ def url(tmp_path: Path, request: pytest.FixtureRequest) -> UrlFactory:
     def of(engine: str, name: str) -> str:
         if engine == "sqlite":
             return f"sqlite:///{tmp_path / name}.db"
-        address: str = request.getfixturevalue("server").url_of(tmp_path / name)
+        address: str = request.getfixturevalue("server").schema_url(tmp_path / name)
         return address
 
     return of
@@ -63,7 +67,8 @@ def fill_archive(url: str) -> None:
         archive.metrics.fill(minute_window(-720, 0), world, now=minute_time(0), series_filter=lambda one: one.hourly)
         archive.metrics.fetch_window_latency(minute_window(-60, 0), world, now=minute_time(0))
         archive.events.save_events(
-            Events(minute_window(-60, 0), NOON, (make_alert("a", -10), make_alert("b", -5, open=True))), "mackerel_events"
+            Events(minute_window(-60, 0), NOON, (make_alert("a", -10), make_alert("b", -5, open=True))),
+            "mackerel_events",
         )
         archive.events.save_events(
             Events(minute_window(-60, 0), NOON, weight_changes=(logged_change(-900, 0.5),)),
@@ -228,17 +233,29 @@ def test_pages_that_look_at_the_archive_draw_anew(folder: Path, url: UrlFactory)
         assert archive.change_counter("cloudwatch") > before
 
 
-def test_an_export_of_the_first_form_is_read(folder: Path, url: UrlFactory) -> None:
+def test_an_export_of_the_last_version_is_imported(url: UrlFactory) -> None:
+    """Written by commit c480205, with the old names of tables, columns and JSON keys, from the archive in version_8.sql."""
+    import_from(SAMPLES / "export_version_2", url("sqlite", "two"))
+    with closing(sqlite3.connect(url("sqlite", "one").removeprefix("sqlite:///"))) as file:
+        file.executescript((SAMPLES / "version_8.sql").read_text())
+    imported, migrated = table_rows(url("sqlite", "two")), table_rows(url("sqlite", "one"))
+    assert [name for name, rows in imported.items() if not rows] == []
+    assert imported == migrated
+
+
+def test_an_export_of_the_first_version_is_imported(tmp_path: Path, url: UrlFactory) -> None:
+    folder = Path(shutil.copytree(SAMPLES / "export_version_2", tmp_path / "export_version_1"))
     later = ("series", "starter", "log_file", "log_counts", "log_examples")
     for name in later:
         (folder / f"{name}.parquet").unlink()
-    told = json.loads((folder / "manifest.json").read_text())
-    files = [one for one in told["files"] if one["name"].removesuffix(".parquet") not in later]
-    (folder / "manifest.json").write_text(json.dumps(told | {"version": 1, "files": files}))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = [file for file in manifest["files"] if file["name"].removesuffix(".parquet") not in later]
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"version": 1, "files": files}))
     import_from(folder, url("sqlite", "two"))
-    found = table_rows(url("sqlite", "two"))
-    assert found["point"] == table_rows(url("sqlite", "one"))["point"]
-    assert found["log_file"] == []
+    import_from(SAMPLES / "export_version_2", url("sqlite", "one"))
+    first, second = table_rows(url("sqlite", "two")), table_rows(url("sqlite", "one"))
+    assert first["point"] == second["point"]
+    assert (len(first["weight_change"]), first["log_file"], first["trigger"]) == (4, [], [])
 
 
 def flip_a_byte(folder: Path) -> None:
@@ -252,7 +269,7 @@ def remove_a_file(folder: Path) -> None:
 
 
 def raise_version(folder: Path) -> None:
-    (folder / "manifest.json").write_text('{"version": 3}')
+    (folder / "manifest.json").write_text('{"version": 4}')
 
 
 def remove_points_entry(folder: Path) -> None:
@@ -276,7 +293,7 @@ def remove_manifest(folder: Path) -> None:
         (break_manifest, "damaged", "manifest.json"),
         (remove_a_file, "missing", "event.parquet"),
         (remove_points_entry, "missing", "points.parquet"),
-        (raise_version, "newer", "3 > 2"),
+        (raise_version, "newer", "4 > 3"),
         (remove_manifest, "not_an_export", "export"),
     ],
 )

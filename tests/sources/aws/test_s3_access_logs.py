@@ -16,7 +16,8 @@ from sources.access_logs.filenames import LogFile
 from sources.aws.s3_access_logs import S3Logs
 from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
-from tests.fakes.metric_source import minute_time, open_archive
+from tests.factories.archives import open_archive
+from tests.fakes.metric_source import minute_time
 from tests.fakes.s3 import BUCKET, FakeS3
 
 START = datetime(2026, 9, 21, 14, tzinfo=UTC)

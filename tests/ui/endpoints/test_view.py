@@ -9,8 +9,8 @@ from analysis.endpoints.endpoints import judge_endpoints
 from archive.access_logs.tables import LineCounts
 from domain import Window
 from services.endpoints import EndpointsView, RequestFilter
+from tests.factories.archives import MIGRATION
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
-from tests.fakes.metric_source import MIGRATION
 from ui.endpoints import view as parts
 from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
 

@@ -9,6 +9,20 @@ path = "logs/2026-09-21"
 # Routes that go by a name of their own: * is one segment, ** the rest.
 routes = ["/photos/*/comments", "/admin/**"]
 """
+LISTING = _("Looking for the logs of this window …")
+BUSY = _("Another process is counting logs just now; what it has counted is shown.")
+COUNT_EXPLAINED = _(
+    "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
+)
+NO_REQUESTS = _("No requests in the logs of this window.")
+NO_REQUESTS_TEXT = _(
+    "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
+)
+NOT_CONFIGURED = _("Access logs are not configured")
+NOT_CONFIGURED_TEXT = _(
+    "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
+    "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
+)
 
 
 def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
@@ -29,12 +43,6 @@ def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: in
         gb=numbers.count(bytes_done / 1e6),
         of=numbers.count(bytes_total / 1e6),
     )
-
-
-LISTING = _("Looking for the logs of this window …")
-
-
-BUSY = _("Another process is counting logs just now; what it has counted is shown.")
 
 
 def changed_files(n: int) -> str:
@@ -66,25 +74,3 @@ def file_problem(kind: str, n: int) -> str:
 
 def count_button(length: str) -> str:
     return _("Count the logs of {length}").format(length=length)
-
-
-COUNT_EXPLAINED = _(
-    "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
-)
-
-
-NO_REQUESTS = _("No requests in the logs of this window.")
-
-
-NO_REQUESTS_TEXT = _(
-    "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
-)
-
-
-NOT_CONFIGURED = _("Access logs are not configured")
-
-
-NOT_CONFIGURED_TEXT = _(
-    "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
-    "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
-)

@@ -11,33 +11,24 @@ ENGINE = _("Who counts: this machine, file by file, or Athena, whole days where 
 WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Left out: the last hour; with --logs, all of it.")
 FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
 TO = _("Up to this time. Left out: now, or the end of the logs.")
-
-
 LISTING_FILES = _("Looking for files")
-
-
-def counting(files: int, lines: int) -> str:
-    return _("{files} files, {lines} lines").format(files=numbers.count(files), lines=numbers.count(lines))
-
-
 WAITING = _("Another process is counting; waiting for it")
-
-
 NOT_CONFIGURED = _(
     "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
     "balancer says where its logs are (docs/access_logs.md)."
 )
-
-
 ATHENA_NOT_CONFIGURED = _(
     "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
 )
-
-
 ATHENA_WITH_LOGS = _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
-
-
 NO_LOGS = _("There is no access log of that time. A file comes about five minutes after its last line.")
+WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
+RANGE_REVERSED = _("It is to end before it begins.")
+ALL_ROUTES = _("all together")
+
+
+def counting(files: int, lines: int) -> str:
+    return _("{files} files, {lines} lines").format(files=numbers.count(files), lines=numbers.count(lines))
 
 
 def no_fleet_requests(requests: int, groups: str) -> str:
@@ -46,14 +37,8 @@ def no_fleet_requests(requests: int, groups: str) -> str:
     ).format(requests=numbers.count(requests), groups=groups)
 
 
-WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
-
-
 def invalid_time(text: str) -> str:
     return _("“{text}” is not a time. Write for example 2026-09-21 14:00.").format(text=text)
-
-
-RANGE_REVERSED = _("It is to end before it begins.")
 
 
 def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
@@ -94,9 +79,6 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
         _("p95 {fleet}").format(fleet=baseline),
         canary,
     )
-
-
-ALL_ROUTES = _("all together")
 
 
 def hidden_regressions(routes: int) -> str:

@@ -48,6 +48,30 @@ cron_success = "cron.{job}.success"
 name = "thumbnails"
 schedule = "cron(0 18 ? * MON-FRI *)"
 """
+WINDOW_LABEL = _("Window")
+TABLE_HEAD = _("job"), _("state"), _("last run"), _("took"), _("history")
+TERMINAL_HEAD = _("state"), _("job"), _("due"), _("last run"), _("took"), ""
+NO_SCHEDULE = _("no schedule configured")
+COMPARISON_TITLE = _("By cron, and now")
+COMPARISON_HEAD = _("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to")
+TOO_FEW_RUNS = _("too few runs")
+FOUND_BY_PATTERN = _(
+    "Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen."
+)
+ONE_POINT_A_MINUTE = _(
+    "Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen."
+)
+RUNS_TITLE = _("Runs")
+RUNS_HEAD = _("due"), _("began"), _("what became of it"), _("took"), _("era")
+ALL_JOBS = _("All jobs")
+SOURCES_TITLE = _("Where this comes from")
+NOT_CONFIGURED = _("Batches are not configured")
+NOT_CONFIGURED_TEXT = _(
+    "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
+    "this program again. docs/batches.md explains the rest."
+)
+READING = _("The runs are being read; they come by themselves.")
+PARTLY_UNREAD = _("Not everything could be read. The source below says why, and what to do.")
 
 
 def window_length(choice: str) -> str:
@@ -58,9 +82,6 @@ def window_length(choice: str) -> str:
 def window(choice: str) -> str:
     """The window: "last 14 d"."""
     return _("last {length}").format(length=window_length(choice))
-
-
-WINDOW_LABEL = _("Window")
 
 
 def state(name: JobState) -> str:
@@ -143,18 +164,9 @@ def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     return f"{length[:1].upper()}{length[1:]}: {', '.join(parts)}."
 
 
-TABLE_HEAD = _("job"), _("state"), _("last run"), _("took"), _("history")
-
-
-TERMINAL_HEAD = _("state"), _("job"), _("due"), _("last run"), _("took"), ""
-
-
 def next_due(at: int, zone: tzinfo, now: datetime) -> str:
     moment = datetime.fromtimestamp(at, UTC)
     return _("next {time}").format(time=times.clock(moment, zone, now=now))
-
-
-NO_SCHEDULE = _("no schedule configured")
 
 
 def since(at: int, zone: tzinfo, now: datetime) -> str:
@@ -222,12 +234,6 @@ def scheduler_kind(name: SchedulerKind) -> str:
     return _("cron") if name == "baseline" else _("EventBridge and Lambda")
 
 
-COMPARISON_TITLE = _("By cron, and now")
-
-
-COMPARISON_HEAD = _("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to")
-
-
 def overlap_length(length: str) -> str:
     return _("both reported for {length}").format(length=length)
 
@@ -235,9 +241,6 @@ def overlap_length(length: str) -> str:
 def median_change(fraction: float) -> str:
     """The new median against that of cron."""
     return _("median {change} against cron").format(change=numbers.relative(fraction))
-
-
-TOO_FEW_RUNS = _("too few runs")
 
 
 def schedule_mismatch(configured: str, actual: str) -> str:
@@ -296,28 +299,9 @@ def trigger(kind: str, name: str, *, enabled: bool) -> str:
     return what.format(name=name) + ("" if enabled else f" ({_('disabled')})")
 
 
-FOUND_BY_PATTERN = _(
-    "Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen."
-)
-
-
-ONE_POINT_A_MINUTE = _(
-    "Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen."
-)
-
-
 def failures(scheduler_name: str) -> str:
     """The failures of an era, in a chart's legend."""
     return _("{era}, failed").format(era=scheduler_name)
-
-
-RUNS_TITLE = _("Runs")
-
-
-RUNS_HEAD = _("due"), _("began"), _("what became of it"), _("took"), _("era")
-
-
-ALL_JOBS = _("All jobs")
 
 
 def durations_title(name: str) -> str:
@@ -332,18 +316,6 @@ def no_such_job(name: str) -> str:
     return _("There is no job “{name}”. All jobs are shown.").format(name=name)
 
 
-SOURCES_TITLE = _("Where this comes from")
-
-
-NOT_CONFIGURED = _("Batches are not configured")
-
-
-NOT_CONFIGURED_TEXT = _(
-    "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
-    "this program again. docs/batches.md explains the rest."
-)
-
-
 def no_metrics_yet(service: str) -> str:
     return _("No metric of the service “{service}” fits a pattern of [batches] yet.").format(service=service)
 
@@ -352,12 +324,6 @@ def no_metrics_yet_next_step(patterns: str) -> str:
     return _(
         "Let a job post a point under {patterns}, or correct the patterns: `cli.py doctor` says which names there are to fit."
     ).format(patterns=patterns)
-
-
-READING = _("The runs are being read; they come by themselves.")
-
-
-PARTLY_UNREAD = _("Not everything could be read. The source below says why, and what to do.")
 
 
 def legend(name: RunStatus) -> str:

@@ -7,6 +7,11 @@ from messages import numbers, times
 from messages.i18n import _, ngettext
 
 TITLE = _("Before and after")
+TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
+NO_STEP = _("Without a step there is no before and no after.")
+EXPLAINED = _(
+    "Both fleets together, hour by hour. Other things change in two months too: this is what users saw, not what the migration caused."
+)
 
 
 def metric(change: MeasureChange) -> str:
@@ -28,9 +33,6 @@ def difference(change: MeasureChange, value: float | None) -> str:
     if value is None:
         return numbers.NONE
     return numbers.relative(value) if change.relative else numbers.points(value)
-
-
-TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
 
 
 def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> str:
@@ -67,11 +69,3 @@ def interval(change: MeasureChange) -> str:
     if change.lower is None or change.upper is None:
         return numbers.NONE
     return f"{difference(change, change.lower)} … {difference(change, change.upper)}"
-
-
-NO_STEP = _("Without a step there is no before and no after.")
-
-
-EXPLAINED = _(
-    "Both fleets together, hour by hour. Other things change in two months too: this is what users saw, not what the migration caused."
-)

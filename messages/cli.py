@@ -92,15 +92,32 @@ PHASE = _("Which phase to judge: current, or its number from 1, the oldest that 
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
 WATCH_VERDICT = _("Look again and again, and end once it is decided.")
 SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the first that is configured.")
-
-
 CONFIGURATION = _("Configuration")
-
-
 ARCHIVE = _("Archive")
-
-
 BUILT_IN_DEMO = _("built in: the demo")
+# Which requests a rule without conditions is for.
+ALL_OTHER_REQUESTS = _("all others")
+SPLIT = _("the split")
+HEADER_RULE = _("a door")
+HISTORY = _("Every step of the weights: how long it held, who made it and how.")
+NO_WEIGHT_CHANGES = _(
+    "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
+)
+SHORT_STEPS_NOTE = _("Faint: held for less than half an hour, as around a blue/green deployment.")
+WEIGHTS_WITHOUT_AWS = _(
+    "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
+)
+NO_SPLIT = _("No rule sends traffic to these fleets.")
+LOW_SAMPLE_NOTE = _("? stands on too few answers to be judged")
+NO_FINAL_DATA = _("No settled numbers yet.")
+DEFAULT_CRITERIA = _(
+    "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
+)
+NO_DATA = _("Could not ask: there are no numbers for this window")
+STALE_DATA = _("Could not ask: the newest numbers are too old to judge what happens now")
+WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
+NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
+STANDARD_INPUT = _("standard input")
 
 
 def doctor_summary(failed: int) -> str:
@@ -116,21 +133,8 @@ def no_such_source(given: str, known: str) -> str:
     return _("There is no source {given} in this migration. There is: {known}.").format(given=given, known=known)
 
 
-# Which requests a rule without conditions is for.
-ALL_OTHER_REQUESTS = _("all others")
-
-
 def not_forwarded(action: str) -> str:
     return _("{action}, to no target group").format(action=action)
-
-
-SPLIT = _("the split")
-
-
-HEADER_RULE = _("a door")
-
-
-HISTORY = _("Every step of the weights: how long it held, who made it and how.")
 
 
 def history_head(canary: str) -> tuple[str, ...]:
@@ -141,22 +145,6 @@ def history_head(canary: str) -> tuple[str, ...]:
 def so_far(duration: str) -> str:
     """How long the step that holds now has held."""
     return _("{duration} so far").format(duration=duration)
-
-
-NO_WEIGHT_CHANGES = _(
-    "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
-)
-
-
-SHORT_STEPS_NOTE = _("Faint: held for less than half an hour, as around a blue/green deployment.")
-
-
-WEIGHTS_WITHOUT_AWS = _(
-    "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
-)
-
-
-NO_SPLIT = _("No rule sends traffic to these fleets.")
 
 
 def metric(name: str) -> str:
@@ -181,19 +169,8 @@ def minute_and_age(clock: str, age: str) -> str:
     return _("minute of {clock}, data {age}").format(clock=clock, age=age)
 
 
-LOW_SAMPLE_NOTE = _("? stands on too few answers to be judged")
-
-
-NO_FINAL_DATA = _("No settled numbers yet.")
-
-
 def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
     return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
-
-
-DEFAULT_CRITERIA = _(
-    "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
-)
 
 
 def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
@@ -213,12 +190,6 @@ def excluded(reasons: str) -> str:
     return _("Left out: {reasons}.").format(reasons=reasons)
 
 
-NO_DATA = _("Could not ask: there are no numbers for this window")
-
-
-STALE_DATA = _("Could not ask: the newest numbers are too old to judge what happens now")
-
-
 def csv_truncated(limit: int) -> str:
     return _("Reading stopped after {most} mistakes.").format(most=limit)
 
@@ -232,12 +203,3 @@ def no_such_phase(given: str, n_phases: int) -> str:
     return _("There is no phase {given}. Write current, or a number from 1 to {known}.").format(
         given=given, known=n_phases
     )
-
-
-WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
-
-
-NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
-
-
-STANDARD_INPUT = _("standard input")

@@ -10,8 +10,18 @@ from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
 from messages.i18n import _, ngettext
 
-
 TITLE = _("Deployment")
+TRAFFIC_SHIFT_TITLE = _("Traffic shift")
+# Instead of a command.
+COMMAND_NOT_AVAILABLE = _(
+    "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
+    "`aws elbv2 describe-rules` and change the weights alone."
+)
+COMMANDS_TITLE = _("Commands")
+NEVER_RUN = _("This program runs none of these: copy what you mean to run.")
+NOTHING_READ = _(
+    "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
+)
 
 
 def counts(service: EcsService) -> str:
@@ -91,9 +101,6 @@ def shift_part(group: str, definition: str, percent: float) -> str:
     )
 
 
-TRAFFIC_SHIFT_TITLE = _("Traffic shift")
-
-
 def deployment_issue(
     name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int = 0
 ) -> str:
@@ -117,9 +124,6 @@ def deployment_issue(
         ).format(running=service.running if service else 0, desired=service.desired if service else 0),
     }
     return texts[name].strip()
-
-
-# ---- preflight
 
 
 def preflight(result: Preflight) -> str:
@@ -199,16 +203,6 @@ def purpose(name: StepPurpose) -> str:
     }[name]
 
 
-# Instead of a command.
-COMMAND_NOT_AVAILABLE = _(
-    "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
-    "`aws elbv2 describe-rules` and change the weights alone."
-)
-
-
-# ---- taking back
-
-
 def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> str:
     """Whether the baseline could take all of the traffic now, in one sentence or two."""
     label = migration.fleets.baseline.label
@@ -251,15 +245,6 @@ def rollback_command_title(migration: Migration) -> str:
     return _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
 
 
-# ---- around it
-
-
-COMMANDS_TITLE = _("Commands")
-
-
-NEVER_RUN = _("This program runs none of these: copy what you mean to run.")
-
-
 def messages_title(service: EcsService) -> str:
     return _("Newest messages of {service}").format(service=service.name)
 
@@ -270,11 +255,6 @@ def stages_title(deployment: Deployment) -> str:
 
 def state_unknown(fleet: FleetName, migration: Migration) -> str:
     return _("How {label} is deployed is not known yet: see Sources below.").format(label=migration.fleets[fleet].label)
-
-
-NOTHING_READ = _(
-    "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
-)
 
 
 def read_age(age: str) -> str:

@@ -8,6 +8,28 @@ from messages.i18n import _, ngettext
 
 ENDPOINTS_TITLE = _("Endpoints")
 MAX_NAMED = 3
+TOTAL = _("all routes together")
+SUMMARY_HEAD = (_("route"), "", _("requests"), _("error rate"), "p95", _("verdict"))
+INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
+MAP_TITLE = _("All routes at a glance")
+MAP_EXPLAINED = _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
+MAP_CHOICE_LABEL = _("What the map shows")
+MAP_TRAFFIC = _("requests a minute, both fleets")
+NOTHING_ON_MAP = _("No route has enough answers on both sides to be drawn.")
+ALL_ROUTES = _("All routes")
+JUDGING = _("Judging every route …")
+NO_MATCHING_REQUESTS = _("No requests fit what was chosen above.")
+WINDOW_LABEL = _("Window")
+METHOD_LABEL = _("Method")
+HOST_LABEL = _("Host")
+STATUS_LABEL = _("Status class")
+INVALID_PARAMS = _("Something in the address made no sense and was left out.")
+SUMMARY_TITLE = _("Route by route")
+NO_SUMMARY = _(
+    "No access logs were counted for this phase, so nothing can be said about single routes: "
+    "totals may agree while one of them is broken."
+)
+SUMMARY_LINK = _("Endpoints of this phase")
 
 
 def requests_judged(span: str, baseline: str, canary: str, b: int, c: int) -> str:
@@ -59,9 +81,6 @@ def hidden_regressions(routes: int, total: str) -> str:
     ).format(total=total, n=numbers.count(routes))
 
 
-TOTAL = _("all routes together")
-
-
 def other_routes(n: int) -> str:
     return _("all others, {folded} routes").format(folded=numbers.count(n))
 
@@ -91,9 +110,6 @@ def deciding_metrics(judgement: Judgement) -> str:
     return "" if judgement.verdict == "parity" or not mine else verdicts.reason(mine[0])
 
 
-SUMMARY_HEAD = (_("route"), "", _("requests"), _("error rate"), "p95", _("verdict"))
-
-
 def more_routes(n: int) -> str:
     return ngettext("And {n} more route.", "And {n} more routes.", n).format(n=numbers.count(n))
 
@@ -101,9 +117,6 @@ def more_routes(n: int) -> str:
 def interval(low_s: float | None, high_s: float | None) -> str:
     """Where a percentile surely lies: "271 ms … 299 ms"; an end that so few answers cannot bound is open."""
     return f"{numbers.milliseconds(low_s)} … {numbers.milliseconds(high_s)}"
-
-
-INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
 
 
 def unassigned_requests(n: int) -> str:
@@ -120,20 +133,8 @@ def multiplicity_note(n_judged: int) -> str:
     return f"{of_them} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
 
 
-MAP_TITLE = _("All routes at a glance")
-
-
-MAP_EXPLAINED = _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
-
-
 def map_choice(choice: str, *, status: int | None) -> str:
     return share(status) if choice == "errors" else "p95"
-
-
-MAP_CHOICE_LABEL = _("What the map shows")
-
-
-MAP_TRAFFIC = _("requests a minute, both fleets")
 
 
 def map_axis(choice: str, baseline: str, canary: str, *, status: int | None) -> str:
@@ -155,9 +156,6 @@ def map_alternative(routes: int, worst: str, difference: str) -> str:
     )
 
 
-NOTHING_ON_MAP = _("No route has enough answers on both sides to be drawn.")
-
-
 def show_all(n: int) -> str:
     return _("Show all {n} routes").format(n=numbers.count(n))
 
@@ -166,44 +164,20 @@ def show_worst(n: int) -> str:
     return _("Show the worst {n}").format(n=numbers.count(n))
 
 
-ALL_ROUTES = _("All routes")
-
-
 def no_such_route(name: str) -> str:
     return _("In this window there is no route “{name}”; here are those that there are.").format(name=name)
-
-
-JUDGING = _("Judging every route …")
-
-
-NO_MATCHING_REQUESTS = _("No requests fit what was chosen above.")
-
-
-# ---- filters
-
-
-WINDOW_LABEL = _("Window")
 
 
 def window(choice: str) -> str:
     return _("phase") if choice == "phase" else choice
 
 
-METHOD_LABEL = _("Method")
-
-
 def method(name: str) -> str:
     return name or _("all methods")
 
 
-HOST_LABEL = _("Host")
-
-
 def host(name: str) -> str:
     return name or _("all hosts")
-
-
-STATUS_LABEL = _("Status class")
 
 
 def status(name: str) -> str:
@@ -221,15 +195,6 @@ def status_filter_note(status: int, *, judged: bool) -> str:
     return f"{first} {last}"
 
 
-INVALID_PARAMS = _("Something in the address made no sense and was left out.")
-
-
-# ---- on other pages
-
-
-SUMMARY_TITLE = _("Route by route")
-
-
 def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:
     """The one line that the Parity page and the evidence file have."""
     return _("{n} routes in the access logs of {length} ({lines} lines): {tally}.").format(
@@ -238,12 +203,3 @@ def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:
         lines=numbers.count(parsed),
         tally=tally(counts),
     )
-
-
-NO_SUMMARY = _(
-    "No access logs were counted for this phase, so nothing can be said about single routes: "
-    "totals may agree while one of them is broken."
-)
-
-
-SUMMARY_LINK = _("Endpoints of this phase")

@@ -6,6 +6,11 @@ from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
 from messages.i18n import _, ngettext
 
+EVENT = _("event")
+# The name of the control that leaves kinds of events out.
+FILTER_LABEL = _("Events on the charts")
+LIST_HEAD = _("when"), _("what"), _("by"), _("more")
+
 
 def kind(name: EventKind) -> str:
     """A kind of event, as a filter names it."""
@@ -117,13 +122,6 @@ def more_events(number: int) -> str:
     return _("… and {number} more").format(number=number)
 
 
-EVENT = _("event")
-
-
-# The name of the control that leaves kinds of events out.
-FILTER_LABEL = _("Events on the charts")
-
-
 def _share(share: float | None) -> str:
     return "?" if share is None else numbers.share(share)
 
@@ -142,9 +140,6 @@ def list_title(number: int, hidden: int) -> str:
     """The heading of the list of events; `left_out` are those of kinds that are not shown."""
     text = ngettext("{number} event in this window", "{number} events in this window", number).format(number=number)
     return text if not hidden else _("{text}, {left_out} more not shown").format(text=text, left_out=hidden)
-
-
-LIST_HEAD = _("when"), _("what"), _("by"), _("more")
 
 
 def marked_events(number: int) -> str:

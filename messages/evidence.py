@@ -44,6 +44,21 @@ NO_WINDOW_LATENCY = _(
     "Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked."
 )
 NO_CHART_DATA = _("There are no settled minutes to draw.")
+REPORT = _(
+    """Writes the evidence file: one ZIP with a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON.
+
+Prints where it is, and the SHA-256 of its data.csv as `sha256sum` writes it. Ends with 0 once it is written, whatever the verdict in it; with 3
+if it could not ask, or could not write.
+
+\\b
+  cli.py report                         the current phase
+  cli.py report --window 3h             the last three hours, whatever changed in them
+  cli.py report --phase 4 --out go.zip  the fourth phase, counted from the oldest that is known
+"""
+)
+OUT = _(
+    "Where to write it. Left out: here, named after the migration and the window. A file that is there is replaced."
+)
 
 
 def better(direction: str) -> str:
@@ -68,23 +83,6 @@ def rows(count: int) -> str:
 
 def page_alternative(title: str) -> str:
     return _("{title}: both fleets overlaid, their difference below.").format(title=title)
-
-
-REPORT = _(
-    """Writes the evidence file: one ZIP with a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON.
-
-Prints where it is, and the SHA-256 of its data.csv as `sha256sum` writes it. Ends with 0 once it is written, whatever the verdict in it; with 3
-if it could not ask, or could not write.
-
-\\b
-  cli.py report                         the current phase
-  cli.py report --window 3h             the last three hours, whatever changed in them
-  cli.py report --phase 4 --out go.zip  the fourth phase, counted from the oldest that is known
-"""
-)
-OUT = _(
-    "Where to write it. Left out: here, named after the migration and the window. A file that is there is replaced."
-)
 
 
 def reading(source: str) -> str:

@@ -7,28 +7,35 @@ from messages.i18n import _
 
 APP_TITLE = _("Migration dashboard")
 LIVE_TITLE = _("Live")
+ARCHIVE_ERROR = _("The archive cannot be opened")
+TRY_AGAIN = _("Try again")
+WINDOW = _("Window")
+SOURCE = _("Source")
+PERCENTILE = _("Percentile")
+THRESHOLD = _("Slow means longer than")
+DEMO_MARK = _("DEMO")
+DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+LOW_SAMPLE = _("Stands on too few answers to be judged")
+AWAITING_FIRST_ANSWER = _("asked, no answer yet")
+SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
+NO_TRAFFIC = _(
+    "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
+)
+QUERIES_TITLE = _("Queries behind this page")
+LOAD_BALANCER = _("load balancer")
+RULES_TITLE = _("All rules")
+RULES_HEAD = (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
+ANY_REQUEST = _("any request")
+SOURCES_TITLE = _("Sources")
+NEVER_SUCCEEDED = _("no good answer yet")
+TRAFFIC_TITLE = _("Traffic")
+# Stands under the bar while the charts show another time.
+WEIGHTS_NOW = _("The weights now; the charts below show another time.")
+WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
 
 
 def configuration_error(path: str) -> str:
     return _("{path} cannot be used yet").format(path=path)
-
-
-ARCHIVE_ERROR = _("The archive cannot be opened")
-
-
-TRY_AGAIN = _("Try again")
-
-
-WINDOW = _("Window")
-
-
-SOURCE = _("Source")
-
-
-PERCENTILE = _("Percentile")
-
-
-THRESHOLD = _("Slow means longer than")
 
 
 def last_known(moment: str, age: str) -> tuple[str, str]:
@@ -65,12 +72,6 @@ def invalid_param(param: str) -> str:
             "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
         ),
     }[param]
-
-
-DEMO_MARK = _("DEMO")
-
-
-DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
 
 
 def episode(slug: str) -> str:
@@ -129,9 +130,6 @@ def pooled_span(duration: str, time_of_day: str) -> str:
     return _("{duration} to {time}").format(duration=duration, time=time_of_day)
 
 
-LOW_SAMPLE = _("Stands on too few answers to be judged")
-
-
 def unanswered(shares: str) -> str:
     return _("unanswered {shares}").format(shares=shares)
 
@@ -145,12 +143,6 @@ def errors_unread(source_label: str) -> str:
     return _(
         "{source} did not answer for the counts that the error rate is made of. It is not known, which is not 0 %: see Sources below."
     ).format(source=source_label)
-
-
-AWAITING_FIRST_ANSWER = _("asked, no answer yet")
-
-
-SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
 
 
 def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool = True) -> str:
@@ -179,11 +171,6 @@ def reading(source_label: str, done: int, total: int) -> str:
     return _("Reading from {source}: {done} of {total} minutes.").format(source=source_label, done=done, total=total)
 
 
-NO_TRAFFIC = _(
-    "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
-)
-
-
 def no_rows_source_down(source_label: str) -> str:
     return _("Nothing from {source} in this window, and it does not answer: see Sources below for what to do.").format(
         source=source_label
@@ -200,29 +187,8 @@ def resolutions(parts: Iterable[tuple[str, str]]) -> str:
     return _("Resolution {parts}.").format(parts=said)
 
 
-QUERIES_TITLE = _("Queries behind this page")
-
-
-LOAD_BALANCER = _("load balancer")
-
-
-RULES_TITLE = _("All rules")
-
-
-RULES_HEAD = (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
-
-
-ANY_REQUEST = _("any request")
-
-
-SOURCES_TITLE = _("Sources")
-
-
 def last_success(age: str) -> str:
     return _("last good answer {age}").format(age=age)
-
-
-NEVER_SUCCEEDED = _("no good answer yet")
 
 
 def elapsed(seconds: float) -> str:
@@ -235,9 +201,6 @@ def open_graph(product: str) -> str:
 
 def open_in(product: str) -> str:
     return f"{product} ↗"
-
-
-TRAFFIC_TITLE = _("Traffic")
 
 
 def configured_share(share: str) -> str:
@@ -254,13 +217,6 @@ def no_weights(problem: str) -> str:
 
 def weights_read(age: str) -> str:
     return _("weights read {age}").format(age=age)
-
-
-# Stands under the bar while the charts show another time.
-WEIGHTS_NOW = _("The weights now; the charts below show another time.")
-
-
-WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
 
 
 def observed_only(shares: str) -> str:

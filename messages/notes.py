@@ -20,6 +20,8 @@ COMMAND = _(
 TEXT_HELP = _("What to write down: one line, 500 characters at most.")
 AT_HELP = _("When, as in 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Left out: now.")
 BY_HELP = _("Who says so.")
+EMPTY = _("A note needs words.")
+EXPLAINED = _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")
 
 
 def by_author(author: str) -> str:
@@ -34,11 +36,5 @@ def invalid_time(text: str) -> str:
     return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
 
 
-EMPTY = _("A note needs words.")
-
-
 def saved(at: str) -> str:
     return _("Kept at {at}. It stands on every chart.").format(at=at)
-
-
-EXPLAINED = _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")

@@ -8,7 +8,6 @@ from math import isfinite
 
 NONE = "–"
 MINUS = "−"
-
 Number = float | int | Fraction
 
 

@@ -4,9 +4,28 @@ from messages import numbers, times
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
-
-
 DEFAULT_CRITERIA = _("default margins: fix your own under [[criteria]]")
+CRITICAL = _("critical")
+PHASE_TITLE = _("Phase")
+CRITERION_TITLE = _("Criterion")
+INTERVAL_TRACE_EXPLAINED = _(
+    "Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin."
+)
+WOULD_CHANGE_TITLE = _("What would change the verdict")
+EXCLUDED_TITLE = _("Left out")
+NOTHING_EXCLUDED = _("nothing")
+ESTIMATE = _("difference")
+LOWER = _("at least")
+UPPER = _("at most")
+NO_DATA_YET = _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
+WINDOW_LATENCY_TITLE = _("Latency of the whole window")
+WINDOW_LATENCY_EXPLAINED = _(
+    "Percentiles of all answers of the window together, asked as one period: never an average of minutes."
+)
+WINDOW_LATENCY_ANSWERS = _("answers")
+WINDOW_LATENCY_TOO_FEW = _("too few answers")
+WINDOW_LATENCY_PARTIAL = _("That is the longest part of the phase that can be had in one piece.")
+WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes have to be over, and to have settled.")
 
 
 def table_head(baseline: str, canary: str) -> tuple[str, ...]:
@@ -19,9 +38,6 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
         _("verdict"),
         _("still needed"),
     )
-
-
-CRITICAL = _("critical")
 
 
 def numerator(events: int, requests: int) -> str:
@@ -54,28 +70,8 @@ def phase(share: float | None, span: str) -> str:
     return f"{numbers.share(share)} · {span}" if share is not None else span
 
 
-PHASE_TITLE = _("Phase")
-
-
-CRITERION_TITLE = _("Criterion")
-
-
 def interval_trace_title(metric: str) -> str:
     return _("The interval over time: {metric}").format(metric=metric)
-
-
-INTERVAL_TRACE_EXPLAINED = _(
-    "Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin."
-)
-
-
-WOULD_CHANGE_TITLE = _("What would change the verdict")
-
-
-EXCLUDED_TITLE = _("Left out")
-
-
-NOTHING_EXCLUDED = _("nothing")
 
 
 def evidence_horizon(*, start_unknown: bool) -> str:
@@ -85,46 +81,17 @@ def evidence_horizon(*, start_unknown: bool) -> str:
     return _("Evidence is taken from the whole phase.")
 
 
-ESTIMATE = _("difference")
-
-
-LOWER = _("at least")
-
-
-UPPER = _("at most")
-
-
-NO_DATA_YET = _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
-
-
-WINDOW_LATENCY_TITLE = _("Latency of the whole window")
-
-
-WINDOW_LATENCY_EXPLAINED = _(
-    "Percentiles of all answers of the window together, asked as one period: never an average of minutes."
-)
-
-
 def window_latency_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:
     return (_("latency"), *columns, *((_("difference"),) if difference else ()))
-
-
-WINDOW_LATENCY_ANSWERS = _("answers")
 
 
 def window_latency_of_requests(requests: float | None) -> str:
     return _("of {requests} requests").format(requests=numbers.count(requests))
 
 
-WINDOW_LATENCY_TOO_FEW = _("too few answers")
-
-
 def window_latency_span(source: str, span: str, length_s: int) -> str:
     """For which time the numbers stand: "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
     return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
-
-
-WINDOW_LATENCY_PARTIAL = _("That is the longest part of the phase that can be had in one piece.")
 
 
 def window_latency_groups(fleet: str, groups: int) -> str:
@@ -138,9 +105,6 @@ def window_latency_unsupported(source: str) -> str:
         "{source} keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to the "
         "configuration."
     ).format(source=source)
-
-
-WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes have to be over, and to have settled.")
 
 
 def window_latency_requested(source: str) -> str:

@@ -53,6 +53,12 @@ COMPACT = _(
 """
 )
 FOLDER = _("The folder of the export.")
+NO_BACKFILL = _("the past is not asked for")
+NOT_CHECKED = _("not looked at yet")
+NEVER = _("never")
+SOURCES_HEAD = _("Source"), _("State"), _("Last answer"), _("The past")
+ALL_DONE = _("Everything that can be had is in the archive.")
+COVERAGE_HEAD = _("Source"), _("Period"), _("From"), _("To"), _("Points")
 
 
 def recorder(name: str, *, alive: bool, age: str) -> str:
@@ -78,30 +84,12 @@ def backfill_progress(state: str, *, percent: str, back_to: str) -> str:
     return _("{percent}, since {back_to}").format(percent=percent, back_to=back_to)
 
 
-NO_BACKFILL = _("the past is not asked for")
-
-
-NOT_CHECKED = _("not looked at yet")
-
-
-NEVER = _("never")
-
-
-SOURCES_HEAD = _("Source"), _("State"), _("Last answer"), _("The past")
-
-
-ALL_DONE = _("Everything that can be had is in the archive.")
-
-
 def incomplete(sources: str) -> str:
     return _("Not everything could be had: {sources}. What came is kept; run it again later.").format(sources=sources)
 
 
 def database_size(file: str, location: str) -> str:
     return _("{file} in {place}").format(file=file, place=location)
-
-
-COVERAGE_HEAD = _("Source"), _("Period"), _("From"), _("To"), _("Points")
 
 
 def gaps(source: str, number: int, minutes: str) -> str:

@@ -30,43 +30,39 @@ OUT = _(
     "Where to write the page. Left out: here, named after the migration and its days. A file that is there is replaced."
 )
 JUDGING = _("being judged …")
-
-
 COUNTING = _("Counting …")
-
-
 NO_DATA = _("The archive holds no number of this time.")
 
-
-# ---- the chart
-
-
 OBSERVED = _("seen")
+EVENT = _("event")
+HOVER_SHARE = _("%{y:.3~g} %")
+HOVER_RATE = _("%{y:.3~g} % of %{customdata:,.3~s}")
+HOVER_P95 = _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
+PANEL_WEIGHTS = _("canary's share: told by the weights (filled), seen (dotted)")
+PANEL_ERRORS = _("error rate: target 5xx + unanswered")
+PANEL_LATENCY = _("p95: median of the periods in each bucket, and their range")
+DRAG_HINT = _("Drag to zoom, double-click to go back.")
+IMPACT_ERRORS_EXPLAINED = _(
+    "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
+    "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
+)
+IMPACT_OUTSIDE_EXPLAINED = _(
+    "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
+    "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
+)
+LIVE_LINK = _("Live")
+PARITY_LINK = _("Parity")
+PHASES_NOTE = _(
+    "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
+    "around a swap are told in the phase that follows them."
+)
+EMPTY = _(
+    "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
+)
 
 
 def configured_share(canary: str) -> str:
     return _("{canary}, told").format(canary=canary)
-
-
-EVENT = _("event")
-
-
-HOVER_SHARE = _("%{y:.3~g} %")
-
-
-HOVER_RATE = _("%{y:.3~g} % of %{customdata:,.3~s}")
-
-
-HOVER_P95 = _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
-
-
-PANEL_WEIGHTS = _("canary's share: told by the weights (filled), seen (dotted)")
-
-
-PANEL_ERRORS = _("error rate: target 5xx + unanswered")
-
-
-PANEL_LATENCY = _("p95: median of the periods in each bucket, and their range")
 
 
 def chart_alternative(sentence: str) -> str:
@@ -75,17 +71,11 @@ def chart_alternative(sentence: str) -> str:
     )
 
 
-DRAG_HINT = _("Drag to zoom, double-click to go back.")
-
-
 def bucket_note(bucket_s: int) -> str:
     return _(
         "Each point is {length}: counts are summed, exactly; a percentile cannot be merged, so the line is the median of the periods' p95 and the "
         "ribbon reaches from the smallest to the largest."
     ).format(length=times.duration(bucket_s))
-
-
-# ---- the first sentence
 
 
 def opening(
@@ -113,9 +103,6 @@ def opening(
         if not n_rollbacks
         else ngettext("with {count} step back", "with {count} steps back", n_rollbacks).format(count=n_rollbacks),
     )
-
-
-# ---- what it cost
 
 
 def impact_requests(canary: str, served: int) -> str:
@@ -165,18 +152,6 @@ def impact_outside_margin(minutes_errors: int, minutes_p95: int) -> str:
     return _("Outside the margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
 
 
-IMPACT_ERRORS_EXPLAINED = _(
-    "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
-    "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
-)
-
-
-IMPACT_OUTSIDE_EXPLAINED = _(
-    "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
-    "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
-)
-
-
 def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: datetime) -> list[str]:
     """A sentence a step back."""
     if not rollbacks:
@@ -205,9 +180,6 @@ def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime)
     return _("From the first step ({first}) to the last ({last}): {days}.").format(
         first=times.date(first, zone, now=now), last=times.date(last, zone, now=now), days=_days(days)
     )
-
-
-# ---- the phases
 
 
 def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
@@ -263,28 +235,8 @@ def p95_explained(p95: PhaseP95 | None) -> str:
     )
 
 
-LIVE_LINK = _("Live")
-
-
-PARITY_LINK = _("Parity")
-
-
 def more_incidents(count: int) -> str:
     return ngettext("and {count} more", "and {count} more", count).format(count=count)
-
-
-PHASES_NOTE = _(
-    "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
-    "around a swap are told in the phase that follows them."
-)
-
-
-# ---- what is missing
-
-
-EMPTY = _(
-    "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
-)
 
 
 def filling(done: int, total: int) -> str:

@@ -5,8 +5,22 @@ from collections.abc import Sequence
 from messages import numbers, times
 from messages.i18n import _, ngettext
 
-
 DISTRIBUTION_TITLE = _("How long answers took")
+NO_ANSWERS = _("Nobody answered here in this window.")
+CODES_TITLE = _("Error codes")
+CODES_BOTH = _("on both")
+CODE_NONE = _("none")
+CODES_NOTE = _(
+    "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
+    "Where fewer than about three would be expected there, seeing none says nothing."
+)
+TIMELINE_TITLE = _("Over time")
+TIMELINE_PANELS = _("requests a minute"), _("error rate"), "p95"
+SLOWEST_TITLE = _("The slowest lines")
+FAILED_TITLE = _("The newest failed lines")
+LINES_HEAD = _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
+LINES_NOTE = _("Some lines are kept as examples, without their query strings.")
+NO_LINES = _("None in this window.")
 
 
 def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
@@ -19,17 +33,8 @@ def distribution_alternative(curves: Sequence[tuple[str, float | None, float | N
     return "; ".join(said) + "."
 
 
-NO_ANSWERS = _("Nobody answered here in this window.")
-
-
-CODES_TITLE = _("Error codes")
-
-
 def codes_only(fleet: str) -> str:
     return _("only on {fleet}").format(fleet=fleet)
-
-
-CODES_BOTH = _("on both")
 
 
 def code(status: int, target_status: int | None) -> str:
@@ -57,39 +62,9 @@ def code_expected(fleet: str, expected: float) -> str:
     return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
 
 
-CODE_NONE = _("none")
-
-
-CODES_NOTE = _(
-    "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
-    "Where fewer than about three would be expected there, seeing none says nothing."
-)
-
-
-TIMELINE_TITLE = _("Over time")
-
-
 def timeline_bucket(bucket_s: int) -> str:
     return _("in blocks of {length}").format(length=times.duration(bucket_s))
 
 
-TIMELINE_PANELS = _("requests a minute"), _("error rate"), "p95"
-
-
 def timeline_alternative(route: str, span: str) -> str:
     return _("Requests, error rate and p95 of both fleets on {route}, {span}.").format(route=route, span=span)
-
-
-SLOWEST_TITLE = _("The slowest lines")
-
-
-FAILED_TITLE = _("The newest failed lines")
-
-
-LINES_HEAD = _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
-
-
-LINES_NOTE = _("Some lines are kept as examples, without their query strings.")
-
-
-NO_LINES = _("None in this window.")

@@ -4,6 +4,12 @@ from datetime import datetime, tzinfo
 
 from messages.i18n import _
 
+# Not strftime's %b: that follows the process's locale, which is not ours to set.
+_MONTHS = (
+    _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),
+    _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
+)  # fmt: skip
+
 
 def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     """A moment: "22:33 JST"; "22 Nov 22:33 JST" on another day than `now`'s; "22 Nov 2025 22:33 JST" in another year. All in `zone`."""
@@ -99,10 +105,3 @@ def _date_prefix(local: datetime, today: datetime) -> str:
 
 def _other_year(local: datetime, now: datetime | None) -> bool:
     return now is not None and local.year != now.astimezone(local.tzinfo).year
-
-
-# Not strftime's %b: that follows the process's locale, which is not ours to set.
-_MONTHS = (
-    _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),
-    _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
-)  # fmt: skip

@@ -8,7 +8,6 @@ from domain.traffic import BlueGreen
 from messages import numbers, times
 from messages.i18n import _
 
-
 RULES_UNREAD = _(
     "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
 )

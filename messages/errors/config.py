@@ -1,4 +1,4 @@
-"""What is wrong in the configuration, in sentences: the key as the file spells it, what is wrong with it, and what would be right."""
+"""Messages for configuration issues: the key as the file spells it, the issue, and the fix."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from messages.errors import config_access_logs, config_batches
 from messages.errors.sources import Message, shorten
 from messages.i18n import _
 
-# What could stand at a key: its table, its name, a value.
+# A valid line for each key.
 _EXAMPLES = {
     "migration.name": 'name = "Photo service"',
     "migration.timezone": 'timezone = "Asia/Tokyo"',
@@ -59,16 +59,114 @@ _LISTED_BY = {
     "target group": "aws elbv2 describe-target-groups",
 }
 ANCHOR = "docs/configuration.md"
+IssueText = tuple[str, str]
+
+# ConfigIssueCode -> the issue, the fix
+_TEXTS: dict[str, IssueText] = {
+    "not_readable": (
+        _("It cannot be read: {detail}."),
+        _("Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`."),
+    ),
+    "not_utf8": (_("It is not UTF-8: byte {byte} is something else."), _("Save it as UTF-8 in your editor.")),
+    "not_toml": (
+        _("It is not TOML: {detail}."),
+        _("Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."),
+    ),
+    "renamed_key": (_("`{name}` was renamed to `{new}`."), _("Write `{new}` instead; its value means the same.")),
+    "not_a_choice": (_("`{name}` is {given}."), _("Write {choices}.")),
+    "arn_needed": (
+        _("“{given}” is a bare name, and AWS is asked by ARN."),
+        _("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
+    ),
+    "not_a_region": (
+        _("“{given}” is not the name of an AWS region."),
+        _("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
+    ),
+    "another_region": (
+        _("`region` is {given}, and the load balancer's ARN says {found}."),
+        _('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
+    ),
+    "rule_of_another_load_balancer": (
+        _("The rule “{given}” belongs to another load balancer than {load_balancer}."),
+        _("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
+    ),
+    "group_of_another_load_balancer": (
+        _("“{given}” is in {found}; the load balancer is in {home}."),
+        _("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
+    ),
+    "group_on_both_sides": (
+        _("On both sides: {given}. A target group belongs to one fleet."),
+        _("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
+    ),
+    "group_twice": (_("“{given}” stands here more than once, and would be counted more than once."), _("Take one of them out.")),
+    "same_label": (
+        _("Both fleets are called “{given}”, so nobody could tell them apart."),
+        _('Give each its own `label`, for example "EC2" and "ECS".'),
+    ),
+    "no_source": (
+        _("It names no place to read numbers from."),
+        _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
+    ),
+    "not_a_day": (_("“{given}” is not a day."), _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`.")),
+    "not_an_archive": (
+        _("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),
+        _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_driver": (
+        _("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
+        _("Write `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_without_database": (
+        _("“{given}” names no database of the server."),
+        _("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
+    ),
+    "archive_without_file": (
+        _("“{given}” names no file, so everything would be forgotten at the next start."),
+        _("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
+    ),
+    "provisional_beyond_settled": (
+        _("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
+        _("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
+    ),
+    "metric_twice": (
+        _("`{given}` has a margin already."),
+        _("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
+    ),
+    "threshold_not_asked": (
+        _("`{given}` needs a threshold of {threshold} s, which is not asked for."),
+        _("Add {threshold} to `slow_thresholds_s` under [migration]."),
+    ),
+    "margin_without_unit": (
+        _("“{given}” is not a margin: it needs a number above 0, and a unit."),
+        _('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
+    ),
+    "margin_of_nothing": (
+        _("A margin of “{given}” can never be proven: there is always some uncertainty left."),
+        _('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
+    ),
+    "margin_of_another_unit": (
+        _("A margin of {given} does not fit `{metric}`."),
+        _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
+    ),
+    **config_batches.TEXTS,
+    **config_access_logs.TEXTS,
+}  # fmt: skip
 
 
 def format_config_issue(issue: ConfigIssue) -> Message:
-    """The sentences for one mistake; its title is the place in the file."""
-    told = _FORMATTERS[issue.code](issue.key, {name: shorten(text, 160) for name, text in issue.params.items()})
-    return Message(format_key(issue.key), *told, ANCHOR)
+    """The message for an issue; its title is the key."""
+    params = {name: shorten(text, 160) for name, text in issue.params.items()}
+    if formatter := _FORMATTERS.get(issue.code):
+        texts = formatter(issue.key, params)
+    else:
+        text, step = _TEXTS[issue.code]
+        name = _name(issue.key)
+        texts = text.format(name=name, **params), step.format(name=name, **params)
+    return Message(format_key(issue.key), *texts, ANCHOR)
 
 
 def format_key(key: str) -> str:
-    """Where a key stands, as a reader of the file sees it: "[fleets.canary] target_groups, entry 2", "[[criteria]] no. 2 margin"."""
+    """A key in the notation of the file: "[fleets.canary] target_groups, entry 2", "[[criteria]] no. 2 margin"."""
     first, *names = key.split(".")
     if not names:
         if not first:
@@ -90,12 +188,8 @@ def format_key(key: str) -> str:
 
 
 def example_line(key: str) -> str:
-    """A line that would be right at a key, or ""."""
-    names = [name for name in key.split(".") if not name.isdigit()]
-    return _EXAMPLES.get(".".join(names), "")
-
-
-IssueText = tuple[str, str]
+    """A valid line for a key, or ""."""
+    return _EXAMPLES.get(".".join(name for name in key.split(".") if not name.isdigit()), "")
 
 
 def _write_example(key: str) -> str:
@@ -109,10 +203,7 @@ def _write_example(key: str) -> str:
 
 def _table(key: str) -> str:
     table = key.rpartition(".")[0]
-    for lists in ("criteria", "batches.jobs"):
-        if table.startswith(lists):
-            return f"[[{lists}]]"
-    return f"[{table}]"
+    return next((f"[[{array}]]" for array in ("criteria", "batches.jobs") if table.startswith(array)), f"[{table}]")
 
 
 def _name(key: str) -> str:
@@ -124,217 +215,107 @@ def _subject(key: str) -> str:
     return _("An entry of {name}").format(name=name) if key.rpartition(".")[2].isdigit() else name
 
 
-def _unknown_key(key: str, said: dict[str, str]) -> IssueText:
-    known = _("See docs/configuration.md for every key.")
-    close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
-    return _("There is no key `{name}` here.").format(name=_name(key)), close + known
+def _suggestion(params: dict[str, str]) -> str:
+    return _("Did you mean `{close}`?").format(close=params["close"]) + " " if params["close"] else ""
 
 
-def _outside(key: str, said: dict[str, str]) -> IssueText:
+def _unknown_key(key: str, params: dict[str, str]) -> IssueText:
+    step = _suggestion(params) + _("See docs/configuration.md for every key.")
+    return _("There is no key `{name}` here.").format(name=_name(key)), step
+
+
+def _outside(key: str, params: dict[str, str]) -> IssueText:
     text = _("`{name}` stands in the wrong place.").format(name=_name(key))
-    if said["table"] == "migration":
+    if params["table"] == "migration":
         return text, _("Move it below the line `[migration]`.")
-    table = "[[criteria]]" if said["table"] == "criteria" else f"[{said['table']}]"
+    table = "[[criteria]]" if params["table"] == "criteria" else f"[{params['table']}]"
     return text, _("Give it a table of its own, `{table}`, not one inside of [migration].").format(table=table)
 
 
-def _missing(key: str, _said: dict[str, str]) -> IssueText:
+def _missing(key: str, _params: dict[str, str]) -> IssueText:
     if key in ("fleets", "fleets.baseline", "fleets.canary"):
-        return (
-            _("The table is missing, so there is nothing to compare."),
-            _(
-                "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
-            ),
+        return _("The table is missing, so there is nothing to compare."), _(
+            "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
         )
     return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write_example(key)
 
 
-def _wrong_type(key: str, said: dict[str, str]) -> IssueText:
+def _wrong_type(key: str, params: dict[str, str]) -> IssueText:
     if key in ("criteria", "batches.jobs"):
         text = _("Jobs are a list of tables, and this is something else: {given}.")
         if key == "criteria":
             text = _("Criteria are a list of tables, and this is something else: {given}.")
         step = _("Write `[[{key}]]`, with two brackets, above each of them.")
-        return text.format(given=said["given"]), step.format(key=key)
-    kinds = {
+        return text.format(given=params["given"]), step.format(key=key)
+    if params["kind"] == "table":
+        place = format_key(key)
+        return (
+            _("{place} is a table, and this is something else: {given}.").format(place=place, given=params["given"]),
+            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{place}`"),
+        )
+    kind = {
         "text": _("a text in quotes"),
         "number": _("a number"),
         "whole number": _("a whole number"),
         "yes or no": _("`true` or `false`"),
         "list": _("a list in brackets"),
-    }
-    if said["kind"] == "table":
-        return (
-            _("{place} is a table, and this is something else: {given}.").format(
-                place=format_key(key), given=said["given"]
-            ),
-            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{format_key(key)}`"),
-        )
+    }[params["kind"]]
     text = _("{subject} is {kind}, and this is something else: {given}.")
-    return text.format(subject=_subject(key), kind=kinds[said["kind"]], given=said["given"]), _write_example(key)
+    return text.format(subject=_subject(key), kind=kind, given=params["given"]), _write_example(key)
 
 
-def _out_of_range(key: str, said: dict[str, str]) -> IssueText:
-    limits = {
+def _out_of_range(key: str, params: dict[str, str]) -> IssueText:
+    limit = {
         "gt": _("must be more than {limit}"),
         "ge": _("must be at least {limit}"),
         "lt": _("must be less than {limit}"),
         "le": _("must be at most {limit}"),
-    }
-    limit = limits[said["bound"]].format(limit=said["limit"])
-    return _("{subject} {limit}, and is {given}.").format(
-        subject=_subject(key), limit=limit, given=said["given"]
-    ), _write_example(key)
+    }[params["bound"]].format(limit=params["limit"])
+    text = _("{subject} {limit}, and is {given}.").format(subject=_subject(key), limit=limit, given=params["given"])
+    return text, _write_example(key)
 
 
-def _not_an_arn(_key: str, said: dict[str, str]) -> IssueText:
+def _not_an_arn(_key: str, params: dict[str, str]) -> IssueText:
     text = _("“{given}” is not the ARN of a {kind}.")
-    if said["kind"] == "load balancer":
+    if params["kind"] == "load balancer":
         text = _("“{given}” is not the ARN of an Application Load Balancer; others have no weighted target groups.")
     step = _("Copy it from `{command}`; it looks like `{arn}`.")
-    return text.format(**said), step.format(command=_LISTED_BY[said["kind"]], arn=_ARNS[said["kind"]])
+    return text.format(**params), step.format(command=_LISTED_BY[params["kind"]], arn=_ARNS[params["kind"]])
 
 
-def _another_kind(_key: str, said: dict[str, str]) -> IssueText:
-    step = _not_an_arn(_key, said)[1]
-    return _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**said), step
+def _another_kind(key: str, params: dict[str, str]) -> IssueText:
+    text = _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**params)
+    return text, _not_an_arn(key, params)[1]
 
 
-def _unknown_timezone(_key: str, said: dict[str, str]) -> IssueText:
-    text = _("There is no time zone “{given}”.").format(given=said["given"])
-    if said["close"]:
-        return text, _("Did you mean `{close}`?").format(close=said["close"])
-    return text, _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
+def _unknown_timezone(_key: str, params: dict[str, str]) -> IssueText:
+    step = _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
+    return _("There is no time zone “{given}”.").format(given=params["given"]), _suggestion(params).strip() or step
 
 
-def _unknown_metric(_key: str, said: dict[str, str]) -> IssueText:
-    close = _("Did you mean `{close}`?").format(close=said["close"]) + " " if said["close"] else ""
-    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
-    return (
-        _("There is no metric “{given}” to fix a margin for.").format(given=said["given"]),
-        close + known.format(metrics=", ".join(f"`{metric}`" for metric in CRITERION_METRICS)),
+def _unknown_metric(_key: str, params: dict[str, str]) -> IssueText:
+    metrics = ", ".join(f"`{metric}`" for metric in CRITERION_METRICS)
+    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.").format(
+        metrics=metrics
     )
-
-
-def _fixed(text: str, step: str) -> Callable[[str, dict[str, str]], IssueText]:
-    return lambda key, said: (text.format(name=_name(key), **said), step.format(name=_name(key), **said))
+    return _("There is no metric “{given}” to fix a margin for.").format(given=params["given"]), _suggestion(
+        params
+    ) + known
 
 
 _FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {
-    "not_readable": _fixed(
-        _("It cannot be read: {detail}."),
-        _(
-            "Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run "
-            "`make demo`."
-        ),
-    ),
-    "not_utf8": _fixed(
-        _("It is not UTF-8: byte {byte} is something else."),
-        _("Save it as UTF-8 in your editor."),
-    ),
-    "not_toml": _fixed(
-        _("It is not TOML: {detail}."),
-        _(
-            "Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."
-        ),
-    ),
     "unknown_key": _unknown_key,
-    "renamed_key": _fixed(_("`{name}` was renamed to `{new}`."), _("Write `{new}` instead; its value means the same.")),
     "outside_its_table": _outside,
     "missing": _missing,
-    "empty": lambda key, said: (_("`{name}` is empty.").format(name=_name(key)), _write_example(key)),
+    "empty": lambda key, params: (_("`{name}` is empty.").format(name=_name(key)), _write_example(key)),
     "wrong_type": _wrong_type,
     "out_of_range": _out_of_range,
-    "not_a_choice": _fixed(_("`{name}` is {given}."), _("Write {choices}.")),
     "not_an_arn": _not_an_arn,
     "arn_of_another_kind": _another_kind,
-    "arn_needed": _fixed(
-        _("“{given}” is a bare name, and AWS is asked by ARN."),
-        _("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
-    ),
-    "not_a_region": _fixed(
-        _("“{given}” is not the name of an AWS region."),
-        _("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
-    ),
-    "another_region": _fixed(
-        _("`region` is {given}, and the load balancer's ARN says {found}."),
-        _('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
-    ),
-    "rule_of_another_load_balancer": _fixed(
-        _("The rule “{given}” belongs to another load balancer than {load_balancer}."),
-        _("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
-    ),
-    "group_of_another_load_balancer": _fixed(
-        _("“{given}” is in {found}; the load balancer is in {home}."),
-        _("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
-    ),
-    "group_on_both_sides": _fixed(
-        _("On both sides: {given}. A target group belongs to one fleet."),
-        _("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
-    ),
-    "group_twice": _fixed(
-        _("“{given}” stands here more than once, and would be counted more than once."),
-        _("Take one of them out."),
-    ),
-    "same_label": _fixed(
-        _("Both fleets are called “{given}”, so nobody could tell them apart."),
-        _('Give each its own `label`, for example "EC2" and "ECS".'),
-    ),
-    "not_a_pair": lambda key, said: (
-        _("“{given}” is not two names with a slash between them.").format(**said),
+    "not_a_pair": lambda key, params: (
+        _("“{given}” is not two names with a slash between them.").format(**params),
         _write_example(f"fleets.canary.{_name(key)}"),
     ),
-    "no_source": _fixed(
-        _("It names no place to read numbers from."),
-        _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
-    ),
     "unknown_timezone": _unknown_timezone,
-    "not_a_day": _fixed(
-        _("“{given}” is not a day."),
-        _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
-    ),
-    "not_an_archive": _fixed(
-        _(
-            "“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."
-        ),
-        _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
-    ),
-    "archive_driver": _fixed(
-        _("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
-        _("Write `postgresql+psycopg://user@host/database`."),
-    ),
-    "archive_without_database": _fixed(
-        _("“{given}” names no database of the server."),
-        _("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
-    ),
-    "archive_without_file": _fixed(
-        _("“{given}” names no file, so everything would be forgotten at the next start."),
-        _("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
-    ),
-    "provisional_beyond_settled": _fixed(
-        _("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
-        _("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
-    ),
     "unknown_metric": _unknown_metric,
-    "metric_twice": _fixed(
-        _("`{given}` has a margin already."),
-        _("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
-    ),
-    "threshold_not_asked": _fixed(
-        _("`{given}` needs a threshold of {threshold} s, which is not asked for."),
-        _("Add {threshold} to `slow_thresholds_s` under [migration]."),
-    ),
-    "margin_without_unit": _fixed(
-        _("“{given}” is not a margin: it needs a number above 0, and a unit."),
-        _('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
-    ),
-    "margin_of_nothing": _fixed(
-        _("A margin of “{given}” can never be proven: there is always some uncertainty left."),
-        _('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
-    ),
-    "margin_of_another_unit": _fixed(
-        _("A margin of {given} does not fit `{metric}`."),
-        _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
-    ),
-    **{slug: _fixed(*texts) for slug, texts in (config_batches.TEXTS | config_access_logs.TEXTS).items()},
 }

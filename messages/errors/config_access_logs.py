@@ -1,4 +1,4 @@
-"""What can be wrong under [access_logs]: the texts of messages/errors/config.py, and a line that would be right."""
+"""Messages for issues in [access_logs], and example lines."""
 
 from messages.i18n import _
 
@@ -17,8 +17,7 @@ EXAMPLES = {
     "access_logs.athena.max_usd": "max_usd = 1",
     "access_logs.athena.usd_per_tb": "usd_per_tb = 5",
 }
-
-# slug -> what is wrong, what would be right
+# ConfigIssueCode -> the issue, the fix
 TEXTS = {
     "no_logs_place": (
         _("It names no place where access logs lie, and without [aws] no load balancer can be asked for it."),
@@ -40,28 +39,18 @@ TEXTS = {
         _("“{given}” is no pattern of a path: it begins with `/`, and has no blank, no `?` and no `#`."),
         _('Write `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
     ),
-    "route_twice": (
-        _("“{given}” stands here more than once."),
-        _("Take one of them out: the first pattern that fits a path names its route."),
-    ),
+    "route_twice": (_("“{given}” stands here more than once."), _("Take one of them out: the first pattern that fits a path names its route.")),
     "athena_and_path": (
         _("Athena reads logs in S3, and these are on this machine, in “{given}”."),
         _("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
     ),
     "not_a_database": (
         _("“{given}” is no name of a database in Athena's catalogue."),
-        _(
-            "Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."
-        ),
+        _("Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."),
     ),
-    "not_a_workgroup": (
-        _("“{given}” is no name of a workgroup of Athena."),
-        _("Write the name alone, as `aws athena list-work-groups` has it."),
-    ),
+    "not_a_workgroup": (_("“{given}” is no name of a workgroup of Athena."), _("Write the name alone, as `aws athena list-work-groups` has it.")),
     "not_an_output": (
         _("“{given}” is no place in S3 where Athena could put its results."),
-        _(
-            'Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'
-        ),
+        _('Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'),
     ),
-}
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What can be wrong under [batches]: the texts of messages/errors/config.py for patterns, jobs and schedules, and a line that would be right."""
+"""Messages for issues in [batches], and example lines."""
 
 from messages.i18n import _
 
@@ -21,20 +21,16 @@ EXAMPLES = {
     "batches.jobs.function": 'function = "photo-thumbnails"',
     "batches.jobs.grace_minutes": "grace_minutes = 10",
 }
-
-# slug -> what is wrong, what would be right
+# ConfigIssueCode -> the issue, the fix
 TEXTS = {
-    "no_batch_service": (
-        _("It is not said which Mackerel service the batches report to."),
-        _('Write `service = "photo"` here or under [mackerel].'),
-    ),
+    "no_batch_service": (_("It is not said which Mackerel service the batches report to."), _('Write `service = "photo"` here or under [mackerel].')),
     "no_pattern": (
         _("It names no metric, so no run can be seen."),
         _('Write at least `duration = "batch.{{job}}.duration"` or `success = "batch.{{job}}.success"`.'),
     ),
     "not_a_pattern": (
         _("“{given}” is no pattern of a metric's name: it needs `{{job}}` once, and letters, digits, `.`, `_` and `-`."),
-        _('Write where the job\'s name stands, for example "batch.{{job}}.duration".'),
+        _("Write where the job's name stands, for example \"batch.{{job}}.duration\"."),
     ),
     "pattern_twice": (
         _("“{given}” stands for two things, so nobody could tell what a value means."),
@@ -44,10 +40,7 @@ TEXTS = {
         _("“{given}” cannot be part of a metric's name in Mackerel."),
         _("Write the job as its metrics spell it: letters, digits, `.`, `_` and `-`."),
     ),
-    "job_twice": (
-        _("There is a job “{given}” already."),
-        _("Keep one [[batches.jobs]] for it."),
-    ),
+    "job_twice": (_("There is a job “{given}” already."), _("Keep one [[batches.jobs]] for it.")),
     "rule_and_scheduler": (
         _("“{given}” has a rule and a schedule of EventBridge Scheduler, and would run twice."),
         _("Keep the one that starts it: `rule` or `scheduler`."),
@@ -60,10 +53,7 @@ TEXTS = {
         _("“{given}” is not a schedule as EventBridge writes it."),
         _("Write `cron(0 18 ? * MON-FRI *)` or `rate(5 minutes)`. A line of crontab needs `cron(…)` around it, one of its days as `?`, and a year."),
     ),
-    "rate_of_nothing": (
-        _("“{given}” would never be over: the number must be 1 or more."),
-        _("Write for example `rate(5 minutes)`."),
-    ),
+    "rate_of_nothing": (_("“{given}” would never be over: the number must be 1 or more."), _("Write for example `rate(5 minutes)`.")),
     "rate_unit": (
         _("“{given}” is refused by EventBridge: 1 is followed by minute, hour or day, every other number by minutes, hours or days."),
         _("Write `{right}`."),

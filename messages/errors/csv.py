@@ -6,7 +6,6 @@ from sources.csv_import import HEADER, METRICS, CsvIssue, CsvIssueCode
 
 ANCHOR = "docs/cli.md#a-csv-of-your-own"
 EXAMPLE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
-
 _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     "not_readable": (
         _("It cannot be read: {detail}."),

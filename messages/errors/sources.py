@@ -1,38 +1,32 @@
-"""What went wrong outside, in sentences: what happened, what the other side said in its own words, and what to do next.
+"""Messages for problems of sources and of the archive: what happened, the source's own words, and the next step.
 
-Each text comes from a table by kind, and by whom it is about: AWS, Mackerel, or anybody (""). docs/problems.md has a heading for each kind.
+docs/problems.md has a section for each kind.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
 
 from domain import Arn
 from messages import times
-from messages.errors import access_logs
 from messages.errors.archive import ARCHIVE_TEXTS
-from messages.errors.source_texts import PROBLEM_TEXTS, Texts
+from messages.errors.source_texts import ACCESS_LOG_TEXTS, PROBLEM_TEXTS, SPECIAL_TEXTS, VENDOR_TEXTS, Texts, Vendor
 from messages.i18n import _
 from messages.states import source_name
 from sources.base import Problem, ProblemKind
 
-Vendor = Literal["aws", "mackerel", ""]
-
-_VENDORS: dict[str, Vendor] = {
-    "cloudwatch": "aws",
-    "cloudtrail": "aws",
-    "load_balancer": "aws",
-    "codedeploy": "aws",
-    "ecs": "aws",
-    "mackerel": "mackerel",
-    "mackerel_events": "mackerel",
-    "mackerel_batches": "mackerel",
-    "eventbridge": "aws",
-    "lambda": "aws",
-    "access_logs": "aws",
-    "athena": "aws",
-}
+_MACKEREL = ("mackerel", "mackerel_events", "mackerel_batches")
+_AWS = (
+    "cloudwatch",
+    "cloudtrail",
+    "load_balancer",
+    "codedeploy",
+    "ecs",
+    "eventbridge",
+    "lambda",
+    "access_logs",
+    "athena",
+)
 _KEYS = {
     "load balancer": "`load_balancer` under [aws]",
     "listener": "`rule` under [aws]",
@@ -41,12 +35,12 @@ _KEYS = {
 }
 _DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
 _PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches", "lambda": "batches"}
-MAX_QUOTE_CHARS = 240  # so many characters of somebody else's words fit into a line
+MAX_QUOTE_CHARS = 240
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A title of a few words, one or two sentences on what happened, and what to do next. `anchor`: where docs/ has more. Escape all of it."""
+    """A short title, what happened in one or two sentences, the next step, and a section of docs/. Escape all of it."""
 
     title: str
     text: str
@@ -55,11 +49,9 @@ class Message:
 
 
 def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Message:
-    """The sentences for a problem. `again_s`: in how many seconds the source is asked again by itself, where that is known."""
+    """The message for a problem. `retry_in_s`: seconds until the source is asked again, None if unknown."""
     about, detail = shorten(problem.about), shorten(problem.detail)
-    texts = PROBLEM_TEXTS[problem.kind]
-    title, text, next_step = texts.get(_VENDORS.get(problem.source, ""), texts[""])
-    particulars = {
+    values = {
         "source": source_name(problem.source),
         "operation": shorten(problem.operation) or _("the request"),
         "about": about or _DEFAULTS.get(problem.kind, _("what was asked for")),
@@ -67,29 +59,29 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Mess
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
         "again": _retry_text(retry_in_s),
     }
-    if special := _special_texts(problem, about, detail):
-        return Message(*special, f"docs/problems.md#{problem.kind}")
-    if problem.source == "access_logs" and (own := access_logs.access_log_texts(problem, about)):
-        return Message(own[0], _quote(own[1], detail), own[2], f"docs/problems.md#{problem.kind}")
-    if problem.kind == "clock_skew":
-        particulars["skew"], detail = _skew(about, detail)
-    return Message(
-        title,
-        _quote(text.format(**particulars), detail),
-        next_step.format(**particulars),
-        f"docs/problems.md#{problem.kind}",
-    )
+    if special := _special_case(problem, about, detail):
+        texts, detail = SPECIAL_TEXTS[special[0]], ""
+        values |= special[1]
+    else:
+        texts = _texts(problem)
+        if problem.kind == "clock_skew":
+            values["skew"], detail = _skew(about, detail)
+        elif problem.kind == "no_split":
+            detail = ""  # a code, not a text
+    title, text, next_step = (own or default for own, default in zip(texts, PROBLEM_TEXTS[problem.kind], strict=True))
+    text = _quote(text.format(**values), detail)
+    return Message(title, text, next_step.format(**values), f"docs/problems.md#{problem.kind}")
 
 
 def format_archive_problem(kind: str, detail: str) -> Message:
-    """The sentences for what keeps the archive from being used: `kind` and `detail` of the archive's problem."""
+    """The message for the kind and detail of an ArchiveProblem."""
     title, text, next_step = ARCHIVE_TEXTS[kind]
     return Message(title, _quote(text, shorten(detail)), next_step, f"docs/problems.md#archive_{kind}")
 
 
 def shorten(text: str, max_chars: int = MAX_QUOTE_CHARS) -> str:
-    """Somebody else's words on one line: without control and invisible characters, and cut with "…" where they are too long."""
-    visible = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in text)
+    """External text on one line, without control and invisible characters, truncated with "…"."""
+    visible = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)
     line = " ".join(visible.split())
     return line if len(line) <= max_chars else f"{line[: max_chars - 1].rstrip()}…"
 
@@ -104,128 +96,49 @@ def _retry_text(retry_in_s: float | None) -> str:
     return _("It is asked again by itself in {duration}.").format(duration=times.duration(retry_in_s))
 
 
-def _special_texts(problem: Problem, about: str, detail: str) -> Texts | None:
-    """The texts where `detail` is not somebody's words to quote, but a particular."""
+def _texts(problem: Problem) -> Texts:
+    """The texts of a problem's kind, for its vendor or for access logs if there are any."""
+    if problem.kind == "internal_error" and problem.operation.startswith("poll "):
+        return SPECIAL_TEXTS["poll_failed"]
+    if problem.source == "access_logs":
+        operation = problem.operation
+        if operation == "s3:GetObject" and problem.detail.startswith("InvalidObjectState"):
+            operation = "InvalidObjectState"
+        if texts := ACCESS_LOG_TEXTS.get((problem.kind, operation)):
+            return texts
+    vendor: Vendor = "aws" if problem.source in _AWS else "mackerel" if problem.source in _MACKEREL else ""
+    return VENDOR_TEXTS.get((problem.kind, vendor), PROBLEM_TEXTS[problem.kind])
+
+
+def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:
+    """The key in SPECIAL_TEXTS and its values, if `detail` is a value of the message instead of a text to quote."""
+    case: tuple[str, dict[str, str]] | None = None
     match problem:
         case Problem("not_found", _, _, "mackerel.alb_host"):
-            return _no_such_host(detail)
+            case = "no_such_host", {"hosts": detail or _("none at all")}
         case Problem("not_found", _, "GET /api/v0/services") if detail:
-            return _no_such_service(about, detail)
+            case = "no_such_service", {"service": about, "organization": detail}
         case Problem("not_found", "eventbridge"):
-            return _no_such_rule(about)
+            case = "no_such_rule", {"name": about}
         case Problem("too_costly", "athena") if about.isdigit() and ", " in detail:
-            return _too_costly(int(about), *detail.split(", ", 1))
+            cost, ceiling = detail.split(", ", 1)
+            size = _("{size} GB").format(size=f"{int(about) / 1e9:,.1f}")
+            case = "too_costly", {"size": size, "cost": cost, "ceiling": ceiling}
         case Problem("incomplete", "athena", _, _, "not_over" | "counted"):
-            return _not_by_athena(about, detail)
+            case = detail, {"days": about}
         case Problem("bad_request", "athena") if "output location" in detail.lower():
-            return _no_output_location()
+            case = "no_output_location", {}
         case Problem("no_such_metric", "mackerel_batches"):
-            return _no_run(about, detail)
-        case Problem("no_split") if detail:
-            return _no_split(about, detail.removeprefix("one_side:"))
+            case = "no_run", {"patterns": about, "service": detail}
+        case Problem("no_split", _, _, _, "one_side:baseline" | "one_side:canary"):
+            case = f"{detail.removeprefix('one_side:')}_only", {}
         case Problem("bad_reply", "mackerel") if re.fullmatch(r"\d+ s", detail):
-            return _too_coarse(about, times.duration(int(detail.removesuffix(" s"))))
-    return None
-
-
-def _no_such_host(hosts: str) -> Texts:
-    return (
-        _("No such load balancer in Mackerel"),
-        _("No host in Mackerel has metrics of these target groups. Seen: {hosts}.").format(
-            hosts=hosts or _("none at all")
-        ),
-        _(
-            "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
-            "`alb_host` under [mackerel]."
-        ),
-    )
-
-
-def _no_such_service(service: str, organization: str) -> Texts:
-    return (
-        _("No such service in Mackerel"),
-        _("The organization “{organization}”, to which the key belongs, has no service “{service}”.").format(
-            organization=organization, service=service
-        ),
-        _("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
-    )
-
-
-def _no_such_rule(name: str) -> Texts:
-    return (
-        _("No such rule"),
-        _("EventBridge has no rule or schedule “{name}” in this account and region.").format(name=name),
-        _(
-            "Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."
-        ),
-    )
-
-
-def _too_costly(size: int, cost: str, ceiling: str) -> Texts:
-    return (
-        _("Too costly"),
-        _("Athena would read {size}, for about {cost}. {ceiling} are allowed, so nothing was begun.").format(
-            size=_("{size} GB").format(size=f"{size / 1e9:,.1f}"), cost=cost, ceiling=ceiling
-        ),
-        _("Ask for fewer days, or raise `max_usd` under [access_logs.athena]."),
-    )
-
-
-def _not_by_athena(days: str, why: str) -> Texts:
-    if why == "not_over":
-        return (
-            _("Day not over"),
-            _("Athena counts whole days (UTC), half an hour after their end: not yet {days}.").format(days=days),
-            _("Ask again then, or count the files of that day without `--engine athena`."),
-        )
-    return (
-        _("Counted by files"),
-        _("So many files of {days} were counted one by one that a query cannot leave them all out.").format(days=days),
-        _("Count the rest of that day without `--engine athena`, and leave that day out here."),
-    )
-
-
-def _no_output_location() -> Texts:
-    return (
-        _("No place for results"),
-        _("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
-        _("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
-    )
-
-
-def _no_run(patterns: str, service: str) -> Texts:
-    return (
-        _("No batch has reported"),
-        _("No metric of the service “{service}” fits a pattern of [batches]: {patterns}.").format(
-            service=service, patterns=patterns
-        ),
-        _("Nothing to do if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
-    )
-
-
-def _no_split(load_balancer: str, side: str) -> Texts:
-    title, text, next_step = PROBLEM_TEXTS["no_split"][""]
-    texts = {
-        "baseline": _("Nothing is split: the baseline has all the weight."),
-        "canary": _("Nothing is split: the canary has all the weight."),
-    }
-    return title, texts.get(side, text).format(about=load_balancer), next_step
-
-
-def _too_coarse(since: str, step: str) -> Texts:
-    return (
-        _("Too coarse"),
-        _(
-            "Mackerel answered with averages over {step} where minutes were asked for, from {since} on; they are not counted as answered."
-        ).format(step=step, since=since),
-        _(
-            "Nothing to do: it is asked again by itself. If it goes on, the plan keeps minutes for less time than is asked for."
-        ),
-    )
+            case = "too_coarse", {"since": about, "step": times.duration(int(detail.removesuffix(" s")))}
+    return case
 
 
 def _key(problem: Problem) -> str:
-    """The configuration key that a problem is most likely about."""
+    """The configuration key that is probably wrong."""
     arn = Arn.parse(problem.about)
     if arn:
         return _KEYS[arn.kind]
@@ -237,10 +150,10 @@ def _key(problem: Problem) -> str:
 
 
 def _skew(about: str, detail: str) -> tuple[str, str]:
-    """ "42 s ahead of" where the difference is known ("+42 s"), and what then is left to quote."""
-    found = re.fullmatch(r"([+-])(\d+) s", about)
-    if not found:
+    """The difference of a clock in words ("42 s ahead of" for "+42 s"), and the text to quote."""
+    match = re.fullmatch(r"([+-])(\d+) s", about)
+    if not match:
         return _("too far from"), detail
-    duration = times.duration(int(found[2]))
-    ahead = _("{duration} ahead of") if found[1] == "+" else _("{duration} behind")
+    duration = times.duration(int(match[2]))
+    ahead = _("{duration} ahead of") if match[1] == "+" else _("{duration} behind")
     return ahead.format(duration=duration), _("the time is {time}").format(time=detail) if detail else ""

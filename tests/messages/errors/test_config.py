@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from domain import ConfigIssue, ConfigIssueCode
-from messages.errors.config import _FORMATTERS, format_config_issue, format_key
+from messages.errors.config import _FORMATTERS, _TEXTS, format_config_issue, format_key
 from messages.errors.sources import Message
 from tests.factories.config import ALB, BLUE, EC2, ELB_ARN_PREFIX, config_issues, config_with
 from tests.factories.config_issues import ALL_ISSUES
@@ -25,7 +25,7 @@ def test_each_message_is_in_whole_sentences(key: str, value: Any) -> None:
 
 
 def test_each_code_has_a_message() -> None:
-    assert set(_FORMATTERS) == set(get_args(ConfigIssueCode))
+    assert set(_FORMATTERS) | set(_TEXTS) == set(get_args(ConfigIssueCode))
 
 
 @pytest.mark.parametrize(

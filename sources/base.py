@@ -26,7 +26,7 @@ ProblemKind = Literal[
     "bad_request",  # rejected as invalid: an error in this program or in the configuration
     "bad_reply",  # a response that does not match the API's documentation
     "partial_data",  # CloudWatch ended a result with PartialData
-    "internal_error",  # CloudWatch could not compute one series
+    "internal_error",  # CloudWatch could not compute one series, or an unexpected exception in a poll
     "forbidden_metric",  # CloudWatch refused one series
     "message",  # a message of CloudWatch about its response
     "no_such_metric",  # a metric never reported, or not yet: a state, not an error
@@ -185,6 +185,11 @@ class HistorySource(EventSource, Protocol):
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 
 
+_REMARKS: frozenset[ProblemKind] = frozenset(
+    ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete", "partial_data", "internal_error")
+)
+
+
 def health_state(
     problems: Collection[Problem], took_s: float, *, answered: bool = True, slow_s: float = 5.0
 ) -> HealthState:
@@ -197,17 +202,7 @@ def health_state(
         return "denied"
     if "throttled" in kinds:
         return "throttled"
-    if kinds - {
-        "message",
-        "no_such_metric",
-        "no_split",
-        "gone",
-        "elsewhere",
-        "clock_skew",
-        "incomplete",
-        "partial_data",
-        "internal_error",
-    }:
+    if kinds - _REMARKS - {"clock_skew"}:
         return "down"
     if "clock_skew" in kinds and not answered:
         return "down"

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -88,6 +88,7 @@ class ApiSession:
         return action in self._durations_s
 
     def has_failed(self, action: str) -> bool:
+        """Whether a call of an action failed, or was not sent because of an earlier failure."""
         return action in self._failures
 
     def blocked_by(self, action: str) -> Problem | None:
@@ -106,10 +107,21 @@ class ApiSession:
         """The result list from all pages (a single object as a list of one), or why there is none."""
         return self._guard(action, about, lambda: self._fetch_pages(action, params))
 
+    def fetch_or_empty(self, action: str, *, about: str, **params: Any) -> list[Any]:
+        """As `fetch_all`, but without results if a call fails."""
+        results = self.fetch_all(action, about=about, **params)
+        return [] if isinstance(results, Problem) else results
+
+    def fetch_batches(self, action: str, *, about: str, size: int, **ids: Sequence[str]) -> list[Any]:
+        """As `fetch_or_empty`, for IDs in batches of `size`; `ids` is the one parameter that takes them."""
+        ((param, values),) = ids.items()
+        batches = (values[first : first + size] for first in range(0, len(values), size))
+        return [result for batch in batches for result in self.fetch_or_empty(action, about=about, **{param: batch})]
+
     def health(self, action: str) -> Health:
         """The worst problem of an action; if it was never called, the failure that prevented it."""
         permission, took_s = self._permission(action), self._durations_s.get(action, 0.0)
-        failure = self._fatal or self._failures.get(action)
+        failure = self._failures.get(action) or self._fatal
         answered = failure is None or failure.kind != "clock_skew"
         problems = [problem for problem in self.problems if problem.operation == permission]
         if not self.was_called(action):
@@ -121,6 +133,7 @@ class ApiSession:
     def _guard(self, action: str, about: str, work: Callable[[], _Result]) -> _Result | Problem:
         """The result of `work`, or its AWS error as a problem, recorded for the policy."""
         if blocked := self.blocked_by(action):
+            self._failures.setdefault(action, blocked)
             return blocked
         started = time.monotonic()
         try:

@@ -7,30 +7,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
+from botocore import exceptions
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConfigNotFound,
-    ConfigParseError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    InfiniteLoopConfigError,
-    InvalidConfigError,
-    InvalidEndpointConfigurationError,
-    LoginError,
-    LoginInsufficientPermissions,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ReadTimeoutError,
-    SSOError,
-    TokenRetrievalError,
-    UnknownCredentialError,
-)
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws, Migration
@@ -41,53 +20,43 @@ READ_TIMEOUT_S = 10
 MAX_ATTEMPTS = 3
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
 
-_KIND_BY_ERROR_CODE: dict[str, ProblemKind] = {
-    "ExpiredToken": "expired_token",
-    "ExpiredTokenException": "expired_token",
-    "RequestExpired": "clock_skew",
-    "RequestTimeTooSkewed": "clock_skew",
-    "SignatureDoesNotMatch": "wrong_key",
-    "InvalidSignatureException": "wrong_key",
-    "InvalidClientTokenId": "wrong_key",
-    "UnrecognizedClientException": "wrong_key",
-    "AuthFailure": "wrong_key",
-    "IncompleteSignature": "wrong_key",
-    "MissingAuthenticationToken": "no_credentials",
-    "MissingAuthenticationTokenException": "no_credentials",
-    "AccessDenied": "denied",
-    "AccessDeniedException": "denied",
-    "UnauthorizedOperation": "denied",
-    "NotAuthorized": "denied",
-    "OptInRequired": "denied",
-    "Throttling": "throttled",
-    "ThrottlingException": "throttled",
-    "ThrottledException": "throttled",
-    "RequestLimitExceeded": "throttled",
-    "TooManyRequestsException": "throttled",
-    "LimitExceeded": "throttled",
-    "InvalidNextToken": "bad_reply",
-    "InternalFailure": "server_error",
-    "InternalServiceFault": "server_error",
-    "InternalServiceError": "server_error",
-    "ServiceUnavailable": "server_error",
-    "SlowDown": "throttled",
-    "InvalidAccessKeyId": "wrong_key",
-    "InvalidToken": "wrong_key",
-    "PermanentRedirect": "wrong_region",
-    "AuthorizationHeaderMalformed": "wrong_region",
-    "NoSuchBucket": "not_found",
-    "NoSuchKey": "not_found",
-    "LoadBalancerNotFound": "not_found",
-    "ListenerNotFound": "not_found",
-    "RuleNotFound": "not_found",
-    "TargetGroupNotFound": "not_found",
-    "ApplicationDoesNotExistException": "gone",
-    "DeploymentGroupDoesNotExistException": "gone",
-    "ClusterNotFoundException": "gone",
-    "ServiceNotFoundException": "gone",
-    "ServiceNotActiveException": "gone",
-    "ResourceNotFoundException": "not_found",
+_CODES: dict[ProblemKind, str] = {
+    "no_credentials": "MissingAuthenticationToken MissingAuthenticationTokenException",
+    "expired_token": "ExpiredToken ExpiredTokenException",
+    "clock_skew": "RequestExpired RequestTimeTooSkewed",
+    "wrong_key": (
+        "SignatureDoesNotMatch InvalidSignatureException InvalidClientTokenId UnrecognizedClientException AuthFailure "
+        "IncompleteSignature InvalidAccessKeyId InvalidToken"
+    ),
+    "wrong_region": "PermanentRedirect AuthorizationHeaderMalformed",
+    "denied": "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized OptInRequired",
+    "throttled": (
+        "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException LimitExceeded SlowDown"
+    ),
+    "server_error": "InternalFailure InternalServiceFault InternalServiceError ServiceUnavailable",
+    "bad_reply": "InvalidNextToken",
+    "not_found": (
+        "LoadBalancerNotFound ListenerNotFound RuleNotFound TargetGroupNotFound ResourceNotFoundException NoSuchBucket NoSuchKey"
+    ),
+    "gone": (
+        "ApplicationDoesNotExistException DeploymentGroupDoesNotExistException ClusterNotFoundException "
+        "ServiceNotFoundException ServiceNotActiveException"
+    ),
 }
+_KIND_BY_CODE: dict[str, ProblemKind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+
+# Errors that boto3 raises without a response; the first match counts.
+_KIND_BY_ERROR: tuple[tuple[ProblemKind, tuple[type[Exception], ...]], ...] = (
+    ("denied", (exceptions.LoginInsufficientPermissions,)),
+    ("expired_token", (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.LoginError)),
+    ("no_credentials", (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound)),
+    ("no_credentials", (exceptions.CredentialRetrievalError, exceptions.UnknownCredentialError)),
+    ("no_credentials", (exceptions.ConfigNotFound, exceptions.ConfigParseError)),
+    ("no_credentials", (exceptions.InvalidConfigError, exceptions.InfiniteLoopConfigError)),
+    ("timeout", (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)),
+    ("unreachable", (exceptions.ConnectionError, exceptions.HTTPClientError)),  # also a region that does not exist
+    ("bad_request", (exceptions.ParamValidationError, exceptions.InvalidEndpointConfigurationError)),
+)
 
 
 def aws_of(migration: Migration, source: str) -> Aws:
@@ -121,7 +90,7 @@ def create_client(
     except BotoCoreError:
         raise
     except ValueError as error:  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
-        raise InvalidEndpointConfigurationError(msg=str(error)) from error
+        raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
 
 
 def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, Any]:
@@ -141,7 +110,8 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
 def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
     """One of AWS_ERRORS as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
     if not isinstance(error, ClientError):
-        return Problem(_kind_of_client_error(error), source, operation, about, str(error))
+        kind = next((kind for kind, types in _KIND_BY_ERROR if isinstance(error, types)), "bad_reply")
+        return Problem(kind, source, operation, about, str(error))
     response = error.response.get("Error", {})
     code, detail = response.get("Code", ""), response.get("Message", "") or str(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -151,7 +121,7 @@ def problem_from_error(error: Exception, *, source: str, operation: str, about: 
 
 def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
     """The kind of an error that AWS returned."""
-    kind = _KIND_BY_ERROR_CODE.get(code)
+    kind = _KIND_BY_CODE.get(code)
     if kind == "wrong_key" and ("Signature expired" in detail or "Signature not yet current" in detail):
         return "clock_skew"
     if kind == "wrong_key" and "scoped to a valid region" in detail:
@@ -163,35 +133,6 @@ def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
     if status == 429:
         return "throttled"
     return "denied" if status in (401, 403) else "bad_request"
-
-
-def _kind_of_client_error(error: Exception) -> ProblemKind:
-    """The kind of an error raised by boto3 itself: no credentials, no connection, or an unreadable response."""
-    match error:
-        case LoginInsufficientPermissions():
-            return "denied"
-        case SSOError() | TokenRetrievalError() | LoginError():
-            return "expired_token"
-        case (
-            NoCredentialsError()
-            | PartialCredentialsError()
-            | CredentialRetrievalError()
-            | UnknownCredentialError()
-            | ProfileNotFound()
-            | ConfigNotFound()
-            | ConfigParseError()
-            | InvalidConfigError()
-            | InfiniteLoopConfigError()
-        ):
-            return "no_credentials"
-        case ConnectTimeoutError() | ReadTimeoutError():
-            return "timeout"
-        case BotoConnectionError() | HTTPClientError():
-            # The endpoint of a region that does not exist does not resolve.
-            return "unreachable"
-        case ParamValidationError() | InvalidEndpointConfigurationError():
-            return "bad_request"
-    return "bad_reply"
 
 
 def clock_skew_problem(response: dict[str, Any], *, source: str, operation: str) -> Problem | None:

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from domain.deployments import Deployment, DeploymentState, Stage, TaskSet, TrafficRoute
-from sources.aws.calls import ApiSession, ClientProvider, Operation
+from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute
+from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
 from sources.aws.deployments import (
     MAX_DETAILED,
     DeploymentSource,
-    FetchedDeployments,
+    DeploymentTarget,
     earliest_start,
     epoch_seconds,
     newest_first,
 )
-from sources.base import Health, Problem
+from sources.base import Problem
 
 SOURCE = "codedeploy"
 BATCH_SIZE = 25  # AWS's maximum for BatchGetDeployments
@@ -41,88 +41,53 @@ _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]
 
 
 class CodeDeploy(DeploymentSource):
-    """An EventSource for the fleets with `codedeploy`. Thread-safe. `client`: a boto3 client to use instead of making one.
+    """The fleets with `codedeploy`. Raises ValueError if the migration has no [aws]."""
 
-    Raises ValueError if the migration has no [aws].
-    """
-
-    name = SOURCE
+    name, operations = SOURCE, _OPERATIONS
+    required = frozenset({"ListDeployments", "BatchGetDeployments"})
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
-        self._aws = aws_of(migration, "CodeDeploy")
-        self._groups = [(fleet, pair) for fleet in FLEETS if (pair := migration.fleets[fleet].codedeploy)]
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
-        super().__init__(clock)
-        self._client = ClientProvider("codedeploy", self._aws, client)
-        # Immutable, so read once: finished deployments by ID, task definitions by the AppSpec's SHA-256.
-        self._finished: dict[str, Deployment] = {}
-        self._task_definitions: dict[str, str] = {}
+        targets = {fleet: migration.fleets[fleet].codedeploy for fleet in FLEETS}
+        super().__init__(aws_of(migration, "CodeDeploy"), targets, clock, client)
 
-    def check(self) -> tuple[Health, ...]:
-        """Each permission, by reading the last day and the newest deployments."""
-        now = self._clock()
-        self._finished, self._task_definitions = {}, {}
-        session = self._fetch(Window.last(1440, now=now), int(now.timestamp())).session
-        return tuple(
-            session.health(action)
-            for action in _OPERATIONS
-            if session.was_called(action) or session.has_failed("GetDeploymentGroup")
-        )
+    def _clear_cache(self) -> None:
+        self._finished: dict[str, Deployment] = {}  # by ID
+        self._task_definitions: dict[str, str] = {}  # by the AppSpec's SHA-256
 
-    def _fetch(self, window: Window, now: int) -> FetchedDeployments:
-        session = ApiSession(SOURCE, SOURCE, _OPERATIONS, self._client)
-        deployments: list[Deployment] = []
-        newest: list[Deployment] = []
-        routes: list[tuple[FleetName, TrafficRoute]] = []
-        complete = True
+    def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
+        application, group = target.name.split("/")
+        names = {"applicationName": application, "deploymentGroupName": group}
         created = {"start": earliest_start(window), "end": window.ends_at}
-        for fleet, pair in self._groups:
-            application, group = pair.split("/")
-            names = {"applicationName": application, "deploymentGroupName": group}
-            infos = session.fetch_all("GetDeploymentGroup", about=pair, **names)
-            listed = session.fetch_all("ListDeployments", about=pair, **names, createTimeRange=created)
-            info: Mapping[str, Any] = {} if isinstance(infos, Problem) else infos[0]
-            routes += [(fleet, route) for route in parse_routes(info)]
-            ids = dict.fromkeys([*_remembered_ids(info), *([] if isinstance(listed, Problem) else listed)])
-            own_deployments, answered = self._read_deployments(session, fleet, pair, list(ids), info)
-            complete = complete and answered and not isinstance(listed, Problem)
-            deployments += own_deployments
-            newest += own_deployments[:MAX_DETAILED]
-        state = DeploymentState(now, (), tuple(newest), tuple(routes)) if routes or newest else None
-        return FetchedDeployments(deployments, state, complete, session)
-
-    def _read_deployments(
-        self, session: ApiSession, fleet: FleetName, pair: str, ids: Sequence[str], info: Mapping[str, Any]
-    ) -> tuple[list[Deployment], bool]:
-        """The deployments with these IDs, newest first, and whether all were read."""
+        infos = session.fetch_or_empty("GetDeploymentGroup", about=target.name, **names)
+        listed = session.fetch_or_empty("ListDeployments", about=target.name, **names, createTimeRange=created)
+        info: Mapping[str, Any] = infos[0] if infos else {}
+        target.route = parse_route(info)
+        ids = dict.fromkeys([*_remembered_ids(info), *listed])
         deployments = [self._finished[id_] for id_ in ids if id_ in self._finished]
-        unread, complete = [id_ for id_ in ids if id_ not in self._finished], True
-        for batch in (unread[first : first + BATCH_SIZE] for first in range(0, len(unread), BATCH_SIZE)):
-            payloads = session.fetch_all("BatchGetDeployments", about=pair, deploymentIds=batch)
-            if isinstance(payloads, Problem):
-                complete = False
-                continue
-            for payload in payloads:
-                current = self._task_definition(session, pair, payload.get("revision", {}))
-                previous = self._task_definition(session, pair, payload.get("previousRevision", {}))
-                deployment = parse_deployment(payload, fleet, self._aws)
-                deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
+        unread = [id_ for id_ in ids if id_ not in self._finished]
+        for payload in session.fetch_batches(
+            "BatchGetDeployments", about=target.name, size=BATCH_SIZE, deploymentIds=unread
+        ):
+            current = self._task_definition(session, target.name, payload.get("revision", {}))
+            previous = self._task_definition(session, target.name, payload.get("previousRevision", {}))
+            deployment = parse_deployment(payload, target.fleet, self._aws)
+            deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
         deployments.sort(key=newest_first)
-        target = _target_id(info) or self._services[fleet].replace("/", ":")
-        detailed = [self._with_targets(session, deployment, target) for deployment in deployments[:MAX_DETAILED]]
-        deployments[:MAX_DETAILED] = detailed
+        target_id = _target_id(info) or self._services[target.fleet].replace("/", ":")
+        detailed = [self._with_targets(session, deployment, target_id) for deployment in deployments[:MAX_DETAILED]]
+        target.deployments = detailed + deployments[MAX_DETAILED:]
         if not session.has_failed("GetApplicationRevision") and not session.has_failed("BatchGetDeploymentTargets"):
-            self._finished |= {deployment.id: deployment for deployment in deployments if not deployment.running}
-        return deployments, complete
+            self._finished |= {deployment.id: deployment for deployment in target.deployments if not deployment.running}
 
-    def _with_targets(self, session: ApiSession, deployment: Deployment, target: str) -> Deployment:
+    def _with_targets(self, session: ApiSession, deployment: Deployment, target_id: str) -> Deployment:
         """Adds stages and task sets, unless they were read after the deployment finished."""
-        if not target or deployment.id in self._finished:
+        if not target_id or deployment.id in self._finished:
             return deployment
-        targets = session.fetch_all(
-            "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target]
+        targets = session.fetch_or_empty(
+            "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target_id]
         )
-        return deployment if isinstance(targets, Problem) else add_targets(deployment, targets)
+        return add_targets(deployment, targets)
 
     def _task_definition(self, session: ApiSession, pair: str, revision: Mapping[str, Any]) -> str:
         """The task definition of a revision; "" if it cannot be read. CodeDeploy may return only the AppSpec's SHA-256."""
@@ -155,16 +120,14 @@ def _target_id(info: Mapping[str, Any]) -> str:
     return next((f"{service.get('clusterName', '')}:{service.get('serviceName', '')}" for service in services), "")
 
 
-def parse_routes(info: Mapping[str, Any]) -> tuple[TrafficRoute, ...]:
-    """The target groups (by name) and the listener between which a deployment group shifts production traffic; at most one."""
+def parse_route(info: Mapping[str, Any]) -> TrafficRoute | None:
+    """The target groups (by name) and the listener between which a deployment group shifts production traffic."""
     pairs: Sequence[Mapping[str, Any]] = info.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
-    return tuple(
-        TrafficRoute(
-            groups=tuple(group.get("name", "") for group in pair.get("targetGroups", ())),
-            listener_arn=next(iter(pair.get("prodTrafficRoute", {}).get("listenerArns", ())), ""),
-        )
-        for pair in pairs[:1]
-    )
+    if not pairs:
+        return None
+    groups = tuple(group.get("name", "") for group in pairs[0].get("targetGroups", ()))
+    listeners = pairs[0].get("prodTrafficRoute", {}).get("listenerArns", ())
+    return TrafficRoute(groups, listener_arn=next(iter(listeners), ""))
 
 
 def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> Deployment:

@@ -1,39 +1,49 @@
-"""What the deployment sources share: deployments of a window as events, and one initial lookback over the retention."""
+"""Base of the deployment sources: deployments of a window as events, the current state, and one initial lookback over the retention."""
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
-from domain import Clock, Window
-from domain.deployments import Deployment, DeploymentState, deployment_events
+from domain import Aws, Clock, FleetName, Window
+from domain.deployments import Deployment, DeploymentState, EcsService, TrafficRoute, deployment_events
 from domain.window import DAY_S, MINUTE_S
-from sources.aws.calls import ApiSession
-from sources.base import Events
+from sources.aws.calls import ApiSession, ClientProvider, Operation
+from sources.base import Events, Health
 
-LOOKBACK_S = 90 * DAY_S  # of the first complete poll; ECS retains no more
+LOOKBACK_S = 90 * DAY_S  # until a poll was complete; ECS retains no more
 MAX_DEPLOYMENT_S = 4 * DAY_S  # up to two days of waiting for approval, two more until the old tasks are terminated
 MAX_DETAILED = 5  # deployments read with their stages; of older ones the outcome is enough
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedDeployments:
-    """`state` is None if nothing of it could be read. `complete`: no call failed."""
+@dataclass(slots=True)
+class DeploymentTarget:
+    """An ECS service ("cluster/service") or deployment group ("application/group"), and what was read of it (`deployments`: newest first)."""
 
-    deployments: list[Deployment]
-    state: DeploymentState | None
-    complete: bool
-    session: ApiSession
+    fleet: FleetName
+    name: str
+    deployments: list[Deployment] = field(default_factory=list)
+    service: EcsService | None = None
+    route: TrafficRoute | None = None
 
 
 class DeploymentSource(ABC):
-    """Base of an EventSource of deployments and their current state."""
+    """An EventSource of the deployments of `targets` (fleet → name; "": none). Thread-safe.
 
-    name: str
+    `client`: a boto3 client to use instead of making one.
+    """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    name: ClassVar[str]
+    operations: ClassVar[Mapping[str, Operation]]  # the first one reads the target itself
+    required: ClassVar[frozenset[str]]  # without these the events are incomplete
+
+    def __init__(self, aws: Aws, targets: Mapping[FleetName, str], clock: Clock, client: Any) -> None:
+        self._aws, self._targets, self._clock = aws, targets, clock
+        self._client = ClientProvider(self.name, aws, client)
         self._lookback_done = False
+        self._clear_cache()
 
     def events(self, window: Window) -> Events:
         """The deployments created or running in `window`, and the current state. Until a poll was complete, of the last 90 days as well.
@@ -42,26 +52,51 @@ class DeploymentSource(ABC):
         """
         started, now = time.monotonic(), int(self._clock().timestamp())
         since = window.start if self._lookback_done else min(window.start, now - LOOKBACK_S)
-        fetched = self._fetch(Window(since // MINUTE_S * MINUTE_S, window.end), now)
-        self._lookback_done = self._lookback_done or fetched.complete
-        events = tuple(
-            event
-            for deployment in fetched.deployments
-            if deployment.created < window.end and (deployment.ended or window.end) >= since
-            for event in deployment_events(deployment, source=self.name)
-        )
+        session, targets = self._fetch(Window(since // MINUTE_S * MINUTE_S, window.end))
+        complete = not any(map(session.has_failed, self.required)) and "gone" not in {
+            problem.kind for problem in session.problems
+        }
+        self._lookback_done = self._lookback_done or complete
+        services = tuple(target.service for target in targets if target.service)
+        newest = tuple(deployment for target in targets for deployment in target.deployments[:MAX_DETAILED])
+        routes = tuple((target.fleet, target.route) for target in targets if target.route)
+        has_state = services or newest or routes
         return Events(
             window,
             now,
-            events,
-            fetched.session.problems,
-            complete=fetched.complete,
+            tuple(
+                event
+                for target in targets
+                for deployment in target.deployments
+                if deployment.created < window.end and (deployment.ended or window.end) >= since
+                for event in deployment_events(deployment, source=self.name)
+            ),
+            session.problems,
+            complete=complete,
             took_s=time.monotonic() - started,
-            deployment_state=fetched.state,
+            deployment_state=DeploymentState(now, services, newest, routes) if has_state else None,
         )
 
+    def check(self) -> tuple[Health, ...]:
+        """Each permission that the targets need, by reading the last day."""
+        self._clear_cache()
+        session, _ = self._fetch(Window.last(DAY_S // MINUTE_S, now=self._clock()))
+        unreadable = session.has_failed(next(iter(self.operations)))
+        return tuple(session.health(action) for action in self.operations if unreadable or session.was_called(action))
+
+    def _fetch(self, window: Window) -> tuple[ApiSession, list[DeploymentTarget]]:
+        session = ApiSession(self.name, self.name, self.operations, self._client)
+        targets = [DeploymentTarget(fleet, name) for fleet, name in self._targets.items() if name]
+        for target in targets:
+            self._fetch_target(session, target, window)
+        return session, targets
+
     @abstractmethod
-    def _fetch(self, window: Window, now: int) -> FetchedDeployments: ...
+    def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None: ...
+
+    @abstractmethod
+    def _clear_cache(self) -> None:
+        """Forgets what was read and is immutable in AWS."""
 
 
 def earliest_start(window: Window) -> datetime:

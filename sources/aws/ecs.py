@@ -7,7 +7,6 @@ from typing import Any
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
 from domain.deployments import (
     Deployment,
-    DeploymentState,
     EcsService,
     ServiceEvent,
     Stage,
@@ -15,19 +14,18 @@ from domain.deployments import (
     TaskSet,
     TrafficRoute,
 )
-from sources.aws.calls import ApiSession, ClientProvider, Operation
+from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
 from sources.aws.deployments import (
-    MAX_DETAILED,
     DeploymentSource,
-    FetchedDeployments,
+    DeploymentTarget,
     earliest_start,
     epoch_seconds,
     newest_first,
 )
 from sources.aws.load_balancer import target_group_name
-from sources.base import Health, Problem
+from sources.base import Problem
 
 SOURCE = "ecs"
 BATCH_SIZE = 20  # AWS's maximum for DescribeServiceDeployments and DescribeServiceRevisions
@@ -49,111 +47,77 @@ _STRATEGIES: Mapping[str, Strategy] = {
 
 
 class Ecs(DeploymentSource):
-    """An EventSource for the fleets with an `ecs_service`. Thread-safe. `client`: a boto3 client to use instead of making one.
+    """The fleets with an `ecs_service`. Raises ValueError if the migration has no [aws]."""
 
-    Raises ValueError if the migration has no [aws].
-    """
-
-    name = SOURCE
+    name, operations = SOURCE, _OPERATIONS
+    required = frozenset({"DescribeServices", "ListServiceDeployments", "DescribeServiceDeployments"})
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
-        self._aws = aws_of(migration, "ECS")
-        self._service_names = [(fleet, name) for fleet in FLEETS if (name := migration.fleets[fleet].ecs_service)]
-        super().__init__(clock)
-        self._client = ClientProvider("ecs", self._aws, client)
-        # Immutable in ECS, so read once: images by task definition, service revisions, finished deployments; all by ARN.
+        targets = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
+        super().__init__(aws_of(migration, "ECS"), targets, clock, client)
+
+    def _clear_cache(self) -> None:
+        # By ARN.
         self._images: dict[str, tuple[str, ...]] = {}
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._finished: dict[str, Deployment] = {}
 
-    def check(self) -> tuple[Health, ...]:
-        """Each permission that these services need, by reading the last day."""
-        now = self._clock()
-        self._images, self._revisions, self._finished = {}, {}, {}
-        session = self._fetch(Window.last(1440, now=now), int(now.timestamp())).session
-        return tuple(
-            session.health(action)
-            for action in _OPERATIONS
-            if session.was_called(action) or session.has_failed("DescribeServices")
-        )
-
-    def _fetch(self, window: Window, now: int) -> FetchedDeployments:
-        session = ApiSession(SOURCE, SOURCE, _OPERATIONS, self._client)
-        services: list[EcsService] = []
-        deployments: list[Deployment] = []
-        newest: list[Deployment] = []
-        complete = True
-        for fleet, name in self._service_names:
-            cluster, short_name = name.split("/")
-            payloads = session.fetch_all("DescribeServices", about=name, cluster=cluster, services=[short_name])
-            if isinstance(payloads, Problem):
-                complete = False
-                continue
-            payload = next((service for service in payloads if service.get("status") != "INACTIVE"), None)
-            if payload is None:  # MISSING among the failures, or deleted a while ago
-                session.add_problem("gone", "DescribeServices", name)
-                complete = False
-                continue
-            own_deployments, answered = self._read_deployments(session, fleet, name, payload, window)
-            complete = complete and answered
-            deployments += own_deployments
-            newest += own_deployments[:MAX_DETAILED]
-            service = parse_service(payload, fleet, name, self._aws, own_deployments)
-            services.append(replace(service, images=self._images_of(session, _task_definition_arn(payload))))
-        state = DeploymentState(now, tuple(services), tuple(newest)) if services else None
-        return FetchedDeployments(deployments, state, complete, session)
+    def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
+        cluster, service_name = target.name.split("/")
+        payloads = session.fetch_all("DescribeServices", about=target.name, cluster=cluster, services=[service_name])
+        if isinstance(payloads, Problem):
+            return
+        payload = next((service for service in payloads if service.get("status") != "INACTIVE"), None)
+        if payload is None:  # MISSING among the failures, or deleted a while ago
+            session.add_problem("gone", "DescribeServices", target.name)
+            return
+        if _controller_type(payload) == "ECS":  # deployments by CodeDeploy are read from CodeDeploy
+            target.deployments = self._read_deployments(session, target, payload, window)
+        service = parse_service(payload, target.fleet, target.name, self._aws, target.deployments)
+        target.service = replace(service, images=self._images_of(session, _task_definition_arn(payload)))
 
     def _read_deployments(
-        self, session: ApiSession, fleet: FleetName, name: str, service: Mapping[str, Any], window: Window
-    ) -> tuple[list[Deployment], bool]:
-        """ECS's own deployments of a service, newest first, and whether all were read. (Those of CodeDeploy are read from CodeDeploy.)"""
-        if _controller_type(service) != "ECS":
-            return [], True
-        cluster, short_name = name.split("/")
-        listed = session.fetch_all(
-            "ListServiceDeployments",
-            about=name,
-            cluster=cluster,
-            service=short_name,
-            createdAt={"after": earliest_start(window), "before": window.ends_at},
+        self, session: ApiSession, target: DeploymentTarget, service: Mapping[str, Any], window: Window
+    ) -> list[Deployment]:
+        cluster, service_name = target.name.split("/")
+        created = {"after": earliest_start(window), "before": window.ends_at}
+        listed = session.fetch_or_empty(
+            "ListServiceDeployments", about=target.name, cluster=cluster, service=service_name, createdAt=created
         )
-        complete = not isinstance(listed, Problem)
-        arns = [service.get("currentServiceDeployment", "")]
-        arns += [] if isinstance(listed, Problem) else [brief.get("serviceDeploymentArn", "") for brief in listed]
-        arns = [arn for arn in dict.fromkeys(arns) if arn]
-        deployments = [self._finished[arn] for arn in arns if arn in self._finished]
-        for batch in _batches([arn for arn in arns if arn not in self._finished]):
-            payloads = session.fetch_all("DescribeServiceDeployments", about=name, serviceDeploymentArns=batch)
-            if isinstance(payloads, Problem):
-                complete = False
-                continue
-            self._load_revisions(session, name, payloads)
-            parsed = {
-                payload["serviceDeploymentArn"]: parse_deployment(payload, fleet, name, self._aws, self._revisions)
-                for payload in payloads
-            }
-            deployments += parsed.values()
-            if not session.has_failed("DescribeServiceRevisions"):
-                self._finished |= {arn: deployment for arn, deployment in parsed.items() if not deployment.running}
-        return sorted(deployments, key=newest_first), complete
-
-    def _load_revisions(self, session: ApiSession, name: str, deployments: Iterable[Mapping[str, Any]]) -> None:
-        """Reads the service revisions that are not cached: they hold the task definitions and target groups."""
-        arns = {arn for deployment in deployments for arn, *_ in _revisions_in(deployment)}
-        for batch in _batches(sorted(arns - self._revisions.keys())):
-            payloads = session.fetch_all("DescribeServiceRevisions", about=name, serviceRevisionArns=batch)
-            if not isinstance(payloads, Problem):
-                self._revisions |= {payload["serviceRevisionArn"]: payload for payload in payloads}
+        arns = {
+            service.get("currentServiceDeployment", ""),
+            *(brief.get("serviceDeploymentArn", "") for brief in listed),
+        }
+        deployments = {arn: self._finished[arn] for arn in arns & self._finished.keys()}
+        payloads = session.fetch_batches(
+            "DescribeServiceDeployments",
+            about=target.name,
+            size=BATCH_SIZE,
+            serviceDeploymentArns=sorted(arns - self._finished.keys() - {""}),
+        )
+        # Service revisions hold the task definitions and target groups.
+        revision_arns = {arn for payload in payloads for arn, *_ in _revisions_in(payload)}
+        revisions = session.fetch_batches(
+            "DescribeServiceRevisions",
+            about=target.name,
+            size=BATCH_SIZE,
+            serviceRevisionArns=sorted(revision_arns - self._revisions.keys()),
+        )
+        self._revisions |= {revision["serviceRevisionArn"]: revision for revision in revisions}
+        for payload in payloads:
+            deployment = parse_deployment(payload, target.fleet, target.name, self._aws, self._revisions)
+            deployments[payload["serviceDeploymentArn"]] = deployment
+        if not session.has_failed("DescribeServiceRevisions"):
+            self._finished |= {arn: deployment for arn, deployment in deployments.items() if not deployment.running}
+        return sorted(deployments.values(), key=newest_first)
 
     def _images_of(self, session: ApiSession, arn: str) -> tuple[str, ...]:
-        if not arn or arn in self._images:
-            return self._images.get(arn, ())
-        payloads = session.fetch_all("DescribeTaskDefinition", about=_short_name(arn), taskDefinition=arn)
-        if isinstance(payloads, Problem):
-            return ()
-        containers = (container for payload in payloads for container in payload.get("containerDefinitions", ()))
-        self._images[arn] = tuple(container.get("image", "") for container in containers)
-        return self._images[arn]
+        if arn and arn not in self._images:
+            payloads = session.fetch_or_empty("DescribeTaskDefinition", about=_short_name(arn), taskDefinition=arn)
+            for payload in payloads:
+                containers = payload.get("containerDefinitions", ())
+                self._images[arn] = tuple(container.get("image", "") for container in containers)
+        return self._images.get(arn, ())
 
 
 def parse_service(
@@ -330,7 +294,3 @@ def _first_target_group(load_balancers: Iterable[Mapping[str, Any]]) -> str:
 def _service_url(aws: Aws, name: str) -> str:
     cluster, service = name.split("/")
     return console_url(aws, f"ecs/v2/clusters/{cluster}/services/{service}/deployments")
-
-
-def _batches(arns: Sequence[str]) -> list[Sequence[str]]:
-    return [arns[first : first + BATCH_SIZE] for first in range(0, len(arns), BATCH_SIZE)]

@@ -44,54 +44,36 @@ class EventBridge:
     def snapshot(self) -> TriggerSnapshot:
         """Every configured rule and schedule; those that could not be read are left out, with a problem."""
         started, now = time.monotonic(), int(self._clock().timestamp())
-        rules, schedules = self._sessions()
-        triggers = (*_read_rules(rules, self._rule_jobs), *_read_schedules(schedules, self._schedule_jobs))
+        triggers, rules, schedules = self._read(self._rule_jobs, self._schedule_jobs)
         problems = (*rules.problems, *schedules.problems)
-        return TriggerSnapshot(
-            now, Triggers(now, triggers) if triggers or not problems else None, problems, time.monotonic() - started
-        )
+        known = Triggers(now, tuple(triggers)) if triggers or not problems else None
+        return TriggerSnapshot(now, known, problems, time.monotonic() - started)
 
     def check(self) -> tuple[Health, ...]:
         """Reads the first rule and the first schedule, if configured."""
-        rules, schedules = self._sessions()
-        _read_rules(rules, self._rule_jobs[:1])
-        _read_schedules(schedules, self._schedule_jobs[:1])
-        return (
-            *([rules.health(_DESCRIBE_RULE)] if self._rule_jobs else ()),
-            *([schedules.health(_GET_SCHEDULE)] if self._schedule_jobs else ()),
-        )
+        _, rules, schedules = self._read(self._rule_jobs[:1], self._schedule_jobs[:1])
+        lines = [rules.health(_DESCRIBE_RULE)] if self._rule_jobs else []
+        return (*lines, *([schedules.health(_GET_SCHEDULE)] if self._schedule_jobs else ()))
 
-    def _sessions(self) -> tuple[ApiSession, ApiSession]:
-        return (
-            ApiSession(SOURCE, "events", _OPERATIONS, self._events_client),
-            ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client),
-        )
-
-
-def _read_rules(session: ApiSession, jobs: Iterable[Job]) -> list[Trigger]:
-    triggers = []
-    for job in jobs:
-        rule = session.call(_DESCRIBE_RULE, about=job.rule, Name=job.rule)
-        if not isinstance(rule, Problem):
-            triggers.append(Trigger(job.name, "rule", job.rule, _expression(rule), "UTC", _is_enabled(rule)))
-    return triggers
+    def _read(
+        self, rule_jobs: Iterable[Job], schedule_jobs: Iterable[Job]
+    ) -> tuple[list[Trigger], ApiSession, ApiSession]:
+        rules = ApiSession(SOURCE, "events", _OPERATIONS, self._events_client)
+        schedules = ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client)
+        triggers = []
+        for job in rule_jobs:
+            payload = rules.call(_DESCRIBE_RULE, about=job.rule, Name=job.rule)
+            if not isinstance(payload, Problem):
+                triggers.append(_parse_trigger(job.name, "rule", job.rule, payload))
+        for job in schedule_jobs:
+            group, _, name = job.scheduler.partition("/")
+            payload = schedules.call(_GET_SCHEDULE, about=job.scheduler, GroupName=group, Name=name)
+            if not isinstance(payload, Problem):
+                triggers.append(_parse_trigger(job.name, "scheduler", job.scheduler, payload))
+        return triggers, rules, schedules
 
 
-def _read_schedules(session: ApiSession, jobs: Iterable[Job]) -> list[Trigger]:
-    triggers = []
-    for job in jobs:
-        group, _, name = job.scheduler.partition("/")
-        schedule = session.call(_GET_SCHEDULE, about=job.scheduler, GroupName=group, Name=name)
-        if not isinstance(schedule, Problem):
-            zone = str(schedule.get("ScheduleExpressionTimezone", "")) or "UTC"
-            enabled = _is_enabled(schedule)
-            triggers.append(Trigger(job.name, "scheduler", job.scheduler, _expression(schedule), zone, enabled))
-    return triggers
-
-
-def _expression(payload: Mapping[str, Any]) -> str:
-    return str(payload.get("ScheduleExpression", ""))
-
-
-def _is_enabled(payload: Mapping[str, Any]) -> bool:
-    return payload.get("State") != "DISABLED"
+def _parse_trigger(job: str, kind: str, name: str, payload: Mapping[str, Any]) -> Trigger:
+    """A response of DescribeRule (always UTC) or GetSchedule."""
+    expression, zone = payload.get("ScheduleExpression") or "", payload.get("ScheduleExpressionTimezone") or "UTC"
+    return Trigger(job, kind, name, str(expression), str(zone), payload.get("State") != "DISABLED")

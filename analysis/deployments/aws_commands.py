@@ -1,4 +1,4 @@
-"""The commands that a person would run to set weights, with the real ARNs. They are only ever printed."""
+"""AWS CLI commands that set weights, with real ARNs. The program only prints them."""
 
 import json
 import shlex
@@ -9,10 +9,10 @@ from domain import Rule
 
 
 def set_weights_command(rule: Rule, weights: Mapping[str, int]) -> str:
-    """The AWS CLI's command that gives a rule's target groups (by ARN) these weights, and leaves its stickiness as it is.
+    """The AWS CLI command that sets a rule's weights (by target group ARN) and keeps its stickiness.
 
-    A default action is the listener's: `modify-rule` refuses it. "" where the rule does more than forward (it signs visitors in, say): the command
-    would have to repeat that too, and AWS does not tell all of it.
+    A default action belongs to the listener: `modify-rule` rejects it. "" if the rule has other actions besides forwarding (authentication,
+    say): the command would have to repeat them, and the API omits their secrets.
     """
     if rule.action != "forward" or rule.preceding_actions:
         return ""
@@ -32,5 +32,5 @@ def _forward(rule: Rule, weights: Mapping[str, int]) -> dict[str, Any]:
 
 def _aws_command(command: str, *options: tuple[str, str]) -> str:
     region = options[0][1].split(":")[3] if options[0][1].count(":") > 3 else ""
-    every = [("--region", region), *options] if region else list(options)
-    return " \\\n  ".join([f"aws elbv2 {command}", *(f"{name} {shlex.quote(value)}" for name, value in every)])
+    all_options = [("--region", region), *options] if region else list(options)
+    return " \\\n  ".join([f"aws elbv2 {command}", *(f"{name} {shlex.quote(value)}" for name, value in all_options)])

@@ -1,12 +1,12 @@
-"""Preflight: would a blue/green deployment fail now, why, and by which steps would it succeed?"""
+"""Preflight: would a blue/green deployment fail now, why, and which steps avoid that?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from analysis.deployments.aws_commands import set_weights_command
 from domain import FLEETS, FleetName, Rule, Traffic
-from domain.deployments import Deployment, DeploymentState, DeploymentSystem, EcsService
+from domain.deployments import Deployment, DeploymentState, DeploymentSystem, EcsService, TrafficRoute
 
 CheckName = Literal["one_live", "primary_live", "baseline_silent", "partner_unused", "none_running"]
 PreflightVerdict = Literal["ready", "blocked", "unknown"]
@@ -15,7 +15,7 @@ StepPurpose = Literal["route_off", "deploy", "route_back", "route_back_unchanged
 
 @dataclass(frozen=True, slots=True)
 class PreflightCheck:
-    """One thing that must hold; None: it cannot be told. `groups` are the target groups that it is about."""
+    """One precondition; `passed` is None if unknown. `groups`: the target groups concerned."""
 
     name: CheckName
     passed: bool | None
@@ -24,7 +24,7 @@ class PreflightCheck:
 
 @dataclass(frozen=True, slots=True)
 class RunbookStep:
-    """One command of the way through a deployment. `text` is what a person would copy, "" where it cannot be told whole."""
+    """One shell command of the runbook; "" if it cannot be given in full."""
 
     purpose: StepPurpose
     command: str
@@ -32,9 +32,9 @@ class RunbookStep:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Whether a blue/green deployment of `fleet` would go through now. `rules` are those whose traffic it would shift.
+    """Whether a blue/green deployment of `fleet` would succeed now. `rules`: those whose traffic it would shift.
 
-    `steps` is the way round what blocks it, in order; empty where nothing does. `meanwhile` is the side that then serves everybody.
+    `steps`: how to deploy despite failed checks, in order; `interim_fleet` then serves all of the traffic.
     """
 
     fleet: FleetName
@@ -47,17 +47,17 @@ class Preflight:
 
 
 def preflights(traffic: Traffic, deployments: DeploymentState | None) -> tuple[Preflight, ...]:
-    """One for each fleet that is deployed by blue/green, as far as that is known. A rolling deployment does not touch the rules."""
+    """One for each fleet known to be deployed by blue/green. A rolling deployment does not touch the rules."""
     if deployments is None:
         return ()
-    return tuple(found for fleet in FLEETS if (found := _preflight(traffic, deployments, fleet)))
+    return tuple(preflight for fleet in FLEETS if (preflight := _preflight(traffic, deployments, fleet)))
 
 
 def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName) -> Preflight | None:
-    """The rules: ECS wants exactly one group with weight in its production rule, that of the tasks in service (troubleshooting-blue-green).
+    """The preconditions: ECS requires exactly one weighted group in its production rule, that of the tasks in service (troubleshooting-blue-green).
 
-    CodeDeploy wants the PRIMARY task set's group behind the listener (troubleshooting-ecs), and rewrites every rule that forwards to it; that it
-    fails on a second group with weight is known from the field, not from its documentation.
+    CodeDeploy requires the PRIMARY task set's group behind the listener (troubleshooting-ecs), and rewrites every rule that forwards to it. That
+    it fails on a second weighted group is observed, not documented.
     """
     service, latest = deployments.service(fleet), deployments.latest(fleet)
     system = _system(service, has_route=deployments.route(fleet) is not None)
@@ -67,32 +67,40 @@ def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName)
     pair = (route.groups if route else ()) or tuple(
         group.target_group for group in traffic.groups if group.fleet == fleet
     )
-    listener = (route.listener_arn if route else "") or (traffic.split.listener_arn if traffic.split else "")
-    if system == "ecs":
-        rules = tuple(rule for rule in traffic.rules if route and rule.arn == route.rule_arn)
-    else:
-        mine = (rule for rule in traffic.rules if rule.listener_arn == listener)
-        rules = tuple(rule for rule in mine if {share.target_group for share in rule.weighted_shares} & set(pair))
+    rules = _production_rules(traffic, system, route, pair)
     primary = serving_group(service, latest)
-    findings = (
-        *_checks(rules, pair, primary, fleet),
-        *([PreflightCheck("none_running", not (latest and latest.running))] if system == "codedeploy" else ()),
+    checks = _checks(rules, pair, primary, fleet)
+    needs_steps = any(check.passed is False for check in checks)
+    if system == "codedeploy":
+        checks = (*checks, PreflightCheck("none_running", not (latest and latest.running)))
+    passed = [check.passed for check in checks]
+    verdict: PreflightVerdict = "blocked" if False in passed else "unknown" if None in passed else "ready"
+    preflight = Preflight(fleet, system, verdict, rules, checks)
+    return _with_steps(preflight, traffic, pair, primary) if needs_steps and primary else preflight
+
+
+def _production_rules(
+    traffic: Traffic, system: DeploymentSystem, route: TrafficRoute | None, pair: tuple[str, ...]
+) -> tuple[Rule, ...]:
+    """The rules whose traffic a deployment shifts: that of the ECS service, or those of CodeDeploy's listener that forward to the pair."""
+    if system == "ecs":
+        return tuple(rule for rule in traffic.rules if route and rule.arn == route.rule_arn)
+    listener = (route.listener_arn if route else "") or (traffic.split.listener_arn if traffic.split else "")
+    return tuple(
+        rule
+        for rule in traffic.rules
+        if rule.listener_arn == listener and {share.target_group for share in rule.weighted_shares} & set(pair)
     )
-    held = [finding.passed for finding in findings]
-    verdict: PreflightVerdict = "blocked" if False in held else "unknown" if None in held else "ready"
-    made = Preflight(fleet, system, verdict, rules, findings)
-    about_rules = any(finding.passed is False and finding.name != "none_running" for finding in findings)
-    return _with_steps(made, traffic, pair, primary) if about_rules and primary else made
 
 
 def serving_group(service: EcsService | None, latest: Deployment | None) -> str:
-    """The target group of the tasks in service: the PRIMARY task set's, or that of the revision that ECS's newest deployment left; "" if unknown."""
+    """The target group of the tasks in service: that of the PRIMARY task set, or of the revision that ECS's newest deployment kept; "" if unknown."""
     if service and service.primary:
         return service.primary.target_group
     if latest is None or latest.system != "ecs":
         return ""
     role = "target" if latest.outcome == "succeeded" else "source"
-    return next((one.target_group for one in latest.task_sets if one.status == role), "")
+    return next((task_set.target_group for task_set in latest.task_sets if task_set.status == role), "")
 
 
 def _system(service: EcsService | None, *, has_route: bool) -> DeploymentSystem | None:
@@ -106,87 +114,84 @@ def _system(service: EcsService | None, *, has_route: bool) -> DeploymentSystem 
 def _checks(
     rules: tuple[Rule, ...], pair: tuple[str, ...], primary: str, fleet: FleetName
 ) -> tuple[PreflightCheck, ...]:
-    live = [tuple(share.target_group for share in rule.weighted_shares) for rule in rules]
-    crowded = [groups for groups in live if len(groups) > 1]
-    strangers = _unique(share.target_group for rule in rules for share in rule.weighted_shares if share.fleet != fleet)
-    partners = _unique(group for groups in live for group in groups if primary and group in pair and group != primary)
-    behind = all(primary in groups for groups in live) and bool(live) if primary else None
+    weighted = [tuple(share.target_group for share in rule.weighted_shares) for rule in rules]
+    shared = _unique(group for groups in weighted if len(groups) > 1 for group in groups)
+    others = _unique(share.target_group for rule in rules for share in rule.weighted_shares if share.fleet != fleet)
+    partners = _unique(
+        group for groups in weighted for group in groups if primary and group in pair and group != primary
+    )
+    primary_weighted = all(primary in groups for groups in weighted) and bool(weighted) if primary else None
     return (
-        PreflightCheck(
-            "one_live", not crowded if live else None, _unique(group for groups in crowded for group in groups)
-        ),
-        PreflightCheck("primary_live", behind, (primary,) if primary else ()),
-        PreflightCheck("baseline_silent", not strangers if live else None, strangers),
-        PreflightCheck("partner_unused", not partners if primary and live else None, partners),
+        PreflightCheck("one_live", not shared if weighted else None, shared),
+        PreflightCheck("primary_live", primary_weighted, (primary,) if primary else ()),
+        PreflightCheck("baseline_silent", not others if weighted else None, others),
+        PreflightCheck("partner_unused", not partners if primary and weighted else None, partners),
     )
 
 
 def _with_steps(preflight: Preflight, traffic: Traffic, pair: tuple[str, ...], primary: str) -> Preflight:
-    """The way round: all the weight of each crowded rule on one side, the deployment, and the weights of now again.
+    """Adds the runbook: move all the weight of each shared rule to one fleet, deploy, and restore the current weights.
 
-    Which side: the other fleet, where CodeDeploy's PRIMARY group has a rule of its own and so stays behind the listener; else the PRIMARY group,
-    as both want it. A deployment that succeeds leaves the partner group in service: the weights go back to that one.
+    The interim fleet is the other one if CodeDeploy's PRIMARY group has a rule of its own and so stays behind the listener; else the deployed
+    one, by its PRIMARY group. After a successful deployment the partner group is in service: it gets the primary's weight.
     """
-    crowded = [rule for rule in preflight.rules if len(rule.weighted_shares) > 1]
+    shared = [rule for rule in preflight.rules if len(rule.weighted_shares) > 1]
     if not preflight.rules and traffic.split:
-        crowded = [traffic.split]  # nothing forwards to the tasks in service
+        shared = [traffic.split]  # nothing forwards to the tasks in service
     own_rule = any(
         tuple(share.target_group for share in rule.weighted_shares) == (primary,) for rule in preflight.rules
     )
-    aside = preflight.system == "codedeploy" and own_rule
-    meanwhile: FleetName = preflight.fleet
-    if aside:
-        meanwhile = "baseline" if preflight.fleet == "canary" else "canary"
+    use_other_fleet = preflight.system == "codedeploy" and own_rule
+    interim_fleet: FleetName = preflight.fleet
+    if use_other_fleet:
+        interim_fleet = "baseline" if preflight.fleet == "canary" else "canary"
+    if not shared:
+        return replace(preflight, interim_fleet=interim_fleet)
     partner = next((group for group in pair if group != primary), "")
-    off: list[str] = []
-    back: list[str] = []
-    same: list[str] = []
-    for rule in crowded:
-        now = {share.arn: share.weight for share in rule.shares}
-        off.append(
-            set_weights_command(rule, _weights_off(preflight.system, rule, primary, meanwhile if aside else None))
+    off = [
+        set_weights_command(
+            rule, _weights_off(preflight.system, rule, primary, interim_fleet if use_other_fleet else None)
         )
-        same.append(set_weights_command(rule, now))
-        swapped = _swapped_weights(rule, traffic, primary, partner)
-        back += [set_weights_command(rule, swapped)] if swapped else []
-    steps = [RunbookStep("route_off", _script(off)), RunbookStep("deploy", "ecspresso deploy")]
-    steps += [RunbookStep("route_back", _script(back))] if len(back) == len(crowded) else []
-    steps.append(RunbookStep("route_back_unchanged", _script(same)))
-    return Preflight(
-        preflight.fleet,
-        preflight.system,
-        preflight.verdict,
-        preflight.rules,
-        preflight.checks,
-        tuple(steps) if crowded else (),
-        meanwhile,
+        for rule in shared
+    ]
+    swapped = [_swapped_weights(rule, traffic, primary, partner) for rule in shared]
+    back = [set_weights_command(rule, weights) for rule, weights in zip(shared, swapped, strict=True)]
+    unchanged = [set_weights_command(rule, {share.arn: share.weight for share in rule.shares}) for rule in shared]
+    steps = (
+        RunbookStep("route_off", _script(off)),
+        RunbookStep("deploy", "ecspresso deploy"),
+        *([RunbookStep("route_back", _script(back))] if all(swapped) else ()),
+        RunbookStep("route_back_unchanged", _script(unchanged)),
     )
+    return replace(preflight, steps=steps, interim_fleet=interim_fleet)
 
 
 def _weights_off(system: DeploymentSystem, rule: Rule, primary: str, interim_fleet: FleetName | None) -> dict[str, int]:
-    """The weights with one side alone. CodeDeploy's rule then names nothing else, which it might rewrite; ECS's own keeps its other group at 0,
-    which must stay with the rule."""
-    keeps = {
+    """Weights (by ARN) with `interim_fleet` alone, or the primary group if None.
+
+    CodeDeploy's rule then has no other group, which it might rewrite; ECS's rule keeps its other group at 0, as ECS requires.
+    """
+    kept = {
         share.arn: share.weight or 1
         for share in rule.shares
         if (share.fleet == interim_fleet if interim_fleet else share.target_group == primary)
     }
-    return keeps if system == "codedeploy" else {share.arn: keeps.get(share.arn, 0) for share in rule.shares}
+    return kept if system == "codedeploy" else {share.arn: kept.get(share.arn, 0) for share in rule.shares}
 
 
 def _swapped_weights(rule: Rule, traffic: Traffic, primary: str, partner: str) -> dict[str, int]:
-    """The weights of now with the partner group in the primary's place, by ARN; empty where the partner's ARN is not known."""
+    """The current weights (by ARN) with partner and primary group swapped; empty if an ARN is unknown."""
     arns = {group.target_group: group.arn for group in traffic.groups}
     arns |= {share.target_group: share.arn for share in rule.shares}
     if partner not in arns or primary not in arns:
         return {}
-    now = {share.arn: share.weight for share in rule.shares}
-    weight = now.get(arns[primary], 0)
-    return {**now, arns[primary]: now.get(arns[partner], 0), arns[partner]: weight}
+    current = {share.arn: share.weight for share in rule.shares}
+    weight = current.get(arns[primary], 0)
+    return {**current, arns[primary]: current.get(arns[partner], 0), arns[partner]: weight}
 
 
 def _script(commands: list[str]) -> str:
-    """All of them, one after the other; "" where one cannot be told."""
+    """The commands, one after the other; "" if one is unknown."""
     return "\n".join(commands) if all(commands) else ""
 
 

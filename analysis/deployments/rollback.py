@@ -1,26 +1,24 @@
-"""Rollback readiness: could the baseline take all of the traffic back now, by what its targets have carried before?"""
+"""Rollback readiness: could the baseline take all of the traffic back now, judged by the highest load its targets have carried?"""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.deployments.aws_commands import set_weights_command
-from domain import Traffic
+from domain import Rule, Share, Traffic
 
 RollbackVerdict = Literal["ready", "unproven", "impossible", "unknown"]
-# Why: all_there: nothing is away; carried_before: each target has had as much; never_carried: it has not, as far as is kept; no_history: nobody
-# knows what it has carried; no_healthy: nobody could answer; not_in_rule: the rule does not name the baseline; strangers: some goes to a group of
-# neither fleet, whose requests nobody counts; the others could not be read.
 RollbackReason = Literal[
     "all_on_baseline",
-    "carried_before",
-    "never_carried",
+    "carried_before",  # each target has had at least the expected load
+    "never_carried",  # … not within the recorded history
     "no_history",
-    "no_healthy",
-    "not_in_rule",
-    "other_groups",
+    "no_healthy",  # no target is healthy
+    "not_in_rule",  # the rule has no target group of the baseline
+    "other_groups",  # some traffic goes to a target group of neither fleet, whose requests are not counted
     "health_unread",
     "requests_unread",
 ]
@@ -28,7 +26,7 @@ RollbackReason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FleetLoad:
-    """Requests a minute of each fleet of late, and the most that one healthy baseline target has carried (requests a minute); None where unknown."""
+    """Recent requests per minute of each fleet, and `max_load`: the most that one healthy baseline target has carried; None if unknown."""
 
     baseline: float | None
     canary: float | None
@@ -37,10 +35,8 @@ class FleetLoad:
 
 @dataclass(frozen=True, slots=True)
 class RollbackReadiness:
-    """Whether the baseline could take 100 %. Loads are requests a minute for each healthy target: now, with all of the traffic, and proven.
-
-    `command` is what a person would run, "" where it cannot be told.
-    """
+    """Whether the baseline could take 100 %. Loads are requests per minute and healthy target: current, expected with all traffic, and the maximum
+    so far. `command`: the AWS CLI command for the rollback, "" if unknown or not needed."""
 
     verdict: RollbackVerdict
     reason: RollbackReason
@@ -53,9 +49,9 @@ class RollbackReadiness:
 
 
 def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness | None:
-    """By the healthy targets of the baseline's groups in the splitting rule. None where there is no such rule.
+    """Readiness by the healthy targets of the baseline's groups in the splitting rule. None if there is no such rule.
 
-    Fit is what was carried before: no threshold is guessed. The comparison takes a quarter of an hour of now beside whole hours of before, whose
+    The criterion is a load that was carried before, not a guessed threshold. It compares the last quarter of an hour with hourly means, whose
     peaks were higher still.
     """
     split = traffic.split
@@ -64,49 +60,48 @@ def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness |
     shares = [share for share in split.shares if share.fleet == "baseline"]
     if not shares:
         return RollbackReadiness("unknown", "not_in_rule", None, None)
-    total = sum(share.weight for share in shares)
-    command = set_weights_command(
-        split,
-        {share.arn: ((share.weight if total else 1) if share.fleet == "baseline" else 0) for share in split.shares},
-    )
-    names = {share.target_group for share in shares if share.weight or not total}
+    readiness = RollbackReadiness("unknown", "health_unread", None, None, command=_rollback_command(split, shares))
+    weighted = [share for share in shares if share.weight] or shares
+    names = {share.target_group for share in weighted}
     groups = [group for group in traffic.groups if group.target_group in names]
     if not groups or any(group.targets is None for group in groups):
-        return RollbackReadiness("unknown", "health_unread", None, None, command=command)
+        return readiness
     healthy = sum(group.healthy for group in groups)
     registered = sum(len(group.targets or ()) for group in groups)
+    readiness = replace(readiness, healthy=healthy, registered=registered)
     if not healthy:
-        return RollbackReadiness("impossible", "no_healthy", 0, registered, command=command)
+        return replace(readiness, verdict="impossible", reason="no_healthy")
+    return _judge_load(replace(readiness, max_load=load.max_load), split, load, healthy)
+
+
+def _judge_load(readiness: RollbackReadiness, split: Rule, load: FleetLoad, healthy: int) -> RollbackReadiness:
     if any(share.fleet is None for share in split.weighted_shares):
-        return RollbackReadiness(
-            "unknown", "other_groups", healthy, registered, max_load=load.max_load, command=command
-        )
+        return replace(readiness, reason="other_groups")
+    current_load = None if load.baseline is None else load.baseline / healthy
     if "canary" not in split.fleets:
-        return RollbackReadiness(
-            "ready", "all_on_baseline", healthy, registered, _per_target(load.baseline, healthy), max_load=load.max_load
-        )
+        return replace(readiness, verdict="ready", reason="all_on_baseline", current_load=current_load, command="")
     if load.baseline is None and load.canary is None:
-        return RollbackReadiness(
-            "unknown", "requests_unread", healthy, registered, max_load=load.max_load, command=command
-        )
-    then = ((load.baseline or 0.0) + (load.canary or 0.0)) / healthy
-    verdict: RollbackVerdict = "unknown"
-    reason: RollbackReason = "no_history"
-    if load.max_load is not None:
-        carried = then <= load.max_load
-        verdict, reason = ("ready", "carried_before") if carried else ("unproven", "never_carried")
-    return RollbackReadiness(
-        verdict, reason, healthy, registered, _per_target(load.baseline, healthy), then, load.max_load, command
-    )
+        return replace(readiness, reason="requests_unread")
+    expected_load = ((load.baseline or 0.0) + (load.canary or 0.0)) / healthy
+    readiness = replace(readiness, current_load=current_load, expected_load=expected_load)
+    if load.max_load is None:
+        return replace(readiness, reason="no_history")
+    if expected_load <= load.max_load:
+        return replace(readiness, verdict="ready", reason="carried_before")
+    return replace(readiness, verdict="unproven", reason="never_carried")
+
+
+def _rollback_command(split: Rule, baseline: Sequence[Share]) -> str:
+    """Keeps the baseline's weights (1 if they are all 0) and sets all others to 0."""
+    kept = {share.arn: share.weight for share in baseline}
+    if not any(kept.values()):
+        kept = dict.fromkeys(kept, 1)
+    return set_weights_command(split, {share.arn: kept.get(share.arn, 0) for share in split.shares})
 
 
 def peak_per_target(requests_per_minute: npt.NDArray[np.float64], healthy: npt.NDArray[np.float64]) -> float | None:
-    """The most requests a minute that one healthy target carried, over arrays of equal length; NaN and stretches without a healthy target aside."""
+    """The highest requests per minute and healthy target, over arrays of equal length; None without a finite value."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        each = requests_per_minute / healthy
-    each = each[np.isfinite(each)]
-    return float(each.max()) if len(each) else None
-
-
-def _per_target(requests: float | None, targets: int) -> float | None:
-    return None if requests is None else requests / targets
+        load = requests_per_minute / healthy
+    load = load[np.isfinite(load)]
+    return float(load.max()) if len(load) else None

@@ -1,4 +1,4 @@
-"""Parity route by route, from the counts of the access logs: what totals hide, and which routes are to blame."""
+"""Parity per route, from access log counts: finds regressions of single routes that the totals hide."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from analysis.parity.verdicts import (
     Judgement,
     overall_verdict,
 )
-from analysis.series.grid import FloatArray
+from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.quantiles import Percentile, percentile
 from domain import FLEETS, Criterion, FleetName, Window
 from domain.log_counts import UNANSWERED_MS
@@ -29,19 +29,15 @@ from domain.window import MINUTE_S
 MAX_ROUTES = 500
 PERCENTILES = ("p50", "p95", "p99")
 BLOCKS_MINUTES = (1, 5, 15, 60)
-ALL_ROUTES = ""  # the name of all routes together
+ALL_ROUTES = ""  # the route name of the total
+ERROR_CLASSES = (4, 5)  # status code classes of which fewer are better
 
-ERROR_CLASSES = (4, 5)  # classes of status codes of which fewer are better
-
-AnyArray = npt.NDArray[Any]  # whole numbers
-Flags = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]  # of integers
 
 
 @dataclass(frozen=True, slots=True)
 class FleetStats:
-    """One fleet on one route. `errors`: answered with 5xx by the target, or by the load balancer in its place (502, 503, 504 of this very group);
-    where a class of status codes was asked for, its answers.
-    """
+    """One fleet's requests of a route. `errors`: 5xx by the target, or by the load balancer on its behalf; with a status filter, its answers."""
 
     requests: int
     errors: int
@@ -55,7 +51,7 @@ class FleetStats:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One route on both sides, and what the judge says of it. `route` is ALL for all together."""
+    """One route (or ALL_ROUTES) of both fleets, with its judgement."""
 
     route: str
     fleets: Mapping[FleetName, FleetStats]
@@ -63,7 +59,7 @@ class Endpoint:
 
     @property
     def requests(self) -> int:
-        return sum(side.requests for side in self.fleets.values())
+        return sum(fleet.requests for fleet in self.fleets.values())
 
     @property
     def error_difference(self) -> float | None:
@@ -74,9 +70,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class JudgedEndpoints:
-    """Every route, worst first; all of them together; how many were judged (the family that alarms are corrected for); and requests that no fleet took.
+    """Every route, the worst first, and the total.
 
-    `folded`: how many routes beyond the cap stand together as OTHER.
+    `n_judged`: routes with enough data, for which alarms are corrected; `n_folded`: routes beyond the cap, merged into OTHER_ROUTE;
+    `unassigned_requests`: requests of neither fleet.
     """
 
     routes: tuple[Endpoint, ...]
@@ -87,29 +84,29 @@ class JudgedEndpoints:
 
     @property
     def hidden_regressions(self) -> tuple[Endpoint, ...]:
-        """Routes with a regression while all of them together show none: Simpson's paradox, or simply a small route that broke."""
+        """Routes with a regression while the total has none: Simpson's paradox, or a small route that broke."""
         if self.total.judgement.verdict == "regression":
             return ()
-        return tuple(one for one in self.routes if one.judgement.verdict == "regression")
+        return tuple(endpoint for endpoint in self.routes if endpoint.judgement.verdict == "regression")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CountRows:
-    """Counts as arrays of equal length. `fleet` is a position in FLEETS; `minute` counts from the window's start.
+    """Counts as arrays of equal length: `fleet` is an index into FLEETS, `minute` counts from the window's start.
 
-    `failed`: what counts as an error. `timed`: answers whose time is looked at.
+    `failed`: rows that count as errors. `timed`: answers whose latency is judged.
     """
 
     fleet: AnyArray
     minute: AnyArray
     ms: AnyArray
     n: AnyArray
-    failed: Flags
-    timed: Flags
-    unanswered: Flags
-    target_5xx: Flags
+    failed: BoolArray
+    timed: BoolArray
+    unanswered: BoolArray
+    target_5xx: BoolArray
 
-    def select(self, mask: Flags | slice | AnyArray) -> "_CountRows":
+    def select(self, mask: BoolArray | slice | AnyArray) -> "_CountRows":
         return _CountRows(*(getattr(self, name)[mask] for name in self.__slots__))
 
 
@@ -122,38 +119,39 @@ def judge_endpoints(
     max_routes: int = MAX_ROUTES,
     status: int | None = None,
 ) -> JudgedEndpoints:
-    """Judges every route of `counts` (domain.log_counts.COUNTS) in `window`. `fleet_of`: target groups' names.
+    """Judges every route of `counts` (domain.log_counts.COUNTS) in `window`. `fleet_by_group`: fleets by target group name.
 
-    The judge is that of the Parity page, fed with the minutes of one route. Its alarms are corrected for all routes that are judged times the
-    criteria, so that among 500 routes on which nothing is wrong the chance of any false alarm stays ≤ 5 %; parity needs no such correction.
-    `status`: a class of status codes (2 to 5). Then the times are those of its answers, and an error is one of them; of 2xx and 3xx only times are
-    judged, for nobody can say whether more of them are better.
+    The judge is that of the Parity page, applied to one route at a time. Alarms are Bonferroni-corrected for routes × criteria, so that the
+    probability of any false alarm stays ≤ 5 %; parity needs no correction. `status` restricts to a class of status codes (2 to 5): latency is
+    that of its answers, and they are the errors; for 2xx and 3xx only latency is judged.
     """
     chosen = _applicable_criteria(tuple(criteria) or DEFAULT_CRITERIA, status)
-    rows, code, every, elsewhere = _parse_counts(counts, fleet_by_group, window, status)
-    names, code, folded = _cap_routes(every, code, rows.n, max_routes)
+    rows, code, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
+    names, code, n_folded = _cap_routes(all_names, code, rows.n, max_routes)
     order = np.lexsort((rows.ms, code))
     rows, code = rows.select(order), code[order]
     bounds = np.searchsorted(code, np.arange(len(names) + 1))
-    parts = [(name, rows.select(slice(bounds[place], bounds[place + 1]))) for place, name in enumerate(names)]
-    parts = [(name, part) for name, part in parts if len(part.n)]
-    # Fewer minutes and the judge says nothing, so that no alarm can come of it. How many there are hangs on traffic alone, not on how it ended.
-    enough = sum(_shared_minutes(part, window) >= MIN_MINUTES for _, part in parts)
-    family = max(1, enough) * max(1, len(chosen))
-    found = [_endpoint(name, part, window, chosen, family, default=not criteria) for name, part in parts]
-    every_route = rows.select(np.argsort(rows.ms, kind="stable"))
-    total = _endpoint(ALL_ROUTES, every_route, window, chosen, len(chosen), default=not criteria)
-    return JudgedEndpoints(tuple(sorted(found, key=_sort_key)), total, enough, folded, elsewhere)
+    routes = [(name, rows.select(slice(bounds[index], bounds[index + 1]))) for index, name in enumerate(names)]
+    routes = [(name, route_rows) for name, route_rows in routes if len(route_rows.n)]
+    # A route with fewer minutes cannot raise an alarm. The number of such routes depends on traffic alone, not on outcomes.
+    n_judged = sum(_shared_minutes(route_rows, window) >= MIN_MINUTES for _, route_rows in routes)
+    n_comparisons = max(1, n_judged) * max(1, len(chosen))
+    endpoints = [
+        _endpoint(name, route_rows, window, chosen, n_comparisons, default=not criteria) for name, route_rows in routes
+    ]
+    by_latency = rows.select(np.argsort(rows.ms, kind="stable"))
+    total = _endpoint(ALL_ROUTES, by_latency, window, chosen, len(chosen), default=not criteria)
+    return JudgedEndpoints(tuple(sorted(endpoints, key=_sort_key)), total, n_judged, n_folded, unassigned)
 
 
 def _applicable_criteria(criteria: Sequence[Criterion], status: int | None) -> tuple[Criterion, ...]:
-    """The criteria that have a meaning where only one class of status codes is looked at."""
+    """The criteria that apply to one class of status codes; the default latency criteria if none does."""
     if status is None:
         return tuple(criteria)
-    kept = ("error_rate",) if status in ERROR_CLASSES else ()
-    times = [one for one in DEFAULT_CRITERIA if one.metric.startswith("latency_")]
-    chosen = [one for one in criteria if one.metric in kept or _is_time_based(one)]
-    return tuple(chosen or times)
+    rates = ("error_rate",) if status in ERROR_CLASSES else ()
+    defaults = [criterion for criterion in DEFAULT_CRITERIA if criterion.metric.startswith("latency_")]
+    chosen = [criterion for criterion in criteria if criterion.metric in rates or _is_time_based(criterion)]
+    return tuple(chosen or defaults)
 
 
 def _is_time_based(criterion: Criterion) -> bool:
@@ -163,65 +161,65 @@ def _is_time_based(criterion: Criterion) -> bool:
 def _parse_counts(
     counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, status: int | None
 ) -> tuple[_CountRows, AnyArray, list[str], int]:
-    """The rows of both fleets in `window`, each one's route as a place in the list of names, and how many requests no fleet took."""
+    """The rows of both fleets in `window`, the index of each row's route in the list of names, that list, and the number of unassigned requests."""
     minute, elb, target, ms, n = (
         counts[name].to_numpy() for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
     )
-    groups, names_of_groups = _dictionary_encode(counts["target_group"])
-    fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in names_of_groups]
+    groups, group_names = _dictionary_encode(counts["target_group"])
+    fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
     fleet = np.array([*fleets, -1], dtype=np.int32)[groups]
     code, names = _dictionary_encode(counts["route"])
-    inside = (minute >= window.start) & (minute < window.end)
-    kept = inside & (fleet >= 0)
-    ends = elb >= 500 if status is None else elb // 100 == status
+    in_window = (minute >= window.start) & (minute < window.end)
+    assigned = in_window & (fleet >= 0)
+    failed = elb >= 500 if status is None else elb // 100 == status
     rows = _CountRows(
         fleet,
         ((minute - window.start) // MINUTE_S).astype(np.int32),
         ms.astype(np.int32),
         n,
-        failed=ends,
-        timed=(ms >= 0) & ends if status else ms >= 0,
+        failed=failed,
+        timed=(ms >= 0) & failed if status else ms >= 0,
         unanswered=(ms == UNANSWERED_MS) & (target < 0),
         target_5xx=target >= 500,
     )
-    return rows.select(kept), code[kept], names, int(n[inside & (fleet < 0)].sum())
+    return rows.select(assigned), code[assigned], names, int(n[in_window & (fleet < 0)].sum())
 
 
 def _dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
-    """A column of texts as numbers, and the texts that they stand for."""
-    coded = column.combine_chunks().dictionary_encode()
-    return coded.indices.to_numpy(), coded.dictionary.to_pylist()
+    """A column of strings as indices, and the distinct strings."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
 
 
 def _cap_routes(names: Sequence[str], code: AnyArray, n: AnyArray, max_routes: int) -> tuple[list[str], AnyArray, int]:
-    """The names of the `most` routes with most requests, and each row's place among them; what is beyond stands together as OTHER."""
-    served = np.bincount(code, weights=n, minlength=len(names)) if len(code) else np.zeros(len(names))
-    busiest = [place for place in np.argsort(-served, kind="stable") if served[place] > 0]
-    folded = max(0, len(busiest) - max_routes)
-    place_of = np.full(len(names), max_routes, dtype=np.int64)
-    place_of[busiest[:max_routes]] = np.arange(min(max_routes, len(busiest)))
+    """The `max_routes` names with most requests, each row's index among them, and how many other routes were merged into OTHER_ROUTE."""
+    requests = np.bincount(code, weights=n, minlength=len(names)) if len(code) else np.zeros(len(names))
+    busiest = [index for index in np.argsort(-requests, kind="stable") if requests[index] > 0]
+    n_folded = max(0, len(busiest) - max_routes)
+    new_index = np.full(len(names), max_routes, dtype=np.int64)
+    new_index[busiest[:max_routes]] = np.arange(min(max_routes, len(busiest)))
     return (
-        [names[place] for place in busiest[:max_routes]] + [OTHER_ROUTE] * bool(folded),
-        place_of[code] if len(code) else code,
-        folded,
+        [names[index] for index in busiest[:max_routes]] + [OTHER_ROUTE] * bool(n_folded),
+        new_index[code] if len(code) else code,
+        n_folded,
     )
 
 
 def _shared_minutes(rows: _CountRows, window: Window) -> int:
-    """In how many minutes both fleets had requests."""
+    """Number of minutes in which both fleets had requests."""
     return int((_requests_by_block(rows, window.minutes) > 0).all(axis=0).sum())
 
 
 def _endpoint(
     name: str, rows: _CountRows, window: Window, criteria: Sequence[Criterion], n_comparisons: int, *, default: bool
 ) -> Endpoint:
-    sides = {fleet: _fleet_stats(rows.select(rows.fleet == place)) for place, fleet in enumerate(FLEETS)}
-    said = tuple(_judge_criterion(criterion, rows, window, n_comparisons) for criterion in criteria)
-    return Endpoint(name, sides, Judgement(overall_verdict(said), said, default_criteria=default))
+    fleets = {fleet: _fleet_stats(rows.select(rows.fleet == index)) for index, fleet in enumerate(FLEETS)}
+    verdicts = tuple(_judge_criterion(criterion, rows, window, n_comparisons) for criterion in criteria)
+    return Endpoint(name, fleets, Judgement(overall_verdict(verdicts), verdicts, default_criteria=default))
 
 
 def _fleet_stats(rows: _CountRows) -> FleetStats:
-    """`rows` of one fleet, by their time."""
+    """`rows`: of one fleet, sorted by latency."""
     ms, n = rows.ms[rows.timed], rows.n[rows.timed]
     return FleetStats(
         requests=int(rows.n.sum()),
@@ -239,48 +237,43 @@ def percentile_fraction(name: str) -> float:
 def _judge_criterion(criterion: Criterion, rows: _CountRows, window: Window, n_comparisons: int) -> CriterionVerdict:
     block = 1
     if criterion.metric.startswith("latency_"):
-        share = percentile_fraction(criterion.metric.removeprefix("latency_"))
+        fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
         timed = rows.select(rows.timed)
-        block = _block_minutes(timed, window, 10 / (1 - share))
-        found = _latency_samples(timed, window, block, share)
+        block = _block_minutes(timed, window, 10 / (1 - fraction))
+        samples = _latency_samples(timed, window, block, fraction)
     else:
-        found = _rate_samples(criterion, rows, window)
-    return judge_criterion(criterion, found, n_comparisons, period_minutes=block)
+        samples = _rate_samples(criterion, rows, window)
+    return judge_criterion(criterion, samples, n_comparisons, period_minutes=block)
 
 
 def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> PairedSamples:
-    """Events among requests, minute by minute."""
-    of = np.ones(len(rows.n), dtype=bool)
+    """Events among requests per minute; among answers for a slow share, as in CloudWatch."""
+    population = np.ones(len(rows.n), dtype=bool)
     if (slow_s := criterion.slow_threshold_s) is not None:
-        of = rows.timed  # of the answers, as in CloudWatch
-        event = rows.ms > slow_s * 1000
+        population, event = rows.timed, rows.ms > slow_s * 1000
     else:
-        chosen = {
+        event = {
             "error_rate": rows.failed,
             "unanswered_rate": rows.unanswered,
             "target_5xx_rate": rows.target_5xx,
-        }
-        event = chosen[criterion.metric]
-    requests = _requests_by_block(rows.select(of), window.minutes)
-    events = _requests_by_block(rows.select(of & event), window.minutes)
-    there = requests > 0
-    return _paired_samples(window, 1, there[0] & there[1], there[0] | there[1], events, requests, is_rate=True)
+        }[criterion.metric]
+    requests = _requests_by_block(rows.select(population), window.minutes)
+    events = _requests_by_block(rows.select(population & event), window.minutes)
+    return _paired_samples(window, 1, requests > 0, events, requests, is_rate=True)
 
 
 def _latency_samples(rows: _CountRows, window: Window, block: int, fraction: float) -> PairedSamples:
-    """Percentiles of blocks of minutes, of those blocks that have enough answers on both sides."""
+    """Percentiles per block of minutes, for blocks with enough answers of both fleets."""
     blocks = -(-window.minutes // block)
     samples = _requests_by_block(rows, window.minutes, block)
-    found = _percentiles(rows.fleet * blocks + rows.minute // block, rows.ms, rows.n, fraction, 2 * blocks)
-    values = found.reshape(2, blocks)
-    enough = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
-    return _paired_samples(
-        window, block, enough[0] & enough[1], samples.sum(axis=0) > 0, values, samples, is_rate=False
-    )
+    values = _percentiles(rows.fleet * blocks + rows.minute // block, rows.ms, rows.n, fraction, 2 * blocks)
+    values = values.reshape(2, blocks)
+    usable = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
+    return _paired_samples(window, block, usable, values, samples, is_rate=False)
 
 
 def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
-    """The shortest block in which most blocks of both sides have `fewest` answers; the longest where none has. Chosen by traffic, not by outcome."""
+    """The shortest block length with `min_answers` of both fleets in most blocks, else the longest. Depends on traffic alone, not on outcomes."""
     for block in BLOCKS_MINUTES:
         samples = _requests_by_block(rows, window.minutes, block).min(axis=0)
         if len(samples) and np.median(samples) >= min_answers:
@@ -289,53 +282,53 @@ def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
 
 
 def _requests_by_block(rows: _CountRows, minutes: int, block: int = 1) -> FloatArray:
-    """Requests of both fleets (rows) in each block of minutes (columns)."""
+    """Requests of both fleets (rows) per block of minutes (columns)."""
     blocks = -(-minutes // block)
-    place = rows.fleet * blocks + rows.minute // block
-    return np.bincount(place, weights=rows.n, minlength=2 * blocks).astype(np.float64).reshape(2, blocks)
+    index = rows.fleet * blocks + rows.minute // block
+    return np.bincount(index, weights=rows.n, minlength=2 * blocks).astype(np.float64).reshape(2, blocks)
 
 
 def _percentiles(block: AnyArray, ms: AnyArray, n: AnyArray, fraction: float, blocks: int) -> FloatArray:
-    """The `share` quantile of each block in seconds: its smallest value up to which so many of its answers lie; NaN without any.
+    """The quantile `fraction` of each block in seconds (inverse of the empirical CDF); NaN without answers. `ms` must be ascending.
 
-    `ms` ascend. Numpy sorts stably in linear time what has 16 bits, and only that.
+    Numpy's stable sort takes linear time for 16-bit integers only.
     """
     order = np.argsort(block.astype(np.uint16) if blocks <= 2**16 else block, kind="stable")
-    block, ms, upto = block[order], ms[order], np.cumsum(n[order])
-    found = np.full(blocks, np.nan)
-    there, first = np.unique(block, return_index=True)
-    if len(there):
+    block, ms, cumulative = block[order], ms[order], np.cumsum(n[order])
+    result = np.full(blocks, np.nan)
+    present, first = np.unique(block, return_index=True)
+    if len(present):
         last = np.append(first[1:], len(block)) - 1
-        before = np.where(first > 0, upto[first - 1], 0)
-        rank = before + np.ceil(fraction * (upto[last] - before))
-        found[there] = ms[np.searchsorted(upto, rank, side="left")] / 1000
-    return found
+        before = np.where(first > 0, cumulative[first - 1], 0)
+        rank = before + np.ceil(fraction * (cumulative[last] - before))
+        result[present] = ms[np.searchsorted(cumulative, rank, side="left")] / 1000
+    return result
 
 
 def _paired_samples(
     window: Window,
     block: int,
-    used: Flags,
-    served: Flags,
+    usable: BoolArray,
     values: FloatArray,
     requests: FloatArray,
     *,
     is_rate: bool,
 ) -> PairedSamples:
-    place = np.flatnonzero(used)
-    left_out: dict[ExclusionReason, int] = dict.fromkeys(EXCLUSION_REASONS, 0)
-    why: ExclusionReason = "one_side_missing" if is_rate else "low_samples"
-    left_out[why] = int((served & ~used).sum()) * block
-    left_out["no_traffic"] = int((~served).sum()) * block
+    """Pairs the blocks that are `usable` for both fleets. Arrays have one row a fleet."""
+    used, served = usable.all(axis=0), (requests > 0).any(axis=0)
+    index = np.flatnonzero(used)
+    excluded: dict[ExclusionReason, int] = dict.fromkeys(EXCLUSION_REASONS, 0)
+    excluded["one_side_missing" if is_rate else "low_samples"] = int((served & ~used).sum()) * block
+    excluded["no_traffic"] = int((~served).sum()) * block
     return PairedSamples(
         is_rate=is_rate,
-        ts=window.start + place * block * MINUTE_S,
-        index=place,
-        baseline=values[0, place],
-        canary=values[1, place],
-        requests_b=requests[0, place],
-        requests_c=requests[1, place],
-        excluded=left_out,
+        ts=window.start + index * block * MINUTE_S,
+        index=index,
+        baseline=values[0, index],
+        canary=values[1, index],
+        requests_b=requests[0, index],
+        requests_c=requests[1, index],
+        excluded=excluded,
         is_measured=True,
         one_side_empty=not requests.any(axis=1).all(),
         paired_periods=int(used.sum()),
@@ -347,13 +340,13 @@ _WORST_FIRST = ("regression", "undecided", "not enough data", "parity", "improve
 
 
 def _sort_key(endpoint: Endpoint) -> tuple[int, bool, float, str]:
-    """Worst first: by verdict, then what is surely worse than nothing, then by how many requests errors more concern."""
+    """Worst first: by verdict, then significantly worse ones, then by the number of additional errors."""
     judgement = endpoint.judgement
-    surely = any(one.is_significantly_worse for one in judgement.criteria)
+    significant = any(criterion.is_significantly_worse for criterion in judgement.criteria)
     difference = endpoint.error_difference or 0.0
     return (
         _WORST_FIRST.index(judgement.verdict),
-        not surely,
+        not significant,
         -difference * endpoint.fleets["canary"].requests,
         endpoint.route,
     )

@@ -1,4 +1,4 @@
-"""One route from the counts of the access logs: how its times are distributed, with which codes it failed, and how both went over time."""
+"""One route in detail, from access log counts: latency distribution, error status codes, and both fleets over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from domain.window import MINUTE_S
 MIN_ERROR_STATUS = 400
 BLOCKS_S = (60, 300, 900, 3600, 3 * 3600, 86_400)
 MAX_BLOCKS = 300
-MIN_P95_ANSWERS = 20  # answers in a block: of fewer the p95 is the slowest
+MIN_P95_ANSWERS = 20  # per block; of fewer, the p95 is the maximum
 
 
 @dataclass(frozen=True, slots=True)
 class StatusCount:
-    """How requests ended: the code that the client saw, and the target's own (None where the load balancer answered in its place).
+    """Requests with the status code `client` for the client and `target` from the target (None: the load balancer answered).
 
-    `requests` of each fleet that ended so; `expected`: how many of the other fleet's would have, had they failed as often as this one's.
+    `expected`: how many of each fleet's requests would have that status at the other fleet's rate.
     """
 
     client: int
@@ -35,7 +35,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatencyDistribution:
-    """Times in milliseconds, ascending, and the share (0–1) of the answers that took at most so long."""
+    """Empirical CDF: latencies in milliseconds, ascending, and the share (0–1) of answers at or below each."""
 
     ms: AnyArray
     cumulative_share: FloatArray
@@ -43,7 +43,7 @@ class LatencyDistribution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteTimeline:
-    """One fleet in blocks of `block_s`: the block's start (epoch seconds), requests, the share that ended in 5xx, p95 in seconds; NaN where nothing was."""
+    """One fleet in blocks of `block_s` from `ts` (epoch seconds): requests per minute, share of 5xx, p95 in seconds; NaN without data."""
 
     block_s: int
     ts: AnyArray
@@ -54,14 +54,14 @@ class RouteTimeline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteDetail:
-    """What a route's own page shows. `codes`: all of 4xx and 5xx, the most frequent first."""
+    """The data of a route's page. `codes`: all 4xx and 5xx, the most frequent first."""
 
     codes: tuple[StatusCount, ...]
     distributions: Mapping[FleetName, LatencyDistribution]
     timelines: Mapping[FleetName, RouteTimeline]
 
     def only_on(self, fleet: FleetName) -> tuple[StatusCount, ...]:
-        """Codes with which this fleet alone failed."""
+        """Codes of this fleet that the other does not have."""
         other: FleetName = "canary" if fleet == "baseline" else "baseline"
         return tuple(code for code in self.codes if code.requests[fleet] and not code.requests[other])
 
@@ -71,58 +71,69 @@ class RouteDetail:
 
 
 def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, route: str) -> RouteDetail:
-    """Everything of the route `name` in `window`; of all of them together for ""."""
-    # After the newest minute of any route nothing is known yet; a route that is silent before it had no requests.
-    known = int(pc.max(counts["minute"]).as_py() or window.start) + MINUTE_S
+    """The details of `route` (ALL_ROUTES: the total) in `window`."""
+    # Data ends with the newest minute of any route; before it, a route without rows had no requests.
+    data_until = int(pc.max(counts["minute"]).as_py() or window.start) + MINUTE_S
     if route:
         counts = counts.filter(pc.equal(counts["route"], route))
     groups = np.array([fleet_by_group.get(group, "") for group in counts["target_group"].to_pylist()], dtype="U8")
     columns = {column: counts[column].to_numpy() for column in ("minute", "elb_status", "target_status")}
     minute, elb, target = (column.astype(np.int64) for column in columns.values())
     ms, n = counts["latency_ms"].to_numpy().astype(np.int64), counts["n"].to_numpy()
-    inside = (minute >= window.start) & (minute < window.end)
+    in_window = (minute >= window.start) & (minute < window.end)
     block_s = _block_s(window)
-    distributions, courses = dict[FleetName, LatencyDistribution](), dict[FleetName, RouteTimeline]()
+    distributions, timelines = dict[FleetName, LatencyDistribution](), dict[FleetName, RouteTimeline]()
     for fleet in FLEETS:
-        mine = inside & (groups == fleet)
-        distributions[fleet] = _distribution(ms[mine & (ms >= 0)], n[mine & (ms >= 0)])
-        courses[fleet] = _timeline(
-            minute[mine], elb[mine], ms[mine], n[mine], Window(window.start, min(window.end, known)), block_s
+        of_fleet = in_window & (groups == fleet)
+        distributions[fleet] = _distribution(ms[of_fleet & (ms >= 0)], n[of_fleet & (ms >= 0)])
+        timelines[fleet] = _timeline(
+            minute[of_fleet],
+            elb[of_fleet],
+            ms[of_fleet],
+            n[of_fleet],
+            Window(window.start, min(window.end, data_until)),
+            block_s=block_s,
         )
-    here = inside & (groups != "")
-    return RouteDetail(_codes(groups[here], elb[here], target[here], n[here]), distributions, courses)
+    assigned = in_window & (groups != "")
+    return RouteDetail(_codes(groups[assigned], elb[assigned], target[assigned], n[assigned]), distributions, timelines)
 
 
 def _codes(groups: FloatArray, elb: AnyArray, target: AnyArray, n: AnyArray) -> tuple[StatusCount, ...]:
-    of: dict[FleetName, BoolArray] = {fleet: groups == fleet for fleet in FLEETS}
-    whole = {fleet: int(n[of[fleet]].sum()) for fleet in FLEETS}
-    found = []
-    ends = sorted({(int(seen), int(own)) for seen, own in zip(elb, target, strict=True) if seen >= MIN_ERROR_STATUS})
-    for seen, own in ends:
-        alike = (elb == seen) & (target == own)
-        requests: dict[FleetName, int] = {fleet: int(n[alike & of[fleet]].sum()) for fleet in FLEETS}
+    by_fleet: dict[FleetName, BoolArray] = {fleet: groups == fleet for fleet in FLEETS}
+    totals = {fleet: int(n[by_fleet[fleet]].sum()) for fleet in FLEETS}
+    result = []
+    statuses = sorted(
+        {
+            (int(client), int(target_status))
+            for client, target_status in zip(elb, target, strict=True)
+            if client >= MIN_ERROR_STATUS
+        }
+    )
+    for client, target_status in statuses:
+        same_status = (elb == client) & (target == target_status)
+        requests: dict[FleetName, int] = {fleet: int(n[same_status & by_fleet[fleet]].sum()) for fleet in FLEETS}
         expected: dict[FleetName, float] = {
-            fleet: requests[other] / whole[other] * whole[fleet] if whole[other] else 0.0
+            fleet: requests[other] / totals[other] * totals[fleet] if totals[other] else 0.0
             for fleet, other in zip(FLEETS, reversed(FLEETS), strict=True)
         }
-        found.append(StatusCount(seen, None if own == NO_STATUS else own, requests, expected))
-    return tuple(sorted(found, key=lambda code: (-sum(code.requests.values()), code.client, code.target or 0)))
+        result.append(StatusCount(client, None if target_status == NO_STATUS else target_status, requests, expected))
+    return tuple(sorted(result, key=lambda code: (-sum(code.requests.values()), code.client, code.target or 0)))
 
 
 def _distribution(ms: AnyArray, n: AnyArray) -> LatencyDistribution:
-    times, place = np.unique(ms, return_inverse=True)
-    upto = np.cumsum(np.bincount(place, weights=n, minlength=len(times)))
-    return LatencyDistribution(times, upto / max(1, upto[-1:].sum()))
+    times, index = np.unique(ms, return_inverse=True)
+    cumulative = np.cumsum(np.bincount(index, weights=n, minlength=len(times)))
+    return LatencyDistribution(times, cumulative / max(1, cumulative[-1:].sum()))
 
 
 def _block_s(window: Window) -> int:
-    return next((one for one in BLOCKS_S if (window.end - window.start) / one <= MAX_BLOCKS), BLOCKS_S[-1])
+    return next((block_s for block_s in BLOCKS_S if (window.end - window.start) / block_s <= MAX_BLOCKS), BLOCKS_S[-1])
 
 
 def _timeline(
-    minute: AnyArray, elb: AnyArray, ms: AnyArray, n: AnyArray, window: Window, block_s: int
+    minute: AnyArray, elb: AnyArray, ms: AnyArray, n: AnyArray, window: Window, *, block_s: int
 ) -> RouteTimeline:
-    # Blocks stand where the clock does, so that they stay the same while a window moves on.
+    # Blocks are aligned to the clock, so that they stay the same while the window moves.
     first = window.start // block_s * block_s
     ts = np.arange(first, window.end, block_s)
     block = (minute - first) // block_s
@@ -132,11 +143,11 @@ def _timeline(
     order = np.lexsort((ms, block))
     order = order[ms[order] >= 0]
     edges = np.searchsorted(block[order], np.arange(len(ts) + 1))
-    for place in np.flatnonzero(np.diff(edges)):
-        mine = order[edges[place] : edges[place + 1]]
-        found = percentile(ms[mine], n[mine], 0.95)
-        if found and n[mine].sum() >= MIN_P95_ANSWERS:
-            p95[place] = found.value_s
+    for index in np.flatnonzero(np.diff(edges)):
+        block_rows = order[edges[index] : edges[index + 1]]
+        block_p95 = percentile(ms[block_rows], n[block_rows], 0.95)
+        if block_p95 and n[block_rows].sum() >= MIN_P95_ANSWERS:
+            p95[index] = block_p95.value_s
     minutes = (np.minimum(ts + block_s, window.end) - np.maximum(ts, window.start)) / MINUTE_S
     with np.errstate(invalid="ignore", divide="ignore"):
         error_rate = np.where(requests > 0, errors / requests, np.nan)
@@ -144,9 +155,13 @@ def _timeline(
 
 
 def downsample(distribution: LatencyDistribution, max_points: int = 400) -> tuple[Sequence[float], Sequence[float]]:
-    """A distribution's points for a line, at most about `most` of them, evenly along both its axes; the first and the last are there."""
+    """Points of the CDF for a chart: about `max_points` at most, evenly spread along both axes, with the first and the last."""
     if len(distribution.ms) <= max_points:
         return distribution.ms.tolist(), distribution.cumulative_share.tolist()
-    along = np.log(np.maximum(distribution.ms, 1)) / np.log(max(distribution.ms[-1], 2)) + distribution.cumulative_share
-    kept = np.unique(np.searchsorted(along, np.linspace(along[0], along[-1], max_points)).clip(0, len(along) - 1))
-    return distribution.ms[kept].tolist(), distribution.cumulative_share[kept].tolist()
+    position = (
+        np.log(np.maximum(distribution.ms, 1)) / np.log(max(distribution.ms[-1], 2)) + distribution.cumulative_share
+    )
+    indices = np.unique(
+        np.searchsorted(position, np.linspace(position[0], position[-1], max_points)).clip(0, len(position) - 1)
+    )
+    return distribution.ms[indices].tolist(), distribution.cumulative_share[indices].tolist()

@@ -1,4 +1,4 @@
-"""The phases of a whole migration as a table tells them: one row a phase, steps of minutes around a swap folded into the row they belong to."""
+"""Rows of the phase table: one per phase, with short phases around a swap of the canary merged into the following one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from analysis.series.phases import Phase
 from domain import Event, FleetName
 from domain.latency import LatencySummary
 
-MAX_SWAP_S = 30 * 60  # traffic that was taken away for less, and came back, is a swap and no phase
+MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that is restored is a swap, not a phase
 INCIDENT_KINDS = ("alert", "rollback", "deployment", "note", "annotation")
 
-# What a p95 is of: all answers of the phase as one period; hours (each a true percentile); or shorter periods. Of the latter two it is the median.
+# What a p95 is computed from: all answers of the phase; or it is the median of the p95s of hours, or of shorter periods.
 P95Basis = Literal["window", "hours", "periods"]
 
 
 @dataclass(frozen=True, slots=True)
 class MergedSwap:
-    """A stretch of `length_s` in which the canary's share was only `share`; `swap`: the canary was deployed in it."""
+    """A short time in which the canary's share was reduced to `share`; `with_deployment`: the canary was deployed in it."""
 
     start: int
     duration_s: int
@@ -30,7 +30,7 @@ class MergedSwap:
 
 @dataclass(frozen=True, slots=True)
 class PhaseP95:
-    """A p95 in seconds and what it is of; `low` … `high` are the smallest and the largest of what it is the median of."""
+    """A p95 in seconds and its basis; if it is a median, with the minimum and maximum of its periods."""
 
     value: float
     basis: P95Basis
@@ -40,7 +40,7 @@ class PhaseP95:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase: what each fleet served in it and failed, its p95, what happened, and what was folded in at its beginning."""
+    """One phase: requests, errors and p95 of each fleet, its incidents, and the swaps merged in at its start."""
 
     phase: Phase
     requests: dict[FleetName, int]
@@ -54,35 +54,35 @@ class PhaseRow:
 
 
 def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[tuple[Phase, tuple[MergedSwap, ...]], ...]:
-    """The phases without those that are steps of minutes around a swap; each with what was folded in before it.
+    """The phases without those of a swap, each with the swaps that were merged in before it.
 
-    Folded is a run of phases that lasts less than half an hour in all, in which the canary had less than before and after it. A step of minutes
-    up and back again stays: that is an attempt, and somebody turned round.
+    A swap is a run of phases of less than MAX_SWAP_S in all, in which the canary had a smaller share than before and after. A short increase
+    stays a phase: it is an attempt that was rolled back.
     """
-    deployed = [event for event in events if event.kind == "deployment" and event.fleet != "baseline"]
-    found: list[tuple[Phase, tuple[MergedSwap, ...]]] = []
-    place = 0
-    while place < len(phases):
-        end = _swap_end(phases, place, found[-1][0] if found else None)
+    deployments = [event for event in events if event.kind == "deployment" and event.fleet != "baseline"]
+    result: list[tuple[Phase, tuple[MergedSwap, ...]]] = []
+    index = 0
+    while index < len(phases):
+        end = _swap_end(phases, index, result[-1][0] if result else None)
         if end is None:
-            found.append((phases[place], ()))
-            place += 1
+            result.append((phases[index], ()))
+            index += 1
             continue
-        start, until = _started_at(phases[place]), _started_at(phases[end])
-        share = min(one.canary_share or 0.0 for one in phases[place:end])
-        swap = any(start <= (event.until or event.ts) and event.ts < until for event in deployed)
-        found.append((phases[end], (MergedSwap(start, until - start, share, swap),)))
-        place = end + 1
-    return tuple(found)
+        start, until = _started_at(phases[index]), _started_at(phases[end])
+        share = min(phase.canary_share or 0.0 for phase in phases[index:end])
+        with_deployment = any(start <= (event.until or event.ts) and event.ts < until for event in deployments)
+        result.append((phases[end], (MergedSwap(start, until - start, share, with_deployment),)))
+        index = end + 1
+    return tuple(result)
 
 
 def _started_at(phase: Phase) -> int:
-    """When a phase began: with the change of the split that began it, where there was one."""
+    """When a phase started: at its weight change, if any."""
     return phase.change.ts if phase.change else phase.window.start
 
 
 def _swap_end(phases: Sequence[Phase], first: int, before: Phase | None) -> int | None:
-    """Where the phases from `place` on are steps around a swap, the place of the one that follows them; else None."""
+    """The index of the phase that follows a swap which starts at index `first`; None if no swap starts there."""
     if before is None or before.canary_share is None:
         return None
     end = first
@@ -90,34 +90,37 @@ def _swap_end(phases: Sequence[Phase], first: int, before: Phase | None) -> int 
         end += 1
     if end in (first, len(phases)) or phases[end].canary_share is None:
         return None
-    away_s = _started_at(phases[end]) - _started_at(phases[first])
-    same = (phases[end].canary_share or 0.0) >= before.canary_share
-    return end if same and away_s < MAX_SWAP_S else None
+    duration_s = _started_at(phases[end]) - _started_at(phases[first])
+    restored = (phases[end].canary_share or 0.0) >= before.canary_share
+    return end if restored and duration_s < MAX_SWAP_S else None
 
 
 def incidents(events: Iterable[Event], phase: Phase, *, until: int) -> tuple[Event, ...]:
-    """What happened in a phase, or at the step that ended it: alerts, roll-backs, deployments and notes that began before `until`."""
+    """Events of INCIDENT_KINDS from the phase's start up to `until`, which may include the weight change that ended it."""
     return tuple(event for event in events if event.kind in INCIDENT_KINDS and phase.window.start <= event.ts < until)
 
 
 def phase_p95(
     timeline: Timeline, fleet: FleetName, window_latency: Sequence[LatencySummary] = (), hourly: Timeline | None = None
 ) -> PhaseP95 | None:
-    """The best p95 of a phase there is: of all its answers, where one target group served and it was asked as a whole; else a median."""
-    groups = [one for one in window_latency if one.fleet == fleet and (one.requests or one.answers)]
+    """The best available p95 of a phase: of all its answers if a single target group served, else a median of hours or shorter periods."""
+    groups = [summary for summary in window_latency if summary.fleet == fleet and (summary.requests or summary.answers)]
     if len(groups) == 1 and "p95" in groups[0].percentiles:
         return PhaseP95(groups[0].percentiles["p95"], "window")
-    if hourly is not None and (found := _median_p95(hourly, fleet, "hours")):
-        return found
+    if hourly is not None and (median := _median_p95(hourly, fleet, "hours")):
+        return median
     return _median_p95(timeline, fleet, "periods")
 
 
 def _median_p95(timeline: Timeline, fleet: FleetName, basis: P95Basis) -> PhaseP95 | None:
-    mine = timeline.fleets[fleet]
-    used = ~np.isnan(mine.p95)
-    used = used & mine.is_sufficient if (used & mine.is_sufficient).any() else used
-    if not used.any():
+    series = timeline.fleets[fleet]
+    usable = ~np.isnan(series.p95)
+    usable = usable & series.is_sufficient if (usable & series.is_sufficient).any() else usable
+    if not usable.any():
         return None
     return PhaseP95(
-        float(np.median(mine.p95[used])), basis, float(np.min(mine.p95_min[used])), float(np.max(mine.p95_max[used]))
+        float(np.median(series.p95[usable])),
+        basis,
+        float(np.min(series.p95_min[usable])),
+        float(np.max(series.p95_max[usable])),
     )

@@ -1,4 +1,4 @@
-"""The course of a migration: what both fleets served and failed in each stretch of weeks, from buckets in which periods are merged."""
+"""Timeline of a migration: requests, errors and latency of both fleets over weeks, in buckets of merged periods."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,13 @@ from analysis.series.grid import STATUS_COUNTS, FloatArray, nan_sum
 from domain import FLEETS, FleetName, Series
 from domain.series import hourly_stat, within_stat
 
-RESET_S = 86_400  # requests on their way are taken for lost once a day at most
+RESET_S = 86_400  # requests in flight are counted as unanswered once a day at most
 COUNT_METRICS = ("requests", *STATUS_COUNTS)
 
 
 class BucketLike(Protocol):
-    """One series in buckets: `value` is a sum of counts, the median of everything else, NaN without any; `low` … `high` is what was merged."""
+    """One series in buckets: `value` is the sum of counts or the median of other statistics, NaN if empty; `low` … `high`: minimum and maximum;
+    `periods`: number of merged periods."""
 
     @property
     def value(self) -> FloatArray: ...
@@ -30,7 +31,7 @@ class BucketLike(Protocol):
 
 
 class BucketedWindow(Protocol):
-    """What the archive tells of a long window: buckets of `bucket_s` seconds from each of `ts` (epoch seconds) on."""
+    """A long window of the archive in buckets that start at `ts` (epoch seconds) and last `bucket_s`."""
 
     @property
     def ts(self) -> npt.NDArray[np.int64]: ...
@@ -42,11 +43,10 @@ class BucketedWindow(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FleetTimeline:
-    """One fleet, one value a bucket, NaN where there is none.
+    """One fleet: one value per bucket, NaN if there is none.
 
-    `errors`: target 5xx and requests that were never answered. `p95` in seconds is the median of `periods` merged percentiles and no percentile
-    itself, except where one period fills the bucket; `low` … `high` are the smallest and the largest of them; `enough`: a period had answers
-    enough for a p95. `slow`: the share of answers above the threshold, the median of the periods' shares.
+    `errors`: target 5xx and unanswered requests. `p95` (seconds) is the median of the p95s of `periods` periods, with their minimum and
+    maximum; `is_sufficient`: these had enough answers on average. `slow`: share of answers above the threshold, median of the periods' shares.
     """
 
     requests: FloatArray
@@ -74,7 +74,7 @@ class Timeline:
 
     @property
     def canary_share(self) -> FloatArray:
-        """The canary's share of the requests that were seen, 0–1."""
+        """The canary's observed share of requests, 0–1."""
         canary = np.nan_to_num(self.fleets["canary"].requests)
         total = nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -86,80 +86,85 @@ class Timeline:
 
     @property
     def spacing_s(self) -> int:
-        """The least distance from one bucket with requests to the next: more than `bucket_s` where what was kept is in longer periods."""
+        """The smallest distance between buckets with requests: more than `bucket_s` if the archive's periods are longer."""
         known = self.ts[~np.isnan(self.canary_share)]
         return int(np.diff(known).min()) if len(known) > 1 else self.bucket_s
 
 
 def timeline_series(series: Sequence[Series], slow_s: float) -> tuple[Series, ...]:
-    """Those of a source's `series` that a course is made of."""
-    share = within_stat(slow_s)
+    """Those of a source's `series` that a timeline needs."""
+    latency_stats = ("p95", "sample_count", within_stat(slow_s), hourly_stat("p95"))
     return tuple(
-        one
-        for one in series
-        if (one.metric in COUNT_METRICS and one.stat == "sum")
-        or (one.metric == "latency" and one.stat in ("p95", "sample_count", share, hourly_stat("p95")))
+        key
+        for key in series
+        if (key.metric in COUNT_METRICS and key.stat == "sum")
+        or (key.metric == "latency" and key.stat in latency_stats)
     )
 
 
 def timeline(buckets: BucketedWindow, slow_s: float, *, percentile: str = "p95") -> Timeline:
-    """`told` by fleet: counts of its target groups added, percentiles of the one with most requests.
+    """The timeline of both fleets: counts summed over target groups, percentiles of the group with most requests.
 
-    A count that is absent is 0 where that group had requests, as sources leave zeros out. `percentile`: the statistic that is told as p95.
+    A missing count is 0 if that group had requests, because sources omit zeros. `percentile`: the statistic to use as p95.
     """
-    # Whether anybody brought answers at all: a fleet that answers nobody has none either.
-    answered = any(
-        (one.metric in STATUS_COUNTS[:3] or one.stat == "sample_count") and np.nansum(line.value) > 0
-        for one, line in buckets.series.items()
+    # Whether the source counts answers at all: a fleet that answers nothing has none either.
+    counts_answers = any(
+        (key.metric in STATUS_COUNTS[:3] or key.stat == "sample_count") and np.nansum(bucketed.value) > 0
+        for key, bucketed in buckets.series.items()
     )
-    fleets = {fleet: _fleet_timeline(buckets, fleet, slow_s, percentile, answered=answered) for fleet in FLEETS}
+    fleets = {
+        fleet: _fleet_timeline(buckets, fleet, slow_s, percentile, counts_answers=counts_answers) for fleet in FLEETS
+    }
     return Timeline(buckets.ts, buckets.bucket_s, fleets)
 
 
 def with_hourly_p95(timeline: Timeline, hours: Timeline | None) -> Timeline:
-    """`told`, in hours, with the p95 of all answers of each hour where `hours`, the same ones, have it."""
+    """`timeline` (in hours) with the true p95 of each hour from `hours`, if known."""
     if hours is None or len(hours.ts) != len(timeline.ts):
         return timeline
     fleets = {}
-    for fleet in FLEETS:
-        true = hours.fleets[fleet].p95
-        fleets[fleet] = replace(timeline.fleets[fleet], p95=np.where(np.isnan(true), timeline.fleets[fleet].p95, true))
+    for fleet, series in timeline.fleets.items():
+        hourly = hours.fleets[fleet].p95
+        fleets[fleet] = replace(series, p95=np.where(np.isnan(hourly), series.p95, hourly))
     return replace(timeline, fleets=fleets)
 
 
 def _fleet_timeline(
-    buckets: BucketedWindow, fleet: FleetName, slow_s: float, percentile: str, *, answered: bool
+    buckets: BucketedWindow, fleet: FleetName, slow_s: float, percentile: str, *, counts_answers: bool
 ) -> FleetTimeline:
-    mine = {
-        (one.target_group, one.metric, one.stat): line for one, line in buckets.series.items() if one.fleet == fleet
+    by_key = {
+        (key.target_group, key.metric, key.stat): bucketed
+        for key, bucketed in buckets.series.items()
+        if key.fleet == fleet
     }
-    groups = sorted({group for group, _, _ in mine})
+    groups = sorted({group for group, _, _ in by_key})
     gap = np.full(len(buckets.ts), np.nan)
     if not groups:
         none = np.zeros(len(gap), dtype=np.int64)
         return FleetTimeline(gap, gap, gap, gap, gap, none, none > 0, gap)
 
-    def line(group: str, metric: str, stat: str = "sum") -> FloatArray:
-        found = mine.get((group, metric, stat))
-        return gap if found is None else np.asarray(found.value, dtype=np.float64)
+    def values_of(group: str, metric: str, stat: str = "sum") -> FloatArray:
+        bucketed = by_key.get((group, metric, stat))
+        return gap if bucketed is None else np.asarray(bucketed.value, dtype=np.float64)
 
-    each = np.vstack([line(group, "requests") for group in groups])
-    requests = nan_sum(*each)
-    failed = _total(line(group, "target_5xx") for group in groups)
-    status = sum((_total(line(group, name) for group in groups) for name in STATUS_COUNTS), np.zeros(len(gap)))
-    timed = _total(line(group, "latency", "sample_count") for group in groups)
+    requests_by_group = np.vstack([values_of(group, "requests") for group in groups])
+    requests = nan_sum(*requests_by_group)
+    failed = _total(values_of(group, "target_5xx") for group in groups)
+    status = sum((_total(values_of(group, name) for group in groups) for name in STATUS_COUNTS), np.zeros(len(gap)))
+    timed = _total(values_of(group, "latency", "sample_count") for group in groups)
     answers = np.maximum(status, timed)
-    if answered:
+    if counts_answers:
         failed = failed + unanswered_by_bucket(requests, answers, buckets.ts, buckets.bucket_s)
-    most = np.argmax(np.nan_to_num(each, nan=-1.0), axis=0)
+    busiest = np.argmax(np.nan_to_num(requests_by_group, nan=-1.0), axis=0)
 
-    def of_busiest(stat: str, part: str, fill: float = np.nan) -> Any:
+    def of_busiest(stat: str, attribute: str, fill: float = np.nan) -> Any:
         absent = np.full(len(gap), fill)
-        found = [mine.get((group, "latency", stat)) for group in groups]
-        return np.vstack([absent if one is None else getattr(one, part) for one in found])[most, np.arange(len(gap))]
+        by_group = [by_key.get((group, "latency", stat)) for group in groups]
+        rows = [absent if bucketed is None else getattr(bucketed, attribute) for bucketed in by_group]
+        return np.vstack(rows)[busiest, np.arange(len(gap))]
 
     periods = np.nan_to_num(of_busiest(percentile, "periods", 0.0)).astype(np.int64)
-    busiest = np.nan_to_num(each[most, np.arange(len(gap))])
+    requests_of_busiest = np.nan_to_num(requests_by_group[busiest, np.arange(len(gap))])
     return FleetTimeline(
         requests=requests,
         errors=np.where(np.isnan(requests), np.nan, np.minimum(failed, np.nan_to_num(requests))),
@@ -167,7 +172,7 @@ def _fleet_timeline(
         p95_min=of_busiest(percentile, "low"),
         p95_max=of_busiest(percentile, "high"),
         periods=periods,
-        is_sufficient=busiest >= required_samples("p95") * np.maximum(periods, 1),
+        is_sufficient=requests_of_busiest >= required_samples("p95") * np.maximum(periods, 1),
         slow=1.0 - of_busiest(within_stat(slow_s), "value"),
     )
 
@@ -180,20 +185,19 @@ def _total(lines: Any) -> FloatArray:
 def unanswered_by_bucket(
     requests: FloatArray, answers: FloatArray, ts: npt.NDArray[np.int64], bucket_s: int
 ) -> FloatArray:
-    """How many requests of each bucket were never answered, said in hindsight.
+    """Unanswered requests of each bucket, in hindsight.
 
-    Requests − answers so far is what was lost, which stays, and what was on its way, which does not: so the lost ones by any time are at most
-    the least that was outstanding at any time after it. Only its growth counts, and it starts anew every day and after every gap, so requests
-    on their way are counted once a day at most. (The judge, who cannot look ahead, is up to five minutes late: analysis.parity.samples.never_answered.)
+    Requests − answers so far holds unanswered requests, which stay, and those in flight, which do not: so the unanswered ones up to a time are
+    at most the minimum over all later times. Its growth is counted, afresh every day and after every gap, so that requests in flight are
+    counted once a day at most. (The judge cannot look ahead, see analysis.parity.samples.unanswered_counts.)
     """
-    found = np.zeros(len(requests))
-    there = ~np.isnan(requests)
-    if not there.any():
-        return found
-    place = np.flatnonzero(there)
-    apart = (np.diff(place) > 1) | (np.diff(ts[place]) > bucket_s) | (np.diff(ts[place] // RESET_S) > 0)
-    for run in np.split(place, np.flatnonzero(apart) + 1):
+    result = np.zeros(len(requests))
+    index = np.flatnonzero(~np.isnan(requests))
+    if not len(index):
+        return result
+    is_break = (np.diff(index) > 1) | (np.diff(ts[index]) > bucket_s) | (np.diff(ts[index] // RESET_S) > 0)
+    for run in np.split(index, np.flatnonzero(is_break) + 1):
         outstanding = np.cumsum(requests[run] - answers[run])
-        least_after = np.minimum.accumulate(outstanding[::-1])[::-1]
-        found[run] = np.diff(np.maximum(least_after, 0.0), prepend=0.0)
-    return found
+        min_after = np.minimum.accumulate(outstanding[::-1])[::-1]
+        result[run] = np.diff(np.maximum(min_after, 0.0), prepend=0.0)
+    return result

@@ -1,10 +1,10 @@
-"""What was seen, kept: the cache of every number, the history of every weight, and the read-through that fills both."""
+"""The archive: a database of everything that was fetched, and the read-through cache in front of the sources."""
 
 from archive.archive import Archive
 from archive.batches import BatchArchive
-from archive.db.engine import ArchiveError, ArchiveErrorKind, ArchiveProblem
+from archive.db.errors import ArchiveError, ArchiveErrorKind, ArchiveProblem
 from archive.events.notes import NOTES
-from archive.events.source_state import Role, SourceState
+from archive.events.source_state import SourceState
 from archive.metrics.downsampling import BucketedSeries, Overview
 from archive.metrics.results import FillResult, MetricsResult
 
@@ -19,6 +19,5 @@ __all__ = [
     "FillResult",
     "MetricsResult",
     "Overview",
-    "Role",
     "SourceState",
 ]

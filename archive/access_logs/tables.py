@@ -1,6 +1,6 @@
-"""The archive's SQL for access logs: which files were counted, and the counts, an hour and a batch of files a row.
+"""SQL on access logs: which files were counted, and their counts, one row for each hour and batch of files.
 
-A file is counted once and for all, with its counts in the same transaction: whatever is killed when, no line is there twice.
+A file is stored in the same transaction as its counts, so no line is counted twice whenever the program is killed.
 """
 
 from collections.abc import Collection
@@ -15,18 +15,17 @@ from sqlalchemy import Connection, and_, func, insert, select
 from archive.db import schema
 from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES
+from domain.window import HOUR_S
 from sources.access_logs.counter import FileStats, LogCounts
 
-HOUR_S = 3600
-ATHENA_DAY_PREFIX = (
-    "athena:"  # what keys of whole days begin with: they are no files, and those in them have rows of their own
-)
-MAX_EXAMPLES = 2_000  # kept of an hour and a batch: the slowest, and of those that failed the newest
+ATHENA_DAY_PREFIX = "athena:"  # of the keys of whole days, which are not files; their files have rows of their own
+MAX_EXAMPLES = 2_000  # of one hour and batch: half the slowest, half the newest failed
+MAX_PARAMETERS = 500  # of one statement
 
 
 @dataclass(frozen=True, slots=True)
 class CountedFile:
-    """A log file that was counted: `key` is its place (path or S3 key), `size` in bytes; its lines are of `window`, None where it had none."""
+    """A counted log file: `key` is its path or S3 key, `size` in bytes, `window` the time of its lines (None without lines)."""
 
     key: str
     size: int
@@ -36,7 +35,7 @@ class CountedFile:
 
 @dataclass(frozen=True, slots=True)
 class LineCounts:
-    """How many lines the logs of a window had, and how many of them could be counted; `problems` counts files by what is wrong with them."""
+    """Lines of the logs of a window: `total`, and those that were `parsed`. `problems`: (problem, number of files)."""
 
     files: int
     total: int
@@ -51,7 +50,7 @@ class LineCounts:
 def write_batch(
     connection: Connection, migration_id: int, files: Collection[CountedFile], log_counts: LogCounts
 ) -> bool:
-    """Keeps a batch; nothing of it where one of its files is there already, from another process that was quicker."""
+    """Stores a batch of files; returns False, and stores nothing, if another process has stored one of them."""
     batch = min((file.key for file in files), default="")
     rows = [
         {
@@ -83,50 +82,52 @@ def write_batch(
 def write_hour(
     connection: Connection, migration_id: int, batch: str, hour_s: int, counts: pa.Table, examples: pa.Table
 ) -> None:
-    """Adds what a batch of files said of one hour."""
+    """Stores one hour of a batch."""
     body = {"counts": _to_parquet(counts), "examples": _to_parquet(examples)}
-    at = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
-    connection.execute(insert(schema.log_count).values(**at, **body))
+    key = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
+    connection.execute(insert(schema.log_count).values(**key, **body))
 
 
 def read_known_sizes(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:
-    """Those of `keys` that were counted, with the size they had then. A file that has another size now is another file."""
-    table, found = schema.log_file, dict[str, int]()
-    every = sorted(keys)
-    for start in range(0, len(every), 500):
-        mine = and_(table.c.migration_id == migration_id, table.c.key.in_(every[start : start + 500]))
-        found |= {row.key: row.size for row in connection.execute(select(table.c.key, table.c.size).where(mine))}
-    return found
+    """The sizes of those of `keys` that were counted. A file with another size now has changed since."""
+    table, sizes = schema.log_file, dict[str, int]()
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), MAX_PARAMETERS):
+        chunk = and_(table.c.migration_id == migration_id, table.c.key.in_(ordered[start : start + MAX_PARAMETERS]))
+        sizes |= {row.key: row.size for row in connection.execute(select(table.c.key, table.c.size).where(chunk))}
+    return sizes
 
 
 def read_counts(connection: Connection, migration_id: int, window: Window) -> pa.Table:
-    """The counts of `window` (COUNTS), as they were kept: rows of different batches may be alike, and are to be added up."""
+    """The counts of `window` (COUNTS). Rows of different batches may have the same key and must be added up."""
     return _read(connection, migration_id, window, "counts", COUNTS, "minute")
 
 
 def read_examples(connection: Connection, migration_id: int, window: Window) -> pa.Table:
-    """Lines of `window` that failed or were slow (EXAMPLES)."""
+    """Failed and slow requests of `window` (EXAMPLES)."""
     return _read(connection, migration_id, window, "examples", EXAMPLES, "ts")
 
 
 def read_line_counts(connection: Connection, migration_id: int, window: Window) -> LineCounts:
-    """How the reading of the logs of `window` went."""
+    """How many lines of the logs of `window` could be parsed."""
     table = schema.log_file
-    mine = and_(table.c.migration_id == migration_id, table.c.start_s < window.end, table.c.end_s > window.start)
-    files, read, parsed = connection.execute(
+    in_window = and_(table.c.migration_id == migration_id, table.c.start_s < window.end, table.c.end_s > window.start)
+    files, total, parsed = connection.execute(
         select(
             func.count().filter(table.c.key.not_like(f"{ATHENA_DAY_PREFIX}%")),
             func.coalesce(func.sum(table.c.lines), 0),
             func.coalesce(func.sum(table.c.parsed), 0),
-        ).where(mine)
+        ).where(in_window)
     ).one()
-    wrong = select(table.c.problem, func.count()).where(mine, table.c.problem != "").group_by(table.c.problem)
-    problems = tuple((problem, int(many)) for problem, many in connection.execute(wrong.order_by(table.c.problem)))
-    return LineCounts(int(files), int(read), int(parsed), problems)
+    by_problem = select(table.c.problem, func.count()).where(in_window, table.c.problem != "").group_by(table.c.problem)
+    problems = tuple(
+        (problem, int(count)) for problem, count in connection.execute(by_problem.order_by(table.c.problem))
+    )
+    return LineCounts(int(files), int(total), int(parsed), problems)
 
 
 def read_extent(connection: Connection, migration_id: int) -> Window | None:
-    """From the first to the last hour of which there are counts; None where there are none."""
+    """From the first to the last hour with counts; None without counts."""
     table = schema.log_count
     first, last = connection.execute(
         select(func.min(table.c.hour_s), func.max(table.c.hour_s)).where(table.c.migration_id == migration_id)
@@ -138,20 +139,20 @@ def _read(
     connection: Connection, migration_id: int, window: Window, column: str, shape: pa.Schema, time_column: str
 ) -> pa.Table:
     table = schema.log_count
-    touched = and_(
+    overlaps = and_(
         table.c.migration_id == migration_id,
         table.c.hour_s > window.start - HOUR_S,
         table.c.hour_s < window.end,
     )
-    bodies = connection.scalars(select(table.c[column]).where(touched).order_by(table.c.hour_s, table.c.id))
+    bodies = connection.scalars(select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id))
     parts = [pq.read_table(BytesIO(body)).cast(shape) for body in bodies]
-    found = pa.concat_tables(parts) if parts else shape.empty_table()
-    at = found[time_column].to_numpy()
-    return found.filter(pa.array((at >= window.start) & (at < window.end)))
+    rows = pa.concat_tables(parts) if parts else shape.empty_table()
+    times = rows[time_column].to_numpy()
+    return rows.filter(pa.array((times >= window.start) & (times < window.end)))
 
 
 def _limit_examples(examples: pa.Table) -> pa.Table:
-    """At most MOST_EXAMPLES of them: half of them the slowest, half the newest that failed."""
+    """At most MAX_EXAMPLES."""
     if examples.num_rows <= MAX_EXAMPLES:
         return examples
     slow = np.argsort(-examples["latency_ms"].to_numpy(), kind="stable")[: MAX_EXAMPLES // 2]

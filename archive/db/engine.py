@@ -1,4 +1,4 @@
-"""How the archive's database is opened, what a transaction is, and its faults as named kinds."""
+"""SQLAlchemy engines and transactions of the archive; database errors become ArchiveError."""
 
 import sqlite3
 import time
@@ -12,16 +12,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from archive.db import postgres
-from archive.db.errors import ArchiveError, ArchiveErrorKind, ArchiveProblem
-
-__all__ = ["ArchiveError", "ArchiveErrorKind", "ArchiveProblem", "open_engine", "transaction"]
+from archive.db.errors import ArchiveError, ArchiveErrorKind
 
 LOCK_TIMEOUT_S = 5.0  # how long a writer waits for another
 
-# SQLite's own names for what went wrong; the longer ones are its extended codes.
+# By SQLite's result code; extended codes begin with it.
 _ERROR_KINDS: dict[str, ArchiveErrorKind] = {
     "SQLITE_FULL": "disk_full",
-    "SQLITE_IOERR_SHMSIZE": "disk_full",  # no room for the index beside the write-ahead log
+    "SQLITE_IOERR_SHMSIZE": "disk_full",  # no space for the index of the write-ahead log
     "SQLITE_BUSY": "locked",
     "SQLITE_LOCKED": "locked",
     "SQLITE_READONLY": "read_only",
@@ -34,54 +32,54 @@ _ERROR_KINDS: dict[str, ArchiveErrorKind] = {
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for the archive at `url`; an SQLite file's folder is made. Nothing is opened yet. Raises ArchiveError."""
+    """An engine for the archive at `url`; creates the directory of an SQLite file. Does not connect yet. Raises ArchiveError."""
     try:
-        address = make_url(url)
+        parsed = make_url(url)
     except ArgumentError as error:
         raise ArchiveError("unreadable", str(error)) from error
-    if address.drivername == "postgresql+psycopg":
-        return postgres.open_engine(address, lock_timeout_s=LOCK_TIMEOUT_S)
-    if address.get_backend_name() != "sqlite":
-        raise ArchiveError("unreadable", f"{address.drivername}: neither sqlite nor postgresql+psycopg")
-    if address.database in (None, "", ":memory:"):
+    if parsed.drivername == "postgresql+psycopg":
+        return postgres.open_engine(parsed, lock_timeout_s=LOCK_TIMEOUT_S)
+    if parsed.get_backend_name() != "sqlite":
+        raise ArchiveError("unreadable", f"{parsed.drivername}: neither sqlite nor postgresql+psycopg")
+    if parsed.database in (None, "", ":memory:"):
         raise ArchiveError("unreadable", f"{url}: no file")
     try:
-        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArchiveError("unreadable", str(error)) from error
-    # A thread that finds all pooled connections taken opens another: a page never waits for the keeper.
-    engine = create_engine(address, connect_args={"timeout": LOCK_TIMEOUT_S}, max_overflow=-1)
+    # No limit on connections: a page never waits for the collector's threads.
+    engine = create_engine(parsed, connect_args={"timeout": LOCK_TIMEOUT_S}, max_overflow=-1)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
 
 
 def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where _begin says, not where sqlite3 guesses
+    connection.isolation_level = None  # _on_begin begins transactions, not the sqlite3 module
     connection.execute("PRAGMA foreign_keys = ON")
     _enable_wal(connection)
-    # In WAL, NORMAL leaves out the sync at each commit. A commit is in the file system's hands all the same, so a killed process
-    # loses nothing; after a power cut the newest commits may be gone, whole, and are asked for again because their coverage went with them.
+    # In WAL mode, NORMAL does not sync at each commit. A killed process loses nothing. After a power failure the newest commits may be
+    # missing as a whole; they are fetched again, because their coverage is missing too.
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _enable_wal(connection: Any) -> None:
-    """Readers and one writer at once. Where two processes change the mode at once, SQLite refuses one of them without waiting."""
-    patience = time.monotonic() + LOCK_TIMEOUT_S
+    """Switches to write-ahead logging. SQLite does not wait for its lock if two processes switch at once, so this retries."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
     while True:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > patience:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
 
 
 def _on_begin(connection: Connection) -> None:
-    # A reader that turns writer halfway is refused at once where somebody else wrote meanwhile; one that says so at the start waits.
-    if connection.get_execution_options().get("plain"):
+    # SQLite does not wait when a read transaction turns into a write transaction; BEGIN IMMEDIATE does.
+    if connection.get_execution_options().get("autocommit"):
         return
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -89,11 +87,29 @@ def _on_begin(connection: Connection) -> None:
 
 @contextmanager
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
-    """All of it or nothing of it, seeing one moment of the archive. Raises ArchiveError."""
+    """An atomic transaction that sees one snapshot of the archive. Raises ArchiveError."""
     options = postgres.transaction_options(writes=writes) if engine.dialect.name == "postgresql" else {}
+    with (
+        _archive_errors(),
+        engine.connect().execution_options(writes=writes, **options) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """A connection without a transaction, for statements such as VACUUM. Raises ArchiveError."""
+    # An SQLite connection commits each statement unless _on_begin begins a transaction.
+    options = {"autocommit": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    with _archive_errors(), engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
+@contextmanager
+def _archive_errors() -> Iterator[None]:
     try:
-        with engine.connect().execution_options(writes=writes, **options) as connection, connection.begin():
-            yield connection
+        yield
     except DBAPIError as error:
         kind = _error_kind(error)
         if kind is None:
@@ -102,27 +118,12 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
 
 def _error_kind(error: DBAPIError) -> ArchiveErrorKind | None:
-    """The kind of a database's fault; None where it is a mistake of this program."""
+    """The kind of a database error; None for a bug of this program."""
     if error.orig is not None and type(error.orig).__module__.startswith("psycopg"):
         return postgres.error_kind(error.orig)
     name = getattr(error.orig, "sqlite_errorname", "")
     if name in _ERROR_KINDS:
         return _ERROR_KINDS[name]
-    return next((kind for stem, kind in _ERROR_KINDS.items() if name.startswith(f"{stem}_")), None) or (
+    return next((kind for code, kind in _ERROR_KINDS.items() if name.startswith(f"{code}_")), None) or (
         "unreadable" if error.connection_invalidated else None
     )
-
-
-@contextmanager
-def autocommit(engine: Engine) -> Iterator[Connection]:
-    """A connection without a transaction, for what a database does only outside of one. Raises ArchiveError."""
-    try:
-        # SQLite's connections commit by themselves wherever _begin does not begin.
-        how = {"plain": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-        with engine.connect().execution_options(**how) as connection:
-            yield connection
-    except DBAPIError as error:
-        kind = _error_kind(error)
-        if kind is None:
-            raise
-        raise ArchiveError(kind, str(error.orig)) from error

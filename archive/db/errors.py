@@ -1,4 +1,4 @@
-"""What can be wrong with an archive, as named kinds."""
+"""Errors of the archive's database, by kind."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,14 +19,14 @@ ArchiveErrorKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ArchiveProblem:
-    """What keeps the archive from being read or written; `detail` in the database's own words. messages/errors/sources.py says it."""
+    """Why the archive cannot be read or written; `detail` is the database's own message. Worded by messages/errors/sources.py."""
 
     kind: ArchiveErrorKind
     detail: str
 
 
 class ArchiveError(Exception):
-    """The archive cannot be used: `problem` says why."""
+    """The archive cannot be used; `problem` has the reason."""
 
     def __init__(self, kind: ArchiveErrorKind, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")

@@ -1,4 +1,4 @@
-"""Whose turn it is: of all threads and processes that share an archive, one asks a source at a time."""
+"""A lease on a source: of all threads and processes that share an archive, one fetches from a source at a time."""
 
 import secrets
 import time
@@ -7,17 +7,19 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine
 
-from archive.db.engine import ArchiveError, transaction
-from archive.events.source_state import SourceRow
+from archive.db.engine import transaction
+from archive.db.errors import ArchiveError
+from archive.db.source_row import SourceRow
 
-# A claim outlives a killed owner by no more than this. A pull that takes longer may be made twice, which costs but harms nothing.
+# The lease of a killed process expires after this. If a pull takes longer, it may be made twice, which is harmless.
 LEASE_DURATION_S = 45
+LEASE_RETRY_S = 2.0  # wait before trying again while another process holds the lease
 
 
 class Lease:
-    """The right to ask a source: `ours`, or somebody else's.
+    """The right to fetch from a source, if `acquired`.
 
-    Where the archive cannot be written nobody can be told, and it counts as ours: better asked twice than not at all.
+    It counts as acquired if the archive cannot be written: fetching twice is better than not at all.
     """
 
     def __init__(self, engine: Engine, row: SourceRow, now: int) -> None:
@@ -26,27 +28,27 @@ class Lease:
         self.acquired = self.renew()
 
     def renew(self) -> bool:
-        """Whether the source is (still) ours to ask, from now for LEASE_S seconds."""
+        """Extends the lease to LEASE_DURATION_S from now; False if another process holds it."""
         now = self._now + int(time.monotonic() - self._started)
         try:
             with transaction(self._engine, writes=True) as connection:
                 return self._row.acquire_lease(connection, self._token, now=now, lease_s=LEASE_DURATION_S)
         except ArchiveError as error:
             if error.kind == "newer":
-                raise  # what it would ask it could never write: that is for the later program
+                raise  # this program could never store what it fetches
             return True
 
     def release(self) -> None:
         with suppress(ArchiveError), transaction(self._engine, writes=True) as connection:
-            self._row.release_lease(connection, self._token)  # else it runs out by itself
+            self._row.release_lease(connection, self._token)  # otherwise it expires
 
 
 @contextmanager
 def acquire_lease(engine: Engine, row: SourceRow, now: int) -> Iterator[Lease]:
-    """Claims a source until the end of the block."""
-    claimed = Lease(engine, row, now)
+    """Tries to take the lease on a source, and releases it at the end of the block."""
+    lease = Lease(engine, row, now)
     try:
-        yield claimed
+        yield lease
     finally:
-        if claimed.acquired:
-            claimed.release()
+        if lease.acquired:
+            lease.release()

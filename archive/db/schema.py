@@ -1,37 +1,17 @@
-"""The archive's tables, and the version they are counted by.
+"""The archive's tables and their version.
 
-A table or column that is new is written here and in a revision (archive/db/migrations), and VERSION is raised to the revision's number.
+A new table or column is written here and in a migration (archive/db/migrations), and SCHEMA_VERSION becomes the migration's number.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    Engine,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    delete,
-    insert,
-    inspect,
-    select,
-)
-from sqlalchemy import (
-    event as events,
-)
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Integer, Table, Text
 
 from archive.db import migrations
-from archive.db.engine import ArchiveError, transaction
+from archive.db.engine import transaction
+from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 8  # the number of the newest revision
-METADATA = MetaData()
+SCHEMA_VERSION = 9  # the number of the newest migration
+METADATA = sa.MetaData()
 
 meta = Table("meta", METADATA, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -39,7 +19,8 @@ migration = Table(
     "migration", METADATA, Column("id", Integer, primary_key=True), Column("key", Text, nullable=False, unique=True)
 )
 
-# One line of numbers. `wanted`: the configuration still asks for it. `asked_at`: when its newest, unsettled minutes were last answered.
+# One statistic of one target group from one source. `configured`: the configuration still includes it. `asked_at`: when its provisional
+# minutes were last fetched.
 series = Table(
     "series",
     METADATA,
@@ -51,38 +32,38 @@ series = Table(
     Column("metric", Text, nullable=False),
     Column("stat", Text, nullable=False),
     Column("unit", Text, nullable=False),
-    Column("wanted", Boolean, nullable=False),
+    Column("configured", sa.Boolean, nullable=False),
     Column("asked_at", BigInteger),
-    UniqueConstraint("migration_id", "source", "fleet", "target_group", "metric", "stat", "unit"),
+    sa.UniqueConstraint("migration_id", "source", "fleet", "target_group", "metric", "stat", "unit"),
 )
 
-# Ordered by time within a series, so that a window is one range of the tree whatever periods it holds.
+# Ordered by time within a series, so that a window is one range of the primary key whatever its periods.
 point = Table(
     "point",
     METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
-    Column("value", Double, nullable=False),
+    Column("value", sa.Double, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# The points of one period that begin in the same ten minutes, merged: `value` is their sum where they are counts, else their median; `low` and
-# `high` are their range. Written in the same transaction as they are.
+# The points of one period that start in the same ten minutes: `value` is their sum for counts, else their median; `low` and `high` are
+# their range. Written in the same transaction as the points.
 rollup_10m = Table(
-    "cell",
+    "rollup_10m",
     METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("period_s", Integer, primary_key=True, autoincrement=False),
-    Column("value", Double, nullable=False),
-    Column("low", Double, nullable=False),
-    Column("high", Double, nullable=False),
+    Column("value", sa.Double, nullable=False),
+    Column("low", sa.Double, nullable=False),
+    Column("high", sa.Double, nullable=False),
     Column("periods", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# Settled time that was asked and answered. What is not in here was never asked, or not answered, or is not settled yet.
+# Final time that was fetched completely. Other time was never fetched, not answered, or is provisional.
 coverage = Table(
     "coverage",
     METADATA,
@@ -93,39 +74,39 @@ coverage = Table(
     sqlite_with_rowid=False,
 )
 
-# What was asked and not answered, how often in a row, and when last: the reason not to ask again at once.
+# Time that was requested and not answered, `failures` times in a row: the basis of the back-off.
 failed_fetch = Table(
-    "refusal",
+    "failed_fetch",
     METADATA,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
     Column("start_s", BigInteger, primary_key=True, autoincrement=False),
     Column("end_s", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("at", BigInteger, nullable=False),
+    Column("failed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
-# One line a source and role (metrics, traffic, events): how it is, whose turn it is to ask, and a counter of changes.
+# The state of a source in one role (db/source_row.py), its lease and slot, and a counter of its changes.
 source_state = Table(
-    "source",
+    "source_state",
     METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("role", Text, primary_key=True),
     Column("state", Text),
     Column("checked_at", BigInteger),
-    Column("last_good_at", BigInteger),
-    Column("took_s", Double),
+    Column("last_success_at", BigInteger),
+    Column("took_s", sa.Double),
     Column("problems", Text, nullable=False),
-    Column("turn_at", BigInteger),
-    Column("claimed_until", BigInteger, nullable=False),
-    Column("claimed_by", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("slot_taken_at", BigInteger),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("lease_owner", Text, nullable=False),
+    Column("change_counter", BigInteger, nullable=False),
 )
 
-# What the load balancer said, from when it was first seen saying so until it was last seen.
+# The load balancer's rules and target health (JSON), valid from `first_seen` to `last_seen`.
 traffic_snapshot = Table(
-    "snapshot",
+    "traffic_snapshot",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
@@ -134,9 +115,9 @@ traffic_snapshot = Table(
     Column("body", Text, nullable=False),
 )
 
-# How services and deployments stood, as one source told it, from when it was first heard saying so until it was last.
+# Services and deployments (JSON) as one source returned them from `first_seen` to `last_seen`.
 deployment_state = Table(
-    "standing",
+    "deployment_state",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
@@ -159,12 +140,12 @@ event = Table(
     Column("detail", Text, nullable=False),
     Column("fleet", Text, nullable=False),
     Column("link", Text, nullable=False),
-    Column("open", Boolean, nullable=False),
+    Column("open", sa.Boolean, nullable=False),
 )
 
-# What one source knows of one change of a rule (JSON), and what it said word for word. Reading joins what several know of the same change.
+# A change of a rule as one source recorded it: parsed (JSON) and `raw`. Reading merges the records of several sources.
 weight_change = Table(
-    "split_change",
+    "weight_change",
     METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
@@ -174,9 +155,9 @@ weight_change = Table(
     Column("raw", Text, nullable=False),
 )
 
-# Time whose events a source that keeps a history was asked for, and told.
+# Time for which an event source was fetched completely.
 event_coverage = Table(
-    "heard",
+    "event_coverage",
     METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
@@ -184,9 +165,9 @@ event_coverage = Table(
     Column("end_s", BigInteger, nullable=False),
 )
 
-# What a source said of a whole window as one period (JSON): of the latest window that began at `start_s`.
+# The latency of a window as one period (JSON): of the latest window that starts at `start_s`.
 window_latency = Table(
-    "whole",
+    "window_latency",
     METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
@@ -197,9 +178,9 @@ window_latency = Table(
     Column("problems", Text, nullable=False),
 )
 
-# What one source last said starts each batch (JSON).
+# The triggers of batch jobs (JSON) as one source last returned them.
 trigger = Table(
-    "starter",
+    "trigger",
     METADATA,
     Column("migration_id", ForeignKey("migration.id"), primary_key=True),
     Column("source", Text, primary_key=True),
@@ -207,9 +188,8 @@ trigger = Table(
     Column("body", Text, nullable=False),
 )
 
-
-# An access-log file that was counted: its lines, how many of them were read, and the time that they are of. `batch` is the first key of
-# those that were counted with it; "" where that was not written down yet.
+# An access-log file that was counted: its lines and their time. `batch` is the first key of the files that were counted with it;
+# "" in rows from before version 8.
 log_file = Table(
     "log_file",
     METADATA,
@@ -224,44 +204,44 @@ log_file = Table(
     Column("batch", Text, nullable=False, server_default=""),
 )
 
-# What a batch of those files said of one hour: counts, and lines that failed or were slow, as Parquet (domain/log_counts.py).
+# One hour of a batch of those files: counts, and examples of failed or slow requests, as Parquet (domain/log_counts.py).
 log_count = Table(
     "log_count",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("migration_id", ForeignKey("migration.id"), nullable=False),
     Column("hour_s", BigInteger, nullable=False),
-    Column("counts", LargeBinary, nullable=False),
-    Column("examples", LargeBinary, nullable=False),
+    Column("counts", sa.LargeBinary, nullable=False),
+    Column("examples", sa.LargeBinary, nullable=False),
     Column("batch", Text, nullable=False, server_default=""),
-    Index("ix_log_count_hour", "migration_id", "hour_s"),
+    sa.Index("ix_log_count_hour", "migration_id", "hour_s"),
 )
 
 
-def upgrade_schema(engine: Engine) -> None:
-    """Brings the tables to VERSION, from nothing or from an older version. Several processes may do so at once: the first does it, the others wait.
-    Every transaction of the engine from then on looks whether they are still of that version: a later program may come while this one runs.
+def upgrade_schema(engine: sa.Engine) -> None:
+    """Migrates the database to SCHEMA_VERSION, from empty or from an older version. If several processes try at once, one does it.
 
-    Raises ArchiveError: "newer" where a later version of this program wrote it, "not_a_database" where the file is somebody else's.
+    From then on every transaction of the engine checks the version, because a newer program may migrate the database while this one runs.
+    Raises ArchiveError: "newer" if a newer program wrote it, "not_a_database" if it belongs to another program.
     """
     with transaction(engine, writes=False) as connection:
-        found = _read_version(connection)
-    if found is None or found < SCHEMA_VERSION:
+        version = _read_version(connection)
+    if version is None or version < SCHEMA_VERSION:
         with transaction(engine, writes=True) as connection:
-            found = _read_version(connection)  # another process may have come first
-            if found is None or found < SCHEMA_VERSION:
+            version = _read_version(connection)  # another process may have migrated it meanwhile
+            if version is None or version < SCHEMA_VERSION:
                 migrations.upgrade(connection)
-                connection.execute(delete(meta).where(meta.c.key == "schema"))
-                connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
-                found = SCHEMA_VERSION
-    _reject_newer(found)
-    events.listen(engine, "begin", _check_version)
+                connection.execute(sa.delete(meta).where(meta.c.key == "schema"))
+                connection.execute(sa.insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+                version = SCHEMA_VERSION
+    _reject_newer(version)
+    sa.event.listen(engine, "begin", _check_version)
 
 
 def _check_version(connection: Connection) -> None:
-    if not connection.get_execution_options().get("plain"):
-        found = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar()
-        _reject_newer(int(found or SCHEMA_VERSION))
+    if not connection.get_execution_options().get("autocommit"):
+        version = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar()
+        _reject_newer(int(version or SCHEMA_VERSION))
 
 
 def _reject_newer(version: int) -> None:
@@ -270,17 +250,19 @@ def _reject_newer(version: int) -> None:
 
 
 def _read_version(connection: Connection) -> int | None:
-    """The version of the tables that are there; None where there are none."""
-    names = inspect(connection).get_table_names()
+    """The version of the existing tables; None without tables."""
+    names = sa.inspect(connection).get_table_names()
     if "meta" not in names:
-        # A file is ours alone; a database may hold other tables, as long as they have other names.
-        taken = names if connection.dialect.name == "sqlite" else set(names) & set(METADATA.tables)
-        if taken:
-            raise ArchiveError("not_a_database", ", ".join(sorted(taken)))
+        # An SQLite file must be empty. A PostgreSQL schema may have other tables with other names.
+        foreign = names if connection.dialect.name == "sqlite" else set(names) & set(METADATA.tables)
+        if foreign:
+            raise ArchiveError("not_a_database", ", ".join(sorted(foreign)))
         return None
-    columns = {column["name"] for column in inspect(connection).get_columns("meta")}
+    columns = {column["name"] for column in sa.inspect(connection).get_columns("meta")}
     value = (
-        connection.scalar(select(meta.c.value).where(meta.c.key == "schema")) if columns == {"key", "value"} else None
+        connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema"))
+        if columns == {"key", "value"}
+        else None
     )
     if value is None or not value.isdecimal():
         raise ArchiveError("not_a_database", "meta")

@@ -1,11 +1,11 @@
-"""The archive's SQL for how services and deployments stand: a row a source says something else in, from when until when it said so."""
+"""SQL on services and deployments: one row a source for as long as nothing but the time changes."""
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from archive.db import schema
-from archive.metrics.fetch_plan import MAX_ARCHIVE_CLOCK_SKEW_S
+from archive.events.history_rows import append_if_changed
 from domain.deployments import (
     DeploymentState,
     deployment_state_from_json,
@@ -14,25 +14,16 @@ from domain.deployments import (
 )
 
 
-def write(connection: Connection, migration_id: int, source: str, state: DeploymentState | None) -> None:
-    """A new row where anything but the time differs from the source's last one; None, which says nothing, changes nothing."""
-    if state is None:
-        return
-    table = schema.deployment_state
-    mine = (table.c.migration_id == migration_id) & (table.c.source == source)
-    last = connection.execute(select(table).where(mine).order_by(table.c.id.desc()).limit(1)).first()
-    if last and state.asked_at < last.last_seen < state.asked_at + MAX_ARCHIVE_CLOCK_SKEW_S:
-        return  # a slow answer, overtaken by a later one; much older than the last, it is the clock that was set back
-    body = deployment_state_to_json(replace(state, asked_at=0))
-    if last and last.body == body:
-        connection.execute(update(table).where(table.c.id == last.id).values(last_seen=state.asked_at))
-        return
-    seen = {"first_seen": state.asked_at, "last_seen": state.asked_at}
-    connection.execute(insert(table).values(migration_id=migration_id, source=source, body=body, **seen))
+def write(connection: Connection, migration_id: int, source_name: str, state: DeploymentState | None) -> None:
+    """Stores what a source returned; None changes nothing."""
+    if state is not None:
+        body = deployment_state_to_json(replace(state, asked_at=0))
+        key = {"migration_id": migration_id, "source": source_name}
+        append_if_changed(connection, schema.deployment_state, key, body, state.asked_at)
 
 
 def read(connection: Connection, migration_id: int) -> DeploymentState | None:
-    """What every source last said, as one; None where none ever did."""
+    """The newest row of every source, merged; None without any."""
     table = schema.deployment_state
     newest = select(func.max(table.c.id)).where(table.c.migration_id == migration_id).group_by(table.c.source)
     rows = connection.execute(select(table).where(table.c.id.in_(newest)).order_by(table.c.source))

@@ -1,67 +1,156 @@
-"""What the archive tells of all that happened: events, steps of the split, how services and sources stand. Only read, never asked."""
+"""The archive's events: traffic snapshots, weight changes, deployments, triggers, and the state of each source."""
 
-from contextlib import AbstractContextManager
+import threading
+from dataclasses import replace
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, select
 
-from archive.db import engine as database
-from archive.events import deployment_state, source_state, weight_changes
-from archive.events.backlog import read_event_coverage
-from archive.events.source_state import SourceState
-from domain import Event, Migration, WeightChange, Window
+from archive.db import schema
+from archive.db.database import Database
+from archive.db.upsert import upsert
+from archive.events import deployment_state, weight_changes
+from archive.events.backlog import add_event_coverage, read_event_coverage
+from archive.events.events import delete_missing_events, read_events, write_events
+from archive.events.source_state import SourceState, read_states, save_state
+from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
+from archive.events.weight_changes import WeightHistory
+from domain import Event, Traffic, WeightChange, Window
 from domain.deployments import DeploymentState
+from domain.traffic import detect_weight_change
+from domain.triggers import Triggers, triggers_from_json, triggers_to_json
+from sources.base import Events, TrafficSnapshot, health_state
+from sources.triggers import TriggerSnapshot
+
+MAX_PENDING_SNAPSHOTS = 120  # held in memory while the archive cannot be written
 
 
 class EventStore:
-    """The part of an archive that needs nothing but its database. Raises ArchiveError where that cannot be used."""
+    """Everything of one migration but metrics and logs. Raises ArchiveError if the database cannot be used."""
 
-    def __init__(self, engine: Engine, migration: Migration, migration_id: int) -> None:
-        self._engine, self._migration_id = engine, migration_id
-        self._configured_rule = migration.aws.rule if migration.aws else ""
-        self._weight_history: tuple[tuple[int, int], weight_changes.WeightHistory] | None = None
+    def __init__(self, database: Database, *, configured_rule: str = "") -> None:
+        """`configured_rule`: the ARN of the rule that splits the traffic; "" if the configuration does not name it."""
+        self._database, self._configured_rule = database, configured_rule
+        self._lock = threading.Lock()
+        self._pending_snapshots: dict[str, tuple[TrafficSnapshot, ...]] = {}
+        self._weight_history: tuple[tuple[int, int], WeightHistory] | None = None
 
-    def _read_weight_history(self, connection: Connection) -> weight_changes.WeightHistory:
-        """All that is known of changes, joined anew only where there is more of it: every page asks for it, several times."""
-        mark = weight_changes.cache_key(connection, self._migration_id)
-        if self._weight_history is None or self._weight_history[0] != mark:
-            self._weight_history = (
-                mark,
-                weight_changes.read_weight_history(connection, self._migration_id, self._configured_rule),
-            )
+    def save_snapshot(self, snapshot: TrafficSnapshot, source_name: str = "load_balancer") -> None:
+        """Stores the load balancer's state and a change of the weights since the last snapshot."""
+        success = snapshot.traffic is not None
+        health = health_state(snapshot.problems, snapshot.took_s, answered=success)
+        state = SourceState(source_name, "traffic", health, snapshot.asked_at, None, snapshot.took_s, snapshot.problems)
+        with self._lock:
+            pending = self._pending_snapshots.get(source_name, ())
+            if success:
+                pending = self._pending_snapshots[source_name] = _buffer(pending, snapshot)
+        with self._database.writing(source_name) as connection:
+            for unsaved in pending:
+                if unsaved.traffic:
+                    self._save_traffic(connection, source_name, replace(unsaved.traffic, asked_at=unsaved.asked_at))
+            save_state(connection, self._database.row(source_name, "traffic"), state, success=success)
+        with self._lock:
+            self._pending_snapshots.pop(source_name, None)
+
+    def _save_traffic(self, connection: Connection, source_name: str, traffic: Traffic) -> None:
+        before = save_snapshot(connection, self._database.migration_id, traffic)
+        if before and (change := detect_weight_change(before, traffic, source_name)):
+            weight_changes.write_changes(connection, self._database.migration_id, source_name, (change,))
+
+    def latest_traffic(self) -> tuple[Traffic, int] | None:
+        """The newest state of the load balancer, and when it was last seen (epoch seconds); None if it was never read."""
+        with self._lock:
+            pending = [snapshot for snapshots in self._pending_snapshots.values() for snapshot in snapshots]
+        if pending and (last := max(pending, key=lambda snapshot: snapshot.asked_at)).traffic:
+            return last.traffic, last.asked_at
+        return self._database.read(read_latest_snapshot)
+
+    def save_events(self, events: Events, source_name: str, *, keep_missing: bool = False) -> None:
+        """Stores what a source returned. A complete answer deletes the stored events of its window that it does not contain.
+
+        `keep_missing`: not then, because the source does not return old events any more.
+        """
+        health = health_state(events.problems, events.took_s, answered=events.complete)
+        state = SourceState(source_name, "events", health, events.asked_at, None, events.took_s, events.problems)
+        migration_id = self._database.migration_id
+        with self._database.writing(source_name) as connection:
+            write_events(connection, migration_id, events.events)
+            weight_changes.write_changes(connection, migration_id, source_name, events.weight_changes)
+            if events.complete:
+                add_event_coverage(connection, migration_id, source_name, events.window)
+                if not keep_missing:
+                    delete_missing_events(connection, migration_id, source_name, events.events, events.window)
+            deployment_state.write(connection, migration_id, source_name, events.deployment_state)
+            save_state(connection, self._database.row(source_name, "events"), state, success=events.complete)
+
+    def read(self, window: Window) -> tuple[Event, ...]:
+        """The events that overlap `window`, with weight changes, in order."""
+        with self._database.reading() as connection:
+            events = read_events(connection, self._database.migration_id, window)
+            history = self._read_weight_history(connection)
+        return tuple(sorted((*events, *history.events(window)), key=lambda event: (event.ts, event.source, event.key)))
+
+    def weight_changes(self, window: Window | None = None) -> tuple[WeightChange, ...]:
+        """The changes of the split's weights in `window` (None: all), in order, each merged from all sources that recorded it."""
+        with self._database.reading() as connection:
+            changes = self._read_weight_history(connection).changes
+        return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
+
+    def source_states(self) -> tuple[SourceState, ...]:
+        """Every source that was polled, sorted by role (descending) and name."""
+        return self._database.read(read_states)
+
+    def save_source_state(self, state: SourceState, *, success: bool) -> None:
+        """Stores the state of a source that could not be polled at all."""
+        with self._database.writing(state.source) as connection:
+            save_state(connection, self._database.row(state.source, state.role), state, success=success)
+
+    def covered(self, source_name: str) -> tuple[Window, ...]:
+        """The time for which an event source was fetched completely."""
+        return self._database.read(read_event_coverage, source_name)
+
+    def deployment_state(self) -> DeploymentState | None:
+        """Services and deployments as last read; None if they never were."""
+        return self._database.read(deployment_state.read)
+
+    def save_triggers(self, snapshot: TriggerSnapshot, source_name: str) -> None:
+        """Stores the triggers of batch jobs, if they could be read, and the state of their source."""
+        success = snapshot.triggers is not None
+        health = health_state(snapshot.problems, snapshot.took_s, answered=success)
+        state = SourceState(
+            source_name, "triggers", health, snapshot.asked_at, None, snapshot.took_s, snapshot.problems
+        )
+        with self._database.writing(source_name) as connection:
+            if snapshot.triggers:
+                key = {"migration_id": self._database.migration_id, "source": source_name}
+                body = triggers_to_json(replace(snapshot.triggers, asked_at=0))
+                upsert(connection, schema.trigger, [{**key, "asked_at": snapshot.asked_at, "body": body}])
+            save_state(connection, self._database.row(source_name, "triggers"), state, success=success)
+
+    def triggers(self) -> Triggers | None:
+        """The triggers of batch jobs as last read; None if they never were."""
+        table = schema.trigger
+        of_migration = select(table).where(table.c.migration_id == self._database.migration_id)
+        with self._database.reading() as connection:
+            row = connection.execute(of_migration.order_by(table.c.asked_at.desc()).limit(1)).first()
+        return replace(triggers_from_json(row.body), asked_at=row.asked_at) if row else None
+
+    def _read_weight_history(self, connection: Connection) -> WeightHistory:
+        """All weight changes, merged again only if there are new ones: every page needs them several times."""
+        key = weight_changes.cache_key(connection, self._database.migration_id)
+        if self._weight_history is None or self._weight_history[0] != key:
+            history = weight_changes.read_weight_history(connection, self._database.migration_id, self._configured_rule)
+            self._weight_history = key, history
         return self._weight_history[1]
 
-    @property
-    def engine(self) -> Engine:
-        """For what takes the whole archive: its status, an export, an import."""
-        return self._engine
 
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return database.transaction(self._engine, writes=False)
+def _buffer(pending: tuple[TrafficSnapshot, ...], snapshot: TrafficSnapshot) -> tuple[TrafficSnapshot, ...]:
+    """Appends a snapshot; of consecutive equal ones only the first and the last are kept."""
+    if len(pending) > 1 and all(_same_traffic(snapshot, old) for old in pending[-2:]):
+        pending = pending[:-1]
+    return (*pending, snapshot)[-MAX_PENDING_SNAPSHOTS:]
 
-    def events__covered(self, source_name: str) -> tuple[Window, ...]:
-        """The time that a source which keeps a history has told of."""
-        with self._reading() as connection:
-            return read_event_coverage(connection, self._migration_id, source_name)
 
-    def events__deployment_state(self) -> DeploymentState | None:
-        """How services and deployments stood when they were last read; None where nobody ever told."""
-        with self._reading() as connection:
-            return deployment_state.read(connection, self._migration_id)
-
-    def events__read(self, window: Window) -> tuple[Event, ...]:
-        """Everything that happened, or was going on, in `window`: weight changes, deployments, alerts, annotations; in order."""
-        with self._reading() as connection:
-            told = source_state.read_events(connection, self._migration_id, window)
-            changed = self._read_weight_history(connection)
-        return tuple(sorted((*told, *changed.events(window)), key=lambda event: (event.ts, event.source, event.key)))
-
-    def events__weight_changes(self, window: Window | None = None) -> tuple[WeightChange, ...]:
-        """The changes of the split in `window`, or all that are known, in order: one for all that several sources tell of it."""
-        with self._reading() as connection:
-            told = self._read_weight_history(connection).changes
-        return tuple(one for one in told if window is None or window.start <= one.ts < window.end)
-
-    def events__source_states(self) -> tuple[SourceState, ...]:
-        """How every source is that was ever asked: traffic first, then metrics, then events."""
-        with self._reading() as connection:
-            return source_state.read_states(connection, self._migration_id)
+def _same_traffic(left: TrafficSnapshot, right: TrafficSnapshot) -> bool:
+    if left.traffic is None or right.traffic is None:
+        return False
+    return replace(left.traffic, asked_at=0) == replace(right.traffic, asked_at=0)

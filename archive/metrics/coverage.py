@@ -1,6 +1,5 @@
-"""The archive's SQL for numbers: what is known of a source's series, their points, and how a pull is written down."""
+"""SQL on series and their coverage, and how the outcome of a pull is stored."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -19,12 +18,12 @@ from archive.metrics.fetch_plan import (
     update_coverage,
 )
 from domain import Series, Window
-from sources.base import Problem, Pull
+from sources.base import Pull
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesIndex:
-    """What is written of one source's series: their ids, which of them the configuration wants, and what is known of each."""
+    """The stored series of one source: their ids, those that the configuration includes, and their coverage."""
 
     ids: Mapping[Series, int] = field(default_factory=dict)
     configured: tuple[Series, ...] = ()
@@ -33,7 +32,7 @@ class SeriesIndex:
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """One pull that was made, and when. `wholesale`: the source answered nothing at all that round, and `unasked` was left for that reason."""
+    """One pull. `source_failed`: the source answered nothing at all, and the requests `skipped` were not made for that reason."""
 
     request: FetchRequest
     pull: Pull
@@ -43,174 +42,192 @@ class FetchOutcome:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """All time that it may have rows of."""
+        """All time of which the pull may have rows."""
         return (self.pull.window, *(answer.window for answer in self.pull.answered_ranges))
 
+    @property
+    def answered_series(self) -> set[Series]:
+        return {series for answer in self.pull.answered_ranges for series in answer.series}
+
     def update(self, coverage: Mapping[Series, Coverage]) -> dict[Series, Coverage]:
-        """What is known after it, of the series that it was about."""
-        after: dict[Series, Coverage] = {}
-        for ask in (self.request, *self.skipped):
-            for one in {*ask.series, *(one for answer in self.pull.answered_ranges for one in answer.series)}:
-                before = after.get(one) or coverage.get(one, NO_COVERAGE).clamp_to_final(self.policy)
-                after[one] = update_coverage(
-                    before, one, ask, self.pull.answered_ranges, self.policy, source_failed=self.source_failed
+        """The new coverage of the series that the pull was about."""
+        updated: dict[Series, Coverage] = {}
+        for request in (self.request, *self.skipped):
+            for series in {*request.series, *self.answered_series}:
+                before = updated.get(series) or coverage.get(series, NO_COVERAGE).clamp_to_final(self.policy)
+                updated[series] = update_coverage(
+                    before,
+                    series,
+                    request,
+                    self.pull.answered_ranges,
+                    self.policy,
+                    source_failed=self.source_failed,
                 )
-        return after
+        return updated
+
+
+def with_pending(pending: Iterable[FetchOutcome], coverage: Mapping[Series, Coverage]) -> dict[Series, Coverage]:
+    """The coverage with outcomes that are not written yet."""
+    updated = dict(coverage)
+    for outcome in pending:
+        updated.update(outcome.update(updated))
+    return updated
 
 
 def get_or_create_migration(engine: Engine, key: str) -> int:
-    """The number that a migration goes by, given where it has none yet."""
-    find = select(schema.migration.c.id).where(schema.migration.c.key == key)
+    """The id of a migration."""
+    query = select(schema.migration.c.id).where(schema.migration.c.key == key)
     with transaction(engine, writes=False) as connection:
-        found: int | None = connection.scalar(find)
-    if found is not None:
-        return found
+        existing: int | None = connection.scalar(query)
+    if existing is not None:
+        return existing
     with transaction(engine, writes=True) as connection:
         upsert(connection, schema.migration, [{"key": key}], ignore_existing=True)
-        entered: int = connection.execute(find).scalar_one()
-        return entered
+        created: int = connection.execute(query).scalar_one()
+        return created
 
 
-def read_series_index(connection: Connection, migration_id: int, source: str) -> SeriesIndex:
-    """Everything known of a source's series, in the order in which they were first wanted."""
+def read_series_index(connection: Connection, migration_id: int, source_name: str) -> SeriesIndex:
+    """The stored series of a source, in the order in which they were first configured."""
     table = schema.series
-    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
-    ids: dict[int, Series] = {}
-    wanted, asked_at = [], {}
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
+    by_id: dict[int, Series] = {}
+    configured, asked_at = [], {}
     for row in connection.execute(select(table).where(of_source).order_by(table.c.id)):
-        ids[row.id] = one = Series(row.source, row.fleet, row.target_group, row.metric, row.stat, row.unit)
-        asked_at[one] = row.asked_at
-        if row.wanted:
-            wanted.append(one)
+        by_id[row.id] = series = Series(row.source, row.fleet, row.target_group, row.metric, row.stat, row.unit)
+        asked_at[series] = row.asked_at
+        if row.configured:
+            configured.append(series)
     covered: dict[Series, dict[int, list[Window]]] = {}
-    cover = schema.coverage
-    for row in connection.execute(select(cover).join(table).where(of_source).order_by(cover.c.start_s)):
-        periods = covered.setdefault(ids[row.series_id], {})
+    coverage = schema.coverage
+    for row in connection.execute(select(coverage).join(table).where(of_source).order_by(coverage.c.start_s)):
+        periods = covered.setdefault(by_id[row.series_id], {})
         periods.setdefault(row.period_s, []).append(Window(row.start_s, row.end_s))
-    refusals: dict[Series, list[FailedFetch]] = {}
-    refusal = schema.failed_fetch
-    for row in connection.execute(select(refusal).join(table).where(of_source).order_by(refusal.c.start_s)):
-        refused = FailedFetch(Window(row.start_s, row.end_s), row.failures, row.at)
-        refusals.setdefault(ids[row.series_id], []).append(refused)
-    known = {
-        one: Coverage(
-            {period_s: tuple(windows) for period_s, windows in covered.get(one, {}).items()},
-            asked_at[one],
-            tuple(refusals.get(one, ())),
-        )
-        for one in ids.values()
-    }
-    return SeriesIndex({one: number for number, one in ids.items()}, tuple(wanted), known)
+    failed: dict[Series, list[FailedFetch]] = {}
+    failed_fetch = schema.failed_fetch
+    for row in connection.execute(select(failed_fetch).join(table).where(of_source).order_by(failed_fetch.c.start_s)):
+        fetch = FailedFetch(Window(row.start_s, row.end_s), row.failures, row.failed_at)
+        failed.setdefault(by_id[row.series_id], []).append(fetch)
+    return SeriesIndex(
+        {series: series_id for series_id, series in by_id.items()},
+        tuple(configured),
+        {
+            series: Coverage(
+                {period_s: tuple(windows) for period_s, windows in covered.get(series, {}).items()},
+                asked_at[series],
+                tuple(failed.get(series, ())),
+            )
+            for series in by_id.values()
+        },
+    )
 
 
 def read_coverage_rows(
-    connection: Connection, migration_id: int, source: str, window: Window
+    connection: Connection, migration_id: int, source_name: str, window: Window
 ) -> tuple[tuple[int, ...], ...]:
-    """What of a window is covered: (series id, period_s, start, end), in order."""
-    table, cover = schema.series, schema.coverage
-    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
-    touches = and_(cover.c.start_s < window.end, cover.c.end_s > window.start)
-    found = select(cover.c.series_id, cover.c.period_s, cover.c.start_s, cover.c.end_s).join(table)
+    """The coverage inside a window: (series id, period_s, start, end), in order."""
+    table, coverage = schema.series, schema.coverage
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
+    overlaps = and_(coverage.c.start_s < window.end, coverage.c.end_s > window.start)
+    columns = (coverage.c.series_id, coverage.c.period_s, coverage.c.start_s, coverage.c.end_s)
     return tuple(
         (series_id, period_s, max(start, window.start), min(end, window.end))
         for series_id, period_s, start, end in connection.execute(
-            found.where(of_source, touches).order_by(cover.c.series_id, cover.c.period_s, cover.c.start_s)
+            select(*columns).join(table).where(of_source, overlaps).order_by(*columns[:3])
         )
     )
 
 
 def read_refresh_state(
-    connection: Connection, migration_id: int, source: str, window: Window
+    connection: Connection, migration_id: int, source_name: str, window: Window
 ) -> tuple[tuple[int, ...], ...]:
-    """What changes with every answer about the unsettled part of a window: when that was last answered, by how many series; and what was refused."""
-    table, refusal = schema.series, schema.failed_fetch
-    of_source = and_(table.c.migration_id == migration_id, table.c.source == source)
-    answered = select(func.coalesce(func.sum(table.c.asked_at), 0), func.count(table.c.asked_at)).where(of_source)
-    touches = and_(refusal.c.start_s < window.end, refusal.c.end_s > window.start)
-    refused = select(refusal.c.series_id, refusal.c.start_s, refusal.c.end_s, refusal.c.failures, refusal.c.at)
-    order = (refusal.c.series_id, refusal.c.start_s)
-    told = connection.execute(refused.join(table).where(of_source, touches).order_by(*order))
-    return tuple(tuple(map(int, row)) for row in (connection.execute(answered).one(), *told))
+    """A value that changes with every answer about the provisional part of a window: when it was last answered, and the failed fetches."""
+    table, failed = schema.series, schema.failed_fetch
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
+    asked = select(func.coalesce(func.sum(table.c.asked_at), 0), func.count(table.c.asked_at)).where(of_source)
+    overlaps = and_(failed.c.start_s < window.end, failed.c.end_s > window.start)
+    columns = (failed.c.series_id, failed.c.start_s, failed.c.end_s, failed.c.failures, failed.c.failed_at)
+    failures = connection.execute(select(*columns).join(table).where(of_source, overlaps).order_by(*columns[:2]))
+    return tuple(tuple(map(int, row)) for row in (connection.execute(asked).one(), *failures))
 
 
-def has_points(connection: Connection, ids: Sequence[int], window: Window) -> bool:
-    """Whether any of these series has a row in a window."""
-    table = schema.point
-    within = and_(table.c.series_id.in_(ids), table.c.ts >= window.start, table.c.ts < window.end)
-    return connection.execute(select(table.c.ts).where(within).limit(1)).first() is not None
-
-
-def read_span(connection: Connection, migration_id: int, source: str) -> Window | None:
-    """From the first to the last settled time that any series of a source was answered for."""
-    table, cover = schema.series, schema.coverage
-    mine = and_(table.c.migration_id == migration_id, table.c.source == source)
-    found = connection.execute(select(func.min(cover.c.start_s), func.max(cover.c.end_s)).join(table).where(mine)).one()
-    return Window(*found) if found[0] is not None else None
+def read_span(connection: Connection, migration_id: int, source_name: str) -> Window | None:
+    """From the first to the last covered time of any series of a source; None without coverage."""
+    table, coverage = schema.series, schema.coverage
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
+    query = select(func.min(coverage.c.start_s), func.max(coverage.c.end_s)).join(table).where(of_source)
+    start, end = connection.execute(query).one()
+    return Window(start, end) if start is not None else None
 
 
 def save_outcome(
-    connection: Connection, migration_id: int, source: str, configured: Collection[Series], outcome: FetchOutcome
+    connection: Connection,
+    migration_id: int,
+    source_name: str,
+    configured: Collection[Series],
+    outcome: FetchOutcome,
 ) -> Mapping[Series, Coverage]:
-    """Writes down all that a pull says: rows, revisions, what has vanished, coverage and refusals. Returns what is known of every series then."""
-    about = {
-        *configured,
-        *outcome.request.series,
-        *(one for answer in outcome.pull.answered_ranges for one in answer.series),
-    }
-    heads, told = rows.rows_from_frame(outcome.pull.frame)
-    book = _ensure_series(
-        connection, migration_id, source, configured, (*configured, *sorted({*about, *heads} - {*configured}))
-    )
-    every = tuple(dict.fromkeys((*heads, *(one for answer in outcome.pull.answered_ranges for one in answer.series))))
-    place = {one: code for code, one in enumerate(every)}
-    covered = {code: book.coverage.get(one, NO_COVERAGE).covered for code, one in enumerate(every)}
+    """Stores a pull: new and revised points, deletions, coverage and failures. Returns the new coverage of every series of the source."""
+    pull, answered = outcome.pull, outcome.answered_series
+    frame_series, frame_rows = rows.rows_from_frame(pull.frame)
+    others = {*outcome.request.series, *answered, *frame_series} - {*configured}
+    index = _ensure_series(connection, migration_id, source_name, configured, (*configured, *sorted(others)))
+    series = tuple(dict.fromkeys((*frame_series, *(item for answer in pull.answered_ranges for item in answer.series))))
+    position = {item: code for code, item in enumerate(series)}
+    covered = {code: index.coverage.get(item, NO_COVERAGE).covered for code, item in enumerate(series)}
     replaced = [
-        (place[one], answer.period_s, part)
-        for answer in outcome.pull.answered_ranges
-        for one in answer.series
-        for part in answer.window.subtract(covered[place[one]].get(answer.period_s, ()))
+        (position[item], answer.period_s, part)
+        for answer in pull.answered_ranges
+        for item in answer.series
+        for part in answer.window.subtract(covered[position[item]].get(answer.period_s, ()))
     ]
-    # What is settled stays: a pull that took long, or was held back by a full disk, may be older than what another process wrote since.
-    points.write_points(connection, book.ids, rows.uncovered(told, covered), every, replaced)
-    learnt_now = outcome.update(book.coverage)
-    _write_coverage(connection, book, learnt_now)
-    return {**book.coverage, **learnt_now}
+    # Final points are not overwritten: a slow or buffered pull may be older than what another process stored meanwhile.
+    points.write_points(connection, index.ids, rows.uncovered(frame_rows, covered), series, replaced)
+    updated = outcome.update(index.coverage)
+    _write_coverage(connection, index, updated)
+    return {**index.coverage, **updated}
 
 
 def _ensure_series(
-    connection: Connection, migration_id: int, source: str, configured: Collection[Series], series: Iterable[Series]
+    connection: Connection,
+    migration_id: int,
+    source_name: str,
+    configured: Collection[Series],
+    series: Iterable[Series],
 ) -> SeriesIndex:
-    """The book, once every series of `about` has a line in it and exactly those of `wanted` are marked so."""
-    table, book = schema.series, read_series_index(connection, migration_id, source)
-    fresh = [one for one in dict.fromkeys(series) if one not in book.ids]
-    if fresh:
-        lines = [{"migration_id": migration_id, "wanted": one in configured, **asdict(one)} for one in fresh]
-        connection.execute(insert(table), lines)
-    if set(book.configured) != set(configured) - set(fresh):
-        for one, number in book.ids.items():
-            if (one in configured) != (one in book.configured):
-                connection.execute(update(table).where(table.c.id == number).values(wanted=one in configured))
-    return read_series_index(connection, migration_id, source) if fresh else book
+    """The index, after every one of `series` has a row and exactly those of `configured` are marked as configured."""
+    table, index = schema.series, read_series_index(connection, migration_id, source_name)
+    new = [item for item in dict.fromkeys(series) if item not in index.ids]
+    if new:
+        connection.execute(
+            insert(table),
+            [{"migration_id": migration_id, "configured": item in configured, **asdict(item)} for item in new],
+        )
+    if set(index.configured) != set(configured) - set(new):
+        for item, series_id in index.ids.items():
+            if (item in configured) != (item in index.configured):
+                connection.execute(update(table).where(table.c.id == series_id).values(configured=item in configured))
+    return read_series_index(connection, migration_id, source_name) if new else index
 
 
 def _write_coverage(connection: Connection, index: SeriesIndex, after: Mapping[Series, Coverage]) -> None:
-    """Writes what has changed between what the book says and `after`."""
-    before = {one: index.coverage.get(one, NO_COVERAGE) for one in after}
+    """Writes the difference between the index and `after`."""
+    before = {series: index.coverage.get(series, NO_COVERAGE) for series in after}
     _write_changed_rows(connection, schema.coverage, _coverage_rows(index, before), _coverage_rows(index, after))
     _write_changed_rows(
         connection, schema.failed_fetch, _failed_fetch_rows(index, before), _failed_fetch_rows(index, after)
     )
     table = schema.series
-    for asked_at in {after[one].asked_at for one in after if after[one].asked_at != before[one].asked_at}:
-        lines = [index.ids[one] for one in after if after[one].asked_at == asked_at]
-        connection.execute(update(table).where(table.c.id.in_(lines)).values(asked_at=asked_at))
+    for asked_at in {after[series].asked_at for series in after if after[series].asked_at != before[series].asked_at}:
+        ids = [index.ids[series] for series in after if after[series].asked_at == asked_at]
+        connection.execute(update(table).where(table.c.id.in_(ids)).values(asked_at=asked_at))
 
 
 def _coverage_rows(index: SeriesIndex, coverage: Mapping[Series, Coverage]) -> list[Row]:
     return [
-        {"series_id": index.ids[one], "period_s": period_s, "start_s": window.start, "end_s": window.end}
-        for one, of_one in coverage.items()
-        for period_s, windows in of_one.covered.items()
+        {"series_id": index.ids[series], "period_s": period_s, "start_s": window.start, "end_s": window.end}
+        for series, of_series in coverage.items()
+        for period_s, windows in of_series.covered.items()
         for window in windows
     ]
 
@@ -218,40 +235,23 @@ def _coverage_rows(index: SeriesIndex, coverage: Mapping[Series, Coverage]) -> l
 def _failed_fetch_rows(index: SeriesIndex, coverage: Mapping[Series, Coverage]) -> list[Row]:
     return [
         {
-            "series_id": index.ids[one],
-            "start_s": refusal.window.start,
-            "end_s": refusal.window.end,
-            "failures": refusal.failures,
-            "at": refusal.failed_at,
+            "series_id": index.ids[series],
+            "start_s": fetch.window.start,
+            "end_s": fetch.window.end,
+            "failures": fetch.failures,
+            "failed_at": fetch.failed_at,
         }
-        for one, of_one in coverage.items()
-        for refusal in of_one.failed_fetches
+        for series, of_series in coverage.items()
+        for fetch in of_series.failed_fetches
     ]
 
 
 def _write_changed_rows(connection: Connection, table: Table, before: Sequence[Row], after: Sequence[Row]) -> None:
-    """Writes the difference: a stretch that only grew is one row overwritten."""
     names = [column.name for column in table.primary_key]
-    old, new = ({tuple(line[name] for name in names): line for line in lines} for lines in (before, after))
-    if gone := [key for key in old if key not in new]:
+    old, new = ({tuple(row[name] for name in names): row for row in rows_} for rows_ in (before, after))
+    if deleted := [key for key in old if key not in new]:
         statement = delete(table).where(*(table.c[name] == bindparam(f"of_{name}") for name in names))
         connection.execute(
-            statement, [{f"of_{name}": part for name, part in zip(names, key, strict=True)} for key in gone]
+            statement, [{f"of_{name}": part for name, part in zip(names, key, strict=True)} for key in deleted]
         )
-    upsert(connection, table, [line for key, line in new.items() if old.get(key) != line])
-
-
-def problems_to_json(problems: Iterable[Problem]) -> str:
-    return json.dumps([asdict(problem) for problem in problems], ensure_ascii=False)
-
-
-def problems_from_json(text: str) -> tuple[Problem, ...]:
-    return tuple(Problem(**fields) for fields in json.loads(text))
-
-
-def with_pending(pending: Iterable[FetchOutcome], coverage: Mapping[Series, Coverage]) -> dict[Series, Coverage]:
-    """What is known, with the answers that could not be written."""
-    found = dict(coverage)
-    for asked in pending:
-        found.update(asked.update(found))
-    return found
+    upsert(connection, table, [row for key, row in new.items() if old.get(key) != row])

@@ -1,27 +1,27 @@
-"""A long window at a glance: the numbers of many periods merged into as many buckets as a chart has room for. Pure."""
+"""A long window in few buckets: points merged into ten-minute rollups, and these into buckets for a chart. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from archive.metrics.rows import NO_ROWS, Integers, Mask, Rows, Values, overlapping
+from archive.metrics.rows import NO_ROWS, CoveredByCode, Integers, Mask, Rows, Values, overlapping
 from domain import Series, Window
 from domain.window import MINUTE_S, merge_windows
 
-ROLLUP_S = 600  # what numbers are merged into first; buckets of ten minutes and more are made of these
-ADDITIVE_STATS = frozenset({"sum", "sample_count"})  # statistics that add up; of the others there is a median
+ROLLUP_S = 600  # the length of a stored rollup; longer buckets are made of rollups
+ADDITIVE_STATS = frozenset({"sum", "sample_count"})  # buckets have their sum; the median of other statistics
 
 _BUCKET_LENGTHS_S = tuple(minutes * MINUTE_S for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 180, 240, 360, 720, 1440))
+_COLUMNS = ("code", "ts", "value", "low", "high", "periods")
 
 
 @dataclass(frozen=True, slots=True)
 class BucketedSeries:
-    """One series in buckets: arrays aligned with the overview's `ts`.
+    """One series in buckets: arrays aligned with the overview's `ts`, NaN in buckets without periods.
 
-    `value`: the sum where periods are counted (`sum`, `sample_count`), else their median; `low`, `high`: the range of the periods merged;
-    `periods`: how many there were. Where there were none the others are NaN: nothing is filled with 0.
-    The median of a bucket longer than ten minutes is the median of the medians of its ten-minute cells.
+    `value`: the sum of additive statistics (`sum`, `sample_count`), else the median of the periods; `low`, `high`: their range;
+    `periods`: their number. In a bucket longer than ten minutes it is the median of the ten-minute medians.
     """
 
     value: Values
@@ -32,9 +32,9 @@ class BucketedSeries:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`window` in buckets of `bucket_s` seconds that begin at `ts` (epoch seconds, multiples of `bucket_s`).
+    """`window` in buckets of `bucket_s` seconds that start at `ts` (epoch seconds, multiples of `bucket_s`).
 
-    The first bucket may begin before the window and the last end after it; they hold what began in the window. A period counts where it begins.
+    The first bucket may start before the window and the last may end after it; they hold the periods that start inside the window.
     """
 
     window: Window
@@ -45,7 +45,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """Arrays of equal length: periods of one series (`code`) that began in one stretch from `ts` on, merged as a Line says."""
+    """Arrays of equal length: the periods of one series (`code`) that start in one interval from `ts`, merged as in BucketedSeries."""
 
     code: Integers
     ts: Integers
@@ -56,77 +56,76 @@ class Rollup:
 
     @classmethod
     def from_rows(cls, rows: Rows) -> "Rollup":
-        """A cell for each row."""
+        """One entry for each row."""
         return cls(rows.code, rows.ts, rows.value, rows.value, rows.value, np.ones(len(rows), dtype="int64"))
 
     def where(self, mask: Mask) -> "Rollup":
-        return Rollup(*(getattr(self, name)[mask] for name in ("code", "ts", "value", "low", "high", "periods")))
+        return Rollup(*(getattr(self, name)[mask] for name in _COLUMNS))
 
     def concat(self, other: "Rollup") -> "Rollup":
-        """These and the others."""
-        names = ("code", "ts", "value", "low", "high", "periods")
-        return Rollup(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in names))
+        return Rollup(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in _COLUMNS))
 
 
 EMPTY_ROLLUP = Rollup.from_rows(NO_ROWS)
 
 
 def choose_bucket_s(window: Window, max_buckets: int) -> int:
-    """The shortest usual length, in seconds, at which no more than `buckets` cover the window; whole days where even a day is too short."""
+    """The shortest of the usual lengths (seconds) with at most `max_buckets` buckets; whole days if a day is too short."""
     fitting = (length_s for length_s in _BUCKET_LENGTHS_S if _bucket_count(window, length_s) <= max_buckets)
     day_s = _BUCKET_LENGTHS_S[-1]
     return next(fitting, -(-_bucket_count(window, day_s) // max(max_buckets, 1)) * day_s)
 
 
 def downsample(window: Window, bucket_s: int, series: Sequence[Series], rollup: Rollup) -> Overview:
-    """Cells, whose codes are positions in `series`, as buckets of `length_s`."""
+    """A rollup, whose codes are positions in `series`, as buckets of `bucket_s`."""
     ts = np.arange(window.start - window.start % bucket_s, window.end, bucket_s)
-    dense = merge_rollup(rollup, bucket_s, _additive(series))
-    at = (dense.ts - ts[0]) // bucket_s
-    lines = {}
-    for code, one in enumerate(series):
-        mine = dense.code == code
+    merged = merge_rollup(rollup, bucket_s, _additive(series))
+    at = (merged.ts - ts[0]) // bucket_s
+    bucketed = {}
+    for code, item in enumerate(series):
+        of_series = merged.code == code
         value, low, high = (np.full(len(ts), np.nan) for _ in range(3))
         periods = np.zeros(len(ts), dtype="int64")
-        spread = ((value, dense.value), (low, dense.low), (high, dense.high), (periods, dense.periods))
-        for line, merged_values in spread:
-            line[at[mine]] = merged_values[mine]
-        lines[one] = BucketedSeries(value, low, high, periods)
-    return Overview(window, bucket_s, ts, lines)
+        for target, source in (
+            (value, merged.value),
+            (low, merged.low),
+            (high, merged.high),
+            (periods, merged.periods),
+        ):
+            target[at[of_series]] = source[of_series]
+        bucketed[item] = BucketedSeries(value, low, high, periods)
+    return Overview(window, bucket_s, ts, bucketed)
 
 
 def roll_up(rows: Rows, length_s: int, series: Sequence[Series]) -> Rollup:
-    """Rows, each stretch in one resolution only, merged into cells of `length_s`."""
+    """Rows of one resolution at a time, merged into intervals of `length_s`."""
     return merge_rollup(Rollup.from_rows(rows), length_s, _additive(series))
 
 
-def mixed_resolution(
-    rollup: Rollup, period_s: Integers, covered: Mapping[int, Mapping[int, Sequence[Window]]]
-) -> tuple[Window, ...]:
-    """Stretches of whole ten-minute cells in which rows of a longer period meet shorter ones: which of them stand is for `rows.finest` to say.
+def mixed_resolution(rollup: Rollup, period_s: Integers, covered: CoveredByCode) -> tuple[Window, ...]:
+    """Time (whole ten minutes) in which rows of a longer period overlap shorter ones, so that `rows.finest_resolution` must choose.
 
-    `cells` are of one period each, `period_s`. `covered`: by code, by period in seconds, the time that is known in that period.
+    Each entry of `rollup` is of one period, `period_s`.
     """
-    found: list[Window] = []
+    mixed: list[Window] = []
     for code in np.unique(rollup.code):
-        mine, known = rollup.code == code, covered.get(int(code), {})
-        for each_s in np.unique(period_s[mine]):
-            ts = rollup.ts[mine & (period_s == each_s)]
-            length_s = ROLLUP_S if ROLLUP_S % each_s == 0 else -(-(ROLLUP_S + int(each_s)) // ROLLUP_S) * ROLLUP_S
+        of_series, periods = rollup.code == code, covered.get(int(code), {})
+        for coarse_s in np.unique(period_s[of_series]):
+            ts = rollup.ts[of_series & (period_s == coarse_s)]
+            length_s = ROLLUP_S if ROLLUP_S % coarse_s == 0 else -(-(ROLLUP_S + int(coarse_s)) // ROLLUP_S) * ROLLUP_S
             finer = [
-                Window(int(start), int(start) + ROLLUP_S) for start in np.unique(rollup.ts[mine & (period_s < each_s)])
+                Window(int(start), int(start) + ROLLUP_S)
+                for start in np.unique(rollup.ts[of_series & (period_s < coarse_s)])
             ]
-            finer += [window for shorter_s, windows in known.items() if shorter_s < each_s for window in windows]
+            finer += [window for fine_s, windows in periods.items() if fine_s < coarse_s for window in windows]
             if finer:
-                found += [
-                    Window(int(start), int(start) + length_s)
-                    for start in ts[overlapping(ts, length_s, merge_windows(finer))]
-                ]
-    return merge_windows(found)
+                starts = ts[overlapping(ts, length_s, merge_windows(finer))]
+                mixed += [Window(int(start), int(start) + length_s) for start in starts]
+    return merge_windows(mixed)
 
 
 def merge_rollup(rollup: Rollup, length_s: int, additive: Mask) -> Rollup:
-    """Cells merged into longer ones. `counted`: by code, whether values add up."""
+    """Merges into longer intervals. `additive`: by code, whether values are summed."""
     if not len(rollup.ts):
         return rollup
     start = rollup.ts - rollup.ts % length_s
@@ -134,9 +133,7 @@ def merge_rollup(rollup: Rollup, length_s: int, additive: Mask) -> Rollup:
     code, ts, value = rollup.code[order], start[order], rollup.value[order]
     first = np.flatnonzero(np.concatenate(([True], (np.diff(code) != 0) | (np.diff(ts) != 0))))
     length = np.diff(np.concatenate((first, [len(ts)])))
-    median = (
-        value[first + (length - 1) // 2] + value[first + length // 2]
-    ) / 2  # they are in the order of their values
+    median = (value[first + (length - 1) // 2] + value[first + length // 2]) / 2  # sorted by value
     return Rollup(
         code[first],
         ts[first],
@@ -148,9 +145,9 @@ def merge_rollup(rollup: Rollup, length_s: int, additive: Mask) -> Rollup:
 
 
 def _additive(series: Sequence[Series]) -> Mask:
-    return np.array([one.stat in ADDITIVE_STATS for one in series], dtype=bool)
+    return np.array([item.stat in ADDITIVE_STATS for item in series], dtype=bool)
 
 
 def _bucket_count(window: Window, length_s: int) -> int:
-    around = window.aligned(length_s)
-    return (around.end - around.start) // length_s
+    aligned = window.aligned(length_s)
+    return (aligned.end - aligned.start) // length_s

@@ -1,4 +1,4 @@
-"""The archive's SQL for windows that were asked as one period: one row a beginning, the latest window that began there."""
+"""SQL on the latency of whole windows as one period: one row a start, of the latest window that started there."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from sqlalchemy import Connection, and_, select
 
 from archive.db import schema
 from archive.db.upsert import upsert
-from archive.metrics.coverage import problems_from_json, problems_to_json
+from archive.events.source_state import problems_from_json, problems_to_json
 from domain import Window
 from domain.latency import LatencySummary
 from sources.window_latency import WindowLatency
 
-REFRESH_AFTER_S = 300  # the same window, while its newest minutes may still change
-RETRY_AFTER_S = 60
+REFRESH_AFTER_S = 300  # while the end of the window is provisional
+RETRY_AFTER_S = 60  # after an incomplete answer
 
 
 def is_current(stored: WindowLatency | None, window: Window, *, now: int, final_after_s: int) -> bool:
-    """Whether `window` need not be asked (again) now: every answer is paid. One that was complete and settled stands for ever."""
+    """Whether `window` need not be fetched now. Each request is billed; a complete result for a final window never expires."""
     if stored is None or stored.window != window or stored.asked_at > now:
         return False
     if stored.complete and stored.asked_at >= window.end + final_after_s:
@@ -27,17 +27,17 @@ def is_current(stored: WindowLatency | None, window: Window, *, now: int, final_
     return now - stored.asked_at < (REFRESH_AFTER_S if stored.complete else RETRY_AFTER_S)
 
 
-def merge_result(stored: WindowLatency | None, result: WindowLatency) -> WindowLatency:
-    """What is kept once `told` was answered: where it has no numbers, those of before with the new problems."""
-    if result.groups or result.complete or stored is None:
+def merge_result(before: WindowLatency | None, result: WindowLatency) -> WindowLatency:
+    """What to store after `result`: without numbers, the numbers of `before` with the new problems."""
+    if result.groups or result.complete or before is None:
         return result
-    return replace(result, covered=stored.covered, groups=stored.groups)
+    return replace(result, covered=before.covered, groups=before.groups)
 
 
-def read(connection: Connection, migration_id: int, source: str, start: int) -> WindowLatency | None:
+def read(connection: Connection, migration_id: int, source_name: str, start: int) -> WindowLatency | None:
     table = schema.window_latency
-    mine = and_(table.c.migration_id == migration_id, table.c.source == source, table.c.start_s == start)
-    row = connection.execute(select(table).where(mine)).first()
+    key = and_(table.c.migration_id == migration_id, table.c.source == source_name, table.c.start_s == start)
+    row = connection.execute(select(table).where(key)).first()
     if row is None:
         return None
     body = json.loads(row.body)
@@ -45,29 +45,29 @@ def read(connection: Connection, migration_id: int, source: str, start: int) -> 
         window=Window(row.start_s, row.end_s),
         covered=Window(*body["covered"]) if body["covered"] else None,
         asked_at=row.asked_at,
-        groups=tuple(_latencies(one) for one in body["groups"]),
+        groups=tuple(_latency_summary(group) for group in body["groups"]),
         problems=problems_from_json(row.problems),
         complete=body["complete"],
     )
 
 
-def write(connection: Connection, migration_id: int, source: str, result: WindowLatency) -> None:
+def write(connection: Connection, migration_id: int, source_name: str, result: WindowLatency) -> None:
     covered = [result.covered.start, result.covered.end] if result.covered else None
-    body = {"covered": covered, "complete": result.complete, "groups": [asdict(one) for one in result.groups]}
-    line = {
+    body = {"covered": covered, "complete": result.complete, "groups": [asdict(group) for group in result.groups]}
+    row = {
         "migration_id": migration_id,
-        "source": source,
+        "source": source_name,
         "start_s": result.window.start,
         "end_s": result.window.end,
         "asked_at": result.asked_at,
         "body": json.dumps(body),
         "problems": problems_to_json(result.problems),
     }
-    upsert(connection, schema.window_latency, [line])
+    upsert(connection, schema.window_latency, [row])
 
 
-def _latencies(body: Mapping[str, Any]) -> LatencySummary:
-    # JSON's names are texts: thresholds are read back as numbers.
+def _latency_summary(body: Mapping[str, Any]) -> LatencySummary:
+    # JSON keys are strings: thresholds become numbers again.
     return LatencySummary(
         **{**body, "within": {float(threshold): share for threshold, share in body["within"].items()}}
     )

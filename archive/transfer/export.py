@@ -1,4 +1,4 @@
-"""An archive to take away: Parquet files that any program can read, with a manifest. archive/transfer/import_.py is the way back."""
+"""Exports an archive as Parquet files with a manifest. archive/transfer/import_.py reads them."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -10,14 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Integer, Table, select
 
-from archive.db import engine as database
 from archive.db import schema
-from archive.metrics import coverage
-from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest, ProgressCallback, sha256_of, write_manifest
+from archive.db.engine import transaction
+from archive.metrics.coverage import get_or_create_migration
+from archive.transfer.manifest import (
+    COPIED_TABLES,
+    ExportError,
+    Manifest,
+    ProgressCallback,
+    sha256_of,
+    write_manifest,
+)
 from domain import Migration
 from domain.log_counts import COUNTS, EXAMPLES
 
-SERIES_COLUMNS = ("source", "fleet", "target_group", "metric", "stat", "unit")  # of a series
+SERIES_COLUMNS = ("source", "fleet", "target_group", "metric", "stat", "unit")
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 _POINT_SCHEMA = pa.schema(
     [
@@ -35,30 +42,30 @@ _COVERAGE_SCHEMA = pa.schema(
         ("end_s", pa.int64()),
     ]
 )
-# Counts of access logs, each with the batch of files that it is of and the hour under which it is kept.
+# Counts of access logs, with the batch of files and the hour of their row in the table.
 _BATCH_FIELDS = [("batch", pa.string()), ("hour_s", pa.int64())]
 LOG_SCHEMAS = {"counts": pa.schema([*_BATCH_FIELDS, *COUNTS]), "examples": pa.schema([*_BATCH_FIELDS, *EXAMPLES])}
 
 
+def ignore_progress(_done: int, _total: int) -> None:
+    """The default callback."""
+
+
 def export_archive(
-    engine: Engine,
-    migration: Migration,
-    folder: Path,
-    *,
-    now: int,
-    on_progress: ProgressCallback = lambda _done, _all: None,
+    engine: Engine, migration: Migration, folder: Path, *, now: int, on_progress: ProgressCallback = ignore_progress
 ) -> Manifest:
-    """Writes everything known of a migration into `folder`, which is made. Raises ExportError, ArchiveError."""
+    """Writes everything of a migration into `folder`, which is created. Raises ExportError, ArchiveError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ExportError("occupied", str(folder))
-        number = coverage.get_or_create_migration(engine, migration.key)
-        with database.transaction(engine, writes=False) as connection:  # one moment of the archive
-            counts, span = _write_metrics(connection, number, folder, on_progress)
+        migration_id = get_or_create_migration(engine, migration.key)
+        with transaction(engine, writes=False) as connection:
+            counts, span = _write_metrics(connection, migration_id, folder, on_progress)
             for name in COPIED_TABLES:
-                counts[f"{name}.parquet"] = _write_table(connection, schema.METADATA.tables[name], number, folder)
-            counts |= _write_logs(connection, number, folder)
+                table = schema.METADATA.tables[name]
+                counts[f"{name}.parquet"] = _write_table(connection, table, migration_id, folder)
+            counts |= _write_logs(connection, migration_id, folder)
         files = {name: (count, sha256_of(folder / name)) for name, count in counts.items()}
         manifest = Manifest(migration.key, now, *span, files)
         write_manifest(folder, manifest)
@@ -70,51 +77,51 @@ def export_archive(
 def _write_metrics(
     connection: Connection, migration_id: int, folder: Path, on_progress: ProgressCallback
 ) -> tuple[dict[str, int], tuple[int | None, int | None]]:
-    """series.parquet; points.parquet, a row group a series; coverage.parquet. Returns how many rows each has, and the time of the points."""
-    table, point, cover = schema.series, schema.point, schema.coverage
-    every = connection.execute(select(table).where(table.c.migration_id == migration_id).order_by(table.c.id)).all()
-    count, ends, covered = 0, list[int](), list[dict[str, Any]]()
+    """series.parquet; points.parquet, one row group a series; coverage.parquet. Returns their row counts, and the points' time."""
+    table, point, coverage = schema.series, schema.point, schema.coverage
+    series = connection.execute(select(table).where(table.c.migration_id == migration_id).order_by(table.c.id)).all()
+    count, ends, coverage_rows = 0, list[int](), list[dict[str, Any]]()
     with pq.ParquetWriter(folder / "points.parquet", _POINT_SCHEMA) as writer:
-        for done, one in enumerate(every, start=1):
-            mine = select(point.c.ts, point.c.period_s, point.c.value).where(point.c.series_id == one.id)
-            if found := connection.execute(mine.order_by(point.c.ts, point.c.period_s)).all():
-                writer.write_table(_point_table(one, found), row_group_size=len(found))
-                count += len(found)
-                ends += (found[0].ts, found[-1].ts + found[-1].period_s)
-            stretches = select(cover.c.period_s, cover.c.start_s, cover.c.end_s).where(cover.c.series_id == one.id)
-            names = {name: getattr(one, name) for name in SERIES_COLUMNS}
-            for row in connection.execute(stretches.order_by(cover.c.period_s, cover.c.start_s)):
-                covered.append(names | dict(row._mapping))
-            on_progress(done, len(every))
-    pq.write_table(pa.Table.from_pylist(covered, _COVERAGE_SCHEMA), folder / "coverage.parquet")
-    columns = [column for column in table.columns if column.name not in ("id", "migration_id")]
-    _write_rows(columns, [tuple(getattr(one, column.name) for column in columns) for one in every], folder / "series")
-    counts = {"points.parquet": count, "coverage.parquet": len(covered), "series.parquet": len(every)}
+        for done, item in enumerate(series, start=1):
+            of_series = select(point.c.ts, point.c.period_s, point.c.value).where(point.c.series_id == item.id)
+            if points := connection.execute(of_series.order_by(point.c.ts, point.c.period_s)).all():
+                writer.write_table(_point_table(item, points), row_group_size=len(points))
+                count += len(points)
+                ends += (points[0].ts, points[-1].ts + points[-1].period_s)
+            columns = (coverage.c.period_s, coverage.c.start_s, coverage.c.end_s)
+            labels = {name: getattr(item, name) for name in SERIES_COLUMNS}
+            covered = select(*columns).where(coverage.c.series_id == item.id).order_by(*columns[:2])
+            coverage_rows += [labels | dict(row._mapping) for row in connection.execute(covered)]
+            on_progress(done, len(series))
+    pq.write_table(pa.Table.from_pylist(coverage_rows, _COVERAGE_SCHEMA), folder / "coverage.parquet")
+    exported = [column for column in table.columns if column.name not in ("id", "migration_id")]
+    rows = [tuple(getattr(item, column.name) for column in exported) for item in series]
+    _write_rows(exported, rows, folder / "series.parquet")
+    counts = {"points.parquet": count, "coverage.parquet": len(coverage_rows), "series.parquet": len(series)}
     return counts, (min(ends, default=None), max(ends, default=None))
 
 
 def _point_table(series: Any, points: Sequence[Sequence[Any]]) -> pa.Table:
-    """One series' points, each with the names of its series."""
+    """One series' points, each with the labels of the series."""
     columns = zip(*points, strict=True)
-    numbers = [
+    values = [
         pa.array(column, kind) for column, kind in zip(columns, (pa.int64(), pa.int32(), pa.float64()), strict=True)
     ]
-    first = pa.array(np.zeros(len(points), "int32"))
-    names = [pa.DictionaryArray.from_arrays(first, pa.array([getattr(series, name)])) for name in SERIES_COLUMNS]
-    return pa.Table.from_arrays([*numbers, *names], schema=_POINT_SCHEMA)
+    code = pa.array(np.zeros(len(points), "int32"))
+    labels = [pa.DictionaryArray.from_arrays(code, pa.array([getattr(series, name)])) for name in SERIES_COLUMNS]
+    return pa.Table.from_arrays([*values, *labels], schema=_POINT_SCHEMA)
 
 
 def _write_table(connection: Connection, table: Table, migration_id: int, folder: Path) -> int:
     columns = [column for column in table.columns if column.name not in ("migration_id", "id")]
     order = [column for column in table.primary_key if column.name != "migration_id"]
-    found = connection.execute(select(*columns).where(table.c.migration_id == migration_id).order_by(*order)).all()
-    return _write_rows(columns, found, folder / table.name)
+    query = select(*columns).where(table.c.migration_id == migration_id).order_by(*order)
+    return _write_rows(columns, connection.execute(query).all(), folder / f"{table.name}.parquet")
 
 
 def _write_rows(columns: Sequence[Any], rows: Sequence[Sequence[Any]], path: Path) -> int:
     arrays = [pa.array([row[at] for row in rows], _arrow_type(column.type)) for at, column in enumerate(columns)]
-    made = pa.Table.from_arrays(arrays, names=[column.name for column in columns])
-    pq.write_table(made, path.with_name(f"{path.name}.parquet"))
+    pq.write_table(pa.Table.from_arrays(arrays, names=[column.name for column in columns]), path)
     return len(rows)
 
 
@@ -127,23 +134,25 @@ def _arrow_type(column_type: object) -> pa.DataType:
 
 
 def _write_logs(connection: Connection, migration_id: int, folder: Path) -> dict[str, int]:
-    """log_counts.parquet and log_examples.parquet, a row group a batch and hour: one of them at a time, for there may be millions of rows."""
+    """log_counts.parquet and log_examples.parquet, one row group a batch and hour. Reads one of them at a time: there may be millions of rows."""
     table = schema.log_count
-    mine = select(table.c.id).where(table.c.migration_id == migration_id).order_by(table.c.hour_s, table.c.id)
-    ids = connection.scalars(mine).all()
+    of_migration = select(table.c.id).where(table.c.migration_id == migration_id)
+    ids = connection.scalars(of_migration.order_by(table.c.hour_s, table.c.id)).all()
     counts = {}
-    for name, shape in LOG_SCHEMAS.items():
+    for name, file_schema in LOG_SCHEMAS.items():
         path = folder / f"log_{name}.parquet"
         counts[path.name] = 0
-        with pq.ParquetWriter(path, shape) as writer:
-            for one in ids:
+        with pq.ParquetWriter(path, file_schema) as writer:
+            for row_id in ids:
                 batch, hour_s, body = connection.execute(
-                    select(table.c.batch, table.c.hour_s, table.c[name]).where(table.c.id == one)
+                    select(table.c.batch, table.c.hour_s, table.c[name]).where(table.c.id == row_id)
                 ).one()
-                found = pq.read_table(BytesIO(body))
-                if found.num_rows:
-                    at = [pa.repeat(pa.scalar(batch), found.num_rows), pa.repeat(pa.scalar(hour_s), found.num_rows)]
-                    told = pa.Table.from_arrays([*at, *found.columns], names=[*shape.names[:2], *found.column_names])
-                    writer.write_table(told.select(shape.names).cast(shape), row_group_size=found.num_rows)
-                    counts[path.name] += found.num_rows
+                rows = pq.read_table(BytesIO(body))
+                if rows.num_rows:
+                    key = [pa.repeat(pa.scalar(batch), rows.num_rows), pa.repeat(pa.scalar(hour_s), rows.num_rows)]
+                    group = pa.Table.from_arrays(
+                        [*key, *rows.columns], names=[*file_schema.names[:2], *rows.column_names]
+                    )
+                    writer.write_table(group.select(file_schema.names).cast(file_schema), row_group_size=rows.num_rows)
+                    counts[path.name] += rows.num_rows
     return counts

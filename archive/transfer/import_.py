@@ -1,4 +1,4 @@
-"""An export brought into an archive: what is there stays, and twice changes nothing."""
+"""Imports an export into an archive. Existing rows stay; importing twice changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,27 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, Engine, Table, and_, delete, insert, select, update
 
 from archive.access_logs import tables
-from archive.db import engine as database
 from archive.db import schema
-from archive.db.upsert import upsert
+from archive.db.engine import transaction
+from archive.db.migrations import standard_names
+from archive.db.upsert import Row, upsert
 from archive.events.backlog import add_event_coverage
-from archive.metrics import coverage, points, rows
+from archive.metrics import points, rows
+from archive.metrics.coverage import FetchOutcome, get_or_create_migration, read_series_index, save_outcome
 from archive.metrics.fetch_plan import FetchRequest, FreshnessPolicy
-from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS
+from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS, ignore_progress
 from archive.transfer.manifest import Manifest, ProgressCallback, read_manifest
 from domain import Series, Window
 from sources.base import AnsweredRange, Pull
 
-_KEYED_TABLES = ("event", "split_change")  # what happened; notes are events
-_LATEST_TABLES = ("whole", "starter")  # what a source last said: the newest word stands
-_HISTORY_TABLES = ("snapshot", "standing")  # rows in the order in which they were seen
-_NOTHING = rows.rows_from_sql([], [])
+_KEYED_TABLES = ("event", "weight_change")  # existing rows stay
+_LATEST_TABLES = ("window_latency", "trigger")  # the newest row wins
+_HISTORY_TABLES = ("traffic_snapshot", "deployment_state")  # rows in order of time
 
 
 @dataclass(frozen=True, slots=True)
 class _ExportedSeries:
-    """What an export says of one series: its rows, the time that was answered, and when its unsettled minutes were."""
+    """A series in an export: its rows, the time that was answered, and when its provisional minutes were."""
 
     series: Series
     rows: rows.Rows
@@ -41,80 +42,84 @@ class _ExportedSeries:
     @property
     def covered(self) -> dict[int, list[Window]]:
         """The time that was answered, by period in seconds."""
-        found: dict[int, list[Window]] = {}
+        covered: dict[int, list[Window]] = {}
         for answer in self.answered_ranges:
-            found.setdefault(answer.period_s, []).append(answer.window)
-        return found
+            covered.setdefault(answer.period_s, []).append(answer.window)
+        return covered
 
 
 def import_archive(
-    engine: Engine, folder: Path, *, now: int, on_progress: ProgressCallback = lambda _done, _all: None
+    engine: Engine, folder: Path, *, now: int, on_progress: ProgressCallback = ignore_progress
 ) -> Manifest:
-    """Reads an export into an archive, under its own migration. One that was broken off may be run again. Raises ExportError, ArchiveError."""
+    """Imports under the migration of the export. An interrupted import may be repeated. Raises ExportError, ArchiveError."""
     manifest = read_manifest(folder)
-    number = coverage.get_or_create_migration(engine, manifest.migration)
-    # What is settled was cut where it was written down; what was recorded here since the export is no less so.
-    edge = FreshnessPolicy(max(now, manifest.exported_at), final_after_s=0)
-    for done, (one, every) in enumerate(_exported_series(folder, manifest), start=1):
-        _import_series(engine, number, one, edge)
-        on_progress(done, every)
-    _import_logs(engine, number, folder, manifest)
-    with database.transaction(engine, writes=True) as connection:
-        for name in (*_KEYED_TABLES, *_LATEST_TABLES, *_HISTORY_TABLES):
-            lines = _read_rows(folder, manifest, name)
-            bring = (
-                _import_history
-                if name in _HISTORY_TABLES
-                else _import_latest
-                if name in _LATEST_TABLES
-                else _import_keyed
-            )
-            bring(connection, schema.METADATA.tables[name], number, lines)
-        for line in _read_rows(folder, manifest, "heard"):
-            add_event_coverage(connection, number, line["source"], Window(line["start_s"], line["end_s"]))
-        # Pages that look at this archive draw anew.
-        source = schema.source_state
-        mine = source.c.migration_id == number
-        connection.execute(update(source).where(mine).values(revision=source.c.revision + 1))
+    migration_id = get_or_create_migration(engine, manifest.migration)
+    # Coverage in an export is final, and so is what this archive has stored since.
+    policy = FreshnessPolicy(max(now, manifest.exported_at), final_after_s=0)
+    for done, (exported, total) in enumerate(_exported_series(folder, manifest), start=1):
+        _import_series(engine, migration_id, exported, policy)
+        on_progress(done, total)
+    _import_logs(engine, migration_id, folder, manifest)
+    with transaction(engine, writes=True) as connection:
+        for names, import_rows in (
+            (_KEYED_TABLES, _import_keyed),
+            (_LATEST_TABLES, _import_latest),
+            (_HISTORY_TABLES, _import_history),
+        ):
+            for name in names:
+                import_rows(connection, schema.METADATA.tables[name], migration_id, _read_rows(folder, manifest, name))
+        for row in _read_rows(folder, manifest, "event_coverage"):
+            add_event_coverage(connection, migration_id, row["source"], Window(row["start_s"], row["end_s"]))
+        # Pages that show this archive refresh.
+        state = schema.source_state
+        of_migration = update(state).where(state.c.migration_id == migration_id)
+        connection.execute(of_migration.values(change_counter=state.c.change_counter + 1))
     return manifest
 
 
-def _read_rows(folder: Path, manifest: Manifest, name: str) -> list[dict[str, Any]]:
-    """A small file's rows; none where the export is older than that file."""
-    path = f"{name}.parquet"
-    return pq.read_table(folder / path).to_pylist() if path in manifest.files else []
-
-
-# ---- numbers
+def _read_rows(folder: Path, manifest: Manifest, table_name: str) -> list[Row]:
+    """The rows of a small file by the current names; none if the export is older than that file."""
+    file_name = table_name
+    if manifest.version < 3:
+        file_name = next((old for old, new in standard_names.TABLES.items() if new == table_name), table_name)
+    if f"{file_name}.parquet" not in manifest.files:
+        return []
+    imported: list[Row] = pq.read_table(folder / f"{file_name}.parquet").to_pylist()
+    if manifest.version < 3:
+        columns = standard_names.COLUMNS.get(table_name, {})
+        imported = [{columns.get(name, name): value for name, value in row.items()} for row in imported]
+        if table_name in standard_names.BODY_KEYS:
+            imported = [row | {"body": standard_names.rename_body_keys(table_name, row["body"])} for row in imported]
+    return imported
 
 
 def _exported_series(folder: Path, manifest: Manifest) -> Iterator[tuple[_ExportedSeries, int]]:
-    """Every series in the order in which they were first wanted, and how many there are."""
-    lines = {_series_of(line): line for line in _read_rows(folder, manifest, "series")}
-    covered: dict[Series, list[AnsweredRange]] = {}
-    for line in _read_rows(folder, manifest, "coverage"):
-        one = _series_of(line)
-        answer = AnsweredRange(frozenset((one,)), Window(line["start_s"], line["end_s"]), line["period_s"])
-        covered.setdefault(one, []).append(answer)
+    """Every series in the order in which they were first configured, and their number."""
+    series_rows = {_series_of(row): row for row in _read_rows(folder, manifest, "series")}
+    answered: dict[Series, list[AnsweredRange]] = {}
+    for row in _read_rows(folder, manifest, "coverage"):
+        series = _series_of(row)
+        answer = AnsweredRange(frozenset((series,)), Window(row["start_s"], row["end_s"]), row["period_s"])
+        answered.setdefault(series, []).append(answer)
     file = pq.ParquetFile(folder / "points.parquet")
     groups = {_series_of(_first_row(file, group, SERIES_COLUMNS)): group for group in range(file.num_row_groups)}
-    every = list(dict.fromkeys((*lines, *covered, *groups)))
-    for one in every:
-        line = lines.get(one, {})
-        told = _read_points(file, groups[one]) if one in groups else _NOTHING
-        yield (
-            _ExportedSeries(one, told, tuple(covered.get(one, ())), line.get("wanted", True), line.get("asked_at")),
-            len(every),
+    all_series = list(dict.fromkeys((*series_rows, *answered, *groups)))
+    for series in all_series:
+        row = series_rows.get(series, {})
+        of_series = _read_points(file, groups[series]) if series in groups else rows.NO_ROWS
+        exported = _ExportedSeries(
+            series, of_series, tuple(answered.get(series, ())), row.get("configured", True), row.get("asked_at")
         )
+        yield exported, len(all_series)
 
 
 def _series_of(row: Mapping[str, Any]) -> Series:
     return Series(*(row[name] for name in SERIES_COLUMNS))
 
 
-def _first_row(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> dict[str, Any]:
-    (line,) = file.read_row_group(group, columns=list(columns)).slice(0, 1).to_pylist()
-    return dict(line)
+def _first_row(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Row:
+    (row,) = file.read_row_group(group, columns=list(columns)).slice(0, 1).to_pylist()
+    return dict(row)
 
 
 def _read_points(file: pq.ParquetFile, group: int) -> rows.Rows:
@@ -124,40 +129,36 @@ def _read_points(file: pq.ParquetFile, group: int) -> rows.Rows:
 
 
 def _import_series(engine: Engine, migration_id: int, exported: _ExportedSeries, policy: FreshnessPolicy) -> None:
-    """One series as if its source had just answered it: what is covered stays, all of it or nothing."""
+    """Stores a series in one transaction as if its source had just answered it. Covered time stays."""
     series, window = exported.series, Window(0, policy.latest_end)
-    with database.transaction(engine, writes=True) as connection:
-        book = coverage.read_series_index(connection, migration_id, series.source)
-        asked_at = book.coverage[series].asked_at if series in book.ids else None
-        found = exported.rows
-        if asked_at is not None and asked_at >= (exported.asked_at or 0):  # of unsettled minutes, the later word stands
-            there = points.read_points(connection, [book.ids[series]], window)
-            unsettled = rows.uncovered(found, {0: exported.covered})
-            found = found.where(~found.isin(unsettled.where(unsettled.isin(there))))
-        wanted = (*book.configured, series) if exported.configured and series not in book.ids else book.configured
-        pull = Pull(window, policy.now, found.frame((series,)), exported.answered_ranges)
-        coverage.save_outcome(
-            connection,
-            migration_id,
-            series.source,
-            wanted,
-            coverage.FetchOutcome(FetchRequest((), window, 60), pull, policy),
+    with transaction(engine, writes=True) as connection:
+        index = read_series_index(connection, migration_id, series.source)
+        asked_at = index.coverage[series].asked_at if series in index.ids else None
+        new_rows = exported.rows
+        if asked_at is not None and asked_at >= (
+            exported.asked_at or 0
+        ):  # the later answer about provisional minutes stays
+            existing = points.read_points(connection, [index.ids[series]], window)
+            provisional = rows.uncovered(new_rows, {0: exported.covered})
+            new_rows = new_rows.where(~new_rows.isin(provisional.where(provisional.isin(existing))))
+        configured = (
+            (*index.configured, series) if exported.configured and series not in index.ids else index.configured
         )
+        pull = Pull(window, policy.now, new_rows.frame((series,)), exported.answered_ranges)
+        outcome = FetchOutcome(FetchRequest((), window, 60), pull, policy)
+        save_outcome(connection, migration_id, series.source, configured, outcome)
         if exported.asked_at is not None and (asked_at is None or asked_at < exported.asked_at):
             table = schema.series
-            names = and_(*(table.c[name] == getattr(series, name) for name in SERIES_COLUMNS))
-            mine = and_(table.c.migration_id == migration_id, names)
-            connection.execute(update(table).where(mine).values(asked_at=exported.asked_at))
-
-
-# ---- access logs
+            labels = and_(*(table.c[name] == getattr(series, name) for name in SERIES_COLUMNS))
+            of_series = update(table).where(table.c.migration_id == migration_id, labels)
+            connection.execute(of_series.values(asked_at=exported.asked_at))
 
 
 def _import_logs(engine: Engine, migration_id: int, folder: Path, manifest: Manifest) -> None:
-    """Batches of which no file was counted here; each with its counts in one transaction, so that no line is ever counted twice."""
-    batches: dict[str, list[dict[str, Any]]] = {}
-    for line in _read_rows(folder, manifest, "log_file"):
-        batches.setdefault(line["batch"], []).append({"migration_id": migration_id, **line})
+    """Imports the batches of which no file was counted here, each with its counts in one transaction, so that no line counts twice."""
+    batches: dict[str, list[Row]] = {}
+    for row in _read_rows(folder, manifest, "log_file"):
+        batches.setdefault(row["batch"], []).append({"migration_id": migration_id, **row})
     if not batches:
         return
     files = {name: pq.ParquetFile(folder / f"log_{name}.parquet") for name in LOG_SCHEMAS}
@@ -166,59 +167,54 @@ def _import_logs(engine: Engine, migration_id: int, folder: Path, manifest: Mani
         for group in range(file.num_row_groups):
             first = _first_row(file, group, ("batch", "hour_s"))
             groups[name][first["batch"], first["hour_s"]] = group
-    for batch, lines in batches.items():
-        with database.transaction(engine, writes=True) as connection:
-            if tables.read_known_sizes(connection, migration_id, [line["key"] for line in lines]):
+    for batch, file_rows in batches.items():
+        with transaction(engine, writes=True) as connection:
+            if tables.read_known_sizes(connection, migration_id, [row["key"] for row in file_rows]):
                 continue
-            connection.execute(insert(schema.log_file), lines)
-            for at in groups["counts"]:
-                if at[0] == batch:
-                    counts, examples = (_read_group(files[name], groups[name].get(at)) for name in LOG_SCHEMAS)
-                    tables.write_hour(connection, migration_id, *at, counts, examples)
+            connection.execute(insert(schema.log_file), file_rows)
+            for key in groups["counts"]:
+                if key[0] == batch:
+                    counts, examples = (_read_group(files[name], groups[name].get(key)) for name in LOG_SCHEMAS)
+                    tables.write_hour(connection, migration_id, *key, counts, examples)
 
 
 def _read_group(file: pq.ParquetFile, group: int | None) -> pa.Table:
-    found = file.schema_arrow.empty_table() if group is None else file.read_row_group(group)
-    return found.drop_columns(["batch", "hour_s"])
+    table = file.schema_arrow.empty_table() if group is None else file.read_row_group(group)
+    return table.drop_columns(["batch", "hour_s"])
 
 
-# ---- what happened and what was said
-
-
-def _import_keyed(connection: Connection, table: Table, migration_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows that are not there; of events also those that were still open when they were last heard of."""
-    every = [{"migration_id": migration_id, **line} for line in rows]
-    upsert(connection, table, every, ignore_existing=True)
+def _import_keyed(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:
+    """Adds missing rows; an event that is open here is updated if it has ended."""
+    new = [{"migration_id": migration_id, **row} for row in imported]
+    upsert(connection, table, new, ignore_existing=True)
     if table.name == "event":
-        still = and_(table.c.migration_id == migration_id, table.c.open)
-        there = {(row.source, row.key) for row in connection.execute(select(table.c.source, table.c.key).where(still))}
-        over = [line for line in every if (line["source"], line["key"]) in there and not line["open"]]
-        upsert(connection, table, over)
+        is_open = and_(table.c.migration_id == migration_id, table.c.open)
+        open_keys = {
+            (row.source, row.key) for row in connection.execute(select(table.c.source, table.c.key).where(is_open))
+        }
+        upsert(connection, table, [row for row in new if (row["source"], row["key"]) in open_keys and not row["open"]])
 
 
-def _import_latest(connection: Connection, table: Table, migration_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows that are not there, or were asked earlier."""
+def _import_latest(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:
+    """Adds rows that are missing or older here."""
     key = [column.name for column in table.primary_key if column.name != "migration_id"]
-    there = connection.execute(select(table).where(table.c.migration_id == migration_id))
-    asked_at = {tuple(row._mapping[name] for name in key): row.asked_at for row in there}
-    newer = [line for line in rows if asked_at.get(tuple(line[name] for name in key), -1) < line["asked_at"]]
-    upsert(connection, table, [{"migration_id": migration_id, **line} for line in newer])
+    existing = connection.execute(select(table).where(table.c.migration_id == migration_id))
+    asked_at = {tuple(row._mapping[name] for name in key): row.asked_at for row in existing}
+    newer = [row for row in imported if asked_at.get(tuple(row[name] for name in key), -1) < row["asked_at"]]
+    upsert(connection, table, [{"migration_id": migration_id, **row} for row in newer])
 
 
-def _import_history(connection: Connection, table: Table, migration_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows of both, in the order in which they were seen: the newest has the highest number."""
-    names = [column.name for column in table.columns if column.name not in ("migration_id", "id")]
-    mine = table.c.migration_id == migration_id
-    there = [
-        dict(zip(names, row, strict=True))
-        for row in connection.execute(select(*(table.c[name] for name in names)).where(mine))
-    ]
-    by_start: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for line in (*there, *rows):
-        key = (line.get("source"), line["first_seen"], line["body"])
-        if key not in by_start or by_start[key]["last_seen"] < line["last_seen"]:
-            by_start[key] = line
-    connection.execute(delete(table).where(mine))
-    ordered = sorted(by_start.values(), key=lambda line: (line["first_seen"], line["last_seen"]))
+def _import_history(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:
+    """Replaces the rows by those of both, in order of time, because the newest row has the highest id."""
+    columns = [column for column in table.columns if column.name not in ("migration_id", "id")]
+    of_migration = table.c.migration_id == migration_id
+    existing = [dict(row._mapping) for row in connection.execute(select(*columns).where(of_migration))]
+    by_start: dict[tuple[Any, ...], Row] = {}
+    for row in (*existing, *imported):
+        key = (row.get("source"), row["first_seen"], row["body"])
+        if key not in by_start or by_start[key]["last_seen"] < row["last_seen"]:
+            by_start[key] = row
+    connection.execute(delete(table).where(of_migration))
+    ordered = sorted(by_start.values(), key=lambda row: (row["first_seen"], row["last_seen"]))
     if ordered:
-        connection.execute(insert(table), [{"migration_id": migration_id, **line} for line in ordered])
+        connection.execute(insert(table), [{"migration_id": migration_id, **row} for row in ordered])

@@ -1,6 +1,6 @@
-"""The archive's tables as they became: one Alembic revision a change, each numbered as the version that it makes.
+"""Alembic migrations of the archive's tables, each numbered by the schema version that it produces.
 
-A revision is not edited once it has been released: archives out there were made by it.
+A released migration is never edited: existing archives were made by it.
 """
 
 import threading
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-_alembic_lock = threading.Lock()
+_alembic_lock = threading.Lock()  # Alembic keeps global state
 
 
 def upgrade(connection: Connection) -> None:
-    """Brings the database to the newest revision, inside the caller's transaction. One that knows nothing of revisions begins with the first."""
-    from alembic import command  # only where there is something to do: most openings find everything in place
+    """Migrates the database to the newest version in the caller's transaction. A database without Alembic's table starts at the first migration."""
+    from alembic import command  # imported late: usually there is nothing to migrate
     from alembic.config import Config
 
     config = Config()

@@ -1,4 +1,4 @@
-"""Alembic runs this for every command: the connection is the caller's, and so is its transaction."""
+"""Alembic's environment: uses the caller's connection and transaction."""
 
 from alembic import context
 

@@ -19,29 +19,32 @@ from tests.fakes.metric_source import EC2, ECS, NOON, FakeMetricSource, minute_t
 from tests.fakes.postgresql import PostgresServer
 
 
+pytestmark = pytest.mark.postgresql
+
+
 @pytest.fixture(autouse=True)
-def on_postgresql(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "archive_url", server.schema_url)
+def on_postgresql(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "archive_url", postgres_server.schema_url)
 
 
 @pytest.fixture
-def strict(server: PostgresServer) -> Iterator[PostgresServer]:
+def strict(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """A server that asks for passwords."""
-    server.execute("CREATE ROLE photo LOGIN PASSWORD 'right/one'")
-    server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from version 15 on
-    server.trust(trusting=False)
-    yield server
-    server.trust(trusting=True)
-    server.execute("DROP OWNED BY photo")
-    server.execute("DROP ROLE photo")
+    postgres_server.execute("CREATE ROLE photo LOGIN PASSWORD 'right/one'")
+    postgres_server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from version 15 on
+    postgres_server.trust(trusting=False)
+    yield postgres_server
+    postgres_server.trust(trusting=True)
+    postgres_server.execute("DROP OWNED BY photo")
+    postgres_server.execute("DROP ROLE photo")
 
 
-def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: PostgresServer, tmp_path: Path):
+def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(postgres_server: PostgresServer, tmp_path: Path):
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
         archive.metrics.get(minute_window(-60, 0), world, now=world.now)
         archive.events.save_snapshot(TrafficSnapshot(NOON, weighted_traffic(100, 0)))
-        server.stop()
+        postgres_server.stop()
         try:
             for minute in range(1, 11):
                 world.now = minute_time(minute)
@@ -58,7 +61,7 @@ def test_ten_minutes_without_the_server_cost_no_number_and_no_weight(server: Pos
                         )
                     )
         finally:
-            server.start()
+            postgres_server.start()
         assert archive.events.latest_traffic() == (weighted_traffic(50, 50), NOON + 600)
         world.now = minute_time(11)
         brought = archive.metrics.get(minute_window(-60, 11), world, now=world.now)
@@ -92,9 +95,9 @@ def test_a_user_without_rights_is_told(strict: PostgresServer, monkeypatch: pyte
     assert refused.value.kind == "forbidden"
 
 
-def test_a_database_that_is_not_there_is_told(server: PostgresServer):
+def test_a_database_that_is_not_there_is_told(postgres_server: PostgresServer):
     with pytest.raises(ArchiveError, match=r'no_database: .*"albums" does not exist'):
-        Archive.open(server.url(database="albums"), MIGRATION)
+        Archive.open(postgres_server.url(database="albums"), MIGRATION)
 
 
 def test_a_server_that_is_not_there_is_told():
@@ -102,11 +105,13 @@ def test_a_server_that_is_not_there_is_told():
         Archive.open("postgresql+psycopg://tester@127.0.0.1:1/archives", MIGRATION)
 
 
-def test_whoever_holds_it_too_long_is_told(server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_whoever_holds_it_too_long_is_told(
+    postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.05)
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        with psycopg.connect(server.url().replace("+psycopg", "")) as other:
+        with psycopg.connect(postgres_server.url().replace("+psycopg", "")) as other:
             other.execute("SELECT pg_advisory_xact_lock(%s)", [WRITE_LOCK_ID])
             brought = archive.metrics.get(minute_window(-60, 0), world, now=world.now)
             assert brought.archive_problem is not None
@@ -116,19 +121,21 @@ def test_whoever_holds_it_too_long_is_told(server: PostgresServer, tmp_path: Pat
         assert world.new_requests == [(-60, 0), (-15, 1)]
 
 
-def test_a_full_disk_loses_no_answer(server: PostgresServer, tmp_path: Path):
+def test_a_full_disk_loses_no_answer(postgres_server: PostgresServer, tmp_path: Path):
     world = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        name = server.schemas[tmp_path]
-        server.execute(
+        name = postgres_server.schemas[tmp_path]
+        postgres_server.execute(
             f"""CREATE FUNCTION {name}.full() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"""
         )
-        server.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {name}.point EXECUTE FUNCTION {name}.full()")
+        postgres_server.execute(
+            f"CREATE TRIGGER full_disk BEFORE INSERT ON {name}.point EXECUTE FUNCTION {name}.full()"
+        )
         brought = archive.metrics.get(minute_window(-60, 0), world, now=world.now)
         assert brought.archive_problem is not None
         assert (brought.archive_problem.kind, len(brought.frame)) == ("disk_full", 120)
-        server.execute(f"DROP TRIGGER full_disk ON {name}.point")
+        postgres_server.execute(f"DROP TRIGGER full_disk ON {name}.point")
         world.now = minute_time(1)
         assert archive.metrics.get(minute_window(-60, 1), world, now=world.now).archive_problem is None
         assert len(archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1)).frame) == 122
@@ -146,27 +153,27 @@ def test_one_that_may_only_be_read_is_read(tmp_path: Path):
         assert list(values_by_minute(brought, EC2)) == list(range(-60, 1))
 
 
-def test_a_newer_archive_is_refused(server: PostgresServer, tmp_path: Path):
+def test_a_newer_archive_is_refused(postgres_server: PostgresServer, tmp_path: Path):
     open_archive(tmp_path).close()
-    server.execute(f"UPDATE {server.schemas[tmp_path]}.meta SET value = '99' WHERE key = 'schema'")
+    postgres_server.execute(f"UPDATE {postgres_server.schemas[tmp_path]}.meta SET value = '99' WHERE key = 'schema'")
     with pytest.raises(ArchiveError) as refused:
         open_archive(tmp_path)
     assert (refused.value.kind, refused.value.detail) == ("newer", f"99 > {schema.SCHEMA_VERSION}")
 
 
-def test_tables_of_another_program_are_left_alone(server: PostgresServer, tmp_path: Path):
-    server.schema_url(tmp_path)
-    server.execute(f"CREATE TABLE {server.schemas[tmp_path]}.recipe (name text)")
+def test_tables_of_another_program_are_left_alone(postgres_server: PostgresServer, tmp_path: Path):
+    postgres_server.schema_url(tmp_path)
+    postgres_server.execute(f"CREATE TABLE {postgres_server.schemas[tmp_path]}.recipe (name text)")
     open_archive(tmp_path).close()
     other = tmp_path / "other"
-    server.schema_url(other)
-    server.execute(f"CREATE TABLE {server.schemas[other]}.event (name text)")
+    postgres_server.schema_url(other)
+    postgres_server.execute(f"CREATE TABLE {postgres_server.schemas[other]}.event (name text)")
     with pytest.raises(ArchiveError, match="not_a_database: event"):
         open_archive(other)
 
 
-def test_processes_that_start_at_once_make_one_archive_and_ask_once(server: PostgresServer, tmp_path: Path):
-    server.schema_url(tmp_path)
+def test_processes_that_start_at_once_make_one_archive_and_ask_once(postgres_server: PostgresServer, tmp_path: Path):
+    postgres_server.schema_url(tmp_path)
     diary = tmp_path / "diary"
     together = fork_context.Barrier(4, timeout=20)
 

@@ -53,7 +53,7 @@ def url(tmp_path: Path, request: pytest.FixtureRequest) -> UrlFactory:
     def of(engine: str, name: str) -> str:
         if engine == "sqlite":
             return f"sqlite:///{tmp_path / name}.db"
-        address: str = request.getfixturevalue("server").schema_url(tmp_path / name)
+        address: str = request.getfixturevalue("postgres_server").schema_url(tmp_path / name)
         return address
 
     return of

@@ -1,4 +1,4 @@
-"""How services and deployments stood, as each source told it."""
+"""Services and deployments by source."""
 
 import sqlalchemy as sa
 from alembic import op

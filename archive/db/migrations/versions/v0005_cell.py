@@ -1,4 +1,4 @@
-"""Ten-minute cells, for long windows: a table, filled from the points that are there."""
+"""Ten-minute rollups of the existing points, for long windows."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,15 +19,15 @@ def upgrade() -> None:
         sa.Column("periods", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
-    # The median: of n values in order the one in the middle, or the mean of the two there.
+    # The median: the middle one of n sorted values, or the mean of the middle two.
     op.execute("""
         INSERT INTO cell (series_id, ts, period_s, value, low, high, periods)
         SELECT series_id, start_s, period_s,
                CASE WHEN stat IN ('sum', 'sample_count') THEN SUM(value)
-                    ELSE AVG(CASE WHEN place IN ((n + 1) / 2, (n + 2) / 2) THEN value END) END,
+                    ELSE AVG(CASE WHEN position IN ((n + 1) / 2, (n + 2) / 2) THEN value END) END,
                MIN(value), MAX(value), n
         FROM (SELECT series_id, ts - ts % 600 AS start_s, period_s, value, stat,
-                     ROW_NUMBER() OVER (PARTITION BY series_id, ts - ts % 600, period_s ORDER BY value) AS place,
+                     ROW_NUMBER() OVER (PARTITION BY series_id, ts - ts % 600, period_s ORDER BY value) AS position,
                      COUNT(*) OVER (PARTITION BY series_id, ts - ts % 600, period_s) AS n
               FROM point JOIN series ON series.id = point.series_id) AS ranked
         GROUP BY series_id, start_s, period_s, stat, n

@@ -1,4 +1,4 @@
-"""Access logs: the files that were counted, and their counts."""
+"""Access-log files that were counted, and their counts."""
 
 import sqlalchemy as sa
 from alembic import op

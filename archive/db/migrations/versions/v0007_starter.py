@@ -1,4 +1,4 @@
-"""What starts each batch."""
+"""The triggers of batch jobs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which access-log files were counted together, so that an import can tell whose counts they are."""
+"""Which access-log files were counted together, so that an import knows whose counts they are."""
 
 import sqlalchemy as sa
 from alembic import op

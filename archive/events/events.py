@@ -1,0 +1,43 @@
+"""SQL on events."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, delete, func, or_, select
+
+from archive.db import schema
+from archive.db.upsert import upsert
+from domain import Event, Window
+
+_COLUMNS = tuple(column.name for column in schema.event.columns if column.name != "migration_id")
+
+
+def write_events(connection: Connection, migration_id: int, events: Iterable[Event]) -> None:
+    rows = [{"migration_id": migration_id, **{name: getattr(event, name) for name in _COLUMNS}} for event in events]
+    upsert(connection, schema.event, rows)
+
+
+def delete_missing_events(
+    connection: Connection, migration_id: int, source_name: str, events: Iterable[Event], window: Window
+) -> None:
+    """Deletes the events of a source that started in `window` and are not among `events`: they were deleted upstream."""
+    table = schema.event
+    in_window = and_(
+        table.c.migration_id == migration_id,
+        table.c.source == source_name,
+        table.c.ts >= window.start,
+        table.c.ts < window.end,
+    )
+    missing = set(connection.scalars(select(table.c.key).where(in_window))) - {event.key for event in events}
+    for key in missing:
+        connection.execute(delete(table).where(in_window, table.c.key == key))
+
+
+def read_events(connection: Connection, migration_id: int, window: Window) -> tuple[Event, ...]:
+    """The events that overlap `window`, in order."""
+    table = schema.event
+    overlaps = or_(table.c.open, func.coalesce(table.c.until, table.c.ts) >= window.start)
+    within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, overlaps)
+    return tuple(
+        Event(**{name: getattr(row, name) for name in _COLUMNS})
+        for row in connection.execute(select(table).where(within).order_by(table.c.ts, table.c.source, table.c.key))
+    )

@@ -1,0 +1,320 @@
+"""The archive's metrics: a read-through cache that fetches what is missing or provisional and stores it."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from archive.db.database import Database
+from archive.db.errors import ArchiveError
+from archive.db.lease import Lease
+from archive.events.source_state import SourceState, read_state, save_state
+from archive.metrics import coverage, points, rows, window_latency
+from archive.metrics.coverage import FetchOutcome, SeriesIndex
+from archive.metrics.downsampling import Overview
+from archive.metrics.fetch_plan import NO_COVERAGE, Coverage, FreshnessPolicy, due_in_s, plan_fetches
+from archive.metrics.long_windows import read_overview
+from archive.metrics.results import FillResult, MetricsResult, metrics_result
+from archive.metrics.write_buffer import WriteBuffer
+from domain import Clock, Series, Window
+from domain.series import any_series, is_not_hourly
+from sources.base import MetricSource, Problem, ProblemKind, health_state
+from sources.window_latency import WindowLatency, WindowLatencySource
+
+SeriesFilter = Callable[[Series], bool]
+MAX_PENDING_PULLS = 120  # held in memory while the archive cannot be written
+# Problems of single series: they stay in the source's state until the series is fetched again.
+_SERIES_PROBLEM_KINDS: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
+
+
+class MetricStore:
+    """Metrics of one migration. Raises ArchiveError if the database cannot be used; `get`, `fill` and `read` return the problem instead."""
+
+    def __init__(self, database: Database, *, final_after_s: int, clock: Clock) -> None:
+        self._database, self._final_after_s, self._clock = database, final_after_s, clock
+        self._lock = threading.Lock()
+        self._buffers: dict[str, WriteBuffer] = {}
+        self._pending_window_latencies: dict[tuple[str, int], WindowLatency] = {}
+
+    def get(
+        self, window: Window, source: MetricSource, *, now: datetime, refresh_interval_s: int = 60
+    ) -> MetricsResult:
+        """The metrics in `window`, read from the archive after what is missing or provisional was fetched.
+
+        Provisional minutes are fetched at most every `refresh_interval_s`, by the first thread or process; the others only read.
+        """
+        started = time.monotonic()
+        filled = self.fill(window, source, now=now, refresh_interval_s=refresh_interval_s)
+        result = self.read(window, source.name, now=now)
+        return replace(
+            result,
+            datapoints_requested=filled.datapoints_requested,
+            problems=tuple(dict.fromkeys((*result.problems, *filled.problems))),
+            archive_problem=filled.archive_problem or result.archive_problem,
+            took_s=time.monotonic() - started,
+        )
+
+    def fill(
+        self,
+        window: Window,
+        source: MetricSource,
+        *,
+        now: datetime,
+        refresh_interval_s: int = 60,
+        max_periods: int = 1440,
+        max_pulls: int | None = None,
+        series_filter: SeriesFilter = any_series,
+    ) -> FillResult:
+        """Fetches what is missing in `window`, newest first, in at most `max_pulls` pulls of `max_periods` periods, each stored at once."""
+        policy = self.freshness(now, refresh_interval_s)
+        buffer = self._buffer_of(source.name)
+        try:
+            plan = self._plan(window, source, policy, max_periods, series_filter)
+            if not plan.remaining:
+                return plan
+            if not buffer.fetch_lock.acquire(blocking=False):
+                return replace(plan, busy=True)
+            try:
+                with self._database.lease(source.name, "metrics", policy.now) as lease:
+                    if not lease.acquired:
+                        return replace(plan, busy=True)
+                    # Planned again: another process may have fetched before this one had the lease.
+                    plan = self._plan(window, source, policy, max_periods, series_filter)
+                    return self._pull_all(source, plan, policy, lease, max_pulls, series_filter)
+            finally:
+                buffer.fetch_lock.release()
+        except ArchiveError as error:
+            return FillResult(archive_problem=error.problem)
+
+    def missing_minutes(
+        self, window: Window, source: MetricSource, *, now: datetime, refresh_interval_s: int = 60
+    ) -> int:
+        """The number of final minutes of `window` that are due to be fetched, without those in back-off. Never fetches."""
+        policy = self.freshness(now, refresh_interval_s)
+        if policy.final_until <= window.start:
+            return 0
+        final = Window(window.start, min(window.end, policy.final_until))
+        return self._plan(final, source, policy, 1440, any_series).minutes_remaining
+
+    def coverage_of(self, source_name: str) -> Mapping[Series, Coverage]:
+        """The coverage of each series of a source, with answers that are not written yet. If the archive cannot be read, from the last read."""
+        buffer = self._buffer_of(source_name)
+        try:
+            buffer.index = self._database.read(coverage.read_series_index, source_name)
+        except ArchiveError as error:
+            if buffer.index is None:
+                raise
+            self._database.set_problem(source_name, error.problem)
+        return coverage.with_pending(buffer.pending_writes, buffer.index.coverage)
+
+    def configured_series(self, source_name: str) -> tuple[Series, ...]:
+        """The series of a source that the configuration included at the last fill by any process."""
+        return self._database.read(coverage.read_series_index, source_name).configured
+
+    def covered_span(self, source_name: str) -> Window | None:
+        """From the first to the last covered time of a source, possibly with gaps; None without coverage."""
+        return self._database.read(coverage.read_span, source_name)
+
+    def latest_ts(self, source_name: str) -> int | None:
+        """The newest `ts` (epoch seconds) of a source's configured series, without hourly ones; None without points."""
+        with self._database.reading() as connection:
+            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+            ids = [index.ids[series] for series in index.configured if is_not_hourly(series)]
+            return points.read_latest_ts(connection, ids)
+
+    def has_points(self, window: Window, source_name: str) -> bool:
+        """Whether the archive has any point of a source in `window`."""
+        with self._database.reading() as connection:
+            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+            return points.has_points(connection, tuple(index.ids.values()), window)
+
+    def freshness(self, now: datetime, refresh_interval_s: int = 60) -> FreshnessPolicy:
+        """What is final and what is provisional at `now`."""
+        return FreshnessPolicy(int(now.timestamp()), self._final_after_s, refresh_interval_s)
+
+    def read(
+        self,
+        window: Window,
+        source_name: str,
+        *,
+        now: datetime | None = None,
+        series_filter: SeriesFilter = is_not_hourly,
+    ) -> MetricsResult:
+        """What the archive has of a source's series in `window`. Never fetches. `now` (default: the clock) decides what is final."""
+        started = time.monotonic()
+        policy = self.freshness(now or self._clock())
+        buffer, state = self._buffer_of(source_name), None
+        problem, pending = self._database.problem(source_name), buffer.pending_writes
+        index, result_rows, stored = SeriesIndex(), rows.NO_ROWS, list[Series]()
+        try:
+            with self._database.reading() as connection:
+                index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+                stored = [
+                    series
+                    for series in buffer.configured_series or index.configured
+                    if series in index.ids and series_filter(series)
+                ]
+                result_rows = points.read_points(connection, [index.ids[series] for series in stored], window)
+                state = read_state(connection, self._database.row(source_name, "metrics"))
+        except ArchiveError as error:
+            problem = error.problem
+        # Codes are positions in `series`: stored series first, then those that are not written yet.
+        unstored = (item for item in buffer.configured_series if item not in index.ids and series_filter(item))
+        series = (*stored, *unstored)
+        for outcome in pending:
+            result_rows = rows.apply_answers(result_rows, series, outcome.pull.frame, outcome.pull.answered_ranges)
+        if pending:
+            result_rows = result_rows.where((result_rows.ts >= window.start) & (result_rows.ts < window.end))
+        known = coverage.with_pending(pending, index.coverage)
+        of_series = [known.get(item, NO_COVERAGE).clamp_to_final(policy) for item in series]
+        return replace(
+            metrics_result(window, series, of_series, result_rows, policy),
+            problems=state.problems if state else (),
+            archive_problem=problem,
+            took_s=time.monotonic() - started,
+        )
+
+    def overview(
+        self, window: Window, source_name: str, *, series: Collection[Series] | None = None, max_buckets: int = 2000
+    ) -> Overview:
+        """What the archive has of a source in a long window, in at most `max_buckets` buckets: sums of counts, else medians and ranges.
+
+        Never fetches. Counts summed over all buckets equal the counts summed over all periods. `series`: default is the configured ones;
+        a series that the archive does not have has no periods.
+        """
+        policy, buffer = self.freshness(self._clock()), self._buffer_of(source_name)
+        with self._database.reading() as connection:
+            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+            return read_overview(connection, index, buffer, window, policy, series=series, max_buckets=max_buckets)
+
+    def cache_key(self, window: Window, source_name: str, *, now: datetime | None = None) -> Hashable:
+        """A value that changes whenever `read` may return something else for `window`; answers about other time do not change it."""
+        if self._database.unsaved_changes:
+            return self._database.change_counter(source_name)
+        final = window.end <= (now or self._clock()).timestamp() - self._final_after_s
+        migration_id = self._database.migration_id
+        with self._database.reading() as connection:
+            covered = coverage.read_coverage_rows(connection, migration_id, source_name, window)
+            refreshed = () if final else coverage.read_refresh_state(connection, migration_id, source_name, window)
+        return covered, refreshed
+
+    def fetch_window_latency(self, window: Window, source: WindowLatencySource, *, now: datetime) -> bool:
+        """Fetches the latency of a whole window if that is due; False if another process is fetching from that source."""
+        now_s = int(now.timestamp())
+
+        def is_current() -> bool:
+            stored = self.window_latency(window, source.name)
+            return window_latency.is_current(stored, window, now=now_s, final_after_s=self._final_after_s)
+
+        if is_current():
+            return True
+        with self._database.lease(source.name, "window_latency", now_s) as lease:
+            if not lease.acquired:
+                return False
+            if not is_current():  # another process may have fetched before this one had the lease
+                self._save_window_latency(source.name, source.window_latency(window))
+        return True
+
+    def window_latency(self, window: Window, source_name: str) -> WindowLatency | None:
+        """The latency of `window` as one period; until it is fetched, that of an earlier window with the same start. Never fetches."""
+        if pending := self._pending_window_latencies.get((source_name, window.start)):
+            return pending
+        return self._database.read(window_latency.read, source_name, window.start)
+
+    def _save_window_latency(self, source_name: str, result: WindowLatency) -> None:
+        merged = window_latency.merge_result(self.window_latency(result.window, source_name), result)
+        self._pending_window_latencies[source_name, result.window.start] = merged
+        with self._database.writing(source_name) as connection:
+            window_latency.write(connection, self._database.migration_id, source_name, merged)
+        del self._pending_window_latencies[source_name, result.window.start]
+
+    def _plan(
+        self,
+        window: Window,
+        source: MetricSource,
+        policy: FreshnessPolicy,
+        max_periods: int,
+        series_filter: SeriesFilter,
+    ) -> FillResult:
+        """The requests that a window needs, before any is made."""
+        buffer = self._buffer_of(source.name)
+        buffer.configured_series = source.series()
+        series = tuple(filter(series_filter, buffer.configured_series))
+        known = self.coverage_of(source.name)
+        finest_period = partial(source.finest_period_s, now=policy.now)
+        requests = plan_fetches(window, series, known, policy, finest_period, max_periods=max_periods)
+        return FillResult(
+            remaining=requests,
+            due_in_s=due_in_s(series, known, policy),
+            archive_problem=self._database.problem(source.name),
+        )
+
+    def _pull_all(
+        self,
+        source: MetricSource,
+        plan: FillResult,
+        policy: FreshnessPolicy,
+        lease: Lease,
+        max_pulls: int | None,
+        series_filter: SeriesFilter,
+    ) -> FillResult:
+        """Makes the pulls of a plan, and stores each before the next."""
+        result, known = FillResult(remaining=plan.remaining, due_in_s=plan.due_in_s), None
+        for request in plan.remaining[:max_pulls]:
+            if result.pulls and not lease.renew():
+                break
+            pull = source.pull(request.window, request.series)
+            answered = result.answered or bool(pull.answered_ranges)
+            result = replace(
+                result,
+                pulls=result.pulls + 1,
+                answered=answered,
+                datapoints_requested=result.datapoints_requested + pull.datapoints_requested,
+                # If the source is down, the other requests are not made: they go into back-off with this one.
+                remaining=result.remaining[1:] if answered else (),
+                problems=tuple(dict.fromkeys((*result.problems, *pull.problems))),
+            )
+            skipped = () if answered else plan.remaining[result.pulls :]
+            outcome = FetchOutcome(request, pull, policy, skipped, source_failed=not answered)
+            known = self._save_pull(source.name, outcome, result.problems)
+            if not answered:
+                break
+        if known is not None:
+            series = tuple(filter(series_filter, self._buffer_of(source.name).configured_series))
+            result = replace(result, due_in_s=due_in_s(series, known, policy))
+        return replace(result, archive_problem=self._database.problem(source.name))
+
+    def _save_pull(
+        self, source_name: str, outcome: FetchOutcome, problems: tuple[Problem, ...]
+    ) -> Mapping[Series, Coverage]:
+        """Stores one pull in a transaction, and returns the coverage after it. If that fails, the pull stays in memory until the next one."""
+        buffer, row = self._buffer_of(source_name), self._database.row(source_name, "metrics")
+        buffer.pending_writes = (*buffer.pending_writes, outcome)[-MAX_PENDING_PULLS:]
+        known: Mapping[Series, Coverage] = {}
+        try:
+            with self._database.writing(source_name) as connection:
+                for pending in buffer.pending_writes:
+                    known = coverage.save_outcome(
+                        connection, self._database.migration_id, source_name, buffer.configured_series, pending
+                    )
+                before, now = read_state(connection, row), outcome.policy.now
+                failed_fetches = (
+                    fetch for series in buffer.configured_series for fetch in known[series].failed_fetches
+                )
+                if before and any(fetch.in_backoff(now) for fetch in failed_fetches):
+                    lasting = (problem for problem in before.problems if problem.kind in _SERIES_PROBLEM_KINDS)
+                    problems = tuple(dict.fromkeys((*problems, *lasting)))
+                answered, took_s = bool(outcome.pull.answered_ranges), outcome.pull.took_s
+                health = health_state(problems, took_s, answered=answered)
+                state = SourceState(source_name, "metrics", health, now, None, took_s, problems)
+                save_state(connection, row, state, success=answered)
+        except ArchiveError:
+            return coverage.with_pending(buffer.pending_writes, buffer.index.coverage if buffer.index else {})
+        buffer.pending_writes = ()
+        return known
+
+    def _buffer_of(self, source_name: str) -> WriteBuffer:
+        with self._lock:
+            return self._buffers.setdefault(source_name, WriteBuffer())

@@ -110,8 +110,8 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
 def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
     """One of AWS_ERRORS as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
     if not isinstance(error, ClientError):
-        kind = next((kind for kind, types in _KIND_BY_ERROR if isinstance(error, types)), "bad_reply")
-        return Problem(kind, source, operation, about, str(error))
+        kinds: list[ProblemKind] = [kind for kind, types in _KIND_BY_ERROR if isinstance(error, types)]
+        return Problem(kinds[0] if kinds else "bad_reply", source, operation, about, str(error))
     response = error.response.get("Error", {})
     code, detail = response.get("Code", ""), response.get("Message", "") or str(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

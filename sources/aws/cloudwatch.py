@@ -14,10 +14,10 @@ from sources.aws.client import aws_of
 from sources.aws.cloudwatch_queries import (
     MAX_QUERIES,
     SOURCE,
-    LoadBalancerNaming,
+    CloudWatchMetric,
     MetricDataRequest,
-    MetricNaming,
     all_series,
+    cloudwatch_metric,
     get_metric_data_params,
     plan_requests,
     retention_starts,
@@ -32,17 +32,15 @@ _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("get_metric_data", "M
 
 
 class MetricDataSource:
-    """A MetricSource of fixed series that are read with GetMetricData. Thread-safe.
+    """A MetricSource of the series of `metrics`, read with GetMetricData. Thread-safe.
 
     `clock` decides which periods are still retained. `client`: a boto3 client to use instead of making one.
     """
 
     name = SOURCE
 
-    def __init__(
-        self, naming: MetricNaming, series: tuple[Series, ...], aws: Aws, *, clock: Clock, client: Any
-    ) -> None:
-        self._naming, self._series, self._region, self._clock = naming, series, aws.region, clock
+    def __init__(self, metrics: Mapping[Series, CloudWatchMetric], aws: Aws, *, clock: Clock, client: Any) -> None:
+        self._metrics, self._series, self._region, self._clock = dict(metrics), tuple(metrics), aws.region, clock
         self._client = ClientProvider("cloudwatch", aws, client)
 
     def series(self) -> tuple[Series, ...]:
@@ -100,7 +98,7 @@ class MetricDataSource:
 
     def _fetch(self, session: ApiSession, request: MetricDataRequest) -> MetricDataResponse:
         """All pages of one request; series with InternalError are requested once more."""
-        response = MetricDataResponse(self._naming, request)
+        response = MetricDataResponse(self._metrics, request)
         if not self._fetch_pages(session, response, range(len(request.series))):
             response.fail()
         elif positions := response.positions_with_status("InternalError"):
@@ -111,7 +109,7 @@ class MetricDataSource:
 
     def _fetch_pages(self, session: ApiSession, response: MetricDataResponse, positions: Iterable[int]) -> bool:
         """Adds the pages for the series at `positions`; False if one could not be fetched."""
-        params, idle_pages = get_metric_data_params(self._naming, response.request, positions), 0
+        params, idle_pages = get_metric_data_params(self._metrics, response.request, positions), 0
         for _ in range(MAX_PAGES):
             page = session.call(_ACTION, about=self._region, **params)
             if isinstance(page, Problem):
@@ -127,14 +125,15 @@ class CloudWatch(MetricDataSource):
     """The load balancer's metrics. A WindowLatencySource, too. Raises ValueError if the migration has no [aws]."""
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
-        aws, naming = aws_of(migration, "CloudWatch"), LoadBalancerNaming.from_migration(migration)
-        super().__init__(naming, all_series(migration), aws, clock=clock, client=client)
+        metrics = {series: cloudwatch_metric(migration, series) for series in all_series(migration)}
+        super().__init__(metrics, aws_of(migration, "CloudWatch"), clock=clock, client=client)
         self._latency_series = tuple(
             series
             for fleet in FLEETS
             for group in migration.fleets[fleet].names
             for series in series_of_window_latency(SOURCE, fleet, group, migration.slow_thresholds_s)
         )
+        self._metrics |= {series: cloudwatch_metric(migration, series) for series in self._latency_series}
 
     def window_latency(self, window: Window) -> WindowLatency:
         """The latency of each target group over `window`, requested as one period: the longest part of `window` that fits in one.

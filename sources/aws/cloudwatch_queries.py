@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any
 
 from domain import FLEETS, Migration, Series, Window, series_of_load_balancer, series_of_target_group
 from domain.window import DAY_S, HOUR_S
@@ -20,45 +20,32 @@ MAX_DATAPOINTS = (
 _RETENTION_S = ((60, 15 * DAY_S), (300, 63 * DAY_S), (3_600, 455 * DAY_S))
 _RETENTION_MARGIN_S = 300
 
-# (metric, stat) -> (CloudWatch's metric, CloudWatch's statistic). Without within_…s, which has its threshold in its name.
-METRIC_STATS: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("requests", "sum"): ("RequestCount", "Sum"),
-    ("target_2xx", "sum"): ("HTTPCode_Target_2XX_Count", "Sum"),
-    ("target_3xx", "sum"): ("HTTPCode_Target_3XX_Count", "Sum"),
-    ("target_4xx", "sum"): ("HTTPCode_Target_4XX_Count", "Sum"),
-    ("target_5xx", "sum"): ("HTTPCode_Target_5XX_Count", "Sum"),
-    ("connection_errors", "sum"): ("TargetConnectionErrorCount", "Sum"),
-    ("fail_open_requests", "sum"): ("UnhealthyRoutingRequestCount", "Sum"),
-    ("latency", "p50"): ("TargetResponseTime", "p50"),
-    ("latency", "p90"): ("TargetResponseTime", "p90"),
-    ("latency", "p95"): ("TargetResponseTime", "p95"),
-    ("latency", "p99"): ("TargetResponseTime", "p99"),
-    ("latency", "average"): ("TargetResponseTime", "Average"),
-    ("latency", "sample_count"): ("TargetResponseTime", "SampleCount"),
-    ("latency", "p50_hourly"): ("TargetResponseTime", "p50"),
-    ("latency", "p90_hourly"): ("TargetResponseTime", "p90"),
-    ("latency", "p95_hourly"): ("TargetResponseTime", "p95"),
-    ("latency", "p99_hourly"): ("TargetResponseTime", "p99"),
-    # The minimum is over load balancer nodes too: targets that every node considers (un)healthy.
-    ("healthy_hosts", "minimum"): ("HealthyHostCount", "Minimum"),
-    ("unhealthy_hosts", "minimum"): ("UnHealthyHostCount", "Minimum"),
-    ("alb_5xx", "sum"): ("HTTPCode_ELB_5XX_Count", "Sum"),
-    ("alb_502", "sum"): ("HTTPCode_ELB_502_Count", "Sum"),
-    ("alb_503", "sum"): ("HTTPCode_ELB_503_Count", "Sum"),
-    ("alb_504", "sum"): ("HTTPCode_ELB_504_Count", "Sum"),
+METRICS: Mapping[str, str] = {
+    "requests": "RequestCount",
+    "target_2xx": "HTTPCode_Target_2XX_Count",
+    "target_3xx": "HTTPCode_Target_3XX_Count",
+    "target_4xx": "HTTPCode_Target_4XX_Count",
+    "target_5xx": "HTTPCode_Target_5XX_Count",
+    "connection_errors": "TargetConnectionErrorCount",
+    "fail_open_requests": "UnhealthyRoutingRequestCount",
+    "latency": "TargetResponseTime",
+    "healthy_hosts": "HealthyHostCount",
+    "unhealthy_hosts": "UnHealthyHostCount",
+    "alb_5xx": "HTTPCode_ELB_5XX_Count",
+    "alb_502": "HTTPCode_ELB_502_Count",
+    "alb_503": "HTTPCode_ELB_503_Count",
+    "alb_504": "HTTPCode_ELB_504_Count",
 }
+# Minimum: also over load balancer nodes, so targets that every node considers healthy or unhealthy.
+_STATS = {"sum": "Sum", "average": "Average", "sample_count": "SampleCount", "minimum": "Minimum"}
 
 
 def metric_stat(series: Series) -> tuple[str, str]:
-    """CloudWatch's metric and statistic of a series: ("TargetResponseTime", "PR(:0.3)") for within_0.3s."""
+    """CloudWatch's metric and statistic: ("TargetResponseTime", "p95") for p95 and p95_hourly, "PR(:0.3)" for within_0.3s."""
+    stat = _STATS.get(series.stat) or series.stat.removesuffix("_hourly")
     if series.unit == "fraction":
-        return "TargetResponseTime", f"PR(:{series.stat.removeprefix('within_').removesuffix('s')})"
-    return METRIC_STATS[series.metric, series.stat]
-
-
-def unit_factor(series: Series) -> float:
-    """The factor from CloudWatch's unit to ours: percentile ranks are percentages there and fractions here."""
-    return 0.01 if series.unit == "fraction" else 1.0
+        stat = f"PR(:{series.stat.removeprefix('within_').removesuffix('s')})"
+    return METRICS[series.metric], stat
 
 
 def all_series(migration: Migration) -> tuple[Series, ...]:
@@ -144,40 +131,21 @@ class CloudWatchMetric:
     dimensions: Mapping[str, str]
     factor: float = 1.0
 
+    def metric_stat(self, period_s: int) -> dict[str, Any]:
+        """The MetricStat structure of GetMetricData."""
+        dimensions = [{"Name": name, "Value": value} for name, value in self.dimensions.items()]
+        metric = {"Namespace": self.namespace, "MetricName": self.name, "Dimensions": dimensions}
+        return {"Metric": metric, "Period": period_s, "Stat": self.stat}
 
-class MetricNaming(Protocol):
-    """Maps series to CloudWatch metrics."""
 
-    def metric(self, series: Series) -> CloudWatchMetric: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LoadBalancerNaming:
-    """A MetricNaming of a load balancer and its target groups: dimension values are the last parts of ARNs. `labels`: of the fleets."""
-
-    partition: str
-    region: str
-    load_balancer: str
-    target_groups: Mapping[str, str]
-    labels: Mapping[str, str]
-
-    @classmethod
-    def from_migration(cls, migration: Migration) -> Self:
-        """Raises ValueError if the migration has no [aws]."""
-        aws = aws_of(migration, "CloudWatch")
-        return cls(
-            partition=aws.load_balancer_arn.partition,
-            region=aws.region,
-            load_balancer=aws.load_balancer_arn.dimension,
-            target_groups={group.name: group.dimension for fleet in FLEETS for group in migration.fleets[fleet].arns},
-            labels={fleet: migration.fleets[fleet].label for fleet in FLEETS},
-        )
-
-    def metric(self, series: Series) -> CloudWatchMetric:
-        target_group = {"TargetGroup": self.target_groups[series.target_group]} if series.target_group else {}
-        name, stat = metric_stat(series)
-        dimensions = {"LoadBalancer": self.load_balancer, **target_group}
-        return CloudWatchMetric(NAMESPACE, name, stat, dimensions, unit_factor(series))
+def cloudwatch_metric(migration: Migration, series: Series) -> CloudWatchMetric:
+    """The metric of a series of the load balancer or one of its target groups. Raises ValueError if the migration has no [aws]."""
+    dimensions = {"LoadBalancer": aws_of(migration, "CloudWatch").load_balancer_arn.dimension}
+    if series.target_group:
+        arns = (arn for fleet in FLEETS for arn in migration.fleets[fleet].arns)
+        dimensions["TargetGroup"] = next(arn.dimension for arn in arns if arn.name == series.target_group)
+    factor = 0.01 if series.unit == "fraction" else 1.0  # percentile ranks are percentages in CloudWatch
+    return CloudWatchMetric(NAMESPACE, *metric_stat(series), dimensions, factor)
 
 
 def query_id(position: int) -> str:
@@ -186,7 +154,7 @@ def query_id(position: int) -> str:
 
 
 def get_metric_data_params(
-    naming: MetricNaming, request: MetricDataRequest, positions: Iterable[int]
+    metrics: Mapping[Series, CloudWatchMetric], request: MetricDataRequest, positions: Iterable[int]
 ) -> dict[str, Any]:
     """The parameters of GetMetricData for the series at `positions` of `request`.
 
@@ -194,7 +162,7 @@ def get_metric_data_params(
     """
     return {
         "MetricDataQueries": [
-            {"Id": query_id(position), "MetricStat": _metric_stat(naming, request.series[position], request.period_s)}
+            {"Id": query_id(position), "MetricStat": metrics[request.series[position]].metric_stat(request.period_s)}
             for position in positions
         ],
         "StartTime": request.window.starts_at,
@@ -203,18 +171,8 @@ def get_metric_data_params(
     }
 
 
-def _metric_stat(naming: MetricNaming, series: Series, period_s: int) -> dict[str, Any]:
-    metric = naming.metric(series)
-    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
-    return {
-        "Metric": {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions},
-        "Period": period_s,
-        "Stat": metric.stat,
-    }
-
-
 def query_text(migration: Migration, series: Series, period_s: int) -> str:
-    """A query of CloudWatch's load balancer metrics as one line: namespace, metric, statistic, period and dimensions."""
-    metric = LoadBalancerNaming.from_migration(migration).metric(series)
+    """A query as one line: namespace, metric, statistic, period and dimensions."""
+    metric = cloudwatch_metric(migration, series)
     dimensions = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items())
     return f"{metric.namespace} {metric.name} {metric.stat} {period_s} s {dimensions}"

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from math import isfinite
 from typing import Any, NamedTuple
 
 from domain import Series
-from sources.aws.cloudwatch_queries import MetricDataRequest, MetricNaming, query_id
+from sources.aws.cloudwatch_queries import CloudWatchMetric, MetricDataRequest, query_id
 from sources.base import ProblemKind
 
 _MAX_NAMED_SERIES = 3  # in a problem's `about`; the others are counted
@@ -35,7 +34,7 @@ class MetricDataResponse:
     `result_messages`, `invalid_points`: texts by position. `messages`: of the whole response.
     """
 
-    naming: MetricNaming
+    metrics: Mapping[Series, CloudWatchMetric]
     request: MetricDataRequest
     points: dict[int, dict[int, float]] = field(default_factory=dict)
     status: dict[int, str] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class MetricDataResponse:
     def _add_points(self, position: int, timestamps: Collection[Any], values: Collection[Any]) -> bool:
         """Adds the valid points: finite, at the start of a period, inside the window."""
         points, window = self.points.setdefault(position, {}), self.request.window
-        factor = self.naming.metric(self.request.series[position]).factor
+        factor = self.metrics[self.request.series[position]].factor
         n_before = len(points)
         if len(timestamps) != len(values):
             self.invalid_points[position] = f"{len(timestamps)} timestamps, {len(values)} values"
@@ -96,45 +95,32 @@ class MetricDataResponse:
         return frozenset(self.request.series[position] for position in self.positions_with_status("Complete"))
 
     def issues(self) -> Iterator[ResponseIssue]:
-        """All issues; one for all series of a target group with the same kind and detail."""
+        """All issues; one for all series of a target group with the same kind and detail, about "photo-ecs: RequestCount Sum, … +12"."""
         for unknown_id in self.unknown_ids:
             yield ResponseIssue("bad_reply", "", f"Id {unknown_id}")
         for text in sorted(self.messages):
             yield ResponseIssue("message", "", text)
-        yield from self._group([*self._status_issues(), *self._text_issues()])
-
-    def _status_issues(self) -> Iterator[tuple[ProblemKind, str, int]]:
-        for position, status in self.status.items():
-            if status in _KIND_BY_STATUS:
-                yield _KIND_BY_STATUS[status], self.result_messages.get(position, ""), position
-        for position in range(0 if self.failed else len(self.request.series)):
-            if self.status.get(position) not in ("Complete", *_KIND_BY_STATUS):
-                detail = f"StatusCode {self.status[position]}" if position in self.status else "no result"
-                yield "bad_reply", detail, position
-
-    def _text_issues(self) -> Iterator[tuple[ProblemKind, str, int]]:
-        for position, text in self.invalid_points.items():
-            yield "bad_reply", text, position
-        for position, text in self.result_messages.items():
-            if self.status.get(position) == "Complete":
-                yield "message", text, position
-
-    def _group(self, issues: list[tuple[ProblemKind, str, int]]) -> Iterator[ResponseIssue]:
-        """One issue for each kind, target group and detail, about "photo-ecs: RequestCount Sum, … +12"."""
-        series = self.request.series
-
-        def key(issue: tuple[ProblemKind, str, int]) -> tuple[str, str, str]:
-            kind, detail, position = issue
-            return kind, series[position].target_group, detail
-
-        for _, group in groupby(sorted(issues, key=key), key=key):
-            members = sorted(group, key=lambda issue: issue[2])
-            kind, detail, first = members[0]
-            metrics = [self.naming.metric(series[position]) for _, _, position in members[:_MAX_NAMED_SERIES]]
-            names = ", ".join(f"{metric.name} {metric.stat}" for metric in metrics)
-            more = f", +{len(members) - _MAX_NAMED_SERIES}" if len(members) > _MAX_NAMED_SERIES else ""
-            owner = f"{series[first].target_group}: " if series[first].target_group else ""
+        affected: dict[tuple[ProblemKind, str, str], list[CloudWatchMetric]] = {}
+        for position, series in enumerate(self.request.series):
+            for kind, detail in self._issues_of(position):
+                affected.setdefault((kind, series.target_group, detail), []).append(self.metrics[series])
+        for (kind, target_group, detail), metrics in sorted(affected.items(), key=lambda item: item[0]):
+            names = ", ".join(f"{metric.name} {metric.stat}" for metric in metrics[:_MAX_NAMED_SERIES])
+            more = f", +{len(metrics) - _MAX_NAMED_SERIES}" if len(metrics) > _MAX_NAMED_SERIES else ""
+            owner = f"{target_group}: " if target_group else ""
             yield ResponseIssue(kind, f"{owner}{names}{more}", detail)
+
+    def _issues_of(self, position: int) -> Iterator[tuple[ProblemKind, str]]:
+        status, text = self.status.get(position), self.result_messages.get(position, "")
+        if status in _KIND_BY_STATUS:
+            yield _KIND_BY_STATUS[status], text
+        elif status != "Complete":
+            if not self.failed:
+                yield "bad_reply", "no result" if status is None else f"StatusCode {status}"
+        elif text:
+            yield "message", text
+        if position in self.invalid_points:
+            yield "bad_reply", self.invalid_points[position]
 
 
 def _message_texts(messages: Iterable[Mapping[str, str]]) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from domain import Aws, Migration, Series, Window
-from domain.arn import console_host
-from sources.aws.cloudwatch_queries import LoadBalancerNaming
+from domain import FLEETS, Aws, Migration, Series, Window
+from sources.aws.client import aws_of
+from sources.aws.cloudwatch_queries import cloudwatch_metric
 
 
 def console_url(aws: Aws, path: str) -> str:
@@ -15,24 +15,24 @@ def console_url(aws: Aws, path: str) -> str:
 
 def metrics_url(migration: Migration, selected: Iterable[Series], window: Window, period_s: int) -> str:
     """The CloudWatch graph of these series over `window` in periods of `period_s` seconds. Raises ValueError without [aws]."""
-    naming = LoadBalancerNaming.from_migration(migration)
-    lines = []
+    aws, lines = aws_of(migration, "CloudWatch"), []
     for series in selected:
-        metric = naming.metric(series)
+        metric = cloudwatch_metric(migration, series)
         dimensions = [text for pair in metric.dimensions.items() for text in pair]
-        label = " ".join(filter(None, (naming.labels.get(series.fleet), series.target_group, metric.name, metric.stat)))
+        fleet = migration.fleets[series.fleet].label if series.fleet in FLEETS else ""
+        label = " ".join(filter(None, (fleet, series.target_group, metric.name, metric.stat)))
         lines.append([metric.namespace, metric.name, *dimensions, {"stat": metric.stat, "label": label}])
     graph = {
         "metrics": lines,
         "view": "timeSeries",
         "stacked": False,
-        "region": naming.region,
+        "region": aws.region,
         "period": period_s,
         "start": _format_utc(window.starts_at),
         "end": _format_utc(window.ends_at),
     }
-    host = console_host(naming.partition)
-    return f"https://{host}/cloudwatch/home?region={naming.region}#metricsV2:graph={_jsurl(graph)}"
+    host = aws.load_balancer_arn.console
+    return f"https://{host}/cloudwatch/home?region={aws.region}#metricsV2:graph={_jsurl(graph)}"
 
 
 def _format_utc(moment: datetime) -> str:

@@ -35,7 +35,7 @@ class DeploymentSource(ABC):
     `client`: a boto3 client to use instead of making one.
     """
 
-    name: ClassVar[str]
+    name: str
     operations: ClassVar[Mapping[str, Operation]]  # the first one reads the target itself
     required: ClassVar[frozenset[str]]  # without these the events are incomplete
 

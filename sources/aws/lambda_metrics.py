@@ -1,11 +1,10 @@
 """CloudWatch's metrics of batch jobs as a source: invocations, errors, throttles and duration of Lambda functions, failed invocations of rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from domain import Clock, Migration, Series, utc_now
-from domain.config.batches import Job, series_of_function, series_of_rule
+from domain.config.batches import series_of_function, series_of_rule
 from sources.aws.client import aws_of
 from sources.aws.cloudwatch import MetricDataSource
 from sources.aws.cloudwatch_queries import CloudWatchMetric
@@ -32,24 +31,11 @@ class LambdaMetrics(MetricDataSource):
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         if migration.batches is None:
             raise ValueError("Lambda needs the [batches] table.")
-        jobs = [job for job in migration.batches.jobs if job.function]
-        series: list[Series] = []
-        for job in jobs:
-            series += series_of_function(SOURCE, job.name)
-            series += [series_of_rule(SOURCE, job.name)] if job.rule else []
-        naming = _FunctionNaming({job.name: job for job in jobs})
-        super().__init__(naming, tuple(series), aws_of(migration, "Lambda"), clock=clock, client=client)
-
-
-@dataclass(frozen=True, slots=True)
-class _FunctionNaming:
-    """A MetricNaming of functions and rules, by the name of their job."""
-
-    jobs: Mapping[str, Job]
-
-    def metric(self, series: Series) -> CloudWatchMetric:
-        job = self.jobs[series.target_group]
-        namespace, name, stat, factor = FUNCTION_METRICS[series.metric]
-        is_rule = series.metric == "rule_failures"
-        dimensions = {"RuleName": job.rule} if is_rule else {"FunctionName": job.function_name}
-        return CloudWatchMetric(namespace, name, stat, dimensions, factor)
+        metrics: dict[Series, CloudWatchMetric] = {}
+        for job in (job for job in migration.batches.jobs if job.function):
+            rule_series = [series_of_rule(SOURCE, job.name)] if job.rule else []
+            for series in (*series_of_function(SOURCE, job.name), *rule_series):
+                namespace, name, stat, factor = FUNCTION_METRICS[series.metric]
+                dimensions = {"RuleName": job.rule} if series in rule_series else {"FunctionName": job.function_name}
+                metrics[series] = CloudWatchMetric(namespace, name, stat, dimensions, factor)
+        super().__init__(metrics, aws_of(migration, "Lambda"), clock=clock, client=client)

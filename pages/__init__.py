@@ -1,54 +1,49 @@
-"""The router: which pages there are, at which address, and what happens when the house cannot be opened. Streamlit runs this file."""
+"""The router. Streamlit runs this file: it opens the app context and runs the page of the URL, or shows why that is impossible."""
 
 import streamlit as st
 
 from archive import ArchiveError
 from domain import ConfigurationError
-from messages import live as words
+from messages import live as text
 from messages.batches import BATCHES_TITLE
 from messages.endpoints import ENDPOINTS_TITLE
-from messages.errors import config, sources
+from messages.errors import config
 from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
-from ui import app_context, controls, layout
+from ui import controls, layout
+from ui.app_context import get_app_context
 
 
 def main() -> None:
-    """Opens the house, then the page that the address asks for."""
-    st.set_page_config(page_title=words.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(page_title=text.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
     layout.apply_style()
     try:
-        here = app_context.get_app_context()
+        app = get_app_context()
     except ConfigurationError as error:
-        layout.error_page(
-            words.configuration_error(str(error.path)),
-            [config.format_config_issue(mistake) for mistake in error.issues],
-        )
-        st.button(words.TRY_AGAIN(), key="try_again")
+        messages = [config.format_config_issue(issue) for issue in error.issues]
+        layout.error_page(text.configuration_error(str(error.path)), messages)
+        st.button(text.TRY_AGAIN, key="try_again")
         return
     except ArchiveError as error:
-        layout.error_page(words.ARCHIVE_ERROR(), [sources.format_archive_problem(error.kind, error.detail)])
-        st.button(words.TRY_AGAIN(), key="try_again")
+        layout.archive_error_page(text.ARCHIVE_ERROR, error)
+        st.button(text.TRY_AGAIN, key="try_again")
         return
-    import pages.batches
-    import pages.endpoints
-    import pages.live  # once the house stands
-    import pages.parity
-    import pages.retrospective
+    # Not before: they take long to import, and the error page does not need them.
+    from pages import batches, endpoints, live, parity, retrospective
 
-    st.set_page_config(page_title=f"{here.migration.name} · {words.APP_TITLE}")
-    chosen = st.navigation(
+    st.set_page_config(page_title=f"{app.migration.name} · {text.APP_TITLE}")
+    page = st.navigation(
         [
-            st.Page(pages.live.render, title=words.LIVE_TITLE, url_path="", default=True),
-            st.Page(pages.parity.render, title=PARITY_TITLE, url_path="parity"),
-            st.Page(pages.endpoints.render, title=ENDPOINTS_TITLE, url_path="endpoints"),
-            st.Page(pages.batches.render, title=BATCHES_TITLE, url_path="batches"),
-            st.Page(pages.retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
+            st.Page(live.render, title=text.LIVE_TITLE, url_path="", default=True),
+            st.Page(parity.render, title=PARITY_TITLE, url_path="parity"),
+            st.Page(endpoints.render, title=ENDPOINTS_TITLE, url_path="endpoints"),
+            st.Page(batches.render, title=BATCHES_TITLE, url_path="batches"),
+            st.Page(retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
         ],
         position="top",
     )
-    controls.on_page_change(chosen.url_path)
-    chosen.run()
+    controls.on_page_change(page.url_path)
+    page.run()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,17 @@
-"""Batches: did every job run when it was due, and as it usually does? The problems first, each job's history, and cron beside what came after."""
+"""Batches: did every job run on schedule and take as long as usual? The worst first, each job's history, and both schedulers."""
 
 from datetime import datetime
 from functools import partial
 
 import streamlit as st
-from markupsafe import Markup
 
-from archive import ArchiveError
 from domain import FLEETS, utc_now
-from messages import batches as words
-from messages import live as live_words
-from messages.errors import sources
+from domain.window import MINUTE_S
+from messages import batches as text
+from messages import live
 from services.batches import BatchView
-from ui import app_context, layout
-from ui.app_context import AppContext
+from ui import layout
+from ui.app_context import AppContext, get_app_context
 from ui.batches import view as batches
 from ui.batches.detail import job_detail
 from ui.controls import query_params, segmented_control, set_query
@@ -23,82 +21,70 @@ INITIAL_WAIT_S = 1.5
 
 
 def render() -> None:
-    """The page: one fragment that looks again every minute."""
-    here = app_context.get_app_context()
-    if here.migration.demo:
-        st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.DEMO_MARK()))
-    st.fragment(partial(_content, here), run_every=REFRESH_S)()
+    app = get_app_context()
+    layout.demo_banner(app.migration)
+    st.fragment(partial(_content, app), run_every=REFRESH_S)()
 
 
 def _content(app: AppContext) -> None:
-    now = utc_now()
-    said = query_params()
-    choice = said.get("window", batches.DEFAULT_WINDOW)
+    now, query = utc_now(), query_params()
+    choice = query.get("window", batches.DEFAULT_WINDOW)
     choice = choice if choice in batches.WINDOW_CHOICES else batches.DEFAULT_WINDOW
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(Markup("<h1 class='page-title'>{}</h1>").format(app.migration.name), width="content")
+        layout.page_title(app.migration.name)
         if app.batches is not None:
             segmented_control(
                 "window",
-                words.WINDOW_LABEL(),
+                text.WINDOW_LABEL,
                 batches.WINDOW_CHOICES,
                 choice,
-                words.window_length,
+                text.window_length,
                 default=batches.DEFAULT_WINDOW,
             )
-            if "job" in said:
-                st.button(words.ALL_JOBS(), key="all_jobs", on_click=set_query, kwargs={"job": None})
-    try:
+            if "job" in query:
+                st.button(text.ALL_JOBS, key="all_jobs", on_click=set_query, kwargs={"job": None})
+    with layout.show_archive_errors(live.ARCHIVE_ERROR):
         view = _read_view(app, choice, now)
-    except ArchiveError as error:
-        layout.error_page(live_words.ARCHIVE_ERROR(), [sources.format_archive_problem(error.kind, error.detail)])
-        return
-    if view is None:
-        _not_configured()
-        return
-    job = view.job(said["job"]) if "job" in said else None
-    if "job" in said and job is None:
-        st.html(Markup("<div class='demo warn'>{}</div>").format(words.no_such_job(said["job"])))
+        if view is None:
+            layout.configuration_example(text.NOT_CONFIGURED, text.NOT_CONFIGURED_TEXT, text.EXAMPLE)
+        else:
+            _show(app, view, choice, now)
+
+
+def _show(app: AppContext, view: BatchView, choice: str, now: datetime) -> None:
+    name = query_params().get("job")
+    job = view.job(name) if name is not None else None
+    if name is not None and job is None:
+        layout.warning(text.no_such_job(name))
     if job:
-        job_detail(app, view, job, now)
-    elif any(one.schedulers or one.job for one in view.jobs):
+        job_detail(app.migration, view, job, now)
+    elif any(report.schedulers or report.job for report in view.jobs):
         st.html(batches.headline(view, choice))
         if not view.complete:
-            st.html(Markup("<p class='note'>{}</p>").format(_why_incomplete(app)))
+            layout.note(_why_incomplete(app))
         table = batches.jobs_table(app.migration, view, choice, now)
-        st.html(table + batches.legend(view) + batches.eras_table(app.migration, view.jobs, now))
+        st.html(table + batches.legend(view) + batches.schedulers_table(app.migration, view.jobs, now))
     else:
         _empty_state(app, view)
-    st.html(batches.sources_table(app, now))
+    st.html(batches.sources(app, now))
 
 
 def _read_view(app: AppContext, choice: str, now: datetime) -> BatchView | None:
-    """The view of this minute; what it lacks is asked for, and a source that answers at once is waited for."""
-    now_s = int(now.timestamp()) // 60 * 60
-    view = batches.batch_view(app, choice, now_s=now_s)
-    room = app.batches
-    if view is None or room is None or view.complete:
+    """The view up to this minute. Requests what is missing; waits for it only if there is nothing to show yet."""
+    read = partial(batches.batch_view, app, choice, now_s=int(now.timestamp()) // MINUTE_S * MINUTE_S)
+    view = read()
+    if view is None or app.batches is None or view.complete:
         return view
-    for source in room.sources:
-        room.collector.request_window(view.window, source.name)
+    for source in app.batches.sources:
+        app.batches.collector.request_window(view.window, source.name)
+
+    def is_complete() -> bool:
+        newest = read()
+        return newest is not None and newest.complete
+
     if not any(job.schedulers for job in view.jobs):
-
-        def read() -> bool:
-            found = batches.batch_view(app, choice, now_s=now_s)
-            return found is not None and found.complete
-
-        room.collector.wait_until(read, timeout_s=INITIAL_WAIT_S)
-    return batches.batch_view(app, choice, now_s=now_s)
-
-
-def _not_configured() -> None:
-    """No [batches]: what to write, ready to be copied."""
-    st.html(
-        Markup("<section class='below'><h2>{}</h2><p>{}</p></section>").format(
-            words.NOT_CONFIGURED(), words.NOT_CONFIGURED_TEXT()
-        )
-    )
-    st.code(words.EXAMPLE, language="toml")
+        app.batches.collector.wait_until(is_complete, timeout_s=INITIAL_WAIT_S)
+    return read()
 
 
 def _empty_state(app: AppContext, view: BatchView) -> None:
@@ -106,18 +92,16 @@ def _empty_state(app: AppContext, view: BatchView) -> None:
     if settings is None:
         return
     if not view.complete:
-        st.html(Markup("<div class='empty'>{}</div>").format(_why_incomplete(app)))
+        layout.empty_state(_why_incomplete(app))
         return
-    patterns = [pattern for era in reversed(FLEETS) for pattern in settings.patterns(era).values()]
-    st.html(
-        Markup("<div class='empty'><div><b>{}</b><br>{}</div></div>").format(
-            words.no_metrics_yet(app.migration.batch_service), words.no_metrics_yet_next_step(", ".join(patterns))
-        )
+    patterns = [pattern for kind in reversed(FLEETS) for pattern in settings.patterns(kind).values()]
+    layout.empty_state(
+        text.no_metrics_yet(app.migration.batch_service), text.no_metrics_yet_next_step(", ".join(patterns))
     )
 
 
 def _why_incomplete(app: AppContext) -> str:
-    """Whether the runs are on their way, or the source that knows them does not answer."""
+    """Whether the runs are being read, or their source does not answer."""
     states = {state.source: state.state for state in app.archive.events.source_states()}
-    stuck = app.batches is not None and states.get(app.batches.sources[0].name) in ("denied", "down", "throttled")
-    return words.PARTLY_UNREAD() if stuck else words.READING()
+    is_down = app.batches is not None and states.get(app.batches.sources[0].name) in ("denied", "down", "throttled")
+    return text.PARTLY_UNREAD if is_down else text.READING

@@ -1,26 +1,24 @@
-"""Endpoints: is every route equal, or do totals hide one that is broken? The worst first, from the access logs."""
+"""Endpoints: is every route equal, or does the total hide one that is broken? The worst first, from the access logs."""
 
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 import streamlit as st
-from markupsafe import Markup
 
 from archive import ArchiveError
 from charts.route_scatter import route_scatter_figure
 from domain import Migration, Window, utc_now
-from domain.route_templates import OTHER_ROUTE
-from messages import endpoints as words
-from messages import live as live_words
+from messages import endpoints as text
 from messages import numbers, times
 from services.endpoints import EndpointsView
-from ui import app_context, layout
-from ui.app_context import AppContext
+from ui import layout
+from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
 from ui.components import heartbeat, overlay_chart
-from ui.controls import query_params, segmented_control, selectbox, set_query, sync_widget
-from ui.endpoints import ingest_progress, route, url, view
+from ui.controls import leave_range_button, query_params, segmented_control, selectbox, set_query, window_control
+from ui.endpoints import ingest_progress, route, view
+from ui.endpoints.url import DEFAULT_WINDOW, MAPS, STATUSES, WINDOW_CHOICES, EndpointsParams, parse_endpoints_params
 from ui.parity.view import current_phase
 
 REFRESH_S = 60
@@ -28,142 +26,130 @@ INGEST_REFRESH_S = 3
 
 
 def render() -> None:
-    """The page: one fragment, refreshed more often while logs are being counted."""
-    here = app_context.get_app_context()
-    if here.migration.demo:
-        st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.DEMO_MARK()))
-    with suppress(ArchiveError):  # the page that follows says what is wrong with the archive
-        window = _window(here, url.parse_endpoints_params(query_params(), zone=here.migration.zone), utc_now())
-        ingest_progress.request_ingest(here, window)
-        ingest_progress.wait_for_ingest(here, window)
-    st.fragment(partial(_content, here))()
+    app = get_app_context()
+    layout.demo_banner(app.migration)
+    with suppress(ArchiveError):  # shown by the fragment
+        window = _window(app, _params(app), utc_now())
+        ingest_progress.request_ingest(app, window)
+        ingest_progress.wait_for_ingest(app, window)
+    st.fragment(partial(_content, app))()
 
 
-def _window(app: AppContext, params: url.EndpointsParams, now: datetime) -> Window:
+def _params(app: AppContext) -> EndpointsParams:
+    return parse_endpoints_params(query_params(), zone=app.migration.zone)
+
+
+def _window(app: AppContext, params: EndpointsParams, now: datetime) -> Window:
     phase = current_phase(app, now=now).window if params.window_choice == "phase" else Window.last(60, now=now)
     return params.window(phase, now=now)
 
 
 def _content(app: AppContext) -> None:
-    now = utc_now()
-    address, every_s = url.parse_endpoints_params(query_params(), zone=app.migration.zone), REFRESH_S
+    """Refreshed more often while logs are being counted."""
+    now, params, interval_s = utc_now(), _params(app), REFRESH_S
     with suppress(ArchiveError):
-        if ingest_progress.is_ingesting(app, _window(app, address, now)):
-            every_s = INGEST_REFRESH_S
-    heartbeat(every_s, now=now.timestamp())
-    with layout.show_archive_errors(words.ENDPOINTS_TITLE):
-        window = _window(app, address, now)
+        if ingest_progress.is_ingesting(app, _window(app, params, now)):
+            interval_s = INGEST_REFRESH_S
+    heartbeat(interval_s, now=now.timestamp())
+    with layout.show_archive_errors(text.ENDPOINTS_TITLE):
+        window = _window(app, params, now)
         ingest_progress.request_ingest(app, window)
-        _results(app, address, window, now)
+        _results(app, params, window, now)
 
 
-def _results(app: AppContext, params: url.EndpointsParams, window: Window, now: datetime) -> None:
-    version = view.endpoints_cache_key(app, window, counting=ingest_progress.is_ingesting(app, window), now=now)
-    with st.spinner(words.JUDGING(), show_time=False):
-        told = view.endpoints_view(app, window, params.filters, version)
-    _head(app, params, told, window, now)
+def _results(app: AppContext, params: EndpointsParams, window: Window, now: datetime) -> None:
+    cache_key = view.endpoints_cache_key(app, window, counting=ingest_progress.is_ingesting(app, window), now=now)
+    with st.spinner(text.JUDGING, show_time=False):
+        judged = view.endpoints_view(app, window, params.filters, cache_key)
+    _head(app, params, judged, window, now)
     ingest_progress.progress_section(app, window)
-    if told is None:
+    if judged is None:
         ingest_progress.empty_state(app, window)
-    elif not told.endpoints.routes:
-        st.html(Markup("<div class='empty'>{}</div>").format(words.NO_MATCHING_REQUESTS()))
-    elif params.route is not None and (
-        one := next((each for each in told.endpoints.routes if each.route == params.route), None)
-    ):
-        found = view.route_view(app, window, one.route, params.filters, version)
-        route.route_detail(app, told, one, found, span=_span(app.migration, params, window, now), now=now)
+        return
+    if not judged.endpoints.routes:
+        layout.empty_state(text.NO_MATCHING_REQUESTS)
+        return
+    span = _span(app.migration, params, window, now)
+    endpoint = next((endpoint for endpoint in judged.endpoints.routes if endpoint.route == params.route), None)
+    if endpoint:
+        route_view = view.route_view(app, window, endpoint.route, params.filters, cache_key)
+        route.route_detail(app, endpoint, route_view, window, span)
+        st.html(route.log_lines(app, route_view, now))
     else:
-        _overview(app, told, params, window, now)
+        _overview(app, judged, params, span)
 
 
-def _span(migration: Migration, params: url.EndpointsParams, window: Window, now: datetime) -> str:
+def _span(migration: Migration, params: EndpointsParams, window: Window, now: datetime) -> str:
     span = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
-    return words.window_text(
-        "" if params.fixed_window or params.window_choice == "phase" else params.window_choice, span
-    )
+    is_range = params.fixed_window or params.window_choice == "phase"
+    return text.window_text("" if is_range else params.window_choice, span)
 
 
 def _head(
-    app: AppContext, params: url.EndpointsParams, judged: EndpointsView | None, window: Window, now: datetime
+    app: AppContext, params: EndpointsParams, judged: EndpointsView | None, window: Window, now: datetime
 ) -> None:
+    filters, status = params.filters, params.filters.status
+    methods, hosts = (judged.methods, judged.hosts) if judged else ((), ())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(Markup("<h1 class='page-title'>{}</h1>").format(app.migration.name), width="content")
-        st.segmented_control(
-            words.WINDOW_LABEL(),
-            url.WINDOW_CHOICES,
-            default=sync_widget("window_choice", None if params.fixed_window else params.window_choice),
-            key="window_choice",
-            on_change=_on_window_change,
-            format_func=words.window,
-            label_visibility="collapsed",
-        )
+        layout.page_title(app.migration.name)
+        choice = None if params.fixed_window else params.window_choice
+        window_control(text.WINDOW_LABEL, WINDOW_CHOICES, choice, default=DEFAULT_WINDOW, format_func=text.window)
         if params.fixed_window:
-            label = times.span(window.starts_at, window.ends_at, app.migration.zone, now=now)
-            st.button(live_words.leave_window(label), key="leave_window", on_click=set_query, kwargs={"from_": None, "to": None})  # fmt: skip
-        chosen = params.filters
-        methods, hosts = (judged.methods, judged.hosts) if judged else ((), ())
-        for name, label, options, value, say, width in (
-            ("method", words.METHOD_LABEL(), methods, chosen.method, words.method, 150),
-            ("host", words.HOST_LABEL(), hosts, chosen.host, words.host, 220),
-            ("status", words.STATUS_LABEL(), url.STATUSES, f"{chosen.status}xx" if chosen.status else "", words.status, 190),
-        ):  # fmt: skip
-            # What was chosen stays a choice, though this window may not have it.
-            every = tuple(dict.fromkeys(("", *options, value)))
-            selectbox(name, label, every, value, say, width=width)
+            leave_range_button(app.migration, window, now)
+        for name, label, options, value, format_func, width in (
+            ("method", text.METHOD_LABEL, methods, filters.method, text.method, 150),
+            ("host", text.HOST_LABEL, hosts, filters.host, text.host, 220),
+            ("status", text.STATUS_LABEL, STATUSES, f"{status}xx" if status else "", text.status, 190),
+        ):
+            # The chosen value stays an option, even if no request of this window has it.
+            choices = tuple(dict.fromkeys(("", *options, value)))
+            selectbox(name, label, choices, value, format_func, width=width)
         if params.route is not None:
-            st.button(words.ALL_ROUTES(), key="all_routes", on_click=set_query, kwargs={"route": None})
+            st.button(text.ALL_ROUTES, key="all_routes", on_click=set_query, kwargs={"route": None})
     if params.has_invalid_params:
-        st.html(Markup("<div class='demo warn'>{}</div>").format(words.INVALID_PARAMS()))
-    if chosen.status:
-        rate = chosen.status >= 4
-        st.html(Markup("<p class='note'>{}</p>").format(words.status_filter_note(chosen.status, judged=rate)))
+        layout.warning(text.INVALID_PARAMS)
+    if status:
+        layout.note(text.status_filter_note(status, judged=status >= 4))
 
 
-def _on_window_change() -> None:
-    value = st.session_state["window_choice"]
-    set_query(window=None if value == url.DEFAULT_WINDOW else value, from_=None, to=None)
-
-
-def _overview(
-    app: AppContext, judged: EndpointsView, params: url.EndpointsParams, window: Window, now: datetime
-) -> None:
-    migration, said = app.migration, query_params()
+def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, span: str) -> None:
+    migration, query = app.migration, query_params()
     if params.route is not None:
-        st.html(Markup("<div class='demo warn'>{}</div>").format(words.no_such_route(params.route)))
-    st.html(view.headline(migration, judged, _span(migration, params, window, now)))
-    if hidden := view.hidden_routes_banner(migration, judged, said):
-        st.html(hidden)
+        layout.warning(text.no_such_route(params.route))
+    st.html(view.headline(migration, judged, span))
+    if banner := view.hidden_routes_banner(migration, judged, query):
+        st.html(banner)
     _map(app, judged, params)
-    st.html(view.routes_table(migration, judged, params, said))
-    many = len(judged.endpoints.routes)
-    if many > view.MAX_ROWS:
-        label = words.show_worst(view.MAX_ROWS) if params.show_all else words.show_all(many)
-        st.button(label, key="every_route", on_click=set_query, kwargs={"all": None if params.show_all else "1"})
-    st.html(view.ingest_summary(judged))
+    st.html(view.routes_table(migration, judged, params, query))
+    n_routes = len(judged.endpoints.routes)
+    if n_routes > view.MAX_ROWS:
+        label = text.show_worst(view.MAX_ROWS) if params.show_all else text.show_all(n_routes)
+        st.button(label, key="show_all", on_click=set_query, kwargs={"all": None if params.show_all else "1"})
+    layout.note(view.ingest_summary(judged))
 
 
-def _map(app: AppContext, judged: EndpointsView, params: url.EndpointsParams) -> None:
+def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> None:
+    """A scatter plot of the routes by traffic and difference."""
     fleets, status = app.migration.fleets, params.filters.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(Markup("<div class='panel-head'><h2 title='{}'>{}</h2></div>").format(words.MAP_EXPLAINED(), words.MAP_TITLE()))  # fmt: skip
-        segmented_control(
-            "map", words.MAP_CHOICE_LABEL(), list(url.MAPS), params.map, partial(words.map_choice, status=status)
-        )
-    dots = [dot for dot in view.map_points(judged, params.map) if dot.route != OTHER_ROUTE]
-    if not dots:
-        st.html(Markup("<div class='empty'>{}</div>").format(words.NOTHING_ON_MAP()))
+        layout.panel_title(text.MAP_TITLE, tooltip=text.MAP_EXPLAINED)
+        segmented_control("map", text.MAP_CHOICE_LABEL, list(MAPS), params.map, partial(text.map_choice, status=status))
+    points = view.map_points(judged, params.map)
+    if not points:
+        layout.empty_state(text.NOTHING_ON_MAP)
         return
-    margin = app.migration.margin_of("error_rate" if params.map == "errors" else "latency_p95")
-    unit = "pp" if params.map == "errors" else "%"
+    metric, unit, format_difference = (
+        ("error_rate", "pp", numbers.points) if params.map == "errors" else ("latency_p95", "%", numbers.relative)
+    )
+    margin = app.migration.margin_of(metric)
     figure = route_scatter_figure(
-        dots,
-        "dark" if layout.is_dark() else "light",
-        difference_title=words.map_axis(params.map, fleets.baseline.label, fleets.canary.label, status=status),
-        traffic_title=words.MAP_TRAFFIC(),
+        points,
+        layout.theme(),
+        difference_title=text.map_axis(params.map, fleets.baseline.label, fleets.canary.label, status=status),
+        traffic_title=text.MAP_TRAFFIC,
         suffix=unit,
         margin=margin.value if margin and margin.unit == unit else None,
     )
-    worst = max(dots, key=lambda dot: abs(dot.difference))
-    far = (numbers.points if params.map == "errors" else numbers.relative)(worst.difference / 100)
-    alternative = f"{words.MAP_TITLE()}. {words.map_alternative(len(dots), worst.route, far)}"
-    overlay_chart(chart_payload(figure, alternative), key="routes_map", on_range=lambda _ends: None)
+    worst = max(points, key=lambda point: abs(point.difference))
+    summary = text.map_alternative(len(points), worst.route, format_difference(worst.difference / 100))
+    overlay_chart(chart_payload(figure, f"{text.MAP_TITLE}. {summary}"), key="routes_map")

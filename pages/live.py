@@ -1,202 +1,173 @@
-"""Live: is it safe to go on, right now? The weights, both fleets on shared charts, and whether the numbers can be trusted."""
+"""Live: is it safe to go on, right now? The weights, both fleets in shared charts, and the state of the sources."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import streamlit as st
 from markupsafe import Markup
 
-from charts.base.palette import Theme
-from domain import Migration, Window, utc_now
-from domain.series import PERCENTILES
-from messages import live as words
-from messages import states, times
+from domain import utc_now
+from messages import live as text
+from services.freshness import is_stale, provisional_from
+from services.live import PanelName, as_of
 from sources.demo.sources import episodes, program_anchor
-from ui import app_context, events, layout, verdicts
-from ui.app_context import AppContext
+from ui import events, layout, verdicts
+from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart, top_line
-from ui.controls import query_params, segmented_control, set_query, sync_widget
-from ui.live import panels
-from ui.live import view as live
-from ui.live.deployments import deployments_section
-from ui.parity.view import judgement_view
-from ui.url import (
-    DEFAULT_PERCENTILE,
-    DEFAULT_WINDOW,
-    WINDOW_CHOICES,
-    LiveParams,
-    format_time,
-    parse_live_params,
-    range_from_drag,
+from ui.controls import (
+    leave_range_button,
+    query_params,
+    segmented_control,
+    set_query,
+    set_range,
+    source_control,
+    sync_widget,
+    window_control,
 )
+from ui.live import panels
+from ui.live.deployments import deployments_section
+from ui.live.sources import queries_section, sources_section
+from ui.live.traffic import rules_section, traffic_section
+from ui.live.view import ChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
+from ui.parity.view import judgement_view
+from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
 
 REFRESH_S = 15
 INITIAL_WAIT_S = 1.5
-PAST_S = 3600  # a fixed window that ended longer ago does not get older on screen
+PAST_S = 3600  # the age of a range that ended longer ago is not shown
+PANEL_ROWS: tuple[tuple[PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
 
 
 def render() -> None:
-    """The whole page is one fragment: it refreshes alone, and nothing that did not change is drawn again."""
-    here = app_context.get_app_context()
-    if here.migration.demo:
-        _demo_banner()
+    """The whole page is one fragment, which refreshes without a run of the script."""
+    app = get_app_context()
+    layout.demo_banner(app.migration, _demo_text() if app.migration.demo else "")
     st.fragment(_content)()
 
 
-def _params(app: AppContext) -> LiveParams:
-    return parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
-
-
-def _on_window_change() -> None:
-    value = st.session_state["choice"]
-    set_query(window=None if value == DEFAULT_WINDOW else value, from_=None, to=None)
-
-
-def _head(app: AppContext, params: LiveParams, view: live.LiveView, now: datetime) -> None:
-    migration = app.migration
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(Markup("<h1 class='page-title'>{}</h1>").format(migration.name), width="content")
-        st.segmented_control(
-            words.WINDOW(),
-            WINDOW_CHOICES,
-            default=sync_widget("choice", None if params.fixed_window else params.window_choice),
-            key="choice",
-            on_change=_on_window_change,
-            label_visibility="collapsed",
+def _demo_text() -> Markup:
+    links = Markup(" · ").join(
+        Markup("<a href='?from={}&to={}' target='_self'>{}</a>").format(
+            format_time(episode.window.start), format_time(episode.window.end), text.episode(episode.slug)
         )
+        for episode in episodes(program_anchor())
+    )
+    return Markup(" {} {}").format(text.DEMO_TEXT, links)
+
+
+def _content() -> None:
+    app, now = get_app_context(), utc_now()
+    params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
+    heartbeat(REFRESH_S if params.auto_refresh else 0, now=now.timestamp())
+    with layout.show_archive_errors(text.ARCHIVE_ERROR):
+        _dashboard(app, params, now)
+
+
+def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
+    data_time = as_of(app.archive, params.source, now)
+    until = provisional_from(app.migration, data_time.timestamp())
+    slow_s = _slow_s(app)
+    view = _read_view(app, params, data_time, slow_s)
+    window = view.data.window
+
+    _head(app, params, view, now)
+    traffic = traffic_view(app, params.source, until=until)
+    traffic_section(app, traffic, now, past=_is_past(params, now))
+    deployments_section(app, params.source, traffic.traffic, now, until=until)
+    judged = judgement_view(app, params.source, now=data_time)
+    st.html(verdicts.verdict_strip(app.migration, judged.judgement, judged.phase))
+    window_events = app.archive.events.read(window)
+    # Containers that may stay empty: what follows keeps its position, and is not recreated.
+    with st.container():
+        events.kind_filter(window_events)
+    with st.container():
+        if not params.fixed_window and view.empty:
+            panels.last_known_link(app, params, view, now)
+    for row in PANEL_ROWS:
+        for column, name in zip(st.columns(2), row, strict=True):
+            with column:
+                _panel(app, params, view, name, slow_s=slow_s)
+    with st.container():
+        events.events_table(app.migration, window_events, params.event_kinds, now=now)
+    sources_section(app, params.source, view.data.result, now)
+    rules_section(traffic)
+    queries_section(app, params.source, window)
+
+
+def _slow_s(app: AppContext) -> float:
+    """The threshold of "slow" in the URL, or the default."""
+    choices, default = slow_choices(app.migration), default_slow(app.migration)
+    return choices.get(query_params().get("slow", default), choices[default])
+
+
+def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s: float) -> LiveView:
+    """The view from the archive. Requests what is missing; waits for it only if there is nothing to show yet."""
+    window = params.window(data_time)
+    read = partial(live_view, app, params, window, ChartOptions(params.percentile, slow_s, layout.theme()))
+    view = read()
+    if not view.data.result.missing:
+        return view
+    app.request_window(window, params.source)
+    if not view.empty:
+        return view
+    app.collector.wait_until(
+        lambda: not app.archive.metrics.read(window, params.source).missing, timeout_s=INITIAL_WAIT_S
+    )
+    return read()
+
+
+def _head(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        layout.page_title(app.migration.name)
+        choice = None if params.fixed_window else params.window_choice
+        window_control(text.WINDOW, WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
         if params.fixed_window:
-            label = times.span(params.fixed_window.starts_at, params.fixed_window.ends_at, migration.zone, now=now)
-            st.button(
-                words.leave_window(label), key="leave_window", on_click=set_query, kwargs={"from_": None, "to": None}
-            )
-        if len(app.source_names) > 1:
-            segmented_control("source", words.SOURCE(), app.source_names, params.source, states.source_name)
+            leave_range_button(app.migration, params.fixed_window, now)
+        source_control(app.source_names, params.source)
         on = sync_widget("live", params.auto_refresh)
-        st.toggle(words.LIVE_TITLE, on, key="live", on_change=_on_auto_refresh_change, help=words.live_help(REFRESH_S))
+        st.toggle(text.LIVE_TITLE, on, key="live", on_change=_on_auto_refresh_change, help=text.live_help(REFRESH_S))
         with st.container(width="stretch"):
             _top_line(app, params, view, now)
-    for trouble in params.invalid_params:
-        st.html(Markup("<div class='demo warn'>{}</div>").format(words.invalid_param(trouble)))
+    for name in params.invalid_params:
+        layout.warning(text.invalid_param(name))
 
 
 def _on_auto_refresh_change() -> None:
     set_query(live=None if st.session_state["live"] else "off")
 
 
-def _demo_banner() -> None:
-    links = Markup(" · ").join(
-        Markup("<a href='?from={}&to={}' target='_self'>{}</a>").format(
-            format_time(episode.window.start), format_time(episode.window.end), words.episode(episode.slug)
-        )
-        for episode in episodes(program_anchor())
-    )
-    st.html(Markup("<div class='demo'><b>{}</b> {} {}</div>").format(words.DEMO_MARK(), words.DEMO_TEXT(), links))
-
-
-def _content() -> None:
-    here, now = app_context.get_app_context(), utc_now()
-    address = _params(here)
-    heartbeat(REFRESH_S if address.auto_refresh else 0, now=now.timestamp())
-    with layout.show_archive_errors(words.ARCHIVE_ERROR()):
-        _dashboard(here, address, now)
-
-
-def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
-    moment = live.as_of(app, params.source, now)
-    window, settled = params.window(moment), _provisional_from(app.migration, moment)
-    slow_choices = live.slow_choices(app.migration)
-    slow = query_params().get("slow", live.default_slow(app.migration))
-    slow_s = slow_choices.get(slow, slow_choices[live.default_slow(app.migration)])
-    theme: Theme = "dark" if layout.is_dark() else "light"
-    view = live.live_view(app, params, window, slow_s=slow_s, theme=theme)
-    if view.result.missing:
-        app.request_window(window, params.source)
-        if all(panel.chart is None for panel in view.panels.values()):
-            # Most sources answer before a reader would wonder; a page that has something to show waits for none.
-            read = partial(app.archive.metrics.read, window, params.source)
-            app.collector.wait_until(lambda: not read().missing, timeout_s=INITIAL_WAIT_S)
-            view = live.live_view(app, params, window, slow_s=slow_s, theme=theme)
-
-    _head(app, params, view, now)
-    traffic = live.traffic_view(app, params.source, until=settled)
-    panels.traffic_section(app, traffic, now, past=_is_past(params, now))
-    deployments_section(app, params.source, traffic.traffic, now, until=settled)
-    judged = judgement_view(app, params.source, now=moment)
-    st.html(verdicts.verdict_strip(app.migration, judged.judgement, judged.phase))
-    happened = app.archive.events.read(window)
-    with st.container():  # there in any case, so that what comes after it keeps its place, and is not built anew
-        events.kind_filter(happened)
-    with st.container():
-        if not params.fixed_window and all(panel.chart is None for panel in view.panels.values()):
-            panels.last_known_link(app, params, view, now)
-    rows: tuple[tuple[live.PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
-    for row in rows:
-        for column, name in zip(st.columns(2), row, strict=True):
-            with column:
-                _panel(app, params, view, name, window, slow_s=slow_s)
-    with st.container():
-        events.events_table(app.migration, happened, params.event_kinds, now=now)
-    panels.sources_section(app, params, view, now)
-    panels.rules_section(traffic)
-    panels.queries_section(app, params, window)
-
-
 def _is_past(params: LiveParams, now: datetime) -> bool:
     return params.fixed_window is not None and now.timestamp() - params.fixed_window.end > PAST_S
 
 
-def _provisional_from(migration: Migration, now: datetime) -> int:
-    return int(now.timestamp()) // 60 * 60 - migration.provisional_minutes * 60
-
-
-def _top_line(app: AppContext, params: LiveParams, view: live.LiveView, now: datetime) -> None:
-    zone = app.migration.zone
-    until = view.result.data_until
-    said = words.top_line(paused=not params.auto_refresh)
+def _top_line(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
+    until = view.data.result.data_until
     top_line(
         {
-            **said,
+            **text.top_line(paused=not params.auto_refresh),
             "now": now.timestamp(),
             "data_until": until,
             "past": _is_past(params, now),
-            "until": words.data_until(times.clock(datetime.fromtimestamp(until, UTC), zone, now=now)) if until else "",
+            "until": text.data_until(layout.format_clock(until, app.migration, now)) if until else "",
             "refresh": REFRESH_S if params.auto_refresh else 0,
-            "stale": panels.is_stale(params.source, view, now, app.migration) and not params.fixed_window,
+            "stale": is_stale(app.migration, params.source, until, now) and not params.fixed_window,
         }
     )
 
 
-def _panel(
-    app: AppContext, params: LiveParams, view: live.LiveView, name: live.PanelName, window: Window, *, slow_s: float
-) -> None:
-    panel = view.panels[name]
+def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        panels.panel_head(app, params, view, panel, slow_s=slow_s)
+        panels.panel_head(app, params, view, name, slow_s=slow_s)
         if name == "latency":
-            offered = panels.supported_percentiles(app, params.source, PERCENTILES)
-            segmented_control("percentile", words.PERCENTILE(), offered, params.percentile, default=DEFAULT_PERCENTILE)
-        choices = live.slow_choices(app.migration)
-        if (
-            name == "slow"
-            and len(choices) > 1
-            and "latency.within" not in app.metric_source(params.source).unsupported_metrics()
-        ):
-            chosen = next(text for text, seconds in choices.items() if seconds == slow_s)
-            segmented_control(
-                "slow", words.THRESHOLD(), list(choices), chosen, default=live.default_slow(app.migration)
-            )
-    if panel.chart is None:
-        panels.empty_panel(app, params, view, panel)
-        return
-    overlay_chart(panel.chart, key=f"chart_{name}", on_range=partial(_on_range, app.migration, window))
-
-
-def _on_range(migration: Migration, window: Window, ends: list[str]) -> None:
-    """A drag on any chart makes its stretch the window of all; a double click goes back to the last hours."""
-    if not ends:
-        set_query(from_=None, to=None)
-        return
-    offset = window.ends_at.astimezone(migration.zone).utcoffset()
-    found = range_from_drag(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
-    if found is not None:
-        set_query(from_=format_time(found.start), to=format_time(found.end))
+            offered = panels.supported_percentiles(app, params.source)
+            segmented_control("percentile", text.PERCENTILE, offered, params.percentile, default=DEFAULT_PERCENTILE)
+        choices = slow_choices(app.migration)
+        unsupported = app.metric_source(params.source).unsupported_metrics()
+        if name == "slow" and len(choices) > 1 and "latency.within" not in unsupported:
+            choice = next(name for name, seconds in choices.items() if seconds == slow_s)
+            segmented_control("slow", text.THRESHOLD, list(choices), choice, default=default_slow(app.migration))
+    chart = view.charts[name]
+    if chart is None:
+        panels.empty_panel(app, params, view, name)
+    else:
+        overlay_chart(chart, key=f"chart_{name}", on_range=partial(set_range, app.migration, view.data.window))

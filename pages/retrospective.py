@@ -1,4 +1,4 @@
-"""Retrospective: what happened, and what did it cost? The whole migration on one axis, read from the archive alone."""
+"""Retrospective: what happened, and what was the impact? The whole migration on one axis, from the archive alone."""
 
 from datetime import datetime
 from functools import partial
@@ -6,140 +6,110 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
+from analysis import Judgement
 from archive import ArchiveError
-from charts.base.palette import Theme
 from collector.backfill import BackfillStatus
 from domain import Window, utc_now
-from messages import live as live_words
-from messages import retrospective as words
-from messages import states, times
-from messages.errors import sources
+from messages import retrospective as text
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
-from services.retrospective import MigrationOutline, Retrospective
-from ui import app_context, events, layout
-from ui.app_context import AppContext
+from services.parity import evidence_window, judge_window
+from services.retrospective import MigrationOutline, Retrospective, read_outline
+from ui import events, layout
+from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart
-from ui.controls import query_param, query_params, segmented_control, set_query
-from ui.retrospective import notes, view
+from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
 from ui.retrospective.download import report_button
+from ui.retrospective.notes import notes_section
 from ui.retrospective.tables import before_after_table, impact_list, phases_table
-from ui.retrospective.view import judge_phase, outline_view, retrospect_view
-from ui.url import format_time, parse_range, range_from_drag
+from ui.retrospective.view import ChartOptions, retrospective_view, timeline_chart
+from ui.url import parse_range
 
-REFRESH_S = 60  # only while the archive is being filled
+REFRESH_S = 60  # only during the backfill
 
 
 def render() -> None:
-    """The page: one fragment, refreshed while the archive is still being filled."""
-    here = app_context.get_app_context()
-    if here.migration.demo:
-        st.html(Markup("<div class='demo'><b>{}</b></div>").format(live_words.DEMO_MARK()))
-    st.fragment(partial(_content, here))()
+    app = get_app_context()
+    layout.demo_banner(app.migration)
+    st.fragment(partial(_content, app))()
 
 
 def _content(app: AppContext) -> None:
-    now = utc_now()
-    source = query_param("source", app.source_names)
-    heartbeat(REFRESH_S if _backfill_status(app, source) else 0, now=now.timestamp())
+    now, source = utc_now(), query_param("source", app.source_names)
+    backfill = app.collector.backfill_status(source)
+    is_filling = backfill is not None and backfill.state != "done"
+    heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
     try:
-        told = outline_view(app, source, now=now)
+        outline = read_outline(app.archive, app.migration, source, now=now)
     except ArchiveError as error:
-        _head(app, source, None, None, now)
-        layout.error_page(words.RETROSPECTIVE_TITLE, [sources.format_archive_problem(error.kind, error.detail)])
+        _head(app, source, None, now)
+        layout.archive_error_page(text.RETROSPECTIVE_TITLE, error)
         return
-    window = None
-    if told is not None:
-        chosen = parse_range(query_params(), zone=app.migration.zone)
-        window = (chosen.overlap(told.window) if chosen else None) or told.window
-    _head(app, source, told, window, now)
-    _backfill_progress(app, source)
-    if told is None or window is None:
-        st.html(Markup("<div class='empty'>{}</div>").format(words.EMPTY()))
+    selected = parse_range(query_params(), zone=app.migration.zone)
+    selected = selected.overlap(outline.window) if selected and outline else None
+    _head(app, source, selected if outline and selected != outline.window else None, now)
+    if backfill and is_filling:
+        _backfill_progress(backfill)
+    if outline is None:
+        layout.empty_state(text.EMPTY)
         return
-    try:
-        _results(app, told, window, now)
-    except ArchiveError as error:
-        layout.error_page(words.RETROSPECTIVE_TITLE, [sources.format_archive_problem(error.kind, error.detail)])
+    with layout.show_archive_errors(text.RETROSPECTIVE_TITLE):
+        _results(app, outline, selected or outline.window, now)
+
+
+def _head(app: AppContext, source: str, selected: Window | None, now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        layout.page_title(app.migration.name)
+        source_control(app.source_names, source)
+        if selected:
+            leave_range_button(app.migration, selected, now)
+
+
+def _backfill_progress(status: BackfillStatus) -> None:
+    share = min(status.available / status.total, 1.0) if status.total else 0.0
+    st.progress(share, text.filling(status.available, status.total))
 
 
 def _results(app: AppContext, outline: MigrationOutline, window: Window, now: datetime) -> None:
-    """The chart first, then what takes longer to count."""
+    """The chart first, because the rest takes longer."""
     sentence = opening(app.migration, outline, now=now)
-    st.html(Markup("<p class='aloud'>{}</p>").format(sentence))
+    st.html(Markup("<p class='headline'>{}</p>").format(sentence))
     _chart(app, outline, window, sentence, now)
-    with st.spinner(words.COUNTING()):
-        found = retrospect_view(app, outline)
-    st.html(impact_list(app.migration, found, now=now))
-    if unknown := missing_data(app.migration, found, now=now):
-        st.html(Markup("<p class='note'>{}</p>").format(" ".join(unknown)))
-    report_button(app, found)
-    _phases(app, found, now)
-    st.html(before_after_table(app.migration, found, now=now))
-    notes.notes_section(app, outline, now=now)
-
-
-def _head(app: AppContext, source: str, outline: MigrationOutline | None, window: Window | None, now: datetime) -> None:
-    zone = app.migration.zone
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(Markup("<h1 class='page-title'>{}</h1>").format(app.migration.name), width="content")
-        if len(app.source_names) > 1:
-            segmented_control("source", live_words.SOURCE(), app.source_names, source, states.source_name)
-        if outline is not None and window not in (None, outline.window):
-            label = times.span(window.starts_at, window.ends_at, zone, now=now)
-            st.button(
-                live_words.leave_window(label),
-                key="leave_window",
-                on_click=set_query,
-                kwargs={"from_": None, "to": None},
-            )
-
-
-def _backfill_status(app: AppContext, source: str) -> BackfillStatus | None:
-    """How far the past is kept; None once all is there that can be had."""
-    found = app.collector.backfill_status(source)
-    return found if found and found.state != "done" else None
-
-
-def _backfill_progress(app: AppContext, source: str) -> None:
-    if found := _backfill_status(app, source):
-        st.progress(
-            min(found.available / found.total, 1.0) if found.total else 0.0, words.filling(found.available, found.total)
-        )
+    with st.spinner(text.COUNTING):
+        retrospective = retrospective_view(app, outline)
+    st.html(impact_list(app.migration, retrospective, now=now))
+    if missing := missing_data(app.migration, retrospective, now=now):
+        layout.note(" ".join(missing))
+    report_button(app, retrospective)
+    _phases(app, retrospective, now)
+    st.html(before_after_table(app.migration, retrospective, now=now))
+    notes_section(app, outline, now=now)
 
 
 def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence: str, now: datetime) -> None:
-    theme: Theme = "dark" if layout.is_dark() else "light"
-    inside = tuple(
+    window_events = tuple(
         event for event in outline.events if event.ts < window.end and (event.until or event.ts) >= window.start
     )
-    events.kind_filter(inside)
+    events.kind_filter(window_events)
     kinds = events.selected_kinds()
-    shown = events.filter_by_kind(inside, kinds)
-    drawn, bucket_s = view.timeline_chart(app, outline, window, shown, theme, sentence)
-    if drawn is None:
-        st.html(Markup("<div class='empty'>{}</div>").format(words.NO_DATA()))
+    shown = events.filter_by_kind(window_events, kinds)
+    chart, bucket_s = timeline_chart(app, outline, ChartOptions(window, shown, layout.theme(), sentence))
+    if chart is None:
+        layout.empty_state(text.NO_DATA)
         return
-    overlay_chart(drawn, key="chart_course", on_range=partial(_on_range, app, window))
-    st.html(Markup("<p class='note'>{} {}</p>").format(words.DRAG_HINT(), words.bucket_note(bucket_s)))
-    events.events_table(app.migration, inside, kinds, now=now)
-
-
-def _on_range(app: AppContext, window: Window, ends: list[str]) -> None:
-    if not ends:
-        set_query(from_=None, to=None)
-        return
-    offset = window.ends_at.astimezone(app.migration.zone).utcoffset()
-    found = range_from_drag(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
-    if found is not None:
-        set_query(from_=format_time(found.start), to=format_time(found.end))
+    overlay_chart(chart, key="chart_timeline", on_range=partial(set_range, app.migration, window))
+    layout.note(f"{text.DRAG_HINT} {text.bucket_note(bucket_s)}")
+    events.events_table(app.migration, window_events, kinds, now=now)
 
 
 def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> None:
-    """The table at once, and the verdicts as they are reached."""
-    place = st.empty()
-    verdicts = dict.fromkeys(one.phase.window for one in retrospective.phase_rows)
-    place.html(phases_table(app.migration, retrospective, verdicts, now=now))
-    for chapter in retrospective.phase_rows:
-        verdicts[chapter.phase.window] = judge_phase(app, retrospective.outline.source, chapter.phase).judgement
-        place.html(phases_table(app.migration, retrospective, verdicts, now=now))
+    """The table at first without verdicts, then with each as soon as it is known."""
+    placeholder = st.empty()
+    judgements = dict[Window, Judgement | None]()
+    placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
+    for row in retrospective.phase_rows:
+        judged = judge_window(
+            app.archive, app.migration, retrospective.outline.source, evidence_window(row.phase), now=utc_now()
+        )
+        judgements[row.phase.window] = judged.judgement
+        placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))

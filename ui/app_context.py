@@ -1,4 +1,4 @@
-"""What one server process holds: the migration, its archive, its sources, and the keeper that keeps the archive warm. Opened once."""
+"""The migration, archive, sources and collectors of this process, opened once and shared by all sessions."""
 
 import os
 import threading
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archive import Archive, ArchiveError, BatchArchive
 from collector.batches import BatchCollector, open_batch_collector
-from collector.collector import Collector
+from collector.collector import Collector, CollectorConfig
 from domain import Migration, Window
 from sources import registry
 from sources.base import MetricSource
@@ -15,7 +15,7 @@ from sources.base import MetricSource
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
-    """What the Batches page needs. The first of `sources` is the one that knows the runs."""
+    """The data of the Batches page. The first of `sources` has the runs."""
 
     sources: tuple[MetricSource, ...]
     archive: BatchArchive
@@ -24,30 +24,29 @@ class BatchContext:
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """Everything a page needs, shared by all viewers of this process."""
+    """The data of all pages. `batches`: None if no batches are configured."""
 
     migration: Migration
     archive: Archive
     sources: registry.Sources
     collector: Collector
-    batches: BatchContext | None = None  # None where no batches are configured
+    batches: BatchContext | None = None
 
     @property
     def batch_source_names(self) -> frozenset[str]:
-        """The sources that tell of batches, and of nothing that the other pages show."""
+        """The sources of batches, which the other pages do not list."""
         return self.sources.batch_source_names
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The metric sources a page can switch between, the first being the default."""
+        """The metric sources to choose from; the first is the default."""
         return tuple(source.name for source in self.sources.metrics)
 
     def metric_source(self, name: str) -> MetricSource:
-        """The metric source of that name."""
         return next(source for source in self.sources.metrics if source.name == name)
 
     def request_window(self, window: Window, source: str) -> None:
-        """Asks for a window that the archive does not hold: its numbers, and what happened in it. Returns at once."""
+        """Has the metrics of a source and all events fetched. Returns at once."""
         for name in (source, *(events.name for events in self.sources.events)):
             self.collector.request_window(window, name)
 
@@ -57,36 +56,26 @@ _app_context: AppContext | None = None
 
 
 def get_app_context() -> AppContext:
-    """The house of this process, opened on the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
+    """The context, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
     global _app_context
     with _lock:
         if _app_context is None:
             migration = load_migration()
             sources = registry.create_sources(migration)
             archive = Archive.open(migration.archive, migration)
-            keeper = Collector(
-                archive,
-                sources.metrics,
-                sources.traffic,
-                sources.events,
-                backfill=migration.backfill,
-                since_s=migration.since_s,
-                logs=sources.logs,
-                route_templates=migration.access_logs.routes if migration.access_logs else (),
-                ingest_logs=bool(migration.access_logs and migration.access_logs.ingest),
-            )
+            collector = Collector(archive, sources, CollectorConfig.from_migration(migration))
             try:
                 batches = _open_batch_context(migration, sources)
             except ArchiveError:
                 archive.close()
                 raise
-            keeper.start()
-            _app_context = AppContext(migration, archive, sources, keeper, batches)
+            collector.start()
+            _app_context = AppContext(migration, archive, sources, collector, batches)
         return _app_context
 
 
 def close() -> None:
-    """Stops the keeper and leaves the house. Nothing is lost: what was confirmed is in the archive."""
+    """Stops the collectors and closes the archives. Committed data is kept."""
     global _app_context
     with _lock:
         if _app_context is not None:
@@ -101,15 +90,15 @@ def close() -> None:
 def _open_batch_context(migration: Migration, sources: registry.Sources) -> BatchContext | None:
     if not sources.batches:
         return None
-    archive, keeper = open_batch_collector(migration, sources.batches, sources.triggers)
-    keeper.start()
-    return BatchContext(sources.batches, archive, keeper)
+    archive, collector = open_batch_collector(migration, sources)
+    collector.start()
+    return BatchContext(sources.batches, archive, collector)
 
 
 def load_migration() -> Migration:
-    """The migration of MIGRATION_CONFIG or ./migration.toml; the demo where there is neither, or where MIGRATION_DEMO=1.
+    """The migration of MIGRATION_CONFIG or ./migration.toml; the demo if there is neither, or if MIGRATION_DEMO=1.
 
-    Raises ConfigurationError, also where MIGRATION_CONFIG names a file that is not there: a typing error must not open the demo.
+    Raises ConfigurationError, also if the file of MIGRATION_CONFIG does not exist: a typing error must not open the demo.
     """
-    named = os.environ.get("MIGRATION_CONFIG", "")
-    return registry.load_migration(Path(named) if named else None, demo=os.environ.get("MIGRATION_DEMO") == "1")
+    path = os.environ.get("MIGRATION_CONFIG", "")
+    return registry.load_migration(Path(path) if path else None, demo=os.environ.get("MIGRATION_DEMO") == "1")

@@ -1,28 +1,33 @@
-"""Controls whose answer lives in the address, which is the only memory a page has."""
+"""Controls whose values are query parameters of the URL: a reload or a shared link shows the same page."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-_QUERY_KEY, _PAGE_KEY = "address", "page"
+from domain import Migration, Window
+from messages import live, states, times
+from ui.url import format_time, range_from_drag
+
+_QUERY_KEY, _PAGE_KEY = "query_params", "page"
 _Value = TypeVar("_Value")
 
 
 def on_page_change(page: str) -> None:
-    """Called before a page is run. Another page has another address: nothing of the one before is held."""
+    """Call before a page runs: drops the query parameters of the previous page."""
     if st.session_state.get(_PAGE_KEY) != page:
         st.session_state[_PAGE_KEY] = page
         st.session_state.pop(_QUERY_KEY, None)
 
 
 def query_params() -> dict[str, str]:
-    """What the address says.
+    """The query parameters of the URL.
 
-    Held here once it was read: a press brings the address as the browser knew it, and a busy browser presses again before it has heard of the
-    answer to the press before. Going back and forward is the browser's word.
+    They are kept in the session: with each click, the browser sends the URL that it had before the answer to the previous click arrived.
+    Only after going back or forward is the browser's URL the current one.
     """
     context = get_script_run_ctx()
     if _QUERY_KEY not in st.session_state or (context and context.is_history_navigation):
@@ -31,31 +36,42 @@ def query_params() -> dict[str, str]:
 
 
 def query_param(name: str, choices: Sequence[str]) -> str:
-    """What the address says of `name`; the first of the choices where it says nothing that is one."""
-    said = query_params().get(name, "")
-    return said if said in choices else choices[0]
+    """The value of a query parameter; the first choice if it is missing or not a choice."""
+    value = query_params().get(name, "")
+    return value if value in choices else choices[0]
 
 
 def set_query(**changes: str | None) -> None:
-    """Writes what was chosen into the address, which is the only memory a page has. None takes a parameter out."""
-    held = query_params() | {name.rstrip("_"): value for name, value in changes.items()}
-    st.session_state[_QUERY_KEY] = {name: value for name, value in held.items() if value is not None}
+    """Changes query parameters; None removes one. A trailing underscore in a name is ignored (`from_`)."""
+    params = query_params() | {name.rstrip("_"): value for name, value in changes.items()}
+    st.session_state[_QUERY_KEY] = {name: value for name, value in params.items() if value is not None}
     st.query_params.from_dict(st.session_state[_QUERY_KEY])
 
 
-def sync_widget(key: str, value: _Value) -> _Value:
-    """Makes a switch show what the address says, which is also to be its default: a browser that lost the switch in between has only that.
+def set_range(migration: Migration, window: Window, ends: list[str]) -> None:
+    """After a drag on a chart of `window`: shows the dragged range. `ends` as the axis writes them; [] (a double click) removes the range."""
+    if not ends:
+        set_query(from_=None, to=None)
+        return
+    offset = window.ends_at.astimezone(migration.zone).utcoffset()
+    dragged = range_from_drag(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
+    if dragged is not None:
+        set_query(from_=format_time(dragged.start), to=format_time(dragged.end))
 
-    Told only where it differs: telling a switch its old value would undo a click on its way here.
+
+def sync_widget(key: str, value: _Value) -> _Value:
+    """Sets a widget to the value of the URL. Returns it as the widget's default, for a browser that lost the widget's state.
+
+    The state is set only if it differs: setting the same value would undo a click that is on its way.
     """
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
     return value
 
 
-def _on_change(name: str, key: str, default: str) -> None:
+def _on_change(name: str, key: str, default: str, **removed: None) -> None:
     value = st.session_state[key]
-    set_query(**{name: None if value == default else value})
+    set_query(**{name: None if value == default else value}, **removed)
 
 
 def segmented_control(
@@ -67,7 +83,7 @@ def segmented_control(
     *,
     default: str = "",
 ) -> None:
-    """A row of choices whose answer lives in the address as `name`; the default is left out of it."""
+    """A row of choices for the query parameter `name`, which is removed for the default."""
     key = f"{name}_choice"
     st.segmented_control(
         label,
@@ -88,18 +104,45 @@ def selectbox(
     value: str,
     format_func: Callable[[str], str] = str,
     *,
-    default: str = "",
     width: int = 340,
 ) -> None:
-    """The same as `switch` where there may be many choices, or long ones: a list that opens."""
+    """The same as a drop-down list, for many or long choices. The default is the first option."""
     key = f"{name}_choice"
     st.selectbox(
         label,
         options,
         index=options.index(sync_widget(key, value)),
         key=key,
-        on_change=partial(_on_change, name, key, default or options[0]),
+        on_change=partial(_on_change, name, key, options[0]),
         format_func=format_func,
         label_visibility="collapsed",
         width=width,
     )
+
+
+def window_control(
+    label: str, options: Sequence[str], value: str | None, *, default: str, format_func: Callable[[str], str] = str
+) -> None:
+    """A row of window lengths. None: the URL has a range (`from`, `to`), which a choice replaces."""
+    key = "window_choice"
+    st.segmented_control(
+        label,
+        options,
+        default=sync_widget(key, value),
+        key=key,
+        on_change=partial(_on_change, "window", key, default, from_=None, to=None),
+        format_func=format_func,
+        label_visibility="collapsed",
+    )
+
+
+def leave_range_button(migration: Migration, window: Window, now: datetime) -> None:
+    """Shows the range of the URL; a click removes it."""
+    label = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
+    st.button(live.leave_window(label), key="leave_window", on_click=set_query, kwargs={"from_": None, "to": None})
+
+
+def source_control(names: Sequence[str], source: str) -> None:
+    """Switches between metric sources, if there are several."""
+    if len(names) > 1:
+        segmented_control("source", live.SOURCE, names, source, states.source_name)

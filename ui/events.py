@@ -1,83 +1,71 @@
-"""What happened, on any page with charts: which kinds are drawn (a control whose answer lives in the address), and all of it as a list in words."""
+"""Events on any page with charts: a filter by kind, which is a query parameter, and a table."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 
 import streamlit as st
-from markupsafe import Markup
 
 from charts.base.events import EVENT_SYMBOLS
 from domain import EVENT_KINDS, Event, EventKind, Migration
-from messages import events as words
-from messages import times
+from messages import events as text
+from reports.templating import render
 from ui.controls import query_params, set_query, sync_widget
+from ui.layout import format_clock
 from ui.url import format_event_kinds, parse_event_kinds
 
 _WIDGET_KEY = "event_kinds"
 
 
 def filter_by_kind(events: Sequence[Event], kinds: Collection[EventKind]) -> tuple[Event, ...]:
-    """The events of the kinds that are to be drawn."""
     return tuple(event for event in events if event.kind in kinds)
 
 
 def selected_kinds() -> frozenset[EventKind]:
-    """The kinds that the address lets this page draw; all, where it makes no sense."""
+    """The kinds in the URL; all, if it names none that exists."""
     kinds = parse_event_kinds(query_params().get("events"))
     return frozenset(EVENT_KINDS) if kinds is None else kinds
 
 
 def kind_filter(events: Sequence[Event]) -> None:
-    """A row with the kinds of `events`, each to be left out and brought back; nothing where nothing happened."""
-    there = [kind for kind in EVENT_KINDS if any(event.kind == kind for event in events)]
-    if not there:
+    """One switch per kind that occurs in `events`."""
+    available = [kind for kind in EVENT_KINDS if any(event.kind == kind for event in events)]
+    if not available:
         return
     kinds = selected_kinds()
     st.pills(
-        words.FILTER_LABEL(),
-        there,
-        default=sync_widget(_WIDGET_KEY, [kind for kind in there if kind in kinds]),
+        text.FILTER_LABEL,
+        available,
+        default=sync_widget(_WIDGET_KEY, [kind for kind in available if kind in kinds]),
         selection_mode="multi",
         key=_WIDGET_KEY,
         on_change=_on_change,
-        args=(there,),
-        format_func=lambda kind: f"{EVENT_SYMBOLS[kind]} {words.kind(kind)}",
+        args=(available,),
+        format_func=lambda kind: f"{EVENT_SYMBOLS[kind]} {text.kind(kind)}",
         label_visibility="collapsed",
     )
 
 
 def _on_change(available: Sequence[EventKind]) -> None:
-    # A kind that does not occur in this window stays as it was: shown or left out.
+    # A kind that does not occur in this window stays shown or hidden.
     kinds = (selected_kinds() - set(available)) | set(st.session_state[_WIDGET_KEY])
     set_query(events=format_event_kinds(kinds))
 
 
 def events_table(migration: Migration, events: Sequence[Event], kinds: Collection[EventKind], *, now: datetime) -> None:
-    """The events of the shown kinds in words, the newest first, for whoever cannot point at a line, or would rather read."""
+    """The events of the shown kinds, newest first."""
     if not events:
         return
-    drawn = filter_by_kind(events, kinds)
-    rows = Markup("").join(_row(migration, event, now) for event in sorted(drawn, key=_newest_first))
-    head = Markup("").join(Markup("<th>{}</th>").format(name) for name in words.LIST_HEAD())
-    st.html(
-        Markup(
-            "<details class='rules'><summary>{}</summary><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></details>"
-        ).format(words.list_title(len(drawn), len(events) - len(drawn)), head, rows)
-    )
-
-
-def _newest_first(event: Event) -> tuple[int, str, str]:
-    return -event.ts, event.source, event.key
-
-
-def _row(migration: Migration, event: Event, now: datetime) -> Markup:
-    def clock(ts: int) -> str:
-        return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
-
-    what = Markup("{} {}: {}").format(EVENT_SYMBOLS[event.kind], words.kind_singular(event.kind), words.title(event))
-    if event.link.startswith("https://"):
-        what = Markup("<a href='{}' target='_blank' rel='noopener'>{} ↗</a>").format(event.link, what)
-    by = words.author(event.change) if event.change else ""
-    more = "" if event.change else " ".join(event.detail.splitlines())
-    cells = (words.when(event, clock), what, by, more)
-    return Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells))
+    shown = sorted(filter_by_kind(events, kinds), key=lambda event: (-event.ts, event.source, event.key))
+    clock = partial(format_clock, migration=migration, now=now)
+    rows = [
+        (
+            text.when(event, clock),
+            f"{EVENT_SYMBOLS[event.kind]} {text.kind_singular(event.kind)}: {text.title(event)}",
+            event.link if event.link.startswith("https://") else "",
+            text.author(event.change) if event.change else "",
+            "" if event.change else " ".join(event.detail.splitlines()),
+        )
+        for event in shown
+    ]
+    st.html(render("events.table", title=text.list_title(len(shown), len(events) - len(shown)), rows=rows))

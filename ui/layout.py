@@ -1,45 +1,92 @@
-"""What every page wears: its style, the demo's banner, and how trouble at the door is told."""
+"""What all pages share: style, title, demo banner, notes, and error pages."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
+from charts.base.palette import Theme
+from domain import Migration
+from messages import live, times
 from messages.errors import sources
 from messages.errors.sources import Message
+from reports.templating import render
 
 CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
-def is_dark() -> bool:
-    """Whether the reader's browser shows the dark theme."""
-    return st.context.theme.type == "dark"
+def theme() -> Theme:
+    """The theme of the viewer's browser."""
+    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def apply_style() -> None:
-    """The page's style, for the theme the reader has."""
-    css = CSS
-    if is_dark():
-        css = css.replace(".dark {", ":root {")
+    css = CSS.replace(".dark {", ":root {") if theme() == "dark" else CSS
     st.html(f"<style>{css}</style>")
 
 
+def demo_banner(migration: Migration, text: str | Markup = "") -> None:
+    """Marks the page as demo data, if it is."""
+    if migration.demo:
+        st.html(Markup("<div class='demo'><b>{}</b>{}</div>").format(live.DEMO_MARK, text))
+
+
+def page_title(title: str) -> None:
+    """The heading, in a row with the controls of the page."""
+    st.html(Markup("<h1 class='page-title'>{}</h1>").format(title), width="content")
+
+
+def panel_title(title: str, *, tooltip: str = "", note: str = "") -> None:
+    st.html(render("layout.panel_title", title=title, tooltip=tooltip, note=note))
+
+
+def note(text: str | Markup) -> None:
+    st.html(Markup("<p class='note'>{}</p>").format(text))
+
+
+def warning(text: str) -> None:
+    st.html(Markup("<div class='demo warn'>{}</div>").format(text))
+
+
+def empty_state(text: str, details: str = "") -> None:
+    """A placeholder of a chart or table."""
+    content = Markup("<div><b>{}</b><br>{}</div>").format(text, details) if details else text
+    st.html(Markup("<div class='empty'>{}</div>").format(content))
+
+
+def configuration_example(title: str, explanation: str, example: str) -> None:
+    """What to add to migration.toml."""
+    st.html(Markup("<section class='below'><h2>{}</h2><p>{}</p></section>").format(title, explanation))
+    st.code(example, language="toml")
+
+
 def error_page(title: str, errors: Iterable[Message]) -> None:
-    """A page that cannot be shown, and why: each sentence with its next step."""
-    body = Markup("").join(
-        Markup("<div class='trouble'><b>{}</b><br>{}<br>→ {}</div>").format(said.title, said.text, said.next_step)
-        for said in errors
-    )
-    st.html(Markup("<h1 class='page-title'>{}</h1>{}").format(title, body))
+    """The title, and each error with its next step."""
+    st.html(Markup("<h1 class='page-title'>{}</h1>{}").format(title, render("layout.errors", items=errors)))
+
+
+def archive_error_page(title: str, error: ArchiveError) -> None:
+    error_page(title, [sources.format_archive_problem(error.kind, error.detail)])
 
 
 @contextmanager
 def show_archive_errors(title: str) -> Iterator[None]:
-    """What stands in here ends where the archive cannot be used, with the reason and the next step."""
+    """Shows an error page if the block raises ArchiveError."""
     try:
         yield
     except ArchiveError as error:
-        error_page(title, [sources.format_archive_problem(error.kind, error.detail)])
+        archive_error_page(title, error)
+
+
+def format_clock(ts: int, migration: Migration, now: datetime) -> str:
+    """Epoch seconds in the migration's time zone: "22:33 JST"."""
+    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
+
+
+def format_ago(ts: int, now: datetime) -> str:
+    """How long ago `ts` (epoch seconds) was: "41 s ago"."""
+    return times.ago(datetime.fromtimestamp(ts, UTC), now=now)

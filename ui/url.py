@@ -1,4 +1,4 @@
-"""What of a page lives in its address, so that a reload or a shared link shows the same."""
+"""The query parameters of the Live page, and times and ranges in any URL."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,17 +18,16 @@ DEFAULT_PERCENTILE = "p95"
 NO_KINDS = "none"
 MIN_WINDOW_MINUTES = 5
 MAX_WINDOW_MINUTES = 1440
-# Nothing was measured before, nobody asks beyond, and a calendar that ends in the year 9999 is kept at arm's length.
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # far from the limits of datetime
 
 InvalidParam = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events"]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveParams:
-    """What the Live page shows, as its address says: `fixed` is a window of its own (`?from=…&to=…`), else `choice` counts back from now.
+    """`fixed_window`: the range of the URL (`from`, `to`), else `window_choice` counts back from now. `event_kinds`: the events in the charts.
 
-    `kinds` are the events that the charts show. `troubles` are the parameters that made no sense and were left out.
+    The parameters in `invalid_params` have their default.
     """
 
     window_choice: WindowChoice
@@ -40,58 +39,56 @@ class LiveParams:
     event_kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
 
     def window(self, now: datetime) -> Window:
-        """The window to draw; one that counts back from now ends with the minute in progress, so that what happens now is on it."""
+        """The window to show; without a range, it ends with the current minute."""
         return self.fixed_window or Window.last(WINDOW_MINUTES[self.window_choice], now=now + timedelta(minutes=1))
 
 
 def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[str, ...]) -> LiveParams:
-    """The address's parameters, each checked; what makes no sense falls back to its default and is named in `troubles`."""
-    troubles: list[InvalidParam] = []
+    """The first of `sources` is the default."""
+    invalid: list[InvalidParam] = []
     choice = query_params.get("window", DEFAULT_WINDOW)
     if choice not in WINDOW_CHOICES:
-        troubles.append("window")
+        invalid.append("window")
         choice = DEFAULT_WINDOW
     percentile = query_params.get("percentile", DEFAULT_PERCENTILE)
     if percentile not in PERCENTILES:
-        troubles.append("percentile")
+        invalid.append("percentile")
         percentile = DEFAULT_PERCENTILE
-    source = query_params.get("source", sources[0] if sources else "")
+    default_source = sources[0] if sources else ""
+    source = query_params.get("source", default_source)
     if source not in sources:
-        troubles.append("source")
-        source = sources[0] if sources else ""
+        invalid.append("source")
+        source = default_source
     fixed = None
     if "from" in query_params or "to" in query_params:
         fixed = _parse_fixed_window(query_params.get("from", ""), query_params.get("to", ""), zone)
     if isinstance(fixed, str):
-        troubles.append(fixed)
+        invalid.append(fixed)
         fixed = None
     kinds = parse_event_kinds(query_params.get("events"))
     if kinds is None:
-        troubles.append("events")
+        invalid.append("events")
         kinds = frozenset(EVENT_KINDS)
-    return LiveParams(choice, fixed, source, percentile, query_params.get("live") != "off", tuple(troubles), kinds)
+    return LiveParams(choice, fixed, source, percentile, query_params.get("live") != "off", tuple(invalid), kinds)
 
 
 def parse_event_kinds(text: str | None) -> frozenset[EventKind] | None:
-    """The kinds of events that an address (`events=weight,alert`) lets the charts show: all where it says nothing, none for "none".
-
-    None where it names none that there is.
-    """
+    """The kinds of `events=weight,alert`: all if it is missing, no kind for "none". None if it names no kind that exists."""
     if text is None:
         return frozenset(EVENT_KINDS)
-    named = {name.strip() for name in text.split(",")}
-    found = frozenset(kind for kind in EVENT_KINDS if kind in named)
-    return found if found or named == {NO_KINDS} else None
+    names = {name.strip() for name in text.split(",")}
+    kinds = frozenset(kind for kind in EVENT_KINDS if kind in names)
+    return kinds if kinds or names == {NO_KINDS} else None
 
 
 def format_event_kinds(kinds: Collection[EventKind]) -> str | None:
-    """The same as the address spells it; None where all are shown, which goes without saying."""
+    """The inverse of `parse_event_kinds`; None for all kinds."""
     shown = [kind for kind in EVENT_KINDS if kind in kinds]
     return None if len(shown) == len(EVENT_KINDS) else ",".join(shown) or NO_KINDS
 
 
 def parse_range(query_params: Mapping[str, str], *, zone: ZoneInfo) -> Window | None:
-    """`?from=…&to=…` of any length; None where it is not there or no window at all."""
+    """`from` and `to` at any distance; None if they are missing or not a range."""
     try:
         first, last = (parse_datetime(query_params.get(name, ""), zone) for name in ("from", "to"))
     except (ValueError, OverflowError):
@@ -118,14 +115,14 @@ def _in_bounds(value: datetime) -> bool:
 
 
 def format_time(ts: int) -> str:
-    """A moment as the address spells it: UTC to the minute, `2026-11-22T13:10Z`."""
+    """Epoch seconds in a URL: UTC to the minute, `2026-11-22T13:10Z`."""
     return f"{datetime.fromtimestamp(ts, UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def range_from_drag(ends: list[str], *, utc_offset_s: int) -> Window | None:
-    """The window that was dragged on a chart, whose axis shows the wall clock at `utc_offset_s`; None where it is no window at all.
+    """The range that was dragged on a chart whose axis is at `utc_offset_s`; None if it is invalid.
 
-    Grown around its middle to five minutes where the drag was shorter.
+    A range of less than five minutes is extended around its middle.
     """
     try:
         first, last = sorted(
@@ -135,7 +132,7 @@ def range_from_drag(ends: list[str], *, utc_offset_s: int) -> Window | None:
         return None
     if not (_in_bounds(first) and _in_bounds(last)):
         return None
-    short = timedelta(minutes=MIN_WINDOW_MINUTES) - (last - first)
-    if short > timedelta():
-        first, last = first - short / 2, last + short / 2
+    missing = timedelta(minutes=MIN_WINDOW_MINUTES) - (last - first)
+    if missing > timedelta():
+        first, last = first - missing / 2, last + missing / 2
     return Window.between(first, last)

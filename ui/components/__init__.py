@@ -1,4 +1,4 @@
-"""Small pieces of JavaScript that Streamlit has no widget for: a chart that is redrawn in place, a line that counts seconds, a heartbeat."""
+"""JavaScript components: a chart that is redrawn in place, a line that counts seconds, and a heartbeat."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,27 +24,27 @@ _top_line = st.components.v2.component(
 _heartbeat = st.components.v2.component("heartbeat", js=(_DIRECTORY / "heartbeat.js").read_text(encoding="utf-8"))
 
 
-def overlay_chart(chart: bytes, *, key: str, on_range: Callable[[list[str]], None]) -> None:
-    """A drawn figure (`ui.live.view.drawing`). `on_range` hears the ends of a drag as the axis spells them, or [] for a double click.
+def overlay_chart(chart: bytes, *, key: str, on_range: Callable[[list[str]], None] | None = None) -> None:
+    """A figure (ui.chart_payload). `on_range` gets the ends of a drag as the axis writes them, or [] after a double click.
 
-    st.plotly_chart builds a chart anew whenever its data change, which flickers and forgets a zoom; this one is changed in place.
+    st.plotly_chart recreates a chart when its data changes, which flickers and loses the zoom; this one is updated in place.
     """
 
     def on_range_change() -> None:
-        on_range(list(st.session_state[key].range or []))
+        if on_range:
+            on_range(list(st.session_state[key].range or []))
 
     _chart(key=key, data=chart, on_range_change=on_range_change)
 
 
 def top_line(texts: dict[str, Any], *, key: str = "top_line") -> None:
-    """The line that counts. `words`: see top_line.js; times are epoch seconds."""
+    """The age of the data and the time to the next refresh. `texts`: see top_line.js; times are epoch seconds."""
     _top_line(key=key, data=texts)
 
 
 def heartbeat(interval_s: int, *, now: float) -> None:
-    """First thing in a fragment: runs it again `every_s` after `now`, or not at all for 0.
+    """Reruns the current fragment every `interval_s` after `now`; never for 0. Call it first.
 
-    st.fragment's run_every is settled by a run of the whole script, and Streamlit loses what a reader presses around one: its queue forgets
-    what that run drew when a fragment's run follows, the browser forgets the switches that were not drawn.
+    st.fragment's run_every can only be changed by running the whole script, and clicks around such a run get lost.
     """
     _heartbeat(key="heartbeat", data={"every": interval_s, "now": now}, on_beat_change=lambda: None)

@@ -1,83 +1,83 @@
-// Draws a figure into its own element and redraws it in place, so that a refresh neither flickers nor loses the reader's hover.
-let library;
+// Draws a figure and redraws it in place, so that a refresh neither flickers nor loses the hover.
+let plotlyjs;
 
-function load(address) {
-  library ??= new Promise((resolve, reject) => {
+function load(url) {
+  plotlyjs ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = address;
+    script.src = url;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
-      library = undefined; // the next redraw tries again
-      reject(new Error(`${address} did not load`));
+      plotlyjs = undefined; // the next redraw tries again
+      reject(new Error(`${url} did not load`));
     };
     document.head.append(script);
   });
-  return library;
+  return plotlyjs;
 }
 
-// The server places the words of events for a wide chart. On a narrow one they would lie over each other: the mark stays, with the words behind it.
+// The server places event labels for a wide chart. On a narrow one they would overlap: only the symbol stays, the text is in its tooltip.
 const NARROW_PX = 480;
-const SHORT = 9; // a step's share, "◆ 50.0 %", may stay
+const MAX_LABEL_LENGTH = 9; // a weight, "◆ 50.0 %", may stay
 
-function keepMarkAlone(words) {
-  if (words.name === "event" && words.text.length > SHORT) words.text = [...words.text][0];
+function shortenLabel(annotation) {
+  if (annotation.name === "event" && annotation.text.length > MAX_LABEL_LENGTH) annotation.text = [...annotation.text][0];
 }
 
-// One after the other: plotly.js works in steps, and an element that is emptied or measured between two of them breaks the next one.
-function inTurn(box, step) {
-  box.turn = (box.turn ?? Promise.resolve()).then(step).catch((error) => console.error(error));
+// Runs steps one after the other: plotly.js is asynchronous, and an element that is emptied or measured between two steps breaks the next one.
+function enqueue(box, step) {
+  box.queue = (box.queue ?? Promise.resolve()).then(step).catch((error) => console.error(error));
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".overlay-chart");
-  const text = new TextDecoder().decode(data);
-  box.tell = setTriggerValue;
-  if (box.drawn !== text) {
-    box.drawn = text;
-    inTurn(box, () => draw(box, text));
+  const payload = new TextDecoder().decode(data);
+  box.setTriggerValue = setTriggerValue;
+  if (box.payload !== payload) {
+    box.payload = payload;
+    enqueue(box, () => draw(box, payload));
   }
   return () => {
-    box.drawn = undefined;
-    box.watch?.disconnect();
-    inTurn(box, () => {
-      box.watch = undefined;
+    box.payload = undefined;
+    box.observer?.disconnect();
+    enqueue(box, () => {
+      box.observer = undefined;
       window.Plotly?.purge(box);
     });
   };
 }
 
-async function draw(box, text) {
-  const { figure, alt, library: address } = JSON.parse(text);
-  box.setAttribute("role", "img"); // an image only once it has words
+async function draw(box, payload) {
+  const { figure, alt, plotlyjs: url } = JSON.parse(payload);
+  box.setAttribute("role", "img"); // only together with a label
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
   let Plotly;
   try {
-    Plotly = await load(address);
+    Plotly = await load(url);
   } catch (error) {
     box.textContent = String(error.message);
-    box.drawn = undefined;
+    box.payload = undefined;
     return;
   }
-  if (box.drawn !== text) return; // a newer one waits, or the reader has left
-  // On a touch screen a finger scrolls the page; the window is chosen with the buttons.
+  if (box.payload !== payload) return; // a newer one is queued, or the page was left
+  // On a touch screen, a drag scrolls the page.
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
-  if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(keepMarkAlone);
+  if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(shortenLabel);
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
-  if (box.watch) return;
-  box.watch = new ResizeObserver(() => inTurn(box, () => fit(box, Plotly)));
-  box.watch.observe(box);
+  if (box.observer) return;
+  box.observer = new ResizeObserver(() => enqueue(box, () => fit(box, Plotly)));
+  box.observer.observe(box);
   box.on("plotly_relayout", (change) => {
     const from = change["xaxis.range[0]"];
     const to = change["xaxis.range[1]"];
-    if (from && to) box.tell("range", [String(from), String(to)]);
+    if (from && to) box.setTriggerValue("range", [String(from), String(to)]);
   });
-  box.on("plotly_doubleclick", () => box.tell("range", []));
+  box.on("plotly_doubleclick", () => box.setTriggerValue("range", []));
 }
 
-// An element that leaves the page, or is hidden, is told a width of 0: nothing can be drawn into it.
+// A removed or hidden element has a width of 0: nothing can be drawn into it.
 function fit(box, Plotly) {
-  if (box.drawn === undefined || !box.clientWidth || box.clientWidth === box._fullLayout?.width) return undefined;
+  if (box.payload === undefined || !box.clientWidth || box.clientWidth === box._fullLayout?.width) return undefined;
   return Plotly.relayout(box, { autosize: true });
 }

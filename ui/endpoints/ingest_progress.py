@@ -1,4 +1,4 @@
-"""How far the access logs of a window are counted, and what to do where nothing is."""
+"""The progress of counting a window's access logs, and what to do if there are none."""
 
 import streamlit as st
 from markupsafe import Markup
@@ -6,98 +6,87 @@ from markupsafe import Markup
 from collector.access_log_ingest import IngestProgress
 from domain import Window
 from domain.window import MINUTE_S
-from messages import access_log_ingest as words
+from messages import access_log_ingest as text
 from messages import times
 from messages.errors import sources
+from reports.templating import render
+from ui import layout
 from ui.app_context import AppContext
 
-AUTO_INGEST_MINUTES = 1440  # of a longer window the logs are counted when somebody says so
+AUTO_INGEST_MINUTES = 1440  # the logs of a longer window are counted on request
 INITIAL_WAIT_S = 2.0
 MAX_PROBLEMS = 5
+_REQUESTED_KEY = "requested_ingests"
 
 
-def request_ingest(app: AppContext, window: Window) -> IngestProgress | None:
-    """How far the window is counted, which is wished for where it is short enough; None where nobody wished, or there are no logs to be had."""
-    if app.sources.logs is None:
-        return None
-    if window.minutes <= AUTO_INGEST_MINUTES:
+def request_ingest(app: AppContext, window: Window) -> None:
+    """Has the logs counted, unless the window is too long."""
+    if app.sources.logs is not None and window.minutes <= AUTO_INGEST_MINUTES:
         app.collector.request_access_logs(window)
-    return app.collector.ingest_progress(window)
 
 
 def is_ingesting(app: AppContext, window: Window) -> bool:
-    """Whether more of this window's logs will be counted soon."""
+    """Whether more logs of this window will be counted soon."""
     if app.sources.logs is None:
         return False
-    found = app.collector.ingest_progress(window)
-    if found is None:
+    progress = app.collector.ingest_progress(window)
+    if progress is None:
         return window.minutes <= AUTO_INGEST_MINUTES or _was_requested(window)
-    # One that was stopped for a newer wish has its turn again; one that met a problem has not.
-    return found.state in ("listing", "counting", "busy") or (found.state == "stopped" and not found.problems)
+    # A window that was interrupted for a newer request is resumed; one with a problem is not.
+    return progress.state in ("listing", "counting", "busy") or (progress.state == "stopped" and not progress.problems)
 
 
 def wait_for_ingest(app: AppContext, window: Window) -> None:
-    """Waits a moment for logs that are counted at once."""
     app.collector.wait_until(lambda: not is_ingesting(app, window), timeout_s=INITIAL_WAIT_S)
 
 
 def progress_section(app: AppContext, window: Window) -> None:
-    """The bar while logs are counted, what went wrong, and for a long window the button that begins it."""
+    """A progress bar, the problems, and a button that starts counting a long window."""
     if app.sources.logs is None:
         return
-    found = app.collector.ingest_progress(window)
-    if found is None:
-        if window.minutes > AUTO_INGEST_MINUTES and not _was_requested(window):
-            length = times.duration(window.minutes * MINUTE_S)
-            st.button(words.count_button(length), key="count_logs", on_click=_on_request, args=(app, window), help=words.COUNT_EXPLAINED())  # fmt: skip
-        elif is_ingesting(app, window):
-            st.progress(0.0, words.LISTING())
-        return
-    if found.state == "listing":
-        st.progress(0.0, words.LISTING())
-    elif found.state != "busy" and is_ingesting(app, window):
-        part = found.bytes_done / found.bytes if found.bytes else 0.0
-        st.progress(min(part, 1.0), words.progress(found.files_done, found.files, found.bytes_done, found.bytes))
-    elif found.state == "busy":
-        st.html(Markup("<p class='note'>{}</p>").format(words.BUSY()))
-    if troubles := _problems(found):
-        st.html(troubles)
+    progress = app.collector.ingest_progress(window)
+    if progress is None and window.minutes > AUTO_INGEST_MINUTES and not _was_requested(window):
+        st.button(
+            text.count_button(times.duration(window.minutes * MINUTE_S)),
+            key="count_logs",
+            on_click=_on_request,
+            args=(app, window),
+            help=text.COUNT_EXPLAINED,
+        )
+    elif progress is None or progress.state == "listing":
+        st.progress(0.0, text.LISTING)
+    elif progress.state == "busy":
+        layout.note(text.BUSY)
+    elif is_ingesting(app, window):
+        share = progress.bytes_done / progress.bytes if progress.bytes else 0.0
+        label = text.progress(progress.files_done, progress.files, progress.bytes_done, progress.bytes)
+        st.progress(min(share, 1.0), label)
+    if progress and (problems := _problems(progress)):
+        st.html(problems)
 
 
 def _problems(progress: IngestProgress) -> Markup:
-    every = [sources.format_problem(problem) for problem in dict.fromkeys(progress.problems)][:MAX_PROBLEMS]
-    said = [words.changed_files(progress.changed)] if progress.changed else []
-    said += [words.skipped_files(progress.skipped)] if progress.skipped else []
-    return Markup("").join(
-        Markup("<div class='trouble'><b>{}</b> {}<br>→ {}</div>").format(one.title, one.text, one.next_step)
-        for one in every
-    ) + (Markup("<p class='note'>{}</p>").format(" ".join(said)) if said else Markup(""))
+    messages = [sources.format_problem(problem) for problem in dict.fromkeys(progress.problems)][:MAX_PROBLEMS]
+    notes = [text.changed_files(progress.changed)] if progress.changed else []
+    notes += [text.skipped_files(progress.skipped)] if progress.skipped else []
+    return render("endpoints.ingest_problems", items=messages, note=" ".join(notes))
 
 
 def empty_state(app: AppContext, window: Window) -> None:
-    """Where there is no request to show: why, and the next step."""
+    """If the window has no requests: why, and the next step."""
     if app.sources.logs is None:
-        st.html(
-            Markup("<section class='below'><h2>{}</h2><p>{}</p></section>").format(
-                words.NOT_CONFIGURED(), words.NOT_CONFIGURED_TEXT()
-            )
-        )
-        st.code(words.EXAMPLE, language="toml")
+        layout.configuration_example(text.NOT_CONFIGURED, text.NOT_CONFIGURED_TEXT, text.EXAMPLE)
         return
-    found = app.collector.ingest_progress(window)
-    if found is None or is_ingesting(app, window) or found.problems:
-        return  # the bar, the button or the problem says it all
-    st.html(
-        Markup("<div class='empty'><div><b>{}</b><br>{}</div></div>").format(
-            words.NO_REQUESTS(), words.NO_REQUESTS_TEXT()
-        )
-    )
+    progress = app.collector.ingest_progress(window)
+    # Otherwise the progress bar, the button or the problem says why.
+    if progress and not is_ingesting(app, window) and not progress.problems:
+        layout.empty_state(text.NO_REQUESTS, text.NO_REQUESTS_TEXT)
 
 
 def _was_requested(window: Window) -> bool:
-    return window in st.session_state.get("counted", ())
+    return window in st.session_state.get(_REQUESTED_KEY, ())
 
 
 def _on_request(app: AppContext, window: Window) -> None:
-    st.session_state["counted"] = (*st.session_state.get("counted", ()), window)
+    st.session_state[_REQUESTED_KEY] = (*st.session_state.get(_REQUESTED_KEY, ()), window)
     app.collector.request_access_logs(window)

@@ -1,6 +1,7 @@
-"""One route of the Endpoints page: its verdict by criterion, how long answers took, its error codes, its course, and lines of it."""
+"""One route of the Endpoints page: its criteria, latency distribution, status codes, timeline, and log lines."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import streamlit as st
@@ -8,166 +9,103 @@ from markupsafe import Markup
 
 from analysis.endpoints.endpoints import Endpoint
 from analysis.endpoints.route import RouteDetail, StatusCount
-from charts.base.frame import ChartFrame
-from charts.base.palette import Theme
+from charts.base.frame import chart_frame
 from charts.route import route_cdf_figure, route_timeline_figure
-from domain import FLEETS, FleetName
+from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
 from messages import numbers, times
-from messages import route as words
-from messages import verdicts as said
-from services.endpoints import EndpointsView, RouteView, fleet_by_target_group
-from ui import layout, verdicts
+from messages import route as text
+from reports.templating import render
+from services.endpoints import RouteView, fleet_by_target_group
+from ui import layout
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
-from ui.endpoints.view import MARKS
+from ui.verdicts import criteria_table
 
 
-def route_detail(
-    app: AppContext,
-    judged_logs: EndpointsView,
-    endpoint: Endpoint,
-    judged_route: RouteView,
-    *,
-    span: str,
-    now: datetime,
-) -> None:
-    """The whole part of the page below its head."""
-    verdict = endpoint.judgement.verdict
-    st.html(
-        Markup("<div class='job-head'><h2>{}</h2><b class='{}'>{} {}</b><small>{}</small></div>{}").format(
-            endpoint.route,
-            verdicts.TONES[verdict],
-            said.SIGNS[verdict],
-            said.headline(endpoint.judgement),
-            span,
-            verdicts.criteria_table(app.migration, endpoint.judgement),
-        )
-    )
-    theme: Theme = "dark" if layout.is_dark() else "light"
+def route_detail(app: AppContext, endpoint: Endpoint, view: RouteView, window: Window, span: str) -> None:
+    """The page below its head. `span`: the window in words."""
+    head = render("endpoints.route_head", endpoint=endpoint, span=span)
+    st.html(head + criteria_table(app.migration, endpoint.judgement))
     left, right = st.columns([3, 2])
+    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
     with left:
-        _latency_section(app, endpoint, judged_route.route, theme)
-    right.html(_status_codes(app, judged_route.route))
-    _timeline_section(app, judged_logs, endpoint, judged_route.route, theme, span)
-    st.html(_log_lines(app, words.FAILED_TITLE(), judged_route.failed, now) + _log_lines(app, words.SLOWEST_TITLE(), judged_route.slowest, now))  # fmt: skip
+        _latency_section(endpoint, view.route, labels)
+    right.html(_status_codes(view.route, labels))
+    _timeline_section(app, endpoint, view.route, window, span)
 
 
-def _latency_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, theme: Theme) -> None:
-    title = words.DISTRIBUTION_TITLE()
-    st.html(Markup("<div class='panel-head'><h2>{}</h2></div>").format(title))
-    if not any(len(each.ms) for each in route.distributions.values()):
-        st.html(Markup("<div class='empty'>{}</div>").format(words.NO_ANSWERS()))
+def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[FleetName, str]) -> None:
+    layout.panel_title(text.DISTRIBUTION_TITLE)
+    if not any(len(distribution.ms) for distribution in route.distributions.values()):
+        layout.empty_state(text.NO_ANSWERS)
         return
-    labels = _labels(app)
     curves = list[tuple[str, float | None, float | None]]()
     for fleet in FLEETS:
         p50, p95 = (endpoint.fleets[fleet].percentiles[name] for name in ("p50", "p95"))
         curves.append((labels[fleet], p50.value_s if p50 else None, p95.value_s if p95 else None))
-    alternative = f"{title}. {words.distribution_alternative(curves)}"
-    overlay_chart(
-        chart_payload(route_cdf_figure(route.distributions, labels, theme), alternative),
-        key="times",
-        on_range=_ignore_range,
-    )
+    alt_text = f"{text.DISTRIBUTION_TITLE}. {text.distribution_alternative(curves)}"
+    figure = route_cdf_figure(route.distributions, labels, layout.theme())
+    overlay_chart(chart_payload(figure, alt_text), key="route_latency")
 
 
-def _timeline_section(
-    app: AppContext, judged_logs: EndpointsView, endpoint: Endpoint, route: RouteDetail, theme: Theme, span: str
-) -> None:
-    zone = app.migration.zone
-    at = judged_logs.window.ends_at.astimezone(zone)
-    frame = ChartFrame(
-        labels=_labels(app),
-        window=judged_logs.window,
-        utc_offset_s=int((at.utcoffset() or timedelta()).total_seconds()),
-        zone=times.zone_name(at),
-        provisional_from=judged_logs.window.end,
-        theme=theme,
-    )
-    block_s = route.timelines["baseline"].block_s
-    st.html(
-        Markup("<div class='panel-head'><h2>{}</h2><span class='note'>{}</span></div>").format(
-            words.TIMELINE_TITLE(), words.timeline_bucket(block_s)
-        )
-    )
-    figure = route_timeline_figure(route.timelines, frame, words.TIMELINE_PANELS())
-    overlay_chart(
-        chart_payload(figure, words.timeline_alternative(endpoint.route, span)), key="course", on_range=_ignore_range
-    )
+def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, window: Window, span: str) -> None:
+    frame = chart_frame(app.migration, window, theme=layout.theme())
+    layout.panel_title(text.TIMELINE_TITLE, note=text.timeline_bucket(route.timelines["baseline"].block_s))
+    figure = route_timeline_figure(route.timelines, frame, text.TIMELINE_PANELS)
+    overlay_chart(chart_payload(figure, text.timeline_alternative(endpoint.route, span)), key="route_timeline")
 
 
-def _ignore_range(_ends: list[str]) -> None:
-    """These charts have no zoom."""
+def _status_codes(route: RouteDetail, labels: Mapping[FleetName, str]) -> Markup:
+    """The error codes that only one fleet returned, and those that both did."""
+    both = [
+        _code_row(code, " · ".join(text.code_on(labels[fleet], code.requests[fleet]) for fleet in FLEETS), labels)
+        for code in route.on_both
+    ]
+    lists = [
+        (text.codes_only(labels["canary"]), _codes_only_on(route, "canary", labels)),
+        (text.codes_only(labels["baseline"]), _codes_only_on(route, "baseline", labels)),
+        (text.CODES_BOTH, both),
+    ]
+    return render("endpoints.status_codes", lists=lists)
 
 
-def _labels(app: AppContext) -> dict[FleetName, str]:
-    return {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
-
-
-def _status_codes(app: AppContext, route: RouteDetail) -> Markup:
-    """Three lists: what only one side has, and what both have."""
-    labels = _labels(app)
-    lists = Markup("").join(
-        Markup("<div><h3>{}</h3><ul>{}</ul></div>").format(
-            title, Markup("").join(rows) or Markup("<li class='note'>{}</li>").format(words.CODE_NONE())
-        )
-        for title, rows in (
-            (
-                words.codes_only(labels["canary"]),
-                [_code_of_one_fleet(one, "canary", labels) for one in route.only_on("canary")],
-            ),
-            (
-                words.codes_only(labels["baseline"]),
-                [_code_of_one_fleet(one, "baseline", labels) for one in route.only_on("baseline")],
-            ),
-            (words.CODES_BOTH(), [_code_of_both_fleets(one, labels) for one in route.on_both]),
-        )
-    )
-    return Markup("<div class='panel-head'><h2>{}</h2></div><div class='codes'>{}</div><p class='note'>{}</p>").format(
-        words.CODES_TITLE(), lists, words.CODES_NOTE()
-    )
-
-
-def _code_of_one_fleet(code: StatusCount, fleet: FleetName, labels: dict[FleetName, str]) -> Markup:
+def _codes_only_on(route: RouteDetail, fleet: FleetName, labels: Mapping[FleetName, str]) -> list[tuple[str, str, str]]:
     other: FleetName = "canary" if fleet == "baseline" else "baseline"
-    return Markup("<li><b>{}</b> {} <small>{}</small></li>").format(
-        words.code(code.client, code.target),
-        words.code_requests(code.requests[fleet]),
-        words.code_expected(labels[other], code.expected[other]),
+    return [_code_row(code, text.code_requests(code.requests[fleet]), labels, other) for code in route.only_on(fleet)]
+
+
+def _code_row(
+    code: StatusCount, requests: str, labels: Mapping[FleetName, str], expected_on: FleetName = "canary"
+) -> tuple[str, str, str]:
+    expected = text.code_expected(labels[expected_on], code.expected[expected_on])
+    return text.code(code.client, code.target), requests, expected
+
+
+def log_lines(app: AppContext, view: RouteView, now: datetime) -> Markup:
+    """The newest failed requests, and the slowest ones."""
+    return Markup("").join(
+        render("endpoints.log_lines", title=title, rows=_log_rows(app, lines, now))
+        for title, lines in ((text.FAILED_TITLE, view.failed), (text.SLOWEST_TITLE, view.slowest))
     )
 
 
-def _code_of_both_fleets(code: StatusCount, labels: dict[FleetName, str]) -> Markup:
-    said_of = " · ".join(words.code_on(labels[fleet], code.requests[fleet]) for fleet in FLEETS)
-    return Markup("<li><b>{}</b> {} <small>{}</small></li>").format(
-        words.code(code.client, code.target), said_of, words.code_expected(labels["canary"], code.expected["canary"])
-    )
-
-
-def _log_lines(app: AppContext, title: str, rows: pa.Table, now: datetime) -> Markup:
-    """Lines of the log as a table that opens."""
-    fleets, labels, zone = fleet_by_target_group(app.migration), _labels(app), app.migration.zone
-    body = Markup("")
-    for row in rows.to_pylist():
-        fleet = fleets.get(row["target_group"])
-        target = None if row["target_status"] == NO_STATUS else row["target_status"]
-        cells = (
-            f"{times.clock_s(datetime.fromtimestamp(row['ts'], UTC), zone, now=now)}",
-            f"{MARKS[fleet]} {labels[fleet]}" if fleet else row["target_group"] or numbers.NONE,
-            row["target"],
-            f"{row['method']} {row['host']}{row['path']}",
-            words.code(row["elb_status"], target),
-            numbers.milliseconds(row["latency_ms"] / 1000) if row["latency_ms"] >= 0 else numbers.NONE,
+def _log_rows(app: AppContext, lines: pa.Table, now: datetime) -> list[tuple[str, ...]]:
+    fleets, migration = fleet_by_target_group(app.migration), app.migration
+    symbols = {fleet: render("endpoints.symbol", fleet=fleet) for fleet in FLEETS}
+    rows: list[tuple[str, ...]] = []
+    for line in lines.to_pylist():
+        fleet = fleets.get(line["target_group"])
+        target_status = None if line["target_status"] == NO_STATUS else line["target_status"]
+        rows.append(
+            (
+                times.clock_s(datetime.fromtimestamp(line["ts"], UTC), migration.zone, now=now),
+                f"{symbols[fleet]} {migration.fleets[fleet].label}" if fleet else line["target_group"] or numbers.NONE,
+                line["target"],
+                f"{line['method']} {line['host']}{line['path']}",
+                text.code(line["elb_status"], target_status),
+                numbers.milliseconds(line["latency_ms"] / 1000) if line["latency_ms"] >= 0 else numbers.NONE,
+            )
         )
-        body += Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells))
-    if not rows.num_rows:
-        return Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(
-            title, words.NO_LINES()
-        )
-    head = Markup("").join(Markup("<th scope='col'>{}</th>").format(name) for name in words.LINES_HEAD())
-    return Markup(
-        "<section class='below'><h2>{}</h2><div class='forest log-lines' role='region' tabindex='0' aria-label='{}'>"
-        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div><p class='note'>{}</p></section>"
-    ).format(title, title, head, body, words.LINES_NOTE())
+    return rows

@@ -1,205 +1,135 @@
-"""The Live page's line on deployments: how the services stand, what runs, whether one could start, and whether all traffic could be taken back."""
+"""Deployments on the Live page: the services, what is being deployed, and whether a deployment or a rollback could start."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import streamlit as st
 from markupsafe import Markup
 
-from analysis.deployments.health import deployment_issues, stage_started_at
-from analysis.deployments.preflight import Preflight, preflights
-from analysis.deployments.rollback import FleetLoad, RollbackReadiness, rollback_readiness
-from domain import FLEETS, FleetName, Migration, Traffic
-from domain.deployments import Deployment, DeploymentState, EcsService, traffic_shift
+from analysis.deployments.health import stage_started_at
+from analysis.deployments.preflight import Preflight
+from analysis.deployments.rollback import FleetLoad
+from domain import FleetName, Migration, Traffic
+from domain.deployments import Deployment, DeploymentState, traffic_shift
 from domain.traffic import blue_green_blocked
-from messages import deployments as words
-from messages import times
-from messages import traffic as traffic_words
-from messages.errors import sources
-from services import rollback
+from messages import deployments as text
+from messages import times, traffic
+from messages.errors.sources import shorten
+from reports.templating import render
+from services.deployments import DeploymentsView, configured_fleets, deployments_view, fleet_deployment
+from services.rollback import fleet_load
 from ui.app_context import AppContext
+from ui.layout import format_ago, format_clock, note
+from ui.live.traffic import Fact
 
 MAX_STATE_AGE_S = 300  # read once a minute
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentsView:
-    """How everything stands, and what follows from it. `standing` is None where nobody has told yet."""
-
-    state: DeploymentState | None
-    preflights: tuple[Preflight, ...]
-    rollback: RollbackReadiness | None
-
-
-def deployments_view(app: AppContext, source: str, traffic: Traffic | None, *, until: int) -> DeploymentsView:
-    """From the archive alone; `until` is a settled minute (epoch seconds)."""
-    standing = app.archive.events.deployment_state()
-    if traffic is None:
-        return DeploymentsView(standing, (), None)
-    carried = _cached_loads(app, source, until, app.archive.change_counter(source))
-    return DeploymentsView(standing, preflights(traffic, standing), rollback_readiness(traffic, carried))
+MAX_ISSUE_CHARS, MAX_EVENT_CHARS = 600, 400
 
 
 @st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_loads(_app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
-    proven = rollback.max_load_per_target(_app.archive, _app.migration, source, until=until)
-    return rollback.fleet_load(_app.archive, source, until=until, max_load=proven)
+def _cached_load(_app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
+    return fleet_load(_app.archive, _app.migration, source, until=until)
 
 
-def deployments_section(app: AppContext, source: str, traffic: Traffic | None, now: datetime, *, until: int) -> None:
-    """One line a service, a sentence each on starting a deployment and on taking the traffic back, and the rest for whoever opens it."""
-    migration = app.migration
-    asked = migration.demo or migration.aws is not None  # without AWS nobody can tell of what is named there
-    named = [
-        fleet
-        for fleet in FLEETS
-        if asked and (migration.fleets[fleet].ecs_service or migration.fleets[fleet].codedeploy)
-    ]
-    view = deployments_view(app, source, traffic, until=until)
-    parts = [_service_line(migration, view.state, fleet, now) for fleet in named]
-    facts = [*(_preflight_sentence(found) for found in view.preflights)]
-    if named and not view.preflights and traffic and blue_green_blocked(traffic).blocked:
-        sentence = traffic_words.blue_green(blue_green_blocked(traffic))
-        facts.append(Markup("<span class='remark'>⚠ {}</span>").format(sentence))
-    if view.rollback and (named or view.rollback.verdict != "ready"):
-        facts.append(_rollback_sentence(view.rollback, migration))
-    if not parts and not facts:
+def deployments_section(app: AppContext, source: str, weights: Traffic | None, now: datetime, *, until: int) -> None:
+    """One line per service, a sentence each on deployment and rollback, and a popover with commands and details.
+
+    `until`: a final minute (epoch seconds).
+    """
+    migration, state = app.migration, app.archive.events.deployment_state()
+    load = _cached_load(app, source, until, app.archive.change_counter(source)) if weights else None
+    view = deployments_view(state, weights, load)
+    fleets = configured_fleets(migration)
+    lines = [_service_line(migration, state, fleet, now) for fleet in fleets]
+    facts = [_preflight_fact(preflight) for preflight in view.preflights]
+    if fleets and not view.preflights and weights and blue_green_blocked(weights).blocked:
+        facts.append(("remark", f"⚠ {traffic.blue_green(blue_green_blocked(weights))}"))
+    if view.rollback and (fleets or view.rollback.verdict != "ready"):
+        css, sign = {"ready": ("", "✓"), "unproven": ("remark", "⚠"), "impossible": ("bad", "⚠"), "unknown": ("", "?")}[
+            view.rollback.verdict
+        ]
+        facts.append((css, f"{sign} {text.rollback_readiness(view.rollback, migration)}"))
+    if not lines and not facts:
         return
-    section = Markup("<section class='deployments' aria-label='{}'>{}<div class='facts'>{}</div></section>").format(
-        words.TITLE(), Markup("").join(parts), Markup("").join(facts)
-    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch"):
-            st.html(section)
-        opened = st.popover(words.COMMANDS_TITLE(), type="tertiary", key="deployment_commands", on_change="rerun")
-    if opened.open:
-        with opened:
+            st.html(render("deployments.section", lines=lines, items=facts))
+        popover = st.popover(text.COMMANDS_TITLE, type="tertiary", key="deployment_commands", on_change="rerun")
+    if popover.open:
+        with popover:
+            _commands(migration, view)
             _details(migration, view, now)
 
 
 def _service_line(migration: Migration, state: DeploymentState | None, fleet: FleetName, now: datetime) -> Markup:
-    """A service's line, its traffic shift while one is under way, and what is the matter with it."""
-    service, latest = (state.service(fleet), state.latest(fleet)) if state else (None, None)
-    if state is None or (service is None and latest is None):
-        return Markup("<div class='line'><b>{}</b><span>{}</span></div>").format(
-            words.TITLE(), words.state_unknown(fleet, migration)
-        )
-    now_s = int(now.timestamp())
-    said: list[str | Markup] = []
-    if service:
-        short = service.running < service.desired
-        said += [
-            _linked(service.name, service.link),
-            Markup("<span class='{}'>{}</span>").format("warn" if short else "", words.counts(service)),
-            Markup("<span title='{}'>{}</span>").format(words.images(service), words.task_definition(service)),
-            words.strategy(service.strategy),
-            words.rollout(service),
-        ]
+    """A service, its newest deployment with the traffic shift, and their issues."""
+    item = fleet_deployment(state, fleet, now=int(now.timestamp())) if state else None
+    if state is None or item is None:
+        return render("deployments.unknown", sentence=text.state_unknown(fleet, migration))
+    service, latest = item.service, item.deployment
+    sentence = ""
     if latest:
-        began = stage_started_at(latest) if latest.running else latest.ended or latest.created
-        text = words.latest(latest, age=times.ago(datetime.fromtimestamp(began, UTC), now=now))
-        said.append(_linked(text, latest.link))
-    if now_s - state.asked_at > MAX_STATE_AGE_S:
-        age = times.ago(datetime.fromtimestamp(state.asked_at, UTC), now=now)
-        said.append(Markup("<span class='warn'>{}</span>").format(words.read_age(age)))
-    line = Markup("").join(Markup("<span>{}</span>").format(one) for one in said if one)
-    wrong = Markup("").join(
-        Markup("<div class='bad'>⚠ {}</div>").format(
-            sources.shorten(
-                words.deployment_issue(one, service, latest, stage_s=now_s - stage_started_at(latest) if latest else 0),
-                600,
-            )
-        )
-        for one in deployment_issues(service, latest, now=now_s)
-    )
-    return Markup("<div class='line'><b>{}</b>{}</div>{}{}").format(
-        words.TITLE(), line, _shift_bar(service, latest), wrong
+        ts = stage_started_at(latest) if latest.running else latest.ended or latest.created
+        sentence = text.latest(latest, age=format_ago(ts, now))
+    issues = (text.deployment_issue(issue, service, latest, stage_s=item.stage_s) for issue in item.issues)
+    is_old = now.timestamp() - state.asked_at > MAX_STATE_AGE_S
+    return render(
+        "deployments.line",
+        item=item,
+        latest=sentence,
+        age=text.read_age(format_ago(state.asked_at, now)) if is_old else "",
+        shift=traffic_shift(service, latest) if latest and latest.running else (),
+        issues=[shorten(issue, MAX_ISSUE_CHARS) for issue in issues],
     )
 
 
-def _linked(text: str, link: str) -> Markup:
-    if not link:
-        return Markup("{}").format(text)
-    return Markup("<a href='{}' target='_blank' rel='noopener'>{} ↗</a>").format(link, text)
+def _preflight_fact(preflight: Preflight) -> Fact:
+    sign = {"ready": "✓", "blocked": "⚠", "unknown": "?"}[preflight.verdict]
+    return "remark" if preflight.verdict == "blocked" else "", f"{sign} {text.preflight(preflight)}"
 
 
-def _shift_bar(service: EcsService | None, deployment: Deployment | None) -> Markup:
-    """How far the traffic of a running deployment has moved, as one bar: the tasks before, then the new ones."""
-    parts = traffic_shift(service, deployment) if deployment and deployment.running else ()
-    if not parts:
-        return Markup("")
-    bar = Markup("").join(
-        Markup("<i class='{}' style='width:{:.2f}%'></i>").format("new" if part.new else "old", part.percent)
-        for part in parts
-    )
-    told = " → ".join(words.shift_part(part.target_group, part.task_definition, part.percent) for part in parts)
-    return Markup(
-        "<div class='shift' role='img' aria-label='{}'><div class='bar'>{}</div><span>{}: {}</span></div>"
-    ).format(f"{words.TRAFFIC_SHIFT_TITLE()}: {told}", bar, words.TRAFFIC_SHIFT_TITLE(), told)
-
-
-def _preflight_sentence(preflight: Preflight) -> Markup:
-    blocked = preflight.verdict == "blocked"
-    mark = {"ready": "✓", "blocked": "⚠", "unknown": "?"}[preflight.verdict]
-    return Markup("<span class='{}'>{} {}</span>").format("remark" if blocked else "", mark, words.preflight(preflight))
-
-
-def _rollback_sentence(readiness: RollbackReadiness, migration: Migration) -> Markup:
-    looks = {"ready": ("", "✓"), "unproven": ("remark", "⚠"), "impossible": ("bad", "⚠"), "unknown": ("", "?")}
-    kind, mark = looks[readiness.verdict]
-    return Markup("<span class='{}'>{} {}</span>").format(kind, mark, words.rollback_readiness(readiness, migration))
-
-
-def _details(migration: Migration, view: DeploymentsView, now: datetime) -> None:
-    """The commands to copy, what was checked, the stages, and what the service said of itself."""
-    commands: list[tuple[str, str]] = []
-    for found in view.preflights:
-        commands += [(words.purpose(step.purpose), step.command) for step in found.steps]
-    if view.rollback and view.rollback.reason not in ("all_there", "not_in_rule"):
-        commands.append((words.rollback_command_title(migration), view.rollback.command))
+def _commands(migration: Migration, view: DeploymentsView) -> None:
+    """The commands to copy, each with its purpose."""
+    commands = [(text.purpose(step.purpose), step.command) for item in view.preflights for step in item.steps]
+    if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
+        commands.append((text.rollback_command_title(migration), view.rollback.command))
     if commands:
-        ways = [words.NEVER_RUN(), *(words.commands_intro(found, migration) for found in view.preflights)]
-        st.html(Markup("<p class='note'>{}</p>").format(" ".join(way for way in ways if way)))
+        intros = (text.commands_intro(preflight, migration) for preflight in view.preflights)
+        note(" ".join([text.NEVER_RUN, *filter(None, intros)]))
     for title, command in commands:
-        st.html(Markup("<h3 class='step'>{}</h3>").format(title))
+        st.html(render("deployments.step", title=title))
         if command:
             st.code(command, language="bash", wrap_lines=True)
         else:
-            st.html(Markup("<p class='note'>{}</p>").format(words.COMMAND_NOT_AVAILABLE()))
-    for found in view.preflights:
-        st.html(_findings_table(found))
+            note(text.COMMAND_NOT_AVAILABLE)
+
+
+def _details(migration: Migration, view: DeploymentsView, now: datetime) -> None:
+    """The checks, the stages of the newest deployments, and the services' own events."""
+    signs = {True: "✓", False: "✗", None: "?"}
+    for preflight in view.preflights:
+        rows = [(signs[check.passed], text.finding(check)) for check in preflight.checks]
+        st.html(render("deployments.table", title=text.preflight(preflight), rows=[*rows, ("", text.basis(preflight))]))
     for service in view.state.services if view.state else ():
         latest = view.state.latest(service.fleet) if view.state else None
         if latest and latest.stages:
-            st.html(_plain_table(words.stages_title(latest), _stage_rows(latest, migration, now)))
-        rows = [(_clock(one.ts, migration, now), sources.shorten(one.text, 400)) for one in service.events]
-        if rows:
-            st.html(_plain_table(words.messages_title(service), rows))
-
-
-def _findings_table(preflight: Preflight) -> Markup:
-    marks = {True: "✓", False: "✗", None: "?"}
-    rows = [(marks[one.passed], words.finding(one, preflight)) for one in preflight.checks]
-    return _plain_table(words.preflight(preflight), [*rows, ("", words.basis(preflight))])
+            st.html(
+                render("deployments.table", title=text.stages_title(latest), rows=_stage_rows(latest, migration, now))
+            )
+        if service.events:
+            events = [
+                (format_clock(event.ts, migration, now), shorten(event.text, MAX_EVENT_CHARS))
+                for event in service.events
+            ]
+            st.html(render("deployments.table", title=text.messages_title(service), rows=events))
 
 
 def _stage_rows(deployment: Deployment, migration: Migration, now: datetime) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for stage in deployment.stages:
-        began = _clock(stage.began, migration, now) if stage.began else ""
-        took = times.duration(stage.ended - stage.began) if stage.began and stage.ended else ""
-        rows.append((stage.name, stage.status, began, took))
-    return rows
-
-
-def _clock(ts: int, migration: Migration, now: datetime) -> str:
-    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
-
-
-def _plain_table(title: str, rows: Sequence[tuple[str, ...]]) -> Markup:
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row))
-        for row in rows
-    )
-    return Markup("<h3 class='step'>{}</h3><table class='plain'>{}</table>").format(title, body)
+    return [
+        (
+            stage.name,
+            stage.status,
+            format_clock(stage.began, migration, now) if stage.began else "",
+            times.duration(stage.ended - stage.began) if stage.began and stage.ended else "",
+        )
+        for stage in deployment.stages
+    ]

@@ -1,34 +1,34 @@
-"""Where the same graph, or a single query, can be seen in the system it comes from."""
+"""Links to the same graph, or to a single query, in the console of its source."""
 
 from collections.abc import Iterator
 from typing import cast
 
 from domain import Migration, Series, Window
 from domain.series import within_stat
-from sources.aws.console import metrics_url
+from domain.window import MINUTE_S
+from services.live import PanelName
 from sources.aws.cloudwatch_queries import all_series, metric_stat
+from sources.aws.console import metrics_url
 from sources.mackerel.queries import Graph, comparison_link
-from ui.live.view import PanelName
 
-_ERROR_METRICS = ("requests", "target_5xx", "alb_5xx", "connection_errors")
+_METRICS: dict[PanelName, tuple[str, ...]] = {
+    "error_rate": ("requests", "target_5xx", "alb_5xx", "connection_errors"),
+    "latency": ("latency",),
+    "slow": ("latency",),
+    "requests": ("requests",),
+}
 
 
 def chart_link(
     migration: Migration, source: str, panel: PanelName, window: Window, *, percentile: str, slow_s: float
 ) -> str:
-    """The address of the same graph in CloudWatch's console or in Mackerel; "" where there is none (the demo has no account)."""
+    """The URL of the same graph in CloudWatch's console or in Mackerel; "" if there is none, as in the demo."""
     if migration.demo:
         return ""
     if source == "cloudwatch":
         stat = {"latency": percentile, "slow": within_stat(slow_s)}.get(panel, "sum")
-        metrics = {
-            "error_rate": _ERROR_METRICS,
-            "latency": ("latency",),
-            "slow": ("latency",),
-            "requests": ("requests",),
-        }[panel]
-        chosen = [one for one in all_series(migration) if one.metric in metrics and one.stat == stat]
-        return metrics_url(migration, chosen, window, 60)
+        series = [item for item in all_series(migration) if item.metric in _METRICS[panel] and item.stat == stat]
+        return metrics_url(migration, series, window, MINUTE_S)
     graphs: dict[PanelName, Graph] = {"error_rate": "error_rate", "requests": "requests"}
     if percentile != "p50":  # Mackerel has none
         graphs["latency"] = cast(Graph, f"latency_{percentile}")
@@ -38,11 +38,8 @@ def chart_link(
     return ""
 
 
-def console_queries(migration: Migration, source: str, window: Window) -> Iterator[tuple[Series, str, str]]:
-    """Every CloudWatch query behind the page, which shows no whole hours: its series, what is asked in CloudWatch's words, and its place in the console."""
-    if source != "cloudwatch" or migration.demo:
-        return
+def console_queries(migration: Migration, window: Window) -> Iterator[tuple[Series, str, str]]:
+    """Each CloudWatch query behind the Live page: its series, the metric and statistic, and its URL in the console."""
     for series in all_series(migration):
-        if series.hourly:
-            continue
-        yield series, " ".join(metric_stat(series)), metrics_url(migration, [series], window, 60)
+        if not series.hourly:
+            yield series, " ".join(metric_stat(series)), metrics_url(migration, [series], window, MINUTE_S)

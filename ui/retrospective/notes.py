@@ -1,4 +1,4 @@
-"""Notes that a person adds at a time: a small form, and the list of what was written down."""
+"""The notes of a migration: a form that adds one, and the list."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,71 +9,67 @@ from markupsafe import Markup
 
 from archive import NOTES, ArchiveError
 from domain import Window
-from domain.window import parse_datetime
-from messages import notes as words
-from messages import times
-from messages.errors import sources
+from domain.window import DAY_S, MINUTE_S, parse_datetime
+from messages import notes as text
+from reports.templating import render
 from services.retrospective import MigrationOutline
 from ui import layout
 from ui.app_context import AppContext
 
 MAX_NOTES = 50
-LOOKAHEAD_S = 86_400
+LOOKAHEAD_S = DAY_S  # a note may be about the future
 
 
 def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) -> None:
-    """The notes of the migration, newest first, and the form that adds one."""
-    zone = app.migration.zone
-    st.html(Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(
-        words.TITLE, words.EXPLAINED()
-    ))  # fmt: skip
+    """The form, and the notes, newest first."""
+    st.html(
+        Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(text.TITLE, text.EXPLAINED)
+    )
     with st.form("note", clear_on_submit=True, border=False):
-        text = st.text_input(words.TEXT, max_chars=500)
+        words = st.text_input(text.TEXT, max_chars=500)
         first, second = st.columns(2)
-        at = first.text_input(words.WHEN, help=words.when_help(app.migration.timezone), max_chars=40)
-        author = second.text_input(words.AUTHOR, max_chars=60)
-        if st.form_submit_button(words.SAVE):
-            _save(app, text, at, author)
-    # Also those of the last minutes, and of the days to come: the chart ends with what is settled, the list does not.
-    known = app.archive.events.read(Window(outline.window.start, int(now.timestamp()) // 60 * 60 + LOOKAHEAD_S))
-    every = [event for event in reversed(known) if event.kind == "note"]
-    if not every:
-        st.html(Markup("<p class='note'>{}</p>").format(words.NONE))
-    for event in every[:MAX_NOTES]:
+        at = first.text_input(text.WHEN, help=text.when_help(app.migration.timezone), max_chars=40)
+        author = second.text_input(text.AUTHOR, max_chars=60)
+        if st.form_submit_button(text.SAVE):
+            _save(app, words, at, author)
+    end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
+    events = app.archive.events.read(Window(outline.window.start, end))
+    notes = [event for event in reversed(events) if event.kind == "note"]
+    if not notes:
+        layout.note(text.NONE)
+    for note in notes[:MAX_NOTES]:
+        is_own = note.source == NOTES
+        author = text.by_author(note.detail) if is_own else note.detail
+        clock = layout.format_clock(note.ts, app.migration, now)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(
-                Markup("<div class='kept'><b>{}</b> {} <span class='note'>{}</span></div>").format(
-                    times.clock(datetime.fromtimestamp(event.ts, UTC), zone, now=now),
-                    event.title,
-                    words.by_author(event.detail) if event.source == NOTES else event.detail,
-                )
-            )
-            if event.source == NOTES:
-                st.button(
-                    words.REMOVE,
-                    key=f"remove_{event.key}",
-                    on_click=partial(_remove, app, event.key),
-                    type="tertiary",
-                )
+            st.html(render("retrospective.note", clock=clock, title=note.title, author=author))
+            if is_own:
+                remove = partial(_remove, app, note.key)
+                st.button(text.REMOVE, key=f"remove_{note.key}", on_click=remove, type="tertiary")
 
 
-def _save(app: AppContext, text: str, at: str, author: str) -> None:
-    if not text.strip():
-        st.html(Markup("<p class='warn'>{}</p>").format(words.EMPTY()))
+def _save(app: AppContext, words: str, at: str, author: str) -> None:
+    if not words.strip():
+        _invalid(text.EMPTY)
         return
     try:
-        ts = int((parse_datetime(at, app.migration.zone) if at.strip() else datetime.now(UTC)).timestamp())
+        time = parse_datetime(at, app.migration.zone) if at.strip() else datetime.now(UTC)
+        ts = int(time.timestamp())
     except (ValueError, OverflowError):
-        st.html(Markup("<p class='warn'>{}</p>").format(words.invalid_time(at)))
+        _invalid(text.invalid_time(at))
         return
     try:
-        app.archive.notes.add(ts, text, author)
+        app.archive.notes.add(ts, words, author)
     except ArchiveError as error:
-        layout.error_page(words.TITLE, [sources.format_archive_problem(error.kind, error.detail)])
+        layout.archive_error_page(text.TITLE, error)
         return
     st.rerun(scope="fragment")
 
 
+def _invalid(message: str) -> None:
+    st.html(Markup("<p class='warn'>{}</p>").format(message))
+
+
 def _remove(app: AppContext, key: str) -> None:
-    with suppress(ArchiveError):  # the page that follows says what is wrong with the archive
+    with suppress(ArchiveError):  # shown by the page that follows
         app.archive.notes.remove(key)

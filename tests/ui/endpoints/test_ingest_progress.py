@@ -1,4 +1,4 @@
-"""How far logs are counted: what is still to come, what went wrong, and nothing of it acts."""
+"""The progress of counting access logs: what is still to come, and the problems."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,57 +12,58 @@ from tests.factories.log_counts import START
 from ui.endpoints.ingest_progress import _problems, is_ingesting, request_ingest
 
 DAY, WEEK = Window(START, START + 86_400), Window(START, START + 7 * 86_400)
-REFUSED = Problem("denied", "access_logs", "read", "logs<script>", "Permission denied")
+DENIED = Problem("denied", "access_logs", "read", "logs<script>", "Permission denied")
 
 
 class FakeCollector:
     def __init__(self, progress: IngestProgress | None) -> None:
         self.progress, self.requested = progress, list[Window]()
 
-    def want_logs(self, window: Window) -> None:
+    def request_access_logs(self, window: Window) -> None:
         self.requested.append(window)
 
-    def counting(self, window: Window) -> IngestProgress | None:
+    def ingest_progress(self, window: Window) -> IngestProgress | None:
         return self.progress
 
 
-def fake_app(progress: IngestProgress | None, *, logs: object = "there are some") -> Any:
-    return SimpleNamespace(keeper=FakeCollector(progress), sources=SimpleNamespace(logs=logs))
+def fake_app(progress: IngestProgress | None, *, logs: object = "configured") -> Any:
+    return SimpleNamespace(collector=FakeCollector(progress), sources=SimpleNamespace(logs=logs))
 
 
 @pytest.mark.parametrize(
-    ("found", "comes"),
+    ("progress", "expected"),
     [
-        (None, True),  # wished for, and not yet its turn
+        (None, True),  # requested, but not started
         (IngestProgress(DAY, "listing"), True),
         (IngestProgress(DAY, "counting", files=3), True),
         (IngestProgress(DAY, "busy"), True),
-        (IngestProgress(DAY, "stopped"), True),  # for a newer wish
-        (IngestProgress(DAY, "stopped", problems=(REFUSED,)), False),
-        (IngestProgress(DAY, "done", problems=(REFUSED,)), False),
+        (IngestProgress(DAY, "stopped"), True),  # interrupted for a newer request
+        (IngestProgress(DAY, "stopped", problems=(DENIED,)), False),
+        (IngestProgress(DAY, "done", problems=(DENIED,)), False),
     ],
 )
-def test_whether_more_comes(found: IngestProgress | None, comes: bool) -> None:
-    assert is_ingesting(fake_app(found), DAY) is comes
+def test_is_ingesting(progress: IngestProgress | None, expected: bool) -> None:
+    assert is_ingesting(fake_app(progress), DAY) is expected
 
 
-def test_up_to_a_day_is_counted_unasked_and_no_more() -> None:
-    for window, wanted in ((DAY, [DAY]), (WEEK, [])):
-        here = fake_app(None)
-        request_ingest(here, window)
-        assert here.keeper.wanted == wanted
+def test_only_windows_of_up_to_a_day_are_counted_without_a_request() -> None:
+    for window, requested in ((DAY, [DAY]), (WEEK, [])):
+        app = fake_app(None)
+        request_ingest(app, window)
+        assert app.collector.requested == requested
     assert not is_ingesting(fake_app(None), WEEK)
 
 
-def test_without_logs_nothing_is_wished_for() -> None:
-    here = fake_app(None, logs=None)
-    assert request_ingest(here, DAY) is None and here.keeper.wanted == [] and not is_ingesting(here, DAY)
+def test_nothing_is_requested_without_logs() -> None:
+    app = fake_app(None, logs=None)
+    request_ingest(app, DAY)
+    assert app.collector.requested == [] and not is_ingesting(app, DAY)
 
 
-def test_what_went_wrong_has_its_next_step() -> None:
+def test_problems_have_a_next_step_and_are_escaped() -> None:
     off = Problem("not_enabled", "access_logs", "list", "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:x")
-    text = _problems(IngestProgress(DAY, "stopped", changed=1, skipped=2, problems=(off, off, REFUSED)))
-    assert text.count("Access logs are off") == 1 and "modify-load-balancer-attributes" in text
-    assert "<script" not in text
-    assert "1 file has grown" in text and "2 files beside them" in text
+    html = _problems(IngestProgress(DAY, "stopped", changed=1, skipped=2, problems=(off, off, DENIED)))
+    assert html.count("Access logs are off") == 1 and "modify-load-balancer-attributes" in html
+    assert "<script" not in html
+    assert "1 file has grown" in html and "2 files beside them" in html
     assert _problems(IngestProgress(DAY, "done")) == ""

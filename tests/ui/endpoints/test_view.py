@@ -1,4 +1,4 @@
-"""The Endpoints page's address and its parts in HTML."""
+"""The query parameters and the HTML of the Endpoints page."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from ui.endpoints import view as parts
 from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
 
 NOW = datetime.fromtimestamp(START + 3600 + 77, UTC)
-EVIL = "/search/<script>alert(1)</script>\"'"
+HOSTILE = "/search/<script>alert(1)</script>\"'"
 
 
 def params(**values: str) -> EndpointsParams:
@@ -23,77 +23,74 @@ def params(**values: str) -> EndpointsParams:
 
 
 def judged(rows: list[dict[str, object]], n_minutes: int = 120, **overrides: object) -> EndpointsView:
-    found = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(n_minutes))
-    return replace(
-        EndpointsView(first_minutes(n_minutes), found, LineCounts(3, 100, 98, (("cut_off", 1),)), n_minutes, (), ()),
-        **overrides,
-    )  # type: ignore[arg-type]
+    endpoints = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(n_minutes))
+    lines = LineCounts(3, 100, 98, (("cut_off", 1),))
+    view = EndpointsView(first_minutes(n_minutes), endpoints, lines, n_minutes, (), (), ())
+    return replace(view, **overrides)  # type: ignore[arg-type]
 
 
-def test_left_out_it_is_the_current_phase_up_to_the_newest_whole_file() -> None:
+def test_default_window_is_the_current_phase_up_to_the_newest_complete_file() -> None:
     end = START + 3600
     assert params().window(Window(START, START + 60), now=NOW) == Window(START, end)
     assert params().window(Window(START - 10 * 86_400, end), now=NOW) == Window(end - 86_400, end)
-    assert params().window(Window(end + 60, end + 120), now=NOW) == Window(end - 300, end)  # it began just now
+    assert params().window(Window(end + 60, end + 120), now=NOW) == Window(end - 300, end)  # it has just started
     assert params(window="1h").window(Window(START + 60, end), now=NOW) == Window(START, end)
     fixed = params(from_="2026-09-21T10:00Z", to="2026-09-21T11:30Z")
     assert fixed.window(Window(START, end), now=NOW) == Window(START - 7200, START - 1800)
 
 
-def test_filters_and_what_makes_no_sense() -> None:
-    found = params(method="POST", host="api.example.com", status="4xx", map="p95", all="1", route="/a")
-    assert found.filters == RequestFilter("POST", "api.example.com", 4) and not found.has_invalid_params
-    assert (found.route, found.map, found.show_all) == ("/a", "p95", True)
+def test_filters_and_invalid_params() -> None:
+    parsed = params(method="POST", host="api.example.com", status="4xx", map="p95", all="1", route="/a")
+    assert parsed.filters == RequestFilter("POST", "api.example.com", 4) and not parsed.has_invalid_params
+    assert (parsed.route, parsed.map, parsed.show_all) == ("/a", "p95", True)
     for name, value in (("window", "7d"), ("status", "9xx"), ("map", "x"), ("from_", "never")):
         assert params(**{name: value}).has_invalid_params
     assert params(status="9xx").filters == RequestFilter()
 
 
-def test_a_route_keeps_the_window_and_the_filters() -> None:
-    parameters = {"window": "1h", "method": "POST", "route": "/b", "all": "1"}
-    assert route_link(parameters, "/a?x&y") == "?route=%2Fa%3Fx%26y&window=1h&method=POST"
+def test_route_link_keeps_window_and_filters() -> None:
+    query_params = {"window": "1h", "method": "POST", "route": "/b", "all": "1"}
+    assert route_link(query_params, "/a?x&y") == "?route=%2Fa%3Fx%26y&window=1h&method=POST"
 
 
-def test_nobodys_words_act() -> None:
-    found = judged(busy_route(120, 60, route=EVIL, errors=0.02, canary_error_factor=8))
-    html = parts.routes_table(MIGRATION, found, params(), {"method": EVIL}) + parts.headline(MIGRATION, found, EVIL)
-    html += parts.hidden_routes_banner(MIGRATION, found, {})
+def test_untrusted_text_is_escaped() -> None:
+    view = judged(busy_route(120, 60, route=HOSTILE, errors=0.02, canary_error_factor=8))
+    html = parts.routes_table(MIGRATION, view, params(), {"method": HOSTILE}) + parts.headline(MIGRATION, view, HOSTILE)
+    html += parts.hidden_routes_banner(MIGRATION, view, {})
     assert "<script" not in html and "&lt;script&gt;" in html
 
 
-def test_the_banner_is_there_where_totals_hide_a_route() -> None:
+def test_banner_names_a_route_that_the_total_hides() -> None:
     rows = [
-        one
-        for place in range(4)
-        for one in busy_route(240, 500, route=f"/fine/{place}", canary_error_factor=0.92, seed=place)
+        row
+        for index in range(4)
+        for row in busy_route(240, 500, route=f"/fine/{index}", canary_error_factor=0.92, seed=index)
     ]
-    found = judged([*rows, *busy_route(240, 80, route="/share", errors=0.004, canary_error_factor=5, seed=9)], 240)
-    html = parts.hidden_routes_banner(MIGRATION, found, {})
+    view = judged([*rows, *busy_route(240, 80, route="/share", errors=0.004, canary_error_factor=5, seed=9)], 240)
+    html = parts.hidden_routes_banner(MIGRATION, view, {})
     assert "The totals hide it." in html and "?route=%2Fshare" in html and "ECS" in html
-    assert "1 of 5 routes regresses" in parts.headline(MIGRATION, found, "in the last 4h")
-    assert (
-        parts.hidden_routes_banner(MIGRATION, judged(busy_route(120, 500, errors=0.01, canary_error_factor=5)), {})
-        == ""
-    )
+    assert "1 of 5 routes regresses" in parts.headline(MIGRATION, view, "in the last 4h")
+    visible = judged(busy_route(120, 500, errors=0.01, canary_error_factor=5))
+    assert parts.hidden_routes_banner(MIGRATION, visible, {}) == ""
 
 
-def test_many_routes_are_shown_when_asked_for() -> None:
-    rows = [count_row(group, 5, route=f"/r/{place}") for place in range(70) for group in (EC2, ECS)]
-    found = judged(rows, 1)  # type: ignore[arg-type]
-    assert parts.routes_table(MIGRATION, found, params(), {}).count("<tr") == 1 + 1 + parts.MAX_ROWS
-    assert parts.routes_table(MIGRATION, found, params(all="1"), {}).count("<tr") == 1 + 1 + 70
+def test_all_routes_are_shown_on_request() -> None:
+    rows = [count_row(group, 5, route=f"/r/{index}") for index in range(70) for group in (EC2, ECS)]
+    view = judged(rows, 1)  # type: ignore[arg-type]
+    assert parts.routes_table(MIGRATION, view, params(), {}).count("<tr") == 1 + 1 + parts.MAX_ROWS
+    assert parts.routes_table(MIGRATION, view, params(all="1"), {}).count("<tr") == 1 + 1 + 70
 
 
-def test_how_the_reading_went() -> None:
+def test_ingest_summary() -> None:
     text = parts.ingest_summary(judged(busy_route(20, 60), 20))
     assert "100 lines read, 98 counted, 2 lost, in 3 files of 20 min." in text
     assert "1 file cut off" in text and "1 routes had requests" not in text
 
 
-@pytest.mark.parametrize(("shown", "difference"), [("errors", 0.5), ("p95", 100.0)])
-def test_a_dot_has_its_difference_in_the_unit_of_the_axis(shown: str, difference: float) -> None:
+@pytest.mark.parametrize(("axis", "difference"), [("errors", 0.5), ("p95", 100.0)])
+def test_map_point_has_its_difference_in_the_unit_of_the_axis(axis: str, difference: float) -> None:
     rows = [count_row(EC2, 1000, ms=50), count_row(ECS, 995, ms=100), count_row(ECS, 5, elb=500, ms=100)]
-    (dot,) = parts.map_points(judged(rows, 1), shown)  # type: ignore[arg-type]
-    assert dot.difference == pytest.approx(difference) and dot.traffic == 2000.0
-    one_sided = judged([count_row(ECS, 5)], 1)  # type: ignore[list-item]
-    assert parts.map_points(one_sided, shown) == []
+    (point,) = parts.map_points(judged(rows, 1), axis)  # type: ignore[arg-type]
+    assert point.difference == pytest.approx(difference) and point.traffic == 2000.0
+    canary_only = judged([count_row(ECS, 5)], 1)  # type: ignore[list-item]
+    assert parts.map_points(canary_only, axis) == []

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -25,22 +25,14 @@ _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("lookup_events", "Eve
 class RateLimiter:
     """Spaces calls of all threads by at least `interval_s`."""
 
-    def __init__(
-        self,
-        interval_s: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._interval_s, self._clock, self._sleep = interval_s, clock, sleep
-        self._lock = threading.Lock()
-        self._next_at = 0.0
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s, self._next_at, self._lock = interval_s, 0.0, threading.Lock()
 
     def wait(self) -> None:
         with self._lock:
-            at = max(self._clock(), self._next_at)
+            at = max(time.monotonic(), self._next_at)
             self._next_at = at + self._interval_s
-        self._sleep(max(0.0, at - self._clock()))
+        time.sleep(max(0.0, at - time.monotonic()))
 
 
 _RATE_LIMITER = RateLimiter(MIN_CALL_INTERVAL_S)
@@ -54,19 +46,11 @@ class CloudTrail:
     delivery_delay_s = 3600  # CloudTrail usually delivers within 15 minutes
     poll_interval_s = 120
 
-    def __init__(
-        self,
-        migration: Migration,
-        *,
-        clock: Clock = utc_now,
-        client: Any = None,
-        rate_limiter: RateLimiter = _RATE_LIMITER,
-    ) -> None:
+    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         aws = aws_of(migration, "CloudTrail")
         self._region, self._load_balancer = aws.region, aws.load_balancer_arn.dimension
         self._fleet_of = fleet_by_arn(migration)
-        self._clock, self._rate_limiter = clock, rate_limiter
-        self._client = ClientProvider("cloudtrail", aws, client)
+        self._clock, self._client = clock, ClientProvider("cloudtrail", aws, client)
 
     def events(self, window: Window) -> Events:
         """The weight changes in `window`; if there are too many for one poll, of its newest part, which is then the result's window."""
@@ -126,6 +110,6 @@ class CloudTrail:
         return -(-int(oldest) // MINUTE_S) * MINUTE_S
 
     def _call(self, session: ApiSession, operation: str, **params: Any) -> dict[str, Any] | Problem:
-        self._rate_limiter.wait()
+        _RATE_LIMITER.wait()
         attribute = {"AttributeKey": "EventName", "AttributeValue": operation}
         return session.call(_ACTION, about=self._region, LookupAttributes=[attribute], **params)

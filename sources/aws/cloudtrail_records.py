@@ -47,13 +47,12 @@ def parse_weight_changes(text: str, *, load_balancer: str, fleet_of: Mapping[str
 
     Empty if the call failed or is about another load balancer. Raises ValueError if `text` is not a record.
     """
-    record = _as_dict(json.loads(text))
-    event_name = str(_get_ignoring_case(record, "eventName")).lower()
-    operation = next((name for name in OPERATIONS if name.lower() == event_name), "")
-    if not operation or _get_ignoring_case(record, "errorCode"):
+    record = _lower_keys(json.loads(text))
+    operation = next((name for name in OPERATIONS if name.lower() == str(record.get("eventname")).lower()), "")
+    if not operation or record.get("errorcode"):
         return
-    at = int(datetime.fromisoformat(str(_get_ignoring_case(record, "eventTime"))).timestamp())
-    identity = _as_dict(_get_ignoring_case(record, "userIdentity"))
+    at = int(datetime.fromisoformat(str(record.get("eventtime"))).timestamp())
+    identity = _lower_keys(record.get("useridentity"))
     for index, payload in enumerate(_rule_payloads(operation, record)):
         arn = str(payload.get("RuleArn") or payload.get("ListenerArn") or "")
         if not re.search(rf":listener(-rule)?/{re.escape(load_balancer)}/", arn):
@@ -72,7 +71,7 @@ def parse_weight_changes(text: str, *, load_balancer: str, fleet_of: Mapping[str
             author=_author(identity),
             tool=_tool(record, identity),
             sources=(SOURCE,),
-            key=f"{_get_ignoring_case(record, 'eventID')}:{index}",
+            key=f"{record.get('eventid')}:{index}",
             affects_weights=affects_weights or operation == "DeleteRule",
             about=about,
             raw=text,
@@ -81,12 +80,10 @@ def parse_weight_changes(text: str, *, load_balancer: str, fleet_of: Mapping[str
 
 def _rule_payloads(operation: str, record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each rule as boto3 would return it: from the response, and what that leaves out from the request."""
-    request, response = (
-        _normalize(_as_dict(_get_ignoring_case(record, name))) for name in ("requestParameters", "responseElements")
-    )
+    request, response = (_normalize(_lower_keys(record.get(key))) for key in ("requestparameters", "responseelements"))
     if operation == "SetRulePriorities":
-        return _as_dicts(request.get("RulePriorities"))
-    results = _as_dicts(response.get("Listeners" if operation == "ModifyListener" else "Rules"))
+        return _dicts_in(request.get("RulePriorities"))
+    results = _dicts_in(response.get("Listeners" if operation == "ModifyListener" else "Rules"))
     if operation == "ModifyListener":
         rule = {name: request[name] for name in ("ListenerArn", "DefaultActions") if name in request}
         rule |= {name: results[0][name] for name in rule.keys() | {"ListenerArn"} if results and name in results[0]}
@@ -108,47 +105,39 @@ def _parse_share(payload: Mapping[str, Any], fleet_of: Mapping[str, FleetName]) 
     rule = parse_rule(payload, {}, fleet_of)
     has_fleets = any(share.fleet for share in rule.shares) and rule.configured_shares
     share = float(rule.configured_shares["canary"]) if has_fleets else None
-    conditions = ", ".join(
-        f"{condition.name or condition.field}: {' | '.join(condition.patterns)}" for condition in rule.conditions
-    )
+    conditions = ", ".join(f"{item.name or item.field}: {' | '.join(item.patterns)}" for item in rule.conditions)
     groups = ", ".join(f"{share.target_group} {share.weight}" for share in rule.shares) or rule.action
     return True, share, f"{conditions} → {groups}" if conditions else groups
 
 
 def _author(identity: Mapping[str, Any]) -> str:
     """A user's or session's name, "root", or the calling service; "" if none is given."""
-    kind, arn = str(_get_ignoring_case(identity, "type") or ""), str(_get_ignoring_case(identity, "arn") or "")
-    if kind == "Root":
+    arn = str(identity.get("arn") or "")
+    if identity.get("type") == "Root":
         return "root"
     if match := _ROLE.search(arn):
         role, session = match.groups()
         return role if _GENERATED_SESSION_NAME.fullmatch(session) else session
-    name = _get_ignoring_case(identity, "userName") or _get_ignoring_case(identity, "invokedBy")
-    return str(name or arn.rpartition("/")[2] or _get_ignoring_case(identity, "principalId") or "")
+    name = identity.get("username") or identity.get("invokedby")
+    return str(name or arn.rpartition("/")[2] or identity.get("principalid") or "")
 
 
 def _tool(record: Mapping[str, Any], identity: Mapping[str, Any]) -> ChangeTool:
     hints = [
-        _get_ignoring_case(identity, "invokedBy"),
-        _get_ignoring_case(record, "userAgent"),
-        _get_ignoring_case(record, "sourceIPAddress"),
+        str(hint or "").lower()
+        for hint in (identity.get("invokedby"), record.get("useragent"), record.get("sourceipaddress"))
     ]
     for tool, pattern in _TOOL_PATTERNS:
-        if any(pattern.search(str(hint).lower()) for hint in hints if hint):
+        if any(pattern.search(hint) for hint in hints):
             return tool
-    from_console = str(_get_ignoring_case(record, "sessionCredentialFromConsole")).lower() == "true"
-    return "console" if from_console else "unknown"
+    return "console" if str(record.get("sessioncredentialfromconsole")).lower() == "true" else "unknown"
 
 
-def _get_ignoring_case(record: Mapping[str, Any], name: str) -> Any:
-    return next((record[key] for key in record if key.lower() == name.lower()), None)
+def _lower_keys(value: Any) -> dict[str, Any]:
+    return {key.lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-def _as_dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _as_dicts(value: Any) -> list[dict[str, Any]]:
+def _dicts_in(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -158,13 +147,6 @@ def _normalize(value: Any) -> Any:
         return [_normalize(item) for item in value]
     if not isinstance(value, dict):
         return value
-    renamed = {_BOTO3_NAMES.get(key.lower(), key[:1].upper() + key[1:]): item for key, item in value.items()}
-    return {
-        key: _to_int(item) if key in _NUMERIC_FIELDS else _normalize(item)
-        for key, item in renamed.items()
-        if item is not None
-    }
-
-
-def _to_int(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    renamed = {_BOTO3_NAMES.get(key.lower(), key): _normalize(item) for key, item in value.items() if item is not None}
+    numeric = {key: int(renamed[key]) for key in _NUMERIC_FIELDS & renamed.keys() if str(renamed[key]).isdecimal()}
+    return renamed | numeric

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.stub import Stubber
 from archive import Archive
 from collector.collector import Collector
 from domain import Clock, Migration, Window
+from sources.aws import cloudtrail
 from sources.aws.cloudtrail import MAX_PAGES, CloudTrail, RateLimiter
 from sources.aws.cloudtrail_records import OPERATIONS
 from sources.base import Events, HistorySource
@@ -59,6 +61,11 @@ def clock_at(now: list[int]) -> Clock:
     return lambda: datetime.fromtimestamp(now[0], UTC)
 
 
+@pytest.fixture(autouse=True)
+def no_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloudtrail, "_RATE_LIMITER", RateLimiter(0))
+
+
 @pytest.fixture
 def client() -> Any:
     return boto3.client("cloudtrail", region_name="ap-northeast-1", config=Config(retries={"total_max_attempts": 1}))
@@ -72,9 +79,7 @@ def stub(client: Any) -> Iterator[Stubber]:
 
 
 def fetch_events(client: Any, window: Window = WINDOW) -> Events:
-    return CloudTrail(
-        create_migration(), clock=clock_at([NOON + 7200]), client=client, rate_limiter=RateLimiter(0)
-    ).events(window)
+    return CloudTrail(create_migration(), clock=clock_at([NOON + 7200]), client=client).events(window)
 
 
 def expected_params(operation: str, **params: Any) -> dict[str, Any]:
@@ -138,14 +143,15 @@ def test_unreadable_record_is_skipped(client: Any, stub: Stubber) -> None:
     assert (len(events.weight_changes), events.problems) == (1, ())
 
 
-def test_rate_limiter_spaces_calls() -> None:
+def test_rate_limiter_spaces_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waits = [100.0], list[float]()
 
     def sleep(seconds: float) -> None:
         waits.append(round(seconds, 3))
         now[0] += seconds
 
-    limiter = RateLimiter(0.5, clock=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr(cloudtrail, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    limiter = RateLimiter(0.5)
     for _ in range(3):
         limiter.wait()
     now[0] += 10
@@ -177,7 +183,7 @@ def test_past_changes_are_read_once_then_only_the_newest(server: FakeCloudTrail,
         json.loads(read_sample(name))
         for name in ("modify_rule_by_cli", "modify_rule_by_console", "modify_rule_refused")
     ]
-    source = CloudTrail(create_migration(), clock=clock, rate_limiter=RateLimiter(0))
+    source = CloudTrail(create_migration(), clock=clock)
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
         collector = Collector(archive, Sources(events=(source,)), clock=clock)
         while collector.poll_events(source) == 0:
@@ -209,7 +215,7 @@ def test_backs_off_for_15_minutes_after_a_failure(
     now = [NOON]
     clock = clock_at(now)
     server.error = error
-    source = CloudTrail(create_migration(), clock=clock, client=client, rate_limiter=RateLimiter(0))
+    source = CloudTrail(create_migration(), clock=clock, client=client)
     with Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", create_migration(), clock=clock) as archive:
         collector = Collector(archive, Sources(events=(source,)), clock=clock)
         assert collector.poll_events(source) == 900

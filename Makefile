@@ -34,7 +34,7 @@ test: $(DEV) ## Run all tests, in the browser too; installs Chromium, PostgreSQL
 	$(PROGRAMS) $(PYTEST) $(ARGS)
 
 test-fast: $(DEV) ## Run the tests that need no browser, PostgreSQL or Java and take no long time (ARGS='-k name')
-	$(PYTEST) -m 'not browser and not postgresql and not spark and not slow' $(ARGS)
+	PG_CTL=none $(PYTEST) -m 'not browser and not postgresql and not spark and not slow' $(ARGS)
 
 coverage: $(DEV) ## Run all tests and report the branch coverage of the program
 	$(PROGRAMS) $(PYTEST) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)

@@ -1,4 +1,4 @@
-"""An archive of twenty days in which a migration went to 50 %, with one outage: every number can be checked by eye."""
+"""An archive of twenty days in which a migration went to 50 %, with one outage, in simple numbers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from tests.fakes.metric_source import FakeMetricSource
 DAY, MINUTE = 86_400, 60
 FIRST_DAY = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())  # a Monday
 PERIOD_S = 300
-REQUESTS_PER_PERIOD = 10_000  # in five minutes, by both fleets together; one in five hundred fails
+REQUESTS_PER_PERIOD = 10_000  # in five minutes, of both fleets; one in five hundred fails
 GROUPS = {"baseline": "photo-ec2", "canary": "photo-ecs"}
 # (day, hour, minute) → the canary's share
 STEPS = (((8, 9, 0), 0.1), ((9, 9, 0), 0.25), ((9, 15, 20), 0.0), ((10, 9, 0), 0.5))
@@ -39,12 +39,12 @@ def time_of(day: int, hour: int = 0, minute: int = 0) -> int:
 
 
 def canary_share(ts: int) -> float:
-    held = [told for moment, told in STEPS if time_of(*moment) <= ts]
-    return held[-1] if held else 0.0
+    shares = [share for time, share in STEPS if time_of(*time) <= ts]
+    return shares[-1] if shares else 0.0
 
 
 def make_series() -> tuple[Series, ...]:
-    every = (
+    metrics = (
         ("requests", "sum"),
         ("target_2xx", "sum"),
         ("target_5xx", "sum"),
@@ -54,43 +54,40 @@ def make_series() -> tuple[Series, ...]:
     return tuple(
         Series("mackerel", fleet, group, metric, stat, "s" if stat == "p95" else "count")
         for fleet, group in GROUPS.items()
-        for metric, stat in every
+        for metric, stat in metrics
     )  # fmt: skip
 
 
-def value_at(one: Series, ts: int, _now: int) -> float | None:
-    part = canary_share(ts) if one.fleet == "canary" else 1 - canary_share(ts)
-    requests = REQUESTS_PER_PERIOD * part
+def value_at(series: Series, ts: int, _now: int) -> float | None:
+    share = canary_share(ts) if series.fleet == "canary" else 1 - canary_share(ts)
+    requests = REQUESTS_PER_PERIOD * share
     if not requests:
         return None
-    dead = one.fleet == "canary" and OUTAGE.start <= ts < OUTAGE.end
-    failed = 0.0 if dead else requests / 500
-    answered = 0.0 if dead else requests
+    is_down = series.fleet == "canary" and OUTAGE.start <= ts < OUTAGE.end
+    failed = 0.0 if is_down else requests / 500
+    answered = 0.0 if is_down else requests
     wave = 1 + 0.01 * (ts // PERIOD_S % 5 - 2)
-    told = {
+    values = {
         ("requests", "sum"): requests,
         ("target_2xx", "sum"): answered - failed,
         ("target_5xx", "sum"): failed,
         ("latency", "p95"): 0.2 * wave if answered else None,
         ("latency", "sample_count"): answered,
-    }[one.metric, one.stat]
-    return told or None
+    }
+    return values[series.metric, series.stat] or None
 
 
 def make_weight_changes() -> tuple[WeightChange, ...]:
-    found, before = [], 0.0
-    for moment, after in STEPS:
-        found.append(
-            WeightChange(
-                time_of(*moment), time_of(*moment), before, after, operation="ModifyRule", key=str(time_of(*moment))
-            )
-        )
+    changes, before = [], 0.0
+    for time, after in STEPS:
+        ts = time_of(*time)
+        changes.append(WeightChange(ts, ts, before, after, operation="ModifyRule", key=str(ts)))
         before = after
-    return tuple(found)
+    return tuple(changes)
 
 
 def make_event(ts: int, kind: str, title: str, *, until: int | None = None, fleet: str = "canary") -> Event:
-    return Event(ts, until, kind, title, "", fleet, "", "told", f"{kind}:{ts}")  # type: ignore[arg-type]
+    return Event(ts, until, kind, title, "", fleet, "", "test", f"{kind}:{ts}")  # type: ignore[arg-type]
 
 
 EVENTS = (
@@ -108,27 +105,27 @@ def archived_migration(
     events: tuple[Event, ...] = EVENTS,
     shift_s: int = 0,
 ) -> Archive:
-    """The archive as it was at the end of the twentieth day, of everything from `first` on; `without`: the source had no numbers of that time;
-    `later_s`: all of it so much later.
-    """
+    """The archive at the end of the twentieth day, with everything from `start` on except `gap`; all times are `shift_s` later."""
     end = END + shift_s
     now = datetime.fromtimestamp(end + 3600, UTC)
-    kept = config or make_migration()
-    archive = Archive.open(f"sqlite:///{folder / 'archive.db'}", kept, clock=lambda: now)
+    archive = Archive.open(f"sqlite:///{folder / 'archive.db'}", config or make_migration(), clock=lambda: now)
 
-    def told_number(one: Series, ts: int, asked_at: int) -> float | None:
+    def shifted_value(series: Series, ts: int, requested_at: int) -> float | None:
         ts -= shift_s
-        return None if gap and gap.start <= ts < gap.end else value_at(one, ts, asked_at)
+        return None if gap and gap.start <= ts < gap.end else value_at(series, ts, requested_at)
 
-    world = FakeMetricSource(make_series(), "mackerel", told_number, now, finest_period=lambda start, now: PERIOD_S)
-    archive.metrics.fill(Window(start + shift_s, end), world, now=now, max_periods=1440)
-    happened = tuple(
-        replace(one, ts=one.ts + shift_s, until=None if one.until is None else one.until + shift_s) for one in events
+    source = FakeMetricSource(make_series(), "mackerel", shifted_value, now, finest_period=lambda start, now: PERIOD_S)
+    archive.metrics.fill(Window(start + shift_s, end), source, now=now, max_periods=1440)
+    shifted_events = tuple(
+        replace(event, ts=event.ts + shift_s, until=None if event.until is None else event.until + shift_s)
+        for event in events
     )
-    stepped = tuple(replace(one, ts=one.ts + shift_s, since=one.since + shift_s) for one in make_weight_changes())
-    told = Events(Window(FIRST_DAY + shift_s, end), end, happened, weight_changes=stepped)
-    archive.events.save_events(told, "told")
+    changes = tuple(
+        replace(change, ts=change.ts + shift_s, since=change.since + shift_s) for change in make_weight_changes()
+    )
+    result = Events(Window(FIRST_DAY + shift_s, end), end, shifted_events, weight_changes=changes)
+    archive.events.save_events(result, "test")
     return archive
 
 
-NOW = datetime.fromtimestamp(END + 15 * MINUTE, UTC)  # the end of the last day has just settled
+NOW = datetime.fromtimestamp(END + 15 * MINUTE, UTC)  # the end of the last day has just become final

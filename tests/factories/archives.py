@@ -20,13 +20,11 @@ MIGRATION = Migration.model_validate(
         "mackerel": {"service": "photo"},
     }
 )
-
-
 _read_only_listeners: WeakKeyDictionary[Archive, Callable[[Connection], None]] = WeakKeyDictionary()
 
 
 def archive_url(folder: Path) -> str:
-    """Where the archive of a folder is. The fixture `both_engines` says otherwise for PostgreSQL."""
+    """The URL of a folder's archive. The fixture `both_engines` replaces this function for PostgreSQL."""
     return f"sqlite:///{folder / 'archive.db'}"
 
 
@@ -35,22 +33,24 @@ def open_archive(folder: Path) -> Archive:
 
 
 def set_read_only(archive: Archive, *, read_only: bool = True) -> None:
-    """From now on the archive may only be read, or may be written again."""
-    word = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[archive.engine.dialect.name]
+    """Makes the archive read-only, or writable again."""
+    statement = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}[
+        archive.engine.dialect.name
+    ]
 
-    def refuse(connection: Connection) -> None:
-        connection.exec_driver_sql(word)
+    def execute(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
 
-    if old := _read_only_listeners.pop(archive, None):
-        event.remove(archive.engine, "begin", old)
+    if listener := _read_only_listeners.pop(archive, None):
+        event.remove(archive.engine, "begin", listener)
         archive.close()
     if read_only:
-        _read_only_listeners[archive] = refuse
-        event.listen(archive.engine, "begin", refuse)
+        _read_only_listeners[archive] = execute
+        event.listen(archive.engine, "begin", execute)
 
 
 def query_database(folder: Path, statement: str) -> list[tuple[Any, ...]]:
-    """What the database of an archive answers, past the archive."""
+    """The rows that a SQL statement returns, bypassing the archive."""
     engine = create_engine(archive_url(folder))
     try:
         with engine.connect() as connection:

@@ -20,12 +20,12 @@ _REQUEST = {
 
 
 def log_counts(*minutes: int, slow_ms: int = 0) -> LogCounts:
-    """One request at each of the minutes after noon; of each a line that took so many milliseconds, if any."""
+    """One request in each of the minutes after noon; with `slow_ms`, each also as an example line of that latency."""
     counts = [{**_REQUEST, "minute": NOON + minute * 60, "n": 1} for minute in minutes]
-    seen = {name: _REQUEST[name] for name in _REQUEST if name in EXAMPLES.names}
+    request = {name: _REQUEST[name] for name in _REQUEST if name in EXAMPLES.names}
     examples = [
         {
-            **seen,
+            **request,
             "ts": float(NOON + minute * 60),
             "path": "/photos/8812",
             "target": "10.0.1.7:8080",
@@ -40,5 +40,5 @@ def log_counts(*minutes: int, slow_ms: int = 0) -> LogCounts:
 def counted_file(
     key: str, start: int, end: int, *, lines: int = 10, parsed: int = 10, problem: str | None = None
 ) -> CountedFile:
-    tally = FileStats(key, lines, parsed, problem)  # type: ignore[arg-type]
-    return CountedFile(key, 1234, tally, Window(NOON + start * 60, NOON + end * 60))
+    stats = FileStats(key, lines, parsed, problem)  # type: ignore[arg-type]
+    return CountedFile(key, 1234, stats, Window(NOON + start * 60, NOON + end * 60))

@@ -1,4 +1,4 @@
-"""The real server in a process of its own, as a person would start it, in a room of its own so that nothing outlives the test."""
+"""The real server in a process and a home directory of its own."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ STOP_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class DashboardServer:
-    """A running server. `room` is its home and its folder for temporary files."""
+    """A running server. `home_dir` is its HOME and its folder for temporary files."""
 
     url: str
     home_dir: Path
@@ -29,24 +29,29 @@ class DashboardServer:
         return (self.home_dir / "log").read_text(encoding="utf-8", errors="replace")
 
 
-StartServer = Callable[[Mapping[str, str]], DashboardServer]  # the fixture `starts`
+StartServer = Callable[[Mapping[str, str]], DashboardServer]  # the fixture `start_server`
 
 
 @contextmanager
 def run_dashboard(home_dir: Path, environment: Mapping[str, str]) -> Iterator[DashboardServer]:
-    """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it in the end.
+    """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it at the end.
 
-    Of this process's environment it gets no more than it needs to run: no proxy, no credentials, no MIGRATION_CONFIG.
+    It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
     port = _free_port()
     server = DashboardServer(f"http://127.0.0.1:{port}", home_dir)
     options = ("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}")
-    own = {"HOME": str(home_dir), "TMPDIR": str(home_dir), "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
+    base_environment = {
+        "HOME": str(home_dir),
+        "TMPDIR": str(home_dir),
+        "PATH": os.environ.get("PATH", ""),
+        "LANG": "C.UTF-8",
+    }
     with (home_dir / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "dashboard.py", *options],
             cwd=ROOT,
-            env=own | dict(environment),
+            env=base_environment | dict(environment),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -76,5 +81,5 @@ def _wait_until_healthy(server: DashboardServer, process: subprocess.Popen[bytes
                 if reply.status == 200:
                     return
         except (URLError, OSError):
-            time.sleep(0.05)  # nobody tells when a port begins to listen
-    raise RuntimeError(f"The server did not become healthy. It said:\n{server.log}")
+            time.sleep(0.05)  # the port does not listen yet
+    raise RuntimeError(f"The server did not become healthy. Its log:\n{server.log}")

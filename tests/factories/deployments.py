@@ -1,4 +1,4 @@
-"""What the tests of CodeDeploy and ECS share: a migration that names both, and clients of the loopback world."""
+"""A migration with CodeDeploy and ECS, and clients of their fakes."""
 
 from datetime import UTC, datetime
 from typing import Any

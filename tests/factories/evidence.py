@@ -1,4 +1,4 @@
-"""A small migration with something to prove, for tests of what is said about it."""
+"""The evidence of a small migration at parity."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,15 +23,15 @@ def sample_rows(
     *, ec2: str = "photo-ec2", ecs: str = "photo-ecs-blue"
 ) -> dict[tuple[str, str, str, str], list[float | None]]:
     """An hour in which both fleets answered 1,000 requests a minute, three or four of them with an error, p95 at 200 to 220 ms."""
-    made: dict[tuple[str, str, str, str], list[float | None]] = {}
+    rows: dict[tuple[str, str, str, str], list[float | None]] = {}
     for fleet, group in (("baseline", ec2), ("canary", ecs)):
         errors = [3.0 + minute % 2 for minute in range(MINUTES)]
-        made[fleet, group, "requests", "sum"] = [1000.0] * MINUTES
-        made[fleet, group, "target_5xx", "sum"] = [*errors]
-        made[fleet, group, "target_2xx", "sum"] = [1000.0 - one for one in errors]
-        made[fleet, group, "latency", "p95"] = [0.2 + minute % 3 / 100 for minute in range(MINUTES)]
-        made[fleet, group, "latency", "sample_count"] = [1000.0] * MINUTES
-    return made
+        rows[fleet, group, "requests", "sum"] = [1000.0] * MINUTES
+        rows[fleet, group, "target_5xx", "sum"] = [*errors]
+        rows[fleet, group, "target_2xx", "sum"] = [1000.0 - count for count in errors]
+        rows[fleet, group, "latency", "p95"] = [0.2 + minute % 3 / 100 for minute in range(MINUTES)]
+        rows[fleet, group, "latency", "sample_count"] = [1000.0] * MINUTES
+    return rows
 
 
 def make_evidence(

@@ -1,4 +1,4 @@
-"""Counts of access logs, written down as one would say them."""
+"""Counts of access logs, as literal rows or generated."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,7 +31,7 @@ def count_row(
     method: str = "GET",
     host: str = HOST,
 ) -> dict[str, Any]:
-    """`n` requests that were alike; `target` is the same code as `elb` unless told."""
+    """`n` equal requests; `target`: the target's status code, by default the same as `elb`."""
     return {
         "minute": START + minute * 60, "host": host, "method": method, "route": route, "target_group": group,
         "elb_status": elb, "target_status": elb if target is None else target, "latency_ms": ms, "n": n,
@@ -42,13 +42,21 @@ def count_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), COUNTS)
 
 
-def busy_route(minutes: int, per_minute: int, *, route: str = "/", errors: float = 0.002, canary_error_factor: float = 1.0, seed: int = 1) -> list[dict[str, Any]]:  # fmt: skip
-    """A route on which both fleets take `per_minute` requests for `many` minutes; of EC2's the share `errors` fails, of ECS's `worse` times as many."""
-    dice, found = np.random.default_rng(seed), []
+def busy_route(
+    minutes: int,
+    per_minute: int,
+    *,
+    route: str = "/",
+    errors: float = 0.002,
+    canary_error_factor: float = 1.0,
+    seed: int = 1,
+) -> list[dict[str, Any]]:
+    """A route on which both fleets get `per_minute` requests. The share `errors` of EC2's fails, of ECS's `canary_error_factor` times as many."""
+    rng, rows = np.random.default_rng(seed), []
     for minute in range(minutes):
         for group, rate in ((EC2, errors), (ECS, errors * canary_error_factor)):
-            failed = int(dice.binomial(per_minute, min(1.0, rate)))
-            parts = dice.multinomial(per_minute - failed, [0.25] * 4)
-            found += [count_row(group, int(n), minute=minute, route=route, ms=ms) for n, ms in zip(parts, (40, 50, 60, 90), strict=True) if n]  # fmt: skip
-            found += [count_row(group, failed, minute=minute, route=route, elb=500, ms=20)] if failed else []
-    return found
+            failed = int(rng.binomial(per_minute, min(1.0, rate)))
+            counts = rng.multinomial(per_minute - failed, [0.25] * 4)
+            rows += [count_row(group, int(n), minute=minute, route=route, ms=ms) for n, ms in zip(counts, (40, 50, 60, 90), strict=True) if n]  # fmt: skip
+            rows += [count_row(group, failed, minute=minute, route=route, elb=500, ms=20)] if failed else []
+    return rows

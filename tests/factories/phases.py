@@ -12,5 +12,5 @@ def make_phase(first: int, end: int, share: float | None, before: float | None =
 
 
 def make_event(minute: int, kind: str, title: str, *, until: int | None = None) -> Event:
-    ends = None if until is None else START + until * 60
-    return Event(START + minute * 60, ends, kind, title, "", "canary", "", "test", f"{kind}:{minute}")  # type: ignore[arg-type]
+    end = None if until is None else START + until * 60
+    return Event(START + minute * 60, end, kind, title, "", "canary", "", "test", f"{kind}:{minute}")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Processes that share an archive, and a source that logs what it is asked."""
+"""Processes that share an archive, and a source that logs its requests."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from tests.fakes.metric_source import NOON, FakeMetricSource
 fork_context = multiprocessing.get_context("fork")
 
 
-def run_processes(*works: Callable[[], None]) -> list[int | None]:
-    """Runs each in a process of its own, all at once; their exit codes."""
-    processes = [fork_context.Process(target=work) for work in works]
+def run_processes(*targets: Callable[[], None]) -> list[int | None]:
+    """Runs each in a process of its own, concurrently; returns the exit codes."""
+    processes = [fork_context.Process(target=target) for target in targets]
     for process in processes:
         process.start()
     for process in processes:
@@ -22,13 +22,13 @@ def run_processes(*works: Callable[[], None]) -> list[int | None]:
 
 
 class LoggingSource(FakeMetricSource):
-    """A source that writes each pull into a file, so that the pulls of all processes can be counted."""
+    """Appends each pull to a file, so that the pulls of all processes can be counted."""
 
-    def __init__(self, diary: Path) -> None:
+    def __init__(self, log: Path) -> None:
         super().__init__()
-        self.diary = diary
+        self.log = log
 
     def pull(self, window, series=None):
-        with self.diary.open("a") as diary:
-            diary.write(f"{(window.start - NOON) // 60}..{(window.end - NOON) // 60}\n")
+        with self.log.open("a") as file:
+            file.write(f"{(window.start - NOON) // 60}..{(window.end - NOON) // 60}\n")
         return super().pull(window, series)

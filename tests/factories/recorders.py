@@ -1,4 +1,4 @@
-"""Whole recorders (`cli.py record --once`), each a process of its own, against a loopback CloudWatch whose clock stands still until it is moved."""
+"""Recorders (`cli.py record --once`) in processes of their own, against a loopback CloudWatch whose clock is set by the test."""
 
 import multiprocessing
 import os
@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 import cli
 from archive import Archive
 from collector import collector
+from commands.shared import startup
 from domain import Migration, Series, Window, epoch_s, load
 from sources.aws.cloudwatch import CloudWatch
 from sources.registry import create_sources
@@ -26,14 +27,14 @@ from tests.fakes.traffic_model import SteadyTraffic
 
 ECS = f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs/8796a5b4c3d2e1f0"
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC
-LEASE_S = 60  # later than this, the claim of a recorder that died has run out
+LEASE_S = 60  # after this time the lease of a killed recorder has expired
 _fork = multiprocessing.get_context("fork")
 
 Point = tuple[object, ...]
 
 
 class RecorderProcesses:
-    """An archive that recorders fill, from the midnight before yesterday's on, and the CloudWatch they ask."""
+    """An archive that recorders fill, from the midnight before yesterday on, and their CloudWatch."""
 
     def __init__(self, folder: Path, cloudwatch: FakeCloudWatch) -> None:
         self.cloudwatch, self.now_s = cloudwatch, NOON
@@ -60,67 +61,68 @@ class RecorderProcesses:
         return datetime.fromtimestamp(self.now_s, UTC)
 
     def start(self, *, kill_after_statements: int | None = None) -> BaseProcess:
-        """One recorder that works until everything is there. `dies_at`: it is killed right after so many statements of its database."""
+        """Starts a recorder that runs until the archive is complete. `kill_after_statements`: it is killed after that many SQL statements."""
         process = _fork.Process(target=_run_recorder, args=(self._path, self.now, kill_after_statements))
         process.start()
         return process
 
     def run(self, *, kill_after_statements: int | None = None) -> int | None:
-        """The same, to its end: its exit code."""
+        """Runs a recorder to its end; returns its exit code."""
         return wait_for_exit(self.start(kill_after_statements=kill_after_statements))
 
     def compare_with_source(self) -> tuple[int, set[Point], int]:
-        """(points that there should be, those of them that are lost or wrong, how many are there twice), of all settled time."""
+        """(expected points, lost or wrong ones, number of duplicates), of all final time."""
         window = Window(self.since, self.now_s - 15 * 60)
-        truth = _points(CloudWatch(self.migration, clock=lambda: self.now).pull(window).frame)
-        kept = list[Point]()
+        expected = _points(CloudWatch(self.migration, clock=lambda: self.now).pull(window).frame)
+        archived = list[Point]()
         with Archive.open(self.migration.archive, self.migration) as archive:
-            for wanted in (_hourly, _not_hourly):
-                kept += _points(archive.metrics.read(window, "cloudwatch", now=self.now, series_filter=wanted).frame)
-        return len(truth), set(truth) ^ set(kept), len(kept) - len(set(kept))
+            for series_filter in (_hourly, _not_hourly):
+                result = archive.metrics.read(window, "cloudwatch", now=self.now, series_filter=series_filter)
+                archived += _points(result.frame)
+        return len(expected), set(expected) ^ set(archived), len(archived) - len(set(archived))
 
 
 @contextmanager
 def recorder_processes(folder: Path) -> Iterator[RecorderProcesses]:
     """Recorders on an archive in `folder`."""
     shares = {"photo-ec2": 0.9, "photo-ecs": 0.1}
-    # A quiet service: somebody comes every fourth minute.
-    story = SteadyTraffic(lambda ts: shares if ts % 240 == 0 else {}, names=tuple(shares), requests_per_minute=40)
+    # A quiet service: requests in every fourth minute.
+    traffic_model = SteadyTraffic(
+        lambda ts: shares if ts % 240 == 0 else {}, names=tuple(shares), requests_per_minute=40
+    )
     clock: list[Callable[[], datetime]] = []
-    with FakeCloudWatch(story, clock=lambda: clock[0]()) as world:
-        made = RecorderProcesses(folder, world)
-        clock.append(lambda: made.now)
-        os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = world.url
+    with FakeCloudWatch(traffic_model, clock=lambda: clock[0]()) as cloudwatch:
+        processes = RecorderProcesses(folder, cloudwatch)
+        clock.append(lambda: processes.now)
+        os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = cloudwatch.url
         try:
-            yield made
+            yield processes
         finally:
             del os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"]
 
 
 def wait_for_exit(process: BaseProcess) -> int | None:
-    """Its exit code, once it has ended; a recorder that hangs is killed."""
+    """Waits for the end; returns the exit code. A recorder that hangs is killed."""
     process.join(60)
     process.kill()
     process.join()
     return process.exitcode
 
 
-def _run_recorder(path: Path, now: datetime, dies_at: int | None) -> None:
-    """What `cli.py record --once --json` does, at one moment of the clock."""
-    if dies_at is not None:
-        left = iter(range(dies_at, 0, -1))
+def _run_recorder(path: Path, now: datetime, kill_after_statements: int | None) -> None:
+    """`cli.py record --once --json` with a fixed clock."""
+    if kill_after_statements is not None:
+        remaining = iter(range(kill_after_statements, 0, -1))
 
-        def die(*_: object) -> None:
-            if next(left, 1) == 1:
+        def count_down(*_: object) -> None:
+            if next(remaining, 1) == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        event.listen(Engine, "after_cursor_execute", die)
+        event.listen(Engine, "after_cursor_execute", count_down)
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
-    collector.LEASE_RETRY_S = 0.1  # who finds the source claimed looks again soon
-    cli.utc_now = lambda: now
-    cli.create_sources = lambda *given, **named: replace(
-        create_sources(*given, **named), traffic=None
-    )  # CloudWatch is all there is
+    collector.LEASE_RETRY_S = 0.1  # retries soon if another recorder has the lease
+    startup.now = lambda: now
+    startup.create_sources = lambda *args, **kwargs: replace(create_sources(*args, **kwargs), traffic=None)
     cli.app(["record", "--once", "--json", "--config", str(path)])
 
 

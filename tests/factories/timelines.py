@@ -1,4 +1,4 @@
-"""Small courses for tests, written as the numbers a reader can check by eye."""
+"""Small timelines with literal numbers."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,16 @@ Values = Sequence[float]
 
 
 def make_fleet_timeline(requests: Values, errors: Values = (), p95: Values = (), *, periods: int = 10) -> FleetTimeline:
-    """A fleet with so many requests and errors a bucket; every p95 is the median of `periods` that reach ten per cent to each side."""
-    served = np.array(requests, dtype=float)
-    failed = np.array(errors, dtype=float) if len(errors) else np.where(np.isnan(served), NAN, 0.0)
-    told = np.array(p95, dtype=float) if len(p95) else np.full(len(served), NAN)
-    merged = np.where(np.isnan(told), 0, periods).astype(np.int64)
-    enough = np.nan_to_num(served) >= 200 * periods
-    return FleetTimeline(served, failed, told, told * 0.9, told * 1.1, merged, enough, np.full(len(served), NAN))
+    """`requests` and `errors` per bucket; every p95 is the median of `periods` periods within ±10 %."""
+    request_array = np.array(requests, dtype=float)
+    error_array = np.array(errors, dtype=float) if len(errors) else np.where(np.isnan(request_array), NAN, 0.0)
+    missing = np.full(len(request_array), NAN)
+    p95_array = np.array(p95, dtype=float) if len(p95) else missing
+    n_periods = np.where(np.isnan(p95_array), 0, periods).astype(np.int64)
+    enough = np.nan_to_num(request_array) >= 200 * periods
+    return FleetTimeline(
+        request_array, error_array, p95_array, p95_array * 0.9, p95_array * 1.1, n_periods, enough, missing
+    )
 
 
 def make_timeline(

@@ -25,13 +25,19 @@ def fleet_of(group: str) -> FleetName:
 
 
 def make_rule(
-    arn: str = DEFAULT_RULE, priority: str = "default", sticky: int | None = None, also: tuple[str, ...] = (), **weights: int
+    arn: str = DEFAULT_RULE,
+    priority: str = "default",
+    stickiness_s: int | None = None,
+    preceding_actions: tuple[str, ...] = (),
+    **weights: int,
 ) -> Rule:
-    """Weights by the short names ec2, blue, green."""
-    long = {"ec2": EC2, "blue": BLUE, "green": GREEN}
-    shares = tuple(Share(ARNS[long[name]], long[name], fleet_of(long[name]), weight) for name, weight in weights.items())
-    door = (Condition("http-header", "X-Canary", ("ecs",)),) if arn == HEADER_RULE else ()
-    return Rule(arn, LISTENER, "HTTPS:443", priority, "forward", door, shares, sticky, also)
+    """A rule with weights by the short names ec2, blue, green."""
+    names = {"ec2": EC2, "blue": BLUE, "green": GREEN}
+    shares = tuple(
+        Share(ARNS[names[name]], names[name], fleet_of(names[name]), weight) for name, weight in weights.items()
+    )
+    conditions = (Condition("http-header", "X-Canary", ("ecs",)),) if arn == HEADER_RULE else ()
+    return Rule(arn, LISTENER, "HTTPS:443", priority, "forward", conditions, shares, stickiness_s, preceding_actions)
 
 
 def make_traffic(*rules: Rule) -> Traffic:
@@ -41,12 +47,12 @@ def make_traffic(*rules: Rule) -> Traffic:
 
 
 def parse_command(command: str) -> tuple[list[str], Any]:
-    """A command's words before its JSON, as a shell would read them, and the JSON itself."""
-    *words, told = shlex.split(command.replace("\\\n", ""))  # a shell joins such lines before it reads them
-    return words, json.loads(told)
+    """The words before a command's JSON argument, as a shell splits them, and the parsed JSON."""
+    *words, document = shlex.split(command.replace("\\\n", ""))  # a shell joins continued lines first
+    return words, json.loads(document)
 
 
 def command_weights(command: str) -> dict[str, int]:
     names = {arn: name for name, arn in ARNS.items()}
     (forward,) = parse_command(command)[1]
-    return {names[one["TargetGroupArn"]]: one["Weight"] for one in forward["ForwardConfig"]["TargetGroups"]}
+    return {names[group["TargetGroupArn"]]: group["Weight"] for group in forward["ForwardConfig"]["TargetGroups"]}

@@ -1,4 +1,4 @@
-"""A source of numbers that does as it is told, and a migration to keep its numbers under."""
+"""A metric source with programmable values and faults, and helpers for times in minutes after a noon."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ LATENCY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95", "s")
 HOURLY = Series("cloudwatch", "canary", "photo-ecs", "latency", "p95_hourly", "s")
 
 
-ValueFunction = Callable[[Series, int, int], float | None]  # (series, ts, when it is asked) -> value, or no row
+ValueFunction = Callable[[Series, int, int], float | None]  # (series, ts, time of the request) → value; None: no row
 
 
 def minute_time(minute: float) -> datetime:
-    """So many minutes after noon."""
+    """The time `minute` minutes after noon."""
     return datetime.fromtimestamp(NOON + int(minute * 60), UTC)
 
 
 def minute_window(first: int, end: int) -> Window:
-    """From minute to minute after noon."""
+    """The window from one minute after noon to another."""
     return Window(NOON + first * 60, NOON + end * 60)
 
 
@@ -34,14 +34,14 @@ def minute_ranges(windows: Iterable[Window]) -> list[tuple[int, int]]:
     return [((window.start - NOON) // 60, (window.end - NOON) // 60) for window in windows]
 
 
-def rising_values(series: Series, ts: int, _asked_at: int) -> float:
-    """The minute's number after noon, and a tenth for latency: another value for each minute and series."""
+def rising_values(series: Series, ts: int, _requested_at: int) -> float:
+    """Minutes after noon, plus 0.1 for latency: a different value for each minute and series."""
     return (ts - NOON) / 60 + (0.1 if series.metric == "latency" else 0.0)
 
 
 @dataclass
 class FakeMetricSource:
-    """A MetricSource whose clock is `now` and whose numbers are `numbers`; `refuses` says of which series in which window it has no answer."""
+    """A MetricSource with the clock `now` and the values `value_at`. `problem_kind`: the fault of a series in a window, if any."""
 
     configured_series: tuple[Series, ...] = (EC2, ECS)
     name: str = "cloudwatch"
@@ -64,17 +64,17 @@ class FakeMetricSource:
         return ()
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        asked = self.configured_series if series is None else tuple(series)
+        requested = self.configured_series if series is None else tuple(series)
         now = int(self.now.timestamp())
-        self.pulls.append((window, asked))
-        period_s = max(self.finest_period(window.start, now), *(one.shortest_period_s for one in asked))
-        kinds = {one: self.problem_kind(one, window) for one in asked}
-        answered = [one for one in asked if kinds[one] is None]
+        self.pulls.append((window, requested))
+        period_s = max(self.finest_period(window.start, now), *(item.shortest_period_s for item in requested))
+        kinds = {item: self.problem_kind(item, window) for item in requested}
+        answered = [item for item in requested if kinds[item] is None]
         rows = [
             (code, ts, value)
-            for code, one in enumerate(answered)
+            for code, item in enumerate(answered)
             for ts in range(window.start, window.end, period_s)
-            if (value := self.value_at(one, ts, now)) is not None
+            if (value := self.value_at(item, ts, now)) is not None
         ]
         code, ts, value = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.array([]),) * 3
         return Pull(
@@ -83,28 +83,28 @@ class FakeMetricSource:
             frame=assemble(answered, code.astype(int), ts.astype(int), value.astype(float), period_s),
             answered_ranges=(AnsweredRange(frozenset(answered), window, period_s),) if answered else (),
             problems=tuple(
-                Problem(kind, self.name, "cloudwatch:GetMetricData", one.metric)
-                for one, kind in kinds.items()
+                Problem(kind, self.name, "cloudwatch:GetMetricData", item.metric)
+                for item, kind in kinds.items()
                 if kind is not None
             ),
-            datapoints_requested=len(asked) * ((window.end - window.start) // period_s),
+            datapoints_requested=len(requested) * ((window.end - window.start) // period_s),
         )
 
     @property
     def new_requests(self) -> list[tuple[int, int]]:
-        """What was asked since last looked at, in minutes after noon."""
-        asked = minute_ranges(window for window, _ in self.pulls)
+        """The windows requested since this was last read, in minutes after noon."""
+        requests = minute_ranges(window for window, _ in self.pulls)
         self.pulls.clear()
-        return asked
+        return requests
 
 
-def values_by_minute(brought, series: Series) -> dict[int, float]:  # type: ignore[no-untyped-def]
+def values_by_minute(result, series: Series) -> dict[int, float]:  # type: ignore[no-untyped-def]
     """The values of a series by minute after noon."""
-    frame = brought.frame
-    mine = frame[
+    frame = result.frame
+    rows = frame[
         (frame["fleet"] == series.fleet)
         & (frame["target_group"] == series.target_group)
         & (frame["metric"] == series.metric)
         & (frame["stat"] == series.stat)
     ]
-    return {int((ts - NOON) // 60): float(value) for ts, value in zip(epoch_s(mine), mine["value"], strict=True)}
+    return {int((ts - NOON) // 60): float(value) for ts, value in zip(epoch_s(rows), rows["value"], strict=True)}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, on loopback, that can be stopped and started: a real one, from the system's binaries."""
+"""A real PostgreSQL server for tests, on loopback, from the system's binaries, that can be stopped and started."""
 
 import os
 import shutil
@@ -14,24 +14,25 @@ from pytest_postgresql.janitor import DatabaseJanitor
 
 
 def pg_ctl() -> str | None:
-    """Where the server's binaries are: as `.ci/postgresql` found them for `make test`, or as Debian lays them out."""
-    usual = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    return os.environ.get("PG_CTL") or (str(usual[-1]) if usual else shutil.which("pg_ctl"))
+    """The path of pg_ctl: `PG_CTL`, else Debian's location or the PATH. None if there is no server, or if `PG_CTL` is "none"."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    path = os.environ.get("PG_CTL") or (str(debian[-1]) if debian else shutil.which("pg_ctl"))
+    return None if path == "none" else path
 
 
 class PostgresServer:
-    """`user` may do everything, and signs in without a password as long as `trusting`."""
+    """`user` has all privileges, and needs no password until `trust` requires one."""
 
     user, database = "tester", "archives"
 
     def __init__(self, pg_ctl: str, *, fsync: bool = False) -> None:
-        """`durable`: it waits for the disk, as servers do; tests need not."""
+        """`fsync`: whether it waits for the disk, as servers do."""
         self.fsync = fsync
         self.bin_dir = Path(pg_ctl).resolve().parent
         self.base_dir = Path(tempfile.mkdtemp(prefix="archive-postgresql-"))
         self.port = port_for.select_random()
         self.schemas: dict[Path, str] = {}
-        # A server refuses to run as root: there it runs as the user that Debian's package makes.
+        # A server refuses to run as root: then it runs as the user of Debian's package.
         self.os_user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
         if self.os_user:
             shutil.chown(self.base_dir, **self.os_user)
@@ -41,10 +42,10 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.bin_dir / program), f"--pgdata={self.base_dir / 'data'}", *arguments]
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=self.base_dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, **self.os_user
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert process.returncode == 0, process.stdout + process.stderr
 
     def start(self) -> None:
         settings = f"-p {self.port} -h 127.0.0.1 -k '{self.base_dir}'{'' if self.fsync else ' -F'}"
@@ -58,7 +59,7 @@ class PostgresServer:
         shutil.rmtree(self.base_dir)
 
     def trust(self, *, trusting: bool) -> None:
-        """Whether a password is asked for from now on."""
+        """Whether connections need no password from now on."""
         method = "trust" if trusting else "scram-sha-256"
         (self.base_dir / "data" / "pg_hba.conf").write_text(
             f"host all all 127.0.0.1/32 {method}\nlocal all all trust\n"
@@ -67,11 +68,11 @@ class PostgresServer:
 
     @cached_property
     def janitor(self) -> DatabaseJanitor:
-        where = {"host": "127.0.0.1", "port": self.port, "user": self.user}
-        return DatabaseJanitor(**where, dbname=self.database)
+        connection = {"host": "127.0.0.1", "port": self.port, "user": self.user}
+        return DatabaseJanitor(**connection, dbname=self.database)
 
     def execute(self, statement: str) -> None:
-        """Through the socket: nobody is asked for a password there."""
+        """Through the Unix socket, which never needs a password."""
         with psycopg.connect(
             host=str(self.base_dir), port=self.port, user=self.user, dbname=self.database
         ) as connection:
@@ -83,7 +84,7 @@ class PostgresServer:
         return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}?options={options}"
 
     def schema_url(self, folder: Path) -> str:
-        """An archive for what a test takes for a folder: a schema of its own, made on first use."""
+        """The URL of an archive that stands for a folder: a schema of its own, created on first use."""
         if folder not in self.schemas:
             self.schemas[folder] = f"folder_{len(self.schemas)}"
             self.execute(f"CREATE SCHEMA {self.schemas[folder]}")

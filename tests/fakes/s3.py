@@ -124,8 +124,10 @@ class FakeS3(LoopbackServer):
     def _call_moto(self, environ: dict[str, Any], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         moto_environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         chunks, status, headers = run_wsgi_app(self._moto, moto_environ, buffered=True)
-        kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "date", "server")]
-        return int(status.split()[0]), kept, b"".join(chunks)
+        reply_headers = [
+            (name, value) for name, value in headers if name.lower() not in ("content-length", "date", "server")
+        ]
+        return int(status.split()[0]), reply_headers, b"".join(chunks)
 
     def _send(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from domain.config.errors import closest
 from domain.frame import COLUMNS
 from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS
 from domain.window import DAY_S, MINUTE_S, merge_windows
-
-if TYPE_CHECKING:
-    import _csv
 
 SOURCE = "csv"
 HEADER = ("ts", "fleet", "metric", "stat", "value")
@@ -59,11 +56,10 @@ CsvIssueCode = Literal[
 ]
 
 _EPOCH = re.compile(r"\d+(\.0*)?")
-_PERCENTILE = re.compile(r"p(\d\d?(\.\d+)?)")
+_LATENCY_STAT = re.compile(r"average|sample_count|p(?!0+(\.0*)?$)\d\d?(\.\d+)?|within_\d+(\.\d+)?s")
 _WITHIN = re.compile(r"within_(\d+(\.\d+)?)s")
-_FORMULA_ESCAPE = re.compile(
-    "'(?=[=+@\t\r-])"
-)  # as reports.evidence.data writes before a name that a spreadsheet would execute
+# reports.evidence.data writes it before a name that a spreadsheet would execute.
+_FORMULA_ESCAPE = re.compile("'(?=[=+@\t\r-])")
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
@@ -118,7 +114,7 @@ def read_csv(data: bytes) -> CsvData:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return _rejected(CsvIssue(0, "not_utf8", {"byte": str(error.start)}))
-    rows = _rows(csv.reader(io.StringIO(text, newline=""), strict=True))
+    rows = _rows(text)
     header = next(rows, None)
     if header is None:
         return _rejected(CsvIssue(0, "no_rows"))
@@ -177,9 +173,9 @@ def _rejected(issue: CsvIssue) -> CsvData:
     return CsvData(empty_frame(), (issue,))
 
 
-def _rows(reader: "_csv.Reader") -> Iterator[tuple[int, list[str]] | CsvIssue]:
+def _rows(text: str) -> Iterator[tuple[int, list[str]] | CsvIssue]:
     """The cells of each non-blank line, with the number of its first line; ends with an issue if the CSV is malformed."""
-    line = 1
+    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
@@ -209,13 +205,10 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
         raise _InvalidLineError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
     if metric not in (TIDY_METRICS if is_tidy else METRICS):
         raise _InvalidLineError("unknown_metric", given=metric, close=closest(metric, METRICS))
-    if not _is_stat(metric, stat):
-        raise _InvalidLineError("unknown_stat", given=stat, metric=metric)
-    stat = _normalize_stat(stat)
+    stat = _parse_stat(metric, stat)
     if not is_tidy:
-        return _Point(
-            _create_series(SOURCE, fleet, fleet, metric, stat), MINUTE_S, ts, _parse_value(stat, row["value"])
-        )
+        series = _create_series(SOURCE, fleet, fleet, metric, stat)
+        return _Point(series, MINUTE_S, ts, _parse_value(stat, row["value"]))
     group, source = (_FORMULA_ESCAPE.sub("", row[name]) for name in ("target_group", "source"))
     value = math.nan if stat == "sum" and not row["value"] else _parse_value(stat, row["value"])
     return _Point(_create_series(source, fleet, group, metric, stat), _parse_period(row["period_s"], ts), ts, value)
@@ -223,10 +216,8 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
 
 @cache
 def _create_series(source: str, fleet: str, group: str, metric: str, stat: str) -> Series:
-    units = {"average": "s", "sum": "count", "sample_count": "count", "minimum": "count"}
-    return Series(
-        source, fleet, group, metric, stat, units.get(stat, "fraction" if stat.startswith("within_") else "s")
-    )
+    unit = "count" if stat in ("sum", "sample_count", "minimum") else "fraction" if stat.startswith("within_") else "s"
+    return Series(source, fleet, group, metric, stat, unit)
 
 
 def _parse_period(text: str, ts: int) -> int:
@@ -257,22 +248,13 @@ def _parse_minute(text: str) -> int:
     return int(seconds)
 
 
-def _is_stat(metric: str, stat: str) -> bool:
-    if metric in TIDY_COUNTS:
-        return stat == "sum"
-    if metric.endswith("_hosts"):
-        return stat == "minimum"
-    percentile = _PERCENTILE.fullmatch(stat)
-    return bool((percentile and float(percentile[1]) > 0) or _WITHIN.fullmatch(stat)) or stat in (
-        "average",
-        "sample_count",
-    )
-
-
-def _normalize_stat(stat: str) -> str:
-    """The tidy frame's spelling of a threshold: "within_0.30s" → "within_0.3s"."""
-    within = _WITHIN.fullmatch(stat)
-    return f"within_{float(within[1]):g}s" if within else stat
+def _parse_stat(metric: str, text: str) -> str:
+    """The statistic in the tidy frame's spelling: "within_0.30s" → "within_0.3s"."""
+    required = "sum" if metric in TIDY_COUNTS else "minimum" if metric.endswith("_hosts") else ""
+    if text != required if required else not _LATENCY_STAT.fullmatch(text):
+        raise _InvalidLineError("unknown_stat", given=text, metric=metric)
+    within = _WITHIN.fullmatch(text)
+    return f"within_{float(within[1]):g}s" if within else text
 
 
 def _parse_value(stat: str, text: str) -> float:

@@ -111,12 +111,12 @@ class MetricDataResponse:
             yield ResponseIssue(kind, f"{owner}{names}{more}", detail)
 
     def _issues_of(self, position: int) -> Iterator[tuple[ProblemKind, str]]:
-        status, text = self.status.get(position), self.result_messages.get(position, "")
+        status, text = self.status.get(position, ""), self.result_messages.get(position, "")
         if status in _KIND_BY_STATUS:
             yield _KIND_BY_STATUS[status], text
         elif status != "Complete":
             if not self.failed:
-                yield "bad_reply", "no result" if status is None else f"StatusCode {status}"
+                yield "bad_reply", f"StatusCode {status}" if position in self.status else "no result"
         elif text:
             yield "message", text
         if position in self.invalid_points:

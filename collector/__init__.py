@@ -1,1 +1,1 @@
-"""What polls the sources in the background and fills the archive."""
+"""Polls the sources in the background and fills the archive."""

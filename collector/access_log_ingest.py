@@ -1,4 +1,4 @@
-"""Counts the access logs of a window: lists its files, brings and counts those that are new, and keeps them batch by batch, in their order."""
+"""Counts the access logs of a window: lists its files, downloads and counts the new ones, and saves the counts batch by batch."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
@@ -14,31 +14,32 @@ from typing import Literal
 
 import numpy as np
 
+from archive import Archive
 from archive.access_logs.tables import CountedFile
-from archive.archive import Archive
 from archive.db.lease import Lease
 from domain import Window, utc_now
 from domain.window import MINUTE_S
-from sources.access_logs.base import DailyCounter, LogSource, RemoteCounter
+from sources.access_logs.base import DailyCounter, LogListing, LogSource, RemoteCounter
 from sources.access_logs.counter import MAX_BATCH_BYTES, MAX_BATCH_FILES, FileStats, LogCounter, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
 
+MAX_DOWNLOADS = 4  # at once
+MAX_COUNTERS = 2  # batches counted at once, each on one processor, while another one is saved
+_PER_FILE_PROBLEMS = frozenset({"denied", "not_found", "bad_reply"})  # do not affect other files
+
 IngestCallback = Callable[["IngestProgress"], None]
-MAX_DOWNLOADS = 4  # downloads
-_PER_FILE_PROBLEMS = frozenset({"denied", "not_found", "bad_reply"})  # what may be wrong with one file, and no other
-MAX_COUNTERS = 2  # batches that are counted at once, each on one processor; while one is kept, the next is counted
-_BatchResult = tuple[Sequence[LogFile], LogCounts | None, tuple[Problem, ...]]
 IngestState = Literal["listing", "counting", "done", "busy", "stopped"]
+_BatchResult = tuple[Sequence[LogFile], LogCounts | None, tuple[Problem, ...]]  # no counts: ends the ingest
 
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
     """How far the logs of `window` are counted.
 
-    `state`: "busy" while another process counts, "stopped" where something kept the rest from being counted (`problems`, or it was told to stop).
-    `bytes` of all new `files`, as they lie there; `known`: files that had been counted before; `changed`: those of them that had another size
-    then: what has come since is not in the counts. `foreign`: files beside them that are no access logs. `problems`: of listing and of single files.
+    `state`: "busy" while another process counts; "stopped" by a problem or on request. `files`, `bytes`: the new ones;
+    `already_counted`: files; `changed`: those of them with another size now, whose new lines are not counted; `skipped`: files that are
+    no access logs. `file_stats`: of files with a problem or unparsed lines.
     """
 
     window: Window
@@ -53,7 +54,7 @@ class IngestProgress:
     lines: int = 0
     parsed: int = 0
     problems: tuple[Problem, ...] = ()
-    file_stats: tuple[FileStats, ...] = ()  # of files with something wrong
+    file_stats: tuple[FileStats, ...] = ()
 
 
 def ingest_access_logs(
@@ -63,100 +64,123 @@ def ingest_access_logs(
     route_templates: Sequence[str] = (),
     *,
     now: datetime | None = None,
-    on_progress: IngestCallback = lambda _counting: None,
+    on_progress: IngestCallback = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> IngestProgress:
-    """Counts what is new of `window`'s logs. `told` hears of every step; `stop` is asked between batches.
+    """Counts the new logs of `window`. `should_stop` is checked between batches.
 
-    Never raises for the outside world's faults; ArchiveError where a batch cannot be kept. What was kept stays.
+    Problems of the source are returned. Raises ArchiveError if a batch cannot be saved; saved batches stay.
     """
-    with archive.access_logs.acquire_lease(now or utc_now()) as claimed:
-        if not claimed.acquired:
-            busy = IngestProgress(window, "busy")
-            on_progress(busy)
-            return busy
-        on_progress(IngestProgress(window))
-        listing = source.files(window)
-        files = list({file.identity: file for file in listing.files}.values())
-        before = archive.access_logs.known_sizes([one.identity for file in files for one in (file, *file.parts)])
-        fresh = [rest for file in files if (rest := _uncounted(file, before))]
-        done = IngestProgress(
-            window,
-            "counting",
-            files=sum(map(_n_files, fresh)),
-            bytes=sum(file.size for file in fresh),
-            already_counted=sum(map(_n_files, files)) - sum(map(_n_files, fresh)),
-            changed=sum(
-                before.get(one.identity, one.size) != one.size for file in files for one in (file, *file.parts)
-            ),
-            skipped=listing.skipped,
-            problems=listing.problems,
-        )
-        on_progress(done)
-        if isinstance(source, DailyCounter) and (refused := source.check_limits(fresh)):
-            done = replace(done, state="stopped", problems=(*done.problems, refused))
-            on_progress(done)
-            return done
-        done = _ingest_batches(archive, source, fresh, done, route_templates, claimed, on_progress, should_stop)
-        on_progress(done)
-        return done
+    with archive.access_logs.acquire_lease(now or utc_now()) as lease:
+        ingest = _Ingest(archive, lease, on_progress, should_stop)
+        if not lease.acquired:
+            return ingest.report(IngestProgress(window, "busy"))
+        ingest.report(IngestProgress(window))
+        new_files, progress = _plan(archive, source.files(window), window)
+        ingest.report(progress)
+        if isinstance(source, DailyCounter) and (problem := source.check_limits(new_files)):
+            return ingest.report(replace(progress, state="stopped", problems=(*progress.problems, problem)))
+        with ExitStack() as stack:
+            batches = list(_split_batches(new_files, 0 if isinstance(source, DailyCounter) else MAX_BATCH_BYTES))
+            if isinstance(source, RemoteCounter | DailyCounter):
+                results = ingest.count_remotely(source, batches)
+            else:
+                results = _count_locally(stack, source, batches, route_templates, lease)
+            state = ingest.save_batches(batches, results)
+        return ingest.report(replace(ingest.progress, state=state))
 
 
-def _ingest_batches(
-    archive: Archive,
-    source: LogSource,
-    new_files: Sequence[LogFile],
-    progress: IngestProgress,
-    route_templates: Sequence[str],
-    lease: Lease,
-    on_progress: IngestCallback,
-    should_stop: Callable[[], bool],
-) -> IngestProgress:
-    def afar(batch: Sequence[LogFile]) -> _BatchResult:
-        if isinstance(source, DailyCounter):
-            return _count_day(source, batch[0], progress, lease, on_progress, should_stop)
-        assert isinstance(source, RemoteCounter)
-        counted = source.count(batch)
-        return (batch, None, (counted,)) if isinstance(counted, Problem) else (batch, counted, ())
-
-    with ExitStack() as stack:
-        results: Iterator[tuple[Sequence[LogFile], _BatchResult]]
-        batches = list(_split_batches(new_files, 0 if isinstance(source, DailyCounter) else MAX_BATCH_BYTES))
-        if isinstance(source, RemoteCounter | DailyCounter):
-            results = ((batch, afar(batch)) for batch in batches)
-        else:
-            results = _count_locally(stack, source, batches, route_templates, lease)
-        for _ in batches:
-            if should_stop() or not lease.renew():
-                return replace(progress, state="stopped")
-            batch, (there, counted, problems) = next(results)
-            progress = replace(progress, problems=tuple(dict.fromkeys((*progress.problems, *problems))))
-            if counted is None:
-                return replace(progress, state="stopped")
-            progress = _save_batch(archive, batch, there, counted, progress)
-            on_progress(progress)
-    return replace(progress, state="done")
-
-
-def _save_batch(
-    archive: Archive, batch: Sequence[LogFile], files: Sequence[LogFile], counts: LogCounts, progress: IngestProgress
-) -> IngestProgress:
-    """Writes a batch down; how far it is then."""
-    kept = [
-        _counted_file(file, tally, counts, progress.window) for file, tally in zip(files, counts.files, strict=True)
-    ]
-    # Of a whole day its files are known one by one, too, so that they are not counted again by themselves.
-    parts = (part for file in files for part in file.parts)
-    kept += [CountedFile(part.identity, part.size, FileStats(part.key), part.window) for part in parts]
-    archive.access_logs.save_counts(kept, counts)
-    return replace(
-        progress,
-        files_done=progress.files_done + sum(map(_n_files, batch)),
-        bytes_done=progress.bytes_done + sum(file.size for file in batch),
-        lines=progress.lines + sum(tally.lines for tally in counts.files),
-        parsed=progress.parsed + sum(tally.parsed for tally in counts.files),
-        file_stats=(*progress.file_stats, *(tally for tally in counts.files if tally.problem or tally.unparsed)),
+def _plan(archive: Archive, listing: LogListing, window: Window) -> tuple[list[LogFile], IngestProgress]:
+    """The files to count."""
+    files = list({file.identity: file for file in listing.files}.values())
+    with_parts = [item for file in files for item in (file, *file.parts)]
+    known = archive.access_logs.known_sizes([item.identity for item in with_parts])
+    new_files = [uncounted for file in files if (uncounted := _uncounted(file, known))]
+    progress = IngestProgress(
+        window,
+        "counting",
+        files=sum(map(_n_files, new_files)),
+        bytes=sum(file.size for file in new_files),
+        already_counted=sum(map(_n_files, files)) - sum(map(_n_files, new_files)),
+        changed=sum(known.get(item.identity, item.size) != item.size for item in with_parts),
+        skipped=listing.skipped,
+        problems=listing.problems,
     )
+    return new_files, progress
+
+
+class _Ingest:
+    """A running ingest: what it has saved so far."""
+
+    def __init__(
+        self, archive: Archive, lease: Lease, on_progress: IngestCallback, should_stop: Callable[[], bool]
+    ) -> None:
+        self._archive, self._lease, self._on_progress, self._should_stop = archive, lease, on_progress, should_stop
+        self.progress: IngestProgress
+
+    def report(self, progress: IngestProgress) -> IngestProgress:
+        self.progress = progress
+        self._on_progress(progress)
+        return progress
+
+    def save_batches(self, batches: Iterable[Sequence[LogFile]], results: Iterator[_BatchResult]) -> IngestState:
+        for batch in batches:
+            if self._stopped():
+                return "stopped"
+            files, counts, problems = next(results)
+            self.progress = replace(self.progress, problems=tuple(dict.fromkeys((*self.progress.problems, *problems))))
+            if counts is None:
+                return "stopped"
+            self._save_batch(batch, files, counts)
+        return "done"
+
+    def _save_batch(self, batch: Sequence[LogFile], files: Sequence[LogFile], counts: LogCounts) -> None:
+        progress = self.progress
+        counted = [
+            _counted_file(file, stats, counts, progress.window) for file, stats in zip(files, counts.files, strict=True)
+        ]
+        # The files of a day are saved one by one, so that they are not counted again individually.
+        parts = (part for file in files for part in file.parts)
+        counted += [CountedFile(part.identity, part.size, FileStats(part.key), part.window) for part in parts]
+        self._archive.access_logs.save_counts(counted, counts)
+        notable = (stats for stats in counts.files if stats.problem or stats.unparsed)
+        self.report(
+            replace(
+                progress,
+                files_done=progress.files_done + sum(map(_n_files, batch)),
+                bytes_done=progress.bytes_done + sum(file.size for file in batch),
+                lines=progress.lines + sum(stats.lines for stats in counts.files),
+                parsed=progress.parsed + sum(stats.parsed for stats in counts.files),
+                file_stats=(*progress.file_stats, *notable),
+            )
+        )
+
+    def count_remotely(
+        self, source: RemoteCounter | DailyCounter, batches: Iterable[Sequence[LogFile]]
+    ) -> Iterator[_BatchResult]:
+        """Counts each batch when it is requested."""
+        for batch in batches:
+            if isinstance(source, DailyCounter):
+                yield self._count_day(source, batch[0])
+            else:
+                counts = source.count(batch)
+                yield (batch, None, (counts,)) if isinstance(counts, Problem) else (batch, counts, ())
+
+    def _count_day(self, source: DailyCounter, day: LogFile) -> _BatchResult:
+        """Counts a day remotely, and renews the lease meanwhile."""
+        progress = self.progress
+
+        def on_progress(n_bytes: int) -> None:
+            self._on_progress(replace(progress, bytes_done=progress.bytes_done + min(n_bytes, day.size)))
+
+        try:
+            counts = source.count_day(day, on_progress=on_progress, stop=self._stopped)
+        except OSError as error:
+            return [], None, (_disk_full(source, error),)
+        return ([], None, (counts,)) if isinstance(counts, Problem) else ([day], counts, ())
+
+    def _stopped(self) -> bool:
+        return self._should_stop() or not self._lease.renew()
 
 
 def _count_locally(
@@ -165,95 +189,71 @@ def _count_locally(
     batches: Sequence[Sequence[LogFile]],
     route_templates: Sequence[str],
     lease: Lease,
-) -> Iterator[tuple[Sequence[LogFile], _BatchResult]]:
-    """The batches counted on this machine, until `stack` ends."""
-    engines, at_once = SimpleQueue[LogCounter](), min(MAX_COUNTERS, len(batches))
-    for _ in range(at_once):
-        engines.put(stack.enter_context(LogCounter(route_templates)))
+) -> Iterator[_BatchResult]:
+    """Downloads and counts the batches on this machine, until `stack` closes."""
+    counters, n_threads = SimpleQueue[LogCounter](), min(MAX_COUNTERS, len(batches))
+    for _ in range(n_threads):
+        counters.put(stack.enter_context(LogCounter(route_templates)))
 
     def work(batch: Sequence[LogFile]) -> _BatchResult:
-        engine = engines.get()
+        counter = counters.get()
         try:
-            return _download_and_count(source, engine, batch, lease)
+            return _download_and_count(source, counter, batch, lease)
         finally:
-            engines.put(engine)
+            counters.put(counter)
 
-    return stack.enter_context(closing(_run_ahead(work, batches, at_once or 1)))
+    return stack.enter_context(closing(_run_ahead(work, batches, n_threads or 1)))
 
 
 def _run_ahead(
     work: Callable[[Sequence[LogFile]], _BatchResult], batches: Iterable[Sequence[LogFile]], n_threads: int
-) -> Generator[tuple[Sequence[LogFile], _BatchResult]]:
-    """What becomes of each batch, in their order, while as many of the next are worked at."""
-    left, running = iter(batches), deque[tuple[Sequence[LogFile], Future[_BatchResult]]]()
+) -> Generator[_BatchResult]:
+    """The results in the order of `batches`, while `n_threads` of the next batches are worked on."""
+    remaining, running = iter(batches), deque[Future[_BatchResult]]()
     with ThreadPoolExecutor(n_threads) as threads:
-        running.extend((batch, threads.submit(work, batch)) for batch in islice(left, n_threads))
+        running.extend(threads.submit(work, batch) for batch in islice(remaining, n_threads))
         while running:
-            batch, future = running.popleft()
-            result = future.result()
-            running.extend((more, threads.submit(work, more)) for more in islice(left, 1))
-            yield batch, result
+            result = running.popleft().result()
+            running.extend(threads.submit(work, batch) for batch in islice(remaining, 1))
+            yield result
 
 
 def _download_and_count(source: LogSource, counter: LogCounter, batch: Sequence[LogFile], lease: Lease) -> _BatchResult:
-    """The files of a batch that were there, their counts, and what was wrong; no counts where there is no use in going on."""
+    """The downloaded files of a batch with their counts and problems; no counts if the other batches would fail, too."""
     try:
-        places = _download(source, batch, lease)
-        there = [(file, place) for file, place in zip(batch, places, strict=True) if isinstance(place, Path)]
-        problems = tuple(place for place in places if isinstance(place, Problem))
-        if problems and (not there or any(problem.kind not in _PER_FILE_PROBLEMS for problem in problems)):
+        downloads = _download(source, batch, lease)
+        files = [(file, path) for file, path in zip(batch, downloads, strict=True) if isinstance(path, Path)]
+        problems = tuple(item for item in downloads if isinstance(item, Problem))
+        if problems and (not files or any(problem.kind not in _PER_FILE_PROBLEMS for problem in problems)):
             return [], None, problems
-        return [file for file, _ in there], counter.count([place for _, place in there]), problems
+        return [file for file, _ in files], counter.count([path for _, path in files]), problems
     except OSError as error:
         return [], None, (_disk_full(source, error),)
 
 
 def _download(source: LogSource, batch: Sequence[LogFile], lease: Lease) -> list[Path | Problem]:
-    """Where the files of a batch lie now, several downloaded at once. After a problem that every other would have, no more are asked for."""
-    hopeless: list[Problem] = []
+    """The local path of each file. After a problem that affects every file, no more are downloaded."""
+    fatal: list[Problem] = []
 
-    def bring(file: LogFile) -> Path | Problem:
-        if hopeless:
-            return hopeless[0]
-        place = source.download(file)
-        if isinstance(place, Problem) and place.kind not in _PER_FILE_PROBLEMS:
-            hopeless.append(place)
+    def download(file: LogFile) -> Path | Problem:
+        if fatal:
+            return fatal[0]
+        path = source.download(file)
+        if isinstance(path, Problem) and path.kind not in _PER_FILE_PROBLEMS:
+            fatal.append(path)
         lease.renew()
-        return place
+        return path
 
     with ThreadPoolExecutor(MAX_DOWNLOADS) as threads:
-        return list(threads.map(bring, batch))
-
-
-def _count_day(
-    source: DailyCounter,
-    day: LogFile,
-    progress: IngestProgress,
-    lease: Lease,
-    on_progress: IngestCallback,
-    should_stop: Callable[[], bool],
-) -> _BatchResult:
-    """The same for a day that is counted elsewhere, with its progress told and the claim kept alive meanwhile."""
-    try:
-        counted = source.count_day(
-            day,
-            on_progress=lambda read: on_progress(
-                replace(progress, bytes_done=progress.bytes_done + min(read, day.size))
-            ),
-            stop=lambda: should_stop() or not lease.renew(),
-        )
-    except OSError as error:
-        return [], None, (_disk_full(source, error),)
-    return ([], None, (counted,)) if isinstance(counted, Problem) else ([day], counted, ())
+        return list(threads.map(download, batch))
 
 
 def _disk_full(source: LogSource, error: OSError) -> Problem:
-    said = error.strerror or str(error)
-    return Problem("no_room", source.name, "write", str(error.filename or gettempdir()), said)
+    return Problem("no_room", source.name, "write", str(error.filename or gettempdir()), error.strerror or str(error))
 
 
 def _uncounted(file: LogFile, known: Collection[str]) -> LogFile | None:
-    """What of a file is not counted yet: of a day that is counted as a whole, the files that were not counted by themselves."""
+    """The file, or of a day's folder the files that are not `known`; None if all are."""
     new = tuple(part for part in file.parts if part.identity not in known)
     if file.identity in known or (file.parts and not new):
         return None
@@ -265,7 +265,7 @@ def _n_files(file: LogFile) -> int:
 
 
 def _split_batches(files: Sequence[LogFile], max_bytes: int = MAX_BATCH_BYTES) -> Iterator[list[LogFile]]:
-    """`files` in their order, as many at a time as have `most_bytes`, BATCH_FILES at most; a larger file is a batch of its own."""
+    """Batches of at most `max_bytes` and MAX_BATCH_FILES, in order; a larger file is a batch of its own."""
     batch, size = list[LogFile](), 0
     for file in files:
         if batch and (size + file.size > max_bytes or len(batch) == MAX_BATCH_FILES):
@@ -278,7 +278,7 @@ def _split_batches(files: Sequence[LogFile], max_bytes: int = MAX_BATCH_BYTES) -
 
 
 def _counted_file(file: LogFile, stats: FileStats, counts: LogCounts, requested: Window) -> CountedFile:
-    """Its window by its name; where that does not tell, that of all the batch's minutes, or what was asked for where there are none."""
+    """The window of a file: from its name, else the minutes of the batch, else the requested window."""
     window = file.window or requested
     if file.window is None and counts.counts.num_rows:
         minutes = counts.counts["minute"].to_numpy()

@@ -1,26 +1,26 @@
-"""The keeper's round of access logs: windows that pages wait for are counted one after the other, the newest wish first."""
+"""Counts the access logs that pages request, one window at a time, the newest request first."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from archive.archive import Archive
+from archive import Archive
+from archive.db.lease import LEASE_RETRY_S
 from collector.access_log_ingest import IngestProgress, ingest_access_logs
 from domain import Clock, Window
 from sources.access_logs.base import LogSource
 
-LOG_FILE_S = 300  # the load balancer writes files of five minutes
-RELIST_AFTER_S = 120  # so long after it was counted, a window is not listed again
+LOG_FILE_S = 300  # a load balancer writes one file every five minutes
+RELIST_AFTER_S = 120  # a counted window is not listed again before
 INGEST_INTERVAL_S = 300
-INGEST_LOOKBACK_MINUTES = 60  # a file may come half an hour late
+INGEST_LOOKBACK_MINUTES = 60  # a file may be half an hour late
 MAX_TRACKED_WINDOWS = 32
-LEASE_RETRY_S = 2.0
 IDLE_WAIT_S = 3600.0
 
 
 class AccessLogWorker:
-    """What was wished for, and how far each of it is counted. `record`: also counts what is new, whether anybody looks or not."""
+    """The requested windows and their progress. `ingest`: also counts new files without a request."""
 
     def __init__(
         self,
@@ -38,15 +38,12 @@ class AccessLogWorker:
         self._progress: OrderedDict[Window, tuple[IngestProgress, datetime]] = OrderedDict()
 
     def request_window(self, window: Window) -> bool:
-        """Wishes for a window, which grows to whole files; whether it is to be counted now."""
+        """Requests a window, extended to whole files. Returns whether it will be counted now."""
         window = window.aligned(LOG_FILE_S)
         with self._lock:
-            known = self._progress.get(window)
-            if (
-                known
-                and known[0].state in ("done", "stopped")
-                and (self._clock() - known[1]).total_seconds() < RELIST_AFTER_S
-            ):
+            progress, updated_at = self._progress.get(window, (None, self._clock()))
+            age_s = (self._clock() - updated_at).total_seconds()
+            if progress and progress.state in ("done", "stopped") and age_s < RELIST_AFTER_S:
                 return False
             self._pending[window] = None
             self._pending.move_to_end(window)
@@ -55,13 +52,13 @@ class AccessLogWorker:
         return True
 
     def progress(self, window: Window) -> IngestProgress | None:
-        """How far a window is counted that somebody wished for; None where nobody did, and before it is its turn."""
+        """The progress of a requested window; None if it was not requested or not started."""
         with self._lock:
-            known = self._progress.get(window.aligned(LOG_FILE_S))
-        return known[0] if known else None
+            progress, _ = self._progress.get(window.aligned(LOG_FILE_S), (None, None))
+        return progress
 
-    def poll(self, on_progress: Callable[[], None], should_stop: Callable[[], bool]) -> float:
-        """Counts one window. `told` is called at every step. Returns the seconds until the next. Raises ArchiveError where it cannot be kept."""
+    def poll(self, notify: Callable[[], None], should_stop: Callable[[], bool]) -> float:
+        """Counts one window; calls `notify` after each progress. Returns the seconds until the next poll. Raises ArchiveError."""
         now = self._clock()
         window = self._next_window()
         if window is None:
@@ -69,23 +66,29 @@ class AccessLogWorker:
                 return IDLE_WAIT_S
             window = Window.last(INGEST_LOOKBACK_MINUTES, now=now).aligned(LOG_FILE_S)
 
-        def tell(counting: IngestProgress) -> None:
+        def on_progress(progress: IngestProgress) -> None:
             with self._lock:
-                self._progress[window] = counting, self._clock()
+                self._progress[window] = progress, self._clock()
                 self._progress.move_to_end(window)
                 while len(self._progress) > MAX_TRACKED_WINDOWS:
                     self._progress.popitem(last=False)
-            on_progress()
+            notify()
 
-        def newer_wish() -> bool:
+        def superseded() -> bool:
             return should_stop() or self._next_window() not in (None, window)
 
-        found = ingest_access_logs(
-            self._archive, self.source, window, self._route_templates, now=now, on_progress=tell, should_stop=newer_wish
+        progress = ingest_access_logs(
+            self._archive,
+            self.source,
+            window,
+            self._route_templates,
+            now=now,
+            on_progress=on_progress,
+            should_stop=superseded,
         )
-        if found.state == "busy":
+        if progress.state == "busy":
             return LEASE_RETRY_S
-        if not newer_wish():
+        if not superseded():
             with self._lock:
                 self._pending.pop(window, None)
         if self._next_window() is not None:

@@ -1,4 +1,4 @@
-"""The back-fill: what a source still keeps of the time before, asked gently, newest first, while the live edge goes on as ever."""
+"""Fetches what a source retains of the past, newest first and slowly, while the newest minutes are polled as usual."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from archive.archive import Archive
+from archive import Archive, FillResult
 from archive.metrics.fetch_plan import (
     NO_COVERAGE,
     Coverage,
@@ -17,32 +17,27 @@ from archive.metrics.fetch_plan import (
     plan_fetches,
     resolution_tiers,
 )
-from archive.metrics.results import FillResult
+from collector.polling import MAX_BACKOFF_S, MIN_BACKOFF_S
 from domain import Series, Window
-from domain.window import MINUTE_S
+from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import MetricSource
 
-CHUNK_PERIODS = 720  # half a day of minutes in one pull: few enough that the live edge never waits long for its turn
-MAX_RETENTION_S = 455 * 86_400  # as long as CloudWatch keeps anything
-MAX_MINUTE_HISTORY_S = (
-    63 * 86_400
-)  # of a source that keeps minutes for longer than that, no more is asked unless somebody says since when
-EMPTY_STOP_S = (
-    15 * 86_400
-)  # where all that was answered of so long a time holds nothing, what lies before it is not asked
-RECHECK_S = 600  # once all is there: a gap that an outage left behind is found after so long
-MIN_BACKOFF_S, MAX_BACKOFF_S = 15, 900
-PAUSE_FACTOR = 3  # times as long as a pull took: the pages' share of the processor, and of the source's patience
+CHUNK_PERIODS = 720  # half a day of minutes per pull, so that the newest minutes never wait long
+MAX_RETENTION_S = 455 * DAY_S  # that of CloudWatch
+MAX_MINUTE_HISTORY_S = 63 * DAY_S  # fetched of a source that retains minutes forever, without a configured start
+EMPTY_STOP_S = 15 * DAY_S  # after this much time without data, older time is not fetched
+RECHECK_S = 600  # when everything is archived: gaps after an outage are found this late
+PAUSE_FACTOR = 3  # pause after a pull, in multiples of its duration: leaves processor time to the pages
 
 BackfillState = Literal["filling", "waiting", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillStatus:
-    """How far one source's past is kept: `there` of `whole` periods, of one series, each in the resolution that the source still has.
+    """`available` of `total` periods of one series in `window`, each in the resolution that the source retains.
 
-    `state`: "filling", "waiting" (refused, throttled, or the archive cannot be written) or "done". `back_to`: from here on (epoch seconds)
-    everything that can be had is there. `window`: what shall be there; it begins later where the source had nothing for long.
+    `state`: "waiting" after a failed or throttled pull, or while the archive cannot be written. `complete_since`: from then on (epoch
+    seconds) everything that is retained is archived.
     """
 
     state: BackfillState
@@ -53,7 +48,7 @@ class BackfillStatus:
 
 
 class Backfill:
-    """Fills one source's past, a pull a step. `since`: the first minute that is wanted (epoch seconds); None: everything the source keeps."""
+    """The backfill of one source from `since_s` on (epoch seconds); None: everything that it retains."""
 
     def __init__(self, archive: Archive, source: MetricSource, *, since_s: int | None) -> None:
         self._archive, self._source, self._since_s = archive, source, since_s
@@ -62,12 +57,11 @@ class Backfill:
         self.status: BackfillStatus | None = None
 
     def record_outcome(self, result: FillResult, now: datetime) -> bool:
-        """Whether an asking of the source, for whatever time, went well. If not, the past waits, longer each time until some of it came."""
+        """Returns whether a pull of the source, of any time, succeeded. If not, the backfill backs off, twice as long each time."""
         if result.archive_problem:
             self._set_state("waiting")
-        if not result.pulls or (
-            result.answered and not any(problem.kind == "throttled" for problem in result.problems)
-        ):
+        throttled = any(problem.kind == "throttled" for problem in result.problems)
+        if not result.pulls or (result.answered and not throttled):
             return True
         self._backoff_started_at = int(now.timestamp())
         self._backoff_s = min(max(2 * self._backoff_s, MIN_BACKOFF_S), MAX_BACKOFF_S)
@@ -75,85 +69,82 @@ class Backfill:
         return False
 
     def run_once(self, now: datetime, *, poll_interval_s: int = 60) -> float:
-        """Makes one pull, if any is to be made. Returns the seconds until the next step. Raises ArchiveError where the archive cannot be read."""
-        at = int(now.timestamp())
-        if 0 <= at - self._backoff_started_at < self._backoff_s:
+        """Makes at most one pull. Returns the seconds until the next. Raises ArchiveError if the archive cannot be read."""
+        now_s = int(now.timestamp())
+        if 0 <= now_s - self._backoff_started_at < self._backoff_s:
             self._set_state("waiting")
-            return float(self._backoff_started_at + self._backoff_s - at)
+            return float(self._backoff_started_at + self._backoff_s - now_s)
         window = self._target_window(now)
         if window is None:
             return float(RECHECK_S)
-        known, wanted, edge = (
-            self._archive.metrics.coverage_of(self._source.name),
-            self._source.series(),
-            self._archive.metrics.freshness(now),
-        )
-        # Series that wait after a refusal, of any time, are not asked for the past either.
-        asked = [
-            one for one in wanted if not any(old.in_backoff(at) for old in known.get(one, NO_COVERAGE).failed_fetches)
+        metrics, name, configured = self._archive.metrics, self._source.name, self._source.series()
+        coverage, policy = metrics.coverage_of(name), metrics.freshness(now)
+        # A series that backs off after a failed fetch, of any time, is left out.
+        ready = [
+            series
+            for series in configured
+            if not any(fetch.in_backoff(now_s) for fetch in coverage.get(series, NO_COVERAGE).failed_fetches)
         ]
-        left = plan_fetches(
-            window, asked, known, edge, partial(self._source.finest_period_s, now=at), max_periods=CHUNK_PERIODS
-        )
-        if left and self._is_empty(Window(left[0].window.end, left[0].window.end + EMPTY_STOP_S), known, edge):
-            self._empty_before = left[0].window.end
+        finest_period_s = partial(self._source.finest_period_s, now=now_s)
+        missing = plan_fetches(window, ready, coverage, policy, finest_period_s, max_periods=CHUNK_PERIODS)
+        if missing and self._is_empty(_after(missing[0].window.end), coverage, policy):
+            self._empty_before = missing[0].window.end
             return 0.0
-        unwritten = self._archive.problem is not None
-        state: BackfillState = (
-            "waiting" if unwritten or (len(asked) < len(wanted) and not left) else "filling" if left else "done"
-        )
-        self.status = self._status(window, left, at, state)
-        if unwritten or not left:
+        read_only = self._archive.problem is not None
+        blocked = len(ready) < len(configured) and not missing
+        state: BackfillState = "waiting" if read_only or blocked else "filling" if missing else "done"
+        self.status = self._status(window, missing, now_s, state)
+        if read_only or not missing:
             return float(MIN_BACKOFF_S if state == "waiting" else RECHECK_S)
-        began, first = time.monotonic(), left[0]
-        filled = self._archive.metrics.fill(
-            first.window,
+        started = time.monotonic()
+        result = metrics.fill(
+            missing[0].window,
             self._source,
             now=now,
             refresh_interval_s=poll_interval_s,
             max_periods=CHUNK_PERIODS,
             max_pulls=1,
-            series_filter=first.series.__contains__,
+            series_filter=missing[0].series.__contains__,
         )
-        if not self.record_outcome(filled, now):
+        if not self.record_outcome(result, now):
             return float(self._backoff_s)
         self._backoff_s = 0
-        return PAUSE_FACTOR * (time.monotonic() - began)
+        return PAUSE_FACTOR * (time.monotonic() - started)
 
     def _status(
         self, window: Window, missing: Sequence[FetchRequest], now: int, state: BackfillState
     ) -> BackfillStatus:
-        parts = resolution_tiers(window, partial(self._source.finest_period_s, now=now))
-        kept = [part for part, period_s in parts if period_s]  # what lies before the first is nowhere to be had
-        window = Window(kept[0].start, window.end) if kept else window
-        whole = count_periods(parts)
-        lacking = [ask for ask in missing if not all(one.hourly for one in ask.series)]
-        back_to = max((ask.window.end for ask in lacking), default=window.start)
-        return BackfillStatus(
-            state, whole - count_periods((ask.window, ask.period_s) for ask in lacking), whole, back_to, window
-        )
+        tiers = resolution_tiers(window, partial(self._source.finest_period_s, now=now))
+        retained = [tier for tier, period_s in tiers if period_s]
+        window = Window(retained[0].start, window.end) if retained else window
+        total = count_periods(tiers)
+        requests = [request for request in missing if not all(series.hourly for series in request.series)]
+        n_missing = count_periods((request.window, request.period_s) for request in requests)
+        complete_since = max((request.window.end for request in requests), default=window.start)
+        return BackfillStatus(state, total - n_missing, total, complete_since, window)
 
     def _is_empty(self, window: Window, coverage: Mapping[Series, Coverage], policy: FreshnessPolicy) -> bool:
-        """Whether all of a settled window was answered, and held nothing of any series."""
-        of_minutes = (coverage.get(one, NO_COVERAGE) for one in self._source.series() if not one.hourly)
+        """Whether `window` is final and fully answered, without any data."""
+        minutely = (coverage.get(series, NO_COVERAGE) for series in self._source.series() if not series.hourly)
         return (
             window.end <= policy.final_until
-            and not any(window.subtract(one.covered_windows()) for one in of_minutes)
+            and not any(window.subtract(item.covered_windows()) for item in minutely)
             and not self._archive.metrics.has_points(window, self._source.name)
         )
 
     def _target_window(self, now: datetime) -> Window | None:
-        """The settled time that shall be there."""
-        at, end = int(now.timestamp()), self._archive.metrics.freshness(now).final_until
-        far = (
-            MAX_MINUTE_HISTORY_S
-            if self._source.finest_period_s(at - MAX_MINUTE_HISTORY_S, now=at) == MINUTE_S
-            else MAX_RETENTION_S
-        )
-        start = max(at - far if self._since_s is None else self._since_s, self._empty_before)
-        start += -start % 3600
+        """The final time to be archived."""
+        now_s, end = int(now.timestamp()), self._archive.metrics.freshness(now).final_until
+        keeps_minutes = self._source.finest_period_s(now_s - MAX_MINUTE_HISTORY_S, now=now_s) == MINUTE_S
+        history_s = MAX_MINUTE_HISTORY_S if keeps_minutes else MAX_RETENTION_S
+        start = max(now_s - history_s if self._since_s is None else self._since_s, self._empty_before)
+        start += -start % HOUR_S
         return Window(start, end) if start < end else None
 
     def _set_state(self, state: BackfillState) -> None:
         if self.status:
             self.status = replace(self.status, state=state)
+
+
+def _after(end: int) -> Window:
+    return Window(end, end + EMPTY_STOP_S)

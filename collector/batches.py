@@ -1,93 +1,84 @@
-"""The collector of batches: asks for their runs and for what starts them."""
+"""Collects the runs of batch jobs and their triggers."""
 
-from collections.abc import Sequence
 from functools import partial
 
-from archive.batches import BatchArchive
-from archive.db.engine import ArchiveError
+from archive import ArchiveError, BatchArchive
 from archive.metrics.fetch_plan import NO_COVERAGE
 from collector.backfill import BackfillState, BackfillStatus
-from collector.collector import Collector, PollTask
+from collector.collector import Collector, CollectorConfig
+from collector.polling import PollTask
 from domain import Clock, Migration, Window, utc_now
 from domain.window import merge_windows
 from sources.base import MetricSource
+from sources.registry import Sources
 from sources.triggers import JobDiscovery, TriggerSource
 
-HORIZON_MINUTES = (
-    62 * 24 * 60
-)  # kept without anybody looking: as long as a migration takes, so that both eras are there
-CHUNK_MINUTES = 20 * 60  # as much as Mackerel answers in minutes at once
+HORIZON_MINUTES = 62 * 24 * 60  # about as long as a migration, so that both schedulers are included
+CHUNK_MINUTES = 20 * 60  # the longest window that Mackerel answers in minutes
 METRICS_INTERVAL_S = 300
 TRIGGERS_INTERVAL_S = 300
 
 
 class BatchCollector(Collector):
-    """Asks for runs and for what starts them, slowly: nothing here changes from minute to minute."""
+    """Polls the metrics of batch jobs and their triggers every five minutes."""
 
-    def __init__(
-        self,
-        archive: BatchArchive,
-        metrics: Sequence[MetricSource],
-        trigger_source: TriggerSource | None,
-        *,
-        clock: Clock = utc_now,
-    ) -> None:
-        super().__init__(
-            archive,
-            metrics,
-            None,
-            (),
+    def __init__(self, archive: BatchArchive, sources: Sources, migration: str = "", *, clock: Clock = utc_now) -> None:
+        """Polls `sources.batches` and `sources.triggers` only."""
+        config = CollectorConfig(
+            migration,
             horizon_minutes=HORIZON_MINUTES,
             chunk_minutes=CHUNK_MINUTES,
             metrics_interval_s=METRICS_INTERVAL_S,
-            clock=clock,
         )
-        self._batch_archive = archive
-        self._metrics = tuple(metrics)
-        if trigger_source is not None:
-            self._tasks.append(PollTask(trigger_source.name, partial(self.poll_triggers, trigger_source)))
+        super().__init__(archive, Sources(sources.batches, None, ()), config, clock=clock)
+        self._metrics = sources.batches
+        if sources.triggers is not None:
+            self.tasks.append(
+                PollTask(sources.triggers.name, "triggers", partial(self.poll_triggers, sources.triggers))
+            )
 
     def fill_status(self, source: MetricSource) -> BackfillStatus:
-        """How far the two months of a source's numbers are kept. Raises ArchiveError."""
+        """How much of the horizon is archived. Raises ArchiveError."""
         now = self._clock()
-        edge, known = self._batch_archive.metrics.freshness(now), self._batch_archive.metrics.coverage_of(source.name)
-        whole = Window(Window.last(HORIZON_MINUTES, now=now).start, edge.final_until)
-        every = [known.get(one, NO_COVERAGE).clamp_to_final(edge) for one in source.series()]
-        gaps = merge_windows(gap for one in every for gap in whole.subtract(one.answered_windows(edge)))
+        policy, coverage = self._archive.metrics.freshness(now), self._archive.metrics.coverage_of(source.name)
+        horizon = Window(Window.last(HORIZON_MINUTES, now=now).start, policy.final_until)
+        gaps = merge_windows(
+            gap
+            for series in source.series()
+            for gap in horizon.subtract(
+                coverage.get(series, NO_COVERAGE).clamp_to_final(policy).answered_windows(policy)
+            )
+        )
         state: BackfillState = "filling" if self.progress(source.name) else "waiting" if gaps else "done"
-        left = sum(gap.minutes for gap in gaps)
-        return BackfillStatus(state, whole.minutes - left, whole.minutes, gaps[-1].end if gaps else whole.start, whole)
+        available = horizon.minutes - sum(gap.minutes for gap in gaps)
+        return BackfillStatus(state, available, horizon.minutes, gaps[-1].end if gaps else horizon.start, horizon)
 
     def is_up_to_date(self, source_name: str) -> bool:
-        source = next((one for one in self._metrics if one.name == source_name), None)
+        source = next((source for source in self._metrics if source.name == source_name), None)
         return source is None or self.fill_status(source).state == "done"
 
     def poll_triggers(self, source: TriggerSource) -> float:
-        """One look at what starts the jobs, if it is due. Returns the seconds until the next. Raises ArchiveError once it has looked."""
-        wait_s = self._acquire_slot(source.name, "starters", TRIGGERS_INTERVAL_S)
+        """Reads the triggers, if due. Returns the seconds until the next poll. Raises ArchiveError."""
+        wait_s = self._acquire_slot(source.name, "triggers", TRIGGERS_INTERVAL_S)
         if wait_s:
             return wait_s
-        self._batch_archive.events.save_triggers(source.snapshot(), source.name)
+        self._archive.events.save_triggers(source.snapshot(), source.name)
         return float(TRIGGERS_INTERVAL_S)
 
 
 def open_batch_collector(
-    migration: Migration,
-    metrics: Sequence[MetricSource],
-    trigger_source: TriggerSource | None,
-    *,
-    clock: Clock = utc_now,
+    migration: Migration, sources: Sources, *, clock: Clock = utc_now
 ) -> tuple[BatchArchive, BatchCollector]:
-    """The archive of a migration's batches and its keeper, which is not started yet. Raises ArchiveError.
+    """The batch archive of a migration and its collector, not started. Raises ArchiveError.
 
-    A source that finds its jobs by itself is told which were found before, so that they are there while it cannot be reached.
+    Sources that discover their jobs get the archived ones, so that they are known while the source is unreachable.
     """
     archive = BatchArchive.open(migration.archive, migration, clock=clock)
     try:
-        for source in metrics:
+        for source in sources.batches:
             if isinstance(source, JobDiscovery):
                 source.restore_series(archive.metrics.configured_series(source.name))
     except ArchiveError:
         archive.close()
         raise
-    return archive, BatchCollector(archive, metrics, trigger_source, clock=clock)
+    return archive, BatchCollector(archive, sources, migration.name, clock=clock)

@@ -1,185 +1,179 @@
-"""`deployments`: how services stand, what is being deployed, whether a deployment could start, and whether all traffic could be taken back."""
+"""`deployments`: services, deployments, whether one could start, and whether the baseline could take all traffic."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from analysis.deployments.health import DeploymentIssue, deployment_issues, stage_started_at
-from analysis.deployments.preflight import Preflight, preflights
-from analysis.deployments.rollback import RollbackReadiness, rollback_readiness
-from archive import Archive
-from collector.collector import Collector
-from commands.shared.context import poll_events
-from commands.shared.output import BAD, FAINT, GOOD, WARN, iso_time, message_lines, plain, problem_json, title
-from domain import FLEETS, Clock, FleetName, Migration, Traffic, Window
-from domain.deployments import Deployment, DeploymentState, EcsService, traffic_shift
-from messages import deployments as words
+from analysis.deployments.health import stage_started_at
+from analysis.deployments.preflight import Preflight
+from commands.shared import startup
+from commands.shared.context import CommandContext, open_context
+from commands.shared.options import Config, Demo, Json, Source
+from commands.shared.output import BAD, FAINT, GOOD, WARN, echo, plain, problem_lines, title
+from domain import Migration, Window
+from domain.deployments import Deployment, EcsService, traffic_shift
+from messages import deployments as text
 from messages import times
-from messages.errors import sources as problems
-from services.rollback import fleet_load, max_load_per_target
-from sources.base import MetricSource, Problem
-from sources.registry import Sources
+from reports.judgement_json import iso_time, problems_json
+from services.deployments import DeploymentsView, FleetDeployment, deployments_view, fleet_deployments
+from services.freshness import provisional_from
+from services.rollback import fleet_load
+from sources.base import Problem
 
-FINDING_SIGNS = {True: "✔", False: "✘", None: "?"}
-REFRESH_MINUTES = 60  # brought up to date first, so that the loads are of now
-MAX_MESSAGES = 3
+CHECK_SIGNS = {True: "✔", False: "✘", None: "?"}
+REFRESH_MINUTES = 60  # fetched first, so that the load is current
+MAX_EVENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentsReport:
-    """Everything that the command shows at `now`. `problems` are what kept ECS or CodeDeploy from telling all."""
+    """The view at `now`, and the problems of ECS and CodeDeploy."""
 
     now: datetime
-    state: DeploymentState | None
-    preflights: tuple[Preflight, ...]
-    rollback: RollbackReadiness | None
+    view: DeploymentsView
     problems: tuple[Problem, ...]
 
     @property
+    def fleets(self) -> tuple[FleetDeployment, ...]:
+        return fleet_deployments(self.view.state, now=int(self.now.timestamp()))
+
+    @property
     def ok(self) -> bool:
-        """Whether a service or deployment was read, nothing is the matter with any, and the traffic could be taken back for all that is known."""
-        return bool(
-            self.state
-            and not any(found for *_, found in _fleet_deployments(self.state, self.now))
-            and not (self.rollback and self.rollback.verdict == "impossible")
-        )
+        """A service or deployment is known, none has an issue, and a rollback is not impossible."""
+        rollback = self.view.rollback
+        impossible = rollback is not None and rollback.verdict == "impossible"
+        return bool(self.view.state and not any(fleet.issues for fleet in self.fleets) and not impossible)
 
 
-def read_deployments(
-    archive: Archive, keeper: Collector, sources: Sources, metrics: MetricSource, migration: Migration, *, clock: Clock
-) -> DeploymentsReport:
-    """What is due is asked and kept, and everything read from the archive. Raises ArchiveError."""
-    poll_events(archive, keeper, sources)
-    now = clock()
+def deployments(config: Config = None, demo: Demo = False, as_json: Json = False, source: Source = "") -> None:
+    with open_context(config, demo, source, as_json=as_json) as context:
+        report = read_deployments(context)
+    migration = context.migration
+    echo(deployments_json(migration, report) if as_json else deployments_table(migration, report))
+    if not as_json:
+        typer.echo(aws_commands(migration, report.view))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def read_deployments(context: CommandContext) -> DeploymentsReport:
+    """Polls what is due, then reads the archive. Raises ArchiveError."""
+    archive, migration, metrics = context.archive, context.migration, context.metrics
+    context.poll_events()
+    now = startup.now()
     archive.metrics.get(Window.last(REFRESH_MINUTES, now=now), metrics, now=now)
-    standing, seen = archive.events.deployment_state(), archive.events.latest_traffic()
-    traffic: Traffic | None = seen[0] if seen else None
-    until = int(now.timestamp()) // 60 * 60 - migration.provisional_minutes * 60
-    most = max_load_per_target(archive, migration, metrics.name, until=until)
-    carried = fleet_load(archive, metrics.name, until=until, max_load=most)
-    telling = {source.name for source in sources.events} & {"ecs", "codedeploy"}
+    latest = archive.events.latest_traffic()
+    load = fleet_load(archive, migration, metrics.name, until=provisional_from(migration, now.timestamp()))
+    view = deployments_view(archive.events.deployment_state(), latest[0] if latest else None, load)
+    names = {source.name for source in context.sources.events} & {"ecs", "codedeploy"}
+    states = context.collector.source_states()
     return DeploymentsReport(
-        now,
-        standing,
-        preflights(traffic, standing) if traffic else (),
-        rollback_readiness(traffic, carried) if traffic else None,
-        tuple(
-            problem for state in archive.events.source_states() if state.source in telling for problem in state.problems
-        ),
+        now, view, tuple(problem for state in states if state.source in names for problem in state.problems)
     )
 
 
 def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[str, Any]:
-    standing = report.state
+    state, rollback = report.view.state, report.view.rollback
     return {
         "ok": report.ok,
         "migration": migration.name,
         "demo": migration.demo,
-        "asked_at": iso_time(standing.asked_at) if standing else None,
-        "services": [asdict(one) for one in standing.services] if standing else [],
-        "deployments": [{**asdict(one), "outcome": one.outcome, "running": one.running} for one in standing.deployments]
-        if standing
+        "asked_at": iso_time(state.asked_at) if state else None,
+        "services": [asdict(service) for service in state.services] if state else [],
+        "deployments": [
+            {**asdict(deployment), "outcome": deployment.outcome, "running": deployment.running}
+            for deployment in state.deployments
+        ]
+        if state
         else [],
-        "troubles": [
-            {"fleet": fleet, "slug": slug}
-            for fleet, _, _, slugs in (_fleet_deployments(standing, report.now) if standing else ())
-            for slug in slugs
-        ],
-        "preflights": [
-            {
-                "fleet": one.fleet,
-                "system": one.system,
-                "verdict": one.verdict,
-                "text": words.preflight(one),
-                "findings": [asdict(finding) for finding in one.checks],
-                "meanwhile": one.interim_fleet,
-                "steps": [asdict(step) for step in one.steps],
-            }
-            for one in report.preflights
-        ],
-        "take_back": {**asdict(report.rollback), "text": words.rollback_readiness(report.rollback, migration)}
-        if report.rollback
-        else None,
-        "problems": [problem_json(problem) for problem in report.problems],
+        "issues": [{"fleet": fleet.fleet, "code": issue} for fleet in report.fleets for issue in fleet.issues],
+        "preflights": [_preflight_json(preflight) for preflight in report.view.preflights],
+        "rollback": {**asdict(rollback), "text": text.rollback_readiness(rollback, migration)} if rollback else None,
+        "problems": problems_json(report.problems),
+    }
+
+
+def _preflight_json(preflight: Preflight) -> dict[str, Any]:
+    return {
+        "fleet": preflight.fleet,
+        "system": preflight.system,
+        "verdict": preflight.verdict,
+        "text": text.preflight(preflight),
+        "checks": [asdict(check) for check in preflight.checks],
+        "interim_fleet": preflight.interim_fleet,
+        "steps": [asdict(step) for step in preflight.steps],
     }
 
 
 def deployments_table(migration: Migration, report: DeploymentsReport) -> RenderableType:
     parts: list[RenderableType] = [title(migration), Text()]
-    for _, service, deployment, slugs in _fleet_deployments(report.state, report.now) if report.state else ():
-        parts += [*_service(service), *_deployment(service, deployment, report.now)]
-        for slug in slugs:
-            stage_s = int(report.now.timestamp()) - stage_started_at(deployment) if deployment else 0
-            parts.append(plain(words.deployment_issue(slug, service, deployment, stage_s=stage_s), BAD))
+    for fleet in report.fleets:
+        parts += [*_service(fleet.service), *_deployment(fleet, report.now)]
+        for issue in fleet.issues:
+            sentence = text.deployment_issue(issue, fleet.service, fleet.deployment, stage_s=fleet.stage_s)
+            parts.append(plain(sentence, BAD))
         parts.append(Text())
-    if not report.state:
-        parts += [Text(words.NOTHING_READ(), WARN), Text()]
-    for one in report.preflights:
-        parts.append(plain(words.preflight(one), {"ready": GOOD, "blocked": WARN, "unknown": ""}[one.verdict]))
-        parts += [
-            Padding(plain(f"{FINDING_SIGNS[finding.passed]} {words.finding(finding, one)}"), (0, 0, 0, 2))
-            for finding in one.checks
-        ]
-    if report.rollback:
-        colour = {"ready": GOOD, "unproven": WARN, "impossible": BAD, "unknown": ""}[report.rollback.verdict]
-        parts.append(plain(words.rollback_readiness(report.rollback, migration), colour))
-    parts += [message_lines(problems.format_problem(problem)) for problem in report.problems]
-    return Group(*parts)
+    if not report.view.state:
+        parts += [Text(text.NOTHING_READ, WARN), Text()]
+    for preflight in report.view.preflights:
+        style = {"ready": GOOD, "blocked": WARN, "unknown": ""}[preflight.verdict]
+        parts.append(plain(text.preflight(preflight), style))
+        for check in preflight.checks:
+            line = plain(f"{CHECK_SIGNS[check.passed]} {text.finding(check)}")
+            parts.append(Padding(line, (0, 0, 0, 2)))
+    if rollback := report.view.rollback:
+        style = {"ready": GOOD, "unproven": WARN, "impossible": BAD, "unknown": ""}[rollback.verdict]
+        parts.append(plain(text.rollback_readiness(rollback, migration), style))
+    return Group(*parts, *problem_lines(report.problems))
 
 
 def _service(service: EcsService | None) -> list[RenderableType]:
     if service is None:
         return []
-    facts = [
-        words.counts(service),
-        words.task_definition(service),
-        words.strategy(service.strategy),
-        words.rollout(service),
-    ]
+    facts = (
+        text.counts(service),
+        text.task_definition(service),
+        text.strategy(service.strategy),
+        text.rollout(service),
+    )
     line = plain(service.name, "bold")
     for fact in facts:
         line.append("  ·  " if fact else "").append_text(plain(fact))
-    return [line, *(plain(f"  {one.text}", FAINT) for one in service.events[:MAX_MESSAGES])]
+    return [line, *(plain(f"  {event.text}", FAINT) for event in service.events[:MAX_EVENTS])]
 
 
-def _deployment(service: EcsService | None, deployment: Deployment | None, now: datetime) -> list[RenderableType]:
+def _deployment(fleet: FleetDeployment, now: datetime) -> list[RenderableType]:
+    deployment = fleet.deployment
     if deployment is None:
         return []
-    at = stage_started_at(deployment) if deployment.running else deployment.ended or deployment.created
-    lines = [plain(words.latest(deployment, age=times.ago(datetime.fromtimestamp(at, UTC), now=now)))]
-    shift = traffic_shift(service, deployment) if deployment.running else ()
-    if shift:
-        told = " → ".join(words.shift_part(part.target_group, part.task_definition, part.percent) for part in shift)
-        lines.append(plain(f"{words.TRAFFIC_SHIFT_TITLE()}: {told}"))
-    return [*lines]
-
-
-def aws_commands(migration: Migration, report: DeploymentsReport) -> str:
-    """The commands, each under what it is for, to be printed as they are: one that was wrapped or cut to the terminal's width could not be copied."""
-    every = [(words.purpose(step.purpose), step.command) for one in report.preflights for step in one.steps]
-    if report.rollback and report.rollback.reason not in ("all_there", "not_in_rule"):
-        every.append((words.rollback_command_title(migration), report.rollback.command))
-    if not every:
-        return ""
-    lines = [
-        "",
-        words.NEVER_RUN(),
-        *(words.commands_intro(one, migration) for one in report.preflights if one.interim_fleet),
+    at = _latest_change(deployment)
+    lines: list[RenderableType] = [
+        plain(text.latest(deployment, age=times.ago(datetime.fromtimestamp(at, UTC), now=now)))
     ]
-    for name, command in every:
-        lines += ["", f"# {name}", command or f"# {words.COMMAND_NOT_AVAILABLE()}"]
+    shift = traffic_shift(fleet.service, deployment) if deployment.running else ()
+    if shift:
+        parts = " → ".join(text.shift_part(part.target_group, part.task_definition, part.percent) for part in shift)
+        lines.append(plain(f"{text.TRAFFIC_SHIFT_TITLE}: {parts}"))
+    return lines
+
+
+def _latest_change(deployment: Deployment) -> int:
+    return stage_started_at(deployment) if deployment.running else deployment.ended or deployment.created
+
+
+def aws_commands(migration: Migration, view: DeploymentsView) -> str:
+    """The AWS commands with their purposes, not wrapped, so that they can be copied from any terminal."""
+    commands = [(text.purpose(step.purpose), step.command) for item in view.preflights for step in item.steps]
+    if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
+        commands.append((text.rollback_command_title(migration), view.rollback.command))
+    if not commands:
+        return ""
+    intros = (text.commands_intro(item, migration) for item in view.preflights if item.interim_fleet)
+    lines = ["", text.NEVER_RUN, *intros]
+    for purpose, command in commands:
+        lines += ["", f"# {purpose}", command or f"# {text.COMMAND_NOT_AVAILABLE}"]
     return "".join(letter for letter in "\n".join(lines) if letter == "\n" or letter.isprintable())
-
-
-def _fleet_deployments(
-    state: DeploymentState, now: datetime
-) -> list[tuple[FleetName, EcsService | None, Deployment | None, tuple[DeploymentIssue, ...]]]:
-    """Each fleet's service and newest deployment, with what is the matter."""
-    at = int(now.timestamp())
-    both = [(fleet, state.service(fleet), state.latest(fleet)) for fleet in FLEETS]
-    known = [one for one in both if one[1] or one[2]]
-    return [(fleet, service, latest, deployment_issues(service, latest, now=at)) for fleet, service, latest in known]

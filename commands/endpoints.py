@@ -1,11 +1,11 @@
-"""`endpoints`: parity route by route from access logs, those of a folder or those that the load balancer writes; and an exit code as `judge` has."""
+"""`endpoints`: parity route by route, from the access logs of a folder or of the load balancer."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -16,207 +16,214 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint, FleetStats, JudgedEndpoints, judge_endpoints
-from archive import Archive, ArchiveError
+from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint, FleetStats, JudgedEndpoints
+from archive import Archive
 from archive.access_logs.tables import LineCounts
-from collector.access_log_ingest import IngestProgress, ingest_access_logs
-from commands.judge import EXIT_CODES, EXIT_UNAVAILABLE, VERDICT_STYLES
-from commands.shared.options import echo, parse_window
+from archive.db.lease import LEASE_RETRY_S
+from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_access_logs
+from commands.judge import VERDICT_STYLES
+from commands.shared import startup
+from commands.shared.options import Config, Demo, Json, parse_window
 from commands.shared.output import (
     BAD,
     BASELINE,
     CANARY,
     FAINT,
     WARN,
-    iso_time,
-    message_lines,
+    echo,
     plain,
-    problem_json,
+    problem_lines,
     table,
     title,
 )
-from commands.shared.startup import examine, exit_with_report, load_or_exit
-from domain import FLEETS, Migration, Window, utc_now
-from domain.window import MINUTE_S, parse_datetime
-from messages import access_logs as words
-from messages import cli as cli_words
+from domain import FLEETS, Migration, Window
+from domain.window import HOUR_S, MINUTE_S, parse_datetime
+from messages import access_logs as text
+from messages import cli as cli_text
 from messages import numbers, times, verdicts
-from messages.errors import sources as problems
+from messages.errors.sources import shorten
+from reports.judgement_json import problems_json, window_json
+from services.endpoints import EndpointsView, judge_logs
+from services.evaluation import EXIT_CODES, EXIT_UNAVAILABLE
 from sources.access_logs.base import LocalLogs, LogSource
-from sources.registry import create_sources
 
 LogEngine = Literal["files", "athena"]
 ALL_TIME = Window(0, 2**35 // MINUTE_S * MINUTE_S)
 DEFAULT_MINUTES = 60
 MAX_ROWS = 40
-LEASE_RETRY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointsReport:
-    """What was counted of `window`, and what it says; `groups`: the target groups that the logs name. `found` is None without any line."""
+    """The counted logs of `window`; `view` is None without any line."""
 
     window: Window | None
     progress: IngestProgress
     lines: LineCounts
-    target_groups: tuple[str, ...] = ()
-    endpoints: JudgedEndpoints | None = None
+    view: EndpointsView | None = None
+
+    @property
+    def endpoints(self) -> JudgedEndpoints | None:
+        return self.view.endpoints if self.view else None
 
     @property
     def exit_code(self) -> int:
-        """1 where any route regresses, or all of them together; else what `judge` ends with for all of them; 3 where nothing could be judged."""
+        """That of a regression if any route has one, else that of the total; EXIT_UNAVAILABLE if nothing was judged."""
         if self.endpoints is None or not self.endpoints.routes:
             return EXIT_UNAVAILABLE
-        judged = {one.judgement.verdict for one in (*self.endpoints.routes, self.endpoints.total)}
+        judged = {endpoint.judgement.verdict for endpoint in (*self.endpoints.routes, self.endpoints.total)}
         return EXIT_CODES["regression" if "regression" in judged else self.endpoints.total.judgement.verdict]
 
 
-def endpoints_command(
-    config: Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=cli_words.CONFIG)] = None,
-    demo: Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=cli_words.DEMO)] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=cli_words.JSON)] = False,
-    logs: Annotated[Path | None, typer.Option(metavar="PATH", help=words.LOGS)] = None,
-    engine: Annotated[LogEngine, typer.Option(help=words.ENGINE)] = "files",
-    window: Annotated[str, typer.Option(help=words.WINDOW)] = "",
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help=words.FROM)] = "",
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help=words.TO)] = "",
+def endpoints(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    logs: Annotated[Path | None, typer.Option(metavar="PATH", help=text.LOGS)] = None,
+    engine: Annotated[LogEngine, typer.Option(help=text.ENGINE)] = "files",
+    window: Annotated[str, typer.Option(help=text.WINDOW)] = "",
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help=text.FROM)] = "",
+    until: Annotated[str, typer.Option("--to", metavar="TIME", help=text.TO)] = "",
 ) -> None:
     minutes = parse_window(window)
-    migration = load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
-    ends = _parse_ends(migration, since, until)
-    if minutes and ends:
-        raise typer.BadParameter(words.WINDOW_AND_RANGE(), param_hint="--window")
+    migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
+    between = _parse_range(migration, since, until)
+    if minutes and between:
+        raise typer.BadParameter(text.WINDOW_AND_RANGE, param_hint="--window")
     if logs is not None and engine == "athena":
-        raise typer.BadParameter(words.ATHENA_WITH_LOGS(), param_hint="--engine")
-    try:
-        if logs is not None:
-            found = _report_of_folder(migration, LocalLogs(logs), minutes, ends)
-        else:
-            sources = create_sources(migration, clock=utc_now)
-            source: LogSource | None = sources.athena if engine == "athena" else sources.logs
-            if source is None:
-                typer.echo(words.ATHENA_NOT_CONFIGURED() if engine == "athena" else words.NOT_CONFIGURED(), err=True)
-                raise typer.Exit(EXIT_UNAVAILABLE)
-            wanted = ends or Window.last(minutes or DEFAULT_MINUTES, now=utc_now())
-            with Archive.open(migration.archive, migration, clock=utc_now) as archive:
-                found = _report(archive, migration, _ingest(archive, migration, source, wanted), wanted)
-    except ArchiveError as error:
-        exit_with_report(examine(migration, config, (), error.problem), as_json=as_json, exit_code=EXIT_UNAVAILABLE)
-    echo(endpoints_json(migration, found) if as_json else endpoints_table(migration, found, now=utc_now()))
-    raise typer.Exit(found.exit_code)
+        raise typer.BadParameter(text.ATHENA_WITH_LOGS, param_hint="--engine")
+    if logs is not None:
+        with TemporaryDirectory(prefix="endpoints-") as folder:
+            scratch = migration.model_copy(update={"archive": f"sqlite:///{folder}/archive.db"})
+            with _open(scratch, config, as_json) as archive:
+                report = _report_of_folder(archive, migration, LocalLogs(logs), minutes, between)
+    else:
+        source = _configured_source(migration, engine)
+        requested = between or Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
+        with _open(migration, config, as_json) as archive:
+            report = _report(archive, migration, _ingest(archive, migration, source, requested), requested)
+    now = startup.now()
+    echo(endpoints_json(migration, report) if as_json else endpoints_table(migration, report, now=now))
+    raise typer.Exit(report.exit_code)
 
 
-def _parse_ends(migration: Migration, since: str, until: str) -> Window | None:
-    """The window of --from and --to; None without either."""
-    at = list[int]()
-    for text, option, left_out in ((since, "--from", 0), (until, "--to", int(utc_now().timestamp()))):
+@contextmanager
+def _open(migration: Migration, config: Path | None, as_json: bool) -> Iterator[Archive]:
+    with startup.open_archive(migration, config, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as archive:
+        yield archive
+
+
+def _configured_source(migration: Migration, engine: LogEngine) -> LogSource:
+    """Exits with a message if it is not configured."""
+    sources = startup.open_sources(migration)
+    source: LogSource | None = sources.athena if engine == "athena" else sources.logs
+    if source is None:
+        typer.echo(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
+        raise typer.Exit(EXIT_UNAVAILABLE)
+    return source
+
+
+def _parse_range(migration: Migration, since: str, until: str) -> Window | None:
+    """The window of --from and --to; None without either. Raises typer.BadParameter."""
+    ends = list[int]()
+    for value, option, default in ((since, "--from", 0), (until, "--to", startup.now_s())):
         try:
-            at.append(int(parse_datetime(text, migration.zone).timestamp()) if text else left_out)
+            ends.append(int(parse_datetime(value, migration.zone).timestamp()) if value else default)
         except (ValueError, OverflowError):
-            raise typer.BadParameter(words.invalid_time(text), param_hint=option) from None
+            raise typer.BadParameter(text.invalid_time(value), param_hint=option) from None
     if not (since or until):
         return None
-    start, end_s = at[0] // MINUTE_S * MINUTE_S, -(-at[1] // MINUTE_S) * MINUTE_S
+    start, end = ends[0] // MINUTE_S * MINUTE_S, -(-ends[1] // MINUTE_S) * MINUTE_S
     if not since:
-        start = end_s - DEFAULT_MINUTES * MINUTE_S
-    if start >= end_s:
-        raise typer.BadParameter(words.RANGE_REVERSED(), param_hint="--to")
-    return Window(start, end_s)
+        start = end - HOUR_S
+    if start >= end:
+        raise typer.BadParameter(text.RANGE_REVERSED, param_hint="--to")
+    return Window(start, end)
 
 
 def _report_of_folder(
-    migration: Migration, source: LogSource, minutes: int | None, window: Window | None
+    archive: Archive, migration: Migration, source: LogSource, minutes: int | None, window: Window | None
 ) -> EndpointsReport:
-    """Counts a folder into an archive that is thrown away. `minutes`: the last so many of what the logs hold."""
-    with (
-        TemporaryDirectory(prefix="endpoints-") as room,
-        Archive.open(f"sqlite:///{room}/archive.db", migration, clock=utc_now) as archive,
-    ):
-        counting = _ingest(archive, migration, source, window or ALL_TIME)
-        extent = archive.access_logs.extent()
-        if window or extent is None:
-            return _report(archive, migration, counting, window)
-        minute = archive.access_logs.counts(extent)["minute"]
-        whole = Window(pc.min(minute).as_py(), pc.max(minute).as_py() + MINUTE_S)
-        start = max(whole.start, whole.end - minutes * MINUTE_S) if minutes else whole.start
-        return _report(archive, migration, counting, Window(start, whole.end), all_lines=minutes is None)
+    """Counts a folder. `minutes`: the last minutes of its logs."""
+    progress = _ingest(archive, migration, source, window or ALL_TIME)
+    extent = archive.access_logs.extent()
+    if window or extent is None:
+        return _report(archive, migration, progress, window)
+    minute = archive.access_logs.counts(extent)["minute"]
+    first, end = pc.min(minute).as_py(), pc.max(minute).as_py() + MINUTE_S
+    start = max(first, end - minutes * MINUTE_S) if minutes else first
+    return _report(archive, migration, progress, Window(start, end), all_lines=minutes is None)
 
 
 def _report(
     archive: Archive, migration: Migration, progress: IngestProgress, window: Window | None, *, all_lines: bool = False
 ) -> EndpointsReport:
-    """What the counts of `window` say. `every`: of all lines it is told how they were read, else of those of files of that window."""
+    """`all_lines`: counts the lines of all files, instead of those of `window`."""
     lines = archive.access_logs.line_counts(ALL_TIME if all_lines or window is None else window)
-    counts = archive.access_logs.counts(window) if window else None
-    if window is None or counts is None or not counts.num_rows:
-        return EndpointsReport(window, progress, lines)
-    fleet_of = {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
-    most = {"most": migration.access_logs.max_routes} if migration.access_logs else {}
-    groups = tuple(sorted(name for name in pc.unique(counts["target_group"]).to_pylist() if name))
-    return EndpointsReport(
-        window, progress, lines, groups, judge_endpoints(counts, fleet_of, window, migration.criteria, **most)
-    )
+    return EndpointsReport(window, progress, lines, judge_logs(archive, migration, window) if window else None)
 
 
 def _ingest(archive: Archive, migration: Migration, source: LogSource, window: Window) -> IngestProgress:
-    """Counts with a bar on the terminal, and waits where another process is at it."""
-    patterns = migration.access_logs.routes if migration.access_logs else ()
-    with _progress_bar() as told:
+    """Counts with a progress bar; waits while another process counts."""
+    templates = migration.access_logs.routes if migration.access_logs else ()
+    with _progress_bar() as on_progress:
         while True:
-            counting = ingest_access_logs(archive, source, window, patterns, now=utc_now(), on_progress=told)
-            if counting.state != "busy":
-                return counting
+            progress = ingest_access_logs(
+                archive, source, window, templates, now=startup.now(), on_progress=on_progress
+            )
+            if progress.state != "busy":
+                return progress
             time.sleep(LEASE_RETRY_S)
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[IngestProgress], None]]:
-    """A bar on standard error, where that is a terminal: what is printed may go elsewhere."""
+def _progress_bar() -> Iterator[IngestCallback]:
+    """On standard error, if that is a terminal: standard output may be redirected."""
     screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal:
-        yield lambda _counting: None
+        yield lambda _progress: None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True) as progress:
-        task = progress.add_task(words.LISTING_FILES(), total=None)
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(text.LISTING_FILES, total=None)
 
-        def tell(counting: IngestProgress) -> None:
-            said = {"listing": words.LISTING_FILES(), "busy": words.WAITING()}.get(
-                counting.state, words.counting(counting.files, counting.lines)
+        def update(progress: IngestProgress) -> None:
+            description = {"listing": text.LISTING_FILES, "busy": text.WAITING}.get(
+                progress.state, text.counting(progress.files, progress.lines)
             )
-            progress.update(task, description=said, total=counting.bytes or None, completed=counting.bytes_done)
+            bar.update(task, description=description, total=progress.bytes or None, completed=progress.bytes_done)
 
-        yield tell
+        yield update
 
 
 def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, Any]:
-    counting, lines, found = report.progress, report.lines, report.endpoints
+    progress, lines, endpoints = report.progress, report.lines, report.endpoints
     return {
         "ok": report.exit_code == 0,
         "exit_code": report.exit_code,
         "migration": migration.name,
         "demo": migration.demo,
-        "window": {"from": iso_time(report.window.start), "to": iso_time(report.window.end)} if report.window else None,
-        "lines": {"read": lines.total, "parsed": lines.parsed, "lost": lines.unparsed},
+        "window": window_json(report.window) if report.window else None,
+        "lines": {"read": lines.total, "parsed": lines.parsed, "unparsed": lines.unparsed},
         "files": {
             "read": lines.files,
-            "counted_now": counting.files_done,
-            "changed": counting.changed,
-            "foreign": counting.skipped,
+            "counted_now": progress.files_done,
+            "changed": progress.changed,
+            "skipped": progress.skipped,
             "wrong": [
-                {"name": one.name, "problem": one.problem, "lines": one.lines, "parsed": one.parsed}
-                for one in counting.file_stats
+                {"name": stats.name, "problem": stats.problem, "lines": stats.lines, "parsed": stats.parsed}
+                for stats in progress.file_stats
             ],
         },
-        "total": _endpoint_json(found.total) if found and found.routes else None,
-        "routes": [_endpoint_json(one) for one in found.routes] if found else [],
-        "hidden": [one.route for one in found.hidden_regressions] if found else [],
-        "judged": found.n_judged if found else 0,
-        "folded": found.n_folded if found else 0,
-        "elsewhere": found.unassigned_requests if found else 0,
-        "target_groups": list(report.target_groups),
-        "default_criteria": found.total.judgement.default_criteria if found else not migration.criteria,
-        "problems": [problem_json(problem) for problem in counting.problems],
+        "total": _endpoint_json(endpoints.total) if endpoints and endpoints.routes else None,
+        "routes": [_endpoint_json(endpoint) for endpoint in endpoints.routes] if endpoints else [],
+        "hidden_regressions": [endpoint.route for endpoint in endpoints.hidden_regressions] if endpoints else [],
+        "n_judged": endpoints.n_judged if endpoints else 0,
+        "n_folded": endpoints.n_folded if endpoints else 0,
+        "unassigned_requests": endpoints.unassigned_requests if endpoints else 0,
+        "target_groups": list(report.view.target_groups) if report.view else [],
+        "default_criteria": endpoints.total.judgement.default_criteria if endpoints else not migration.criteria,
+        "problems": problems_json(progress.problems),
     }
 
 
@@ -227,90 +234,82 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         **{fleet: _fleet_json(endpoint.fleets[fleet]) for fleet in FLEETS},
         "criteria": [
             {
-                "metric": each.metric,
-                "verdict": each.verdict,
-                "reason": each.reason,
-                "estimate": each.estimate,
-                "low": each.lower,
-                "high": each.upper,
+                "metric": result.metric,
+                "verdict": result.verdict,
+                "reason": result.reason,
+                "estimate": result.estimate,
+                "lower": result.lower,
+                "upper": result.upper,
             }
-            for each in endpoint.judgement.criteria
+            for result in endpoint.judgement.criteria
         ],
     }
 
 
 def _fleet_json(fleet: FleetStats) -> dict[str, Any]:
+    percentiles = fleet.percentiles.items()
     return {
         "requests": fleet.requests,
         "errors": fleet.errors,
         "unanswered": fleet.unanswered,
-        **{name: _rounded_s(found.value_s) if found else None for name, found in fleet.percentiles.items()},
+        **{name: _rounded(item.value_s) if item else None for name, item in percentiles},
         "intervals": {
-            name: [_rounded_s(found.lower_s), _rounded_s(found.upper_s)] if found else None
-            for name, found in fleet.percentiles.items()
+            name: [_rounded(item.lower_s), _rounded(item.upper_s)] if item else None for name, item in percentiles
         },
     }
 
 
-def _rounded_s(seconds: float | None) -> float | None:
-    """Whole milliseconds are known, and what lies between two of them is worked out: six decimals are plenty."""
+def _rounded(seconds: float | None) -> float | None:
+    """Logs have milliseconds; percentiles are interpolated between them."""
     return None if seconds is None else round(seconds, 6)
 
 
 def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datetime) -> RenderableType:
-    parts: list[RenderableType] = [title(migration, *_subtitle(migration, report, now))]
-    found = report.endpoints
-    if found is None:
-        parts.append(Text(words.NO_LOGS(), BAD))
-    elif not found.routes:
-        parts.append(
-            plain(words.no_fleet_requests(found.unassigned_requests, ", ".join(report.target_groups) or "–"), BAD)
-        )
-    else:
-        verdict_of = Counter(verdicts.label(one.judgement.verdict) for one in found.routes)
-        parts += [Text(words.verdict_counts(verdict_of)), Text(), _routes_table(migration, found), Text()]
-        if found.hidden_regressions:
-            parts.append(Text(words.hidden_regressions(len(found.hidden_regressions)), BAD))
-        if len(found.routes) > MAX_ROWS:
-            parts.append(Text(words.more_routes(len(found.routes) - MAX_ROWS), FAINT))
-        if found.total.judgement.default_criteria:
-            parts.append(Text(cli_words.DEFAULT_CRITERIA(), WARN))
-    lines = report.lines
-    parts.append(
-        Text(
-            words.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files),
-            FAINT if not lines.unparsed else WARN,
-        )
-    )
-    for tally in report.progress.file_stats:
-        parts.append(plain(f"{tally.name}: {words.file_problem(tally.problem or '')}", WARN))
-    if report.progress.changed:
-        parts.append(Text(words.changed_files(report.progress.changed), WARN))
-    return Group(*parts, *(message_lines(problems.format_problem(problem)) for problem in report.progress.problems))
+    window, lines, progress = report.window, report.lines, report.progress
+    subtitle = (times.span(window.starts_at, window.ends_at, migration.zone, now=now),) if window else ()
+    parts: list[RenderableType] = [title(migration, *subtitle), *_judged(migration, report)]
+    summary = text.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files)
+    parts.append(Text(summary, WARN if lines.unparsed else FAINT))
+    for stats in progress.file_stats:
+        parts.append(plain(f"{stats.name}: {text.file_problem(stats.problem or '')}", WARN))
+    if progress.changed:
+        parts.append(Text(text.changed_files(progress.changed), WARN))
+    return Group(*parts, *problem_lines(progress.problems))
 
 
-def _subtitle(migration: Migration, report: EndpointsReport, now: datetime) -> tuple[str, ...]:
-    if report.window is None:
-        return ()
-    start, finish = (datetime.fromtimestamp(at, UTC) for at in (report.window.start, report.window.end))
-    return (times.span(start, finish, migration.zone, now=now),)
+def _judged(migration: Migration, report: EndpointsReport) -> list[RenderableType]:
+    endpoints = report.endpoints
+    if endpoints is None or report.view is None:
+        return [Text(text.NO_LOGS, BAD)]
+    if not endpoints.routes:
+        target_groups = ", ".join(report.view.target_groups) or "–"
+        return [plain(text.no_fleet_requests(endpoints.unassigned_requests, target_groups), BAD)]
+    counts = Counter(verdicts.label(endpoint.judgement.verdict) for endpoint in endpoints.routes)
+    parts = [Text(text.verdict_counts(counts)), Text(), _routes_table(migration, endpoints), Text()]
+    if endpoints.hidden_regressions:
+        parts.append(Text(text.hidden_regressions(len(endpoints.hidden_regressions)), BAD))
+    if len(endpoints.routes) > MAX_ROWS:
+        parts.append(Text(text.more_routes(len(endpoints.routes) - MAX_ROWS), FAINT))
+    if endpoints.total.judgement.default_criteria:
+        parts.append(Text(cli_text.DEFAULT_CRITERIA, WARN))
+    return parts
 
 
 def _routes_table(migration: Migration, endpoints: JudgedEndpoints) -> RenderableType:
-    labels = (problems.shorten(migration.fleets[fleet].label, 20) for fleet in FLEETS)
-    made = table(*words.table_head(*labels))
-    made.columns[0].overflow, made.columns[0].min_width, made.columns[1].no_wrap = "fold", 16, True
-    for column, style in zip(made.columns[2:], ("", *(BASELINE, CANARY) * 2), strict=True):
+    labels = (shorten(migration.fleets[fleet].label, 20) for fleet in FLEETS)
+    grid = table(*text.table_head(*labels))
+    grid.columns[0].overflow, grid.columns[0].min_width, grid.columns[1].no_wrap = "fold", 16, True
+    for column, style in zip(grid.columns[2:], ("", *(BASELINE, CANARY) * 2), strict=True):
         column.justify, column.style, column.no_wrap = "right", style, True
-    for one in (endpoints.total, *endpoints.routes[:MAX_ROWS]):
-        verdict = one.judgement.verdict
-        sides = [one.fleets[fleet] for fleet in FLEETS]
-        p95 = [side.percentiles["p95"] for side in sides]
-        made.add_row(
-            Text(words.ALL_ROUTES(), "italic") if one.route == ALL_ROUTES else plain(one.route),
+    for endpoint in (endpoints.total, *endpoints.routes[:MAX_ROWS]):
+        verdict = endpoint.judgement.verdict
+        fleets = [endpoint.fleets[fleet] for fleet in FLEETS]
+        p95 = [fleet.percentiles["p95"] for fleet in fleets]
+        grid.add_row(
+            Text(text.ALL_ROUTES, "italic") if endpoint.route == ALL_ROUTES else plain(endpoint.route),
             Text(f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}", VERDICT_STYLES[verdict]),
-            numbers.count(one.requests),
-            *(numbers.percent(side.error_rate) for side in sides),
-            *(numbers.milliseconds(each.value_s if each else None) for each in p95),
+            numbers.count(endpoint.requests),
+            *(numbers.percent(fleet.error_rate) for fleet in fleets),
+            *(numbers.milliseconds(item.value_s if item else None) for item in p95),
         )
-    return made
+    return grid

@@ -1,4 +1,4 @@
-"""`record`: how every source is and how far back its past is kept, while the keeper works; and the run that brings everything up to date."""
+"""`record`: keeps the archive up to date and shows the state of the sources; with --once until everything is fetched."""
 
 import signal
 import threading
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import typer
 from rich.console import Group, RenderableType
@@ -18,39 +17,54 @@ from rich.text import Text
 from archive import Archive, ArchiveError, ArchiveProblem, SourceState
 from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
-from collector.collector import Collector
-from commands.shared.options import echo, repeat
+from collector.collector import Collector, CollectorConfig
+from collector.polling import PollTask
+from commands.shared import startup
+from commands.shared.options import Config, Demo, Json
 from commands.shared.output import (
     BAD,
     FAINT,
     GOOD,
     WARN,
-    archive_problem_json,
-    iso_time,
-    message_lines,
+    echo,
+    live_display,
     plain,
-    problem_json,
+    problem_lines,
+    repeat,
     table,
     title,
 )
-from commands.shared.startup import live_display
-from domain import Clock, Migration
+from domain import Migration
 from messages import numbers, states, times
-from messages import recording as words
-from messages.errors import sources as problems
+from messages import recording as text
+from reports.formats import local_minute
+from reports.judgement_json import iso_time, problems_json
 from sources.base import SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
-CATCH_UP_TIMEOUT_S = (
-    300.0  # `--once` waits so long for a source that is throttled or does not answer, then ends without the rest
-)
+CATCH_UP_TIMEOUT_S = 300.0  # `--once` gives up on a source that makes no progress for this long
+CATCH_UP_ROLES = ("metrics", "events", "traffic", "triggers")
+
+
+def record(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    once: Annotated[bool, typer.Option("--once", help=text.RECORD_ONCE)] = False,
+) -> None:
+    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    with (
+        startup.open_archive(migration, config, as_json=as_json) as archive,
+        Recorder(migration, archive, startup.open_sources(migration), as_json=as_json) as recorder,
+    ):
+        raise typer.Exit(recorder.run_once() if once else recorder.run())
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """How the sources are at `now`, and by name how far the past of each metric source is kept.
+    """The state of the sources at `now`, and the backfill of each metric source.
 
-    `spare`: the sources whose trouble is no trouble of the recorder: those that only add to others, and those of batches.
+    `optional_sources`: without them the recorder is still healthy.
     """
 
     now: datetime
@@ -65,18 +79,17 @@ class RecorderStatus:
 
     @property
     def down(self) -> tuple[str, ...]:
-        """The sources that do not answer, the spare ones left aside."""
-        needed = (state for state in self.states if state.source not in self.optional_sources)
-        return tuple(dict.fromkeys(state.source for state in needed if state.state not in ("up", "slow")))
+        """The sources that do not answer, without the optional ones."""
+        required = (state for state in self.states if state.source not in self.optional_sources)
+        return tuple(dict.fromkeys(state.source for state in required if state.state not in ("up", "slow")))
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the archive can be written and every source answers, the spare ones left aside."""
         return self.archive_problem is None and not self.down
 
 
 def optional_sources(sources: Sources) -> frozenset[str]:
-    """The sources that the recorder can do without."""
+    """Supplementary sources and those of batches."""
     return SUPPLEMENTARY | sources.batch_source_names
 
 
@@ -88,70 +101,59 @@ def recorder_status(
     now: datetime,
     batch_collector: BatchCollector | None = None,
 ) -> RecorderStatus:
-    """How it stands; `of_batches` is the keeper of the batches, where there are any."""
     try:
-        found, problem = archive.events.source_states(), collector.problem or archive.problem
+        source_states, problem = collector.source_states(), collector.problem or archive.problem
     except ArchiveError as error:
-        found, problem = (), error.problem
-    past = {source.name: collector.backfill_status(source.name) for source in sources.metrics}
+        source_states, problem = (), error.problem
+    backfills = {source.name: collector.backfill_status(source.name) for source in sources.metrics}
     if batch_collector and not problem:
-        past |= {source.name: batch_collector.fill_status(source) for source in sources.batches}
+        backfills |= {source.name: batch_collector.fill_status(source) for source in sources.batches}
         problem = batch_collector.problem
-    states_now = tuple(state for state in found if state.role != "whole")
-    return RecorderStatus(now, states_now, past, problem, optional_sources(sources))
+    return RecorderStatus(now, source_states, backfills, problem, optional_sources(sources))
 
 
-def catch_up(
-    collector: Collector, sources: Sources, *, timeout_s: float, batch_collector: BatchCollector | None = None
-) -> tuple[str, ...]:
-    """Asks every source, all at once, until nothing is left; the names of those that could not give everything.
+def catch_up(*collectors: Collector, timeout_s: float) -> tuple[str, ...]:
+    """Polls every source, in parallel, until everything is fetched. Returns the names of incomplete sources.
 
-    A source that waits (throttled, refused, the archive full) is waited for `patience_s` seconds, counted anew whenever some of the past came.
+    A source that waits or fails is given up after `timeout_s` seconds without progress of its backfill.
     """
-    rounds: list[tuple[Collector, str, Callable[[], float]]] = [
-        *((collector, source.name, partial(collector.poll_metrics, source)) for source in sources.metrics),
-        *((collector, source.name, partial(collector.poll_events, source)) for source in sources.events),
-    ]
-    if sources.traffic:
-        rounds.append((collector, sources.traffic.name, collector.poll_traffic))
-    if batch_collector:
-        rounds += [
-            (batch_collector, each.name, partial(batch_collector.poll_metrics, each)) for each in sources.batches
-        ]
-        if sources.triggers:
-            look = partial(batch_collector.poll_triggers, sources.triggers)
-            rounds.append((batch_collector, sources.triggers.name, look))
-    whole: dict[str, bool] = {}
+    tasks = [(item, task) for item in collectors for task in item.tasks if task.role in CATCH_UP_ROLES]
+    complete: dict[str, bool] = {}
 
-    def bring(asking: Collector, name: str, step: Callable[[], float]) -> None:
-        whole[name] = _poll_until_done(asking, name, step, timeout_s=timeout_s)
+    def work(collector: Collector, task: PollTask) -> None:
+        complete[task.source] = _poll_until_done(collector, task, timeout_s=timeout_s)
 
-    # Daemons: whoever interrupts this is not held up by a source that hangs.
-    threads = [threading.Thread(target=bring, args=each, daemon=True) for each in rounds]
+    # Daemons, so that an interrupt does not wait for a hanging source.
+    threads = [threading.Thread(target=work, args=task, daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return tuple(name for _, name, _ in rounds if not whole.get(name))
+    return tuple(task.source for _, task in tasks if not complete.get(task.source))
 
 
-def _poll_until_done(collector: Collector, name: str, poll: Callable[[], float], *, timeout_s: float) -> bool:
-    """Steps until a source is up to date. False where patience ran out before."""
-    left_s, reached = timeout_s, collector.backfill_status(name)
+def _poll_until_done(collector: Collector, task: PollTask, *, timeout_s: float) -> bool:
+    """Returns False after the timeout."""
+    remaining_s, best = timeout_s, collector.backfill_status(task.source)
     while True:
-        try:
-            wait_s = poll()
-            if wait_s and collector.is_up_to_date(name):
-                return True
-        except ArchiveError:
-            wait_s = 15.0
-        if (now := collector.backfill_status(name)) and (reached is None or now.available > reached.available):
-            left_s, reached = timeout_s, now
-        if now is None or now.state != "filling":  # else it is only the rest between two pulls
-            if wait_s > left_s:
+        wait_s = collector.run_task(task)
+        if wait_s and not (task.failure or task.archive_problem) and _is_up_to_date(collector, task.source):
+            return True
+        status = collector.backfill_status(task.source)
+        if status and (best is None or status.available > best.available):
+            remaining_s, best = timeout_s, status
+        if task.failure or status is None or status.state != "filling":  # "filling": the pause between two pulls
+            if wait_s > remaining_s:
                 return False
-            left_s -= wait_s
+            remaining_s -= wait_s
         threading.Event().wait(wait_s)
+
+
+def _is_up_to_date(collector: Collector, source: str) -> bool:
+    try:
+        return collector.is_up_to_date(source)
+    except ArchiveError:
+        return False
 
 
 def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any]:
@@ -166,87 +168,74 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
                 "role": state.role,
                 "state": state.state,
                 "checked_at": iso_time(state.checked_at),
-                "last_good_at": iso_time(state.last_success_at),
+                "last_success_at": iso_time(state.last_success_at),
             }
             for state in status.states
         ],
-        "past": [
+        "backfill": [
             {
                 "source": name,
-                "state": past.state,
-                "there": past.available,
-                "whole": past.total,
-                "back_to": iso_time(past.complete_since),
-                "since": iso_time(past.window.start),
+                "state": backfill.state,
+                "available": backfill.available,
+                "total": backfill.total,
+                "complete_since": iso_time(backfill.complete_since),
+                "since": iso_time(backfill.window.start),
             }
-            for name, past in status.backfills.items()
-            if past
+            for name, backfill in status.backfills.items()
+            if backfill
         ],
-        "problems": [problem_json(problem) for problem in status.problems]
-        + ([archive_problem_json(status.archive_problem)] if status.archive_problem else []),
+        "problems": problems_json(status.problems, status.archive_problem),
     }
 
 
 def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableType:
-    made = table(*words.SOURCES_HEAD())
+    grid = table(*text.SOURCES_HEAD)
     for state in status.states:
-        mark = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
-        made.add_row(
+        style = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
+        grid.add_row(
             plain(states.source_name(state.source)),
-            Text(states.label(state.state), mark),
+            Text(states.label(state.state), style),
             Text(_ago(state.last_success_at, status.now)),
             _backfill_cell(migration, status, state) if state.role == "metrics" else Text(),
         )
-    parts: list[RenderableType] = [title(migration), Text(), made]
-    parts += [message_lines(problems.format_problem(problem)) for problem in status.problems]
-    if status.archive_problem:
-        parts.append(
-            message_lines(problems.format_archive_problem(status.archive_problem.kind, status.archive_problem.detail))
-        )
-    return Group(*parts)
+    return Group(title(migration), Text(), grid, *problem_lines(status.problems, status.archive_problem))
 
 
 def recorder_line(migration: Migration, status: RecorderStatus) -> RenderableType:
-    """The same on one line, for a log."""
-    said = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
-    said += [f"{states.source_name(one.source)} {states.label(one.state)}" for one in status.states]
-    said += [
-        f"{states.source_name(name)}: {_backfill_text(migration, past)}"
-        for name, past in status.backfills.items()
-        if past
-    ]
-    return plain("  ·  ".join(said), "" if status.is_healthy else BAD)
+    """The status on one line."""
+    parts = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
+    parts += [f"{states.source_name(state.source)} {states.label(state.state)}" for state in status.states]
+    backfills = ((name, backfill) for name, backfill in status.backfills.items() if backfill)
+    parts += [f"{states.source_name(name)}: {_backfill_text(migration, backfill)}" for name, backfill in backfills]
+    return plain("  ·  ".join(parts), "" if status.is_healthy else BAD)
 
 
 def _backfill_cell(migration: Migration, status: RecorderStatus, state: SourceState) -> RenderableType:
-    past = status.backfills.get(state.source)
-    if past is None:
-        return Text(words.NOT_CHECKED() if migration.backfill else words.NO_BACKFILL(), FAINT)
+    backfill = status.backfills.get(state.source)
+    if backfill is None:
+        return Text(text.NOT_CHECKED if migration.backfill else text.NO_BACKFILL, FAINT)
+    bar = ProgressBar(total=max(backfill.total, 1), completed=backfill.available, width=24)
     line = Table.grid(padding=(0, 1))
-    line.add_row(
-        ProgressBar(total=max(past.total, 1), completed=past.available, width=24), Text(_backfill_text(migration, past))
-    )
+    line.add_row(bar, Text(_backfill_text(migration, backfill)))
     return line
 
 
 def _backfill_text(migration: Migration, backfill: BackfillStatus) -> str:
-    day = datetime.fromtimestamp(backfill.complete_since, UTC).astimezone(migration.zone)
     percent = numbers.share(backfill.available / backfill.total if backfill.total else 1.0)
-    return words.backfill_progress(backfill.state, percent=percent, back_to=f"{day:%Y-%m-%d %H:%M}")
+    since = local_minute(migration, backfill.complete_since)
+    return text.backfill_progress(backfill.state, percent=percent, back_to=since)
 
 
 def _ago(at: int | None, now: datetime) -> str:
-    return words.NEVER() if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=now)
+    return text.NEVER if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=now)
 
 
-def catch_up_summary(names: Iterable[str]) -> str:
-    """What `--once` ends with."""
-    left = [states.source_name(name) for name in names if name not in SUPPLEMENTARY]
-    return words.incomplete(", ".join(left)) if left else words.ALL_DONE()
+def catch_up_summary(incomplete: Iterable[str]) -> str:
+    names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
+    return text.incomplete(", ".join(names)) if names else text.ALL_DONE
 
 
 def show_while_running(work: Callable[[], object], show: Callable[[], None], *, interval_s: float = 0.5) -> None:
-    """Shows how it goes until `work` is done."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     while thread.is_alive():
@@ -256,87 +245,67 @@ def show_while_running(work: Callable[[], object], show: Callable[[], None], *, 
 
 
 class Recorder:
-    """A keeper with everything on, that of the batches too, and what a terminal or a log shows of it. A context. Raises ArchiveError."""
+    """A collector, and one of batches if they are configured, with a display. A context manager. Raises ArchiveError."""
 
-    def __init__(
-        self, migration: Migration, archive: Archive, sources: Sources, clock: Clock, *, as_json: bool
-    ) -> None:
-        self._migration, self._archive, self._sources, self._clock = migration, archive, sources, clock
-        self._as_json = as_json
+    def __init__(self, migration: Migration, archive: Archive, sources: Sources, *, as_json: bool) -> None:
+        self._migration, self._archive, self._sources, self._as_json = migration, archive, sources, as_json
         self._batch_collector: BatchCollector | None = None
         self._exit_stack = ExitStack()
         if sources.batches:
-            kept, self._batch_collector = open_batch_collector(
-                migration, sources.batches, sources.triggers, clock=clock
-            )
-            self._exit_stack.enter_context(kept)
-        self._collector = Collector(
-            archive,
-            sources.metrics,
-            sources.traffic,
-            sources.events,
-            backfill=migration.backfill,
-            since_s=migration.since_s,
-            logs=sources.logs if migration.access_logs and migration.access_logs.ingest else None,
-            route_templates=migration.access_logs.routes if migration.access_logs else (),
-            ingest_logs=True,
-            clock=clock,
-        )
+            batch_archive, self._batch_collector = open_batch_collector(migration, sources, clock=startup.now)
+            self._exit_stack.enter_context(batch_archive)
+        config = CollectorConfig.from_migration(migration)
+        self._collector = Collector(archive, sources, config, clock=startup.now)
+        self._collectors = (self._collector, *((self._batch_collector,) if self._batch_collector else ()))
 
     def run_once(self) -> int:
-        """Brings everything up to date. Returns 0 where nothing is left that somebody needs, else 1."""
-        left: list[str] = []
-        with live_display(as_json=self._as_json) as drawing:
+        """Fetches everything. Returns 1 if a required source is incomplete, else 0."""
+        incomplete: list[str] = []
+        with live_display(as_json=self._as_json) as display:
             show_while_running(
-                lambda: left.extend(
-                    catch_up(
-                        self._collector,
-                        self._sources,
-                        timeout_s=CATCH_UP_TIMEOUT_S,
-                        batch_collector=self._batch_collector,
-                    )
-                ),
-                lambda: drawing.update(self._table(), refresh=True) if drawing else None,
+                lambda: incomplete.extend(catch_up(*self._collectors, timeout_s=CATCH_UP_TIMEOUT_S)),
+                lambda: display.update(self._table(), refresh=True) if display else None,
             )
-        if drawing is None:
+        if display is None:
             self._print_status()
-        left += [name for name in self._status().down if name not in left]
+        incomplete += [name for name in self._status().down if name not in incomplete]
         if not self._as_json:
-            typer.echo(catch_up_summary(left))
-        return 1 if set(left) - optional_sources(self._sources) else 0
+            typer.echo(catch_up_summary(incomplete))
+        return 1 if set(incomplete) - optional_sources(self._sources) else 0
 
     def run(self) -> int:
-        """Records until Ctrl-C or SIGTERM; shows how it goes, in a terminal every second, else a line a minute. Returns 0."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's Ctrl-C
+        """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute. Returns 0."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            self._collector.start()
-            if self._batch_collector:
-                self._batch_collector.start()
-            with live_display(as_json=self._as_json) as drawing:
-                if drawing is None:
+            for collector in self._collectors:
+                collector.start()
+            with live_display(as_json=self._as_json) as display:
+                if display is None:
                     repeat(self._print_status, 60)
                 else:
-                    repeat(lambda: drawing.update(self._table(), refresh=True), 1)
-        self._collector.stop()
-        if self._batch_collector:
-            self._batch_collector.stop()
+                    repeat(lambda: display.update(self._table(), refresh=True), 1)
+        for collector in self._collectors:
+            collector.stop()
         return 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leaves the archive of the batches, which it opened."""
         self._exit_stack.close()
 
     def _table(self) -> RenderableType:
         return recorder_table(self._migration, self._status())
 
     def _print_status(self) -> None:
-        show = recorder_json if self._as_json else recorder_line
-        echo(show(self._migration, self._status()))
+        render = recorder_json if self._as_json else recorder_line
+        echo(render(self._migration, self._status()))
 
     def _status(self) -> RecorderStatus:
         return recorder_status(
-            self._archive, self._collector, self._sources, now=self._clock(), batch_collector=self._batch_collector
+            self._archive,
+            self._collector,
+            self._sources,
+            now=startup.now(),
+            batch_collector=self._batch_collector,
         )

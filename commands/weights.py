@@ -1,57 +1,86 @@
-"""`weights`: the rules with what each is told, the doors past them, and the health of what they send to."""
+"""`weights`: the listener rules with their weights and the health of their targets; with --history every change of the weights."""
 
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated, Any
 
+import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+import analysis
+from analysis import WeightStep
+from archive import ArchiveError
+from commands.shared import startup
+from commands.shared.context import CommandContext, open_context
+from commands.shared.options import Config, Demo, Json
 from commands.shared.output import (
     BAD,
     BASELINE,
     CANARY,
+    FAINT,
     GOOD,
     WARN,
-    iso_time,
-    message_lines,
+    echo,
     plain,
-    problem_json,
+    problem_lines,
     table,
     title,
 )
 from domain import FleetName, Migration, Rule, Traffic
 from domain import Group as TargetGroup
 from domain.traffic import blue_green_blocked
-from messages import cli as words
-from messages import numbers
-from messages import traffic as said
-from messages.errors import sources
-from sources.base import TrafficSnapshot, health_state
+from messages import cli as text
+from messages import events, numbers, times
+from messages import traffic as traffic_text
+from reports.judgement_json import iso_time, problems_json
+from sources.base import HistorySource, Problem, TrafficSnapshot, health_state
 
 FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
 
 
+def weights(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    history: Annotated[bool, typer.Option("--history", help=text.HISTORY)] = False,
+) -> None:
+    if history:
+        with open_context(config, demo, as_json=as_json) as context:
+            weight_history = read_history(context)
+        migration = context.migration
+        echo(history_json(migration, weight_history) if as_json else history_table(migration, weight_history))
+        raise typer.Exit(0)
+    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    source = startup.open_sources(migration).traffic
+    if source is None:
+        typer.echo(text.WEIGHTS_WITHOUT_AWS, err=True)
+    snapshot = source.snapshot() if source else TrafficSnapshot(startup.now_s(), None)
+    echo(weights_json(migration, snapshot) if as_json else weights_tables(migration, snapshot))
+    raise typer.Exit(0 if is_complete(snapshot) else 1)
+
+
 def is_complete(snapshot: TrafficSnapshot) -> bool:
-    """Whether the split is known and nothing was refused."""
-    return bool(
-        snapshot.traffic
-        and snapshot.traffic.split
-        and health_state(snapshot.problems, snapshot.took_s) in ("up", "slow")
-    )
+    """Whether the split is known and no request was denied."""
+    health = health_state(snapshot.problems, snapshot.took_s)
+    return bool(snapshot.traffic and snapshot.traffic.split and health in ("up", "slow"))
 
 
 def weights_json(migration: Migration, snapshot: TrafficSnapshot) -> dict[str, Any]:
     traffic = snapshot.traffic
+    shares = traffic.configured_shares.items() if traffic else ()
     return {
         "ok": is_complete(snapshot),
         "migration": migration.name,
         "demo": migration.demo,
         "asked_at": iso_time(snapshot.asked_at),
-        "told": {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {},
+        "configured": {fleet: float(share) for fleet, share in shares},
         "blue_green_blocked": blue_green_blocked(traffic).blocked if traffic else None,
         "rules": [_rule_json(traffic, rule) for rule in traffic.rules] if traffic else [],
         "groups": [_group_json(group) for group in traffic.groups] if traffic else [],
-        "problems": [problem_json(problem) for problem in snapshot.problems],
+        "problems": problems_json(snapshot.problems),
     }
 
 
@@ -63,11 +92,12 @@ def _rule_json(traffic: Traffic, rule: Rule) -> dict[str, Any]:
         "action": rule.action,
         "role": _role(traffic, rule),
         "conditions": [
-            {"field": one.field, "name": one.name, "patterns": list(one.patterns)} for one in rule.conditions
+            {"field": condition.field, "name": condition.name, "patterns": list(condition.patterns)}
+            for condition in rule.conditions
         ],
         "shares": [
-            {"target_group": one.target_group, "fleet": one.fleet, "weight": one.weight, "share": part}
-            for one, part in zip(rule.shares, _shares(rule), strict=True)
+            {"target_group": group.target_group, "fleet": group.fleet, "weight": group.weight, "share": share}
+            for group, share in zip(rule.shares, _shares(rule), strict=True)
         ],
         "stickiness_s": rule.stickiness_s,
     }
@@ -78,71 +108,131 @@ def _group_json(group: TargetGroup) -> dict[str, Any]:
         "target_group": group.target_group,
         "fleet": group.fleet,
         "healthy": None if group.targets is None else group.healthy,
-        "targets": None
-        if group.targets is None
-        else [
-            {
-                "id": one.id,
-                "port": one.port,
-                "zone": one.zone,
-                "state": one.state,
-                "reason": one.reason,
-                "description": one.description,
-            }
-            for one in group.targets
-        ],
+        "targets": None if group.targets is None else [asdict(target) for target in group.targets],
     }
 
 
 def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> RenderableType:
     parts: list[RenderableType] = [title(migration), Text()]
     if traffic := snapshot.traffic:
-        parts += [
-            *(_rule(migration, traffic, rule) for rule in traffic.rules),
-            Text(),
-            *map(_health, traffic.groups),
-            Text(),
-        ]
+        parts += [_rule(migration, traffic, rule) for rule in traffic.rules]
+        parts += [Text(), *map(_health, traffic.groups), Text()]
         if not traffic.split:
-            parts.append(Text(words.NO_SPLIT(), BAD))
-        blocked = blue_green_blocked(traffic)
-        if blocked.blocked and (migration.fleets.canary.codedeploy or migration.fleets.canary.ecs_service):
-            parts.append(plain(said.blue_green(blocked), WARN))
-    parts += [message_lines(sources.format_problem(problem)) for problem in snapshot.problems]
-    return Group(*parts)
+            parts.append(Text(text.NO_SPLIT, BAD))
+        blocked, canary = blue_green_blocked(traffic), migration.fleets.canary
+        if blocked.blocked and (canary.codedeploy or canary.ecs_service):
+            parts.append(plain(traffic_text.blue_green(blocked), WARN))
+    return Group(*parts, *problem_lines(snapshot.problems))
 
 
 def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
-    """A rule's own line, and under it the groups it forwards to."""
-    role = {"split": words.SPLIT(), "door": words.HEADER_RULE(), "": ""}[_role(traffic, rule)]
+    """The rule, and below it the target groups that it forwards to."""
+    role = {"split": text.SPLIT, "header_rule": text.HEADER_RULE, "": ""}[_role(traffic, rule)]
     head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(_conditions(rule)))
-    for fact in (role, said.stickiness(rule.stickiness_s) if rule.shares else ""):
+    for fact in (role, traffic_text.stickiness(rule.stickiness_s) if rule.shares else ""):
         head.append(f"  ·  {fact}" if fact else "", GOOD if fact == role else "")
     if not rule.shares:
-        return head.append("  ·  ").append_text(plain(words.not_forwarded(rule.action)))
-    made = table()
-    for share, part in zip(rule.shares, _shares(rule), strict=True):
-        label = migration.fleets[share.fleet].label if share.fleet else "–"
-        colour = FLEET_STYLES[share.fleet]
-        made.add_row(plain(share.target_group, colour), plain(label, colour), str(share.weight), numbers.share(part))
-    for column in made.columns[2:]:
+        return head.append("  ·  ").append_text(plain(text.not_forwarded(rule.action)))
+    grid = table()
+    for group, share in zip(rule.shares, _shares(rule), strict=True):
+        label = migration.fleets[group.fleet].label if group.fleet else "–"
+        style = FLEET_STYLES[group.fleet]
+        grid.add_row(plain(group.target_group, style), plain(label, style), str(group.weight), numbers.share(share))
+    for column in grid.columns[2:]:
         column.justify = "right"
-    return Group(head, Padding(made, (0, 0, 0, 4)))
+    return Group(head, Padding(grid, (0, 0, 0, 4)))
 
 
 def _health(group: TargetGroup) -> Text:
-    ill = group.targets is None or group.healthy < len(group.targets)
-    return plain(said.target_health(group), BAD if ill else "")
+    unhealthy = group.targets is None or group.healthy < len(group.targets)
+    return plain(traffic_text.target_health(group), BAD if unhealthy else "")
 
 
 def _role(traffic: Traffic, rule: Rule) -> str:
-    return "split" if rule.arn == traffic.split_arn else "door" if rule in traffic.header_rules else ""
+    return "split" if rule.arn == traffic.split_arn else "header_rule" if rule in traffic.header_rules else ""
 
 
 def _shares(rule: Rule) -> list[float | None]:
-    total = sum(share.weight for share in rule.shares)
-    return [share.weight / total if total else None for share in rule.shares]
+    total = sum(group.weight for group in rule.shares)
+    return [group.weight / total if total else None for group in rule.shares]
 
 
 def _conditions(rule: Rule) -> str:
-    return ", ".join(said.rule_condition(one) for one in rule.conditions) or words.ALL_OTHER_REQUESTS()
+    return ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
+
+
+@dataclass(frozen=True, slots=True)
+class WeightChangeLog:
+    """The steps of the split known at `now` (epoch seconds), and the problems of their sources."""
+
+    steps: tuple[WeightStep, ...]
+    problems: tuple[Problem, ...]
+    now: int
+
+
+def read_history(context: CommandContext) -> WeightChangeLog:
+    """Every known step, after fetching what is missing. Raises ArchiveError."""
+    context.poll_events()
+    if problem := context.collector.problem:
+        raise ArchiveError(problem.kind, problem.detail)
+    sources, now = context.sources, startup.now_s()
+    names = {source.name for source in sources.events if isinstance(source, HistorySource)}
+    names |= {sources.traffic.name} if sources.traffic else set()
+    states = context.collector.source_states()
+    problems = chain.from_iterable(state.problems for state in states if state.source in names)
+    return WeightChangeLog(analysis.weight_steps(context.archive.events.weight_changes(), now), tuple(problems), now)
+
+
+def history_json(migration: Migration, history: WeightChangeLog) -> dict[str, Any]:
+    return {
+        "ok": not history.problems,
+        "migration": migration.name,
+        "demo": migration.demo,
+        "now": iso_time(history.now),
+        "steps": [_step_json(step) for step in history.steps],
+        "problems": problems_json(history.problems),
+    }
+
+
+def _step_json(step: WeightStep) -> dict[str, Any]:
+    change = step.change
+    return {
+        "ts": iso_time(change.ts),
+        "since": iso_time(change.since),
+        "before": change.before,
+        "after": change.after,
+        "bake_time_s": step.bake_time_s,
+        "brief": step.is_brief,
+        "current": step.is_current,
+        "author": change.author,
+        "tool": change.tool,
+        "operation": change.operation,
+        "rule": change.rule,
+        "sources": list(change.sources),
+    }
+
+
+def history_table(migration: Migration, history: WeightChangeLog) -> RenderableType:
+    now = datetime.fromtimestamp(history.now, UTC)
+
+    def clock(ts: int) -> str:
+        return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
+
+    grid = table(*text.history_head(migration.fleets.canary.label))
+    for step in history.steps:
+        bake_time, style = times.duration(step.bake_time_s), FAINT if step.is_brief else ""
+        grid.add_row(
+            Text(events.change_time(step.change, clock)),
+            Text(events.step(step.change)),
+            Text(text.so_far(bake_time) if step.is_current else bake_time, style),
+            plain(events.author(step.change)),
+            style=style,
+        )
+    grid.columns[1].justify = grid.columns[2].justify = "right"
+    for column in grid.columns[:3]:
+        column.no_wrap = True
+    parts: list[RenderableType] = [title(migration), Text()]
+    parts.append(grid if history.steps else Text(text.NO_WEIGHT_CHANGES))
+    if any(step.is_brief for step in history.steps):
+        parts += [Text(), Text(text.SHORT_STEPS_NOTE, FAINT)]
+    return Group(*parts, *problem_lines(history.problems))

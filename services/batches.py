@@ -1,24 +1,25 @@
-"""What the archive holds of batches, as reports of the jobs: the same for the page and for the command line."""
+"""The reports of all batch jobs over a window."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import analysis.batches.jobs as analysis
 from analysis.batches.invocations import InvocationPeriod, parse_invocations
 from analysis.batches.jobs import JobReport, RunStatus, ScheduledRun
 from analysis.batches.runs import parse_runs
-from archive.batches import FINAL_AFTER_MINUTES, BatchArchive
-from archive.metrics.results import MetricsResult
+from archive import BatchArchive, MetricsResult
+from archive.batches import FINAL_AFTER_MINUTES
 from domain import Window
 from domain.config.batches import Batches
 from domain.triggers import Trigger
+from domain.window import DAY_S, MINUTE_S
 
-JOB_HISTORY_S = 62 * 86_400  # read for what is usual and for the era before
+JOB_HISTORY_S = 62 * DAY_S  # for the typical duration and for the previous scheduler
 
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """Every job over a window, the worst first. `complete`: all of the window was read."""
+    """Every job over `window`, the worst first. `complete`: all of the window was read."""
 
     window: Window
     jobs: tuple[JobReport, ...]
@@ -29,18 +30,24 @@ class BatchView:
 
     @property
     def status_counts(self) -> dict[RunStatus, int]:
-        return count_statuses([slot for job in self.jobs for slot in job.scheduled_runs])
+        return count_statuses([run for job in self.jobs for run in job.scheduled_runs])
 
 
-def read_batches(
-    archive: BatchArchive, settings: Batches, source_names: Sequence[str], window: Window, triggers: Sequence[Trigger]
-) -> BatchView:
-    """Every job over `window`, from the archive alone. The first of `source_names` knows the runs, others what AWS counted of the functions."""
+def read_batches(archive: BatchArchive, settings: Batches, source_names: Sequence[str], window: Window) -> BatchView:
+    """Every job over `window`, from the archive. The first source has the runs, the others the invocations. Raises ArchiveError."""
     history = Window(min(window.start, window.end - JOB_HISTORY_S), window.end)
-    brought = archive.metrics.read(history, source_names[0])
-    counted = [parse_invocations(archive.metrics.read(history, name).frame) for name in source_names[1:]]
-    invoked = {job: told for found in counted for job, told in found.items()}
-    return build_batch_view(settings, brought, window, triggers, invoked)
+    result = archive.metrics.read(history, source_names[0])
+    invocations: dict[str, Sequence[InvocationPeriod]] = {}
+    for name in source_names[1:]:
+        invocations |= parse_invocations(archive.metrics.read(history, name).frame)
+    triggers = archive.events.triggers()
+    return build_batch_view(settings, result, window, triggers.triggers if triggers else (), invocations)
+
+
+def batches_cache_key(archive: BatchArchive, source_names: Sequence[str]) -> Hashable:
+    """Changes whenever `read_batches` may return something else. Raises ArchiveError."""
+    triggers = archive.events.triggers()
+    return tuple(map(archive.change_counter, source_names)), triggers.triggers if triggers else ()
 
 
 def build_batch_view(
@@ -50,10 +57,10 @@ def build_batch_view(
     triggers: Sequence[Trigger],
     invocations: Mapping[str, Sequence[InvocationPeriod]] | None = None,
 ) -> BatchView:
-    """The jobs from what the archive holds. Time after the last answer is not known, whatever the clock says."""
-    read_until = (result.last_asked_at or 0) // 60 * 60
-    lately = Window(max(read_until - FINAL_AFTER_MINUTES * 60, 0), max(read_until, 60))  # answered, and not settled yet
-    unanswered = [gap for missing in result.missing for gap in missing.subtract([lately])]
+    """The jobs from `result`. Time after its last answer is unknown."""
+    read_until = (result.last_asked_at or 0) // MINUTE_S * MINUTE_S
+    not_final = Window(max(read_until - FINAL_AFTER_MINUTES * MINUTE_S, 0), max(read_until, MINUTE_S))
+    unanswered = [gap for missing in result.missing for gap in missing.subtract([not_final])]
     if read_until < window.end:
         unanswered.append(Window(max(read_until, result.window.start), window.end))
     jobs = analysis.job_reports(
@@ -62,7 +69,7 @@ def build_batch_view(
         window=window,
         now=window.end,
         unanswered=tuple(unanswered),
-        triggers={starter.job: starter for starter in triggers},
+        triggers={trigger.job: trigger for trigger in triggers},
         invocations=invocations,
     )
     complete = bool(result.last_asked_at) and not any(
@@ -72,6 +79,6 @@ def build_batch_view(
 
 
 def count_statuses(runs: Sequence[ScheduledRun]) -> dict[RunStatus, int]:
-    """How many of each, the worst first."""
-    marks = [slot.status for slot in runs]
-    return {mark: marks.count(mark) for mark in analysis.RUN_STATUSES if mark in marks}
+    """How many runs have each status, the worst first."""
+    statuses = [run.status for run in runs]
+    return {status: statuses.count(status) for status in analysis.RUN_STATUSES if status in statuses}

@@ -1,26 +1,29 @@
-"""Judging the access logs that were counted: the one way from the archive to routes, for pages, reports and commands."""
+"""Judges the counted access logs, route by route."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis import Verdict
 from analysis.endpoints.endpoints import MAX_ROUTES, JudgedEndpoints, judge_endpoints
 from analysis.endpoints.route import RouteDetail, route_detail
+from archive import Archive
+from archive.access_logs.store import ACCESS_LOGS as ACCESS_LOGS
 from archive.access_logs.tables import LineCounts
-from archive.archive import Archive
 from domain import FLEETS, FleetName, Migration, Window
-from domain.window import MINUTE_S
+from domain.window import DAY_S, MINUTE_S
 
-ACCESS_LOGS = "access_logs"  # the name under which the archive's revision counts what was kept of logs
 MAX_LOG_LINES = 20
-DAY_S = 86_400
+LOG_FILE_S = 300  # a load balancer writes one file every five minutes
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:
-    """Which requests are looked at: all, where nothing is chosen. `status` is a class of status codes, 2 to 5; see analysis.endpoints.endpoints."""
+    """Selects requests; all by default. `status`: a class of status codes, 2 to 5."""
 
     method: str = ""
     host: str = ""
@@ -29,9 +32,9 @@ class RequestFilter:
 
 @dataclass(frozen=True, slots=True)
 class EndpointsView:
-    """What the access logs of `window` say. `lines`: how the reading of them went; `minutes`: of how many minutes there are requests at all.
+    """The judged access logs of `window`. `lines`: how many lines were read and parsed; `minutes`: how many have requests.
 
-    `methods` and `hosts` are all that there are, the busiest first, whatever is chosen.
+    `methods`, `hosts`: by requests, the most first; `target_groups`: by name. All three ignore the filter.
     """
 
     window: Window
@@ -40,11 +43,16 @@ class EndpointsView:
     minutes: int
     methods: tuple[str, ...]
     hosts: tuple[str, ...]
+    target_groups: tuple[str, ...] = ()
+
+    @property
+    def verdict_counts(self) -> Mapping[Verdict, int]:
+        return Counter(endpoint.judgement.verdict for endpoint in self.endpoints.routes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteView:
-    """A route's own page: the route, and lines of it that were slow or failed (domain.log_counts.EXAMPLES), at most MOST_LINES of each."""
+    """One route, with at most MAX_LOG_LINES of its slowest and of its newest failed requests (domain.log_counts.EXAMPLES)."""
 
     route: RouteDetail
     slowest: pa.Table
@@ -54,49 +62,53 @@ class RouteView:
 def judge_logs(
     archive: Archive, migration: Migration, window: Window, request_filter: RequestFilter = RequestFilter()
 ) -> EndpointsView | None:
-    """The routes of `window`, judged by the migration's criteria; None where no log of it was counted. Raises ArchiveError."""
+    """Judges the routes of `window` by the criteria of the migration; None if no log of it was counted. Raises ArchiveError."""
     counts = archive.access_logs.counts(window)
     if not counts.num_rows:
         return None
-    methods, hosts = (_by_requests(counts, name) for name in ("method", "host"))
-    minutes = len(np.unique(counts["minute"].to_numpy() // MINUTE_S))
-    most = migration.access_logs.max_routes if migration.access_logs else MAX_ROUTES
-    found = judge_endpoints(
+    endpoints = judge_endpoints(
         _filter_rows(counts, request_filter),
         fleet_by_target_group(migration),
         window,
         migration.criteria,
-        max_routes=most,
+        max_routes=migration.access_logs.max_routes if migration.access_logs else MAX_ROUTES,
         status=request_filter.status,
     )
-    return EndpointsView(window, found, archive.access_logs.line_counts(window), minutes, methods, hosts)
+    return EndpointsView(
+        window,
+        endpoints,
+        archive.access_logs.line_counts(window),
+        len(np.unique(counts["minute"].to_numpy() // MINUTE_S)),
+        _by_requests(counts, "method"),
+        _by_requests(counts, "host"),
+        tuple(sorted(name for name in pc.unique(counts["target_group"]).to_pylist() if name)),
+    )
 
 
 def judge_route(
     archive: Archive, migration: Migration, window: Window, name: str, request_filter: RequestFilter = RequestFilter()
 ) -> RouteView:
-    """Everything that is known of the route `name` in `window`. Raises ArchiveError."""
+    """The route `name` in `window`. Raises ArchiveError."""
     examples = _filter_rows(archive.access_logs.examples(window), request_filter)
-    mine = examples.filter(pc.equal(examples["route"], name))
+    lines = examples.filter(pc.equal(examples["route"], name))
     if request_filter.status is not None:
-        mine = mine.filter(pa.array(mine["elb_status"].to_numpy() // 100 == request_filter.status))
-    slow = np.argsort(-mine["latency_ms"].to_numpy(), kind="stable")
-    slow = slow[mine["latency_ms"].to_numpy()[slow] >= 0][:MAX_LOG_LINES]
-    failed = np.flatnonzero(mine["elb_status"].to_numpy() >= 500)
-    failed = failed[np.argsort(-mine["ts"].to_numpy()[failed], kind="stable")][:MAX_LOG_LINES]
-    route = route_detail(
-        _filter_rows(archive.access_logs.counts(window), request_filter), fleet_by_target_group(migration), window, name
-    )
-    return RouteView(route, mine.take(pa.array(slow)), mine.take(pa.array(failed)))
+        lines = lines.filter(pa.array(lines["elb_status"].to_numpy() // 100 == request_filter.status))
+    slow = np.argsort(-lines["latency_ms"].to_numpy(), kind="stable")
+    slow = slow[lines["latency_ms"].to_numpy()[slow] >= 0][:MAX_LOG_LINES]
+    failed = np.flatnonzero(lines["elb_status"].to_numpy() >= 500)
+    failed = failed[np.argsort(-lines["ts"].to_numpy()[failed], kind="stable")][:MAX_LOG_LINES]
+    counts = _filter_rows(archive.access_logs.counts(window), request_filter)
+    route = route_detail(counts, fleet_by_target_group(migration), window, name)
+    return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
 
 
 def last_day(window: Window) -> Window:
-    """What of a phase its logs are judged by where the page is about something else: weeks of them may be more than a page can wait for, or hold."""
+    """The last day of a phase: the logs of weeks take too long to judge, and too much memory, for a page about something else."""
     return Window(max(window.start, window.end - DAY_S), window.end)
 
 
 def fleet_by_target_group(migration: Migration) -> dict[str, FleetName]:
-    """The fleet of each target group by its name, which is all that a log line says of it."""
+    """The fleet of each target group by its name: log lines have no other reference."""
     return {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
 
 

@@ -1,4 +1,4 @@
-"""Judging a phase, or any window, of the archive: the one way to a verdict for every page and command. It reads only the series that the judge needs."""
+"""Judges a phase, or any window, from the archive. Only the series that the judge needs are read."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
@@ -10,24 +10,20 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 import analysis
-from archive.archive import Archive
-from archive.metrics.results import MetricsResult
+from analysis import Phase
+from archive import Archive, MetricsResult
 from domain import Event, Migration, Window
-from domain.window import MINUTE_S
+from domain.window import DAY_S, MINUTE_S
+from services.freshness import final_until
 
-PHASE_HISTORY_S = 90 * 86_400  # so far back phases are known
-UNKNOWN_START_WINDOW_S = (
-    86_400  # of a phase whose beginning nobody saw, its last day is evidence: before that, nobody knows the split
-)
-MAX_CACHED_JUDGEMENTS = 64  # judgements of an archive that are remembered
+PHASE_HISTORY_S = 90 * DAY_S
+UNKNOWN_START_WINDOW_S = DAY_S  # before a phase of unknown start, the configured share is unknown
+MAX_CACHED_JUDGEMENTS = 64  # per archive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowJudgement:
-    """A window of the archive and what the judge says of it. `firm_until` (epoch seconds): what is younger may change and was not judged.
-
-    `brought` holds the numbers that were judged, or, where the verdict was remembered, None.
-    """
+    """The judgement of a window; data after `final_until` (epoch seconds) was not judged. `result`: the judged data, None from the cache."""
 
     window: Window
     judgement: analysis.Judgement
@@ -35,54 +31,62 @@ class WindowJudgement:
     result: MetricsResult | None
 
 
-def known_phases(events: Iterable[Event], *, end: int) -> tuple[analysis.Phase, ...]:
-    """Every phase that is known up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one."""
+def known_phases(events: Iterable[Event], *, end: int) -> tuple[Phase, ...]:
+    """The phases of the last 90 days up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one."""
     return analysis.phases(events, Window(end - PHASE_HISTORY_S, end))
 
 
-def evidence_window(phase: analysis.Phase) -> Window:
-    """What of a phase is judged: all of it, but of one whose beginning nobody saw its last day."""
+def read_phases(archive: Archive, *, now: datetime) -> tuple[Phase, ...]:
+    """The same from the archive, up to the minute of `now`. Raises ArchiveError."""
+    end = int(now.timestamp()) // MINUTE_S * MINUTE_S
+    return known_phases(archive.events.read(Window(0, end)), end=end)
+
+
+def evidence_window(phase: Phase) -> Window:
+    """The judged part of a phase: all of it, or its last day if its start is unknown."""
     window = phase.window
-    return (
-        Window(max(window.start, window.end - UNKNOWN_START_WINDOW_S), window.end)
-        if phase.started_by == "window"
-        else window
-    )
+    if phase.started_by != "window":
+        return window
+    return Window(max(window.start, window.end - UNKNOWN_START_WINDOW_S), window.end)
+
+
+def evidence_phase(phase: Phase) -> Phase:
+    """The phase, cut to its judged part."""
+    return replace(phase, window=evidence_window(phase))
 
 
 def judge_window(
     archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime, with_result: bool = False
 ) -> WindowJudgement:
-    """What the judge says of `window`, as `source` saw it, from the archive alone. `numbers`: with what was judged, even if the verdict is known.
+    """Judges the data of `source` in `window`. Raises ArchiveError.
 
-    A window that is settled is judged once, and again only when more of it has been answered. Raises ArchiveError
-    where the database cannot be read.
+    A judgement is cached until data of its window changes. `with_result`: includes the judged data, even for a cached judgement.
     """
-    remembered, key = _cache_of(archive), (source, window, migration.criteria)
-    version = archive.metrics.cache_key(window, source)
-    found = remembered.get(key, version)
-    if found and not with_result:
-        return found
-    brought = archive.metrics.read(
-        window, source, now=now, series_filter=lambda one: analysis.is_needed(one, migration.criteria)
+    cache, key = _cache_of(archive), (source, window, migration.criteria)
+    cache_key = archive.metrics.cache_key(window, source)
+    cached = cache.get(key, cache_key)
+    if cached and not with_result:
+        return cached
+    result = archive.metrics.read(
+        window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
     )
-    judged = judge_result(migration, brought, now=now)
-    if not brought.archive_problem:
-        remembered.put(key, version, replace(judged, result=None))
-    return judged
+    judgement = judge_result(migration, result, now=now)
+    if not result.archive_problem:
+        cache.put(key, cache_key, replace(judgement, result=None))
+    return judgement
 
 
 def judge_result(migration: Migration, result: MetricsResult, *, now: datetime) -> WindowJudgement:
-    """What the judge says of numbers that were read already."""
-    firm_until = final_until(migration, result, now=now)
+    """Judges data that was read already."""
+    end = final_until(migration, result, now=now)
     judgement = analysis.judge(
-        result.frame, migration.criteria, window=result.window, provisional_from=firm_until, unknown=result.unknown
+        result.frame, migration.criteria, window=result.window, provisional_from=end, unknown=result.unknown
     )
-    return WindowJudgement(result.window, judgement, firm_until, result)
+    return WindowJudgement(result.window, judgement, end, result)
 
 
 def trace_result(migration: Migration, result: MetricsResult, *, now: datetime) -> pd.DataFrame:
-    """How that judgement came about, minute by minute (analysis.TRACE_COLUMNS)."""
+    """The judgement after each minute (analysis.TRACE_COLUMNS)."""
     return analysis.trace(
         result.frame,
         migration.criteria,
@@ -92,22 +96,16 @@ def trace_result(migration: Migration, result: MetricsResult, *, now: datetime) 
     )
 
 
-def final_until(migration: Migration, result: MetricsResult, *, now: datetime) -> int:
-    """Up to here (epoch seconds) the numbers may be judged."""
-    settled = int(now.timestamp()) // MINUTE_S * MINUTE_S - migration.settle_minutes * MINUTE_S
-    return result.final_until(provisional_s=migration.provisional_minutes * MINUTE_S, final_by_age=settled)
-
-
 class _JudgementCache:
-    """The newest judgements by what they are of, each with the version of the numbers that it stands on."""
+    """The latest judgements by key, each valid for one cache key of its data."""
 
     def __init__(self) -> None:
         self._lock, self._entries = Lock(), OrderedDict[Hashable, tuple[Hashable, WindowJudgement]]()
 
     def get(self, key: Hashable, cache_key: Hashable) -> WindowJudgement | None:
         with self._lock:
-            known, judged = self._entries.get(key, (None, None))
-            return judged if known == cache_key else None
+            known, judgement = self._entries.get(key, (None, None))
+            return judgement if known == cache_key else None
 
     def put(self, key: Hashable, cache_key: Hashable, judgement: WindowJudgement) -> None:
         with self._lock:

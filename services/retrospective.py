@@ -1,6 +1,6 @@
-"""A whole migration read back from the archive alone: its phases, what they cost, before and after. Nobody is asked."""
+"""A whole migration from the archive: its phases, their impact, and the weeks before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -27,21 +27,23 @@ from analysis.retrospective.timeline import Timeline, timeline, timeline_series,
 from archive import Archive
 from domain import FLEETS, Event, Margin, Migration, Series, Window
 from domain.series import hourly_stat
-from domain.window import MINUTE_S, merge_windows
+from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
+from services.parity import evidence_window, judge_window
 
-ROLLUP_S = 600  # what phases are counted in
-HOUR_S = 3600
-LEAD_S = 7 * 86_400  # the week before the first step
-MIN_LEAD_S = 86_400  # so that the first step does not stand on the edge
+ROLLUP_S = 600  # the buckets in which phases are counted
+LEAD_S = 7 * DAY_S  # shown before the first step
+MIN_LEAD_S = DAY_S  # even if the archive begins later
 MAX_BUCKETS = 2000
+
+JudgementsByWindow = Mapping[Window, analysis.Judgement]
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationOutline:
-    """When what happened, up to `window.end` (epoch seconds), a whole ten minutes that no longer change.
+    """The phases and events of a migration up to `window.end`, a multiple of ten minutes before which all data is final.
 
-    `window` begins a week before the first step, or where the archive does if that is later; a day before the first step at the latest, for steps
-    are known for longer than numbers. `first_step` and `last_step` are None where no step is known.
+    `window` starts a week before the first step, or with the archive if that is later, but at least a day before the first step.
+    `first_step`, `last_step` (epoch seconds): None if no step is known.
     """
 
     source: str
@@ -53,30 +55,30 @@ class MigrationOutline:
 
     @property
     def merged_phases(self) -> tuple[tuple[analysis.Phase, tuple[MergedSwap, ...]], ...]:
-        """The phases since the first step, steps of minutes around a swap folded into the one that follows them."""
+        """The phases since the first step; the short steps of a swap are merged into the phase that follows."""
         since = self.first_step if self.first_step is not None else self.window.start
         return tuple(
-            (phase, folds) for phase, folds in merge_swaps(self.phases, self.events) if phase.window.end > since
+            (phase, swaps) for phase, swaps in merge_swaps(self.phases, self.events) if phase.window.end > since
         )
 
     @property
     def rollback_times(self) -> tuple[int, ...]:
-        """When the canary was given less (epoch seconds), swaps apart."""
-        kept = [phase for phase, _ in self.merged_phases]
-        return tuple(before.window.end for before, after in pairwise(kept) if _is_decrease(before, after))
+        """When the canary's share decreased (epoch seconds), without swaps."""
+        phases = [phase for phase, _ in self.merged_phases]
+        return tuple(before.window.end for before, after in pairwise(phases) if _is_decrease(before, after))
 
     @property
     def share_steps(self) -> tuple[tuple[int, float | None], ...]:
-        """From when the canary was told which share."""
+        """The start of each phase with the configured share of the canary."""
         return tuple((max(phase.window.start, self.window.start), phase.canary_share) for phase in self.phases)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retrospective:
-    """What the archive knows of a migration. `chapters` begin with the first step.
+    """The phases of a migration and its impact, counted from the first step.
 
-    `canary_requests`: since the first step. `outside_*_minutes`: how long the canary was surely beyond the margin. `gaps`: time without any number.
-    `hours_until`: before this only hours are kept (epoch seconds), or None. `numbers_until`: up to here the source has answered.
+    `…_outside_minutes`: how long the canary was beyond the margin with 95 % confidence; `gaps`: time without any data.
+    `hourly_only_until`: before it, only hours are archived (epoch seconds); `data_until`: the end of the answered time.
     """
 
     outline: MigrationOutline
@@ -93,20 +95,27 @@ class Retrospective:
 
 
 def slow_threshold_s(migration: Migration) -> float:
-    """The threshold that "slow" means on this page: that of a criterion, else the middle one of those that are asked for."""
-    judged = [one.slow_threshold_s for one in migration.criteria if one.slow_threshold_s is not None]
-    return judged[0] if judged else migration.slow_thresholds_s[len(migration.slow_thresholds_s) // 2]
+    """The threshold for "slow": that of a criterion, else the middle one of the configured thresholds."""
+    thresholds = [
+        criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None
+    ]
+    return thresholds[0] if thresholds else migration.slow_thresholds_s[len(migration.slow_thresholds_s) // 2]
 
 
 def outline_end(migration: Migration, now: datetime) -> int:
-    """The newest whole ten minutes that are settled (epoch seconds): what is told of the time before it does not move with every minute."""
+    """The newest multiple of ten minutes before which all data is final (epoch seconds)."""
     return (int(now.timestamp()) - migration.settle_minutes * MINUTE_S) // ROLLUP_S * ROLLUP_S
 
 
+def read_outline(archive: Archive, migration: Migration, source: str, *, now: datetime) -> MigrationOutline | None:
+    """The outline up to now; None if the archive has no data of `source`. Raises ArchiveError."""
+    return build_outline(archive, source, end=outline_end(migration, now))
+
+
 def build_outline(archive: Archive, source: str, *, end: int) -> MigrationOutline | None:
-    """What happened up to `end` (see `until`); None where the archive holds nothing of `source`. Raises ArchiveError where it cannot be read."""
-    span, told = archive.metrics.covered_span(source), archive.events.read(Window(0, end))
-    steps = [event.ts for event in told if event.kind == "weight"]
+    """The outline up to `end` (see `outline_end`); None if the archive has no data of `source`. Raises ArchiveError."""
+    span, events = archive.metrics.covered_span(source), archive.events.read(Window(0, end))
+    steps = [event.ts for event in events if event.kind == "weight"]
     if span is None or span.start >= end:
         return None
     first, last = (steps[0], steps[-1]) if steps else (None, None)
@@ -114,53 +123,63 @@ def build_outline(archive: Archive, source: str, *, end: int) -> MigrationOutlin
     if first is not None:
         hour = first // HOUR_S * HOUR_S
         start = max(min(span.start, hour - MIN_LEAD_S), hour - LEAD_S)
-    events = tuple(event for event in told if event.ts >= start or event.open)
     window = Window(start, end)
-    return MigrationOutline(source, window, analysis.phases(told, window), events, first, last)
+    shown = tuple(event for event in events if event.ts >= start or event.open)
+    return MigrationOutline(source, window, analysis.phases(events, window), shown, first, last)
 
 
 def read_timeline(archive: Archive, migration: Migration, source: str, window: Window) -> Timeline:
-    """Both fleets over a window in at most two thousand buckets: what the chart draws."""
+    """Both fleets over a window in at most MAX_BUCKETS buckets, for the chart. Raises ArchiveError."""
     return _ArchiveReader(archive, migration, source).timeline(window, MAX_BUCKETS)
 
 
 def build_retrospective(archive: Archive, migration: Migration, outline: MigrationOutline) -> Retrospective:
-    """Everything that is counted. Raises ArchiveError where the archive cannot be read."""
-    reading, end = _ArchiveReader(archive, migration, outline.source), outline.window.end
+    """Raises ArchiveError."""
+    reader, end = _ArchiveReader(archive, migration, outline.source), outline.window.end
     since = outline.first_step if outline.first_step is not None else outline.window.start
-    kept = [phase for phase, _ in outline.merged_phases]
-    courses = [reading.phase_timeline(phase.window) for phase in kept]
-    ends = [after.window.start for after in kept[1:]] + [end]
-    chapters = tuple(
-        reading.phase_row(phase, folds, one, incidents(outline.events, phase, until=stop))
-        for (phase, folds), one, stop in zip(outline.merged_phases, courses, ends, strict=True)
+    phases = [phase for phase, _ in outline.merged_phases]
+    timelines = [reader.phase_timeline(phase.window) for phase in phases]
+    ends = [phase.window.start for phase in phases[1:]] + [end]
+    phase_rows = tuple(
+        reader.phase_row(phase, swaps, phase_timeline, incidents(outline.events, phase, until=until))
+        for (phase, swaps), phase_timeline, until in zip(outline.merged_phases, timelines, ends, strict=True)
     )
-    scatter = overdispersion([paired_buckets(one) for one in courses])
+    dispersion = overdispersion([paired_buckets(item) for item in timelines])
     errors, p95 = (_margin(migration, metric) for metric in ("error_rate", "latency_p95"))
-    whole, span = reading.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
-    served = reading.timeline(Window(max(since // MINUTE_S * MINUTE_S, outline.window.start), end), MAX_BUCKETS)
+    whole, span = reader.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
+    served = reader.timeline(Window(max(since // MINUTE_S * MINUTE_S, outline.window.start), end), MAX_BUCKETS)
+    around = {at: reader.minute_timeline(effect_window(at)) for at in outline.rollback_times}
     return Retrospective(
         outline=outline,
-        phase_rows=chapters,
+        phase_rows=phase_rows,
         canary_requests=totals(served)[0]["canary"],
-        excess_errors=sum_excess([excess_errors(paired_buckets(one), scatter) for one in courses]),
+        excess_errors=sum_excess([excess_errors(paired_buckets(item), dispersion) for item in timelines]),
         error_rate_outside_minutes=_flagged_minutes(
-            courses, [outside_error_rate(one, errors, scatter) for one in courses]
+            timelines, [outside_error_rate(item, errors, dispersion) for item in timelines]
         ),
-        p95_outside_minutes=_flagged_minutes(courses, [outside_p95(one, p95) for one in courses]),
-        rollbacks=rollbacks(
-            kept, outline.events, {at: reading.minute_timeline(effect_window(at)) for at in outline.rollback_times}
-        ),
-        before_after=reading.before_after(outline.first_step, outline.last_step, end),
+        p95_outside_minutes=_flagged_minutes(timelines, [outside_p95(item, p95) for item in timelines]),
+        rollbacks=rollbacks(phases, outline.events, around),
+        before_after=reader.before_after(outline.first_step, outline.last_step, end),
         gaps=_gaps(whole, span),
         hourly_only_until=_hourly_only_until(whole),
         data_until=span.end if span else outline.window.start,
     )
 
 
+def phase_judgements(
+    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
+) -> JudgementsByWindow:
+    """The judgement of each phase, by the window of the phase. Raises ArchiveError."""
+    source = retrospective.outline.source
+    return {
+        row.phase.window: judge_window(archive, migration, source, evidence_window(row.phase), now=now).judgement
+        for row in retrospective.phase_rows
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _ArchiveReader:
-    """The archive of one migration, read as courses."""
+    """Reads the archive of one migration as timelines."""
 
     archive: Archive
     migration: Migration
@@ -170,23 +189,23 @@ class _ArchiveReader:
         return timeline_series(self.archive.metrics.configured_series(self.source), slow_threshold_s(self.migration))
 
     def timeline(self, window: Window, buckets: int) -> Timeline:
-        series = [one for one in self.series() if not one.hourly]
-        told = self.archive.metrics.overview(window, self.source, series=series, max_buckets=buckets)
-        return timeline(told, slow_threshold_s(self.migration))
+        series = [item for item in self.series() if not item.hourly]
+        overview = self.archive.metrics.overview(window, self.source, series=series, max_buckets=buckets)
+        return timeline(overview, slow_threshold_s(self.migration))
 
     def hourly_timeline(self, window: Window) -> Timeline | None:
-        """The whole hours of a window with their true p95; None where there is none, or the source has no such percentiles."""
+        """The complete hours of a window with their p95; None without any, or if the source has no hourly percentiles."""
         start, end = -(-window.start // HOUR_S) * HOUR_S, window.end // HOUR_S * HOUR_S
-        series = [one for one in self.series() if one.hourly or one.metric == "requests"]
-        if start >= end or not any(one.hourly for one in series):
+        series = [item for item in self.series() if item.hourly or item.metric == "requests"]
+        if start >= end or not any(item.hourly for item in series):
             return None
-        told = self.archive.metrics.overview(
+        overview = self.archive.metrics.overview(
             Window(start, end), self.source, series=series, max_buckets=(end - start) // HOUR_S
         )
-        return timeline(told, slow_threshold_s(self.migration), percentile=hourly_stat("p95"))
+        return timeline(overview, slow_threshold_s(self.migration), percentile=hourly_stat("p95"))
 
     def phase_timeline(self, window: Window) -> Timeline:
-        """In ten minutes, or what is shorter and still few."""
+        """In buckets of ten minutes or less."""
         return self.timeline(window, (window.end - window.start) // ROLLUP_S + 2)
 
     def minute_timeline(self, window: Window) -> Timeline:
@@ -200,10 +219,10 @@ class _ArchiveReader:
         incidents: tuple[Event, ...],
     ) -> PhaseRow:
         requests, errors = totals(timeline)
-        whole = self.archive.metrics.window_latency(phase.window, self.source)
-        groups = whole.groups if whole and whole.covered == phase.window else ()
-        hours = self.hourly_timeline(phase.window)
-        p95 = {fleet: phase_p95(timeline, fleet, groups, hours) for fleet in FLEETS}
+        latency = self.archive.metrics.window_latency(phase.window, self.source)
+        groups = latency.groups if latency and latency.covered == phase.window else ()
+        hourly = self.hourly_timeline(phase.window)
+        p95 = {fleet: phase_p95(timeline, fleet, groups, hourly) for fleet in FLEETS}
         return PhaseRow(phase, requests, errors, p95, incidents, merged_swaps)
 
     def before_after(self, first: int | None, last: int | None, end: int) -> BeforeAfter | None:
@@ -212,11 +231,11 @@ class _ArchiveReader:
         before, after = weeks(first, last, until=end)
         if after.end > end:
             return None
-        was, now = (
+        timeline_before, timeline_after = (
             with_hourly_p95(self.timeline(week, (week.end - week.start) // HOUR_S), self.hourly_timeline(week))
             for week in (before, after)
         )
-        return before_after(before, was, after, now, self.migration.zone)
+        return before_after(before, timeline_before, after, timeline_after, self.migration.zone)
 
 
 def _is_decrease(before: analysis.Phase, after: analysis.Phase) -> bool:
@@ -226,19 +245,18 @@ def _is_decrease(before: analysis.Phase, after: analysis.Phase) -> bool:
 
 
 def _margin(migration: Migration, metric: str) -> Margin:
-    default = next(one.margin for one in analysis.DEFAULT_CRITERIA if one.metric == metric)
+    default = next(criterion.margin for criterion in analysis.DEFAULT_CRITERIA if criterion.metric == metric)
     return migration.margin_of(metric) or default
 
 
 def _flagged_minutes(timelines: Sequence[Timeline], flags: Sequence[np.ndarray]) -> int:
-    return sum(int(found.sum()) * one.spacing_s // 60 for one, found in zip(timelines, flags, strict=True))
+    return sum(int(mask.sum()) * item.spacing_s // MINUTE_S for item, mask in zip(timelines, flags, strict=True))
 
 
 def _gaps(timeline: Timeline, span: Window | None) -> tuple[Window, ...]:
-    """Time inside what the archive covers at all for which it has no number of either fleet."""
+    """Time within `span` without data of either fleet."""
     empty = np.isnan(timeline.fleets["baseline"].requests) & np.isnan(timeline.fleets["canary"].requests)
-    step_s = timeline.spacing_s
-    if span is None or step_s > timeline.bucket_s:
+    if span is None or timeline.spacing_s > timeline.bucket_s:
         return ()
     return merge_windows(
         Window(int(ts), int(ts) + timeline.bucket_s)
@@ -248,7 +266,7 @@ def _gaps(timeline: Timeline, span: Window | None) -> tuple[Window, ...]:
 
 
 def _hourly_only_until(timeline: Timeline) -> int | None:
-    """The end of the last stretch of which only hours are kept."""
+    """The end of the last bucket with hourly data only."""
     counted = np.maximum(*(timeline.fleets[fleet].periods for fleet in FLEETS))
     coarse = (counted > 0) & (counted * HOUR_S <= max(timeline.bucket_s, timeline.spacing_s))
     return int(timeline.ts[np.flatnonzero(coarse)[-1]]) + max(timeline.bucket_s, HOUR_S) if coarse.any() else None

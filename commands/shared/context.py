@@ -1,26 +1,29 @@
-"""What `judge` and `report` read before they say anything: the chosen phase, or the last so many minutes, through the archive."""
+"""What commands need to poll the sources and read the archive."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
+from pathlib import Path
 
 import typer
 
-import analysis
-from analysis import Phase, WeightStep
-from archive import Archive, ArchiveError, MetricsResult
-from collector.collector import Collector
-from domain import Clock, Migration, Window
-from messages import cli as words
-from services.parity import evidence_window, known_phases
+from archive import Archive, ArchiveError
+from collector.collector import Collector, CollectorConfig
+from commands.shared import startup
+from commands.shared.options import metric_source
+from domain import Migration, Window
+from domain.window import MINUTE_S
+from messages import cli as text
+from services.evaluation import Evaluation, JudgementInput, NoSuchPhaseError, evaluate, read_phase
+from services.parity import PHASE_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
 from sources.registry import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What is needed to look at a migration."""
+    """`metrics`: the selected metric source. The threads of the collector are not started."""
 
     migration: Migration
     archive: Archive
@@ -28,80 +31,50 @@ class CommandContext:
     sources: Sources
     metrics: MetricSource
 
+    def poll_events(self) -> tuple[Problem, ...]:
+        """Polls weights and events, if due; a source with a history until it is complete. Returns the problems of these sources."""
+        with_history = {source.name for source in self.sources.events if isinstance(source, HistorySource)}
+        for task in self.collector.tasks:
+            if task.role in ("traffic", "events"):
+                while self.collector.run_task(task) == 0 and task.source in with_history:
+                    pass
+        try:
+            states = self.collector.source_states()
+        except ArchiveError:  # reading the metrics reports it
+            return ()
+        relevant = (state for state in states if state.role != "metrics" and state.source not in SUPPLEMENTARY)
+        return tuple(chain.from_iterable(state.problems for state in relevant))
 
-@dataclass(frozen=True, slots=True)
-class JudgementInput:
-    """The numbers to be judged, of which phase (with its number, where it was chosen by that), and what is wrong with other sources."""
+    def judgement_input(self, minutes: int | None, phase: str) -> JudgementInput:
+        """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
+        problems, now = self.poll_events(), startup.now()
+        if minutes is not None:
+            result = self.archive.metrics.get(Window.last(minutes, now=now), self.metrics, now=now)
+            return JudgementInput(result, None, None, problems, now)
+        try:
+            return read_phase(self.archive, self.metrics, phase, problems, now=now)
+        except NoSuchPhaseError as error:
+            raise typer.BadParameter(text.no_such_phase(phase, error.n_known), param_hint="--phase") from None
 
-    result: MetricsResult
-    phase: Phase | None
-    phase_number: int | None
-    source_problems: tuple[Problem, ...]
-    now: datetime
+    def evaluate(self, minutes: int | None, phase: str) -> Evaluation:
+        return evaluate(self.migration, self.metrics.name, self.judgement_input(minutes, phase))
 
 
-def read_phase(context: CommandContext, minutes: int | None, phase: str, *, clock: Clock) -> JudgementInput:
-    """What is due is asked and kept, and the chosen phase, or the last `minutes`, read from the archive.
+@contextmanager
+def open_context(
+    config: Path | None, demo: bool, source: str = "", *, phase: str = "", as_json: bool, exit_code: int = 1
+) -> Iterator[CommandContext]:
+    """Opens the archive and the sources. Exits with `exit_code` on a configuration issue or an ArchiveError.
 
-    Raises typer.BadParameter where there is no such phase.
+    `phase`: a phase of the past needs the events of 90 days.
     """
-    archive, metrics = context.archive, context.metrics
-    others = poll_events(archive, context.collector, context.sources)
-    now = clock()
-    end = int(now.timestamp()) // 60 * 60
-    if minutes is not None:
-        return JudgementInput(
-            archive.metrics.get(Window.last(minutes, now=now), metrics, now=now), None, None, others, now
-        )
-    try:
-        events = archive.events.read(Window(0, end))
-    except ArchiveError:  # `bring` tells of it
-        events = ()
-    known = known_phases(events, end=end)
-    number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
-    if number is not None and not 1 <= number <= len(known):
-        raise typer.BadParameter(words.no_such_phase(phase, len(known)), param_hint="--phase")
-    chosen = known[number - 1 if number else -1]
-    return JudgementInput(archive.metrics.get(evidence_window(chosen), metrics, now=now), chosen, number, others, now)
-
-
-def poll_events(archive: Archive, collector: Collector, sources: Sources) -> tuple[Problem, ...]:
-    """Asks for weights and events, where that is due, and keeps them. Returns what is wrong with these sources."""
-    with suppress(ArchiveError):  # `bring` tells of it
-        collector.poll_traffic()
-        _poll_event_sources(collector, sources)
-    try:
-        states = archive.events.source_states()
-    except ArchiveError:
-        return ()
-    telling = (state for state in states if state.role != "metrics" and state.source not in SUPPLEMENTARY)
-    return tuple(chain.from_iterable(state.problems for state in telling))
-
-
-def _poll_event_sources(collector: Collector, sources: Sources) -> None:
-    """Asks for events, where that is due; whoever keeps a history, until nothing of it is left to ask."""
-    for source in sources.events:
-        while collector.poll_events(source) == 0 and isinstance(source, HistorySource):
-            pass
-
-
-@dataclass(frozen=True, slots=True)
-class WeightSteps:
-    """The steps of the split as far as they are known at `now` (epoch seconds), and what kept some from being known."""
-
-    steps: tuple[WeightStep, ...]
-    problems: tuple[Problem, ...]
-    now: int
-
-
-def read_weight_steps(archive: Archive, collector: Collector, sources: Sources, *, clock: Clock) -> WeightSteps:
-    """Every step that is known, after all that is left to ask of those who keep a history was asked. Raises ArchiveError."""
-    collector.poll_traffic()
-    _poll_event_sources(collector, sources)
-    now = int(clock().timestamp())
-    telling = {source.name for source in sources.events if isinstance(source, HistorySource)}
-    telling |= {sources.traffic.name} if sources.traffic else set()
-    problems = chain.from_iterable(
-        state.problems for state in archive.events.source_states() if state.source in telling
-    )
-    return WeightSteps(analysis.weight_steps(archive.events.weight_changes(), now), tuple(problems), now)
+    migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=exit_code)
+    sources = startup.open_sources(migration)
+    metrics = metric_source(sources, source)
+    with startup.open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:
+        collector = Collector(archive, sources, CollectorConfig(migration.name), clock=startup.now)
+        if phase not in ("", "current"):
+            history = Window.last(PHASE_HISTORY_S // MINUTE_S, now=startup.now())
+            for event_source in sources.events:
+                collector.request_window(history, event_source.name)
+        yield CommandContext(migration, archive, collector, sources, metrics)

@@ -1,4 +1,4 @@
-"""A command that a pipeline goes by: a mistake in its options must not look like an answer."""
+"""The exit code of commands that pipelines depend on: invalid options must not look like a verdict."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import typer
 import typer.core
 
-from commands.judge import EXIT_UNAVAILABLE
+from services.evaluation import EXIT_UNAVAILABLE
 
 
 class GateCommand(typer.core.TyperCommand):
-    """A command that a pipeline goes by: what is wrong with its options is never taken for a verdict."""
+    """A command whose usage errors exit with EXIT_UNAVAILABLE instead of 2, which means "undecided"."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         return _with_exit_code(super().make_context, *args, **kwargs)

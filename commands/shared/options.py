@@ -1,61 +1,53 @@
-"""What the commands of cli.py share: how options are read, how they end where those are wrong, and how they print."""
+"""The options that several commands share."""
 
-import json
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
-from typing import Any
+import re
+from pathlib import Path
+from typing import Annotated
 
 import typer
-import typer.core
-from rich.console import Console, RenderableType
 
-from commands.judge import MAX_WINDOW_MINUTES, parse_minutes
-from messages import cli as words
-from sources.base import Health, MetricSource
+from domain.window import DAY_S, HOUR_S, MINUTE_S
+from messages import cli as text
+from sources.base import MetricSource
 from sources.registry import Sources
 
+MAX_WINDOW_MINUTES = 14 * DAY_S // MINUTE_S  # CloudWatch retains minutes for fifteen days
 
-def echo(output: dict[str, Any] | RenderableType) -> None:
-    """JSON on one line, in ASCII, so that nobody's words can steer a terminal; else as rich draws it."""
-    if isinstance(output, dict):
-        typer.echo(json.dumps(output))
-    else:
-        console().print(output)
-
-
-def console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+Config = Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=text.CONFIG)]
+Demo = Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=text.DEMO)]
+Json = Annotated[bool, typer.Option("--json", help=text.JSON)]
+Source = Annotated[str, typer.Option(help=text.SOURCE)]
+JudgedWindow = Annotated[str, typer.Option("--window", help=text.WINDOW)]
+JudgedPhase = Annotated[str, typer.Option("--phase", help=text.PHASE)]
+Interval = Annotated[int, typer.Option("--every", min=5, max=3600, help=text.EVERY)]
 
 
-def parse_window(text: str) -> int | None:
-    """The minutes of --window; None where it was left out."""
-    minutes = parse_minutes(text)
-    if text and (minutes is None or minutes > MAX_WINDOW_MINUTES):
-        raise typer.BadParameter(words.invalid_window(text), param_hint="--window")
+def parse_minutes(duration: str) -> int | None:
+    """The minutes of "90m", "3h", "1h30m" or "2d"; None if it is invalid or zero."""
+    match = re.fullmatch(r"(?:(\d{1,3})d)? ?(?:(\d{1,4})h)? ?(?:(\d{1,5})m(?:in)?)?", duration.strip().lower())
+    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    return days * DAY_S // MINUTE_S + hours * HOUR_S // MINUTE_S + minutes or None
+
+
+def parse_window(window: str) -> int | None:
+    """The minutes of --window; None without it. Raises typer.BadParameter."""
+    minutes = parse_minutes(window)
+    if window and (minutes is None or minutes > MAX_WINDOW_MINUTES):
+        raise typer.BadParameter(text.invalid_window(window), param_hint="--window")
+    return minutes
+
+
+def parse_window_or_phase(window: str, phase: str) -> int | None:
+    """The minutes of --window, which excludes --phase. Raises typer.BadParameter."""
+    minutes = parse_window(window)
+    if window and phase:
+        raise typer.BadParameter(text.WINDOW_AND_PHASE, param_hint="--phase")
     return minutes
 
 
 def metric_source(sources: Sources, name: str) -> MetricSource:
+    """The source of --source, by default the first one. Raises typer.BadParameter."""
     known = {source.name: source for source in sources.metrics}
     if name and name not in known:
-        raise typer.BadParameter(words.no_such_source(name, ", ".join(known)), param_hint="--source")
+        raise typer.BadParameter(text.no_such_source(name, ", ".join(known)), param_hint="--source")
     return known[name] if name else sources.metrics[0]
-
-
-def run_checks(sources: Sources) -> tuple[Health, ...]:
-    """Every source's checks, all asked at once: one that hangs holds up none of the others."""
-    of_batches = (*sources.batches, *((sources.triggers,) if sources.triggers else ()))
-    looked_at = (one for one in (sources.traffic, sources.logs, sources.athena) if one)
-    every = (*sources.metrics, *looked_at, *sources.events, *of_batches)
-    if not every:
-        return ()
-    with ThreadPoolExecutor(len(every)) as threads:
-        return tuple(chain.from_iterable(threads.map(lambda source: source.check(), every)))
-
-
-def repeat(action: Callable[[], None], interval_s: int) -> None:
-    while True:
-        action()
-        time.sleep(interval_s)

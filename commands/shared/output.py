@@ -1,84 +1,100 @@
-"""What every command shows the same way: outside words made harmless, and problems with their next step."""
+"""What commands print: JSON, or tables and text in which external text cannot control the terminal."""
 
-import re
-from datetime import UTC, datetime
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from archive import ArchiveProblem
 from domain import Migration
-from messages.errors import sources
+from messages import evidence
+from messages.errors import sources as errors
 from messages.errors.sources import Message
 from messages.live import DEMO_MARK
+from reports.judgement_json import SCHEMA
+from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
 
-# Colours of the sixteen that every terminal has, so that they follow its theme.
+# Of the sixteen colours that every terminal has, so that they follow its theme.
 GOOD, WARN, BAD, FAINT, BASELINE, CANARY = "green", "yellow", "bold red", "dim", "blue", "magenta"
 
 
+def echo(output: dict[str, Any] | RenderableType) -> None:
+    """Prints a dict as one line of ASCII JSON with its schema number, anything else as rich renders it."""
+    if isinstance(output, dict):
+        typer.echo(json.dumps({"schema": SCHEMA, **output}))
+    else:
+        console().print(output)
+
+
+def console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def live_display(*, as_json: bool) -> AbstractContextManager[Live | None]:
+    """A table that is redrawn in place; None unless there is a terminal for it."""
+    return nullcontext(None) if as_json or not console().is_terminal else Live(console=console(), auto_refresh=False)
+
+
+def repeat(action: Callable[[], None], interval_s: int) -> None:
+    while True:
+        action()
+        time.sleep(interval_s)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Exits with a message if the file cannot be written."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        typer.echo(evidence.not_written(str(path), error.strerror or str(error)), err=True)
+        raise typer.Exit(EXIT_UNAVAILABLE) from None
+
+
 def plain(text: str, style: str = "") -> Text:
-    """Words from anywhere, as they may be printed: on one line, no control characters, no markup."""
-    return Text(sources.shorten(text, 1000), style)
+    """External text on one line, without control characters and markup."""
+    return Text(errors.shorten(text, 1000), style)
 
 
 def table(*headings: str) -> Table:
-    """An empty table with the house's looks; `headings` are ours."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headings), header_style=FAINT)
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headings), header_style=FAINT)
     for heading in headings:
-        made.add_column(Text(heading))
-    return made
+        grid.add_column(Text(heading))
+    return grid
 
 
 def title(migration: Migration, *parts: str) -> Text:
-    """The line above everything: which migration this is, and whether it is the demo."""
+    """The first line: the name of the migration, the mark of the demo, and `parts`."""
     line = plain(migration.name, "bold")
     if migration.demo:
-        line.append(f"  {DEMO_MARK()}", WARN)
+        line.append(f"  {DEMO_MARK}", WARN)
     for part in parts:
         line.append(f"  ·  {part}")
     return line
 
 
 def message_lines(message: Message) -> Text:
-    """A problem in two lines: what happened, and what to do."""
+    """The problem on one line, the next step on another."""
     line = plain(f"{message.title}. {message.text}")
     return line.append("\n→ ").append_text(plain(message.next_step)).append(f"  {message.anchor}", FAINT)
 
 
-def message_json(message: Message) -> dict[str, str]:
-    return {"title": message.title, "text": message.text, "next_step": message.next_step, "docs": message.anchor}
-
-
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """A source's problem: its kind and particulars for programs, its sentences for people."""
-    return {
-        "kind": problem.kind,
-        "source": problem.source,
-        "operation": problem.operation,
-        "about": problem.about,
-        "detail": problem.detail,
-        **message_json(sources.format_problem(problem)),
-    }
-
-
-def archive_problem_json(problem: ArchiveProblem) -> dict[str, Any]:
-    return {
-        "kind": problem.kind,
-        "source": "archive",
-        "operation": "",
-        "about": "",
-        "detail": problem.detail,
-        **message_json(sources.format_archive_problem(problem.kind, problem.detail)),
-    }
-
-
-def iso_time(epoch_s: int | None) -> str | None:
-    """A moment as JSON carries it: "2026-11-23T20:00:00Z"."""
-    return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+def problem_lines(problems: Sequence[Problem], archive_problem: ArchiveProblem | None = None) -> list[Text]:
+    lines = [message_lines(errors.format_problem(problem)) for problem in problems]
+    if archive_problem:
+        lines.append(message_lines(errors.format_archive_problem(archive_problem.kind, archive_problem.detail)))
+    return lines
 
 
 def redact_url(url: str) -> str:
-    """An archive's address as it may be shown: without user, password and options."""
-    return re.sub(r"//.*@", "//", url.partition("?")[0])
+    """A database URL without user, password and query."""
+    scheme, _, rest = url.partition("?")[0].partition("//")
+    return f"{scheme}//{rest.rpartition('@')[2]}"

@@ -1,11 +1,10 @@
-"""What an evidence file says of single routes: the worst of them in a table, and whether totals hide any."""
+"""The table of the worst routes in the evidence file."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from analysis.endpoints.endpoints import Endpoint
 from domain import FLEETS
-from messages import endpoints as words
+from messages import endpoints as text
 from messages import numbers, verdicts
 from services.endpoints import EndpointsView
 
@@ -14,7 +13,7 @@ MAX_ROUTES = 20
 
 @dataclass(frozen=True, slots=True)
 class RouteRow:
-    """A route, its verdict and what that hangs on, and of each fleet its requests, errors and p95 as they are written."""
+    """A route, its verdict with the deciding criteria, and per fleet: requests, errors, p95."""
 
     route: str
     verdict: str
@@ -26,7 +25,7 @@ class RouteRow:
 
 @dataclass(frozen=True, slots=True)
 class RoutesTable:
-    """`hides`: a sentence where totals hide a route, else "". `rest`: how many routes are not shown."""
+    """`hidden_note`: the regressions that the totals hide, or "". `n_more`: the number of routes beyond `rows`."""
 
     summary: str
     hidden_note: str
@@ -35,31 +34,30 @@ class RoutesTable:
 
 
 def routes_table(view: EndpointsView) -> RoutesTable:
-    found = view.endpoints
-    tally = Counter(one.judgement.verdict for one in found.routes)
-    named = ", ".join(one.route for one in found.hidden_regressions[: words.MAX_NAMED])
-    hides = f"{words.hidden_regressions(len(found.hidden_regressions), verdicts.label(found.total.judgement.verdict))} {named}"
+    endpoints, hidden = view.endpoints, view.endpoints.hidden_regressions
+    names = ", ".join(endpoint.route for endpoint in hidden[: text.MAX_NAMED])
+    note = text.hidden_regressions(len(hidden), verdicts.label(endpoints.total.judgement.verdict))
     return RoutesTable(
-        words.summary(tally, view.minutes, view.lines.parsed),
-        hides if found.hidden_regressions else "",
-        tuple(_row(one) for one in found.routes[:MAX_ROUTES]),
-        max(0, len(found.routes) - MAX_ROUTES),
+        text.summary(view.verdict_counts, view.minutes, view.lines.parsed),
+        f"{note} {names}" if hidden else "",
+        tuple(_row(endpoint) for endpoint in endpoints.routes[:MAX_ROUTES]),
+        max(0, len(endpoints.routes) - MAX_ROUTES),
     )
 
 
 def _row(endpoint: Endpoint) -> RouteRow:
     cells = []
     for fleet in FLEETS:
-        side = endpoint.fleets[fleet]
-        p95 = side.percentiles["p95"]
-        errors = f"{numbers.percent(side.error_rate)} ({numbers.count(side.errors)})"
-        cells.append((numbers.count(side.requests), errors, numbers.milliseconds(p95.value_s if p95 else None)))
+        stats = endpoint.fleets[fleet]
+        p95 = stats.percentiles["p95"]
+        errors = f"{numbers.percent(stats.error_rate)} ({numbers.count(stats.errors)})"
+        cells.append((numbers.count(stats.requests), errors, numbers.milliseconds(p95.value_s if p95 else None)))
     verdict = endpoint.judgement.verdict
     return RouteRow(
         endpoint.route,
         verdict,
         verdicts.SIGNS[verdict],
         verdicts.label(verdict),
-        words.deciding_metrics(endpoint.judgement),
+        text.deciding_metrics(endpoint.judgement),
         tuple(cells),
     )

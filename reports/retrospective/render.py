@@ -1,256 +1,41 @@
-"""The retrospective for a person without the dashboard: one page that stands alone, and the same as JSON."""
+"""The retrospective as one self-contained page, and as JSON."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-import analysis
+from analysis import Judgement
+from analysis.retrospective.before_after import BeforeAfter
 from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
 from analysis.retrospective.timeline import Timeline
 from archive import NOTES, Archive
 from charts.base.events import EVENT_SYMBOLS
-from charts.base.frame import ChartFrame
-from charts.base.palette import Theme
+from charts.base.frame import chart_frame
 from charts.base.svg import figure_svg
 from charts.timeline import timeline_figure
-from domain import FLEETS, Event, Migration, Window
-from messages import before_after as weeks
-from messages import events as event_words
-from messages import evidence as shared
-from messages import live, numbers, states, times, verdicts
-from messages import notes as noted
-from messages import retrospective as words
-from messages.errors import sources
-from reports.evidence.render import templates
+from domain import FLEETS, Event, Migration
+from messages import events, live, states, times
+from messages import retrospective as text
+from reports.formats import creation_time, local_minute, slug
+from reports.judgement_json import SCHEMA, iso_time, window_json
 from reports.retrospective.summary import impact_sentences, opening
-from services.parity import evidence_window, judge_window
+from reports.templating import environment
 from services.retrospective import (
+    JudgementsByWindow,
     MigrationOutline,
     Retrospective,
-    build_outline,
     build_retrospective,
-    outline_end,
+    phase_judgements,
+    read_outline,
     read_timeline,
 )
 
-MAX_ARCHIVE_AGE_S = 3600  # numbers that have not come for so long are missed
-JudgementsByWindow = Mapping[Window, analysis.Judgement]
-
-
-def phase_judgements(
-    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
-) -> JudgementsByWindow:
-    """The judge's verdict of every phase. Raises ArchiveError where the archive cannot be read."""
-    source = retrospective.outline.source
-    return {
-        one.phase.window: judge_window(archive, migration, source, evidence_window(one.phase), now=now).judgement
-        for one in retrospective.phase_rows
-    }
-
-
-def retrospective_html(
-    migration: Migration,
-    retrospective: Retrospective,
-    timeline: Timeline,
-    judgements: JudgementsByWindow,
-    *,
-    made_at: datetime,
-) -> str:
-    """One page that needs nothing else: no script, no network. `told` is the course of the whole window."""
-    when, zone = retrospective.outline, migration.zone
-    sentence = opening(migration, when, now=made_at)
-    figure = timeline_figure(timeline, when.share_steps, timeline_frame(migration, when.window), when.events)
-    return templates.get_template("retrospective.html.j2").render(
-        words=words,
-        shared=shared,
-        weeks=weeks,
-        noted=noted,
-        MARKS=EVENT_SYMBOLS,
-        said=event_words.title,
-        numbers=numbers,
-        times=times,
-        verdicts=verdicts,
-        fleets=FLEETS,
-        migration=migration,
-        demo=live.DEMO_MARK() if migration.demo else "",
-        found=retrospective,
-        outline=when,
-        judged=judgements,
-        sentence=sentence,
-        costs=impact_sentences(migration, retrospective, now=made_at),
-        chart=figure_svg(figure, words.chart_alternative(sentence)),
-        bucket_s=timeline.bucket_s,
-        source=states.source_name(when.source),
-        span=times.span(when.window.starts_at, when.window.ends_at, zone, now=made_at),
-        made=f"{made_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {migration.timezone} ({made_at.astimezone(UTC):%H:%M:%S} UTC)",
-        phases_head=words.phases_head(migration.fleets.baseline.label, migration.fleets.canary.label),
-        happened=[(f"{_at(event.ts).astimezone(zone):%Y-%m-%d %H:%M}", event) for event in when.events],
-        notes=NOTES,
-        missing=missing_data(migration, retrospective, now=made_at),
-        line=event_words.title_with_author,
-        shortened=sources.shorten,
-        now=made_at,
-    )
-
-
-def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:
-    """What the archive does not hold, in sentences."""
-    said = []
-    behind_s = retrospective.outline.window.end - retrospective.data_until
-    if behind_s > MAX_ARCHIVE_AGE_S:
-        said.append(words.stale_archive(behind_s))
-    if retrospective.hourly_only_until is not None:
-        said.append(words.hours_only(_at(retrospective.hourly_only_until), migration.zone, now=now))
-    if retrospective.gaps:
-        said.append(words.gaps([(gap.starts_at, gap.ends_at) for gap in retrospective.gaps], migration.zone, now=now))
-    return said
-
-
-def retrospective_json(
-    migration: Migration, retrospective: Retrospective, judgements: JudgementsByWindow
-) -> dict[str, Any]:
-    """The shape that docs/cli.md describes: times are UTC, shares and rates fractions, latency in seconds, null is "not known"."""
-    when, lost = retrospective.outline, retrospective.excess_errors
-    return {
-        "ok": True,
-        "migration": migration.name,
-        "demo": migration.demo,
-        "source": when.source,
-        "window": {"from": _iso_time(when.window.start), "to": _iso_time(when.window.end)},
-        "first_step": _iso_time(when.first_step),
-        "last_step": _iso_time(when.last_step),
-        "cost": {
-            "canary_requests": retrospective.canary_requests,
-            "errors": {
-                "seen": lost.observed,
-                "expected": lost.expected,
-                "excess": lost.estimate,
-                "low": lost.lower,
-                "high": lost.upper,
-                "requests": lost.requests,
-                "requests_alone": lost.unpaired_requests,
-            },
-            "minutes_outside": {
-                "error_rate": retrospective.error_rate_outside_minutes,
-                "latency_p95": retrospective.p95_outside_minutes,
-            },
-            "steps_back": [
-                {
-                    "at": _iso_time(one.ts),
-                    "from": one.share_before,
-                    "to": one.share_after,
-                    "effect_within_s": one.effect_s,
-                    "after_alert_s": one.alert_lead_s,
-                }
-                for one in retrospective.rollbacks
-            ],
-        },
-        "phases": [_phase_row_json(one, judgements.get(one.phase.window)) for one in retrospective.phase_rows],
-        "weeks": _before_after_json(retrospective),
-        "gaps": [{"from": _iso_time(gap.start), "to": _iso_time(gap.end)} for gap in retrospective.gaps],
-        "hours_only_until": _iso_time(retrospective.hourly_only_until),
-        "numbers_until": _iso_time(retrospective.data_until),
-        "events": [_event_json(event) for event in when.events],
-    }
-
-
-def _phase_row_json(row: PhaseRow, judgement: analysis.Judgement | None) -> dict[str, Any]:
-    return {
-        "from": _iso_time(row.phase.window.start),
-        "to": _iso_time(row.phase.window.end),
-        "canary_share": row.phase.canary_share,
-        "begun_by": row.phase.started_by,
-        "dwell_s": row.phase.bake_time_s,
-        "requests": dict(row.requests),
-        "errors": dict(row.errors),
-        "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},
-        "verdict": judgement.verdict if judgement else None,
-        "incidents": [_event_json(event) for event in row.incidents],
-        "folded": [
-            {
-                "at": _iso_time(fold.start),
-                "length_s": fold.duration_s,
-                "canary_share": fold.share,
-                "swap": fold.with_deployment,
-            }
-            for fold in row.merged_swaps
-        ],
-    }
-
-
-def _p95_json(p95: PhaseP95 | None) -> dict[str, Any] | None:
-    if p95 is None:
-        return None
-    return {"value": p95.value, "of": p95.basis, "low": p95.minimum, "high": p95.maximum}
-
-
-def _before_after_json(retrospective: Retrospective) -> dict[str, Any] | None:
-    told = retrospective.before_after
-    if told is None:
-        return None
-    return {
-        "before": {"from": _iso_time(told.before.start), "to": _iso_time(told.before.end)},
-        "after": {"from": _iso_time(told.after.start), "to": _iso_time(told.after.end)},
-        "hours": told.hours,
-        "complete": told.complete,
-        "clocks_changed": told.clocks_changed,
-        "changes": [
-            {
-                "measure": one.measure,
-                "before": one.before,
-                "after": one.after,
-                "difference": one.difference,
-                "low": one.lower,
-                "high": one.upper,
-                "relative": one.relative,
-            }
-            for one in told.changes
-        ],
-    }
-
-
-def _event_json(event: Event) -> dict[str, Any]:
-    return {
-        "at": _iso_time(event.ts),
-        "until": _iso_time(event.until),
-        "kind": event.kind,
-        "title": event.title,
-        "open": event.open,
-    }
-
-
-def timeline_frame(migration: Migration, window: Window, theme: Theme = "light") -> ChartFrame:
-    """What surrounds the chart. Nothing of it is provisional: it ends with what is settled."""
-    at = window.ends_at.astimezone(migration.zone)
-    return ChartFrame(
-        labels={"baseline": migration.fleets.baseline.label, "canary": migration.fleets.canary.label},
-        window=window,
-        utc_offset_s=int((at.utcoffset() or timedelta()).total_seconds()),
-        zone=at.tzname() or migration.timezone,
-        provisional_from=window.end,
-        theme=theme,
-    )
-
-
-def retrospective_file_name(name: str, outline: MigrationOutline) -> str:
-    """`name` in plain letters with the window in UTC: "retrospective-photo-service-20260912-20261114.html"."""
-    letters = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in name.lower())
-    slug = "-".join(letters.split())[:60] or "migration"
-    return f"retrospective-{slug}-{outline.window.starts_at:%Y%m%d}-{outline.window.ends_at:%Y%m%d}.html"
-
-
-def _iso_time(ts: int | None) -> str | None:
-    return None if ts is None else f"{_at(ts):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _at(ts: int) -> datetime:
-    return datetime.fromtimestamp(ts, UTC)
+MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrospectiveReport:
-    """A whole retrospective, ready to be written down."""
+    """A retrospective with its chart data and judgements. `made_at`: the time of the report."""
 
     migration: Migration
     retrospective: Retrospective
@@ -262,25 +47,179 @@ class RetrospectiveReport:
     def file_name(self) -> str:
         return retrospective_file_name(self.migration.name, self.retrospective.outline)
 
+    def sentences(self) -> list[str]:
+        """Progress and impact, as plain text."""
+        outline = self.retrospective.outline
+        impact = impact_sentences(self.migration, self.retrospective, now=self.made_at)
+        return [opening(self.migration, outline, now=self.made_at), *(f"- {sentence}" for sentence in impact)]
+
     def html(self) -> str:
-        return retrospective_html(
-            self.migration, self.retrospective, self.timeline, self.judgements, made_at=self.made_at
+        """One page without scripts and network."""
+        migration, retrospective, made_at = self.migration, self.retrospective, self.made_at
+        outline, window = retrospective.outline, retrospective.outline.window
+        sentence = opening(migration, outline, now=made_at)
+        frame = chart_frame(migration, window)
+        figure = timeline_figure(self.timeline, outline.share_steps, frame, outline.events)
+        return environment.get_template("retrospective.html.j2").render(
+            EVENT_SYMBOLS=EVENT_SYMBOLS,
+            NOTES=NOTES,
+            event_title=events.title,
+            event_line=events.title_with_author,
+            fleets=FLEETS,
+            migration=migration,
+            demo=live.DEMO_MARK if migration.demo else "",
+            retrospective=retrospective,
+            outline=outline,
+            judgements=self.judgements,
+            sentence=sentence,
+            impact=impact_sentences(migration, retrospective, now=made_at),
+            chart=figure_svg(figure, text.chart_alternative(sentence)),
+            bucket_s=self.timeline.bucket_s,
+            source=states.source_name(outline.source),
+            span=times.span(window.starts_at, window.ends_at, migration.zone, now=made_at),
+            made=creation_time(migration, made_at),
+            phases_head=text.phases_head(migration.fleets.baseline.label, migration.fleets.canary.label),
+            events=[(local_minute(migration, event.ts), event) for event in outline.events],
+            missing=missing_data(migration, retrospective, now=made_at),
+            now=made_at,
         )
 
     def json(self) -> dict[str, Any]:
-        return retrospective_json(self.migration, self.retrospective, self.judgements)
-
-    def sentences(self) -> list[str]:
-        """How far it has come, and what it cost."""
-        said = impact_sentences(self.migration, self.retrospective, now=self.made_at)
-        return [opening(self.migration, self.retrospective.outline, now=self.made_at), *(f"- {one}" for one in said)]
+        """See docs/cli.md: times are UTC, shares and rates fractions, latency in seconds, null means unknown."""
+        retrospective, outline, excess = (
+            self.retrospective,
+            self.retrospective.outline,
+            self.retrospective.excess_errors,
+        )
+        return {
+            "schema": SCHEMA,
+            "ok": True,
+            "migration": self.migration.name,
+            "demo": self.migration.demo,
+            "source": outline.source,
+            "window": window_json(outline.window),
+            "first_step": iso_time(outline.first_step),
+            "last_step": iso_time(outline.last_step),
+            "impact": {
+                "canary_requests": retrospective.canary_requests,
+                "errors": {
+                    "observed": excess.observed,
+                    "expected": excess.expected,
+                    "excess": excess.estimate,
+                    "lower": excess.lower,
+                    "upper": excess.upper,
+                    "requests": excess.requests,
+                    "unpaired_requests": excess.unpaired_requests,
+                },
+                "minutes_outside": {
+                    "error_rate": retrospective.error_rate_outside_minutes,
+                    "latency_p95": retrospective.p95_outside_minutes,
+                },
+                "rollbacks": [
+                    {
+                        "at": iso_time(rollback.ts),
+                        "from": rollback.share_before,
+                        "to": rollback.share_after,
+                        "effect_within_s": rollback.effect_s,
+                        "alert_lead_s": rollback.alert_lead_s,
+                    }
+                    for rollback in retrospective.rollbacks
+                ],
+            },
+            "phases": [_phase_json(row, self.judgements.get(row.phase.window)) for row in retrospective.phase_rows],
+            "before_after": _before_after_json(retrospective.before_after),
+            "gaps": [window_json(gap) for gap in retrospective.gaps],
+            "hourly_only_until": iso_time(retrospective.hourly_only_until),
+            "data_until": iso_time(retrospective.data_until),
+            "events": [_event_json(event) for event in outline.events],
+        }
 
 
 def build_report(archive: Archive, migration: Migration, source: str, *, now: datetime) -> RetrospectiveReport | None:
-    """The retrospective of what the archive holds of `source`, asking nobody; None where it holds nothing. Raises ArchiveError."""
-    told = build_outline(archive, source, end=outline_end(migration, now))
-    if told is None:
+    """The report from the archive; None if it has no data of `source`. Raises ArchiveError."""
+    outline = read_outline(archive, migration, source, now=now)
+    if outline is None:
         return None
-    found = build_retrospective(archive, migration, told)
-    judged = phase_judgements(archive, migration, found, now=now)
-    return RetrospectiveReport(migration, found, read_timeline(archive, migration, source, told.window), judged, now)
+    return report_of(archive, migration, build_retrospective(archive, migration, outline), now=now)
+
+
+def report_of(
+    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
+) -> RetrospectiveReport:
+    """The report of a retrospective. Raises ArchiveError."""
+    outline = retrospective.outline
+    timeline = read_timeline(archive, migration, outline.source, outline.window)
+    judgements = phase_judgements(archive, migration, retrospective, now=now)
+    return RetrospectiveReport(migration, retrospective, timeline, judgements, now)
+
+
+def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:
+    """Sentences on what the archive does not have."""
+    sentences = []
+    age_s = retrospective.outline.window.end - retrospective.data_until
+    if age_s > MAX_ARCHIVE_AGE_S:
+        sentences.append(text.stale_archive(age_s))
+    if retrospective.hourly_only_until is not None:
+        until = datetime.fromtimestamp(retrospective.hourly_only_until, UTC)
+        sentences.append(text.hours_only(until, migration.zone, now=now))
+    if retrospective.gaps:
+        gaps = [(gap.starts_at, gap.ends_at) for gap in retrospective.gaps]
+        sentences.append(text.gaps(gaps, migration.zone, now=now))
+    return sentences
+
+
+def retrospective_file_name(name: str, outline: MigrationOutline) -> str:
+    """ "retrospective-photo-service-20260912-20261114.html"."""
+    return f"retrospective-{slug(name)}-{outline.window.starts_at:%Y%m%d}-{outline.window.ends_at:%Y%m%d}.html"
+
+
+def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
+    return {
+        **window_json(row.phase.window),
+        "canary_share": row.phase.canary_share,
+        "started_by": row.phase.started_by,
+        "bake_time_s": row.phase.bake_time_s,
+        "requests": dict(row.requests),
+        "errors": dict(row.errors),
+        "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},
+        "verdict": judgement.verdict if judgement else None,
+        "incidents": [_event_json(event) for event in row.incidents],
+        "merged_swaps": [
+            {
+                "start": iso_time(swap.start),
+                "duration_s": swap.duration_s,
+                "canary_share": swap.share,
+                "with_deployment": swap.with_deployment,
+            }
+            for swap in row.merged_swaps
+        ],
+    }
+
+
+def _p95_json(p95: PhaseP95 | None) -> dict[str, Any] | None:
+    if p95 is None:
+        return None
+    return {"value": p95.value, "of": p95.basis, "minimum": p95.minimum, "maximum": p95.maximum}
+
+
+def _before_after_json(comparison: BeforeAfter | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "before": window_json(comparison.before),
+        "after": window_json(comparison.after),
+        "hours": comparison.hours,
+        "complete": comparison.complete,
+        "clocks_changed": comparison.clocks_changed,
+        "changes": [asdict(change) for change in comparison.changes],
+    }
+
+
+def _event_json(event: Event) -> dict[str, Any]:
+    return {
+        "at": iso_time(event.ts),
+        "until": iso_time(event.until),
+        "kind": event.kind,
+        "title": event.title,
+        "open": event.open,
+    }

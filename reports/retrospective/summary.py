@@ -1,47 +1,50 @@
-"""A retrospective told: in sentences, the same on the page, on paper and in the terminal; and whole, for whoever has an archive."""
+"""The retrospective in sentences, for the page, the report and the terminal."""
 
 from datetime import UTC, datetime
 
 from domain import Migration
-from messages import retrospective as words
+from messages import retrospective as text
 from services.retrospective import MigrationOutline, Retrospective
 
 
 def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -> str:
-    """How far the migration has come, in one sentence."""
+    """The progress of the migration in one sentence."""
     if outline.first_step is None:
-        return words.opening(None, outline.window.ends_at, migration.zone, (), 0, 0, now=now)
-    known = [one for one in outline.phases if one.window.end > outline.first_step and one.canary_share is not None]
-    shares = [one.canary_share for one in known if one.canary_share is not None]
-    return words.opening(
+        return text.opening(None, outline.window.ends_at, migration.zone, (), n_phases=0, n_rollbacks=0, now=now)
+    shares = [
+        phase.canary_share
+        for phase in outline.phases
+        if phase.window.end > outline.first_step and phase.canary_share is not None
+    ]
+    return text.opening(
         _at(outline.first_step),
         outline.window.ends_at,
         migration.zone,
         shares,
-        len(outline.merged_phases),
-        len(outline.rollback_times),
+        n_phases=len(outline.merged_phases),
+        n_rollbacks=len(outline.rollback_times),
         now=now,
     )
 
 
 def impact_sentences(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:
-    """What it cost, a sentence each."""
-    told, zone = retrospective.outline, migration.zone
+    """The impact of the migration, one sentence per item."""
+    outline, excess, zone = retrospective.outline, retrospective.excess_errors, migration.zone
     baseline, canary = migration.fleets.baseline.label, migration.fleets.canary.label
-    said = [
-        words.impact_requests(canary, retrospective.canary_requests),
-        words.impact_errors(canary, baseline, retrospective.excess_errors),
+    sentences = [
+        text.impact_requests(canary, retrospective.canary_requests),
+        text.impact_errors(canary, baseline, excess),
     ]
-    if retrospective.excess_errors.unpaired_requests:
-        said.append(words.impact_unpaired(canary, baseline, retrospective.excess_errors.unpaired_requests))
-    said.append(
-        words.impact_outside_margin(retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes)
+    if excess.unpaired_requests:
+        sentences.append(text.impact_unpaired(canary, baseline, excess.unpaired_requests))
+    sentences.append(
+        text.impact_outside_margin(retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes)
     )
-    said += words.impact_rollbacks(retrospective.rollbacks, zone, now=now)
-    if told.first_step is not None and told.last_step is not None:
-        said.append(words.impact_days(_at(told.first_step), _at(told.last_step), zone, now=now))
-    return said
+    sentences += text.impact_rollbacks(retrospective.rollbacks, zone, now=now)
+    if outline.first_step is not None and outline.last_step is not None:
+        sentences.append(text.impact_days(_at(outline.first_step), _at(outline.last_step), zone, now=now))
+    return sentences
 
 
-def _at(ts: int) -> datetime:
-    return datetime.fromtimestamp(ts, UTC)
+def _at(epoch_s: int) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)

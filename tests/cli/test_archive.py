@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ def configured(folder: Path, name: str = "Photo service") -> Migration:
 
 
 @pytest.fixture
-def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("commands.archive.utc_now", lambda: minute_time(0))
+def local(tmp_path: Path, set_now: Callable[[datetime], None]) -> Path:
+    set_now(minute_time(0))
     migration = configured(tmp_path / "here")
     with Archive.open(migration.archive, migration) as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
@@ -63,16 +65,16 @@ def test_export_and_import_into_another_archive(local: Path, tmp_path: Path) -> 
     assert last_line(run(local, "archive", "export", folder)).startswith(f"120 points in {folder}, ")
     again = run(local, "archive", "export", folder)
     assert (again.exit_code, last_line(again)) == (1, f"{folder} is not empty. Name another folder, or empty it.")
-    configured(tmp_path / "there")
-    told = last_line(run(tmp_path / "there", "archive", "import", folder))
+    configured(tmp_path / "available")
+    told = last_line(run(tmp_path / "available", "archive", "import", folder))
     assert told == "120 points of “Photo service @ app/photo/50dc6c495c0c9188” are in the archive."
-    assert json.loads(run(tmp_path / "there", "archive", "status", "--json").stdout)["points"] == 120
+    assert json.loads(run(tmp_path / "available", "archive", "status", "--json").stdout)["points"] == 120
 
 
 def test_an_export_of_another_migration_keeps_its_name_and_a_note_is_printed(local: Path, tmp_path: Path) -> None:
     run(local, "archive", "export", str(tmp_path / "export"))
-    configured(tmp_path / "there", "Album service")
-    result = run(tmp_path / "there", "archive", "import", str(tmp_path / "export"))
+    configured(tmp_path / "available", "Album service")
+    result = run(tmp_path / "available", "archive", "import", str(tmp_path / "export"))
     assert (result.exit_code, last_line(result)) == (
         0,
         "The export is of “Photo service @ app/photo/50dc6c495c0c9188”; this configuration is of "
@@ -120,7 +122,7 @@ def test_status_counts_the_access_logs(local: Path) -> None:
     )
     assert json.loads(run(local, "archive", "status", "--json").stdout)["access_logs"] == {
         "files": 1,
-        "lines": {"read": 1_200, "parsed": 1_197, "lost": 3},
+        "lines": {"read": 1_200, "parsed": 1_197, "unparsed": 3},
         "from": "2026-09-21T12:00:00Z",
         "to": "2026-09-21T13:00:00Z",
     }

@@ -76,15 +76,15 @@ def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
     assert "The job ran as scheduled." in result.output and "Photo <b>service</b>" in result.output
     found = json_output("--window", "1d")
     (job,) = found["jobs"]
-    assert (job["name"], job["state"], job["schedule"], job["era"]) == (
+    assert (job["name"], job["state"], job["schedule"], job["scheduler"]) == (
         "thumbnails",
         "ok",
         "rate(1 hour)",
         "eventbridge",
     )
-    assert (job["last"]["duration_s"], job["last"]["result"]) == (7.0, "ok")
-    assert job["usual"] == {"runs": 10, "median_s": 7.0, "low_s": 7.0, "high_s": 7.0}
-    assert (job["marks"]["ok"], found["complete"], found["problems"]) == (10, True, [])
+    assert (job["last_run"]["duration_s"], job["last_run"]["result"]) == (7.0, "ok")
+    assert job["typical_duration"] == {"runs": 10, "median_s": 7.0, "p10_s": 7.0, "p90_s": 7.0}
+    assert (job["statuses"]["ok"], found["complete"], found["problems"]) == (10, True, [])
 
 
 def test_a_failure_exits_with_1(fake_mackerel: FakeMackerel) -> None:

@@ -2,34 +2,19 @@
 
 import json
 import shlex
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-import cli
 from domain import Migration
-from sources.demo.sources import DemoMetrics, DemoTraffic, demo_migration
-from sources.registry import Sources, create_sources
+from sources.demo.sources import DemoMetrics, DemoTraffic
+from sources.registry import Sources
+from tests.cli.conftest import ANCHOR, NOW
+from tests.cli.conftest import run as run_command
 
-ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
-NOW = ANCHOR + timedelta(minutes=17, seconds=20)
-
-
-@pytest.fixture(autouse=True)
-def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
-    migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
-    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
-    return migration
-
-
-def run(*args: str, columns: int = 160) -> Result:
-    return CliRunner().invoke(cli.app, ["deployments", *args], env={"COLUMNS": str(columns)})
+pytestmark = pytest.mark.usefixtures("demo")
+run = partial(run_command, "deployments")
 
 
 def test_the_demo_at_half_and_half_could_not_deploy() -> None:
@@ -61,7 +46,7 @@ def test_json_has_the_same() -> None:
     result = run("--json")
     (line,) = result.stdout.splitlines()
     told = json.loads(line)
-    assert (told["ok"], told["demo"], told["problems"], told["troubles"]) == (True, True, [], [])
+    assert (told["ok"], told["demo"], told["problems"], told["issues"]) == (True, True, [], [])
     assert told["services"][0]["name"] == "photo/web"
     assert [one["task_definition"] for one in told["deployments"]] == [
         "web:42",
@@ -73,22 +58,28 @@ def test_json_has_the_same() -> None:
     ]
     assert told["deployments"][3]["outcome"] == "rolled_back"
     (preflight,) = told["preflights"]
-    assert (preflight["verdict"], preflight["system"], preflight["meanwhile"]) == ("blocked", "codedeploy", "baseline")
+    assert (preflight["verdict"], preflight["system"], preflight["interim_fleet"]) == (
+        "blocked",
+        "codedeploy",
+        "baseline",
+    )
     assert [step["purpose"] for step in preflight["steps"]] == [
         *("route_off", "deploy", "route_back", "route_back_unchanged")
     ]
-    back = told["take_back"]
+    back = told["rollback"]
     assert (back["healthy"], back["registered"]) == (4, 4)
-    assert back["then"] > back["now"] > 0
+    assert back["expected_load"] > back["current_load"] > 0
 
 
-def test_nothing_read_exits_with_1(monkeypatch: pytest.MonkeyPatch, demo: Migration) -> None:
+def test_nothing_read_exits_with_1(
+    monkeypatch: pytest.MonkeyPatch, demo: Migration, use_sources: Callable[[Sources], None]
+) -> None:
     alone = Sources(
         metrics=(DemoMetrics(demo, anchor=ANCHOR, clock=lambda: NOW),),
         traffic=DemoTraffic(demo, anchor=ANCHOR, clock=lambda: NOW),
         events=(),
     )
-    monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: alone)
+    use_sources(alone)
     result = run()
     assert result.exit_code == 1
     assert "No service and no deployment was read." in result.stdout

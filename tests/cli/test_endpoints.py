@@ -1,16 +1,18 @@
 """`cli.py endpoints`: a folder of logs judged route by route, what went wrong with them, and how it ends."""
 
 import gzip
-import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-import cli
+from tests.cli.conftest import json_output
+from tests.cli.conftest import run as run_command
 from tests.factories.access_log_lines import access_log_line
+
+run = partial(run_command, "endpoints")
 
 ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/{}/73e2d6bc24d8a067"
 BEGIN = datetime(2026, 9, 21, 14, tzinfo=UTC)
@@ -34,15 +36,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("migration.toml").write_text(CONFIGURATION, encoding="utf-8")
     Path("logs").mkdir()
     return tmp_path
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(cli.app, ["endpoints", *args], env={"COLUMNS": "160"})
-
-
-def json_output(result: Result) -> Any:
-    (said,) = result.stdout.splitlines()
-    return json.loads(said, parse_constant=pytest.fail)
 
 
 def collapsed(result: Result) -> str:
@@ -81,7 +74,7 @@ def test_the_worst_route_comes_first_with_both_fleets() -> None:
     result = run("--logs", "logs", "--json")
     found = json_output(result)
     assert result.exit_code == found["exit_code"] == 1 and found["ok"] is False
-    assert found["lines"] == {"read": 4800, "parsed": 4800, "lost": 0}
+    assert found["lines"] == {"read": 4800, "parsed": 4800, "unparsed": 0}
     worst, other = found["routes"]
     assert (worst["route"], worst["verdict"]) == ("/share", "regression")
     assert other["route"] == "/photos/:id"
@@ -155,7 +148,7 @@ def test_a_damaged_file_is_reported_by_name() -> None:
         "cut.log.gz": "cut_off",
         "readme.txt": "not_a_log",
     }
-    assert found["lines"]["lost"] == 2
+    assert found["lines"]["unparsed"] == 2
     assert "readme.txt: None of its lines is a line of an access log" in collapsed(run("--logs", "logs"))
 
 
@@ -196,6 +189,6 @@ def test_configured_logs_are_counted_once_into_the_archive(workspace: Path) -> N
 
 def test_the_demo_hides_a_broken_route() -> None:
     found = json_output(run("--demo", "--json", "--window", "2h"))
-    assert found["exit_code"] == 1 and found["hidden"] == ["/v1/albums/:id/share"]
+    assert found["exit_code"] == 1 and found["hidden_regressions"] == ["/v1/albums/:id/share"]
     assert found["routes"][0]["route"] == "/v1/albums/:id/share"
     assert any("<script>" in one["route"] for one in found["routes"])

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,53 +12,31 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from typer.testing import CliRunner, Result
 
 import cli
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
-from commands.judge import EXIT_CODES, Evaluation, evaluation_json, parse_minutes
+from commands.shared import startup
+from commands.shared.options import parse_minutes
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
+from reports.judgement_json import evaluation_json
+from services.evaluation import EXIT_CODES, Evaluation
 from services.parity import evidence_window, known_phases
-from sources.base import Problem
 from sources.csv_import import CsvIssueCode
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
-from sources.registry import Sources, create_sources
+from sources.registry import Sources
+from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, keys, lines
+from tests.cli.conftest import run as run_command
 from tests.factories.frames import START
 
-ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
-NOW = ANCHOR + timedelta(minutes=17, seconds=20)
+pytestmark = pytest.mark.usefixtures("demo")
+run = partial(run_command, "judge")
+
 NOW_S = int(NOW.timestamp())
 SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
 DOCS = (Path(cli.__file__).parent / "docs" / "cli.md").read_text(encoding="utf-8")
-DENIED = Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "ap-northeast-1", "AccessDenied: not you")
 MINUTES = 60
-
-
-@pytest.fixture(autouse=True)
-def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
-    """The demo as it was at one moment, with an archive of this test's own, in a folder without a migration.toml."""
-    migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
-    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
-    return migration
-
-
-def run(*args: str, stdin: str | None = None, columns: int = 160) -> Result:
-    return CliRunner().invoke(cli.app, ["judge", *args], input=stdin, env={"COLUMNS": str(columns)})
-
-
-def json_output(result: Result) -> Any:
-    (line,) = result.stdout.splitlines()
-    return json.loads(line, parse_constant=pytest.fail)  # neither NaN nor Infinity is JSON
-
-
-def lines(text: str) -> list[str]:
-    """What was printed, with runs of spaces as one."""
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
 def csv_text(
@@ -125,12 +104,12 @@ class TestCsv:
         ]
         errors, _, p95, _ = found["criteria"]
         assert (errors["verdict"], errors["reason"], errors["minutes_to_decision"]) == ("parity", "inside_margin", 0)
-        assert errors["low"] <= errors["estimate"] == 0 <= errors["high"]
+        assert errors["lower"] <= errors["estimate"] == 0 <= errors["upper"]
         assert (errors["margin"], errors["margin_given"], errors["critical"]) == (0.0005, "0.05 pp", True)
         assert errors["baseline"] == errors["canary"] == pytest.approx(210 / 360_000)
         assert errors["events"] == {"baseline": 210, "canary": 210}
         assert errors["requests"] == {"baseline": 360_000, "canary": 360_000}
-        assert errors["minutes"] == 60 and set(errors["left_out"].values()) == {0}
+        assert errors["minutes"] == 60 and set(errors["excluded"].values()) == {0}
         assert errors["sentence"].startswith("canary's error rate is between ")
         assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
 
@@ -152,7 +131,7 @@ class TestCsv:
             json_output(run("--csv", "-", "--json", stdin=swapped)),
         )
         assert (worse["verdict"], better["verdict"]) == ("regression", "improvement")
-        assert worse["criteria"][0]["low"] == pytest.approx(-better["criteria"][0]["high"])
+        assert worse["criteria"][0]["lower"] == pytest.approx(-better["criteria"][0]["upper"])
 
     def test_a_window_is_the_last_of_the_file(self):
         found = json_output(run("--csv", "-", "--json", "--window", "20m", stdin=csv_text()))
@@ -182,7 +161,7 @@ class TestCsv:
         ]
         found = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))
         assert (found["ok"], found["verdict"], found["exit_code"], found["csv"]) == (False, None, 3, "standard input")
-        assert [(one["line"], one["slug"]) for one in found["mistakes"]] == [(1, "other_separator")]
+        assert [(one["line"], one["code"]) for one in found["issues"]] == [(1, "other_separator")]
         assert (
             "Reading stopped after 20 mistakes."
             in run("--csv", "-", stdin="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
@@ -195,7 +174,7 @@ class TestCsv:
             assert f"It cannot be read: {reason}." in result.stdout
 
     def test_it_needs_neither_an_archive_nor_a_source(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-        monkeypatch.setattr(cli, "sources_of", lambda *_, **__: pytest.fail("asked for sources"))
+        monkeypatch.setattr(startup, "create_sources", lambda *_, **__: pytest.fail("asked for sources"))
         assert run("--csv", str(SAMPLE)).exit_code == 0
         assert not list(tmp_path.glob("*.db"))
 
@@ -235,14 +214,14 @@ class TestPhases:
         assert re.match(r"Left out: \d min still provisional", said[-1])
         found = json_output(run("--json", "--phase", "current"))
         assert found["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
-        assert found["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
+        assert found["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
         assert found["source"] == "demo" and found["data_until"] == "2026-11-23T20:17:00Z"
 
     def test_a_phase_by_number_is_judged_in_full(self):
         # The first deployment of the canary, before it had any traffic, cut the first phase in two.
         found = json_output(run("--json", "--phase", "4"))
         third = scenario_for(ANCHOR).steps[2]
-        assert found["phase"] == {"number": 4, "canary_share": 0.01, "begun_by": "weight"}
+        assert found["phase"] == {"number": 4, "canary_share": 0.01, "started_by": "weight"}
         end = datetime.fromisoformat(found["window"]["to"])
         assert end <= datetime.fromtimestamp(scenario_for(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
@@ -301,13 +280,13 @@ def deployed(ts: int) -> Event:
 
 class TestWatch:
     def test_it_exits_once_decided(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(cli.time, "sleep", lambda _: pytest.fail("waited for nothing"))
+        monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited for nothing"))
         assert run("--watch").exit_code == 0
 
     def test_it_judges_again_until_then(self, monkeypatch: pytest.MonkeyPatch):
         verdicts, waited = iter(["not enough data", "undecided", "regression"]), list[int]()
-        monkeypatch.setattr(cli, "heard", lambda *_, **__: evaluation(next(verdicts)))  # type: ignore[arg-type]
-        monkeypatch.setattr(cli.time, "sleep", waited.append)
+        monkeypatch.setattr("commands.shared.context.evaluate", lambda *_, **__: evaluation(next(verdicts)))  # type: ignore[arg-type]
+        monkeypatch.setattr(time, "sleep", waited.append)
         result = run("--watch", "--every", "30", "--json")
         assert (result.exit_code, waited) == (1, [30, 30])
         assert [json.loads(line)["exit_code"] for line in result.stdout.splitlines()] == [2, 2, 1]
@@ -316,13 +295,13 @@ class TestWatch:
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli, "heard", lambda *_, **__: evaluation("undecided"))
-        monkeypatch.setattr(cli.time, "sleep", interrupted)
+        monkeypatch.setattr("commands.shared.context.evaluate", lambda *_, **__: evaluation("undecided"))
+        monkeypatch.setattr(time, "sleep", interrupted)
         assert run("--watch").exit_code == 2
 
 
 def evaluation(verdict: Verdict, **overrides: Any) -> Evaluation:
-    found = CriterionVerdict(CRITERIA[0], verdict, "straddles", lower=float("-inf"), upper=0.1)
+    found = CriterionVerdict(CRITERIA[0], verdict, "inconclusive", lower=float("-inf"), upper=0.1)
     labels = {"baseline": "EC2", "canary": "ECS"}
     return Evaluation(Judgement(verdict, (found,)), Window(START, START + 3600), "x", "demo", labels, UTC, **overrides)  # type: ignore[arg-type]
 
@@ -336,7 +315,7 @@ class TestUnavailable:
         assert evaluation("parity", unasked=True).exit_code == 3 and not evaluation("parity", unasked=True).is_decided
 
     @pytest.mark.parametrize(
-        "words",
+        "args",
         [("--window", "soon"), ("--window", "15d"), ("--phase", "99"), ("--phase", "last"), ("--nonsense",), ("--every", "1"),
          ("--window", "3h", "--phase", "2"), ("--source", "mackerel")],
     )  # fmt: skip
@@ -359,7 +338,9 @@ class TestUnavailable:
         assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
 
     @pytest.fixture
-    def deny_metrics(self, demo: Migration, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def deny_metrics(
+        self, demo: Migration, monkeypatch: pytest.MonkeyPatch, use_sources: Callable[[Sources], None]
+    ) -> Callable[[], None]:
         """Lets the metrics be refused from now on."""
 
         class Refused(DemoMetrics):
@@ -367,17 +348,17 @@ class TestUnavailable:
                 return replace(super().pull(window, ()), problems=(DENIED,), answers=())
 
         def clock() -> datetime:
-            return cli.utc_now()
+            return startup.now()
 
         sources = Sources(
             (Refused(demo, anchor=ANCHOR, clock=clock),),
             DemoTraffic(demo, anchor=ANCHOR, clock=clock),
             (DemoEvents(demo, anchor=ANCHOR, clock=clock),),
         )
-        return lambda: monkeypatch.setattr(cli, "sources_of", lambda _migration, **_: sources)
+        return lambda: use_sources(sources)
 
-    def test_a_denied_source(self, refuse: Callable[[], None]):
-        refuse()
+    def test_a_denied_source(self, deny_metrics: Callable[[], None]):
+        deny_metrics()
         result = run()
         assert result.exit_code == 3
         said = lines(result.stdout)
@@ -387,32 +368,36 @@ class TestUnavailable:
         assert (found["ok"], found["verdict"], found["exit_code"]) == (False, None, 3)
         assert found["problems"][0]["kind"] == "denied"
 
-    def test_stale_data_is_not_judged(self, refuse: Callable[[], None], monkeypatch: pytest.MonkeyPatch):
+    def test_stale_data_is_not_judged(
+        self, deny_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch, set_now: Callable[[datetime], None]
+    ):
         assert run().exit_code == 0
-        refuse()
+        deny_metrics()
         for minutes, code in ((10, 0), (30, 3)):
             later = NOW + timedelta(minutes=minutes)
-            monkeypatch.setattr(cli, "utc_now", lambda later=later: later)
+            set_now(later)
             assert run().exit_code == code
         assert lines(run().stdout)[0] == "✘ Could not ask: the newest numbers are too old to judge what happens now"
         assert json_output(run("--json"))["verdict"] is None
 
-    def test_a_past_phase_is_judged_from_the_archive_alone(self, refuse: Callable[[], None]):
+    def test_a_past_phase_is_judged_from_the_archive_alone(self, deny_metrics: Callable[[], None]):
         assert run("--phase", "8").exit_code in (0, 1, 2)
         before = json_output(run("--phase", "8", "--json"))
-        refuse()
+        deny_metrics()
         after = json_output(run("--phase", "8", "--json"))
         assert (after["verdict"], after["criteria"]) == (before["verdict"], before["criteria"])
 
 
 def test_json_has_no_infinity():
     (only,) = evaluation_json(evaluation("undecided"))["criteria"]
-    assert (only["low"], only["high"]) == (None, 0.1)
+    assert (only["lower"], only["upper"]) == (None, 0.1)
 
 
-def test_external_text_cannot_control_the_terminal(demo: Migration, monkeypatch: pytest.MonkeyPatch):
+def test_external_text_cannot_control_the_terminal(
+    demo: Migration, monkeypatch: pytest.MonkeyPatch, set_demo: Callable[[Migration], None]
+):
     evil = "evil \x1b[2J\x07 [red]name[/red] \u202e"
-    monkeypatch.setattr("sources.registry.demo_migration", lambda: demo.model_copy(update={"name": evil}))
+    set_demo(demo.model_copy(update={"name": evil}))
     for words in ((), ("--csv", evil)):
         result, as_json = run(*words), run(*words, "--json")
         assert "evil [2J [red]name[/red]" in result.stdout
@@ -431,16 +416,10 @@ def test_every_option_key_and_code_is_documented():
     for option in set(re.findall(r"(?m)^ +(--[a-z]+)", run("--help").stdout)) - {"--help"}:
         assert f"`{option}" in DOCS, option
     wrong = json_output(run("--csv", "-", "--json", stdin="x"))
-    for key in _keys(json_output(run("--json"))) | _keys({**wrong, "mistakes": [{"line": 0, "slug": 0}]}):
+    for key in keys(json_output(run("--json"))) | keys({**wrong, "issues": [{"line": 0, "code": 0}]}):
         assert f"`{key}`" in section, key
     for slug in get_args(CsvIssueCode):
         assert f"`{slug}`" in section, slug
-
-
-def _keys(value: Any) -> set[str]:
-    if isinstance(value, list):
-        return set().union(*map(_keys, value))
-    return set(value).union(*map(_keys, value.values())) if isinstance(value, dict) else set()
 
 
 def test_every_json_value_is_documented():

@@ -5,13 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import cli
 from archive import Archive, BatchArchive
@@ -20,49 +18,38 @@ from domain import Migration, Window
 from domain.config.batches import series_of_runs
 from domain.window import DAY_S
 from sources.base import Problem, TrafficSnapshot
-from sources.demo.sources import DemoTraffic, demo_migration
-from sources.registry import Sources, create_sources
+from sources.demo.sources import DemoTraffic
+from sources.registry import Sources
+from tests.cli.conftest import ANCHOR, NOW, run
 from tests.factories.archives import MIGRATION
 from tests.fakes.metric_source import FakeMetricSource, minute_time
 
-ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
-NOW = ANCHOR + timedelta(minutes=17, seconds=20)
-
 
 @pytest.fixture(autouse=True)
-def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
-    """The demo at one moment, of which the last two days are to be kept."""
-    migration = demo_migration(ANCHOR).model_copy(
-        update={"archive": f"sqlite:///{tmp_path}/archive.db", "since": (NOW - timedelta(days=2)).date()}
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "create_sources", partial(create_sources, anchor=ANCHOR))
-    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
+def two_days(monkeypatch: pytest.MonkeyPatch, demo: Migration, set_demo: Callable[[Migration], None]) -> Migration:
+    """The demo with a backfill of two days, which does not wait for sources."""
+    migration = demo.model_copy(update={"since": (NOW - timedelta(days=2)).date()})
+    set_demo(migration)
     monkeypatch.setattr(record, "CATCH_UP_TIMEOUT_S", 0.0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return migration
 
 
-def run(*args: str) -> Any:
-    return CliRunner().invoke(cli.app, list(args), env={"COLUMNS": "200"})
-
-
-def test_once_updates_everything_and_exits(demo: Migration) -> None:
+def test_once_updates_everything_and_exits(two_days: Migration) -> None:
     result = run("record", "--demo", "--once", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["ok"]
-    assert {past["source"] for past in told["past"]} == {"demo", "demo_batches", "demo_lambda"}
-    assert all((past["state"], past["there"]) == ("done", past["whole"]) for past in told["past"])
+    assert {past["source"] for past in told["backfill"]} == {"demo", "demo_batches", "demo_lambda"}
+    assert all((past["state"], past["available"]) == ("done", past["total"]) for past in told["backfill"])
     assert {one["source"]: one["state"] for one in told["sources"]}["demo"] == "up"
-    assert demo.since_s is not None
-    with Archive.open(demo.archive, demo) as archive:
-        whole = Window(demo.since_s, int(ANCHOR.timestamp()))
+    assert two_days.since_s is not None
+    with Archive.open(two_days.archive, two_days) as archive:
+        whole = Window(two_days.since_s, int(ANCHOR.timestamp()))
         assert archive.metrics.read(whole, "demo", now=NOW).missing == ()
         assert {event.kind for event in archive.events.read(whole)} >= {"alert", "annotation"}
         assert archive.events.latest_traffic() is not None
-    with BatchArchive.open(demo.archive, demo, clock=lambda: NOW) as batches:
+    with BatchArchive.open(two_days.archive, two_days, clock=lambda: NOW) as batches:
         month = Window(int(NOW.timestamp()) // 60 * 60 - 30 * DAY_S, int(NOW.timestamp()) // 60 * 60)
         assert set(batches.metrics.read(month, "demo_batches", now=NOW).frame["target_group"]) >= {
             "thumbnails",
@@ -71,15 +58,14 @@ def test_once_updates_everything_and_exits(demo: Migration) -> None:
         assert batches.events.triggers() is not None
 
 
-def test_unavailable_batches_do_not_make_the_recorder_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_batches_do_not_make_the_recorder_unhealthy(
+    monkeypatch: pytest.MonkeyPatch, set_demo: Callable[[Migration], None], use_sources: Callable[[Sources], None]
+) -> None:
     well = FakeMetricSource(now=NOW)
     posted = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
     ill = FakeMetricSource((posted,), "mackerel_batches", problem_kind=lambda series, window: "denied", now=NOW)
-    monkeypatch.setattr(cli, "create_sources", lambda _migration, **_: Sources((well,), None, (), batches=(ill,)))
-    monkeypatch.setattr(
-        "sources.registry.demo_migration",
-        lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}),
-    )
+    use_sources(Sources((well,), None, (), batches=(ill,)))
+    set_demo(MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}))
     result = run("record", "--demo", "--once", "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["ok"]) == (0, True), result.output
@@ -89,14 +75,16 @@ def test_unavailable_batches_do_not_make_the_recorder_unhealthy(monkeypatch: pyt
     assert "Not everything could be had: Mackerel batches." in result.stdout
 
 
-def test_once_lists_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_once_lists_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+    set_now: Callable[[datetime], None],
+    set_demo: Callable[[Migration], None],
+    use_sources: Callable[[Sources], None],
+) -> None:
     world = FakeMetricSource(problem_kind=lambda series, window: "throttled", now=minute_time(0))
-    monkeypatch.setattr(cli, "create_sources", lambda _migration, **_: Sources((world,), None, ()))
-    monkeypatch.setattr(cli, "utc_now", lambda: minute_time(0))
-    monkeypatch.setattr(
-        "sources.registry.demo_migration",
-        lambda: MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db"}),
-    )
+    use_sources(Sources((world,), None, ()))
+    set_now(minute_time(0))
+    set_demo(MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db"}))
     result = run("record", "--demo", "--once")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == (

@@ -3,37 +3,24 @@
 import hashlib
 import json
 import zipfile
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 import cli
+from commands.shared import startup
 from domain import Migration, Window
 from sources.base import Problem, Pull
-from sources.demo.sources import DemoEvents, DemoMetrics, demo_migration
-from sources.registry import Sources, create_sources
+from sources.demo.sources import DemoEvents, DemoMetrics
+from sources.registry import Sources
+from tests.cli.conftest import ANCHOR, NOW
+from tests.cli.conftest import run as run_command
 
-ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
-NOW = ANCHOR + timedelta(minutes=17, seconds=20)
-
-
-@pytest.fixture(autouse=True)
-def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
-    """The demo as it was at one moment, with an archive of this test's own, in a folder without a migration.toml."""
-    migration = demo_migration(ANCHOR).model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
-    monkeypatch.setattr(cli, "sources_of", partial(create_sources, anchor=ANCHOR))
-    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
-    return migration
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(cli.app, ["report", *args], env={"COLUMNS": "160"})
+pytestmark = pytest.mark.usefixtures("demo")
+run = partial(run_command, "report")
 
 
 def test_it_writes_the_file_of_the_current_phase_and_prints_path_and_checksum(tmp_path: Path) -> None:
@@ -45,7 +32,7 @@ def test_it_writes_the_file_of_the_current_phase_and_prints_path_and_checksum(tm
     with zipfile.ZipFile(tmp_path / path) as file:
         assert sum_of_data == f"{hashlib.sha256(file.read('data.csv')).hexdigest()}  data.csv"
         told = json.loads(file.read("judgement.json"))
-    assert told["phase"] == {"number": None, "canary_share": 0.5, "begun_by": "weight"}
+    assert told["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
 
 
 def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:
@@ -60,7 +47,7 @@ def test_a_phase_long_past_is_judged_to_its_end(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "nine.zip") as file:
         told = json.loads(file.read("judgement.json"))
     assert told["phase"]["number"] == 9
-    assert {one["left_out"]["provisional"] for one in told["criteria"]} == {0}
+    assert {one["excluded"]["provisional"] for one in told["criteria"]} == {0}
     assert all(one["minutes"] for one in told["criteria"])
 
 
@@ -77,7 +64,7 @@ def test_an_existing_file_is_replaced_and_an_unwritable_one_reported(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "words", [("--window", "soon"), ("--phase", "99"), ("--window", "3h", "--phase", "2"), ("--source", "x"), ("--no",)]
+    "args", [("--window", "soon"), ("--phase", "99"), ("--window", "3h", "--phase", "2"), ("--source", "x"), ("--no",)]
 )
 def test_an_invalid_option_exits_with_3_and_writes_nothing(tmp_path: Path, args: tuple[str, ...]) -> None:
     assert run(*args).exit_code == 3
@@ -98,7 +85,7 @@ def test_without_an_answer_there_is_no_evidence(
         clock = {"anchor": ANCHOR, "clock": lambda: NOW}
         return Sources((Denied(migration, **clock),), None, (DemoEvents(migration, **clock),))
 
-    monkeypatch.setattr(cli, "sources_of", denied)
+    monkeypatch.setattr(startup, "create_sources", denied)
     result = run()
     assert result.exit_code == 3
     assert "Could not ask" in result.stdout and "cloudwatch:GetMetricData" in result.stdout

@@ -1,29 +1,27 @@
-"""`cli.py retrospective` and `cli.py note`: what they print, what they write, and how they end."""
+"""`retrospective` and `note`."""
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-import cli
 from archive import Archive
+from commands.shared import startup
 from domain import Migration, Window
+from tests.cli.conftest import run
 from tests.factories.archived_migration import NOW, archived_migration, make_migration, time_of
 
 
 @pytest.fixture
-def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Migration:
-    """A migration whose archive is in a folder of this test's own."""
-    mine = make_migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
+def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, set_now: Callable[[datetime], None]) -> Migration:
+    """A configured migration at a fixed time."""
+    migration = make_migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_configured", lambda *_given, **_more: mine)
-    monkeypatch.setattr(cli, "utc_now", lambda: NOW)
-    return mine
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(cli.app, list(args), env={"COLUMNS": "160"})
+    monkeypatch.setattr(startup, "load_migration", lambda *_, **__: migration)
+    set_now(NOW)
+    return migration
 
 
 def test_it_prints_the_summary_and_writes_the_page(configured: Migration, tmp_path: Path) -> None:
@@ -41,7 +39,7 @@ def test_with_json_a_page_is_written_only_with_out(configured: Migration, tmp_pa
     archived_migration(tmp_path, configured).close()
     result = run("retrospective", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["cost"]["canary_requests"] == 14_338_000
+    assert json.loads(result.stdout)["impact"]["canary_requests"] == 14_338_000
     assert list(tmp_path.glob("*.html")) == []
 
 
@@ -59,7 +57,7 @@ def test_an_unwritable_page_exits_with_3(configured: Migration, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("time", "said", "ts"),
+    ("time", "message", "ts"),
     [
         ("", "Kept at 09:15 JST. It stands on every chart.", int(NOW.timestamp())),
         ("2026-03-14 13:10", "Kept at 14 Mar 13:10 JST. It stands on every chart.", time_of(12, 4, 10)),
@@ -82,7 +80,7 @@ def test_a_note_as_json(configured: Migration) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(("x", "--at", "noon"), "“noon” is no time"), ((" ",), "A note needs words")]
+    ("args", "message"), [(("x", "--at", "noon"), "“noon” is no time"), ((" ",), "A note needs words")]
 )
 def test_a_note_without_a_time_or_text_is_rejected(configured: Migration, args: tuple[str, ...], message: str) -> None:
     result = run("note", *args)

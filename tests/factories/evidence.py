@@ -8,6 +8,7 @@ from typing import Any
 from analysis import Phase
 from archive import MetricsResult
 from domain import Event, Migration
+from services.evaluation import JudgementInput
 from services.evidence import EvidenceBundle, build_bundle
 from tests.factories.config import make_migration
 from tests.factories.frames import START, tidy_frame, window
@@ -39,12 +40,13 @@ def make_evidence(
     rows: Mapping[tuple[str, str, str, str], Any] | None = None,
     *,
     events: tuple[Event, ...] = (EVENT,),
-    **brought: Any,
+    **overrides: Any,
 ) -> EvidenceBundle:
-    """The case of `numbers`, read from CloudWatch just after the hour; three minutes of it are provisional."""
-    given = {"data_until": WINDOW.end, "last_asked": WINDOW.end, "periods": ((WINDOW, 60),)} | brought
-    read = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **given)
-    return build_bundle(config or make_migration(), "cloudwatch", read, events, Phase(WINDOW, 0.5, "weight"), now=NOW)
+    """The evidence of `rows`, read from CloudWatch just after the hour; three minutes of it are provisional. `overrides`: of MetricsResult."""
+    fields = {"data_until": WINDOW.end, "last_asked_at": WINDOW.end, "periods": ((WINDOW, 60),)} | overrides
+    result = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **fields)
+    data = JudgementInput(result, Phase(WINDOW, 0.5, "weight"), None, (), NOW)
+    return build_bundle(config or make_migration(), "cloudwatch", data, events)
 
 
 MADE_AT = datetime(2026, 9, 21, 15, 20, 7, tzinfo=UTC)

@@ -117,14 +117,14 @@ def test_the_percentile_of_the_phase_is_preferred_to_a_median(
     class Source:
         name = "mackerel"
 
-        def whole(self, window: Window) -> WindowLatency:
+        def window_latency(self, window: Window) -> WindowLatency:
             groups = (LatencySummary("baseline", "photo-ec2", 100, 100, 0.1, {"p95": 0.207}, {}),)
             return WindowLatency(window, window, END, groups)
 
     archive.metrics.fetch_window_latency(phase, Source(), now=NOW)  # type: ignore[arg-type]
     told = build_retrospective(archive, MIGRATION, retrospective.outline).phase_rows[0].p95
     assert [None if one is None else (one.basis, round(one.value, 3)) for one in told.values()] == [
-        ("whole", 0.207),
+        ("window", 0.207),
         ("periods", 0.2),
     ]
 

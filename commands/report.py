@@ -1,0 +1,41 @@
+"""`report`: writes the evidence file of a phase or a window."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.judge import exit_with_evaluation
+from commands.shared import startup
+from commands.shared.context import open_context
+from commands.shared.options import Config, Demo, JudgedPhase, JudgedWindow, Source, parse_window_or_phase
+from commands.shared.output import write_file
+from messages import evidence as text
+from messages import states
+from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
+from services.evaluation import EXIT_UNAVAILABLE
+from services.evidence import collect_evidence
+
+
+def report(
+    config: Config = None,
+    demo: Demo = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=text.OUT)] = None,
+    window: JudgedWindow = "",
+    phase: JudgedPhase = "",
+    source: Source = "",
+) -> None:
+    minutes = parse_window_or_phase(window, phase)
+    with open_context(config, demo, source, phase=phase, as_json=False, exit_code=EXIT_UNAVAILABLE) as context:
+        typer.echo(text.reading(states.source_name(context.metrics.name)), err=True)
+        data = context.judgement_input(minutes, phase)
+        metrics = context.metrics
+        bundle = collect_evidence(context.archive, context.migration, metrics.name, data, fetch_from=metrics)
+    if bundle.evaluation.unavailable:
+        exit_with_evaluation(bundle.evaluation, as_json=False)
+    files = evidence_files(bundle, made_at=startup.now())
+    judged = bundle.evaluation.window
+    path = out or Path(evidence_file_name(context.migration.name, judged))
+    write_file(path, zip_files(files, judged.ends_at))
+    typer.echo(path)
+    typer.echo(f"{sha256(files[DATA_NAME])}  {DATA_NAME}")

@@ -1,0 +1,35 @@
+"""`retrospective`: prints the summary of the migration and writes the report, from the archive alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.shared import startup
+from commands.shared.context import open_context
+from commands.shared.options import Config, Demo, Json, Source
+from commands.shared.output import echo, write_file
+from messages import retrospective as text
+from reports.retrospective.render import build_report
+from services.evaluation import EXIT_UNAVAILABLE
+
+
+def retrospective(
+    config: Config = None,
+    demo: Demo = False,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=text.OUT)] = None,
+    source: Source = "",
+) -> None:
+    with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
+        report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
+    if report is None:
+        typer.echo(text.EMPTY, err=True)
+        raise typer.Exit(EXIT_UNAVAILABLE)
+    path = out or (None if as_json else Path(report.file_name))
+    if path is not None:
+        write_file(path, report.html().encode())
+    if as_json:
+        echo(report.json())
+    else:
+        typer.echo("\n".join((*report.sentences(), str(path))))

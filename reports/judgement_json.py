@@ -1,0 +1,110 @@
+"""Evaluations and problems as JSON, for `judge` and for the evidence file. docs/cli.md documents the shapes."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+from analysis import CriterionVerdict
+from archive import ArchiveProblem
+from domain import Window
+from messages import cli as text
+from messages import verdicts
+from messages.errors import sources as errors
+from messages.errors.sources import Message
+from services.evaluation import Evaluation
+from sources.base import Problem
+
+SCHEMA = 1
+
+
+def iso_time(epoch_s: int | None) -> str | None:
+    """ "2026-11-23T20:00:00Z"."""
+    return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def window_json(window: Window) -> dict[str, str | None]:
+    return {"from": iso_time(window.start), "to": iso_time(window.end)}
+
+
+def message_json(message: Message) -> dict[str, str]:
+    return {"title": message.title, "text": message.text, "next_step": message.next_step, "docs": message.anchor}
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    return {**asdict(problem), **message_json(errors.format_problem(problem))}
+
+
+def archive_problem_json(problem: ArchiveProblem) -> dict[str, Any]:
+    return {
+        "kind": problem.kind,
+        "source": "archive",
+        "operation": "",
+        "about": "",
+        "detail": problem.detail,
+        **message_json(errors.format_archive_problem(problem.kind, problem.detail)),
+    }
+
+
+def problems_json(problems: tuple[Problem, ...], archive_problem: ArchiveProblem | None = None) -> list[dict[str, Any]]:
+    archive_problems = [archive_problem_json(archive_problem)] if archive_problem else []
+    return [*map(problem_json, problems), *archive_problems]
+
+
+def headline(evaluation: Evaluation) -> str:
+    if not evaluation.unavailable:
+        return verdicts.headline(evaluation.judgement)
+    return text.NO_DATA if evaluation.data_until is None else text.STALE_DATA
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    phase = evaluation.phase
+    return {
+        "schema": SCHEMA,
+        "ok": evaluation.exit_code == 0,
+        "exit_code": evaluation.exit_code,
+        "verdict": None if evaluation.unavailable else evaluation.judgement.verdict,
+        "headline": headline(evaluation),
+        "name": evaluation.name,
+        "demo": evaluation.demo,
+        "source": evaluation.source,
+        "window": window_json(evaluation.window),
+        "phase": {"number": evaluation.phase_number, "canary_share": phase.canary_share, "started_by": phase.started_by}
+        if phase
+        else None,
+        "data_until": iso_time(evaluation.data_until),
+        "default_criteria": evaluation.judgement.default_criteria,
+        "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
+        "problems": problems_json(evaluation.problems, evaluation.archive_problem),
+    }
+
+
+def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[str, Any]:
+    numbers = {
+        "estimate": result.estimate,
+        "lower": result.lower,
+        "upper": result.upper,
+        "alarm_lower": result.alarm_lower,
+        "alarm_upper": result.alarm_upper,
+        "margin": result.margin,
+        "margin_lower": result.margin_lower,
+        "baseline": result.baseline,
+        "canary": result.canary,
+    }
+    labels = evaluation.labels
+    is_latency = verdicts.is_latency(result.criterion)
+    return {
+        "metric": result.metric,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "sentence": verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"]),
+        "critical": result.criterion.critical,
+        "margin_given": str(result.criterion.margin),
+        **{name: None if value is None or not isfinite(value) else value for name, value in numbers.items()},
+        "events": None if is_latency else {"baseline": result.baseline_events, "canary": result.canary_events},
+        "requests": {"baseline": result.baseline_requests, "canary": result.canary_requests},
+        "minutes": result.minutes,
+        "excluded": dict(result.excluded or {}),
+        "minutes_to_decision": result.minutes_to_decision,
+        "minutes_to_decision_even": result.minutes_to_decision_even,
+    }

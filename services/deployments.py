@@ -1,0 +1,61 @@
+"""The state of services and deployments, whether one could start, and whether the baseline could take all traffic."""
+
+from dataclasses import dataclass
+
+from analysis.deployments.health import DeploymentIssue, deployment_issues, stage_started_at
+from analysis.deployments.preflight import Preflight, preflights
+from analysis.deployments.rollback import FleetLoad, RollbackReadiness, rollback_readiness
+from domain import FLEETS, FleetName, Migration, Traffic
+from domain.deployments import Deployment, DeploymentState, EcsService
+
+
+@dataclass(frozen=True, slots=True)
+class FleetDeployment:
+    """The service and the newest deployment of a fleet, their issues, and how long the current stage has taken (0 without a deployment)."""
+
+    fleet: FleetName
+    service: EcsService | None
+    deployment: Deployment | None
+    issues: tuple[DeploymentIssue, ...]
+    stage_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentsView:
+    """The state (None if it was never read) and what follows from it and from the weights."""
+
+    state: DeploymentState | None
+    preflights: tuple[Preflight, ...]
+    rollback: RollbackReadiness | None
+
+
+def deployments_view(state: DeploymentState | None, traffic: Traffic | None, load: FleetLoad | None) -> DeploymentsView:
+    """`load` (services.rollback.fleet_load) is used only with `traffic`."""
+    if traffic is None:
+        return DeploymentsView(state, (), None)
+    readiness = rollback_readiness(traffic, load or FleetLoad(None, None, None))
+    return DeploymentsView(state, preflights(traffic, state), readiness)
+
+
+def fleet_deployment(state: DeploymentState, fleet: FleetName, *, now: int) -> FleetDeployment | None:
+    """One fleet at `now` (epoch seconds); None if neither a service nor a deployment is known."""
+    service, deployment = state.service(fleet), state.latest(fleet)
+    if service is None and deployment is None:
+        return None
+    issues = deployment_issues(service, deployment, now=now)
+    return FleetDeployment(fleet, service, deployment, issues, now - stage_started_at(deployment) if deployment else 0)
+
+
+def fleet_deployments(state: DeploymentState | None, *, now: int) -> tuple[FleetDeployment, ...]:
+    """Every fleet of which a service or a deployment is known."""
+    if state is None:
+        return ()
+    known = (fleet_deployment(state, fleet, now=now) for fleet in FLEETS)
+    return tuple(item for item in known if item)
+
+
+def configured_fleets(migration: Migration) -> tuple[FleetName, ...]:
+    """The fleets with a configured service or deployment group that can be read: in the demo, or with AWS."""
+    if not (migration.demo or migration.aws):
+        return ()
+    return tuple(fleet for fleet in FLEETS if migration.fleets[fleet].ecs_service or migration.fleets[fleet].codedeploy)

@@ -1,0 +1,223 @@
+"""The newest data of both fleets: for the charts of the Live page, and for one line per metric of `watch`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+
+import analysis
+from analysis import Comparison, LatestValues, SampleRatio, TimeGrid
+from archive import Archive, ArchiveProblem, MetricsResult
+from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
+from domain.series import PERCENTILES, is_request_count
+from domain.window import HOUR_S, MINUTE_S
+from services.freshness import provisional_from
+from sources.base import Problem
+
+PanelName = Literal["error_rate", "latency", "slow", "requests"]
+PANELS: tuple[PanelName, ...] = ("error_rate", "latency", "slow", "requests")
+LEAD_IN_S = (
+    300  # unanswered requests are counted over five minutes: the first minute of a window needs the four before it
+)
+SAMPLE_RATIO_MINUTES = 60
+MAX_POLL_AGE_S = 90  # metrics are polled once a minute
+WATCH_WINDOW_MINUTES = 60
+MAX_WATCH_EVENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PanelData:
+    """One comparison of both fleets, and its newest final values.
+
+    `components`: the newest parts of the error rate (fractions); `multi_group`: some minutes had several target groups of one fleet;
+    `alb_5xx`: 5xx made by the load balancer, per request of both fleets, in the minute of `latest`.
+    """
+
+    comparison: Comparison
+    margin: Margin | None
+    latest: LatestValues | None
+    components: Mapping[str, LatestValues]
+    multi_group: bool
+    alb_5xx: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveData:
+    """What the Live page shows of one window."""
+
+    window: Window
+    result: MetricsResult
+    panels: Mapping[PanelName, PanelData]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStatus:
+    """The current weights and the observed share since they last changed. Without weights: `observed_share`, that of the canary (0–1)."""
+
+    traffic: Traffic | None
+    read_at: int | None
+    sample_ratio: SampleRatio | None
+    sample_ratio_window: Window
+    observed_share: float | None = None
+
+
+def as_of(archive: Archive, source: str, now: datetime) -> datetime:
+    """The time of the newest poll, so that a page changes with the data and not with the clock; `now` if that poll is too old."""
+    states = archive.events.source_states()
+    polled_at = max(
+        (state.checked_at for state in states if (state.source, state.role) == (source, "metrics")), default=0
+    )
+    return datetime.fromtimestamp(polled_at, UTC) if 0 <= now.timestamp() - polled_at < MAX_POLL_AGE_S else now
+
+
+def live_data(
+    archive: Archive, migration: Migration, source: str, window: Window, *, percentile: str, slow_s: float
+) -> LiveData:
+    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel."""
+    result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
+    grid = analysis.finest_grid(result.frame, result.window, result.unknown)
+    before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
+    slow_margins = [criterion.margin for criterion in migration.criteria if criterion.slow_threshold_s == slow_s]
+    comparisons: dict[PanelName, tuple[Comparison, Margin | None]] = {
+        "error_rate": (analysis.error_rate(grid), migration.margin_of("error_rate")),
+        "latency": (analysis.latency(grid, percentile), migration.margin_of(f"latency_{percentile}")),
+        "slow": (analysis.slow_share(grid, slow_s), next(iter(slow_margins), None)),
+        "requests": (analysis.requests(grid), None),
+    }
+    panels = {name: _panel_data(*comparison, before=before) for name, comparison in comparisons.items()}
+    return LiveData(window, result, panels)
+
+
+def traffic_status(
+    archive: Archive, *, until: int, sample_ratio: Callable[[Window, float], SampleRatio]
+) -> TrafficStatus:
+    """The current weights, and the observed share in the hour before `until` (epoch seconds, a whole minute).
+
+    `sample_ratio(window, expected_share)`: `read_sample_ratio`, or a cached form of it.
+    """
+    window, latest = Window(until - SAMPLE_RATIO_MINUTES * MINUTE_S, until), archive.events.latest_traffic()
+    if latest is None:
+        return TrafficStatus(None, None, None, window, sample_ratio(window, 0.5).observed_share)
+    traffic, read_at = latest
+    # Includes changes after `until`: then the current weights served none of these minutes.
+    changes = [change.ts for change in archive.events.weight_changes(Window(window.start, until + HOUR_S))]
+    if changes:
+        # The minute of the change has both splits, and a listener takes some seconds to apply it.
+        start = (max(changes) // MINUTE_S + 2) * MINUTE_S
+        window = Window(min(start, until - MINUTE_S), until)
+    expected = traffic.configured_shares.get("canary")
+    ratio = None if expected is None else sample_ratio(window, float(expected))
+    return TrafficStatus(traffic, read_at, ratio, window)
+
+
+def read_sample_ratio(archive: Archive, source: str, window: Window, expected_share: float) -> SampleRatio:
+    """The observed share of the canary against the expected one."""
+    result = archive.metrics.read(window, source, series_filter=is_request_count)
+    grid = analysis.time_grid(result.frame, window)
+    return analysis.sample_ratio(grid, expected_share, window, unread=result.requests_unknown)
+
+
+def _panel_data(comparison: Comparison, margin: Margin | None, *, before: int) -> PanelData:
+    latest = analysis.latest_values(comparison, before=before)
+    components = {
+        name: values
+        for name in comparison.components
+        # Not pooled: unanswered requests are already counted over five minutes.
+        if (values := analysis.latest_values(analysis.component(comparison, name), before=before, pooled_s=0))
+    }
+    multi_group = bool(comparison.multi_group is not None and comparison.multi_group.any())
+    alb_5xx = _value_at(comparison.unattributed, comparison.ts, latest.start) if latest else None
+    return PanelData(comparison, margin, latest, components, multi_group, alb_5xx)
+
+
+def _value_at(values: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:
+    value = np.nan if values is None else float(values[int(np.searchsorted(ts, at))])
+    return None if np.isnan(value) else value
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedMetric:
+    """Both fleets' values in one minute: rates as fractions, latency in seconds. `low_sample`: too few samples to judge."""
+
+    quantity: analysis.Quantity
+    latest: LatestValues
+    low_sample: Mapping[FleetName, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSnapshot:
+    """All metrics in the newest final minute. `minute`: its start (epoch seconds), None if there is none yet."""
+
+    now: datetime
+    source: str
+    minute: int | None
+    data_until: int | None
+    metrics: Mapping[str, WatchedMetric]
+    alb_5xx_rate: float | None
+    configured_shares: Mapping[FleetName, float]
+    sample_ratio: SampleRatio | None
+    events: tuple[Event, ...]
+    problems: tuple[Problem, ...]
+    archive_problem: ArchiveProblem | None
+
+
+def watch_snapshot(
+    migration: Migration,
+    source: str,
+    result: MetricsResult,
+    traffic: Traffic | None,
+    events: Sequence[Event],
+    *,
+    problems: tuple[Problem, ...] = (),
+    now: datetime,
+) -> WatchSnapshot:
+    """The newest final minute of `result`. `problems`: those of the other sources."""
+    final_until = provisional_from(migration, result.last_asked_at or 0)
+    grid = analysis.time_grid(result.frame, result.window, result.unknown)
+    error_rate = analysis.error_rate(grid)
+    comparisons = {
+        "requests": analysis.requests(grid),
+        "error_rate": error_rate,
+        "unanswered_rate": analysis.component(error_rate, "unanswered"),
+        "target_5xx_rate": analysis.component(error_rate, "target_5xx"),
+        **{f"latency_{percentile}": analysis.latency(grid, percentile) for percentile in PERCENTILES},
+    }
+    latest = analysis.latest_values(comparisons["requests"], before=final_until)
+    minute = latest.start if latest else None
+    shares = {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {}
+    return WatchSnapshot(
+        now=now,
+        source=source,
+        minute=minute,
+        data_until=result.data_until,
+        metrics={}
+        if minute is None
+        else {name: _watched_metric(comparison, minute) for name, comparison in comparisons.items()},
+        alb_5xx_rate=None if minute is None else _value_at(error_rate.unattributed, grid.ts, minute),
+        configured_shares=shares,
+        sample_ratio=_watched_sample_ratio(grid, shares, events, result, final_until),
+        events=tuple(events[-MAX_WATCH_EVENTS:]),
+        problems=tuple(dict.fromkeys((*result.problems, *problems))),
+        archive_problem=result.archive_problem,
+    )
+
+
+def _watched_metric(comparison: Comparison, ts: int) -> WatchedMetric:
+    index = int(np.searchsorted(comparison.ts, ts))
+    values = {fleet: _value_at(comparison.values[fleet], comparison.ts, ts) for fleet in FLEETS}
+    low_sample = {fleet: bool(comparison.low_sample[fleet][index]) and values[fleet] is not None for fleet in FLEETS}
+    latest = LatestValues(ts, int(comparison.ends[index]), values["baseline"], values["canary"])
+    return WatchedMetric(comparison.quantity, latest, low_sample)
+
+
+def _watched_sample_ratio(
+    grid: TimeGrid, shares: Mapping[FleetName, float], events: Sequence[Event], result: MetricsResult, final_until: int
+) -> SampleRatio | None:
+    """The observed share since the last weight change; only the minute of the change is left out."""
+    changed = max((event.ts - event.ts % MINUTE_S + MINUTE_S for event in events if event.kind == "weight"), default=0)
+    start, end = max(result.window.start, changed), min(result.window.end, final_until)
+    if "canary" not in shares or start >= end:
+        return None
+    return analysis.sample_ratio(grid, shares["canary"], Window(start, end), unread=result.requests_unknown)

@@ -1,0 +1,166 @@
+"""`watch`: both fleets side by side in the newest final minute."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from archive import MetricsResult
+from commands.watch import snapshot_json, snapshot_table
+from domain import Event, Migration, Rule, Share, Traffic
+from services.live import watch_snapshot
+from sources.demo.scenario import scenario_for
+from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic
+from sources.registry import Sources
+from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, lines, run, sources_at
+from tests.factories.frames import START, tidy_frame, window
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+
+def rendered(renderable: Any) -> str:
+    paper = StringIO()
+    Console(file=paper, width=120, highlight=False, markup=False, emoji=False).print(renderable)
+    return paper.getvalue()
+
+
+class TestWatch:
+    def test_the_demo_once(self):
+        result = run("watch", "--once")
+        assert result.exit_code == 0
+        said = lines(result.stdout)
+        assert said[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20 s old"
+        assert said[1] == "EC2 ECS ECS − EC2"
+        assert said[3] == "share told 50.0 % 50.0 %"
+        assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", said[4])
+        assert [line.split(" ")[0] for line in said[8:12]] == ["p50", "p90", "p95", "p99"]
+        assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over an hour ago
+
+    def test_as_json_it_is_one_line(self):
+        found = json_output(run("watch", "--once", "--json"))
+        assert found["ok"] and found["source"] == "demo" and found["problems"] == []
+        assert (found["minute"], found["data_until"]) == ("2026-11-23T20:13:00Z", "2026-11-23T20:17:00Z")
+        assert found["configured"] == {"baseline": 0.5, "canary": 0.5} and found["sample_ratio"] == "matches"
+        assert list(found["measures"]) == [
+            "requests",
+            "error_rate",
+            "unanswered_rate",
+            "target_5xx_rate",
+            "latency_p50",
+            "latency_p90",
+            "latency_p95",
+            "latency_p99",
+        ]
+        p95 = found["measures"]["latency_p95"]
+        assert p95["difference"] == pytest.approx(p95["canary"] - p95["baseline"])
+        assert p95["low_samples"] == {"baseline": False, "canary": False}
+
+    def test_in_the_blind_spot_unanswered_is_shown_beside_target_5xx(
+        self, demo: Migration, use_sources: Any, monkeypatch: pytest.MonkeyPatch, set_now: Callable[[datetime], None]
+    ):
+        at = datetime.fromtimestamp(scenario_for(ANCHOR).outage.start + 13 * 60, UTC)
+        use_sources(sources_at(at, demo))
+        set_now(at)
+        measures = json_output(run("watch", "--once", "--json"))["measures"]
+        assert measures["target_5xx_rate"]["canary"] == 0
+        assert measures["unanswered_rate"]["canary"] > 0.99 and measures["error_rate"]["canary"] > 0.99
+        assert measures["latency_p95"]["canary"] is None and measures["latency_p95"]["baseline"] > 0.2
+        said = run("watch", "--once").stdout
+        assert "alert photo-ecs-green: no healthy host" in said
+
+    def test_it_refreshes_until_interrupted(self, monkeypatch: pytest.MonkeyPatch):
+        waited: list[int] = []
+
+        def sleep(seconds: int) -> None:
+            waited.append(seconds)
+            if len(waited) == 3:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        result = run("watch", "--json", "--every", "30")
+        assert (result.exit_code, waited) == (0, [30, 30, 30])
+        assert len([json.loads(line) for line in result.stdout.splitlines()]) == 3
+
+    def test_a_denied_source_is_reported_and_without_data_it_exits_with_1(self, demo: Migration, use_sources: Any):
+        class Refused(DemoMetrics):
+            def pull(self, window: Any, series: Any = None) -> Any:
+                return replace(super().pull(window, ()), problems=(DENIED,), answers=())
+
+        use_sources(
+            Sources(
+                (Refused(demo, anchor=ANCHOR, clock=lambda: NOW),),
+                DemoTraffic(demo, anchor=ANCHOR),
+                (DemoEvents(demo, anchor=ANCHOR),),
+            )
+        )
+        result = run("watch", "--once")
+        assert result.exit_code == 1
+        assert "No settled numbers yet." in result.stdout
+        assert "Allow `cloudwatch:GetMetricData`" in result.stdout
+
+    def test_a_source_that_is_not_configured_is_refused(self):
+        result = run("watch", "--once", "--source", "mackerel")
+        assert result.exit_code == 2
+        assert "There is no source mackerel in this migration. There is: demo." in " ".join(lines(result.stderr))
+
+    def test_a_small_data_set_by_hand(self, demo: Migration):
+        frame = tidy_frame(
+            {
+                ("baseline", "photo-ec2", "requests", "sum"): [900] * 10,
+                ("baseline", "photo-ec2", "target_2xx", "sum"): [891] * 10,
+                ("baseline", "photo-ec2", "target_5xx", "sum"): [9] * 10,
+                ("baseline", "photo-ec2", "latency", "p95"): [0.2] * 10,
+                ("baseline", "photo-ec2", "latency", "sample_count"): [900] * 10,
+                ("canary", "photo-ecs-blue", "requests", "sum"): [100] * 9 + [40],
+                ("canary", "photo-ecs-blue", "target_2xx", "sum"): [98] * 9 + [40],
+                ("canary", "photo-ecs-blue", "latency", "p95"): [0.25] * 10,
+                ("canary", "photo-ecs-blue", "latency", "sample_count"): [98] * 9 + [40],
+                ("load_balancer", "", "alb_5xx", "sum"): [2] * 10,
+            }
+        )
+        # Read when minute 9 was younger than the three minutes that are not trusted.
+        brought = MetricsResult(frame, window(10), data_until=START + 600, last_asked_at=START + 12 * 60)
+        shares = (Share("", "photo-ec2", "baseline", 900), Share("", "photo-ecs-blue", "canary", 100))
+        rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
+        now = datetime.fromtimestamp(START + 12 * 60 + 5, UTC)
+        seen = watch_snapshot(demo, "cloudwatch", brought, Traffic(START, (rule,), (), "r"), (), now=now)
+        assert lines(rendered(snapshot_table(demo, seen)))[1:] == [
+            "EC2 ECS ECS − EC2",
+            "requests 900 /min 100 /min",
+            "share told 90.0 % 10.0 %",
+            "share seen 90.0 % 10.0 % as told",
+            "error rate 1.00 % 2.00 % +1.00 pp",
+            "of it unanswered 0 % 2.00 % +2.00 pp",
+            "of it target 5xx 1.00 % 0 % −1.00 pp",
+            "p50 – – –",
+            "p90 – – –",
+            "p95 200 ms 250 ms ? +50 ms",
+            "p99 – – –",
+            "5xx of the load balancer itself 0.20 %",
+            "? stands on too few answers to be judged",
+        ]
+        assert snapshot_json(demo, seen)["measures"]["latency_p95"]["low_samples"] == {
+            "baseline": False,
+            "canary": True,
+        }
+
+    def test_after_a_weight_change_the_share_is_of_the_minutes_since(self, demo: Migration):
+        requests = {
+            ("baseline", "photo-ec2", "requests", "sum"): [900] * 5 + [700] + [500] * 10,
+            ("canary", "photo-ecs-blue", "requests", "sum"): [100] * 5 + [300] + [500] * 10,
+        }
+        brought = MetricsResult(tidy_frame(requests), window(16), data_until=START + 960, last_asked_at=START + 20 * 60)
+        shares = (Share("", "photo-ec2", "baseline", 500), Share("", "photo-ecs-blue", "canary", 500))
+        rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
+        change = Event(START + 5 * 60 + 20, None, "weight", "10.0% → 50.0%", "", "canary", "", "load_balancer", "1")
+        now = datetime.fromtimestamp(START + 20 * 60, UTC)
+        seen = watch_snapshot(demo, "cloudwatch", brought, Traffic(START, (rule,), (), "r"), (change,), now=now)
+        assert seen.ratio is not None
+        assert (seen.ratio.verdict, seen.ratio.observed_share, seen.ratio.minutes) == ("matches", 0.5, 10)

@@ -1,7 +1,7 @@
-"""What is said of access logs while they are counted, and where there are none."""
+"""Messages for the counting of access logs on the Endpoints page."""
 
 from messages import numbers, times
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 EXAMPLE = """[access_logs]
 # Where they lie on this machine; or leave both out, and the load balancer's attributes say where in S3.
@@ -26,12 +26,11 @@ NOT_CONFIGURED_TEXT = _(
 
 
 def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
-    """How the reading of the logs went."""
     return _("{read} lines read, {parsed} counted, {lost} lost, in {files} of {length}.").format(
         read=numbers.count(read),
         parsed=numbers.count(parsed),
         lost=numbers.count(read - parsed),
-        files=ngettext("{n} file", "{n} files", files).format(n=numbers.count(files)),
+        files=plural("{n} file", "{n} files", files),
         length=times.duration(minutes * 60),
     )
 
@@ -46,30 +45,29 @@ def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: in
 
 
 def changed_files(n: int) -> str:
-    return ngettext(
+    return plural(
         "{n} file has grown since it was counted: what came later is not in the numbers.",
         "{n} files have grown since they were counted: what came later is not in the numbers.",
         n,
-    ).format(n=numbers.count(n))
+    )
 
 
 def skipped_files(n: int) -> str:
-    return ngettext(
+    return plural(
         "{n} file beside them is no access log of this load balancer and was left out.",
         "{n} files beside them are no access logs of this load balancer and were left out.",
         n,
-    ).format(n=numbers.count(n))
+    )
 
 
 def file_problem(kind: str, n: int) -> str:
-    """What is wrong with some of the files that were counted."""
     text = {
         "cut_off": _("{files} cut off: what is there was counted, the rest of it is lost"),
         "damaged": _("{files} damaged: what could be unpacked was counted"),
         "not_a_log": _("{files} of another kind, without a line of an access log"),
         "unreadable": _("{files} that could not be read"),
     }[kind]
-    return text.format(files=ngettext("{n} file", "{n} files", n).format(n=numbers.count(n)))
+    return text.format(files=plural("{n} file", "{n} files", n))
 
 
 def count_button(length: str) -> str:

@@ -1,4 +1,4 @@
-"""Access logs in words: how far they are counted, which files gave less than they hold, and what `endpoints` prints."""
+"""Messages of `cli.py endpoints`: counting, problems of files, and its table."""
 
 from collections.abc import Mapping
 
@@ -43,16 +43,15 @@ def invalid_time(text: str) -> str:
 
 def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     """ "1.2 M lines of 36 files were read: all of them could be counted." """
-    said = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
+    counted = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
     if not unparsed:
-        return _("{said}; all of them could be counted.").format(said=said)
+        return _("{said}; all of them could be counted.").format(said=counted)
     return _("{said}; {parsed} could be counted, {lost} could not.").format(
-        said=said, parsed=numbers.count(parsed), lost=numbers.count(unparsed)
+        said=counted, parsed=numbers.count(parsed), lost=numbers.count(unparsed)
     )
 
 
 def file_problem(problem: str) -> str:
-    """What is wrong with a file, in a sentence."""
     return {
         "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),
         "damaged": _("It is damaged; the lines before the damage were counted. Fetch it again."),
@@ -92,4 +91,4 @@ def more_routes(routes: int) -> str:
 
 
 def verdict_counts(by_verdict: Mapping[str, int]) -> str:
-    return "  ·  ".join(f"{label}: {numbers.count(many)}" for label, many in by_verdict.items())
+    return "  ·  ".join(f"{label}: {numbers.count(n)}" for label, n in by_verdict.items())

@@ -1,10 +1,10 @@
-"""What is said of the week before the first step against the week after the last."""
+"""Messages for the comparison of the week before the first step with the week after the last."""
 
 from datetime import datetime, tzinfo
 
 from analysis.retrospective.before_after import BeforeAfter, MeasureChange
 from messages import numbers, times
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 TITLE = _("Before and after")
 TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
@@ -36,7 +36,6 @@ def difference(change: MeasureChange, value: float | None) -> str:
 
 
 def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> str:
-    """Which weeks, and how much of them could be paired."""
     before = times.span(comparison.before.starts_at, comparison.before.ends_at, zone, now=now)
     after = times.span(comparison.after.starts_at, comparison.after.ends_at, zone, now=now)
     if comparison.complete:
@@ -45,17 +44,15 @@ def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> s
         opening = _(
             "The week before the first step ({before}) against the time since the last step: {length} so far ({after}). It is complete after a week."
         )
-    said = [
-        opening.format(before=before, after=after, length=times.duration(comparison.after.end - comparison.after.start))
+    length = times.duration(comparison.after.end - comparison.after.start)
+    hours = plural("{n} hour", "{n} hours", comparison.hours)
+    sentences = [
+        opening.format(before=before, after=after, length=length),
+        _("{hours} of the same weekdays could be paired.").format(hours=hours),
     ]
-    said.append(
-        _("{hours} of the same weekdays could be paired.").format(
-            hours=ngettext("{count} hour", "{count} hours", comparison.hours).format(count=comparison.hours)
-        )
-    )
     if comparison.clocks_changed:
-        said.append(_("The clocks changed in between: hours are paired by the wall clock."))
-    return " ".join(said)
+        sentences.append(_("The clocks changed in between: hours are paired by the wall clock."))
+    return " ".join(sentences)
 
 
 def no_comparison(comparison: BeforeAfter | None) -> str:
@@ -65,7 +62,7 @@ def no_comparison(comparison: BeforeAfter | None) -> str:
 
 
 def interval(change: MeasureChange) -> str:
-    """Where the difference surely lies; "–" before ten hours could be paired."""
+    """The CI of the difference; "–" with fewer than ten paired hours."""
     if change.lower is None or change.upper is None:
         return numbers.NONE
     return f"{difference(change, change.lower)} … {difference(change, change.upper)}"

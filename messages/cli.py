@@ -1,4 +1,4 @@
-"""What the command line says: its help, its headings, and the lines around what the sources tell."""
+"""Messages of the command line: help texts, table headings and errors."""
 
 from messages import numbers, times
 from messages.i18n import _
@@ -38,7 +38,7 @@ Ends with 0 if the split was read, with 1 if not, or if part of it was refused.
 
 \b
   cli.py weights
-  cli.py weights --json | jq .told.canary
+  cli.py weights --json | jq .configured.canary
   cli.py weights --history
 """
 )
@@ -51,7 +51,7 @@ Ends with 0 if a service was read and all is well, with 1 if not, or if the traf
 \b
   cli.py deployments
   cli.py deployments --json | jq -r '.preflights[].steps[].text'
-  cli.py deployments --json | jq -r .take_back.command
+  cli.py deployments --json | jq -r .rollback.command
 """
 )
 WATCH = _(
@@ -82,6 +82,7 @@ in an option, the configuration or a CSV, an archive that cannot be opened, a so
   cli.py judge --csv numbers.csv        judges ts,fleet,metric,stat,value; - reads standard input
 """
 )
+VERSION = _("Print the version and end.")
 CONFIG = _("The migration.toml to read.")
 DEMO = _("Use the scripted demo instead of a configuration.")
 JSON = _("Print JSON instead of a table.")
@@ -95,8 +96,7 @@ SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the fir
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")
 BUILT_IN_DEMO = _("built in: the demo")
-# Which requests a rule without conditions is for.
-ALL_OTHER_REQUESTS = _("all others")
+ALL_OTHER_REQUESTS = _("all others")  # the condition of a rule without conditions
 SPLIT = _("the split")
 HEADER_RULE = _("a door")
 HISTORY = _("Every step of the weights: how long it held, who made it and how.")
@@ -121,12 +121,9 @@ STANDARD_INPUT = _("standard input")
 
 
 def doctor_summary(failed: int) -> str:
-    """The doctor's last line."""
-    return (
-        _("Everything is fine.")
-        if not failed
-        else _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
-    )
+    if not failed:
+        return _("Everything is fine.")
+    return _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
 
 
 def no_such_source(given: str, known: str) -> str:
@@ -138,21 +135,19 @@ def not_forwarded(action: str) -> str:
 
 
 def history_head(canary: str) -> tuple[str, ...]:
-    """The columns of the history of the weights; `canary` is that fleet's label."""
     return _("when"), _("share of {label}").format(label=canary), _("held for"), _("by")
 
 
 def so_far(duration: str) -> str:
-    """How long the step that holds now has held."""
     return _("{duration} so far").format(duration=duration)
 
 
 def metric(name: str) -> str:
-    """A line of the table that `watch` shows."""
+    """A row of the table of `watch`."""
     return {
         "requests": _("requests"),
-        "share_told": _("share told"),
-        "share_seen": _("share seen"),
+        "configured_share": _("share told"),
+        "observed_share": _("share seen"),
         "error_rate": _("error rate"),
         "unanswered_rate": _("of it unanswered"),
         "target_5xx_rate": _("of it target 5xx"),
@@ -161,7 +156,6 @@ def metric(name: str) -> str:
 
 
 def sample_ratio(verdict: str) -> str:
-    """What comparing the share that was seen with the one that was told gave."""
     return {"matches": _("as told"), "differs": _("not as told"), "not enough data": _("too early to tell")}[verdict]
 
 
@@ -174,7 +168,7 @@ def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
 
 
 def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
-    """How a judgement of a bare window begins: "In 3 h, 1.2 M and 1.2 M requests:"."""
+    """ "In 3 h, 1.2 M and 1.2 M requests:"."""
     return _("In {length}, {baseline} and {canary} requests:").format(
         length=times.duration(length_s),
         baseline=numbers.count(baseline_requests),
@@ -199,7 +193,6 @@ def invalid_window(given: str) -> str:
 
 
 def no_such_phase(given: str, n_phases: int) -> str:
-    """`known`: how many there are."""
     return _("There is no phase {given}. Write current, or a number from 1 to {known}.").format(
         given=given, known=n_phases
     )

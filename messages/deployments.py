@@ -1,4 +1,4 @@
-"""What is said of deployments: how a service stands, whether a blue/green deployment would go through, and whether all traffic could be taken back."""
+"""Messages for deployments: state of services, preflight of a blue/green deployment, rollback readiness."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,10 @@ from analysis.deployments.rollback import RollbackReadiness
 from domain import FleetName, Migration
 from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 TITLE = _("Deployment")
 TRAFFIC_SHIFT_TITLE = _("Traffic shift")
-# Instead of a command.
 COMMAND_NOT_AVAILABLE = _(
     "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
     "`aws elbv2 describe-rules` and change the weights alone."
@@ -25,7 +24,6 @@ NOTHING_READ = _(
 
 
 def counts(service: EcsService) -> str:
-    """Desired against running, as ecspresso's diff shows it."""
     return _("desired {desired} · running {running} · pending {pending}").format(
         desired=service.desired, running=service.running, pending=service.pending
     )
@@ -42,7 +40,7 @@ def task_definition(service: EcsService) -> str:
 
 
 def images(service: EcsService) -> str:
-    """The images' names and tags, without the registry they come from."""
+    """Names and tags of the images, without the registry."""
     return ", ".join(image.rpartition("/")[2] for image in service.images)
 
 
@@ -58,7 +56,7 @@ def strategy(name: Strategy) -> str:
 
 
 def rollout(service: EcsService) -> str:
-    """The state of ECS's own rollout with its reason, in AWS's words; "" where there is none or it is complete."""
+    """AWS's rollout state with its reason; "" if there is none or if it is complete."""
     if service.rollout in ("", "COMPLETED"):
         return ""
     return ": ".join(part for part in (service.rollout, service.rollout_reason) if part)
@@ -75,103 +73,107 @@ def outcome(name: Outcome) -> str:
 
 
 def latest(deployment: Deployment, *, age: str) -> str:
-    """The newest deployment in a few words: "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3 d ago"."""
-    what = deployment.task_definition or deployment.id
+    """ "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3 d ago"."""
     if deployment.running:
-        stage = deployment.stage or deployment.status
-        return _("{what} is being deployed: {stage}, begun {age}").format(what=what, stage=stage, age=age)
-    if deployment.is_rollback:
-        return _("last deployment: back to {what}, {outcome} {age}").format(
-            what=what, outcome=outcome(deployment.outcome), age=age
-        )
-    return _("last deployment: {what} {outcome} {age}").format(what=what, outcome=outcome(deployment.outcome), age=age)
+        text = _("{what} is being deployed: {stage}, begun {age}")
+    elif deployment.is_rollback:
+        text = _("last deployment: back to {what}, {outcome} {age}")
+    else:
+        text = _("last deployment: {what} {outcome} {age}")
+    return text.format(
+        what=deployment.task_definition or deployment.id,
+        stage=deployment.stage or deployment.status,
+        outcome=outcome(deployment.outcome),
+        age=age,
+    )
 
 
 def failure_reason(deployment: Deployment) -> str:
-    """What was said about a deployment that did not go through, in AWS's words; "" where nothing was."""
-    return " · ".join(part for part in (deployment.error, deployment.reason) if part)
+    """AWS's error and reason for a failed deployment, or ""."""
+    return " · ".join(filter(None, (deployment.error, deployment.reason)))
 
 
 def shift_part(group: str, definition: str, percent: float) -> str:
-    """One part of the bar of a traffic shift."""
-    return (
-        _("{group} {definition} {percent}")
-        .format(group=group, definition=definition, percent=numbers.share(percent / 100))
-        .replace("  ", " ")
-    )
+    return " ".join(filter(None, (group, definition, numbers.share(percent / 100))))
 
 
 def deployment_issue(
     name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int = 0
 ) -> str:
-    """What is the matter, and what to do."""
-    what = (deployment and (deployment.task_definition or deployment.id)) or ""
-    texts = {
-        "inactive": _("The service is {status}.").format(status=service.status if service else ""),
+    """The issue and the next step."""
+    values: dict[str, object] = {"duration": times.duration(stage_s)}
+    if service:
+        values |= {"status": service.status, "running": service.running, "desired": service.desired}
+    if deployment:
+        values |= {"what": deployment.task_definition or deployment.id, "why": failure_reason(deployment)}
+        values |= {"hook": deployment.waits_for, "stage": deployment.stage}
+    text = {
+        "inactive": _("The service is {status}."),
         "rollout_failed": _("ECS gave the rollout up. Look at the service's messages below, and deploy again or back."),
-        "failed": _("The deployment of {what} did not go through. {why}").format(
-            what=what, why=failure_reason(deployment) if deployment else ""
-        ),
+        "failed": _("The deployment of {what} did not go through. {why}"),
         "waits": _(
             "The deployment of {what} waits for somebody: {hook}. Let it go on or stop it in the AWS console or with the tool that deployed."
-        ).format(what=what, hook=deployment.waits_for if deployment else ""),
+        ),
         "stuck": _(
             "The deployment of {what} has been at {stage} for {duration}, longer than tasks take to come up. "
             "Look at the service's messages below, and at the new tasks' logs; `ecspresso rollback` takes it back."
-        ).format(what=what, stage=deployment.stage if deployment else "", duration=times.duration(stage_s)),
+        ),
         "short_of_tasks": _(
             "{running} of {desired} tasks run, and nothing is being deployed. Look at the service's messages below."
-        ).format(running=service.running if service else 0, desired=service.desired if service else 0),
-    }
-    return texts[name].strip()
+        ),
+    }[name]
+    return text.format(**values).strip()
 
 
 def preflight(result: Preflight) -> str:
-    """Whether a blue/green deployment would go through now, in one sentence."""
-    by = {"codedeploy": "CodeDeploy", "ecs": "ECS"}[result.system]
+    """Whether a blue/green deployment would succeed now."""
+    system = {"codedeploy": "CodeDeploy", "ecs": "ECS"}[result.system]
     if result.verdict == "ready":
-        return _("A blue/green deployment by {by} could start now.").format(by=by)
+        return _("A blue/green deployment by {by} could start now.").format(by=system)
     if result.verdict == "unknown":
-        return _("Whether a blue/green deployment by {by} would go through now is not known.").format(by=by)
-    wrong = [one for one in result.checks if one.passed is False]
-    if any(one.name == "one_live" for one in wrong):  # which names the other side's groups too
-        wrong = [one for one in wrong if one.name != "baseline_silent"]
-    reasons = "; ".join(finding(one, result) for one in wrong)
-    return _("A blue/green deployment by {by} would fail now: {reasons}.").format(by=by, reasons=reasons)
+        return _("Whether a blue/green deployment by {by} would go through now is not known.").format(by=system)
+    failed = {check.name: check for check in result.checks if check.passed is False}
+    if "one_live" in failed:  # its groups include those of "baseline_silent"
+        failed.pop("baseline_silent", None)
+    reasons = "; ".join(map(finding, failed.values()))
+    return _("A blue/green deployment by {by} would fail now: {reasons}.").format(by=system, reasons=reasons)
 
 
-def finding(check: PreflightCheck, result: Preflight) -> str:
-    """One thing that must hold, as it is: fine, not fine, or not known."""
-    groups = _join(check.groups)
-    if check.passed is None:
-        return {
-            "one_live": _("the production rule was not found"),
-            "primary_live": _("the target group in service is not known"),
-            "baseline_silent": _("the production rule was not found"),
-            "partner_unused": _("the target group in service is not known"),
-            "none_running": _("whether a deployment runs is not known"),
-        }[check.name]
-    if check.passed:
-        return {
-            "one_live": _("the production rule sends all of it to one target group"),
-            "primary_live": _("{groups}, where the tasks in service are, is behind it").format(groups=groups),
-            "baseline_silent": _("no target group of the other side carries weight in it"),
-            "partner_unused": _("the target group for the new tasks carries no weight"),
-            "none_running": _("no deployment is running"),
-        }[check.name]
-    return {
-        "one_live": _("{groups} carry weight in the production rule at once").format(groups=groups),
-        "primary_live": _("the production rule does not forward to {groups}, where the tasks in service are").format(
-            groups=groups
+def finding(check: PreflightCheck) -> str:
+    """The result of a check: passed, failed or unknown."""
+    passed, failed, unknown = {
+        "one_live": (
+            _("the production rule sends all of it to one target group"),
+            _("{groups} carry weight in the production rule at once"),
+            _("the production rule was not found"),
         ),
-        "baseline_silent": _("{groups} is not of this service").format(groups=groups),
-        "partner_unused": _("{groups}, meant for the new tasks, carries weight already").format(groups=groups),
-        "none_running": _("another deployment is running"),
+        "primary_live": (
+            _("{groups}, where the tasks in service are, is behind it"),
+            _("the production rule does not forward to {groups}, where the tasks in service are"),
+            _("the target group in service is not known"),
+        ),
+        "baseline_silent": (
+            _("no target group of the other side carries weight in it"),
+            _("{groups} is not of this service"),
+            _("the production rule was not found"),
+        ),
+        "partner_unused": (
+            _("the target group for the new tasks carries no weight"),
+            _("{groups}, meant for the new tasks, carries weight already"),
+            _("the target group in service is not known"),
+        ),
+        "none_running": (
+            _("no deployment is running"),
+            _("another deployment is running"),
+            _("whether a deployment runs is not known"),
+        ),
     }[check.name]
+    text = unknown if check.passed is None else passed if check.passed else failed
+    return text.format(groups=_join(check.groups))
 
 
 def basis(result: Preflight) -> str:
-    """What the judgement stands on."""
+    """The reason for the preflight's verdict."""
     if result.system == "ecs":
         return _(
             "By AWS's documentation: ECS rolls back where its production rule has more than one group with weight."
@@ -183,12 +185,11 @@ def basis(result: Preflight) -> str:
 
 
 def commands_intro(result: Preflight, migration: Migration) -> str:
-    """What stands above the commands."""
     if result.interim_fleet is None:
         return ""
-    other = migration.fleets[result.interim_fleet].label
+    label = migration.fleets[result.interim_fleet].label
     return _("In order, by a person. Meanwhile {label} serves everybody: make sure that it can carry that.").format(
-        label=other
+        label=label
     )
 
 
@@ -204,11 +205,7 @@ def purpose(name: StepPurpose) -> str:
 
 
 def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> str:
-    """Whether the baseline could take all of the traffic now, in one sentence or two."""
-    label = migration.fleets.baseline.label
-    healthy = _healthy_targets(readiness)
-    now, then = numbers.per_minute(readiness.current_load), numbers.per_minute(readiness.expected_load)
-    proven = numbers.per_minute(readiness.max_load)
+    """Whether the baseline could serve all of the traffic now."""
     text = {
         "all_on_baseline": _("All of the traffic is on {label}; {healthy}."),
         "carried_before": _(
@@ -229,16 +226,25 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
         "health_unread": _("Rollback: not known, because the health of {label}'s targets could not be read."),
         "requests_unread": _("Rollback: not known, because there are no requests to go by. {healthy}."),
     }[readiness.reason]
-    return text.format(label=label, healthy=healthy, now=now, then=then, proven=proven)
+    return text.format(
+        label=migration.fleets.baseline.label,
+        healthy=_healthy_targets(readiness),
+        now=numbers.per_minute(readiness.current_load),
+        then=numbers.per_minute(readiness.expected_load),
+        proven=numbers.per_minute(readiness.max_load),
+    )
 
 
 def _healthy_targets(readiness: RollbackReadiness) -> str:
     if readiness.healthy is None or readiness.registered is None:
         return ""
-    text = ngettext(
-        "{healthy} of {all} target is healthy", "{healthy} of {all} targets are healthy", readiness.registered
+    return plural(
+        "{healthy} of {all} target is healthy",
+        "{healthy} of {all} targets are healthy",
+        readiness.registered,
+        healthy=readiness.healthy,
+        all=readiness.registered,
     )
-    return text.format(healthy=readiness.healthy, all=readiness.registered)
 
 
 def rollback_command_title(migration: Migration) -> str:

@@ -1,10 +1,10 @@
-"""What the Endpoints page says."""
+"""Messages of the Endpoints page."""
 
 from collections.abc import Mapping
 
 from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
 from messages import numbers, times, verdicts
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 ENDPOINTS_TITLE = _("Endpoints")
 MAX_NAMED = 3
@@ -33,52 +33,51 @@ SUMMARY_LINK = _("Endpoints of this phase")
 
 
 def requests_judged(span: str, baseline: str, canary: str, b: int, c: int) -> str:
-    """What was judged: "In the last 24 h, 5.2 M requests on EC2 and 5.3 M on ECS"."""
+    """ "In the last 24 h: 5.2 M requests on EC2 and 5.3 M on ECS."."""
     return _("{span}: {b} requests on {baseline} and {c} on {canary}.").format(
         span=span[:1].upper() + span[1:], b=numbers.count(b), c=numbers.count(c), baseline=baseline, canary=canary
     )
 
 
 def window_text(choice: str, span: str) -> str:
-    """The window in words: "in the last 24 h", "22 Nov 13:10–15:40 JST"."""
+    """ "in the last 24 h", "22 Nov 13:10–15:40 JST"."""
     return _("in the last {window}").format(window=choice) if choice else span
 
 
 def headline(counts: Mapping[Verdict, int], n_judged: int) -> str:
-    """The page in half a sentence: "1 of 14 routes regresses", "All 14 routes at parity"."""
-    whole = sum(counts.values())
-    if bad := counts.get("regression", 0):
-        return ngettext("{bad} of {whole} routes regresses", "{bad} of {whole} routes regress", bad).format(
-            bad=numbers.count(bad), whole=numbers.count(whole)
+    """ "1 of 14 routes regresses", "All 14 routes are at parity"."""
+    total = sum(counts.values())
+    if regressions := counts.get("regression", 0):
+        return plural(
+            "{n} of {total} routes regresses", "{n} of {total} routes regress", regressions, total=numbers.count(total)
         )
     good = counts.get("parity", 0) + counts.get("improvement", 0)
-    if good == whole:
-        return ngettext("The one route is at parity", "All {whole} routes are at parity", whole).format(
-            whole=numbers.count(whole)
-        )
+    if good == total:
+        return plural("The one route is at parity", "All {n} routes are at parity", total)
     if not n_judged:
         return _("Not enough data yet on any route")
-    return _("No route regresses; {open} of {whole} not decided").format(
-        open=numbers.count(whole - good), whole=numbers.count(whole)
+    return _("No route regresses; {open} of {total} not decided").format(
+        open=numbers.count(total - good), total=numbers.count(total)
     )
 
 
 def tally(counts: Mapping[Verdict, int]) -> str:
-    """How many routes have which verdict: "1 regression, 11 parity, 2 undecided"."""
+    """ "1 regression, 11 parity, 2 undecided"."""
     return ", ".join(
-        _("{n} {verdict}").format(n=numbers.count(counts[one]), verdict=verdicts.label(one))
-        for one in VERDICTS
-        if counts.get(one)
+        _("{n} {verdict}").format(n=numbers.count(counts[verdict]), verdict=verdicts.label(verdict))
+        for verdict in VERDICTS
+        if counts.get(verdict)
     )
 
 
 def hidden_regressions(routes: int, total: str) -> str:
-    """Simpson's paradox, plainly; the routes' names follow."""
-    return ngettext(
+    """Simpson's paradox; the routes' names follow."""
+    return plural(
         "The totals hide it. All routes together: {total}. A regression on one route:",
         "The totals hide it. All routes together: {total}. A regression on {n} routes:",
         routes,
-    ).format(total=total, n=numbers.count(routes))
+        total=total,
+    )
 
 
 def other_routes(n: int) -> str:
@@ -98,24 +97,24 @@ def numerator(errors: int) -> str:
 
 
 def metric_interval(metric: str, interval: str) -> str:
-    """What a verdict hangs on: "error rate +0.9 pp … +1.2 pp"."""
+    """ "error rate +0.9 pp … +1.2 pp"."""
     return f"{metric} {interval}"
 
 
 def deciding_metrics(judgement: Judgement) -> str:
-    """What a verdict hangs on, in a few words: the criteria with their intervals, or why nothing is decided; "" at parity."""
-    mine = [one for one in judgement.criteria if one.verdict == judgement.verdict]
+    """The criteria with the overall verdict and their CIs, or the reason why nothing is decided; "" at parity."""
+    results = [result for result in judgement.criteria if result.verdict == judgement.verdict]
     if judgement.verdict in ("regression", "improvement"):
-        return "; ".join(metric_interval(verdicts.metric(one.criterion), verdicts.interval(one)) for one in mine)
-    return "" if judgement.verdict == "parity" or not mine else verdicts.reason(mine[0])
+        return "; ".join(metric_interval(verdicts.metric(r.criterion), verdicts.interval(r)) for r in results)
+    return "" if judgement.verdict == "parity" or not results else verdicts.reason(results[0])
 
 
 def more_routes(n: int) -> str:
-    return ngettext("And {n} more route.", "And {n} more routes.", n).format(n=numbers.count(n))
+    return plural("And {n} more route.", "And {n} more routes.", n)
 
 
 def interval(low_s: float | None, high_s: float | None) -> str:
-    """Where a percentile surely lies: "271 ms … 299 ms"; an end that so few answers cannot bound is open."""
+    """The CI of a percentile, "271 ms … 299 ms"; "–" for a bound that cannot be estimated."""
     return f"{numbers.milliseconds(low_s)} … {numbers.milliseconds(high_s)}"
 
 
@@ -124,13 +123,13 @@ def unassigned_requests(n: int) -> str:
 
 
 def multiplicity_note(n_judged: int) -> str:
-    """What stands behind the alarms."""
-    of_them = ngettext(
+    """The number of comparisons, for which the alarms are corrected."""
+    judged = plural(
         "{n} route had requests on both sides in at least ten minutes and was judged.",
         "{n} routes had requests on both sides in at least ten minutes and were judged.",
         n_judged,
-    ).format(n=numbers.count(n_judged))
-    return f"{of_them} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
+    )
+    return f"{judged} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
 
 
 def map_choice(choice: str, *, status: int | None) -> str:
@@ -139,8 +138,8 @@ def map_choice(choice: str, *, status: int | None) -> str:
 
 def map_axis(choice: str, baseline: str, canary: str, *, status: int | None) -> str:
     unit = "pp" if choice == "errors" else "%"
-    what = _("{metric} in {unit}").format(metric=map_choice(choice, status=status), unit=unit)
-    return f"{canary} − {baseline}, {what}"
+    metric = _("{metric} in {unit}").format(metric=map_choice(choice, status=status), unit=unit)
+    return f"{canary} − {baseline}, {metric}"
 
 
 def map_hover(difference: str, verdict: str, b: int, c: int) -> str:
@@ -150,7 +149,7 @@ def map_hover(difference: str, verdict: str, b: int, c: int) -> str:
 
 
 def map_alternative(routes: int, worst: str, difference: str) -> str:
-    """The map for whoever does not see it."""
+    """The text alternative of the map."""
     return _("{n} routes by traffic and difference. Furthest from zero: {worst}, {difference}.").format(
         n=numbers.count(routes), worst=worst, difference=difference
     )
@@ -185,18 +184,14 @@ def status(name: str) -> str:
 
 
 def status_filter_note(status: int, *, judged: bool) -> str:
-    """What a class of status codes, chosen as a filter, means for the numbers."""
-    first = _("Times are of {status}xx answers alone; the share is that of {status}xx among all requests.").format(
-        status=status
-    )
-    last = (
-        _("Judged as errors are.") if judged else _("It is not judged: nobody can say whether more of them are better.")
-    )
-    return f"{first} {last}"
+    """What a status class filter means for the numbers."""
+    meaning = _("Times are of {status}xx answers alone; the share is that of {status}xx among all requests.")
+    not_judged = _("It is not judged: nobody can say whether more of them are better.")
+    return f"{meaning.format(status=status)} {_('Judged as errors are.') if judged else not_judged}"
 
 
 def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:
-    """The one line that the Parity page and the evidence file have."""
+    """The summary on the Parity page and in the evidence file."""
     return _("{n} routes in the access logs of {length} ({lines} lines): {tally}.").format(
         n=numbers.count(sum(counts.values())),
         length=times.duration(minutes * 60),

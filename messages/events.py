@@ -1,19 +1,18 @@
-"""What is said of the things that happened: in a few words on a line, in full for whoever points at it or hears it read, and who did it how."""
+"""Messages for events: short titles, details, authors and lists."""
 
 from collections.abc import Callable
 
 from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 EVENT = _("event")
-# The name of the control that leaves kinds of events out.
 FILTER_LABEL = _("Events on the charts")
-LIST_HEAD = _("when"), _("what"), _("by"), _("more")
+LIST_HEAD = (_("when"), _("what"), _("by"), _("more"))
 
 
 def kind(name: EventKind) -> str:
-    """A kind of event, as a filter names it."""
+    """In filters."""
     return {
         "weight": _("Weights"),
         "alert": _("Alerts"),
@@ -25,7 +24,6 @@ def kind(name: EventKind) -> str:
 
 
 def kind_singular(name: EventKind) -> str:
-    """What one event of that kind is called."""
     return {
         "weight": _("weights"),
         "alert": _("alert"),
@@ -37,7 +35,7 @@ def kind_singular(name: EventKind) -> str:
 
 
 def short_title(event: Event) -> str:
-    """What stands on its line: the canary's new share, or the title."""
+    """The canary's new share, or the title."""
     change = event.change
     if event.kind == "weight" and change:
         return _share(change.after)
@@ -45,7 +43,7 @@ def short_title(event: Event) -> str:
 
 
 def title(event: Event) -> str:
-    """What happened, in one line: "10.0 % → 25.0 %"."""
+    """ "10.0 % → 25.0 %", "Rule changed: …"."""
     change = event.change
     if event.kind == "weight" and change:
         return step(change)
@@ -53,12 +51,12 @@ def title(event: Event) -> str:
 
 
 def step(change: WeightChange) -> str:
-    """From which share to which: "10.0 % → 25.0 %", "?" for what nobody knows."""
+    """ "10.0 % → 25.0 %"; "?" for an unknown share."""
     return f"{_share(change.before)} → {_share(change.after)}"
 
 
 def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
-    """Everything about an event, line by line: what it was, whose hands it was, when (`clock` writes an epoch second), and what else was said."""
+    """Lines with kind and title, author, time (`format_time` formats epoch seconds) and details."""
     lines = [_("{kind}: {title}").format(kind=kind_singular(event.kind), title=title(event))]
     lines += [author(event.change)] if event.change else []
     lines.append(when(event, format_time))
@@ -68,7 +66,7 @@ def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
 
 
 def title_with_author(event: Event) -> str:
-    """What happened, and whose hands it was where that is known, in one line: "10.0 % → 25.0 % (kenji.mori, AWS CLI)"."""
+    """ "10.0 % → 25.0 % (kenji.mori, AWS CLI)"."""
     change = event.change
     if change is None or (not change.author and change.tool == "unknown"):
         return title(event)
@@ -76,7 +74,6 @@ def title_with_author(event: Event) -> str:
 
 
 def when(event: Event, format_time: Callable[[int], str]) -> str:
-    """When something happened: a moment, from when to when, or since when it goes on."""
     if event.change:
         return change_time(event.change, format_time)
     if event.open:
@@ -87,20 +84,19 @@ def when(event: Event, format_time: Callable[[int], str]) -> str:
 
 
 def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
-    """When a change was made: a second, or the two looks that it fell between."""
+    """The time of a logged change, else the interval between two snapshots."""
     if change.since >= change.ts:
         return format_time(change.ts)
     return _("between {start} and {end}").format(start=format_time(change.since), end=format_time(change.ts))
 
 
 def author(change: WeightChange) -> str:
-    """Who made a change, and how: "kenji.mori, AWS CLI"."""
+    """ "kenji.mori, AWS CLI"."""
     known = [change.author, tool(change.tool) if change.tool != "unknown" else ""]
     return ", ".join(filter(None, known)) or _("author not known")
 
 
 def tool(name: ChangeTool) -> str:
-    """By which means a change was made."""
     return {
         "console": _("AWS console"),
         "cli": _("AWS CLI"),
@@ -113,12 +109,11 @@ def tool(name: ChangeTool) -> str:
 
 
 def event_count(number: int) -> str:
-    """What stands where so many events are too close together to be told apart."""
+    """At a cluster of events."""
     return _("{number} events").format(number=number)
 
 
 def more_events(number: int) -> str:
-    """What a list says of the events that it has no room for."""
     return _("… and {number} more").format(number=number)
 
 
@@ -137,15 +132,16 @@ def _operation(change: WeightChange) -> str:
 
 
 def list_title(number: int, hidden: int) -> str:
-    """The heading of the list of events; `left_out` are those of kinds that are not shown."""
-    text = ngettext("{number} event in this window", "{number} events in this window", number).format(number=number)
+    """`hidden`: the number of events of kinds that are not shown."""
+    text = plural("{number} event in this window", "{number} events in this window", number, number=number)
     return text if not hidden else _("{text}, {left_out} more not shown").format(text=text, left_out=hidden)
 
 
 def marked_events(number: int) -> str:
-    """What a chart's words for readers who do not see it say of its events."""
-    return ngettext(
+    """In a chart's text alternative."""
+    return plural(
         "{number} event is marked on it and listed below the charts.",
         "{number} events are marked on it and listed below the charts.",
         number,
-    ).format(number=number)
+        number=number,
+    )

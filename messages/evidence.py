@@ -1,4 +1,4 @@
-"""What the evidence file says, beside what it has in common with the Parity page, and how it is asked for."""
+"""Messages of the evidence file and of `cli.py report`."""
 
 from messages import numbers
 from messages.i18n import _
@@ -66,7 +66,6 @@ def better(direction: str) -> str:
 
 
 def kind(kind: str) -> str:
-    """What sort of thing happened."""
     return {
         "weight": _("weights"),
         "alert": _("alert"),

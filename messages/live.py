@@ -1,4 +1,4 @@
-"""What the Live page says."""
+"""Messages of the Live page."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,6 @@ ANY_REQUEST = _("any request")
 SOURCES_TITLE = _("Sources")
 NEVER_SUCCEEDED = _("no good answer yet")
 TRAFFIC_TITLE = _("Traffic")
-# Stands under the bar while the charts show another time.
 WEIGHTS_NOW = _("The weights now; the charts below show another time.")
 WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
 
@@ -39,10 +38,9 @@ def configuration_error(path: str) -> str:
 
 
 def last_known(moment: str, age: str) -> tuple[str, str]:
-    """Where a window that ends now is empty: how far the archive goes, and the words that lead there."""
-    return _("The newest number that is kept is of {moment}, {age}.").format(moment=moment, age=age), _(
-        "Show the time before it"
-    )
+    """For an empty window that ends now: the archive's newest data, and the link to it."""
+    text = _("The newest number that is kept is of {moment}, {age}.").format(moment=moment, age=age)
+    return text, _("Show the time before it")
 
 
 def leave_window(span: str) -> str:
@@ -56,7 +54,7 @@ def live_help(refresh_s: int) -> str:
 
 
 def invalid_param(param: str) -> str:
-    """Why a parameter of the address was left out, and what it could be."""
+    """Why a URL parameter was ignored, and its valid values."""
     return {
         "window": _(
             "The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."
@@ -75,7 +73,7 @@ def invalid_param(param: str) -> str:
 
 
 def episode(slug: str) -> str:
-    """A link's words for one episode of the demo."""
+    """The link to an episode of the demo."""
     return {
         "latency_regression": _("a latency regression at 10 %, rolled back"),
         "blind_spot": _("the blind spot: dead tasks, 0 % target 5xx"),
@@ -88,7 +86,7 @@ def data_until(time_of_day: str) -> str:
 
 
 def top_line(*, paused: bool) -> dict[str, str]:
-    """The parts that the counting line is put together from; {age} and {s} are filled in by the browser as they count."""
+    """The texts of components/top_line.js, which fills in {age} and {s} every second."""
     return {
         "nothing": _("no data yet"),
         "old": _("{age} old"),
@@ -108,7 +106,7 @@ def panel_title(name: str, *, percentile: str = "", threshold: str = "") -> str:
 
 
 def panel_explained(name: str) -> str:
-    """One line on what a chart's numbers are, for its tooltip and its text alternative."""
+    """What a chart shows, for its tooltip and its text alternative."""
     return {
         "error_rate": _(
             "Target 5xx plus unanswered, per request. Unanswered: requests a fleet took and never answered, over five minutes; "
@@ -121,7 +119,7 @@ def panel_explained(name: str) -> str:
 
 
 def alternative(title: str, explained: str, *, events_marked: int = 0) -> str:
-    """A chart in words, for readers who do not see it."""
+    """A chart's text alternative."""
     text = _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
     return f"{text} {events.marked_events(events_marked)}" if events_marked else text
 
@@ -135,7 +133,7 @@ def unanswered(shares: str) -> str:
 
 
 def alb_5xx(share: str) -> str:
-    """Beside the error rate: requests that ended at the load balancer, which no fleet's numbers hold."""
+    """5xx of the load balancer itself, which are in no fleet's counts."""
     return _("ALB's own 5xx {share} of all").format(share=share)
 
 
@@ -146,7 +144,8 @@ def errors_unread(source_label: str) -> str:
 
 
 def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool = True) -> str:
-    """A source that cannot know something says so. `with_cloudwatch`: whether the reader can choose CloudWatch instead."""
+    """`with_cloudwatch`: CloudWatch is configured, too."""
+    alb_codes = _("{source} does not tell 502, 503 and 504 apart.")
     return {
         "latency.p50": _("{source} does not report p50."),
         "latency.sample_count": _("{source} does not say how many answers a percentile stands on."),
@@ -155,9 +154,9 @@ def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool 
         else _("{source} does not report shares within a threshold. CloudWatch does: add [aws] to migration.toml."),
         "connection_errors": _("{source} does not report connection errors."),
         "fail_open_requests": _("{source} does not report fail-open requests."),
-        "alb_502": _("{source} does not tell 502, 503 and 504 apart."),
-        "alb_503": _("{source} does not tell 502, 503 and 504 apart."),
-        "alb_504": _("{source} does not tell 502, 503 and 504 apart."),
+        "alb_502": alb_codes,
+        "alb_503": alb_codes,
+        "alb_504": alb_codes,
     }.get(metric, _("{source} does not report {what}.")).format(source=source_label, what=metric)
 
 
@@ -182,9 +181,9 @@ def resolution(period: str) -> str:
 
 
 def resolutions(parts: Iterable[tuple[str, str]]) -> str:
-    """`parts`: a period and when it serves, each."""
-    said = ", ".join(_("{period} {when}").format(period=period, when=when) for period, when in parts)
-    return _("Resolution {parts}.").format(parts=said)
+    """`parts`: pairs of a period and the time to which it applies."""
+    text = ", ".join(_("{period} {when}").format(period=period, when=when) for period, when in parts)
+    return _("Resolution {parts}.").format(parts=text)
 
 
 def last_success(age: str) -> str:
@@ -220,5 +219,5 @@ def weights_read(age: str) -> str:
 
 
 def observed_only(shares: str) -> str:
-    """The observed shares where nobody can tell the weights."""
+    """The observed shares if the weights are unknown."""
     return _("Seen in the last hour: {shares}.").format(shares=shares)

@@ -1,4 +1,4 @@
-"""What is said of notes: on the page that keeps them, and by `cli.py note`."""
+"""Messages for notes, on the Retrospective page and of `cli.py note`."""
 
 from messages.i18n import _
 

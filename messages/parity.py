@@ -1,6 +1,6 @@
-"""What the Parity page says."""
+"""Messages of the Parity page."""
 
-from messages import numbers, times
+from messages import numbers, route, times
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
@@ -49,16 +49,16 @@ def at_even(needed: str) -> str:
 
 
 def opening(share: float | None, length_s: int, baseline_requests: int, canary_requests: int) -> str:
-    """How a judgement begins: "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
+    """ "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
     counted = _("{baseline} and {canary} requests").format(
         baseline=numbers.count(baseline_requests), canary=numbers.count(canary_requests)
     )
-    about_it = about(share, length_s)
-    return _("{about}, {counted}:").format(about=about_it[:1].upper() + about_it[1:], counted=counted)
+    phase = about(share, length_s)
+    return _("{about}, {counted}:").format(about=phase[:1].upper() + phase[1:], counted=counted)
 
 
 def about(share: float | None, length_s: int) -> str:
-    """The phase that a judgement is about: "at 50:50 for 6 h 10 min"."""
+    """ "at 50:50 for 6 h 10 min"."""
     held = times.duration(length_s)
     if share is None:
         return _("in the last {held}").format(held=held)
@@ -66,7 +66,7 @@ def about(share: float | None, length_s: int) -> str:
 
 
 def phase(share: float | None, span: str) -> str:
-    """A phase as a choice: "50.0 % since 22 Nov 16:20 JST"."""
+    """ "50.0 % · since 22 Nov 16:20 JST"."""
     return f"{numbers.share(share)} · {span}" if share is not None else span
 
 
@@ -75,7 +75,6 @@ def interval_trace_title(metric: str) -> str:
 
 
 def evidence_horizon(*, start_unknown: bool) -> str:
-    """How far back evidence goes."""
     if start_unknown:
         return _("Nobody saw when this phase began: evidence is taken from its last 24 hours.")
     return _("Evidence is taken from the whole phase.")
@@ -90,7 +89,7 @@ def window_latency_of_requests(requests: float | None) -> str:
 
 
 def window_latency_span(source: str, span: str, length_s: int) -> str:
-    """For which time the numbers stand: "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
+    """ "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
     return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
 
 
@@ -126,11 +125,6 @@ def distribution_hover(share: str, milliseconds: str) -> str:
 
 
 def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:
-    """The chart in words; a curve is its name, its median and its p95 in seconds."""
-    each = "; ".join(
-        _("{name}: half within {p50}, 95 % within {p95}").format(
-            name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
-        )
-        for name, p50, p95 in curves
-    )
-    return _("Share of the answers that took at most so long. {each}.").format(each=each)
+    """The chart's text alternative; a curve is its name, median and p95 in seconds."""
+    curves_text = route.distribution_alternative(curves)
+    return _("Share of the answers that took at most so long. {curves}").format(curves=curves_text)

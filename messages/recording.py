@@ -1,6 +1,6 @@
-"""What is said of keeping: the recorder, and the archive it fills."""
+"""Messages of `cli.py record` and `cli.py archive`."""
 
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 from messages.numbers import count
 
 RECORD = _(
@@ -56,32 +56,26 @@ FOLDER = _("The folder of the export.")
 NO_BACKFILL = _("the past is not asked for")
 NOT_CHECKED = _("not looked at yet")
 NEVER = _("never")
-SOURCES_HEAD = _("Source"), _("State"), _("Last answer"), _("The past")
+SOURCES_HEAD = (_("Source"), _("State"), _("Last answer"), _("The past"))
 ALL_DONE = _("Everything that can be had is in the archive.")
-COVERAGE_HEAD = _("Source"), _("Period"), _("From"), _("To"), _("Points")
+COVERAGE_HEAD = (_("Source"), _("Period"), _("From"), _("To"), _("Points"))
 
 
 def recorder(name: str, *, alive: bool, age: str) -> str:
     if not age:
         return _("Nobody has recorded {name} here yet.").format(name=name)
-    return (
-        _("Somebody records: the sources were asked {age}.").format(age=age)
-        if alive
-        else _("Nobody records: the sources were last asked {age}. Start `cli.py record` or the dashboard.").format(
-            age=age
-        )
-    )
+    text = _("Nobody records: the sources were last asked {age}. Start `cli.py record` or the dashboard.")
+    if alive:
+        text = _("Somebody records: the sources were asked {age}.")
+    return text.format(age=age)
 
 
 def backfill_progress(state: str, *, percent: str, back_to: str) -> str:
-    """How far a source's past is kept."""
-    if state == "done":
-        return _("complete since {back_to}").format(back_to=back_to)
-    if state == "waiting":
-        return _("{percent}, since {back_to}; waits for the source or the archive").format(
-            percent=percent, back_to=back_to
-        )
-    return _("{percent}, since {back_to}").format(percent=percent, back_to=back_to)
+    text = {
+        "done": _("complete since {back_to}"),
+        "waiting": _("{percent}, since {back_to}; waits for the source or the archive"),
+    }.get(state, _("{percent}, since {back_to}"))
+    return text.format(percent=percent, back_to=back_to)
 
 
 def incomplete(sources: str) -> str:
@@ -95,30 +89,30 @@ def database_size(file: str, location: str) -> str:
 def gaps(source: str, number: int, minutes: str) -> str:
     if not number:
         return _("{source}: no gaps.").format(source=source)
-    return ngettext(
+    return plural(
         "{source}: a gap of {minutes}, in which some series was not answered.",
         "{source}: {number} gaps, {minutes} together, in which some series was not answered.",
         number,
-    ).format(source=source, number=number, minutes=minutes)
-
-
-def event_counts(events: int, snapshots: int) -> str:
-    return " ".join(
-        (
-            ngettext("{number} event,", "{number} events,", events).format(number=count(events)),
-            ngettext("{number} state of the load balancer.", "{number} states of the load balancer.", snapshots).format(
-                number=count(snapshots)
-            ),
-        )
+        source=source,
+        number=number,
+        minutes=minutes,
     )
 
 
+def event_counts(events: int, snapshots: int) -> str:
+    snapshot_count = plural("{n} state of the load balancer.", "{n} states of the load balancer.", snapshots)
+    return f"{plural('{n} event,', '{n} events,', events)} {snapshot_count}"
+
+
 def access_logs(files: int, read: int, unparsed: int, span: str) -> str:
-    return ngettext(
-        "{files} access log of {span}: {read} lines, of which {lost} could not be counted.",
-        "{files} access logs of {span}: {read} lines, of which {lost} could not be counted.",
+    return plural(
+        "{n} access log of {span}: {read} lines, of which {unparsed} could not be counted.",
+        "{n} access logs of {span}: {read} lines, of which {unparsed} could not be counted.",
         files,
-    ).format(files=count(files), read=count(read), lost=count(unparsed), span=span)
+        read=count(read),
+        unparsed=count(unparsed),
+        span=span,
+    )
 
 
 def exported(folder: str, points: str, size: str) -> str:
@@ -140,7 +134,7 @@ def compacted(before: str, after: str) -> str:
 
 
 def export_error(kind: str, about: str) -> str:
-    """Why an export was refused, and what to do."""
+    """Why an export or import failed, and the next step."""
     return {
         "not_an_export": _(
             "{about} has no manifest.json: it is not an export. Name the folder that `archive export` wrote."

@@ -1,12 +1,13 @@
-"""What the Retrospective page and its report say: the course, what it cost, the phases, before and after, notes."""
+"""Messages of the Retrospective page and its report: summary, timeline, impact, phases, missing data."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow
+from domain.window import DAY_S
 from messages import numbers, times
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 RETROSPECTIVE_TITLE = _("Retrospective")
 IMPACT = _("What it cost")
@@ -23,7 +24,7 @@ names it). Ends with 0 once it is told, with 3 if the archive holds nothing or c
 \b
   cli.py retrospective
   cli.py retrospective --out story.html
-  cli.py retrospective --json | jq .cost
+  cli.py retrospective --json | jq .impact
 """
 )
 OUT = _(
@@ -83,25 +84,23 @@ def opening(
     end: datetime,
     zone: tzinfo,
     shares: Sequence[float],
+    *,
     n_phases: int,
     n_rollbacks: int,
-    *,
     now: datetime,
 ) -> str:
-    """How far it has come: "From 12 Sep to 14 Nov, 63 days: 0.1 % → 50.0 % in 9 phases, with 2 steps back."."""
+    """ "From 12 Sep to 14 Nov, 63 days: 0.1 % → 50.0 % in 9 phases, with 2 steps back."."""
     if first is None or not shares:
         return _("The archive knows of no step yet: nothing has been told to change the split.")
-    days = (end - first).total_seconds() / 86_400
+    back = plural("with {n} step back", "with {n} steps back", n_rollbacks) if n_rollbacks else _("never a step back")
     return _("From {first} to {end}, {days}: {start} → {now} in {phases}, {back}.").format(
         first=times.date(first, zone, now=now),
         end=times.date(end, zone, now=now),
-        days=_days(days),
+        days=_days(first, end),
         start=numbers.share(shares[0]),
         now=numbers.share(shares[-1]),
-        phases=ngettext("{count} phase", "{count} phases", n_phases).format(count=n_phases),
-        back=_("never a step back")
-        if not n_rollbacks
-        else ngettext("with {count} step back", "with {count} steps back", n_rollbacks).format(count=n_rollbacks),
+        phases=plural("{n} phase", "{n} phases", n_phases),
+        back=back,
     )
 
 
@@ -110,29 +109,25 @@ def impact_requests(canary: str, served: int) -> str:
 
 
 def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
-    """The errors that its users would not have seen on the other side, with the interval."""
+    """The canary's errors, and how many more than at the baseline's rate, with the CI."""
     if excess.lower is None or excess.upper is None:
-        return _(
-            "Too little was served side by side to tell how many errors beyond {baseline}'s rate users saw."
-        ).format(baseline=baseline)
-    low, high = round(excess.lower), round(excess.upper)
-    between = _("{low} to {high}").format(low=numbers.count(low), high=numbers.count(high))
-    seen = numbers.count(excess.observed)
-    if low > 0:
+        text = _("Too little was served side by side to tell how many errors beyond {baseline}'s rate users saw.")
+        return text.format(baseline=baseline)
+    lower, upper = round(excess.lower), round(excess.upper)
+    if lower > 0:
         text = _("{seen} of them failed: about {estimate} more than at {baseline}'s rate (95 %: {between}).")
-    elif high < 0:
+    elif upper < 0:
         text = _("{seen} of them failed: about {fewer} fewer than at {baseline}'s rate (95 %: {between}).")
     else:
         text = _(
             "{seen} of them failed: as many as at {baseline}'s rate, give or take chance ({estimate}; 95 %: {between})."
         )
     return text.format(
-        canary=canary,
-        seen=seen,
+        seen=numbers.count(excess.observed),
         estimate=numbers.count(round(excess.estimate)),
         fewer=numbers.count(-round(excess.estimate)),
         baseline=baseline,
-        between=between,
+        between=_("{low} to {high}").format(low=numbers.count(lower), high=numbers.count(upper)),
     )
 
 
@@ -153,18 +148,19 @@ def impact_outside_margin(minutes_errors: int, minutes_p95: int) -> str:
 
 
 def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: datetime) -> list[str]:
-    """A sentence a step back."""
-    if not rollbacks:
-        return [_("No step was taken back.")]
-    return [_rollback(one, zone, now=now) for one in rollbacks]
+    """A sentence per rollback."""
+    sentences = [_rollback(rollback, zone, now=now) for rollback in rollbacks]
+    return sentences or [_("No step was taken back.")]
 
 
 def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
-    at = times.clock(_at(rollback.ts), zone, now=now)
-    what = _("Back from {before} to {after} on {at}").format(
-        before=numbers.share(rollback.share_before), after=numbers.share(rollback.share_after), at=at
-    )
-    parts = [what]
+    parts = [
+        _("Back from {before} to {after} on {at}").format(
+            before=numbers.share(rollback.share_before),
+            after=numbers.share(rollback.share_after),
+            at=times.clock(datetime.fromtimestamp(rollback.ts, UTC), zone, now=now),
+        )
+    ]
     if rollback.alert_lead_s is not None:
         parts.append(_("{length} after the first alert").format(length=times.duration(rollback.alert_lead_s)))
     parts.append(
@@ -172,52 +168,36 @@ def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
         if rollback.effect_s is not None
         else _("how fast it took effect is not known")
     )
-    return _("{told}.").format(told=", ".join(parts)) + (f" ({rollback.title})" if rollback.title else "")
+    return f"{', '.join(parts)}." + (f" ({rollback.title})" if rollback.title else "")
 
 
 def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime) -> str:
-    days = (last - first).total_seconds() / 86_400
     return _("From the first step ({first}) to the last ({last}): {days}.").format(
-        first=times.date(first, zone, now=now), last=times.date(last, zone, now=now), days=_days(days)
+        first=times.date(first, zone, now=now), last=times.date(last, zone, now=now), days=_days(first, last)
     )
 
 
 def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
-    return (
-        _("phase"),
-        _("held for"),
-        _("requests {baseline} / {canary}").format(baseline=baseline, canary=canary),
-        _("error rate {baseline} / {canary}").format(baseline=baseline, canary=canary),
-        _("p95 {baseline} / {canary}").format(baseline=baseline, canary=canary),
-        _("verdict"),
-        _("what happened"),
-    )
+    both = _("requests {baseline} / {canary}"), _("error rate {baseline} / {canary}"), _("p95 {baseline} / {canary}")
+    metrics = (text.format(baseline=baseline, canary=canary) for text in both)
+    return (_("phase"), _("held for"), *metrics, _("verdict"), _("what happened"))
 
 
 def phase_share(canary_share: float | None) -> str:
     return _("share not known") if canary_share is None else numbers.share(canary_share)
 
 
-def begun_by(kind: str) -> str:
-    return {
-        "weight": _("by a step"),
-        "deployment": _("by a deployment"),
-        "window": _("beginning not known"),
-    }[kind]
-
-
 def merged_swap(swap: MergedSwap) -> str:
-    """What was folded in before a phase: "weights off 12 min for a blue/green swap"."""
-    length = times.duration(swap.duration_s)
+    """A short step merged into the following phase: "weights off 12 min for a blue/green swap"."""
     if swap.share > 0:
-        return _("before it {share} for {length}").format(share=numbers.share(swap.share), length=length)
-    if swap.with_deployment:
-        return _("weights off {length} for a blue/green swap").format(length=length)
-    return _("weights off {length}").format(length=length)
+        text = _("before it {share} for {length}")
+    else:
+        text = _("weights off {length} for a blue/green swap") if swap.with_deployment else _("weights off {length}")
+    return text.format(share=numbers.share(swap.share), length=times.duration(swap.duration_s))
 
 
 def single_fleet(baseline: str, canary: str, canary_share: float) -> str:
-    """Instead of a verdict where only one side was told to serve."""
+    """Instead of a verdict, if one fleet had all the weight."""
     return _("{fleet} alone: nothing to compare").format(fleet=canary if canary_share else baseline)
 
 
@@ -236,14 +216,12 @@ def p95_explained(p95: PhaseP95 | None) -> str:
 
 
 def more_incidents(count: int) -> str:
-    return ngettext("and {count} more", "and {count} more", count).format(count=count)
+    return _("and {count} more").format(count=count)
 
 
 def filling(done: int, total: int) -> str:
-    share = done / total if total else 0.0
-    return _("The archive is being filled: {share} so far. What is below grows with it.").format(
-        share=numbers.share(share)
-    )
+    share = numbers.share(done / total if total else 0.0)
+    return _("The archive is being filled: {share} so far. What is below grows with it.").format(share=share)
 
 
 def hours_only(until: datetime, zone: tzinfo, *, now: datetime) -> str:
@@ -253,7 +231,7 @@ def hours_only(until: datetime, zone: tzinfo, *, now: datetime) -> str:
 
 
 def gaps(windows: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: datetime) -> str:
-    """The times without any number, three at most and how many more."""
+    """The first three windows without data, and the number of others."""
     spans = [times.span(start, end, zone, now=now) for start, end in windows[:3]]
     more = len(windows) - len(spans)
     text = "; ".join(spans) + (_(", and {count} more").format(count=more) if more else "")
@@ -270,10 +248,5 @@ def phase_title(row: PhaseRow, zone: tzinfo, *, now: datetime) -> str:
     return times.span(row.phase.window.starts_at, row.phase.window.ends_at, zone, now=now)
 
 
-def _days(days: float) -> str:
-    whole = max(1, round(days))
-    return ngettext("{count} day", "{count} days", whole).format(count=whole)
-
-
-def _at(ts: int) -> datetime:
-    return datetime.fromtimestamp(ts, UTC)
+def _days(first: datetime, last: datetime) -> str:
+    return plural("{n} day", "{n} days", max(1, round((last - first).total_seconds() / DAY_S)))

@@ -1,9 +1,9 @@
-"""What a route's own page says."""
+"""Messages of the page of a route."""
 
 from collections.abc import Sequence
 
 from messages import numbers, times
-from messages.i18n import _, ngettext
+from messages.i18n import _, plural
 
 DISTRIBUTION_TITLE = _("How long answers took")
 NO_ANSWERS = _("Nobody answered here in this window.")
@@ -15,22 +15,23 @@ CODES_NOTE = _(
     "Where fewer than about three would be expected there, seeing none says nothing."
 )
 TIMELINE_TITLE = _("Over time")
-TIMELINE_PANELS = _("requests a minute"), _("error rate"), "p95"
+TIMELINE_PANELS = (_("requests a minute"), _("error rate"), "p95")
 SLOWEST_TITLE = _("The slowest lines")
 FAILED_TITLE = _("The newest failed lines")
-LINES_HEAD = _("time"), _("fleet"), _("target"), _("request"), _("code"), _("took")
+LINES_HEAD = (_("time"), _("fleet"), _("target"), _("request"), _("code"), _("took"))
 LINES_NOTE = _("Some lines are kept as examples, without their query strings.")
 NO_LINES = _("None in this window.")
 
 
 def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
-    said = (
+    """The text alternative of CDFs; a curve is its name, median and p95 in seconds."""
+    texts = (
         _("{name}: half within {p50}, 95 % within {p95}").format(
             name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
         )
         for name, p50, p95 in curves
     )
-    return "; ".join(said) + "."
+    return "; ".join(texts) + "."
 
 
 def codes_only(fleet: str) -> str:
@@ -38,18 +39,15 @@ def codes_only(fleet: str) -> str:
 
 
 def code(status: int, target_status: int | None) -> str:
-    """How requests ended: "500", "502 by the load balancer", "504 where the target said 200"."""
-    if target_status is None:
-        return _("{seen} by the load balancer").format(seen=status)
-    return (
-        f"{status}"
-        if status == target_status
-        else _("{seen} where the target said {target}").format(seen=status, target=target_status)
-    )
+    """ "500", "502 by the load balancer", "504 where the target said 200"."""
+    if status == target_status:
+        return f"{status}"
+    text = _("{status} by the load balancer") if target_status is None else _("{status} where the target said {target}")
+    return text.format(status=status, target=target_status)
 
 
 def code_requests(n: int) -> str:
-    return ngettext("{n} request", "{n} requests", n).format(n=numbers.count(n))
+    return plural("{n} request", "{n} requests", n)
 
 
 def code_on(fleet: str, n: int) -> str:
@@ -57,7 +55,7 @@ def code_on(fleet: str, n: int) -> str:
 
 
 def code_expected(fleet: str, expected: float) -> str:
-    """How many of the other fleet's requests would have ended so, too, had they failed as often: whether none of them says anything."""
+    """The count expected on the other fleet at the same rate: whether a count of 0 there means anything."""
     few = _("< 0.1") if expected < 0.05 else f"{expected:.1f}" if expected < 10 else numbers.count(expected)
     return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
 

@@ -1,4 +1,4 @@
-"""What is said about the split: whether the traffic follows the weights, who is healthy, what stands in the way of a deployment."""
+"""Messages for the traffic split: observed shares, stickiness, health, header rules."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,37 +16,28 @@ RULES_UNREAD = _(
 def sample_ratio(
     *, label: str, configured: float, observed: float | None, requests: int, differs: bool, sticky: bool
 ) -> str:
-    """The canary's observed share (`seen`, 0–1) against the one its weight says (`told`); `material`: they differ beyond chance and consequence."""
+    """The canary's observed share (0–1) against its configured one. `differs`: significantly and by more than is negligible."""
     if observed is None:
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
-    particulars = {
-        "label": label,
-        "told": numbers.share(configured),
-        "seen": numbers.share(observed),
-        "requests": numbers.count(requests),
-    }
     if not differs:
-        return _(
-            "The traffic follows the weights: {label} was told {told} and got {seen} of {requests} requests."
-        ).format(**particulars)
-    text = _(
-        "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains."
-    )
-    return f"{text.format(**particulars)} {_mismatch_cause(sticky=sticky)}"
-
-
-def _mismatch_cause(*, sticky: bool) -> str:
-    if sticky:
-        return _(
+        text = _("The traffic follows the weights: {label} was told {told} and got {seen} of {requests} requests.")
+    elif sticky:
+        text = _(
+            "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains. "
             "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
         )
-    return _(
-        "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+    else:
+        text = _(
+            "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains. "
+            "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+        )
+    return text.format(
+        label=label, told=numbers.share(configured), seen=numbers.share(observed), requests=numbers.count(requests)
     )
 
 
 def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
-    """Target groups that carry weight and belong to neither fleet: their requests are in no number of this page. `whole` is all the weight."""
+    """Target groups with weight that belong to neither fleet, so that their requests are not counted. `total_weight`: of the rule."""
     return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
         share=numbers.share(sum(share.weight for share in shares) / total_weight),
         groups=", ".join(share.target_group for share in shares),
@@ -54,14 +45,13 @@ def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
 
 
 def stickiness(stickiness_s: int | None) -> str:
-    """Whether a visitor stays on one side, and how long."""
     if stickiness_s is None:
         return _("not sticky")
     return _("sticky: a visitor stays on one side for {duration}").format(duration=times.duration(stickiness_s))
 
 
 def target_health(group: Group) -> str:
-    """A group's targets: "photo-ec2: 4/4 healthy", "photo-ecs-blue: 1/3 healthy (2 unhealthy: Target.Timeout)"."""
+    """ "photo-ec2: 4/4 healthy", "photo-ecs-blue: 1/3 healthy (2 unhealthy: Target.Timeout)"."""
     if group.targets is None:
         return _("{group}: health not known").format(group=group.target_group)
     if not group.targets:
@@ -74,25 +64,25 @@ def target_health(group: Group) -> str:
         for target in group.targets
         if target.state != "healthy"
     )
-    told = ", ".join(f"{number} {state}" for state, number in sorted(others.items()))
-    return f"{text} ({told})" if told else text
+    unhealthy = ", ".join(f"{number} {state}" for state, number in sorted(others.items()))
+    return f"{text} ({unhealthy})" if unhealthy else text
 
 
 def header_rule(rule: Rule, migration: Migration) -> str:
-    """A rule that sends what it matches to one side, whatever the weights: "X-Canary: ecs → ECS always"."""
-    (side,) = rule.fleets
+    """ "X-Canary: ecs → ECS always"."""
+    (fleet,) = rule.fleets
     return _("{conditions} → {label} always").format(
-        conditions=", ".join(rule_condition(one) for one in rule.conditions), label=migration.fleets[side].label
+        conditions=", ".join(map(rule_condition, rule.conditions)), label=migration.fleets[fleet].label
     )
 
 
 def rule_condition(condition: Condition) -> str:
-    """A rule's condition: "X-Canary: ecs", "path-pattern: /api/* or /v2/*"."""
+    """ "X-Canary: ecs", "path-pattern: /api/* or /v2/*"."""
     return f"{condition.name or condition.field}: {_(' or ').join(condition.patterns)}"
 
 
 def blue_green(check: BlueGreen) -> str:
-    """Why a blue/green deployment would fail now, and what to do; what it needs, where it would not."""
+    """Why a blue/green deployment would fail now, and the fix."""
     if not check.blocked:
         return _("A blue/green deployment could start now: one target group carries all the weight.")
     *names, last = (share.target_group for share in check.groups)

@@ -1,11 +1,11 @@
-"""How a judgement is said: a word and a sign for each verdict, a reason in a sentence, and the sentence that a product owner can read aloud."""
+"""Messages for verdicts: labels, signs, reasons, intervals, and a sentence per criterion."""
 
 from analysis import CriterionVerdict, Judgement, Verdict
 from domain import Criterion
 from messages import numbers, times
 from messages.i18n import _
 
-# A sign beside the word, so that no colour has to be told apart.
+# Shapes, so that verdicts do not differ by colour alone.
 SIGNS: dict[Verdict, str] = {
     "parity": "●",
     "regression": "▲",
@@ -16,7 +16,6 @@ SIGNS: dict[Verdict, str] = {
 
 
 def label(verdict: Verdict) -> str:
-    """A verdict in a word or three."""
     return {
         "parity": _("parity"),
         "regression": _("regression"),
@@ -27,7 +26,7 @@ def label(verdict: Verdict) -> str:
 
 
 def metric(criterion: Criterion) -> str:
-    """A criterion's metric as a reader knows it: "error rate", "p95", "slow > 300 ms"."""
+    """ "error rate", "p95", "slow > 300 ms"."""
     if criterion.slow_threshold_s is not None:
         return _("slow > {threshold}").format(threshold=numbers.threshold(criterion.slow_threshold_s))
     return {
@@ -52,7 +51,6 @@ def difference(criterion: Criterion, number: float | None) -> str:
 
 
 def reason(result: CriterionVerdict) -> str:
-    """Why a criterion has its verdict, in a sentence."""
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
         "beyond_margin": _("The whole interval lies beyond the margin."),
@@ -72,7 +70,7 @@ def reason(result: CriterionVerdict) -> str:
 
 
 def would_change(result: CriterionVerdict) -> str:
-    """What would have to happen for a criterion's verdict to become another."""
+    """Which interval would change the verdict."""
     criterion = result.criterion
     if result.lower is None or result.upper is None or result.margin is None or result.margin_lower is None:
         return _("Numbers: {reason}").format(reason=reason(result))
@@ -87,26 +85,24 @@ def would_change(result: CriterionVerdict) -> str:
 
 
 def _unsigned(criterion: Criterion, number: float) -> str:
-    """A difference without its sign."""
     return difference(criterion, abs(number)).lstrip("+−±")
 
 
 def time_to_decision(minutes: int | None) -> str:
-    """How much longer it takes, where that can be told."""
     if minutes is None:
         return _("no end in sight at this traffic")
     return _("decided") if minutes == 0 else _("about {duration} to go").format(duration=times.duration(minutes * 60))
 
 
 def still_needed(result: CriterionVerdict) -> str:
-    """How much longer it takes; "–" where so little is known that nobody could tell."""
+    """The time to a decision; "–" if it cannot be estimated."""
     if result.verdict == "not enough data" and result.minutes_to_decision is None:
         return numbers.NONE
     return time_to_decision(result.minutes_to_decision)
 
 
 def still_needed_even(result: CriterionVerdict) -> str:
-    """How much longer it takes at 50:50, where that is less; else nothing."""
+    """The time to a decision at 50:50 if that is shorter, else ""."""
     now, even = result.minutes_to_decision, result.minutes_to_decision_even
     if not even or (now is not None and even >= now):
         return ""
@@ -114,39 +110,39 @@ def still_needed_even(result: CriterionVerdict) -> str:
 
 
 def interval(result: CriterionVerdict) -> str:
-    """Where the difference surely lies: "−0.004 pp … +0.011 pp"; "–" before there is an interval."""
+    """The CI of the difference: "−0.004 pp … +0.011 pp"; "–" if there is none."""
     if result.lower is None or result.upper is None:
         return numbers.NONE
     return f"{difference(result.criterion, result.lower)} … {difference(result.criterion, result.upper)}"
 
 
 def margin(result: CriterionVerdict) -> str:
-    """The margin as it was fixed; a relative one also as what it comes to: "±0.05 pp", "10% (−22 ms … +24 ms)"."""
-    fixed = result.criterion.margin
-    if fixed.unit != "%" or result.margin is None or result.margin_lower is None:
-        return f"±{fixed}"
-    low, high = (difference(result.criterion, edge) for edge in (result.margin_lower, result.margin))
-    return f"{fixed} ({low} … {high})"
+    """The configured margin; a relative one with its absolute bounds: "±0.05 pp", "10% (−22 ms … +24 ms)"."""
+    configured = result.criterion.margin
+    if configured.unit != "%" or result.margin is None or result.margin_lower is None:
+        return f"±{configured}"
+    lower, upper = (difference(result.criterion, bound) for bound in (result.margin_lower, result.margin))
+    return f"{configured} ({lower} … {upper})"
 
 
 def headline(judgement: Judgement) -> str:
-    """The overall verdict, with the time to go where it is open: "Undecided, about 25 min to go"."""
-    word = label(judgement.verdict)
-    word = word[:1].upper() + word[1:]
+    """The overall verdict, with the time to a decision: "Undecided, about 25 min to go"."""
+    text = label(judgement.verdict)
+    text = text[:1].upper() + text[1:]
     if judgement.verdict not in ("undecided", "not enough data"):
-        return word
-    waits = [one.minutes_to_decision for one in deciding_criteria(judgement) if one.minutes_to_decision != 0]
-    known = [minutes for minutes in waits if minutes is not None]
-    return f"{word}, {time_to_decision(max(known))}" if waits and len(known) == len(waits) else word
+        return text
+    remaining = [result.minutes_to_decision for result in deciding_criteria(judgement)]
+    known = [minutes for minutes in remaining if minutes is not None]
+    return f"{text}, {time_to_decision(max(known))}" if len(known) == len(remaining) and any(known) else text
 
 
 def deciding_criteria(judgement: Judgement) -> tuple[CriterionVerdict, ...]:
-    """The criteria that the overall verdict hangs on: the critical ones, or all where none is."""
-    return tuple(one for one in judgement.criteria if one.criterion.critical) or judgement.criteria
+    """The criteria that decide the overall verdict: the critical ones, or all if none is critical."""
+    return tuple(result for result in judgement.criteria if result.criterion.critical) or judgement.criteria
 
 
 def excluded(reason: str, minutes: int) -> str:
-    """Minutes that were not judged, by reason: "3 min still provisional"."""
+    """Minutes that were excluded for a reason: "3 min still provisional"."""
     text = {
         "provisional": _("{duration} still provisional"),
         "other_period": _("{duration} kept in other periods than the rest, which cannot be compared with it"),
@@ -161,10 +157,7 @@ def excluded(reason: str, minutes: int) -> str:
 
 
 def sentence(result: CriterionVerdict, *, baseline: str, canary: str) -> str:
-    """One criterion as a product owner reads it aloud.
-
-    "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."
-    """
+    """ "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp." """
     if result.lower is None or result.upper is None:
         return _("Of {canary}'s {metric} nothing can be said yet: {reason}").format(
             canary=canary, metric=metric(result.criterion), reason=reason(result)
@@ -179,11 +172,12 @@ def sentence(result: CriterionVerdict, *, baseline: str, canary: str) -> str:
 
 
 def _between(result: CriterionVerdict) -> str:
-    low, high = (difference(result.criterion, bound) for bound in (result.lower, result.upper))
     assert result.lower is not None and result.upper is not None
-    bare_low, bare_high = (bound.lstrip("+−±") for bound in (low, high))
+    lower, upper = (_unsigned(result.criterion, bound) for bound in (result.lower, result.upper))
     if result.lower >= 0:
-        return _("between {low} and {high} higher than").format(low=bare_low, high=bare_high)
-    if result.upper <= 0:
-        return _("between {high} and {low} lower than").format(low=bare_low, high=bare_high)
-    return _("between {low} lower and {high} higher than").format(low=bare_low, high=bare_high)
+        text = _("between {lower} and {upper} higher than")
+    elif result.upper <= 0:
+        text = _("between {upper} and {lower} lower than")
+    else:
+        text = _("between {lower} lower and {upper} higher than")
+    return text.format(lower=lower, upper=upper)

@@ -1,4 +1,4 @@
-"""What is wrong with a line of a CSV, in sentences: what stands there, and what would be right."""
+"""Messages for issues in a CSV: the line, the issue, and the fix."""
 
 from messages.errors.sources import Message, shorten
 from messages.i18n import _
@@ -6,6 +6,9 @@ from sources.csv_import import HEADER, METRICS, CsvIssue, CsvIssueCode
 
 ANCHOR = "docs/cli.md#a-csv-of-your-own"
 EXAMPLE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
+_LATENCY_STATS = _(
+    "`p50`, `p90`, `p95`, `p99` (in seconds), `sample_count`, or `within_0.3s` for the share within 0.3 s"
+)
 _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     "not_readable": (
         _("It cannot be read: {detail}."),
@@ -23,10 +26,7 @@ _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
         _("Its columns are separated by {given}."),
         _("Separate them by commas, and write decimals with a point: `{example}`."),
     ),
-    "wrong_header": (
-        _("The first line is “{given}”."),
-        _("Name these five columns there, and no other: `{header}`."),
-    ),
+    "wrong_header": (_("The first line is “{given}”."), _("Name these five columns there, and no other: `{header}`.")),
     "not_csv": (
         _("From here on it is not CSV: {detail}."),
         _("Close every quote that was opened; none of these columns needs any."),
@@ -55,14 +55,8 @@ _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
         _("There is no fleet “{given}”."),
         _("{close}Write `baseline` for the old side and `canary` for the new one."),
     ),
-    "unknown_metric": (
-        _("There is no metric “{given}” to judge."),
-        _("{close}There are {metrics}."),
-    ),
-    "unknown_stat": (
-        _("`{metric}` has no statistic “{given}”."),
-        _("Write {stats}."),
-    ),
+    "unknown_metric": (_("There is no metric “{given}” to judge."), _("{close}There are {metrics}.")),
+    "unknown_stat": (_("`{metric}` has no statistic “{given}”."), _("Write {stats}.")),
     "not_a_number": (
         _("“{given}” is not a number."),
         _("Write digits alone, a decimal with a point, and no unit; leave the line out where there is no value."),
@@ -85,34 +79,30 @@ _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     ),
     "twice": (
         _("{metric} {stat} of {fleet} in this minute stands in line {first} already."),
-        _("Keep one line a minute; sum counts over target groups. Percentiles cannot be merged: take those of the whole fleet."),
+        _(
+            "Keep one line a minute; sum counts over target groups. Percentiles cannot be merged: take those of the whole fleet."
+        ),
     ),
     "too_long": (
         _("This minute lies {days} days after the one in line {first}."),
         _("Correct the time in one of both; a file may reach over {most} days at most."),
     ),
-}  # fmt: skip
+}
 
 
 def format_csv_issue(issue: CsvIssue) -> Message:
-    """The sentences for one mistake; its title is the line."""
-    text, step = _TEXTS[issue.code]
-    said = {name: shorten(value, 80) for name, value in issue.params.items()}
-    close = said.get("close", "")
-    said |= {
+    """The message for an issue; its title is the line."""
+    params = {name: shorten(value, 80) for name, value in issue.params.items()}
+    close = params.get("close", "")
+    params |= {
         "close": _("Did you mean `{close}`?").format(close=close) + " " if close else "",
         "header": ",".join(HEADER),
         "example": EXAMPLE,
         "metrics": ", ".join(f"`{metric}`" for metric in METRICS),
-        "stats": _stats(said.get("metric", "")),
+        "stats": _LATENCY_STATS if params.get("metric") == "latency" else _("`sum`: it is a count"),
     }
     if issue.code == "other_separator":
-        said["given"] = {"semicolons": _("semicolons"), "tabs": _("tabs")}[said["given"]]
+        params["given"] = {"semicolons": _("semicolons"), "tabs": _("tabs")}[params["given"]]
     title = _("line {line}").format(line=issue.line) if issue.line else _("The file")
-    return Message(title, text.format(**said), step.format(**said), ANCHOR)
-
-
-def _stats(metric: str) -> str:
-    if metric == "latency":
-        return _("`p50`, `p90`, `p95`, `p99` (in seconds), `sample_count`, or `within_0.3s` for the share within 0.3 s")
-    return _("`sum`: it is a count")
+    text, step = _TEXTS[issue.code]
+    return Message(title, text.format(**params), step.format(**params), ANCHOR)

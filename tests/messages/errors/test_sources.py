@@ -24,7 +24,7 @@ SOURCES = (
     "cloudtrail",
     "demo",
     "demo_events",
-    "demo_trail",
+    "demo_audit_log",
     "athena",
 )
 

@@ -217,7 +217,7 @@ class AthenaLogs:
             return call_api(getattr(self._client(), method), **params)
         except AWS_ERRORS as error:
             problem = problem_from_error(error, source=SOURCE, operation=operation, about=about)
-            self._client.reset_on_auth_error((problem,))
+            self._client.reset_on_auth_error(problem)
             return replace(problem, operation=_denied_action(problem.detail) or operation)
 
 

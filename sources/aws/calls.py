@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -57,9 +57,9 @@ class ClientProvider:
                 self._client = create_client(self._service, self._aws)
             return self._client
 
-    def reset_on_auth_error(self, problems: Iterable[Problem]) -> None:
-        """Discards the client if one of the problems is about its credentials."""
-        if not self._fixed and any(problem.kind in _AUTH_ERRORS for problem in problems):
+    def reset_on_auth_error(self, problem: Problem) -> None:
+        """Discards the client if its credentials were rejected."""
+        if not self._fixed and problem.kind in _AUTH_ERRORS:
             with self._lock:
                 self._client = None
 
@@ -147,7 +147,7 @@ class ApiSession:
         self._transient_failures += problem.kind in _TRANSIENT
         if problem.kind in _FATAL or self._transient_failures >= _FAILURE_LIMIT:
             self._fatal = problem
-        self._client.reset_on_auth_error((problem,))
+        self._client.reset_on_auth_error(problem)
         return problem
 
     def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,6 @@ from botocore.parsers import ResponseParserError
 from domain import Aws, Migration
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 
-CONNECT_TIMEOUT_S = 3
-READ_TIMEOUT_S = 10
-MAX_ATTEMPTS = 3
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
 
 _CODES: dict[ProblemKind, str] = {
@@ -66,21 +63,14 @@ def aws_of(migration: Migration, source: str) -> Aws:
     return migration.aws
 
 
-def create_client(
-    service: str,
-    aws: Aws,
-    *,
-    connect_timeout_s: float = CONNECT_TIMEOUT_S,
-    read_timeout_s: float = READ_TIMEOUT_S,
-    max_attempts: int = MAX_ATTEMPTS,
-) -> Any:
+def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
     """A boto3 client with boto3's credential chain, short timeouts and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
 
     `max_attempts` includes the first. Raises BotoCoreError for an invalid profile or endpoint.
     """
     session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region)
     config = Config(
-        connect_timeout=connect_timeout_s,
+        connect_timeout=3,
         read_timeout=read_timeout_s,
         retries={"mode": "adaptive", "total_max_attempts": max_attempts},
         user_agent_extra="migration-dashboard",

@@ -60,15 +60,13 @@ class LoadBalancer:
                 return None
             listeners = [{"ListenerArn": _listener_arn_of(configured)}]
         rules: list[Rule] = []
-        incomplete = False
         for listener in sorted(listeners, key=lambda payload: (payload.get("Port", 0), payload.get("ListenerArn", ""))):
             arn = listener.get("ListenerArn", "")
             payloads = session.fetch_all("DescribeRules", about=arn, ListenerArn=arn)
             if isinstance(payloads, Problem):
-                incomplete = True
                 payloads = [{"IsDefault": True, "Actions": listener.get("DefaultActions", ())}]
             rules += sorted((parse_rule(payload, listener, self._fleet_of) for payload in payloads), key=_priority_key)
-        if incomplete:
+        if session.has_failed("DescribeRules"):
             # A default action with weight on both fleets is preferred to any unread rule; anything less may not be.
             split = find_split(rules, configured)
             if split is None or (not configured and len(split.fleets) < 2):

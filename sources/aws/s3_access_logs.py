@@ -106,7 +106,7 @@ class S3Logs:
 
     def _problem(self, error: Exception, client: ClientProvider, operation: str, about: str) -> Problem:
         problem = problem_from_error(error, source=self.name, operation=operation, about=about)
-        client.reset_on_auth_error((problem,))
+        client.reset_on_auth_error(problem)
         return problem
 
     def check(self) -> tuple[Health, ...]:

@@ -1,4 +1,4 @@
-"""Which migration a server opens: what is configured, the demo where nothing is, and never the demo by a typing error."""
+"""Which migration a server opens: the configured one, or the demo, but never the demo because of a typing error."""
 
 import os
 from pathlib import Path
@@ -18,38 +18,38 @@ def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_nothing_configured_is_the_demo() -> None:
+def test_demo_without_configuration() -> None:
     assert app_context.load_migration().demo
 
 
-def test_a_file_in_the_folder_is_the_migration(tmp_path: Path) -> None:
+def test_file_in_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
     assert (app_context.load_migration().name, app_context.load_migration().demo) == ("Photo service", False)
 
 
-def test_the_demo_can_be_asked_for_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_on_request_despite_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
     monkeypatch.setenv("MIGRATION_DEMO", "1")
     assert app_context.load_migration().demo
 
 
-def test_a_named_file_comes_before_the_one_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration_config_comes_before_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
     (tmp_path / "other.toml").write_text(CONFIG_TOML.replace("Photo service", "Other service"))
     monkeypatch.setenv("MIGRATION_CONFIG", "other.toml")
     assert app_context.load_migration().name == "Other service"
 
 
-@pytest.mark.parametrize("there", [False, True], ids=["missing", "a folder"])
-def test_a_named_file_that_cannot_be_read_is_a_mistake(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+@pytest.mark.parametrize("is_directory", [False, True], ids=["missing", "directory"])
+def test_unreadable_migration_config_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_directory: bool
 ) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
-    if there:
+    if is_directory:
         (tmp_path / "other.toml").mkdir()
     monkeypatch.setenv("MIGRATION_CONFIG", "other.toml")
     with pytest.raises(ConfigurationError) as raised:
         app_context.load_migration()
-    (mistake,) = raised.value.issues
-    assert (mistake.code, raised.value.path) == ("not_readable", Path("other.toml"))
-    assert mistake.params == {"detail": os.strerror(21 if there else 2)}
+    (issue,) = raised.value.issues
+    assert (issue.code, raised.value.path) == ("not_readable", Path("other.toml"))
+    assert issue.params == {"detail": os.strerror(21 if is_directory else 2)}

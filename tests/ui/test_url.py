@@ -1,4 +1,4 @@
-"""The address: what is read from it, what makes no sense in it, and what a drag writes into it."""
+"""Query parameters: parsing, defaults of invalid ones, and ranges that were dragged on a chart."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
@@ -29,19 +29,19 @@ def read(query: str) -> LiveParams:
     return parse_live_params(dict(parse_qsl(query, keep_blank_values=True)), zone=TOKYO, sources=SOURCES)
 
 
-def test_an_empty_address_shows_the_defaults() -> None:
+def test_no_parameters_mean_defaults() -> None:
     assert read("") == DEFAULTS
     assert read("utm_source=mail") == DEFAULTS
 
 
-def test_every_parameter_is_read() -> None:
+def test_every_parameter_is_parsed() -> None:
     assert read("window=30m&source=mackerel&percentile=p50&live=off") == LiveParams(
         "30m", None, "mackerel", "p50", False
     )
 
 
 @pytest.mark.parametrize(
-    ("query", "trouble"),
+    ("query", "invalid"),
     [
         ("window=5y", "window"),
         ("window=", "window"),
@@ -59,11 +59,11 @@ def test_every_parameter_is_read() -> None:
         ("from=2026-11-22T12:00Z&to=2026-11-23T12:01Z", "range_too_long"),
     ],
 )
-def test_what_makes_no_sense_is_named_and_falls_back(query: str, trouble: InvalidParam) -> None:
-    assert read(query) == LiveParams("3h", None, "cloudwatch", "p95", True, (trouble,))
+def test_invalid_parameter_is_named_and_has_its_default(query: str, invalid: InvalidParam) -> None:
+    assert read(query) == LiveParams("3h", None, "cloudwatch", "p95", True, (invalid,))
 
 
-def test_troubles_are_named_together() -> None:
+def test_all_invalid_parameters_are_named() -> None:
     assert read("window=x&percentile=x&source=x&from=x&to=x").invalid_params == (
         "window",
         "percentile",
@@ -78,21 +78,21 @@ def test_troubles_are_named_together() -> None:
         ("2026-11-22T12:00Z", "2026-11-22T13:00Z"),
         ("2026-11-22T21:00", "2026-11-22T22:00"),  # as the page shows it, in the configured zone
         ("2026-11-22T21:00%2B09:00", "2026-11-22T22:00%2B09:00"),
-        ("2026-11-22T21:00+09:00", "2026-11-22T22:00+09:00"),  # somebody forgot to escape it: the + is a blank
-        ("2026-11-22T12:00:40Z", "2026-11-22T12:59:01Z"),  # whole minutes that touch it
+        ("2026-11-22T21:00+09:00", "2026-11-22T22:00+09:00"),  # not escaped: the + becomes a blank
+        ("2026-11-22T12:00:40Z", "2026-11-22T12:59:01Z"),  # extended to whole minutes
         ("2026-11-22 21:00", "2026-11-22 22:00"),
     ],
 )
-def test_a_fixed_window_may_be_written_in_many_ways(start: str, end: str) -> None:
+def test_formats_of_a_range(start: str, end: str) -> None:
     assert read(f"from={start}&to={end}").fixed_window == Window(NOON, NOON + 3600)
 
 
-def test_a_fixed_window_has_five_minutes_at_least_and_a_day_at_most() -> None:
+def test_range_has_between_five_minutes_and_a_day() -> None:
     assert read("from=2026-11-22T12:00Z&to=2026-11-22T12:01Z").fixed_window == Window(NOON, NOON + 300)
     assert read("from=2026-11-22T12:00Z&to=2026-11-23T12:00Z").fixed_window == Window(NOON, NOON + 86_400)
 
 
-def test_a_window_counts_back_from_now_unless_it_is_fixed() -> None:
+def test_window_counts_back_from_now_without_a_range() -> None:
     now = datetime.fromtimestamp(NOON + 59, UTC)
     assert read("window=1h").window(now) == Window(NOON - 3540, NOON + 60)
     fixed = read("window=1h&from=2026-11-22T12:00Z&to=2026-11-22T13:00Z")
@@ -100,35 +100,35 @@ def test_a_window_counts_back_from_now_unless_it_is_fixed() -> None:
 
 
 NAMES = ("window", "from", "to", "source", "percentile", "live", "slow")
-TIMES = st.datetimes().map(lambda moment: moment.isoformat(timespec="minutes") + "Z")
+TIMES = st.datetimes().map(lambda time: time.isoformat(timespec="minutes") + "Z")
 VALUES = st.text() | TIMES | st.sampled_from(["3h", "p99", "off", "2026-11-22T12:00Z", "12:00", "2026-W47-7"])
 
 
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(), VALUES), st.sampled_from(["Asia/Tokyo", "America/New_York"]))
 @example({"from": "9999-12-31T23:58", "to": "9999-12-31T23:59"}, "America/New_York")
-def test_no_address_breaks_a_page(parameters: dict[str, str], zone: str) -> None:
-    address = parse_live_params(parameters, zone=ZoneInfo(zone), sources=SOURCES)
-    window = address.window(datetime.fromtimestamp(NOON, UTC))
+def test_any_parameters_give_a_valid_window(query_params: dict[str, str], zone: str) -> None:
+    params = parse_live_params(query_params, zone=ZoneInfo(zone), sources=SOURCES)
+    window = params.window(datetime.fromtimestamp(NOON, UTC))
     assert 5 <= window.minutes <= 1442
     assert window.starts_at.astimezone(ZoneInfo(zone)) < window.ends_at.astimezone(ZoneInfo(zone))
 
 
 @given(st.integers(min_value=0, max_value=10**7), st.integers(min_value=5, max_value=1440))
-def test_what_is_written_is_read_again(start_minute: int, minutes: int) -> None:
+def test_format_and_parse_round_trip(start_minute: int, minutes: int) -> None:
     window = Window(NOON + start_minute * 60, NOON + (start_minute + minutes) * 60)
     assert read(f"from={format_time(window.start)}&to={format_time(window.end)}").fixed_window == window
 
 
 @pytest.mark.parametrize("ends", [("21:00", "22:00"), ("22:00", "21:00")])
-def test_a_drag_is_read_by_the_clock_of_its_chart(ends: tuple[str, str]) -> None:
-    found = range_from_drag(
+def test_drag_is_in_the_time_zone_of_the_chart(ends: tuple[str, str]) -> None:
+    dragged = range_from_drag(
         [f"2026-11-22 {end}:00.1234567" if end == "21:00" else f"2026-11-22 {end}" for end in ends],
         utc_offset_s=9 * 3600,
     )
-    assert found == Window(NOON, NOON + 3600)
+    assert dragged == Window(NOON, NOON + 3600)
 
 
-def test_a_short_drag_grows_around_its_middle() -> None:
+def test_short_drag_is_extended_around_its_middle() -> None:
     assert range_from_drag(["2026-11-22 12:10:00", "2026-11-22 12:10:00"], utc_offset_s=0) == Window(
         NOON + 420, NOON + 780
     )
@@ -148,19 +148,19 @@ def test_a_short_drag_grows_around_its_middle() -> None:
         ["9999-12-31 23:58", "9999-12-31 23:59"],
     ],
 )
-def test_a_drag_that_is_no_window_changes_nothing(ends: list[str]) -> None:
+def test_invalid_drag(ends: list[str]) -> None:
     assert range_from_drag(ends, utc_offset_s=9 * 3600) is None
 
 
 @given(st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1)), st.floats(0, 86_400), st.integers(-50_400, 50_400))
-def test_a_dragged_window_holds_what_was_dragged(first: datetime, length_s: float, offset_s: int) -> None:
+def test_window_contains_the_dragged_range(first: datetime, length_s: float, offset_s: int) -> None:
     last = first + timedelta(seconds=length_s)
-    found = range_from_drag([first.isoformat(" "), last.isoformat(" ")], utc_offset_s=offset_s)
-    assert found is not None
+    dragged = range_from_drag([first.isoformat(" "), last.isoformat(" ")], utc_offset_s=offset_s)
+    assert dragged is not None
     shift = timedelta(seconds=offset_s)
-    assert found.starts_at <= (first - shift).replace(tzinfo=UTC)
-    assert found.ends_at >= (last - shift).replace(tzinfo=UTC)
-    assert found.minutes >= 5
+    assert dragged.starts_at <= (first - shift).replace(tzinfo=UTC)
+    assert dragged.ends_at >= (last - shift).replace(tzinfo=UTC)
+    assert dragged.minutes >= 5
 
 
 @pytest.mark.parametrize(
@@ -175,11 +175,11 @@ def test_a_dragged_window_holds_what_was_dragged(first: datetime, length_s: floa
         ("<script>", None),
     ],
 )
-def test_the_kinds_of_events_that_are_shown(text: str | None, kinds: set[EventKind] | None) -> None:
+def test_parse_event_kinds(text: str | None, kinds: set[EventKind] | None) -> None:
     assert parse_event_kinds(text) == kinds
 
 
-def test_a_choice_of_kinds_is_spelt_so_that_it_is_read_again_and_all_goes_without_saying() -> None:
+def test_event_kinds_round_trip() -> None:
     assert format_event_kinds(EVENT_KINDS) is None
     assert format_event_kinds(()) == "none"
     assert format_event_kinds({"alert", "weight"}) == "weight,alert"
@@ -187,6 +187,6 @@ def test_a_choice_of_kinds_is_spelt_so_that_it_is_read_again_and_all_goes_withou
         assert parse_event_kinds(format_event_kinds(kinds)) == kinds
 
 
-def test_kinds_that_make_no_sense_show_all_and_say_so() -> None:
-    found = parse_live_params({"events": "nonsense"}, zone=TOKYO, sources=("demo",))
-    assert (found.event_kinds, found.invalid_params) == (frozenset(EVENT_KINDS), ("events",))
+def test_invalid_event_kinds_show_all() -> None:
+    params = parse_live_params({"events": "nonsense"}, zone=TOKYO, sources=("demo",))
+    assert (params.event_kinds, params.invalid_params) == (frozenset(EVENT_KINDS), ("events",))

@@ -1,0 +1,45 @@
+"""The list of sources on the Live page."""
+
+from collections.abc import Callable
+
+from archive import MetricsResult
+from domain import Window, empty_frame
+from sources.base import Events, Problem, TrafficSnapshot
+from tests.factories.html import EVIL, ParsedHtml
+from tests.ui.conftest import NOW
+from ui.app_context import AppContext
+from ui.live.sources import sources_section
+
+NOW_S = int(NOW.timestamp())
+WINDOW = Window(NOW_S - 3600, NOW_S)
+NO_DATA = MetricsResult(empty_frame(), WINDOW)
+
+
+def test_problems_are_escaped(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    app = build_app()
+    problem = Problem("denied", "load_balancer", f"elasticloadbalancing:{EVIL}", EVIL, EVIL)
+    app.archive.events.save_snapshot(TrafficSnapshot(NOW_S, None, (problem,)), "load_balancer")
+    sources_section(app, "cloudwatch", NO_DATA, NOW)
+    html = ParsedHtml(rendered[0])
+    assert "x-evil" not in html.tags and "onclick" not in html.attributes
+    assert "<x-evil" in html.text
+    assert "denied" in html.text
+
+
+def test_source_that_never_answered_is_listed(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    sources_section(build_app(), "cloudwatch", NO_DATA, NOW)
+    text = ParsedHtml(rendered[0]).text
+    assert "Elastic Load Balancingasked, no answer yetno good answer yet" in text
+    assert "CloudWatchasked, no answer yetno good answer yet" in text
+
+
+def test_supplementary_source_without_permission_is_a_note(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    app = build_app()
+    problem = Problem("denied", "cloudtrail", "cloudtrail:LookupEvents")
+    app.archive.events.save_events(Events(WINDOW, NOW_S, problems=(problem,), complete=False), "cloudtrail")
+    sources_section(app, "cloudwatch", NO_DATA, NOW)
+    row = next(part for part in rendered[0].split("<tr>") if part.startswith("<th>CloudTrail</th>"))
+    assert "<span class='note'>denied" in row and "'bad'" not in row
+    assert "Allow `cloudtrail:LookupEvents` in the IAM policy" in row

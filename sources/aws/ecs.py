@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
+from domain import FLEETS, Aws, Clock, Migration, Window, utc_now
 from domain.deployments import (
     Deployment,
     EcsService,
@@ -38,12 +38,7 @@ _OPERATIONS: Mapping[str, Operation] = {
     "DescribeServiceDeployments": Operation("describe_service_deployments", "serviceDeployments"),
     "DescribeServiceRevisions": Operation("describe_service_revisions", "serviceRevisions"),
 }
-_STRATEGIES: Mapping[str, Strategy] = {
-    "ROLLING": "rolling",
-    "BLUE_GREEN": "blue_green",
-    "LINEAR": "linear",
-    "CANARY": "canary",
-}
+_STRATEGIES: Mapping[str, Strategy] = {"BLUE_GREEN": "blue_green", "LINEAR": "linear", "CANARY": "canary"}
 
 
 class Ecs(DeploymentSource):
@@ -73,7 +68,7 @@ class Ecs(DeploymentSource):
             return
         if _controller_type(payload) == "ECS":  # deployments by CodeDeploy are read from CodeDeploy
             target.deployments = self._read_deployments(session, target, payload, window)
-        service = parse_service(payload, target.fleet, target.name, self._aws, target.deployments)
+        service = parse_service(payload, target, self._aws)
         target.service = replace(service, images=self._images_of(session, _task_definition_arn(payload)))
 
     def _read_deployments(
@@ -104,9 +99,10 @@ class Ecs(DeploymentSource):
             serviceRevisionArns=sorted(revision_arns - self._revisions.keys()),
         )
         self._revisions |= {revision["serviceRevisionArn"]: revision for revision in revisions}
-        for payload in payloads:
-            deployment = parse_deployment(payload, target.fleet, target.name, self._aws, self._revisions)
-            deployments[payload["serviceDeploymentArn"]] = deployment
+        deployments |= {
+            payload["serviceDeploymentArn"]: parse_deployment(payload, target, self._aws, self._revisions)
+            for payload in payloads
+        }
         if not session.has_failed("DescribeServiceRevisions"):
             self._finished |= {arn: deployment for arn, deployment in deployments.items() if not deployment.running}
         return sorted(deployments.values(), key=newest_first)
@@ -120,25 +116,22 @@ class Ecs(DeploymentSource):
         return self._images.get(arn, ())
 
 
-def parse_service(
-    payload: Mapping[str, Any], fleet: FleetName, name: str, aws: Aws, deployments: Sequence[Deployment] = ()
-) -> EcsService:
-    """A service of DescribeServices. `deployments`: ECS's own, newest first."""
+def parse_service(payload: Mapping[str, Any], target: DeploymentTarget, aws: Aws) -> EcsService:
+    """A service of DescribeServices, without images. Uses the target's deployments, which are ECS's own."""
     controller = _controller_type(payload)
     strategy: Strategy = "codedeploy" if controller == "CODE_DEPLOY" else "external"
     if controller == "ECS":
-        strategy = _STRATEGIES.get(payload.get("deploymentConfiguration", {}).get("strategy", "ROLLING"), "rolling")
-    rollouts: Sequence[Mapping[str, Any]] = payload.get("deployments", ())
-    primary: Mapping[str, Any] = next((rollout for rollout in rollouts if rollout.get("status") == "PRIMARY"), {})
+        strategy = _STRATEGIES.get(payload.get("deploymentConfiguration", {}).get("strategy"), "rolling")
+    rollout = _primary(payload.get("deployments", ()))
     task_sets = tuple(parse_task_set(task_set) for task_set in payload.get("taskSets", ()))
-    if not task_sets and deployments:
-        task_sets = deployments[0].task_sets
+    if not task_sets and target.deployments:
+        task_sets = target.deployments[0].task_sets
     current = _short_name(_task_definition_arn(payload))
-    previous = (name for name in _previous_task_definitions(payload, deployments) if name not in ("", current))
-    events: Sequence[Mapping[str, Any]] = payload.get("events", ())[:MAX_EVENTS]
+    previous = (name for name in _previous_task_definitions(payload, target.deployments) if name not in ("", current))
+    events = payload.get("events", ())[:MAX_EVENTS]
     return EcsService(
-        fleet=fleet,
-        name=name,
+        fleet=target.fleet,
+        name=target.name,
         status=payload.get("status", ""),
         controller=controller,
         strategy=strategy,
@@ -147,25 +140,24 @@ def parse_service(
         pending=payload.get("pendingCount", 0),
         task_definition=current,
         previous_task_definition=next(previous, ""),
-        rollout=primary.get("rolloutState", ""),
-        rollout_reason=primary.get("rolloutStateReason", ""),
+        rollout=rollout.get("rolloutState", ""),
+        rollout_reason=rollout.get("rolloutStateReason", ""),
         task_sets=task_sets,
         route=_parse_route(payload.get("loadBalancers", ())),
         events=tuple(
             ServiceEvent(epoch_seconds(event.get("createdAt")) or 0, event.get("message", "")) for event in events
         ),
-        link=_service_url(aws, name),
+        link=_service_url(aws, target.name),
     )
 
 
 def parse_task_set(payload: Mapping[str, Any]) -> TaskSet:
     """A task set of DescribeServices, created by CodeDeploy or by an external controller."""
-    load_balancers: Sequence[Mapping[str, Any]] = payload.get("loadBalancers", ())
     return TaskSet(
         id=payload.get("id", ""),
         status=payload.get("status", ""),
         task_definition=_short_name(payload.get("taskDefinition", "")),
-        target_group=_first_target_group(load_balancers),
+        target_group=_first_target_group(payload.get("loadBalancers", ())),
         desired=payload.get("computedDesiredCount", 0),
         running=payload.get("runningCount", 0),
         pending=payload.get("pendingCount", 0),
@@ -175,12 +167,9 @@ def parse_task_set(payload: Mapping[str, Any]) -> TaskSet:
 
 
 def parse_deployment(
-    payload: Mapping[str, Any], fleet: FleetName, name: str, aws: Aws, revisions: Mapping[str, Mapping[str, Any]]
+    payload: Mapping[str, Any], target: DeploymentTarget, aws: Aws, revisions: Mapping[str, Mapping[str, Any]]
 ) -> Deployment:
-    """A deployment of DescribeServiceDeployments. `revisions`: those of DescribeServiceRevisions, by ARN.
-
-    The weights are the requested ones, a snapshot in AWS's terms.
-    """
+    """A deployment of DescribeServiceDeployments, with the requested weights. `revisions`: those of DescribeServiceRevisions, by ARN."""
     rollback, stage = payload.get("rollback", {}), payload.get("lifecycleStage", "")
     definitions = {arn: _short_name(revision.get("taskDefinition", "")) for arn, revision in revisions.items()}
     source_arns = [revision.get("arn", "") for revision in payload.get("sourceServiceRevisions", ())]
@@ -188,7 +177,7 @@ def parse_deployment(
     deployment = Deployment(
         system="ecs",
         id=_short_name(payload.get("serviceDeploymentArn", "")),
-        fleet=fleet,
+        fleet=target.fleet,
         status=payload.get("status", ""),
         created=epoch_seconds(payload.get("createdAt")) or 0,
         started=epoch_seconds(payload.get("startedAt")),
@@ -205,7 +194,7 @@ def parse_deployment(
         rolled_back_by=_short_name(rollback.get("serviceRevisionArn", "")),
         error="; ".join(_failure_reasons(payload)),
         waits_for=", ".join(hook.get("hookId", "") or hook.get("targetType", "") for hook in hooks),
-        link=_service_url(aws, name),
+        link=_service_url(aws, target.name),
     )
     if not deployment.running or not stage:
         return deployment
@@ -257,11 +246,12 @@ def _parse_route(load_balancers: Sequence[Mapping[str, Any]]) -> TrafficRoute:
 
 def _task_definition_arn(service: Mapping[str, Any]) -> str:
     """The task definition in service: that of the PRIMARY task set, if there are task sets (the service's own is then as it was created)."""
-    return str(_primary_task_set(service).get("taskDefinition", "") or service.get("taskDefinition", ""))
+    return str(_primary(service.get("taskSets", ())).get("taskDefinition", "") or service.get("taskDefinition", ""))
 
 
-def _primary_task_set(service: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next((task_set for task_set in service.get("taskSets", ()) if task_set.get("status") == "PRIMARY"), {})
+def _primary(items: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The task set or deployment with status PRIMARY."""
+    return next((item for item in items if item.get("status") == "PRIMARY"), {})
 
 
 def _previous_task_definitions(service: Mapping[str, Any], deployments: Sequence[Deployment]) -> Iterator[str]:
@@ -269,7 +259,7 @@ def _previous_task_definitions(service: Mapping[str, Any], deployments: Sequence
     for rollout in service.get("deployments", ()):
         if rollout.get("status") != "PRIMARY":
             yield _short_name(rollout.get("taskDefinition", ""))
-    since = _primary_task_set(service).get("createdAt")
+    since = _primary(service.get("taskSets", ())).get("createdAt")
     for task_set in service.get("taskSets", ()):
         created = task_set.get("createdAt")
         if since is not None and created is not None and created < since:

@@ -520,11 +520,11 @@ def test_clock_skew_is_reported_and_data_kept(harness: Harness, skew_s: int, abo
 def test_missing_profile_and_invalid_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "nonsense")
     assert problem_kinds(CloudWatch(PHOTO).pull(WINDOW)) == ["bad_request"]
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "missing")
     pull = CloudWatch(PHOTO).pull(WINDOW)
     assert (problem_kinds(pull), pull.problems[0].detail) == (
         ["no_credentials"],
-        "The config profile (nobody) could not be found",
+        "The config profile (missing) could not be found",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the numbers mean: frames in, frozen values out. No I/O, no clock, no page."""
+"""Statistics: tidy frames in, frozen dataclasses out. Pure: no I/O, no clock, no page."""
 
 from analysis.parity.judge import TRACE_COLUMNS, is_needed, judge, trace
 from analysis.parity.verdicts import (

@@ -1,15 +1,15 @@
-"""One interval in its margin, as a bar: what a forest plot has in each row."""
+"""A CI beside its margin as a bar: one row of a forest plot."""
 
 from dataclasses import dataclass
 
 from analysis import CriterionVerdict
 
-REACH_MARGINS = 2.0  # the picture reaches to twice the margin on each side
+REACH_MARGINS = 2.0  # the picture extends to twice the margin on each side
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalBar:
-    """Places in % of the picture's width: zero at 50, the margin's edges at 25 and 75. What lies beyond the picture stands at its end."""
+    """Positions in % of the picture's width: 0 is at 50, the margin's ends at 25 and 75. Values beyond the picture are at its ends."""
 
     left_percent: float
     right_percent: float
@@ -17,13 +17,13 @@ class IntervalBar:
 
 
 def interval_bar(verdict: CriterionVerdict) -> IntervalBar | None:
-    """The bar of one criterion; None before there is an interval. Both halves of a margin are drawn alike, also of a relative one (10 % → −9.1 %)."""
+    """The bar of one criterion; None without an interval. Both halves of a margin have the same width, also of a relative one (10 % → −9.1 %)."""
     margin, margin_low = verdict.margin, verdict.margin_lower
     if verdict.lower is None or verdict.upper is None or verdict.estimate is None or not margin or not margin_low:
         return None
 
-    def place(difference: float) -> float:
+    def position(difference: float) -> float:
         of_margin = difference / (margin if difference >= 0 else -margin_low)
         return 50 + 50 * max(-REACH_MARGINS, min(REACH_MARGINS, of_margin)) / REACH_MARGINS
 
-    return IntervalBar(place(verdict.lower), place(verdict.upper), place(verdict.estimate))
+    return IntervalBar(position(verdict.lower), position(verdict.upper), position(verdict.estimate))

@@ -1,4 +1,4 @@
-"""The map of routes: how much worse the canary is on each, against its traffic. The outlier is seen at a glance."""
+"""Scatter chart of routes: difference of the canary against traffic, so that outliers stand out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from analysis.parity.verdicts import VERDICTS, Verdict
-from charts.base import layout
 from charts.base.frame import HEIGHT_PX, plotly_text
+from charts.base.layout import BAND, LEGEND, TRANSPARENT, base_axis, base_layout
 from charts.base.palette import PALETTES, Theme
 from messages import verdicts
 
-# A verdict is told by form and word; colours of fleets are for fleets, and those of verdicts for words.
+# A verdict is shown by symbol and name; fleet colours are for fleets, and verdict colours for text.
 SYMBOLS: dict[Verdict, str] = {
     "parity": "circle",
     "regression": "triangle-up",
@@ -27,7 +27,7 @@ MAX_LABEL_CHARS = 36
 
 @dataclass(frozen=True, slots=True)
 class RoutePoint:
-    """A route: `traffic` in requests a minute, `difference` canary − baseline in the unit of the axis, and what its hover box says."""
+    """A route: `traffic` in requests per minute, `difference` canary − baseline in the axis's unit, and the text of its hover box."""
 
     route: str
     traffic: float
@@ -45,53 +45,53 @@ def route_scatter_figure(
     suffix: str,
     margin: float | None = None,
 ) -> go.Figure:
-    """`dots` worst first, as the table has them; `margin` in the axis's unit is a band. `axis` and `traffic` are the titles of the axes."""
+    """One point per route, the worst first as in the table; `margin`, in the axis's unit, is drawn as a band."""
     palette = PALETTES[theme]
+    labelled = {point.route for point in [point for point in points if point.verdict in HIGHLIGHTED][:MAX_LABELS]}
     data: list[dict[str, Any]] = []
-    named = {dot.route for dot in [one for one in points if one.verdict in HIGHLIGHTED][:MAX_LABELS]}
-    for verdict in (one for one in reversed(VERDICTS) if any(dot.verdict == one for dot in points)):
-        mine, loud = [dot for dot in points if dot.verdict == verdict], verdict in HIGHLIGHTED
-        colour = palette.ink if loud else palette.faint
+    for verdict in reversed(VERDICTS):
+        group = [point for point in points if point.verdict == verdict]
+        if not group:
+            continue
+        highlighted = verdict in HIGHLIGHTED
+        colour = palette.ink if highlighted else palette.faint
+        names = [_label(point.route) if point.route in labelled else "" for point in group] if highlighted else None
+        size, opacity = (13, 1.0) if highlighted else (9, 0.75)
+        marker = {"symbol": SYMBOLS[verdict], "size": size, "color": colour, "opacity": opacity}
+        outline = {"line": {"width": 1.4, "color": colour}}
         data.append(
-            {
-                "type": "scatter",
-                "mode": "markers+text" if loud else "markers",
-                "name": verdicts.label(verdict),
-                "x": [dot.traffic for dot in mine],
-                "y": [dot.difference for dot in mine],
-                "text": [_label(dot.route) if dot.route in named else "" for dot in mine] if loud else None,
+            {"type": "scatter", "mode": "markers+text" if highlighted else "markers", "name": verdicts.label(verdict)}
+            | {"x": [point.traffic for point in group], "y": [point.difference for point in group]}
+            | {
+                "text": names,
                 "textposition": "middle left",
                 "textfont": {"color": palette.ink},
-                "customdata": [f"{plotly_text(dot.route)}<br>{plotly_text(dot.hover)}" for dot in mine],
-                "hovertemplate": "%{customdata}<extra></extra>",
-                "marker": {
-                    "symbol": SYMBOLS[verdict],
-                    "size": 13 if loud else 9,
-                    "color": colour,
-                    "opacity": 1.0 if loud else 0.75,
-                    "line": {"width": 1.4, "color": colour},
-                },
+                "marker": marker | outline,
             }
+            | {"customdata": [f"{plotly_text(point.route)}<br>{plotly_text(point.hover)}" for point in group]}
+            | {"hovertemplate": "%{customdata}<extra></extra>"}
         )
-    lines = layout.base_axis(palette)
-    band = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": {"width": 0}}
     title = {"font": {"color": palette.faint, "size": 12}}
-    return go.Figure(
-        data=data,
-        layout=layout.base_layout(palette)
-        | {
-            "height": HEIGHT_PX,
-            "margin": {"l": 64, "r": 16, "t": 24, "b": 44},
-            "showlegend": True,
-            "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-            "shapes": [band | {"y0": -margin, "y1": margin, "fillcolor": palette.band}] if margin else [],
-            "xaxis": lines | {"type": "log", "dtick": 1, "tickformat": ",~g", "title": title | {"text": plotly_text(traffic_title)}},
-            "yaxis": lines | {
-                "zeroline": True, "zerolinecolor": palette.faint, "tickformat": "+,~g", "ticksuffix": f" {suffix}",
-                "title": title | {"text": plotly_text(difference_title)},
-            },
-        },
-    )  # fmt: skip
+    x_axis = base_axis(
+        palette, type="log", dtick=1, tickformat=",~g", title=title | {"text": plotly_text(traffic_title)}
+    )
+    y_axis = base_axis(palette, tickformat="+,~g", ticksuffix=f" {suffix}")
+    y_axis |= {
+        "zeroline": True,
+        "zerolinecolor": palette.faint,
+        "title": title | {"text": plotly_text(difference_title)},
+    }
+    layout = base_layout(
+        palette,
+        height=HEIGHT_PX,
+        margin={"l": 64, "r": 16, "t": 24, "b": 44},
+        showlegend=True,
+        legend=LEGEND | {"y": 1.01, "bgcolor": TRANSPARENT},
+        shapes=[BAND | {"y0": -margin, "y1": margin, "fillcolor": palette.band}] if margin else [],
+        xaxis=x_axis,
+        yaxis=y_axis,
+    )
+    return go.Figure(data=data, layout=layout)
 
 
 def _label(name: str) -> str:

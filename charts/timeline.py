@@ -1,100 +1,80 @@
-"""A whole migration on one time axis: the weights as steps, below them the error rate and the latency of both fleets, and what happened as marks."""
+"""A whole migration on one time axis: weights, error rate and latency of both fleets in three panels, and a strip of events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from analysis.retrospective.timeline import Timeline
-from charts.base import layout as sheet
+from analysis.series.grid import BoolArray, FloatArray
 from charts.base.events import EVENT_SYMBOLS, event_shapes
 from charts.base.frame import ChartFrame, axis_time, plotly_text
-from charts.base.palette import DASHES, PALETTES, Palette
+from charts.base.layout import LEGEND, ZOOM, base_axis, base_layout, label, panel_label, time_axis, zone_label
+from charts.base.palette import DASHES
 from domain import FLEETS, Event, EventKind, FleetName
-from messages import retrospective as words
-from messages.events import title as said_of
+from messages import retrospective as text
+from messages.events import title
 
 HEIGHT_PX = 540
-# Domains from the top: the strip of marks, the weights, the error rate, p95.
+# Domains of the panels, from the top: event markers, weights, error rate, p95.
 STRIP, WEIGHTS, ERRORS, LATENCY = (0.96, 1.0), (0.765, 0.91), (0.4, 0.71), (0.0, 0.345)
 MIN_EXPECTED_ERRORS = 10
-PEAK_CUTOFF = 6.0  # a peak that stands so many times above nearly everything else is cut off, and told in a number
+PEAK_CUTOFF = 6.0  # a peak that exceeds the 98th percentile by this factor is cut off and labelled
+MARKER_SPACING = 0.011  # as a share of the chart's width
 
-# What matters most comes first where there is no room for all.
-EVENT_PRIORITY: dict[EventKind, int] = {
-    "rollback": 0,
-    "note": 1,
-    "alert": 2,
-    "deployment": 3,
-    "annotation": 4,
-    "weight": 5,
-}
+# If markers would overlap, the one with the lowest number is drawn.
+_BY_PRIORITY: tuple[EventKind, ...] = ("rollback", "note", "alert", "deployment", "annotation", "weight")
+EVENT_PRIORITY = {kind: priority for priority, kind in enumerate(_BY_PRIORITY)}
 
-ShareStep = tuple[int, float | None]  # from when (epoch seconds) the canary's told share held; None: nobody knows
+ShareStep = tuple[int, float | None]  # from when (epoch seconds) a configured canary share holds; None: unknown
 
 
 def timeline_figure(
-    timeline: Timeline,
-    steps: Sequence[ShareStep],
-    frame: ChartFrame,
-    events: Sequence[Event],
-    *,
-    margin_pp: float | None = None,
+    timeline: Timeline, steps: Sequence[ShareStep], frame: ChartFrame, events: Sequence[Event]
 ) -> go.Figure:
-    """Three panels on one x axis, and a strip of marks on top.
+    """Three panels on one x axis, and a strip of event markers on top.
 
-    The canary's told share as a filled step line with the share that was seen as a thin line; error rates in %; p95 in ms as a line with a ribbon
-    from the smallest to the largest of the periods that a bucket merges, where it merges any. Baseline solid, canary dashed; gaps stay gaps.
+    The canary's configured share as a filled step line, its observed share as a thin line; error rates in %; p95 in ms as a line, with the
+    range of the merged periods as a band. Baseline solid, canary dashed; gaps stay gaps.
     """
-    palette = PALETTES[frame.theme]
+    palette = frame.palette
     x = [axis_time(int(ts), frame) for ts in timeline.ts]
-    share = timeline.canary_share * 100
-    errors = {fleet: timeline.fleets[fleet].error_rate * 100 for fleet in FLEETS}
-    p95 = {
-        fleet: np.where(timeline.fleets[fleet].is_sufficient, timeline.fleets[fleet].p95, np.nan) * 1000
-        for fleet in FLEETS
-    }
+    low_sample = _low_sample(timeline)
+    observed = {"color": palette.ink, "width": 1, "dash": "dot"}
+    share, hover = timeline.canary_share * 100, "%{y:.3~g} %"
     data = [
-        *_weight_traces(steps, frame, palette),
-        _line(x, share, words.OBSERVED, "y", palette.ink, 1, "dot", "%{y:.3~g} %"),
+        _weight_trace(steps, frame),
+        _line(x, share, "y", observed, name=text.OBSERVED, hovertemplate=hover, showlegend=False),
     ]
-    data[-1]["showlegend"] = False
     for fleet in FLEETS:
-        data += _error_rate_traces(x, timeline, fleet, frame, palette)
+        data += _error_rate_traces(x, timeline, fleet, frame, low_sample[fleet])
     for fleet in FLEETS:
-        data += _p95_range(x, timeline, fleet, palette)
+        data += _p95_range(x, timeline, fleet, frame)
+    p95 = {}
     for fleet in FLEETS:
-        line = _fleet_line(x, p95[fleet], frame, fleet, "y3", palette, words.HOVER_P95) | {"showlegend": False}
-        mine = timeline.fleets[fleet]
-        line["customdata"] = np.column_stack((mine.p95_min * 1000, mine.p95_max * 1000, mine.periods)).astype("float32")
-        data.append(line)
-    data += _event_hover_traces(timeline, frame, events, palette)
-    tops = {
-        "y2": _axis_top([np.where(_is_low_sample(timeline, fleet), np.nan, errors[fleet]) for fleet in FLEETS]),
-        "y3": _axis_top(p95.values()),
-    }
-    layout = _layout(frame, palette, steps, tops)
-    layout["shapes"] = [
-        one for one in event_shapes(frame, [event for event in events if event.kind in ("rollback", "note")], palette)
-    ]
+        series = timeline.fleets[fleet]
+        p95[fleet] = np.where(series.is_sufficient, series.p95, np.nan) * 1000
+        line = _fleet_line(x, p95[fleet], frame, fleet, "y3")
+        custom = np.column_stack((series.p95_min * 1000, series.p95_max * 1000, series.periods)).astype("float32")
+        data.append(line | {"hovertemplate": text.HOVER_P95, "showlegend": False, "customdata": custom})
+    data += _event_hover_traces(timeline, frame, events)
+    rates = {fleet: np.where(low_sample[fleet], np.nan, timeline.fleets[fleet].error_rate * 100) for fleet in FLEETS}
+    top_rate, top_p95 = _axis_top(rates.values()), _axis_top(p95.values())
+    layout = _layout(frame, steps, top_rate, top_p95)
+    layout["shapes"] = event_shapes(frame, [event for event in events if event.kind in ("rollback", "note")])
+    titles = ((WEIGHTS, text.PANEL_WEIGHTS), (ERRORS, text.PANEL_ERRORS), (LATENCY, text.PANEL_LATENCY))
     layout["annotations"] = [
-        *_panel_titles(palette),
-        *_event_markers(frame, events, palette),
-        *_peak_labels(
-            x,
-            {fleet: np.where(_is_low_sample(timeline, fleet), np.nan, errors[fleet]) for fleet in FLEETS},
-            tops["y2"],
-            palette,
-        ),
-        _zone_label(frame, palette),
+        *(panel_label(name, domain, 11, palette, name="title") for domain, name in titles),
+        *_event_markers(frame, events),
+        *_peak_labels(x, rates, top_rate, frame),
+        zone_label(frame),
     ]
     return go.Figure(data=data, layout=layout)
 
 
-def _weight_traces(steps: Sequence[ShareStep], frame: ChartFrame, palette: Palette) -> list[dict[str, Any]]:
-    """The steps as corners: each share from its beginning to the next one's, cut to the window."""
+def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, Any]:
+    """The configured shares as a step line, clipped to the window."""
     x: list[str] = []
     y: list[float] = []
     ends = [*(start for start, _ in steps), frame.window.end][1:]
@@ -103,243 +83,144 @@ def _weight_traces(steps: Sequence[ShareStep], frame: ChartFrame, palette: Palet
         if first < last:
             x += [axis_time(first, frame), axis_time(last, frame)]
             y += [np.nan if share is None else share * 100] * 2
-    colour = palette.fleets["canary"]
-    return [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": words.configured_share(plotly_text(frame.labels["canary"])),
-            "x": x,
-            "y": np.array(y, dtype="float32"),
-            "line": {"color": colour, "width": 1.5},
-            "fill": "tozeroy",
-            "fillcolor": _with_opacity(colour, 0.22),
-            "connectgaps": False,
-            "showlegend": False,
-            "hovertemplate": words.HOVER_SHARE,
-        }
-    ]
+    colour = frame.palette.fleets["canary"]
+    trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False)
+    name = text.configured_share(plotly_text(frame.labels["canary"]))
+    fill = {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
+    return trace | fill | {"name": name, "hovertemplate": text.HOVER_SHARE}
 
 
-def _line(
-    x: Sequence[str], y: npt.NDArray[Any], name: str, axis: str, colour: str, width: float, dash: str, hover: str
-) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": list(x),
-        "y": y.astype("float32"),
-        "yaxis": axis,
-        "line": {"color": colour, "width": width, "dash": dash},
-        "connectgaps": False,
-        "hovertemplate": hover,
-    }
+def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    trace = {"type": "scatter", "mode": "lines", "x": list(x), "y": y.astype("float32"), "line": line}
+    return trace | {"connectgaps": False} | ({"yaxis": axis} if axis else {}) | more
 
 
-def _fleet_line(
-    x: Sequence[str], y: npt.NDArray[Any], frame: ChartFrame, fleet: FleetName, axis: str, palette: Palette, hover: str
-) -> dict[str, Any]:
-    line = _line(x, y, plotly_text(frame.labels[fleet]), axis, palette.fleets[fleet], 1.6, DASHES[fleet], hover)
-    return line | {"legendgroup": fleet}
+def _fleet_line(x: Sequence[str], y: FloatArray, frame: ChartFrame, fleet: FleetName, axis: str) -> dict[str, Any]:
+    line = {"color": frame.palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]}
+    return _line(x, y, axis, line, name=plotly_text(frame.labels[fleet]), legendgroup=fleet)
 
 
 def _error_rate_traces(
-    x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame, palette: Palette
+    x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame, low_sample: BoolArray
 ) -> list[dict[str, Any]]:
-    """A fleet's error rate; faint where so few requests were served that less than ten errors were to be expected."""
-    mine, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
-    few = _is_low_sample(timeline, fleet)
+    """A fleet's error rate, and faintly its part with low samples."""
+    series, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
+    custom = {"customdata": np.nan_to_num(series.requests).astype("float32"), "hovertemplate": text.HOVER_RATE}
     lines: list[dict[str, Any]] = []
-    for chosen, more in ((~few, {}), (few, {"opacity": 0.3, "showlegend": False})):
-        if (chosen & ~np.isnan(rate)).any() or not lines:
-            line = _fleet_line(x, np.where(chosen, rate, np.nan), frame, fleet, "y2", palette, words.HOVER_RATE)
-            lines.append(line | {"customdata": np.nan_to_num(mine.requests).astype("float32")} | more)
+    for mask, more in ((~low_sample, {}), (low_sample, {"opacity": 0.3, "showlegend": False})):
+        if (mask & ~np.isnan(rate)).any() or not lines:
+            lines.append(_fleet_line(x, np.where(mask, rate, np.nan), frame, fleet, "y2") | custom | more)
     return lines
 
 
-def _is_low_sample(timeline: Timeline, fleet: FleetName) -> npt.NDArray[np.bool_]:
-    both = [timeline.fleets[one] for one in FLEETS]
-    total = sum(float(np.nansum(one.requests)) for one in both)
-    usual = sum(float(np.nansum(one.errors)) for one in both) / total if total else 0.0
-    few: npt.NDArray[np.bool_] = np.nan_to_num(timeline.fleets[fleet].requests) * usual < MIN_EXPECTED_ERRORS
-    return few
+def _low_sample(timeline: Timeline) -> dict[FleetName, BoolArray]:
+    """Buckets with too few requests for MIN_EXPECTED_ERRORS at the overall error rate."""
+    fleets = timeline.fleets
+    total = sum(float(np.nansum(series.requests)) for series in fleets.values())
+    rate = sum(float(np.nansum(series.errors)) for series in fleets.values()) / total if total else 0.0
+    return {fleet: np.nan_to_num(fleets[fleet].requests) * rate < MIN_EXPECTED_ERRORS for fleet in FLEETS}
 
 
-def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, palette: Palette) -> list[dict[str, Any]]:
-    """From the smallest to the largest p95 that a bucket merges; nothing where every bucket is one period.
+def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame) -> list[dict[str, Any]]:
+    """The range of the p95s of the periods in each bucket; nothing if all buckets are one period.
 
-    One closed area a run: filled to another trace, plotly would bridge the gaps.
+    Each run of buckets is a closed area: plotly's fill between two traces would bridge the gaps.
     """
-    mine = timeline.fleets[fleet]
-    places = np.flatnonzero(mine.is_sufficient & (mine.periods > 1))
-    if not len(places):
+    series = timeline.fleets[fleet]
+    index = np.flatnonzero(series.is_sufficient & (series.periods > 1))
+    if not len(index):
         return []
     corners: list[str] = []
-    heights: list[npt.NDArray[Any]] = []
-    for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
-        there = [x[place] for place in run]
-        corners += [*there, *reversed(there), there[0]]
-        heights += [mine.p95_max[run], mine.p95_min[run][::-1], np.array([np.nan])]
-    area = _line(corners, np.concatenate(heights) * 1000, "range", "y3", palette.fleets[fleet], 0, "solid", "")
-    area |= {"hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
-    return [area | {"fill": "toself", "fillcolor": _with_opacity(palette.fleets[fleet], 0.16)}]
+    heights: list[FloatArray] = []
+    for run in np.split(index, np.flatnonzero(np.diff(index) > 1) + 1):
+        times = [x[i] for i in run]
+        corners += [*times, *reversed(times), times[0]]
+        heights += [series.p95_max[run], series.p95_min[run][::-1], np.array([np.nan])]
+    colour = frame.palette.fleets[fleet]
+    area = _line(corners, np.concatenate(heights) * 1000, "y3", {"color": colour, "width": 0, "dash": "solid"})
+    area |= {"name": "range", "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
+    return [area | {"fill": "toself", "fillcolor": _with_opacity(colour, 0.16)}]
 
 
-def _event_hover_traces(
-    timeline: Timeline, frame: ChartFrame, events: Sequence[Event], palette: Palette
-) -> list[dict[str, Any]]:
-    """Invisible marks, so that the hover box of a bucket tells what happened in it."""
-    inside = [event for event in events if frame.window.start <= event.ts < frame.window.end]
-    if not inside:
+def _event_hover_traces(timeline: Timeline, frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Invisible markers that list a bucket's events in its hover box."""
+    by_bucket: dict[int, list[str]] = {}
+    first = int(timeline.ts[0]) if len(timeline.ts) else 0
+    for event in events:
+        if frame.window.start <= event.ts < frame.window.end:
+            line = f"{EVENT_SYMBOLS[event.kind]} {plotly_text(title(event))}"
+            by_bucket.setdefault(max(event.ts - event.ts % timeline.bucket_s, first), []).append(line)
+    if not by_bucket:
         return []
-    said: dict[int, list[str]] = {}
-    for event in inside:
-        bucket = event.ts - event.ts % timeline.bucket_s
-        said.setdefault(max(bucket, int(timeline.ts[0]) if len(timeline.ts) else bucket), []).append(
-            f"{EVENT_SYMBOLS[event.kind]} {plotly_text(said_of(event))}"
-        )
     return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": words.EVENT,
-            "yaxis": "y4",
-            "showlegend": False,
-            "x": [axis_time(ts, frame) for ts in said],
-            "y": [0.5] * len(said),
-            "marker": {"color": palette.event, "size": 1, "opacity": 0},
-            "text": ["<br>".join(lines[:6]) for lines in said.values()],
-            "hovertemplate": "%{text}<extra></extra>",
-        }
+        {"type": "scatter", "mode": "markers", "name": text.EVENT, "yaxis": "y4", "showlegend": False}
+        | {"x": [axis_time(ts, frame) for ts in by_bucket], "y": [0.5] * len(by_bucket)}
+        | {"marker": {"color": frame.palette.event, "size": 1, "opacity": 0}, "hovertemplate": "%{text}<extra></extra>"}
+        | {"text": ["<br>".join(lines[:6]) for lines in by_bucket.values()]}
     ]
 
 
-def _event_markers(frame: ChartFrame, events: Sequence[Event], palette: Palette) -> list[dict[str, Any]]:
-    """One mark an event in the strip. Where marks would cover each other, the one that matters most stands for them."""
+def _event_markers(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """One marker per event in the strip; of overlapping ones that with the highest priority."""
     taken: list[float] = []
-    marks = []
-    length = frame.window.end - frame.window.start
-    for event in sorted(
-        (one for one in events if one.kind != "weight"), key=lambda one: (EVENT_PRIORITY[one.kind], one.ts)
-    ):
-        place = (event.ts - frame.window.start) / length
-        if not 0 <= place < 1 or any(abs(place - other) < 0.011 for other in taken):
+    markers = []
+    marked = (event for event in events if event.kind != "weight")
+    for event in sorted(marked, key=lambda event: (EVENT_PRIORITY[event.kind], event.ts)):
+        place = (event.ts - frame.window.start) / (frame.window.end - frame.window.start)
+        if not 0 <= place < 1 or any(abs(place - other) < MARKER_SPACING for other in taken):
             continue
         taken.append(place)
-        marks.append(
-            {
-                "x": axis_time(event.ts, frame),
-                "xref": "x",
-                "yref": "paper",
-                "y": sum(STRIP) / 2,
-                "yanchor": "middle",
-                "xanchor": "center",
-                "showarrow": False,
-                "text": EVENT_SYMBOLS[event.kind],
-                "name": event.kind,
-                "font": {"size": 13, "color": palette.ink},
-            }
-        )
-    return marks
+        position = {"x": axis_time(event.ts, frame), "xref": "x", "yref": "paper", "y": sum(STRIP) / 2}
+        position |= {"yanchor": "middle", "xanchor": "center"}
+        markers.append(label(EVENT_SYMBOLS[event.kind], 13, frame.palette.ink, position, name=event.kind))
+    return markers
 
 
-def _axis_top(lines: Any) -> tuple[float, float]:
-    """Where a panel ends, and its highest value: a peak that dwarfs everything else is cut off."""
-    every = np.concatenate([line[~np.isnan(line)] for line in lines])
-    if not len(every) or every.max() <= 0:
-        return 1.0, 0.0
-    usual, highest = float(np.quantile(every, 0.98)), float(every.max())
-    return (2.5 * usual if usual > 0 and highest > PEAK_CUTOFF * usual else 1.18 * highest), highest
+def _axis_top(lines: Iterable[FloatArray]) -> float:
+    """The upper end of a panel; a peak that dwarfs everything else is cut off."""
+    values = np.concatenate([line[~np.isnan(line)] for line in lines])
+    if not len(values) or values.max() <= 0:
+        return 1.0
+    usual, highest = float(np.quantile(values, 0.98)), float(values.max())
+    return 2.5 * usual if usual > 0 and highest > PEAK_CUTOFF * usual else 1.18 * highest
 
 
 def _peak_labels(
-    x: Sequence[str], errors: dict[FleetName, npt.NDArray[Any]], top: tuple[float, float], palette: Palette
+    x: Sequence[str], rates: Mapping[FleetName, FloatArray], top: float, frame: ChartFrame
 ) -> list[dict[str, Any]]:
-    """A number at the top where a line leaves the panel: one a run of buckets, at its highest."""
-    notes = []
-    for fleet in FLEETS:
-        above = np.flatnonzero(np.nan_to_num(errors[fleet]) > top[0])
+    """The value at the top of each peak that leaves the panel."""
+    labels = []
+    for rate in (rates[fleet] for fleet in FLEETS):
+        above = np.flatnonzero(np.nan_to_num(rate) > top)
         for run in np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else ():
-            peak = int(run[np.argmax(errors[fleet][run])])
-            notes.append(
-                {
-                    "x": x[peak],
-                    "xref": "x",
-                    "yref": "y2 domain",
-                    "y": 1,
-                    "yanchor": "top",
-                    "xanchor": "left",
-                    "xshift": 4,
-                    "showarrow": False,
-                    "text": f"↑ {errors[fleet][peak]:.3g} %",
-                    "name": "peak",
-                    "font": {"size": 11, "color": palette.ink},
-                }
-            )
-    return notes
+            peak = int(run[np.argmax(rate[run])])
+            position = {"x": x[peak], "xref": "x", "xanchor": "left", "xshift": 4}
+            position |= {"yref": "y2 domain", "y": 1, "yanchor": "top"}
+            labels.append(label(f"↑ {rate[peak]:.3g} %", 11, frame.palette.ink, position, name="peak"))
+    return labels
 
 
-def _panel_titles(palette: Palette) -> list[dict[str, Any]]:
-    said = ((WEIGHTS, words.PANEL_WEIGHTS), (ERRORS, words.PANEL_ERRORS), (LATENCY, words.PANEL_LATENCY))
-    return [
-        {
-            "x": 0,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": domain[1],
-            "yref": "paper",
-            "yanchor": "bottom",
-            "showarrow": False,
-            "text": text,
-            "name": "title",
-            "font": {"size": 11, "color": palette.faint},
-        }
-        for domain, text in said
-    ]
-
-
-def _zone_label(frame: ChartFrame, palette: Palette) -> dict[str, Any]:
-    where = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
-    return where | {
-        "text": frame.zone,
-        "showarrow": False,
-        "font": {"size": 10, "color": palette.faint},
-        "name": "zone",
-    }
-
-
-def _layout(
-    frame: ChartFrame, palette: Palette, steps: Sequence[ShareStep], tops: dict[str, tuple[float, float]]
-) -> dict[str, Any]:
-    shared = sheet.base_axis(palette)
+def _layout(frame: ChartFrame, steps: Sequence[ShareStep], top_rate: float, top_p95: float) -> dict[str, Any]:
+    palette = frame.palette
     highest = max((share for _, share in steps if share is not None), default=1.0) * 100
-    return sheet.base_layout(palette) | {
-        "height": HEIGHT_PX,
-        "margin": {"l": 58, "r": 12, "t": 6, "b": 58},
-        "hovermode": "x unified",
-        "hoversubplots": "axis",
-        "dragmode": "zoom",
-        "uirevision": "same",
-        "legend": {"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top"},
-        "xaxis": {
-            "type": "date",
-            "range": [axis_time(frame.window.start, frame), axis_time(frame.window.end, frame)],
-            "uirevision": f"{frame.window.start}-{frame.window.end}",
-            "anchor": "y3",
-            "showgrid": False,
-            "tickfont": {"color": palette.faint},
-            "tickformatstops": [
-                {"dtickrange": [None, 86_400_000 - 1], "value": "%H:%M\n%-d %b"},
-                {"dtickrange": [86_400_000, None], "value": "%-d %b"},
-            ],
-            "hoverformat": f"%-d %b %H:%M {frame.zone}",
-        },
-        "yaxis": shared | {"domain": WEIGHTS, "range": [0, max(highest * 1.12, 1.0)], "ticksuffix": " %", "nticks": 3},
-        "yaxis2": shared | {"domain": ERRORS, "range": [0, tops["y2"][0]], "ticksuffix": " %", "nticks": 5},
-        "yaxis3": shared | {"domain": LATENCY, "range": [0, tops["y3"][0]], "ticksuffix": " ms", "nticks": 5},
-        "yaxis4": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
-    }
+
+    def axis(domain: tuple[float, float], top: float, suffix: str, nticks: int) -> dict[str, Any]:
+        return base_axis(palette, domain=domain, range=[0, top], ticksuffix=suffix, nticks=nticks)
+
+    return (
+        base_layout(
+            palette,
+            height=HEIGHT_PX,
+            margin={"l": 58, "r": 12, "t": 6, "b": 58},
+            legend=LEGEND | {"y": -0.1, "yanchor": "top"},
+            xaxis=time_axis(frame, anchor="y3"),
+            yaxis=axis(WEIGHTS, max(highest * 1.12, 1.0), " %", 3),
+            yaxis2=axis(ERRORS, top_rate, " %", 5),
+            yaxis3=axis(LATENCY, top_p95, " ms", 5),
+            yaxis4={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+        )
+        | ZOOM
+    )
 
 
 def _with_opacity(colour: str, opacity: float) -> str:

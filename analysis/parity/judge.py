@@ -204,7 +204,7 @@ def _with_recent_regression(
 ) -> VerdictArray:
     """`phase_verdicts`, replaced by an alarm in the periods whose last hour alone is beyond the margin.
 
-    `phase_verdicts` has one value a period, or only the last one.
+    `phase_verdicts` has one value per period, or only the last one.
     """
     last_only = len(phase_verdicts) < len(samples.ts)
     if isinstance(running, RunningRates):

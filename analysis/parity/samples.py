@@ -23,7 +23,7 @@ RecentGap = Literal["one_side_gone", "unread"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedSamples:
-    """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value a fleet.
+    """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value per fleet.
 
     Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
@@ -124,7 +124,7 @@ def _dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, l
 def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSamples:
     """The periods in which `criterion` can be judged: final, and with requests of both fleets.
 
-    A percentile also needs 10 / (1 − p) answers and one target group a fleet, because percentiles cannot be merged. A latency must be positive.
+    A percentile also needs 10 / (1 − p) answers and one target group per fleet, because percentiles cannot be merged. A latency must be positive.
     """
     grid, is_rate = prepared.grid, not criterion.metric.startswith("latency_")
     requests = {fleet: np.nan_to_num(grid.fleets[fleet].requests) for fleet in FLEETS}

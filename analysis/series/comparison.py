@@ -18,7 +18,7 @@ UNANSWERED_WINDOW_S = 300  # requests in flight across a minute's end distort on
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """One measure of both fleets: arrays with one value a period, which starts at `ts` (epoch seconds) and lasts `lengths_s`; NaN is a gap.
+    """One measure of both fleets: arrays with one value per period, which starts at `ts` (epoch seconds) and lasts `lengths_s`; NaN is a gap.
 
     A rate is a fraction, latency is in seconds, a count per minute. `samples`: sample size of each value; `low_sample`: it is too small.
     `components` (same unit, by name and fleet) add up to the values. `unattributed`: errors of the load balancer that belong to neither fleet.

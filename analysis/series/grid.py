@@ -1,4 +1,4 @@
-"""The tidy frame as numpy arrays on one time grid: per fleet, one value a period."""
+"""The tidy frame as numpy arrays on one time grid: per fleet, one value per period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ STATUS_COUNTS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FleetSeries:
-    """One fleet on the grid: arrays with one value a period, NaN if there is none.
+    """One fleet on the grid: arrays with one value per period, NaN if there is none.
 
     `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count. A count without a row is 0 if that target
     group had requests, and NaN if it is unknown. `latency`: p50 … p99 and average in seconds; if several groups served (`multi_group`), those

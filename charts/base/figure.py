@@ -1,4 +1,4 @@
-"""A figure as plotly.js reads it: what is drawn and how it is laid out, as plain values."""
+"""A plotly figure as plain values, serialised for plotly.js."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -9,28 +9,27 @@ import orjson
 
 
 class PlotlyFigure(Protocol):
-    """A Figure, or a go.Figure."""
+    """Anything that plotly.js can draw: a Figure or a go.Figure."""
 
     def to_plotly_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`data`: traces, whose numbers may be numpy arrays of one dimension; `layout`: the rest. It looks as it says: there is no template.
+    """`data`: traces, with numbers as one-dimensional numpy arrays; `layout`: everything else, without a template.
 
-    A go.Figure checks and copies every value, which costs several times what the numbers do, for each chart at every minute. Here the tests have
-    plotly's own Python library check them.
+    A go.Figure validates and copies every value, which takes several times longer, for each chart every minute. The tests validate instead.
     """
 
     data: list[dict[str, Any]]
     layout: dict[str, Any]
 
     def to_plotly_json(self) -> dict[str, Any]:
-        """What a go.Figure has under this name."""
+        """The same values as those of a go.Figure."""
         return {"data": self.data, "layout": self.layout}
 
     def to_json(self) -> str:
-        """As plotly.js reads it: an array is its type and its bytes in base64, which is half as long as its digits."""
+        """JSON for plotly.js: arrays as type and base64, half as long as decimal digits."""
         return orjson.dumps(self.to_plotly_json(), default=_encode).decode()
 
 

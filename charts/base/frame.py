@@ -1,11 +1,11 @@
-"""What surrounds the lines of a chart, and how moments and somebody's words get onto it."""
+"""The frame of a chart (labels, window, time zone, theme), and the text formats that plotly needs."""
 
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from charts.base.palette import Theme
+from charts.base.palette import PALETTES, Palette, Theme
 from domain import FLEETS, FleetName, Migration, Window
 from messages.times import zone_name
 
@@ -14,10 +14,10 @@ HEIGHT_PX = 300
 
 @dataclass(frozen=True, slots=True)
 class ChartFrame:
-    """What surrounds the lines: who they are, when, in which zone, what is provisional, what margin was fixed.
+    """What charts need besides their data. `provisional_from` (epoch seconds): data from here on may still change.
 
-    `utc_offset_s` and `zone`: one offset for the whole chart, named on its axis, so that a change of the clocks inside the window neither
-    repeats nor skips an hour. `provisional_from` (epoch seconds): from here on the numbers still change.
+    One UTC offset holds for the whole chart, and `zone` names it on the axis, so that a clock change in the window neither repeats nor skips
+    an hour.
     """
 
     labels: Mapping[FleetName, str]
@@ -27,6 +27,10 @@ class ChartFrame:
     provisional_from: int
     theme: Theme = "light"
     height_px: int = HEIGHT_PX
+
+    @property
+    def palette(self) -> Palette:
+        return PALETTES[self.theme]
 
 
 def chart_frame(
@@ -45,10 +49,10 @@ def chart_frame(
 
 
 def axis_time(epoch_s: int, frame: ChartFrame) -> str:
-    """A moment as the chart's axis wants it: the wall clock of the frame's zone, which plotly takes as it stands."""
+    """A time on the chart's axis: the wall clock of the frame's zone, because plotly knows no time zones."""
     return (datetime.fromtimestamp(epoch_s, UTC) + timedelta(seconds=frame.utc_offset_s)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def plotly_text(text: str) -> str:
-    """Somebody's words as plain text: plotly reads a little HTML, and `%{…}` in templates."""
+    """Escapes external text: plotly interprets some HTML tags, and `%{…}` in templates."""
     return html.escape(text, quote=False).replace("%{", "% {")

@@ -1,32 +1,64 @@
-"""The sheet that every chart is drawn on: colours, type, and axes that a reader cannot shift by mistake."""
+"""Parts that all charts share, as plain plotly dictionaries: colours, type, axes, legends and labels."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from charts.base.frame import ChartFrame, axis_time
 from charts.base.palette import Palette
+from domain.window import DAY_S
+
+MARGIN_PX = {"l": 60, "r": 12, "t": 8, "b": 34}
+TRANSPARENT = "rgba(0,0,0,0)"
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+# One hover box for all panels; a drag zooms, and the zoom survives an update.
+ZOOM = {"hovermode": "x unified", "hoversubplots": "axis", "dragmode": "zoom", "uirevision": "same"}
+BAND = {"type": "rect", "layer": "below", "xref": "paper", "x0": 0, "x1": 1, "line": {"width": 0}}
 
 
-def base_layout(palette: Palette) -> dict[str, Any]:
-    """A plotly layout that says nothing yet of what is drawn."""
+def base_layout(palette: Palette, **more: Any) -> dict[str, Any]:
+    """A layout with the theme's colours and type, without drag and zoom; `more` is added."""
+    hover = {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}, "align": "left"}
+    font = {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink}
+    colours = {"paper_bgcolor": TRANSPARENT, "plot_bgcolor": TRANSPARENT}
+    return {**colours, "font": font, "hovermode": "closest", "hoverlabel": hover, "dragmode": False, **more}
+
+
+def base_axis(palette: Palette, **more: Any) -> dict[str, Any]:
+    """An axis that the reader cannot shift; `more` is added."""
+    tick_font = {"color": palette.faint}
+    return {"gridcolor": palette.grid, "tickfont": tick_font, "fixedrange": True, "zeroline": False, **more}
+
+
+def time_axis(frame: ChartFrame, *, anchor: str) -> dict[str, Any]:
+    """The x axis of a chart that zooms: the frame's window, with times of the day or dates."""
+    day_ms = DAY_S * 1000
     return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink},
-        "hovermode": "closest",
-        "hoverlabel": {
-            "bgcolor": palette.paper,
-            "bordercolor": palette.grid,
-            "font": {"color": palette.ink},
-            "align": "left",
-        },
-        "dragmode": False,
+        "type": "date",
+        "range": [axis_time(frame.window.start, frame), axis_time(frame.window.end, frame)],
+        "uirevision": f"{frame.window.start}-{frame.window.end}",
+        "anchor": anchor,
+        "showgrid": False,
+        "tickfont": {"color": frame.palette.faint},
+        "tickformatstops": [
+            {"dtickrange": [None, day_ms - 1], "value": "%H:%M\n%-d %b"},
+            {"dtickrange": [day_ms, None], "value": "%-d %b"},
+        ],
+        "hoverformat": f"%-d %b %H:%M {frame.zone}",
     }
 
 
-def base_axis(palette: Palette) -> dict[str, Any]:
-    """A plotly axis without a range."""
-    return {
-        "gridcolor": palette.grid,
-        "tickfont": {"color": palette.faint},
-        "fixedrange": True,
-        "zeroline": False,
-    }
+def label(text: str, size: int, colour: str, position: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """An annotation without an arrow."""
+    return {**position, "text": text, "showarrow": False, "font": {"size": size, "color": colour}, **more}
+
+
+def zone_label(frame: ChartFrame) -> dict[str, Any]:
+    """The time zone, below the x axis on the right."""
+    position = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -20}
+    return label(frame.zone, 10, frame.palette.faint, position, name="zone")
+
+
+def panel_label(text: str, domain: tuple[float, float], size: int, palette: Palette, **more: Any) -> dict[str, Any]:
+    """The title of a panel, above its left end."""
+    position = {"x": 0, "xref": "paper", "xanchor": "left", "y": domain[1], "yref": "paper", "yanchor": "bottom"}
+    return label(text, size, palette.faint, position, **more)

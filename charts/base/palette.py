@@ -1,4 +1,4 @@
-"""The colours and strokes of every chart, in light and dark: a fleet looks the same wherever it is drawn."""
+"""Colours and dashes of all charts, in the light and the dark theme."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,14 +7,14 @@ from domain import FleetName
 
 Theme = Literal["light", "dark"]
 
-# Okabe–Ito pairs: at least 3:1 against their background and far apart under every kind of colour blindness. The two are near-equal in
-# lightness, so the dash carries the difference in print.
+# Okabe–Ito pairs: contrast of at least 3:1, distinguishable with every kind of colour blindness. Their lightness is nearly equal, so that in
+# print the dash tells them apart.
 DASHES: dict[FleetName, str] = {"baseline": "solid", "canary": "dash"}
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as CSS. `fleets` are for series alone; verdict colours never touch a series."""
+    """CSS colours. `fleets` are used for data series only, and verdict colours never for data series."""
 
     fleets: dict[FleetName, str]
     ink: str

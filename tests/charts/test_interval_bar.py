@@ -21,7 +21,14 @@ def test_zero_is_in_the_middle_and_the_margin_at_a_quarter_of_each_side(
     low: float, estimate: float, high: float, expected: IntervalBar
 ) -> None:
     found = CriterionVerdict(
-        CRITERION, "undecided", "inconclusive", estimate=estimate, lower=low, upper=high, margin=0.001, margin_lower=-0.001
+        CRITERION,
+        "undecided",
+        "inconclusive",
+        estimate=estimate,
+        lower=low,
+        upper=high,
+        margin=0.001,
+        margin_lower=-0.001,
     )
     assert interval_bar(found) == expected
 

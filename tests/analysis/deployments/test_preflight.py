@@ -81,7 +81,7 @@ def test_a_door_of_its_own_keeps_the_primary_group_behind_the_listener() -> None
 
 
 def test_the_steps_restore_exactly_the_weights_of_now() -> None:
-    found = only_preflight(make_traffic(make_rule(sticky=3600, ec2=950, blue=0, green=50)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(stickiness_s=3600, ec2=950, blue=0, green=50)), codedeploy_state())
     assert [step.purpose for step in found.steps] == ["route_off", "deploy", "route_back", "route_back_unchanged"]
     off, deploy, back, unchanged = (step.command for step in found.steps)
     assert (command_weights(off), found.interim_fleet) == ({GREEN: 50}, "canary")
@@ -112,7 +112,7 @@ def test_the_partner_is_added_to_a_rule_that_does_not_name_it() -> None:
 
 
 def test_a_rule_that_signs_visitors_in_has_no_command() -> None:
-    found = only_preflight(make_traffic(make_rule(also=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
+    found = only_preflight(make_traffic(make_rule(preceding_actions=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
     assert [step.command for step in found.steps] == ["", "ecspresso deploy", "", ""]
 
 

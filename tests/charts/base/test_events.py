@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from charts.base.events import EVENT_SYMBOLS, event_annotations, event_shapes, event_traces
 from charts.base.frame import ChartFrame
-from charts.base.palette import PALETTES
 from domain import EVENT_KINDS, Event, EventKind, WeightChange, Window
 from domain.events import rule_event, weight_event
 
@@ -17,7 +16,6 @@ START = 1_790_000_000 // 3600 * 3600  # 2026-09-21 14:00 UTC, 23:00 in Tokyo
 HOURS = ChartFrame(
     {"baseline": "EC2", "canary": "ECS"}, Window(START, START + 3 * 3600), 9 * 3600, "JST", START + 3 * 3600
 )
-PALETTE = PALETTES["light"]
 MINUTES = np.arange(START, START + 3 * 3600, 60)
 
 
@@ -47,15 +45,15 @@ def step(minute: float, before: float, after: float, who: str = "", since: float
 
 
 def label_texts(events: list[Event], frame: ChartFrame = HOURS) -> list[str]:
-    return [word["text"] for word in event_annotations(frame, events, PALETTE)]
+    return [word["text"] for word in event_annotations(frame, events)]
 
 
 def hover_texts(*events: Event, frame: ChartFrame = HOURS) -> list[str]:
-    return [text for trace in event_traces(MINUTES, frame, events, PALETTE) for text in trace["text"]]
+    return [text for trace in event_traces(MINUTES, frame, events) for text in trace["text"]]
 
 
 def test_a_step_is_a_line_with_the_new_share_on_top() -> None:
-    lines = event_shapes(HOURS, [step(60, 0.1, 0.25)], PALETTE)
+    lines = event_shapes(HOURS, [step(60, 0.1, 0.25)])
     assert [(line["type"], line["name"], line["x0"], line["line"]["dash"]) for line in lines] == [
         ("line", "weight", "2026-09-22 00:00:00", "solid")
     ]
@@ -85,7 +83,7 @@ def test_what_lasts_has_a_strip_cut_to_the_window_alerts_under_the_others() -> N
         event(170, "alert", "5xx", open=True),
         event(-60, "alert", "over", until=-30),
     ]
-    strips = [shape for shape in event_shapes(HOURS, events, PALETTE) if shape["type"] == "rect"]
+    strips = [shape for shape in event_shapes(HOURS, events) if shape["type"] == "rect"]
     assert [(strip["name"], strip["x0"], strip["x1"], strip["y1"]) for strip in strips] == [
         ("deployment", "2026-09-21 23:00:00", "2026-09-21 23:10:00", 1.0),
         ("alert", "2026-09-22 01:50:00", "2026-09-22 02:00:00", 0.985),
@@ -99,8 +97,8 @@ def test_what_lasts_has_a_strip_cut_to_the_window_alerts_under_the_others() -> N
 
 def test_many_at_once_are_one_line_that_says_how_many_and_lists_them() -> None:
     crowd = [event(60 + place / 10, "alert", f"alert {place}") for place in range(12)]
-    assert len([line for line in event_shapes(HOURS, crowd, PALETTE) if line["type"] == "line"]) == 1
-    (word,) = event_annotations(HOURS, crowd, PALETTE)
+    assert len([line for line in event_shapes(HOURS, crowd) if line["type"] == "line"]) == 1
+    (word,) = event_annotations(HOURS, crowd)
     assert word["text"] == "● 12 events"
     assert word["hovertext"].startswith("● alert: alert 0<br>00:00:00<br>● alert: alert 1<br>")
     assert word["hovertext"].endswith("<br>… and 4 more")
@@ -132,7 +130,7 @@ def test_a_changed_door_is_told_in_words() -> None:
 
 def test_words_from_outside_are_text_and_cut() -> None:
     evil = event(60, "alert", "<b>bold</b>%{y}" + "x" * 200, detail="<a href='javascript:alert(1)'>x</a>%{customdata}")
-    for text in (*label_texts([evil]), *hover_texts(evil), event_annotations(HOURS, [evil], PALETTE)[0]["hovertext"]):
+    for text in (*label_texts([evil]), *hover_texts(evil), event_annotations(HOURS, [evil])[0]["hovertext"]):
         assert "<b>" not in text and "<a" not in text and "%{" not in text
         assert all(len(line) < 130 for line in text.split("<br>"))
 
@@ -145,7 +143,7 @@ def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
     given_: list[tuple[float, EventKind, str]],
 ) -> None:
     events = [event(minute, kind, title) for minute, kind, title in given_]
-    words = event_annotations(HOURS, events, PALETTE)
+    words = event_annotations(HOURS, events)
     boxes = []
     for word in words:
         at = (int(word["x"][11:13]) * 60 + int(word["x"][14:16]) - 23 * 60) % 1440 / 180
@@ -167,12 +165,7 @@ def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
 @pytest.mark.parametrize("minutes", [30, 1440, 60 * 1440])
 def test_an_empty_window_has_nothing(minutes: int) -> None:
     frame = replace(HOURS, window=Window(START, START + minutes * 60))
-    assert (
-        event_shapes(frame, [], PALETTE)
-        == event_annotations(frame, [], PALETTE)
-        == event_traces(MINUTES, frame, [], PALETTE)
-        == []
-    )
+    assert event_shapes(frame, []) == event_annotations(frame, []) == event_traces(MINUTES, frame, []) == []
 
 
 def test_of_what_happened_in_one_second_the_step_is_told_first() -> None:

@@ -1,4 +1,4 @@
-"""Access logs counted, beside `zcat | wc -l` and GoAccess on the same lines in the same run: `python -m benchmarks.access_logs --help`."""
+"""Counting access logs, compared with `zcat | wc -l` and GoAccess on the same lines in the same run: `python -m benchmarks.access_logs --help`."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ from domain import FLEETS, Migration, Window
 from sources.access_logs.base import LocalLogs
 
 ALL_TIME = Window(0, 2**35 // 60 * 60)
-GOACCESS_LINES = 1_000_000  # it reads so many, and its rate is compared: it needs minutes for more
+GOACCESS_LINES = 1_000_000  # its rate is compared, as it would need minutes for all
 LINES_PER_FILE = 100_000
 MAX_ZCAT_RATIO, MIN_GOACCESS_RATIO, MAX_PEAK_MB, MAX_QUERY_S = 0.6, 15, 500, 1.0
 
@@ -43,7 +43,7 @@ MIGRATION = Migration.model_validate(
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Wall and processor seconds of something, and its highest resident set."""
+    """Wall and processor seconds, highest resident set, and output of a process."""
 
     wall_s: float
     cpu_s: float
@@ -52,57 +52,57 @@ class Timing:
 
 
 def timed(command: list[str]) -> Timing:
-    """A command in a process of its own, and what it printed."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Runs a command."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Timing(wall_s, cpu_s, stdout=ran.stdout)
+    return Timing(wall_s, cpu_s, stdout=process.stdout)
 
 
 def zcat(paths: list[Path]) -> Timing:
-    took = timed(["bash", "-c", 'zcat "$@" | wc -l', "zcat", *map(str, paths)])
-    assert int(took.stdout) > 0
-    return took
+    timing = timed(["bash", "-c", 'zcat "$@" | wc -l', "zcat", *map(str, paths)])
+    assert int(timing.stdout) > 0
+    return timing
 
 
-def goaccess(paths: list[Path], room: Path) -> tuple[Timing, int]:
-    """GoAccess over plain lines, unpacked beforehand; how many it took for valid."""
-    plain, report = room / "plain.log", room / "report.json"
-    with plain.open("wb") as out:
-        subprocess.run(["zcat", *map(str, paths)], stdout=out, check=True)
-    took = timed(["goaccess", str(plain), "--log-format=AWSALB", "--no-progress", "-o", str(report)])
+def goaccess(paths: list[Path], temporary: Path) -> tuple[Timing, int]:
+    """GoAccess on lines that were decompressed beforehand; returns the number of valid lines, too."""
+    plain, report = temporary / "plain.log", temporary / "report.json"
+    with plain.open("wb") as file:
+        subprocess.run(["zcat", *map(str, paths)], stdout=file, check=True)
+    timing = timed(["goaccess", str(plain), "--log-format=AWSALB", "--no-progress", "-o", str(report)])
     plain.unlink()
-    return took, int(json.loads(report.read_text(encoding="utf-8"))["general"]["valid_requests"])
+    return timing, int(json.loads(report.read_text(encoding="utf-8"))["general"]["valid_requests"])
 
 
 def count_folder(folder: Path, url: str) -> dict[str, Any]:
-    """In a process of its own: the logs of a folder counted into a new archive."""
+    """Counts the logs of a folder into a new archive. In a process of its own."""
     with Archive.open(url, MIGRATION) as archive:
-        began, cpu = time.perf_counter(), time.process_time()
-        found = ingest_access_logs(archive, LocalLogs(folder), ALL_TIME)
-        wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    return {"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": _peak_mb(), "lines": found.lines, "parsed": found.parsed}
+        start, cpu = time.perf_counter(), time.process_time()
+        progress = ingest_access_logs(archive, LocalLogs(folder), ALL_TIME)
+        wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": _peak_mb(), "lines": progress.lines, "parsed": progress.parsed}
 
 
 def query_archive(url: str) -> dict[str, Any]:
-    """In a process of its own: the routes of all that was counted, from the archive."""
+    """Reads all counts from the archive and judges the routes. In a process of its own."""
     fleet_of = {group: fleet for fleet in FLEETS for group in MIGRATION.fleets[fleet].names}
     with Archive.open(url, MIGRATION) as archive:
         window = archive.access_logs.extent()
         assert window
-        began, cpu = time.perf_counter(), time.process_time()
+        start, cpu = time.perf_counter(), time.process_time()
         counts = archive.access_logs.counts(window)
-        read_s = time.perf_counter() - began
-        found = judge_endpoints(counts, fleet_of, window, MIGRATION.criteria)
-        wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+        read_s = time.perf_counter() - start
+        result = judge_endpoints(counts, fleet_of, window, MIGRATION.criteria)
+        wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
     return {
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "read_s": read_s,
         "rows": counts.num_rows,
-        "routes": len(found.routes),
-        "worst": found.routes[0].route,
+        "routes": len(result.routes),
+        "worst": result.routes[0].route,
         "peak_mb": _peak_mb(),
     }
 
@@ -111,93 +111,110 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def run_in_subprocess(*words: str) -> dict[str, Any]:
-    """One of the two above, in a fresh process."""
-    told: dict[str, Any] = json.loads(timed([sys.executable, "-m", "benchmarks.access_logs", *words]).stdout)
-    return told
+def run_in_subprocess(*arguments: str) -> dict[str, Any]:
+    """The result of this module's command line in a new process."""
+    result: dict[str, Any] = json.loads(timed([sys.executable, "-m", "benchmarks.access_logs", *arguments]).stdout)
+    return result
 
 
 def log_files(folder: Path, lines: int) -> list[Path]:
-    """The generated files; made where they are not there yet."""
+    """The generated files; generates them if they do not exist."""
     files = lines // LINES_PER_FILE
-    there = sorted(folder.glob("*.log.gz"))
-    return there if len(there) == files else sorted(generate_files(folder, lines, files))
+    existing = sorted(folder.glob("*.log.gz"))
+    return existing if len(existing) == files else sorted(generate_files(folder, lines, files))
 
 
 def main(
-    lines: Annotated[int, typer.Option(help="How many lines, in files of 100,000.")] = 5_000_000,
-    more: Annotated[int, typer.Option(help="How many lines the memory is compared with; 0: none.")] = 20_000_000,
-    folder: Annotated[Path | None, typer.Option(help="Where generated lines are kept for the next run.")] = None,
-    repeats: Annotated[int, typer.Option(help="How often each is timed; the best of them counts.")] = 3,
+    lines: Annotated[int, typer.Option(help="Number of lines, in files of 100,000.")] = 5_000_000,
+    more: Annotated[int, typer.Option(help="Number of lines for a comparison of the memory; 0: none.")] = 20_000_000,
+    folder: Annotated[Path | None, typer.Option(help="Where to keep generated lines for the next run.")] = None,
+    repeats: Annotated[int, typer.Option(help="Number of runs; the best one counts.")] = 3,
     count: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    ask: Annotated[bool, typer.Option(hidden=True)] = False,
+    query: Annotated[bool, typer.Option(hidden=True)] = False,
     url: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
-    """Count generated access logs, and say whether the figures are reached. Ends with 1 where one is not."""
-    if count or ask:
+    """Counts generated access logs, and compares the figures with the goals. Exits with 1 if one is missed."""
+    if count or query:
         print(json.dumps(count_folder(count, url) if count else query_archive(url)))
         return
-    console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="access-logs-") as name:
-        room = Path(name)
-        keep = folder or room
-        paths = log_files(keep / str(lines), lines)
-        missed = measure(console, room, paths, lines, repeats, log_files(keep / str(more), more) if more else [])
-    raise typer.Exit(1 if missed else 0)
+        temporary = Path(name)
+        logs = (folder or temporary) / str(lines)
+        report = Report()
+        report.console.print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
+        measure(report, temporary, log_files(logs, lines), lines, repeats)
+        if more:
+            measure_memory(report, temporary, log_files((folder or temporary) / str(more), more))
+        report.console.print(report.table, f"load {os.getloadavg()[0]:.1f} after; best of {repeats}")
+    raise typer.Exit(1 if report.has_missed else 0)
 
 
-def measure(console: Console, room: Path, paths: list[Path], lines: int, repeats: int, others: list[Path]) -> bool:
-    """Measures, prints a table, and says whether a figure was missed."""
-    console.print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
-    ours, unpacked, questions = list[dict[str, Any]](), list[Timing](), list[dict[str, Any]]()
-    for number in range(repeats):  # in turns, so that both see the same machine
-        unpacked.append(zcat(paths))
-        url = f"sqlite:///{room}/{number}.db"
-        ours.append(run_in_subprocess("--count", str(paths[0].parent), "--url", url))
-        questions.append(run_in_subprocess("--ask", "--url", url))
-    mine, his = min(ours, key=lambda one: one["wall_s"]), min(unpacked, key=lambda one: one.wall_s)
-    question = min(questions, key=lambda one: one["wall_s"])
-    table = Table("", "ours", "beside it", "figure", "goal", "")
-    missed = False
+@dataclass
+class Report:
+    """The table of figures; `has_missed`: whether a goal was missed."""
 
-    def row(title: str, own: str, beside: str, figure: str, goal: str, reached: bool) -> None:
-        nonlocal missed
-        missed |= not reached
-        table.add_row(title, own, beside, figure, goal, "✔" if reached else "✘")
+    console: Console = field(default_factory=lambda: Console(width=130))
+    table: Table = field(default_factory=lambda: Table("", "dashboard", "compared with", "figure", "goal", ""))
+    has_missed: bool = False
 
-    parsed = min(one["parsed"] / lines for one in ours)
-    row("lines counted", f"{mine['parsed']:,}", f"{lines:,}", f"{parsed:.4%}", "100 %", parsed == 1)
-    share = mine["wall_s"] / his.wall_s
-    beside = f"zcat | wc -l {his.wall_s:.2f} s"
-    row("wall", f"{mine['wall_s']:.2f} s", beside, f"{share:.2f} ×", f"≤ {MAX_ZCAT_RATIO} ×", share <= MAX_ZCAT_RATIO)
-    cpu_ours, cpu_his = min(one["cpu_s"] for one in ours), min(one.cpu_s for one in unpacked)
-    table.add_row("processor", f"{cpu_ours:.2f} s", f"zcat | wc -l {cpu_his:.2f} s", f"{cpu_ours / cpu_his:.2f} ×")
-    if shutil.which("goaccess"):
-        few = paths[: GOACCESS_LINES // LINES_PER_FILE]
-        took, valid = goaccess(few, room)
-        rate, his_rate = lines / mine["wall_s"], len(few) * LINES_PER_FILE / took.wall_s
-        times = rate / his_rate
-        goal = f"≥ {MIN_GOACCESS_RATIO} ×"
-        said = f"GoAccess {his_rate:,.0f} /s (of {len(few) * LINES_PER_FILE:,} lines, {valid:,} valid)"
-        row("rate", f"{rate:,.0f} /s", said, f"{times:.1f} ×", goal, times >= MIN_GOACCESS_RATIO)
-        cpu_rate = len(few) * LINES_PER_FILE / took.cpu_s
-        table.add_row("rate a processor second", f"{lines / cpu_ours:,.0f}", f"{cpu_rate:,.0f}")
-    else:
-        table.add_row("rate", "", "GoAccess is not installed")
-    peak = max(one["peak_mb"] for one in ours)
-    row(f"peak memory, {lines:,} lines", f"{peak:.0f} MB", "", "", f"≤ {MAX_PEAK_MB} MB", peak <= MAX_PEAK_MB)
-    if others:
-        url = f"sqlite:///{room}/more.db"
-        big = run_in_subprocess("--count", str(others[0].parent), "--url", url)
-        title = f"peak memory, {big['parsed']:,} lines"
-        row(title, f"{big['peak_mb']:.0f} MB", "", "", f"≤ {MAX_PEAK_MB} MB", big["peak_mb"] <= MAX_PEAK_MB)
-        many = run_in_subprocess("--ask", "--url", url)
-        table.add_row("the same question of them", f"{many['wall_s']:.2f} s", f"{many['rows']:,} rows")
-    said = f"{question['rows']:,} rows, {question['routes']} routes, worst {question['worst']}"
-    took_s = question["wall_s"]
-    row("a second question", f"{took_s:.2f} s", said, f"cpu {question['cpu_s']:.2f} s", f"≤ {MAX_QUERY_S:g} s", took_s <= MAX_QUERY_S)  # fmt: skip
-    console.print(table, f"load {os.getloadavg()[0]:.1f} after; best of {repeats}")
-    return missed
+    def add(self, title: str, dashboard: str, other: str, figure: str, goal: str = "", *, is_met: bool = True) -> None:
+        self.has_missed |= not is_met
+        mark = ("✔" if is_met else "✘") if goal else ""
+        self.table.add_row(title, dashboard, other, figure, goal, mark)
+
+
+def measure(report: Report, temporary: Path, paths: list[Path], lines: int, repeats: int) -> None:
+    """Counts and queries the logs, in turns with `zcat`, so that both run on the same machine."""
+    counts, decompressions, queries = list[dict[str, Any]](), list[Timing](), list[dict[str, Any]]()
+    for number in range(repeats):
+        decompressions.append(zcat(paths))
+        url = f"sqlite:///{temporary}/{number}.db"
+        counts.append(run_in_subprocess("--count", str(paths[0].parent), "--url", url))
+        queries.append(run_in_subprocess("--query", "--url", url))
+    best, zcat_s = min(counts, key=lambda run: run["wall_s"]), min(run.wall_s for run in decompressions)
+    parsed = min(run["parsed"] / lines for run in counts)
+    report.add("lines counted", f"{best['parsed']:,}", f"{lines:,}", f"{parsed:.4%}", "100 %", is_met=parsed == 1)
+    ratio, other = best["wall_s"] / zcat_s, f"zcat | wc -l {zcat_s:.2f} s"
+    goal = f"≤ {MAX_ZCAT_RATIO} ×"
+    report.add("wall", f"{best['wall_s']:.2f} s", other, f"{ratio:.2f} ×", goal, is_met=ratio <= MAX_ZCAT_RATIO)
+    cpu_s, zcat_cpu_s = min(run["cpu_s"] for run in counts), min(run.cpu_s for run in decompressions)
+    report.add("processor", f"{cpu_s:.2f} s", f"zcat | wc -l {zcat_cpu_s:.2f} s", f"{cpu_s / zcat_cpu_s:.2f} ×")
+    compare_with_goaccess(report, temporary, paths, lines / best["wall_s"], lines / cpu_s)
+    peak_mb = max(run["peak_mb"] for run in counts)
+    add_peak(report, lines, peak_mb)
+    query = min(queries, key=lambda run: run["wall_s"])
+    result = f"{query['rows']:,} rows, {query['routes']} routes, worst {query['worst']}"
+    goal, cpu = f"≤ {MAX_QUERY_S:g} s", f"cpu {query['cpu_s']:.2f} s"
+    report.add("a query", f"{query['wall_s']:.2f} s", result, cpu, goal, is_met=query["wall_s"] <= MAX_QUERY_S)
+
+
+def compare_with_goaccess(
+    report: Report, temporary: Path, paths: list[Path], lines_per_s: float, lines_per_cpu_s: float
+) -> None:
+    if not shutil.which("goaccess"):
+        report.add("rate", "", "GoAccess is not installed", "")
+        return
+    some = paths[: GOACCESS_LINES // LINES_PER_FILE]
+    lines = len(some) * LINES_PER_FILE
+    timing, valid = goaccess(some, temporary)
+    ratio = lines_per_s / (lines / timing.wall_s)
+    other = f"GoAccess {lines / timing.wall_s:,.0f} /s (of {lines:,} lines, {valid:,} valid)"
+    goal = f"≥ {MIN_GOACCESS_RATIO} ×"
+    report.add("rate", f"{lines_per_s:,.0f} /s", other, f"{ratio:.1f} ×", goal, is_met=ratio >= MIN_GOACCESS_RATIO)
+    report.add("rate a processor second", f"{lines_per_cpu_s:,.0f}", f"{lines / timing.cpu_s:,.0f}", "")
+
+
+def measure_memory(report: Report, temporary: Path, paths: list[Path]) -> None:
+    url = f"sqlite:///{temporary}/more.db"
+    result = run_in_subprocess("--count", str(paths[0].parent), "--url", url)
+    add_peak(report, result["parsed"], result["peak_mb"])
+    query = run_in_subprocess("--query", "--url", url)
+    report.add("the same query of them", f"{query['wall_s']:.2f} s", f"{query['rows']:,} rows", "")
+
+
+def add_peak(report: Report, lines: int, peak_mb: float) -> None:
+    title, goal = f"peak memory, {lines:,} lines", f"≤ {MAX_PEAK_MB} MB"
+    report.add(title, f"{peak_mb:.0f} MB", "", "", goal, is_met=peak_mb <= MAX_PEAK_MB)
 
 
 if __name__ == "__main__":

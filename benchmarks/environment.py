@@ -1,4 +1,4 @@
-"""Where the figures are measured: a load balancer's world on loopback, and two servers that watch it, ours and the naive one."""
+"""The servers of the measurement: fakes on loopback, and two dashboards that read them: the program's and the naive one."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def traffic_model() -> SteadyTraffic:
-    """A canary at 10 %, 3,000 requests a minute, a few errors on both sides."""
+    """A canary at 10 %, 3,000 requests a minute, a few errors on both fleets."""
     return SteadyTraffic(
         lambda ts: {"photo-ec2": 0.9, "photo-ecs": 0.1},
         requests_per_minute=3_000,
@@ -34,7 +34,7 @@ def traffic_model() -> SteadyTraffic:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkEnvironment:
-    """Each page has a CloudWatch of its own, so that what it asks can be counted; they tell the same story."""
+    """Each page has a CloudWatch of its own, so that its requests can be counted; both report the same traffic."""
 
     elbv2: FakeElbv2
     dashboard_cloudwatch: FakeCloudWatch
@@ -42,8 +42,8 @@ class BenchmarkEnvironment:
     folder: Path
 
     def write_config(self, *, backfill: bool = False) -> Path:
-        """A migration.toml for the world, with its archive beside it; one that has its past filled is another one."""
-        name = "with the past" if backfill else "migration"
+        """Writes a migration.toml for the fakes, with its archive beside it; with back-fill it is a different one."""
+        name = "backfill" if backfill else "migration"
         path = self.folder / f"{name}.toml"
         archive = str(self.folder / f"{name}.db")
         path.write_text(
@@ -52,16 +52,16 @@ class BenchmarkEnvironment:
         )
         return path
 
-    def environment(self, world: FakeCloudWatch, *, backfill: bool = False) -> dict[str, str]:
-        """What a process needs to find the world, and nothing of this machine's own AWS."""
-        own = {
+    def environment(self, cloudwatch: FakeCloudWatch, *, backfill: bool = False) -> dict[str, str]:
+        """The environment of a process that reads the fakes, without this machine's AWS settings."""
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("AWS_", "MIGRATION_", "MACKEREL_"))
         }
         dimensions = {arn.name: arn.dimension for text in self.elbv2.groups.values() if (arn := Arn.parse(text))}
-        return own | {
-            "AWS_ENDPOINT_URL_CLOUDWATCH": world.url,
+        return inherited | {
+            "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch.url,
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.elbv2.url,
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "an-example-secret",
@@ -70,7 +70,7 @@ class BenchmarkEnvironment:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "MIGRATION_CONFIG": str(self.write_config(backfill=backfill)),
-            "NAIVE_LOAD_BALANCER": world.load_balancer,
+            "NAIVE_LOAD_BALANCER": cloudwatch.load_balancer,
             "NAIVE_BASELINE": dimensions["photo-ec2"],
             "NAIVE_CANARY": dimensions["photo-ecs"],
         }
@@ -78,22 +78,22 @@ class BenchmarkEnvironment:
 
 @contextmanager
 def benchmark_environment(folder: Path) -> Iterator[BenchmarkEnvironment]:
-    """The world, while the block lasts."""
+    """Runs the fakes."""
     with FakeElbv2() as elbv2:
         arn = Arn.parse(elbv2.load_balancer)
         name = arn.dimension if arn else ""
         with (
-            FakeCloudWatch(traffic_model(), load_balancer=name) as ours,
-            FakeCloudWatch(traffic_model(), load_balancer=name) as naive,
+            FakeCloudWatch(traffic_model(), load_balancer=name) as dashboard_cloudwatch,
+            FakeCloudWatch(traffic_model(), load_balancer=name) as naive_cloudwatch,
         ):
-            yield BenchmarkEnvironment(elbv2, ours, naive, folder)
+            yield BenchmarkEnvironment(elbv2, dashboard_cloudwatch, naive_cloudwatch, folder)
 
 
 class BenchmarkServer:
     """A Streamlit server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, world: FakeCloudWatch) -> None:
-        self.port, self.cloudwatch = port, world
+    def __init__(self, process: subprocess.Popen[bytes], port: int, cloudwatch: FakeCloudWatch) -> None:
+        self.port, self.cloudwatch = port, cloudwatch
         self._process = psutil.Process(process.pid)
 
     @property
@@ -101,37 +101,38 @@ class BenchmarkServer:
         return f"http://127.0.0.1:{self.port}/"
 
     def cpu_s(self) -> float:
-        """The processor time it has used."""
-        used = self._process.cpu_times()
-        return float(used.user + used.system)
+        """The processor time used so far."""
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
 
     def memory_mb(self) -> float:
         return float(self._process.memory_info().rss) / 1e6
 
 
 @contextmanager
-def run_server(stage: BenchmarkEnvironment, *, ours: bool, backfill: bool = False) -> Iterator[BenchmarkServer]:
-    """Ours or the naive one, while the block lasts: it answers, and ours has filled its archive, unless it has a past to fill (`backfill`)."""
-    world = stage.dashboard_cloudwatch if ours else stage.naive_cloudwatch
-    script = ROOT / "dashboard.py" if ours else ROOT / "benchmarks" / "naive" / "dashboard.py"
+def run_server(
+    environment: BenchmarkEnvironment, *, naive: bool = False, backfill: bool = False
+) -> Iterator[BenchmarkServer]:
+    """Runs the dashboard or the naive page; waits until it answers and, unless it back-fills, until its archive is filled."""
+    cloudwatch = environment.naive_cloudwatch if naive else environment.dashboard_cloudwatch
+    script = ROOT / "benchmarks" / "naive" / "dashboard.py" if naive else ROOT / "dashboard.py"
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
-    # Streamlit reads .streamlit/config.toml where it is started: ours has ours, the naive page what Streamlit brings.
-    place = ROOT if ours else script.parent
-    written = stage.folder / ("ours.log" if ours else "naive.log")
-    with written.open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=place, env=stage.environment(world, backfill=backfill), stdout=log, stderr=log
-        )
+    # Streamlit reads .streamlit/config.toml in its working directory: the naive page has Streamlit's defaults.
+    working_directory = script.parent if naive else ROOT
+    log_path = environment.folder / ("naive.log" if naive else "dashboard.log")
+    variables = environment.environment(cloudwatch, backfill=backfill)
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(command, cwd=working_directory, env=variables, stdout=log, stderr=log)
     try:
-        answers = BenchmarkServer(process, port, world)
-        wait_until(lambda: process.poll() is not None or _is_up(answers.url), timeout_s=60)
+        server = BenchmarkServer(process, port, cloudwatch)
+        wait_until(lambda: process.poll() is not None or _is_up(server.url), timeout_s=60)
         if process.poll() is not None:
-            raise RuntimeError(written.read_text(encoding="utf-8"))
-        if ours and world.hang is None and not backfill:
-            wait_until_quiet(world)
-        yield answers
+            raise RuntimeError(log_path.read_text(encoding="utf-8"))
+        if not (naive or backfill or cloudwatch.hang):
+            wait_until_quiet(cloudwatch)
+        yield server
     finally:
         process.terminate()
         try:
@@ -141,25 +142,25 @@ def run_server(stage: BenchmarkEnvironment, *, ours: bool, backfill: bool = Fals
             process.wait()
 
 
-def wait_until(reached: Callable[[], bool], *, timeout_s: float, every_s: float = 0.1) -> None:
-    """Waits for something to become true. Raises TimeoutError."""
+def wait_until(condition: Callable[[], bool], *, timeout_s: float, interval_s: float = 0.1) -> None:
+    """Waits until a condition is true. Raises TimeoutError."""
     end = time.monotonic() + timeout_s
-    while not reached():
+    while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {timeout_s:g} s in vain")
-        time.sleep(every_s)
+            raise TimeoutError(f"the condition was not true within {timeout_s:g} s")
+        time.sleep(interval_s)
 
 
-def wait_until_quiet(world: FakeCloudWatch, *, quiet_s: float = 4, timeout_s: float = 150) -> None:
-    """Waits until the world has been asked something more, and then nothing for `quiet_s`: a round of the keeper is over."""
-    before, changed = world.calls, 0.0
+def wait_until_quiet(cloudwatch: FakeCloudWatch, *, quiet_s: float = 4, timeout_s: float = 150) -> None:
+    """Waits until CloudWatch gets a call, and then none for `quiet_s`: a poll of the collector has ended."""
+    before, changed = cloudwatch.calls, 0.0
     end = time.monotonic() + timeout_s
     while not changed or time.monotonic() - changed < quiet_s:
         if time.monotonic() > end:
-            raise TimeoutError("the world was never asked, or never left alone")
+            raise TimeoutError("CloudWatch got no call, or calls without a pause")
         time.sleep(0.1)
-        if world.calls != before:
-            before, changed = world.calls, time.monotonic()
+        if cloudwatch.calls != before:
+            before, changed = cloudwatch.calls, time.monotonic()
 
 
 def _is_up(url: str) -> bool:
@@ -171,7 +172,7 @@ def _is_up(url: str) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Viewers without a browser: each is a real session over the page's websocket, which refreshes when the server tells it to."""
+"""Viewers without a browser: each is a real session over the page's websocket, which refreshes when the server says so."""
 
 import asyncio
 import json
@@ -13,22 +13,22 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
-CACHED_RUNS = 2  # Streamlit's browser side forgets a message that so many runs did without
+CACHED_RUNS = 2  # Streamlit's frontend drops a cached message that was not used in this number of runs
 
 
 @dataclass(frozen=True, slots=True)
 class PageRun:
-    """One run of the page for one viewer: the first is the whole page, the others are refreshes. `at` and `took_s`: monotonic seconds."""
+    """One run of the page's script for one viewer: the first is the whole page, the others are refreshes. Times are monotonic."""
 
     is_first: bool
     started_at: float
-    took_s: float
+    duration_s: float
     received: int  # bytes
 
 
 @dataclass(slots=True)
 class ViewerPool:
-    """Viewers who look at one page; `runs` grows while they do."""
+    """Viewers of one page; `runs` grows while they are connected."""
 
     url: str
     interval_s: float = 15.0
@@ -37,17 +37,17 @@ class ViewerPool:
     _watching: "list[Future[None]]" = field(default_factory=list)
 
     def refreshes(self, since: float, until: float) -> list[PageRun]:
-        """The refreshes that ended in that time."""
-        return [run for run in self.runs if not run.is_first and since <= run.started_at + run.took_s < until]
+        """The refreshes that ended in this time."""
+        return [run for run in self.runs if not run.is_first and since <= run.started_at + run.duration_s < until]
 
     def add_viewers(self, viewers: int) -> None:
-        """So many more viewers come, spread over one interval, as people do."""
+        """Adds viewers, spread over one interval."""
         for number in range(viewers):
-            coming = self._watch(number * self.interval_s / viewers)
-            self._watching.append(asyncio.run_coroutine_threadsafe(coming, self._loop))
+            coroutine = self._watch(number * self.interval_s / viewers)
+            self._watching.append(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def raise_failures(self) -> None:
-        """Raises what ended a viewer's visit, if anything did."""
+        """Raises the exception of a failed viewer, if there is one."""
         for viewer in self._watching:
             if viewer.done():
                 viewer.result()
@@ -64,24 +64,24 @@ class ViewerPool:
 
 
 async def _await_cancelled() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*others, return_exceptions=True)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_viewer(url: str, runs: list[PageRun]) -> None:
-    """Opens the page and refreshes it until cancelled, writing down each run."""
+    """Opens the page and refreshes it until cancelled; appends each run to `runs`."""
     stream = url.replace("http", "ws", 1) + "_stcore/stream"
-    cached: dict[str, int] = {}  # hash → the run that last used it
-    timers: dict[str, tuple[float, float]] = {}  # fragment → (interval, when it is due)
+    cached: dict[str, int] = {}  # hash → number of the run that last used it
+    timers: dict[str, tuple[float, float]] = {}  # fragment → (interval, time of the next run)
     async with connect(stream, subprotocols=["streamlit"], max_size=None, compression=None) as socket:  # type: ignore[list-item]
-        number, began, received, running = 0, time.monotonic(), 0, True
+        number, start, received, running = 0, time.monotonic(), 0, True
         await socket.send(_rerun(url, "", ()))
         while True:
             due = min((due for _, due in timers.values()), default=None)
             if not running and due is not None and due <= time.monotonic():
-                fragment = min(timers, key=lambda one: timers[one][1])
+                fragment = min(timers, key=lambda fragment: timers[fragment][1])
                 timers[fragment] = (timers[fragment][0], time.monotonic() + timers[fragment][0])
-                number, began, received, running = number + 1, time.monotonic(), 0, True
+                number, start, received, running = number + 1, time.monotonic(), 0, True
                 await socket.send(_rerun(url, fragment, cached))
             try:
                 wait_s = None if running or due is None else max(0.0, due - time.monotonic())
@@ -100,41 +100,41 @@ async def run_viewer(url: str, runs: list[PageRun]) -> None:
                     message.auto_rerun.fragment_id,
                     (message.auto_rerun.interval, time.monotonic() + message.auto_rerun.interval),
                 )
-            elif (every := _heartbeat(message)) is not None:
+            elif (interval_s := _heartbeat(message)) is not None:
                 timers.pop(message.delta.fragment_id, None)
-                if every:
-                    timers[message.delta.fragment_id] = (every, time.monotonic() + every)
+                if interval_s:
+                    timers[message.delta.fragment_id] = (interval_s, time.monotonic() + interval_s)
             elif kind == "script_finished":
-                runs.append(PageRun(number == 0, began, time.monotonic() - began, received))
+                runs.append(PageRun(number == 0, start, time.monotonic() - start, received))
                 running = False
-                cached = {one: used for one, used in cached.items() if number - used <= CACHED_RUNS}
+                cached = {key: used for key, used in cached.items() if number - used <= CACHED_RUNS}
 
 
 def _heartbeat(message: ForwardMsg) -> float | None:
-    """Seconds until the next refresh, if this message says so (`ui.components.heartbeat`)."""
+    """Seconds until the next refresh, if this is a message of `ui.components.heartbeat`."""
     component = message.delta.new_element.bidi_component
     return float(json.loads(component.json)["every"]) if component.component_name == "heartbeat" else None
 
 
 def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:
     message = BackMsg()
-    asked = message.rerun_script
-    asked.fragment_id, asked.is_auto_rerun = fragment, bool(fragment)
-    asked.cached_message_hashes.extend(cached)
-    asked.context_info.url, asked.context_info.color_scheme = url, "light"
-    asked.context_info.timezone, asked.context_info.locale = "Asia/Tokyo", "en"
+    request = message.rerun_script
+    request.fragment_id, request.is_auto_rerun = fragment, bool(fragment)
+    request.cached_message_hashes.extend(cached)
+    request.context_info.url, request.context_info.color_scheme = url, "light"
+    request.context_info.timezone, request.context_info.locale = "Asia/Tokyo", "en"
     return bytes(message.SerializeToString())
 
 
 @contextmanager
 def viewer_pool(url: str) -> Iterator[ViewerPool]:
-    """Nobody yet; whoever joins leaves with the block."""
-    here = ViewerPool(url)
-    thread = threading.Thread(target=here._loop.run_forever, daemon=True)
+    """A pool without viewers; they are disconnected at the end of the block."""
+    pool = ViewerPool(url)
+    thread = threading.Thread(target=pool._loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield here
+        yield pool
     finally:
-        here._close()
+        pool._close()
         thread.join()
-        here._loop.close()
+        pool._loop.close()

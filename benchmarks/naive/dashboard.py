@@ -18,13 +18,13 @@ FLEETS = {
 }  # targetgroup/photo-ec2/73e2d6bc24d8a067
 
 
-def pull(wanted: list[tuple[str, str]]) -> pd.DataFrame:
+def pull(metrics: list[tuple[str, str]]) -> pd.DataFrame:
     """(metric, statistic) of both fleets, minute by minute: one column for each, `EC2 RequestCount`."""
     cloudwatch = boto3.client("cloudwatch")
     end = datetime.now(UTC).replace(second=0, microsecond=0)
     queries = []
     for fleet, target_group in FLEETS.items():
-        for metric, stat in wanted:
+        for metric, stat in metrics:
             dimensions = [
                 {"Name": "TargetGroup", "Value": target_group},
                 {"Name": "LoadBalancer", "Value": LOAD_BALANCER},
@@ -50,7 +50,7 @@ def pull(wanted: list[tuple[str, str]]) -> pd.DataFrame:
             columns.setdefault(f"{fleet} {metric}", {}).update(zip(result["Timestamps"], result["Values"], strict=True))
     frame = pd.DataFrame(columns).sort_index()
     for fleet in FLEETS:
-        for metric, _ in wanted:
+        for metric, _ in metrics:
             if f"{fleet} {metric}".lower() not in frame:
                 frame[f"{fleet} {metric}".lower()] = float("nan")
     return frame
@@ -66,27 +66,27 @@ def draw(title: str, baseline: pd.Series, canary: pd.Series) -> None:
 
 
 @st.fragment(run_every=REFRESH_S)
-def board() -> None:
+def charts() -> None:
     left, right = st.columns(2)
     with left:
-        found = pull([("RequestCount", "Sum"), ("HTTPCode_Target_5XX_Count", "Sum")])
+        frame = pull([("RequestCount", "Sum"), ("HTTPCode_Target_5XX_Count", "Sum")])
         rates = [
-            found[f"{fleet} httpcode_target_5xx_count"].fillna(0) / found[f"{fleet} requestcount"] * 100
+            frame[f"{fleet} httpcode_target_5xx_count"].fillna(0) / frame[f"{fleet} requestcount"] * 100
             for fleet in ("ec2", "ecs")
         ]
         draw("Error rate, %", *rates)
     with right:
-        found = pull([("TargetResponseTime", "p95")]) * 1000
-        draw("Latency p95, ms", found["ec2 targetresponsetime"], found["ecs targetresponsetime"])
+        frame = pull([("TargetResponseTime", "p95")]) * 1000
+        draw("Latency p95, ms", frame["ec2 targetresponsetime"], frame["ecs targetresponsetime"])
     left, right = st.columns(2)
     with left:
-        found = 100 - pull([("TargetResponseTime", "PR(:0.3)")])
-        draw("Slower than 0.3 s, %", found["ec2 targetresponsetime"], found["ecs targetresponsetime"])
+        frame = 100 - pull([("TargetResponseTime", "PR(:0.3)")])
+        draw("Slower than 0.3 s, %", frame["ec2 targetresponsetime"], frame["ecs targetresponsetime"])
     with right:
-        found = pull([("RequestCount", "Sum")])
-        draw("Requests a minute", found["ec2 requestcount"], found["ecs requestcount"])
+        frame = pull([("RequestCount", "Sum")])
+        draw("Requests a minute", frame["ec2 requestcount"], frame["ecs requestcount"])
 
 
 st.set_page_config(page_title="Naive", layout="wide")
 st.title("Photo service: EC2 → ECS")
-board()
+charts()

@@ -26,21 +26,21 @@ NOT_CONFIGURED_TEXT = _(
 
 
 def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
-    return _("{read} lines read, {parsed} counted, {lost} lost, in {files} of {length}.").format(
+    return _("{read} lines read, {parsed} counted, {unparsed} lost, in {files} of {length}.").format(
         read=numbers.count(read),
         parsed=numbers.count(parsed),
-        lost=numbers.count(read - parsed),
+        unparsed=numbers.count(read - parsed),
         files=plural("{n} file", "{n} files", files),
         length=times.duration(minutes * 60),
     )
 
 
 def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: int) -> str:
-    return _("Counting the logs: {done} of {whole} files, {gb} of {of} MB.").format(
+    return _("Counting the logs: {done} of {total} files, {mb_done} of {mb_total} MB.").format(
         done=numbers.count(files_done),
-        whole=numbers.count(files_total),
-        gb=numbers.count(bytes_done / 1e6),
-        of=numbers.count(bytes_total / 1e6),
+        total=numbers.count(files_total),
+        mb_done=numbers.count(bytes_done / 1e6),
+        mb_total=numbers.count(bytes_total / 1e6),
     )
 
 

@@ -46,8 +46,8 @@ def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     counted = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
     if not unparsed:
         return _("{said}; all of them could be counted.").format(said=counted)
-    return _("{said}; {parsed} could be counted, {lost} could not.").format(
-        said=counted, parsed=numbers.count(parsed), lost=numbers.count(unparsed)
+    return _("{said}; {parsed} could be counted, {unparsed} could not.").format(
+        said=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
     )
 
 

@@ -241,8 +241,8 @@ def median_change(fraction: float) -> str:
 
 
 def schedule_mismatch(configured: str, actual: str) -> str:
-    return _("The configuration says {configured}, AWS says {told}: correct the one that is wrong.").format(
-        configured=configured, told=actual
+    return _("The configuration says {configured}, AWS says {actual}: correct the one that is wrong.").format(
+        configured=configured, actual=actual
     )
 
 

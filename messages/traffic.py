@@ -20,19 +20,24 @@ def sample_ratio(
     if observed is None:
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
     if not differs:
-        text = _("The traffic follows the weights: {label} was told {told} and got {seen} of {requests} requests.")
+        text = _(
+            "The traffic follows the weights: {label} was told {configured} and got {observed} of {requests} requests."
+        )
     elif sticky:
         text = _(
-            "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains. "
+            "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
             "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
         )
     else:
         text = _(
-            "The traffic does not follow the weights: {label} was told {told} and got {seen} of {requests} requests, more than chance explains. "
+            "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
             "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
         )
     return text.format(
-        label=label, told=numbers.share(configured), seen=numbers.share(observed), requests=numbers.count(requests)
+        label=label,
+        configured=numbers.share(configured),
+        observed=numbers.share(observed),
+        requests=numbers.count(requests),
     )
 
 

@@ -74,14 +74,16 @@ def would_change(result: CriterionVerdict) -> str:
     criterion = result.criterion
     if result.lower is None or result.upper is None or result.margin is None or result.margin_lower is None:
         return _("Numbers: {reason}").format(reason=reason(result))
-    room = min(result.margin - result.upper, result.lower - result.margin_lower)
+    distance = min(result.margin - result.upper, result.lower - result.margin_lower)
     if result.verdict == "parity":
-        return _("An interval that reaches the margin; it is {room} away.").format(room=_unsigned(criterion, room))
+        return _("An interval that reaches the margin; it is {distance} away.").format(
+            distance=_unsigned(criterion, distance)
+        )
     if result.verdict in ("regression", "improvement"):
         return _("Minutes in which the two are alike again, until the interval comes back to the margin.")
     return _(
-        "Parity needs an interval that ends {room} sooner; a regression one that lies wholly beyond the margin."
-    ).format(room=_unsigned(criterion, -room))
+        "Parity needs an interval that ends {distance} sooner; a regression one that lies wholly beyond the margin."
+    ).format(distance=_unsigned(criterion, -distance))
 
 
 def _unsigned(criterion: Criterion, number: float) -> str:

@@ -1,4 +1,4 @@
-"""ARNs of Elastic Load Balancing, taken apart."""
+"""Parsing of ARNs of Elastic Load Balancing."""
 
 import pytest
 from hypothesis import given
@@ -53,10 +53,10 @@ def test_other_partitions(partition: str) -> None:
         f"{EC2} {EC2}",
     ],
 )
-def test_what_is_none(text: str) -> None:
+def test_other_texts_are_none(text: str) -> None:
     assert Arn.parse(text) is None
 
 
 @given(st.text())
-def test_any_text_is_an_arn_or_none(text: str) -> None:
+def test_no_text_raises(text: str) -> None:
     assert Arn.parse(text) is None or text.strip().startswith("arn:")

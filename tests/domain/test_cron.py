@@ -1,4 +1,4 @@
-"""Expressions of EventBridge are read as its documentation means them, and refused where it refuses them."""
+"""Parsing of EventBridge schedule expressions, valid and invalid by its documentation."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from domain.cron import Cron, DayRule, Rate, ScheduleError, parse_schedule
 
 
 def cron(fields: str) -> Cron:
-    found = parse_schedule(f"cron({fields})")
-    assert isinstance(found, Cron)
-    return found
+    schedule = parse_schedule(f"cron({fields})")
+    assert isinstance(schedule, Cron)
+    return schedule
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ def cron(fields: str) -> Cron:
     ],
 )
 def test_rates(text: str, every_s: int) -> None:
-    found = parse_schedule(text)
-    assert isinstance(found, Rate) and found.interval_s == every_s
+    schedule = parse_schedule(text)
+    assert isinstance(schedule, Rate) and schedule.interval_s == every_s
 
 
 @pytest.mark.parametrize(
-    ("text", "right"),
+    ("text", "valid"),
     [
         ("rate(1 minutes)", "rate(1 minute)"),
         ("rate(1 days)", "rate(1 day)"),
@@ -38,22 +38,22 @@ def test_rates(text: str, every_s: int) -> None:
         ("rate(10 secs)", "rate(10 minutes)"),
     ],
 )
-def test_one_is_singular_and_all_others_are_plural(text: str, right: str) -> None:
+def test_rate_units_agree_with_the_number(text: str, valid: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         parse_schedule(text)
-    assert (caught.value.code, caught.value.params["right"]) == ("rate_unit", right)
-    assert isinstance(parse_schedule(right), Rate)
+    assert (caught.value.code, caught.value.params["right"]) == ("rate_unit", valid)
+    assert isinstance(parse_schedule(valid), Rate)
 
 
-def test_steps_begin_where_they_are_told_to() -> None:
-    found = cron("1/10 8-17/3 ? * 2-6 *")  # AWS: the 11th, 21st and 31st minute, and so on
-    assert found.minutes == (1, 11, 21, 31, 41, 51)
-    assert found.hours == (8, 11, 14, 17)
-    assert found.days == DayRule(weekdays=frozenset({2, 3, 4, 5, 6}))
+def test_steps_begin_at_the_start() -> None:
+    schedule = cron("1/10 8-17/3 ? * 2-6 *")  # AWS: the 11th, 21st and 31st minute, and so on
+    assert schedule.minutes == (1, 11, 21, 31, 41, 51)
+    assert schedule.hours == (8, 11, 14, 17)
+    assert schedule.days == DayRule(weekdays=frozenset({2, 3, 4, 5, 6}))
     assert cron("*/20 * * * ? *").minutes == (0, 20, 40)
 
 
-def test_names_are_numbers_in_any_case_and_sunday_is_one() -> None:
+def test_names_are_case_insensitive_and_sunday_is_1() -> None:
     assert cron("0 0 ? jan,Mar SUN 2026").months == (1, 3)
     assert cron("0 0 ? * SUN *").days == cron("0 0 ? * 1 *").days == DayRule(weekdays=frozenset({1}))
     assert cron("0 0 ? * FRI-MON *").days == DayRule(weekdays=frozenset({6, 7, 1, 2}))
@@ -67,10 +67,10 @@ def test_names_are_numbers_in_any_case_and_sunday_is_one() -> None:
         ("0 0 L * ? *", 2024, 2, [29]),
         ("0 0 L * ? *", 2026, 2, [28]),
         ("0 0 31 * ? *", 2026, 4, []),
-        ("0 0 3W * ? *", 2026, 10, [2]),  # the 3rd is a Saturday
-        ("0 0 4W * ? *", 2026, 10, [5]),  # the 4th is a Sunday
-        ("0 0 1W * ? *", 2026, 8, [3]),  # the 1st is a Saturday: never into July
-        ("0 0 31W * ? *", 2026, 5, [29]),  # the 31st is a Sunday: never into June
+        ("0 0 3W * ? *", 2026, 10, [2]),  # a Saturday
+        ("0 0 4W * ? *", 2026, 10, [5]),  # a Sunday
+        ("0 0 1W * ? *", 2026, 8, [3]),  # the 1st is a Saturday, but not into July
+        ("0 0 31W * ? *", 2026, 5, [29]),  # the 31st is a Sunday, but not into June
         ("0 0 31W * ? *", 2026, 4, []),
         ("0 0 LW * ? *", 2026, 5, [29]),
         ("0 0 ? * 6L *", 2026, 11, [27]),  # the last Friday
@@ -87,7 +87,7 @@ def test_days_of_a_month(fields: str, year: int, month: int, days: list[int]) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "slug"),
+    ("text", "code"),
     [
         ("", "not_a_schedule"),
         ("every day", "not_a_schedule"),
@@ -115,7 +115,7 @@ def test_days_of_a_month(fields: str, year: int, month: int, days: list[int]) ->
         ("cron(0 18 * * ? 2200)", "cron_field"),
     ],
 )
-def test_what_is_no_schedule_says_why(text: str, slug: str) -> None:
+def test_invalid_expressions(text: str, code: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         parse_schedule(text)
-    assert caught.value.code == slug
+    assert caught.value.code == code

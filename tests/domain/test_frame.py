@@ -1,4 +1,4 @@
-"""The tidy frame: how it is built, and what is not tidy."""
+"""Building and checking tidy frames."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def three_row_frame() -> pd.DataFrame:
     )
 
 
-def test_rows_say_what_their_series_says() -> None:
+def test_rows_have_the_labels_of_their_series() -> None:
     frame = check_frame(three_row_frame())
     assert tuple(frame.columns) == COLUMNS
     assert frame.astype({"ts": str}).to_dict("records")[1] == {
@@ -36,23 +36,23 @@ def test_rows_say_what_their_series_says() -> None:
     assert list(epoch_s(frame)) == [60, 60, 120]
 
 
-def test_periods_may_differ_from_row_to_row() -> None:
+def test_periods_may_differ() -> None:
     frame = assemble([REQUESTS], np.array([0, 0]), np.array([300, 600]), np.array([1.0, 2.0]), np.array([300, 60]))
     assert list(check_frame(frame)["period_s"]) == [300, 60]
 
 
-def test_no_rows_are_a_tidy_frame() -> None:
+def test_an_empty_frame_is_tidy() -> None:
     assert check_frame(empty_frame()).empty
     assert epoch_s(empty_frame()).tolist() == []
 
 
-def test_the_same_minute_in_two_periods_is_two_facts() -> None:
+def test_the_same_series_may_have_two_periods() -> None:
     frame = assemble([REQUESTS], np.array([0, 0]), np.array([3600, 3600]), np.array([1.0, 2.0]), np.array([60, 300]))
     assert len(check_frame(frame)) == 2
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("change", "message"),
     [
         (lambda frame: frame.drop(columns="unit"), "A tidy frame has the columns ts, fleet, "),
         (lambda frame: frame[list(reversed(COLUMNS))], "A tidy frame has the columns ts, fleet, "),
@@ -72,14 +72,14 @@ def test_the_same_minute_in_two_periods_is_two_facts() -> None:
         (lambda frame: pd.concat([frame, frame]), "The same statistic of the same group and period stands twice."),
     ],
 )
-def test_what_is_not_tidy(spoil: Callable[[pd.DataFrame], pd.DataFrame], sentence: str) -> None:
+def test_frames_that_are_not_tidy(change: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
     with pytest.raises(FrameError) as caught:
-        check_frame(spoil(three_row_frame()))
-    assert str(caught.value).startswith(sentence)
+        check_frame(change(three_row_frame()))
+    assert str(caught.value).startswith(message)
 
 
-def test_two_rows_differ_where_any_one_name_differs() -> None:
-    every = [
+def test_rows_with_a_different_label_are_different() -> None:
+    series = [
         REQUESTS,
         Series("mackerel", "baseline", "photo-ec2", "requests", "sum", "count"),
         Series("cloudwatch", "canary", "photo-ec2", "requests", "sum", "count"),
@@ -88,5 +88,5 @@ def test_two_rows_differ_where_any_one_name_differs() -> None:
         Series("cloudwatch", "baseline", "photo-ec2", "requests", "average", "count"),
         Series("cloudwatch", "baseline", "photo-ec2", "requests", "sum", "s"),
     ]
-    frame = assemble(every, np.arange(7), np.full(7, 60), np.ones(7), 60)
+    frame = assemble(series, np.arange(7), np.full(7, 60), np.ones(7), 60)
     assert len(check_frame(frame)) == 7

@@ -1,9 +1,9 @@
-"""What many paths have in common."""
+"""Route templates, in Python and in DuckDB."""
 
 import duckdb
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from domain.route_templates import OTHER_ROUTE, UNREADABLE_ROUTE, pattern_regex, route_template
 from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
@@ -34,29 +34,27 @@ from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
         ("*", UNREADABLE_ROUTE),
     ],
 )
-def test_a_path_has_the_route(path: str, route: str) -> None:
+def test_route_of_a_path(path: str, route: str) -> None:
     assert route_template(path) == route
 
 
-def test_the_first_pattern_that_fits_wins_over_the_placeholders() -> None:
+def test_the_first_matching_pattern_takes_precedence() -> None:
     patterns = ("/u/*/photos/*", "/u/**", "/a.b/(1)")
     assert route_template("/u/user48213/photos/8812", patterns) == "/u/*/photos/*"
     assert route_template("/u/user48213/photos/8812/raw", patterns) == "/u/**"
     assert route_template("/a.b/(1)", patterns) == "/a.b/(1)"
-    assert route_template("/axb/(1)", patterns) == "/axb/(1)"  # no digit run to replace, and not by the pattern
+    assert route_template("/axb/(1)", patterns) == "/axb/(1)"  # no variable segment, and the dot is literal
     assert route_template("/photos/8812", patterns) == "/photos/:id"
     assert pattern_regex("/a.b/*") == r"^/a\.b/[^/]+$"
     assert OTHER_ROUTE not in patterns
 
 
-_SEGMENT = some.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
+_SEGMENT = st.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    some.lists(some.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20)
-)
-def test_duckdb_says_the_same_route_as_python(paths: list[str]) -> None:
+@given(st.lists(st.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20))
+def test_duckdb_computes_the_same_routes(paths: list[str]) -> None:
     patterns = ("/u/*/it's", "/x.y/**")
     database = duckdb.connect()
     database.execute(f"CREATE TABLE lines ({', '.join(f'{name} VARCHAR' for name in FIELDS)})").fetchall()

@@ -1,4 +1,4 @@
-"""A stretch of whole minutes."""
+"""Windows: construction, alignment, intersection, subtraction, chunks and union."""
 
 import itertools
 from datetime import UTC, datetime, timedelta, timezone
@@ -34,13 +34,13 @@ def minutes_of(*windows: Window) -> set[int]:
         (120, 60, "A window ends after it starts, but 120–60 does not."),
     ],
 )
-def test_what_is_no_window(start: int, end: int, text: str) -> None:
+def test_invalid_windows(start: int, end: int, text: str) -> None:
     with pytest.raises(ValueError) as caught:
         Window(start, end)
     assert str(caught.value) == text
 
 
-def test_between_takes_every_minute_that_is_touched() -> None:
+def test_between_contains_the_range() -> None:
     start = datetime(2026, 11, 22, 12, 0, 59, 999999, tzinfo=UTC)
     assert Window.between(start, start + timedelta(microseconds=2)) == minutes(0, 2)
     assert Window.between(start.replace(second=0, microsecond=0), start.replace(second=0, microsecond=1)) == minutes(
@@ -51,7 +51,7 @@ def test_between_takes_every_minute_that_is_touched() -> None:
     )
 
 
-def test_between_needs_to_know_the_zone() -> None:
+def test_between_needs_aware_times() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert Window.between(
         datetime(2026, 11, 22, 21, tzinfo=tokyo), datetime(2026, 11, 22, 22, tzinfo=tokyo)
@@ -60,12 +60,12 @@ def test_between_needs_to_know_the_zone() -> None:
         Window.between(datetime(2026, 11, 22, 12), datetime(2026, 11, 22, 13, tzinfo=UTC))
 
 
-def test_last_leaves_out_the_minute_that_is_still_running() -> None:
+def test_last_excludes_the_current_minute() -> None:
     assert Window.last(30, now=datetime(2026, 11, 22, 12, 0, 59, tzinfo=UTC)) == minutes(-30, 0)
     assert Window.last(30, now=datetime(2026, 11, 22, 12, tzinfo=UTC)) == minutes(-30, 0)
 
 
-def test_what_a_window_says_of_itself() -> None:
+def test_properties() -> None:
     window = minutes(0, 90)
     assert (window.minutes, window.length) == (90, timedelta(hours=1, minutes=30))
     assert (window.starts_at, window.ends_at) == (
@@ -85,27 +85,27 @@ def test_overlap() -> None:
     assert minutes(0, 10).overlap(minutes(10, 20)) is None
 
 
-def test_pieces() -> None:
+def test_chunks() -> None:
     assert list(minutes(0, 25).chunks(600)) == [minutes(0, 10), minutes(10, 20), minutes(20, 25)]
 
 
 @given(windows, st.lists(windows, max_size=6))
-def test_minus_leaves_exactly_what_nobody_took(window: Window, others: list[Window]) -> None:
-    left = window.subtract(others)
-    assert minutes_of(*left) == minutes_of(window) - minutes_of(*others)
-    assert all(one.end < other.start for one, other in itertools.pairwise(left))
+def test_subtract_is_set_difference(window: Window, others: list[Window]) -> None:
+    remaining = window.subtract(others)
+    assert minutes_of(*remaining) == minutes_of(window) - minutes_of(*others)
+    assert all(first.end < second.start for first, second in itertools.pairwise(remaining))
 
 
 @given(st.lists(windows, max_size=8))
-def test_merged_covers_the_same_time_with_gaps_between(every: list[Window]) -> None:
-    joined = merge_windows(every)
-    assert minutes_of(*joined) == minutes_of(*every)
-    assert all(one.end < other.start for one, other in itertools.pairwise(joined))
+def test_merge_windows_is_the_union_with_gaps(overlapping: list[Window]) -> None:
+    merged = merge_windows(overlapping)
+    assert minutes_of(*merged) == minutes_of(*overlapping)
+    assert all(first.end < second.start for first, second in itertools.pairwise(merged))
 
 
 @given(windows, st.integers(1, 30))
-def test_pieces_are_the_whole_in_order(window: Window, longest: int) -> None:
-    cut = list(window.chunks(longest * 60))
-    assert merge_windows(cut) == (window,)
-    assert sum(piece.minutes for piece in cut) == window.minutes
-    assert all(piece.minutes <= longest for piece in cut)
+def test_chunks_are_consecutive(window: Window, longest: int) -> None:
+    chunks = list(window.chunks(longest * 60))
+    assert merge_windows(chunks) == (window,)
+    assert sum(chunk.minutes for chunk in chunks) == window.minutes
+    assert all(chunk.minutes <= longest for chunk in chunks)

@@ -1,4 +1,4 @@
-"""What is said of batches: schedules in words, the page in a sentence, and a run in one line."""
+"""Messages for batches: schedules, the headline, durations and runs."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ NOON = int(NOW.timestamp())
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("rate(5 minutes)", "every 5 min"),
         ("rate(1 day)", "every 1 d"),
@@ -34,12 +34,12 @@ NOON = int(NOW.timestamp())
         ("cron(0 9 * * ? 2026)", "cron(0 9 * * ? 2026) UTC"),
     ],
 )
-def test_schedules_in_words(text: str, said: str) -> None:
-    assert schedules.format_schedule(parse_schedule(text), "UTC") == said
+def test_schedules_in_words(text: str, expected: str) -> None:
+    assert schedules.format_schedule(parse_schedule(text), "UTC") == expected
 
 
 @pytest.mark.parametrize(
-    ("jobs", "said"),
+    ("jobs", "expected"),
     [
         ({}, "No job has reported yet."),
         ({"ok": ["a"]}, "The job ran as scheduled."),
@@ -57,11 +57,11 @@ def test_schedules_in_words(text: str, said: str) -> None:
         ({"paused": ["a"], "ok": ["b"]}, "1 of 2 jobs ran as scheduled; a is paused."),
     ],
 )
-def test_the_page_in_a_sentence(jobs: dict[str, list[str]], said: str) -> None:
-    assert batches.headline(jobs) == said  # type: ignore[arg-type]
+def test_headline(jobs: dict[str, list[str]], expected: str) -> None:
+    assert batches.headline(jobs) == expected  # type: ignore[arg-type]
 
 
-def test_durations_and_what_is_usual() -> None:
+def test_durations() -> None:
     assert [batches.run_duration(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
         "–", "250 ms", "7.10 s", "59.9 s", "4 min 53 s", "1 h 05 min",
     ]  # fmt: skip
@@ -69,7 +69,7 @@ def test_durations_and_what_is_usual() -> None:
     assert batches.typical_duration(None) == "too few runs to say what is usual"
 
 
-def test_a_run_in_one_line() -> None:
+def test_scheduled_runs() -> None:
     run = Run(NOON, NOON + 60, NOON + 60, 61.5, "failed")
     assert (
         batches.scheduled_run(ScheduledRun(NOON, "failed", (run,)), UTC, NOW)

@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them."""
+"""Formatting of numbers."""
 
 from fractions import Fraction
 from math import inf, nan
@@ -32,7 +32,7 @@ from messages import numbers
         (inf, "–"),
     ],
 )
-def test_a_rate_has_the_digits_that_it_needs(fraction: float | None, text: str) -> None:
+def test_percent(fraction: float | None, text: str) -> None:
     assert numbers.percent(fraction) == text
 
 
@@ -50,7 +50,7 @@ def test_a_rate_has_the_digits_that_it_needs(fraction: float | None, text: str) 
         (None, "–"),
     ],
 )
-def test_a_share_has_one_decimal_and_a_little_is_never_nothing(fraction: float | None, text: str) -> None:
+def test_share(fraction: float | None, text: str) -> None:
     assert numbers.share(fraction) == text
 
 
@@ -67,7 +67,7 @@ def test_a_share_has_one_decimal_and_a_little_is_never_nothing(fraction: float |
         (None, "–"),
     ],
 )
-def test_percentage_points_carry_their_sign(difference: float | None, text: str) -> None:
+def test_points(difference: float | None, text: str) -> None:
     assert numbers.points(difference) == text
 
 
@@ -86,7 +86,7 @@ def test_percentage_points_carry_their_sign(difference: float | None, text: str)
         (nan, "–", "–"),
     ],
 )
-def test_times_are_milliseconds_until_they_are_seconds(seconds: float | None, plain: str, signed: str) -> None:
+def test_milliseconds(seconds: float | None, plain: str, signed: str) -> None:
     assert numbers.milliseconds(seconds) == plain
     assert numbers.signed_milliseconds(seconds) == signed
 
@@ -107,19 +107,19 @@ def test_counts(number: float | None, text: str) -> None:
     assert numbers.count(number) == text
 
 
-def test_rates_per_minute_keep_a_decimal_where_there_are_few() -> None:
+def test_per_minute() -> None:
     assert [numbers.per_minute(rate) for rate in (0, 0.4, 9.94, 9.96, 8412, None)] == [
         "0 /min", "0.4 /min", "9.9 /min", "10 /min", "8,412 /min", "–",
     ]  # fmt: skip
 
 
-def test_relative_differences_and_thresholds() -> None:
-    assert [numbers.relative(one) for one in (0.123, -0.041, 0, None)] == ["+12.3 %", "−4.1 %", "±0 %", "–"]
-    assert [numbers.threshold(one) for one in (0.1, 0.25, 1, 1.5)] == ["100 ms", "250 ms", "1 s", "1.5 s"]
+def test_relative_and_threshold() -> None:
+    assert [numbers.relative(value) for value in (0.123, -0.041, 0, None)] == ["+12.3 %", "−4.1 %", "±0 %", "–"]
+    assert [numbers.threshold(value) for value in (0.1, 0.25, 1, 1.5)] == ["100 ms", "250 ms", "1 s", "1.5 s"]
 
 
 @given(st.floats(0, 1))
-def test_what_is_written_is_what_is_meant(fraction: float) -> None:
+def test_percent_is_close_to_the_value(fraction: float) -> None:
     text = numbers.percent(fraction)
     if "<" not in text and ">" not in text:
         assert float(text.removesuffix(" %")) / 100 == pytest.approx(fraction, rel=0.051, abs=0.000005001)
@@ -127,6 +127,6 @@ def test_what_is_written_is_what_is_meant(fraction: float) -> None:
 
 
 @given(st.floats(-1, 1))
-def test_a_difference_and_its_mirror_image_differ_in_the_sign_alone(difference: float) -> None:
-    one, other = numbers.points(difference), numbers.points(-difference)
-    assert one == other == "±0 pp" or (one[1:] == other[1:] and {one[0], other[0]} == {"+", "−"})
+def test_negation_changes_only_the_sign(difference: float) -> None:
+    first, second = numbers.points(difference), numbers.points(-difference)
+    assert first == second == "±0 pp" or (first[1:] == second[1:] and {first[0], second[0]} == {"+", "−"})

@@ -1,4 +1,4 @@
-"""What the Retrospective says, as whole sentences."""
+"""Messages of the Retrospective page."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,8 +9,7 @@ from analysis.retrospective.before_after import BeforeAfter, MeasureChange
 from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import MergedSwap, PhaseP95
 from domain import Window
-from messages import before_after as told
-from messages import retrospective as words
+from messages import before_after, retrospective
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -18,7 +17,7 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "estimate", "said"),
+    ("lower", "upper", "estimate", "expected"),
     [
         (90, 340, 214, "270 of them failed: about 214 more than at EC2's rate (95 %: 90 to 340)."),
         (-80, -20, -50, "270 of them failed: about 50 fewer than at EC2's rate (95 %: −80 to −20)."),
@@ -26,30 +25,33 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
         (None, None, 3, "Too little was served side by side to tell how many errors beyond EC2's rate users saw."),
     ],
 )
-def test_errors_beyond_the_baseline(low: float | None, high: float | None, estimate: float, said: str) -> None:
-    assert words.impact_errors("ECS", "EC2", ExcessErrors(estimate, low, high, 270, 56, 100_000, 1.0, 0)) == said
+def test_excess_errors(lower: float | None, upper: float | None, estimate: float, expected: str) -> None:
+    assert (
+        retrospective.impact_errors("ECS", "EC2", ExcessErrors(estimate, lower, upper, 270, 56, 100_000, 1.0, 0))
+        == expected
+    )
 
 
-def test_a_step_back_tells_what_is_known_of_it() -> None:
+def test_rollbacks() -> None:
     whole = Rollback(MORNING, 0.25, 0.0, "Back to 0 %", 60, 480)
     bare = Rollback(MORNING, 0.25, 0.1, "", None, None)
-    assert words.impact_rollbacks((whole, bare), TOKYO, now=NOW) == [
+    assert retrospective.impact_rollbacks((whole, bare), TOKYO, now=NOW) == [
         "Back from 25.0 % to 0.0 % on 8 Nov 15:34 JST, 8 min after the first alert, it took effect within 1 min. (Back to 0 %)",
         "Back from 25.0 % to 10.0 % on 8 Nov 15:34 JST, how fast it took effect is not known.",
     ]
-    assert words.impact_rollbacks((), TOKYO, now=NOW) == ["No step was taken back."]
+    assert retrospective.impact_rollbacks((), TOKYO, now=NOW) == ["No step was taken back."]
 
 
-def test_a_fold_tells_why_the_weights_were_off() -> None:
-    assert words.merged_swap(MergedSwap(MORNING, 720, 0.0, True)) == "weights off 12 min for a blue/green swap"
-    assert words.merged_swap(MergedSwap(MORNING, 720, 0.0, False)) == "weights off 12 min"
-    assert words.merged_swap(MergedSwap(MORNING, 720, 0.05, True)) == "before it 5.0 % for 12 min"
+def test_merged_swaps() -> None:
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0, True)) == "weights off 12 min for a blue/green swap"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0, False)) == "weights off 12 min"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05, True)) == "before it 5.0 % for 12 min"
 
 
-def test_a_p95_says_what_it_is_of() -> None:
-    said = {basis: words.p95_basis(PhaseP95(0.2, basis)) for basis in ("window", "hours", "periods")}  # type: ignore[arg-type]
-    assert said == {"window": "of all answers", "hours": "median of hours", "periods": "median of periods"}
-    assert words.p95_basis(None) == ""
+def test_basis_of_a_p95() -> None:
+    texts = {basis: retrospective.p95_basis(PhaseP95(0.2, basis)) for basis in ("window", "hours", "periods")}  # type: ignore[arg-type]
+    assert texts == {"window": "of all answers", "hours": "median of hours", "periods": "median of periods"}
+    assert retrospective.p95_basis(None) == ""
 
 
 def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
@@ -59,40 +61,44 @@ def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
     return BeforeAfter(Window(start, start + 7 * 86_400), Window(after, after + length), 6, complete, clocks, ())
 
 
-def test_weeks_say_which_and_what_is_missing() -> None:
-    assert told.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
+def test_compared_weeks() -> None:
+    assert before_after.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
         "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 6 h so far "
         "(24 Nov 09:00–15:00 JST). It is complete after a week. 6 hours of the same weekdays could be paired."
     )
-    assert told.compared_weeks(before_after_result(complete=True, clocks=True), TOKYO, now=NOW).endswith(
+    assert before_after.compared_weeks(before_after_result(complete=True, clocks=True), TOKYO, now=NOW).endswith(
         "The clocks changed in between: hours are paired by the wall clock."
     )
 
 
-def test_differences_wear_their_units() -> None:
+def test_differences_have_units() -> None:
     requests = MeasureChange("requests", 607_270, 621_539, 0.025, 0.01, 0.04, True)
     errors = MeasureChange("error_rate", 0.0021, 0.0023, 0.0002, None, None, False)
     p95 = MeasureChange("p95", 0.275, 0.279, 0.016, -0.01, 0.04, True)
-    said = [
-        (told.value(one, one.before), told.difference(one, one.difference), told.interval(one))
-        for one in (requests, errors, p95)
+    texts = [
+        (
+            before_after.value(change, change.before),
+            before_after.difference(change, change.difference),
+            before_after.interval(change),
+        )
+        for change in (requests, errors, p95)
     ]
-    assert said == [
+    assert texts == [
         ("607,270", "+2.5 %", "+1.0 % … +4.0 %"),
         ("0.21 %", "+0.02 pp", "–"),
         ("275 ms", "+1.6 %", "−1.0 % … +4.0 %"),
     ]
 
 
-def test_gaps_are_told_three_at_most() -> None:
+def test_at_most_three_gaps_are_listed() -> None:
     day = timedelta(days=1)
-    spans = [(NOW - place * day, NOW - place * day + timedelta(hours=1)) for place in range(5, 0, -1)]
-    assert words.gaps(spans, TOKYO, now=NOW) == (
+    spans = [(NOW - days * day, NOW - days * day + timedelta(hours=1)) for days in range(5, 0, -1)]
+    assert retrospective.gaps(spans, TOKYO, now=NOW) == (
         "Without any number: 19 Nov 15:00–16:00 JST; 20 Nov 15:00–16:00 JST; 21 Nov 15:00–16:00 JST, and 2 more. Nothing is made up for these times."
     )
 
 
-def test_a_bucket_says_that_percentiles_were_not_merged() -> None:
-    assert words.bucket_note(3600).startswith(
+def test_bucket_note() -> None:
+    assert retrospective.bucket_note(3600).startswith(
         "Each point is 1 h: counts are summed, exactly; a percentile cannot be merged"
     )

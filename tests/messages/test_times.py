@@ -1,4 +1,4 @@
-"""Times as a reader sees them."""
+"""Formatting of times, ages and durations."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)  # 23:00 in Tokyo
         (datetime(2025, 12, 31, 14, 59, tzinfo=UTC), "31 Dec 2025 23:59 JST"),
     ],
 )
-def test_a_moment_names_its_zone_and_its_day_where_it_is_another(at: datetime, text: str) -> None:
+def test_clock_has_the_zone_and_another_date(at: datetime, text: str) -> None:
     assert times.clock(at, TOKYO, now=NOW) == text
 
 
@@ -46,16 +46,16 @@ def test_a_moment_names_its_zone_and_its_day_where_it_is_another(at: datetime, t
         ),
     ],
 )
-def test_a_span(start: datetime, end: datetime, text: str) -> None:
+def test_span(start: datetime, end: datetime, text: str) -> None:
     assert times.span(start, end, TOKYO, now=NOW) == text
 
 
-def test_a_span_over_a_change_of_the_clocks_names_both_zones() -> None:
+def test_a_span_with_a_clock_change_has_both_zones() -> None:
     start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert times.span(start, start + timedelta(hours=1), LONDON) == "25 Oct 01:30 BST – 25 Oct 01:30 GMT"
 
 
-def test_a_zone_without_a_name_is_its_offset() -> None:
+def test_a_zone_without_a_name_has_its_offset() -> None:
     assert times.clock(NOW, ZoneInfo("Asia/Singapore"), now=NOW) == "22:00 UTC+08:00"
     assert times.clock(NOW, ZoneInfo("America/Sao_Paulo"), now=NOW) == "11:00 UTC−03:00"
 
@@ -78,7 +78,7 @@ def test_durations(seconds: float, text: str) -> None:
     assert times.duration(seconds) == text
 
 
-def test_ages_windows_and_days() -> None:
+def test_ages_windows_and_dates() -> None:
     at = NOW - timedelta(seconds=41)
     assert (times.old(at, now=NOW), times.ago(at, now=NOW)) == ("41 s old", "41 s ago")
     assert (times.last(30), times.last(180)) == ("last 30 min", "last 3 h")

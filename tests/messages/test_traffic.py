@@ -1,4 +1,4 @@
-"""What is said about the split."""
+"""Messages for the traffic split."""
 
 from domain import Condition, Group, Rule, Share, Target
 from domain.traffic import BlueGreen
@@ -6,26 +6,26 @@ from messages import traffic
 from tests.factories.config import make_migration
 
 
-def test_a_share_that_follows_the_weights() -> None:
-    said = traffic.sample_ratio(
+def test_a_share_that_matches_the_weights() -> None:
+    text = traffic.sample_ratio(
         label="ECS", configured=0.5, observed=0.498, requests=1_234_567, differs=False, sticky=False
     )
-    assert said == "The traffic follows the weights: ECS was told 50.0 % and got 49.8 % of 1.2 M requests."
+    assert text == "The traffic follows the weights: ECS was told 50.0 % and got 49.8 % of 1.2 M requests."
 
 
-def test_a_share_that_does_not() -> None:
-    told = "The traffic does not follow the weights: ECS was told 10.0 % and got 4.2 % of 8,412 requests, more than chance explains. "
+def test_a_share_that_differs() -> None:
+    mismatch = "The traffic does not follow the weights: ECS was told 10.0 % and got 4.2 % of 8,412 requests, more than chance explains. "
     sticky = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=True)
-    assert sticky == told + (
+    assert sticky == mismatch + (
         "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
     )
     free = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=False)
-    assert free == told + (
+    assert free == mismatch + (
         "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
     )
 
 
-def test_a_share_that_was_not_seen_yet() -> None:
+def test_a_share_that_is_not_observed_yet() -> None:
     assert traffic.sample_ratio(label="ECS", configured=0.5, observed=None, requests=0, differs=False, sticky=True) == (
         "Too few minutes with requests yet to compare the observed share with the weights."
     )
@@ -36,15 +36,15 @@ def target(state: str, reason: str = "") -> Target:
 
 
 def test_health() -> None:
-    def of(*targets: Target) -> str:
+    def health(*targets: Target) -> str:
         return traffic.target_health(Group("arn", "photo-ecs", "canary", targets))
 
-    assert of(target("healthy"), target("healthy")) == "photo-ecs: 2/2 healthy"
+    assert health(target("healthy"), target("healthy")) == "photo-ecs: 2/2 healthy"
     timeout = target("unhealthy", "Target.Timeout")
-    assert of(target("healthy"), timeout, timeout, target("draining")) == (
+    assert health(target("healthy"), timeout, timeout, target("draining")) == (
         "photo-ecs: 1/4 healthy (1 draining, 2 unhealthy: Target.Timeout)"
     )
-    assert of() == "photo-ecs: no targets"
+    assert health() == "photo-ecs: no targets"
     assert traffic.target_health(Group("arn", "photo-ecs", "canary", None)) == "photo-ecs: health not known"
 
 
@@ -53,7 +53,7 @@ def test_stickiness() -> None:
     assert traffic.stickiness(3600) == "sticky: a visitor stays on one side for 1 h"
 
 
-def test_a_door() -> None:
+def test_a_header_rule() -> None:
     conditions = (Condition("http-header", "X-Canary", ("ecs",)), Condition("path-pattern", "", ("/api/*", "/v2/*")))
     shares = (Share("arn", "photo-ecs-blue", "canary", 1),)
     rule = Rule("arn", "arn", "HTTPS:443", "10", "forward", conditions, shares, None)

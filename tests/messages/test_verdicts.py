@@ -1,4 +1,4 @@
-"""A judgement in words: each verdict and each reason as it is said, and the sentence that is read aloud."""
+"""Messages for verdicts, reasons, exclusions, intervals and margins."""
 
 from typing import Any, get_args
 
@@ -13,18 +13,18 @@ P95 = Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"))
 SLOW = Criterion(metric="slow_300ms", margin=Margin(value=0.5, unit="pp"))
 
 
-def criterion_verdict(criterion: Criterion, verdict: Verdict, reason: VerdictReason, **more: Any) -> CriterionVerdict:
-    return CriterionVerdict(criterion, verdict, reason, **more)
+def criterion_verdict(criterion: Criterion, verdict: Verdict, reason: VerdictReason, **values: Any) -> CriterionVerdict:
+    return CriterionVerdict(criterion, verdict, reason, **values)
 
 
 PARITY = criterion_verdict(ERRORS, "parity", "inside_margin", lower=-0.00004, upper=0.00011, minutes_to_decision=0)
 
 
-def sentence(found: CriterionVerdict) -> str:
-    return verdicts.sentence(found, baseline="EC2", canary="ECS")
+def sentence(result: CriterionVerdict) -> str:
+    return verdicts.sentence(result, baseline="EC2", canary="ECS")
 
 
-def test_every_verdict_has_a_word_and_a_sign_of_its_own() -> None:
+def test_each_verdict_has_a_label_and_a_sign() -> None:
     assert [verdicts.label(verdict) for verdict in VERDICTS] == [
         "parity",
         "regression",
@@ -55,13 +55,13 @@ REASONS: dict[str, tuple[Verdict, str]] = {
 
 
 @pytest.mark.parametrize("reason", get_args(VerdictReason))
-def test_every_reason_is_a_sentence(reason: VerdictReason) -> None:
-    verdict, said = REASONS[reason]
-    assert verdicts.reason(criterion_verdict(ERRORS, verdict, reason)) == said
+def test_reasons(reason: VerdictReason) -> None:
+    verdict, expected = REASONS[reason]
+    assert verdicts.reason(criterion_verdict(ERRORS, verdict, reason)) == expected
 
 
 @pytest.mark.parametrize(
-    ("why", "said"),
+    ("reason", "expected"),
     [
         ("provisional", "3 min still provisional"),
         ("other_period", "3 min kept in other periods than the rest, which cannot be compared with it"),
@@ -73,17 +73,17 @@ def test_every_reason_is_a_sentence(reason: VerdictReason) -> None:
         ("in_flight", "3 min at the start, when nobody can tell which requests are still on their way"),
     ],
 )
-def test_minutes_left_out_have_their_reason(why: ExclusionReason, said: str) -> None:
-    assert verdicts.excluded(why, 3) == said
+def test_excluded_minutes(reason: ExclusionReason, expected: str) -> None:
+    assert verdicts.excluded(reason, 3) == expected
 
 
-def test_every_reason_to_leave_out_has_words() -> None:
-    for why in EXCLUSION_REASONS:
-        assert verdicts.excluded(why, 90).startswith("1 h 30 min ")
+def test_each_exclusion_reason_has_a_text() -> None:
+    for reason in EXCLUSION_REASONS:
+        assert verdicts.excluded(reason, 90).startswith("1 h 30 min ")
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("result", "expected"),
     [
         (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
         (
@@ -104,12 +104,12 @@ def test_every_reason_to_leave_out_has_words() -> None:
         ),
     ],
 )
-def test_a_criterion_is_read_aloud_in_one_sentence(found: CriterionVerdict, said: str) -> None:
-    assert sentence(found) == said
+def test_sentences(result: CriterionVerdict, expected: str) -> None:
+    assert sentence(result) == expected
 
 
 @pytest.mark.parametrize(
-    ("metric", "said"),
+    ("metric", "expected"),
     [
         ("error_rate", "error rate"),
         ("unanswered_rate", "unanswered"),
@@ -118,12 +118,12 @@ def test_a_criterion_is_read_aloud_in_one_sentence(found: CriterionVerdict, said
         ("latency_p99", "p99"),
     ],
 )
-def test_a_metric_is_called_as_a_reader_knows_it(metric: str, said: str) -> None:
-    assert verdicts.metric(Criterion(metric=metric, margin=Margin(value=5, unit="%"))) == said
+def test_metric_names(metric: str, expected: str) -> None:
+    assert verdicts.metric(Criterion(metric=metric, margin=Margin(value=5, unit="%"))) == expected
 
 
 @pytest.mark.parametrize(
-    ("verdict", "minutes", "even", "said", "said_of_even"),
+    ("verdict", "minutes", "even", "expected", "expected_even"),
     [
         ("parity", 0, 0, "decided", ""),
         ("undecided", 25, 25, "about 25 min to go", ""),
@@ -134,14 +134,16 @@ def test_a_metric_is_called_as_a_reader_knows_it(metric: str, said: str) -> None
         ("not enough data", 7, None, "about 7 min to go", ""),
     ],
 )
-def test_what_is_still_needed(verdict: Verdict, minutes: int | None, even: int | None, said: str, said_of_even: str):
-    found = criterion_verdict(
+def test_what_is_still_needed(
+    verdict: Verdict, minutes: int | None, even: int | None, expected: str, expected_even: str
+):
+    result = criterion_verdict(
         ERRORS, verdict, "inconclusive", minutes_to_decision=minutes, minutes_to_decision_even=even
     )
-    assert (verdicts.still_needed(found), verdicts.still_needed_even(found)) == (said, said_of_even)
+    assert (verdicts.still_needed(result), verdicts.still_needed_even(result)) == (expected, expected_even)
 
 
-def test_an_interval_and_a_margin_in_the_metrics_own_unit() -> None:
+def test_intervals_and_margins_are_in_the_metrics_unit() -> None:
     assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
     assert verdicts.interval(criterion_verdict(P95, "not enough data", "few_minutes")) == "–"
     assert verdicts.margin(PARITY) == "±0.05 pp"
@@ -156,14 +158,14 @@ OPEN = criterion_verdict(ERRORS, "undecided", "inconclusive", minutes_to_decisio
 
 
 @pytest.mark.parametrize(
-    ("judgement", "said"),
+    ("judgement", "expected"),
     [
         (Judgement("parity", (PARITY,)), "Parity"),
         (Judgement("regression", (criterion_verdict(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
         (Judgement("improvement", (criterion_verdict(P95, "improvement", "beyond_margin"),)), "Improvement"),
         (Judgement("undecided", (OPEN,)), "Undecided, about 25 min to go"),
         (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
-        # A criterion that the verdict does not hang on holds nothing up.
+        # A criterion that is not critical does not count.
         (
             Judgement("undecided", (OPEN, criterion_verdict(P95, "undecided", "inconclusive"))),
             "Undecided, about 25 min to go",
@@ -172,12 +174,12 @@ OPEN = criterion_verdict(ERRORS, "undecided", "inconclusive", minutes_to_decisio
         (Judgement("not enough data", (criterion_verdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
     ],
 )
-def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judgement, said: str) -> None:
-    assert verdicts.headline(judgement) == said
+def test_headlines(judgement: Judgement, expected: str) -> None:
+    assert verdicts.headline(judgement) == expected
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("result", "expected"),
     [
         (
             criterion_verdict(
@@ -200,5 +202,5 @@ def test_the_headline_says_how_long_it_takes_where_that_is_known(judgement: Judg
         (criterion_verdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
     ],
 )
-def test_what_would_change_a_verdict(found: CriterionVerdict, said: str) -> None:
-    assert verdicts.would_change(found) == said
+def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:
+    assert verdicts.would_change(result) == expected

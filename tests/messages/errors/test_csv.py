@@ -1,4 +1,4 @@
-"""Every mistake in a CSV has words: which line, what stands there, what would be right."""
+"""Messages for issues in a CSV."""
 
 from typing import get_args
 
@@ -13,7 +13,7 @@ ANCHOR = "docs/cli.md#a-csv-of-your-own"
 
 
 @pytest.mark.parametrize(
-    ("text", "title", "said", "next_step"),
+    ("text", "title", "expected", "next_step"),
     [
         (
             "2026-11-23T20:17:00,canary,requests,sum,1",
@@ -60,24 +60,24 @@ ANCHOR = "docs/cli.md#a-csv-of-your-own"
         ),
     ],
 )
-def test_the_sentences(text: str, title: str, said: str, next_step: str) -> None:
-    (mistake,) = read_csv((HEAD + text).encode()).issues
-    assert format_csv_issue(mistake) == Message(title, said, next_step, ANCHOR)
+def test_messages(text: str, title: str, expected: str, next_step: str) -> None:
+    (issue,) = read_csv((HEAD + text).encode()).issues
+    assert format_csv_issue(issue) == Message(title, expected, next_step, ANCHOR)
 
 
-def test_semicolons_are_told_with_the_line_as_it_would_be_right() -> None:
-    (mistake,) = read_csv(HEAD.replace(",", ";").encode()).issues
-    assert format_csv_issue(mistake).text == "Its columns are separated by semicolons."
+def test_a_wrong_separator() -> None:
+    (issue,) = read_csv(HEAD.replace(",", ";").encode()).issues
+    assert format_csv_issue(issue).text == "Its columns are separated by semicolons."
     assert (
-        format_csv_issue(mistake).next_step == f"Separate them by commas, and write decimals with a point: `{EXAMPLE}`."
+        format_csv_issue(issue).next_step == f"Separate them by commas, and write decimals with a point: `{EXAMPLE}`."
     )
 
 
-def test_every_slug_has_words_and_the_example_is_right() -> None:
+def test_each_code_has_a_message_and_the_example_is_valid() -> None:
     assert set(_TEXTS) == set(get_args(CsvIssueCode))
     assert read_csv((HEAD + EXAMPLE).encode()).issues == ()
 
 
-def test_nobodys_words_steer_the_terminal() -> None:
-    (mistake,) = read_csv((HEAD + "0,evil \x1b[2J\u202e,requests,sum,1").encode()).issues
-    assert format_csv_issue(mistake).text == "There is no fleet “evil [2J”."
+def test_control_characters_are_removed() -> None:
+    (issue,) = read_csv((HEAD + "0,evil \x1b[2J\u202e,requests,sum,1").encode()).issues
+    assert format_csv_issue(issue).text == "There is no fleet “evil [2J”."

@@ -1,4 +1,4 @@
-"""Every problem has words: what happened, what was reported, what to do next."""
+"""Messages for problems of sources and of the archive."""
 
 from typing import get_args
 
@@ -32,22 +32,22 @@ SOURCES = (
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("kind", get_args(ProblemKind))
 @pytest.mark.parametrize("about", ["", GROUP, "photo", "+42 s"])
-def test_every_kind_from_every_source_is_whole_sentences(kind: ProblemKind, source: str, about: str) -> None:
-    said = format_problem(Problem(kind, source, "", about))
-    assert said.title and not said.title.endswith(".")
-    for sentence in (said.text, said.next_step):
+def test_each_kind_from_each_source_is_in_whole_sentences(kind: ProblemKind, source: str, about: str) -> None:
+    message = format_problem(Problem(kind, source, "", about))
+    assert message.title and not message.title.endswith(".")
+    for sentence in (message.text, message.next_step):
         assert sentence[0].isupper() or sentence.startswith("`"), sentence
         assert sentence.endswith("."), sentence
         assert "{" not in sentence and "  " not in sentence, sentence
-    assert said.anchor == f"docs/problems.md#{kind}"
+    assert message.anchor == f"docs/problems.md#{kind}"
 
 
-def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
+def test_each_kind_has_texts() -> None:
     assert set(PROBLEM_TEXTS) == set(get_args(ProblemKind))
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("problem", "message"),
     [
         (
             Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
@@ -138,84 +138,92 @@ def test_no_text_is_for_a_kind_that_does_not_exist() -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_words(problem: Problem, said: Message) -> None:
-    assert format_problem(problem) == said
+def test_messages(problem: Problem, message: Message) -> None:
+    assert format_problem(problem) == message
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("detail", "text"),
     [
         ("one_side:baseline", "Nothing is split: the baseline has all the weight."),
         ("one_side:canary", "Nothing is split: the canary has all the weight."),
         ("none", "There is no rule at app/photo that sends traffic to the target groups of both fleets."),
     ],
 )
-def test_why_nothing_is_split(found: str, text: str) -> None:
-    said = format_problem(
-        Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", found)
+def test_no_split(detail: str, text: str) -> None:
+    message = format_problem(
+        Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", detail)
     )
-    assert (said.text, said.anchor) == (text, "docs/problems.md#no_split")
-    assert said.next_step.startswith("Before the first step and after the last that is as it should be.")
+    assert (message.text, message.anchor) == (text, "docs/problems.md#no_split")
+    assert message.next_step.startswith("Before the first step and after the last that is as it should be.")
 
 
-def test_values_that_are_no_minutes() -> None:
-    said = format_problem(
+def test_values_of_a_coarser_resolution() -> None:
+    message = format_problem(
         Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s")
     )
-    assert said.title == "Too coarse"
-    assert said.text == (
+    assert message.title == "Too coarse"
+    assert message.text == (
         "Mackerel answered with averages over 5 min where minutes were asked for, from 2026-11-22 13:00 UTC on; "
         "they are not counted as answered."
     )
 
 
-def test_a_rule_is_looked_for_under_its_own_key() -> None:
-    said = format_problem(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
-    assert said.next_step.startswith("Check `rule` under [aws]:")
+def test_the_key_of_a_rule() -> None:
+    message = format_problem(Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeRules", RULE))
+    assert message.next_step.startswith("Check `rule` under [aws]:")
 
 
-def test_where_the_next_try_is_known_it_is_said() -> None:
-    said = format_problem(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), retry_in_s=15)
-    assert said.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
+def test_the_time_of_the_next_try() -> None:
+    message = format_problem(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), retry_in_s=15)
+    assert message.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_TEXTS)
-def test_every_fault_of_the_archive_has_words(kind: str) -> None:
-    said = format_archive_problem(kind, "database or disk is full")
-    assert said.text.endswith(". Reported: “database or disk is full”")
-    assert said.next_step.endswith(".")
-    assert said.anchor == f"docs/problems.md#archive_{kind}"
+def test_archive_problems(kind: str) -> None:
+    message = format_archive_problem(kind, "database or disk is full")
+    assert message.text.endswith(". Reported: “database or disk is full”")
+    assert message.next_step.endswith(".")
+    assert message.anchor == f"docs/problems.md#archive_{kind}"
     assert format_archive_problem(kind, "").text.endswith(".")
 
 
-def test_the_archives_own_kinds_are_the_ones_with_words() -> None:
+def test_each_archive_problem_kind_has_texts() -> None:
     from archive.db.errors import ArchiveErrorKind
 
     assert set(ARCHIVE_TEXTS) == set(get_args(ArchiveErrorKind))
 
 
 @given(st.text(), st.text())
-def test_foreign_words_stay_on_one_line_and_can_say_anything(about: str, detail: str) -> None:
-    said = format_problem(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
-    assert said.text.isprintable()
+def test_external_text_is_kept_on_one_line(about: str, detail: str) -> None:
+    message = format_problem(Problem("bad_request", "cloudwatch", "cloudwatch:GetMetricData{0}", about, detail))
+    assert message.text.isprintable()
     assert len(shorten(detail)) <= 240
 
 
-def test_foreign_words_are_cut_and_cleaned() -> None:
+def test_external_text_is_truncated_and_cleaned() -> None:
     assert shorten("a\x00b\r\n\tc\u202ed") == "a b c d"
     assert shorten("x" * 300) == "x" * 239 + "…"
 
 
-def test_athena_says_what_it_would_cost_and_which_key_allows_it() -> None:
-    said = format_problem(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
-    assert said.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
-    assert said.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
+def test_a_poll_that_raised() -> None:
+    message = format_problem(Problem("internal_error", "cloudwatch", "poll metrics", "", "KeyError: 'Values'"))
+    assert message.text == "Polling CloudWatch raised an exception in this program. Reported: “KeyError: 'Values'”"
+    assert message.next_step == "It is tried again by itself. The log has the traceback: please report it."
 
 
-def test_athena_says_which_days_it_leaves_out() -> None:
-    young = format_problem(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
-    assert young.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
-    mixed = format_problem(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
-    assert mixed.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
-    nowhere = format_problem(Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location"))
-    assert nowhere.title == "No place for results"
+def test_athena_costs() -> None:
+    message = format_problem(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
+    assert message.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
+    assert message.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
+
+
+def test_athena_excluded_days() -> None:
+    not_over = format_problem(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
+    assert not_over.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
+    counted = format_problem(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
+    assert counted.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
+    no_location = format_problem(
+        Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location")
+    )
+    assert no_location.title == "No place for results"

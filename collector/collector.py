@@ -20,7 +20,7 @@ from collector.backfill import Backfill, BackfillStatus
 from collector.polling import PollTask
 from domain import Clock, Migration, Window, utc_now
 from domain.window import DAY_S, HOUR_S, MINUTE_S
-from sources.base import EventSource, HistorySource, MetricSource
+from sources.base import EventSource, HistorySource, MetricSource, Problem
 from sources.registry import Sources
 from sources.window_latency import WindowLatencySource
 
@@ -121,6 +121,11 @@ class Collector:
     def problem(self) -> ArchiveProblem | None:
         """Why the last poll of some source could not use the archive."""
         return next((task.archive_problem for task in self.tasks if task.archive_problem), None)
+
+    @property
+    def failures(self) -> tuple[Problem, ...]:
+        """The unexpected exceptions of last polls."""
+        return tuple(task.failure for task in self.tasks if task.failure)
 
     def source_states(self) -> tuple[SourceState, ...]:
         """The archived state of each source; a task whose last poll raised is "down". Raises ArchiveError."""

@@ -6,6 +6,7 @@ A file is stored in the same transaction as its counts, so no line is counted tw
 from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -75,17 +76,18 @@ def write_batch(
     for hour_s in np.unique(minutes // HOUR_S * HOUR_S).tolist():
         counts = log_counts.counts.filter(pa.array((minutes >= hour_s) & (minutes < hour_s + HOUR_S)))
         examples = log_counts.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
-        write_hour(connection, migration_id, batch, hour_s, counts, _limit_examples(examples))
+        write_hour(connection, migration_id, (batch, hour_s), counts, _limit_examples(examples))
     return True
 
 
 def write_hour(
-    connection: Connection, migration_id: int, batch: str, hour_s: int, counts: pa.Table, examples: pa.Table
+    connection: Connection, migration_id: int, key: tuple[str, int], counts: pa.Table, examples: pa.Table
 ) -> None:
-    """Stores one hour of a batch."""
-    body = {"counts": _to_parquet(counts), "examples": _to_parquet(examples)}
-    key = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
-    connection.execute(insert(schema.log_count).values(**key, **body))
+    """Stores one hour of a batch; `key` is (batch, hour_s)."""
+    batch, hour_s = key
+    row = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
+    row |= {"counts": _to_parquet(counts), "examples": _to_parquet(examples)}
+    connection.execute(insert(schema.log_count).values(**row))
 
 
 def read_known_sizes(connection: Connection, migration_id: int, keys: Collection[str]) -> dict[str, int]:
@@ -100,12 +102,12 @@ def read_known_sizes(connection: Connection, migration_id: int, keys: Collection
 
 def read_counts(connection: Connection, migration_id: int, window: Window) -> pa.Table:
     """The counts of `window` (COUNTS). Rows of different batches may have the same key and must be added up."""
-    return _read(connection, migration_id, window, "counts", COUNTS, "minute")
+    return _read(connection, migration_id, window, "counts")
 
 
 def read_examples(connection: Connection, migration_id: int, window: Window) -> pa.Table:
     """Failed and slow requests of `window` (EXAMPLES)."""
-    return _read(connection, migration_id, window, "examples", EXAMPLES, "ts")
+    return _read(connection, migration_id, window, "examples")
 
 
 def read_line_counts(connection: Connection, migration_id: int, window: Window) -> LineCounts:
@@ -135,18 +137,17 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
     return None if first is None else Window(int(first), int(last) + HOUR_S)
 
 
-def _read(
-    connection: Connection, migration_id: int, window: Window, column: str, shape: pa.Schema, time_column: str
-) -> pa.Table:
+def _read(connection: Connection, migration_id: int, window: Window, column: Literal["counts", "examples"]) -> pa.Table:
     table = schema.log_count
+    parquet_schema, time_column = (COUNTS, "minute") if column == "counts" else (EXAMPLES, "ts")
     overlaps = and_(
         table.c.migration_id == migration_id,
         table.c.hour_s > window.start - HOUR_S,
         table.c.hour_s < window.end,
     )
     bodies = connection.scalars(select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id))
-    parts = [pq.read_table(BytesIO(body)).cast(shape) for body in bodies]
-    rows = pa.concat_tables(parts) if parts else shape.empty_table()
+    parts = [pq.read_table(BytesIO(body)).cast(parquet_schema) for body in bodies]
+    rows = pa.concat_tables(parts) if parts else parquet_schema.empty_table()
     times = rows[time_column].to_numpy()
     return rows.filter(pa.array((times >= window.start) & (times < window.end)))
 

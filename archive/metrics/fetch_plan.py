@@ -108,6 +108,9 @@ class FetchRequest:
     window: Window
     period_s: int
 
+    def includes(self, other: "FetchRequest") -> bool:
+        return set(other.series) <= set(self.series) and self.window.overlap(other.window) == other.window
+
 
 def plan_fetches(
     window: Window,

@@ -62,23 +62,34 @@ class MetricsResult:
 
 @dataclass(frozen=True, slots=True)
 class FillResult:
-    """What one fill did: the number of `pulls`, and the requests that `remaining`. `busy`: another thread or process is fetching.
+    """What one fill did. `requests`: by window, those that remain. `busy`: another thread or process is fetching.
 
     `answered`: some series were answered. `due_in_s`: seconds until the provisional minutes may be fetched again.
     """
 
+    requests: Mapping[Window, tuple[FetchRequest, ...]] = field(default_factory=dict)
     pulls: int = 0
     answered: bool = False
     datapoints_requested: int = 0
-    remaining: tuple[FetchRequest, ...] = ()
     busy: bool = False
     due_in_s: int = 0
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
 
     @property
-    def minutes_remaining(self) -> int:
-        return sum(window.minutes for window in merge_windows(request.window for request in self.remaining))
+    def remaining(self) -> tuple[FetchRequest, ...]:
+        """The requests of the first window that has any."""
+        return next((requests for requests in self.requests.values() if requests), ())
+
+    @property
+    def complete_windows(self) -> tuple[Window, ...]:
+        """The windows of which nothing is to be fetched now."""
+        return tuple(window for window, requests in self.requests.items() if not requests)
+
+    def missing_minutes(self, window: Window, *, final_until: int) -> int:
+        """The number of minutes before `final_until` that the requests of `window` are for."""
+        merged = merge_windows(request.window for request in self.requests.get(window, ()))
+        return sum(max(min(part.end, final_until) - part.start, 0) for part in merged) // MINUTE_S
 
 
 def metrics_result(

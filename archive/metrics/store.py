@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +14,7 @@ from archive.events.source_state import SourceState, read_state, save_state
 from archive.metrics import coverage, points, rows, window_latency
 from archive.metrics.coverage import FetchOutcome, SeriesIndex
 from archive.metrics.downsampling import Overview
-from archive.metrics.fetch_plan import NO_COVERAGE, Coverage, FreshnessPolicy, due_in_s, plan_fetches
+from archive.metrics.fetch_plan import NO_COVERAGE, Coverage, FetchRequest, FreshnessPolicy, due_in_s, plan_fetches
 from archive.metrics.long_windows import read_overview
 from archive.metrics.results import FillResult, MetricsResult, metrics_result
 from archive.metrics.write_buffer import WriteBuffer
@@ -27,6 +27,18 @@ SeriesFilter = Callable[[Series], bool]
 MAX_PENDING_PULLS = 120  # held in memory while the archive cannot be written
 # Problems of single series: they stay in the source's state until the series is fetched again.
 _SERIES_PROBLEM_KINDS: frozenset[ProblemKind] = frozenset({"forbidden_metric", "internal_error", "partial_data"})
+
+
+@dataclass(frozen=True, slots=True)
+class _FillJob:
+    """Fetch what is missing in `windows`, in order of priority, in at most `max_pulls` pulls of `max_periods` periods."""
+
+    windows: tuple[Window, ...]
+    source: MetricSource
+    policy: FreshnessPolicy
+    max_periods: int
+    max_pulls: int | None
+    series_filter: SeriesFilter = any_series
 
 
 class MetricStore:
@@ -69,34 +81,20 @@ class MetricStore:
     ) -> FillResult:
         """Fetches what is missing in `window`, newest first, in at most `max_pulls` pulls of `max_periods` periods, each stored at once."""
         policy = self.freshness(now, refresh_interval_s)
-        buffer = self._buffer_of(source.name)
-        try:
-            plan = self._plan(window, source, policy, max_periods, series_filter)
-            if not plan.remaining:
-                return plan
-            if not buffer.fetch_lock.acquire(blocking=False):
-                return replace(plan, busy=True)
-            try:
-                with self._database.lease(source.name, "metrics", policy.now) as lease:
-                    if not lease.acquired:
-                        return replace(plan, busy=True)
-                    # Planned again: another process may have fetched before this one had the lease.
-                    plan = self._plan(window, source, policy, max_periods, series_filter)
-                    return self._pull_all(source, plan, policy, lease, max_pulls, series_filter)
-            finally:
-                buffer.fetch_lock.release()
-        except ArchiveError as error:
-            return FillResult(archive_problem=error.problem)
+        return self._fill(_FillJob((window,), source, policy, max_periods, max_pulls, series_filter))
 
-    def missing_minutes(
-        self, window: Window, source: MetricSource, *, now: datetime, refresh_interval_s: int = 60
-    ) -> int:
-        """The number of final minutes of `window` that are due to be fetched, without those in back-off. Never fetches."""
+    def fill_next(
+        self,
+        windows: Sequence[Window],
+        source: MetricSource,
+        *,
+        now: datetime,
+        refresh_interval_s: int = 60,
+        max_periods: int = 1440,
+    ) -> FillResult:
+        """Makes at most one pull: the first one that the first of `windows` with something missing needs."""
         policy = self.freshness(now, refresh_interval_s)
-        if policy.final_until <= window.start:
-            return 0
-        final = Window(window.start, min(window.end, policy.final_until))
-        return self._plan(final, source, policy, 1440, any_series).minutes_remaining
+        return self._fill(_FillJob(tuple(windows), source, policy, max_periods, max_pulls=1))
 
     def coverage_of(self, source_name: str) -> Mapping[Series, Coverage]:
         """The coverage of each series of a source, with answers that are not written yet. If the archive cannot be read, from the last read."""
@@ -230,61 +228,70 @@ class MetricStore:
             window_latency.write(connection, self._database.migration_id, source_name, merged)
         del self._pending_window_latencies[source_name, result.window.start]
 
-    def _plan(
-        self,
-        window: Window,
-        source: MetricSource,
-        policy: FreshnessPolicy,
-        max_periods: int,
-        series_filter: SeriesFilter,
-    ) -> FillResult:
-        """The requests that a window needs, before any is made."""
-        buffer = self._buffer_of(source.name)
-        buffer.configured_series = source.series()
-        series = tuple(filter(series_filter, buffer.configured_series))
-        known = self.coverage_of(source.name)
-        finest_period = partial(source.finest_period_s, now=policy.now)
-        requests = plan_fetches(window, series, known, policy, finest_period, max_periods=max_periods)
+    def _fill(self, job: _FillJob) -> FillResult:
+        lock = self._buffer_of(job.source.name).fetch_lock
+        try:
+            plan = self._plan(job)
+            if not plan.remaining:
+                return plan
+            if not lock.acquire(blocking=False):
+                return replace(plan, busy=True)
+            try:
+                with self._database.lease(job.source.name, "metrics", job.policy.now) as lease:
+                    if not lease.acquired:
+                        return replace(plan, busy=True)
+                    # Planned again: another process may have fetched before this one had the lease.
+                    return self._pull_all(job, self._plan(job), lease)
+            finally:
+                lock.release()
+        except ArchiveError as error:
+            return FillResult(archive_problem=error.problem)
+
+    def _plan(self, job: _FillJob) -> FillResult:
+        """The requests that each window needs, before any is made."""
+        name = job.source.name
+        self._buffer_of(name).configured_series = job.source.series()
+        series, known = self._series_of(job), self.coverage_of(name)
+        finest_period = partial(job.source.finest_period_s, now=job.policy.now)
         return FillResult(
-            remaining=requests,
-            due_in_s=due_in_s(series, known, policy),
-            archive_problem=self._database.problem(source.name),
+            {
+                window: plan_fetches(window, series, known, job.policy, finest_period, max_periods=job.max_periods)
+                for window in job.windows
+            },
+            due_in_s=due_in_s(series, known, job.policy),
+            archive_problem=self._database.problem(name),
         )
 
-    def _pull_all(
-        self,
-        source: MetricSource,
-        plan: FillResult,
-        policy: FreshnessPolicy,
-        lease: Lease,
-        max_pulls: int | None,
-        series_filter: SeriesFilter,
-    ) -> FillResult:
+    def _pull_all(self, job: _FillJob, plan: FillResult, lease: Lease) -> FillResult:
         """Makes the pulls of a plan, and stores each before the next."""
-        result, known = FillResult(remaining=plan.remaining, due_in_s=plan.due_in_s), None
-        for request in plan.remaining[:max_pulls]:
+        result, source = replace(plan, archive_problem=None), job.source
+        known: Mapping[Series, Coverage] = {}
+        for request in plan.remaining[: job.max_pulls]:
             if result.pulls and not lease.renew():
                 break
             pull = source.pull(request.window, request.series)
-            answered = result.answered or bool(pull.answered_ranges)
             result = replace(
                 result,
                 pulls=result.pulls + 1,
-                answered=answered,
+                answered=result.answered or bool(pull.answered_ranges),
                 datapoints_requested=result.datapoints_requested + pull.datapoints_requested,
-                # If the source is down, the other requests are not made: they go into back-off with this one.
-                remaining=result.remaining[1:] if answered else (),
                 problems=tuple(dict.fromkeys((*result.problems, *pull.problems))),
             )
-            skipped = () if answered else plan.remaining[result.pulls :]
-            outcome = FetchOutcome(request, pull, policy, skipped, source_failed=not answered)
+            # If the source is down, the other requests are not made: they go into back-off with this one.
+            skipped = () if result.answered else plan.remaining[result.pulls :]
+            outcome = FetchOutcome(request, pull, job.policy, skipped, source_failed=not result.answered)
             known = self._save_pull(source.name, outcome, result.problems)
-            if not answered:
+            result = replace(result, requests=_without(result.requests, request, source_failed=not result.answered))
+            if not result.answered:
                 break
-        if known is not None:
-            series = tuple(filter(series_filter, self._buffer_of(source.name).configured_series))
-            result = replace(result, due_in_s=due_in_s(series, known, policy))
-        return replace(result, archive_problem=self._database.problem(source.name))
+        return replace(
+            result,
+            due_in_s=due_in_s(self._series_of(job), known, job.policy),
+            archive_problem=self._database.problem(source.name),
+        )
+
+    def _series_of(self, job: _FillJob) -> tuple[Series, ...]:
+        return tuple(filter(job.series_filter, self._buffer_of(job.source.name).configured_series))
 
     def _save_pull(
         self, source_name: str, outcome: FetchOutcome, problems: tuple[Problem, ...]
@@ -318,3 +325,15 @@ class MetricStore:
     def _buffer_of(self, source_name: str) -> WriteBuffer:
         with self._lock:
             return self._buffers.setdefault(source_name, WriteBuffer())
+
+
+def _without(
+    requests: Mapping[Window, tuple[FetchRequest, ...]], made: FetchRequest, *, source_failed: bool
+) -> dict[Window, tuple[FetchRequest, ...]]:
+    """The requests that remain after one was made: none if the source failed, because all go into back-off."""
+    if source_failed:
+        return dict.fromkeys(requests, ())
+    return {
+        window: tuple(request for request in of_window if not made.includes(request))
+        for window, of_window in requests.items()
+    }

@@ -175,7 +175,7 @@ def _import_logs(engine: Engine, migration_id: int, folder: Path, manifest: Mani
             for key in groups["counts"]:
                 if key[0] == batch:
                     counts, examples = (_read_group(files[name], groups[name].get(key)) for name in LOG_SCHEMAS)
-                    tables.write_hour(connection, migration_id, *key, counts, examples)
+                    tables.write_hour(connection, migration_id, key, counts, examples)
 
 
 def _read_group(file: pq.ParquetFile, group: int | None) -> pa.Table:

@@ -1,6 +1,6 @@
-"""The ten-minute cells: kept with every write, whatever is revised, taken back or asked in another period; and never seen in an overview's numbers."""
+"""Ten-minute rollups: updated with every write of points, and without effect on the numbers of an overview."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("both_engines")
 SERIES = (ECS, LATENCY)
 
 
-def test_points_are_merged_as_they_are_written(tmp_path: Path):
-    world = FakeMetricSource(
+def test_points_are_rolled_up_when_they_are_written(tmp_path: Path):
+    source = FakeMetricSource(
         configured_series=SERIES, value_at=lambda _series, ts, _asked_at: float((ts - NOON) // 60), now=minute_time(60)
     )
     with open_archive(tmp_path) as archive:
-        archive.metrics.get(minute_window(0, 15), world, now=world.now)
-        archive.metrics.get(minute_window(15, 21), world, now=world.now)
+        archive.metrics.get(minute_window(0, 15), source, now=source.now)
+        archive.metrics.get(minute_window(15, 21), source, now=source.now)
     assert rollup_rows(tmp_path) == [
         ("latency", 0, 1, 4.5, 0, 9, 10),
         ("latency", 10, 1, 14.5, 10, 19, 10),
@@ -39,30 +39,30 @@ def test_points_are_merged_as_they_are_written(tmp_path: Path):
     ]
 
 
-def test_what_is_revised_or_taken_back_is_merged_anew(tmp_path: Path):
-    world = FakeMetricSource(
+def test_revised_and_deleted_points_update_the_rollup(tmp_path: Path):
+    source = FakeMetricSource(
         configured_series=(ECS,),
         value_at=lambda _series, ts, _asked_at: None if ts < NOON else 1.0,
         now=minute_time(10),
     )
     with open_archive(tmp_path) as archive:
-        archive.metrics.get(minute_window(0, 10), world, now=world.now)
-        world.now, world.value_at = minute_time(11), lambda _series, ts, _asked_at: None if ts < NOON + 540 else 2.0
-        archive.metrics.get(minute_window(0, 11), world, now=world.now)
+        archive.metrics.get(minute_window(0, 10), source, now=source.now)
+        source.now, source.value_at = minute_time(11), lambda _series, ts, _asked_at: None if ts < NOON + 540 else 2.0
+        archive.metrics.get(minute_window(0, 11), source, now=source.now)
         assert rollup_rows(tmp_path) == [("requests", 0, 1, 2, 2, 2, 1), ("requests", 10, 1, 2, 2, 2, 1)]
-        world.now, world.value_at = minute_time(12), lambda *_: None
-        archive.metrics.get(minute_window(0, 12), world, now=world.now)
+        source.now, source.value_at = minute_time(12), lambda *_: None
+        archive.metrics.get(minute_window(0, 12), source, now=source.now)
         assert rollup_rows(tmp_path) == []
 
 
-def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
-    world = FakeMetricSource(
+def test_each_period_has_its_own_rollup(tmp_path: Path):
+    source = FakeMetricSource(
         configured_series=(ECS,), value_at=lambda *_: 5.0, finest_period=lambda start, now: 300, now=minute_time(240)
     )
     with open_archive(tmp_path) as archive:
-        archive.metrics.get(minute_window(0, 20), world, now=world.now)
-        world.finest_period, world.value_at = lambda start, now: 3600, lambda *_: 60.0
-        archive.metrics.get(minute_window(60, 180), world, now=world.now)
+        archive.metrics.get(minute_window(0, 20), source, now=source.now)
+        source.finest_period, source.value_at = lambda start, now: 3600, lambda *_: 60.0
+        archive.metrics.get(minute_window(60, 180), source, now=source.now)
     assert rollup_rows(tmp_path) == [
         ("requests", 0, 5, 10, 5, 5, 2),
         ("requests", 10, 5, 10, 5, 5, 2),
@@ -71,25 +71,25 @@ def test_longer_periods_are_cells_of_their_own(tmp_path: Path):
     ]
 
 
-def test_of_what_is_written_again_only_what_changed_is_written(tmp_path: Path):
-    """Sixteen minutes are asked every minute; a database that keeps old rows until they are cleared away would fill with them."""
-    world, written = FakeMetricSource(configured_series=SERIES), []
+def test_only_changed_points_are_written(tmp_path: Path):
+    """Sixteen minutes are fetched every minute; PostgreSQL would fill with old row versions."""
+    source, written = FakeMetricSource(configured_series=SERIES), []
     with open_archive(tmp_path) as archive:
-        archive.metrics.get(minute_window(-60, 0), world, now=world.now)
+        archive.metrics.get(minute_window(-60, 0), source, now=source.now)
 
-        def note(_connection, _cursor, statement: str, parameters, *_: object) -> None:
+        def count_rows(_connection, _cursor, statement: str, parameters, *_: object) -> None:
             if statement.startswith("INSERT INTO point"):
                 written.append(str(parameters).count(str(NOON)))
 
-        event.listen(archive.engine, "before_cursor_execute", note)
-        world.now = minute_time(1)
-        archive.metrics.get(minute_window(-60, 1), world, now=world.now)
+        event.listen(archive.engine, "before_cursor_execute", count_rows)
+        source.now = minute_time(1)
+        archive.metrics.get(minute_window(-60, 1), source, now=source.now)
     assert written == [2], "the new minute, of two series"
 
 
 @dataclass(frozen=True)
 class FetchStep:
-    """One thing that happens: at `now` a window is asked in `period` minutes; `seed` makes its numbers, `written` whether they can be."""
+    """At `now`, a window is fetched in `period` minutes. `seed` determines the values; `writable`: whether they can be written."""
 
     now: int
     first: int
@@ -111,62 +111,60 @@ fetch_steps = st.builds(
 
 
 class PartialSource(FakeMetricSource):
-    """A World that leaves rows out here and there, and of some tells without answering for them."""
+    """Unless `complete`, its pulls have rows without an answered range."""
 
     def pull(self, window, series=None) -> Pull:
-        told = super().pull(window, series)
-        return (
-            told
-            if self.complete
-            else Pull(told.window, told.asked_at, told.frame, (), datapoints_requested=told.datapoints_requested)
-        )
+        pull = super().pull(window, series)
+        return pull if self.complete else replace(pull, answered_ranges=())
 
     complete = True
 
 
-@given(happened=st.lists(fetch_steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
+@given(fetches=st.lists(fetch_steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
 @settings(max_examples=120)
-def test_an_overview_is_the_same_with_and_without_cells(
-    tmp_path_factory, happened: list[FetchStep], first: int, length: int
+def test_an_overview_of_rollups_equals_one_of_points(
+    tmp_path_factory, fetches: list[FetchStep], first: int, length: int
 ):
-    folder, window = tmp_path_factory.mktemp("cells"), minute_window(first, first + length)
+    folder, window = tmp_path_factory.mktemp("rollup"), minute_window(first, first + length)
     with open_archive(folder) as archive:
-        for step in happened:
+        for step in fetches:
             set_read_only(archive, read_only=not step.writable)
-            world = PartialSource(
+            source = PartialSource(
                 configured_series=SERIES,
                 value_at=values_for(step.seed),
                 now=minute_time(step.now),
                 finest_period=lambda *_, step=step: step.period * 60,
             )
-            world.complete = step.seed != 9
-            archive.metrics.get(minute_window(step.first, step.first + step.length), world, now=world.now)
-        for buckets in (1, 3, 12):
-            assert_same_overview(archive, window, buckets)
+            source.complete = step.seed != 9
+            archive.metrics.get(minute_window(step.first, step.first + step.length), source, now=source.now)
+        for max_buckets in (1, 3, 12):
+            assert_same_overview(archive, window, max_buckets)
     assert rollup_rows(folder) == expected_rollup(folder)
 
 
 def values_for(seed: int):
-    """Eighths, so that sums are exact; a minute in seven is left out, with the last seed all."""
+    """Eighths, so that sums are exact. One minute in seven has no value; with seed 8 none has."""
 
-    def number(series, ts, _asked_at) -> float | None:
-        told = (ts // 60 * 7919 + seed * 104_729 + len(series.metric)) % 1009
-        return None if told % 7 == 0 or seed == 8 else told / 8
+    def value_at(series, ts, _asked_at) -> float | None:
+        number = (ts // 60 * 7919 + seed * 104_729 + len(series.metric)) % 1009
+        return None if number % 7 == 0 or seed == 8 else number / 8
 
-    return number
+    return value_at
 
 
-def assert_same_overview(archive: Archive, window: Window, buckets: int) -> None:
+def assert_same_overview(archive: Archive, window: Window, max_buckets: int) -> None:
     archive.metrics._clock = lambda: minute_time(400)
-    seen = archive.metrics.overview(window, "cloudwatch", max_buckets=buckets)
-    series, found = rows.rows_from_frame(archive.metrics.read(window, "cloudwatch", now=minute_time(400)).frame)
-    cut = min(seen.bucket_s, downsampling.ROLLUP_S)
-    naive = downsampling.downsample(window, seen.bucket_s, series, downsampling.roll_up(found, cut, series))
-    for one, line in seen.series.items():
-        if one not in naive.series:
-            assert not line.periods.any()
+    overview = archive.metrics.overview(window, "cloudwatch", max_buckets=max_buckets)
+    series, points = rows.rows_from_frame(archive.metrics.read(window, "cloudwatch", now=minute_time(400)).frame)
+    length_s = min(overview.bucket_s, downsampling.ROLLUP_S)
+    expected = downsampling.downsample(
+        window, overview.bucket_s, series, downsampling.roll_up(points, length_s, series)
+    )
+    for item, bucketed in overview.series.items():
+        if item not in expected.series:
+            assert not bucketed.periods.any()
             continue
         for name in ("value", "low", "high", "periods"):
             np.testing.assert_array_equal(
-                getattr(line, name), getattr(naive.series[one], name), err_msg=f"{one} {name}"
+                getattr(bucketed, name), getattr(expected.series[item], name), err_msg=f"{item} {name}"
             )

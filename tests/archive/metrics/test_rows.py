@@ -1,4 +1,4 @@
-"""Rows as arrays: which resolution stands, and what an answer replaces."""
+"""Rows as arrays: the choice of a resolution, and how answers replace rows."""
 
 import numpy as np
 
@@ -14,50 +14,50 @@ def create_rows(*points: tuple[int, int, int, float]) -> rows.Rows:
     return rows.Rows(code, NOON + minute * 60, period * 60, value.astype(float))
 
 
-def as_tuples(found: rows.Rows) -> list[tuple[int, int, int, float]]:
-    columns = (found.code, (found.ts - NOON) // 60, found.period_s // 60, found.value)
+def as_tuples(points: rows.Rows) -> list[tuple[int, int, int, float]]:
+    columns = (points.code, (points.ts - NOON) // 60, points.period_s // 60, points.value)
     return sorted(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def test_fine_rows_replace_a_coarse_one_only_where_they_cover_all_of_it():
-    found = create_rows(
+def test_fine_rows_replace_a_coarse_one_only_if_they_cover_all_of_it():
+    points = create_rows(
         *((0, minute, 1, 1.0) for minute in (0, 1, 4, 5, 6, 7)),
         (0, 0, 5, 30.0),
         (0, 5, 5, 50.0),
         (0, 10, 5, 70.0),
     )
-    kept = rows.finest_resolution(found, {0: {60: (minute_window(0, 8),), 300: (minute_window(0, 15),)}})
-    assert as_tuples(kept) == [(0, 0, 1, 1.0), (0, 1, 1, 1.0), (0, 4, 1, 1.0), (0, 5, 5, 50.0), (0, 10, 5, 70.0)]
+    result = rows.finest_resolution(points, {0: {60: (minute_window(0, 8),), 300: (minute_window(0, 15),)}})
+    assert as_tuples(result) == [(0, 0, 1, 1.0), (0, 1, 1, 1.0), (0, 4, 1, 1.0), (0, 5, 5, 50.0), (0, 10, 5, 70.0)]
 
 
-def test_three_resolutions_are_settled_from_the_finest_up():
-    found = create_rows((0, 0, 60, 9.0), (0, 0, 5, 5.0), (0, 5, 5, 5.0), (0, 0, 1, 1.0), (1, 0, 60, 9.0))
+def test_three_resolutions_are_decided_from_the_finest_up():
+    points = create_rows((0, 0, 60, 9.0), (0, 0, 5, 5.0), (0, 5, 5, 5.0), (0, 0, 1, 1.0), (1, 0, 60, 9.0))
     covered = {0: {60: (minute_window(0, 5),), 300: (minute_window(5, 60),)}, 1: {3600: (minute_window(0, 60),)}}
-    assert as_tuples(rows.finest_resolution(found, covered)) == [(0, 0, 1, 1.0), (0, 5, 5, 5.0), (1, 0, 60, 9.0)]
+    assert as_tuples(rows.finest_resolution(points, covered)) == [(0, 0, 1, 1.0), (0, 5, 5, 5.0), (1, 0, 60, 9.0)]
 
 
 def test_an_answer_replaces_all_of_its_series_in_its_window_and_period():
-    below = create_rows((0, 0, 1, 1.0), (0, 1, 1, 1.0), (0, 2, 1, 1.0), (0, 0, 5, 5.0), (1, 1, 1, 1.0))
+    before = create_rows((0, 0, 1, 1.0), (0, 1, 1, 1.0), (0, 2, 1, 1.0), (0, 0, 5, 5.0), (1, 1, 1, 1.0))
     frame = assemble((ECS, EC2), np.array([1, 0]), NOON + np.array([60, 120]), np.array([7.0, 8.0]), 60)
-    kept = rows.apply_answers(
-        below, (EC2, ECS), frame, (AnsweredRange(frozenset({EC2, LATENCY}), minute_window(1, 3), 60),)
+    result = rows.apply_answers(
+        before, (EC2, ECS), frame, (AnsweredRange(frozenset({EC2, LATENCY}), minute_window(1, 3), 60),)
     )
-    assert as_tuples(kept) == [(0, 0, 1, 1.0), (0, 0, 5, 5.0), (0, 1, 1, 7.0), (1, 1, 1, 1.0), (1, 2, 1, 8.0)]
+    assert as_tuples(result) == [(0, 0, 1, 1.0), (0, 0, 5, 5.0), (0, 1, 1, 7.0), (1, 1, 1, 1.0), (1, 2, 1, 8.0)]
 
 
-def test_a_frame_and_its_rows_say_the_same():
+def test_a_frame_survives_the_conversion_to_rows():
     frame = assemble((LATENCY, ECS), np.array([0, 1, 0]), NOON + np.array([0, 0, 300]), np.array([0.5, 3, 0.25]), 300)
-    series, found = rows.rows_from_frame(frame)
-    assert {series[code]: value for code, minute, _, value in as_tuples(found) if minute == 0} == {
+    series, points = rows.rows_from_frame(frame)
+    assert {series[code]: value for code, minute, _, value in as_tuples(points) if minute == 0} == {
         ECS: 3.0,
         LATENCY: 0.5,
     }
-    back = check_frame(found.frame(series))
+    back = check_frame(points.frame(series))
     assert back["value"].tolist() == [0.5, 3, 0.25]
     assert rows.rows_from_frame(empty_frame())[0] == ()
 
 
-def test_codes_follow_the_order_of_the_ids_not_their_size():
-    found = rows.rows_from_sql([(9, NOON, 60, 1.0), (4, NOON, 60, 2.0)], [9, 2, 4])
-    assert as_tuples(found) == [(0, 0, 1, 1.0), (2, 0, 1, 2.0)]
+def test_codes_are_positions_in_the_ids():
+    points = rows.rows_from_sql([(9, NOON, 60, 1.0), (4, NOON, 60, 2.0)], [9, 2, 4])
+    assert as_tuples(points) == [(0, 0, 1, 1.0), (2, 0, 1, 2.0)]
     assert len(rows.rows_from_sql([], [9, 2])) == 0

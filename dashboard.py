@@ -1,4 +1,4 @@
-"""The web application: the pages, and around them compression, security headers, a health check and the plotly.js they draw with.
+"""The web application: the pages, with compression, security headers, access log, health check, and plotly.js.
 
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
@@ -20,14 +20,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from archive import ArchiveError
+from archive import ArchiveError, SourceState
 from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
 from domain.logs import configure_logging
 from ui import app_context
 from ui.components import PLOTLYJS_URL
 
-# Streamlit's own page needs inline styles, eval and blobs; nothing needs another host.
+# Streamlit needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -38,14 +38,14 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
 }
-
+HEALTH_CHECKS = ("/healthz", "/_stcore/health")
+HEALTH_CHECK_TIMEOUT_S = 2.0
 
 logger = logging.getLogger("dashboard.access")
-HEALTH_CHECKS = ("/healthz", "/_stcore/health")
 
 
 class AccessLog:
-    """Logs a line a request: method, path without its query, status and duration; health checks at DEBUG, WebSockets when they close."""
+    """Logs each request: method, path without the query, status and duration. Health checks at DEBUG; WebSockets when they close."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -54,7 +54,7 @@ class AccessLog:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        status, began = 500 if scope["type"] == "http" else 101, time.monotonic()
+        status, started = 500 if scope["type"] == "http" else 101, time.monotonic()
 
         async def with_status(message: Message) -> None:
             nonlocal status
@@ -68,14 +68,14 @@ class AccessLog:
                 "method": scope.get("method", "WEBSOCKET"),
                 "path": scope["path"],
                 "status": status,
-                "duration_s": time.monotonic() - began,
+                "duration_s": time.monotonic() - started,
             }
             level = logging.DEBUG if scope["path"] in HEALTH_CHECKS else logging.INFO
             logger.log(level, "request", extra=fields)
 
 
 class SecurityHeaders:
-    """Adds SECURITY_HEADERS to every answer over HTTP."""
+    """Adds SECURITY_HEADERS to every HTTP response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -92,12 +92,21 @@ class SecurityHeaders:
 
 
 async def healthz(_request: Request) -> Response:
-    """200 while the server can serve; it does not ask any source, because a page without sources still shows its last known data."""
-    return JSONResponse({"status": "ok"})
+    """200 while the server can serve: pages without sources still show archived data. Asks no source.
+
+    `sources`: the state of each; `internal_error`: the sources whose last poll raised an exception.
+    """
+    states: tuple[SourceState, ...] = ()
+    if context := app_context.opened_app_context():
+        with contextlib.suppress(ArchiveError, TimeoutError):
+            states = await asyncio.wait_for(asyncio.to_thread(context.source_states), HEALTH_CHECK_TIMEOUT_S)
+    by_name = {state.source: state.state for state in sorted(states, key=lambda state: state.state != "up")}
+    failed = {state.source for state in states for problem in state.problems if problem.kind == "internal_error"}
+    return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})
 
 
-async def plotlyjs(request: Request) -> Response:
-    """plotly.js, which the browser may keep for ever: its version is in its address."""
+async def plotlyjs(_request: Request) -> Response:
+    """plotly.js, cached by the browser forever: its version is in its URL."""
     _version, script = plotly_js()
     headers = {
         "cache-control": "public, max-age=31536000, immutable",
@@ -109,7 +118,7 @@ async def plotlyjs(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-    """Opens the house before the first viewer comes, so that its archive is warm. Trouble is left for the pages to say."""
+    """Opens the app context before the first request, so that collection starts. The pages show errors."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
     with contextlib.suppress(ConfigurationError, ArchiveError):
         await asyncio.to_thread(app_context.get_app_context)

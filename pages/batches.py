@@ -102,6 +102,6 @@ def _empty_state(app: AppContext, view: BatchView) -> None:
 
 def _why_incomplete(app: AppContext) -> str:
     """Whether the runs are being read, or their source does not answer."""
-    states = {state.source: state.state for state in app.archive.events.source_states()}
+    states = {state.source: state.state for state in app.source_states()}
     is_down = app.batches is not None and states.get(app.batches.sources[0].name) in ("denied", "down", "throttled")
     return text.PARTLY_UNREAD if is_down else text.READING

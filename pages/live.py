@@ -10,7 +10,8 @@ from domain import utc_now
 from messages import live as text
 from services.freshness import is_stale, provisional_from
 from services.live import PanelName, as_of
-from sources.demo.sources import episodes, program_anchor
+from sources.demo.scenario import episodes
+from sources.demo.sources import program_anchor
 from ui import events, layout, verdicts
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart, top_line

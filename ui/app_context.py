@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive import Archive, ArchiveError, BatchArchive
+from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from domain import Migration, Window
@@ -42,6 +42,14 @@ class AppContext:
         """The metric sources to choose from; the first is the default."""
         return tuple(source.name for source in self.sources.metrics)
 
+    def source_states(self) -> tuple[SourceState, ...]:
+        """The state of each source and role, also of a poll that raised. Raises ArchiveError."""
+        names = self.batch_source_names
+        states = [state for state in self.collector.source_states() if state.source not in names]
+        if self.batches:
+            states += [state for state in self.batches.collector.source_states() if state.source in names]
+        return tuple(states)
+
     def metric_source(self, name: str) -> MetricSource:
         return next(source for source in self.sources.metrics if source.name == name)
 
@@ -72,6 +80,11 @@ def get_app_context() -> AppContext:
             collector.start()
             _app_context = AppContext(migration, archive, sources, collector, batches)
         return _app_context
+
+
+def opened_app_context() -> AppContext | None:
+    """The context if it is open. Never waits."""
+    return _app_context
 
 
 def close() -> None:

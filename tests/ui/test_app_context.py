@@ -1,13 +1,20 @@
 """Which migration a server opens: the configured one, or the demo, but never the demo because of a typing error."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from collector.collector import Collector
 from domain import ConfigurationError
+from sources.base import MetricSource
 from tests.factories.config import CONFIG_TOML
+from tests.ui.conftest import NOW
 from ui import app_context
+from ui.app_context import AppContext
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +60,28 @@ def test_unreadable_migration_config_is_an_error(
     (issue,) = raised.value.issues
     assert (issue.code, raised.value.path) == ("not_readable", Path("other.toml"))
     assert issue.params == {"detail": os.strerror(21 if is_directory else 2)}
+
+
+class RaisingSource:
+    """A metric source whose pull raises an unexpected exception."""
+
+    def __init__(self, source: MetricSource) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def pull(self, *_args: object, **_options: object) -> None:
+        raise KeyError("Values")
+
+
+def test_source_states_include_a_poll_that_raised(build_app: Callable[..., AppContext]) -> None:
+    app = build_app()
+    raising = RaisingSource(app.metric_source("cloudwatch"))
+    sources = replace(app.sources, metrics=(raising,))  # type: ignore[arg-type]
+    collector = Collector(app.archive, sources, clock=lambda: NOW)
+    task = next(task for task in collector.tasks if (task.source, task.role) == ("cloudwatch", "metrics"))
+    collector.run_task(task)
+    (state,) = [state for state in replace(app, collector=collector).source_states() if state.source == "cloudwatch"]
+    assert state.state == "down"
+    assert [problem.kind for problem in state.problems] == ["internal_error"]

@@ -217,6 +217,5 @@ def _scheduler_rows(migration: Migration, job: JobReport, now: datetime) -> list
 
 def sources(app: AppContext, now: datetime) -> Markup:
     """The sources of batch runs."""
-    states = app.archive.events.source_states()
-    lines = [source_line(state, now) for state in states if state.source in app.batch_source_names]
+    lines = [source_line(state, now) for state in app.source_states() if state.source in app.batch_source_names]
     return sources_table(text.SOURCES_TITLE, lines, text.ONE_POINT_A_MINUTE)

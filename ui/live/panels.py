@@ -122,7 +122,7 @@ def _why_empty(app: AppContext, source: str, view: LiveView, name: PanelName) ->
         return text.errors_unread(label)
     if not result.missing:
         return text.NO_TRAFFIC
-    state = next((state for state in app.archive.events.source_states() if state.source == source), None)
+    state = next((state for state in app.source_states() if state.source == source), None)
     if state and state.state in ("denied", "down", "throttled"):
         return text.no_rows_source_down(label)
     progress = app.collector.progress(source)

@@ -17,7 +17,7 @@ from ui.sources import SourceLine, source_line, sources_table
 
 def sources_section(app: AppContext, source: str, result: MetricsResult, now: datetime) -> None:
     """One line per source; the archive, if it cannot be written; and what `source` does not provide."""
-    known = [state for state in app.archive.events.source_states() if state.source not in app.batch_source_names]
+    known = [state for state in app.source_states() if state.source not in app.batch_source_names]
     lines: list[SourceLine] = [source_line(state, now) for state in known]
     names = [metrics.name for metrics in app.sources.metrics] + [events.name for events in app.sources.events]
     names += [app.sources.traffic.name] if app.sources.traffic else []

@@ -1,12 +1,13 @@
 """The weights on the Live page: the split as a bar with the observed share, what to know about it, and all rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import streamlit as st
 from markupsafe import Markup
 
 from analysis import SampleRatio
+from archive import SourceState
 from domain import FLEETS, FleetName, Migration, Rule, Traffic
 from messages import live as text
 from messages import numbers
@@ -28,13 +29,13 @@ def traffic_section(app: AppContext, status: TrafficStatus, now: datetime, *, pa
     if traffic is None or traffic.split is None:
         st.html(_no_split(app, status))
         return
-    split = traffic.split
+    split, states = traffic.split, app.source_states()
     # The observed share is one of two fleets: it cannot be compared with the weights of three groups.
     ratio = None if any(share.fleet is None for share in split.weighted_shares) else status.sample_ratio
     facts = [
         *([("strong", text.WEIGHTS_NOW)] if past else []),
-        *_sample_ratio_facts(app, split, ratio),
-        *_other_group_facts(app, split),
+        *_sample_ratio_facts(app, states, split, ratio),
+        *_other_group_facts(states, split),
         *_target_facts(traffic, split),
         ("", traffic_messages.stickiness(split.stickiness_s)),
         *(("", traffic_messages.header_rule(rule, app.migration)) for rule in traffic.header_rules),
@@ -59,7 +60,7 @@ def _no_split(app: AppContext, status: TrafficStatus) -> Markup:
         return render("live.no_split", item=f"{text.WEIGHTS_WITHOUT_AWS} {observed}")
     problems = [
         sources.format_problem(problem)
-        for state in app.archive.events.source_states()
+        for state in app.source_states()
         if state.source == app.sources.traffic.name
         for problem in state.problems
     ]
@@ -88,11 +89,13 @@ def _bar(migration: Migration, split: Rule) -> list[tuple[str, float, str]]:
     return [(css, share * 100, f"{label} {numbers.share(share)}") for css, share, label in parts]
 
 
-def _sample_ratio_facts(app: AppContext, split: Rule, ratio: SampleRatio | None) -> Iterator[Fact]:
+def _sample_ratio_facts(
+    app: AppContext, states: Sequence[SourceState], split: Rule, ratio: SampleRatio | None
+) -> Iterator[Fact]:
     # Without metrics the source is to blame, not the traffic: the list of sources says so.
     metrics_down = any(
         state.source in app.source_names and state.role == "metrics" and state.state in ("denied", "down")
-        for state in app.archive.events.source_states()
+        for state in states
     )
     if ratio is None or (ratio.observed_share is None and metrics_down):
         return
@@ -108,14 +111,14 @@ def _sample_ratio_facts(app: AppContext, split: Rule, ratio: SampleRatio | None)
     yield "warn" if differs else "", sentence
 
 
-def _other_group_facts(app: AppContext, split: Rule) -> Iterator[Fact]:
+def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[Fact]:
     """Weight on groups of neither fleet, and rules that could not be read: both take traffic away from the split."""
     if others := [share for share in split.weighted_shares if share.fleet is None]:
         total = sum(share.weight for share in split.weighted_shares)
         yield "warn", traffic_messages.other_groups(others, total_weight=total)
     if any(
         problem.operation.endswith(":DescribeRules") and problem.kind not in ("not_found", "no_split")
-        for state in app.archive.events.source_states()
+        for state in states
         for problem in state.problems
     ):
         yield "warn", traffic_messages.RULES_UNREAD

@@ -28,13 +28,13 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     rows = dashboard.page.locator(".batches tbody tr")
     expect(rows).to_have_count(7)
     expect(rows.first).to_contain_text("cleanup")
-    expect(dashboard.page.locator(".aloud")).to_contain_text(
+    expect(dashboard.page.locator(".headline")).to_contain_text(
         "5 of 7 jobs ran as scheduled, rankings slowly; cleanup failed"
     )
     dashboard.expect_selected("7 d")
     dashboard.select("1 d")
     dashboard.wait_query_params(window="1d")
-    expect(dashboard.page.locator(".aloud")).to_contain_text("Last 1 d:")
+    expect(dashboard.page.locator(".headline")).to_contain_text("Last 1 d:")
 
 
 @THEMES
@@ -50,7 +50,7 @@ def test_a_phone_never_scrolls_sideways(demo_server: DashboardServer, open_page:
     expect(dashboard.page.locator(".batches tbody tr")).to_have_count(7)
     dashboard.wait_until_idle()
     assert dashboard.fits_width()
-    assert dashboard.elements_beyond_the_right_edge(".batches *, .aloud, .marks *") == []
+    assert dashboard.elements_beyond_the_right_edge(".batches *, .headline, .marks *") == []
 
 
 def test_a_job_has_a_url_with_its_runs(demo_server: DashboardServer, open_page: OpenPage) -> None:
@@ -89,6 +89,6 @@ def test_a_mackerel_that_denies_access_is_shown_with_the_next_step(
     path.write_text(path.read_text(encoding="utf-8") + BATCHES, encoding="utf-8")
     server = start_server(server_environment(services, path) | {"MACKEREL_APIKEY": "another-key"})
     dashboard = open_subpage(open_page, server, "/batches")
-    expect(dashboard.page.locator(".aloud")).to_contain_text("Nobody knows: what the jobs did was not read.")
+    expect(dashboard.page.locator(".headline")).to_contain_text("Nobody knows: what the jobs did was not read.")
     dashboard.expect_text(".sources", "Unknown Mackerel key")
     dashboard.expect_text(".sources", "Put a key of the organization that has this service into MACKEREL_APIKEY")

@@ -19,7 +19,7 @@ def wait_for_counts(dashboard: DashboardPage) -> DashboardPage:
     """Waits until the logs of the window are counted."""
     expect(dashboard.page.locator(".routes tbody tr")).to_have_count(14)  # thirteen, and the total
     expect(dashboard.page.locator("[data-testid='stProgress']")).to_have_count(0)
-    expect(dashboard.page.locator(".hides")).to_be_visible()
+    expect(dashboard.page.locator(".hidden-routes")).to_be_visible()
     return dashboard
 
 
@@ -27,8 +27,8 @@ def test_a_deep_link_to_a_new_server_counts_logs_and_shows_hidden_regressions(
     tmp_path: Path, start_server: StartServer, open_page: OpenPage
 ) -> None:
     dashboard = wait_for_counts(open_subpage(open_page, start_server({"MIGRATION_DEMO": "1"}), "/endpoints"))
-    expect(dashboard.page.locator(".aloud")).to_contain_text("1 of 13 routes regresses")
-    expect(dashboard.page.locator(".hides")).to_contain_text(f"A regression on one route: {SHARE}")
+    expect(dashboard.page.locator(".headline")).to_contain_text("1 of 13 routes regresses")
+    expect(dashboard.page.locator(".hidden-routes")).to_contain_text(f"A regression on one route: {SHARE}")
     rows = dashboard.page.locator(".routes tbody tr")
     expect(rows.nth(0)).to_contain_text("all routes together")
     expect(rows.nth(1)).to_contain_text(SHARE)
@@ -96,7 +96,7 @@ def test_a_phone_never_scrolls_sideways(demo_server: DashboardServer, open_page:
     expect(dashboard.page.locator(".routes, .codes").first).to_be_visible()
     dashboard.wait_until_idle()
     assert dashboard.fits_width()
-    assert dashboard.elements_beyond_the_right_edge(".routes *, .aloud, .hides *, .codes *") == []
+    assert dashboard.elements_beyond_the_right_edge(".routes *, .headline, .hidden-routes *, .codes *") == []
 
 
 def test_without_logs_it_shows_what_to_configure(

@@ -64,12 +64,12 @@ def test_a_deep_link_shows_everything_from_the_archive_alone(
     archive_only_server: DashboardServer, open_page: OpenPage
 ) -> None:
     dashboard = open_retrospective(archive_only_server, open_page)
-    dashboard.expect_text(".aloud", r"10\.0 % → 50\.0 % in 4 phases, with 1 step back\.$")
+    dashboard.expect_text(".headline", r"10\.0 % → 50\.0 % in 4 phases, with 1 step back\.$")
     dashboard.expect_text(".cost", r"ECS served 14\.3 M requests\.")
     dashboard.expect_text(".cost", r"about 9,980 more than at EC2's rate")
     dashboard.expect_text(".cost", r"took effect within 5 min\. \(Back to 0 %\)")
     dashboard.expect_text(".forest", "requests an hour")
-    names = dashboard.chart("course").evaluate("box => box._fullData.map(trace => trace.name)")
+    names = dashboard.chart("timeline").evaluate("box => box._fullData.map(trace => trace.name)")
     assert {"EC2", "ECS", "ECS, told"} <= set(names)
 
 
@@ -95,10 +95,10 @@ def test_a_drag_zooms_a_reload_keeps_it_and_a_double_click_resets_it(
 ) -> None:
     dashboard = open_retrospective(archive_only_server, open_page)
     full_range = x_range(dashboard)
-    dashboard.drag("course", 0.3, 0.6)
+    dashboard.drag("timeline", 0.3, 0.6)
     dashboard.wait_for("() => new URLSearchParams(location.search).has('from')")
     dashboard.wait_for(
-        "start => String(document.querySelector('.st-key-chart_course .overlay-chart')._fullLayout.xaxis.range[0]).slice(0, 16) !== start",
+        "start => String(document.querySelector('.st-key-chart_timeline .overlay-chart')._fullLayout.xaxis.range[0]).slice(0, 16) !== start",
         full_range[0],
     )
     dashboard.wait_until_idle()
@@ -110,11 +110,11 @@ def test_a_drag_zooms_a_reload_keeps_it_and_a_double_click_resets_it(
     assert x_range(dashboard) == zoomed
     expect(dashboard.page.locator(".phases tbody tr")).to_have_count(4)  # the tables are of the whole migration
 
-    box = dashboard.plot_area("course")
+    box = dashboard.plot_area("timeline")
     dashboard.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     dashboard.wait_query_params()
     dashboard.wait_for(
-        "start => String(document.querySelector('.st-key-chart_course .overlay-chart')._fullLayout.xaxis.range[0]).slice(0, 16) === start",
+        "start => String(document.querySelector('.st-key-chart_timeline .overlay-chart')._fullLayout.xaxis.range[0]).slice(0, 16) === start",
         full_range[0],
     )
 
@@ -138,13 +138,13 @@ def test_a_note_is_stored_drawn_and_removed_and_its_markup_is_not_executed(
     dashboard.page.get_by_label("When", exact=True).fill(format_time(12, 6))
     dashboard.page.get_by_label(re.compile("^By")).fill("Mika")
     dashboard.page.get_by_role("button", name="Keep the note").click()
-    note = dashboard.page.locator(".kept")
+    note = dashboard.page.locator(".saved-note")
     expect(note).to_contain_text(f"{text} by Mika")
     dashboard.wait_until_idle()
     assert note.locator("a, strong, script").count() == 0
     expect(dashboard.page.locator(".phases")).to_contain_text("<script>alert(1)</script>")
     dashboard.wait_for(
-        "() => document.querySelector('.st-key-chart_course .overlay-chart')._fullLayout.annotations.some(item => item.text === '✎')"
+        "() => document.querySelector('.st-key-chart_timeline .overlay-chart')._fullLayout.annotations.some(item => item.text === '✎')"
     )
     dashboard.page.get_by_role("button", name="Remove").click()
     expect(note).to_have_count(0)
@@ -159,7 +159,7 @@ def test_a_note_with_an_invalid_time_is_rejected_with_a_message(
     dashboard.page.get_by_label("When", exact=True).fill("<b>noon</b>")
     dashboard.page.get_by_role("button", name="Keep the note").click()
     expect(dashboard.page.locator(".warn")).to_contain_text("“<b>noon</b>” is no time.")
-    expect(dashboard.page.locator(".kept")).to_have_count(0)
+    expect(dashboard.page.locator(".saved-note")).to_have_count(0)
 
 
 def test_the_report_is_downloaded_opens_offline_and_prints(
@@ -201,5 +201,5 @@ def test_it_fits_a_phone(archive_only_server: DashboardServer, open_page: OpenPa
 
 
 def x_range(dashboard: DashboardPage) -> list[str]:
-    ends: list[str] = dashboard.chart("course").evaluate("box => box._fullLayout.xaxis.range.map(String)")
+    ends: list[str] = dashboard.chart("timeline").evaluate("box => box._fullLayout.xaxis.range.map(String)")
     return [end[:16] for end in ends]

@@ -26,7 +26,7 @@ def test_configuration_errors_are_shown_until_corrected(
     dashboard = open_page(start_server(server_environment(services, path)), "/?window=1h", charts=0)
 
     expect(dashboard.page.get_by_role("heading", level=1)).to_have_text(f"{path} cannot be used yet")
-    issues = dashboard.page.locator(".trouble")
+    issues = dashboard.page.locator(".error")
     expect(issues).to_have_count(2)
     expect(issues.filter(has_text="timezoen")).to_contain_text("timezone")
     expect(issues.filter(has_text="criteria")).to_contain_text("<i>0.05</i>")
@@ -49,7 +49,7 @@ def test_a_missing_configuration_does_not_open_the_demo(
 ) -> None:
     environment = EXAMPLE_CREDENTIALS | {"MIGRATION_CONFIG": str(tmp_path / "migratoin.toml")}
     dashboard = open_page(start_server(environment), charts=0)
-    expect(dashboard.page.locator(".trouble")).to_contain_text("No such file or directory")
+    expect(dashboard.page.locator(".error")).to_contain_text("No such file or directory")
     assert "DEMO" not in dashboard.text("[data-testid='stMain']")
 
 
@@ -66,7 +66,7 @@ def test_an_archive_of_a_newer_version_is_not_changed(
     server = start_server(server_environment(services, path))
     dashboard = open_page(server, charts=0, clock=True)
     expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("The archive cannot be opened")
-    expect(dashboard.page.locator(".trouble")).to_contain_text(
+    expect(dashboard.page.locator(".error")).to_contain_text(
         "Update this program, or name another file in `archive` under [migration]."
     )
     assert archive.read_bytes() == before
@@ -78,7 +78,7 @@ def test_an_archive_of_a_newer_version_is_not_changed(
 
     with closing(sqlite3.connect(archive)) as connection, connection:  # while it runs
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    dashboard.refresh_until(".trouble", "Update this program", within_ms=45_000)
+    dashboard.refresh_until(".error", "Update this program", within_ms=45_000)
     for page in ("parity", "endpoints", "retrospective"):
         other = open_subpage(open_page, server, f"/{page}")
-        expect(other.page.locator(".trouble").first).to_contain_text("Update this program")
+        expect(other.page.locator(".error").first).to_contain_text("Update this program")

@@ -68,8 +68,7 @@ class PostgresServer:
 
     @cached_property
     def janitor(self) -> DatabaseJanitor:
-        connection = {"host": "127.0.0.1", "port": self.port, "user": self.user}
-        return DatabaseJanitor(**connection, dbname=self.database)
+        return DatabaseJanitor(host="127.0.0.1", port=self.port, user=self.user, dbname=self.database)
 
     def execute(self, statement: str) -> None:
         """Through the Unix socket, which never needs a password."""

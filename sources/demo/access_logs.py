@@ -1,11 +1,10 @@
-"""The demo's access logs: every minute's requests shared out over the routes of a photo service, so that they add up to the demo's numbers.
+"""The demo's access logs: each minute's requests distributed over the routes of a photo service, so that they add up to the demo's metrics.
 
-Since the step to 50:50 one route is broken on ECS: it has most of that fleet's errors, and all the others have fewer, so that the totals agree.
+Since the step to 50:50 one route is broken on ECS: it has most of that fleet's errors, and the others have fewer, so that the totals agree.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -13,24 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from domain import Clock, Window, utc_now
+from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
-from domain.window import MINUTE_S
+from domain.window import HOUR_S, MINUTE_S
 from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import FILE_INTERVAL_S, LogFile
-from sources.base import Health, Problem
-from sources.demo.metrics import Floats, Ints, LatencyDistributions, quantile, request_outcomes, uniform
-from sources.demo.scenario import EC2, Scenario, scenario_for
+from sources.base import Problem
+from sources.demo.base import DemoSource
+from sources.demo.metrics import Floats, Ints, LatencyDistributions, request_outcomes, uniform
+from sources.demo.scenario import EC2, Scenario
 
-DELIVERY_DELAY_S = 300  # a file comes so long after its last line
-COMPRESSED_LINE_BYTES = 60  # of a packed line
+DELIVERY_DELAY_S = 300
+COMPRESSED_LINE_BYTES = 60
 EXAMPLES_PER_MINUTE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class DemoRoute:
-    """`often` of 1000 requests. `tilt`: above 0 more of the slow answers than of the quick ones are its. `fails`: how prone to errors it is."""
+    """`weight`: of 1000 requests. `latency_tilt`: above 0, the route has more of the slow answers. `error_weight`: relative frequency of errors."""
 
     host: str
     method: str
@@ -59,61 +59,52 @@ DEMO_ROUTES = (
     DemoRoute(_WEB, "GET", "/search/<script>alert(1)</script>", "/search/<script>alert(1)</script>", 0.6, 0.9),
     DemoRoute(_WEB, "GET", "/healthz", "/healthz", 1.4, -2.0, 0),
 )
-_BROKEN_ERROR_SHARE = 0.2  # of the errors of ECS, since the last step: ten times its share of the requests
+_BROKEN_ERROR_SHARE = 0.2  # of the errors of ECS since the last step: ten times its share of the requests
 
-_ROUTE_WEIGHTS = np.array([one.weight for one in DEMO_ROUTES])
+_ROUTE_WEIGHTS = np.array([route.weight for route in DEMO_ROUTES])
 _WEIGHTS_BY_OUTCOME = {
     "target_2xx": _ROUTE_WEIGHTS,
-    "target_3xx": _ROUTE_WEIGHTS * [one.route in ("/", "/photos/:id", "/users/:id/albums") for one in DEMO_ROUTES],
+    "target_3xx": _ROUTE_WEIGHTS * [route.route in ("/", "/photos/:id", "/users/:id/albums") for route in DEMO_ROUTES],
     "target_4xx": _ROUTE_WEIGHTS
-    * [one.route in ("/photos/:id", "/v1/items/:id") or "<" in one.route for one in DEMO_ROUTES],
-    "target_5xx": _ROUTE_WEIGHTS * [one.error_weight for one in DEMO_ROUTES],
+    * [route.route in ("/photos/:id", "/v1/items/:id") or "<" in route.route for route in DEMO_ROUTES],
+    "target_5xx": _ROUTE_WEIGHTS * [route.error_weight for route in DEMO_ROUTES],
     "unanswered": _ROUTE_WEIGHTS,
 }
 _STATUS_BY_OUTCOME = {"target_3xx": 304, "target_4xx": 404, "target_5xx": 500}
-_SUCCESS_STATUS = np.array([201 if one.method == "POST" else 200 for one in DEMO_ROUTES])
-_IS_BROKEN_ROUTE = np.array([one.route == BROKEN_ROUTE for one in DEMO_ROUTES])
-# Where a minute's answers are cut into parts of like latency: more finely where they are slow.
+_SUCCESS_STATUS = np.array([201 if route.method == "POST" else 200 for route in DEMO_ROUTES])
+_IS_BROKEN_ROUTE = np.array([route.route == BROKEN_ROUTE for route in DEMO_ROUTES])
+# Quantiles that divide a minute's answers into parts of similar latency, more finely for slow ones.
 _QUANTILE_EDGES = np.array(
     [0, *np.linspace(0.05, 0.85, 9), 0.9, 0.93, 0.95, 0.965, 0.98, 0.987, 0.993, 0.997, 0.999, 1.0]
 )
 _N_PARTS = len(_QUANTILE_EDGES) - 1
-_RANDOM_STREAM = 4000  # of randomness; demo_numbers has those below
+_RANDOM_STREAM = 4000  # above those of metrics.py
 
 
-class DemoLogs:
-    """A sources.access_logs.base.CountedElsewhere: a file every five minutes, counted from the story."""
+class DemoLogs(DemoSource):
+    """A RemoteCounter: a file every five minutes, counted from the scenario."""
 
     name = "demo_logs"
 
-    def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
-
     def files(self, window: Window) -> LogListing:
-        """The files of `window` that have come by now."""
-        end = (int(self._clock().timestamp()) - DELIVERY_DELAY_S) // FILE_INTERVAL_S * FILE_INTERVAL_S
-        inside = window.aligned(FILE_INTERVAL_S).overlap(
-            Window(self._scenario.start, max(end, self._scenario.start + FILE_INTERVAL_S))
-        )
-        starts = range(inside.start, inside.end, FILE_INTERVAL_S) if inside else ()
-        return LogListing(tuple(_file(Window(start, start + FILE_INTERVAL_S)) for start in starts))
+        """The files of `window` that have been delivered by now."""
+        start = self._scenario.start
+        end = (self._now() - DELIVERY_DELAY_S) // FILE_INTERVAL_S * FILE_INTERVAL_S
+        available = window.aligned(FILE_INTERVAL_S).overlap(Window(start, max(end, start + FILE_INTERVAL_S)))
+        return LogListing(tuple(map(_file, available.chunks(FILE_INTERVAL_S) if available else ())))
 
     def download(self, file: LogFile) -> Problem:
-        """There are no such files."""
+        """Not supported."""
         return Problem("not_found", self.name, "read", file.key)
 
     def count(self, files: Sequence[LogFile]) -> LogCounts:
         windows = [file.window for file in files if file.window]
-        minutes = np.concatenate([np.arange(one.start, one.end, MINUTE_S, dtype=np.int64) for one in windows])
-        counts, examples = _simulate_requests(self._scenario, minutes)
+        starts = [np.arange(window.start, window.end, MINUTE_S, dtype=np.int64) for window in windows]
+        counts, examples = _simulate_requests(self._scenario, np.concatenate(starts))
         minute, n = counts["minute"].to_numpy(), counts["n"].to_numpy()
-        lines = [int(n[(minute >= one.start) & (minute < one.end)].sum()) for one in windows]
-        return LogCounts(
-            counts, examples, tuple(FileStats(file.key, many, many) for file, many in zip(files, lines, strict=True))
-        )
-
-    def check(self) -> tuple[Health, ...]:
-        return (Health(self.name, "demo", "up", 0.0),)
+        lines = [int(n[(minute >= window.start) & (minute < window.end)].sum()) for window in windows]
+        stats = (FileStats(file.key, n_lines, n_lines) for file, n_lines in zip(files, lines, strict=True))
+        return LogCounts(counts, examples, tuple(stats))
 
 
 def _file(window: Window) -> LogFile:
@@ -121,119 +112,115 @@ def _file(window: Window) -> LogFile:
     return LogFile(name, 5 * 12_000 * COMPRESSED_LINE_BYTES, window)
 
 
-def _simulate_requests(story: Scenario, minutes: Ints) -> tuple[pa.Table, pa.Table]:
-    """Counts and examples of some minutes, once all of their requests have come."""
+def _simulate_requests(scenario: Scenario, minutes: Ints) -> tuple[pa.Table, pa.Table]:
+    """The final counts of some minutes, and examples."""
+    outcomes = request_outcomes(scenario, minutes, now=int(minutes.max()) + HOUR_S)
     blocks = [
         block
-        for group, (counts, mixture) in request_outcomes(story, minutes, now=int(minutes.max()) + 3600).items()
-        if mixture.requests.any()
-        for block in _outcome_blocks(story, group, minutes, counts, mixture)
+        for group, (counts, latency) in outcomes.items()
+        if latency.requests.any()
+        for block in _outcome_blocks(scenario, group, minutes, counts, latency)
     ]
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     route = columns.pop("route")
     for name in ("host", "method", "route"):
-        columns[name] = np.array([getattr(one, name) for one in DEMO_ROUTES], dtype=object)[route]
+        columns[name] = np.array([getattr(item, name) for item in DEMO_ROUTES], dtype=object)[route]
     counts = pa.table({name: columns[name] for name in COUNTS.names}, schema=COUNTS)
     return counts, _examples(counts, route)
 
 
 def _outcome_blocks(
-    story: Scenario, group: str, minutes: Ints, counts: Mapping[str, Floats], mixture: LatencyDistributions
+    scenario: Scenario, group: str, minutes: Ints, counts: Mapping[str, Floats], latency: LatencyDistributions
 ) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """One target group's requests, a block for each way in which they end. What the blocks hold adds up to its counts."""
-    latency_ms = _part_latencies_ms(minutes, mixture, _RANDOM_STREAM + 100 * (group != EC2))
-    broken = (minutes >= story.steps[-1].ts) & (group != EC2)
-    for number, (what, among) in enumerate(_WEIGHTS_BY_OUTCOME.items()):
-        stream = _RANDOM_STREAM + 10 + number + 100 * (group != EC2)
-        share = np.broadcast_to(among / among.sum(), (len(minutes), len(DEMO_ROUTES)))
-        if what == "unanswered":
-            for code, by in (("alb_502", group), ("alb_504", group), ("alb_503", "")):
+    """A target group's requests as columns, one block for each outcome. The blocks add up to `counts`."""
+    offset = _RANDOM_STREAM + 100 * (group != EC2)
+    latency_ms = _part_latencies_ms(minutes, latency, offset)
+    broken = (minutes >= scenario.steps[-1].ts) & (group != EC2)
+    for number, (outcome, weights) in enumerate(_WEIGHTS_BY_OUTCOME.items()):
+        stream = offset + 10 + number
+        share = np.broadcast_to(weights / weights.sum(), (len(minutes), len(DEMO_ROUTES)))
+        if outcome == "unanswered":
+            for code, target_group in (("alb_502", group), ("alb_504", group), ("alb_503", "")):
                 n = _distribute(counts[code], share, minutes, stream + int(code[-1]) * 10).sum(axis=1)
                 minute, route = np.nonzero(n)
-                nothing = np.full(len(minute), NO_STATUS)
-                ends = (np.full(len(minute), int(code[-3:])), nothing, np.full(len(minute), UNANSWERED_MS))
-                yield _block(minutes[minute], route, by, *ends, n[minute, route])
+                status = np.full(len(minute), int(code[-3:]))
+                no_status, no_latency = np.full_like(status, NO_STATUS), np.full_like(status, UNANSWERED_MS)
+                columns = (minutes[minute], route, status, no_status, no_latency, n[minute, route])
+                yield _block(target_group, *columns)
             continue
-        if what == "target_5xx":
-            share = np.where(
-                broken[:, None], _BROKEN_ERROR_SHARE * _IS_BROKEN_ROUTE + (1 - _BROKEN_ERROR_SHARE) * share, share
-            )
-        n = _distribute(counts[what], share, minutes, stream)
+        if outcome == "target_5xx":
+            with_broken = _BROKEN_ERROR_SHARE * _IS_BROKEN_ROUTE + (1 - _BROKEN_ERROR_SHARE) * share
+            share = np.where(broken[:, None], with_broken, share)
+        n = _distribute(counts[outcome], share, minutes, stream)
         minute, part, route = np.nonzero(n)
         status = (
-            np.full(len(minute), _STATUS_BY_OUTCOME[what]) if what in _STATUS_BY_OUTCOME else _SUCCESS_STATUS[route]
+            np.full(len(minute), _STATUS_BY_OUTCOME[outcome])
+            if outcome in _STATUS_BY_OUTCOME
+            else _SUCCESS_STATUS[route]
         )
-        yield _block(minutes[minute], route, group, status, status, latency_ms[minute, part], n[minute, part, route])
+        columns = (minutes[minute], route, status, status, latency_ms[minute, part], n[minute, part, route])
+        yield _block(group, *columns)
 
 
-def _block(
-    minute: Ints, route: Ints, group: str, elb: Ints, target: Ints, latency_ms: Ints, n: Ints
-) -> dict[str, npt.NDArray[Any]]:
-    return {
-        "minute": minute,
-        "route": route,
-        "target_group": np.full(len(minute), group, dtype=object),
-        "elb_status": elb.astype(np.int16),
-        "target_status": target.astype(np.int16),
-        "latency_ms": latency_ms.astype(np.int32),
-        "n": n,
-    }
+def _block(target_group: str, *columns: Ints) -> dict[str, npt.NDArray[Any]]:
+    names = ("minute", "route", "elb_status", "target_status", "latency_ms", "n")
+    groups = np.full(len(columns[0]), target_group, dtype=object)
+    return {"target_group": groups, **dict(zip(names, columns, strict=True))}
 
 
-def _part_latencies_ms(minutes: Ints, mixture: LatencyDistributions, stream: int) -> Ints:
-    """A latency in milliseconds for each (minute, part), somewhere inside the part, as domain.log_counts writes it."""
+def _part_latencies_ms(minutes: Ints, latency: LatencyDistributions, stream: int) -> Ints:
+    """A latency in milliseconds for each (minute, part), inside the part, rounded as in domain.log_counts."""
     u = uniform(minutes[:, None] // MINUTE_S * 64 + np.arange(_N_PARTS), stream)
     p = np.clip(_QUANTILE_EDGES[:-1] + u * np.diff(_QUANTILE_EDGES), 0.002, 0.9999)
-    ms = np.rint(1000 * quantile(mixture.median[:, None], mixture.stretch[:, None], np.log(p / (1 - p))))
-    steps = np.rint(np.log(np.maximum(ms, LOG_BUCKETS_FROM_MS) / LOG_BUCKETS_FROM_MS) / np.log(LOG_BUCKET_RATIO))
-    slow = np.rint(LOG_BUCKETS_FROM_MS * LOG_BUCKET_RATIO**steps)
-    found: Ints = np.where(ms < LOG_BUCKETS_FROM_MS, ms, slow).astype(np.int64)
-    return found
+    ms = np.rint(1000 * latency.reshape(1).quantile(np.log(p / (1 - p))))
+    buckets = np.rint(np.log(np.maximum(ms, LOG_BUCKETS_FROM_MS) / LOG_BUCKETS_FROM_MS) / np.log(LOG_BUCKET_RATIO))
+    slow_ms = np.rint(LOG_BUCKETS_FROM_MS * LOG_BUCKET_RATIO**buckets)
+    rounded_ms: Ints = np.where(ms < LOG_BUCKETS_FROM_MS, ms, slow_ms).astype(np.int64)
+    return rounded_ms
 
 
 def _distribute(total: Floats, share: Floats, minutes: Ints, stream: int) -> Ints:
-    """`total` requests of every minute over (minute, part, route): whole numbers that add up to it, by systematic sampling."""
-    flat = (share[:, None, :] * _route_part_weights()[None]).reshape(len(total), -1)
-    upto = np.cumsum(flat, axis=1)
-    upto *= (total / upto[:, -1])[:, None]
-    upto[:, -1] = total
-    whole = np.floor(upto + uniform(minutes // MINUTE_S, stream)[:, None]).astype(np.int64)
-    return np.diff(whole, axis=1, prepend=0).reshape(len(total), _N_PARTS, len(DEMO_ROUTES))
+    """Distributes `total` requests of each minute over (minute, part, route): integers that add up to it, by systematic sampling."""
+    weights = (share[:, None, :] * _route_part_weights()[None]).reshape(len(total), -1)
+    cumulative = np.cumsum(weights, axis=1)
+    cumulative *= (total / cumulative[:, -1])[:, None]
+    cumulative[:, -1] = total
+    rounded = np.floor(cumulative + uniform(minutes // MINUTE_S, stream)[:, None]).astype(np.int64)
+    return np.diff(rounded, axis=1, prepend=0).reshape(len(total), _N_PARTS, len(DEMO_ROUTES))
 
 
 @cache
 def _route_part_weights() -> Floats:
-    """(part, route): which part of a route's answers is how slow. Over all routes the parts have the size that they have in the whole."""
+    """(part, route): the share of a route's answers in each part. Over all routes the parts have their overall size."""
     sizes, share = np.diff(_QUANTILE_EDGES), _ROUTE_WEIGHTS / _ROUTE_WEIGHTS.sum()
     middle = np.clip((_QUANTILE_EDGES[:-1] + _QUANTILE_EDGES[1:]) / 2, 0.01, 0.9995)
-    found: Floats = np.exp(
-        0.5 * np.array([one.latency_tilt for one in DEMO_ROUTES]) * np.log(middle / (1 - middle))[:, None]
-    )
-    for _ in range(200):  # fits both margins in turn (Deming and Stephan 1940)
-        found *= (sizes / found.sum(axis=1))[:, None]
-        found *= share / found.sum(axis=0)
-    shares: Floats = found / share
-    return shares
+    tilts = np.array([route.latency_tilt for route in DEMO_ROUTES])
+    joint: Floats = np.exp(0.5 * tilts * np.log(middle / (1 - middle))[:, None])
+    for _ in range(200):  # iterative proportional fitting (Deming and Stephan 1940)
+        joint *= (sizes / joint.sum(axis=1))[:, None]
+        joint *= share / joint.sum(axis=0)
+    weights: Floats = joint / share
+    return weights
 
 
 def _examples(counts: pa.Table, route: Ints) -> pa.Table:
-    """Some lines of every minute that failed or were slow."""
+    """Up to EXAMPLES_PER_MINUTE failed or slow requests of each minute."""
     minute, status, ms = (counts[name].to_numpy() for name in ("minute", "elb_status", "latency_ms"))
-    odd = np.flatnonzero((status >= 500) | (ms >= LOG_BUCKETS_FROM_MS))
-    dice = uniform(minute * 31 + ms * 7 + status * 64 + route, _RANDOM_STREAM)
-    odd = odd[np.lexsort((dice[odd], minute[odd]))]
-    nth = np.arange(len(odd)) - np.searchsorted(minute[odd], minute[odd])
-    odd = odd[nth < EXAMPLES_PER_MINUTE]
-    chance = uniform((dice[odd] * 2**40).astype(np.int64), _RANDOM_STREAM + 1)
-    some = counts.take(pa.array(odd))
+    rows = np.flatnonzero((status >= 500) | (ms >= LOG_BUCKETS_FROM_MS))
+    u = uniform(minute * 31 + ms * 7 + status * 64 + route, _RANDOM_STREAM)
+    rows = rows[np.lexsort((u[rows], minute[rows]))]
+    rank = np.arange(len(rows)) - np.searchsorted(minute[rows], minute[rows])
+    rows = rows[rank < EXAMPLES_PER_MINUTE]
+    u = uniform((u[rows] * 2**40).astype(np.int64), _RANDOM_STREAM + 1)
+    examples = counts.take(pa.array(rows))
     paths = [
-        DEMO_ROUTES[place].path.format(n=int(1e6 * u), hex=f"{int(2**52 * u):016x}")
-        for place, u in zip(route[odd], chance, strict=True)
+        DEMO_ROUTES[index].path.format(n=int(1e6 * x), hex=f"{int(2**52 * x):016x}")
+        for index, x in zip(route[rows], u, strict=True)
     ]
     targets = [
-        f"10.0.{10 if group == EC2 else 11}.{20 + 7 * int(4 * u)}:8080" if group else "-"
-        for group, u in zip(some["target_group"].to_pylist(), chance, strict=True)
+        f"10.0.{10 if group == EC2 else 11}.{20 + 7 * int(4 * x)}:8080" if group else "-"
+        for group, x in zip(examples["target_group"].to_pylist(), u, strict=True)
     ]
-    columns = {name: some[name] for name in EXAMPLES.names if name in some.column_names}
-    columns |= {"ts": pa.array(minute[odd] + 60 * chance), "path": pa.array(paths), "target": pa.array(targets)}
+    columns = {name: examples[name] for name in EXAMPLES.names if name in examples.column_names}
+    columns |= {"ts": pa.array(minute[rows] + 60 * u), "path": pa.array(paths), "target": pa.array(targets)}
     return pa.table({name: columns[name] for name in EXAMPLES.names}, schema=EXAMPLES)

@@ -1,8 +1,8 @@
-"""The demo's CodeDeploy and ECS: the story's service and its deployments, one of which was taken back."""
+"""The demo's CodeDeploy and ECS: the scenario's service and its deployments, one of which was rolled back."""
 
-from datetime import datetime
+from dataclasses import replace
 
-from domain import Clock, Window, utc_now
+from domain import Window
 from domain.deployments import (
     Deployment,
     DeploymentState,
@@ -13,62 +13,61 @@ from domain.deployments import (
     TrafficRoute,
     deployment_events,
 )
-from sources.base import Events, Health
+from domain.window import HOUR_S, MINUTE_S
+from sources.base import Events
+from sources.demo.base import DemoSource
 from sources.demo.metrics import TARGET_COUNTS
-from sources.demo.scenario import BLUE, GREEN, Scenario, scenario_for
+from sources.demo.scenario import BLUE, GREEN, Scenario
 from sources.demo.sources import SPLIT_LISTENER_ARN
 
 SOURCE = "demo_deployments"
-_REVISIONS = (38, 39, 41, 42)  # of the task definition, one a deployment of the story; 40 was taken back
+_REVISIONS = (38, 39, 41, 42)  # of the task definition, one for each scripted deployment; 40 was rolled back
 _ROLLED_BACK_REVISION = 40
-_FAILED_LEAD_S, _FAILED_DURATION_S, _ROLLBACK_DURATION_S = (
-    25 * 60,
-    9 * 60,
-    4 * 60,
-)  # 25 minutes before the deployment that mended the dead tasks
-_CONFIGURATION = "CodeDeployDefault.ECSAllAtOnce"
+_FAILED_LEAD_S = 25 * MINUTE_S  # from the start of the failed deployment to that of the one that fixed the outage
+_FAILED_DURATION_S, _ROLLBACK_DURATION_S = 9 * MINUTE_S, 4 * MINUTE_S
 _ERROR = "HEALTH_CONSTRAINTS: The new tasks did not become healthy in time."
 _ROLLBACK_REASON = (
     "Rolled back by the deployment group's settings: the tasks ended at once, because their secret could not be read."
 )
 _STAGES = ("BeforeInstall", "Install", "AfterInstall", "BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
 _IMAGE = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/web:1.2.0"
-_STEADY_MESSAGE_INTERVAL_S = 6 * 3600
+_STEADY_MESSAGE_INTERVAL_S = 6 * HOUR_S
 
 
-class DemoDeployments:
-    """A sources.EventSource: how the story's service stands. Its deployments are the story's own events; what was taken back is told here."""
+class DemoDeployments(DemoSource):
+    """An EventSource: the deployment state, and the events of the rolled-back deployment. The other deployments are events of DemoEvents."""
 
     name = SOURCE
 
-    def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
-
     def events(self, window: Window) -> Events:
-        """What was taken back in `window`, as far as it has happened, and the standing of now."""
-        now = int(self._clock().timestamp())
-        told = (
-            event for one in _rolled_back_deployments(self._scenario) for event in deployment_events(one, source=SOURCE)
+        now = self._now()
+        events = (
+            event
+            for deployment in _rolled_back_deployments(self._scenario)
+            for event in deployment_events(deployment, source=SOURCE)
+            if window.start <= event.ts < min(window.end, now)
         )
-        within = (event for event in told if window.start <= event.ts < min(window.end, now))
-        return Events(window, now, tuple(within), deployment_state=deployment_state(self._scenario, now))
-
-    def check(self) -> tuple[Health, ...]:
-        return (Health(self.name, "demo", "up", 0.0),)
+        return Events(window, now, tuple(events), deployment_state=deployment_state(self._scenario, now))
 
 
 def deployment_state(scenario: Scenario, now: int) -> DeploymentState:
-    """The service and its deployments as they stood at `now`, the newest deployment first."""
-    known = [
-        one
-        for one in (*_succeeded_deployments(scenario), *_rolled_back_deployments(scenario))
-        if (one.ended or one.created) <= now
+    """The service and its deployments at `now`, newest deployment first."""
+    deployments = sorted(
+        (
+            deployment
+            for deployment in (*_succeeded_deployments(scenario), *_rolled_back_deployments(scenario))
+            if (deployment.ended or deployment.created) <= now
+        ),
+        key=lambda deployment: -deployment.created,
+    )
+    task_definitions = [
+        deployment.task_definition
+        for deployment in deployments
+        if deployment.outcome == "succeeded" and not deployment.is_rollback
     ]
-    known.sort(key=lambda one: -one.created)
-    done = [one for one in known if one.outcome == "succeeded" and not one.is_rollback]
+    current, previous, *_ = (*task_definitions, "", "")
     live = scenario.step_at(now).live
-    tasks, definition = TARGET_COUNTS[live], done[0].task_definition if done else ""
-    primary = TaskSet("ecs-svc/1", "PRIMARY", definition, live, tasks, tasks, 0, stability="STEADY_STATE")
+    tasks = TARGET_COUNTS[live]
     steady_at = scenario.anchor + (now - scenario.anchor) // _STEADY_MESSAGE_INTERVAL_S * _STEADY_MESSAGE_INTERVAL_S
     service = EcsService(
         fleet="canary",
@@ -79,80 +78,60 @@ def deployment_state(scenario: Scenario, now: int) -> DeploymentState:
         desired=tasks,
         running=tasks,
         pending=0,
-        task_definition=definition,
-        previous_task_definition=done[1].task_definition if len(done) > 1 else "",
+        task_definition=current,
+        previous_task_definition=previous,
         images=(_IMAGE,),
-        task_sets=(primary,),
+        task_sets=(TaskSet("ecs-svc/1", "PRIMARY", current, live, tasks, tasks, 0, stability="STEADY_STATE"),),
         events=(ServiceEvent(steady_at, "(service web) has reached a steady state."),),
     )
-    return DeploymentState(
-        now, (service,), tuple(known), (("canary", TrafficRoute((BLUE, GREEN), listener_arn=SPLIT_LISTENER_ARN)),)
-    )
+    route = TrafficRoute((BLUE, GREEN), listener_arn=SPLIT_LISTENER_ARN)
+    return DeploymentState(now, (service,), tuple(deployments), (("canary", route),))
 
 
-def _succeeded_deployments(story: Scenario) -> tuple[Deployment, ...]:
-    """The story's own deployments, as CodeDeploy would tell them."""
-    told = [event for event in story.scripted_events if event.kind == "deployment"]
-    return tuple(
-        Deployment(
-            system="codedeploy",
-            id=f"d-{revision:09}",
-            fleet="canary",
-            status="Succeeded",
-            created=event.ts,
-            started=event.ts,
-            ended=event.until,
-            creator="user",
-            configuration=_CONFIGURATION,
-            task_definition=f"web:{revision}",
-            stages=_stages(event.ts, event.until or event.ts),
-        )
-        for event, revision in zip(told, _REVISIONS, strict=True)
-    )
-
-
-def _rolled_back_deployments(story: Scenario) -> tuple[Deployment, Deployment]:
-    """The first try at mending the dead tasks, and the deployment that took it back."""
-    cure = _succeeded_deployments(story)[_REVISIONS.index(_ROLLED_BACK_REVISION + 1)]
-    begun = cure.created - _FAILED_LEAD_S
-    ended = begun + _FAILED_DURATION_S
-    failed = Deployment(
+def _deployment(revision: int, start: int, end: int | None) -> Deployment:
+    return Deployment(
         system="codedeploy",
-        id=f"d-{_ROLLED_BACK_REVISION:09}",
-        fleet="canary",
-        status="Failed",
-        created=begun,
-        started=begun,
-        ended=ended,
-        creator="user",
-        configuration=_CONFIGURATION,
-        task_definition=f"web:{_ROLLED_BACK_REVISION}",
-        rolled_back_by=f"d-{_ROLLED_BACK_REVISION:09}R",
-        error=_ERROR,
-        reason=_ROLLBACK_REASON,
-    )
-    back = Deployment(
-        system="codedeploy",
-        id=failed.rolled_back_by,
+        id=f"d-{revision:09}",
         fleet="canary",
         status="Succeeded",
-        created=ended,
-        started=ended,
-        ended=ended + _ROLLBACK_DURATION_S,
+        created=start,
+        started=start,
+        ended=end,
+        creator="user",
+        configuration="CodeDeployDefault.ECSAllAtOnce",
+        task_definition=f"web:{revision}",
+    )
+
+
+def _succeeded_deployments(scenario: Scenario) -> tuple[Deployment, ...]:
+    events = [event for event in scenario.scripted_events if event.kind == "deployment"]
+    return tuple(
+        replace(_deployment(revision, event.ts, event.until), stages=_stages(event.ts, event.until or event.ts))
+        for event, revision in zip(events, _REVISIONS, strict=True)
+    )
+
+
+def _rolled_back_deployments(scenario: Scenario) -> tuple[Deployment, Deployment]:
+    """The first attempt to fix the outage, and the deployment that rolled it back."""
+    fix = _succeeded_deployments(scenario)[_REVISIONS.index(_ROLLED_BACK_REVISION + 1)]
+    start = fix.created - _FAILED_LEAD_S
+    end = start + _FAILED_DURATION_S
+    failed = _deployment(_ROLLED_BACK_REVISION, start, end)
+    failed = replace(failed, status="Failed", rolled_back_by=f"{failed.id}R", error=_ERROR, reason=_ROLLBACK_REASON)
+    rollback = replace(
+        _deployment(_ROLLED_BACK_REVISION - 1, end, end + _ROLLBACK_DURATION_S),
+        id=failed.rolled_back_by,
         creator="codeDeployRollback",
-        configuration=_CONFIGURATION,
-        task_definition=f"web:{_ROLLED_BACK_REVISION - 1}",
         rolls_back=failed.id,
         reason=_ROLLBACK_REASON,
     )
-    return failed, back
+    return failed, rollback
 
 
 def _stages(start: int, end: int) -> tuple[Stage, ...]:
-    """Every lifecycle event of a deployment that went through: all but the installing of tasks takes seconds."""
-    length = end - start
-    ends = [start + length * part // 100 for part in (2, 80, 82, 84, 96, 100)]
+    """The lifecycle events of a successful deployment: all but Install take seconds."""
+    ends = [start + (end - start) * percent // 100 for percent in (2, 80, 82, 84, 96, 100)]
     return tuple(
-        Stage(name, "Succeeded", began, ended)
-        for name, began, ended in zip(_STAGES, (start, *ends[:-1]), ends, strict=True)
+        Stage(name, "Succeeded", stage_start, stage_end)
+        for name, stage_start, stage_end in zip(_STAGES, (start, *ends[:-1]), ends, strict=True)
     )

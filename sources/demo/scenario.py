@@ -1,4 +1,4 @@
-"""What happens in the demo: a scripted migration of two months whose last step, to 50:50, lies a few hours before the program started."""
+"""The demo's scenario: a scripted migration of two months, whose last step (to 50:50) was a few hours before the program started."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ EC2, BLUE, GREEN = "photo-ec2", "photo-ecs-blue", "photo-ecs-green"
 FLEET_OF: dict[str, FleetName] = {EC2: "baseline", BLUE: "canary", GREEN: "canary"}
 SOURCE = "demo_events"
 
-# Since a little before the program's start, both fleets share a small hiccup every so often, so that a Live page has something to show.
+# Both fleets have a short hiccup every HICCUP_INTERVAL_S seconds, so that the Live page has something to show.
 HICCUP_INTERVAL_S = 150 * 60
 HICCUP_OFFSET_S, HICCUP_DURATION_S = 60 * 60, 8 * 60
 NOTE_OFFSET_S = 15 * 60
-# Like CloudWatch it keeps minutes for a while only; of the time around the episodes, which pages link to, for ever.
+# Minutes are retained for 15 days as in CloudWatch, and always around the episodes, because pages link to them.
 DEMO_RETENTION_S, EPISODE_PADDING_S, COARSE_PERIOD_S = 15 * 86_400, 3 * 3600, 300
 _NOTES = (
     ("Deployed thumbnailer 2.41", "Batch only. The web service is as it was."),
@@ -31,7 +31,7 @@ _NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class WeightStep:
-    """From `ts` on the split is told these weights, and `live` is the ECS group that serves."""
+    """The weights from `ts` on. `live`: the ECS target group that serves."""
 
     ts: int
     baseline: int
@@ -46,7 +46,7 @@ class WeightStep:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A stretch worth a link: "latency_regression", "blind_spot" or "half_and_half"."""
+    """A window that pages link to."""
 
     slug: Literal["latency_regression", "blind_spot", "half_and_half"]
     window: Window
@@ -54,24 +54,24 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The whole script, in epoch seconds. Before `begin` nothing was recorded; after the last step it just goes on.
+    """The script, in epoch seconds. There is no data before `start`; after the last step it continues unchanged.
 
-    `happened` are its events, but for the steps themselves: who made them is sources/demo/audit_log.py's to tell.
+    `scripted_events`: without the weight changes, which sources/demo/audit_log.py returns.
     """
 
     anchor: int
     start: int
     steps: tuple[WeightStep, ...]
-    slowdown: Window  # the canary answers slowly
-    outage: Window  # the canary's tasks are dead; from the roll-back on, nobody asks them
+    slowdown: Window  # of the canary
+    outage: Window  # of the canary; without traffic from the rollback on
     scripted_events: tuple[Event, ...]
 
     def step_at(self, ts: int) -> WeightStep:
-        """The step that holds at `ts`; before the story, its first."""
+        """The step in effect at `ts`; before the scenario, the first."""
         return self.steps[max(bisect_right(self.steps, ts, key=lambda step: step.ts) - 1, 0)]
 
     def registered_windows(self, group: str) -> tuple[Window, ...]:
-        """When a target group has targets: EC2 always; an ECS group from ten minutes before it serves until an hour after, as CodeDeploy does it."""
+        """When a target group has targets: EC2 always, an ECS group from ten minutes before it serves until an hour after (CodeDeploy)."""
         ends = [step.ts for step in self.steps[1:]] + [2**40 // 60 * 60]
         return tuple(
             Window(step.ts - 600, end + 3600)
@@ -80,11 +80,10 @@ class Scenario:
         )
 
     def events(self, window: Window, now: int) -> Iterator[Event]:
-        """What a listener had heard at `now` of everything that touches `window`, in order of time. What has not ended yet is open."""
-        told = [*self.scripted_events, *self._hiccup_events(window)]
-        for event in sorted(told):
-            ends = event.until if event.until is not None else event.ts
-            if event.ts > now or event.ts >= window.end or ends < window.start:
+        """The events that overlap `window` as known at `now`, by time. Events that have not ended are open."""
+        for event in sorted([*self.scripted_events, *self._hiccup_events(window)]):
+            end = event.until if event.until is not None else event.ts
+            if event.ts > now or event.ts >= window.end or end < window.start:
                 continue
             if event.until is not None and event.until > now:
                 yield replace(event, until=None, open=True)
@@ -105,22 +104,22 @@ class Scenario:
 
 @lru_cache(maxsize=8)
 def scenario_for(anchor: datetime) -> Scenario:
-    """The script for a program that was started at `anchor`, which is taken to the hour below it."""
-    at_s = int(anchor.timestamp()) // 3600 * 3600
-    today = datetime.fromtimestamp(at_s, ZONE).date()
+    """The scenario of a program that started in the hour of `anchor`."""
+    anchor_s = int(anchor.timestamp()) // 3600 * 3600
+    today = datetime.fromtimestamp(anchor_s, ZONE).date()
 
     def at(days_before: int, clock: str) -> int:
         return _local_epoch_s(today - timedelta(days=days_before), clock)
 
-    begin = at(70, "00:00")  # more than a week before the first step, for before and after
+    start = at(70, "00:00")  # more than a week before the first step, for the before/after comparison
     steps = (
-        WeightStep(begin, 100, 0, BLUE),
+        WeightStep(start, 100, 0, BLUE),
         WeightStep(at(60, "10:30"), 999, 1, BLUE),
         WeightStep(at(53, "10:30"), 990, 10, BLUE),
         WeightStep(at(44, "11:00"), 950, 50, BLUE),
         WeightStep(at(37, "10:40"), 900, 100, BLUE),
         WeightStep(at(37, "11:38"), 950, 50, BLUE),  # rolled back: slow
-        WeightStep(at(33, "14:00"), 100, 0, BLUE),  # everything to EC2, so that the swap is between two idle groups
+        WeightStep(at(33, "14:00"), 100, 0, BLUE),  # everything to EC2, so that CodeDeploy swaps idle groups
         WeightStep(at(33, "14:06"), 100, 0, GREEN),
         WeightStep(at(33, "14:12"), 950, 50, GREEN),
         WeightStep(at(30, "10:30"), 900, 100, GREEN),
@@ -132,7 +131,7 @@ def scenario_for(anchor: datetime) -> Scenario:
         WeightStep(at(5, "14:00"), 100, 0, BLUE),
         WeightStep(at(5, "14:06"), 100, 0, GREEN),
         WeightStep(at(5, "14:12"), 750, 250, GREEN),
-        WeightStep(at_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
+        WeightStep(anchor_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
     )
     happened = (
         _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", "canary", until=at(61, "15:09")),
@@ -148,8 +147,8 @@ def scenario_for(anchor: datetime) -> Scenario:
         _event(at(5, "14:02"), "deployment", "web 1.2.0 to photo-ecs-green", "Same release as on EC2.", "canary", until=at(5, "14:06")),
     )  # fmt: skip
     return Scenario(
-        anchor=at_s,
-        start=begin,
+        anchor=anchor_s,
+        start=start,
         steps=steps,
         slowdown=Window(at(37, "10:48"), at(37, "11:40")),
         outage=Window(at(16, "15:20"), at(16, "15:58")),
@@ -158,32 +157,34 @@ def scenario_for(anchor: datetime) -> Scenario:
 
 
 def episodes(anchor: datetime) -> tuple[Episode, ...]:
-    """The stretches that are worth a look, each at most three hours long, oldest first."""
+    """The windows that pages link to, oldest first, each at most three hours long."""
     return _scenario_episodes(scenario_for(anchor))
 
 
-def _scenario_episodes(story: Scenario) -> tuple[Episode, ...]:
-    half = story.steps[-1].ts
+def _scenario_episodes(scenario: Scenario) -> tuple[Episode, ...]:
+    half = scenario.steps[-1].ts
     return (
-        Episode("latency_regression", Window(story.slowdown.start - 38 * 60, story.slowdown.end + 30 * 60)),
-        Episode("blind_spot", Window(story.outage.start - 40 * 60, story.outage.end + 22 * 60)),
+        Episode("latency_regression", Window(scenario.slowdown.start - 38 * 60, scenario.slowdown.end + 30 * 60)),
+        Episode("blind_spot", Window(scenario.outage.start - 40 * 60, scenario.outage.end + 22 * 60)),
         Episode("half_and_half", Window(half - 3600, half + 2 * 3600)),
     )
 
 
 def available_periods(scenario: Scenario, window: Window, now: int) -> tuple[tuple[Window, int], ...]:
-    """`window` cut by what the demo keeps at `now`, in order: minutes for MINUTES_KEPT_S and of the time around the episodes, periods of
-    five minutes before that, nothing before the story. Grown to whole periods, so that a part may begin or end outside."""
-    fine = [part for each in merge_windows(_minute_windows(scenario, now)) if (part := window.overlap(each))]
+    """The parts of `window` in order, each with the period in seconds retained at `now` (60 or COARSE_PERIOD_S); none before the scenario.
+
+    Parts are extended to whole periods, so they may begin or end outside `window`.
+    """
+    fine = [part for minutes in merge_windows(_minute_windows(scenario, now)) if (part := window.overlap(minutes))]
     coarse = (part.aligned(COARSE_PERIOD_S) for part in window.subtract((Window(0, scenario.start), *fine)))
     return tuple(sorted([*((part, 60) for part in fine), *((part, COARSE_PERIOD_S) for part in coarse)]))
 
 
-def _minute_windows(story: Scenario, now: int) -> Iterator[Window]:
-    """What is kept in minutes. Its borders are whole hours."""
+def _minute_windows(scenario: Scenario, now: int) -> Iterator[Window]:
+    """When minutes are retained, in whole hours."""
     last = 2**40 // 3600 * 3600
-    yield Window(max((now - DEMO_RETENTION_S) // 3600 * 3600, story.start), last)
-    for episode in _scenario_episodes(story):
+    yield Window(max((now - DEMO_RETENTION_S) // 3600 * 3600, scenario.start), last)
+    for episode in _scenario_episodes(scenario):
         around = Window(episode.window.start - EPISODE_PADDING_S, episode.window.end + EPISODE_PADDING_S)
         yield around.aligned(3600)
 

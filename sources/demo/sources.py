@@ -1,9 +1,9 @@
-"""The demo: sources like the others that tell of a scripted migration, so that the program shows itself without an account or a key."""
+"""The demo: sources that replay a scripted migration, so that the program can be tried without an AWS account or API key."""
 
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -24,22 +24,20 @@ from domain import (
     Traffic,
     Window,
     assemble,
+    empty_frame,
     series_of_load_balancer,
     series_of_target_group,
     utc_now,
 )
-from domain.series import HOUR_S
 from domain.traffic import find_split
-from domain.window import MINUTE_S
-from sources.base import AnsweredRange, Events, Health, Pull, Query, TrafficSnapshot
+from domain.window import HOUR_S, MINUTE_S
+from sources.base import AnsweredRange, Events, Pull, TrafficSnapshot
+from sources.demo.base import DemoSource
 from sources.demo.batches import demo_batches_config
-from sources.demo.metrics import TARGET_COUNTS, MetricArrays, minute_metrics
-from sources.demo.scenario import BLUE, EC2, FLEET_OF, GREEN, SOURCE, Episode, available_periods, episodes, scenario_for
+from sources.demo.metrics import TARGET_COUNTS, Floats, Ints, minute_metrics
+from sources.demo.scenario import BLUE, EC2, FLEET_OF, GREEN, SOURCE, available_periods
 from sources.demo.window_latency import group_latencies, period_metrics
 from sources.window_latency import WindowLatency, longest_aligned_period
-
-__all__ = ["DemoEvents", "DemoMetrics", "DemoTraffic", "Episode", "demo_migration", "episodes", "program_anchor"]
-
 
 _ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 _LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
@@ -50,28 +48,28 @@ _GROUP_ARNS = {
 }
 _HTTPS_LISTENER, _HTTP_LISTENER = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
 _RULE_IDS = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
-SPLIT_LISTENER_ARN = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS_LISTENER}"  # what a change of the split names: it is that listener's default action
-_EMPTY = np.array([], dtype=np.int64)
-HEADER_RULE_ARN = f"{_ELB}listener-rule/{_LOAD_BALANCER}/{_HTTPS_LISTENER}/{_RULE_IDS['10']}"  # the rule that sends X-Canary: ecs to the canary
+# The weights are those of the listener's default action. The rule forwards requests with X-Canary: ecs to the canary.
+SPLIT_LISTENER_ARN = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS_LISTENER}"
+HEADER_RULE_ARN = f"{_ELB}listener-rule/{_LOAD_BALANCER}/{_HTTPS_LISTENER}/{_RULE_IDS['10']}"
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
 @cache
 def program_anchor() -> datetime:
-    """The hour in which this program first asked, in UTC: the demo's script hangs on it for as long as the program runs."""
+    """The hour (UTC) of the first call in this process, to which the scenario is relative."""
     return utc_now().replace(minute=0, second=0, microsecond=0)
 
 
 def demo_migration(anchor: datetime | None = None) -> Migration:
-    """The migration that the demo tells of. Its archive is a throw-away file that carries the anchor's day and hour: another anchor, other numbers."""
-    stamp = (anchor or program_anchor()).astimezone(UTC)
-    room = Path(tempfile.gettempdir()) / f"migration-demo-{os.getuid()}"
-    room.mkdir(mode=0o700, exist_ok=True)
+    """The demo's configuration. Its archive is a temporary file, one for each anchor."""
+    hour = (anchor or program_anchor()).astimezone(UTC)
+    folder = Path(tempfile.gettempdir()) / f"migration-demo-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     return Migration.model_validate(
         {
             "name": "Photo service (demo)",
             "timezone": "Asia/Tokyo",
-            "archive": f"sqlite:///{room / f'{stamp:%Y-%m-%dT%H}.db'}",
+            "archive": f"sqlite:///{folder / f'{hour:%Y-%m-%dT%H}.db'}",
             "aws": {"region": "ap-northeast-1", "load_balancer": f"{_ELB}loadbalancer/{_LOAD_BALANCER}"},
             "fleets": {
                 "baseline": {"label": "EC2", "target_groups": [_GROUP_ARNS[EC2]]},
@@ -94,16 +92,16 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
     )
 
 
-class DemoMetrics:
-    """A sources.MetricSource and WholeWindowSource: what CloudWatch would have answered.
+class DemoMetrics(DemoSource):
+    """A MetricSource and WindowLatencySource: CloudWatch's metrics.
 
-    It keeps minutes for fifteen days and around the episodes, periods of five minutes for the rest of the story.
+    Retains minutes for fifteen days and around the episodes, and periods of five minutes for the rest of the scenario.
     """
 
     name = "demo"
 
     def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
+        super().__init__(anchor=anchor, clock=clock)
         self._thresholds_s = migration.slow_thresholds_s
         self._fleets = {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
         of_groups = (
@@ -116,145 +114,109 @@ class DemoMetrics:
         return self._series
 
     def unsupported_metrics(self) -> tuple[str, ...]:
-        """Nothing."""
         return ()
 
     def finest_period_s(self, start: int, *, now: int) -> int:
-        """60 for fifteen days and around the episodes, else 300 since the story began, 0 before."""
+        """60 for fifteen days and around the episodes, else 300; 0 before the scenario."""
         minute = Window(start - start % MINUTE_S, start - start % MINUTE_S + MINUTE_S)
         return next((period_s for _, period_s in available_periods(self._scenario, minute, now)), 0)
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        """The story's numbers in `window`, as far as they had arrived; only of `series`, if given.
-
-        Hourly series are told of the hours that lie wholly inside the window and are over.
-        """
-        began, now = time.perf_counter(), int(self._clock().timestamp())
-        chosen = set(self._series if series is None else series)
-        asked = tuple(one for one in self._series if one in chosen)
-        code_of = {one: code for code, one in enumerate(asked)}
-        fine, hourly = [one for one in asked if not one.hourly], [one for one in asked if one.hourly]
-        blocks = [(fine, *each) for each in available_periods(self._scenario, window, now) if fine]
-        blocks += [(hourly, hours, HOUR_S) for hours in self._complete_hours(window, now) if hourly]
-        codes, times, values, lengths = [_EMPTY], [_EMPTY], [_EMPTY.astype(np.float64)], [_EMPTY]
-        answers, size = [], 0
-        for some, part, period_s in blocks:
-            ts = np.arange(part.start, part.end, period_s, dtype=np.int64)
-            told = self._compute(some, part, period_s, now)
-            table = np.array([told[one.target_group, one.metric, one.stat] for one in some])
-            row, period = np.nonzero(np.isfinite(table))
-            codes.append(np.array([code_of[one] for one in some])[row])
-            times.append(ts[period])
-            values.append(table[row, period])
-            lengths.append(np.full(len(row), period_s))
-            size += table.size
-            if past := part.overlap(Window(0, max(now // period_s * period_s, 60))):
-                answers.append(AnsweredRange(frozenset(some), past, period_s))
+        """The metrics in `window` known by now; only of `series`, if given. Hourly series have the complete hours inside `window`."""
+        started_s, now = time.perf_counter(), self._now()
+        requested = tuple(one for one in self._series if series is None or one in series)
+        fine, hourly = [one for one in requested if not one.hourly], [one for one in requested if one.hourly]
+        blocks = [(fine, part, period_s) for part, period_s in available_periods(self._scenario, window, now) if fine]
+        first_hour = -(-max(window.start, self._scenario.start) // HOUR_S) * HOUR_S
+        last_hour = min(window.end, now) // HOUR_S * HOUR_S
+        if hourly and first_hour < last_hour:
+            blocks.append((hourly, Window(first_hour, last_hour), HOUR_S))
+        code_of = {one: code for code, one in enumerate(requested)}
+        columns: list[tuple[Ints, Ints, Floats, Ints]] = []
+        answered_ranges, size = [], 0
+        for block, part, period_s in blocks:
+            values = self._values(block, part, period_s, now)
+            row, period = np.nonzero(np.isfinite(values))
+            ts = np.arange(part.start, part.end, period_s, dtype=np.int64)[period]
+            code = np.array([code_of[one] for one in block])[row]
+            columns.append((code, ts, values[row, period], np.full(len(row), period_s)))
+            size += values.size
+            if past := part.overlap(Window(0, max(now // period_s * period_s, MINUTE_S))):
+                answered_ranges.append(AnsweredRange(frozenset(block), past, period_s))
         return Pull(
             window=window,
             asked_at=now,
-            frame=assemble(
-                asked, np.concatenate(codes), np.concatenate(times), np.concatenate(values), np.concatenate(lengths)
-            ),
-            answered_ranges=tuple(answers),
-            queries=tuple(
-                Query(one, one.shortest_period_s, f"demo {one.target_group} {one.metric} {one.stat}", "")
-                for one in asked
-            ),
+            frame=assemble(requested, *map(np.concatenate, zip(*columns, strict=True))) if columns else empty_frame(),
+            answered_ranges=tuple(answered_ranges),
             datapoints_requested=size,
-            took_s=time.perf_counter() - began,
+            took_s=time.perf_counter() - started_s,
         )
 
-    def _compute(self, series: Sequence[Series], part: Window, period_s: int, now: int) -> MetricArrays:
+    def _values(self, series: Sequence[Series], part: Window, period_s: int, now: int) -> Floats:
+        """(series, period); NaN if there is no point."""
         if period_s == MINUTE_S:
             ts = np.arange(part.start, part.end, MINUTE_S, dtype=np.int64)
-            return minute_metrics(self._scenario, ts, now=now, slow_thresholds_s=self._thresholds_s)
-        hourly = all(one.hourly for one in series)
-        return period_metrics(
-            self._scenario, part, period_s, now=now, slow_thresholds_s=self._thresholds_s, percentiles_only=hourly
-        )
-
-    def _complete_hours(self, window: Window, now: int) -> Iterator[Window]:
-        """The whole hours of `window` that are over; none of before the story."""
-        start = -(-max(window.start, self._scenario.start) // HOUR_S) * HOUR_S
-        end = min(window.end, now) // HOUR_S * HOUR_S
-        if start < end:
-            yield Window(start, end)
+            metrics = minute_metrics(self._scenario, ts, now=now, slow_thresholds_s=self._thresholds_s)
+        else:
+            hourly = all(one.hourly for one in series)
+            metrics = period_metrics(
+                self._scenario, part, period_s, now=now, slow_thresholds_s=self._thresholds_s, hourly=hourly
+            )
+        return np.array([metrics[one.target_group, one.metric, one.stat] for one in series])
 
     def window_latency(self, window: Window) -> WindowLatency:
-        """The story's latency over one period, as CloudWatch would cut it: of every answer, mixed from each minute's distribution."""
-        now = int(self._clock().timestamp())
+        """The latency of all answers in one period, as CloudWatch would aggregate it."""
+        now = self._now()
         step_s = self.finest_period_s(window.start, now=now)
         covered = longest_aligned_period(window, step_s) if step_s else None
         if covered is None:
             return WindowLatency(window, None, now)
-        told = group_latencies(
+        groups = group_latencies(
             self._scenario, covered, now=now, fleets=self._fleets, slow_thresholds_s=self._thresholds_s
         )
-        return WindowLatency(window, covered, now, told)
-
-    def check(self) -> tuple[Health, ...]:
-        return (Health(self.name, "demo", "up", 0.0),)
+        return WindowLatency(window, covered, now, groups)
 
 
-class DemoTraffic:
-    """A sources.TrafficSource: the listeners and targets of the story's load balancer."""
+class DemoTraffic(DemoSource):
+    """A TrafficSource: the load balancer's listeners and targets."""
 
     name = "demo_traffic"
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
-        self._configured_rule = migration.aws.rule if migration.aws else ""
-
     def snapshot(self) -> TrafficSnapshot:
-        now = int(self._clock().timestamp())
+        now = self._now()
         return TrafficSnapshot(now, self.traffic_at(now))
 
     def traffic_at(self, ts: int) -> Traffic:
-        """What a look at `ts` (epoch seconds) would have found."""
+        """The traffic configuration at `ts` (epoch seconds)."""
         step = self._scenario.step_at(ts)
         weights = {EC2: step.baseline, BLUE: 0, GREEN: 0} | {step.live: step.canary}
+        header = Condition("http-header", "X-Canary", ("ecs",))
         rules = (
-            _rule(
-                _HTTPS_LISTENER,
-                "HTTPS:443",
-                "10",
-                _shares({step.live: 1}),
-                Condition("http-header", "X-Canary", ("ecs",)),
-            ),
+            _rule(_HTTPS_LISTENER, "HTTPS:443", "10", _shares({step.live: 1}), header),
             _rule(_HTTPS_LISTENER, "HTTPS:443", "default", _shares(weights)),
             _rule(_HTTP_LISTENER, "HTTP:80", "default", ()),
         )
-        split = find_split(rules, self._configured_rule)
+        split = find_split(rules, "")
         groups = tuple(Group(arn, name, FLEET_OF[name], self._targets(name, ts)) for name, arn in _GROUP_ARNS.items())
         return Traffic(ts, rules, groups, split.arn if split else "")
-
-    def check(self) -> tuple[Health, ...]:
-        return (Health(self.name, "demo", "up", 0.0),)
 
     def _targets(self, group: str, ts: int) -> tuple[Target, ...]:
         if not any(window.start <= ts < window.end for window in self._scenario.registered_windows(group)):
             return ()
-        serving = self._scenario.step_at(ts).live == group
-        dead = serving and self._scenario.outage.start <= ts < self._scenario.outage.end
+        is_live = self._scenario.step_at(ts).live == group
+        dead = is_live and self._scenario.outage.start <= ts < self._scenario.outage.end
         health = ("unhealthy", "Target.Timeout", "Request timed out") if dead else ("healthy", "", "")
         return tuple(_target(group, number, health) for number in range(TARGET_COUNTS[group]))
 
 
-class DemoEvents:
-    """A sources.EventSource: every deployment, roll-back, alert and annotation of the story."""
+class DemoEvents(DemoSource):
+    """An EventSource: deployments, rollbacks, alerts and annotations."""
 
     name = SOURCE
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
-
     def events(self, window: Window) -> Events:
-        now = int(self._clock().timestamp())
+        now = self._now()
         return Events(window, now, tuple(self._scenario.events(window, now)))
-
-    def check(self) -> tuple[Health, ...]:
-        return (Health(self.name, "demo", "up", 0.0),)
 
 
 def _shares(weights: dict[str, int]) -> tuple[Share, ...]:

@@ -1,4 +1,4 @@
-"""The demo's access logs: they add up to the demo's numbers, however they are asked, and hide one broken route."""
+"""The demo's access logs add up to the demo's metrics, and have one broken route."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,8 @@ from domain import FLEETS, Window
 from domain.log_counts import COUNTS, EXAMPLES
 from sources.access_logs.counter import LogCounts
 from sources.demo.access_logs import BROKEN_ROUTE, DEMO_ROUTES, DemoLogs
-from sources.demo.scenario import GREEN, scenario_for
-from sources.demo.sources import DemoMetrics, demo_migration, episodes
+from sources.demo.scenario import GREEN, episodes, scenario_for
+from sources.demo.sources import DemoMetrics, demo_migration
 
 ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17, seconds=20)
@@ -31,81 +31,80 @@ def count_rows(batches: list[LogCounts]) -> list[tuple[object, ...]]:
     return sorted(tuple(row.values()) for batch in batches for row in batch.counts.to_pylist())
 
 
-def test_the_same_minutes_are_the_same_counts_in_whatever_batches() -> None:
+def test_counts_do_not_depend_on_the_batches() -> None:
     window = Window(HOUR.start, HOUR.start + 900)
     assert count_rows(count_batches(window)) == count_rows(count_batches(window, batch_size=1))
-    examples = [sorted(map(str, one.examples.to_pylist())) for one in count_batches(window)]
+    examples = [sorted(map(str, counts.examples.to_pylist())) for counts in count_batches(window)]
     assert examples[0] == sorted(
-        str(row) for one in count_batches(window, batch_size=1) for row in one.examples.to_pylist()
+        str(row) for counts in count_batches(window, batch_size=1) for row in counts.examples.to_pylist()
     )
 
 
-def test_the_logs_add_up_to_the_numbers() -> None:
-    (found,) = count_batches(HOUR)
-    assert found.counts.schema == COUNTS and found.examples.schema == EXAMPLES
+def test_counts_add_up_to_the_metrics() -> None:
+    (logs,) = count_batches(HOUR)
+    assert logs.counts.schema == COUNTS and logs.examples.schema == EXAMPLES
     frame = DemoMetrics(MIGRATION, anchor=ANCHOR, clock=lambda: NOW).pull(HOUR).frame
     for group in ("photo-ec2", GREEN):
-        mine = found.counts.filter(pc.equal(found.counts["target_group"], group))
-        for metric, chosen in (
-            ("requests", pc.greater(mine["elb_status"], 0)),
-            ("target_5xx", pc.equal(mine["target_status"], 500)),
-            ("target_4xx", pc.equal(mine["target_status"], 404)),
+        of_group = logs.counts.filter(pc.equal(logs.counts["target_group"], group))
+        for metric, selected in (
+            ("requests", pc.greater(of_group["elb_status"], 0)),
+            ("target_5xx", pc.equal(of_group["target_status"], 500)),
+            ("target_4xx", pc.equal(of_group["target_status"], 404)),
         ):
-            told = frame[(frame.target_group == group) & (frame.metric == metric)]["value"].sum()
-            assert pc.sum(mine.filter(chosen)["n"]).as_py() == told, (group, metric)
-    assert sum(tally.lines for tally in found.files) == pc.sum(found.counts["n"]).as_py()
+            expected = frame[(frame.target_group == group) & (frame.metric == metric)]["value"].sum()
+            assert pc.sum(of_group.filter(selected)["n"]).as_py() == expected, (group, metric)
+    assert sum(stats.lines for stats in logs.files) == pc.sum(logs.counts["n"]).as_py()
 
 
-def test_the_latencies_are_those_of_the_numbers() -> None:
-    (found,) = count_batches(HOUR)
-    whole = judge_endpoints(found.counts, FLEET_OF, HOUR).total
+def test_latencies_match_the_metrics() -> None:
+    (logs,) = count_batches(HOUR)
+    total = judge_endpoints(logs.counts, FLEET_OF, HOUR).total
     frame = DemoMetrics(MIGRATION, anchor=ANCHOR, clock=lambda: NOW).pull(HOUR).frame
     for fleet, group in (("baseline", "photo-ec2"), ("canary", GREEN)):
         for stat in ("p50", "p95"):
-            typical = frame[(frame.target_group == group) & (frame.stat == stat)]["value"].median()
-            told = whole.fleets[fleet].percentiles[stat]
-            assert told and told.value_s == pytest.approx(typical, rel=0.05)
+            median_s = frame[(frame.target_group == group) & (frame.stat == stat)]["value"].median()
+            percentile = total.fleets[fleet].percentiles[stat]
+            assert percentile and percentile.value_s == pytest.approx(median_s, rel=0.05)
 
 
-def test_one_route_is_broken_while_the_total_is_not() -> None:
-    batches = count_batches(HOUR)
-    found = judge_endpoints(batches[0].counts, FLEET_OF, HOUR, MIGRATION.criteria)
-    assert found.total.judgement.verdict != "regression"
-    assert [one.route for one in found.hidden_regressions] == [BROKEN_ROUTE]
-    assert found.routes[0].route == BROKEN_ROUTE
+def test_one_route_is_broken_although_the_total_is_not() -> None:
+    (logs,) = count_batches(HOUR)
+    endpoints = judge_endpoints(logs.counts, FLEET_OF, HOUR, MIGRATION.criteria)
+    assert endpoints.total.judgement.verdict != "regression"
+    assert [route.route for route in endpoints.hidden_regressions] == [BROKEN_ROUTE]
+    assert endpoints.routes[0].route == BROKEN_ROUTE
     before = Window(scenario_for(ANCHOR).steps[-1].ts - 7200, scenario_for(ANCHOR).steps[-1].ts)
-    (counts,) = count_batches(before)
-    assert judge_endpoints(counts.counts, FLEET_OF, before, MIGRATION.criteria).hidden_regressions == ()
+    (logs_before,) = count_batches(before)
+    assert judge_endpoints(logs_before.counts, FLEET_OF, before, MIGRATION.criteria).hidden_regressions == ()
 
 
-def test_slow_routes_are_slow_on_both_sides() -> None:
-    (found,) = count_batches(HOUR)
-    (upload,) = (one for one in judge_endpoints(found.counts, FLEET_OF, HOUR).routes if one.route == "/upload")
-    p95 = [side.percentiles["p95"] for side in upload.fleets.values()]
-    assert all(one and one.value_s > 1.5 for one in p95)
+def test_slow_routes_are_slow_in_both_fleets() -> None:
+    (logs,) = count_batches(HOUR)
+    (upload,) = (route for route in judge_endpoints(logs.counts, FLEET_OF, HOUR).routes if route.route == "/upload")
+    p95 = [fleet.percentiles["p95"] for fleet in upload.fleets.values()]
+    assert all(percentile and percentile.value_s > 1.5 for percentile in p95)
     assert upload.judgement.verdict != "regression"
 
 
-def test_what_nobody_answered_has_its_fleet() -> None:
-    blind = next(one.window for one in episodes(ANCHOR) if one.slug == "blind_spot")
-    batches = count_batches(Window(blind.start + 2400, blind.start + 3000))
-    counts = batches[0].counts
-    dead = counts.filter(pc.equal(counts["elb_status"], 502))
-    of_canary = dead.filter(pc.equal(dead["target_group"], GREEN))
-    assert pc.sum(of_canary["n"]).as_py() > 0.9 * pc.sum(dead["n"]).as_py()
-    assert set(dead["target_status"].to_pylist()) == {-1} and set(dead["latency_ms"].to_pylist()) == {-1}
+def test_unanswered_requests_have_their_fleet() -> None:
+    window = next(episode.window for episode in episodes(ANCHOR) if episode.slug == "blind_spot")
+    logs, *_ = count_batches(Window(window.start + 2400, window.start + 3000))
+    unanswered = logs.counts.filter(pc.equal(logs.counts["elb_status"], 502))
+    of_canary = unanswered.filter(pc.equal(unanswered["target_group"], GREEN))
+    assert pc.sum(of_canary["n"]).as_py() > 0.9 * pc.sum(unanswered["n"]).as_py()
+    assert set(unanswered["target_status"].to_pylist()) == {-1} and set(unanswered["latency_ms"].to_pylist()) == {-1}
 
 
-def test_a_route_has_a_script_tag_and_examples_tell_paths_and_targets() -> None:
-    (found,) = count_batches(HOUR)
-    assert {one.route for one in DEMO_ROUTES} == set(found.counts["route"].to_pylist())
-    assert any("<script>" in one.route for one in DEMO_ROUTES)
-    failed = found.examples.filter(pc.equal(found.examples["route"], BROKEN_ROUTE)).to_pylist()
+def test_route_with_a_script_tag_and_examples() -> None:
+    (logs,) = count_batches(HOUR)
+    assert {route.route for route in DEMO_ROUTES} == set(logs.counts["route"].to_pylist())
+    assert any("<script>" in route.route for route in DEMO_ROUTES)
+    failed = logs.examples.filter(pc.equal(logs.examples["route"], BROKEN_ROUTE)).to_pylist()
     assert failed and all(row["path"].startswith("/v1/albums/") and row["target"].endswith(":8080") for row in failed)
-    assert np.all(np.diff(found.examples["ts"].to_numpy() // 60) >= 0)
+    assert np.all(np.diff(logs.examples["ts"].to_numpy() // 60) >= 0)
 
 
-def test_files_come_five_minutes_late_and_none_is_older_than_the_story() -> None:
+def test_files_are_five_minutes_late_and_not_older_than_the_scenario() -> None:
     source = DemoLogs(anchor=ANCHOR, clock=lambda: NOW)
     newest = source.files(Window.last(60, now=NOW)).files[-1]
     assert newest.window and newest.window.end == int(ANCHOR.timestamp()) + 600

@@ -1,4 +1,4 @@
-"""The demo's batches tell one story, however they are asked, and it has one of everything that can become of a run."""
+"""The demo's batches are deterministic, and have a job in every state."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,24 +20,24 @@ MIGRATION = demo_migration(ANCHOR)
 
 
 def make_source(now: datetime = NOW) -> DemoBatches:
-    return DemoBatches(MIGRATION, anchor=ANCHOR, clock=lambda: now)
+    return DemoBatches(anchor=ANCHOR, clock=lambda: now)
 
 
 def reports_at(now: datetime = NOW) -> dict[str, JobReport]:
     assert MIGRATION.batches
     frame = check_frame(make_source(now).pull(Window.last(30 * 1440, now=now)).frame)
-    counted = DemoLambda(anchor=ANCHOR, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
-    starters = DemoTriggers(clock=lambda: now).snapshot().triggers
-    assert starters
-    found = job_reports(
+    function_metrics = DemoLambda(anchor=ANCHOR, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
+    triggers = DemoTriggers(anchor=ANCHOR, clock=lambda: now).snapshot().triggers
+    assert triggers
+    reports = job_reports(
         MIGRATION.batches,
         parse_runs(frame, timestamp_is="end"),
         window=Window.last(14 * 1440, now=now),
         now=int(now.timestamp()) // 60 * 60,
-        triggers={one.job: one for one in starters.triggers},
-        invocations=parse_invocations(check_frame(counted)),
+        triggers={trigger.job: trigger for trigger in triggers.triggers},
+        invocations=parse_invocations(check_frame(function_metrics)),
     )
-    return {one.name: one for one in found}
+    return {report.name: report for report in reports}
 
 
 def rows(window: Window) -> set[tuple[object, ...]]:
@@ -49,18 +49,18 @@ def rows(window: Window) -> set[tuple[object, ...]]:
 
 @given(st.integers(0, 50 * 1440), st.lists(st.integers(1, 400), min_size=2, max_size=3))
 @settings(max_examples=15)
-def test_the_same_minutes_are_the_same_runs_in_whatever_pieces(start: int, lengths: list[int]) -> None:
+def test_runs_do_not_depend_on_the_requested_window(start: int, lengths: list[int]) -> None:
     first = int(ANCHOR.timestamp()) - (60 * 1440 - start) * 60
-    pieces, at = set[tuple[object, ...]](), first
+    parts, start_s = set[tuple[object, ...]](), first
     for length in lengths:
-        pieces |= rows(Window(at, at + length * 60))
-        at += length * 60
-    assert rows(Window(first, at)) == pieces
+        parts |= rows(Window(start_s, start_s + length * 60))
+        start_s += length * 60
+    assert rows(Window(first, start_s)) == parts
 
 
-def test_the_story_has_one_of_everything() -> None:
-    found = reports_at()
-    assert {name: one.state for name, one in found.items()} == {
+def test_jobs_in_every_state() -> None:
+    reports = reports_at()
+    assert {name: report.state for name, report in reports.items()} == {
         "cleanup": "failed",
         "rankings": "slow",
         "newsletter": "paused",
@@ -69,48 +69,48 @@ def test_the_story_has_one_of_everything() -> None:
         "invoices": "ok",
         "thumbnails": "ok",
     }
-    assert {mark for one in found.values() for mark in RUN_STATUSES if one.count(mark)} >= {
+    assert {status for report in reports.values() for status in RUN_STATUSES if report.count(status)} >= {
         "failed",
         "missed",
         "slow",
         "paused",
     }
-    assert (found["invoices"].count("missed"), found["thumbnails"].count("failed")) == (1, 1)
-    assert found["export"].scheduler == "baseline" and found["export"].job is None
-    assert sum(one.both_active is not None for one in found.values()) >= 2, "both eras reported"
+    assert (reports["invoices"].count("missed"), reports["thumbnails"].count("failed")) == (1, 1)
+    assert reports["export"].scheduler == "baseline" and reports["export"].job is None
+    assert sum(report.both_active is not None for report in reports.values()) >= 2, "both schedulers reported"
 
 
-def test_one_morning_the_digest_died_and_so_did_its_repetitions() -> None:
-    found = reports_at()
-    (died,) = [slot for slot in found["digest"].scheduled_runs if slot.status == "failed"]
-    assert [run.was_reported for run in died.runs] == [False] * 3
+def test_digest_and_its_retries_died_silently_once() -> None:
+    reports = reports_at()
+    (failed,) = [run for run in reports["digest"].scheduled_runs if run.status == "failed"]
+    assert [run.was_reported for run in failed.runs] == [False] * 3
     assert {
-        name: one.invocation_totals.silent_failures
-        for name, one in found.items()
-        if one.invocation_totals and one.invocation_totals.silent_failures
+        name: report.invocation_totals.silent_failures
+        for name, report in reports.items()
+        if report.invocation_totals and report.invocation_totals.silent_failures
     } == {"digest": 3}
-    cleanup = found["cleanup"].invocation_totals
+    cleanup = reports["cleanup"].invocation_totals
     assert cleanup and (cleanup.errors, cleanup.silent_failures) == (1, 0), "it posted its failure"
-    assert found["export"].invocation_totals is None
+    assert reports["export"].invocation_totals is None
 
 
-def test_it_moves_with_the_clock() -> None:
+def test_runs_follow_the_clock() -> None:
     later = reports_at(NOW + timedelta(days=1))
     assert (later["cleanup"].state, later["rankings"].state) == ("ok", "ok")
     frame = make_source().pull(Window.last(60, now=NOW + timedelta(minutes=30))).frame
-    assert int(epoch_s(frame).max()) < int(NOW.timestamp()), "nothing of the future is told"
+    assert int(epoch_s(frame).max()) < int(NOW.timestamp()), "no runs in the future"
 
 
-def test_the_jobs_are_due_as_their_schedules_say() -> None:
+def test_runs_follow_their_schedules() -> None:
     for job in DEMO_JOBS:
         if job.expression:
             parse_schedule(job.expression)
-    assert all(one.count("late") == 0 and one.count("unknown") == 0 for one in reports_at().values())
+    assert all(report.count("late") == 0 and report.count("unknown") == 0 for report in reports_at().values())
 
 
-def test_a_source_may_be_asked_for_some_series_only() -> None:
-    one = make_source().series()[0]
-    assert isinstance(one, Series)
-    pull = make_source().pull(Window.last(120, now=NOW), [one])
-    assert pull.answered_ranges[0].series == frozenset({one})
-    assert set(pull.frame["target_group"]) <= {one.target_group}
+def test_only_the_given_series() -> None:
+    series = make_source().series()[0]
+    assert isinstance(series, Series)
+    pull = make_source().pull(Window.last(120, now=NOW), [series])
+    assert pull.answered_ranges[0].series == frozenset({series})
+    assert set(pull.frame["target_group"]) <= {series.target_group}

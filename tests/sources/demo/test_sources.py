@@ -1,4 +1,4 @@
-"""The demo tells one story, however it is asked, and what it tells could have come from a load balancer."""
+"""The demo's sources are deterministic, consistent with each other, and plausible for a load balancer."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from archive.metrics.fetch_plan import resolution_tiers
 from domain import Series, WeightChange, Window, check_frame, epoch_s
 from domain.traffic import detect_weight_change
 from sources.demo.audit_log import DemoAuditLog
-from sources.demo.scenario import BLUE, EC2, GREEN, available_periods, scenario_for
+from sources.demo.scenario import BLUE, EC2, GREEN, available_periods, episodes, scenario_for
 from sources.demo.sources import (
     HEADER_RULE_ARN,
     SPLIT_LISTENER_ARN,
@@ -22,7 +22,6 @@ from sources.demo.sources import (
     DemoMetrics,
     DemoTraffic,
     demo_migration,
-    episodes,
 )
 from sources.registry import create_sources
 
@@ -39,16 +38,16 @@ def make_metrics(now: datetime = NOW) -> DemoMetrics:
 
 
 def make_traffic(now: datetime = NOW) -> DemoTraffic:
-    return DemoTraffic(MIGRATION, anchor=ANCHOR, clock=lambda: now)
+    return DemoTraffic(anchor=ANCHOR, clock=lambda: now)
 
 
 def event_titles(window: Window = WHOLE_SCENARIO, now: datetime = NOW) -> list[tuple[str, str]]:
-    told = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: now).events(window).events
-    return [(event.kind, event.title) for event in told]
+    events = DemoEvents(anchor=ANCHOR, clock=lambda: now).events(window).events
+    return [(event.kind, event.title) for event in events]
 
 
 def minute_table(window: Window, group: str, now: datetime = NOW) -> pd.DataFrame:
-    """One column a statistic ("requests sum"), one row a minute of `window`; NaN where the demo has no point."""
+    """A column for each statistic ("requests sum"), a row for each minute of `window`; NaN if there is no point."""
     frame = make_metrics(now).pull(window).frame
     frame = frame[frame["target_group"] == group]
     table = pd.DataFrame(
@@ -67,19 +66,19 @@ def rows(frame: pd.DataFrame) -> set[tuple[object, ...]]:
 
 @given(st.integers(0, 62 * 288), st.lists(st.integers(1, 30), min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
-def test_the_same_periods_are_the_same_numbers_in_whatever_pieces_they_are_asked_for(start: int, lengths: list[int]):
+def test_metrics_do_not_depend_on_the_requested_window(start: int, lengths: list[int]):
     source = make_metrics()
-    of_minutes = [one for one in source.series() if not one.hourly]
+    series = [one for one in source.series() if not one.hourly]
     first = SCENARIO.start + start * 300
-    whole = source.pull(Window(first, first + sum(lengths) * 300), of_minutes).frame
-    pieces, at = set[tuple[object, ...]](), first
+    whole = source.pull(Window(first, first + sum(lengths) * 300), series).frame
+    parts, start_s = set[tuple[object, ...]](), first
     for length in lengths:
-        pieces |= rows(source.pull(Window(at, at + length * 300), of_minutes).frame)
-        at += length * 300
-    assert rows(whole) == pieces
+        parts |= rows(source.pull(Window(start_s, start_s + length * 300), series).frame)
+        start_s += length * 300
+    assert rows(whole) == parts
 
 
-def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
+def test_minutes_are_retained_as_in_cloudwatch_and_around_the_episodes():
     source, now = make_metrics(), int(NOW.timestamp())
     assert source.finest_period_s(now - 15 * 86_400, now=now) == 60
     assert source.finest_period_s(now - 20 * 86_400, now=now) == 300
@@ -95,16 +94,16 @@ def test_it_keeps_minutes_like_cloudwatch_and_around_the_episodes():
 
 @given(st.integers(0, 3 * 1440))
 @settings(max_examples=30, deadline=None)
-def test_the_archive_finds_what_is_kept_in_minutes_at_any_time(minutes_after: int):
-    """Else it would ask for minutes where there are none, and wait for them."""
+def test_archive_finds_the_retained_periods_at_any_time(minutes_after: int):
+    """Otherwise it would request minutes that do not exist, again and again."""
     now = int(ANCHOR.timestamp()) + minutes_after * 60
     source, window = make_metrics(datetime.fromtimestamp(now, UTC)), Window(SCENARIO.start - 86_400 * 300, now)
-    found = resolution_tiers(window, partial(source.finest_period_s, now=now))
-    assert [part for part in found if part[1]] == list(available_periods(SCENARIO, Window(SCENARIO.start, now), now))
+    tiers = resolution_tiers(window, partial(source.finest_period_s, now=now))
+    assert [part for part in tiers if part[1]] == list(available_periods(SCENARIO, Window(SCENARIO.start, now), now))
 
 
-def test_five_minutes_are_the_five_minutes_before_them_put_together():
-    """Asked while it still kept its minutes, and when it no longer does."""
+def test_five_minute_periods_aggregate_their_minutes():
+    """Compares the periods before and after the minutes expire."""
     window = Window(SCENARIO.anchor - 3600, SCENARIO.anchor)
     minutes = minute_table(window, EC2)
     coarse = minute_table(window, EC2, NOW + timedelta(days=40))[::5]
@@ -120,18 +119,18 @@ def test_five_minutes_are_the_five_minutes_before_them_put_together():
     assert (coarse["latency p95"] > p95.min()).all() and (coarse["latency p95"] < p95.max()).all()
 
 
-def test_an_hourly_percentile_is_that_of_all_its_answers():
+def test_hourly_percentiles_are_those_of_all_answers():
     window = Window(SCENARIO.anchor - 7200, SCENARIO.anchor)
     hours = [one for one in make_metrics().series() if one.hourly and one.target_group == EC2]
     frame = make_metrics().pull(window, hours).frame
     for hour in window.chunks(3600):
         (whole,) = (one for one in make_metrics().window_latency(hour).groups if one.target_group == EC2)
-        mine = frame[epoch_s(frame) == hour.start]
-        assert dict(zip(mine["stat"], mine["value"], strict=True)) == {
+        in_hour = frame[epoch_s(frame) == hour.start]
+        assert dict(zip(in_hour["stat"], in_hour["value"], strict=True)) == {
             f"{name}_hourly": pytest.approx(value, abs=2e-6) for name, value in whole.percentiles.items()
         }
-    ahead = make_metrics().pull(Window(SCENARIO.anchor, SCENARIO.anchor + 3600), hours)
-    assert (len(ahead.frame), ahead.answered_ranges) == (0, ()), "an hour that is not over has none"
+    future = make_metrics().pull(Window(SCENARIO.anchor, SCENARIO.anchor + 3600), hours)
+    assert (len(future.frame), future.answered_ranges) == (0, ()), "an incomplete hour has none"
 
 
 @given(st.integers(-600, 62 * 1440 + 300), st.integers(1, 180))
@@ -157,18 +156,18 @@ def test_every_frame_is_tidy_and_adds_up(start: int, minutes: int):
                 assert (within[fast] >= share).all() and (within[slow] <= share).all()
 
 
-def test_a_source_may_be_asked_for_some_series_only():
+def test_only_the_given_series():
     window = EPISODES["blind_spot"]
-    one = Series("demo", "canary", GREEN, "requests", "sum", "count")
-    pull = make_metrics().pull(window, {one})
+    series = Series("demo", "canary", GREEN, "requests", "sum", "count")
+    pull = make_metrics().pull(window, {series})
     assert rows(pull.frame) == {
         row for row in rows(make_metrics().pull(window).frame) if row[1:4] == (GREEN, "requests", "sum")
     }
-    assert (pull.datapoints_requested, pull.answered_ranges[0].series) == (window.minutes, frozenset({one}))
+    assert (pull.datapoints_requested, pull.answered_ranges[0].series) == (window.minutes, frozenset({series}))
     assert make_metrics().pull(window, set()).answered_ranges == ()
 
 
-def test_in_the_blind_spot_ecs_takes_requests_answers_none_and_shows_no_error():
+def test_blind_spot_has_unanswered_requests_and_no_errors():
     dead = minute_table(Window(SCENARIO.outage.start + 120, SCENARIO.outage.start + 14 * 60), GREEN)
     assert len(dead) == 12
     assert (dead["requests sum"] > 2000).all()
@@ -182,19 +181,19 @@ def test_in_the_blind_spot_ecs_takes_requests_answers_none_and_shows_no_error():
     assert (codes > 50).all(axis=None) and (codes.sum(axis=1) == balancer["alb_5xx sum"]).all()
 
 
-def test_the_first_survivors_make_a_dying_fleet_look_faster():
-    calm, dying = SCENARIO.outage.start - 60, SCENARIO.outage.start + 60
-    table = minute_table(Window(calm, dying + 60), GREEN)["latency p95"]
-    assert table[dying] < 0.8 * table[calm]
+def test_latency_drops_at_the_start_of_the_outage():
+    before, during = SCENARIO.outage.start - 60, SCENARIO.outage.start + 60
+    table = minute_table(Window(before, during + 60), GREEN)["latency p95"]
+    assert table[during] < 0.8 * table[before]
 
 
-def test_after_the_roll_back_nobody_asks_the_dead_tasks_and_their_health_is_still_seen():
+def test_after_the_rollback_only_target_health_is_reported():
     after = minute_table(Window(SCENARIO.outage.start + 14 * 60, SCENARIO.outage.end + 300), GREEN)
     assert set(after) == {"healthy_hosts minimum", "unhealthy_hosts minimum"}
     assert list(after["healthy_hosts minimum"]) == [0] * 24 + [6] * 5
 
 
-def test_the_regression_is_sixty_percent_at_p95_for_most_of_an_hour():
+def test_slowdown_is_sixty_percent_at_p95():
     window = Window(SCENARIO.slowdown.start + 360, SCENARIO.slowdown.end - 120)
     ecs, ec2 = minute_table(window, BLUE)["latency p95"], minute_table(window, EC2)["latency p95"]
     assert (ecs / ec2).median() == pytest.approx(1.6, abs=0.1)
@@ -205,101 +204,106 @@ def test_the_regression_is_sixty_percent_at_p95_for_most_of_an_hour():
 
 
 @pytest.mark.parametrize("step", range(1, len(SCENARIO.steps)))
-def test_the_share_seen_follows_the_weights_told(step: int):
+def test_observed_share_follows_the_weights(step: int):
     start = SCENARIO.steps[step].ts
     end = SCENARIO.steps[step + 1].ts if step + 1 < len(SCENARIO.steps) else SCENARIO.anchor
     window = Window(start, min(end, start + 6 * 3600))
-    told = make_traffic().traffic_at(start).configured_shares["canary"]
-    assert make_traffic().traffic_at(window.end - 60).configured_shares["canary"] == told
-    then = window.ends_at + timedelta(minutes=20)
-    seen = {
-        group: minute_table(window, group, then).get("requests sum", pd.Series([0.0])).sum()
+    configured = make_traffic().traffic_at(start).configured_shares["canary"]
+    assert make_traffic().traffic_at(window.end - 60).configured_shares["canary"] == configured
+    later = window.ends_at + timedelta(minutes=20)
+    requests = {
+        group: minute_table(window, group, later).get("requests sum", pd.Series([0.0])).sum()
         for group in (EC2, BLUE, GREEN)
     }
-    serving = SCENARIO.steps[step].live
-    assert seen[GREEN if serving == BLUE else BLUE] == 0
-    share, spread = float(told), np.sqrt(float(told) / sum(seen.values()))
-    assert seen[serving] / sum(seen.values()) == pytest.approx(share, abs=5 * spread)
+    live = SCENARIO.steps[step].live
+    assert requests[GREEN if live == BLUE else BLUE] == 0
+    share, spread = float(configured), np.sqrt(float(configured) / sum(requests.values()))
+    assert requests[live] / sum(requests.values()) == pytest.approx(share, abs=5 * spread)
 
 
-def test_traffic_is_a_load_balancer_with_one_split_and_one_door():
-    look = make_traffic().snapshot().traffic
-    assert look is not None and look.split is not None
-    assert [(rule.listener, rule.priority, rule.action) for rule in look.rules] == [
+def test_traffic_has_one_split_and_one_header_rule():
+    traffic = make_traffic().snapshot().traffic
+    assert traffic is not None and traffic.split is not None
+    assert [(rule.listener, rule.priority, rule.action) for rule in traffic.rules] == [
         ("HTTPS:443", "10", "forward"),
         ("HTTPS:443", "default", "forward"),
         ("HTTP:80", "default", "redirect"),
     ]
-    assert look.split.priority == "default" and look.split.stickiness_s is None
-    assert [(share.target_group, share.weight) for share in look.split.shares] == [(EC2, 500), (BLUE, 0), (GREEN, 500)]
-    assert [(door.headers[0].name, door.headers[0].patterns, *door.fleets) for door in look.header_rules] == [
+    assert traffic.split.priority == "default" and traffic.split.stickiness_s is None
+    assert [(share.target_group, share.weight) for share in traffic.split.shares] == [
+        (EC2, 500),
+        (BLUE, 0),
+        (GREEN, 500),
+    ]
+    assert [(rule.headers[0].name, rule.headers[0].patterns, *rule.fleets) for rule in traffic.header_rules] == [
         ("X-Canary", ("ecs",), "canary")
     ]
-    assert {group.target_group: group.healthy for group in look.groups} == {EC2: 4, BLUE: 0, GREEN: 6}
+    assert {group.target_group: group.healthy for group in traffic.groups} == {EC2: 4, BLUE: 0, GREEN: 6}
 
 
-def test_dead_targets_say_why():
+def test_unhealthy_targets_have_a_reason():
     groups = {group.target_group: group for group in make_traffic().traffic_at(SCENARIO.outage.start + 300).groups}
-    assert {(one.state, one.reason) for one in groups[GREEN].targets or ()} == {("unhealthy", "Target.Timeout")}
+    assert {(target.state, target.reason) for target in groups[GREEN].targets or ()} == {
+        ("unhealthy", "Target.Timeout")
+    }
     assert groups[EC2].healthy == 4
 
 
 def weight_changes(
     window: Window = WHOLE_SCENARIO, now: datetime = NOW, rule: str = SPLIT_LISTENER_ARN
 ) -> list[WeightChange]:
-    told = DemoAuditLog(anchor=ANCHOR, clock=lambda: now).events(window).weight_changes
-    return [change for change in told if change.rule == rule]
+    changes = DemoAuditLog(anchor=ANCHOR, clock=lambda: now).events(window).weight_changes
+    return [change for change in changes if change.rule == rule]
 
 
-def test_every_step_that_is_logged_is_one_that_would_have_been_seen():
+def test_logged_changes_are_those_between_snapshots():
     source = make_traffic()
     pairs = ((source.traffic_at(step.ts - 60), source.traffic_at(step.ts)) for step in SCENARIO.steps[1:])
-    seen = [change for before, after in pairs if (change := detect_weight_change(before, after))]
-    assert [(one.ts, one.title, one.rule) for one in weight_changes()] == [
-        (one.ts, one.title, one.rule) for one in seen
+    detected = [change for before, after in pairs if (change := detect_weight_change(before, after))]
+    assert [(change.ts, change.title, change.rule) for change in weight_changes()] == [
+        (change.ts, change.title, change.rule) for change in detected
     ]
-    titles = [one.title for one in seen]
+    titles = [change.title for change in detected]
     assert titles[:4] == ["0.0% → 0.1%", "0.1% → 1.0%", "1.0% → 5.0%", "5.0% → 10.0%"]
     assert titles[-1] == "25.0% → 50.0%"
 
 
-def test_each_step_has_an_author_and_none_is_told_before_it_was_made():
-    assert {one.tool for one in weight_changes()} == {"terraform", "console", "cli"} and all(
-        one.author for one in weight_changes()
-    )
-    assert {one.author for one in weight_changes(rule=HEADER_RULE_ARN)} == {"photo-terraform", "codedeploy"}
+def test_changes_have_authors_and_are_not_in_the_future():
+    assert {change.tool for change in weight_changes()} == {"terraform", "console", "cli"}
+    assert all(change.author for change in weight_changes())
+    assert {change.author for change in weight_changes(rule=HEADER_RULE_ARN)} == {"photo-terraform", "codedeploy"}
     early = datetime.fromtimestamp(weight_changes()[3].ts - 1, UTC)
     assert weight_changes(now=early) == weight_changes()[:3]
 
 
-def test_both_troubles_were_alerted_and_rolled_back():
+def test_both_incidents_have_an_alert_and_a_rollback():
     assert [title for kind, title in event_titles() if kind == "rollback"] == ["Back to 5 %", "Back to 0 %"]
     for slug in ("latency_regression", "blind_spot"):
         assert {"alert", "rollback"} <= {kind for kind, _ in event_titles(EPISODES[slug])}
         assert weight_changes(EPISODES[slug])
     assert max(window.minutes for window in EPISODES.values()) <= 180
-    assert [one.title for one in weight_changes(EPISODES["half_and_half"])] == ["25.0% → 50.0%"]
+    assert [change.title for change in weight_changes(EPISODES["half_and_half"])] == ["25.0% → 50.0%"]
 
 
 @pytest.mark.parametrize("hours", [0, 1, 2, 5, 50])
-def test_the_last_three_hours_always_have_a_note_and_a_closed_alert(hours: int):
+def test_last_three_hours_have_an_annotation_and_a_closed_alert(hours: int):
     now = ANCHOR + timedelta(hours=hours, minutes=7)
-    told = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: now).events(Window.last(180, now=now)).events
-    assert {"annotation", "alert"} <= {event.kind for event in told}
-    assert any(event.kind == "alert" and event.until and not event.open for event in told)
-    assert len({event.key for event in told}) == len(told)
+    events = DemoEvents(anchor=ANCHOR, clock=lambda: now).events(Window.last(180, now=now)).events
+    assert {"annotation", "alert"} <= {event.kind for event in events}
+    assert any(event.kind == "alert" and event.until and not event.open for event in events)
+    assert len({event.key for event in events}) == len(events)
 
 
-def test_an_alert_is_open_until_it_has_ended():
-    at = datetime.fromtimestamp(SCENARIO.outage.start + 10 * 60, UTC)
-    during = DemoEvents(MIGRATION, anchor=ANCHOR, clock=lambda: at).events(SCENARIO.outage).events
-    assert [(event.title, event.open, event.until) for event in during] == [
+def test_alert_is_open_until_it_ends():
+    now = datetime.fromtimestamp(SCENARIO.outage.start + 10 * 60, UTC)
+    events = DemoEvents(anchor=ANCHOR, clock=lambda: now).events(SCENARIO.outage).events
+    assert [(event.title, event.open, event.until) for event in events] == [
         ("photo: load balancer answers 5xx itself", True, None),
         ("photo-ecs-green: no healthy host", True, None),
     ]
 
 
-def test_the_newest_minutes_come_in_low_are_revised_and_then_settle():
+def test_newest_minutes_are_revised_upwards_until_final():
     minute = Window(SCENARIO.anchor, SCENARIO.anchor + 60)
 
     def requests(seconds_after: float) -> float:
@@ -307,39 +311,39 @@ def test_the_newest_minutes_come_in_low_are_revised_and_then_settle():
         table = minute_table(minute, EC2, now)
         return 0.0 if "requests sum" not in table else float(table["requests sum"].iloc[0])
 
-    settled = requests(180)
+    final = requests(180)
     assert requests(-1) == 0
-    assert 0.4 * settled < requests(0) == requests(59) < requests(60) < requests(120) < settled
+    assert 0.4 * final < requests(0) == requests(59) < requests(60) < requests(120) < final
     assert requests(180) == requests(3600) == requests(86_400 * 14)
 
 
-def test_it_moves_with_the_clock_and_says_nothing_about_the_future():
-    ahead = Window(SCENARIO.anchor, SCENARIO.anchor + 3600)
-    pull = make_metrics().pull(ahead)
+def test_metrics_follow_the_clock():
+    future = Window(SCENARIO.anchor, SCENARIO.anchor + 3600)
+    pull = make_metrics().pull(future)
     assert epoch_s(pull.frame).max() == SCENARIO.anchor + 16 * 60
     assert [answer.window for answer in pull.answered_ranges] == [Window(SCENARIO.anchor, SCENARIO.anchor + 17 * 60)]
-    assert epoch_s(make_metrics(NOW + timedelta(minutes=5)).pull(ahead).frame).max() == SCENARIO.anchor + 21 * 60
+    assert epoch_s(make_metrics(NOW + timedelta(minutes=5)).pull(future).frame).max() == SCENARIO.anchor + 21 * 60
     assert make_metrics().pull(Window(SCENARIO.anchor + 3600, SCENARIO.anchor + 7200)).answered_ranges == ()
 
 
-def test_before_the_story_there_is_nothing():
+def test_no_metrics_before_the_scenario():
     before = Window(SCENARIO.start - 3600, SCENARIO.start)
     assert make_metrics().pull(before).frame.empty
     assert make_metrics().finest_period_s(before.start, now=SCENARIO.anchor) == 0
     assert make_metrics().finest_period_s(SCENARIO.start, now=SCENARIO.anchor) == 300
 
 
-def test_traffic_breathes_with_the_day_and_stays_in_its_range():
-    # The story begins at midnight in Tokyo.
+def test_traffic_has_a_daily_cycle():
+    # The scenario starts at midnight in Tokyo.
     day = minute_table(Window(SCENARIO.start, SCENARIO.start + 7 * 86_400), EC2)["requests sum"].dropna() / 5
     hourly = day.groupby((day.index - SCENARIO.start) % 86_400 // 3600).mean()
     assert 6 <= hourly.idxmin() <= 8 and 19 <= hourly.idxmax() <= 23
     assert day.min() > 5_000 and day.max() < 25_000
 
 
-def test_the_catalogue_gives_the_demo_its_sources_and_each_archive_is_of_one_anchor():
+def test_registry_creates_the_demo_sources():
     sources = create_sources(MIGRATION, anchor=ANCHOR, clock=lambda: NOW)
     names = [source.name for source in (*sources.metrics, sources.traffic, *sources.events)]
-    assert names == ["demo", "demo_traffic", "demo_events", "demo_trail", "demo_deployments"]
+    assert names == ["demo", "demo_traffic", "demo_events", "demo_audit_log", "demo_deployments"]
     assert MIGRATION.archive.endswith("/2026-11-23T20.db")
-    assert all(line.problem is None for source in sources.metrics for line in source.check())
+    assert all(health.problem is None for source in sources.metrics for health in source.check())

@@ -1,4 +1,4 @@
-"""The same counts from another engine, distributed over two processes: what Athena is told, run by Spark and Hive, against DuckDB, row for row."""
+"""Compares Athena's SQL, run by Spark and Hive in two processes, with DuckDB, row by row."""
 
 import json
 import os
@@ -48,7 +48,7 @@ PATHS = (
     "?only=a-query",
     "",
 )
-# The load balancer writes a client's quotes as \\x22, so the quotes of a line are balanced. Where they are not (tests/sources/aws/test_athena_table.py),
+# The load balancer writes a client's quotes as \x22, so the quotes of a line are balanced. Where they are not (tests/sources/aws/test_athena_table.py),
 # each reader splits the line differently; it is still one line.
 ODD_LINES = (
     *(access_log_line(f"GET https://photo.example.com:443{path} HTTP/2.0") for path in PATHS),
@@ -74,15 +74,15 @@ ODD_LINES = (
 
 
 def java_home() -> str | None:
-    """The home of a Java, or None."""
+    """JAVA_HOME, or the home of the `java` on the PATH."""
     if home := os.environ.get("JAVA_HOME"):
         return home
-    found = shutil.which("java")
-    return str(Path(found).resolve().parent.parent) if found else None
+    java = shutil.which("java")
+    return str(Path(java).resolve().parent.parent) if java else None
 
 
 def spark_home(directory: Path) -> Path:
-    """A home of its own for Spark, which keeps what its executors say there: links to what was installed."""
+    """A SPARK_HOME in `directory`, because executors write their logs there. Links to the installed one."""
     installed, home = Path(pyspark.__file__).parent, directory / "spark"
     home.mkdir()
     for name in ("bin", "jars", "python"):
@@ -92,8 +92,8 @@ def spark_home(directory: Path) -> Path:
 
 
 def run_in_spark(directory: Path, statements: list[str], query: str) -> Path:
-    """What a query gives, as a Parquet file. Nothing that was started is left, whatever happens."""
-    result, asked = directory / "grouped.parquet", json.dumps({"statements": statements, "query": query})
+    """The result of a query as a Parquet file. Kills all processes at the end."""
+    result, job = directory / "grouped.parquet", json.dumps({"statements": statements, "query": query})
     settings = {
         "JAVA_HOME": java_home() or "",
         "SPARK_HOME": str(spark_home(directory)),
@@ -101,7 +101,7 @@ def run_in_spark(directory: Path, statements: list[str], query: str) -> Path:
         "SPARK_LOCAL_DIRS": str(directory),
     }
     with subprocess.Popen(
-        [sys.executable, "-P", str(Path(__file__).with_name("in_spark.py")), str(result)],
+        [sys.executable, "-P", str(Path(__file__).with_name("spark_job.py")), str(result)],
         cwd=directory,
         env=os.environ | settings,
         stdin=subprocess.PIPE,
@@ -111,30 +111,30 @@ def run_in_spark(directory: Path, statements: list[str], query: str) -> Path:
         start_new_session=True,
     ) as process:
         try:
-            said, _ = process.communicate(asked)
+            output, _ = process.communicate(job)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, said[-4000:]
+    assert process.returncode == 0, output[-4000:]
     return result
 
 
 @pytest.mark.spark
 @pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(java_home() is None, reason="There is no Java: .ci/java installs one.")
-def test_spark_counts_what_duckdb_counts_row_for_row(tmp_path: Path) -> None:
+@pytest.mark.skipif(java_home() is None, reason="Java is not installed; .ci/java installs it.")
+def test_spark_and_duckdb_count_the_same(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     files = generate_files(logs, 20_000, 4)
     for sample in sorted(SAMPLES_DIR.glob("*.log")):
         files.append(Path(shutil.copy(sample, logs)))
     files.append(logs / "odd.log")
     files[-1].write_text("".join(ODD_LINES), encoding="utf-8", newline="")
-    with LogCounter(PATTERNS) as engine:
-        here = engine.count(files)
+    with LogCounter(PATTERNS) as counter:
+        expected = counter.count(files)
 
     assert LOAD_BALANCER
     table = AthenaTable("default", "photo-logs", "alb", LOAD_BALANCER)
-    # Spark lets no S3 stand in a definition that cannot be reached, and has no projection of partitions: both are Athena's alone.
+    # Spark needs a reachable location, and does not support Athena's partition projection.
     create = table.create_sql().replace(table.location, logs.as_uri())
     add = f"ALTER TABLE `default`.`{table.name}` ADD PARTITION (day = '2026/09/21') LOCATION '{logs.as_uri()}'"
     lines = lines_sql(SPARK, f"`default`.`{table.name}`", "day = '2026/09/21'")
@@ -143,16 +143,16 @@ def test_spark_counts_what_duckdb_counts_row_for_row(tmp_path: Path) -> None:
         database.register("grouped", grouped)
         counts, examples = aggregate(database)
 
-    every = grouped.to_pylist()
-    assert sum(row["n"] for row in every) == sum(tally.lines for tally in here.files)
-    assert sum(row["n"] for row in every if row["minute"] == UNPARSED_MINUTE) == sum(
-        tally.unparsed for tally in here.files
+    rows = grouped.to_pylist()
+    assert sum(row["n"] for row in rows) == sum(stats.lines for stats in expected.files)
+    assert sum(row["n"] for row in rows if row["minute"] == UNPARSED_MINUTE) == sum(
+        stats.unparsed for stats in expected.files
     )
     assert counts.num_rows > 5_000
-    assert rows(counts) == rows(here.counts)
-    assert rows(examples) == rows(here.examples)
-    assert "secret" not in str(grouped.to_pylist())
+    assert sorted_rows(counts) == sorted_rows(expected.counts)
+    assert sorted_rows(examples) == sorted_rows(expected.examples)
+    assert "secret" not in str(rows)
 
 
-def rows(table: pa.Table) -> list[dict[str, Any]]:
+def sorted_rows(table: pa.Table) -> list[dict[str, Any]]:
     return sorted(table.to_pylist(), key=str)

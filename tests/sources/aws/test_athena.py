@@ -1,4 +1,4 @@
-"""Athena as an engine: by botocore's own model of it (Stubber), and end to end by boto3 over HTTP into the archive."""
+"""AthenaLogs: against botocore's service model (Stubber), and end to end over HTTP into the archive."""
 
 import gzip
 import json
@@ -63,10 +63,10 @@ def line_at(minute: int) -> str:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAthena]:
-    with FakeAthena() as world:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", world.url)
-        world.objects |= {
+def fake_athena(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAthena]:
+    with FakeAthena() as fake:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
+        fake.objects |= {
             log_key("2026/09/20", "20260921T0000Z"): gzip.compress(line_at(0).encode()),
             log_key("2026/09/21", "20260921T1415Z"): gzip.compress(
                 (line_at(11) + line_at(12) + "no line of any log\n").encode()
@@ -83,134 +83,146 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAthena]:
             ),
             log_key("2026/09/22", "20260922T0005Z"): gzip.compress(line_at(1).encode()),
         }
-        yield world
+        yield fake
 
 
 class RecordedSleep(list[float]):
-    """A sleep that does not."""
+    """Records durations instead of sleeping."""
 
-    def __call__(self, pause_s: float) -> None:
-        self.append(pause_s)
+    def __call__(self, duration_s: float) -> None:
+        self.append(duration_s)
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    whole = make_migration(tmp_path)
-    with Archive.open(whole.archive, whole, clock=lambda: NOON_AFTER) as archive:
+    migration = make_migration(tmp_path)
+    with Archive.open(migration.archive, migration, clock=lambda: NOON_AFTER) as archive:
         yield archive
 
 
+def make_s3_logs(migration: Migration, tmp_path: Path) -> S3Logs:
+    assert migration.aws
+    return S3Logs(migration.aws, LogFileCache(tmp_path / "cache", 10**9), bucket="photo-logs", prefix="alb")
+
+
 def make_athena(tmp_path: Path, sleep: RecordedSleep | None = None, **athena: Any) -> AthenaLogs:
-    whole = make_migration(tmp_path, **athena)
-    assert whole.aws and whole.access_logs and whole.access_logs.athena
-    place = S3Logs(whole.aws, LogFileCache(tmp_path / "cache", 10**9), bucket="photo-logs", prefix="alb")
+    migration = make_migration(tmp_path, **athena)
+    assert migration.aws and migration.access_logs and migration.access_logs.athena
     return AthenaLogs(
-        whole.aws,
-        whole.access_logs.athena,
-        place,
+        migration.aws,
+        migration.access_logs.athena,
+        make_s3_logs(migration, tmp_path),
         clock=lambda: NOON_AFTER,
         sleep=RecordedSleep() if sleep is None else sleep,
     )
 
 
-def test_a_day_is_counted_once_and_as_by_the_files_themselves(
-    world: FakeAthena, archive: Archive, tmp_path: Path
-) -> None:
-    steps, pauses = list[IngestProgress](), RecordedSleep()
-    found = ingest_access_logs(archive, make_athena(tmp_path, pauses), DAY, on_progress=steps.append, now=NOON_AFTER)
-    assert (found.state, found.files, found.files_done, found.lines, found.parsed) == ("done", 3, 3, 6, 5)
-    assert (found.skipped, found.problems) == (2, ())
-    assert [one.bytes_done for one in steps if one.bytes_done] == [100, 200, 300, found.bytes, found.bytes]
-    assert pauses == [*POLL_INTERVALS_S[:2]]
+def test_day_is_counted_once_and_like_its_files(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    steps, sleep = list[IngestProgress](), RecordedSleep()
+    progress = ingest_access_logs(archive, make_athena(tmp_path, sleep), DAY, on_progress=steps.append, now=NOON_AFTER)
+    assert (progress.state, progress.files, progress.files_done, progress.lines, progress.parsed) == (
+        "done",
+        3,
+        3,
+        6,
+        5,
+    )
+    assert (progress.skipped, progress.problems) == (2, ())
+    assert [step.bytes_done for step in steps if step.bytes_done] == [100, 200, 300, progress.bytes, progress.bytes]
+    assert sleep == [*POLL_INTERVALS_S[:2]]
 
-    mine = [name for name in world.objects if "/2026/09/21/" in name and f"/{FILE_NAME_PREFIX}" in name]
-    files = [tmp_path / name.rpartition("/")[2] for name in mine]
-    for path, name in zip(files, mine, strict=True):
-        path.write_bytes(world.objects[name])
-    with LogCounter() as engine:
-        here = engine.count(files)
-    assert sorted(map(str, archive.access_logs.counts(DAY).to_pylist())) == sorted(map(str, here.counts.to_pylist()))
-    assert archive.access_logs.examples(DAY).to_pylist() == here.examples.to_pylist()
-    told = archive.access_logs.line_counts(DAY)
-    assert (told.files, told.total, told.unparsed) == (3, 6, 1)
+    names = [name for name in fake_athena.objects if "/2026/09/21/" in name and f"/{FILE_NAME_PREFIX}" in name]
+    files = [tmp_path / name.rpartition("/")[2] for name in names]
+    for path, name in zip(files, names, strict=True):
+        path.write_bytes(fake_athena.objects[name])
+    with LogCounter() as counter:
+        expected = counter.count(files)
+    assert sorted(map(str, archive.access_logs.counts(DAY).to_pylist())) == sorted(
+        map(str, expected.counts.to_pylist())
+    )
+    assert archive.access_logs.examples(DAY).to_pylist() == expected.examples.to_pylist()
+    lines = archive.access_logs.line_counts(DAY)
+    assert (lines.files, lines.total, lines.unparsed) == (3, 6, 1)
 
-    # Asked again it costs nothing, and its files are not counted by themselves either.
-    queries = len(world.queries)
+    # Counting again runs no query, and does not count the files individually.
+    n_queries = len(fake_athena.queries)
     again = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
-    assert (again.state, again.files, again.already_counted, len(world.queries)) == ("done", 0, 3, queries)
-    whole = make_migration(tmp_path)
-    assert whole.aws
-    by_files = S3Logs(whole.aws, LogFileCache(tmp_path / "cache", 10**9), bucket="photo-logs", prefix="alb")
-    found = ingest_access_logs(archive, by_files, DAY, now=NOON_AFTER)
-    assert (found.files, found.already_counted) == (0, 3)
+    assert (again.state, again.files, again.already_counted, len(fake_athena.queries)) == ("done", 0, 3, n_queries)
+    s3_logs = make_s3_logs(make_migration(tmp_path), tmp_path)
+    progress = ingest_access_logs(archive, s3_logs, DAY, now=NOON_AFTER)
+    assert (progress.files, progress.already_counted) == (0, 3)
 
 
-def test_what_was_counted_by_files_is_left_out(world: FakeAthena, archive: Archive, tmp_path: Path) -> None:
-    whole = make_migration(tmp_path)
-    assert whole.aws
-    by_files = S3Logs(whole.aws, LogFileCache(tmp_path / "cache", 10**9), bucket="photo-logs", prefix="alb")
-    quarter = Window(DAY.start + 14 * 3600 + 600, DAY.start + 14 * 3600 + 900)
-    assert ingest_access_logs(archive, by_files, quarter, now=NOON_AFTER).parsed == 2
-    found = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
-    assert (found.state, found.files, found.already_counted, found.lines, found.parsed) == ("done", 2, 1, 3, 3)
+def test_files_counted_individually_are_excluded(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    s3_logs = make_s3_logs(make_migration(tmp_path), tmp_path)
+    five_minutes = Window(DAY.start + 14 * 3600 + 600, DAY.start + 14 * 3600 + 900)
+    assert ingest_access_logs(archive, s3_logs, five_minutes, now=NOON_AFTER).parsed == 2
+    progress = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
+    assert (progress.state, progress.files, progress.already_counted, progress.lines, progress.parsed) == (
+        "done",
+        2,
+        1,
+        3,
+        3,
+    )
     assert sum(archive.access_logs.counts(DAY)["n"].to_pylist()) == 5
-    assert log_key("2026/09/21", "20260921T1415Z") in list(world.queries.values())[-1]
+    assert log_key("2026/09/21", "20260921T1415Z") in list(fake_athena.queries.values())[-1]
 
 
-def test_too_many_files_that_were_counted_by_themselves(tmp_path: Path) -> None:
+def test_too_many_files_counted_individually(tmp_path: Path) -> None:
     day = LogFile("athena:2026-09-21", 10**6, DAY, (LogFile("a", 1),), tuple(map(str, range(1001))))
     assert make_athena(tmp_path).check_limits([day]) == Problem(
         "incomplete", "athena", "count", "2026-09-21", "counted"
     )
 
 
-def test_a_day_that_is_not_over_is_named_and_left_out(world: FakeAthena, tmp_path: Path) -> None:
+def test_incomplete_day_is_a_problem(fake_athena: FakeAthena, tmp_path: Path) -> None:
     listing = make_athena(tmp_path).files(Window(DAY.start, DAY.end + 86_400))
-    assert [one.key for one in listing.files] == ["athena:2026-09-21"]
+    assert [file.key for file in listing.files] == ["athena:2026-09-21"]
     assert listing.problems == (Problem("incomplete", "athena", "count", "2026-09-22", "not_over"),)
 
 
-def test_above_the_ceiling_nothing_is_begun(world: FakeAthena, archive: Archive, tmp_path: Path) -> None:
-    found = ingest_access_logs(archive, make_athena(tmp_path, max_usd=0.00001), DAY, now=NOON_AFTER)
-    assert found.state == "stopped" and world.queries == {}
-    (problem,) = found.problems
-    assert (problem.kind, problem.about, problem.detail) == ("too_costly", str(found.bytes), "0.00 USD, 0.00 USD")
+def test_no_query_above_the_cost_limit(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    progress = ingest_access_logs(archive, make_athena(tmp_path, max_usd=0.00001), DAY, now=NOON_AFTER)
+    assert progress.state == "stopped" and fake_athena.queries == {}
+    (problem,) = progress.problems
+    assert (problem.kind, problem.about, problem.detail) == ("too_costly", str(progress.bytes), "0.00 USD, 0.00 USD")
 
 
-def test_the_estimate_is_of_all_that_lies_there_and_of_ten_megabytes_at_least(tmp_path: Path) -> None:
+def test_cost_is_for_the_size_of_the_folders_and_at_least_ten_megabytes_each(tmp_path: Path) -> None:
     days = [LogFile("athena:2026-09-20", 92 * 10**9, DAY), LogFile("athena:2026-09-21", 1, DAY)]
     assert make_athena(tmp_path).cost_usd(days) == pytest.approx(0.46 + 0.00005)
     assert make_athena(tmp_path, usd_per_tb=10).cost_usd(days) == pytest.approx(0.92 + 0.0001)
 
 
-def test_stopping_ends_the_query_too(world: FakeAthena, archive: Archive, tmp_path: Path) -> None:
-    world.polls_until_final = 1000
-    found = ingest_access_logs(
+def test_stopping_cancels_the_query(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    fake_athena.polls_until_final = 1000
+    progress = ingest_access_logs(
         archive,
         make_athena(tmp_path),
         DAY,
         now=NOON_AFTER,
-        should_stop=lambda: max(world.poll_counts.values(), default=0) > 2,
+        should_stop=lambda: max(fake_athena.poll_counts.values(), default=0) > 2,
     )
-    assert (found.state, found.files_done, found.problems) == ("stopped", 0, ())
-    assert world.stopped == [list(world.queries)[-1]]
+    assert (progress.state, progress.files_done, progress.problems) == ("stopped", 0, ())
+    assert fake_athena.stopped == [list(fake_athena.queries)[-1]]
     assert archive.access_logs.counts(DAY).num_rows == 0
 
 
-def test_ctrl_c_ends_the_query_too(world: FakeAthena, archive: Archive, tmp_path: Path) -> None:
-    world.polls_until_final = 1000
+def test_ctrl_c_cancels_the_query(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    fake_athena.polls_until_final = 1000
 
-    def told(counting: IngestProgress) -> None:
-        if counting.bytes_done:
+    def interrupt(progress: IngestProgress) -> None:
+        if progress.bytes_done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER, on_progress=told)
-    assert world.stopped == [list(world.queries)[-1]]
+        ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER, on_progress=interrupt)
+    assert fake_athena.stopped == [list(fake_athena.queries)[-1]]
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "problem"),
+    ("state", "reason", "expected"),
     [
         ("FAILED", "Query exhausted resources at this scale factor", ("query_failed", "count")),
         ("CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded", ("query_cancelled", "count")),
@@ -226,13 +238,13 @@ def test_ctrl_c_ends_the_query_too(world: FakeAthena, archive: Archive, tmp_path
         ),
     ],
 )
-def test_a_query_that_fails_says_why(
-    world: FakeAthena, archive: Archive, tmp_path: Path, state: str, reason: str, problem: tuple[str, str]
+def test_failed_query_has_its_reason(
+    fake_athena: FakeAthena, archive: Archive, tmp_path: Path, state: str, reason: str, expected: tuple[str, str]
 ) -> None:
-    world.final_state = (state, reason)
-    found = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
-    (told,) = found.problems
-    assert (found.state, told.kind, told.operation, told.detail) == ("stopped", *problem, reason)
+    fake_athena.final_state = (state, reason)
+    progress = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
+    (problem,) = progress.problems
+    assert (progress.state, problem.kind, problem.operation, problem.detail) == ("stopped", *expected, reason)
     assert archive.access_logs.known_sizes(["athena:2026-09-21"]) == {}
 
 
@@ -245,92 +257,98 @@ def test_a_query_that_fails_says_why(
         ("ListBucket", "s3:ListBucket"),
     ],
 )
-def test_what_is_not_allowed_is_named(
-    world: FakeAthena, archive: Archive, tmp_path: Path, action: str, operation: str
+def test_denied_action_is_named(
+    fake_athena: FakeAthena, archive: Archive, tmp_path: Path, action: str, operation: str
 ) -> None:
     code = "AccessDenied" if action in ("GetObject", "ListBucket") else "AccessDeniedException"
-    world.errors[action] = (403, code, "no")
-    found = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
-    (told,) = found.problems
-    assert (told.kind, told.operation) == ("denied", operation)
+    fake_athena.errors[action] = (403, code, "no")
+    progress = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER)
+    (problem,) = progress.problems
+    assert (problem.kind, problem.operation) == ("denied", operation)
     assert archive.access_logs.known_sizes(["athena:2026-09-21"]) == {}
 
 
-def test_a_result_that_is_none(world: FakeAthena, archive: Archive, tmp_path: Path) -> None:
-    world.result_override = b'"minute","head"\n"2026"\n'
-    (told,) = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER).problems
-    assert (told.kind, told.operation) == ("bad_reply", "s3:GetObject")
+def test_malformed_result(fake_athena: FakeAthena, archive: Archive, tmp_path: Path) -> None:
+    fake_athena.result_override = b'"minute","head"\n"2026"\n'
+    (problem,) = ingest_access_logs(archive, make_athena(tmp_path), DAY, now=NOON_AFTER).problems
+    assert (problem.kind, problem.operation) == ("bad_reply", "s3:GetObject")
 
 
-def test_the_conversation_is_as_botocores_model_has_it(tmp_path: Path) -> None:
-    def client(service: str) -> Any:
-        return boto3.client(service, region_name="ap-northeast-1", config=Config(retries={"total_max_attempts": 1}))
-
-    athena, pauses, read = client("athena"), RecordedSleep(), list[int]()
-    whole = make_migration(tmp_path, workgroup="logs", output="s3://photo-athena-results/migration/")
-    assert whole.aws and whole.access_logs and whole.access_logs.athena
-    place = S3Logs(whole.aws, LogFileCache(tmp_path, 1), bucket="photo-logs", prefix="alb")
+def test_requests_match_botocores_model(tmp_path: Path) -> None:
+    client = boto3.client("athena", region_name="ap-northeast-1", config=Config(retries={"total_max_attempts": 1}))
+    sleep, bytes_read = RecordedSleep(), list[int]()
+    migration = make_migration(tmp_path, workgroup="logs", output="s3://photo-athena-results/migration/")
+    assert migration.aws and migration.access_logs and migration.access_logs.athena
     source = AthenaLogs(
-        whole.aws, whole.access_logs.athena, place, clients={"athena": athena}, sleep=pauses, clock=lambda: NOON_AFTER
+        migration.aws,
+        migration.access_logs.athena,
+        make_s3_logs(migration, tmp_path),
+        client=client,
+        sleep=sleep,
+        clock=lambda: NOON_AFTER,
     )
-    begun = {
+    started = {
         "QueryString": ANY,
         "WorkGroup": "logs",
         "ResultConfiguration": {"OutputLocation": "s3://photo-athena-results/migration/"},
     }
     query = {"QueryExecutionId": QUERY_ID}
 
-    def look(state: str, scanned: int, reason: str = "") -> dict[str, Any]:
+    def execution(state: str, scanned: int, reason: str = "") -> dict[str, Any]:
         status = {"State": state, "StateChangeReason": reason}
         return {"QueryExecution": {**query, "Status": status, "Statistics": {"DataScannedInBytes": scanned}}}
 
-    with Stubber(athena) as stub:
-        stub.add_response("start_query_execution", query, begun)
-        stub.add_response("get_query_execution", look("SUCCEEDED", 0), query)
-        stub.add_response("start_query_execution", query, begun)
+    with Stubber(client) as stub:
+        stub.add_response("start_query_execution", query, started)
+        stub.add_response("get_query_execution", execution("SUCCEEDED", 0), query)
+        stub.add_response("start_query_execution", query, started)
         for state, scanned in (("QUEUED", 0), ("RUNNING", 10), *([("RUNNING", 20)] * 4)):
-            stub.add_response("get_query_execution", look(state, scanned), query)
-        stub.add_response("get_query_execution", look("CANCELLED", 30, "by somebody"), query)
+            stub.add_response("get_query_execution", execution(state, scanned), query)
+        stub.add_response("get_query_execution", execution("CANCELLED", 30, "by a user"), query)
         day = LogFile("athena:2026-09-21", 100, DAY, (LogFile("a", 1),))
-        found = source.count_day(day, on_progress=read.append, stop=lambda: False)
-    assert found == Problem("query_cancelled", "athena", "count", "", "by somebody")
-    assert read == [0, 10, 20, 20, 20, 20, 30]
-    assert pauses == [0.5, 1, 2, 5, 5, 5]
+        result = source.count_day(day, on_progress=bytes_read.append, stop=lambda: False)
+    assert result == Problem("query_cancelled", "athena", "count", "", "by a user")
+    assert bytes_read == [0, 10, 20, 20, 20, 20, 30]
+    assert sleep == [0.5, 1, 2, 5, 5, 5]
     stub.assert_no_pending_responses()
 
 
-def test_a_check_costs_nothing_and_says_where_results_have_no_place(world: FakeAthena, tmp_path: Path) -> None:
-    assert [(one.permission, one.state, one.source) for one in make_athena(tmp_path).check()] == [
+def test_check_runs_no_query_and_reports_a_missing_output_location(fake_athena: FakeAthena, tmp_path: Path) -> None:
+    assert [(health.permission, health.state, health.source) for health in make_athena(tmp_path).check()] == [
         ("athena:GetWorkGroup", "up", "athena"),
         ("athena:GetDatabase", "up", "athena"),
     ]
-    world.output = ""
+    fake_athena.output = ""
     group, _ = make_athena(tmp_path).check()
     assert group.problem == Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location")
     assert make_athena(tmp_path, output=f"s3://{RESULTS}/x/").check()[0].problem is None
-    world.errors["GetDatabase"] = (400, "AccessDeniedException", "u is not authorized to perform: glue:GetDatabase")
+    fake_athena.errors["GetDatabase"] = (
+        400,
+        "AccessDeniedException",
+        "u is not authorized to perform: glue:GetDatabase",
+    )
     _, database = make_athena(tmp_path).check()
     assert database.problem and (database.problem.kind, database.problem.operation) == ("denied", "glue:GetDatabase")
-    assert world.queries == {}
+    assert fake_athena.queries == {}
 
 
-def test_athena_is_there_where_it_is_configured(tmp_path: Path) -> None:
+def test_athena_is_created_if_it_is_configured(tmp_path: Path) -> None:
     assert isinstance(registry.create_sources(make_migration(tmp_path)).athena, AthenaLogs)
-    without = make_migration(tmp_path).model_copy(update={"access_logs": None})
-    assert registry.create_sources(without).athena is None
+    without_logs = make_migration(tmp_path).model_copy(update={"access_logs": None})
+    assert registry.create_sources(without_logs).athena is None
 
 
-def test_a_failure_without_a_reason() -> None:
+def test_failure_without_a_reason() -> None:
     assert query_problem({"State": "FAILED"}) == Problem("query_failed", "athena", "count")
 
 
-def test_the_command_asks_athena_where_it_is_told_to(
-    world: FakeAthena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_endpoints_command_with_athena(
+    fake_athena: FakeAthena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    world.polls_until_final = 0
+    fake_athena.polls_until_final = 0
     group = f"{ELB}targetgroup/photo-{{}}/73e2d6bc24d8a067"
-    without = f"""[migration]
+    config = f"""[migration]
 name = "Photo"
 [aws]
 region = "ap-northeast-1"
@@ -345,13 +363,13 @@ target_groups = ["{group.format("ecs")}"]
 bucket = "photo-logs"
 prefix = "alb"
 """
-    asked = ["endpoints", "--engine", "athena", "--from", "2026-09-21T00:00Z", "--to", "2026-09-22T00:00Z"]
-    Path("migration.toml").write_text(without)
-    refused = CliRunner().invoke(cli.app, asked)
-    assert refused.exit_code == 3 and "[access_logs.athena]" in refused.stderr and world.queries == {}
-    Path("migration.toml").write_text(f"{without}[access_logs.athena]\n")
-    found = CliRunner().invoke(cli.app, [*asked, "--json"])
-    assert json.loads(found.stdout)["lines"] == {"read": 6, "parsed": 5, "lost": 1}
-    assert len(world.tables) == 1 and len(world.queries) == 2
+    command = ["endpoints", "--engine", "athena", "--from", "2026-09-21T00:00Z", "--to", "2026-09-22T00:00Z"]
+    Path("migration.toml").write_text(config)
+    rejected = CliRunner().invoke(cli.app, command)
+    assert rejected.exit_code == 3 and "[access_logs.athena]" in rejected.stderr and fake_athena.queries == {}
+    Path("migration.toml").write_text(f"{config}[access_logs.athena]\n")
+    result = CliRunner().invoke(cli.app, [*command, "--json"])
+    assert json.loads(result.stdout)["lines"] == {"read": 6, "parsed": 5, "lost": 1}
+    assert len(fake_athena.tables) == 1 and len(fake_athena.queries) == 2
     mixed = CliRunner().invoke(cli.app, ["endpoints", "--engine", "athena", "--logs", "."])
     assert mixed.exit_code == 3 and "Athena counts logs in S3" in mixed.stderr

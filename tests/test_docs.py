@@ -18,7 +18,12 @@ from sources.base import HealthState, ProblemKind
 
 ROOT = Path(__file__).parent.parent
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "tests" / "samples").rglob("*.md")),
+]
 EXAMPLE = (ROOT / "migration.example.toml").read_text(encoding="utf-8")
 # Fields of Migration that are tables of their own in the file.
 TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches, "access_logs": AccessLogs}

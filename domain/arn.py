@@ -18,6 +18,7 @@ _RESOURCES: dict[ArnKind, re.Pattern[str]] = {
     ),
     "target group": re.compile(r"(?P<tail>targetgroup/(?P<name>[^/]+)/[0-9a-f]{16,17})"),
 }
+_CONSOLE_HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,11 @@ class Arn:
         return None
 
     @property
-    def console(self) -> str:
-        return console_host(self.partition)
+    def console_host(self) -> str:
+        """The host of the partition's AWS console."""
+        return _CONSOLE_HOSTS.get(self.partition, "console.aws.amazon.com")
 
     @property
     def load_balancer_path(self) -> str:
         """`app/photo/50dc…`, the load balancer of a listener or rule; "" for a target group."""
         return "" if self.kind == "target group" else "/".join(self.dimension.split("/")[:3])
-
-
-def console_host(partition: str) -> str:
-    """The host of the AWS console of a partition (`aws`, `aws-cn`, `aws-us-gov`)."""
-    known = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
-    return known.get(partition, "console.aws.amazon.com")

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.window import HOUR_S, MINUTE_S
-
 FleetName = Literal["baseline", "canary"]
 FLEETS: tuple[FleetName, FleetName] = ("baseline", "canary")
 # A row belongs to a fleet, or to the load balancer if it cannot be attributed to a fleet.
@@ -37,10 +35,6 @@ class Series:
     def hourly(self) -> bool:
         """Whether its points are for whole hours, as those of `p95_hourly`: the percentile of all answers of the hour."""
         return self.stat.endswith(_HOURLY)
-
-    @property
-    def shortest_period_s(self) -> int:
-        return HOUR_S if self.hourly else MINUTE_S
 
 
 def any_series(_series: Series) -> bool:

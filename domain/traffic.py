@@ -71,11 +71,6 @@ class Rule:
         return frozenset(share.fleet for share in self.weighted_shares if share.fleet)
 
     @property
-    def headers(self) -> tuple[Condition, ...]:
-        """The conditions on a header, cookies included."""
-        return tuple(condition for condition in self.conditions if condition.field == "http-header")
-
-    @property
     def is_conditional(self) -> bool:
         """Whether it is limited by header, query string or source IP: conditions on host, path and method apply to all visitors alike."""
         return any(condition.field in ("http-header", "query-string", "source-ip") for condition in self.conditions)

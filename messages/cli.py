@@ -78,7 +78,7 @@ in an option, the configuration or a CSV, an archive that cannot be opened, a so
   cli.py judge --window 3h              the last three hours, whatever changed in them
   cli.py judge --phase 4                the fourth phase, counted from the oldest that is known
   cli.py judge --watch --every 60       looks again every minute, and ends once it is decided
-  cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict, .low, .high] | @tsv'
+  cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict, .lower, .upper] | @tsv'
   cli.py judge --csv numbers.csv        judges ts,fleet,metric,stat,value; - reads standard input
 """
 )

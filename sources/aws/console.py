@@ -10,7 +10,7 @@ from sources.aws.cloudwatch_queries import cloudwatch_metric
 
 def console_url(aws: Aws, path: str) -> str:
     """`path` in the console of the configured partition and region."""
-    return f"https://{aws.region}.{aws.load_balancer_arn.console}/{path}?region={aws.region}"
+    return f"https://{aws.region}.{aws.load_balancer_arn.console_host}/{path}?region={aws.region}"
 
 
 def metrics_url(migration: Migration, selected: Iterable[Series], window: Window, period_s: int) -> str:
@@ -31,7 +31,7 @@ def metrics_url(migration: Migration, selected: Iterable[Series], window: Window
         "start": _format_utc(window.starts_at),
         "end": _format_utc(window.ends_at),
     }
-    host = aws.load_balancer_arn.console
+    host = aws.load_balancer_arn.console_host
     return f"https://{host}/cloudwatch/home?region={aws.region}#metricsV2:graph={_jsurl(graph)}"
 
 

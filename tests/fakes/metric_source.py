@@ -67,7 +67,7 @@ class FakeMetricSource:
         requested = self.configured_series if series is None else tuple(series)
         now = int(self.now.timestamp())
         self.pulls.append((window, requested))
-        period_s = max(self.finest_period(window.start, now), *(item.shortest_period_s for item in requested))
+        period_s = max(self.finest_period(window.start, now), *(3600 if item.hourly else 60 for item in requested))
         kinds = {item: self.problem_kind(item, window) for item in requested}
         answered = [item for item in requested if kinds[item] is None]
         rows = [

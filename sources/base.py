@@ -123,50 +123,39 @@ class TrafficSnapshot:
     took_s: float = 0.0
 
 
-class MetricSource(Protocol):
-    """Metrics of both fleets."""
-
+class CheckableSource(Protocol):
     name: str
-
-    def series(self) -> tuple[Series, ...]:
-        """All series of this source, in a fixed order. Sends no request."""
-        ...
-
-    def unsupported_metrics(self) -> tuple[str, ...]:
-        """Metrics or statistics this source does not provide ("latency.p50", "connection_errors"); the UI marks them unavailable."""
-        ...
-
-    def finest_period_s(self, start: int, *, now: int) -> int:
-        """The shortest period in seconds that the source still retains for a minute that began at `start`; 0 if none."""
-        ...
-
-    def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
-        """The metrics in `window` (only of `series`, if given), each part in the finest retained period. Faults of the service are problems."""
-        ...
 
     def check(self) -> tuple[Health, ...]:
         """Tries each permission."""
-        ...
 
 
-class TrafficSource(Protocol):
+class MetricSource(CheckableSource, Protocol):
+    """Metrics of both fleets."""
+
+    def series(self) -> tuple[Series, ...]:
+        """All series of this source, in a fixed order. Sends no request."""
+
+    def unsupported_metrics(self) -> tuple[str, ...]:
+        """Metrics or statistics this source does not provide ("latency.p50", "connection_errors"); the UI marks them unavailable."""
+
+    def finest_period_s(self, start: int, *, now: int) -> int:
+        """The shortest period in seconds that the source still retains for a minute that began at `start`; 0 if none."""
+
+    def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
+        """The metrics in `window` (only of `series`, if given), each part in the finest retained period. Faults of the service are problems."""
+
+
+class TrafficSource(CheckableSource, Protocol):
     """The load balancer's current weights, rules and target health."""
-
-    name: str
 
     def snapshot(self) -> TrafficSnapshot: ...
 
-    def check(self) -> tuple[Health, ...]: ...
 
-
-class EventSource(Protocol):
+class EventSource(CheckableSource, Protocol):
     """Alerts, annotations and deployments."""
 
-    name: str
-
     def events(self, window: Window) -> Events: ...
-
-    def check(self) -> tuple[Health, ...]: ...
 
 
 @runtime_checkable

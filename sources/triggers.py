@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from domain import Series
 from domain.triggers import Triggers
-from sources.base import Health, Problem
+from sources.base import CheckableSource, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,10 @@ class TriggerSnapshot:
     took_s: float = 0.0
 
 
-class TriggerSource(Protocol):
+class TriggerSource(CheckableSource, Protocol):
     """The rules and schedules configured for jobs, as they are now."""
 
-    name: str
-
     def snapshot(self) -> TriggerSnapshot: ...
-
-    def check(self) -> tuple[Health, ...]: ...
 
 
 @runtime_checkable
@@ -37,4 +33,3 @@ class JobDiscovery(Protocol):
 
     def restore_series(self, known_series: Collection[Series]) -> None:
         """Adds series that an earlier process discovered."""
-        ...

@@ -33,7 +33,6 @@ class WindowLatencySource(Protocol):
 
     def window_latency(self, window: Window) -> WindowLatency:
         """The latency of each target group over `window`. Faults of the service are problems."""
-        ...
 
 
 def longest_aligned_period(window: Window, step_s: int, *, max_s: int = DAY_S) -> Window | None:

@@ -134,7 +134,7 @@ def running_differences(values: FloatArray) -> RunningDifferences:
     """Running mean and variance of paired differences, one a minute.
 
     Autocorrelation: AR(1), bias-corrected (Kendall 1954), shrunk towards 0 while within its standard error, and raised by a multiple of it; if
-    blocks of BLOCK_MINUTES show a larger long-run variance, theirs.
+    blocks of BLOCK_MINUTES show a larger long-run variance, that is used.
     """
     n = np.arange(1.0, values.shape[-1] + 1)
     mean = _running_sum(values) / n

@@ -1,4 +1,4 @@
-"""The overlay chart by what it draws: names, dashes, values, gaps, bands, lines with words."""
+"""The comparison chart: names, dashes, values, gaps, bands, and events."""
 
 from typing import Any
 
@@ -23,18 +23,18 @@ def frame(theme: Theme = "light", *, provisional_from: int = WINDOW.end, **label
     return ChartFrame({"baseline": "EC2", "canary": "ECS"} | labels, WINDOW, 32_400, "JST", provisional_from, theme)  # type: ignore[arg-type]
 
 
-def rate_comparison(baseline: list[float], canary: list[float], **more: object) -> Comparison:
+def rate_comparison(baseline: list[float], canary: list[float], **options: object) -> Comparison:
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     lines = {"baseline": np.array(baseline), "canary": np.array(canary)}
-    given = {"low_sample": {"baseline": FEW, "canary": FEW}} | more
-    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **given)  # type: ignore[arg-type]
+    fields = {"low_sample": {"baseline": FEW, "canary": FEW}} | options
+    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", lines, samples, **fields)  # type: ignore[arg-type]
 
 
 CALM = rate_comparison([0.002] * 6, [0.001, 0.003, NAN, 0.003, 0.003, 0.003])
 
 
 def comparison_figure(*given: Any, **more: Any) -> go.Figure:
-    """What was drawn, read by plotly's own Python library, which refuses every name and value that it does not know."""
+    """The figure, validated by plotly's Python library, which rejects unknown names and values."""
     return go.Figure(**drawn_figure(*given, **more).to_plotly_json())
 
 
@@ -44,27 +44,27 @@ def traces_by_name(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> None:
-    drawn = traces_by_name(comparison_figure(CALM, frame(theme)))
-    assert [(name, drawn[name].line.dash, drawn[name].line.color) for name in ("EC2", "ECS")] == [
+    traces = traces_by_name(comparison_figure(CALM, frame(theme)))
+    assert [(name, traces[name].line.dash, traces[name].line.color) for name in ("EC2", "ECS")] == [
         ("EC2", "solid", PALETTES[theme].fleets["baseline"]),
         ("ECS", "dash", PALETTES[theme].fleets["canary"]),
     ]
 
 
 def test_rates_are_percent_and_their_difference_percentage_points() -> None:
-    drawn = traces_by_name(comparison_figure(CALM, frame()))
-    assert_allclose(drawn["EC2"].y, [0.2] * 6, rtol=1e-6)
-    assert_allclose(drawn["ECS − EC2"].y, [-0.1, 0.1, NAN, 0.1, 0.1, 0.1], rtol=1e-5)
-    assert drawn["ECS − EC2"].yaxis == "y2"
-    assert drawn["ECS − EC2"].hovertemplate.endswith(" pp")
+    traces = traces_by_name(comparison_figure(CALM, frame()))
+    assert_allclose(traces["EC2"].y, [0.2] * 6, rtol=1e-6)
+    assert_allclose(traces["ECS − EC2"].y, [-0.1, 0.1, NAN, 0.1, 0.1, 0.1], rtol=1e-5)
+    assert traces["ECS − EC2"].yaxis == "y2"
+    assert traces["ECS − EC2"].hovertemplate.endswith(" pp")
 
 
 def test_a_gap_stays_a_gap_and_a_minute_between_gaps_is_a_dot() -> None:
     lonely = rate_comparison([0.002] * 6, [NAN, 0.003, NAN, 0.003, 0.003, 0.003])
-    drawn = traces_by_name(comparison_figure(lonely, frame()))["ECS"]
-    assert drawn.connectgaps is False
-    assert drawn.mode == "lines+markers"
-    assert list(drawn.marker.size) == [0, 5, 0, 0, 0, 0]
+    traces = traces_by_name(comparison_figure(lonely, frame()))["ECS"]
+    assert traces.connectgaps is False
+    assert traces.mode == "lines+markers"
+    assert list(traces.marker.size) == [0, 5, 0, 0, 0, 0]
 
 
 def test_the_axis_shows_the_wall_clock_of_the_zone_and_names_it() -> None:
@@ -75,28 +75,28 @@ def test_the_axis_shows_the_wall_clock_of_the_zone_and_names_it() -> None:
     assert figure.data[0].dx == 60_000
 
 
-def test_provisional_minutes_lie_under_a_veil() -> None:
+def test_provisional_minutes_are_shaded() -> None:
     figure = comparison_figure(CALM, frame(provisional_from=WINDOW.end - 180))
-    veil = next(shape for shape in figure.layout.shapes if shape.name == "provisional")
-    assert (veil.x0, veil.x1, veil.layer) == ("2026-09-21 23:13:00", "2026-09-21 23:16:00", "above")
+    shading = next(shape for shape in figure.layout.shapes if shape.name == "provisional")
+    assert (shading.x0, shading.x1, shading.layer) == ("2026-09-21 23:13:00", "2026-09-21 23:16:00", "above")
     assert "provisional" in [words.text for words in figure.layout.annotations]
     assert not [shape for shape in comparison_figure(CALM, frame()).layout.shapes if shape.name == "provisional"]
 
 
-def test_a_wild_provisional_minute_does_not_squash_the_rest() -> None:
+def test_an_extreme_provisional_minute_does_not_set_the_scale() -> None:
     wild = rate_comparison([0.002] * 6, [0.001] * 5 + [0.9])
     assert comparison_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
 
 
-def test_the_balancers_own_5xx_are_seen_to_their_full_height() -> None:
-    """A side without targets: nobody's errors, and a tenth of all requests."""
+def test_the_load_balancers_own_5xx_set_the_scale() -> None:
+    """A fleet without targets: a tenth of all requests fail, and belong to neither fleet."""
     outage = rate_comparison(
         [0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], unattributed=np.array([0, 0, 0.1, 0.1, 0.1, 0.1])
     )
     assert comparison_figure(outage, frame()).layout.yaxis.range[1] > 10
 
 
-def test_too_few_samples_are_faint_and_have_no_difference() -> None:
+def test_low_samples_are_faint_and_have_no_difference() -> None:
     low = np.array([False, False, True, True, False, False])
     overlay = rate_comparison([0.1] * 6, [0.2] * 6, low_sample={"baseline": FEW, "canary": low})
     firm, faint = [trace for trace in comparison_figure(overlay, frame()).data if trace.name == "ECS"]
@@ -121,25 +121,25 @@ def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() 
     assert_allclose([trace.y[0] for trace in relative], [-0.02, 0.02], rtol=1e-6)
 
 
-def latency_comparison(canary: float = 0.210, **more: object) -> Comparison:
+def latency_comparison(canary: float = 0.210, **options: object) -> Comparison:
     lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
-    given = {"low_sample": {"baseline": FEW, "canary": FEW}} | more
-    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **given)  # type: ignore[arg-type]
+    fields = {"low_sample": {"baseline": FEW, "canary": FEW}} | options
+    return Comparison(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **fields)  # type: ignore[arg-type]
 
 
-def test_an_empty_difference_says_why_because_its_zero_line_looks_like_equality() -> None:
-    def said(overlay: Comparison) -> list[str]:
+def test_an_empty_difference_has_a_reason() -> None:
+    def reasons(overlay: Comparison) -> list[str]:
         return [
-            words.text
-            for words in comparison_figure(overlay, frame()).layout.annotations
-            if words.name == "no difference"
+            annotation.text
+            for annotation in comparison_figure(overlay, frame()).layout.annotations
+            if annotation.name == "no difference"
         ]
 
-    assert said(latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})) == [
+    assert reasons(latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})) == [
         "no difference: too few answers a minute; a lower percentile needs fewer"
     ]
-    assert said(latency_comparison(NAN)) == ["no difference: a side has no values"]
-    assert said(latency_comparison()) == []
+    assert reasons(latency_comparison(NAN)) == ["no difference: a side has no values"]
+    assert reasons(latency_comparison()) == []
 
 
 def test_a_relative_margin_never_fills_the_panel() -> None:
@@ -148,15 +148,15 @@ def test_a_relative_margin_never_fills_the_panel() -> None:
         assert_allclose((low, high), (-25, 25))  # the margin is ±20 ms
 
 
-def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own_5xx() -> None:
+def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown() -> None:
     nothing, half = np.zeros(6), np.full(6, 0.5)
     parts = {
         "unanswered": {"baseline": nothing, "canary": half},
         "connection_errors": {"baseline": nothing, "canary": half},
     }
     dead = rate_comparison([0.002] * 6, [0.5] * 6, components=parts, unattributed=np.full(6, 0.25))
-    drawn = traces_by_name(comparison_figure(dead, frame()))
-    assert set(drawn) == {
+    traces = traces_by_name(comparison_figure(dead, frame()))
+    assert set(traces) == {
         "EC2",
         "ECS",
         "ECS unanswered",
@@ -164,19 +164,19 @@ def test_the_blind_spot_shows_unanswered_connection_errors_and_the_balancers_own
         "ALB's own 5xx, of either side",
         "ECS − EC2",
     }
-    assert drawn["ALB's own 5xx, of either side"].fill == "tozeroy"
+    assert traces["ALB's own 5xx, of either side"].fill == "tozeroy"
 
 
-def test_names_from_outside_are_text() -> None:
+def test_external_names_are_escaped() -> None:
     figure = comparison_figure(
         CALM,
         frame(canary="<img src=x onerror=alert(1)>%{y}"),
         events=[Event(START + 60, None, "alert", "<b>x</b>%{customdata}", "<i>why</i>", "", "", "test", "1")],
     )
-    drawn = figure.to_json()
-    assert "<img" not in drawn
-    assert "<b>x" not in drawn and "<i>why" not in drawn
-    assert "%{customdata}" not in drawn
+    traces = figure.to_json()
+    assert "<img" not in traces
+    assert "<b>x" not in traces and "<i>why" not in traces
+    assert "%{customdata}" not in traces
 
 
 def test_one_hover_box_reads_both_panels() -> None:
@@ -191,8 +191,8 @@ def test_a_chart_without_any_value_can_still_be_drawn() -> None:
     )
 
 
-def test_an_event_brings_no_axis_of_its_own() -> None:
-    """plotly.js builds a chart anew, and forgets what is pointed at, when an axis comes or goes."""
+def test_events_add_no_axis() -> None:
+    """plotly.js rebuilds a chart, and closes the hover box, when an axis comes or goes."""
 
     def axes(*events: Event) -> set[str]:
         figure = comparison_figure(CALM, frame(), events=events).to_plotly_json()
@@ -203,19 +203,19 @@ def test_an_event_brings_no_axis_of_its_own() -> None:
     assert axes(Event(START + 60, None, "note", "Deployed", "", "", "", "by_hand", "one")) == axes()
 
 
-def test_where_the_resolution_changes_each_value_stands_at_its_own_start_and_the_chart_says_so() -> None:
-    """Ten minutes: five as one value, then five as five."""
-    long = Window(START, START + 600)
+def test_a_change_of_resolution_is_marked() -> None:
+    """A five-minute period, then five one-minute periods."""
+    window = Window(START, START + 600)
     lines = {"baseline": np.array([0.1] * 6), "canary": np.array([0.2, 0.1, 0.1, NAN, 0.1, 0.1])}
     ts, lengths = START + np.array([0, 300, 360, 420, 480, 540]), np.array([300, 60, 60, 60, 60, 60])
     overlay = Comparison(ts, lengths, "latency", lines, lines, {"baseline": FEW, "canary": FEW})
     event = Event(START + 250, None, "note", "Deployed", "", "", "", "by_hand", "one")
-    around = ChartFrame({"baseline": "EC2", "canary": "ECS"}, long, 32_400, "JST", long.end)
+    around = ChartFrame({"baseline": "EC2", "canary": "ECS"}, window, 32_400, "JST", window.end)
     figure = comparison_figure(overlay, around, events=[event])
-    drawn = traces_by_name(figure)
-    assert [str(x)[11:16] for x in drawn["ECS"].x] == ["23:10", "23:15", "23:16", "23:17", "23:18", "23:19"]
-    assert_allclose(drawn["ECS − EC2"].y, [100, 0, 0, NAN, 0, 0], atol=1e-5)
-    assert list(drawn["event"].x) == ["2026-09-21 23:10:00"]
+    traces = traces_by_name(figure)
+    assert [str(x)[11:16] for x in traces["ECS"].x] == ["23:10", "23:15", "23:16", "23:17", "23:18", "23:19"]
+    assert_allclose(traces["ECS − EC2"].y, [100, 0, 0, NAN, 0, 0], atol=1e-5)
+    assert list(traces["event"].x) == ["2026-09-21 23:10:00"]
     assert [(line.x0, line.x1) for line in figure.layout.shapes if line.name == "resolution"] == [
         ("2026-09-21 23:15:00", "2026-09-21 23:15:00")
     ]

@@ -1,4 +1,4 @@
-"""The bar of a forest plot: where an interval lies in its margin."""
+"""The position of a CI beside its margin, as a bar."""
 
 import pytest
 
@@ -17,10 +17,10 @@ CRITERION = Criterion(metric="error_rate", margin=Margin(value=0.1, unit="pp"))
         (-0.1, 0.0, 0.1, IntervalBar(0, 100, 50)),  # far beyond the picture
     ],
 )
-def test_zero_is_in_the_middle_and_the_margin_at_a_quarter_of_each_side(
+def test_zero_is_in_the_middle_and_the_margin_ends_at_the_quarters(
     low: float, estimate: float, high: float, expected: IntervalBar
 ) -> None:
-    found = CriterionVerdict(
+    verdict = CriterionVerdict(
         CRITERION,
         "undecided",
         "inconclusive",
@@ -30,14 +30,14 @@ def test_zero_is_in_the_middle_and_the_margin_at_a_quarter_of_each_side(
         margin=0.001,
         margin_lower=-0.001,
     )
-    assert interval_bar(found) == expected
+    assert interval_bar(verdict) == expected
 
 
-def test_a_relative_margin_is_drawn_alike_on_both_sides() -> None:
-    found = CriterionVerdict(
+def test_a_relative_margin_is_symmetric() -> None:
+    verdict = CriterionVerdict(
         CRITERION, "undecided", "inconclusive", estimate=0.0, lower=-0.0909, upper=0.1, margin=0.1, margin_lower=-0.0909
     )
-    assert interval_bar(found) == IntervalBar(25, 75, 50)
+    assert interval_bar(verdict) == IntervalBar(25, 75, 50)
 
 
 def test_without_an_interval_there_is_no_bar() -> None:

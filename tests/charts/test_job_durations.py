@@ -1,4 +1,4 @@
-"""How long each run took: figures compared by what they draw."""
+"""The chart of job durations."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -37,26 +37,26 @@ def figure(
     )
 
 
-def test_each_era_has_its_own_marks_and_failures_are_crosses() -> None:
-    drawn = figure(
+def test_each_scheduler_has_its_markers_and_failures_are_crosses() -> None:
+    chart = figure(
         [scheduled_run(0, 90.0), scheduled_run(60, 70.0), scheduled_run(120, 5.0, "failed")], since_minute=30
     )
-    assert [(line.name, line.marker.symbol, list(line.y)) for line in drawn.data] == [
+    assert [(line.name, line.marker.symbol, list(line.y)) for line in chart.data] == [
         ("cron", "circle", [90.0]),
         ("Lambda &lt;b&gt;", "diamond", [70.0]),
         ("Lambda &lt;b&gt;, failed", "x", [5.0]),
     ]
     colours = PALETTES["light"].fleets
-    assert [line.marker.color for line in drawn.data] == [colours["baseline"], colours["canary"], colours["canary"]]
+    assert [line.marker.color for line in chart.data] == [colours["baseline"], colours["canary"], colours["canary"]]
 
 
-def test_times_are_those_of_the_zone_and_the_axis_is_the_window() -> None:
-    drawn = figure([scheduled_run(60)])
-    assert list(drawn.data[0].x) == ["2026-11-24 10:00:00"]
-    assert list(drawn.layout.xaxis.range) == ["2026-11-24 09:00:00", "2026-11-25 09:00:00"]
+def test_times_are_in_the_zone_and_the_axis_is_the_window() -> None:
+    chart = figure([scheduled_run(60)])
+    assert list(chart.data[0].x) == ["2026-11-24 10:00:00"]
+    assert list(chart.layout.xaxis.range) == ["2026-11-24 09:00:00", "2026-11-25 09:00:00"]
 
 
-def test_the_usual_range_is_a_band_over_the_whole_width() -> None:
+def test_the_typical_range_is_a_band() -> None:
     (band,) = figure([scheduled_run(60)], typical_duration=TypicalDuration(30, 60.0, 50.0, 75.0)).layout.shapes
     assert (band.x0, band.x1, band.y0, band.y1) == (0, 1, 50.0, 75.0)
     assert figure([scheduled_run(60)]).layout.shapes == ()
@@ -66,8 +66,8 @@ def test_a_run_without_a_duration_is_not_drawn() -> None:
     assert len(figure([scheduled_run(60, None)]).data) == 0
 
 
-def test_of_thousands_some_are_drawn_and_every_slow_one() -> None:
+def test_thousands_of_runs_are_thinned_but_slow_ones_kept() -> None:
     slots = [scheduled_run(minute, slow=minute == 7) for minute in range(2 * MAX_MARKERS)]
-    (drawn,) = figure(slots).data
-    assert len(drawn.x) == MAX_MARKERS + 1
-    assert "2026-11-24 09:07:00" in drawn.x
+    (chart,) = figure(slots).data
+    assert len(chart.x) == MAX_MARKERS + 1
+    assert "2026-11-24 09:07:00" in chart.x

@@ -1,4 +1,4 @@
-"""The latency distribution by what it draws."""
+"""The latency CDF chart."""
 
 import pytest
 
@@ -13,9 +13,9 @@ SILENT = LatencySummary("canary", "photo-idle", 4, None, None, {}, {})
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> None:
-    drawn = latency_cdf_figure([("EC2", EC2), ("ECS", ECS)], theme).data
+    traces = latency_cdf_figure([("EC2", EC2), ("ECS", ECS)], theme).data
     colours = PALETTES[theme].fleets
-    assert [(trace.name, trace.line.dash, trace.line.color, trace.marker.symbol) for trace in drawn] == [
+    assert [(trace.name, trace.line.dash, trace.line.color, trace.marker.symbol) for trace in traces] == [
         ("EC2", "solid", colours["baseline"], "circle"),
         ("ECS", "dash", colours["canary"], "diamond"),
     ]
@@ -34,6 +34,6 @@ def test_the_axis_is_logarithmic() -> None:
     assert list(layout.yaxis.range) == [0, 102]
 
 
-def test_a_group_that_answered_nothing_has_no_curve_and_names_cannot_write_html() -> None:
+def test_groups_without_answers_have_no_curve_and_names_are_escaped() -> None:
     (only,) = latency_cdf_figure([("ECS <b>blue</b>", ECS), ("idle", SILENT)], "light").data
     assert only.name == "ECS &lt;b&gt;blue&lt;/b&gt;"

@@ -1,4 +1,4 @@
-"""The map of routes and a route's own charts, by what they draw."""
+"""The scatter chart of routes, and the charts of one route."""
 
 import numpy as np
 
@@ -25,16 +25,16 @@ def drawn_json(points: list[RoutePoint], margin: float | None = 0.05) -> dict[st
     return figure.to_plotly_json()  # type: ignore[no-any-return]
 
 
-def test_each_verdict_has_its_form_and_its_word_and_no_fleets_colour() -> None:
+def test_each_verdict_has_its_symbol_and_name_and_no_fleet_colour() -> None:
     traces = drawn_json(POINTS)["data"]
-    seen = {one["name"]: one["marker"]["symbol"] for one in traces}  # type: ignore[attr-defined]
-    assert seen == {"undecided": "circle-open-dot", "regression": "triangle-up", "parity": "circle"}
-    colours = {one["marker"]["color"] for one in traces}  # type: ignore[attr-defined]
+    symbols = {trace["name"]: trace["marker"]["symbol"] for trace in traces}  # type: ignore[attr-defined]
+    assert symbols == {"undecided": "circle-open-dot", "regression": "triangle-up", "parity": "circle"}
+    colours = {trace["marker"]["color"] for trace in traces}  # type: ignore[attr-defined]
     assert not colours & set(PALETTES["light"].fleets.values())
 
 
-def test_a_regression_is_named_and_everything_has_its_place() -> None:
-    (share,) = (one for one in drawn_json(POINTS)["data"] if one["name"] == "regression")  # type: ignore[attr-defined]
+def test_a_regression_is_labelled() -> None:
+    (share,) = (trace for trace in drawn_json(POINTS)["data"] if trace["name"] == "regression")  # type: ignore[attr-defined]
     assert (share["x"], share["y"], share["text"]) == ([120.0], [2.4], ["/share  "])
 
 
@@ -46,12 +46,12 @@ def test_the_margin_is_a_band_and_traffic_is_logarithmic() -> None:
     assert "shapes" not in drawn_json(POINTS, margin=None)["layout"]  # type: ignore[operator]
 
 
-def test_a_routes_name_is_only_a_name() -> None:
+def test_route_names_are_escaped() -> None:
     text = str(drawn_json([RoutePoint(EVIL, 3.0, 0.1, "regression", "")]))
     assert "<script>" not in text and "alert(1)%{" not in text and "&lt;script&gt;" in text
 
 
-def test_the_times_of_both_fleets_on_one_logarithmic_axis() -> None:
+def test_latencies_are_on_a_logarithmic_axis() -> None:
     found = {
         "baseline": LatencyDistribution(np.array([0, 40, 80]), np.array([0.02, 0.9, 1.0])),
         "canary": LatencyDistribution(np.array([], dtype=np.int64), np.array([])),
@@ -62,7 +62,7 @@ def test_the_times_of_both_fleets_on_one_logarithmic_axis() -> None:
     assert figure["layout"]["xaxis"]["type"] == "log"
 
 
-def test_the_course_has_three_panels_of_both_fleets() -> None:
+def test_the_timeline_has_three_panels_of_both_fleets() -> None:
     course = RouteTimeline(
         60, np.array([START, START + 60]), np.array([90.0, 0.0]), np.array([0.1, np.nan]), np.array([0.2, np.nan])
     )
@@ -70,9 +70,9 @@ def test_the_course_has_three_panels_of_both_fleets() -> None:
     figure = route_timeline_figure(
         {"baseline": course, "canary": course}, frame, ("requests", "errors", "p95")
     ).to_plotly_json()
-    assert [(one["name"], one["yaxis"]) for one in figure["data"]] == [
+    assert [(trace["name"], trace["yaxis"]) for trace in figure["data"]] == [
         (n, y) for n in ("EC2", "ECS") for y in ("y", "y2", "y3")
     ]
     assert figure["data"][0]["x"] == ["2026-09-21 21:00:00", "2026-09-21 21:01:00"]
-    assert sum(one["showlegend"] for one in figure["data"]) == 2
-    assert [one["text"] for one in figure["layout"]["annotations"]] == ["requests", "errors", "p95"]
+    assert sum(trace["showlegend"] for trace in figure["data"]) == 2
+    assert [trace["text"] for trace in figure["layout"]["annotations"]] == ["requests", "errors", "p95"]

@@ -1,4 +1,4 @@
-"""The chart of a whole migration by what it draws: three panels, steps with corners, ribbons, marks, and the same on paper."""
+"""The timeline chart: three panels, step line, p95 range, event markers, and its SVG."""
 
 import re
 
@@ -26,7 +26,8 @@ def frame(theme: Theme = "light") -> ChartFrame:
 
 def example_timeline():  # type: ignore[no-untyped-def]
     baseline = make_fleet_timeline([90_000] * 6, [180] * 6, [0.2] * 6, periods=60)
-    canary = make_fleet_timeline([NAN, NAN, 20_000, 20_000, 20_000, 20_000], [NAN, NAN, 40, 20_000, 40, 40], [NAN, NAN, 0.2, NAN, 0.22, 0.2], periods=60)  # fmt: skip
+    errors, p95 = [NAN, NAN, 40, 20_000, 40, 40], [NAN, NAN, 0.2, NAN, 0.22, 0.2]
+    canary = make_fleet_timeline([NAN, NAN, *[20_000] * 4], errors, p95, periods=60)
     return make_timeline(baseline, canary, bucket_s=HOUR)
 
 
@@ -36,10 +37,10 @@ def event(hour: float, kind: str, title: str = "something") -> Event:
 
 def traces_by_name(figure) -> dict[tuple[str, str], object]:  # type: ignore[no-untyped-def]
     """The first trace of each name and axis."""
-    return {(one.name, one.yaxis or "y"): one for one in reversed(figure.data)}
+    return {(trace.name, trace.yaxis or "y"): trace for trace in reversed(figure.data)}
 
 
-def test_the_weights_are_corners_that_end_where_nobody_knows_them() -> None:
+def test_the_configured_share_is_a_step_line_with_gaps() -> None:
     weights = timeline_figure(example_timeline(), STEPS, frame(), ()).data[0]
     assert weights.fill == "tozeroy"
     assert [moment[11:16] for moment in weights.x] == ["09:00", "11:00", "11:00", "13:00", "13:00", "15:00"]
@@ -47,7 +48,7 @@ def test_the_weights_are_corners_that_end_where_nobody_knows_them() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_both_fleets_wear_their_colours_and_dashes_in_both_panels(theme: Theme) -> None:
+def test_fleets_have_their_colours_and_dashes_in_both_panels(theme: Theme) -> None:
     lines = traces_by_name(timeline_figure(example_timeline(), STEPS, frame(theme), ()))
     fleets = PALETTES[theme].fleets
     for axis in ("y2", "y3"):
@@ -62,38 +63,38 @@ def test_rates_are_percent_latency_is_ms_and_gaps_stay_gaps() -> None:
     assert lines["ECS", "y3"].connectgaps is False  # type: ignore[attr-defined]
 
 
-def test_the_ribbon_is_a_closed_area_for_each_run() -> None:
-    ribbons = [one for one in timeline_figure(example_timeline(), STEPS, frame(), ()).data if one.name == "range"]
+def test_the_p95_range_is_a_closed_area_for_each_run() -> None:
+    ribbons = [trace for trace in timeline_figure(example_timeline(), STEPS, frame(), ()).data if trace.name == "range"]
     canary = ribbons[1]
     assert (canary.fill, canary.line.width) == ("toself", 0)
     assert_allclose(canary.y, [220, 180, NAN, 242, 220, 180, 198, NAN], rtol=1e-6)
 
 
-def test_where_a_bucket_is_one_period_there_is_no_ribbon() -> None:
+def test_buckets_of_one_period_have_no_p95_range() -> None:
     one_each = make_timeline(
         make_fleet_timeline([9000] * 3, p95=[0.2] * 3, periods=1),
         make_fleet_timeline([9000] * 3, p95=[0.2] * 3, periods=1),
     )
-    assert [one.name for one in timeline_figure(one_each, STEPS, frame(), ()).data if one.name == "range"] == []
+    assert [trace.name for trace in timeline_figure(one_each, STEPS, frame(), ()).data if trace.name == "range"] == []
 
 
-def test_a_peak_that_dwarfs_everything_is_cut_off_and_told_in_a_number() -> None:
+def test_an_extreme_peak_is_cut_off_and_labelled() -> None:
     long = make_timeline(
         make_fleet_timeline([90_000] * 100, [180] * 100),
         make_fleet_timeline([20_000] * 100, [40] * 50 + [20_000] + [40] * 49),
     )
     figure = timeline_figure(long, STEPS, frame(), ())
     assert figure.layout.yaxis2.range[1] == pytest.approx(0.5)  # two and a half times the usual 0.2 %
-    assert [one.text for one in figure.layout.annotations if one.name == "peak"] == ["↑ 100 %"]
+    assert [trace.text for trace in figure.layout.annotations if trace.name == "peak"] == ["↑ 100 %"]
 
 
-def test_what_stands_on_few_requests_is_faint() -> None:
+def test_low_samples_are_faint() -> None:
     thin = make_timeline(make_fleet_timeline([90_000] * 3, [180] * 3), make_fleet_timeline([50] * 3, [0, 1, 0]))
-    faint = [one for one in timeline_figure(thin, STEPS, frame(), ()).data if one.opacity]
-    assert [(one.name, one.opacity) for one in faint] == [("ECS", 0.3)]
+    faint = [trace for trace in timeline_figure(thin, STEPS, frame(), ()).data if trace.opacity]
+    assert [(trace.name, trace.opacity) for trace in faint] == [("ECS", 0.3)]
 
 
-def test_marks_stand_in_the_strip_and_the_hover_box_tells_everything() -> None:
+def test_events_have_markers_and_hover_text() -> None:
     happened = [
         event(1, "deployment", "web 1.0"),
         event(1.01, "annotation", "right beside it"),
@@ -104,12 +105,12 @@ def test_marks_stand_in_the_strip_and_the_hover_box_tells_everything() -> None:
     ]
     figure = timeline_figure(example_timeline(), STEPS, frame(), happened)
     marks = [
-        (one.x[11:16], one.text)
-        for one in figure.layout.annotations
-        if one.name in dict.fromkeys(e.kind for e in happened)
+        (trace.x[11:16], trace.text)
+        for trace in figure.layout.annotations
+        if trace.name in dict.fromkeys(e.kind for e in happened)
     ]
     assert marks == [("12:00", EVENT_SYMBOLS["rollback"]), ("14:00", "✎"), ("10:00", "▲")]
-    hover = next(one for one in figure.data if one.yaxis == "y4")
+    hover = next(trace for trace in figure.data if trace.yaxis == "y4")
     assert list(hover.text)[:3] == [
         "▲ web 1.0<br>✎ right beside it",
         "◆ 0 % → 10 %",
@@ -122,10 +123,10 @@ def test_a_drag_zooms_and_the_axis_names_its_zone() -> None:
     layout = timeline_figure(example_timeline(), STEPS, frame(), ()).layout
     assert layout.dragmode == "zoom"
     assert list(layout.xaxis.range) == ["2026-09-21 09:00:00", "2026-09-21 15:00:00"]
-    assert [one.text for one in layout.annotations if one.name == "zone"] == ["JST"]
+    assert [trace.text for trace in layout.annotations if trace.name == "zone"] == ["JST"]
 
 
-def test_it_is_drawn_on_paper_too() -> None:
+def test_it_is_rendered_as_svg() -> None:
     svg = str(
         figure_svg(
             timeline_figure(example_timeline(), STEPS, frame(), [event(3, "rollback", MALICIOUS_TEXT)]),
@@ -138,7 +139,7 @@ def test_it_is_drawn_on_paper_too() -> None:
     assert "nan," not in svg and ",nan" not in svg
 
 
-def test_nothing_at_all_can_be_drawn() -> None:
+def test_an_empty_timeline_is_drawn() -> None:
     nothing = make_timeline(make_fleet_timeline([NAN] * 3), make_fleet_timeline([NAN] * 3))
     assert nothing.empty
     assert len(timeline_figure(nothing, (), frame(), ()).data) > 0

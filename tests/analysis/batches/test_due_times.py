@@ -1,4 +1,4 @@
-"""When a schedule falls due: AWS's own examples, other time zones, and the days on which the clocks change."""
+"""Scheduled times of cron expressions: AWS's examples, time zones, and daylight saving time."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,13 +17,13 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def cron(text: str) -> Cron:
-    found = parse_schedule(text)
-    assert isinstance(found, Cron)
-    return found
+    schedule = parse_schedule(text)
+    assert isinstance(schedule, Cron)
+    return schedule
 
 
 def local_times(text: str, start: str, end: str, zone: ZoneInfo | None = None) -> list[str]:
-    """The moments between two days of the wall clock of `zone`, by that clock."""
+    """The scheduled times between two dates in `zone`, by its wall clock."""
     clock = zone or UTC
     first, last = (datetime.fromisoformat(day).replace(tzinfo=clock) for day in (start, end))
     return [
@@ -47,16 +47,16 @@ def local_times(text: str, start: str, end: str, zone: ZoneInfo | None = None) -
         ("cron(0 9 ? * 2#1 *)", "2026-11-02 09:00", "2026-12-07 09:00"),
     ],
 )
-def test_the_examples_of_the_documentation(text: str, first: str, second: str) -> None:
+def test_the_documented_examples(text: str, first: str, second: str) -> None:
     at = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
-    found = []
+    times = []
     for _ in range(2):
         at = next_scheduled_time(cron(text), UTC, at) or 0
-        found.append(f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}")
-    assert found == [first, second]
+        times.append(f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}")
+    assert times == [first, second]
 
 
-def test_a_zone_is_another_clock() -> None:
+def test_times_follow_the_zones_clock() -> None:
     assert local_times("cron(30 7 * * ? *)", "2026-11-23", "2026-11-25", TOKYO) == [
         "11-23 07:30+0900",
         "11-24 07:30+0900",
@@ -67,7 +67,7 @@ def test_a_zone_is_another_clock() -> None:
     )
 
 
-def test_an_hour_that_is_skipped_in_spring_has_no_run() -> None:
+def test_the_skipped_hour_in_spring_has_no_run() -> None:
     assert local_times("cron(30 2 * * ? *)", "2026-03-07", "2026-03-10", NEW_YORK) == [
         "03-07 02:30-0500",
         "03-09 02:30-0400",
@@ -77,7 +77,7 @@ def test_an_hour_that_is_skipped_in_spring_has_no_run() -> None:
     ]  # fmt: skip
 
 
-def test_an_hour_that_comes_twice_in_autumn_has_one_run() -> None:
+def test_the_repeated_hour_in_autumn_has_one_run() -> None:
     assert local_times("cron(30 1 * * ? *)", "2026-10-31", "2026-11-03", NEW_YORK) == [
         "10-31 01:30-0400", "11-01 01:30-0400", "11-02 01:30-0500",
     ]  # fmt: skip
@@ -86,7 +86,7 @@ def test_an_hour_that_comes_twice_in_autumn_has_one_run() -> None:
     ]  # fmt: skip
 
 
-def test_a_day_that_is_skipped_altogether_has_no_run() -> None:
+def test_a_skipped_day_has_no_run() -> None:
     samoa = ZoneInfo("Pacific/Apia")  # went from 29 to 31 December 2011
     assert local_times("cron(0 12 * * ? *)", "2011-12-29", "2012-01-01", samoa) == [
         "12-29 12:00-1000",
@@ -94,7 +94,7 @@ def test_a_day_that_is_skipped_altogether_has_no_run() -> None:
     ]
 
 
-def test_what_never_comes_is_none() -> None:
+def test_a_schedule_without_times_is_none() -> None:
     assert next_scheduled_time(cron("cron(0 0 30 2 ? *)"), UTC, 0) is None
     assert last_scheduled_time(cron("cron(0 0 30 2 ? *)"), UTC, 2**31) is None
     assert next_scheduled_time(cron("cron(0 0 * * ? 2020-2021)"), UTC, 1_790_000_000) is None
@@ -115,7 +115,7 @@ STARTS = st.integers(20_000 * 1440, 21_500 * 1440).map(lambda minute: minute * 6
 
 @given(EXPRESSIONS, ZONES, STARTS, st.integers(1, 20 * 1440), st.integers(1, 20 * 1440))
 @settings(max_examples=60)
-def test_a_window_in_two_pieces_has_the_same_moments_in_order_and_each_once(text, zone, start, minutes, more):  # type: ignore[no-untyped-def]
+def test_two_adjacent_windows_have_the_same_times_as_both(text, zone, start, minutes, more):  # type: ignore[no-untyped-def]
     middle, end = start + minutes * 60, start + (minutes + more) * 60
     schedule = cron(text)
     whole = scheduled_times(schedule, zone, Window(start, end))
@@ -127,13 +127,13 @@ def test_a_window_in_two_pieces_has_the_same_moments_in_order_and_each_once(text
 
 @given(EXPRESSIONS, ZONES, STARTS)
 @settings(max_examples=60)
-def test_next_and_last_are_neighbours_of_what_a_window_holds(text, zone, start):  # type: ignore[no-untyped-def]
+def test_next_and_last_times_are_neighbours(text, zone, start):  # type: ignore[no-untyped-def]
     schedule = cron(text)
-    found = scheduled_times(schedule, zone, Window(start, start + 40 * 86_400))
-    assume(found)
-    assert next_scheduled_time(schedule, zone, start - 1) == found[0]
-    assert last_scheduled_time(schedule, zone, start + 40 * 86_400) == found[-1]
-    for earlier, later in pairwise(found[:20]):
+    times = scheduled_times(schedule, zone, Window(start, start + 40 * 86_400))
+    assume(times)
+    assert next_scheduled_time(schedule, zone, start - 1) == times[0]
+    assert last_scheduled_time(schedule, zone, start + 40 * 86_400) == times[-1]
+    for earlier, later in pairwise(times[:20]):
         assert (
             next_scheduled_time(schedule, zone, earlier) == later
             and last_scheduled_time(schedule, zone, later) == earlier
@@ -142,7 +142,7 @@ def test_next_and_last_are_neighbours_of_what_a_window_holds(text, zone, start):
 
 @given(EXPRESSIONS, ZONES, STARTS)
 @settings(max_examples=60)
-def test_every_moment_shows_what_the_fields_say(text, zone, start):  # type: ignore[no-untyped-def]
+def test_every_time_matches_the_fields(text, zone, start):  # type: ignore[no-untyped-def]
     schedule = cron(text)
     for at in scheduled_times(schedule, zone, Window(start, start + 10 * 86_400)):
         local = datetime.fromtimestamp(at, zone)
@@ -152,7 +152,7 @@ def test_every_moment_shows_what_the_fields_say(text, zone, start):  # type: ign
 
 @given(EXPRESSIONS, STARTS)
 @settings(max_examples=40)
-def test_in_utc_it_is_every_minute_that_matches(text, start):  # type: ignore[no-untyped-def]
+def test_in_utc_every_matching_minute_is_scheduled(text, start):  # type: ignore[no-untyped-def]
     schedule, window = cron(text), Window(start, start + 86_400)
 
     def matches(at: datetime) -> bool:

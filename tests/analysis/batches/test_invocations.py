@@ -1,4 +1,4 @@
-"""Which invocations of a function failed without a word, from counts and runs as short literal stories."""
+"""Silent failures of a Lambda function, from short literal counts and runs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +30,8 @@ def always(_start: int, _end: int) -> bool:
     return True
 
 
-def invocation(minute: int, invocations: int = 1, errors: int = 0, **more: Any) -> InvocationPeriod:
-    return InvocationPeriod(DAY + minute * 60, more.pop("period_s", 60), invocations, errors, **more)
+def invocation(minute: int, invocations: int = 1, errors: int = 0, **counts: Any) -> InvocationPeriod:
+    return InvocationPeriod(DAY + minute * 60, counts.pop("period_s", 60), invocations, errors, **counts)
 
 
 def run(minute: float, result: str = "ok", takes_s: int = 10) -> Run:
@@ -40,15 +40,15 @@ def run(minute: float, result: str = "ok", takes_s: int = 10) -> Run:
 
 
 def silent_minutes(invocations: list[InvocationPeriod], *reported: Run, was_answered: Any = always) -> list[int]:
-    return [(one.started_at - DAY) // 60 for one in silent_failures(invocations, reported, was_answered)]
+    return [(silent_run.started_at - DAY) // 60 for silent_run in silent_failures(invocations, reported, was_answered)]
 
 
-def test_an_error_of_which_nothing_was_posted_is_a_failed_run() -> None:
-    (found,) = silent_failures([invocation(180, errors=1, longest_s=2.4)], (), always)
-    assert found == Run(DAY + 10_800, DAY + 10_802, DAY + 10_800, 2.4, "failed", was_reported=False)
+def test_an_unreported_error_is_a_failed_run() -> None:
+    (silent_run,) = silent_failures([invocation(180, errors=1, longest_s=2.4)], (), always)
+    assert silent_run == Run(DAY + 10_800, DAY + 10_802, DAY + 10_800, 2.4, "failed", was_reported=False)
 
 
-def test_a_failure_that_was_posted_is_no_second_run() -> None:
+def test_a_reported_failure_is_no_second_run() -> None:
     assert silent_minutes([invocation(180, errors=1)], run(180, "failed")) == []
     assert silent_minutes([invocation(180, errors=1)], run(179.2, "failed")) == [], (
         "when a run began is known to a minute"
@@ -56,31 +56,31 @@ def test_a_failure_that_was_posted_is_no_second_run() -> None:
     assert silent_minutes([invocation(180, errors=1)], run(178.9, "failed")) == [180]
 
 
-def test_of_a_job_that_runs_every_minute_the_one_that_is_missing_died() -> None:
-    invoked = [invocation(minute, errors=minute == 182) for minute in range(180, 186)]
-    posted = [run(minute - 0.1) for minute in (180, 181, 183, 184, 185)]
-    assert silent_minutes(invoked, *posted) == [182]
+def test_of_a_job_that_runs_every_minute_the_missing_run_failed() -> None:
+    invocations = [invocation(minute, errors=minute == 182) for minute in range(180, 186)]
+    reported = [run(minute - 0.1) for minute in (180, 181, 183, 184, 185)]
+    assert silent_minutes(invocations, *reported) == [182]
 
 
-def test_a_run_that_posted_its_success_and_failed_afterwards_has_not_died() -> None:
+def test_a_run_that_reported_success_before_an_error_is_no_silent_failure() -> None:
     assert silent_minutes([invocation(180, errors=1)], run(180)) == []
     assert silent_minutes([invocation(180, invocations=2, errors=1)], run(180)) == [180], "the other one did"
 
 
-def test_what_was_posted_must_have_been_read() -> None:
-    invoked = [invocation(180, errors=1, longest_s=700.0)]
-    assert silent_minutes(invoked, was_answered=lambda start, end: end <= DAY + 10_800 + 819) == []
-    assert silent_minutes(invoked, was_answered=lambda start, end: end <= DAY + 10_800 + 820) == [180]
+def test_silent_failures_require_complete_reports() -> None:
+    invocations = [invocation(180, errors=1, longest_s=700.0)]
+    assert silent_minutes(invocations, was_answered=lambda start, end: end <= DAY + 10_800 + 819) == []
+    assert silent_minutes(invocations, was_answered=lambda start, end: end <= DAY + 10_800 + 820) == [180]
 
 
-def test_longer_periods_cannot_tell_which_run_it_was() -> None:
+def test_longer_periods_are_ignored() -> None:
     assert silent_minutes([invocation(180, errors=1, period_s=300)]) == []
 
 
-def test_counts_are_those_of_the_window() -> None:
-    invoked = [invocation(-20_000, errors=9), invocation(180, 3, 2, throttles=1), invocation(240, 0, undelivered=4)]
-    silent = silent_failures(invoked, (), always)
-    assert invocation_totals(invoked, silent, WINDOW) == InvocationTotals(3, 2, 1, 4, 1)
+def test_totals_are_those_of_the_window() -> None:
+    invocations = [invocation(-20_000, errors=9), invocation(180, 3, 2, throttles=1), invocation(240, 0, undelivered=4)]
+    silent_runs = silent_failures(invocations, (), always)
+    assert invocation_totals(invocations, silent_runs, WINDOW) == InvocationTotals(3, 2, 1, 4, 1)
 
 
 def test_a_frame_is_read_by_job_and_period() -> None:
@@ -110,57 +110,59 @@ def report(
     unanswered: tuple[Window, ...] = (),
 ) -> JobReport:
     runs = {
-        ("a", era): tuple(run(day * 1440 + 180) for day in days)
-        for era, days in (("canary", reported_days), ("baseline", cron))
+        ("a", scheduler): tuple(run(day * 1440 + 180) for day in days)
+        for scheduler, days in (("canary", reported_days), ("baseline", cron))
         if days
     }
-    (one,) = job_reports(SETTINGS, runs, window=WINDOW, now=NOW, unanswered=unanswered, invocations={"a": invocations})  # type: ignore[arg-type]
-    return one
+    (job_report,) = job_reports(
+        SETTINGS, runs, window=WINDOW, now=NOW, unanswered=unanswered, invocations={"a": invocations}
+    )  # type: ignore[arg-type]
+    return job_report
 
 
 def statuses(job_report: JobReport) -> list[str]:
-    return [slot.status for slot in job_report.scheduled_runs]
+    return [scheduled.status for scheduled in job_report.scheduled_runs]
 
 
-def test_a_run_that_died_is_failed_and_not_missed() -> None:
-    one = report([0, 1, 3], [invocation(2 * 1440 + minute, errors=1) for minute in (180, 181, 183)])
-    assert statuses(one) == ["ok", "ok", "failed", "ok"] and one.state == "ok"
-    assert [(run.result, run.was_reported) for run in one.scheduled_runs[2].runs] == [("failed", False)] * 3
-    assert one.invocation_totals == InvocationTotals(3, 3, 0, 0, 3)
-    assert one.schedulers["canary"].failed == 3
+def test_a_silent_failure_is_failed_and_not_missed() -> None:
+    job = report([0, 1, 3], [invocation(2 * 1440 + minute, errors=1) for minute in (180, 181, 183)])
+    assert statuses(job) == ["ok", "ok", "failed", "ok"] and job.state == "ok"
+    assert [(run.result, run.was_reported) for run in job.scheduled_runs[2].runs] == [("failed", False)] * 3
+    assert job.invocation_totals == InvocationTotals(3, 3, 0, 0, 3)
+    assert job.schedulers["canary"].failed == 3
 
 
-def test_the_last_one_that_died_is_how_the_job_stands() -> None:
-    one = report([0, 1, 2], [invocation(3 * 1440 + 180, errors=1)])
-    assert (one.state, one.last_run and one.last_run.was_reported) == ("failed", False)
+def test_a_silent_failure_can_be_the_last_run() -> None:
+    job = report([0, 1, 2], [invocation(3 * 1440 + 180, errors=1)])
+    assert (job.state, job.last_run and job.last_run.was_reported) == ("failed", False)
 
 
-def test_a_repetition_that_succeeds_heals_it() -> None:
-    invoked = [invocation(2 * 1440 + 180, errors=1), invocation(2 * 1440 + 181)]
+def test_a_successful_repetition_counts() -> None:
+    invocations = [invocation(2 * 1440 + 180, errors=1), invocation(2 * 1440 + 181)]
     runs = {("a", "canary"): (run(180), run(1440 + 180), run(2 * 1440 + 181), run(3 * 1440 + 180))}
-    (one,) = job_reports(SETTINGS, runs, window=WINDOW, now=NOW, invocations={"a": invoked})  # type: ignore[arg-type]
-    assert statuses(one) == ["ok"] * 4
+    (job,) = job_reports(SETTINGS, runs, window=WINDOW, now=NOW, invocations={"a": invocations})  # type: ignore[arg-type]
+    assert statuses(job) == ["ok"] * 4
 
 
-def test_where_mackerel_was_not_read_an_error_proves_nothing() -> None:
+def test_an_error_is_inconclusive_while_reports_are_unknown() -> None:
     gap = Window(DAY + 2 * 86_400, DAY + 3 * 86_400)
-    one = report([0, 1, 3], [invocation(2 * 1440 + 180, errors=1)], unanswered=(gap,))
-    assert statuses(one) == ["ok", "ok", "unknown", "ok"]
-    assert one.invocation_totals == InvocationTotals(1, 1, 0, 0, 0)
+    job = report([0, 1, 3], [invocation(2 * 1440 + 180, errors=1)], unanswered=(gap,))
+    assert statuses(job) == ["ok", "ok", "unknown", "ok"]
+    assert job.invocation_totals == InvocationTotals(1, 1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("cron", "state"), [((0, 1, 2, 3), "ok"), ((0, 1), "failed")])
-def test_a_trial_beside_cron_is_no_run(cron: tuple[int, ...], state: str) -> None:
-    """The new side never posted: its errors count from cron's last run on."""
-    one = report([], [invocation(2 * 1440 + 180, errors=1), invocation(3 * 1440 + 180, errors=1)], cron=cron)
-    assert (one.state, one.scheduler) == (state, "baseline" if state == "ok" else "canary")
+def test_a_trial_while_cron_runs_is_no_run(cron: tuple[int, ...], state: str) -> None:
+    """EventBridge's runs were never reported: errors count from cron's last run on."""
+    job = report([], [invocation(2 * 1440 + 180, errors=1), invocation(3 * 1440 + 180, errors=1)], cron=cron)
+    assert (job.state, job.scheduler) == (state, "baseline" if state == "ok" else "canary")
 
 
-def test_a_function_that_always_dies_is_failed_and_has_not_never_reported() -> None:
-    one = report([], [invocation(day * 1440 + 180, errors=1) for day in range(4)])
-    assert (one.state, statuses(one)) == ("failed", ["failed"] * 4)
+def test_a_function_that_always_fails_is_failed() -> None:
+    job = report([], [invocation(day * 1440 + 180, errors=1) for day in range(4)])
+    assert (job.state, statuses(job)) == ("failed", ["failed"] * 4)
 
 
-def test_without_counts_nothing_is_said_of_the_function() -> None:
-    (one,) = job_reports(SETTINGS, {("a", "canary"): (run(180),)}, window=WINDOW, now=NOW)
-    assert one.invocation_totals is None
+def test_without_counts_there_are_no_totals() -> None:
+    (job,) = job_reports(SETTINGS, {("a", "canary"): (run(180),)}, window=WINDOW, now=NOW)
+    assert job.invocation_totals is None

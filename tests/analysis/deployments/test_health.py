@@ -1,4 +1,4 @@
-"""What is the matter with a deployment or a service."""
+"""Issues of a deployment or a service."""
 
 from dataclasses import replace
 
@@ -16,40 +16,40 @@ IN_PROGRESS = Deployment(
 )  # fmt: skip
 
 
-def test_all_is_well() -> None:
+def test_no_issues() -> None:
     assert deployment_issues(HEALTHY, SUCCEEDED, now=NOW) == ()
     assert deployment_issues(None, None, now=NOW) == ()
 
 
-def test_tasks_that_do_not_come_up_make_a_deployment_stuck() -> None:
+def test_a_deployment_whose_tasks_do_not_start_is_stuck() -> None:
     assert deployment_issues(HEALTHY, IN_PROGRESS, now=NOW) == ("stuck",)
     assert deployment_issues(HEALTHY, IN_PROGRESS, now=NOW - 1) == ()
 
 
 @pytest.mark.parametrize("stage", ["AllowTraffic", "BAKE_TIME", "PRODUCTION_TRAFFIC_SHIFT"])
-def test_a_wait_that_was_configured_is_not_stuck(stage: str) -> None:
-    patient = replace(IN_PROGRESS, stage=stage, stages=(Stage(stage, "InProgress", NOW - 7200),))
-    assert deployment_issues(HEALTHY, patient, now=NOW) == ()
+def test_a_configured_wait_is_not_stuck(stage: str) -> None:
+    in_configured_wait = replace(IN_PROGRESS, stage=stage, stages=(Stage(stage, "InProgress", NOW - 7200),))
+    assert deployment_issues(HEALTHY, in_configured_wait, now=NOW) == ()
 
 
-def test_a_deployment_that_waits_for_a_person_says_so_and_is_not_stuck() -> None:
+def test_a_deployment_that_waits_for_approval_is_not_stuck() -> None:
     assert deployment_issues(HEALTHY, replace(IN_PROGRESS, waits_for="Ready"), now=NOW) == ("waits",)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"])
-def test_what_failed_is_told_for_a_day(status: str) -> None:
+def test_a_failure_is_reported_for_a_day(status: str) -> None:
     failed = replace(SUCCEEDED, status=status, ended=NOW - 86_399)
     assert deployment_issues(HEALTHY, failed, now=NOW) == ("failed",)
     assert deployment_issues(HEALTHY, failed, now=NOW + 1) == ()
 
 
-def test_tasks_are_missing_only_where_nothing_is_deployed() -> None:
+def test_tasks_are_missing_only_without_a_deployment() -> None:
     short = replace(HEALTHY, running=3)
     assert deployment_issues(short, SUCCEEDED, now=NOW) == ("short_of_tasks",)
     assert deployment_issues(short, replace(IN_PROGRESS, stage=""), now=NOW) == ()
 
 
-def test_a_rollout_that_ecs_gave_up_and_a_service_that_is_going_away() -> None:
+def test_a_failed_rollout_and_a_draining_service() -> None:
     assert deployment_issues(replace(HEALTHY, rollout="FAILED"), None, now=NOW) == ("rollout_failed",)
     assert deployment_issues(replace(HEALTHY, status="DRAINING", running=2), None, now=NOW) == (
         "inactive",
@@ -69,6 +69,6 @@ def test_a_shift_has_the_tasks_before_first_and_their_definitions() -> None:
     assert traffic_shift(HEALTHY, IN_PROGRESS) == ()
 
 
-def test_an_end_before_the_beginning_is_drawn_as_a_moment() -> None:
+def test_an_end_before_the_start_is_a_moment() -> None:
     (event,) = deployment_events(replace(SUCCEEDED, ended=NOW - 901), source="codedeploy")
     assert (event.ts, event.until) == (NOW - 900, NOW - 900)

@@ -1,9 +1,19 @@
-"""Would a blue/green deployment fail now, and by which commands would it not?"""
+"""Preflight checks of a blue/green deployment, and the commands that avoid a failure."""
 
 from analysis.deployments.preflight import Preflight, PreflightCheck, preflights
 from domain import Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService, TaskSet, TrafficRoute
-from tests.factories.traffic import BLUE, EC2, GREEN, LISTENER, HEADER_RULE, parse_command, make_rule, make_traffic, command_weights
+from tests.factories.traffic import (
+    BLUE,
+    EC2,
+    GREEN,
+    HEADER_RULE,
+    LISTENER,
+    command_weights,
+    make_rule,
+    make_traffic,
+    parse_command,
+)
 
 
 def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> DeploymentState:
@@ -26,18 +36,23 @@ def ecs_state(serving: str = BLUE, status: str = "SUCCESSFUL") -> DeploymentStat
 
 
 def only_preflight(traffic: Traffic, deployments: DeploymentState) -> Preflight:
-    (found,) = preflights(traffic, deployments)
-    return found
+    (preflight,) = preflights(traffic, deployments)
+    return preflight
 
 
 def failed_checks(preflight: Preflight) -> dict[str, tuple[str, ...]]:
     return {one.name: one.groups for one in preflight.checks if one.passed is False}
 
 
-def test_codedeploy_could_start_where_the_primary_group_has_all_the_weight() -> None:
-    found = only_preflight(make_traffic(make_rule(ec2=0, blue=0, green=100)), codedeploy_state())
-    assert (found.system, found.verdict, found.steps, found.interim_fleet) == ("codedeploy", "ready", (), None)
-    assert found.checks == (
+def test_codedeploy_is_ready_if_the_primary_group_has_all_the_weight() -> None:
+    preflight = only_preflight(make_traffic(make_rule(ec2=0, blue=0, green=100)), codedeploy_state())
+    assert (preflight.system, preflight.verdict, preflight.steps, preflight.interim_fleet) == (
+        "codedeploy",
+        "ready",
+        (),
+        None,
+    )
+    assert preflight.checks == (
         PreflightCheck("one_live", True),
         PreflightCheck("primary_live", True, (GREEN,)),
         PreflightCheck("baseline_silent", True),
@@ -60,31 +75,33 @@ def test_weighted_routing_blocks_both_systems() -> None:
     )
 
 
-def test_a_group_left_behind_at_weight_0_blocks_nothing() -> None:
+def test_a_group_at_weight_0_blocks_nothing() -> None:
     assert only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state()).verdict == "ready"
 
 
-def test_all_on_the_baseline_leaves_the_primary_group_without_a_listener() -> None:
-    found = only_preflight(make_traffic(make_rule(ec2=100, green=0)), codedeploy_state())
-    assert (found.verdict, found.rules, failed_checks(found)) == ("blocked", (), {"primary_live": (GREEN,)})
-    off, *_ = found.steps
+def test_without_weight_the_primary_group_has_no_listener() -> None:
+    preflight = only_preflight(make_traffic(make_rule(ec2=100, green=0)), codedeploy_state())
+    assert (preflight.verdict, preflight.rules, failed_checks(preflight)) == ("blocked", (), {"primary_live": (GREEN,)})
+    off, *_ = preflight.steps
     assert command_weights(off.command) == {GREEN: 1}
 
 
-def test_a_door_of_its_own_keeps_the_primary_group_behind_the_listener() -> None:
-    door = make_rule(HEADER_RULE, "10", green=1)
-    assert only_preflight(make_traffic(door, make_rule(ec2=100, green=0)), codedeploy_state()).verdict == "ready"
-    found = only_preflight(make_traffic(door, make_rule(ec2=900, green=100)), codedeploy_state())
-    assert found.verdict == "blocked"
-    assert found.interim_fleet == "baseline"
-    assert command_weights(found.steps[0].command) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
+def test_a_header_rule_keeps_the_primary_group_behind_the_listener() -> None:
+    header_rule = make_rule(HEADER_RULE, "10", green=1)
+    assert only_preflight(make_traffic(header_rule, make_rule(ec2=100, green=0)), codedeploy_state()).verdict == "ready"
+    preflight = only_preflight(make_traffic(header_rule, make_rule(ec2=900, green=100)), codedeploy_state())
+    assert preflight.verdict == "blocked"
+    assert preflight.interim_fleet == "baseline"
+    assert command_weights(preflight.steps[0].command) == {EC2: 900}  # nothing of CodeDeploy's to rewrite
 
 
-def test_the_steps_restore_exactly_the_weights_of_now() -> None:
-    found = only_preflight(make_traffic(make_rule(stickiness_s=3600, ec2=950, blue=0, green=50)), codedeploy_state())
-    assert [step.purpose for step in found.steps] == ["route_off", "deploy", "route_back", "route_back_unchanged"]
-    off, deploy, back, unchanged = (step.command for step in found.steps)
-    assert (command_weights(off), found.interim_fleet) == ({GREEN: 50}, "canary")
+def test_the_steps_restore_the_current_weights() -> None:
+    preflight = only_preflight(
+        make_traffic(make_rule(stickiness_s=3600, ec2=950, blue=0, green=50)), codedeploy_state()
+    )
+    assert [step.purpose for step in preflight.steps] == ["route_off", "deploy", "route_back", "route_back_unchanged"]
+    off, deploy, back, unchanged = (step.command for step in preflight.steps)
+    assert (command_weights(off), preflight.interim_fleet) == ({GREEN: 50}, "canary")
     assert deploy == "ecspresso deploy"
     assert command_weights(back) == {EC2: 950, BLUE: 50, GREEN: 0}  # the deployment leaves the partner group in service
     assert command_weights(unchanged) == {EC2: 950, BLUE: 0, GREEN: 50}
@@ -96,9 +113,9 @@ def test_the_steps_restore_exactly_the_weights_of_now() -> None:
     assert forward["ForwardConfig"]["TargetGroupStickinessConfig"] == {"Enabled": True, "DurationSeconds": 3600}
 
 
-def test_a_rule_of_a_priority_is_changed_by_its_own_command_and_ecs_keeps_its_groups_in_it() -> None:
-    found = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", ec2=75, blue=25, green=0)), ecs_state())
-    off, _, back, unchanged = (step.command for step in found.steps)
+def test_a_rule_with_a_priority_has_its_own_command_and_keeps_ecs_groups() -> None:
+    preflight = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", ec2=75, blue=25, green=0)), ecs_state())
+    off, _, back, unchanged = (step.command for step in preflight.steps)
     words, _ = parse_command(off)
     assert words[2:7] == ["modify-rule", "--region", "ap-northeast-1", "--rule-arn", HEADER_RULE]
     assert command_weights(off) == {EC2: 0, BLUE: 25, GREEN: 0}
@@ -106,39 +123,43 @@ def test_a_rule_of_a_priority_is_changed_by_its_own_command_and_ecs_keeps_its_gr
     assert command_weights(unchanged) == {EC2: 75, BLUE: 25, GREEN: 0}
 
 
-def test_the_partner_is_added_to_a_rule_that_does_not_name_it() -> None:
-    found = only_preflight(make_traffic(make_rule(ec2=75, green=25)), codedeploy_state())
-    assert command_weights(found.steps[2].command) == {EC2: 75, GREEN: 0, BLUE: 25}
+def test_the_partner_group_is_added_to_a_rule_without_it() -> None:
+    preflight = only_preflight(make_traffic(make_rule(ec2=75, green=25)), codedeploy_state())
+    assert command_weights(preflight.steps[2].command) == {EC2: 75, GREEN: 0, BLUE: 25}
 
 
-def test_a_rule_that_signs_visitors_in_has_no_command() -> None:
-    found = only_preflight(make_traffic(make_rule(preceding_actions=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state())
-    assert [step.command for step in found.steps] == ["", "ecspresso deploy", "", ""]
+def test_a_rule_with_authentication_has_no_command() -> None:
+    preflight = only_preflight(
+        make_traffic(make_rule(preceding_actions=("authenticate-oidc",), ec2=75, green=25)), codedeploy_state()
+    )
+    assert [step.command for step in preflight.steps] == ["", "ecspresso deploy", "", ""]
 
 
-def test_another_deployment_in_the_way_needs_no_change_of_weights() -> None:
-    found = only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
-    assert (found.verdict, failed_checks(found), found.steps) == ("blocked", {"none_running": ()}, ())
+def test_a_running_deployment_needs_no_change_of_weights() -> None:
+    preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
+    assert (preflight.verdict, failed_checks(preflight), preflight.steps) == ("blocked", {"none_running": ()}, ())
 
 
 def test_a_partner_group_with_weight_is_in_use() -> None:
-    found = only_preflight(make_traffic(make_rule(blue=50, green=50)), codedeploy_state())
-    assert failed_checks(found) == {"one_live": (BLUE, GREEN), "partner_unused": (BLUE,)}
+    preflight = only_preflight(make_traffic(make_rule(blue=50, green=50)), codedeploy_state())
+    assert failed_checks(preflight) == {"one_live": (BLUE, GREEN), "partner_unused": (BLUE,)}
 
 
-def test_ecs_looks_for_the_group_that_its_last_deployment_left_in_service() -> None:
-    assert only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=1, green=0)), ecs_state(BLUE)).verdict == "ready"
+def test_ecs_requires_the_group_that_its_last_deployment_left_in_service() -> None:
+    assert (
+        only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=1, green=0)), ecs_state(BLUE)).verdict == "ready"
+    )
     rolled_back = ecs_state(BLUE, "ROLLBACK_SUCCESSFUL")
     assert only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=1, green=0)), rolled_back).verdict == "ready"
     unexpected = only_preflight(make_traffic(make_rule(HEADER_RULE, "10", blue=0, green=1)), ecs_state(BLUE))
     assert failed_checks(unexpected) == {"primary_live": (BLUE,), "partner_unused": (GREEN,)}
 
 
-def test_what_cannot_be_read_is_not_known() -> None:
-    standing = codedeploy_state()
-    unread = DeploymentState(0, (), (), standing.routes)  # ECS denied: nobody tells which group is in service
-    found = only_preflight(make_traffic(make_rule(blue=0, green=100)), unread)
-    assert found.verdict == "unknown"
+def test_unreadable_data_is_unknown() -> None:
+    state = codedeploy_state()
+    unread = DeploymentState(0, (), (), state.routes)  # ECS denied: the group in service is unknown
+    preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), unread)
+    assert preflight.verdict == "unknown"
     assert only_preflight(make_traffic(make_rule(ec2=50, green=50)), unread).verdict == "blocked"
 
 

@@ -1,4 +1,4 @@
-"""Could the baseline take all of the traffic back now?"""
+"""Rollback readiness."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from analysis.deployments.rollback import FleetLoad, RollbackReadiness, peak_per_target, rollback_readiness
 from domain import Group, Rule, Share, Target, Traffic
-from tests.factories.traffic import ARNS, BLUE, EC2, GREEN, make_rule, fleet_of, command_weights
+from tests.factories.traffic import ARNS, BLUE, EC2, GREEN, command_weights, fleet_of, make_rule
 
 NAN = float("nan")
 
@@ -25,52 +25,52 @@ def traffic(split: Rule, *, healthy: int = 4, unhealthy: int = 0, health_read: b
 
 
 def readiness(*args: object, load: FleetLoad, **more: object) -> RollbackReadiness:
-    found = rollback_readiness(traffic(*args, **more), load)  # type: ignore[arg-type]
-    assert found
-    return found
+    result = rollback_readiness(traffic(*args, **more), load)  # type: ignore[arg-type]
+    assert result
+    return result
 
 
-def test_it_is_ready_where_each_target_has_carried_as_much() -> None:
-    found = readiness(make_rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
-    assert (found.verdict, found.reason) == ("ready", "carried_before")
-    assert (found.healthy, found.registered, found.current_load, found.expected_load, found.max_load) == (
+def test_it_is_ready_if_each_target_has_carried_the_load() -> None:
+    result = readiness(make_rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
+    assert (result.verdict, result.reason) == ("ready", "carried_before")
+    assert (result.healthy, result.registered, result.current_load, result.expected_load, result.max_load) == (
         4,
         4,
         1500.0,
         3000.0,
         3000.0,
     )
-    assert command_weights(found.command) == {EC2: 500, BLUE: 0, GREEN: 0}
+    assert command_weights(result.command) == {EC2: 500, BLUE: 0, GREEN: 0}
 
 
-def test_it_is_unproven_where_they_have_not() -> None:
-    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
-    assert (found.verdict, found.reason) == ("unproven", "never_carried")
+def test_it_is_unproven_otherwise() -> None:
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
+    assert (result.verdict, result.reason) == ("unproven", "never_carried")
 
 
 def test_only_healthy_targets_carry() -> None:
-    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, unhealthy=2)
-    assert (found.verdict, found.healthy, found.registered, found.expected_load) == ("unproven", 2, 4, 6000.0)
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, unhealthy=2)
+    assert (result.verdict, result.healthy, result.registered, result.expected_load) == ("unproven", 2, 4, 6000.0)
 
 
 @pytest.mark.parametrize("ill", [0, 4])
 def test_without_a_healthy_target_it_is_impossible(ill: int) -> None:
-    found = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, unhealthy=ill)
-    assert (found.verdict, found.reason, found.registered) == ("impossible", "no_healthy", ill)
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, unhealthy=ill)
+    assert (result.verdict, result.reason, result.registered) == ("impossible", "no_healthy", ill)
 
 
 def test_a_baseline_at_weight_0_gets_a_weight() -> None:
-    found = readiness(make_rule(ec2=0, green=100), load=FleetLoad(None, 4000.0, 1000.0))
-    assert (found.verdict, found.current_load, found.expected_load) == ("ready", None, 1000.0)
-    assert command_weights(found.command) == {EC2: 1, GREEN: 0}
+    result = readiness(make_rule(ec2=0, green=100), load=FleetLoad(None, 4000.0, 1000.0))
+    assert (result.verdict, result.current_load, result.expected_load) == ("ready", None, 1000.0)
+    assert command_weights(result.command) == {EC2: 1, GREEN: 0}
 
 
-def test_nothing_is_to_be_taken_back_where_all_is_there() -> None:
-    found = readiness(make_rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
-    assert (found.verdict, found.reason, found.command) == ("ready", "all_on_baseline", "")
+def test_no_command_is_needed_if_all_traffic_is_on_the_baseline() -> None:
+    result = readiness(make_rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
+    assert (result.verdict, result.reason, result.command) == ("ready", "all_on_baseline", "")
 
 
-def test_what_is_not_known_is_said_to_be() -> None:
+def test_unknown_data_has_a_reason() -> None:
     half = make_rule(ec2=500, green=500)
     assert readiness(half, load=FleetLoad(1.0, 1.0, 1.0), health_read=False).reason == "health_unread"
     assert readiness(half, load=FleetLoad(None, None, 1.0)).reason == "requests_unread"
@@ -83,19 +83,19 @@ def test_what_is_not_known_is_said_to_be() -> None:
     assert verdicts == {"unknown"}
 
 
-def test_without_a_rule_there_is_nothing_to_say() -> None:
+def test_without_a_rule_there_is_no_readiness() -> None:
     assert rollback_readiness(Traffic(0, (), (), ""), FleetLoad(1.0, 1.0, 1.0)) is None
 
 
-def test_the_busiest_stretch_is_the_one_with_most_for_each_healthy_target() -> None:
+def test_the_peak_is_per_healthy_target() -> None:
     requests = np.array([8000.0, 6000.0, NAN, 9000.0, 5000.0])
     healthy = np.array([4.0, 2.0, 4.0, 0.0, NAN])
     assert peak_per_target(requests, healthy) == 3000.0
     assert peak_per_target(np.array([NAN]), np.array([4.0])) is None
 
 
-def test_weight_on_a_group_of_neither_fleet_is_never_all_on_the_baseline() -> None:
+def test_weight_on_a_group_of_neither_fleet_is_unknown() -> None:
     split = make_rule(ec2=900)
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
-    found = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
-    assert (found.verdict, found.reason, found.healthy) == ("unknown", "other_groups", 4)
+    result = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
+    assert (result.verdict, result.reason, result.healthy) == ("unknown", "other_groups", 4)

@@ -1,4 +1,4 @@
-"""One route: the codes it failed with, how long it took, and when."""
+"""One route: status codes, latency distribution and timeline."""
 
 import numpy as np
 import pytest
@@ -21,44 +21,46 @@ ROWS = [
 ]
 
 
-def test_codes_by_the_side_that_has_them() -> None:
-    found = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/")
-    assert found.on_both == (StatusCount(404, 404, {"baseline": 20, "canary": 1}, {"baseline": 10.0, "canary": 2.0}),)
-    assert found.only_on("baseline") == ()
-    assert found.only_on("canary") == (
+def test_status_codes_by_fleet() -> None:
+    detail = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/")
+    assert detail.on_both == (StatusCount(404, 404, {"baseline": 20, "canary": 1}, {"baseline": 10.0, "canary": 2.0}),)
+    assert detail.only_on("baseline") == ()
+    assert detail.only_on("canary") == (
         StatusCount(500, 500, {"baseline": 0, "canary": 5}, {"baseline": 50.0, "canary": 0.0}),
         StatusCount(502, None, {"baseline": 0, "canary": 4}, {"baseline": 40.0, "canary": 0.0}),
     )
 
 
-def test_times_of_the_answers_alone() -> None:
-    found = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").distributions
-    assert found["baseline"].ms.tolist() == [10, 40, 80] and found["baseline"].cumulative_share.tolist() == [
+def test_latencies_are_those_of_answers() -> None:
+    detail = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").distributions
+    assert detail["baseline"].ms.tolist() == [10, 40, 80] and detail["baseline"].cumulative_share.tolist() == [
         0.02,
         0.9,
         1.0,
     ]
-    assert found["canary"].ms.tolist() == [10, 60, 900]
-    assert found["canary"].cumulative_share.tolist() == pytest.approx([1 / 96, 91 / 96, 1.0])
+    assert detail["canary"].ms.tolist() == [10, 60, 900]
+    assert detail["canary"].cumulative_share.tolist() == pytest.approx([1 / 96, 91 / 96, 1.0])
 
 
-def test_over_time_in_blocks_that_stand_where_the_clock_does() -> None:
-    course = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").timelines["canary"]
-    assert course.block_s == 60 and course.ts.tolist() == [START, START + 60, START + 120]
-    assert course.requests.tolist() == [90.0, 0.0, 10.0]
-    assert course.error_rate.tolist() == pytest.approx([0.0, np.nan, 0.9], nan_ok=True)
-    assert course.p95.tolist() == pytest.approx([0.06, np.nan, np.nan], nan_ok=True)  # six answers have no p95
-    day = route_detail(count_table(ROWS), FLEET_OF, Window(START - 86_400 + 120, START + 120), "/").timelines[
+def test_blocks_are_aligned_to_the_clock() -> None:
+    timeline = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").timelines["canary"]
+    assert timeline.block_s == 60 and timeline.ts.tolist() == [START, START + 60, START + 120]
+    assert timeline.requests.tolist() == [90.0, 0.0, 10.0]
+    assert timeline.error_rate.tolist() == pytest.approx([0.0, np.nan, 0.9], nan_ok=True)
+    assert timeline.p95.tolist() == pytest.approx(
+        [0.06, np.nan, np.nan], nan_ok=True
+    )  # six answers are too few for a p95
+    day_timeline = route_detail(count_table(ROWS), FLEET_OF, Window(START - 86_400 + 120, START + 120), "/").timelines[
         "baseline"
     ]
-    assert day.block_s == 300 and day.ts[0] == START - 86_400
-    assert day.requests[-1] == 500.0  # in the two minutes of that block that are in the window
+    assert day_timeline.block_s == 300 and day_timeline.ts[0] == START - 86_400
+    assert day_timeline.requests[-1] == 500.0  # two minutes of that block are in the window
 
 
-def test_what_is_not_known_yet_is_no_drop() -> None:
-    """An hour of which the logs of three minutes are there."""
-    course = route_detail(count_table(ROWS), FLEET_OF, first_minutes(60), "/").timelines["canary"]
-    assert len(course.ts) == 3
+def test_missing_new_minutes_are_no_drop() -> None:
+    """An hour with the logs of three minutes."""
+    timeline = route_detail(count_table(ROWS), FLEET_OF, first_minutes(60), "/").timelines["canary"]
+    assert len(timeline.ts) == 3
 
 
 def test_all_routes_together_and_none() -> None:
@@ -66,12 +68,12 @@ def test_all_routes_together_and_none() -> None:
         route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "").distributions["baseline"].cumulative_share[-1]
         == 1.0
     )
-    nothing = route_detail(COUNTS.empty_table(), FLEET_OF, first_minutes(3), "/")
-    assert nothing.codes == () and len(nothing.distributions["canary"].ms) == 0
-    assert np.isnan(nothing.timelines["canary"].error_rate).all()
+    empty = route_detail(COUNTS.empty_table(), FLEET_OF, first_minutes(3), "/")
+    assert empty.codes == () and len(empty.distributions["canary"].ms) == 0
+    assert np.isnan(empty.timelines["canary"].error_rate).all()
 
 
-def test_a_line_of_many_times_has_few_points_and_both_its_ends() -> None:
+def test_downsampling_keeps_both_ends() -> None:
     ms = np.arange(1, 30_001)
     times, share = downsample(LatencyDistribution(ms, ms / 30_000), max_points=200)
     assert 100 < len(times) <= 200 and times[0] == 1 and times[-1] == 30_000 and share[-1] == 1.0

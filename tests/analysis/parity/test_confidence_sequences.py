@@ -1,4 +1,4 @@
-"""The intervals themselves: what they are made of, and that a small simulation does not contradict them."""
+"""Confidence sequences: their parts by hand, and small simulations."""
 
 import math
 
@@ -22,40 +22,40 @@ def rates_of(events_b: float, exposure_b: float, events_c: float, exposure_c: fl
 
 
 def test_with_a_constant_split_the_evidence_is_the_plain_totals() -> None:
-    one = running_rates(np.array([1.0, 3, 2]), np.full(3, 900.0), np.array([0.0, 1, 1]), np.full(3, 100.0))
-    assert [one.events_b.tolist(), one.exposure_b.tolist()] == [
+    rates = running_rates(np.array([1.0, 3, 2]), np.full(3, 900.0), np.array([0.0, 1, 1]), np.full(3, 100.0))
+    assert [rates.events_b.tolist(), rates.exposure_b.tolist()] == [
         pytest.approx([1, 4, 6]),
         pytest.approx([900, 1800, 2700]),
     ]
-    assert [one.events_c.tolist(), one.exposure_c.tolist()] == [
+    assert [rates.events_c.tolist(), rates.exposure_c.tolist()] == [
         pytest.approx([0, 1, 2]),
         pytest.approx([100, 200, 300]),
     ]
 
 
-def test_night_weighs_as_much_as_it_had_requests() -> None:
+def test_minutes_are_weighted_by_requests() -> None:
     n = np.array([100.0, 10_000, 100, 10_000])
-    one = running_rates(np.array([5.0, 10, 5, 10]), n, np.array([0.0, 10, 0, 10]), n)
-    assert (one.events_b[-1], one.exposure_b[-1]) == (pytest.approx(30), pytest.approx(20_200))
-    assert (one.events_c[-1], one.exposure_c[-1]) == (pytest.approx(20), pytest.approx(20_200))
+    rates = running_rates(np.array([5.0, 10, 5, 10]), n, np.array([0.0, 10, 0, 10]), n)
+    assert (rates.events_b[-1], rates.exposure_b[-1]) == (pytest.approx(30), pytest.approx(20_200))
+    assert (rates.events_c[-1], rates.exposure_c[-1]) == (pytest.approx(20), pytest.approx(20_200))
 
 
-def test_an_hour_with_another_split_is_no_difference() -> None:
-    """Simpson's: 1 % while errors were many, 50 % while they were few; the same rates on both sides in each minute."""
+def test_a_change_of_the_split_is_no_difference() -> None:
+    """Simpson's paradox: a 1 % split while errors are frequent, 50 % while they are rare, and equal rates in every minute."""
     share, rate = np.repeat([0.01, 0.5], 60), np.repeat([0.02, 0.001], 60)
     n_b, n_c = 10_000 * (1 - share), 10_000 * share
-    one = running_rates(n_b * rate, n_b, n_c * rate, n_c)
-    assert one.rate_c[-1] == pytest.approx(one.rate_b[-1])
-    assert (n_b * rate).sum() / n_b.sum() > 2 * (n_c * rate).sum() / n_c.sum()  # what plain totals would have said
+    running = running_rates(n_b * rate, n_b, n_c * rate, n_c)
+    assert running.rate_c[-1] == pytest.approx(running.rate_b[-1])
+    assert (n_b * rate).sum() / n_b.sum() > 2 * (n_c * rate).sum() / n_c.sum()  # the plain totals differ
 
 
-@pytest.mark.parametrize("world", [(40, 1e4, 90, 1e4), (500, 1e6, 3, 1e4), (5, 1e4, 0, 1e4), (0, 1e4, 9, 1e4)])
-def test_at_a_bound_the_likelihood_has_fallen_by_the_boundary(world: tuple[float, float, float, float]) -> None:
-    b, n_b, c, n_c = world
-    low, high = (float(bound[0]) for bound in difference_bounds(rates_of(*world), 0.025))
+@pytest.mark.parametrize("totals", [(40, 1e4, 90, 1e4), (500, 1e6, 3, 1e4), (5, 1e4, 0, 1e4), (0, 1e4, 9, 1e4)])
+def test_at_a_bound_the_likelihood_has_fallen_by_the_boundary(totals: tuple[float, float, float, float]) -> None:
+    b, n_b, c, n_c = totals
+    low, high = (float(bound[0]) for bound in difference_bounds(rates_of(*totals), 0.025))
 
     def likelihood(difference: float) -> float:
-        """At its best level, found by trying."""
+        """The profile likelihood, by grid search."""
         best = -math.inf
         for level in np.geomspace(1e-9, 1.0, 40_001) + max(0.0, -difference):
             other = level + difference
@@ -80,45 +80,51 @@ def test_a_ratio_is_unbounded_while_one_side_has_no_events() -> None:
     assert low[0] == -math.inf < high[0] < 0
 
 
-def test_what_is_hardly_known_has_a_bound_all_the_same() -> None:
-    """One event after ten minutes that say nothing of their scatter: a height at which numbers would run over."""
-    one = rates_of(0, 1e5, 1, 1e5)
-    shaky = RunningRates(
-        one.minutes, one.events_b, one.exposure_b, one.events_c, one.exposure_c, one.overdispersion, np.array([0.2])
+def test_bounds_are_finite_with_few_degrees_of_freedom() -> None:
+    """One event, and nearly no degrees of freedom: a threshold at which exp would overflow."""
+    rates = rates_of(0, 1e5, 1, 1e5)
+    uncertain = RunningRates(
+        rates.minutes,
+        rates.events_b,
+        rates.exposure_b,
+        rates.events_c,
+        rates.exposure_c,
+        rates.overdispersion,
+        np.array([0.2]),
     )
-    low, high = log_ratio_bounds(shaky, 0.025)
+    low, high = log_ratio_bounds(uncertain, 0.025)
     assert low[0] < 0 and high[0] == math.inf
-    assert [float(bound[0]) for bound in difference_bounds(shaky, 0.025)] == [-1.0, 1.0]
+    assert [float(bound[0]) for bound in difference_bounds(uncertain, 0.025)] == [-1.0, 1.0]
 
 
-def test_the_mean_of_minutes_without_memory() -> None:
-    """By hand, from the t e-process: n = 100 alternating ±1 has negative memory, which is not believed."""
+def test_the_mean_without_autocorrelation() -> None:
+    """By hand, from the t e-process: 100 alternating ±1 have negative autocorrelation, which is treated as none."""
     low, high = mean_bounds(running_differences(np.tile([1.0, -1.0], 50)), 0.025)
     assert not np.isfinite(low[:9]).any() and np.isfinite(low[30:]).all()
-    long_run = (1 + 0.002) / (1 - 0.002)  # what is assumed while little is known: 0.2·(10 / 100)²
+    long_run = (1 + 0.002) / (1 - 0.002)  # prior autocorrelation: 0.2·(10 / 100)²
     n = 100 / long_run
     c = ((1 + n / 10) * 20**2) ** (1 / n)
     half = math.sqrt((c - 1) / (1 - c / (1 + n / 10)) * (n - 1) * (100 / 99) / n)
     assert (low[-1], high[-1]) == (pytest.approx(-half), pytest.approx(half))
 
 
-def test_what_resembles_its_neighbour_counts_less() -> None:
+def test_autocorrelated_minutes_count_less() -> None:
     random = np.random.default_rng(3)
-    calm = random.normal(size=300)
-    wandering = np.convolve(random.normal(size=310), np.ones(10) / 10, "valid")[:300]
-    assert running_differences(calm).effective_minutes[-1] > 200
-    assert running_differences(wandering).effective_minutes[-1] < 60
+    independent = random.normal(size=300)
+    autocorrelated = np.convolve(random.normal(size=310), np.ones(10) / 10, "valid")[:300]
+    assert running_differences(independent).effective_minutes[-1] > 200
+    assert running_differences(autocorrelated).effective_minutes[-1] < 60
 
 
-def test_a_burst_inflates_and_a_shared_one_does_not() -> None:
+def test_a_burst_is_overdispersion_and_a_shared_one_is_not() -> None:
     n, quiet = np.full(60, 1000.0), np.tile([1.0, 2.0], 30)
-    loud = quiet + np.where(np.arange(60) % 20 == 5, 200.0, 0.0)
-    assert running_rates(quiet, n, loud, n).overdispersion[-1] > 30
-    assert running_rates(loud, n, loud, n).overdispersion[-1] < 1.5
+    with_bursts = quiet + np.where(np.arange(60) % 20 == 5, 200.0, 0.0)
+    assert running_rates(quiet, n, with_bursts, n).overdispersion[-1] > 30
+    assert running_rates(with_bursts, n, with_bursts, n).overdispersion[-1] < 1.5
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5])
-def test_looked_at_all_day_no_difference_is_hardly_ever_called_one(share: float) -> None:
+def test_equal_rates_are_rarely_called_different_in_a_day_of_looks(share: float) -> None:
     random = np.random.default_rng(11)
     n_b, n_c = (np.full((200, 480), 6000 * part) for part in (1 - share, share))
     low, high = difference_bounds(
@@ -127,6 +133,6 @@ def test_looked_at_all_day_no_difference_is_hardly_ever_called_one(share: float)
     assert ((low > 0) | (high < 0)).any(axis=1).mean() <= 0.05
 
 
-def test_looked_at_all_day_latency_without_a_difference_is_hardly_ever_called_different() -> None:
+def test_equal_latencies_are_rarely_called_different_in_a_day_of_looks() -> None:
     low, high = mean_bounds(running_differences(np.random.default_rng(12).normal(size=(200, 480))), 0.025)
     assert ((low > 0) | (high < 0)).any(axis=1).mean() <= 0.05

@@ -1,4 +1,4 @@
-"""The judge: what each small world is called, what is counted and what is left out."""
+"""The judge: verdicts of small literal series, event counts, and excluded minutes."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from tests.factories.frames import START, SeriesValues, tidy_frame, window
 Numbers = Sequence[float | None]
 
 
-def criterion(metric: str, margin: str, **more: object) -> Criterion:
-    return Criterion.model_validate({"metric": metric, "margin": margin, **more})
+def criterion(metric: str, margin: str, **options: object) -> Criterion:
+    return Criterion.model_validate({"metric": metric, "margin": margin, **options})
 
 
 ERRORS = criterion("target_5xx_rate", "0.05pp", critical=True)
@@ -24,36 +24,36 @@ P95 = criterion("latency_p95", "10%")
 
 
 def errors_frame(baseline: Numbers, canary: Numbers, *, requests: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
-    """5xx a minute of so many requests; None: the fleet had no requests in that minute."""
-    sides = (("baseline", "ec2", baseline, requests[0]), ("canary", "ecs", canary, requests[1]))
+    """5xx per minute among `requests` per minute; None: no requests in that minute."""
+    fleets = (("baseline", "ec2", baseline, requests[0]), ("canary", "ecs", canary, requests[1]))
     rows: dict[tuple[str, str, str, str], Numbers] = {}
-    for fleet, group, counts, each in sides:
+    for fleet, group, counts, n in fleets:
         rows[fleet, group, "target_5xx", "sum"] = counts
-        rows[fleet, group, "requests", "sum"] = [None if count is None else each for count in counts]
+        rows[fleet, group, "requests", "sum"] = [None if count is None else n for count in counts]
     return tidy_frame(rows)
 
 
 def latency_frame(baseline: Numbers, canary: Numbers, *, samples: tuple[float, float] = (1000, 1000)) -> pd.DataFrame:
     rows: dict[tuple[str, str, str, str], Numbers] = {}
-    for fleet, group, values, each in (
+    for fleet, group, values, n in (
         ("baseline", "ec2", baseline, samples[0]),
         ("canary", "ecs", canary, samples[1]),
     ):
         rows[fleet, group, "latency", "p95"] = values
-        rows[fleet, group, "requests", "sum"] = [None if value is None else each for value in values]
+        rows[fleet, group, "requests", "sum"] = [None if value is None else n for value in values]
     return tidy_frame(rows)
 
 
-def judge_one(frame: pd.DataFrame, criterion: Criterion, **more: int) -> CriterionVerdict:
-    return judge(frame, [criterion], **more).criteria[0]  # type: ignore[arg-type]
+def judge_one(frame: pd.DataFrame, criterion: Criterion, **options: int) -> CriterionVerdict:
+    return judge(frame, [criterion], **options).criteria[0]  # type: ignore[arg-type]
 
 
 def test_many_errors_on_the_canary_alone_are_a_regression() -> None:
-    said = judge_one(errors_frame([1, 0] * 30, [6, 8] * 30), ERRORS)
-    assert (said.verdict, said.reason, said.minutes_to_decision) == ("regression", "beyond_margin", 0)
-    assert (said.baseline_events, said.baseline_requests, said.canary_events) == (30, 60_000, 420)
-    assert (said.baseline, said.canary, said.estimate) == pytest.approx((0.0005, 0.007, 0.0065))
-    assert said.lower is not None and 0.0005 < said.lower < 0.0065 and said.is_significantly_worse
+    result = judge_one(errors_frame([1, 0] * 30, [6, 8] * 30), ERRORS)
+    assert (result.verdict, result.reason, result.minutes_to_decision) == ("regression", "beyond_margin", 0)
+    assert (result.baseline_events, result.baseline_requests, result.canary_events) == (30, 60_000, 420)
+    assert (result.baseline, result.canary, result.estimate) == pytest.approx((0.0005, 0.007, 0.0065))
+    assert result.lower is not None and 0.0005 < result.lower < 0.0065 and result.is_significantly_worse
 
 
 def test_the_same_the_other_way_is_an_improvement() -> None:
@@ -63,21 +63,26 @@ def test_the_same_the_other_way_is_an_improvement() -> None:
 def test_equal_rates_are_parity_once_the_interval_fits_into_the_margin() -> None:
     few, many = errors_frame([1, 0] * 10, [0, 1] * 10), errors_frame([1, 0] * 200, [0, 1] * 200)
     assert (judge_one(few, ERRORS).verdict, judge_one(few, ERRORS).reason) == ("undecided", "inconclusive")
-    said = judge_one(many, ERRORS)
-    assert (said.verdict, said.reason, said.margin, said.margin_lower) == ("parity", "inside_margin", 0.0005, -0.0005)
+    result = judge_one(many, ERRORS)
+    assert (result.verdict, result.reason, result.margin, result.margin_lower) == (
+        "parity",
+        "inside_margin",
+        0.0005,
+        -0.0005,
+    )
 
 
-def test_a_small_but_sure_difference_is_parity_and_says_that_it_is_worse() -> None:
-    said = judge_one(errors_frame([10, 11] * 300, [20, 21] * 300, requests=(100_000, 100_000)), ERRORS)
-    assert (said.verdict, said.is_significantly_worse) == ("parity", True)
+def test_a_small_significant_difference_is_parity_and_significantly_worse() -> None:
+    result = judge_one(errors_frame([10, 11] * 300, [20, 21] * 300, requests=(100_000, 100_000)), ERRORS)
+    assert (result.verdict, result.is_significantly_worse) == ("parity", True)
 
 
-def test_between_zero_and_the_margin_it_is_undecided_but_surely_worse() -> None:
-    said = judge_one(errors_frame([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
-    assert (said.verdict, said.reason, said.is_significantly_worse) == ("undecided", "significantly_worse", True)
+def test_between_zero_and_the_margin_it_is_undecided_and_significantly_worse() -> None:
+    result = judge_one(errors_frame([1, 1] * 60, [2, 3] * 60, requests=(2000, 2000)), ERRORS)
+    assert (result.verdict, result.reason, result.is_significantly_worse) == ("undecided", "significantly_worse", True)
 
 
-def test_where_higher_is_better_more_is_an_improvement() -> None:
+def test_an_increase_is_an_improvement_if_higher_is_better() -> None:
     higher = criterion("slow_0.3s", "0.5pp", better="higher")
     rows: SeriesValues = {
         ("baseline", "ec2", "latency", "within_0.3s"): [0.90, 0.91] * 30,
@@ -107,21 +112,21 @@ def test_where_higher_is_better_more_is_an_improvement() -> None:
         (errors_frame([1], [1]), "few_minutes"),
         (errors_frame([1] * 9, [90] * 9), "few_minutes"),
         (errors_frame([0] * 600, [0] * 600), "no_events"),
-        (latency_frame([0.1] * 60, [0.1] * 60), "no_events"),  # requests, and not one 5xx
+        (latency_frame([0.1] * 60, [0.1] * 60), "no_events"),  # requests without 5xx
     ],
 )
-def test_what_is_missing_is_never_parity(frame: pd.DataFrame, reason: str) -> None:
+def test_missing_data_is_never_parity(frame: pd.DataFrame, reason: str) -> None:
     judgement = judge(frame, [ERRORS])
     assert (judgement.verdict, judgement.criteria[0].reason) == ("not enough data", reason)
     assert judgement.criteria[0].lower is None
 
 
-def test_latency_that_nobody_measured_is_not_enough_data() -> None:
+def test_unmeasured_latency_is_not_enough_data() -> None:
     assert judge_one(errors_frame([1] * 60, [1] * 60), P95).reason == "not_measured"
     assert judge_one(latency_frame([0.0] * 60, [0.0] * 60), P95).reason == "not_measured"  # zeros are no latency
 
 
-def test_requests_that_were_never_answered_are_errors() -> None:
+def test_unanswered_requests_are_errors() -> None:
     """The blind spot: a dead fleet answers nothing, so it has no 5xx and no latency."""
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, group, answered in (("baseline", "ec2", 1000), ("canary", "ecs", 950)):
@@ -129,54 +134,54 @@ def test_requests_that_were_never_answered_are_errors() -> None:
         rows[fleet, group, "target_2xx", "sum"] = [answered] * 40
     frame = tidy_frame(rows)
     assert judge_one(frame, criterion("error_rate", "0.05pp")).verdict == "regression"
-    said = judge_one(frame, criterion("unanswered_rate", "0.05pp"))
-    assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 0, 50 * 35)
-    assert said.excluded is not None and said.excluded["in_flight"] == 5
+    result = judge_one(frame, criterion("unanswered_rate", "0.05pp"))
+    assert (result.verdict, result.baseline_events, result.canary_events) == ("regression", 0, 50 * 35)
+    assert result.excluded is not None and result.excluded["in_flight"] == 5
     assert judge_one(frame, criterion("target_5xx_rate", "0.05pp")).reason == "no_events"
 
 
-def test_requests_on_their_way_over_a_minutes_end_are_no_errors() -> None:
+def test_requests_in_flight_at_a_minutes_end_are_no_errors() -> None:
     late = [0, 30] * 20  # half of the minutes answer thirty later
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, group, swing in (("baseline", "ec2", 0), ("canary", "ecs", 1)):
         rows[fleet, group, "requests", "sum"] = [1000] * 40
         rows[fleet, group, "target_2xx", "sum"] = [
-            970 + swing * more if swing else 1000 for more in (60 if x else 0 for x in late)
+            970 + swing * options if swing else 1000 for options in (60 if x else 0 for x in late)
         ]
     assert judge_one(tidy_frame(rows), criterion("unanswered_rate", "0.05pp")).reason == "no_events"
 
 
-def test_never_answered_counts_what_stays_outstanding() -> None:
+def test_unanswered_counts_what_stays_outstanding() -> None:
     requests = np.full(12, 10.0)
     answers = np.array([8, 12, 10, 10, 10, 10, 0, 0, 0, 10, 10, 10.0])
     assert unanswered_counts(requests, answers, 3).tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 10, 10]
     assert unanswered_counts(requests[:0], answers[:0], 3).tolist() == []
 
 
-def test_what_was_answered_late_after_all_is_not_counted_again() -> None:
-    """Ten wait for five minutes, are answered, and ten others wait: ten in all, not twenty."""
+def test_late_answers_are_not_counted_twice() -> None:
+    """Ten requests are answered after five minutes, then ten others are delayed: ten in all, not twenty."""
     requests, answers = np.full(16, 10.0), np.full(16, 10.0)
     answers[[1, 9]], answers[6] = 0.0, 20.0
     assert unanswered_counts(requests, answers, 3).tolist() == [0] * 4 + [10] + [0] * 11
 
 
-def test_a_frame_may_bring_unanswered_as_a_count_of_its_own() -> None:
+def test_a_frame_may_have_unanswered_as_a_count_of_its_own() -> None:
     rows: dict[tuple[str, str, str, str], Numbers] = {}
-    for fleet, each in (("baseline", 0), ("canary", 7)):
+    for fleet, unanswered in (("baseline", 0), ("canary", 7)):
         rows[fleet, "", "requests", "sum"] = [1000] * 40
         rows[fleet, "", "target_5xx", "sum"] = [1] * 40
-        rows[fleet, "", "unanswered", "sum"] = [each] * 40
-    said = judge_one(tidy_frame(rows), criterion("error_rate", "0.05pp"))
-    assert (said.verdict, said.baseline_events, said.canary_events) == ("regression", 40, 320)
+        rows[fleet, "", "unanswered", "sum"] = [unanswered] * 40
+    result = judge_one(tidy_frame(rows), criterion("error_rate", "0.05pp"))
+    assert (result.verdict, result.baseline_events, result.canary_events) == ("regression", 40, 320)
 
 
-def test_without_any_answers_counted_nothing_is_said_of_unanswered() -> None:
+def test_without_answer_counts_unanswered_is_not_measured() -> None:
     frame = errors_frame([1, 2] * 40, [2, 1] * 40)
     assert judge_one(frame, criterion("unanswered_rate", "1pp")).reason == "not_measured"
     assert judge_one(frame, criterion("error_rate", "0.5pp")).canary_events == 120  # the 5xx alone
 
 
-def test_minutes_left_out_are_counted_by_reason() -> None:
+def test_excluded_minutes_are_counted_by_reason() -> None:
     values: list[float | None] = [0.1, 0.12] * 10
     rows: dict[tuple[str, str, str, str], list[float | None]] = {}
     for fleet, group in (("baseline", "ec2"), ("canary", "ecs")):
@@ -184,60 +189,60 @@ def test_minutes_left_out_are_counted_by_reason() -> None:
         rows[fleet, group, "requests", "sum"] = [1000] * 20
         rows[fleet, group, "latency", "sample_count"] = [1000] * 20
     for key in list(rows):
-        rows[key][0] = None  # nobody had traffic
+        rows[key][0] = None  # no traffic
         if key[0] == "canary":
             rows[key][1] = None
     rows["canary", "ecs", "latency", "sample_count"][2] = 199
     rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
-    said = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
-    assert said.excluded is not None
-    assert {reason: minutes for reason, minutes in said.excluded.items() if minutes} == {
+    result = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
+    assert result.excluded is not None
+    assert {reason: minutes for reason, minutes in result.excluded.items() if minutes} == {
         "provisional": 3,
         "no_traffic": 1,
         "one_side_missing": 1,
         "mixed_groups": 1,
         "low_samples": 1,
     }
-    assert said.minutes == 13
+    assert result.minutes == 13
 
 
-def test_a_window_is_judged_alone() -> None:
+def test_only_the_window_is_judged() -> None:
     frame = errors_frame([1] * 60 + [1] * 60, [1] * 60 + [30] * 60)
     assert judge(frame, [ERRORS], window=window(60)).verdict == "undecided"
     assert judge(frame, [ERRORS], window=window(60, start=START + 3600)).verdict == "regression"
 
 
-def test_one_per_cent_is_judged_as_fairly_as_half() -> None:
+def test_a_canary_at_one_per_cent_is_judged_fairly() -> None:
     random = np.random.default_rng(4)
     requests = (5940.0, 60.0)
-    for times, wanted in ((1, {"undecided"}), (8, {"regression"})):
+    for times, expected in ((1, {"undecided"}), (8, {"regression"})):
         canary = list(random.poisson(0.06 * times, 120).astype(float))
         frame = errors_frame(list(random.poisson(5.94, 120).astype(float)), canary, requests=requests)
-        assert judge_one(frame, ERRORS).verdict in wanted
+        assert judge_one(frame, ERRORS).verdict in expected
 
 
-def test_a_shared_incident_is_nobodys_regression() -> None:
+def test_a_shared_incident_is_no_regression() -> None:
     incident = [1] * 30 + [400] * 5 + [1] * 30
     assert judge_one(errors_frame(incident, incident), ERRORS).verdict == "undecided"
 
 
-def test_a_burst_on_one_side_is_one_burst_and_not_many_errors() -> None:
+def test_a_burst_on_one_fleet_counts_as_one_burst() -> None:
     assert judge_one(errors_frame([1] * 30, [1] * 29 + [300]), ERRORS).verdict == "undecided"
 
 
 def test_latency_in_its_own_unit_beside_its_margin() -> None:
     random = np.random.default_rng(1)
     b = 0.2 * np.exp(0.05 * random.normal(size=120))
-    said = judge_one(latency_frame(list(b), list(b * 1.3 * np.exp(0.05 * random.normal(size=120)))), P95)
-    assert said.verdict == "regression"
-    assert said.estimate == pytest.approx(0.06, rel=0.1) and said.margin == pytest.approx(0.02, rel=0.02)
-    assert said.margin_lower == pytest.approx(-0.02 / 1.1, rel=0.02)
+    result = judge_one(latency_frame(list(b), list(b * 1.3 * np.exp(0.05 * random.normal(size=120)))), P95)
+    assert result.verdict == "regression"
+    assert result.estimate == pytest.approx(0.06, rel=0.1) and result.margin == pytest.approx(0.02, rel=0.02)
+    assert result.margin_lower == pytest.approx(-0.02 / 1.1, rel=0.02)
     absolute = judge_one(latency_frame(list(b), list(b + 0.06)), criterion("latency_p95", "20ms"))
     assert (absolute.verdict, absolute.margin) == ("regression", 0.02)
     assert (absolute.lower, absolute.upper) == pytest.approx((0.06, 0.06))  # the same in every minute
 
 
-def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
+def test_the_trace_equals_the_judgement_after_each_minute() -> None:
     random = np.random.default_rng(2)
     counts = [list(random.poisson(rate, 90).astype(float)) for rate in (1, 3)]
     counts[1][40] = None  # type: ignore[call-overload]
@@ -249,19 +254,19 @@ def test_the_trace_says_at_every_minute_what_the_judge_said_then() -> None:
             ],
         ]
     )
-    told = trace(frame, [ERRORS, P95])
-    assert list(told.groupby("metric").size()) == [90, 90]
+    traced = trace(frame, [ERRORS, P95])
+    assert list(traced.groupby("metric").size()) == [90, 90]
     for minutes in (5, 12, 41, 90):
-        then = judge(frame, [ERRORS, P95], window=window(minutes))
-        rows = told[told["ts"] == pd.Timestamp(START + (minutes - 1) * 60, unit="s", tz="UTC")]
-        for said, row in zip(then.criteria, rows.itertuples(), strict=True):
-            assert (row.metric, row.verdict) == (said.metric, said.verdict)
+        judgement = judge(frame, [ERRORS, P95], window=window(minutes))
+        rows = traced[traced["ts"] == pd.Timestamp(START + (minutes - 1) * 60, unit="s", tz="UTC")]
+        for result, row in zip(judgement.criteria, rows.itertuples(), strict=True):
+            assert (row.metric, row.verdict) == (result.metric, result.verdict)
             for name in ("lower", "upper", "alarm_lower", "alarm_upper", "margin"):
-                expected = getattr(said, name) if said.lower is not None else None
+                expected = getattr(result, name) if result.lower is not None else None
                 assert getattr(row, name) == pytest.approx(np.nan if expected is None else expected, nan_ok=True)
 
 
-def test_nothing_traced_from_nothing() -> None:
+def test_an_empty_frame_has_an_empty_trace() -> None:
     assert trace(empty_frame())["verdict"].unique().tolist() in ([], ["not enough data"])
 
 
@@ -273,14 +278,16 @@ def test_more_criteria_widen_the_alarm_and_not_the_interval() -> None:
     assert among.alarm_lower is not None and alone.alarm_lower is not None and among.alarm_lower < alone.alarm_lower
 
 
-def test_without_criteria_the_defaults_judge_and_say_so() -> None:
+def test_without_criteria_the_defaults_apply_and_are_marked() -> None:
     judgement = judge(errors_frame([1] * 60, [1] * 60))
-    assert judgement.default_criteria and [said.criterion for said in judgement.criteria] == list(DEFAULT_CRITERIA)
+    assert judgement.default_criteria and [verdict.criterion for verdict in judgement.criteria] == list(
+        DEFAULT_CRITERIA
+    )
     assert not judge(errors_frame([1], [1]), [ERRORS]).default_criteria
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("verdicts", "expected"),
     [
         (["parity", "parity"], "parity"),
         (["parity", "regression"], "regression"),
@@ -291,12 +298,12 @@ def test_without_criteria_the_defaults_judge_and_say_so() -> None:
         ([], "not enough data"),
     ],
 )
-def test_one_word_for_all(said: list[Verdict], word: Verdict) -> None:
+def test_the_overall_verdict(verdicts: list[Verdict], expected: Verdict) -> None:
     plain = criterion("target_5xx_rate", "1pp")
-    assert overall_verdict([CriterionVerdict(plain, verdict, "inconclusive") for verdict in said]) == word
+    assert overall_verdict([CriterionVerdict(plain, verdict, "inconclusive") for verdict in verdicts]) == expected
 
 
-def test_only_critical_criteria_decide_where_there_are_any() -> None:
+def test_only_critical_criteria_decide_if_there_are_any() -> None:
     calm, bad = (
         CriterionVerdict(ERRORS, "parity", "inside_margin"),
         CriterionVerdict(P95, "regression", "beyond_margin"),
@@ -304,7 +311,7 @@ def test_only_critical_criteria_decide_where_there_are_any() -> None:
     assert overall_verdict([calm, bad]) == "parity"
 
 
-def test_time_to_decision_is_kept_when_all_goes_on_as_it_did() -> None:
+def test_the_forecast_holds_if_the_pattern_continues() -> None:
     pattern = ([1, 0, 2, 1], [1, 2, 0, 1])
     now = judge_one(errors_frame(pattern[0] * 10, pattern[1] * 10), ERRORS)
     assert now.verdict == "undecided" and now.minutes_to_decision is not None
@@ -316,30 +323,32 @@ def test_time_to_decision_is_kept_when_all_goes_on_as_it_did() -> None:
     )
 
 
-def test_half_and_half_decides_sooner_than_one_per_cent() -> None:
-    said = judge_one(errors_frame([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
-    assert said.minutes_to_decision is not None and said.minutes_to_decision_even is not None
-    assert said.minutes_to_decision_even < said.minutes_to_decision / 5
+def test_an_even_split_decides_sooner_than_one_per_cent() -> None:
+    result = judge_one(errors_frame([10, 9] * 60, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 12, requests=(9900, 100)), ERRORS)
+    assert result.minutes_to_decision is not None and result.minutes_to_decision_even is not None
+    assert result.minutes_to_decision_even < result.minutes_to_decision / 5
 
 
-def test_a_canary_that_breaks_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
     """Over the whole phase it would look like one long burst."""
     random = np.random.default_rng(6)
     counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
     counts[1][180:] = list(random.poisson(300.0, 20).astype(float))
     frame = errors_frame(counts[0], counts[1])
-    said = {minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)}
-    assert [(one.verdict, one.reason) for one in said.values()] == [
+    by_minutes = {
+        minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)
+    }
+    assert [(result.verdict, result.reason) for result in by_minutes.values()] == [
         ("undecided", "inconclusive"),
         ("undecided", "inconclusive"),
         ("regression", "recent_change"),
         ("regression", "recent_change"),
     ]
-    told = trace(frame, [ERRORS])
-    assert told["verdict"].iloc[[179, 182, 187, 199]].tolist() == [one.verdict for one in said.values()]
+    traced = trace(frame, [ERRORS])
+    assert traced["verdict"].iloc[[179, 182, 187, 199]].tolist() == [result.verdict for result in by_minutes.values()]
 
 
-def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
+def test_a_jump_of_latency_in_a_phase_is_a_regression_within_minutes() -> None:
     noise = np.exp(0.1 * np.random.default_rng(7).normal(size=(2, 200)))
     jump = np.where(np.arange(200) >= 180, 2.0, 1.0)
     frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
@@ -347,7 +356,7 @@ def test_a_latency_that_jumps_in_the_middle_of_a_phase_is_a_regression_within_mi
     assert judge(frame, [P95], window=window(192)).criteria[0].reason == "recent_change"
 
 
-def test_three_terrible_minutes_are_not_a_break() -> None:
+def test_three_bad_minutes_are_no_break() -> None:
     random = np.random.default_rng(8)
     counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]
     for minute in (181, 182, 185):

@@ -1,4 +1,4 @@
-"""What must never pass for parity: a side that has fallen silent, and counts that nobody could read."""
+"""Missing data is never parity: a fleet that has gone silent, and unknown counts."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ MINUTES = 240
 
 
 def fleet_rows(fleet: str, *, silent_minutes: int = 0, errors: int | None = 2) -> SeriesValues:
-    """`MINUTES` of 1,000 requests a minute, none in the last `silent` ones. `errors` None: target 5xx is absent."""
+    """`MINUTES` with 1,000 requests each, none in the last `silent_minutes`. `errors` None: target 5xx is absent."""
     served: list[float | None] = [1000.0] * (MINUTES - silent_minutes) + [None] * silent_minutes
     rows = {(fleet, fleet, "requests", "sum"): served, (fleet, fleet, "latency", "sample_count"): served}
     if errors is not None:
@@ -30,19 +30,19 @@ def test_two_equal_sides_reach_parity() -> None:
 
 
 @pytest.mark.parametrize(("silent", "verdict"), [(4, "parity"), (5, "not enough data"), (30, "not enough data")])
-def test_a_side_that_has_fallen_silent_ends_parity_within_five_minutes(silent: int, verdict: str) -> None:
+def test_a_silent_fleet_ends_parity_within_five_minutes(silent: int, verdict: str) -> None:
     frame = tidy_frame(fleet_rows("baseline") | fleet_rows("canary", silent_minutes=silent))
-    found = judge(frame, ERRORS, window=window(MINUTES))
-    assert found.verdict == verdict
-    assert (found["error_rate"].reason == "one_side_gone") == (verdict != "parity")
+    judgement = judge(frame, ERRORS, window=window(MINUTES))
+    assert judgement.verdict == verdict
+    assert (judgement["error_rate"].reason == "one_side_gone") == (verdict != "parity")
     assert trace(frame, ERRORS, window=window(MINUTES))["verdict"].iloc[-1] == verdict
 
 
-def test_errors_that_could_not_be_read_are_not_taken_for_none() -> None:
+def test_unknown_errors_are_not_zero() -> None:
     frame = tidy_frame(fleet_rows("baseline") | fleet_rows("canary", errors=None))
     unread = {Series("test", "canary", "canary", "target_5xx", "sum", ""): (window(MINUTES),)}
-    found = judge(frame, ERRORS, window=window(MINUTES), unknown=unread)
-    assert (found.verdict, found["error_rate"].reason) == ("not enough data", "unread")
-    assert found["error_rate"].excluded is not None
-    assert found["error_rate"].excluded["unread"] == MINUTES
-    assert not np.isfinite(found["error_rate"].lower or np.nan)
+    judgement = judge(frame, ERRORS, window=window(MINUTES), unknown=unread)
+    assert (judgement.verdict, judgement["error_rate"].reason) == ("not enough data", "unread")
+    assert judgement["error_rate"].excluded is not None
+    assert judgement["error_rate"].excluded["unread"] == MINUTES
+    assert not np.isfinite(judgement["error_rate"].lower or np.nan)

@@ -1,4 +1,4 @@
-"""A phase across the border of fifteen days: CloudWatch keeps minutes on one side of it, five minutes on the other."""
+"""A phase across CloudWatch's retention limit of 15 days: one-minute periods on one side, five-minute periods on the other."""
 
 import pandas as pd
 
@@ -12,33 +12,33 @@ SLOW = Criterion.model_validate({"metric": "slow_0.3s", "margin": "2pp"})
 
 
 def frame_of(n: int, times: int) -> pd.DataFrame:
-    """`n` periods of `times` minutes each: 3,000 requests a minute and side, three errors, p95 at 200 to 220 ms, 1 % slower than 0.3 s."""
-    made = {}
+    """`n` periods of `times` minutes: per minute and fleet 3,000 requests and three errors, p95 of 200 to 220 ms, 1 % slower than 0.3 s."""
+    rows = {}
     for fleet in ("baseline", "canary"):
-        made[fleet, fleet, "requests", "sum"] = [3000.0 * times] * n
-        made[fleet, fleet, "target_5xx", "sum"] = [3.0 * times + i % 2 for i in range(n)]
-        made[fleet, fleet, "latency", "p95"] = [0.2 + (i + (fleet == "canary")) % 3 / 100 for i in range(n)]
-        made[fleet, fleet, "latency", "sample_count"] = [3000.0 * times] * n
-        made[fleet, fleet, "latency", "within_0.3s"] = [0.99] * n
-    return tidy_frame(made, period_s=60 * times, start=START if times == 5 else START + COARSE * 300)
+        rows[fleet, fleet, "requests", "sum"] = [3000.0 * times] * n
+        rows[fleet, fleet, "target_5xx", "sum"] = [3.0 * times + i % 2 for i in range(n)]
+        rows[fleet, fleet, "latency", "p95"] = [0.2 + (i + (fleet == "canary")) % 3 / 100 for i in range(n)]
+        rows[fleet, fleet, "latency", "sample_count"] = [3000.0 * times] * n
+        rows[fleet, fleet, "latency", "within_0.3s"] = [0.99] * n
+    return tidy_frame(rows, period_s=60 * times, start=START if times == 5 else START + COARSE * 300)
 
 
-COARSE = 40  # periods of five minutes, before the minutes
+COARSE = 40  # periods of five minutes, before the one-minute periods
 
 
 def mixed_resolution_frame(n_minutes: int) -> pd.DataFrame:
     return pd.concat([frame_of(COARSE, 5), frame_of(n_minutes, 1)], ignore_index=True)
 
 
-def test_where_there_are_more_minutes_the_five_minutes_are_left_out_and_counted() -> None:
-    said = judge(mixed_resolution_frame(120), [ERRORS, P95, SLOW], window=window(COARSE * 5 + 120))
-    for one in said.criteria:
-        assert (one.minutes, one.verdict) == (120, "parity")
-        assert one.excluded is not None and one.excluded["other_period"] == COARSE * 5
-        assert one.excluded["no_traffic"] == one.excluded["one_side_missing"] == 0
+def test_five_minute_periods_are_excluded_if_minutes_are_more_frequent() -> None:
+    judgement = judge(mixed_resolution_frame(120), [ERRORS, P95, SLOW], window=window(COARSE * 5 + 120))
+    for result in judgement.criteria:
+        assert (result.minutes, result.verdict) == (120, "parity")
+        assert result.excluded is not None and result.excluded["other_period"] == COARSE * 5
+        assert result.excluded["no_traffic"] == result.excluded["one_side_missing"] == 0
 
 
-def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_and_percentiles_left_out() -> None:
+def test_minutes_are_merged_or_excluded_if_five_minute_periods_are_more_frequent() -> None:
     frame, whole = mixed_resolution_frame(30), window(COARSE * 5 + 30)
     errors, p95, slow = judge(frame, [ERRORS, P95, SLOW], window=whole).criteria
     assert errors.minutes == slow.minutes == COARSE * 5 + 30
@@ -50,11 +50,11 @@ def test_where_there_are_more_five_minutes_counts_of_minutes_are_put_together_an
     assert (last["lower"], last["upper"]) == (p95.lower, p95.upper)
 
 
-def test_all_of_one_period_is_judged_in_that_period() -> None:
-    (said,) = judge(frame_of(COARSE, 5), [P95], window=window(COARSE * 5)).criteria
-    assert said.minutes == COARSE * 5 and said.excluded is not None and not any(said.excluded.values())
+def test_a_single_resolution_is_judged_as_it_is() -> None:
+    (result,) = judge(frame_of(COARSE, 5), [P95], window=window(COARSE * 5)).criteria
+    assert result.minutes == COARSE * 5 and result.excluded is not None and not any(result.excluded.values())
 
 
-def test_an_hour_in_five_minutes_does_not_make_a_day_of_minutes_coarse() -> None:
+def test_few_five_minute_periods_do_not_coarsen_the_grid() -> None:
     frame = pd.concat([frame_of(12, 5), frame_of(200, 1)], ignore_index=True)
     assert len(trace(frame, [ERRORS], window=window(COARSE * 5 + 200))) == COARSE * 5 + 200

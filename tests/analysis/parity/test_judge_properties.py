@@ -1,4 +1,4 @@
-"""Laws of the judge: what must not change a verdict, and what must mirror it."""
+"""Properties of the judge: invariances, and mirroring."""
 
 from dataclasses import fields
 
@@ -26,7 +26,7 @@ MIRROR = {
     "significantly_better": "significantly_worse",
 }
 
-# A world: how many minutes, how bad the canary is, how much of the traffic it has, and the dice.
+# A scenario: number of minutes, factor of the canary's errors, its share of the traffic, and the seed.
 scenarios = st.tuples(
     st.integers(12, 90),
     st.sampled_from([0.3, 1.0, 1.5, 4.0]),
@@ -37,11 +37,11 @@ few_examples = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def simulated_frame(scenario: tuple[int, float, float, int]) -> pd.DataFrame:
-    minutes, worse, share, seed = scenario
+    minutes, canary_factor, share, seed = scenario
     random = np.random.default_rng(seed)
     rows: dict[tuple[str, str, str, str], list[float | None]] = {}
     level = 0.2 * np.exp(0.1 * random.normal(size=minutes))
-    for fleet, part, factor in (("baseline", 1 - share, 1.0), ("canary", share, worse)):
+    for fleet, part, factor in (("baseline", 1 - share, 1.0), ("canary", share, canary_factor)):
         requests = np.full(minutes, round(20_000 * part))
         rows[fleet, fleet, "requests", "sum"] = list(requests)
         rows[fleet, fleet, "target_5xx", "sum"] = list(random.poisson(requests * 1e-3 * factor).astype(float))
@@ -58,39 +58,45 @@ def criteria(rate: str = "50%", latency: str = "10%") -> list[Criterion]:
 
 def estimate_and_bounds(verdict: CriterionVerdict) -> list[float]:
     return [
-        one
-        for one in (verdict.estimate, verdict.lower, verdict.upper, verdict.alarm_lower, verdict.alarm_upper)
-        if one is not None
+        value
+        for value in (verdict.estimate, verdict.lower, verdict.upper, verdict.alarm_lower, verdict.alarm_upper)
+        if value is not None
     ]
 
 
 @few_examples
 @given(scenarios, st.sampled_from([("50%", "10%"), ("0.05pp", "20ms")]))
 def test_swapped_fleets_mirror_the_verdict(world: tuple[int, float, float, int], margins: tuple[str, str]) -> None:
-    there = simulated_frame(world)
-    swapped = there.assign(fleet=there["fleet"].cat.rename_categories({"baseline": "canary", "canary": "baseline"}))
-    swapped["fleet"] = pd.Categorical(swapped["fleet"].astype(str), categories=there["fleet"].cat.categories)
+    original = simulated_frame(world)
+    swapped = original.assign(
+        fleet=original["fleet"].cat.rename_categories({"baseline": "canary", "canary": "baseline"})
+    )
+    swapped["fleet"] = pd.Categorical(swapped["fleet"].astype(str), categories=original["fleet"].cat.categories)
     for one, other in zip(
-        judge(there, criteria(*margins)).criteria, judge(swapped, criteria(*margins)).criteria, strict=True
+        judge(original, criteria(*margins)).criteria, judge(swapped, criteria(*margins)).criteria, strict=True
     ):
         assert other.verdict == MIRROR.get(one.verdict, one.verdict)
         assert other.reason == MIRROR.get(one.reason, one.reason)
         assert (other.baseline_events, other.canary) == (one.canary_events, pytest.approx(one.baseline))
         if "pp" in margins[0] and one.lower is not None:
-            assert other.upper == pytest.approx(-one.lower, abs=1e-12) and other.lower == pytest.approx(-one.upper, abs=1e-12)
+            assert other.upper == pytest.approx(-one.lower, abs=1e-12) and other.lower == pytest.approx(
+                -one.upper, abs=1e-12
+            )
 
 
 @few_examples
 @given(scenarios, st.sampled_from([1e-3, 60.0, 1e3]))
 def test_the_unit_of_latency_changes_nothing(world: tuple[int, float, float, int], factor: float) -> None:
-    there = simulated_frame(world)
-    scaled = there.assign(value=np.where(there["metric"] == "latency", there["value"] * factor, there["value"]))
-    one, other = (judge(each, criteria()).criteria[1] for each in (there, scaled))
+    original = simulated_frame(world)
+    scaled = original.assign(
+        value=np.where(original["metric"] == "latency", original["value"] * factor, original["value"])
+    )
+    one, other = (judge(each, criteria()).criteria[1] for each in (original, scaled))
     assert (one.verdict, one.reason) == (other.verdict, other.reason)
     assert estimate_and_bounds(other) == pytest.approx([x * factor for x in estimate_and_bounds(one)], rel=1e-7)
     absolute, scaled_too = (
         judge(each, criteria(latency=f"{20 * times:g}ms")).criteria[1]
-        for each, times in ((there, 1.0), (scaled, factor))
+        for each, times in ((original, 1.0), (scaled, factor))
     )
     assert absolute.verdict == scaled_too.verdict
 
@@ -98,22 +104,20 @@ def test_the_unit_of_latency_changes_nothing(world: tuple[int, float, float, int
 @few_examples
 @given(scenarios)
 def test_the_order_of_rows_is_irrelevant(world: tuple[int, float, float, int]) -> None:
-    there = simulated_frame(world)
-    shuffled = there.sample(frac=1, random_state=world[3] % 1000)
-    assert judge(there, criteria()) == judge(shuffled, criteria())
+    original = simulated_frame(world)
+    shuffled = original.sample(frac=1, random_state=world[3] % 1000)
+    assert judge(original, criteria()) == judge(shuffled, criteria())
 
 
 @few_examples
 @given(scenarios, st.data())
-def test_a_minute_without_the_other_side_changes_nothing(
-    world: tuple[int, float, float, int], data: st.DataObject
-) -> None:
-    there = simulated_frame(world)
-    minutes = sorted(there["ts"].unique())
+def test_unpaired_minutes_change_nothing(world: tuple[int, float, float, int], data: st.DataObject) -> None:
+    original = simulated_frame(world)
+    minutes = sorted(original["ts"].unique())
     alone = data.draw(st.sets(st.sampled_from(minutes[1:-1]), max_size=len(minutes) // 4))
     side = data.draw(st.sampled_from(["baseline", "canary"]))
-    neither = there[~there["ts"].isin(alone)]
-    one_side = there[~(there["ts"].isin(alone) & (there["fleet"] == side))]
+    neither = original[~original["ts"].isin(alone)]
+    one_side = original[~(original["ts"].isin(alone) & (original["fleet"] == side))]
     for one, other in zip(judge(neither, criteria()).criteria, judge(one_side, criteria()).criteria, strict=True):
         for field in fields(CriterionVerdict):
             if field.name not in ("excluded", "minutes_to_decision", "minutes_to_decision_even"):
@@ -122,7 +126,7 @@ def test_a_minute_without_the_other_side_changes_nothing(
 
 @few_examples
 @given(scenarios, st.integers(2, 6))
-def test_more_identical_evidence_does_not_widen_the_interval(world: tuple[int, float, float, int], times: int) -> None:
+def test_repeated_evidence_does_not_widen_the_interval(world: tuple[int, float, float, int], times: int) -> None:
     """The same minutes again and again: each round narrows every interval, but for what their own memory is believed (≤ 5 %)."""
     minutes, worse, share, seed = world
     random = np.random.default_rng(seed)

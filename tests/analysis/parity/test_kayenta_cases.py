@@ -1,4 +1,4 @@
-"""Another judge's own cases and its users' complaints, replayed: each agrees, or differs as docs/MATH.md says and for its reason."""
+"""Kayenta's own test cases and its users' complaints, replayed: each result agrees, or differs for the reason in docs/MATH.md."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ CASES: list[dict[str, Any]] = json.loads((VECTORS / "kayenta_classifier.json").r
 REPORTS: list[dict[str, Any]] = json.loads((VECTORS / "user_reports.json").read_text(encoding="utf-8"))
 
 FEW = ("not enough data", "few_minutes")
-# What we say where they say Pass, High, Low or Nodata; in their order.
+# Kayenta's classification (Pass, High, Low or Nodata), our verdict and reason; in the order of its cases.
 EXPECTED = [
     ("Pass", "undecided", "inconclusive"),  # equal within noise: thirty minutes do not prove equality within 10 %
     ("Low", "improvement", "beyond_margin"),
@@ -25,7 +25,7 @@ EXPECTED = [
         "beyond_margin",
     ),  # they were asked for decreases alone; ours has a better side, not a deaf one
     ("Low", "improvement", "beyond_margin"),
-    ("High", *FEW),  # five points each: a level that lasts five minutes cannot be told from one that stays
+    ("High", *FEW),  # five points each: a shift of five minutes cannot be distinguished from a lasting one
     ("Pass", *FEW),
     ("Pass", *FEW),  # nine of sixty values are positive
     ("Low", "undecided", "significantly_better"),  # 7–20 % better, margin 10 %: their test has no margin
@@ -48,13 +48,13 @@ def as_latency(case: dict[str, Any]) -> CriterionVerdict:
 
 
 def as_errors(case: dict[str, Any]) -> CriterionVerdict:
-    """The same numbers as errors among ten thousand requests a minute."""
+    """The same numbers as errors among ten thousand requests per minute."""
     rate = Criterion.model_validate({"metric": "target_5xx_rate", "margin": "10%"})
     return replay(case, "target_5xx", "sum", rate)
 
 
 def replay(case: dict[str, Any], metric: str, stat: str, criterion: Criterion) -> CriterionVerdict:
-    """Value by value as minutes."""
+    """Judges the values as consecutive minutes."""
     rows = {}
     minutes = max(len(case["control"]), len(case["experiment"]))
     for fleet, values in (("baseline", case["control"]), ("canary", case["experiment"])):
@@ -66,31 +66,32 @@ def replay(case: dict[str, Any], metric: str, stat: str, criterion: Criterion) -
 @pytest.mark.parametrize(
     ("case", "ours"), list(zip(CASES, EXPECTED, strict=True)), ids=[case["name"] for case in CASES]
 )
-def test_their_own_cases(case: dict[str, Any], ours: tuple[str, str, str]) -> None:
-    said = as_latency(case)
-    assert (case["expected"].get("classification", ""), said.verdict, said.reason) == ours
+def test_kayentas_own_cases(case: dict[str, Any], ours: tuple[str, str, str]) -> None:
+    result = as_latency(case)
+    assert (case["expected"].get("classification", ""), result.verdict, result.reason) == ours
 
 
-def test_no_case_of_theirs_is_turned_round() -> None:
-    """Not once do we say worse where they say Low, better where they say High, or parity where they say either."""
-    wrong = {"High": ("parity", "improvement"), "Low": ("parity", "regression"), "Nodata": ("parity",)}
+def test_no_classification_is_contradicted() -> None:
+    """Never worse for their Low, better for their High, or parity for either."""
+    contradictions = {"High": ("parity", "improvement"), "Low": ("parity", "regression"), "Nodata": ("parity",)}
     for case in CASES:
-        said = as_latency(case).verdict
-        assert said not in wrong.get(case["expected"].get("classification", ""), ())
+        result = as_latency(case).verdict
+        assert result not in contradictions.get(case["expected"].get("classification", ""), ())
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=[report["thread"] for report in REPORTS])
-def test_what_surprised_their_users_does_not_pass_here(report: dict[str, Any]) -> None:
-    """Kayenta passed all four. None is parity here, as latency or as errors; the gate stays shut."""
+def test_the_reported_cases_do_not_pass(report: dict[str, Any]) -> None:
+    """Kayenta passed all four. None is parity here, as latency or as errors: the gate stays closed."""
     assert report["kayenta"] == "Pass"
-    for said in (as_latency(report), as_errors(report)):
-        assert said.verdict in ("regression", "undecided", "not enough data")
+    for result in (as_latency(report), as_errors(report)):
+        assert result.verdict in ("regression", "undecided", "not enough data")
 
 
-def test_what_their_users_expected_comes_out_or_costs_more_than_is_promised() -> None:
-    """docs/MATH.md, "The complaints": the gate of all four stays shut, and what "High" would cost on equal sides is beyond 2.5 % a side."""
+def test_expected_failures_are_met_or_would_exceed_the_error_budget() -> None:
+    """docs/MATH.md, "The complaints": the gate stays closed for all four; "High" would exceed 2.5 % false alarms per side."""
     memory, variability, four_errors, seven_errors = (
-        next(one for one in REPORTS if one["thread"].endswith(thread)) for thread in ("#6278", "#780", "#426", "#799")
+        next(report for report in REPORTS if report["thread"].endswith(thread))
+        for thread in ("#6278", "#780", "#426", "#799")
     )
     assert as_latency(variability).verdict == "undecided"
     assert (as_errors(seven_errors).verdict, as_errors(seven_errors).reason) == ("undecided", "inconclusive")
@@ -101,12 +102,12 @@ def test_what_their_users_expected_comes_out_or_costs_more_than_is_promised() ->
     assert slow == [True] * 7 + [False] * 3  # one episode
 
 
-def test_seven_of_ten_minutes_a_hundred_times_slower_are_a_regression_once_they_go_on() -> None:
-    """spinnaker#6278, whose user was perplexed that it passes: ten minutes are one episode; mixed over an hour there is no doubt."""
-    (report,) = (one for one in REPORTS if one["thread"] == "spinnaker/spinnaker#6278")
+def test_seven_of_ten_slow_minutes_are_a_regression_once_repeated() -> None:
+    """spinnaker#6278, whose user expected a failure: ten minutes are one episode; interleaved and repeated there is no doubt."""
+    (report,) = (report for report in REPORTS if report["thread"] == "spinnaker/spinnaker#6278")
     order = [0, 7, 1, 2, 8, 3, 4, 9, 5, 6]
-    going_on = {
+    repeated = {
         "control": report["control"] * 3,
-        "experiment": [report["experiment"][at] for at in order] * 3,
+        "experiment": [report["experiment"][index] for index in order] * 3,
     }
-    assert as_latency(going_on).verdict == "regression"
+    assert as_latency(repeated).verdict == "regression"

@@ -1,4 +1,4 @@
-"""What a migration cost: literal numbers, and the interval in worlds whose truth is known."""
+"""Impact of a migration: literal numbers, and coverage of the interval in simulations."""
 
 from dataclasses import replace
 
@@ -27,36 +27,36 @@ TEN = [900.0] * 10, [9.0] * 10, [100.0] * 10, [3.0] * 10
 
 
 def ten_buckets(**changed: list[float]) -> PairedBuckets:
-    given = dict(zip(("requests_b", "errors_b", "requests_c", "errors_c"), TEN, strict=True)) | changed
-    arrays = {name: np.array(values, dtype=float) for name, values in given.items()}
+    columns = dict(zip(("requests_b", "errors_b", "requests_c", "errors_c"), TEN, strict=True)) | changed
+    arrays = {name: np.array(values, dtype=float) for name, values in columns.items()}
     return PairedBuckets(ts=START + np.arange(10) * 600, **arrays)
 
 
-def test_excess_is_what_was_seen_less_what_the_baselines_rate_makes_of_it() -> None:
-    found = excess_errors(ten_buckets(), 1.0)
-    # ρ = 1/9 in every bucket; variance Σ ρ(1 + ρ)·9 = 11.11, and one event at the mean ρ: 0.12; 1.96 · √11.23 = 6.57
-    assert (found.observed, found.expected, found.estimate, found.requests) == (
+def test_excess_is_observed_minus_expected_errors() -> None:
+    result = excess_errors(ten_buckets(), 1.0)
+    # ρ = 1/9 in each bucket; variance Σ ρ(1 + ρ)·9 = 11.11, plus one event at the mean ρ: 0.12; 1.96 · √11.23 = 6.57
+    assert (result.observed, result.expected, result.estimate, result.requests) == (
         30,
         pytest.approx(10),
         pytest.approx(20),
         1000,
     )
-    assert (found.lower, found.upper) == (pytest.approx(13.4306, abs=1e-3), pytest.approx(26.5694, abs=1e-3))
+    assert (result.lower, result.upper) == (pytest.approx(13.4306, abs=1e-3), pytest.approx(26.5694, abs=1e-3))
 
 
-def test_scatter_widens_the_interval_by_its_root() -> None:
+def test_overdispersion_widens_the_interval_by_its_square_root() -> None:
     narrow, wide = excess_errors(ten_buckets(), 1.0), excess_errors(ten_buckets(), 4.0)
     assert narrow.lower is not None and wide.lower is not None
     assert wide.estimate - wide.lower == pytest.approx(2 * (narrow.estimate - narrow.lower))
 
 
-def test_nobody_can_have_suffered_more_errors_than_were_seen() -> None:
-    found = excess_errors(ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0]), 1.0)
-    assert (found.estimate, found.upper) == (1, 1)
-    assert found.lower is not None and 0.2 < found.lower < 1  # a baseline without errors does not look certain
+def test_the_excess_is_at_most_the_observed_errors() -> None:
+    result = excess_errors(ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0]), 1.0)
+    assert (result.estimate, result.upper) == (1, 1)
+    assert result.lower is not None and 0.2 < result.lower < 1  # a baseline without errors does not look certain
 
 
-def test_below_ten_stretches_there_is_no_interval() -> None:
+def test_below_ten_buckets_there_is_no_interval() -> None:
     nine = PairedBuckets(
         *(getattr(ten_buckets(), name)[:9] for name in ("ts", "errors_b", "requests_b", "errors_c", "requests_c"))
     )
@@ -75,13 +75,13 @@ def test_phases_add_up() -> None:
     assert sum_excess([]) == ExcessErrors(0, None, None, 0, 0, 0, 1.0, 0)
 
 
-def test_what_had_no_baseline_beside_it_is_counted_apart() -> None:
-    told = make_timeline(
+def test_unpaired_requests_are_counted_separately() -> None:
+    timeline = make_timeline(
         make_fleet_timeline([900, NAN, 0], [9, NAN, 0]), make_fleet_timeline([100, 500, 40], [1, 2, 0])
     )
-    found = paired_buckets(told)
-    assert (list(found.requests_c), list(found.errors_b), found.unpaired_requests) == ([100], [9], 540)
-    assert totals(told) == ({"baseline": 900, "canary": 640}, {"baseline": 9, "canary": 3})
+    result = paired_buckets(timeline)
+    assert (list(result.requests_c), list(result.errors_b), result.unpaired_requests) == ([100], [9], 540)
+    assert totals(timeline) == ({"baseline": 900, "canary": 640}, {"baseline": 9, "canary": 3})
 
 
 def simulate(
@@ -94,16 +94,16 @@ def simulate(
     baseline = served - canary
     rate = p * (rng.gamma(0.5, 2.0, n) if kind == "shared bursts" else np.ones(n))
 
-    def own() -> np.ndarray:
+    def own_bursts() -> np.ndarray:
         return rng.gamma(5, 0.2, n) if kind == "own bursts" else np.ones(n)
 
-    errors_b = rng.poisson(baseline * rate * own()).astype(float)
-    errors_c = rng.poisson(canary * rate * own() * (1.5 if kind == "worse" else 1.0)).astype(float)
-    would = rng.poisson(canary * rate * own())
+    errors_b = rng.poisson(baseline * rate * own_bursts()).astype(float)
+    errors_c = rng.poisson(canary * rate * own_bursts() * (1.5 if kind == "worse" else 1.0)).astype(float)
+    counterfactual = rng.poisson(canary * rate * own_bursts())
     if kind == "outage":
         errors_c[100:103] = canary[100:103]
     return PairedBuckets(START + np.arange(n) * 600, errors_b, baseline, errors_c, canary), float(
-        errors_c.sum() - would.sum()
+        errors_c.sum() - counterfactual.sum()
     )
 
 
@@ -120,58 +120,60 @@ def simulate(
         ("outage", {}),
     ],
 )
-def test_the_interval_holds_what_is_true_in_nineteen_worlds_of_twenty(kind: str, options: dict[str, float]) -> None:
-    rng, inside = np.random.default_rng(20261124), 0
+def test_the_interval_covers_the_truth_in_95_of_100_simulations(kind: str, options: dict[str, float]) -> None:
+    rng, covered = np.random.default_rng(20261124), 0
     for _ in range(200):
-        told, truth = simulate(kind, rng, **options)
-        found = excess_errors(told, overdispersion([told]))
-        assert found.lower is not None and found.upper is not None
-        inside += found.lower <= truth <= found.upper
-    assert inside >= 182  # 95 % of 200 are 190; two and a half standard errors are 8
+        pairs, truth = simulate(kind, rng, **options)
+        result = excess_errors(pairs, overdispersion([pairs]))
+        assert result.lower is not None and result.upper is not None
+        covered += result.lower <= truth <= result.upper
+    assert covered >= 182  # 95 % of 200 are 190; two and a half standard errors are 8
 
 
-def test_own_bursts_widen_the_interval_shared_ones_and_an_outage_hardly() -> None:
-    found = {
+def test_independent_bursts_are_overdispersion_shared_ones_and_outages_are_not() -> None:
+    result = {
         kind: overdispersion([simulate(kind, np.random.default_rng(1))[0]])
         for kind in ("independent", "shared bursts", "outage", "own bursts")
     }
-    assert found["independent"] < 1.3 and found["shared bursts"] < 1.5 and found["outage"] < 2.5
-    assert 3 < found["own bursts"] < 12
+    assert result["independent"] < 1.3 and result["shared bursts"] < 1.5 and result["outage"] < 2.5
+    assert 3 < result["own bursts"] < 12
 
 
-def test_a_bucket_is_outside_the_margin_only_where_chance_does_not_explain_it() -> None:
-    told = make_timeline(
+def test_a_bucket_is_outside_the_margin_only_if_significant() -> None:
+    timeline = make_timeline(
         make_fleet_timeline([90_000] * 4, [180] * 4),
         make_fleet_timeline([10_000, 10_000, 10_000, 100], [20, 30, 60, 1]),  # 0.2 %, 0.3 %, 0.6 %, 1 % of few
     )
-    assert list(outside_error_rate(told, Margin(value=0.05, unit="pp"), 1.0)) == [False, False, True, False]
-    assert list(outside_error_rate(told, Margin(value=10, unit="%"), 1.0)) == [False, False, True, False]
-    assert list(outside_error_rate(told, Margin(value=0.05, unit="pp"), 30.0)) == [False] * 4
+    assert list(outside_error_rate(timeline, Margin(value=0.05, unit="pp"), 1.0)) == [False, False, True, False]
+    assert list(outside_error_rate(timeline, Margin(value=10, unit="%"), 1.0)) == [False, False, True, False]
+    assert list(outside_error_rate(timeline, Margin(value=0.05, unit="pp"), 30.0)) == [False] * 4
 
 
 def test_a_dead_canary_is_outside_and_a_missing_one_is_not() -> None:
-    told = make_timeline(make_fleet_timeline([9000] * 3, [18] * 3), make_fleet_timeline([1000, NAN, 0], [1000, NAN, 0]))
-    assert list(outside_error_rate(told, Margin(value=0.05, unit="pp"), 2.0)) == [True, False, False]
+    timeline = make_timeline(
+        make_fleet_timeline([9000] * 3, [18] * 3), make_fleet_timeline([1000, NAN, 0], [1000, NAN, 0])
+    )
+    assert list(outside_error_rate(timeline, Margin(value=0.05, unit="pp"), 2.0)) == [True, False, False]
 
 
-def test_p95_is_outside_where_both_have_answers_enough_and_chance_does_not_explain_it() -> None:
+def test_p95_is_outside_the_margin_only_if_significant_and_sufficient() -> None:
     wave = [0.2, 0.21, 0.19, 0.2, 0.21, 0.19, 0.2, 0.21, 0.19]
     requests = [3000.0] * 9 + [3000, 3000, 100, 3000]
-    told = make_timeline(
+    timeline = make_timeline(
         make_fleet_timeline([9000] * 13, p95=[0.2] * 13),
         make_fleet_timeline(requests, p95=[*wave, 0.23, 0.4, 0.9, NAN]),
     )
     # By 15 %, by 100 %, on too few answers, without an answer: the first is beyond 10 % and within what the two scatter.
-    assert list(outside_p95(told, Margin(value=10, unit="%")))[9:] == [False, True, False, False]
-    assert list(outside_p95(told, Margin(value=10, unit="ms")))[9:] == [False, True, False, False]
-    assert not outside_p95(told, Margin(value=10, unit="%"))[:9].any()
+    assert list(outside_p95(timeline, Margin(value=10, unit="%")))[9:] == [False, True, False, False]
+    assert list(outside_p95(timeline, Margin(value=10, unit="ms")))[9:] == [False, True, False, False]
+    assert not outside_p95(timeline, Margin(value=10, unit="%"))[:9].any()
 
 
 def test_a_phase_that_is_slow_throughout_is_outside_throughout() -> None:
-    told = make_timeline(
+    timeline = make_timeline(
         make_fleet_timeline([9000] * 3, p95=[0.2] * 3), make_fleet_timeline([3000] * 3, p95=[0.4, 0.42, 0.41])
     )
-    assert list(outside_p95(told, Margin(value=10, unit="%"))) == [True] * 3
+    assert list(outside_p95(timeline, Margin(value=10, unit="%"))) == [True] * 3
 
 
 def minute_timeline(shares: list[float]) -> object:
@@ -180,29 +182,29 @@ def minute_timeline(shares: list[float]) -> object:
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("shares", "expected"),
     [
-        ([0.25, 0.25, 0.0, 0.0, 0.0, 0.0], 60),  # told in the third minute, seen in it
+        ([0.25, 0.25, 0.0, 0.0, 0.0, 0.0], 60),  # changed and observed in the third minute
         ([0.25, 0.25, 0.2, 0.1, 0.0, 0.0, 0.0], 180),
-        ([0.25, 0.25, 0.0, 0.2, 0.02, 0.02, 0.01], 180),  # once is not enough
+        ([0.25, 0.25, 0.0, 0.2, 0.02, 0.02, 0.01], 180),  # a single minute is not enough
         ([0.25, 0.25, 0.25, 0.25], None),
-        ([0.25, 0.25], None),  # nothing was kept after it
+        ([0.25, 0.25], None),  # no data after it
     ],
 )
-def test_a_step_back_takes_effect_when_the_share_that_is_seen_stays_back(shares: list[float], said: int | None) -> None:
-    assert time_to_effect_s(minute_timeline(shares), START + 120, 0.25, 0.0) == said  # type: ignore[arg-type]
+def test_a_rollback_takes_effect_when_the_observed_share_stays_low(shares: list[float], expected: int | None) -> None:
+    assert time_to_effect_s(minute_timeline(shares), START + 120, 0.25, 0.0) == expected  # type: ignore[arg-type]
 
 
-def test_within_is_counted_from_the_second_of_the_step() -> None:
+def test_the_effect_is_measured_from_the_second_of_the_change() -> None:
     assert time_to_effect_s(minute_timeline([0.25, 0.0, 0.0, 0.0]), START + 40, 0.25, 0.0) == 80  # type: ignore[arg-type]
 
 
-def test_where_only_longer_periods_are_kept_within_is_one_of_them() -> None:
+def test_the_effect_is_a_multiple_of_the_archived_period() -> None:
     shares = [0.25, NAN, NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, 0.0]
     assert time_to_effect_s(minute_timeline(shares), START + 300, 0.25, 0.0) == 300  # type: ignore[arg-type]
 
 
-def test_steps_back_are_told_with_their_reason_and_the_first_alert() -> None:
+def test_rollbacks_have_a_title_and_the_first_alert() -> None:
     known = [make_phase(0, 10, 0.1), make_phase(10, 60, 0.25, 0.1), make_phase(60, 90, 0.0, 0.25)]
     happened = [
         make_event(5, "alert", "long over", until=8),

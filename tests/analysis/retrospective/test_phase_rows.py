@@ -1,4 +1,4 @@
-"""The phases as a table tells them: what is folded, what stays, and what a p95 is of."""
+"""Rows of the phase table: merged swaps, incidents, and the basis of a p95."""
 
 import pytest
 
@@ -12,27 +12,27 @@ from tests.factories.timelines import NAN, START, make_fleet_timeline, make_time
 
 def phases_of(*steps: tuple[int, float]) -> list[Phase]:
     """Phases from (minute, share), as analysis.series.phases makes them: the minute of a change and the next belong to none."""
-    found, before = [], None
-    for (first, share), (end, _) in zip(steps, [*steps[1:], (steps[-1][0] + 600, 0.0)], strict=True):
-        change = WeightChange(START + first * 60, START + first * 60, before, share)
-        window = Window(START + (first + 2) * 60, START + end * 60)
-        found.append(Phase(window, share, "weight", (end - first) * 60, change))
+    result, before = [], None
+    for (start, share), (end, _) in zip(steps, [*steps[1:], (steps[-1][0] + 600, 0.0)], strict=True):
+        change = WeightChange(START + start * 60, START + start * 60, before, share)
+        window = Window(START + (start + 2) * 60, START + end * 60)
+        result.append(Phase(window, share, "weight", (end - start) * 60, change))
         before = share
-    return found
+    return result
 
 
-def merged_shares(phases: list[Phase], *happened: object) -> list[tuple[float | None, tuple[MergedSwap, ...]]]:
-    return [(one.canary_share, folds) for one, folds in merge_swaps(phases, happened)]  # type: ignore[arg-type]
+def merged_shares(phases: list[Phase], *events: object) -> list[tuple[float | None, tuple[MergedSwap, ...]]]:
+    return [(merged_phase.canary_share, swaps) for merged_phase, swaps in merge_swaps(phases, events)]  # type: ignore[arg-type]
 
 
-def test_weights_off_for_a_swap_are_told_in_the_phase_that_follows() -> None:
+def test_a_swap_is_merged_into_the_next_phase() -> None:
     known = phases_of((0, 0.05), (600, 0.0), (612, 0.05))
     swap = make_event(602, "deployment", "web 1.0.3", until=606)
     assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, True),))]
     assert merged_shares(known) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, False),))]
 
 
-def test_two_steps_down_and_up_again_are_one_fold() -> None:
+def test_two_steps_down_and_up_again_are_one_swap() -> None:
     known = phases_of((0, 0.25), (600, 0.1), (605, 0.0), (615, 0.25))
     assert merged_shares(known) == [(0.25, ()), (0.25, (MergedSwap(START + 36_000, 900, 0.0, False),))]
 
@@ -40,35 +40,35 @@ def test_two_steps_down_and_up_again_are_one_fold() -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        ((0, 0.1), (600, 0.5), (604, 0.1)),  # an attempt of four minutes: somebody turned round
+        ((0, 0.1), (600, 0.5), (604, 0.1)),  # an attempt of four minutes that was rolled back
         ((0, 0.25), (600, 0.0), (640, 0.25)),  # longer than half an hour
         ((0, 0.25), (600, 0.0)),  # not back yet
         ((0, 0.25), (600, 0.0), (610, 0.1)),  # back, but not to where it was
         ((0, 0.0), (600, 0.1), (610, 0.25)),  # upwards
     ],
 )
-def test_what_is_no_swap_stays(steps: tuple[tuple[int, float], ...]) -> None:
+def test_other_short_phases_stay(steps: tuple[tuple[int, float], ...]) -> None:
     assert merged_shares(phases_of(*steps)) == [(share, ()) for _, share in steps]
 
 
-def test_without_phases_there_is_nothing_to_fold() -> None:
+def test_no_phases_have_no_swaps() -> None:
     assert merge_swaps([], []) == ()
 
 
 def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
-    one = make_phase(0, 60, 0.25)
-    happened = [
+    current = make_phase(0, 60, 0.25)
+    events = [
         make_event(-1, "alert", "before"),
         make_event(10, "alert", "5xx"),
         make_event(60, "rollback", "Back"),
         make_event(62, "note", "later"),
     ]
-    found = incidents([*happened, make_event(20, "weight", "10 % → 25 %")], one, until=START + 62 * 60)
-    assert [each.title for each in found] == ["5xx", "Back"]
+    result = incidents([*events, make_event(20, "weight", "10 % → 25 %")], current, until=START + 62 * 60)
+    assert [incident.title for incident in result] == ["5xx", "Back"]
 
 
-def test_a_p95_says_what_it_is_of() -> None:
-    told = make_timeline(
+def test_the_basis_of_a_p95() -> None:
+    periods = make_timeline(
         make_fleet_timeline([9000] * 3, p95=[0.2, 0.22, 0.3]),
         make_fleet_timeline([3000, 3000, 100], p95=[0.21, 0.25, 9.0]),
     )
@@ -77,25 +77,25 @@ def test_a_p95_says_what_it_is_of() -> None:
         make_fleet_timeline([3000], p95=[0.26], periods=1),
         bucket_s=3600,
     )
-    whole = (LatencySummary("baseline", "photo-ec2", 27_000, 27_000, 0.1, {"p95": 0.231}, {}),)
-    assert phase_p95(told, "baseline") == PhaseP95(0.22, "periods", pytest.approx(0.18), pytest.approx(0.33))
-    assert phase_p95(told, "canary") == PhaseP95(
+    window_latency = (LatencySummary("baseline", "photo-ec2", 27_000, 27_000, 0.1, {"p95": 0.231}, {}),)
+    assert phase_p95(periods, "baseline") == PhaseP95(0.22, "periods", pytest.approx(0.18), pytest.approx(0.33))
+    assert phase_p95(periods, "canary") == PhaseP95(
         pytest.approx(0.23), "periods", pytest.approx(0.189), pytest.approx(0.275)
     )
-    assert phase_p95(told, "canary", whole, hourly) == PhaseP95(
+    assert phase_p95(periods, "canary", window_latency, hourly) == PhaseP95(
         0.26, "hours", pytest.approx(0.234), pytest.approx(0.286)
     )
-    assert phase_p95(told, "baseline", whole, hourly) == PhaseP95(0.231, "window")
+    assert phase_p95(periods, "baseline", window_latency, hourly) == PhaseP95(0.231, "window")
     assert phase_p95(make_timeline(make_fleet_timeline([NAN]), make_fleet_timeline([NAN])), "canary") is None
 
 
 def test_two_groups_of_one_fleet_have_no_common_p95() -> None:
-    told = make_timeline(make_fleet_timeline([9000], p95=[0.2]), make_fleet_timeline([3000], p95=[0.21]))
+    periods = make_timeline(make_fleet_timeline([9000], p95=[0.2]), make_fleet_timeline([3000], p95=[0.21]))
     groups = tuple(LatencySummary("canary", name, 100, 100, 0.1, {"p95": 0.5}, {}) for name in ("blue", "green"))
-    found = phase_p95(told, "canary", groups)
-    assert found is not None and found.basis == "periods"
+    p95 = phase_p95(periods, "canary", groups)
+    assert p95 is not None and p95.basis == "periods"
 
 
 def test_an_error_rate_without_requests_is_none() -> None:
-    one = PhaseRow(make_phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
-    assert (one.error_rate("baseline"), one.error_rate("canary")) == (0.002, None)
+    row = PhaseRow(make_phase(0, 60, 0.0), {"baseline": 1000, "canary": 0}, {"baseline": 2, "canary": 0}, {})
+    assert (row.error_rate("baseline"), row.error_rate("canary")) == (0.002, None)

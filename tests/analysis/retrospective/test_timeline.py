@@ -1,4 +1,4 @@
-"""The course of a migration: buckets by fleet, and what was lost, said in hindsight."""
+"""Timeline of a migration: buckets by fleet, and unanswered requests in hindsight."""
 
 from dataclasses import dataclass
 
@@ -31,18 +31,18 @@ class FakeWindow:
 def buckets(
     rows: dict[tuple[str, str, str, str], list[float]], *, periods: int = 10, bucket_s: int = 600
 ) -> FakeWindow:
-    """An overview in which percentiles reach 10 ms to each side of their median."""
-    lines = {}
+    """Buckets whose percentiles range 10 ms to each side of their median."""
+    series = {}
     for (fleet, group, metric, stat), values in rows.items():
         value = np.array(values, dtype=float)
         merged = np.where(np.isnan(value), 0, periods)
-        lines[Series("test", fleet, group, metric, stat, "")] = FakeBuckets(value, value - 0.01, value + 0.01, merged)
+        series[Series("test", fleet, group, metric, stat, "")] = FakeBuckets(value, value - 0.01, value + 0.01, merged)
     length = len(next(iter(rows.values())))
-    return FakeWindow(START + np.arange(length) * bucket_s, bucket_s, lines)
+    return FakeWindow(START + np.arange(length) * bucket_s, bucket_s, series)
 
 
-def test_counts_of_target_groups_add_up_and_the_busier_one_tells_the_percentile() -> None:
-    found = timeline(
+def test_target_groups_are_summed_and_the_busier_one_has_the_p95() -> None:
+    result = timeline(
         buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [4000, 3000, NAN],
@@ -59,7 +59,7 @@ def test_counts_of_target_groups_add_up_and_the_busier_one_tells_the_percentile(
         ),
         0.3,
     )
-    canary = found.fleets["canary"]
+    canary = result.fleets["canary"]
     assert_array_equal(canary.requests, [4000, 4000, 4000])
     assert_array_equal(canary.errors, [10, 10, 0])
     assert_allclose(canary.error_rate, [0.0025, 0.0025, 0])
@@ -69,12 +69,12 @@ def test_counts_of_target_groups_add_up_and_the_busier_one_tells_the_percentile(
     assert_allclose(canary.slow, [0.04, 0.05, 0.06])
     assert list(canary.periods) == [10, 10, 10]
     assert list(canary.is_sufficient) == [True, True, True]
-    assert np.isnan(found.fleets["baseline"].requests).all()
-    assert_array_equal(found.canary_share, [1, 1, 1])
+    assert np.isnan(result.fleets["baseline"].requests).all()
+    assert_array_equal(result.canary_share, [1, 1, 1])
 
 
-def test_a_fleet_that_answers_nobody_has_only_errors() -> None:
-    found = timeline(
+def test_a_fleet_without_answers_has_only_errors() -> None:
+    result = timeline(
         buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1000, 1000, 1000],
@@ -85,13 +85,13 @@ def test_a_fleet_that_answers_nobody_has_only_errors() -> None:
         ),
         0.3,
     )
-    assert_array_equal(found.fleets["canary"].errors, [0, 1000, 0])
-    assert_array_equal(found.fleets["baseline"].errors, [0, 0, 0])
-    assert_array_equal(found.canary_share, [0.25, 0.25, 0.25])
+    assert_array_equal(result.fleets["canary"].errors, [0, 1000, 0])
+    assert_array_equal(result.fleets["baseline"].errors, [0, 0, 0])
+    assert_array_equal(result.canary_share, [0.25, 0.25, 0.25])
 
 
-def test_where_nobody_brought_answers_only_5xx_are_errors() -> None:
-    found = timeline(
+def test_without_answer_counts_only_5xx_are_errors() -> None:
+    result = timeline(
         buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1000, 1000],
@@ -100,11 +100,11 @@ def test_where_nobody_brought_answers_only_5xx_are_errors() -> None:
         ),
         0.3,
     )
-    assert_array_equal(found.fleets["canary"].errors, [0, 3])
+    assert_array_equal(result.fleets["canary"].errors, [0, 3])
 
 
 def test_a_bucket_without_requests_is_a_gap_and_few_answers_make_no_percentile() -> None:
-    found = timeline(
+    result = timeline(
         buckets(
             {
                 ("canary", BLUE, "requests", "sum"): [1999, NAN, 2000],
@@ -113,43 +113,45 @@ def test_a_bucket_without_requests_is_a_gap_and_few_answers_make_no_percentile()
         ),
         0.3,
     )
-    canary = found.fleets["canary"]
+    canary = result.fleets["canary"]
     assert np.isnan(canary.error_rate[1]) and np.isnan(canary.errors[1])
     assert list(canary.is_sufficient) == [False, False, True]
 
 
 @pytest.mark.parametrize(
-    ("requests", "answers", "said"),
+    ("requests", "answers", "expected"),
     [
         ([100, 100, 100], [100, 100, 100], [0, 0, 0]),
-        ([100, 100, 100], [100, 60, 100], [0, 40, 0]),  # lost in the bucket they were lost in, not a bucket later
-        ([100, 100, 100], [95, 105, 100], [0, 0, 0]),  # on their way across the border
+        ([100, 100, 100], [100, 60, 100], [0, 40, 0]),  # counted in their own bucket, not a bucket later
+        ([100, 100, 100], [95, 105, 100], [0, 0, 0]),  # in flight at a bucket's end
         ([100, 100, 100], [95, 65, 100], [5, 35, 0]),
-        ([100, NAN, 100], [90, 0, 100], [10, 0, 0]),  # a gap begins anew
-        ([100, 100], [110, 90], [0, 0]),  # answers to what came before
+        ([100, NAN, 100], [90, 0, 100], [10, 0, 0]),  # starts afresh after a gap
+        ([100, 100], [110, 90], [0, 0]),  # answers to earlier requests
     ],
 )
-def test_what_was_lost_stays_lost(requests: list[float], answers: list[float], said: list[float]) -> None:
+def test_unanswered_requests_stay_unanswered(
+    requests: list[float], answers: list[float], expected: list[float]
+) -> None:
     ts = START + np.arange(len(requests)) * 600
     assert_array_equal(
-        unanswered_by_bucket(np.array(requests, dtype=float), np.array(answers, dtype=float), ts, 600), said
+        unanswered_by_bucket(np.array(requests, dtype=float), np.array(answers, dtype=float), ts, 600), expected
     )
 
 
-def test_a_new_day_begins_anew() -> None:
+def test_each_day_starts_afresh() -> None:
     ts = START + 86_400 - 600 + np.arange(2) * 600
     assert_array_equal(unanswered_by_bucket(np.array([100.0, 100.0]), np.array([95.0, 105.0]), ts, 600), [5, 0])
 
 
-def test_hours_are_seen_to_be_hours() -> None:
+def test_the_spacing_of_hourly_data_is_an_hour() -> None:
     hours = [100.0, *[NAN] * 5, 100.0, *[NAN] * 5]
-    found = timeline(buckets({("canary", BLUE, "requests", "sum"): hours}), 0.3)
-    assert (found.bucket_s, found.spacing_s) == (600, 3600)
+    result = timeline(buckets({("canary", BLUE, "requests", "sum"): hours}), 0.3)
+    assert (result.bucket_s, result.spacing_s) == (600, 3600)
 
 
-def test_a_course_is_made_of_few_series() -> None:
-    every = (*series_of_target_group("test", "canary", BLUE, (0.1, 0.3, 1.0)), *series_of_load_balancer("test"))
-    chosen = [(one.metric, one.stat) for one in timeline_series(every, 0.3)]
+def test_a_timeline_needs_few_series() -> None:
+    available = (*series_of_target_group("test", "canary", BLUE, (0.1, 0.3, 1.0)), *series_of_load_balancer("test"))
+    chosen = [(key.metric, key.stat) for key in timeline_series(available, 0.3)]
     assert chosen == [
         ("requests", "sum"),
         ("target_2xx", "sum"),

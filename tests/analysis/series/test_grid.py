@@ -1,4 +1,4 @@
-"""The tidy frame on a grid: what is absent, what is zero, and what several target groups make together."""
+"""The tidy frame on a grid: absent values, zeros, and several target groups."""
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,19 @@ from tests.factories.frames import START, tidy_frame, window
 NAN = np.nan
 
 
-def test_a_count_left_out_is_zero_only_where_its_group_had_requests() -> None:
+def test_an_omitted_count_is_zero_only_if_its_group_had_requests() -> None:
     frame = tidy_frame(
         {
             ("canary", "ecs", "requests", "sum"): [100, 100, None],
             ("canary", "ecs", "target_5xx", "sum"): [None, 3, None],
         }
     )
-    found = time_grid(frame, window(3)).fleets["canary"]
-    assert_array_equal(found.counts["target_5xx"], [0, 3, NAN])
-    assert_array_equal(found.requests, [100, 100, NAN])
+    canary = time_grid(frame, window(3)).fleets["canary"]
+    assert_array_equal(canary.counts["target_5xx"], [0, 3, NAN])
+    assert_array_equal(canary.requests, [100, 100, NAN])
 
 
-def test_a_count_that_nobody_could_read_is_not_zero() -> None:
+def test_an_unknown_count_is_not_zero() -> None:
     frame = tidy_frame(
         {
             ("canary", "blue", "requests", "sum"): [100, 100, 100, 100],
@@ -33,25 +33,25 @@ def test_a_count_that_nobody_could_read_is_not_zero() -> None:
         }
     )
     unread = {Series("test", "canary", "blue", "target_5xx", "sum", ""): (window(3, start=START + 60),)}
-    found = time_grid(frame, window(4), unread).fleets["canary"]
-    assert_array_equal(found.counts["target_5xx"], [1, NAN, 5, NAN])
-    assert_array_equal(found.counts["target_4xx"], [0, 0, 0, 0])
+    canary = time_grid(frame, window(4), unread).fleets["canary"]
+    assert_array_equal(canary.counts["target_5xx"], [1, NAN, 5, NAN])
+    assert_array_equal(canary.counts["target_4xx"], [0, 0, 0, 0])
 
 
-def test_an_answer_may_come_in_a_minute_without_requests() -> None:
+def test_an_answer_may_arrive_in_a_minute_without_requests() -> None:
     frame = tidy_frame(
         {("canary", "ecs", "requests", "sum"): [5, None], ("canary", "ecs", "target_2xx", "sum"): [4, 1]},
     )
     assert_array_equal(time_grid(frame, window(2)).fleets["canary"].counts["target_2xx"], [4, 1])
 
 
-def test_a_fleet_without_a_row_is_all_gaps() -> None:
-    found = time_grid(tidy_frame({("canary", "ecs", "requests", "sum"): [1]}), window(1)).fleets["baseline"]
-    assert np.isnan(found.requests).all()
-    assert np.isnan(found.latency["p95"]).all()
+def test_a_fleet_without_rows_is_all_nan() -> None:
+    canary = time_grid(tidy_frame({("canary", "ecs", "requests", "sum"): [1]}), window(1)).fleets["baseline"]
+    assert np.isnan(canary.requests).all()
+    assert np.isnan(canary.latency["p95"]).all()
 
 
-def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percentiles() -> None:
+def test_target_groups_are_summed_and_the_busier_one_has_the_percentiles() -> None:
     frame = tidy_frame(
         {
             ("canary", "blue", "requests", "sum"): [90, 10, None],
@@ -60,10 +60,10 @@ def test_two_target_groups_of_one_fleet_add_up_and_the_busier_speaks_for_percent
             ("canary", "green", "latency", "p95"): [None, 0.2, 0.2],
         }
     )
-    found = time_grid(frame, window(3)).fleets["canary"]
-    assert_array_equal(found.requests, [90, 40, 80])
-    assert_array_equal(found.latency["p95"], [0.1, 0.2, 0.2])
-    assert_array_equal(found.multi_group, [False, True, False])
+    canary = time_grid(frame, window(3)).fleets["canary"]
+    assert_array_equal(canary.requests, [90, 40, 80])
+    assert_array_equal(canary.latency["p95"], [0.1, 0.2, 0.2])
+    assert_array_equal(canary.multi_group, [False, True, False])
 
 
 def test_shares_within_a_threshold_merge_by_their_answers() -> None:
@@ -80,7 +80,7 @@ def test_shares_within_a_threshold_merge_by_their_answers() -> None:
     assert_allclose(time_grid(frame, window(1)).fleets["canary"].within["within_0.3s"], [(10 * 1.0 + 30 * 0.9) / 40])
 
 
-def test_the_load_balancers_own_5xx_are_zero_where_anybody_was_served() -> None:
+def test_the_load_balancers_own_5xx_are_zero_in_periods_with_requests() -> None:
     frame = tidy_frame(
         {
             ("baseline", "ec2", "requests", "sum"): [100, 100, None],
@@ -90,7 +90,7 @@ def test_the_load_balancers_own_5xx_are_zero_where_anybody_was_served() -> None:
     assert_array_equal(time_grid(frame, window(3)).alb["alb_5xx"], [0, 7, NAN])
 
 
-def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_out() -> None:
+def test_finer_counts_are_summed_and_finer_percentiles_dropped() -> None:
     coarse = tidy_frame(
         {("canary", "ecs", "requests", "sum"): [500], ("canary", "ecs", "latency", "p95"): [0.2]}, period_s=300
     )
@@ -98,14 +98,14 @@ def test_finer_counts_are_summed_into_a_coarser_grid_and_finer_percentiles_left_
         {("canary", "ecs", "requests", "sum"): [10, 20, 30, 40, 50], ("canary", "ecs", "latency", "p95"): [0.1] * 5},
         start=START + 300,
     )
-    found = time_grid(pd.concat([coarse, fine], ignore_index=True), window(10))
-    assert found.period_s == 300
-    assert_array_equal(found.fleets["canary"].requests, [500, 150])
-    assert_array_equal(found.fleets["canary"].latency["p95"], [0.2, NAN])
+    canary = time_grid(pd.concat([coarse, fine], ignore_index=True), window(10))
+    assert canary.period_s == 300
+    assert_array_equal(canary.fleets["canary"].requests, [500, 150])
+    assert_array_equal(canary.fleets["canary"].latency["p95"], [0.2, NAN])
 
 
 def test_each_part_of_a_window_in_its_own_finest_period() -> None:
-    """Left of the border five minutes, right of it minutes: each with its own counts and its own percentiles."""
+    """Five-minute periods, then one-minute periods: each with its own counts and percentiles."""
     coarse = tidy_frame(
         {
             ("canary", "ecs", "requests", "sum"): [500],
@@ -127,17 +127,17 @@ def test_each_part_of_a_window_in_its_own_finest_period() -> None:
         start=START + 300,
     )
     grid = finest_grid(pd.concat([coarse, fine], ignore_index=True), window(10))
-    found = grid.fleets["canary"]
+    canary = grid.fleets["canary"]
     assert_array_equal(grid.ts - START, [0, 300, 360, 420, 480, 540])
     assert_array_equal(grid.lengths_s, [300, 60, 60, 60, 60, 60])
-    assert_array_equal(found.requests, [500, 10, 20, NAN, 40, NAN])
-    assert_array_equal(found.counts["target_5xx"], [5, 1, 0, NAN, 0, NAN])
-    assert_array_equal(found.latency["p95"], [0.2, 0.1, 0.3, NAN, 0.1, NAN])
-    assert_array_equal(found.within["within_0.3s"], [0.9, 1.0, 0.5, NAN, 1.0, NAN])
+    assert_array_equal(canary.requests, [500, 10, 20, NAN, 40, NAN])
+    assert_array_equal(canary.counts["target_5xx"], [5, 1, 0, NAN, 0, NAN])
+    assert_array_equal(canary.latency["p95"], [0.2, 0.1, 0.3, NAN, 0.1, NAN])
+    assert_array_equal(canary.within["within_0.3s"], [0.9, 1.0, 0.5, NAN, 1.0, NAN])
 
 
-def test_what_came_in_five_minutes_amid_minutes_stands_for_its_own_five_only() -> None:
-    """The minutes of an outage that outlived CloudWatch's: filled up later, in what was left of them."""
+def test_a_five_minute_period_between_minutes_keeps_its_length() -> None:
+    """Minutes that were backfilled after CloudWatch's retention, as a five-minute period."""
     frame = pd.concat(
         [
             tidy_frame({("canary", "ecs", "latency", "p95"): [0.1] * 5}),

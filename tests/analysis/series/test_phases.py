@@ -1,4 +1,4 @@
-"""Where one phase ends and the next begins."""
+"""Boundaries of phases."""
 
 from analysis import phases, weight_steps
 from analysis.series.phases import Phase
@@ -29,7 +29,7 @@ def window_minutes(first: int, last: int) -> Window:
 
 
 def summary(phases: tuple[Phase, ...]) -> list[tuple[Window, float | None, str, float]]:
-    return [(one.window, one.canary_share, one.started_by, one.bake_time_s / MINUTE) for one in phases]
+    return [(phase.window, phase.canary_share, phase.started_by, phase.bake_time_s / MINUTE) for phase in phases]
 
 
 def test_without_a_change_the_whole_window_is_one_phase() -> None:
@@ -37,20 +37,20 @@ def test_without_a_change_the_whole_window_is_one_phase() -> None:
 
 
 def test_a_weight_change_ends_one_phase_and_begins_the_next_after_its_minute_and_one_more() -> None:
-    found = phases([step(20.5, 0.1, 0.25)], window_minutes(0, 60))
-    assert summary(found) == [
+    result = phases([step(20.5, 0.1, 0.25)], window_minutes(0, 60))
+    assert summary(result) == [
         (window_minutes(0, 20), 0.1, "window", 20.5),
         (window_minutes(22, 60), 0.25, "weight", 39.5),
     ]
-    assert [phase.change for phase in found] == [None, change(20.5, 0.1, 0.25)]
+    assert [phase.change for phase in result] == [None, change(20.5, 0.1, 0.25)]
 
 
-def test_the_time_between_two_looks_that_a_change_fell_in_belongs_to_no_phase() -> None:
-    found = phases([step(20.5, 0.1, 0.25, since=8.5)], window_minutes(0, 60))
-    assert [phase.window for phase in found] == [window_minutes(0, 8), window_minutes(22, 60)]
+def test_the_time_between_two_snapshots_around_a_change_belongs_to_no_phase() -> None:
+    result = phases([step(20.5, 0.1, 0.25, since=8.5)], window_minutes(0, 60))
+    assert [phase.window for phase in result] == [window_minutes(0, 8), window_minutes(22, 60)]
 
 
-def test_a_deployment_of_the_canary_cuts_and_keeps_the_share() -> None:
+def test_a_deployment_of_the_canary_starts_a_phase_with_the_same_share() -> None:
     events = [step(10, None, 0.5), event(30, "deployment"), event(40, "deployment", fleet="baseline")]
     assert summary(phases(events, window_minutes(0, 60))) == [
         (window_minutes(0, 10), None, "window", 10),
@@ -59,41 +59,44 @@ def test_a_deployment_of_the_canary_cuts_and_keeps_the_share() -> None:
     ]
 
 
-def test_what_changed_before_the_window_tells_its_share() -> None:
+def test_a_change_before_the_window_gives_its_share() -> None:
     assert summary(phases([step(-30, 0.01, 0.1)], window_minutes(0, 60))) == [
         (window_minutes(0, 60), 0.1, "window", 60)
     ]
 
 
-def test_once_the_split_is_gone_nobody_knows_the_share() -> None:
-    assert [one.canary_share for one in phases([step(30, 0.5, None)], window_minutes(0, 60))] == [0.5, None]
+def test_the_share_is_unknown_without_a_split() -> None:
+    assert [phase.canary_share for phase in phases([step(30, 0.5, None)], window_minutes(0, 60))] == [0.5, None]
 
 
 def test_steps_in_quick_succession_leave_no_empty_phases() -> None:
     events = [step(10, 0.1, 0.25), step(10.5, 0.25, 0.1), step(11.2, 0.1, 0.0)]
-    found = phases(events, window_minutes(0, 60))
-    assert [(phase.window, phase.canary_share) for phase in found] == [
+    result = phases(events, window_minutes(0, 60))
+    assert [(phase.window, phase.canary_share) for phase in result] == [
         (window_minutes(0, 10), 0.1),
         (window_minutes(13, 60), 0.0),
     ]
 
 
-def test_right_after_a_change_the_newest_minute_stands_for_the_phase_that_has_just_begun() -> None:
+def test_right_after_a_change_the_current_phase_is_the_newest_minute() -> None:
     assert summary(phases([step(59.5, 0.1, 0.25)], window_minutes(0, 60))) == [
         (window_minutes(0, 59), 0.1, "window", 59.5),
         (window_minutes(59, 60), 0.25, "weight", 0.5),
     ]
 
 
-def test_alerts_and_notes_cut_nothing_nor_does_a_weight_event_of_unknown_shares() -> None:
+def test_alerts_notes_and_weight_events_without_a_change_start_no_phase() -> None:
     events = [event(10, kind) for kind in ("alert", "annotation", "note", "weight")]
     assert len(phases(events, window_minutes(0, 60))) == 1
 
 
-def test_a_step_is_brief_where_the_weights_came_back_within_half_an_hour_and_never_while_it_holds() -> None:
-    told = [change(0, 0.25, 0.0), change(12, 0.0, 0.25), change(600, 0.25, 0.5), change(900, 0.5, 1.0)]
-    found = weight_steps(told, START + 610 * MINUTE)
-    assert [(one.change.after, one.bake_time_s / MINUTE, one.is_brief, one.is_current) for one in found] == [
+def test_a_weight_step_is_brief_if_it_is_over_within_half_an_hour() -> None:
+    changes = [change(0, 0.25, 0.0), change(12, 0.0, 0.25), change(600, 0.25, 0.5), change(900, 0.5, 1.0)]
+    result = weight_steps(changes, START + 610 * MINUTE)
+    assert [
+        (weight_step.change.after, weight_step.bake_time_s / MINUTE, weight_step.is_brief, weight_step.is_current)
+        for weight_step in result
+    ] == [
         (0.0, 12, True, False),
         (0.25, 588, False, False),
         (0.5, 10, False, True),

@@ -1,31 +1,31 @@
-"""Percentiles of counted values: those of the values one by one, and as sure of themselves as they say."""
+"""Percentiles of counted values: equal to those of the single values, with CIs that have their coverage."""
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from analysis.series.quantiles import Percentile, percentile
 
-SHARES = some.sampled_from([0.0, 0.05, 0.5, 0.9, 0.95, 0.99, 1.0])
-COUNTED = some.dictionaries(some.integers(0, 100_000), some.integers(1, 50), min_size=1, max_size=30)
+SHARES = st.sampled_from([0.0, 0.05, 0.5, 0.9, 0.95, 0.99, 1.0])
+COUNTED = st.dictionaries(st.integers(0, 100_000), st.integers(1, 50), min_size=1, max_size=30)
 
 
 def percentile_of(counted: dict[int, int], quantile: float) -> Percentile:
     ms, n = (np.array(column, dtype=np.int64) for column in zip(*sorted(counted.items()), strict=True))
-    found = percentile(ms, n, quantile)
-    assert found is not None
-    return found
+    result = percentile(ms, n, quantile)
+    assert result is not None
+    return result
 
 
 @given(counted=COUNTED, share=SHARES)
-def test_it_is_the_percentile_of_the_values_one_by_one(counted: dict[int, int], share: float) -> None:
+def test_it_equals_the_percentile_of_the_single_values(counted: dict[int, int], share: float) -> None:
     values = np.repeat(list(counted), list(counted.values()))
     assert percentile_of(counted, share).value_s == pytest.approx(np.quantile(values, share) / 1000)
 
 
-@given(counted=COUNTED, share=SHARES, times=some.integers(2, 9))
-def test_more_of_the_same_makes_it_surer(counted: dict[int, int], share: float, times: int) -> None:
+@given(counted=COUNTED, share=SHARES, times=st.integers(2, 9))
+def test_more_of_the_same_values_narrow_the_interval(counted: dict[int, int], share: float, times: int) -> None:
     few, many = percentile_of(counted, share), percentile_of({ms: n * times for ms, n in counted.items()}, share)
     if few.lower_s is not None:
         assert many.lower_s is not None and few.lower_s <= many.lower_s
@@ -34,7 +34,7 @@ def test_more_of_the_same_makes_it_surer(counted: dict[int, int], share: float, 
 
 
 def test_literal_values() -> None:
-    # 1 to 100 ms, one each: the ranks that bound a binomial of 100 draws at a half with 95 % are 41 and 61, rounded outwards.
+    # 1 to 100 ms, once each: ranks 41 and 61 bound a binomial with n = 100, p = 0.5 with 95 %, rounded outwards.
     assert percentile_of(dict.fromkeys(range(1, 101), 1), 0.5) == Percentile(0.0505, 0.04, 0.061)
     assert percentile_of({20: 3}, 0.95) == Percentile(
         0.02, 0.02, None
@@ -42,22 +42,24 @@ def test_literal_values() -> None:
     assert percentile_of({20: 1}, 0.5).lower_s is None
 
 
-def test_of_nothing_there_is_none() -> None:
+def test_no_values_have_no_percentile() -> None:
     nothing = np.array([], dtype=np.int64)
     assert percentile(nothing, nothing, 0.5) is None
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
 @pytest.mark.parametrize("answers", [500, 5000])
-def test_the_interval_holds_the_truth_as_often_as_it_says(share: float, answers: int) -> None:
-    dice = np.random.default_rng(5)
+def test_the_interval_has_its_coverage(share: float, answers: int) -> None:
+    rng = np.random.default_rng(5)
     truth = float(np.exp(4.5 + 0.7 * {0.5: 0.0, 0.95: 1.644854, 0.99: 2.326348}[share]))
-    held = 0
+    covered = 0
     for _ in range(400):
         ms, n = np.unique(
-            np.rint(np.exp(4.5 + 0.7 * dice.standard_normal(answers))).astype(np.int64), return_counts=True
+            np.rint(np.exp(4.5 + 0.7 * rng.standard_normal(answers))).astype(np.int64), return_counts=True
         )
-        found = percentile(ms, n, share)
-        assert found and found.lower_s is not None
-        held += found.lower_s * 1000 - 0.5 <= truth and (found.upper_s is None or truth <= found.upper_s * 1000 + 0.5)
-    assert held >= 0.935 * 400  # 95 %, less what 400 dice may take off
+        result = percentile(ms, n, share)
+        assert result and result.lower_s is not None
+        covered += result.lower_s * 1000 - 0.5 <= truth and (
+            result.upper_s is None or truth <= result.upper_s * 1000 + 0.5
+        )
+    assert covered >= 0.935 * 400  # 95 %, minus the sampling error of 400 repetitions

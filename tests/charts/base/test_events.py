@@ -1,4 +1,4 @@
-"""Events on a chart: lines, strips, words that never stand on each other, and all of it for whoever points at them."""
+"""Events on a chart: lines, strips, labels that never overlap, and hover text."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def event(
 def step(minute: float, before: float, after: float, who: str = "", since: float | None = None) -> Event:
     ts = START + int(minute * 60)
     first = ts if since is None else START + int(since * 60)
-    made = WeightChange(
+    change = WeightChange(
         ts,
         first,
         before,
@@ -41,7 +41,7 @@ def step(minute: float, before: float, after: float, who: str = "", since: float
         ("cloudtrail",),
         f"{ts}",
     )
-    return weight_event(made)
+    return weight_event(change)
 
 
 def label_texts(events: list[Event], frame: ChartFrame = HOURS) -> list[str]:
@@ -52,7 +52,7 @@ def hover_texts(*events: Event, frame: ChartFrame = HOURS) -> list[str]:
     return [text for trace in event_traces(MINUTES, frame, events) for text in trace["text"]]
 
 
-def test_a_step_is_a_line_with_the_new_share_on_top() -> None:
+def test_a_weight_change_is_a_line_labelled_with_the_new_share() -> None:
     lines = event_shapes(HOURS, [step(60, 0.1, 0.25)])
     assert [(line["type"], line["name"], line["x0"], line["line"]["dash"]) for line in lines] == [
         ("line", "weight", "2026-09-22 00:00:00", "solid")
@@ -60,7 +60,7 @@ def test_a_step_is_a_line_with_the_new_share_on_top() -> None:
     assert label_texts([step(60, 0.1, 0.25)]) == ["◆ 25.0 %"]
 
 
-def test_pointing_at_a_step_tells_from_what_to_what_when_by_whom_and_how() -> None:
+def test_the_hover_text_of_a_weight_change_has_shares_time_author_and_tool() -> None:
     assert hover_texts(step(60.5, 0.1, 0.25, "kenji.mori")) == [
         "◆ weights: 10.0 % → 25.0 %<br>kenji.mori, AWS CLI<br>00:00:30"
     ]
@@ -69,7 +69,7 @@ def test_pointing_at_a_step_tells_from_what_to_what_when_by_whom_and_how() -> No
     ]
 
 
-def test_each_kind_has_its_mark_and_its_word() -> None:
+def test_each_kind_has_its_symbol_and_name() -> None:
     events = [event(20 * place, kind, f"title {place}") for place, kind in enumerate(EVENT_KINDS)]
     assert label_texts(events) == [f"{EVENT_SYMBOLS[event.kind]} {event.title}" for event in events]
     assert [text.split(":")[0] for text in hover_texts(*events)] == [
@@ -77,7 +77,7 @@ def test_each_kind_has_its_mark_and_its_word() -> None:
     ]  # fmt: skip
 
 
-def test_what_lasts_has_a_strip_cut_to_the_window_alerts_under_the_others() -> None:
+def test_lasting_events_have_a_strip_clipped_to_the_window() -> None:
     events = [
         event(-30, "deployment", "web 2", until=10),
         event(170, "alert", "5xx", open=True),
@@ -95,7 +95,7 @@ def test_what_lasts_has_a_strip_cut_to_the_window_alerts_under_the_others() -> N
     assert hover_texts(events[1]) == ["● alert: 5xx<br>since 01:50:00, still open"]
 
 
-def test_many_at_once_are_one_line_that_says_how_many_and_lists_them() -> None:
+def test_simultaneous_events_share_a_line_with_their_number() -> None:
     crowd = [event(60 + place / 10, "alert", f"alert {place}") for place in range(12)]
     assert len([line for line in event_shapes(HOURS, crowd) if line["type"] == "line"]) == 1
     (word,) = event_annotations(HOURS, crowd)
@@ -105,18 +105,18 @@ def test_many_at_once_are_one_line_that_says_how_many_and_lists_them() -> None:
     assert len(hover_texts(*crowd)) == 2, "two minutes"
 
 
-def test_a_step_among_many_is_still_told() -> None:
+def test_a_weight_change_among_many_events_is_labelled() -> None:
     crowd = [event(60, "deployment", "web 2"), step(60.5, 0.25, 0.0), step(61, 0.0, 0.25), event(61.5, "alert", "5xx")]
     assert label_texts(crowd) == ["◆●▲ 25.0 % · 4 events"]
 
 
-def test_a_changed_door_is_told_in_words() -> None:
+def test_a_changed_header_rule_is_described() -> None:
     change = WeightChange(
         START,
         START,
         None,
         1.0,
-        "arn:door",
+        "arn:header-rule",
         "CreateRule",
         "root",
         about="X-Canary: ecs → photo-ecs 1",
@@ -128,7 +128,7 @@ def test_a_changed_door_is_told_in_words() -> None:
     ]
 
 
-def test_words_from_outside_are_text_and_cut() -> None:
+def test_external_text_is_escaped_and_truncated() -> None:
     evil = event(60, "alert", "<b>bold</b>%{y}" + "x" * 200, detail="<a href='javascript:alert(1)'>x</a>%{customdata}")
     for text in (*label_texts([evil]), *hover_texts(evil), event_annotations(HOURS, [evil])[0]["hovertext"]):
         assert "<b>" not in text and "<a" not in text and "%{" not in text
@@ -139,7 +139,7 @@ KINDS = st.sampled_from(EVENT_KINDS)
 
 
 @given(st.lists(st.tuples(st.floats(-60, 240), KINDS, st.text("ab ", max_size=40)), max_size=40))
-def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
+def test_labels_never_overlap_and_no_event_is_lost(
     given_: list[tuple[float, EventKind, str]],
 ) -> None:
     events = [event(minute, kind, title) for minute, kind, title in given_]
@@ -158,17 +158,17 @@ def test_words_never_stand_on_each_other_and_nothing_that_happened_is_lost(
     for place, (row, start, end) in enumerate(boxes):
         for other_row, other_start, other_end in boxes[place + 1 :]:
             assert row != other_row or end <= other_start + 0.006 or start >= other_end - 0.006  # to the minute
-    minutes = {(one.ts - START) // 60 for one in events if START <= one.ts < START + 3 * 3600}
+    minutes = {(happened.ts - START) // 60 for happened in events if START <= happened.ts < START + 3 * 3600}
     assert len(hover_texts(*events)) == len(minutes)
 
 
 @pytest.mark.parametrize("minutes", [30, 1440, 60 * 1440])
-def test_an_empty_window_has_nothing(minutes: int) -> None:
+def test_an_empty_window_has_no_events(minutes: int) -> None:
     frame = replace(HOURS, window=Window(START, START + minutes * 60))
     assert event_shapes(frame, []) == event_annotations(frame, []) == event_traces(MINUTES, frame, []) == []
 
 
-def test_of_what_happened_in_one_second_the_step_is_told_first() -> None:
+def test_a_weight_change_is_listed_first_within_a_second() -> None:
     (both,) = hover_texts(event(60, "rollback", "Back to 5 %"), step(60, 0.1, 0.05, "kenji.mori"))
     assert both.startswith("◆ weights: 10.0 % → 5.0 %<br>kenji.mori, AWS CLI<br>00:00:00<br>↩")
     assert label_texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5.0 % · 2 events"]

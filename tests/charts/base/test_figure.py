@@ -1,4 +1,4 @@
-"""What a browser is sent of a figure."""
+"""The JSON of a figure."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from charts.base.figure import Figure
 
 
-def test_arrays_are_their_type_and_bytes_as_plotly_writes_them() -> None:
+def test_arrays_are_serialised_as_plotly_does() -> None:
     numbers = np.array([1.0, np.nan], dtype="float32")
     figure = Figure(
         [{"y": numbers, "marker": {"size": np.array([0, 5], dtype="int8")}}], {"yaxis": {"range": [0, np.float64(2.5)]}}
@@ -19,6 +19,6 @@ def test_arrays_are_their_type_and_bytes_as_plotly_writes_them() -> None:
     }
 
 
-def test_what_plotly_cannot_read_is_a_mistake_of_ours() -> None:
+def test_unsupported_values_raise() -> None:
     with pytest.raises(TypeError, match="not JSON serializable: set"):
         Figure([{"y": {1}}], {}).to_json()

@@ -1,4 +1,4 @@
-"""What an archive says it holds, and what compacting leaves."""
+"""The status of an archive, and compaction."""
 
 from pathlib import Path
 
@@ -22,21 +22,21 @@ from tests.fakes.metric_source import (
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 
-def test_it_counts_points_covered_time_and_gaps_and_says_whether_somebody_records(tmp_path: Path) -> None:
-    world = FakeMetricSource(configured_series=(ECS, HOURLY))
+def test_the_status_has_points_coverage_gaps_and_whether_a_recorder_is_alive(tmp_path: Path) -> None:
+    source = FakeMetricSource(configured_series=(ECS, HOURLY))
     with open_archive(tmp_path) as archive:
         assert archive_status(archive.engine, MIGRATION, now=NOON).points == 0
-        archive.metrics.get(minute_window(-300, -240), world, now=minute_time(-200))
-        archive.metrics.get(minute_window(-120, 0), world, now=minute_time(0))
-        found = archive_status(archive.engine, MIGRATION, now=NOON + 60)
-    assert [(one.period_s, one.points, minute_ranges(one.covered)) for one in found.coverage] == [
+        archive.metrics.get(minute_window(-300, -240), source, now=minute_time(-200))
+        archive.metrics.get(minute_window(-120, 0), source, now=minute_time(0))
+        status = archive_status(archive.engine, MIGRATION, now=NOON + 60)
+    assert [(row.period_s, row.points, minute_ranges(row.covered)) for row in status.coverage] == [
         (60, 60 + 120, [(-300, -240), (-120, -15)]),
         (3600, 2, [(-300, -240), (-120, -60)]),
     ]
-    assert minute_ranges(found.gaps["cloudwatch"]) == [(-240, -120)], (
-        "a minute that settled since it was answered is none"
+    assert minute_ranges(status.gaps["cloudwatch"]) == [(-240, -120)], (
+        "a minute that became final after its answer is not a gap"
     )
-    assert (found.last_write_at, found.recorder_alive, found.size_bytes > 4096) == (NOON, True, True)
+    assert (status.last_write_at, status.recorder_alive, status.size_bytes > 4096) == (NOON, True, True)
     with open_archive(tmp_path) as archive:
         later = archive_status(archive.engine, MIGRATION, now=NOON + 600)
         assert not later.recorder_alive
@@ -50,10 +50,10 @@ def test_it_counts_points_covered_time_and_gaps_and_says_whether_somebody_record
         }
 
 
-def test_compacting_gives_space_back_and_loses_nothing(tmp_path: Path) -> None:
-    world = FakeMetricSource(configured_series=(ECS,))
+def test_compaction_returns_space_and_loses_nothing(tmp_path: Path) -> None:
+    source = FakeMetricSource(configured_series=(ECS,))
     with open_archive(tmp_path) as archive:
-        archive.metrics.get(minute_window(-9000, 0), world, now=minute_time(0))
+        archive.metrics.get(minute_window(-9000, 0), source, now=minute_time(0))
         with transaction(archive.engine, writes=True) as connection:
             connection.execute(text(f"DELETE FROM point WHERE ts < {NOON - 4500 * 60}"))
         before, after = compact(archive.engine)
@@ -63,4 +63,4 @@ def test_compacting_gives_space_back_and_loses_nothing(tmp_path: Path) -> None:
             len(values_by_minute(archive.metrics.read(minute_window(-9000, 0), "cloudwatch", now=minute_time(0)), ECS))
             == 4500
         )
-        archive.metrics.get(minute_window(-9000, 1), world, now=minute_time(1))
+        archive.metrics.get(minute_window(-9000, 1), source, now=minute_time(1))

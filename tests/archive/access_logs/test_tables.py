@@ -1,7 +1,8 @@
-"""Access logs in the archive: each file counted once, its counts an hour a row."""
+"""Access logs in the archive: each file is counted once; one row of counts for each hour and batch."""
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -16,7 +17,7 @@ from tests.fakes.metric_source import NOON
 pytestmark = pytest.mark.usefixtures("both_engines")
 
 
-def test_counts_come_back_by_their_minute_whatever_hour_and_batch_they_are_in(tmp_path: Path) -> None:
+def test_counts_of_a_window_come_from_all_hours_and_batches(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         archive.access_logs.save_counts([counted_file("a", -5, 65)], log_counts(-5, 0, 59, 60))
         archive.access_logs.save_counts([counted_file("b", 0, 60)], log_counts(0, 30))
@@ -35,7 +36,32 @@ def test_files_are_known_by_key_and_size(tmp_path: Path) -> None:
         assert archive.access_logs.known_sizes([]) == {}
 
 
-def test_lines_are_told_of_the_files_that_touch_the_window(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_files", [499, 500, 501, 1_100])
+def test_more_files_are_known_than_one_statement_has_parameters(tmp_path: Path, n_files: int) -> None:
+    keys = [f"{number:04}" for number in range(n_files)]
+    with open_archive(tmp_path) as archive:
+        assert archive.access_logs.save_counts([counted_file(key, 0, 5) for key in keys], log_counts(0))
+        assert archive.access_logs.known_sizes([*reversed(keys), "other"]) == dict.fromkeys(keys, 1234)
+        for key in (keys[0], keys[n_files // 2], keys[-1]):
+            batch = [counted_file(f"new {number}", 0, 5) for number in range(n_files)] + [counted_file(key, 0, 5)]
+            assert not archive.access_logs.save_counts(batch, log_counts(0)), "one of them is stored already"
+        assert archive.access_logs.line_counts(Window(NOON, NOON + 60)).files == n_files
+
+
+def test_of_many_examples_the_slowest_and_the_newest_failed_are_stored(tmp_path: Path) -> None:
+    """Of 2,500 examples in one hour and batch, 1,000 are the slowest and 1,000 the newest with a status of 500 or more."""
+    base = log_counts(0, slow_ms=1).examples.to_pylist()[0]
+    slow = [base | {"ts": float(NOON + number), "latency_ms": 10_000 - number} for number in range(1_300)]
+    failed = [base | {"ts": float(NOON + 1_300 + number), "elb_status": 502} for number in range(1_200)]
+    counts = LogCounts(log_counts(0).counts, pa.Table.from_pylist(slow + failed, EXAMPLES), ())
+    with open_archive(tmp_path) as archive:
+        archive.access_logs.save_counts([counted_file("a", 0, 60)], counts)
+        stored = archive.access_logs.examples(Window(NOON, NOON + 3600)).to_pylist()
+    assert [row["latency_ms"] for row in stored if row["elb_status"] == 200] == list(range(10_000, 9_000, -1))
+    assert [row["ts"] - NOON for row in stored if row["elb_status"] == 502] == list(range(1_500, 2_500))
+
+
+def test_line_counts_are_of_the_files_that_overlap_the_window(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         archive.access_logs.save_counts(
             [
@@ -52,7 +78,7 @@ def test_lines_are_told_of_the_files_that_touch_the_window(tmp_path: Path) -> No
         assert archive.access_logs.line_counts(Window(NOON, NOON + 3600)).unparsed == 13
 
 
-def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_batch_is_stored_completely_or_not_at_all(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         broken = LogCounts(log_counts(0).counts, log_counts(0).examples.drop_columns(["ts"]), ())
         with pytest.raises(KeyError):
@@ -61,15 +87,15 @@ def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
         assert archive.access_logs.extent() is None
 
 
-def test_examples_are_kept_with_their_times(tmp_path: Path) -> None:
+def test_examples_are_stored_with_their_times(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         archive.access_logs.save_counts([counted_file("a", 0, 5)], log_counts(0, 3, slow_ms=1500))
-        found = archive.access_logs.examples(Window(NOON, NOON + 120))
-        assert found.schema == EXAMPLES
-        assert [(row["path"], row["latency_ms"]) for row in found.to_pylist()] == [("/photos/8812", 1500)]
+        examples = archive.access_logs.examples(Window(NOON, NOON + 120))
+        assert examples.schema == EXAMPLES
+        assert [(row["path"], row["latency_ms"]) for row in examples.to_pylist()] == [("/photos/8812", 1500)]
 
 
-def test_an_archive_without_logs_says_so(tmp_path: Path) -> None:
+def test_an_archive_without_logs_is_empty(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         window = Window(NOON, NOON + 60)
         assert archive.access_logs.extent() is None

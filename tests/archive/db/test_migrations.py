@@ -173,7 +173,9 @@ def test_an_archive_with_the_old_names_reads_as_it_did(version_8: Path):
         assert [problem.kind for problem in result.problems] == ["forbidden_metric"]
         assert archive.metrics.configured_series("cloudwatch")[:2] == (EC2, ECS)
         source = FakeMetricSource(configured_series=(EC2, ECS, LATENCY), now=minute_time(0.5))
-        assert archive.metrics.fill(minute_window(-180, 0), source, now=source.now).pulls == 0, "all fetched or in back-off"
+        assert archive.metrics.fill(minute_window(-180, 0), source, now=source.now).pulls == 0, (
+            "all fetched or in back-off"
+        )
         latency = archive.metrics.window_latency(minute_window(-60, 0), "cloudwatch")
         assert latency and (latency.complete, latency.groups[0].within) == (True, {0.1: 0.99, 1.0: 1.0})
         changes = archive.events.weight_changes()

@@ -1,4 +1,4 @@
-"""Several processes on one file, and processes that die."""
+"""Several processes that share an SQLite file, and killed processes."""
 
 import os
 import shutil
@@ -16,103 +16,103 @@ from tests.factories.processes import LoggingSource, fork_context, run_processes
 from tests.fakes.metric_source import ECS, NOON, FakeMetricSource, minute_time, minute_window, values_by_minute
 
 
-def test_processes_that_start_at_once_on_no_file_make_one_archive_and_ask_once(tmp_path: Path):
-    diary = tmp_path / "diary"
-    together = fork_context.Barrier(6, timeout=20)
+def test_processes_that_start_at_once_create_one_archive_and_fetch_once(tmp_path: Path):
+    log = tmp_path / "pulls"
+    barrier = fork_context.Barrier(6, timeout=20)
 
-    def work() -> None:
-        world = LoggingSource(diary)
-        together.wait()
+    def fetch_three_minutes() -> None:
+        source = LoggingSource(log)
+        barrier.wait()
         with open_archive(tmp_path) as archive:
             for minute in (0, 1, 2):
-                together.wait()
-                world.now = minute_time(minute)
-                archive.metrics.get(minute_window(-60, minute), world, now=world.now)
+                barrier.wait()
+                source.now = minute_time(minute)
+                archive.metrics.get(minute_window(-60, minute), source, now=source.now)
 
-    assert run_processes(*[work] * 6) == [0] * 6
-    assert diary.read_text().splitlines() == ["-60..0", "-15..1", "-14..2"]
+    assert run_processes(*[fetch_three_minutes] * 6) == [0] * 6
+    assert log.read_text().splitlines() == ["-60..0", "-15..1", "-14..2"]
     with open_archive(tmp_path) as archive:
         assert list(
             values_by_minute(archive.metrics.read(minute_window(-60, 2), "cloudwatch", now=minute_time(2)), ECS)
         ) == list(range(-60, 2))
 
 
-def test_who_finds_the_source_claimed_reads_what_is_there(tmp_path: Path):
-    with open_archive(tmp_path) as one, open_archive(tmp_path) as other:
-        world = FakeMetricSource()
-        one.metrics.get(minute_window(-60, 0), world, now=minute_time(0))
-        seen = []
+def test_a_process_without_the_lease_reads_what_is_stored(tmp_path: Path):
+    with open_archive(tmp_path) as first, open_archive(tmp_path) as second:
+        source = FakeMetricSource()
+        first.metrics.get(minute_window(-60, 0), source, now=minute_time(0))
+        results = []
 
-        class Slow(FakeMetricSource):
+        class SlowSource(FakeMetricSource):
             def pull(self, window, series=None):
-                seen.append(len(other.metrics.get(minute_window(-60, 1), world, now=minute_time(1)).frame))
-                seen.append(other.metrics.fill(minute_window(-60, 1), world, now=minute_time(1)).busy)
+                results.append(len(second.metrics.get(minute_window(-60, 1), source, now=minute_time(1)).frame))
+                results.append(second.metrics.fill(minute_window(-60, 1), source, now=minute_time(1)).busy)
                 return super().pull(window, series)
 
-        world.pulls.clear()
-        slow = Slow(now=minute_time(1))
-        assert len(one.metrics.get(minute_window(-60, 1), slow, now=minute_time(1)).frame) == 122
-        assert seen == [120, True]
-        assert world.pulls == []
+        source.pulls.clear()
+        slow = SlowSource(now=minute_time(1))
+        assert len(first.metrics.get(minute_window(-60, 1), slow, now=minute_time(1)).frame) == 122
+        assert results == [120, True]
+        assert source.pulls == []
 
 
-def test_the_claim_of_a_dead_process_runs_out(tmp_path: Path):
-    class Deadly(FakeMetricSource):
+def test_the_lease_of_a_killed_process_expires(tmp_path: Path):
+    class KillingSource(FakeMetricSource):
         def pull(self, window, series=None):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def work() -> None:
+    def fetch_and_die() -> None:
         with open_archive(tmp_path) as archive:
-            archive.metrics.get(minute_window(-60, 0), Deadly(), now=minute_time(0))
+            archive.metrics.get(minute_window(-60, 0), KillingSource(), now=minute_time(0))
 
-    assert run_processes(work) == [-signal.SIGKILL]
-    world = FakeMetricSource()
+    assert run_processes(fetch_and_die) == [-signal.SIGKILL]
+    source = FakeMetricSource()
     with open_archive(tmp_path) as archive:
-        assert archive.metrics.fill(minute_window(-60, 0), world, now=minute_time(0.5)).busy
-        world.now = minute_time(-600)
-        assert archive.metrics.fill(minute_window(-660, -600), world, now=world.now).pulls == 1, (
-            "a claim from the future does not count"
+        assert archive.metrics.fill(minute_window(-60, 0), source, now=minute_time(0.5)).busy
+        source.now = minute_time(-600)
+        assert archive.metrics.fill(minute_window(-660, -600), source, now=source.now).pulls == 1, (
+            "a lease from the future is ignored"
         )
 
 
-def test_a_claim_that_ran_out_is_taken_over(tmp_path: Path):
-    with open_archive(tmp_path) as one, open_archive(tmp_path) as other:
-        world = FakeMetricSource()
+def test_an_expired_lease_is_taken_over(tmp_path: Path):
+    with open_archive(tmp_path) as first, open_archive(tmp_path) as second:
+        source = FakeMetricSource()
 
-        class Hanging(FakeMetricSource):
+        class HangingSource(FakeMetricSource):
             def pull(self, window, series=None):
-                world.now = minute_time(1)  # longer than a claim holds
-                assert other.metrics.fill(minute_window(-60, 1), world, now=world.now).pulls == 1
+                source.now = minute_time(1)  # longer than the lease
+                assert second.metrics.fill(minute_window(-60, 1), source, now=source.now).pulls == 1
                 return super().pull(window, series)
 
-        one.metrics.fill(minute_window(-60, 0), Hanging(), now=minute_time(0))
-        assert len(one.metrics.get(minute_window(-60, 1), world, now=minute_time(1)).frame) == 122
+        first.metrics.fill(minute_window(-60, 0), HangingSource(), now=minute_time(0))
+        assert len(first.metrics.get(minute_window(-60, 1), source, now=minute_time(1)).frame) == 122
 
 
-def test_a_pull_that_was_overtaken_does_not_undo_what_has_settled_since(tmp_path: Path):
-    def asked_at(series, ts, at_s) -> float:
-        return float(at_s - NOON)
+def test_a_slow_pull_does_not_overwrite_points_that_became_final_meanwhile(tmp_path: Path):
+    def value_at(_series, _ts, asked_at) -> float:
+        return float(asked_at - NOON)
 
-    with open_archive(tmp_path) as one, open_archive(tmp_path) as other:
+    with open_archive(tmp_path) as first, open_archive(tmp_path) as second:
 
-        class Slow(FakeMetricSource):
+        class SlowSource(FakeMetricSource):
             def pull(self, window, series=None):
-                other.metrics.get(
+                second.metrics.get(
                     minute_window(-60, 20),
-                    FakeMetricSource(value_at=asked_at, now=minute_time(20)),
+                    FakeMetricSource(value_at=value_at, now=minute_time(20)),
                     now=minute_time(20),
                 )
                 return super().pull(window, series)
 
-        brought = one.metrics.get(
-            minute_window(-60, 0), Slow(value_at=asked_at, now=minute_time(0)), now=minute_time(0)
+        result = first.metrics.get(
+            minute_window(-60, 0), SlowSource(value_at=value_at, now=minute_time(0)), now=minute_time(0)
         )
-        assert set(values_by_minute(brought, ECS).values()) == {20 * 60.0}
+        assert set(values_by_minute(result, ECS).values()) == {20 * 60.0}
 
 
-def fetch_and_die(folder: Path, statement: int) -> None:
-    """Brings the minute that is new, and is killed at so many statements."""
-    world = FakeMetricSource(now=minute_time(1))
+def fetch_and_die_at(folder: Path, statement: int) -> None:
+    """Fetches the newest minute; the process is killed after statement number `statement`."""
+    source = FakeMetricSource(now=minute_time(1))
     with open_archive(folder) as archive:
         executed = count()
 
@@ -121,57 +121,57 @@ def fetch_and_die(folder: Path, statement: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         event.listen(archive.engine, "after_cursor_execute", die)
-        archive.metrics.get(minute_window(-60, 1), world, now=minute_time(1))
+        archive.metrics.get(minute_window(-60, 1), source, now=minute_time(1))
 
 
-def test_killed_at_any_statement_it_has_lost_nothing_that_was_confirmed_and_doubles_nothing(tmp_path: Path):
+def test_a_kill_at_any_statement_loses_no_committed_data_and_duplicates_nothing(tmp_path: Path):
     with open_archive(tmp_path / "before") as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
     for statement in count():
         folder = tmp_path / str(statement)
         shutil.copytree(tmp_path / "before", folder)
-        (code,) = run_processes(lambda folder=folder, statement=statement: fetch_and_die(folder, statement))
-        world = FakeMetricSource(now=minute_time(2))
+        (code,) = run_processes(lambda folder=folder, statement=statement: fetch_and_die_at(folder, statement))
+        source = FakeMetricSource(now=minute_time(2))
         with open_archive(folder) as archive:
-            kept = archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1))
-            assert list(values_by_minute(kept, ECS)) in (list(range(-60, 0)), list(range(-60, 1))), (
-                "all of a pull or nothing of it"
+            stored = archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1))
+            assert list(values_by_minute(stored, ECS)) in (list(range(-60, 0)), list(range(-60, 1))), (
+                "a pull is stored completely or not at all"
             )
-            agree = kept.last_asked_at == NOON + 60 * (len(kept.frame) // 2 - 60)
-            assert agree, "the rows and what is known of them"
-            brought = archive.metrics.get(minute_window(-60, 2), world, now=minute_time(2))
-            assert list(values_by_minute(brought, ECS)) == list(range(-60, 2))
-            assert len(brought.frame) == 124
-        assert all(window.start >= NOON - 15 * 60 for window, _ in world.pulls), "nothing settled was asked again"
+            consistent = stored.last_asked_at == NOON + 60 * (len(stored.frame) // 2 - 60)
+            assert consistent, "points and coverage"
+            result = archive.metrics.get(minute_window(-60, 2), source, now=minute_time(2))
+            assert list(values_by_minute(result, ECS)) == list(range(-60, 2))
+            assert len(result.frame) == 124
+        assert all(window.start >= NOON - 15 * 60 for window, _ in source.pulls), "a final minute was fetched again"
         with closing(sqlite3.connect(folder / "archive.db")) as file:
             assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         if code == 0:
             break
-    assert statement > 20, "it was not killed where it writes"
+    assert statement > 20, "it was not killed during the write"
 
 
-@pytest.mark.parametrize("confirmed", [1, 2, 5, 9])
-def test_killed_from_outside_everything_that_was_confirmed_is_there(tmp_path: Path, confirmed: int):
+@pytest.mark.parametrize("n_stored", [1, 2, 5, 9])
+def test_everything_committed_before_a_kill_is_stored(tmp_path: Path, n_stored: int):
     reader, writer = fork_context.Pipe(duplex=False)
 
-    def work() -> None:
-        world = FakeMetricSource()
+    def fetch_minutes() -> None:
+        source = FakeMetricSource()
         with open_archive(tmp_path) as archive:
             for minute in count(1):
-                world.now = minute_time(minute)
-                archive.metrics.get(minute_window(-60, minute), world, now=world.now)
+                source.now = minute_time(minute)
+                archive.metrics.get(minute_window(-60, minute), source, now=source.now)
                 writer.send(minute)
 
-    process = fork_context.Process(target=work)
+    process = fork_context.Process(target=fetch_minutes)
     process.start()
-    for _ in range(confirmed):
+    for _ in range(n_stored):
         minute = reader.recv()
     process.kill()
     process.join()
     with open_archive(tmp_path) as archive:
-        there = list(
+        stored = list(
             values_by_minute(
                 archive.metrics.read(minute_window(-60, minute), "cloudwatch", now=minute_time(minute)), ECS
             )
         )
-        assert there == list(range(-60, minute))
+        assert stored == list(range(-60, minute))

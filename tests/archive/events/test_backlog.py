@@ -1,4 +1,4 @@
-"""What a source that keeps a history is asked next."""
+"""Which time of an event source with a history to fetch next."""
 
 from archive.events.backlog import next_fetch
 from domain import Window
@@ -17,33 +17,33 @@ def hours(first: float, last: float) -> Window:
     return Window(NOON + int(first * HOUR), NOON + int(last * HOUR))
 
 
-def test_first_the_last_day_then_what_lies_behind_it_the_newest_first() -> None:
-    source, asked, heard = AuditLogSource(), [], list[Window]()
-    told = next_fetch(heard, source, NOON)
-    assert told.newest == hours(-24, 0)
-    heard = [told.newest]
-    while (behind := next_fetch(heard, source, NOON).backlog) is not None:
-        asked.append(behind)
-        heard = [Window(behind.start, heard[0].end)]
-    assert asked == [hours(-31 * 24, -24), hours(-61 * 24, -31 * 24), hours(-90 * 24, -61 * 24)]
+def test_the_last_day_is_fetched_first_then_the_backlog_newest_first() -> None:
+    source, chunks = AuditLogSource(), list[Window]()
+    newest = next_fetch([], source, NOON).newest
+    assert newest == hours(-24, 0)
+    covered = [newest]
+    while (chunk := next_fetch(covered, source, NOON).backlog) is not None:
+        chunks.append(chunk)
+        covered = [Window(chunk.start, newest.end)]
+    assert chunks == [hours(-31 * 24, -24), hours(-61 * 24, -31 * 24), hours(-90 * 24, -61 * 24)]
 
 
-def test_the_last_hour_is_asked_again_as_it_may_still_hear_of_something() -> None:
+def test_the_last_hour_is_fetched_again_because_records_are_delivered_late() -> None:
     assert next_fetch([hours(-90 * 24, 0)], AuditLogSource(), NOON + 120).newest == Window(NOON - HOUR, NOON + 120)
 
 
-def test_what_was_missed_while_nobody_asked_is_asked_with_the_newest() -> None:
+def test_time_since_the_last_fetch_is_part_of_the_newest() -> None:
     assert next_fetch([hours(-90 * 24, -48)], AuditLogSource(), NOON).newest == hours(-49, 0)
     assert next_fetch([hours(-300 * 24, -200 * 24)], AuditLogSource(), NOON).newest == hours(-90 * 24, 0)
 
 
-def test_the_rest_of_a_window_that_was_answered_in_part_lies_behind() -> None:
+def test_a_gap_is_part_of_the_backlog() -> None:
     assert next_fetch([hours(-90 * 24, -48), hours(-20, 0)], AuditLogSource(), NOON).backlog == hours(-48, -20)
 
 
-def test_a_clock_that_was_set_back_asks_for_the_last_hour() -> None:
+def test_after_a_clock_is_set_back_the_last_hour_is_fetched() -> None:
     assert next_fetch([hours(-90 * 24, 48)], AuditLogSource(), NOON).newest == hours(-1, 0)
 
 
-def test_seconds_of_the_minute_in_progress_belong_to_it() -> None:
+def test_the_newest_window_includes_the_current_minute() -> None:
     assert next_fetch([], AuditLogSource(), NOON + 1).newest.end == NOON + 60

@@ -1,4 +1,4 @@
-"""How services and deployments stand, kept: a row only where something else is said, and what several sources tell as one."""
+"""Services and deployments: a row only for a change, and several sources merged."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,8 @@ from domain.deployments import (
     Deployment,
     DeploymentState,
     Stage,
-    deployment_state_from_json,
-    deployment_state_to_json,
 )
+from domain.serialization import from_json, to_json
 from sources.base import Events, Problem
 from tests.factories.archives import open_archive, query_database
 from tests.factories.events import PRIMARY, ROUTE, SERVICE
@@ -31,54 +30,54 @@ def archive(tmp_path: Path):
         yield archive
 
 
-def save_state(archive: Archive, source: str, second: int, standing: DeploymentState | None, **more: object) -> None:
-    told = standing and replace(standing, asked_at=NOON + second)
-    archive.events.save_events(Events(minute_window(-60, 0), NOON + second, deployment_state=told, **more), source)
+def save_state(archive: Archive, source: str, second: int, state: DeploymentState | None, **fields: object) -> None:
+    state = state and replace(state, asked_at=NOON + second)
+    archive.events.save_events(Events(minute_window(-60, 0), NOON + second, deployment_state=state, **fields), source)
 
 
 def stored_rows(folder: Path) -> list[tuple[str, int, int]]:
-    found = query_database(folder, "SELECT source, first_seen, last_seen FROM deployment_state ORDER BY id")
-    return [(source, first - NOON, last - NOON) for source, first, last in found]
+    rows = query_database(folder, "SELECT source, first_seen, last_seen FROM deployment_state ORDER BY id")
+    return [(source, first - NOON, last - NOON) for source, first, last in rows]
 
 
-def test_it_survives_json():
-    standing = DeploymentState(NOON, (SERVICE,), (NEW, OLD), (("canary", ROUTE),))
-    assert deployment_state_from_json(deployment_state_to_json(standing)) == standing
+def test_a_state_survives_json():
+    state = DeploymentState(NOON, (SERVICE,), (NEW, OLD), (("canary", ROUTE),))
+    assert from_json(DeploymentState, to_json(state)) == state
 
 
-def test_a_row_is_written_only_where_something_else_is_said(archive: Archive, tmp_path: Path):
+def test_a_row_is_added_only_for_a_change(archive: Archive, tmp_path: Path):
     assert archive.events.deployment_state() is None
     for second, running in ((0, 4), (60, 4), (120, 3), (180, 4)):
         save_state(archive, "ecs", second, DeploymentState(0, (replace(SERVICE, running=running),)))
     assert stored_rows(tmp_path) == [("ecs", 0, 60), ("ecs", 120, 120), ("ecs", 180, 180)]
-    standing = archive.events.deployment_state()
-    assert standing and (standing.services[0].running, standing.asked_at) == (4, NOON + 180)
+    state = archive.events.deployment_state()
+    assert state and (state.services[0].running, state.asked_at) == (4, NOON + 180)
 
 
-def test_what_comes_late_does_not_overtake_what_is_newer(archive: Archive, tmp_path: Path):
+def test_an_older_state_does_not_replace_a_newer_one(archive: Archive, tmp_path: Path):
     save_state(archive, "ecs", 60, DeploymentState(0, (SERVICE,)))
     save_state(archive, "ecs", 30, DeploymentState(0, (replace(SERVICE, running=0),)))
     assert stored_rows(tmp_path) == [("ecs", 60, 60)]
 
 
-def test_several_sources_are_one_standing_as_old_as_its_oldest_part(archive: Archive):
+def test_several_sources_are_merged_and_the_oldest_gives_the_time(archive: Archive):
     save_state(archive, "codedeploy", 0, DeploymentState(0, (), (NEW, OLD), (("canary", ROUTE),)))
     save_state(archive, "ecs", 60, DeploymentState(0, (SERVICE,)))
-    standing = archive.events.deployment_state()
-    assert standing
-    assert standing.asked_at == NOON
-    assert standing.route("canary") == ROUTE
-    assert standing.latest("canary") == NEW
-    service = standing.service("canary")
+    state = archive.events.deployment_state()
+    assert state
+    assert state.asked_at == NOON
+    assert state.route("canary") == ROUTE
+    assert state.latest("canary") == NEW
+    service = state.service("canary")
     assert service and (service.previous_task_definition, service.primary) == ("web:41", PRIMARY)  # by the deployments
-    assert standing.service("baseline") is None and standing.latest("baseline") is None
+    assert state.service("baseline") is None and state.latest("baseline") is None
 
 
-def test_a_source_that_is_refused_leaves_what_was_known(archive: Archive):
+def test_a_failure_keeps_the_last_state(archive: Archive):
     save_state(archive, "ecs", 0, DeploymentState(0, (SERVICE,)))
     gone = Problem("gone", "ecs", "ecs:DescribeServices", "photo/web")
     save_state(archive, "ecs", 60, None, problems=(gone,), complete=False)
-    standing = archive.events.deployment_state()
-    assert standing and standing.asked_at == NOON
-    (state,) = archive.events.source_states()
-    assert (state.state, state.problems, state.last_success_at) == ("up", (gone,), NOON)
+    state = archive.events.deployment_state()
+    assert state and state.asked_at == NOON
+    (source_state,) = archive.events.source_states()
+    assert (source_state.state, source_state.problems, source_state.last_success_at) == ("up", (gone,), NOON)

@@ -1,4 +1,4 @@
-"""Weights, events and whose turn it is."""
+"""Traffic snapshots, events, change counters and slots."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def save_snapshot(archive: Archive, traffic: Traffic | None, second: int) -> Non
     archive.events.save_snapshot(TrafficSnapshot(NOON + second, traffic))
 
 
-def test_looks_that_say_the_same_are_one_snapshot_seen_until_the_last(archive):
+def test_equal_snapshots_are_one_row(archive):
     assert archive.events.latest_traffic() is None
     for second in (0, 15, 30):
         save_snapshot(archive, TRAFFIC, second)
@@ -33,20 +33,20 @@ def test_looks_that_say_the_same_are_one_snapshot_seen_until_the_last(archive):
     assert archive.events.weight_changes() == archive.events.read(minute_window(-10, 10)) == ()
 
 
-def test_a_change_of_the_split_is_an_event_that_tells_since_when_it_may_have_held(archive):
+def test_a_weight_change_is_an_event_with_the_time_of_the_snapshot_before(archive):
     for second, canary in ((0, 10), (15, 10), (30, 50), (45, 50), (60, 10)):
         save_snapshot(archive, weighted_traffic(100 - canary, canary), second)
     first, second = archive.events.read(minute_window(0, 10))
     assert (first.kind, first.ts, first.title) == ("weight", NOON + 30, "10.0% → 50.0%")
     assert (second.kind, second.ts, second.title) == ("weight", NOON + 60, "50.0% → 10.0%")
-    assert [(step.since, step.ts, step.rule) for step in archive.events.weight_changes()] == [
+    assert [(change.since, change.ts, change.rule) for change in archive.events.weight_changes()] == [
         (NOON + 15, NOON + 30, RULE),
         (NOON + 45, NOON + 60, RULE),
     ]
     assert archive.events.latest_traffic() == (replace(weighted_traffic(90, 10), asked_at=NOON + 60), NOON + 60)
 
 
-def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
+def test_a_failed_snapshot_keeps_the_last_weights_and_stores_the_problem(archive):
     save_snapshot(archive, TRAFFIC, 0)
     denied = Problem("denied", "load_balancer", "elasticloadbalancing:DescribeRules")
     archive.events.save_snapshot(TrafficSnapshot(NOON + 15, None, (denied,), 0.2))
@@ -56,7 +56,7 @@ def test_a_look_that_failed_leaves_the_last_weights_and_says_why(archive):
     assert (state.checked_at, state.last_success_at) == (NOON + 15, NOON)
 
 
-def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_freeze_the_weights(archive):
+def test_an_older_snapshot_is_ignored_unless_a_clock_was_set_back(archive):
     save_snapshot(archive, weighted_traffic(50, 50), 30)
     save_snapshot(archive, weighted_traffic(90, 10), 29)
     assert archive.events.latest_traffic() == (replace(weighted_traffic(50, 50), asked_at=NOON + 30), NOON + 30)
@@ -64,7 +64,7 @@ def test_a_slow_look_does_not_undo_a_later_one_but_a_clock_set_back_does_not_fre
     assert archive.events.latest_traffic() == (replace(weighted_traffic(90, 10), asked_at=NOON - 3600), NOON - 3600)
 
 
-def test_an_event_heard_of_twice_is_kept_once_in_its_latest_words(archive):
+def test_an_event_is_stored_once_in_its_newest_version(archive):
     archive.events.save_events(
         Events(minute_window(-60, 0), NOON, (make_alert("a", -10, open=True),)), "mackerel_events"
     )
@@ -72,22 +72,22 @@ def test_an_event_heard_of_twice_is_kept_once_in_its_latest_words(archive):
     assert archive.events.read(minute_window(-60, 10)) == (make_alert("a", -10, 1),)
 
 
-def test_events_are_those_that_touch_the_window(archive):
-    told = (
+def test_events_overlap_the_window(archive):
+    alerts = (
         make_alert("long", -50, -5),
         make_alert("over", -50, -40),
         make_alert("open", -45, open=True),
         make_alert("moment", -20),
     )
-    archive.events.save_events(Events(minute_window(-60, 0), NOON, told), "mackerel_events")
+    archive.events.save_events(Events(minute_window(-60, 0), NOON, alerts), "mackerel_events")
     assert [event.key for event in archive.events.read(minute_window(-30, 0))] == ["long", "open", "moment"]
     assert [event.key for event in archive.events.read(minute_window(-60, -48))] == ["long", "over"]
     assert [event.key for event in archive.events.read(minute_window(100, 200))] == ["open"]
 
 
-def test_an_event_that_was_deleted_upstream_is_removed_only_by_a_complete_answer_of_its_source(archive):
-    ours = (make_alert("a", -10), make_alert("b", -5), make_alert("older", -90))
-    archive.events.save_events(Events(minute_window(-100, 0), NOON, ours), "mackerel_events")
+def test_an_event_is_deleted_only_by_a_complete_answer_of_its_source(archive):
+    alerts = (make_alert("a", -10), make_alert("b", -5), make_alert("older", -90))
+    archive.events.save_events(Events(minute_window(-100, 0), NOON, alerts), "mackerel_events")
     save_snapshot(archive, weighted_traffic(90, 10), -300)
     save_snapshot(archive, weighted_traffic(50, 50), -280)
 
@@ -105,21 +105,25 @@ def test_an_event_that_was_deleted_upstream_is_removed_only_by_a_complete_answer
     assert len(archive.events.weight_changes(minute_window(-100, 0))) == 1
 
 
-def test_each_thing_kept_moves_the_revision_of_its_source_alone(archive):
+def test_a_write_changes_only_the_counter_of_its_source(archive):
     save_snapshot(archive, TRAFFIC, 0)
-    seen = archive.change_counter("load_balancer"), archive.change_counter("mackerel_events"), archive.change_counter()
+    before = (
+        archive.change_counter("load_balancer"),
+        archive.change_counter("mackerel_events"),
+        archive.change_counter(),
+    )
     archive.events.save_events(Events(minute_window(-60, 0), NOON), "mackerel_events")
-    assert archive.change_counter("load_balancer") == seen[0]
-    assert archive.change_counter("mackerel_events") > seen[1]
-    assert archive.change_counter() > seen[2]
+    assert archive.change_counter("load_balancer") == before[0]
+    assert archive.change_counter("mackerel_events") > before[1]
+    assert archive.change_counter() > before[2]
 
 
-def test_turns_are_taken_by_whoever_comes_first(archive, tmp_path):
+def test_one_process_acquires_the_slot(archive, tmp_path):
     with open_archive(tmp_path) as other:
         assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(0), interval_s=15) == 0
         assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.1), interval_s=15) == 9
         assert other.try_acquire_slot("load_balancer", "traffic", now=minute_time(0.25), interval_s=15) == 0
         assert archive.try_acquire_slot("mackerel_events", "events", now=minute_time(0.25), interval_s=15) == 0
         assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(-60), interval_s=15) == 0, (
-            "a clock set back"
+            "a clock was set back"
         )

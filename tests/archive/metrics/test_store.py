@@ -341,6 +341,34 @@ def _series_fields(series: Series):
 minutes = st.integers(-300, 300)
 
 
+def test_the_next_window_that_misses_something_is_filled_with_one_pull(archive):
+    source = FakeMetricSource()
+    newest, requested, horizon = minute_window(-180, 0), minute_window(-400, -340), minute_window(-720, 0)
+
+    def fill_next(minute: float):
+        source.now = minute_time(minute)
+        return archive.metrics.fill_next((newest, requested, horizon), source, now=source.now, max_periods=180)
+
+    final_until = NOON - 15 * 60
+    result = fill_next(0)
+    assert (result.pulls, result.complete_windows) == (1, (newest,))
+    assert result.missing_minutes(horizon, final_until=final_until) == 720 - 180
+    result = fill_next(0.1)
+    assert (result.pulls, result.complete_windows) == (1, (newest, requested))
+    assert source.new_requests == [(-180, 0), (-400, -340)]
+    while fill_next(0.2).pulls:
+        pass
+    result = fill_next(0.3)
+    assert result.complete_windows == (newest, requested, horizon)
+    assert (result.missing_minutes(horizon, final_until=final_until), result.due_in_s) == (0, 42)
+
+
+def test_nothing_remains_to_be_fetched_from_a_source_that_is_down(archive):
+    source = FakeMetricSource(problem_kind=lambda series, window: "timeout")
+    result = archive.metrics.fill(minute_window(-4000, 0), source, now=minute_time(0))
+    assert (result.pulls, result.answered, result.remaining, result.due_in_s) == (1, False, (), 60)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     polls=st.lists(

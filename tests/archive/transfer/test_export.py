@@ -1,4 +1,4 @@
-"""An archive taken away and brought in elsewhere: the same, once, on either engine, and never from a damaged copy."""
+"""Export and import: complete and idempotent on both engines; a damaged export is rejected."""
 
 import json
 import shutil
@@ -19,15 +19,16 @@ from archive.db import schema
 from archive.transfer.export import export_archive
 from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import CONVERTED_TABLES, COPIED_TABLES, EXCLUDED_TABLES, ExportError, read_manifest
-from collector.collector import Collector
+from collector.collector import Collector, CollectorConfig
 from domain.deployments import DeploymentState
 from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot
+from sources.registry import Sources
 from sources.triggers import TriggerSnapshot
 from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
 from tests.factories.events import ROUTE, SERVICE, TRAFFIC, logged_change, make_alert, weighted_traffic
-from tests.factories.events import TRIGGER as STARTER
+from tests.factories.events import TRIGGER as TRIGGER
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,
@@ -48,24 +49,26 @@ pytestmark = pytest.mark.usefixtures("both_engines")
 
 @pytest.fixture
 def url(tmp_path: Path, request: pytest.FixtureRequest) -> UrlFactory:
-    """The address of an archive by an engine and a name; without a PostgreSQL server such a test is skipped."""
+    """The URL of an archive by engine and name."""
 
-    def of(engine: str, name: str) -> str:
+    def archive_url(engine: str, name: str) -> str:
         if engine == "sqlite":
             return f"sqlite:///{tmp_path / name}.db"
-        address: str = request.getfixturevalue("postgres_server").schema_url(tmp_path / name)
-        return address
+        url: str = request.getfixturevalue("postgres_server").schema_url(tmp_path / name)
+        return url
 
-    return of
+    return archive_url
 
 
 def fill_archive(url: str) -> None:
-    """Half a day of everything that an archive can hold."""
-    world = FakeWindowLatencySource(configured_series=(ECS, LATENCY, HOURLY))
+    """Half a day of everything that an archive can contain."""
+    source = FakeWindowLatencySource(configured_series=(ECS, LATENCY, HOURLY))
     with Archive.open(url, MIGRATION) as archive:
-        archive.metrics.get(minute_window(-720, 0), world, now=minute_time(0))
-        archive.metrics.fill(minute_window(-720, 0), world, now=minute_time(0), series_filter=lambda one: one.hourly)
-        archive.metrics.fetch_window_latency(minute_window(-60, 0), world, now=minute_time(0))
+        archive.metrics.get(minute_window(-720, 0), source, now=minute_time(0))
+        archive.metrics.fill(
+            minute_window(-720, 0), source, now=minute_time(0), series_filter=lambda series: series.hourly
+        )
+        archive.metrics.fetch_window_latency(minute_window(-60, 0), source, now=minute_time(0))
         archive.events.save_events(
             Events(minute_window(-60, 0), NOON, (make_alert("a", -10), make_alert("b", -5, open=True))),
             "mackerel_events",
@@ -90,7 +93,7 @@ def fill_archive(url: str) -> None:
         )
         archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
     with BatchArchive.open(url, MIGRATION) as batches:
-        batches.events.save_triggers(TriggerSnapshot(NOON, Triggers(NOON, (STARTER,))), "eventbridge")
+        batches.events.save_triggers(TriggerSnapshot(NOON, Triggers(NOON, (TRIGGER,))), "eventbridge")
 
 
 def export_to(url: str, folder: Path, now: int = NOON) -> Path:
@@ -105,24 +108,24 @@ def import_from(folder: Path, url: str, *, now: int = NOON) -> None:
 
 
 def table_rows(url: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table but those that stay, and the cells that are made of points; names in the place of numbers."""
+    """The rows of every exported table, and of the rollup, with labels in place of ids."""
     series = schema.series
-    names = [series.c[name] for name in ("source", "fleet", "target_group", "metric", "stat", "unit")]
-    found = {}
+    labels = [series.c[name] for name in ("source", "fleet", "target_group", "metric", "stat", "unit")]
+    by_table = {}
     with Archive.open(url, MIGRATION) as archive, archive.engine.connect() as connection:
         for name, table in schema.METADATA.tables.items():
             if name in EXCLUDED_TABLES and name != "cell":
                 continue
             columns = [column for column in table.columns if column.name not in ("id", "migration_id", "series_id")]
             of_series = "series_id" in table.columns
-            rows = select(*columns, *(names if of_series else ())).select_from(
+            rows = select(*columns, *(labels if of_series else ())).select_from(
                 table.join(series) if of_series else table
             )
-            lines = [dict(row._mapping) for row in connection.execute(rows.order_by(*table.primary_key))]
+            records = [dict(row._mapping) for row in connection.execute(rows.order_by(*table.primary_key))]
             if name == "log_count":
-                lines = [{key: _decode(value) for key, value in line.items()} for line in lines]
-            found[name] = sorted(lines, key=repr) if of_series else lines
-    return found
+                records = [{key: _decode(value) for key, value in record.items()} for record in records]
+            by_table[name] = sorted(records, key=repr) if of_series else records
+    return by_table
 
 
 def _decode(value: object) -> object:
@@ -135,48 +138,48 @@ def folder(url: UrlFactory, tmp_path: Path) -> Path:
     return export_to(url("sqlite", "one"), tmp_path / "export")
 
 
-def test_every_table_is_taken_along_or_stays_for_a_reason() -> None:
-    every = (*COPIED_TABLES, *CONVERTED_TABLES, *EXCLUDED_TABLES)
-    assert sorted(every) == sorted(schema.METADATA.tables)
+def test_every_table_is_exported_or_excluded_for_a_reason() -> None:
+    tables = (*COPIED_TABLES, *CONVERTED_TABLES, *EXCLUDED_TABLES)
+    assert sorted(tables) == sorted(schema.METADATA.tables)
     assert all(EXCLUDED_TABLES.values())
 
 
 @pytest.mark.parametrize(
     "engines", [("sqlite", "sqlite"), ("sqlite", "postgresql", "sqlite"), ("postgresql", "postgresql")], ids=" → ".join
 )
-def test_what_is_brought_in_is_what_was_taken_away_and_twice_changes_nothing(
+def test_an_import_equals_the_export_and_repeating_it_changes_nothing(
     engines: tuple[str, ...], url: UrlFactory, tmp_path: Path
 ) -> None:
-    first, *others = (url(engine, f"archive {place}") for place, engine in enumerate(engines))
+    first, *others = (url(engine, f"archive {number}") for number, engine in enumerate(engines))
     fill_archive(first)
     before = table_rows(first)
-    assert [name for name, rows in before.items() if not rows] == [], "the round trip is of every table"
-    for place, address in enumerate(others):
-        folder = export_to(first, tmp_path / f"export {place}")
-        import_from(folder, address)
-        assert table_rows(address) == before
-        import_from(folder, address)
-        assert table_rows(address) == before
-        first = address
+    assert [name for name, rows in before.items() if not rows] == [], "every table has rows"
+    for number, other in enumerate(others):
+        folder = export_to(first, tmp_path / f"export {number}")
+        import_from(folder, other)
+        assert table_rows(other) == before
+        import_from(folder, other)
+        assert table_rows(other) == before
+        first = other
 
 
-def test_the_archive_elsewhere_answers_as_this_one_does(folder: Path, url: UrlFactory) -> None:
+def test_an_imported_archive_returns_the_same(folder: Path, url: UrlFactory) -> None:
     import_from(folder, url("sqlite", "two"))
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
-        brought = archive.metrics.read(minute_window(-720, 0), "cloudwatch", now=minute_time(0))
+        result = archive.metrics.read(minute_window(-720, 0), "cloudwatch", now=minute_time(0))
         hours = archive.metrics.read(
-            minute_window(-720, 0), "cloudwatch", now=minute_time(0), series_filter=lambda one: one.hourly
+            minute_window(-720, 0), "cloudwatch", now=minute_time(0), series_filter=lambda series: series.hourly
         )
-        assert values_by_minute(brought, ECS) == {minute: float(minute) for minute in range(-720, 0)}
+        assert values_by_minute(result, ECS) == {minute: float(minute) for minute in range(-720, 0)}
         assert sorted(values_by_minute(hours, HOURLY)) == list(range(-720, -60, 60))
-        assert (brought.missing, brought.last_asked_at) == ((), NOON)
+        assert (result.missing, result.last_asked_at) == ((), NOON)
         kinds = sorted(event.kind for event in archive.events.read(minute_window(-720, 1)))
         assert kinds == ["alert", "alert", "weight", "weight", "weight"]
         assert archive.events.latest_traffic() == (replace(TRAFFIC, asked_at=NOON), NOON)
         assert archive.access_logs.counts(minute_window(0, 60)).num_rows == 4
 
 
-def test_any_program_can_read_the_numbers(folder: Path) -> None:
+def test_the_files_have_labels_instead_of_ids(folder: Path) -> None:
     points = pq.read_table(folder / "points.parquet").to_pandas()
     assert list(points.columns) == [
         "ts", "period_s", "value", "source", "fleet", "target_group", "metric", "stat", "unit"
@@ -190,42 +193,44 @@ def test_any_program_can_read_the_numbers(folder: Path) -> None:
     assert (manifest.points, manifest.start, manifest.end) == (1451, NOON - 720 * 60, NOON)
 
 
-def test_what_is_there_stays_and_only_the_new_minutes_are_asked_afterwards(folder: Path, url: UrlFactory) -> None:
-    world = FakeMetricSource(
+def test_existing_points_stay_and_only_new_minutes_are_fetched_afterwards(folder: Path, url: UrlFactory) -> None:
+    source = FakeMetricSource(
         configured_series=(ECS, LATENCY, HOURLY), value_at=lambda series, ts, asked_at: -1.0, now=minute_time(0)
     )
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
-        archive.metrics.get(minute_window(-60, 0), world, now=minute_time(0))
+        archive.metrics.get(minute_window(-60, 0), source, now=minute_time(0))
         import_archive(archive.engine, folder, now=NOON)
-        found = values_by_minute(archive.metrics.read(minute_window(-720, 0), "cloudwatch", now=minute_time(0)), ECS)
-        assert {minute: found[minute] for minute in (-720, -61, -60, -16, -1)} == {
+        values = values_by_minute(archive.metrics.read(minute_window(-720, 0), "cloudwatch", now=minute_time(0)), ECS)
+        assert {minute: values[minute] for minute in (-720, -61, -60, -16, -1)} == {
             -720: -720, -61: -61, -60: -1, -16: -1, -1: -1
         }  # fmt: skip
-        world.now = minute_time(1)
-        world.pulls.clear()
-        keeper = Collector(archive, [world], None, [], horizon_minutes=720, clock=lambda: minute_time(1))
-        while keeper.poll_metrics(world) == 0:
+        source.now = minute_time(1)
+        source.pulls.clear()
+        collector = Collector(
+            archive, Sources((source,)), CollectorConfig(horizon_minutes=720), clock=lambda: minute_time(1)
+        )
+        while collector.poll_metrics(source) == 0:
             pass
-        assert all(window.start >= NOON - 15 * 60 for window, series in world.pulls if ECS in series)
+        assert all(window.start >= NOON - 15 * 60 for window, series in source.pulls if ECS in series)
 
 
-def test_an_older_export_takes_nothing_back_of_what_was_recorded_since(folder: Path, url: UrlFactory) -> None:
-    world = FakeMetricSource(configured_series=(ECS, LATENCY, HOURLY), now=minute_time(600))
+def test_an_older_export_does_not_replace_newer_data(folder: Path, url: UrlFactory) -> None:
+    source = FakeMetricSource(configured_series=(ECS, LATENCY, HOURLY), now=minute_time(600))
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
-        archive.metrics.get(minute_window(-60, 600), world, now=minute_time(600))
+        archive.metrics.get(minute_window(-60, 600), source, now=minute_time(600))
         archive.access_logs.save_counts([counted_file("b", 0, 5)], log_counts(3))
     before = table_rows(url("sqlite", "two"))
     import_from(folder, url("sqlite", "two"), now=NOON + 600 * 60)
     after = table_rows(url("sqlite", "two"))
-    assert {line["end_s"] for line in after["coverage"] if line["stat"] == "sum"} == {NOON + 585 * 60}
-    assert [line for line in before["point"] if line not in after["point"]] == []
-    assert [line["key"] for line in after["log_file"]] == ["b", "c"], (
-        "a batch of which a file was counted here stays out"
+    assert {row["end_s"] for row in after["coverage"] if row["stat"] == "sum"} == {NOON + 585 * 60}
+    assert [row for row in before["point"] if row not in after["point"]] == []
+    assert [row["key"] for row in after["log_file"]] == ["b", "c"], (
+        "a batch is not imported if one of its files was counted here"
     )
-    assert [len(line["counts"]) for line in after["log_count"]] == [1, 2]
+    assert [len(row["counts"]) for row in after["log_count"]] == [1, 2]
 
 
-def test_pages_that_look_at_the_archive_draw_anew(folder: Path, url: UrlFactory) -> None:
+def test_an_import_changes_the_counter(folder: Path, url: UrlFactory) -> None:
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
         before = archive.change_counter("cloudwatch")
@@ -273,9 +278,9 @@ def raise_version(folder: Path) -> None:
 
 
 def remove_points_entry(folder: Path) -> None:
-    told = json.loads((folder / "manifest.json").read_text())
-    files = [one for one in told["files"] if one["name"] != "points.parquet"]
-    (folder / "manifest.json").write_text(json.dumps(told | {"files": files}))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = [file for file in manifest["files"] if file["name"] != "points.parquet"]
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"files": files}))
 
 
 def break_manifest(folder: Path) -> None:
@@ -297,7 +302,7 @@ def remove_manifest(folder: Path) -> None:
         (remove_manifest, "not_an_export", "export"),
     ],
 )
-def test_a_bad_export_is_refused_before_anything_is_written(
+def test_a_bad_export_is_rejected_before_anything_is_written(
     folder: Path, url: UrlFactory, spoil: Callable[[Path], None], kind: str, about: str
 ) -> None:
     spoil(folder)
@@ -307,7 +312,7 @@ def test_a_bad_export_is_refused_before_anything_is_written(
     assert {name for name, rows in table_rows(url("sqlite", "two")).items() if rows} == set()
 
 
-def test_a_folder_that_holds_something_is_left_alone(folder: Path, url: UrlFactory) -> None:
+def test_a_folder_that_is_not_empty_is_rejected(folder: Path, url: UrlFactory) -> None:
     with pytest.raises(ExportError) as caught:
         export_to(url("sqlite", "one"), folder)
     assert caught.value.kind == "occupied"

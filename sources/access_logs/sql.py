@@ -7,24 +7,9 @@ from domain.route_templates import DOT_MARKER, ID_PLACEHOLDER, UNREADABLE_ROUTE,
 
 # The first fields of a line, in order, by their names in AWS's table. Later ones are ignored: AWS appends fields without notice.
 FIELDS = (
-    "type",
-    "time",
-    "elb",
-    "client_port",
-    "target_port",
-    "request_processing_time",
-    "target_processing_time",
-    "response_processing_time",
-    "elb_status_code",
-    "target_status_code",
-    "received_bytes",
-    "sent_bytes",
-    "request",
-    "user_agent",
-    "ssl_cipher",
-    "ssl_protocol",
-    "target_group_arn",
-)
+    "type", "time", "elb", "client_port", "target_port", "request_processing_time", "target_processing_time", "response_processing_time",
+    "elb_status_code", "target_status_code", "received_bytes", "sent_bytes", "request", "user_agent", "ssl_cipher", "ssl_protocol", "target_group_arn",
+)  # fmt: skip
 GROUP_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "target_status", "latency")  # of counts_sql
 REQUEST_TYPES = ("http", "https", "h2", "grpcs", "ws", "wss")
 SLOW_EXAMPLE_S = 1  # latency from which a line is kept as an example

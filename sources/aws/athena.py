@@ -14,17 +14,11 @@ import duckdb
 from domain import Aws, Clock, Window, utc_now
 from domain.config.access_logs import Athena as Settings
 from domain.window import DAY_S
+from sources.access_logs import filenames
 from sources.access_logs.aggregate import aggregate, load_csv
 from sources.access_logs.base import LogListing, health
 from sources.access_logs.counter import FileStats, LogCounts
-from sources.access_logs.filenames import (
-    MAX_DELIVERY_DELAY_S,
-    LogFile,
-    account_prefix,
-    days_between,
-    file_name_prefix,
-    window_of_name,
-)
+from sources.access_logs.filenames import LogFile
 from sources.aws.athena_table import UNPARSED_MINUTE, AthenaTable
 from sources.aws.calls import ClientProvider
 from sources.aws.client import AWS_ERRORS, call_api, problem_from_error
@@ -70,8 +64,8 @@ class AthenaLogs:
         folders, incomplete, skipped = list[LogFile](), list[str](), 0
         now = int(self._clock().timestamp())
         try:
-            for day in days_between(window.starts_at.date(), (window.ends_at - timedelta(seconds=1)).date()):
-                if day_window(day).end + MAX_DELIVERY_DELAY_S > now:
+            for day in filenames.days_between(window.starts_at.date(), (window.ends_at - timedelta(seconds=1)).date()):
+                if day_window(day).end + filenames.MAX_DELIVERY_DELAY_S > now:
                     incomplete.append(str(day))
                     continue
                 folder, n_other = self._day_folder(*location, day)
@@ -85,10 +79,13 @@ class AthenaLogs:
 
     def _day_folder(self, bucket: str, prefix: str, day: date) -> tuple[LogFile, int]:
         """The folder of a day, with the size of everything that Athena reads there, and the number of other load balancers' files."""
-        folder = f"{account_prefix(self._load_balancer, prefix)}/{day:%Y/%m/%d}/"
+        folder = f"{filenames.account_prefix(self._load_balancer, prefix)}/{day:%Y/%m/%d}/"
         items = list(self._logs.list_objects(bucket, folder))
-        files = [LogFile(item["Key"], item["Size"], window_of_name(item["Key"].rpartition("/")[2])) for item in items]
-        own_prefix = file_name_prefix(self._load_balancer)
+        files = [
+            LogFile(item["Key"], item["Size"], filenames.window_of_name(item["Key"].rpartition("/")[2]))
+            for item in items
+        ]
+        own_prefix = filenames.file_name_prefix(self._load_balancer)
         parts = tuple(file for file in files if file.key.rpartition("/")[2].startswith(own_prefix))
         size = sum(file.size for file in files)
         return LogFile(f"{SOURCE}:{day}", size, day_window(day), parts), len(files) - len(parts)

@@ -133,12 +133,10 @@ class MackerelBatches:
 
     def _problems(self, errors: Iterable[MackerelError], answered: str = "") -> tuple[Problem, ...]:
         """The errors and how many requests were `answered` despite them, then clock skew."""
-        problems = list(unique_problems(errors, self.name))
+        problems = unique_problems(errors, self.name)
         if problems and answered:
-            problems.append(Problem("incomplete", self.name, _METRICS_OPERATION, answered))
-        if skew := self._api.clock_skew(self.name):
-            problems.append(skew)
-        return tuple(problems)
+            problems = (*problems, Problem("incomplete", self.name, _METRICS_OPERATION, answered))
+        return (*problems, *self._api.clock_skew(self.name))
 
 
 def _scheduler_kind(series: Series) -> SchedulerKind:

@@ -18,32 +18,8 @@ from urllib3.util import Retry
 
 from domain import Window
 from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, health_state
-from sources.mackerel.models import (
-    Alerts,
-    GraphAnnotation,
-    GraphAnnotations,
-    Host,
-    Hosts,
-    MetricNames,
-    Monitor,
-    Monitors,
-    Organization,
-    Point,
-    Points,
-    Service,
-    Services,
-)
-from sources.mackerel.protocol import (
-    FATAL_KINDS,
-    MAX_DETAIL_CHARS,
-    MackerelError,
-    ModelT,
-    Request,
-    build_request,
-    parse_response,
-    read_response,
-    retry_after_s,
-)
+from sources.mackerel import models, protocol
+from sources.mackerel.protocol import MackerelError, ModelT
 
 BASE_URL = "https://api.mackerelio.com"
 TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
@@ -73,7 +49,7 @@ class _Retry(Retry):
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        return retry_after_s(response.headers)
+        return protocol.retry_after_s(response.headers)
 
     def get_backoff_time(self) -> float:
         backoff_s: float = self.backoff_factor * 2 ** (len(self.history) - 1)
@@ -121,15 +97,15 @@ class MackerelApi:
     def close(self) -> None:
         self._session.close()
 
-    def clock_skew(self, source: str) -> Problem | None:
+    def clock_skew(self, source: str) -> tuple[Problem, ...]:
         """A problem if the Date of the last response and the local clock differ by more than MAX_CLOCK_SKEW_S."""
         if abs(self._clock_skew_s) <= MAX_CLOCK_SKEW_S:
-            return None
-        server_time = datetime.fromtimestamp(time.time() - self._clock_skew_s, UTC)
-        return Problem("clock_skew", source, "", f"{self._clock_skew_s:+.0f} s", f"{server_time:%Y-%m-%d %H:%M:%S} UTC")
+            return ()
+        server_time = f"{datetime.fromtimestamp(time.time() - self._clock_skew_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return (Problem("clock_skew", source, "", f"{self._clock_skew_s:+.0f} s", server_time),)
 
-    def organization(self) -> Organization:
-        return self._get(build_request("/api/v0/org"), Organization)
+    def organization(self) -> models.Organization:
+        return self._get("/api/v0/org", models.Organization)
 
     def organization_name(self) -> str:
         """The name that links need, requested once; "" if it cannot be read."""
@@ -140,61 +116,58 @@ class MackerelApi:
                 return ""
         return self._organization_name
 
-    def service(self, name: str) -> Service:
+    def service(self, name: str) -> models.Service:
         """The service of that name. The detail of a MackerelError "not_found" is the organization: the key may belong to another one."""
-        request = build_request("/api/v0/services", about=name)
-        for service in self._get(request, Services).services:
+        for service in self._get("/api/v0/services", models.Services, about=name).services:
             if service.name == name:
                 return service
-        raise MackerelError("not_found", request.operation, name, self.organization().name)
+        raise MackerelError("not_found", "GET /api/v0/services", name, self.organization().name)
 
-    def hosts(self) -> tuple[Host, ...]:
+    def hosts(self) -> tuple[models.Host, ...]:
         """All hosts that are not retired."""
         query = (("status", status) for status in HOST_STATUSES)
-        return self._get(build_request("/api/v0/hosts", query=query), Hosts).hosts
+        return self._get("/api/v0/hosts", models.Hosts, query=query).hosts
 
     def host_metric_names(self, host_id: str) -> tuple[str, ...]:
-        return self._get(build_request("/api/v0/hosts/<hostId>/metric-names", hostId=host_id), MetricNames).names
+        return self._get("/api/v0/hosts/<hostId>/metric-names", models.MetricNames, hostId=host_id).names
 
     def service_metric_names(self, service: str) -> tuple[str, ...]:
         """Mackerel omits those of URL monitors, which can be read nevertheless."""
-        template = "/api/v0/services/<serviceName>/metric-names"
-        return self._get(build_request(template, serviceName=service), MetricNames).names
+        return self._get("/api/v0/services/<serviceName>/metric-names", models.MetricNames, serviceName=service).names
 
-    def host_metrics(self, host_id: str, name: str, window: Window) -> tuple[Point, ...]:
+    def host_metrics(self, host_id: str, name: str, window: Window) -> tuple[models.Point, ...]:
         """The values of a host metric, one a minute, oldest first. MackerelError "no_such_metric" if it was never posted."""
         template = "/api/v0/hosts/<hostId>/metrics"
         return self._points(template, name, window, lambda: self.host_metric_names(host_id), hostId=host_id)
 
-    def service_metrics(self, service: str, name: str, window: Window) -> tuple[Point, ...]:
+    def service_metrics(self, service: str, name: str, window: Window) -> tuple[models.Point, ...]:
         """The values of a service metric, one a minute, oldest first. MackerelError "no_such_metric" if it was never posted."""
         template = "/api/v0/services/<serviceName>/metrics"
         return self._points(template, name, window, lambda: self.service_metric_names(service), serviceName=service)
 
-    def graph_annotations(self, service: str, window: Window) -> tuple[GraphAnnotation, ...]:
+    def graph_annotations(self, service: str, window: Window) -> tuple[models.GraphAnnotation, ...]:
         """The service's annotations that overlap or touch `window`."""
         query = (("service", service), ("from", window.start), ("to", window.end))
-        request = build_request("/api/v0/graph-annotations", query=query, about=service)
-        return self._get(request, GraphAnnotations).graph_annotations
+        response = self._get("/api/v0/graph-annotations", models.GraphAnnotations, query=query, about=service)
+        return response.graph_annotations
 
-    def alerts(self, next_id: str = "", *, include_closed: bool) -> Alerts:
+    def alerts(self, next_id: str = "", *, include_closed: bool) -> models.Alerts:
         """One page of alerts, newest first. `next_id`: that of the previous page."""
         query = (("withClosed", "true" if include_closed else ""), ("nextId", next_id), ("limit", ALERTS_PER_PAGE))
-        return self._get(build_request("/api/v0/alerts", query=query), Alerts)
+        return self._get("/api/v0/alerts", models.Alerts, query=query)
 
-    def monitors(self) -> tuple[Monitor, ...]:
-        return self._get(build_request("/api/v0/monitors"), Monitors).monitors
+    def monitors(self) -> tuple[models.Monitor, ...]:
+        return self._get("/api/v0/monitors", models.Monitors).monitors
 
     def _points(
         self, template: str, name: str, window: Window, list_names: Callable[[], Iterable[str]], **path_params: str
-    ) -> tuple[Point, ...]:
+    ) -> tuple[models.Point, ...]:
         """The points in `window`, requested in chunks short enough for one value a minute."""
-        points: dict[int, Point] = {}
+        points: dict[int, models.Point] = {}
         for chunk in window.chunks(MAX_MINUTE_RANGE_S):
             query = (("name", name), ("from", chunk.start), ("to", chunk.end))
-            request = build_request(template, query=query, about=name, **path_params)
             try:
-                returned = self._get(request, Points).metrics
+                returned = self._get(template, models.Points, query=query, about=name, **path_params).metrics
             except MackerelError as error:
                 if error.kind != "not_found":
                     raise
@@ -205,7 +178,17 @@ class MackerelApi:
             points |= {point.time: point for point in returned if chunk.start <= point.time < chunk.end}
         return tuple(points[time_s] for time_s in sorted(points))
 
-    def _get(self, request: Request, model: type[ModelT]) -> ModelT:
+    def _get(
+        self,
+        template: str,
+        model: type[ModelT],
+        *,
+        query: Iterable[tuple[str, object]] = (),
+        about: str = "",
+        **path_params: str,
+    ) -> ModelT:
+        """The response to a request (see build_request) as `model`."""
+        request = protocol.build_request(template, query=query, about=about, **path_params)
         if not self._key:
             raise MackerelError("no_credentials", request.operation, "MACKEREL_APIKEY")
         if not (self._key.isascii() and self._key.isprintable()):
@@ -223,10 +206,10 @@ class MackerelApi:
             public_url = re.sub(r"[^/]*@", "", self._base_url)
             detail = _root_cause(error).replace(self._base_url, public_url)
             raise MackerelError(_transport_error_kind(error), request.operation, public_url, detail) from None
-        response = read_response(reply.status_code, reply.headers, reply.content)
+        response = protocol.read_response(reply.status_code, reply.headers, reply.content)
         if response.server_time_s is not None:
             self._clock_skew_s = time.time() - response.server_time_s
-        return parse_response(request, response, model)
+        return protocol.parse_response(request, response, model)
 
 
 def _transport_error_kind(error: requests.RequestException) -> ProblemKind:
@@ -242,7 +225,7 @@ def _transport_error_kind(error: requests.RequestException) -> ProblemKind:
 def _root_cause(error: requests.RequestException) -> str:
     """The text of the error that requests and urllib3 have wrapped."""
     inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", inner))[:MAX_DETAIL_CHARS]
+    return str(getattr(inner, "reason", inner))[: protocol.MAX_DETAIL_CHARS]
 
 
 def run_checks(api: MackerelApi, source: str, steps: Iterable[tuple[str, Callable[[], object]]]) -> tuple[Health, ...]:
@@ -256,9 +239,9 @@ def run_checks(api: MackerelApi, source: str, steps: Iterable[tuple[str, Callabl
             problem = error.to_problem(source)
         took_s = time.monotonic() - started_s
         if problem is None and not results:
-            problem = api.clock_skew(source)
+            problem = next(iter(api.clock_skew(source)), None)
         state = health_state((problem,) if problem else (), took_s)
         results.append(Health(source, permission, state, took_s, problem))
-        if problem and problem.kind in FATAL_KINDS:
+        if problem and problem.kind in protocol.FATAL_KINDS:
             break
     return tuple(results)

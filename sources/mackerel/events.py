@@ -65,15 +65,12 @@ class MackerelEvents:
             else:
                 events += more_events
                 problems += more_problems
-        complete = not problems
-        if skew := self._api.clock_skew(self.name):
-            problems.append(skew)
         return Events(
             window=window,
             asked_at=now,
             events=tuple(sorted(events, key=lambda event: (event.ts, event.key))),
-            problems=tuple(problems),
-            complete=complete,
+            problems=(*problems, *self._api.clock_skew(self.name)),
+            complete=not problems,
             took_s=time.monotonic() - started_s,
         )
 

@@ -125,7 +125,7 @@ class MackerelMetrics:
         try:
             host = self._get_host_metrics(requested, now)
         except MackerelError as error:
-            problems = (error.to_problem(self.name), *self._clock_skew_problem())
+            problems = (error.to_problem(self.name), *self._api.clock_skew(self.name))
             return Pull(window, now, problems=problems, took_s=time.monotonic() - started_s)
         # A host without any of our target groups is another load balancer: none of its metrics may be used.
         usable = requested if host.has_any_group(self._groups) else ()
@@ -135,7 +135,7 @@ class MackerelMetrics:
         problems = (
             *self._missing_metric_problems(host, requested),
             *self._fetch_problems(chunks, len(existing)),
-            *self._clock_skew_problem(),
+            *self._api.clock_skew(self.name),
         )
         return Pull(
             window=window,
@@ -234,10 +234,6 @@ class MackerelMetrics:
         if errors:
             answered = sum(len(chunk.points) for chunk in chunks)
             yield Problem("incomplete", self.name, _METRICS_OPERATION, f"{answered} / {n_series * len(chunks)}")
-
-    def _clock_skew_problem(self) -> Iterator[Problem]:
-        if problem := self._api.clock_skew(self.name):
-            yield problem
 
 
 def _retention_start(now: int) -> int:

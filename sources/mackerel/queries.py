@@ -49,23 +49,6 @@ Graph = Literal[
     "alb_5xx",
 ]
 GRAPHS: tuple[Graph, ...] = get_args(Graph)
-_GRAPH_BY_STAT: Mapping[tuple[str, str], Graph] = {
-    ("target_5xx", "sum"): "error_rate",
-    ("latency", "p90"): "latency_p90",
-    ("latency", "p95"): "latency_p95",
-    ("latency", "p99"): "latency_p99",
-    ("latency", "average"): "latency_average",
-    ("healthy_hosts", "average"): "healthy_hosts",
-    ("unhealthy_hosts", "average"): "unhealthy_hosts",
-    ("alb_5xx", "sum"): "alb_5xx",
-}
-_UNITS: Mapping[Graph, str] = {
-    "error_rate": "percentage",
-    "latency_p90": "seconds",
-    "latency_p95": "seconds",
-    "latency_p99": "seconds",
-    "latency_average": "seconds",
-}
 
 
 def all_series(migration: Migration) -> tuple[Series, ...]:
@@ -98,7 +81,9 @@ def series_expression(host_id: str, series: Series) -> str:
 
 def graph_of(series: Series) -> Graph:
     """The comparison graph that shows the series."""
-    return _GRAPH_BY_STAT.get((series.metric, series.stat), "requests")
+    name = f"latency_{series.stat}" if series.metric == "latency" else series.metric
+    name = "error_rate" if name == "target_5xx" else name
+    return next((graph for graph in GRAPHS if graph == name), "requests")
 
 
 def comparison_expression(migration: Migration, host_id: str, graph: Graph) -> str:
@@ -136,9 +121,8 @@ def _graph_lines(migration: Migration, host_id: str, graph: Graph, fleet: FleetN
 def comparison_link(migration: Migration, organization: str, host_id: str, graph: Graph) -> str:
     """The URL of Mackerel's page that draws the comparison (requires sign-in)."""
     expression = comparison_expression(migration, host_id, graph)
-    query = urlencode(
-        {"query": expression, "unit": _UNITS.get(graph, "float"), "title": f"{migration.name} {graph}"}, quote_via=quote
-    )
+    unit = "percentage" if graph == "error_rate" else "seconds" if graph.startswith("latency") else "float"
+    query = urlencode({"query": expression, "unit": unit, "title": f"{migration.name} {graph}"}, quote_via=quote)
     return f"{WEB_URL}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
 
 

@@ -56,9 +56,9 @@ class DailyCounter(LogSource, Protocol):
         ...
 
     def count_day(
-        self, day: LogFile, *, on_progress: Callable[[int], None], stop: Callable[[], bool]
+        self, day: LogFile, *, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> LogCounts | Problem | None:
-        """The counts of a day, None if `stop` returned True. `on_progress` gets the bytes read so far. Raises OSError if the disk is full."""
+        """The counts of a day, None if `should_stop` returned True. `on_progress` gets the bytes read so far. Raises OSError if the disk is full."""
         ...
 
 

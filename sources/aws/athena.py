@@ -110,24 +110,26 @@ class AthenaLogs:
         return None
 
     def count_day(
-        self, day: LogFile, *, on_progress: Callable[[int], None], stop: Callable[[], bool]
+        self, day: LogFile, *, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> LogCounts | Problem | None:
         location = self._logs.location()
         if isinstance(location, Problem):
             return location
         table = AthenaTable(self._settings.database, *location, self._load_balancer)
         if table.name not in self._created_tables:
-            created = self._run_query(table.create_sql(), lambda _bytes: None, stop)
+            created = self._run_query(table.create_sql(), lambda _bytes: None, should_stop)
             if not isinstance(created, str):
                 return created
             self._created_tables.add(table.name)
-        result = self._run_query(table.count_sql(_date_of(day), self._patterns, day.excluded_keys), on_progress, stop)
+        result = self._run_query(
+            table.count_sql(_date_of(day), self._patterns, day.excluded_keys), on_progress, should_stop
+        )
         return self._read_result(day, result) if isinstance(result, str) else result
 
     def _run_query(
-        self, sql: str, on_progress: Callable[[int], None], stop: Callable[[], bool]
+        self, sql: str, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> str | Problem | None:
-        """The S3 URI of the result; None if `stop` returned True. Any exception (also Ctrl-C) cancels the query."""
+        """The S3 URI of the result; None if `should_stop` returned True. Any exception (also Ctrl-C) cancels the query."""
         params: dict[str, Any] = {"QueryString": sql, "WorkGroup": self._settings.workgroup}
         if self._settings.output:
             params["ResultConfiguration"] = {"OutputLocation": self._settings.output}
@@ -136,7 +138,7 @@ class AthenaLogs:
             return started
         query_id, execution = started["QueryExecutionId"], None
         try:
-            execution = self._wait_for_query(query_id, on_progress, stop)
+            execution = self._wait_for_query(query_id, on_progress, should_stop)
         finally:
             if execution is None or isinstance(execution, Problem):
                 self._call("StopQueryExecution", QueryExecutionId=query_id)
@@ -147,11 +149,11 @@ class AthenaLogs:
         return query_problem(execution["Status"])
 
     def _wait_for_query(
-        self, query_id: str, on_progress: Callable[[int], None], stop: Callable[[], bool]
+        self, query_id: str, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> dict[str, Any] | Problem | None:
-        """The finished query execution; None if `stop` returned True first."""
+        """The finished query execution; None if `should_stop` returned True first."""
         intervals_s = iter(POLL_INTERVALS_S)
-        while not stop():
+        while not should_stop():
             response = self._call("GetQueryExecution", QueryExecutionId=query_id)
             if isinstance(response, Problem):
                 return response

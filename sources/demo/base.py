@@ -44,7 +44,7 @@ class DemoJobMetrics(DemoSource):
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
         """The points in `window` up to now; only of `series`, if given."""
         started_s, now = time.perf_counter(), self._now()
-        requested = tuple(one for one in self._series if series is None or one in series)
+        requested = tuple(item for item in self._series if series is None or item in series)
         past = window.overlap(Window(0, max(now // MINUTE_S * MINUTE_S, MINUTE_S)))
         rows = list(self._rows(requested, past)) if past else []
         code, ts, value = np.array(rows, dtype="float64").reshape(len(rows), 3).T

@@ -124,21 +124,21 @@ class DemoMetrics(DemoSource):
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
         """The metrics in `window` known by now; only of `series`, if given. Hourly series have the complete hours inside `window`."""
         started_s, now = time.perf_counter(), self._now()
-        requested = tuple(one for one in self._series if series is None or one in series)
-        fine, hourly = [one for one in requested if not one.hourly], [one for one in requested if one.hourly]
+        requested = tuple(item for item in self._series if series is None or item in series)
+        fine, hourly = [item for item in requested if not item.hourly], [item for item in requested if item.hourly]
         blocks = [(fine, part, period_s) for part, period_s in available_periods(self._scenario, window, now) if fine]
         first_hour = -(-max(window.start, self._scenario.start) // HOUR_S) * HOUR_S
         last_hour = min(window.end, now) // HOUR_S * HOUR_S
         if hourly and first_hour < last_hour:
             blocks.append((hourly, Window(first_hour, last_hour), HOUR_S))
-        code_of = {one: code for code, one in enumerate(requested)}
+        code_of = {item: code for code, item in enumerate(requested)}
         columns: list[tuple[Ints, Ints, Floats, Ints]] = []
         answered_ranges, size = [], 0
         for block, part, period_s in blocks:
             values = self._values(block, part, period_s, now)
             row, period = np.nonzero(np.isfinite(values))
             ts = np.arange(part.start, part.end, period_s, dtype=np.int64)[period]
-            code = np.array([code_of[one] for one in block])[row]
+            code = np.array([code_of[item] for item in block])[row]
             columns.append((code, ts, values[row, period], np.full(len(row), period_s)))
             size += values.size
             if past := part.overlap(Window(0, max(now // period_s * period_s, MINUTE_S))):
@@ -158,11 +158,11 @@ class DemoMetrics(DemoSource):
             ts = np.arange(part.start, part.end, MINUTE_S, dtype=np.int64)
             metrics = minute_metrics(self._scenario, ts, now=now, slow_thresholds_s=self._thresholds_s)
         else:
-            hourly = all(one.hourly for one in series)
+            hourly = all(item.hourly for item in series)
             metrics = period_metrics(
                 self._scenario, part, period_s, now=now, slow_thresholds_s=self._thresholds_s, hourly=hourly
             )
-        return np.array([metrics[one.target_group, one.metric, one.stat] for one in series])
+        return np.array([metrics[item.target_group, item.metric, item.stat] for item in series])
 
     def window_latency(self, window: Window) -> WindowLatency:
         """The latency of all answers in one period, as CloudWatch would aggregate it."""

@@ -73,11 +73,11 @@ class MackerelBatches:
         except MackerelError as error:
             return Pull(window, now, problems=self._problems([error]), took_s=time.monotonic() - started_s)
         with self._lock:
-            names = {one: name for one, name in self._metric_names.items() if series is None or one in series}
+            names = {item: name for item, name in self._metric_names.items() if series is None or item in series}
 
-        def read(one: Series) -> Sequence[Point]:
+        def read(item: Series) -> Sequence[Point]:
             try:
-                return self._api.service_metrics(self._service, names[one], window)
+                return self._api.service_metrics(self._service, names[item], window)
             except MackerelError as error:
                 if error.kind == "no_such_metric":
                     return ()

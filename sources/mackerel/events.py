@@ -147,7 +147,7 @@ class MackerelEvents:
             return [], []
         annotations = self._read_annotations(window)
         organization = self._organization(annotations)
-        return [self._annotation_event(one, organization) for one in annotations if one.start < window.end], []
+        return [self._annotation_event(note, organization) for note in annotations if note.start < window.end], []
 
     def _read_annotations(self, window: Window) -> tuple[GraphAnnotation, ...]:
         try:

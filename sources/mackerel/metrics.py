@@ -119,7 +119,7 @@ class MackerelMetrics:
         A series that was never posted is a problem `no_such_metric` and unanswered, unless it is an implied zero.
         """
         started_s, now = time.monotonic(), int(self._clock().timestamp())
-        requested = tuple(one for one in self._series if series is None or one in series)
+        requested = tuple(item for item in self._series if series is None or item in series)
         if not requested or window.end <= _retention_start(now):
             return Pull(window, now)
         try:
@@ -158,7 +158,7 @@ class MackerelMetrics:
 
         def read_metric() -> None:
             host = find_host()
-            series = next((one for one in self._series if host.has_metric(one) and one.target_group), None)
+            series = next((item for item in self._series if host.has_metric(item) and item.target_group), None)
             if series is None:
                 raise MackerelError("no_such_metric", _METRICS_OPERATION, ", ".join(self._groups))
             self._api.host_metrics(host.host_id, metric_name(series), Window.last(15, now=now))
@@ -201,15 +201,15 @@ class MackerelMetrics:
         def read(key: tuple[Window, Series]) -> Sequence[Point]:
             return self._api.host_metrics(host.host_id, metric_name(key[1]), key[0])
 
-        points, errors = fetch_points(read, [(chunk, one) for chunk in windows for one in series])
+        points, errors = fetch_points(read, [(chunk, item) for chunk in windows for item in series])
         if any(error.kind == "no_such_metric" for error in errors.values()):
             with self._lock:
                 self._host_metrics = None  # the cached names are outdated
         return [
             _Chunk(
                 window=chunk,
-                points={one: points[chunk, one] for one in series if (chunk, one) in points},
-                errors=[errors[chunk, one] for one in series if (chunk, one) in errors],
+                points={item: points[chunk, item] for item in series if (chunk, item) in points},
+                errors=[errors[chunk, item] for item in series if (chunk, item) in errors],
             )
             for chunk in windows
         ]
@@ -258,4 +258,4 @@ def _answered_ranges(chunks: Iterable[_Chunk], implied_zeros: frozenset[Series])
 def _merge_points(series: Iterable[Series], chunks: Sequence[_Chunk]) -> dict[Series, list[Point]]:
     """The one-minute points of all `chunks` (newest first), oldest first."""
     fine = [chunk for chunk in reversed(chunks) if not chunk.coarse_resolution_s()]
-    return {one: [point for chunk in fine for point in chunk.points.get(one, ())] for one in series}
+    return {item: [point for chunk in fine for point in chunk.points.get(item, ())] for item in series}

@@ -306,7 +306,7 @@ def test_requests_match_botocores_model(tmp_path: Path) -> None:
             stub.add_response("get_query_execution", execution(state, scanned), query)
         stub.add_response("get_query_execution", execution("CANCELLED", 30, "by a user"), query)
         day = LogFile("athena:2026-09-21", 100, DAY, (LogFile("a", 1),))
-        result = source.count_day(day, on_progress=bytes_read.append, stop=lambda: False)
+        result = source.count_day(day, on_progress=bytes_read.append, should_stop=lambda: False)
     assert result == Problem("query_cancelled", "athena", "count", "", "by a user")
     assert bytes_read == [0, 10, 20, 20, 20, 20, 30]
     assert sleep == [0.5, 1, 2, 5, 5, 5]

@@ -68,7 +68,7 @@ def rows(frame: pd.DataFrame) -> set[tuple[object, ...]]:
 @settings(max_examples=40, deadline=None)
 def test_metrics_do_not_depend_on_the_requested_window(start: int, lengths: list[int]):
     source = make_metrics()
-    series = [one for one in source.series() if not one.hourly]
+    series = [item for item in source.series() if not item.hourly]
     first = SCENARIO.start + start * 300
     whole = source.pull(Window(first, first + sum(lengths) * 300), series).frame
     parts, start_s = set[tuple[object, ...]](), first
@@ -121,10 +121,10 @@ def test_five_minute_periods_aggregate_their_minutes():
 
 def test_hourly_percentiles_are_those_of_all_answers():
     window = Window(SCENARIO.anchor - 7200, SCENARIO.anchor)
-    hours = [one for one in make_metrics().series() if one.hourly and one.target_group == EC2]
+    hours = [item for item in make_metrics().series() if item.hourly and item.target_group == EC2]
     frame = make_metrics().pull(window, hours).frame
     for hour in window.chunks(3600):
-        (whole,) = (one for one in make_metrics().window_latency(hour).groups if one.target_group == EC2)
+        (whole,) = (item for item in make_metrics().window_latency(hour).groups if item.target_group == EC2)
         in_hour = frame[epoch_s(frame) == hour.start]
         assert dict(zip(in_hour["stat"], in_hour["value"], strict=True)) == {
             f"{name}_hourly": pytest.approx(value, abs=2e-6) for name, value in whole.percentiles.items()

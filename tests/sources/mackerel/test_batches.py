@@ -61,7 +61,7 @@ def test_metric_that_was_never_posted_is_answered_with_no_points(source: Mackere
     pull = source.pull(HOUR)
     (answer,) = pull.answered_ranges
     assert answer.series == frozenset(source.series()) and answer.window == HOUR
-    assert {one.target_group for one in answer.series} == {"thumbnails", "never", "found"}
+    assert {item.target_group for item in answer.series} == {"thumbnails", "never", "found"}
 
 
 def test_only_the_given_series_are_requested(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:

@@ -176,7 +176,7 @@ def test_unexpected_body_is_a_bad_reply_with_its_path(body: bytes, detail: str) 
 def test_alerts_without_optional_fields() -> None:
     page = Alerts.model_validate(load_sample("alerts_first_page.200"))
     assert page.next_id == "2fsf8jRxFG1"
-    assert [(one.id, one.status, one.open, one.opened_at, one.closed_at) for one in page.alerts] == [
+    assert [(item.id, item.status, item.open, item.opened_at, item.closed_at) for item in page.alerts] == [
         ("2wpLU5fBXbG", "CRITICAL", True, 1445399342, None),
         ("2ust8jNxFH3", "CRITICAL", True, 1441939801, None),
         ("2ust8jNxFH3", "OK", False, 1441939801, 1441940101),
@@ -186,7 +186,7 @@ def test_alerts_without_optional_fields() -> None:
 def test_monitors_of_every_type_with_their_services() -> None:
     of_docs = Monitors.model_validate(load_sample("monitors.200")).monitors
     of_go = Monitors.model_validate(load_sample("monitors_of_every_type.200")).monitors
-    assert [(one.type, sorted(one.services)) for one in (*of_docs, *of_go)] == [
+    assert [(item.type, sorted(item.services)) for item in (*of_docs, *of_go)] == [
         ("host", ["Hatena-Blog"]),
         ("connectivity", []),
         ("service", ["Hatena-Blog"]),

@@ -28,7 +28,7 @@ SERIES = all_series(MIGRATION)
 
 def find_series(metric: str, stat: str = "sum", group: str = "photo-ec2") -> Series:
     group = "" if metric == "alb_5xx" else group
-    return next(one for one in SERIES if (one.metric, one.stat, one.target_group) == (metric, stat, group))
+    return next(item for item in SERIES if (item.metric, item.stat, item.target_group) == (metric, stat, group))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_group_without_metrics_is_a_problem_and_unanswered(metrics: MackerelMetr
     assert problem_keys(pull) == [("no_such_metric", "photo-ecs-green", "")]
     (answer,) = pull.answered_ranges
     assert (answer.window, answer.period_s) == (TEN_MINUTES, 60)
-    assert answer.series == frozenset(one for one in SERIES if one.target_group != "photo-ecs-green")
+    assert answer.series == frozenset(item for item in SERIES if item.target_group != "photo-ecs-green")
     assert pull.datapoints_requested == len(answer.series) * 10
 
 
@@ -102,10 +102,10 @@ def test_status_counts_omitted_by_the_integration_are_not_zero(
 ) -> None:
     """Responses were timed, so they had a status; taken for zero, every request would count as unanswered."""
     statuses = [find_series(f"target_{digit}xx") for digit in "2345"]
-    fake_mackerel.missing_metrics = {metric_name(one) for one in statuses}
+    fake_mackerel.missing_metrics = {metric_name(item) for item in statuses}
     pull = metrics.pull(TEN_MINUTES, [*statuses, find_series("requests")])
     assert pull.answered_ranges[0].series == {find_series("requests")}
-    assert {problem.about for problem in pull.problems} == {metric_name(one) for one in statuses}
+    assert {problem.about for problem in pull.problems} == {metric_name(item) for item in statuses}
 
 
 def test_host_of_another_load_balancer_answers_nothing(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
@@ -262,8 +262,8 @@ def test_minutes_are_retained_for_460_days(fake_mackerel: FakeMackerel, metrics:
 def test_unsupported_metrics_have_no_series(metrics: MackerelMetrics) -> None:
     assert metrics.unsupported_metrics() == UNSUPPORTED_METRICS
     assert metrics.series() == SERIES
-    assert not {"connection_errors", "fail_open_requests", "alb_502"} & {one.metric for one in metrics.series()}
-    assert {one.stat for one in metrics.series() if one.metric == "latency"} == {"p90", "p95", "p99", "average"}
+    assert not {"connection_errors", "fail_open_requests", "alb_502"} & {item.metric for item in metrics.series()}
+    assert {item.stat for item in metrics.series() if item.metric == "latency"} == {"p90", "p95", "p99", "average"}
 
 
 # Errors

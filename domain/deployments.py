@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import TypeAdapter
-
 from domain.events import Event
 from domain.series import FleetName
 
@@ -255,16 +253,3 @@ def deployment_events(deployment: Deployment, *, source: str) -> tuple[Event, ..
         key=f"{deployment.id} rollback",
     )
     return event, rollback
-
-
-_STATE = TypeAdapter(DeploymentState)
-
-
-def deployment_state_to_json(state: DeploymentState) -> str:
-    """As stored in the archive; equal values have equal texts."""
-    return _STATE.dump_json(state).decode()
-
-
-def deployment_state_from_json(text: str) -> DeploymentState:
-    """The inverse of `deployment_state_to_json`. Raises ValueError."""
-    return _STATE.validate_json(text)

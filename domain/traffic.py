@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pydantic import TypeAdapter
-
 from domain.series import FLEETS, FleetName
 from domain.weight_changes import WeightChange
 
@@ -200,16 +198,3 @@ def blue_green_blocked(traffic: Traffic) -> BlueGreen:
     """
     groups = traffic.split.weighted_shares if traffic.split else ()
     return BlueGreen(len(groups) > 1, groups)
-
-
-_TRAFFIC = TypeAdapter(Traffic)
-
-
-def traffic_to_json(traffic: Traffic) -> str:
-    """As stored in the archive; equal values have equal texts."""
-    return _TRAFFIC.dump_json(traffic).decode()
-
-
-def traffic_from_json(text: str) -> Traffic:
-    """The inverse of `traffic_to_json`. Raises ValueError."""
-    return _TRAFFIC.validate_json(text)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter
-
 from domain.cron import Schedule, ScheduleError, parse_schedule
 
 
@@ -41,16 +39,3 @@ class Triggers:
 
     asked_at: int
     triggers: tuple[Trigger, ...] = ()
-
-
-_TRIGGERS = TypeAdapter(Triggers)
-
-
-def triggers_to_json(triggers: Triggers) -> str:
-    """As stored in the archive; equal values have equal texts."""
-    return _TRIGGERS.dump_json(triggers).decode()
-
-
-def triggers_from_json(text: str) -> Triggers:
-    """The inverse of `triggers_to_json`. Raises ValueError."""
-    return _TRIGGERS.validate_json(text)

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Literal
 
-from pydantic import TypeAdapter
-
 CHANGE_CLOCK_SKEW_S = 60  # the clocks of two sources that report the same change may differ by this
 
 # console, cli, program: manual or scripted; terraform, cloudformation: infrastructure as code; deployment: CodeDeploy or ECS.
@@ -112,16 +110,3 @@ def _chain(changes: Iterable[WeightChange], observations: Iterable[ObservedShare
 
 def _shares_equal(first: float | None, second: float | None) -> bool:
     return first is not None and second is not None and isclose(first, second, abs_tol=1e-9)
-
-
-_CHANGE = TypeAdapter(WeightChange)
-
-
-def change_to_json(change: WeightChange) -> str:
-    """As stored in the archive, without `raw`."""
-    return _CHANGE.dump_json(replace(change, raw="")).decode()
-
-
-def change_from_json(text: str) -> WeightChange:
-    """The inverse of `change_to_json`. Raises ValueError."""
-    return _CHANGE.validate_json(text)

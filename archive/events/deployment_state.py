@@ -6,18 +6,14 @@ from sqlalchemy import Connection, func, select
 
 from archive.db import schema
 from archive.events.history_rows import append_if_changed
-from domain.deployments import (
-    DeploymentState,
-    deployment_state_from_json,
-    deployment_state_to_json,
-    merge_deployment_states,
-)
+from domain.deployments import DeploymentState, merge_deployment_states
+from domain.serialization import from_json, to_json
 
 
 def write(connection: Connection, migration_id: int, source_name: str, state: DeploymentState | None) -> None:
     """Stores what a source returned; None changes nothing."""
     if state is not None:
-        body = deployment_state_to_json(replace(state, asked_at=0))
+        body = to_json(replace(state, asked_at=0))
         key = {"migration_id": migration_id, "source": source_name}
         append_if_changed(connection, schema.deployment_state, key, body, state.asked_at)
 
@@ -28,5 +24,5 @@ def read(connection: Connection, migration_id: int) -> DeploymentState | None:
     newest = select(func.max(table.c.id)).where(table.c.migration_id == migration_id).group_by(table.c.source)
     rows = connection.execute(select(table).where(table.c.id.in_(newest)).order_by(table.c.source))
     return merge_deployment_states(
-        tuple(replace(deployment_state_from_json(row.body), asked_at=row.last_seen) for row in rows)
+        tuple(replace(from_json(DeploymentState, row.body), asked_at=row.last_seen) for row in rows)
     )

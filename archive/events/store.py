@@ -16,8 +16,9 @@ from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
 from archive.events.weight_changes import WeightHistory
 from domain import Event, Traffic, WeightChange, Window
 from domain.deployments import DeploymentState
+from domain.serialization import from_json, to_json
 from domain.traffic import detect_weight_change
-from domain.triggers import Triggers, triggers_from_json, triggers_to_json
+from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot, health_state
 from sources.triggers import TriggerSnapshot
 
@@ -122,7 +123,7 @@ class EventStore:
         with self._database.writing(source_name) as connection:
             if snapshot.triggers:
                 key = {"migration_id": self._database.migration_id, "source": source_name}
-                body = triggers_to_json(replace(snapshot.triggers, asked_at=0))
+                body = to_json(replace(snapshot.triggers, asked_at=0))
                 upsert(connection, schema.trigger, [{**key, "asked_at": snapshot.asked_at, "body": body}])
             save_state(connection, self._database.row(source_name, "triggers"), state, success=success)
 
@@ -132,7 +133,7 @@ class EventStore:
         of_migration = select(table).where(table.c.migration_id == self._database.migration_id)
         with self._database.reading() as connection:
             row = connection.execute(of_migration.order_by(table.c.asked_at.desc()).limit(1)).first()
-        return replace(triggers_from_json(row.body), asked_at=row.asked_at) if row else None
+        return replace(from_json(Triggers, row.body), asked_at=row.asked_at) if row else None
 
     def _read_weight_history(self, connection: Connection) -> WeightHistory:
         """All weight changes, merged again only if there are new ones: every page needs them several times."""

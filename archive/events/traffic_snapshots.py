@@ -8,12 +8,12 @@ from sqlalchemy import Connection, select
 from archive.db import schema
 from archive.events.history_rows import append_if_changed
 from domain import Traffic
-from domain.traffic import traffic_from_json, traffic_to_json
+from domain.serialization import from_json, to_json
 
 
 def save_snapshot(connection: Connection, migration_id: int, traffic: Traffic) -> Traffic | None:
     """Stores a snapshot. Returns the one before it if they differ."""
-    body, key = traffic_to_json(replace(traffic, asked_at=0)), {"migration_id": migration_id}
+    body, key = to_json(replace(traffic, asked_at=0)), {"migration_id": migration_id}
     last = append_if_changed(connection, schema.traffic_snapshot, key, body, traffic.asked_at)
     return replace(decode_snapshot(last.body), asked_at=last.last_seen) if last else None
 
@@ -29,4 +29,4 @@ def read_latest_snapshot(connection: Connection, migration_id: int) -> tuple[Tra
 @lru_cache(maxsize=8)
 def decode_snapshot(body: str) -> Traffic:
     """A stored snapshot. Cached, because the newest one is read for every page and every change."""
-    return traffic_from_json(body)
+    return from_json(Traffic, body)

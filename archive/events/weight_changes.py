@@ -1,7 +1,7 @@
 """SQL on weight changes: what each source recorded, and all of it merged."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
@@ -10,8 +10,9 @@ from archive.db.upsert import upsert
 from archive.events.traffic_snapshots import decode_snapshot
 from domain import Event, WeightChange, Window
 from domain.events import rule_event, weight_event
+from domain.serialization import from_json, to_json
 from domain.traffic import rule_or_listener_arn
-from domain.weight_changes import ObservedShare, change_from_json, change_to_json, merge_weight_changes
+from domain.weight_changes import ObservedShare, merge_weight_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def write_changes(connection: Connection, migration_id: int, source_name: str, c
         schema.weight_change,
         [
             {"migration_id": migration_id, "source": source_name, "key": change.key, "ts": change.ts}
-            | {"body": change_to_json(change), "raw": change.raw}
+            | {"body": to_json(replace(change, raw="")), "raw": change.raw}
             for change in changes
         ],
     )
@@ -50,7 +51,7 @@ def read_weight_history(connection: Connection, migration_id: int, configured_ru
     """All recorded changes, merged. `configured_rule`: the split's ARN, "" if the configuration does not name it."""
     table = schema.weight_change
     bodies = select(table.c.body).where(table.c.migration_id == migration_id)
-    recorded = [change_from_json(body) for body in connection.scalars(bodies)]
+    recorded = [from_json(WeightChange, body) for body in connection.scalars(bodies)]
     if not recorded:
         return WeightHistory((), ())
     rules, others, initial = _read_seen_rules(connection, migration_id)

@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Condition, FleetName, Rule, Share, Traffic
+from domain.serialization import from_json, to_json
 from domain.traffic import (
     blue_green_blocked,
     detect_weight_change,
     find_split,
-    traffic_from_json,
-    traffic_to_json,
 )
 
 FLEET_OF: dict[str, FleetName] = {"ec2": "baseline", "blue": "canary", "green": "canary"}
@@ -246,12 +245,12 @@ def test_a_blue_green_deployment_needs_one_group_with_weight(
 
 @given(st.from_type(Traffic))
 def test_json_round_trip(traffic: Traffic) -> None:
-    text = traffic_to_json(traffic)
-    assert traffic_from_json(text) == traffic
-    assert traffic_to_json(traffic_from_json(text)) == text
+    text = to_json(traffic)
+    assert from_json(Traffic, text) == traffic
+    assert to_json(from_json(Traffic, text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"asked_at": "now", "rules": [], "groups": [], "split_arn": ""}'])
 def test_invalid_json_raises_value_error(text: str) -> None:
     with pytest.raises(ValueError):
-        traffic_from_json(text)
+        from_json(Traffic, text)

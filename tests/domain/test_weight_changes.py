@@ -6,7 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.weight_changes import WeightChange, change_from_json, change_to_json, merge_weight_changes
+from domain.serialization import from_json, to_json
+from domain.weight_changes import WeightChange, merge_weight_changes
 
 RULE = "arn:listener-rule/1"
 TEN = 36_000  # 10:00:00
@@ -132,4 +133,4 @@ SHARE_OR_NONE = st.none() | st.floats(0, 1)
 
 @given(st.builds(WeightChange, before=SHARE_OR_NONE, after=SHARE_OR_NONE))
 def test_json_round_trip(change: WeightChange) -> None:
-    assert change_from_json(change_to_json(change)) == change
+    assert from_json(WeightChange, to_json(change)) == change

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from domain import Aws, Condition, Migration, Rule, Target
-from domain.traffic import blue_green_blocked, traffic_from_json, traffic_to_json
+from domain import Aws, Condition, Migration, Rule, Target, Traffic
+from domain.serialization import from_json, to_json
+from domain.traffic import blue_green_blocked
 from sources.aws.client import create_client
 from sources.aws.load_balancer import LoadBalancer, parse_condition, parse_rule
 from sources.base import Problem, TrafficSnapshot
@@ -111,7 +112,7 @@ def test_snapshot_survives_json(server: FakeElbv2) -> None:
     server.add_header_rule("X-Canary", "always", "photo-ecs")
     traffic = snapshot_of(server).traffic
     assert traffic
-    assert traffic_from_json(traffic_to_json(traffic)) == traffic
+    assert from_json(Traffic, to_json(traffic)) == traffic
 
 
 def test_weights_are_current(server: FakeElbv2) -> None:
@@ -207,7 +208,7 @@ def test_header_rule(server: FakeElbv2) -> None:
     arn = server.add_header_rule("X-Canary", "always", "photo-ecs")
     traffic = snapshot_of(server).traffic
     assert traffic
-    assert [(rule.arn, rule.headers) for rule in traffic.header_rules] == [
+    assert [(rule.arn, rule.conditions) for rule in traffic.header_rules] == [
         (arn, (Condition("http-header", "X-Canary", ("always",)),))
     ]
     assert traffic.split_arn == server.rule

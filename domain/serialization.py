@@ -1,0 +1,23 @@
+"""JSON texts of domain values, as stored in the archive. Equal values have equal texts."""
+
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(value: object) -> str:
+    return _adapter(type(value)).dump_json(value).decode()
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The value of type `kind` that `to_json` wrote. Raises ValueError."""
+    value: T = _adapter(kind).validate_json(text)
+    return value

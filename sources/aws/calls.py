@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
@@ -28,12 +29,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How an action is called: the client's method, the key of its result, and the names of the page token in response and request.
+    """The key of an action's result, and the names of the page token in response and request.
 
     `empty_result_codes`: error codes that mean an empty result.
     """
 
-    method: str
     result_key: str = ""
     response_token: str = ""
     request_token: str = ""
@@ -151,12 +151,11 @@ class ApiSession:
         return problem
 
     def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        operation = self._operations[action]
-        response = call_api(getattr(self._client(), operation.method), **params)
+        response = call_api(getattr(self._client(), xform_name(action)), **params)
         permission = self._permission(action)
         self._skew = self._skew or clock_skew_problem(response, source=self._source, operation=permission)
-        if operation.result_key and operation.result_key not in response:
-            raise ResponseParserError(f"no {operation.result_key}")
+        if (key := self._operations[action].result_key) and key not in response:
+            raise ResponseParserError(f"no {key}")
         return response
 
     def _fetch_pages(self, action: str, params: Mapping[str, Any]) -> list[Any]:

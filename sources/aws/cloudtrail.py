@@ -19,7 +19,7 @@ MIN_CALL_INTERVAL_S = 0.55  # AWS allows two calls per second for a whole accoun
 PAGE_SIZE = 50  # AWS's maximum
 MAX_PAGES = 40  # of one operation in one poll; older records are left to the next poll
 _ACTION = "LookupEvents"
-_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("lookup_events", "Events")}
+_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("Events")}
 
 
 class RateLimiter:

@@ -28,7 +28,7 @@ from sources.window_latency import WindowLatency, longest_aligned_period
 
 MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch says "PartialData" and does not finish
 _ACTION = "GetMetricData"
-_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("get_metric_data", "MetricDataResults")}
+_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
 
 
 class MetricDataSource:

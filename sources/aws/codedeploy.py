@@ -24,17 +24,14 @@ SOURCE = "codedeploy"
 BATCH_SIZE = 25  # AWS's maximum for BatchGetDeployments
 
 _OPERATIONS: Mapping[str, Operation] = {
-    "GetDeploymentGroup": Operation("get_deployment_group", "deploymentGroupInfo"),
-    "ListDeployments": Operation("list_deployments", "deployments", "nextToken", "nextToken"),
-    "BatchGetDeployments": Operation("batch_get_deployments", "deploymentsInfo"),
+    "GetDeploymentGroup": Operation("deploymentGroupInfo"),
+    "ListDeployments": Operation("deployments", "nextToken", "nextToken"),
+    "BatchGetDeployments": Operation("deploymentsInfo"),
     "BatchGetDeploymentTargets": Operation(
-        "batch_get_deployment_targets",
         "deploymentTargets",
         empty_result_codes=frozenset({"DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"}),
     ),
-    "GetApplicationRevision": Operation(
-        "get_application_revision", "revision", empty_result_codes=frozenset({"RevisionDoesNotExistException"})
-    ),
+    "GetApplicationRevision": Operation("revision", empty_result_codes=frozenset({"RevisionDoesNotExistException"})),
 }
 # TaskDefinition: "arn:aws:ecs:…:task-definition/web:42" in an AppSpec, which may be JSON or YAML.
 _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]+)""")

@@ -32,11 +32,11 @@ BATCH_SIZE = 20  # AWS's maximum for DescribeServiceDeployments and DescribeServ
 MAX_EVENTS = 10  # of the hundred that a service retains
 
 _OPERATIONS: Mapping[str, Operation] = {
-    "DescribeServices": Operation("describe_services", "services"),
-    "DescribeTaskDefinition": Operation("describe_task_definition", "taskDefinition"),
-    "ListServiceDeployments": Operation("list_service_deployments", "serviceDeployments", "nextToken", "nextToken"),
-    "DescribeServiceDeployments": Operation("describe_service_deployments", "serviceDeployments"),
-    "DescribeServiceRevisions": Operation("describe_service_revisions", "serviceRevisions"),
+    "DescribeServices": Operation("services"),
+    "DescribeTaskDefinition": Operation("taskDefinition"),
+    "ListServiceDeployments": Operation("serviceDeployments", "nextToken", "nextToken"),
+    "DescribeServiceDeployments": Operation("serviceDeployments"),
+    "DescribeServiceRevisions": Operation("serviceRevisions"),
 }
 _STRATEGIES: Mapping[str, Strategy] = {"BLUE_GREEN": "blue_green", "LINEAR": "linear", "CANARY": "canary"}
 

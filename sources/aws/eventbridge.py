@@ -14,10 +14,7 @@ from sources.triggers import TriggerSnapshot
 
 SOURCE = "eventbridge"
 _DESCRIBE_RULE, _GET_SCHEDULE = "DescribeRule", "GetSchedule"
-_OPERATIONS: Mapping[str, Operation] = {
-    _DESCRIBE_RULE: Operation("describe_rule"),
-    _GET_SCHEDULE: Operation("get_schedule"),
-}
+_OPERATIONS = {_DESCRIBE_RULE: Operation(), _GET_SCHEDULE: Operation()}
 RULE_PERMISSION, SCHEDULE_PERMISSION = f"events:{_DESCRIBE_RULE}", f"scheduler:{_GET_SCHEDULE}"
 
 

@@ -12,10 +12,10 @@ from sources.base import Health, Problem, TrafficSnapshot
 
 SOURCE = "load_balancer"
 _OPERATIONS: Mapping[str, Operation] = {
-    "DescribeListeners": Operation("describe_listeners", "Listeners", "NextMarker", "Marker"),
-    "DescribeRules": Operation("describe_rules", "Rules", "NextMarker", "Marker"),
-    "DescribeTargetGroups": Operation("describe_target_groups", "TargetGroups", "NextMarker", "Marker"),
-    "DescribeTargetHealth": Operation("describe_target_health", "TargetHealthDescriptions"),
+    "DescribeListeners": Operation("Listeners", "NextMarker", "Marker"),
+    "DescribeRules": Operation("Rules", "NextMarker", "Marker"),
+    "DescribeTargetGroups": Operation("TargetGroups", "NextMarker", "Marker"),
+    "DescribeTargetHealth": Operation("TargetHealthDescriptions"),
 }
 
 

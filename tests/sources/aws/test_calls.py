@@ -15,8 +15,8 @@ AWS = Aws(
     load_balancer="arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
 )
 OPERATIONS = {
-    "ListNames": Operation("list_names", "names", "next", "token"),
-    "GetName": Operation("get_name", "name", empty_result_codes=frozenset({"NoSuchName"})),
+    "ListNames": Operation("names", "next", "token"),
+    "GetName": Operation("name", empty_result_codes=frozenset({"NoSuchName"})),
 }
 
 

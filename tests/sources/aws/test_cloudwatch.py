@@ -1,4 +1,4 @@
-"""CloudWatch as a source, by unpatched boto3 over HTTP against the loopback CloudWatch of tests/fakes."""
+"""The CloudWatch source, over HTTP against the fake."""
 
 import re
 import threading
@@ -89,11 +89,11 @@ class Harness:
     def __init__(self, server: FakeCloudWatch, clock: list[int]) -> None:
         self.server, self.clock = server, clock
 
-    def client(self, *, read_timeout_s: float = 5) -> Any:
+    def client(self, *, read_timeout_s: float = 30) -> Any:
         assert PHOTO.aws
         return create_client("cloudwatch", PHOTO.aws, max_attempts=1, read_timeout_s=read_timeout_s)
 
-    def source(self, *, read_timeout_s: float = 5) -> CloudWatch:
+    def source(self, *, read_timeout_s: float = 30) -> CloudWatch:
         return CloudWatch(PHOTO, clock=self.now, client=self.client(read_timeout_s=read_timeout_s))
 
     def now(self) -> datetime:

@@ -1,7 +1,7 @@
 """JSON texts of domain values, as stored in the archive. Equal values have equal texts."""
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -19,5 +19,4 @@ def to_json(value: object) -> str:
 
 def from_json(kind: type[T], text: str) -> T:
     """The value of type `kind` that `to_json` wrote. Raises ValueError."""
-    value: T = _adapter(kind).validate_json(text)
-    return value
+    return cast(T, _adapter(cast(Any, kind)).validate_json(text))

@@ -13,7 +13,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def to_json(value: object) -> str:
+def to_json(value: Any) -> str:
     return _adapter(type(value)).dump_json(value).decode()
 
 

@@ -161,7 +161,7 @@ def mean_bounds(differences: RunningDifferences, alpha: float) -> tuple[FloatArr
         c = np.exp((np.log1p(x) - 2 * np.log(2 * alpha)) / n)
         t2 = np.where(c < 1 + x, (c - 1) / (1 - c / (1 + x)), np.inf)
         half_width = np.sqrt(t2 * np.maximum(n - 1, 0.0) * differences.variance / n)
-    half_width = np.where((differences.variance == 0) & np.isfinite(t2), 0.0, half_width)
+
     half_width = np.where((differences.minutes < MIN_MINUTES) | np.isnan(half_width) | (n <= 1), np.inf, half_width)
     return differences.mean - half_width, differences.mean + half_width
 
@@ -170,12 +170,13 @@ def recent_mean_lower_bound(
     mean: FloatArray, minutes: FloatArray, history: RunningDifferences, alpha: FloatArray
 ) -> FloatArray:
     """Lower bound of the mean of `minutes` minutes after `history`, with the variance and autocorrelation of `history`."""
-    n = np.maximum(minutes, 1e-9) * history.effective_minutes / history.minutes
+    n = minutes * history.effective_minutes / history.minutes
     x = n / TIGHTEST_AT_MINUTES
     boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
     dof = np.maximum(history.effective_minutes - 1, 0.1)
     half_width = np.sqrt(dof * np.expm1(np.minimum(2 * boundary / (dof + 1), 30.0)) * history.variance / n)
-    return np.where(minutes > 0, mean - half_width, -np.inf)
+    lower: FloatArray = mean - half_width
+    return lower
 
 
 def _llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray:

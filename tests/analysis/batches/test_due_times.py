@@ -86,6 +86,17 @@ def test_the_repeated_hour_in_autumn_has_one_run() -> None:
     ]  # fmt: skip
 
 
+def test_the_second_occurrence_of_a_repeated_hour_has_no_run() -> None:
+    """01:30 on 1 November 2026 is at 05:30 UTC (EDT) and at 06:30 UTC (EST)."""
+    first, second = (int(datetime(2026, 11, 1, hour, 30, tzinfo=UTC).timestamp()) for hour in (5, 6))
+    half_past_one = cron("cron(30 1 * * ? *)")
+    assert scheduled_times(half_past_one, NEW_YORK, Window(second - 1800, second + 1800)) == ()
+    assert next_scheduled_time(half_past_one, NEW_YORK, first) == second + 86_400
+    assert last_scheduled_time(half_past_one, NEW_YORK, second + 1) == first
+    every_half_hour = scheduled_times(cron("cron(0/30 1-2 * * ? *)"), NEW_YORK, Window(first - 1800, second + 7200))
+    assert every_half_hour == (first - 1800, first, second + 1800, second + 3600)
+
+
 def test_a_skipped_day_has_no_run() -> None:
     samoa = ZoneInfo("Pacific/Apia")  # went from 29 to 31 December 2011
     assert local_times("cron(0 12 * * ? *)", "2011-12-29", "2012-01-01", samoa) == [

@@ -19,6 +19,7 @@ IN_PROGRESS = Deployment(
 def test_no_issues() -> None:
     assert deployment_issues(HEALTHY, SUCCEEDED, now=NOW) == ()
     assert deployment_issues(None, None, now=NOW) == ()
+    assert deployment_issues(replace(HEALTHY, status=""), None, now=NOW) == ()  # unknown
 
 
 def test_a_deployment_whose_tasks_do_not_start_is_stuck() -> None:

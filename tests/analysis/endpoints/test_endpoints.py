@@ -214,6 +214,29 @@ def test_hundreds_of_equal_routes_raise_no_alarm() -> None:
         assert naive_alarms(report) >= 5
 
 
+def test_alarms_are_corrected_for_routes_times_criteria() -> None:
+    """Two routes with two criteria have the alarm bounds of four routes with one criterion, and wider ones than two routes with one."""
+    rows = {
+        name: busy_route(60, 300, route=name, errors=0.01, canary_error_factor=2) for name in ("/a", "/b", "/c", "/d")
+    }
+
+    def alarm_lower(routes: str, *criteria: Criterion) -> tuple[float | None, float | None]:
+        table = count_table([row for name in routes for row in rows[f"/{name}"]])
+        report = judge_endpoints(table, FLEET_OF, first_minutes(60), criteria)
+        assert report.n_judged == len(routes)
+        return endpoint_of(report, "/a").judgement["error_rate"].alarm_lower, report.total.judgement[
+            "error_rate"
+        ].alarm_lower
+
+    (two, total_two), (four, _), (one, total_one) = (
+        alarm_lower("ab", ERRORS, P95),
+        alarm_lower("abcd", ERRORS),
+        alarm_lower("ab", ERRORS),
+    )
+    assert two == four and two is not None and one is not None and two < one
+    assert total_two is not None and total_one is not None and total_two < total_one  # the total is one route
+
+
 def naive_alarms(report: JudgedEndpoints) -> int:
     """Alarms of a two-proportion z-test at 5 % per route."""
     count = 0

@@ -108,6 +108,47 @@ def test_the_mean_without_autocorrelation() -> None:
     assert (low[-1], high[-1]) == (pytest.approx(-half), pytest.approx(half))
 
 
+def test_autocorrelation_is_corrected_for_its_bias() -> None:
+    """By hand: 1, 1, −1, −1 … has r = 1/32 at lag 1; corrected (n·r + 1) / (n − 3), shrunk, and raised by four standard errors."""
+    n = 32
+    r = (n * (1 / n) + 1) / (n - 3)
+    error = (1 - r**2) / n
+    raised = r**3 / (r**2 + 4 * error) * (1 + 4 * error**0.5) + 0.2 * (10 / n) ** 2
+    effective = n * (1 - raised) / (1 + raised)
+    assert running_differences(np.tile([1.0, 1.0, -1.0, -1.0], 8)).effective_minutes[-1] == pytest.approx(effective)
+
+
+def test_rounding_is_no_variance() -> None:
+    assert running_differences(np.tile([0.3, 0.1 + 0.2], 20)).variance[-1] == 0.0
+
+
+def test_a_slow_wave_under_alternating_noise_counts_less() -> None:
+    """Neighbouring minutes are negatively correlated; only blocks of minutes show the wave."""
+    minute = np.arange(600)
+    values = np.tile([1.0, -1.0], 300) + 0.7 * np.sin(2 * np.pi * minute / 120)
+    assert running_differences(values).effective_minutes[-1] < 200
+    n = np.full(600, 1e5)
+    running = running_rates(
+        50 + 5 * np.tile([1.0, -1.0], 300) + 20 * np.sin(2 * np.pi * minute / 120), n, np.full(600, 50.0), n
+    )
+    assert running.overdispersion[-1] > 20
+
+
+def test_overdispersion_by_hand() -> None:
+    """Alternating 0 and 20 errors against a constant 10: no autocorrelation, so that only the variance and the early prior count."""
+    n, requests = 20, 1000.0
+    running = running_rates(np.full(n, 10.0), np.full(n, requests), np.tile([0.0, 20.0], n // 2), np.full(n, requests))
+    w, total = requests / 2, 200.0
+    rate = (total + 0.5) / (n * requests)
+    squares = n * (rate * w * 10 / requests) ** 2
+    poisson = 2 * rate**2 * w**2 * total / requests**2
+    error = 2 * (2 / n + 2 * rate**4 * w**4 * total / requests**4 / poisson**2)
+    excess = squares / poisson * n / (n - 1) - 1
+    assert excess > 0
+    shrunk = excess**3 / (excess**2 + error) * (1 + 10 / n**0.5)
+    assert running.overdispersion[-1] == pytest.approx(1 + shrunk + total / n * (10 / n) ** 3)
+
+
 def test_autocorrelated_minutes_count_less() -> None:
     random = np.random.default_rng(3)
     independent = random.normal(size=300)

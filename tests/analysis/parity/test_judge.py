@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, judge, trace
+from analysis.parity.confidence_sequences import running_rates
+from analysis.parity.recent_regression import ALPHA, START_EVERY_MINUTES, _alphas, recent_rate_above_margin
 from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, empty_frame
@@ -175,6 +177,35 @@ def test_a_frame_may_have_unanswered_as_a_count_of_its_own() -> None:
     assert (result.verdict, result.baseline_events, result.canary_events) == ("regression", 40, 320)
 
 
+def test_a_request_fails_only_once() -> None:
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet, failed in (("baseline", 1), ("canary", 60)):
+        rows[fleet, "", "requests", "sum"] = [100] * 40
+        rows[fleet, "", "target_5xx", "sum"] = [failed] * 40
+        rows[fleet, "", "unanswered", "sum"] = [failed] * 40
+    result = judge_one(tidy_frame(rows), criterion("error_rate", "0.05pp"))
+    assert (result.baseline_events, result.canary_events) == (80, 4000)
+
+
+def test_timed_answers_are_answers_if_status_counts_are_missing() -> None:
+    rows: dict[tuple[str, str, str, str], Numbers] = {}
+    for fleet in ("baseline", "canary"):
+        rows[fleet, fleet, "requests", "sum"] = rows[fleet, fleet, "latency", "sample_count"] = [1000] * 40
+    assert judge_one(tidy_frame(rows), criterion("unanswered_rate", "0.05pp")).reason == "no_events"
+
+
+def test_a_difference_of_rates_is_at_most_one() -> None:
+    """Without baseline errors the ratio of the rates has no upper bound."""
+    result = judge_one(errors_frame([0] * 30, [1, 0] * 15), criterion("target_5xx_rate", "10%"))
+    assert result.upper == result.alarm_upper == 1.0
+
+
+def test_a_minute_is_final_once_it_is_over() -> None:
+    frame = errors_frame([1] * 20, [1] * 20)
+    (result,) = judge(frame, [ERRORS], provisional_from=START + 17 * 60 + 30).criteria
+    assert result.excluded is not None and (result.minutes, result.excluded["provisional"]) == (17, 3)
+
+
 def test_without_answer_counts_unanswered_is_not_measured() -> None:
     frame = errors_frame([1, 2] * 40, [2, 1] * 40)
     assert judge_one(frame, criterion("unanswered_rate", "1pp")).reason == "not_measured"
@@ -329,6 +360,20 @@ def test_an_even_split_decides_sooner_than_one_per_cent() -> None:
     assert result.minutes_to_decision_even < result.minutes_to_decision / 5
 
 
+def test_the_forecast_for_an_even_split_of_latency_counts_the_samples() -> None:
+    random = np.random.default_rng(3)
+    b, c = (list(0.1 * np.exp(0.3 * random.normal(size=60))) for _ in range(2))
+    uneven, even = (judge_one(latency_frame(b, c, samples=samples), P95) for samples in ((99_000, 1000), (1000, 1000)))
+    assert even.minutes_to_decision == even.minutes_to_decision_even == uneven.minutes_to_decision
+    assert uneven.minutes_to_decision and uneven.minutes_to_decision_even is not None
+    assert uneven.minutes_to_decision_even < uneven.minutes_to_decision / 5
+
+
+def test_below_ten_minutes_there_is_no_forecast() -> None:
+    result = judge_one(errors_frame([1, 2, 1], [2, 1, 2]), ERRORS)
+    assert (result.reason, result.minutes_to_decision, result.minutes_to_decision_even) == ("few_minutes", None, None)
+
+
 def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:
     """Over the whole phase it would look like one long burst."""
     random = np.random.default_rng(6)
@@ -354,6 +399,34 @@ def test_a_jump_of_latency_in_a_phase_is_a_regression_within_minutes() -> None:
     frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * jump))
     assert judge(frame, [P95], window=window(180)).criteria[0].verdict != "regression"
     assert judge(frame, [P95], window=window(192)).criteria[0].reason == "recent_change"
+
+
+def test_a_break_at_the_end_of_a_long_phase_at_parity_is_a_regression() -> None:
+    random = np.random.default_rng(9)
+    counts = [list(random.poisson(10.0, 1415).astype(float)) for _ in range(2)]
+    counts[1][1400:] = list(random.poisson(60.0, 15).astype(float))
+    frame = errors_frame(counts[0], counts[1], requests=(10_000, 10_000))
+    assert judge(frame, [ERRORS], window=window(1400)).verdict == "parity"
+    (result,) = judge(frame, [ERRORS]).criteria
+    assert (result.verdict, result.reason) == ("regression", "recent_change")
+    assert (
+        result.upper is not None and result.margin is not None and result.upper < result.margin
+    )  # the phase is at parity
+
+
+def test_a_break_is_forgotten_after_an_hour() -> None:
+    n, healthy = np.full(200, 1000.0), np.tile([1.0, 2.0], 100)
+    broken = healthy + np.where((np.arange(200) >= 60) & (np.arange(200) < 80), 300.0, 0.0)
+    running = running_rates(healthy, n, broken, n)
+    flags = recent_rate_above_margin(ERRORS, (healthy, n, broken, n), running, 1, last_only=False)
+    assert flags[75:120].all() and not flags[120:].any()
+
+
+def test_recent_alarms_share_their_error_probability() -> None:
+    """Each start has its part of ALPHA, and each comparison its part of that."""
+    starts = np.arange(START_EVERY_MINUTES, 100_000, START_EVERY_MINUTES)
+    assert _alphas(starts, 1).sum() == pytest.approx(ALPHA, rel=0.01) and _alphas(starts, 1).sum() < ALPHA
+    assert _alphas(starts, 50) == pytest.approx(_alphas(starts, 1) / 50)
 
 
 def test_three_bad_minutes_are_no_break() -> None:

@@ -1,9 +1,10 @@
 """A phase across CloudWatch's retention limit of 15 days: one-minute periods on one side, five-minute periods on the other."""
 
 import pandas as pd
+import pytest
 
 from analysis import judge, trace
-from domain import Criterion
+from domain import Criterion, epoch_s
 from tests.factories.frames import START, tidy_frame, window
 
 ERRORS = Criterion.model_validate({"metric": "target_5xx_rate", "margin": "0.1pp"})
@@ -48,6 +49,27 @@ def test_minutes_are_merged_or_excluded_if_five_minute_periods_are_more_frequent
     assert p95.excluded is not None and p95.excluded["other_period"] == 30
     last = trace(frame, [P95], window=whole).iloc[-1]
     assert (last["lower"], last["upper"]) == (p95.lower, p95.upper)
+
+
+def test_times_are_in_minutes_whatever_the_period() -> None:
+    """The same numbers in periods of one and of five minutes: the same verdict, forecast and exclusions, in five times as many minutes."""
+    made = {}
+    for fleet, error in (("baseline", 0), ("canary", 1)):
+        made[fleet, fleet, "requests", "sum"] = [1000.0] * 40
+        made[fleet, fleet, "target_2xx", "sum"] = [999.0 - (i % 3 == error) for i in range(40)]
+    criterion = Criterion.model_validate({"metric": "unanswered_rate", "margin": "0.05pp"})
+    (one,), (five,) = (judge(tidy_frame(made, period_s=s), [criterion]).criteria for s in (60, 300))
+    assert one.excluded is not None and five.excluded is not None
+    assert (one.excluded["in_flight"], five.excluded["in_flight"]) == (5, 5)  # five minutes are one period
+    assert (one.minutes, five.minutes) == (35, 39 * 5)
+    assert one.minutes_to_decision and five.minutes_to_decision == pytest.approx(5 * one.minutes_to_decision, rel=0.2)
+
+
+def test_a_fleet_that_is_silent_in_the_last_five_minute_period_is_gone() -> None:
+    frame = frame_of(COARSE, 5)
+    last = START + (COARSE - 1) * 300
+    silent = frame[~((epoch_s(frame) == last) & (frame["fleet"] == "canary"))]
+    assert judge(silent, [ERRORS], window=window(COARSE * 5)).criteria[0].reason == "one_side_gone"
 
 
 def test_a_single_resolution_is_judged_as_it_is() -> None:

@@ -88,6 +88,31 @@ def test_after_a_change_of_the_clocks_hours_pair_by_the_wall_clock() -> None:
     ).hours == 0  # fmt: skip
 
 
+def test_of_a_repeated_hour_in_autumn_the_first_is_paired() -> None:
+    # Berlin's clocks went back on 25 October 2026: 02:00 is at 00:00 and at 01:00 UTC; a week later at 01:00 UTC.
+    twice, once = (int(datetime(2026, *day, tzinfo=UTC).timestamp()) for day in ((10, 25, 0), (11, 1, 1)))
+    timeline = make_timeline(
+        make_fleet_timeline([1000, 3000]), make_fleet_timeline([NAN, NAN]), bucket_s=HOUR, start=twice
+    )
+    result = before_after(Window(twice, twice + 2 * HOUR), timeline, Window(once, once + HOUR), hours(once, 1), BERLIN)
+    assert (result.hours, result.clocks_changed) == (1, True)
+    assert result.changes[0].measure == "requests" and result.changes[0].before == 1000
+
+
+def test_an_interval_without_a_useful_bound_is_none() -> None:
+    after = MONDAY + 4 * WEEK
+    wild = make_timeline(
+        make_fleet_timeline([1, 1e30] * 10), make_fleet_timeline([NAN] * 20), bucket_s=HOUR, start=after
+    )
+    result = before_after(
+        Window(MONDAY, MONDAY + WEEK), hours(MONDAY, 168), Window(after, after + 20 * HOUR), wild, TOKYO
+    )
+    assert result.changes[0].measure == "requests" and (result.changes[0].lower, result.changes[0].upper) == (
+        None,
+        None,
+    )
+
+
 def test_a_week_with_a_clock_change_loses_or_repeats_one_hour() -> None:
     forward = int(datetime(2026, 3, 23, tzinfo=UTC).timestamp())
     result = compare(forward, 168, BERLIN)

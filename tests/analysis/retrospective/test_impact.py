@@ -72,6 +72,8 @@ def test_phases_add_up() -> None:
     both = sum_excess([excess_errors(ten_buckets(), 1.0), excess_errors(ten_buckets(), 1.0)])
     assert (both.estimate, both.observed, both.requests) == (pytest.approx(40), 60, 2000)
     assert both.lower == pytest.approx(40 - 6.5694 * 2**0.5, abs=1e-3)
+    few = excess_errors(ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0]), 1.0)
+    assert sum_excess([few, few]).upper == 2  # at most what was observed
     assert sum_excess([]) == ExcessErrors(0, None, None, 0, 0, 0, 1.0, 0)
 
 
@@ -137,6 +139,18 @@ def test_independent_bursts_are_overdispersion_shared_ones_and_outages_are_not()
     }
     assert result["independent"] < 1.3 and result["shared bursts"] < 1.5 and result["outage"] < 2.5
     assert 3 < result["own bursts"] < 12
+
+
+def test_bursts_that_last_for_hours_are_more_overdispersion_than_single_ones() -> None:
+    rng = np.random.default_rng(4)
+    n = 720
+    requests, lasting = np.full(n, 60_000.0), np.repeat(rng.gamma(5, 0.2, n // 12), 12)
+
+    def of(rate: np.ndarray) -> float:
+        errors = [rng.poisson(requests * 2e-3 * factor).astype(float) for factor in (np.ones(n), rate)]
+        return overdispersion([PairedBuckets(START + np.arange(n) * 600, errors[0], requests, errors[1], requests)])
+
+    assert of(lasting) > 3 * of(rng.permutation(lasting))
 
 
 def test_a_bucket_is_outside_the_margin_only_if_significant() -> None:
@@ -214,5 +228,7 @@ def test_rollbacks_have_a_title_and_the_first_alert() -> None:
     ]
     around = {START + 3600: replace(minute_timeline([0.25, 0.0, 0.0, 0.0]), ts=START + 3540 + np.arange(4) * 60)}  # type: ignore[type-var]
     assert rollbacks(known, happened, around) == (Rollback(START + 3600, 0.25, 0.0, "Back to 0 %", 60, 720),)
+    far = [make_event(71, "rollback", "Another"), make_event(-1390, "alert", "yesterday", until=70)]
+    assert rollbacks(known, far, {}) == (Rollback(START + 3600, 0.25, 0.0, "", None, None),)
     assert rollbacks(known, [], {}) == (Rollback(START + 3600, 0.25, 0.0, "", None, None),)
     assert rollbacks([make_phase(0, 10, 0.1), make_phase(10, 60, None), make_phase(60, 90, 0.0)], [], {}) == ()

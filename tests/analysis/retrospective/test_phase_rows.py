@@ -41,7 +41,8 @@ def test_two_steps_down_and_up_again_are_one_swap() -> None:
     "steps",
     [
         ((0, 0.1), (600, 0.5), (604, 0.1)),  # an attempt of four minutes that was rolled back
-        ((0, 0.25), (600, 0.0), (640, 0.25)),  # longer than half an hour
+        ((0, 0.25), (600, 0.0), (630, 0.25)),  # half an hour
+        ((0, 0.25), (600, 0.0), (640, 0.25)),  # longer
         ((0, 0.25), (600, 0.0)),  # not back yet
         ((0, 0.25), (600, 0.0), (610, 0.1)),  # back, but not to where it was
         ((0, 0.0), (600, 0.1), (610, 0.25)),  # upwards

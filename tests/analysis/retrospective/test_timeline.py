@@ -138,6 +138,11 @@ def test_unanswered_requests_stay_unanswered(
     )
 
 
+def test_a_missing_bucket_is_a_gap() -> None:
+    ts = np.array([START, START + 1200])
+    assert_array_equal(unanswered_by_bucket(np.array([100.0, 100.0]), np.array([90.0, 110.0]), ts, 600), [10, 0])
+
+
 def test_each_day_starts_afresh() -> None:
     ts = START + 86_400 - 600 + np.arange(2) * 600
     assert_array_equal(unanswered_by_bucket(np.array([100.0, 100.0]), np.array([95.0, 105.0]), ts, 600), [5, 0])

@@ -80,6 +80,14 @@ def test_error_rate_adds_target_5xx_and_unanswered() -> None:
     assert_allclose(result.values["canary"], [0.04 + 0.06] * 5)
 
 
+def test_the_error_rate_is_at_most_one() -> None:
+    """Four minutes without an answer, then one with 5xx alone: 100 % + 400 / 500."""
+    frame = tidy_frame(fleet_rows("canary", [100] * 5, target_2xx=[None] * 5, target_5xx=[None] * 4 + [100]))
+    result = error_rate(time_grid(frame, window(5)))
+    assert_allclose(result.components["unanswered"]["canary"][-1], 0.8)
+    assert_allclose(result.values["canary"], [1.0] * 5)
+
+
 def test_the_load_balancers_own_5xx_are_a_share_of_all_requests() -> None:
     rows = fleet_rows("baseline", [60], target_2xx=[60]) | fleet_rows("canary", [40], target_2xx=[40])
     frame = tidy_frame(rows | {("load_balancer", "", "alb_5xx", "sum"): [5]})

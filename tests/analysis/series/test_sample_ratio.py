@@ -34,6 +34,13 @@ def test_a_burst_on_one_side_widens_the_interval() -> None:
     assert burst.verdict == "matches"
 
 
+def test_the_interval_by_hand() -> None:
+    """Deviations of ±100 in four of five minutes: standard error √(5/4 · 40,000) / 5,000, times 4."""
+    result = ratio_of([1000, 800, 1000, 800, 900], [0, 200, 0, 200, 100], 0.1)
+    assert (result.observed_share, result.lower) == (0.1, 0.0)
+    assert result.upper == pytest.approx(0.1 + 4 * (5 / 4 * 40_000) ** 0.5 / 5_000)
+
+
 def test_too_few_minutes_are_not_enough_data() -> None:
     result = ratio_of([900] * 4, [100] * 4, 0.1)
     assert (result.verdict, result.observed_share) == ("not enough data", None)

@@ -25,6 +25,13 @@ NO_LOGS = _("There is no access log of that time. A file comes about five minute
 WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
 RANGE_REVERSED = _("It is to end before it begins.")
 ALL_ROUTES = _("all together")
+FILE_PROBLEMS: dict[str, str] = {
+    "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),
+    "damaged": _("It is damaged; the lines before the damage were counted. Fetch it again."),
+    "not_a_log": _("None of its lines is a line of an access log of an Application Load Balancer."),
+    "unreadable": _("It cannot be read. Look who may read it."),
+    "": _("Some of its lines could not be counted: they are no lines of an access log."),
+}
 
 
 def counting(files: int, lines: int) -> str:
@@ -49,16 +56,6 @@ def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     return _("{said}; {parsed} could be counted, {unparsed} could not.").format(
         said=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
     )
-
-
-def file_problem(problem: str) -> str:
-    return {
-        "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),
-        "damaged": _("It is damaged; the lines before the damage were counted. Fetch it again."),
-        "not_a_log": _("None of its lines is a line of an access log of an Application Load Balancer."),
-        "unreadable": _("It cannot be read. Look who may read it."),
-        "": _("Some of its lines could not be counted: they are no lines of an access log."),
-    }[problem]
 
 
 def changed_files(files: int) -> str:

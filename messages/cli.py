@@ -118,6 +118,11 @@ STALE_DATA = _("Could not ask: the newest numbers are too old to judge what happ
 WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
 NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
 STANDARD_INPUT = _("standard input")
+SAMPLE_RATIO: dict[str, str] = {
+    "matches": _("as told"),
+    "differs": _("not as told"),
+    "not enough data": _("too early to tell"),
+}
 
 
 def doctor_summary(failed: int) -> str:
@@ -153,10 +158,6 @@ def metric(name: str) -> str:
         "target_5xx_rate": _("of it target 5xx"),
         "alb_5xx_rate": _("5xx of the load balancer itself"),
     }.get(name, name.removeprefix("latency_"))
-
-
-def sample_ratio(verdict: str) -> str:
-    return {"matches": _("as told"), "differs": _("not as told"), "not enough data": _("too early to tell")}[verdict]
 
 
 def minute_and_age(clock: str, age: str) -> str:

@@ -21,6 +21,19 @@ NEVER_RUN = _("This program runs none of these: copy what you mean to run.")
 NOTHING_READ = _(
     "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
 )
+OUTCOMES: dict[Outcome, str] = {
+    "running": _("running"),
+    "succeeded": _("succeeded"),
+    "failed": _("failed"),
+    "stopped": _("stopped"),
+    "rolled_back": _("rolled back"),
+}
+PURPOSES: dict[StepPurpose, str] = {
+    "route_off": _("1. Weighted routing off"),
+    "deploy": _("2. Deploy both sides (the other one by its own means)"),
+    "route_back": _("3. Routing back, if the deployment succeeded: the shares of now, with the new group in service"),
+    "route_back_unchanged": _("3. Routing back, if it was rolled back: exactly the weights of now"),
+}
 
 
 def counts(service: EcsService) -> str:
@@ -62,16 +75,6 @@ def rollout(service: EcsService) -> str:
     return ": ".join(part for part in (service.rollout, service.rollout_reason) if part)
 
 
-def outcome(name: Outcome) -> str:
-    return {
-        "running": _("running"),
-        "succeeded": _("succeeded"),
-        "failed": _("failed"),
-        "stopped": _("stopped"),
-        "rolled_back": _("rolled back"),
-    }[name]
-
-
 def latest(deployment: Deployment, *, age: str) -> str:
     """ "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3 d ago"."""
     if deployment.running:
@@ -83,7 +86,7 @@ def latest(deployment: Deployment, *, age: str) -> str:
     return text.format(
         what=deployment.task_definition or deployment.id,
         stage=deployment.stage or deployment.status,
-        outcome=outcome(deployment.outcome),
+        outcome=OUTCOMES[deployment.outcome],
         age=age,
     )
 
@@ -191,17 +194,6 @@ def commands_intro(result: Preflight, migration: Migration) -> str:
     return _("In order, by a person. Meanwhile {label} serves everybody: make sure that it can carry that.").format(
         label=label
     )
-
-
-def purpose(name: StepPurpose) -> str:
-    return {
-        "route_off": _("1. Weighted routing off"),
-        "deploy": _("2. Deploy both sides (the other one by its own means)"),
-        "route_back": _(
-            "3. Routing back, if the deployment succeeded: the shares of now, with the new group in service"
-        ),
-        "route_back_unchanged": _("3. Routing back, if it was rolled back: exactly the weights of now"),
-    }[name]
 
 
 def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> str:

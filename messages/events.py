@@ -9,29 +9,32 @@ from messages.i18n import _, plural
 EVENT = _("event")
 FILTER_LABEL = _("Events on the charts")
 LIST_HEAD = (_("when"), _("what"), _("by"), _("more"))
-
-
-def kind(name: EventKind) -> str:
-    """In filters."""
-    return {
-        "weight": _("Weights"),
-        "alert": _("Alerts"),
-        "annotation": _("Annotations"),
-        "deployment": _("Deployments"),
-        "rollback": _("Roll-backs"),
-        "note": _("Notes"),
-    }[name]
-
-
-def kind_singular(name: EventKind) -> str:
-    return {
-        "weight": _("weights"),
-        "alert": _("alert"),
-        "annotation": _("annotation"),
-        "deployment": _("deployment"),
-        "rollback": _("roll-back"),
-        "note": _("note"),
-    }[name]
+# In filters.
+KINDS: dict[EventKind, str] = {
+    "weight": _("Weights"),
+    "alert": _("Alerts"),
+    "annotation": _("Annotations"),
+    "deployment": _("Deployments"),
+    "rollback": _("Roll-backs"),
+    "note": _("Notes"),
+}
+KINDS_SINGULAR: dict[EventKind, str] = {
+    "weight": _("weights"),
+    "alert": _("alert"),
+    "annotation": _("annotation"),
+    "deployment": _("deployment"),
+    "rollback": _("roll-back"),
+    "note": _("note"),
+}
+TOOLS: dict[ChangeTool, str] = {
+    "console": _("AWS console"),
+    "cli": _("AWS CLI"),
+    "program": _("a program"),
+    "terraform": "Terraform",
+    "cloudformation": "CloudFormation",
+    "deployment": _("a deployment"),
+    "unknown": _("not known"),
+}
 
 
 def short_title(event: Event) -> str:
@@ -57,7 +60,7 @@ def step(change: WeightChange) -> str:
 
 def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
     """Lines with kind and title, author, time (`format_time` formats epoch seconds) and details."""
-    lines = [_("{kind}: {title}").format(kind=kind_singular(event.kind), title=title(event))]
+    lines = [_("{kind}: {title}").format(kind=KINDS_SINGULAR[event.kind], title=title(event))]
     lines += [author(event.change)] if event.change else []
     lines.append(when(event, format_time))
     if event.detail and not event.change:
@@ -92,20 +95,8 @@ def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
 
 def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
-    known = [change.author, tool(change.tool) if change.tool != "unknown" else ""]
+    known = [change.author, TOOLS[change.tool] if change.tool != "unknown" else ""]
     return ", ".join(filter(None, known)) or _("author not known")
-
-
-def tool(name: ChangeTool) -> str:
-    return {
-        "console": _("AWS console"),
-        "cli": _("AWS CLI"),
-        "program": _("a program"),
-        "terraform": "Terraform",
-        "cloudformation": "CloudFormation",
-        "deployment": _("a deployment"),
-        "unknown": _("not known"),
-    }[name]
 
 
 def event_count(number: int) -> str:

@@ -1,6 +1,8 @@
 """Messages of the evidence file and of `cli.py report`."""
 
+from domain import EventKind
 from messages import numbers
+from messages.events import KINDS_SINGULAR
 from messages.i18n import _
 
 TITLE = _("Evidence of parity")
@@ -63,15 +65,8 @@ def better(direction: str) -> str:
     return {"lower": _("lower"), "higher": _("higher")}[direction]
 
 
-def kind(kind: str) -> str:
-    return {
-        "weight": _("weights"),
-        "alert": _("alert"),
-        "annotation": _("annotation"),
-        "deployment": _("deployment"),
-        "rollback": _("rollback"),
-        "note": _("note"),
-    }[kind]
+def kind(kind: EventKind) -> str:
+    return _("rollback") if kind == "rollback" else KINDS_SINGULAR[kind]
 
 
 def rows(count: int) -> str:

@@ -31,6 +31,20 @@ NEVER_SUCCEEDED = _("no good answer yet")
 TRAFFIC_TITLE = _("Traffic")
 WEIGHTS_NOW = _("The weights now; the charts below show another time.")
 WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
+# Why a URL parameter was ignored, and its valid values.
+INVALID_PARAMS: dict[str, str] = {
+    "window": _("The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."),
+    "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
+    "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
+    "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+    "events": _(
+        "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
+    ),
+    "source": _("The address asks for a source that is not configured; showing the first that is."),
+    "percentile": _(
+        "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
+    ),
+}
 
 
 def configuration_error(path: str) -> str:
@@ -51,25 +65,6 @@ def live_help(refresh_s: int) -> str:
     return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(
         seconds=refresh_s
     )
-
-
-def invalid_param(param: str) -> str:
-    """Why a URL parameter was ignored, and its valid values."""
-    return {
-        "window": _(
-            "The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."
-        ),
-        "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
-        "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
-        "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
-        "events": _(
-            "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
-        ),
-        "source": _("The address asks for a source that is not configured; showing the first that is."),
-        "percentile": _(
-            "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
-        ),
-    }[param]
 
 
 def episode(slug: str) -> str:

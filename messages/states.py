@@ -27,7 +27,7 @@ _SOURCE_NAMES = {
     "demo_logs": _("Demo access logs"),
     "archive": _("Archive"),
 }
-_STATE_LABELS: dict[HealthState, str] = {
+STATE_LABELS: dict[HealthState, str] = {
     "up": _("up"),
     "slow": _("slow"),
     "throttled": _("throttled"),
@@ -38,7 +38,3 @@ _STATE_LABELS: dict[HealthState, str] = {
 
 def source_name(name: str) -> str:
     return _SOURCE_NAMES.get(name, name)
-
-
-def label(state: HealthState) -> str:
-    return _STATE_LABELS[state]

@@ -130,7 +130,7 @@ def _head(app: AppContext, params: LiveParams, view: LiveView, now: datetime) ->
         with st.container(width="stretch"):
             _top_line(app, params, view, now)
     for name in params.invalid_params:
-        layout.warning(text.invalid_param(name))
+        layout.warning(text.INVALID_PARAMS[name])
 
 
 def _on_auto_refresh_change() -> None:

@@ -41,7 +41,7 @@ def kind_filter(events: Sequence[Event]) -> None:
         key=_WIDGET_KEY,
         on_change=_on_change,
         args=(available,),
-        format_func=lambda kind: f"{EVENT_SYMBOLS[kind]} {text.kind(kind)}",
+        format_func=lambda kind: f"{EVENT_SYMBOLS[kind]} {text.KINDS[kind]}",
         label_visibility="collapsed",
     )
 
@@ -61,7 +61,7 @@ def events_table(migration: Migration, events: Sequence[Event], kinds: Collectio
     rows = [
         (
             text.when(event, clock),
-            f"{EVENT_SYMBOLS[event.kind]} {text.kind_singular(event.kind)}: {text.title(event)}",
+            f"{EVENT_SYMBOLS[event.kind]} {text.KINDS_SINGULAR[event.kind]}: {text.title(event)}",
             event.link if event.link.startswith("https://") else "",
             text.author(event.change) if event.change else "",
             "" if event.change else " ".join(event.detail.splitlines()),

@@ -25,6 +25,6 @@ def source_line(state: SourceState, now: datetime) -> SourceLine:
     if state.source in SUPPLEMENTARY and css == "bad":
         css = "note"
     success = text.last_success(format_ago(state.last_success_at, now)) if state.last_success_at else None
-    label = f"{states.label(state.state)} {text.elapsed(state.took_s)}"
+    label = f"{states.STATE_LABELS[state.state]} {text.elapsed(state.took_s)}"
     problems = [format_problem(problem) for problem in state.problems]
     return states.source_name(state.source), css, label, success or text.NEVER_SUCCEEDED, problems

@@ -96,7 +96,7 @@ def doctor_table(report: DoctorReport) -> RenderableType:
 
 
 def _check(check: Health) -> Text:
-    state = Text(f"{states.label(check.state)}, {elapsed(check.took_s)}", FAINT)
+    state = Text(f"{states.STATE_LABELS[check.state]}, {elapsed(check.took_s)}", FAINT)
     details = plain(check.permission).append("  ").append_text(state)
     return _line(is_ok(check), states.source_name(check.source), details, warning=check.problem is not None)
 

@@ -8,6 +8,12 @@ from messages.errors import config_access_logs, config_batches
 from messages.errors.sources import Message, shorten
 from messages.i18n import _
 
+_PREFIX = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
+_ARNS = {
+    "load balancer": f"{_PREFIX}:loadbalancer/app/photo/50dc6c495c0c9188",
+    "listener rule": f"{_PREFIX}:listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee",
+    "target group": f"{_PREFIX}:targetgroup/photo-ec2/73e2d6bc24d8a067",
+}
 # A valid line for each key.
 _EXAMPLES = {
     "migration.name": 'name = "Photo service"',
@@ -17,22 +23,13 @@ _EXAMPLES = {
     "migration.settle_minutes": "settle_minutes = 15",
     "migration.slow_thresholds_s": "slow_thresholds_s = [0.1, 0.3, 1.0]",
     "aws.region": 'region = "ap-northeast-1"',
-    "aws.load_balancer": (
-        'load_balancer = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"'
-    ),
-    "aws.rule": (
-        'rule = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:'
-        'listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"'
-    ),
+    "aws.load_balancer": f'load_balancer = "{_ARNS["load balancer"]}"',
+    "aws.rule": f'rule = "{_ARNS["listener rule"]}"',
     "aws.profile": 'profile = "photo-readonly"',
     "fleets.baseline.label": 'label = "EC2"',
     "fleets.canary.label": 'label = "ECS"',
-    "fleets.baseline.target_groups": (
-        'target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067"]'
-    ),
-    "fleets.canary.target_groups": (
-        'target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"]'
-    ),
+    "fleets.baseline.target_groups": f'target_groups = ["{_ARNS["target group"]}"]',
+    "fleets.canary.target_groups": f'target_groups = ["{_PREFIX}:targetgroup/photo-ecs-blue/0f1e2d3c4b5a6978"]',
     "fleets.canary.ecs_service": 'ecs_service = "photo/web"',
     "fleets.canary.codedeploy": 'codedeploy = "AppECS-photo/DgpECS-photo"',
     "mackerel.service": 'service = "photo"',
@@ -44,14 +41,6 @@ _EXAMPLES = {
     "criteria.critical": "critical = true",
     **config_batches.EXAMPLES,
     **config_access_logs.EXAMPLES,
-}
-_ARNS = {
-    "load balancer": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
-    "listener rule": (
-        "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
-        "listener-rule/app/photo/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
-    ),
-    "target group": "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067",
 }
 _LISTED_BY = {
     "load balancer": "aws elbv2 describe-load-balancers",

@@ -1,11 +1,12 @@
-"""The judge held to worlds whose truth is known, beside Kayenta's figures: `python -m benchmarks.judge --help`."""
+"""Simulations of the judge with known truth, beside Kayenta's figures: `python -m benchmarks.judge --help`."""
 
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +18,20 @@ from analysis import judge, trace
 from analysis.parity.confidence_sequences import running_differences, running_rates
 from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
 from analysis.parity.recent_regression import recent_difference_above_margin, recent_rate_above_margin
+from analysis.series.grid import FloatArray
 from domain import Criterion
 from tests.factories.frames import tidy_frame
 
-FloatArray = npt.NDArray[np.float64]
-Simulation = Callable[
-    [np.random.Generator, int], FloatArray
-]  # the outcome of each repetition: 1 or 0, a delay, a ratio
+# From a number of repetitions to the outcome of each: 1 or 0, a delay, or a ratio.
+Simulation = Callable[[np.random.Generator, int], FloatArray]
 
 CHUNK = 100  # repetitions at once
-EVERY_FIVE_MINUTES = slice(4, None, 5)  # every five minutes
+EVERY_FIVE_MINUTES = slice(4, None, 5)
 ERRORS = Criterion.model_validate({"metric": "error_rate", "margin": "0.05pp"})
 LATENCY = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
 
 
-# Worlds: events of both sides in each minute (reps × minutes), or log latencies.
+# Scenarios: events of both fleets per minute (reps × minutes), or log latencies.
 
 
 def simulate_rates(
@@ -43,7 +43,7 @@ def simulate_rates(
     bursts: str = "",
     criterion: Criterion = ERRORS,
 ) -> SequentialIntervals:
-    """Errors at `rates` among `requests` a minute (baseline, canary); bursts (gamma, shape 0.5, new each minute) shared, or one a side."""
+    """Errors at `rates` among `requests` per minute (baseline, canary), with bursts (gamma, shape 0.5) per minute: "shared" or each fleet's "own"."""
     own = [random.gamma(0.5, 2.0, shape) if bursts else np.ones(shape) for _ in rates]
     if bursts == "shared":
         own[1] = own[0]
@@ -57,7 +57,7 @@ def simulate_rates(
 def simulate_autocorrelated_rates(
     random: np.random.Generator, shape: tuple[int, int], phi: float, errors_per_minute: float
 ) -> SequentialIntervals:
-    """So many errors a minute of 6,000 requests, whose rate each side moves by itself: log-AR(1) with a standard deviation of 0.3."""
+    """Errors among 6,000 requests per minute; each fleet's rate varies as a log-AR(1) with a standard deviation of 0.3."""
     n = np.full(shape, 6000.0)
     b, c = (
         random.poisson(errors_per_minute * np.exp(ar1(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2)
@@ -66,27 +66,27 @@ def simulate_autocorrelated_rates(
 
 
 def ar1(random: np.random.Generator, shape: tuple[int, int], phi: float, sd: float) -> FloatArray:
-    """A stationary AR(1) with that standard deviation."""
-    found = random.normal(size=shape) * sd
-    for at in range(1, shape[1]):
-        found[:, at] = phi * found[:, at - 1] + np.sqrt(1 - phi**2) * found[:, at]
-    return found
+    """A stationary AR(1) with standard deviation `sd`."""
+    series = random.normal(size=shape) * sd
+    for minute in range(1, shape[1]):
+        series[:, minute] = phi * series[:, minute - 1] + np.sqrt(1 - phi**2) * series[:, minute]
+    return series
 
 
 def simulate_latency(
     random: np.random.Generator, shape: tuple[int, int], *, ratio: float = 1.0, noise: float = 0.3, phi: float = 0.0
 ) -> SequentialIntervals:
-    """Latency of both sides, lognormal with a coefficient of variation of `noise` a minute and side, and memory `phi` each."""
-    scale = float(np.sqrt(np.log1p(noise**2)))
-    b, c = ar1(random, shape, phi, scale), ar1(random, shape, phi, scale)
-    known = running_differences(c - b + np.log(ratio))
-    return latency_intervals(LATENCY, known, np.exp(np.cumsum(b, axis=1) / known.minutes), 1)
+    """Latency of both fleets: lognormal with a coefficient of variation `noise` per minute, and autocorrelation `phi`."""
+    sd = float(np.sqrt(np.log1p(noise**2)))
+    b, c = ar1(random, shape, phi, sd), ar1(random, shape, phi, sd)
+    running = running_differences(c - b + np.log(ratio))
+    return latency_intervals(LATENCY, running, np.exp(np.cumsum(b, axis=1) / running.minutes), 1)
 
 
 def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> SequentialIntervals:
-    """30 % noise without memory, and under it a slow wander (φ = 0.95) of half its size: what no judge can know within an hour."""
-    known = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
-    return latency_intervals(LATENCY, known, np.ones(shape), 1)
+    """30 % independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
+    running = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
+    return latency_intervals(LATENCY, running, np.ones(shape), 1)
 
 
 # Outcomes.
@@ -97,12 +97,9 @@ def worse(intervals: SequentialIntervals) -> npt.NDArray[np.bool_]:
 
 
 def any_alarm(intervals: SequentialIntervals) -> FloatArray:
-    """Whether anything but "no difference" was said at any look."""
-    return (
-        (worse(intervals) | intervals.is_known & (intervals.alarm_upper < 0))[:, EVERY_FIVE_MINUTES]
-        .any(axis=1)
-        .astype(float)
-    )
+    """Whether 0 was excluded on either side at any look."""
+    alarms = worse(intervals) | intervals.is_known & (intervals.alarm_upper < 0)
+    return alarms[:, EVERY_FIVE_MINUTES].any(axis=1).astype(float)
 
 
 def detected(intervals: SequentialIntervals) -> FloatArray:
@@ -120,46 +117,46 @@ def reached(criterion: Criterion, intervals: SequentialIntervals, verdict: str, 
 
 
 def parity_at_margin(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
+    """Whether a true difference equal to the margin is ever called parity in eight hours."""
     shape = (reps, 480)
     if kind == "latency":
         return reached(LATENCY, simulate_latency(random, shape, ratio=1.1), "parity")
-    base, requests, criterion = {
-        "0.05 pp over 1e-3": (1e-3, (600.0, 600.0), ERRORS),
-        "0.05 pp over 1e-5": (1e-5, (600.0, 600.0), ERRORS),
-        "0.05 pp over 1e-3, canary at 1 %": (1e-3, (59_400.0, 600.0), ERRORS),
-        "50 % over 2e-3": (2e-3, (600.0, 600.0), relative_margin(50)),
-    }[kind]
+    base, requests, criterion = MARGIN_KINDS[kind]
     worse_rate = base + 5e-4 if criterion is ERRORS else base * 1.5
-    return reached(
-        criterion, simulate_rates(random, shape, (base, worse_rate), requests, criterion=criterion), "parity"
-    )
+    intervals = simulate_rates(random, shape, (base, worse_rate), requests, criterion=criterion)
+    return reached(criterion, intervals, "parity")
 
 
-def recent_regression_delay(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
-    """Minutes until the last minutes alone are said to be beyond the margin, on either side; from the break where there is one."""
-    took = []
+def break_delay(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
+    """Minutes until a recent regression or improvement; from the break at 3 h if the kind has one ("× 10")."""
+    has_break = "× 10" in kind
+    delays = []
     for _ in range(reps):
-        minutes, times = (240, np.where(np.arange(240) >= 180, 10.0, 1.0)) if "× 10" in kind else (480, np.ones(480))
+        minutes = 240 if has_break else 480
+        factor = np.where(np.arange(minutes) >= 180, 10.0, 1.0) if has_break else np.ones(minutes)
         if kind.startswith("latency"):
             phi = float(kind.rpartition(" ")[2])
             b, c = (ar1(random, (1, minutes), phi, 0.294)[0] for _ in range(2))
-            known = running_differences(c - b)
+            running = running_differences(c - b)
             hits = [
-                recent_difference_above_margin(LATENCY, sign * (c - b), known, 1, last_only=False) for sign in (1, -1)
+                recent_difference_above_margin(LATENCY, sign * (c - b), running, 1, last_only=False) for sign in (1, -1)
             ]
         else:
-            each = (5940.0, 60.0) if "1 %" in kind else (600.0, 600.0)
-            rate = 1e-3 if "1 %" in kind else 2e-3
+            requests, rate = ((5940.0, 60.0), 1e-3) if "1 %" in kind else ((600.0, 600.0), 2e-3)
             own = random.gamma(0.5, 2.0, (2, minutes)) if "bursts" in kind else np.ones((2, minutes))
-            n_b, n_c = (np.full(minutes, one) for one in each)
-            b, c = random.poisson(n_b * rate * own[0]) * 1.0, random.poisson(n_c * rate * times * own[1]) * 1.0
-            known = running_rates(b, n_b, c, n_c)
+            n_b, n_c = (np.full(minutes, n) for n in requests)
+            b, c = random.poisson(n_b * rate * own[0]) * 1.0, random.poisson(n_c * rate * factor * own[1]) * 1.0
+            rates = running_rates(b, n_b, c, n_c)
             hits = [
-                recent_rate_above_margin(ERRORS, sides, known, 1, last_only=False)
-                for sides in ((b, n_b, c, n_c), (c, n_c, b, n_b))
+                recent_rate_above_margin(ERRORS, samples, rates, 1, last_only=False)
+                for samples in ((b, n_b, c, n_c), (c, n_c, b, n_b))
             ]
-        took.append(delay((hits[0] | hits[1])[None, :])[0] - (180 if "× 10" in kind else 0))
-    return np.array(took)
+        delays.append(delay((hits[0] | hits[1])[None, :])[0] - (180 if has_break else 0))
+    return np.array(delays)
+
+
+def false_break(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
+    return np.isfinite(break_delay(random, reps, kind)).astype(float)
 
 
 def relative_margin(per_cent: float) -> Criterion:
@@ -169,7 +166,7 @@ def relative_margin(per_cent: float) -> Criterion:
 def errors_to_parity(
     random: np.random.Generator, reps: int, per_cent: float, fixed: float, errors_per_minute: float
 ) -> FloatArray:
-    """Errors a side until parity, over what a fixed-sample TOST (α 5 %, power 90 %) needs."""
+    """Errors per fleet until parity, over those of a fixed-sample TOST (α 5 %, power 90 %)."""
     minutes = int(6 * fixed / errors_per_minute)
     criterion = relative_margin(per_cent)
     looks = simulate_rates(random, (reps, minutes), (errors_per_minute / 1e4,) * 2, (1e4, 1e4), criterion=criterion)
@@ -179,201 +176,132 @@ def errors_to_parity(
 def one_sided_rule(
     random: np.random.Generator, reps: int, errors: int, errors_per_minute: float, *, bursts: bool
 ) -> FloatArray:
-    """Whether a rule that says "worse" once one side has so many errors and the other none ever does so in eight healthy hours, on either side."""
+    """Whether one fleet ever has `errors` errors and the other none in eight healthy hours: the alarms of such a rule."""
     own = random.gamma(0.5, 2.0, (2, reps, 480)) if bursts else 1.0
     b, c = np.cumsum(random.poisson(errors_per_minute * own, (2, reps, 480)), axis=2)
     return (((b == 0) & (c >= errors)) | ((c == 0) & (b >= errors))).any(axis=1).astype(float)
 
 
 def first_seven(random: np.random.Generator, reps: int, phi: float) -> FloatArray:
-    """Whether the first seven minutes of a healthy difference with memory lie on one side of it, whichever."""
+    """Whether the first seven minutes of a healthy autocorrelated difference have the same sign."""
     first = ar1(random, (reps, 7), phi, 1.0) > 0
     return (first.all(axis=1) | ~first.any(axis=1)).astype(float)
 
 
+MARGIN_KINDS: dict[str, tuple[float, tuple[float, float], Criterion]] = {
+    "0.05 pp over 1e-3": (1e-3, (600.0, 600.0), ERRORS),
+    "0.05 pp over 1e-5": (1e-5, (600.0, 600.0), ERRORS),
+    "0.05 pp over 1e-3, canary at 1 %": (1e-3, (59_400.0, 600.0), ERRORS),
+    "50 % over 2e-3": (2e-3, (600.0, 600.0), relative_margin(50)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkRow:
-    """One line of the table. `goal`: ≤ or ≥ a bound of the summary; None where it is shown for honesty alone."""
+    """One row of the table. `goal`: ≤ or ≥ a bound of the summary, None without one. `summary`: share, median, or the 90 % quantile ("90 %")."""
 
     name: str
     simulation: Simulation
     kayenta: str
     goal: tuple[str, float] | None
-    summary: str = "share"  # share, median, or 90 % (by when nine of ten worlds were decided)
+    summary: str = "share"
+
+
+def _row(
+    name: str,
+    goal: tuple[str, float] | None,
+    kayenta: str,
+    outcome: Callable[[SequentialIntervals], FloatArray],
+    simulate: Callable[..., SequentialIntervals],
+    *arguments: Any,
+    minutes: int = 480,
+    summary: str = "share",
+    **options: Any,
+) -> BenchmarkRow:
+    def simulation(random: np.random.Generator, reps: int) -> FloatArray:
+        return outcome(simulate(random, (reps, minutes), *arguments, **options))
+
+    return BenchmarkRow(name, simulation, kayenta, goal, summary)
 
 
 def rows() -> list[BenchmarkRow]:
-    day = (480,)
-    even, one_per_cent = (600.0, 600.0), (5940.0, 60.0)
-    h0 = (2e-3, 2e-3)
+    """The table. The seed of a row depends on its position."""
+    rates, latency = simulate_rates, simulate_latency
+    even, one_per_cent, equal, equal_3 = (600.0, 600.0), (5940.0, 60.0), (2e-3, 2e-3), (1e-3, 1e-3)
+    most_5, least_95 = ("≤", 5), ("≥", 95)
     table = [
-        BenchmarkRow(
-            "no difference, 8 h: Poisson",
-            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even)),
-            "2 %",
-            ("≤", 5),
-        ),
-        BenchmarkRow(
-            "… bursts shared",
-            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even, bursts="shared")),
-            "0.7 %",
-            ("≤", 5),
-        ),
-        BenchmarkRow(
-            "… bursts independent",
-            lambda r, n: any_alarm(simulate_rates(r, (n, *day), h0, even, bursts="own")),
-            "6.7 %",
-            ("≤", 5),
-        ),
-        BenchmarkRow(
-            "… bursts independent, 6,000 rpm",
-            lambda r, n: any_alarm(simulate_rates(r, (n, *day), (1e-3, 1e-3), (6e3, 6e3), bursts="own")),
-            "—",
-            ("≤", 5),
-        ),
+        _row("no difference, 8 h: Poisson", most_5, "2 %", any_alarm, rates, equal, even),
+        _row("… bursts shared", most_5, "0.7 %", any_alarm, rates, equal, even, bursts="shared"),
+        _row("… bursts independent", most_5, "6.7 %", any_alarm, rates, equal, even, bursts="own"),
+        _row("… bursts independent, 6,000 rpm", most_5, "—", any_alarm, rates, equal_3, (6e3, 6e3), bursts="own"),
     ]
     for phi, kayenta, bound in ((0.5, "27 % peeking", 5), (0.7, "19 % in one look", 5), (0.9, "52 % in one look", 10)):
+        own, goal, errors = f"own AR(1) φ = {phi}", ("≤", bound), simulate_autocorrelated_rates
         table += [
-            BenchmarkRow(
-                f"latency, own AR(1) φ = {phi}",
-                lambda r, n, phi=phi: any_alarm(simulate_latency(r, (n, *day), phi=phi)),  # type: ignore[misc]
-                kayenta,
-                ("≤", bound),
-            ),
-            BenchmarkRow(
-                f"errors, 30 a minute, own AR(1) φ = {phi} of the rate",
-                lambda r, n, phi=phi: any_alarm(simulate_autocorrelated_rates(r, (n, *day), phi, 30.0)),  # type: ignore[misc]
-                "—",
-                ("≤", bound),
-            ),
-            BenchmarkRow(
-                f"errors, 1.2 a minute, own AR(1) φ = {phi} of the rate, unseen",
-                lambda r, n, phi=phi: any_alarm(simulate_autocorrelated_rates(r, (n, *day), phi, 1.2)),  # type: ignore[misc]
-                "—",
-                None,
-            ),
+            _row(f"latency, {own}", goal, kayenta, any_alarm, latency, phi=phi),
+            _row(f"errors, 30 a minute, {own} of the rate", goal, "—", any_alarm, errors, phi, 30.0),
+            _row(f"errors, 1.2 a minute, {own} of the rate, unseen", None, "—", any_alarm, errors, phi, 1.2),
         ]
+    found = "canary at 1 %, 6,000 rpm, base 1e-3, × 5, 60 min: found"
+    regression = partial(reached, LATENCY, verdict="regression")
+    parity_at_end = partial(reached, LATENCY, verdict="parity", at_end=True)
+    small = {"minutes": 1440, "ratio": 1.005}
+    table += [
+        _row(found, least_95, "0 %", detected, rates, (1e-3, 5e-3), one_per_cent, minutes=60),
+        _row("same, healthy: better or worse", most_5, "55 %", any_alarm, rates, equal_3, one_per_cent, minutes=60),
+        _row("same, healthy, 8 h", most_5, "—", any_alarm, rates, equal_3, one_per_cent),
+        _row("600 rpm a side, base 2e-4, × 10, 30 min: found", least_95, "50 %", detected, rates, (2e-4, 2e-3), even, minutes=30),
+        _row(
+            "600 rpm a side, base 2e-3, × 2: minutes to worse", ("≤", 30), "37 min",
+            lambda intervals: delay(worse(intervals)), rates, (2e-3, 4e-3), even, minutes=240, summary="median",
+        ),
+        _row("+20 % latency, 30 % noise: found by 60 min", ("≥", 60), "53 %", detected, latency, minutes=60, ratio=1.2),
+        _row("… by 120 min", least_95, "—", detected, latency, minutes=120, ratio=1.2),
+        _row("+0.5 % latency, margin 10 %, 24 h: regression (3 % noise)", ("≤", 1), "93 % High", regression, latency, noise=0.03, **small),
+        _row("… parity at the end (30 % noise)", least_95, "—", parity_at_end, latency, **small),
+    ]  # fmt: skip
+    table += [
+        BenchmarkRow(f"truth at the margin, 8 h: parity ({kind})", partial(parity_at_margin, kind=kind), "—", most_5)
+        for kind in (*MARGIN_KINDS, "latency")
+    ]
     table += [
         BenchmarkRow(
-            "canary at 1 %, 6,000 rpm, base 1e-3, × 5, 60 min: found",
-            lambda r, n: detected(simulate_rates(r, (n, 60), (1e-3, 5e-3), one_per_cent)),
-            "0 %",
-            ("≥", 95),
-        ),
-        BenchmarkRow(
-            "same, healthy: better or worse",
-            lambda r, n: any_alarm(simulate_rates(r, (n, 60), (1e-3, 1e-3), one_per_cent)),
-            "55 %",
-            ("≤", 5),
-        ),
-        BenchmarkRow(
-            "same, healthy, 8 h",
-            lambda r, n: any_alarm(simulate_rates(r, (n, *day), (1e-3, 1e-3), one_per_cent)),
+            f"errors for parity ±{per_cent} %, × TOST's {fixed} ({summary})",
+            partial(errors_to_parity, per_cent=per_cent, fixed=fixed, errors_per_minute=per_minute),
             "—",
-            ("≤", 5),
-        ),
-        BenchmarkRow(
-            "600 rpm a side, base 2e-4, × 10, 30 min: found",
-            lambda r, n: detected(simulate_rates(r, (n, 30), (2e-4, 2e-3), even)),
-            "50 %",
-            ("≥", 95),
-        ),
-        BenchmarkRow(
-            "600 rpm a side, base 2e-3, × 2: minutes to worse",
-            lambda r, n: delay(worse(simulate_rates(r, (n, 240), (2e-3, 4e-3), even))),
-            "37 min",
-            ("≤", 30),
-            "median",
-        ),
-        BenchmarkRow(
-            "+20 % latency, 30 % noise: found by 60 min",
-            lambda r, n: detected(simulate_latency(r, (n, 60), ratio=1.2)),
-            "53 %",
-            ("≥", 60),
-        ),
-        BenchmarkRow("… by 120 min", lambda r, n: detected(simulate_latency(r, (n, 120), ratio=1.2)), "—", ("≥", 95)),
-        BenchmarkRow(
-            "+0.5 % latency, margin 10 %, 24 h: regression (3 % noise)",
-            lambda r, n: reached(LATENCY, simulate_latency(r, (n, 1440), ratio=1.005, noise=0.03), "regression"),
-            "93 % High",
-            ("≤", 1),
-        ),
-        BenchmarkRow(
-            "… parity at the end (30 % noise)",
-            lambda r, n: reached(LATENCY, simulate_latency(r, (n, 1440), ratio=1.005), "parity", at_end=True),
-            "—",
-            ("≥", 95),
-        ),
+            ("≤", 2.5),
+            summary,
+        )
+        for per_cent, fixed, per_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5))
+        for summary in ("median", "90 %")
     ]
-    for kind in (
-        "0.05 pp over 1e-3",
-        "0.05 pp over 1e-5",
-        "0.05 pp over 1e-3, canary at 1 %",
-        "50 % over 2e-3",
-        "latency",
+    table += [
+        BenchmarkRow(
+            f"no difference, 8 h, a look a minute, a break seen: {kind}", partial(false_break, kind=kind), "—", ("≤", 1)
+        )
+        for kind in ("Poisson", "bursts", "canary at 1 %", "latency, own AR(1) φ = 0.7", "latency, own AR(1) φ = 0.9")
+    ]
+    table += [
+        BenchmarkRow(
+            f"breaks after 3 h ({kind}): minutes to regression", partial(break_delay, kind=kind), "—", None, "median"
+        )
+        for kind in ("600 rpm a side, base 2e-3, × 10", "canary at 1 %, × 10")
+    ]
+    table.append(_row("30 % noise over a slow drift: any alarm", None, "—", any_alarm, simulate_slow_drift))
+    for name, errors_, per_minute, bursts in (
+        ("a rule: worse at 4 errors to none", 4, 0.02, False),
+        ("a rule: worse at 7 to none", 7, 0.3, False),
+        ("… bursts independent, 0.3 a minute", 7, 0.3, True),
+        ("… 1 a minute", 7, 1.0, True),
     ):
-        table.append(
-            BenchmarkRow(
-                f"truth at the margin, 8 h: parity ({kind})",
-                lambda r, n, kind=kind: parity_at_margin(r, n, kind),  # type: ignore[misc]
-                "—",
-                ("≤", 5),
-            )
-        )
-    for per_cent, fixed, a_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5)):
-        for summary in ("median", "90 %"):
-            table.append(
-                BenchmarkRow(
-                    f"errors for parity ±{per_cent} %, × TOST's {fixed} ({summary})",
-                    lambda r, n, a=(per_cent, fixed, a_minute): errors_to_parity(r, n, *a),  # type: ignore[misc]
-                    "—",
-                    ("≤", 2.5),
-                    summary,
-                )
-            )
-    for kind in ("Poisson", "bursts", "canary at 1 %", "latency, own AR(1) φ = 0.7", "latency, own AR(1) φ = 0.9"):
-        table.append(
-            BenchmarkRow(
-                f"no difference, 8 h, a look a minute, a break seen: {kind}",
-                lambda r, n, kind=kind: np.isfinite(recent_regression_delay(r, n, kind)).astype(float),  # type: ignore[misc]
-                "—",
-                ("≤", 1),
-            )
-        )
-    for kind in ("600 rpm a side, base 2e-3, × 10", "canary at 1 %, × 10"):
-        table.append(
-            BenchmarkRow(
-                f"breaks after 3 h ({kind}): minutes to regression",
-                lambda r, n, kind=kind: recent_regression_delay(r, n, kind),  # type: ignore[misc]
-                "—",
-                None,
-                "median",
-            )
-        )
-    table += [
-        BenchmarkRow(
-            "30 % noise over a slow wander: any alarm",
-            lambda r, n: any_alarm(simulate_slow_drift(r, (n, *day))),
-            "—",
-            None,
-        ),
-        BenchmarkRow(
-            "a rule: worse at 4 errors to none", lambda r, n: one_sided_rule(r, n, 4, 0.02, bursts=False), "—", None
-        ),
-        BenchmarkRow("a rule: worse at 7 to none", lambda r, n: one_sided_rule(r, n, 7, 0.3, bursts=False), "—", None),
-        BenchmarkRow(
-            "… bursts independent, 0.3 a minute", lambda r, n: one_sided_rule(r, n, 7, 0.3, bursts=True), "—", None
-        ),
-        BenchmarkRow("… 1 a minute", lambda r, n: one_sided_rule(r, n, 7, 1.0, bursts=True), "—", None),
-        BenchmarkRow(
-            "a rule: worse at the first 7 minutes of 10, φ = 0.9", lambda r, n: first_seven(r, n, 0.9), "—", None
-        ),
-    ]
-    return table
+        rule = partial(one_sided_rule, errors=errors_, errors_per_minute=per_minute, bursts=bursts)
+        table.append(BenchmarkRow(name, rule, "—", None))
+    last = partial(first_seven, phi=0.9)
+    return [*table, BenchmarkRow("a rule: worse at the first 7 minutes of 10, φ = 0.9", last, "—", None)]
 
 
 def outcomes(seed: int, row: int, chunk: int, reps: int) -> tuple[int, FloatArray]:
-    """One chunk of one row, from a seed of its own."""
+    """One chunk of one row, with its own seed."""
     return row, rows()[row].simulation(np.random.default_rng([seed, row, chunk]), reps)
 
 
@@ -393,23 +321,23 @@ def summarize(row: BenchmarkRow, outcome: FloatArray) -> tuple[str, str, bool | 
 
 
 def speed(console: Console) -> None:
-    """24 hours and 8 criteria through the same door as the pages: milliseconds of `judge` and `trace`."""
+    """Milliseconds of `judge` and `trace` for 24 hours and 8 criteria, called as the pages do."""
     random, n = np.random.default_rng(1), 1440
 
-    def side(fleet: str) -> dict[tuple[str, str, str, str], list[float]]:
-        bad = random.poisson(3.0, n)
-        found = {
+    def fleet_rows(fleet: str) -> dict[tuple[str, str, str, str], list[float]]:
+        errors = random.poisson(3.0, n)
+        rows = {
             (fleet, fleet, "requests", "sum"): [3000.0] * n,
-            (fleet, fleet, "target_5xx", "sum"): list(bad.astype(float)),
-            (fleet, fleet, "target_2xx", "sum"): list(3000.0 - bad),
+            (fleet, fleet, "target_5xx", "sum"): list(errors.astype(float)),
+            (fleet, fleet, "target_2xx", "sum"): list(3000.0 - errors),
             (fleet, fleet, "latency", "sample_count"): [3000.0] * n,
             (fleet, fleet, "latency", "within_0.3s"): list(1 - random.binomial(3000, 0.03, n) / 3000),
         }
-        for at, stat in enumerate(("p50", "p90", "p95", "p99")):
-            found[fleet, fleet, "latency", stat] = list(0.1 * (at + 1) * np.exp(0.2 * random.normal(size=n)))
-        return found
+        for index, stat in enumerate(("p50", "p90", "p95", "p99")):
+            rows[fleet, fleet, "latency", stat] = list(0.1 * (index + 1) * np.exp(0.2 * random.normal(size=n)))
+        return rows
 
-    frame = tidy_frame({**side("baseline"), **side("canary")})
+    frame = tidy_frame({**fleet_rows("baseline"), **fleet_rows("canary")})
     criteria = [
         Criterion.model_validate({"metric": metric, "margin": margin})
         for metric, margin in (
@@ -423,41 +351,41 @@ def speed(console: Console) -> None:
             ("slow_0.3s", "0.5pp"),
         )
     ]
-    for ask, bound in ((judge, 30), (trace, 300)):
-        took = []
+    for function, bound in ((judge, 30), (trace, 300)):
+        durations_ms = []
         for _ in range(11):
-            began = time.perf_counter()
-            ask(frame, criteria)
-            took.append(1000 * (time.perf_counter() - began))
-        console.print(f"{ask.__name__}: {np.median(took):.0f} ms (≤ {bound} ms), 24 h × 8 criteria")
+            started = time.perf_counter()
+            function(frame, criteria)
+            durations_ms.append(1000 * (time.perf_counter() - started))
+        console.print(f"{function.__name__}: {np.median(durations_ms):.0f} ms (≤ {bound} ms), 24 h × 8 criteria")
 
 
 def main(
-    reps: Annotated[int, typer.Option(help="Repetitions of each world.")] = 1000,
+    reps: Annotated[int, typer.Option(help="Repetitions of each scenario.")] = 1000,
     only: Annotated[str, typer.Option(help="Only the rows whose name contains this.")] = "",
-    seed: Annotated[int, typer.Option(help="Other dice, the same worlds.")] = 11,
-    processes: Annotated[int, typer.Option(help="How many at once.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 11,
+    processes: Annotated[int, typer.Option(help="Number of processes.")] = 2,
 ) -> None:
-    """Run every world so many times and print ours beside what is to be reached."""
+    """Simulate every scenario and print the results beside the goals."""
     console, table = Console(width=150), rows()
-    chosen = [at for at, row in enumerate(table) if only.lower() in row.name.lower()]
-    done: dict[int, list[FloatArray]] = {at: [] for at in chosen}
+    indices = [index for index, row in enumerate(table) if only.lower() in row.name.lower()]
+    outcomes_by_row: dict[int, list[FloatArray]] = {index: [] for index in indices}
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [
-            pool.submit(outcomes, seed, at, chunk, min(CHUNK, reps - chunk))
-            for at in chosen
+        futures = [
+            pool.submit(outcomes, seed, index, chunk, min(CHUNK, reps - chunk))
+            for index in indices
             for chunk in range(0, reps, CHUNK)
         ]
-        for number, one in enumerate(as_completed(waiting), start=1):
-            at, outcome = one.result()
-            done[at].append(outcome)
-            print(f"\r{number} of {len(waiting)}", end="", file=sys.stderr, flush=True)
+        for n_done, future in enumerate(as_completed(futures), start=1):
+            index, outcome = future.result()
+            outcomes_by_row[index].append(outcome)
+            print(f"\r{n_done} of {len(futures)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    shown = Table("world", "ours", "to reach", "Kayenta", "met?", title=f"{reps} repetitions a row")
-    for at in chosen:
-        ours, goal, met = summarize(table[at], np.concatenate(done[at]))
-        shown.add_row(table[at].name, ours, goal, table[at].kayenta, {True: "yes", False: "NO", None: "—"}[met])
-    console.print(shown)
+    output = Table("scenario", "ours", "to reach", "Kayenta", "met?", title=f"{reps} repetitions a row")
+    for index in indices:
+        ours, goal, met = summarize(table[index], np.concatenate(outcomes_by_row[index]))
+        output.add_row(table[index].name, ours, goal, table[index].kayenta, {True: "yes", False: "NO", None: "—"}[met])
+    console.print(output)
     if not only:
         speed(console)
 

@@ -174,7 +174,7 @@ class _Ingest:
             self._on_progress(replace(progress, bytes_done=progress.bytes_done + min(n_bytes, day.size)))
 
         try:
-            counts = source.count_day(day, on_progress=on_progress, stop=self._stopped)
+            counts = source.count_day(day, on_progress=on_progress, should_stop=self._stopped)
         except OSError as error:
             return [], None, (_disk_full(source, error),)
         return ([], None, (counts,)) if isinstance(counts, Problem) else ([day], counts, ())

@@ -36,7 +36,7 @@ def test_external_text_cannot_control_the_terminal(
             return (Health("cloudwatch", EVIL, "denied", 0, evil),)
 
     class Traffics(DemoTraffic):
-        def look(self) -> TrafficSnapshot:
+        def snapshot(self) -> TrafficSnapshot:
             traffic = self.traffic_at(int(NOW.timestamp()))
             door, split, other = traffic.rules
             door = replace(door, conditions=(replace(door.conditions[0], name=EVIL, patterns=(EVIL,)),))
@@ -58,8 +58,8 @@ def test_external_text_cannot_control_the_terminal(
     use_sources(
         Sources(
             (Metrics(migration, anchor=ANCHOR, clock=clock),),
-            Traffics(migration, anchor=ANCHOR, clock=clock),
-            (Events(migration, anchor=ANCHOR, clock=clock),),
+            Traffics(anchor=ANCHOR, clock=clock),
+            (Events(anchor=ANCHOR, clock=clock),),
         )
     )
     for words in (("doctor",), ("weights",), ("watch", "--once")):

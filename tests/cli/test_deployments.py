@@ -76,7 +76,7 @@ def test_nothing_read_exits_with_1(
 ) -> None:
     alone = Sources(
         metrics=(DemoMetrics(demo, anchor=ANCHOR, clock=lambda: NOW),),
-        traffic=DemoTraffic(demo, anchor=ANCHOR, clock=lambda: NOW),
+        traffic=DemoTraffic(anchor=ANCHOR, clock=lambda: NOW),
         events=(),
     )
     use_sources(alone)

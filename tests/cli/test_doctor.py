@@ -29,7 +29,7 @@ class TestDoctor:
             def check(self) -> tuple[Health, ...]:
                 return (Health("cloudwatch", "cloudwatch:GetMetricData", "denied", 0.24, DENIED),)
 
-        use_sources(Sources((Refused(demo, anchor=ANCHOR),), DemoTraffic(demo, anchor=ANCHOR), ()))
+        use_sources(Sources((Refused(demo, anchor=ANCHOR),), DemoTraffic(anchor=ANCHOR), ()))
         result = run("doctor")
         assert result.exit_code == 1
         said = lines(result.stdout)

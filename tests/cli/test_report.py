@@ -83,7 +83,7 @@ def test_without_an_answer_there_is_no_evidence(
 
     def denied(migration: Migration, **_: Any) -> Sources:
         clock = {"anchor": ANCHOR, "clock": lambda: NOW}
-        return Sources((Denied(migration, **clock),), None, (DemoEvents(migration, **clock),))
+        return Sources((Denied(migration, **clock),), None, (DemoEvents(**clock),))
 
     monkeypatch.setattr(startup, "create_sources", denied)
     result = run()

@@ -91,13 +91,13 @@ class TestWatch:
     def test_a_denied_source_is_reported_and_without_data_it_exits_with_1(self, demo: Migration, use_sources: Any):
         class Refused(DemoMetrics):
             def pull(self, window: Any, series: Any = None) -> Any:
-                return replace(super().pull(window, ()), problems=(DENIED,), answers=())
+                return replace(super().pull(window, ()), problems=(DENIED,), answered_ranges=())
 
         use_sources(
             Sources(
                 (Refused(demo, anchor=ANCHOR, clock=lambda: NOW),),
-                DemoTraffic(demo, anchor=ANCHOR),
-                (DemoEvents(demo, anchor=ANCHOR),),
+                DemoTraffic(anchor=ANCHOR),
+                (DemoEvents(anchor=ANCHOR),),
             )
         )
         result = run("watch", "--once")
@@ -162,5 +162,5 @@ class TestWatch:
         change = Event(START + 5 * 60 + 20, None, "weight", "10.0% → 50.0%", "", "canary", "", "load_balancer", "1")
         now = datetime.fromtimestamp(START + 20 * 60, UTC)
         seen = watch_snapshot(demo, "cloudwatch", brought, Traffic(START, (rule,), (), "r"), (change,), now=now)
-        assert seen.ratio is not None
-        assert (seen.ratio.verdict, seen.ratio.observed_share, seen.ratio.minutes) == ("matches", 0.5, 10)
+        assert seen.sample_ratio is not None
+        assert (seen.sample_ratio.verdict, seen.sample_ratio.observed_share, seen.sample_ratio.minutes) == ("matches", 0.5, 10)

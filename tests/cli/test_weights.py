@@ -62,10 +62,10 @@ class TestWeights:
         problem = replace(DENIED, source="load_balancer", operation="elasticloadbalancing:DescribeRules")
 
         class Refused(DemoTraffic):
-            def look(self) -> TrafficSnapshot:
+            def snapshot(self) -> TrafficSnapshot:
                 return TrafficSnapshot(int(NOW.timestamp()), None, (problem,))
 
-        use_sources(Sources((), Refused(demo, anchor=ANCHOR), ()))
+        use_sources(Sources((), Refused(anchor=ANCHOR), ()))
         result = run("weights")
         assert result.exit_code == 1
         assert "Allow `elasticloadbalancing:DescribeRules`" in result.stdout

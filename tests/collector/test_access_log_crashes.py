@@ -1,4 +1,4 @@
-"""A counting that is killed in the middle loses no line and counts none twice."""
+"""An ingest that is killed loses no line and counts none twice."""
 
 import subprocess
 import sys
@@ -10,26 +10,27 @@ from tests.factories.access_log_lines import access_log_line
 from tests.factories.archives import open_archive
 from tests.fakes.metric_source import NOON, minute_time, minute_window
 
-# Counts batches of one file each, and is dead in the middle of the second: after it was counted, before it was kept.
+# Counts batches of one file each, and exits in the second one: after it was counted, before it is saved.
 KILLED = """
 import os, sys
 from pathlib import Path
-from archive import Archive, log_filling
-from collector.access_log_ingest import count_logs
+from archive.access_logs.store import AccessLogStore
+from collector import access_log_ingest
 from sources.access_logs.base import LocalLogs
-from tests.fakes.metric_source import MIGRATION, at, open_archive, span
-log_filling._batches = lambda files, *_: [[file] for file in files]
-kept = Archive.keep_logs
-def keep(self, files, counted):
-    if kept.__name__ in seen:
+from tests.factories.archives import open_archive
+from tests.fakes.metric_source import minute_time, minute_window
+access_log_ingest._split_batches = lambda files, *_: [[file] for file in files]
+save_counts, calls = AccessLogStore.save_counts, []
+def save_first(self, files, counts):
+    if calls:
         os._exit(9)
-    seen.add(kept.__name__)
-    return kept(self, files, counted)
-seen = set()
-Archive.keep_logs = keep
+    calls.append(files)
+    return save_counts(self, files, counts)
+AccessLogStore.save_counts = save_first
 folder = Path(sys.argv[1])
 with open_archive(folder) as archive:
-    count_logs(archive, LocalLogs(folder / "logs"), span(0, 60), now=at(60))
+    logs = LocalLogs(folder / "logs")
+    access_log_ingest.ingest_access_logs(archive, logs, minute_window(0, 60), now=minute_time(60))
 """
 
 
@@ -47,8 +48,8 @@ def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
             ingest_access_logs(archive, LocalLogs(tmp_path / "logs"), minute_window(0, 60), now=minute_time(60.5)).state
             == "busy"
         ), "its claim"
-        found = ingest_access_logs(archive, LocalLogs(tmp_path / "logs"), minute_window(0, 60), now=minute_time(70))
-        assert (found.state, found.already_counted, found.files_done) == ("done", 1, 3)
+        progress = ingest_access_logs(archive, LocalLogs(tmp_path / "logs"), minute_window(0, 60), now=minute_time(70))
+        assert (progress.state, progress.already_counted, progress.files_done) == ("done", 1, 3)
         counts = archive.access_logs.counts(minute_window(0, 60))
         by_minute = sorted(zip(counts["minute"].to_pylist(), counts["n"].to_pylist(), strict=True))
         assert by_minute == [(NOON + number * 60, number + 1) for number in range(4)]

@@ -1,4 +1,4 @@
-"""Access logs of a window counted into the archive: once each, batch by batch, whatever stops it."""
+"""Ingest of access logs: each file is counted once, batch by batch, also after interruptions."""
 
 import threading
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from collector.access_log_ingest import IngestProgress, _run_ahead, ingest_access_logs
-from collector.collector import Collector
+from collector.collector import Collector, CollectorConfig
 from domain import Window
 from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
+from sources.registry import Sources
 from tests.factories.archives import open_archive
 from tests.factories.counted_files import log_counts
 from tests.fakes.metric_source import NOON, minute_time, minute_window
@@ -25,10 +26,10 @@ FILE_S = 300
 
 @dataclass
 class FakeRemoteCounter:
-    """A CountedElsewhere with a request in each minute of each of its files."""
+    """A RemoteCounter with one request in each minute of its files."""
 
     starts: Sequence[int] = (0, 5, 10)
-    size: int = 60_000_000  # so that each is a batch of its own
+    size: int = 60_000_000  # one file per batch
     problem: Problem | None = None
     counted_files: list[str] = field(default_factory=list)
     n_listings: int = 0
@@ -38,19 +39,19 @@ class FakeRemoteCounter:
         self.n_listings += 1
         windows = [Window(NOON + start * 60, NOON + start * 60 + FILE_S) for start in self.starts]
         return LogListing(
-            tuple(LogFile(f"bucket/{one.start}.log", self.size, one) for one in windows if one.overlap(window))
+            tuple(LogFile(f"bucket/{item.start}.log", self.size, item) for item in windows if item.overlap(window))
         )
 
-    def bring(self, file: LogFile) -> Problem:
+    def download(self, file: LogFile) -> Problem:
         raise AssertionError(file)
 
     def count(self, files: Sequence[LogFile]) -> LogCounts | Problem:
         if self.problem:
             return self.problem
         self.counted_files += [file.identity for file in files]
-        minutes = [(file.window.start - NOON) // 60 + one for file in files if file.window for one in range(5)]
-        told = log_counts(*minutes)
-        return LogCounts(told.counts, told.examples, tuple(FileStats(file.key, 5, 5) for file in files))
+        minutes = [(file.window.start - NOON) // 60 + minute for file in files if file.window for minute in range(5)]
+        counts = log_counts(*minutes)
+        return LogCounts(counts.counts, counts.examples, tuple(FileStats(file.key, 5, 5) for file in files))
 
     def check(self):
         return ()
@@ -64,27 +65,33 @@ def archive(tmp_path: Path):
 
 def test_every_file_is_counted_once(archive) -> None:
     logs, steps = FakeRemoteCounter(), list[IngestProgress]()
-    found = ingest_access_logs(archive, logs, minute_window(0, 10), on_progress=steps.append, now=minute_time(60))
-    assert (found.state, found.files, found.files_done, found.lines, found.parsed) == ("done", 2, 2, 10, 10)
-    assert [one.state for one in steps] == ["listing", "counting", "counting", "counting", "done"]
-    assert [one.files_done for one in steps] == [0, 0, 1, 2, 2]
+    progress = ingest_access_logs(archive, logs, minute_window(0, 10), on_progress=steps.append, now=minute_time(60))
+    assert (progress.state, progress.files, progress.files_done, progress.lines, progress.parsed) == (
+        "done",
+        2,
+        2,
+        10,
+        10,
+    )
+    assert [step.state for step in steps] == ["listing", "counting", "counting", "counting", "done"]
+    assert [step.files_done for step in steps] == [0, 0, 1, 2, 2]
     again = ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60))
     assert (again.files, again.already_counted) == (1, 2)
     assert archive.access_logs.counts(minute_window(0, 60)).num_rows == 15
-    assert archive.access_logs.line_counts(minute_window(0, 60)).read == 15
+    assert archive.access_logs.line_counts(minute_window(0, 60)).total == 15
 
 
 def test_a_file_that_is_listed_twice_is_one(archive) -> None:
-    found = ingest_access_logs(archive, FakeRemoteCounter(starts=(0, 0)), minute_window(0, 5), now=minute_time(60))
-    assert found.files == 1 and archive.access_logs.counts(minute_window(0, 5)).num_rows == 5
+    progress = ingest_access_logs(archive, FakeRemoteCounter(starts=(0, 0)), minute_window(0, 5), now=minute_time(60))
+    assert progress.files == 1 and archive.access_logs.counts(minute_window(0, 5)).num_rows == 5
 
 
 def test_a_stopped_ingest_resumes(archive) -> None:
     logs = FakeRemoteCounter()
-    found = ingest_access_logs(
+    progress = ingest_access_logs(
         archive, logs, minute_window(0, 15), now=minute_time(60), should_stop=lambda: len(logs.counted_files) == 1
     )
-    assert (found.state, found.files_done) == ("stopped", 1)
+    assert (progress.state, progress.files_done) == ("stopped", 1)
     assert ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60)).files == 2
     assert archive.access_logs.counts(minute_window(0, 15)).num_rows == 15
 
@@ -98,7 +105,7 @@ def test_two_processes_do_not_count_at_once(archive, tmp_path: Path) -> None:
 
 
 def test_a_batch_that_another_process_saved_is_not_saved_again(archive, tmp_path: Path) -> None:
-    """A claim that ran out: both listed the same files, and both counted them."""
+    """The lease expired: both listed the same files, and both counted them."""
     logs = FakeRemoteCounter(starts=(0,))
 
     def overtaken(counting: IngestProgress) -> None:
@@ -119,83 +126,83 @@ def test_a_batch_that_another_process_saved_is_not_saved_again(archive, tmp_path
 
 
 def test_a_denied_download_stops_it_and_is_reported(archive) -> None:
-    refusal = Problem("denied", "access_logs", "s3:GetObject", "x")
-    found = ingest_access_logs(archive, FakeRemoteCounter(problem=refusal), minute_window(0, 5), now=minute_time(60))
-    assert (found.state, found.problems) == ("stopped", (refusal,))
+    denied = Problem("denied", "access_logs", "s3:GetObject", "x")
+    progress = ingest_access_logs(archive, FakeRemoteCounter(problem=denied), minute_window(0, 5), now=minute_time(60))
+    assert (progress.state, progress.problems) == ("stopped", (denied,))
     assert ingest_access_logs(archive, FakeRemoteCounter(), minute_window(0, 5), now=minute_time(60)).state == "done"
 
 
 def test_the_collector_counts_requested_windows_only(archive) -> None:
     logs = FakeRemoteCounter()
-    keeper = Collector(archive, (), None, (), logs=logs, clock=lambda: minute_time(60))
-    keeper.start()
+    collector = Collector(archive, Sources(logs=logs), clock=lambda: minute_time(60))
+    collector.start()
     try:
-        assert keeper.ingest_progress(minute_window(0, 5)) is None
-        keeper.request_access_logs(minute_window(1, 4))
+        assert collector.ingest_progress(minute_window(0, 5)) is None
+        collector.request_access_logs(minute_window(1, 4))
 
         def done() -> bool:
-            found = keeper.ingest_progress(minute_window(0, 5))
-            return found is not None and found.state == "done"
+            progress = collector.ingest_progress(minute_window(0, 5))
+            return progress is not None and progress.state == "done"
 
-        assert keeper.wait_until(done, timeout_s=30)
+        assert collector.wait_until(done, timeout_s=30)
         assert len(logs.counted_files) == 1
-        keeper.request_access_logs(minute_window(0, 5))
+        collector.request_access_logs(minute_window(0, 5))
         assert logs.n_listings == 1
     finally:
-        keeper.stop()
+        collector.stop()
 
 
 def test_the_newest_request_comes_first(archive) -> None:
     logs = FakeRemoteCounter()
-    keeper = Collector(archive, (), None, (), logs=logs, clock=lambda: minute_time(60))
-    keeper.request_access_logs(minute_window(0, 5))
-    keeper.request_access_logs(minute_window(5, 10))
-    assert keeper.poll_access_logs() == 0
-    assert keeper.ingest_progress(minute_window(0, 5)) is None
-    assert keeper.poll_access_logs() > 60
+    collector = Collector(archive, Sources(logs=logs), clock=lambda: minute_time(60))
+    collector.request_access_logs(minute_window(0, 5))
+    collector.request_access_logs(minute_window(5, 10))
+    assert collector.poll_access_logs() == 0
+    assert collector.ingest_progress(minute_window(0, 5)) is None
+    assert collector.poll_access_logs() > 60
     assert logs.counted_files == [f"{NOON + 300}.log", f"{NOON}.log"]
 
 
 def test_a_recorder_counts_new_files(archive) -> None:
     logs = FakeRemoteCounter()
-    keeper = Collector(archive, (), None, (), logs=logs, ingest_logs=True, clock=lambda: minute_time(30))
-    assert keeper.poll_access_logs() == 300
+    collector = Collector(archive, Sources(logs=logs), CollectorConfig(ingest_logs=True), clock=lambda: minute_time(30))
+    assert collector.poll_access_logs() == 300
     assert len(logs.counted_files) == 3
 
 
 def test_two_batches_are_processed_while_one_is_saved_and_in_order() -> None:
-    together = threading.Barrier(2, timeout=10)  # breaks where one waits alone
+    both_running = threading.Barrier(2, timeout=10)  # breaks if only one thread waits
     third = threading.Event()
 
     def work(batch: Sequence[str]) -> str:
         if batch == ["c"]:
             third.set()
         else:
-            together.wait()
+            both_running.wait()
         return batch[0].upper()
 
     results = _run_ahead(work, (["a"], ["b"], ["c"]), 2)  # type: ignore[arg-type]
-    assert next(results) == (["a"], "A")
-    assert third.wait(10)  # begun before anybody asks for the next
-    assert list(results) == [(["b"], "B"), (["c"], "C")]
+    assert next(results) == "A"
+    assert third.wait(10)  # started before the next result is requested
+    assert list(results) == ["B", "C"]
 
 
 def test_the_number_of_batches_ahead_is_limited() -> None:
-    begun = list[str]()
-    results = _run_ahead(lambda batch: begun.append(str(batch[0])), ([one] for one in "abcdef"), 1)  # type: ignore[arg-type, func-returns-value]
+    started = list[str]()
+    results = _run_ahead(lambda batch: started.append(str(batch[0])), ([name] for name in "abcdef"), 1)  # type: ignore[arg-type, func-returns-value]
     next(results)
-    results.close()  # waits for what was begun
-    assert begun == ["a", "b"]
+    results.close()  # waits for running batches
+    assert started == ["a", "b"]
 
 
 def test_a_stop_after_the_last_file_is_done(archive) -> None:
-    told = list[IngestProgress]()
+    steps = list[IngestProgress]()
     done = ingest_access_logs(
         archive,
         FakeRemoteCounter(),
         minute_window(0, 15),
-        on_progress=told.append,
-        should_stop=lambda: told[-1].files_done == 3,
+        on_progress=steps.append,
+        should_stop=lambda: steps[-1].files_done == 3,
     )
     assert (done.state, done.files_done) == ("done", 3)
     assert (

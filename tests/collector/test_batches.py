@@ -1,4 +1,4 @@
-"""What the archive keeps of batches: runs that are posted a day late, jobs that were found, and what starts them."""
+"""The archive of batches: runs that are reported a day late, discovered jobs, and triggers."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from domain.config.batches import Batches, series_of_function, series_of_runs
 from domain.triggers import Triggers
 from services.batches import read_batches
 from sources.base import Problem
+from sources.registry import Sources
 from sources.triggers import TriggerSnapshot
 from tests.factories import archives
 from tests.factories.archives import MIGRATION
@@ -24,24 +25,26 @@ pytestmark = pytest.mark.usefixtures("both_engines")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())
 RUN_SERIES = series_of_runs("mackerel_batches", "canary", "thumbnails", "duration")
-DISCOVERED_SERIES = series_of_runs("mackerel_batches", "canary", "found", "duration")
+DISCOVERED_SERIES = series_of_runs("mackerel_batches", "canary", "discovered", "duration")
 
 
 class DiscoveringSource(FakeMetricSource):
-    """A source that remembers jobs."""
+    """A source that discovers jobs."""
 
     def restore_series(self, known_series: tuple[Series, ...]) -> None:
         self.configured_series = (*self.configured_series, *known_series)
 
 
-def run_source(posted: dict[int, tuple[int, float]], **more: object) -> DiscoveringSource:
-    """Runs by their minute: when they were posted, and how long they took."""
+def run_source(posted: dict[int, tuple[int, float]], **overrides: object) -> DiscoveringSource:
+    """`posted`: by the minute of a run, when it was reported, and its duration."""
 
-    def numbers(series: Series, ts: int, now: int) -> float | None:
+    def value_at(series: Series, ts: int, now: int) -> float | None:
         at, value = posted.get(ts, (0, 0.0))
         return value if series == RUN_SERIES and at and at <= now else None
 
-    return DiscoveringSource(wanted=(RUN_SERIES,), name="mackerel_batches", numbers=numbers, now=NOON, **more)  # type: ignore[arg-type]
+    return DiscoveringSource(
+        configured_series=(RUN_SERIES,), name="mackerel_batches", value_at=value_at, now=NOON, **overrides
+    )  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def values_by_minute(archive: BatchArchive, now: datetime) -> dict[int, float]:
     return dict(zip((frame["ts"].astype("int64") - NOON_S) // 60, frame["value"], strict=True))
 
 
-def test_a_run_that_is_posted_many_hours_after_its_time_is_still_kept(url: str) -> None:
+def test_a_run_that_is_reported_hours_late_is_archived(url: str) -> None:
     source = run_source({NOON_S - 600: (NOON_S, 7.0), NOON_S - 1200: (NOON_S + 20 * 3600, 900.0)})
     with BatchArchive.open(url, MIGRATION, clock=lambda: source.now) as archive:
         window = Window(NOON_S - 3600, NOON_S)
@@ -65,54 +68,54 @@ def test_a_run_that_is_posted_many_hours_after_its_time_is_still_kept(url: str) 
         assert values_by_minute(archive, source.now) == {-10: 7.0, -20: 900.0}
 
 
-def test_jobs_that_an_earlier_process_found_are_asked_for_again(url: str) -> None:
+def test_jobs_discovered_by_an_earlier_process_are_fetched_again(url: str) -> None:
     migration = MIGRATION.model_copy(update={"archive": url})
     first = run_source({NOON_S - 600: (NOON_S, 7.0)})
     first.configured_series = (RUN_SERIES, DISCOVERED_SERIES)
-    archive, keeper = open_batch_collector(migration, (first,), None, clock=lambda: NOON)
+    archive, collector = open_batch_collector(migration, Sources(batches=(first,)), clock=lambda: NOON)
     with archive:
-        keeper.poll_metrics(first)
+        collector.poll_metrics(first)
         assert archive.metrics.configured_series("mackerel_batches") == (RUN_SERIES, DISCOVERED_SERIES)
     second = run_source({})
-    archive, _ = open_batch_collector(migration, (second,), None, clock=lambda: NOON)
+    archive, _ = open_batch_collector(migration, Sources(batches=(second,)), clock=lambda: NOON)
     with archive:
         assert DISCOVERED_SERIES in second.configured_series
 
 
-def test_the_keeper_fills_two_months_in_pieces_of_a_day(url: str) -> None:
+def test_the_collector_fills_two_months_in_chunks_of_a_day(url: str) -> None:
     source = run_source({})
-    archive, keeper = open_batch_collector(
-        MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: NOON
+    archive, collector = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), Sources(batches=(source,)), clock=lambda: NOON
     )
     with archive:
-        while keeper.poll_metrics(source) == 0.0:
+        while collector.poll_metrics(source) == 0.0:
             pass
         asked = [window for window, _ in source.pulls]
     assert min(window.start for window in asked) <= NOON_S - HORIZON_MINUTES * 60
-    assert max(window.minutes for window in asked) <= 25 * 60, "no shorter than what is not settled yet"
+    assert max(window.minutes for window in asked) <= 25 * 60, "at least the time that is not final"
 
 
-def test_a_minute_that_has_settled_since_it_was_asked_is_no_gap(url: str) -> None:
+def test_a_minute_that_became_final_after_it_was_fetched_is_no_gap(url: str) -> None:
     source, clock = run_source({}), [NOON]
-    archive, keeper = open_batch_collector(
-        MIGRATION.model_copy(update={"archive": url}), (source,), None, clock=lambda: clock[0]
+    archive, collector = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), Sources(batches=(source,)), clock=lambda: clock[0]
     )
     with archive:
-        while keeper.poll_metrics(source) == 0.0:
+        while collector.poll_metrics(source) == 0.0:
             pass
-        assert keeper.fill_status(source).state == "done"
+        assert collector.fill_status(source).state == "done"
         clock[0] += timedelta(minutes=2)
-        assert keeper.poll_metrics(source) > 0.0
-        assert (keeper.fill_status(source).state, keeper.is_up_to_date(source.name)) == ("done", True)
+        assert collector.poll_metrics(source) > 0.0
+        assert (collector.fill_status(source).state, collector.is_up_to_date(source.name)) == ("done", True)
 
 
 class FakeTriggerSource:
-    """A StarterSource that says what it is told."""
+    """Returns `result`."""
 
     name = "eventbridge"
 
-    def __init__(self, look: TriggerSnapshot) -> None:
-        self.result, self.n_snapshots = look, 0
+    def __init__(self, result: TriggerSnapshot) -> None:
+        self.result, self.n_snapshots = result, 0
 
     def snapshot(self) -> TriggerSnapshot:
         self.n_snapshots += 1
@@ -122,57 +125,57 @@ class FakeTriggerSource:
         return ()
 
 
-def test_what_starts_a_job_is_kept_and_outlives_a_refusal(url: str) -> None:
+def test_triggers_are_archived_and_kept_after_a_denied_request(url: str) -> None:
     rules = FakeTriggerSource(TriggerSnapshot(NOON_S, Triggers(NOON_S, (TRIGGER,))))
     clock = [NOON]
-    archive, keeper = open_batch_collector(
-        MIGRATION.model_copy(update={"archive": url}), (), rules, clock=lambda: clock[0]
+    archive, collector = open_batch_collector(
+        MIGRATION.model_copy(update={"archive": url}), Sources(triggers=rules), clock=lambda: clock[0]
     )
     with archive:
         assert archive.events.triggers() is None
-        assert keeper.poll_triggers(rules) == TRIGGERS_INTERVAL_S
+        assert collector.poll_triggers(rules) == TRIGGERS_INTERVAL_S
         assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
-        assert keeper.poll_triggers(rules) > 0 and rules.n_snapshots == 1, "it was somebody's turn just now"
+        assert collector.poll_triggers(rules) > 0 and rules.n_snapshots == 1, "its slot is not free yet"
         clock[0] += timedelta(seconds=TRIGGERS_INTERVAL_S)
         denied = Problem("denied", "eventbridge", "events:DescribeRule")
         rules.result = TriggerSnapshot(NOON_S + TRIGGERS_INTERVAL_S, None, (denied,))
-        keeper.poll_triggers(rules)
+        collector.poll_triggers(rules)
         assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
         (state,) = archive.events.source_states()
         assert (state.source, state.role, state.state, state.problems) == (
             "eventbridge",
-            "starters",
+            "triggers",
             "denied",
             (denied,),
         )
 
 
-def test_runs_and_what_lambda_counted_are_read_as_one_view(url: str) -> None:
-    """Every day at 11:50: yesterday's run was posted, today's died without a word; AWS told of both."""
+def test_runs_and_lambda_counts_are_combined(url: str) -> None:
+    """Daily at 11:50: yesterday's run was reported, today's only counted by AWS."""
     settings = Batches.model_validate(
         {"duration": "b.{job}.d", "jobs": [{"name": "thumbnails", "schedule": "cron(50 11 * * ? *)"}]}
     )
     counts = series_of_function("lambda", "thumbnails")
     runs = run_source({NOON_S - 87_000: (NOON_S - 87_000, 7.0)})
 
-    def numbers(series: Series, ts: int, _now: int) -> float | None:
+    def value_at(series: Series, ts: int, _now: int) -> float | None:
         if ts == NOON_S - 600:
             return {"function_invocations": 1.0, "function_errors": 1.0, "function_duration": 3.0}.get(series.metric)
         return None
 
-    aws = FakeMetricSource(configured_series=counts, name="lambda", value_at=numbers, now=NOON)
+    aws = FakeMetricSource(configured_series=counts, name="lambda", value_at=value_at, now=NOON)
     window = Window(NOON_S - 2 * 86_400, NOON_S)
     archive, _ = open_batch_collector(
-        MIGRATION.model_copy(update={"archive": url}), (runs, aws), None, clock=lambda: NOON
+        MIGRATION.model_copy(update={"archive": url}), Sources(batches=(runs, aws)), clock=lambda: NOON
     )
     with archive:
         for source in (runs, aws):
             archive.metrics.get(window, source, now=NOON)
-        (job,) = read_batches(archive, settings, ["mackerel_batches", "lambda"], window, ()).jobs
-        (alone,) = read_batches(archive, settings, ["mackerel_batches"], window, ()).jobs
+        (job,) = read_batches(archive, settings, ["mackerel_batches", "lambda"], window).jobs
+        (alone,) = read_batches(archive, settings, ["mackerel_batches"], window).jobs
     assert (job.state, job.last_run and (job.last_run.was_reported, job.last_run.duration_s)) == (
         "failed",
         (False, 3.0),
     )
     assert job.invocation_totals == InvocationTotals(1, 1, 0, 0, 1)
-    assert (alone.state, alone.invocation_totals) == ("missed", None), "as it looks without Lambda"
+    assert (alone.state, alone.invocation_totals) == ("missed", None), "without Lambda"

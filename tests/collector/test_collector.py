@@ -1,4 +1,4 @@
-"""The keeper: in which order it fills, how it waits, and what does not stop it."""
+"""The collector: the order of its polls, its waits, and its tolerance of failures."""
 
 import threading
 from dataclasses import replace
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from archive import Archive, ArchiveError
-from collector import collector
-from collector.collector import Collector
+from collector import polling
+from collector.collector import Collector, CollectorConfig
 from sources.base import TrafficSnapshot
+from sources.registry import Sources
 from tests.factories.archives import open_archive
 from tests.factories.events import TRAFFIC
 from tests.fakes.event_source import FakeAlerts
@@ -25,16 +26,18 @@ from tests.fakes.metric_source import (
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
+HOUR = CollectorConfig(horizon_minutes=60)
+
 
 class FakeTraffic:
-    """A TrafficSource that always says the same."""
+    """A TrafficSource with constant traffic."""
 
     name = "load_balancer"
 
     def __init__(self) -> None:
         self.n_snapshots = 0
 
-    def look(self) -> TrafficSnapshot:
+    def snapshot(self) -> TrafficSnapshot:
         self.n_snapshots += 1
         return TrafficSnapshot(NOON + self.n_snapshots, TRAFFIC)
 
@@ -48,20 +51,19 @@ def archive(tmp_path: Path):
         yield archive
 
 
-def collector_of(archive: Archive, source: FakeMetricSource, *, horizon_minutes: int = 600, **overrides) -> Collector:
-    return Collector(
-        archive, [source], None, [], horizon_minutes=horizon_minutes, clock=lambda: source.now, **overrides
-    )
+def collector_of(archive: Archive, source: FakeMetricSource, *, horizon_minutes: int = 600) -> Collector:
+    config = CollectorConfig(horizon_minutes=horizon_minutes)
+    return Collector(archive, Sources((source,)), config, clock=lambda: source.now)
 
 
 def test_the_newest_hours_come_first_then_the_rest_in_chunks_each_saved_at_once(archive):
-    world = FakeMetricSource()
-    collector = collector_of(archive, world)
-    told = []
+    source = FakeMetricSource()
+    collector = collector_of(archive, source)
+    polls = []
     for _ in range(5):
-        wait_s = collector.poll_metrics(world)
-        told.append((world.new_requests, collector.progress("cloudwatch"), wait_s))
-    assert told == [
+        wait_s = collector.poll_metrics(source)
+        polls.append((source.new_requests, collector.progress("cloudwatch"), wait_s))
+    assert polls == [
         ([(-180, 0)], (180, 600), 0.0),
         ([(-360, -180)], (360, 600), 0.0),
         ([(-540, -360)], (540, 600), 0.0),
@@ -75,25 +77,25 @@ def test_the_newest_hours_come_first_then_the_rest_in_chunks_each_saved_at_once(
 
 
 def test_in_steady_state_the_non_final_minutes_are_fetched_once_a_minute(archive):
-    world = FakeMetricSource()
-    collector = collector_of(archive, world, horizon_minutes=60)
-    collector.poll_metrics(world)
+    source = FakeMetricSource()
+    collector = collector_of(archive, source, horizon_minutes=60)
+    collector.poll_metrics(source)
     for second in range(0, 300, 5):
-        world.now = minute_time(second / 60)
-        collector.poll_metrics(world)
-    assert world.new_requests == [(-60, 0), (-15, 1), (-14, 2), (-13, 3), (-12, 4)]
+        source.now = minute_time(second / 60)
+        collector.poll_metrics(source)
+    assert source.new_requests == [(-60, 0), (-15, 1), (-14, 2), (-13, 3), (-12, 4)]
 
 
 def test_requested_windows_come_before_the_horizon_the_newest_first(archive):
-    world = FakeMetricSource()
-    collector = collector_of(archive, world)
+    source = FakeMetricSource()
+    collector = collector_of(archive, source)
     collector.request_window(minute_window(-3000, -2990), "cloudwatch")
     collector.request_window(minute_window(-5000, -4990), "cloudwatch")
     collector.request_window(minute_window(-3000, -2990), "cloudwatch")
     collector.request_window(minute_window(-4000, -3600), "cloudwatch")
     for _ in range(6):
-        collector.poll_metrics(world)
-    assert world.new_requests == [
+        collector.poll_metrics(source)
+    assert source.new_requests == [
         (-180, 0),
         (-3780, -3600),
         (-3960, -3780),
@@ -104,23 +106,23 @@ def test_requested_windows_come_before_the_horizon_the_newest_first(archive):
 
 
 def test_only_the_newest_requests_are_queued(archive):
-    world = FakeMetricSource()
-    collector = collector_of(archive, world, horizon_minutes=60)
-    for wish in range(100):
-        collector.request_window(minute_window(-1000 - wish, -900 - wish), "cloudwatch")
-    while collector.poll_metrics(world) == 0.0:
+    source = FakeMetricSource()
+    collector = collector_of(archive, source, horizon_minutes=60)
+    for minute in range(100):
+        collector.request_window(minute_window(-1000 - minute, -900 - minute), "cloudwatch")
+    while collector.poll_metrics(source) == 0.0:
         pass
-    assert min(first for first, _ in world.new_requests) == -1099
+    assert min(first for first, _ in source.new_requests) == -1099
     assert len(archive.metrics.read(minute_window(-900, -800), "cloudwatch", now=minute_time(0)).frame) == 0
 
 
 def test_a_source_that_is_down_is_retried_after_a_minute(archive):
-    world = FakeMetricSource(problem_kind=lambda series, window: "unreachable")
-    collector = collector_of(archive, world)
-    assert [collector.poll_metrics(world) for _ in range(4)] == [60.0] * 4
-    assert world.new_requests == [(-180, 0), (-360, -180)]
-    world.now, world.problem_kind = minute_time(2), lambda series, window: None
-    while collector.poll_metrics(world) == 0.0:
+    source = FakeMetricSource(problem_kind=lambda series, window: "unreachable")
+    collector = collector_of(archive, source)
+    assert [collector.poll_metrics(source) for _ in range(4)] == [60.0] * 4
+    assert source.new_requests == [(-180, 0), (-360, -180)]
+    source.now, source.problem_kind = minute_time(2), lambda series, window: None
+    while collector.poll_metrics(source) == 0.0:
         pass
     assert (
         len(values_by_minute(archive.metrics.read(minute_window(-598, 2), "cloudwatch", now=minute_time(2)), ECS))
@@ -129,19 +131,19 @@ def test_a_source_that_is_down_is_retried_after_a_minute(archive):
 
 
 def test_collectors_of_several_processes_poll_as_often_as_one(archive, tmp_path):
-    world, weights, alerts = FakeMetricSource(), FakeTraffic(), FakeAlerts()
+    source, weights, alerts = FakeMetricSource(), FakeTraffic(), FakeAlerts()
     with open_archive(tmp_path) as second:
-        keepers = [
-            Collector(each, [world], weights, [alerts], horizon_minutes=60, clock=lambda: world.now)
-            for each in (archive, second)
+        collectors = [
+            Collector(shared, Sources((source,), weights, (alerts,)), HOUR, clock=lambda: source.now)
+            for shared in (archive, second)
         ]
         for tick in range(0, 120, 5):
-            world.now = minute_time(tick / 60)
-            for each in keepers:
-                each.poll_metrics(world)
-                each.poll_traffic()
-                each.poll_events(alerts)
-    assert world.new_requests == [(-60, 0), (-15, 1)]
+            source.now = minute_time(tick / 60)
+            for collector in collectors:
+                collector.poll_metrics(source)
+                collector.poll_traffic()
+                collector.poll_events(alerts)
+    assert source.new_requests == [(-60, 0), (-15, 1)]
     assert weights.n_snapshots == 8
     assert minute_ranges(alerts.requested) == [(-60, 0), (-59, 1)]
     assert [event.key for event in archive.events.read(minute_window(-60, 0))] == ["a"]
@@ -149,7 +151,7 @@ def test_collectors_of_several_processes_poll_as_often_as_one(archive, tmp_path)
 
 def test_a_request_for_older_events_is_completed(archive):
     alerts = FakeAlerts()
-    collector = Collector(archive, [], None, [alerts], horizon_minutes=60, clock=lambda: minute_time(0))
+    collector = Collector(archive, Sources(events=(alerts,)), HOUR, clock=lambda: minute_time(0))
     collector.poll_events(alerts)
     collector.request_window(minute_window(-500, -400), "mackerel_events")
     assert collector.poll_events(alerts) == 60.0
@@ -166,11 +168,9 @@ def test_a_hanging_source_delays_neither_the_others_nor_stop(archive):
             release.wait(30)
             return super().pull(window, series)
 
-    hanging = Hanging(name="mackerel", wanted=(replace(ECS, source="mackerel"),))
-    world, weights = FakeMetricSource(), FakeTraffic()
-    collector = Collector(
-        archive, [hanging, world], weights, [FakeAlerts()], horizon_minutes=60, clock=lambda: world.now
-    )
+    hanging = Hanging(name="mackerel", configured_series=(replace(ECS, source="mackerel"),))
+    source, weights = FakeMetricSource(), FakeTraffic()
+    collector = Collector(archive, Sources((hanging, source), weights, (FakeAlerts(),)), HOUR, clock=lambda: source.now)
     collector.start()
     assert entered.wait(10)
     assert collector.wait_until(
@@ -184,40 +184,41 @@ def test_a_hanging_source_delays_neither_the_others_nor_stop(archive):
     collector.stop(timeout_s=0.05)
     release.set()
     collector.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("keeper of")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("collector of")]
 
 
 def test_a_request_wakes_the_thread(archive):
-    world = FakeMetricSource()
-    collector = collector_of(archive, world, horizon_minutes=60)
+    source = FakeMetricSource()
+    collector = collector_of(archive, source, horizon_minutes=60)
     collector.start()
     assert collector.wait_until(lambda: archive.change_counter("cloudwatch") > 0, timeout_s=10)
     collector.request_window(minute_window(-500, -400), "cloudwatch")
-    there = lambda: not archive.metrics.read(minute_window(-500, -400), "cloudwatch", now=minute_time(0)).missing  # noqa: E731
-    assert collector.wait_until(there, timeout_s=10)
-    rounds: list[None] = []
-    spins = collector.wait_until(lambda: rounds.append(None) or len(rounds) > 20, timeout_s=0.2)
-    assert not spins, "once it is granted the thread waits again"
+    archived = lambda: not archive.metrics.read(minute_window(-500, -400), "cloudwatch", now=minute_time(0)).missing  # noqa: E731
+    assert collector.wait_until(archived, timeout_s=10)
+    checks: list[None] = []
+    spins = collector.wait_until(lambda: checks.append(None) or len(checks) > 20, timeout_s=0.2)
+    assert not spins, "after the request the thread waits again"
     collector.stop()
 
 
 def test_an_archive_error_is_reported_and_retried(archive, monkeypatch):
-    monkeypatch.setattr(collector, "RETRY_S", 0.01)
-    kept = archive.keep_look
-    fails = [ArchiveError("disk_full", "database or disk is full")] * 3
+    monkeypatch.setattr(polling, "ARCHIVE_RETRY_S", 0.01)
+    save_snapshot = archive.events.save_snapshot
+    errors = [ArchiveError("disk_full", "database or disk is full")] * 3
 
-    def keep_look(look: TrafficSnapshot, name: str) -> None:
-        if fails:
-            raise fails.pop()
-        kept(look, name)
+    def failing(snapshot: TrafficSnapshot, name: str) -> None:
+        if errors:
+            raise errors.pop()
+        save_snapshot(snapshot, name)
 
-    monkeypatch.setattr(archive, "keep_look", keep_look)
-    seen = []
-    each = Collector(archive, [], FakeTraffic(), [], traffic_interval_s=0, clock=lambda: minute_time(0))
-    each.start()
-    assert each.wait_until(
-        lambda: seen.append(each.problem) or archive.events.latest_traffic() is not None, timeout_s=10
+    monkeypatch.setattr(archive.events, "save_snapshot", failing)
+    problems = []
+    config = CollectorConfig(traffic_interval_s=0)
+    collector = Collector(archive, Sources((), FakeTraffic()), config, clock=lambda: minute_time(0))
+    collector.start()
+    assert collector.wait_until(
+        lambda: problems.append(collector.problem) or archive.events.latest_traffic() is not None, timeout_s=10
     )
-    each.stop()
-    assert each.problem is None
-    assert {problem.kind for problem in seen if problem} == {"disk_full"}
+    collector.stop()
+    assert collector.problem is None
+    assert {problem.kind for problem in problems if problem} == {"disk_full"}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Window
-from reports.evidence.data import final_rows, to_csv, to_parquet
+from reports.evidence.data import to_csv, to_parquet
+from services.evidence import final_rows
 from tests.factories.frames import START, tidy_frame, window
 
 TWO = {

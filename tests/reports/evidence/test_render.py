@@ -14,12 +14,11 @@ import pytest
 from analysis.endpoints.endpoints import judge_endpoints
 from analysis.parity.verdicts import DEFAULT_CRITERIA
 from archive.access_logs.tables import LineCounts
-from commands.judge import evaluation_json
 from domain import Window
 from domain.config.loader import parse_tables
-from reports.evidence.render import evidence_files, evidence_page, evidence_zip, judge_sha256
+from reports.evidence.render import evidence_file_name, evidence_files, evidence_page, evidence_zip, judge_modules, judge_sha256
+from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
-from services.evidence import evidence_file_name
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
 from tests.factories.evidence import EVENT, MADE_AT, MALICIOUS_TEXT, MINUTES, WINDOW, make_evidence, sample_rows
 from tests.factories.frames import START, tidy_frame, window
@@ -180,7 +179,7 @@ def test_external_text_is_escaped() -> None:
 
 
 def test_without_final_data_nothing_is_proven() -> None:
-    found = parsed_page(last_asked=WINDOW.start + 60, missing=(WINDOW,))
+    found = parsed_page(last_asked_at=WINDOW.start + 60, missing=(WINDOW,))
     assert "nothing of it is settled yet" in found.text
     assert "There are no settled minutes to draw." in found.text
     assert "✘ Could not ask: the newest numbers are too old to judge what happens now" in found.text
@@ -195,8 +194,8 @@ def test_default_margins_are_marked() -> None:
 
 
 def test_an_unread_window_is_judged_up_to_its_final_minutes() -> None:
-    assert make_evidence(last_asked=None).final_window == Window(WINDOW.start, WINDOW.end - 15 * 60)
-    later = make_evidence(last_asked=WINDOW.end + 86_400)
+    assert make_evidence(last_asked_at=None).final_window == Window(WINDOW.start, WINDOW.end - 15 * 60)
+    later = make_evidence(last_asked_at=WINDOW.end + 86_400)
     assert later.final_window == WINDOW
     assert len(later.rows) == 10 * MINUTES
 
@@ -221,7 +220,7 @@ def test_the_files_are_dated_by_the_window_not_by_the_clock() -> None:
 
 def test_numbers_of_five_minutes_are_evidence_too() -> None:
     coarse = tidy_frame({key: values[:12] for key, values in sample_rows().items()}, period_s=300)
-    case = make_evidence(None, {}, frame=coarse, periods=((WINDOW, 300),), last_asked=WINDOW.end + 3600)
+    case = make_evidence(None, {}, frame=coarse, periods=((WINDOW, 300),), last_asked_at=WINDOW.end + 3600)
     assert set(case.rows["period_s"]) == {300}
     assert case.queries[0].period_s == 300
     assert case.final_window == Window(WINDOW.start, WINDOW.end)

@@ -20,10 +20,10 @@ COMPARED_KEYS = (
     "metric",
     "verdict",
     "reason",
-    "low",
-    "high",
-    "alarm_low",
-    "alarm_high",
+    "lower",
+    "upper",
+    "alarm_lower",
+    "alarm_upper",
     "estimate",
     "margin",
     "events",
@@ -46,10 +46,10 @@ def two_groups() -> dict[tuple[str, str, str, str], Any]:
 
 CASES = {
     "an hour": {},
-    "names like formulas": {"numbers": sample_rows(ec2=f"={MALICIOUS_TEXT}", ecs="-ecs")},
-    "two target groups": {"numbers": two_groups()},
+    "names like formulas": {"rows": sample_rows(ec2=f"={MALICIOUS_TEXT}", ecs="-ecs")},
+    "two target groups": {"rows": two_groups()},
     "counts that could not be read": {"unknown": UNREAD},
-    "one side": {"numbers": {key: values for key, values in sample_rows().items() if key[0] == "baseline"}},
+    "one side": {"rows": {key: values for key, values in sample_rows().items() if key[0] == "baseline"}},
 }
 
 

@@ -61,13 +61,13 @@ def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
 def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveReport) -> None:
     told_json = json.loads(json.dumps(report.json(), allow_nan=False))
     assert told_json["window"] == {"from": "2026-03-03T09:00:00Z", "to": "2026-03-22T00:00:00Z"}
-    assert told_json["cost"]["steps_back"] == [
-        {"at": "2026-03-11T15:20:00Z", "from": 0.25, "to": 0.0, "effect_within_s": 300, "after_alert_s": 960}
+    assert told_json["impact"]["rollbacks"] == [
+        {"at": "2026-03-11T15:20:00Z", "from": 0.25, "to": 0.0, "effect_within_s": 300, "alert_lead_s": 960}
     ]
     assert told_json["phases"][2]["p95"]["canary"] is None
     assert [one["canary_share"] for one in told_json["phases"]] == [0.1, 0.25, 0.0, 0.5]
-    assert told_json["weeks"]["hours"] == 168
-    assert (told_json["gaps"], told_json["hours_only_until"]) == ([], None)
+    assert told_json["before_after"]["hours"] == 168
+    assert (told_json["gaps"], told_json["hourly_only_until"]) == ([], None)
 
 
 def test_the_file_is_named_after_the_migration_and_its_days(report: RetrospectiveReport) -> None:

@@ -1,0 +1,152 @@
+"""A poll that raises an unexpected exception: it is logged, reported as the state of its source, and retried with back-off."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import Archive
+from collector import polling
+from collector.batches import BatchCollector
+from collector.collector import Collector, CollectorConfig
+from collector.polling import PollTask
+from domain import Window
+from sources.base import Problem
+from sources.registry import Sources
+from tests.factories.archives import open_archive
+from tests.fakes.metric_source import FakeMetricSource, minute_time, minute_window
+
+KIND_OF_POLL = {
+    "metrics": "metrics",
+    "traffic": "traffic",
+    "events": "events",
+    "event history": "events",
+    "window latency": "window_latency",
+    "access logs": "logs",
+    "triggers": "triggers",
+    "batches": "metrics",
+}
+
+
+class BrokenSource(FakeMetricSource):
+    """Every request raises a KeyError, as an unexpected reply does. Its message has a password."""
+
+    def _fail(self, *_: object, **__: object) -> Any:
+        raise KeyError("postgresql://me:s3cret@db/x")
+
+    pull = snapshot = events = window_latency = files = download = count = _fail
+
+
+class BrokenHistory(BrokenSource):
+    retention_s, delivery_delay_s, poll_interval_s = 86_400, 900, 60
+
+
+def broken_collector(archive: Archive, kind: str) -> Collector:
+    source: Any = BrokenHistory() if kind == "event history" else BrokenSource()
+    sources = {
+        "metrics": Sources((source,)),
+        "traffic": Sources(traffic=source),
+        "events": Sources(events=(source,)),
+        "event history": Sources(events=(source,)),
+        "window latency": Sources((source,)),
+        "access logs": Sources(logs=source),
+        "triggers": Sources(triggers=source),
+        "batches": Sources(batches=(source,)),
+    }[kind]
+    if kind in ("triggers", "batches"):
+        return BatchCollector(archive, sources, "Photo", clock=lambda: minute_time(0))  # type: ignore[arg-type]
+    collector = Collector(archive, sources, CollectorConfig("Photo"), clock=lambda: minute_time(0))
+    collector.request_window_latency(minute_window(-60, -30), source.name)
+    collector.request_access_logs(minute_window(-60, -30))
+    return collector
+
+
+def task_of(collector: Collector, kind: str) -> PollTask:
+    return next(task for task in collector.tasks if task.role == KIND_OF_POLL[kind])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with open_archive(tmp_path) as archive:
+        yield archive
+
+
+@pytest.mark.parametrize("kind", KIND_OF_POLL)
+def test_an_exception_is_logged_reported_and_retried_with_back_off(
+    archive: Archive, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector = broken_collector(archive, kind)
+    task = task_of(collector, kind)
+    waits = [collector.run_task(task) for _ in range(3)]
+    if kind in ("traffic", "events", "event history", "triggers"):  # the poll waits for its slot
+        assert waits[0] == 15.0
+    else:
+        assert waits == [15.0, 30.0, 60.0]
+    (record, *_) = [record for record in caplog.records if record.message == "poll failed"]
+    assert (record.levelno, record.__dict__["source"], record.__dict__["role"], record.__dict__["migration"]) == (
+        logging.ERROR,
+        "cloudwatch",
+        KIND_OF_POLL[kind],
+        "Photo",
+    )
+    assert record.exc_info and record.exc_info[0] is KeyError
+
+
+@pytest.mark.parametrize("kind", KIND_OF_POLL)
+def test_an_exception_is_the_state_of_the_source_until_a_poll_succeeds(archive: Archive, kind: str) -> None:
+    collector = broken_collector(archive, kind)
+    task = task_of(collector, kind)
+    collector.run_task(task)
+    (problem,) = collector.failures
+    role = KIND_OF_POLL[kind]
+    assert problem == Problem(
+        "internal_error", "cloudwatch", f"poll {role}", detail="KeyError: 'postgresql://***@db/x'"
+    )
+    (state,) = [state for state in collector.source_states() if state.role == role]
+    assert (state.source, state.state, state.problems) == ("cloudwatch", "down", (problem,))
+    task.poll = lambda: 60.0
+    assert (collector.run_task(task), collector.failures, task.n_failures) == (60.0, (), 0)
+
+
+def test_the_back_off_is_limited(archive: Archive) -> None:
+    task = PollTask("cloudwatch", "metrics", lambda: 1 / 0)
+    waits = [task.run("Photo") for _ in range(8)]
+    assert waits == [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+
+
+def test_a_thread_outlives_an_exception(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "MIN_BACKOFF_S", 0.01)
+    recovered = threading.Event()
+    n_pulls = 0
+
+    class Recovering(FakeMetricSource):
+        def pull(self, window: Window, series: Any = None) -> Any:
+            nonlocal n_pulls
+            n_pulls += 1
+            if n_pulls <= 3:
+                raise ValueError("not JSON")
+            recovered.set()
+            return super().pull(window, series)
+
+    collector = Collector(archive, Sources((Recovering(),)), clock=lambda: minute_time(0))
+    collector.start()
+    try:
+        assert recovered.wait(10)
+        assert collector.wait_until(lambda: not collector.failures, timeout_s=10)
+    finally:
+        collector.stop()
+
+
+def test_each_poll_is_one_log_line(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "collector")
+    collector = Collector(
+        archive, Sources((FakeMetricSource(),)), CollectorConfig("Photo"), clock=lambda: minute_time(0)
+    )
+    collector.run_task(collector.tasks[0])
+    (record,) = caplog.records
+    fields = record.__dict__
+    assert (record.message, fields["source"], fields["migration"]) == ("poll finished", "cloudwatch", "Photo")
+    assert fields["duration_s"] >= 0 and fields["next_in_s"] == 0.0

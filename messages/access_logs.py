@@ -52,9 +52,9 @@ def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     """ "1.2 M lines of 36 files were read: all of them could be counted." """
     counted = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
     if not unparsed:
-        return _("{said}; all of them could be counted.").format(said=counted)
-    return _("{said}; {parsed} could be counted, {unparsed} could not.").format(
-        said=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
+        return _("{counted}; all of them could be counted.").format(counted=counted)
+    return _("{counted}; {parsed} could be counted, {unparsed} could not.").format(
+        counted=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
     )
 
 

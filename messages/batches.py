@@ -132,8 +132,8 @@ def headline(jobs: Mapping[JobState, Sequence[str]]) -> str:
     else:
         opening = _("{ran} of {total} jobs ran as scheduled").format(ran=ran, total=total)
     if slow := jobs.get("slow"):
-        opening += _(", {whom} slowly").format(
-            whom=slow[0] if len(slow) == 1 else _("{count} of them").format(count=numbers.count(len(slow)))
+        opening += _(", {subject} slowly").format(
+            subject=slow[0] if len(slow) == 1 else _("{count} of them").format(count=numbers.count(len(slow)))
         )
     clauses = [_clause(name, names) for name, names in jobs.items() if name not in ("ok", "slow")]
     return f"{opening}; {', '.join(clauses)}." if clauses else f"{opening}."
@@ -144,14 +144,14 @@ def _clause(name: JobState, jobs: Sequence[str]) -> str:
     n = len(jobs)
     subject = jobs[0] if n == 1 else numbers.count(n)
     return {
-        "failed": _("{whom} failed"),
-        "stopped": _("{whom} stopped"),
-        "missed": _("{whom} missed a run"),
-        "never": _("{whom} never reported"),
-        "late": _("{whom} ran late"),
-        "unknown": ngettext("{whom} is not known", "{whom} are not known", n),
-        "paused": ngettext("{whom} is paused", "{whom} are paused", n),
-    }[name].format(whom=subject)
+        "failed": _("{subject} failed"),
+        "stopped": _("{subject} stopped"),
+        "missed": _("{subject} missed a run"),
+        "never": _("{subject} never reported"),
+        "late": _("{subject} ran late"),
+        "unknown": ngettext("{subject} is not known", "{subject} are not known", n),
+        "paused": ngettext("{subject} is paused", "{subject} are paused", n),
+    }[name].format(subject=subject)
 
 
 def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
@@ -162,13 +162,13 @@ def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     return f"{length[:1].upper()}{length[1:]}: {', '.join(parts)}."
 
 
-def next_due(at: int, zone: tzinfo, now: datetime) -> str:
-    return _("next {time}").format(time=times.clock(datetime.fromtimestamp(at, UTC), zone, now=now))
+def next_due(ts: int, zone: tzinfo, now: datetime) -> str:
+    return _("next {time}").format(time=times.clock(datetime.fromtimestamp(ts, UTC), zone, now=now))
 
 
-def since(at: int, zone: tzinfo, now: datetime) -> str:
+def since(ts: int, zone: tzinfo, now: datetime) -> str:
     """Since when a stopped job has not run."""
-    return _("since {time}").format(time=times.clock(datetime.fromtimestamp(at, UTC), zone, now=now))
+    return _("since {time}").format(time=times.clock(datetime.fromtimestamp(ts, UTC), zone, now=now))
 
 
 def result(run: Run) -> str:

@@ -186,7 +186,7 @@ def excluded(reasons: str) -> str:
 
 
 def csv_truncated(limit: int) -> str:
-    return _("Reading stopped after {most} mistakes.").format(most=limit)
+    return _("Reading stopped after {limit} mistakes.").format(limit=limit)
 
 
 def invalid_window(given: str) -> str:

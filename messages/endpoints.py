@@ -32,10 +32,14 @@ NO_SUMMARY = _(
 SUMMARY_LINK = _("Endpoints of this phase")
 
 
-def requests_judged(span: str, baseline: str, canary: str, b: int, c: int) -> str:
+def requests_judged(span: str, baseline: str, canary: str, baseline_requests: int, canary_requests: int) -> str:
     """ "In the last 24 h: 5.2 M requests on EC2 and 5.3 M on ECS."."""
     return _("{span}: {b} requests on {baseline} and {c} on {canary}.").format(
-        span=span[:1].upper() + span[1:], b=numbers.count(b), c=numbers.count(c), baseline=baseline, canary=canary
+        span=span[:1].upper() + span[1:],
+        b=numbers.count(baseline_requests),
+        c=numbers.count(canary_requests),
+        baseline=baseline,
+        canary=canary,
     )
 
 
@@ -142,9 +146,9 @@ def map_axis(choice: str, baseline: str, canary: str, *, status: int | None) -> 
     return f"{canary} − {baseline}, {metric}"
 
 
-def map_hover(difference: str, verdict: str, b: int, c: int) -> str:
+def map_hover(difference: str, verdict: str, baseline_requests: int, canary_requests: int) -> str:
     return _("{difference} · {verdict} · {b} and {c} requests").format(
-        difference=difference, verdict=verdict, b=numbers.count(b), c=numbers.count(c)
+        difference=difference, verdict=verdict, b=numbers.count(baseline_requests), c=numbers.count(canary_requests)
     )
 
 

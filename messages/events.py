@@ -95,8 +95,8 @@ def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
 
 def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
-    known = [change.author, TOOLS[change.tool] if change.tool != "unknown" else ""]
-    return ", ".join(filter(None, known)) or _("author not known")
+    parts = [change.author, TOOLS[change.tool] if change.tool != "unknown" else ""]
+    return ", ".join(filter(None, parts)) or _("author not known")
 
 
 def event_count(number: int) -> str:

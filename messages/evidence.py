@@ -65,8 +65,8 @@ def better(direction: str) -> str:
     return {"lower": _("lower"), "higher": _("higher")}[direction]
 
 
-def kind(kind: EventKind) -> str:
-    return _("rollback") if kind == "rollback" else KINDS_SINGULAR[kind]
+def kind(event_kind: EventKind) -> str:
+    return _("rollback") if event_kind == "rollback" else KINDS_SINGULAR[event_kind]
 
 
 def rows(count: int) -> str:

@@ -59,10 +59,10 @@ def opening(share: float | None, length_s: int, baseline_requests: int, canary_r
 
 def about(share: float | None, length_s: int) -> str:
     """ "at 50:50 for 6 h 10 min"."""
-    held = times.duration(length_s)
+    duration = times.duration(length_s)
     if share is None:
-        return _("in the last {held}").format(held=held)
-    return _("at {split} for {held}").format(split=f"{100 - share * 100:g}:{share * 100:g}", held=held)
+        return _("in the last {duration}").format(duration=duration)
+    return _("at {split} for {duration}").format(split=f"{100 - share * 100:g}:{share * 100:g}", duration=duration)
 
 
 def phase(share: float | None, span: str) -> str:

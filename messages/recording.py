@@ -124,9 +124,9 @@ def imported(points: str, migration: str) -> str:
 
 
 def another_migration(exported: str, configured: str) -> str:
-    return _("The export is of “{theirs}”; this configuration is of “{ours}”, so its pages will not show it.").format(
-        theirs=exported, ours=configured
-    )
+    return _(
+        "The export is of “{exported}”; this configuration is of “{configured}”, so its pages will not show it."
+    ).format(exported=exported, configured=configured)
 
 
 def compacted(before: str, after: str) -> str:

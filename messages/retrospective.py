@@ -92,15 +92,17 @@ def opening(
     """ "From 12 Sep to 14 Nov, 63 days: 0.1 % → 50.0 % in 9 phases, with 2 steps back."."""
     if first is None or not shares:
         return _("The archive knows of no step yet: nothing has been told to change the split.")
-    back = plural("with {n} step back", "with {n} steps back", n_rollbacks) if n_rollbacks else _("never a step back")
-    return _("From {first} to {end}, {days}: {start} → {now} in {phases}, {back}.").format(
+    rollbacks = (
+        plural("with {n} step back", "with {n} steps back", n_rollbacks) if n_rollbacks else _("never a step back")
+    )
+    return _("From {first} to {end}, {days}: {start} → {now} in {phases}, {rollbacks}.").format(
         first=times.date(first, zone, now=now),
         end=times.date(end, zone, now=now),
         days=_days(first, end),
         start=numbers.share(shares[0]),
         now=numbers.share(shares[-1]),
         phases=plural("{n} phase", "{n} phases", n_phases),
-        back=back,
+        rollbacks=rollbacks,
     )
 
 

@@ -15,17 +15,17 @@ class ConfigTable(BaseModel):
 
 
 def _check_timezone(name: str) -> str:
-    known = available_timezones()
-    if name not in known:
-        raise config_error("unknown_timezone", given=name, close=_closest_timezone(name, known))
+    zones = available_timezones()
+    if name not in zones:
+        raise config_error("unknown_timezone", given=name, close=_closest_timezone(name, zones))
     return name
 
 
-def _closest_timezone(name: str, known: set[str]) -> str:
+def _closest_timezone(name: str, zones: set[str]) -> str:
     """The most similar time zone: Asia/Tokyo for "asia/tokio" or "Tokyo"; "" if none is similar."""
     spellings = {
         spelling: zone
-        for zone in sorted(known)
+        for zone in sorted(zones)
         if "/" in zone
         for spelling in (zone.lower(), zone.lower().rpartition("/")[2])
     }

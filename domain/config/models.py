@@ -46,14 +46,14 @@ class Margin(ConfigTable):
 
     @model_validator(mode="before")
     @classmethod
-    def _parse(cls, given: object) -> object:
-        if isinstance(given, Mapping):
-            return given
-        match = _MARGIN.fullmatch(given.strip()) if isinstance(given, str) else None
+    def _parse(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            return value
+        match = _MARGIN.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
-            raise config_error("margin_without_unit", given=given)
+            raise config_error("margin_without_unit", given=value)
         if float(match["value"]) == 0:
-            raise config_error("margin_of_nothing", given=given)
+            raise config_error("margin_of_nothing", given=value)
         return {"value": float(match["value"]), "unit": match["unit"]}
 
     def __str__(self) -> str:
@@ -210,17 +210,17 @@ class Migration(ConfigTable):
 
     @field_validator("since", mode="before")
     @classmethod
-    def _parse_since(cls, given: object) -> object:
-        if isinstance(given, datetime):
-            raise config_error("not_a_day", given=given)
-        if isinstance(given, str) and given:
+    def _parse_since(cls, value: object) -> object:
+        if isinstance(value, datetime):
+            raise config_error("not_a_day", given=value)
+        if isinstance(value, str) and value:
             try:
-                return date.fromisoformat(given)
+                return date.fromisoformat(value)
             except ValueError:
-                raise config_error("not_a_day", given=given) from None
-        if given != "" and not isinstance(given, date):
-            raise config_error("not_a_day", given=given)
-        return given
+                raise config_error("not_a_day", given=value) from None
+        if value != "" and not isinstance(value, date):
+            raise config_error("not_a_day", given=value)
+        return value
 
     @field_validator("archive")
     @classmethod

@@ -5,10 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.config.base import ConfigTable
+from domain.config.base import ConfigTable, matches
 from domain.config.errors import config_error
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 
 class Athena(ConfigTable):
@@ -17,33 +17,11 @@ class Athena(ConfigTable):
     A query whose estimated cost exceeds `max_usd` is not started; `usd_per_tb` is the region's price per TB scanned.
     """
 
-    database: str = "default"
-    workgroup: str = "primary"
-    output: str = ""
+    database: Annotated[str, matches("[a-z0-9_]{1,128}", "not_a_database")] = "default"
+    workgroup: Annotated[str, matches("[a-zA-Z0-9._-]{1,128}", "not_a_workgroup")] = "primary"
+    output: Annotated[str, matches(rf"(s3://{_BUCKET}(/\S*)?)?", "not_an_output")] = ""
     max_usd: Annotated[float, Field(gt=0, le=100_000)] = 1
     usd_per_tb: Annotated[float, Field(gt=0, le=1000)] = 5  # https://aws.amazon.com/athena/pricing/, most regions
-
-    @field_validator("database")
-    @classmethod
-    def _check_database(cls, name: str) -> str:
-        if not re.fullmatch(r"[a-z0-9_]{1,128}", name):
-            raise config_error("not_a_database", given=name)
-        return name
-
-    @field_validator("workgroup")
-    @classmethod
-    def _check_workgroup(cls, name: str) -> str:
-        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", name):
-            raise config_error("not_a_workgroup", given=name)
-        return name
-
-    @field_validator("output")
-    @classmethod
-    def _check_output(cls, url: str) -> str:
-        match = re.fullmatch(r"s3://([^/]+)(/\S*)?", url)
-        if url and not (match and _BUCKET.fullmatch(match[1])):
-            raise config_error("not_an_output", given=url)
-        return url
 
 
 class AccessLogs(ConfigTable):
@@ -53,7 +31,7 @@ class AccessLogs(ConfigTable):
     """
 
     path: str = ""
-    bucket: str = ""
+    bucket: Annotated[str, matches(f"({_BUCKET})?", "not_a_bucket")] = ""
     prefix: str = ""
     cache: Annotated[str, Field(min_length=1)] = "access-logs"
     cache_gb: Annotated[float, Field(ge=1, le=10_000)] = 5
@@ -61,13 +39,6 @@ class AccessLogs(ConfigTable):
     max_routes: Annotated[int, Field(ge=1, le=5000)] = 500
     ingest: bool = False
     athena: Athena | None = None
-
-    @field_validator("bucket")
-    @classmethod
-    def _check_bucket(cls, name: str) -> str:
-        if name and not _BUCKET.fullmatch(name):
-            raise config_error("not_a_bucket", given=name)
-        return name
 
     @field_validator("routes")
     @classmethod

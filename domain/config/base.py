@@ -1,17 +1,29 @@
-"""What all tables of migration.toml share: unknown keys are refused, values are immutable, time zones are IANA names."""
+"""What all tables of migration.toml share: unknown keys are refused, values are immutable; validators of texts."""
 
+import re
 from typing import Annotated
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from domain.config.errors import closest, config_error
+from domain.config.errors import ConfigIssueCode, closest, config_error
 
 
 class ConfigTable(BaseModel):
     """A table of migration.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def matches(pattern: str, code: ConfigIssueCode) -> AfterValidator:
+    """A validator that raises `code` unless the whole text matches."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise config_error(code, given=text)
+        return text
+
+    return AfterValidator(check)
 
 
 def _check_timezone(name: str) -> str:

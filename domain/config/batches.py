@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from domain.config.base import ConfigTable, TimezoneName
+from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.errors import config_error
 from domain.cron import Schedule, ScheduleError, parse_schedule
 from domain.series import FLEETS, FleetName, Series
@@ -20,25 +20,19 @@ UNIT_SECONDS: Mapping[DurationUnit, float] = {"s": 1.0, "ms": 0.001, "min": 60.0
 
 _PLACEHOLDER = "{job}"
 _JOB_NAME = r"[A-Za-z0-9_-]+"  # of a discovered job: no dots, which separate the parts of a Mackerel metric name
+_Pattern = Annotated[str, matches(r"([A-Za-z0-9._-]*\{job\}[A-Za-z0-9._-]*)?", "not_a_pattern")]
 
 
 class Job(ConfigTable):
     """A batch job. `schedule` is in `timezone`; an EventBridge `rule` or a `scheduler` (group/name) triggers the Lambda function `function`."""
 
-    name: str
+    name: Annotated[str, matches("[A-Za-z0-9._-]+", "not_a_job")]
     schedule: str = ""
     timezone: TimezoneName = "UTC"
     rule: str = ""
     scheduler: str = ""
     function: str = ""
     grace_minutes: Annotated[int, Field(ge=1, le=1440)] = 10  # a run that starts up to this much late is on time
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-            raise config_error("not_a_job", given=name)
-        return name
 
     @field_validator("schedule")
     @classmethod
@@ -88,25 +82,16 @@ class Batches(ConfigTable):
     """
 
     service: str = ""
-    duration: str = ""
-    success: str = ""
-    failure: str = ""
+    duration: _Pattern = ""
+    success: _Pattern = ""
+    failure: _Pattern = ""
     unit: DurationUnit = "s"
-    cron_duration: str = ""
-    cron_success: str = ""
-    cron_failure: str = ""
+    cron_duration: _Pattern = ""
+    cron_success: _Pattern = ""
+    cron_failure: _Pattern = ""
     cron_unit: DurationUnit = "s"
     timestamp: Literal["end", "start"] = "end"
     jobs: tuple[Job, ...] = ()
-
-    @field_validator("duration", "success", "failure", "cron_duration", "cron_success", "cron_failure")
-    @classmethod
-    def _check_pattern(cls, text: str) -> str:
-        if text and (
-            text.count(_PLACEHOLDER) != 1 or not re.fullmatch(r"[A-Za-z0-9._-]*", text.replace(_PLACEHOLDER, ""))
-        ):
-            raise config_error("not_a_pattern", given=text)
-        return text
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from domain.arn import Arn, ArnKind
 from domain.config.access_logs import AccessLogs
-from domain.config.base import ConfigTable, TimezoneName
+from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
 from domain.config.errors import closest, config_error
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
@@ -26,6 +26,7 @@ CRITERION_METRICS = (
     "latency_p99",
 )
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
+_Pair = Annotated[str, matches(r"([^/\s]+/[^/\s]+)?", "not_a_pair")]
 _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 
 
@@ -97,18 +98,11 @@ class Aws(ConfigTable):
     `cloudtrail`: read who changed the weights from CloudTrail.
     """
 
-    region: str
+    region: Annotated[str, matches(r"[a-z]{2}(-[a-z]+)+-\d", "not_a_region")]
     load_balancer: str
     rule: str = ""
     profile: str = ""
     cloudtrail: bool = True
-
-    @field_validator("region")
-    @classmethod
-    def _check_region(cls, region: str) -> str:
-        if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
-            raise config_error("not_a_region", given=region)
-        return region
 
     @field_validator("load_balancer")
     @classmethod
@@ -139,8 +133,8 @@ class Fleet(ConfigTable):
 
     label: Annotated[str, Field(min_length=1)]
     target_groups: tuple[str, ...]
-    ecs_service: str = ""  # cluster/service
-    codedeploy: str = ""  # application/deployment group
+    ecs_service: _Pair = ""  # cluster/service
+    codedeploy: _Pair = ""  # application/deployment group
 
     @field_validator("target_groups")
     @classmethod
@@ -153,13 +147,6 @@ class Fleet(ConfigTable):
             if groups.count(text) > 1:
                 raise config_error("group_twice", given=text)
         return groups
-
-    @field_validator("ecs_service", "codedeploy")
-    @classmethod
-    def _check_pair(cls, text: str) -> str:
-        if text and not re.fullmatch(r"[^/\s]+/[^/\s]+", text):
-            raise config_error("not_a_pair", given=text)
-        return text
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -101,10 +101,7 @@ class Collector:
         tasks += [PollTask(source.name, "events", partial(self.poll_events, source)) for source in sources.events]
         tasks += [
             PollTask(
-                source.name,
-                "window_latency",
-                partial(self.poll_window_latency, source),
-                key=_latency_key(source.name),
+                source.name, "window_latency", partial(self.poll_window_latency, source), key=_latency_key(source.name)
             )
             for source in sources.metrics
             if isinstance(source, WindowLatencySource)
@@ -277,7 +274,7 @@ class Collector:
     def poll_events(self, source: EventSource) -> float:
         """Fetches the events of requested windows and, if due, of the horizon. Returns the seconds until the next poll. Raises ArchiveError."""
         if isinstance(source, HistorySource):
-            return self.poll_event_history(source)
+            return self._poll_event_history(source)
         for window in self._pending_windows(source.name):
             self._archive.events.save_events(source.events(window), source.name)
             self._complete(source.name, window)
@@ -310,7 +307,7 @@ class Collector:
         self._retry_at[source.name] = now + EVENTS_RETRY_AFTER_S
         return float(EVENTS_RETRY_AFTER_S)
 
-    def poll_event_history(self, source: HistorySource) -> float:
+    def _poll_event_history(self, source: HistorySource) -> float:
         """Fetches recent events, if due, or else a chunk of older ones: one request. Returns the seconds until the next poll, 0 while any is missing."""
         now = int(self._clock().timestamp())
         for window in self._pending_windows(source.name):  # the whole history is fetched anyway

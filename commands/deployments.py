@@ -167,7 +167,7 @@ def _latest_change(deployment: Deployment) -> int:
 
 def aws_commands(migration: Migration, view: DeploymentsView) -> str:
     """The AWS commands with their purposes, not wrapped, so that they can be copied from any terminal."""
-    commands = [(text.purpose(step.purpose), step.command) for item in view.preflights for step in item.steps]
+    commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
         commands.append((text.rollback_command_title(migration), view.rollback.command))
     if not commands:

@@ -24,18 +24,7 @@ from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_a
 from commands.judge import VERDICT_STYLES
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import (
-    BAD,
-    BASELINE,
-    CANARY,
-    FAINT,
-    WARN,
-    echo,
-    plain,
-    problem_lines,
-    table,
-    title,
-)
+from commands.shared.output import BAD, BASELINE, CANARY, FAINT, WARN, echo, plain, problem_lines, table, title
 from domain import FLEETS, Migration, Window
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
 from messages import access_logs as text
@@ -271,7 +260,7 @@ def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datet
     summary = text.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files)
     parts.append(Text(summary, WARN if lines.unparsed else FAINT))
     for stats in progress.file_stats:
-        parts.append(plain(f"{stats.name}: {text.file_problem(stats.problem or '')}", WARN))
+        parts.append(plain(f"{stats.name}: {text.FILE_PROBLEMS[stats.problem or '']}", WARN))
     if progress.changed:
         parts.append(Text(text.changed_files(progress.changed), WARN))
     return Group(*parts, *problem_lines(progress.problems))

@@ -194,7 +194,7 @@ def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableTy
         style = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
         grid.add_row(
             plain(states.source_name(state.source)),
-            Text(states.label(state.state), style),
+            Text(states.STATE_LABELS[state.state], style),
             Text(_ago(state.last_success_at, status.now)),
             _backfill_cell(migration, status, state) if state.role == "metrics" else Text(),
         )
@@ -204,7 +204,7 @@ def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableTy
 def recorder_line(migration: Migration, status: RecorderStatus) -> RenderableType:
     """The status on one line."""
     parts = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
-    parts += [f"{states.source_name(state.source)} {states.label(state.state)}" for state in status.states]
+    parts += [f"{states.source_name(state.source)} {states.STATE_LABELS[state.state]}" for state in status.states]
     backfills = ((name, backfill) for name, backfill in status.backfills.items() if backfill)
     parts += [f"{states.source_name(name)}: {_backfill_text(migration, backfill)}" for name, backfill in backfills]
     return plain("  ·  ".join(parts), "" if status.is_healthy else BAD)
@@ -303,9 +303,5 @@ class Recorder:
 
     def _status(self) -> RecorderStatus:
         return recorder_status(
-            self._archive,
-            self._collector,
-            self._sources,
-            now=startup.now(),
-            batch_collector=self._batch_collector,
+            self._archive, self._collector, self._sources, now=startup.now(), batch_collector=self._batch_collector
         )

@@ -160,7 +160,7 @@ def _cells(metric: WatchedMetric) -> list[Text]:
 
 def _ratio_verdict(snapshot: WatchSnapshot) -> Text:
     ratio = snapshot.sample_ratio
-    return Text(text.sample_ratio(ratio.verdict), BAD if ratio.verdict == "differs" else FAINT) if ratio else Text()
+    return Text(text.SAMPLE_RATIO[ratio.verdict], BAD if ratio.verdict == "differs" else FAINT) if ratio else Text()
 
 
 def _subtitle(migration: Migration, snapshot: WatchSnapshot) -> str:

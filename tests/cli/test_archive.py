@@ -1,4 +1,4 @@
-"""`archive`: what a person and a script are told, and `record` on an archive that it cannot use."""
+"""`archive`: status, export and import, and a clear message if the archive cannot be used."""
 
 import json
 import sqlite3
@@ -33,10 +33,10 @@ def configured(folder: Path, name: str = "Photo service") -> Migration:
 @pytest.fixture
 def local(tmp_path: Path, set_now: Callable[[datetime], None]) -> Path:
     set_now(minute_time(0))
-    migration = configured(tmp_path / "here")
+    migration = configured(tmp_path / "archive")
     with Archive.open(migration.archive, migration) as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
-    return tmp_path / "here"
+    return tmp_path / "archive"
 
 
 def run(folder: Path, *args: str) -> Any:
@@ -66,8 +66,8 @@ def test_export_and_import_into_another_archive(local: Path, tmp_path: Path) -> 
     again = run(local, "archive", "export", folder)
     assert (again.exit_code, last_line(again)) == (1, f"{folder} is not empty. Name another folder, or empty it.")
     configured(tmp_path / "available")
-    told = last_line(run(tmp_path / "available", "archive", "import", folder))
-    assert told == "120 points of “Photo service @ app/photo/50dc6c495c0c9188” are in the archive."
+    summary = last_line(run(tmp_path / "available", "archive", "import", folder))
+    assert summary == "120 points of “Photo service @ app/photo/50dc6c495c0c9188” are in the archive."
     assert json.loads(run(tmp_path / "available", "archive", "status", "--json").stdout)["points"] == 120
 
 

@@ -1,4 +1,4 @@
-"""`cli.py batches`: what it prints, and the exit code that a script goes by."""
+"""`batches`: output, JSON and exit codes."""
 
 import json
 from collections.abc import Iterator
@@ -65,8 +65,8 @@ def run(*options: str) -> Result:
 
 
 def json_output(*options: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run("--json", *options).stdout)
-    return found
+    data: dict[str, Any] = json.loads(run("--json", *options).stdout)
+    return data
 
 
 def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
@@ -74,8 +74,8 @@ def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
     result = run("--window", "1d")
     assert result.exit_code == 0, result.output
     assert "The job ran as scheduled." in result.output and "Photo <b>service</b>" in result.output
-    found = json_output("--window", "1d")
-    (job,) = found["jobs"]
+    data = json_output("--window", "1d")
+    (job,) = data["jobs"]
     assert (job["name"], job["state"], job["schedule"], job["scheduler"]) == (
         "thumbnails",
         "ok",
@@ -84,15 +84,15 @@ def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
     )
     assert (job["last_run"]["duration_s"], job["last_run"]["result"]) == (7.0, "ok")
     assert job["typical_duration"] == {"runs": 10, "median_s": 7.0, "p10_s": 7.0, "p90_s": 7.0}
-    assert (job["statuses"]["ok"], found["complete"], found["problems"]) == (10, True, [])
+    assert (job["statuses"]["ok"], data["complete"], data["problems"]) == (10, True, [])
 
 
 def test_a_failure_exits_with_1(fake_mackerel: FakeMackerel) -> None:
     post_runs(fake_mackerel, 1.0, 1.0, 0.0)
     result = run("--json", "--window", "1d")
     assert result.exit_code == 1
-    found = json.loads(result.stdout)
-    assert (found["exit_code"], found["headline"]) == (1, "0 of 1 jobs ran as scheduled; thumbnails failed.")
+    data = json.loads(result.stdout)
+    assert (data["exit_code"], data["headline"]) == (1, "0 of 1 jobs ran as scheduled; thumbnails failed.")
 
 
 def test_a_job_that_never_reported_exits_with_1(fake_mackerel: FakeMackerel) -> None:

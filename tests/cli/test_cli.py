@@ -38,19 +38,21 @@ def test_external_text_cannot_control_the_terminal(
     class Traffics(DemoTraffic):
         def snapshot(self) -> TrafficSnapshot:
             traffic = self.traffic_at(int(NOW.timestamp()))
-            door, split, other = traffic.rules
-            door = replace(door, conditions=(replace(door.conditions[0], name=EVIL, patterns=(EVIL,)),))
+            header_rule, split, other = traffic.rules
+            header_rule = replace(
+                header_rule, conditions=(replace(header_rule.conditions[0], name=EVIL, patterns=(EVIL,)),)
+            )
             split = replace(split, shares=(replace(split.shares[0], target_group=EVIL), *split.shares[1:]))
             group = replace(traffic.groups[0], target_group=EVIL, targets=(Target(EVIL, 1, EVIL, EVIL, EVIL, EVIL),))
             return TrafficSnapshot(
-                traffic.asked_at, replace(traffic, rules=(door, split, other), groups=(group,)), (evil,)
+                traffic.asked_at, replace(traffic, rules=(header_rule, split, other), groups=(group,)), (evil,)
             )
 
     class Events(DemoEvents):
         def events(self, window: Any) -> Any:
-            told = super().events(window)
+            poll = super().events(window)
             event = Event(int(NOW.timestamp()) - 60, None, "alert", EVIL, EVIL, "", EVIL, self.name, EVIL, open=True)
-            return replace(told, events=(event,), problems=(evil,))
+            return replace(poll, events=(event,), problems=(evil,))
 
     def clock() -> datetime:
         return NOW
@@ -62,11 +64,11 @@ def test_external_text_cannot_control_the_terminal(
             (Events(anchor=ANCHOR, clock=clock),),
         )
     )
-    for words in (("doctor",), ("weights",), ("watch", "--once")):
-        result = run(*words, columns=1000)
+    for command in (("doctor",), ("weights",), ("watch", "--once")):
+        result = run(*command, columns=1000)
         assert result.exception is None or isinstance(result.exception, SystemExit)
         assert EVIL_PRINTED in result.stdout
-        as_json = run(*words, "--json")
+        as_json = run(*command, "--json")
         assert json_output(as_json)["migration"] == EVIL
         for letter in "\x1b\x07\u202e":
             assert letter not in result.stdout and letter not in as_json.stdout

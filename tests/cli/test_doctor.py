@@ -32,18 +32,18 @@ class TestDoctor:
         use_sources(Sources((Refused(demo, anchor=ANCHOR),), DemoTraffic(anchor=ANCHOR), ()))
         result = run("doctor")
         assert result.exit_code == 1
-        said = lines(result.stdout)
-        assert said[3] == "✘ CloudWatch cloudwatch:GetMetricData denied, 0.2 s"
-        assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(said[4:])
-        assert said[-1] == "Not fine yet: 1. Each says what to do."
+        output_lines = lines(result.stdout)
+        assert output_lines[3] == "✘ CloudWatch cloudwatch:GetMetricData denied, 0.2 s"
+        assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(output_lines[4:])
+        assert output_lines[-1] == "Not fine yet: 1. Each says what to do."
 
-        found = json_output(run("doctor", "--json"))
-        assert not found["ok"]
-        check = found["checks"][0]
+        data = json_output(run("doctor", "--json"))
+        assert not data["ok"]
+        check = data["checks"][0]
         assert (check["permission"], check["ok"], check["state"]) == ("cloudwatch:GetMetricData", False, "denied")
         assert check["problem"]["kind"] == "denied"
         assert check["problem"]["docs"] == "docs/problems.md#denied"
-        assert found["checks"][1]["ok"] and found["archive"]["ok"]
+        assert data["checks"][1]["ok"] and data["archive"]["ok"]
 
     def test_one_problem_of_several_permissions_is_printed_once(self, demo: Migration, use_sources: Any):
         class Refused(DemoMetrics):
@@ -51,12 +51,12 @@ class TestDoctor:
                 return tuple(Health("load_balancer", name, "denied", 0, DENIED) for name in ("a", "b"))
 
         use_sources(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
-        said = lines(run("doctor").stdout)
-        assert [line.split(" (")[0] for line in said[3:5]] == [
+        output_lines = lines(run("doctor").stdout)
+        assert [line.split(" (")[0] for line in output_lines[3:5]] == [
             "✘ Elastic Load Balancing a denied, 0.0 s",
             "✘ Elastic Load Balancing b denied, 0.0 s",
         ]
-        assert "\n".join(said).count("Not allowed.") == 1
+        assert "\n".join(output_lines).count("Not allowed.") == 1
 
     def test_a_warning_is_not_a_failure(self, demo: Migration, use_sources: Any):
         class Remarking(DemoMetrics):
@@ -77,9 +77,9 @@ class TestDoctor:
         use_sources(Sources((DemoMetrics(demo, anchor=ANCHOR),), None, (Trail(anchor=ANCHOR),)))
         result = run("doctor")
         assert result.exit_code == 0
-        said = lines(result.stdout)
-        assert "! CloudTrail cloudtrail:LookupEvents denied, 0.1 s" in said
-        assert "docs/cloudtrail.md has the whole policy" in " ".join(said)
+        output_lines = lines(result.stdout)
+        assert "! CloudTrail cloudtrail:LookupEvents denied, 0.1 s" in output_lines
+        assert "docs/cloudtrail.md has the whole policy" in " ".join(output_lines)
 
     def test_every_configuration_issue_is_printed(self, tmp_path: Path):
         path = tmp_path / "wrong.toml"
@@ -89,9 +89,9 @@ class TestDoctor:
             assert result.exit_code == 1
             assert lines(result.stdout)[0] == f"✘ Configuration {path}"
             assert "There is no time zone “Asia/Tokio”." in result.stdout
-        found = json_output(run("doctor", "--config", str(path), "--json"))
-        assert (found["ok"], found["migration"], found["archive"], found["checks"]) == (False, None, None, [])
-        assert "unknown_timezone" in {mistake["code"] for mistake in found["issues"]}
+        data = json_output(run("doctor", "--config", str(path), "--json"))
+        assert (data["ok"], data["migration"], data["archive"], data["checks"]) == (False, None, None, [])
+        assert "unknown_timezone" in {mistake["code"] for mistake in data["issues"]}
 
     def test_a_missing_file_does_not_open_the_demo(self):
         result = run("doctor", "--config", "nowhere.toml")
@@ -100,8 +100,8 @@ class TestDoctor:
 
     def test_an_unusable_archive_is_reported(self, demo: Migration, tmp_path: Path):
         (tmp_path / "archive.db").write_bytes(b"This is no database. " * 100)
-        for words in (("doctor",), ("watch", "--once")):
-            result = run(*words)
+        for args in (("doctor",), ("watch", "--once")):
+            result = run(*args)
             assert result.exit_code == 1
             assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
         assert json_output(run("doctor", "--json"))["archive"]["problem"]["kind"] == "not_a_database"

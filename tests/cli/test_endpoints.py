@@ -1,4 +1,4 @@
-"""`cli.py endpoints`: a folder of logs judged route by route, what went wrong with them, and how it ends."""
+"""`endpoints`: log files judged by route, files that cannot be read, exit codes."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def collapsed(result: Result) -> str:
 
 def traffic(minutes: int, *, broken: int = 0) -> str:
     """Twenty requests a minute, route and side; on /share `broken` of those of ECS fail."""
-    found = []
+    parts = []
     for minute in range(minutes):
         at = f"{BEGIN + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%S}.000000Z"
         for route in ("photos/8812", "share"):
@@ -52,7 +52,7 @@ def traffic(minutes: int, *, broken: int = 0) -> str:
                 for number in range(20):
                     failed = route == "share" and group == "photo-ecs" and number < broken
                     status = "500" if failed else "200"
-                    found.append(
+                    parts.append(
                         access_log_line(
                             f"GET https://photo.example.com:443/{route}?key=secret HTTP/2.0",
                             elb=status,
@@ -62,7 +62,7 @@ def traffic(minutes: int, *, broken: int = 0) -> str:
                             group=ARN.format(group),
                         )
                     )
-    return "".join(found)
+    return "".join(parts)
 
 
 def write(content: str, name: str = "one.log.gz") -> None:
@@ -72,10 +72,10 @@ def write(content: str, name: str = "one.log.gz") -> None:
 def test_the_worst_route_comes_first_with_both_fleets() -> None:
     write(traffic(60, broken=10))
     result = run("--logs", "logs", "--json")
-    found = json_output(result)
-    assert result.exit_code == found["exit_code"] == 1 and found["ok"] is False
-    assert found["lines"] == {"read": 4800, "parsed": 4800, "unparsed": 0}
-    worst, other = found["routes"]
+    data = json_output(result)
+    assert result.exit_code == data["exit_code"] == 1 and data["ok"] is False
+    assert data["lines"] == {"read": 4800, "parsed": 4800, "unparsed": 0}
+    worst, other = data["routes"]
     assert (worst["route"], worst["verdict"]) == ("/share", "regression")
     assert other["route"] == "/photos/:id"
     sides = [
@@ -84,18 +84,20 @@ def test_the_worst_route_comes_first_with_both_fleets() -> None:
     ]
     assert sides[0] == {"requests": 1200, "errors": 0, "p50": 0.1095, "p95": 0.11805, "p99": 0.119}
     assert sides[1] == {"requests": 1200, "errors": 600, "p50": 0.1095, "p95": 0.11805, "p99": 0.119}
-    assert found["window"] == {"from": "2026-09-21T14:00:00Z", "to": "2026-09-21T15:00:00Z"}
-    assert found["total"]["baseline"]["requests"] == 2400
+    assert data["window"] == {"from": "2026-09-21T14:00:00Z", "to": "2026-09-21T15:00:00Z"}
+    assert data["total"]["baseline"]["requests"] == 2400
     assert "secret" not in result.stdout
     assert not Path("archive.db").exists(), "nothing of a folder is kept"
 
 
-def test_a_table_for_people() -> None:
+def test_output_as_a_table() -> None:
     write(traffic(60, broken=10))
-    said = collapsed(run("--logs", "logs"))
-    assert said.startswith("Photo <b>service</b> · 21 Sep 23:00 – 22 Sep 00:00 JST regression: 1 · not enough data: 1")
-    assert "/share ▲ regression 2,400 0 % 50.0 % 118 ms 118 ms" in said
-    assert said.endswith("4,800 lines of 1 files were read; all of them could be counted.")
+    output = collapsed(run("--logs", "logs"))
+    assert output.startswith(
+        "Photo <b>service</b> · 21 Sep 23:00 – 22 Sep 00:00 JST regression: 1 · not enough data: 1"
+    )
+    assert "/share ▲ regression 2,400 0 % 50.0 % 118 ms 118 ms" in output
+    assert output.endswith("4,800 lines of 1 files were read; all of them could be counted.")
 
 
 def test_parts_of_the_time() -> None:
@@ -143,12 +145,12 @@ def test_a_damaged_file_is_reported_by_name() -> None:
     Path("logs", "cut.log.gz").write_bytes(packed[: len(packed) // 2])
     Path("logs", "readme.txt").write_text("These are\nno logs.\n", encoding="utf-8")
     result = run("--logs", "logs", "--json")
-    found = json_output(result)
-    assert {one["name"]: one["problem"] for one in found["files"]["wrong"]} == {
+    data = json_output(result)
+    assert {item["name"]: item["problem"] for item in data["files"]["wrong"]} == {
         "cut.log.gz": "cut_off",
         "readme.txt": "not_a_log",
     }
-    assert found["lines"]["unparsed"] == 2
+    assert data["lines"]["unparsed"] == 2
     assert "readme.txt: None of its lines is a line of an access log" in collapsed(run("--logs", "logs"))
 
 
@@ -188,7 +190,7 @@ def test_configured_logs_are_counted_once_into_the_archive(workspace: Path) -> N
 
 
 def test_the_demo_hides_a_broken_route() -> None:
-    found = json_output(run("--demo", "--json", "--window", "2h"))
-    assert found["exit_code"] == 1 and found["hidden_regressions"] == ["/v1/albums/:id/share"]
-    assert found["routes"][0]["route"] == "/v1/albums/:id/share"
-    assert any("<script>" in one["route"] for one in found["routes"])
+    data = json_output(run("--demo", "--json", "--window", "2h"))
+    assert data["exit_code"] == 1 and data["hidden_regressions"] == ["/v1/albums/:id/share"]
+    assert data["routes"][0]["route"] == "/v1/albums/:id/share"
+    assert any("<script>" in item["route"] for item in data["routes"])

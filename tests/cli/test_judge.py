@@ -1,4 +1,4 @@
-"""`cli.py judge`: what it says, how it ends, and that a pipeline can rely on both."""
+"""`judge`: output, JSON and exit codes, with a CSV file and with the archive."""
 
 import json
 import random
@@ -57,18 +57,18 @@ class TestCsv:
     def test_the_sample_is_at_parity(self):
         result = run("--csv", str(SAMPLE))
         assert result.exit_code == 0
-        said = lines(result.stdout)
-        assert said[0] == "● Parity"
-        assert said[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
-        assert said[2:4] == [
+        output = lines(result.stdout)
+        assert output[0] == "● Parity"
+        assert output[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
+        assert output[2:4] == [
             "In 1 h, 720,549 and 721,008 requests:",
             "criterion baseline canary difference margin verdict still needed",
         ]
         assert re.fullmatch(
-            r"error rate 0\.018 % 0\.019 % −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", said[4]
+            r"error rate 0\.018 % 0\.019 % −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4]
         )
-        assert said[5] == "critical 133 of 720,549 139 of 721,008"
-        assert said[-1].startswith("These margins are defaults: nobody has fixed any.")
+        assert output[5] == "critical 133 of 720,549 139 of 721,008"
+        assert output[-1].startswith("These margins are defaults: nobody has fixed any.")
 
     @pytest.mark.parametrize(
         ("csv", "verdict", "code"),
@@ -85,24 +85,24 @@ class TestCsv:
     )
     def test_the_exit_code_follows_the_verdict(self, csv: str, verdict: str, code: int):
         result = run("--csv", "-", "--json", stdin=csv)
-        found = json_output(result)
-        assert (found["verdict"], found["exit_code"], result.exit_code) == (verdict, code, code)
-        assert found["ok"] == (code == 0)
+        data = json_output(result)
+        assert (data["verdict"], data["exit_code"], result.exit_code) == (verdict, code, code)
+        assert data["ok"] == (code == 0)
         assert run("--csv", "-", stdin=csv).exit_code == code
 
     def test_the_json(self, tmp_path: Path):
-        (tmp_path / "mine.csv").write_text(csv_text(), encoding="utf-8")
-        found = json_output(run("--csv", "mine.csv", "--json"))
-        assert (found["name"], found["source"], found["demo"], found["phase"]) == ("mine.csv", "csv", False, None)
-        assert found["window"] == {"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T21:17:00Z"}
-        assert found["default_criteria"] and found["problems"] == []
-        assert [one["metric"] for one in found["criteria"]] == [
+        (tmp_path / "file.csv").write_text(csv_text(), encoding="utf-8")
+        data = json_output(run("--csv", "file.csv", "--json"))
+        assert (data["name"], data["source"], data["demo"], data["phase"]) == ("file.csv", "csv", False, None)
+        assert data["window"] == {"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T21:17:00Z"}
+        assert data["default_criteria"] and data["problems"] == []
+        assert [item["metric"] for item in data["criteria"]] == [
             "error_rate",
             "latency_p50",
             "latency_p95",
             "latency_p99",
         ]
-        errors, _, p95, _ = found["criteria"]
+        errors, _, p95, _ = data["criteria"]
         assert (errors["verdict"], errors["reason"], errors["minutes_to_decision"]) == ("parity", "inside_margin", 0)
         assert errors["lower"] <= errors["estimate"] == 0 <= errors["upper"]
         assert (errors["margin"], errors["margin_given"], errors["critical"]) == (0.0005, "0.05 pp", True)
@@ -125,7 +125,7 @@ class TestCsv:
     def test_swapped_fleets_mirror_the_verdict(self):
         csv = csv_text(errors=60)
         other = {"baseline": "canary", "canary": "baseline"}
-        swapped = re.sub("baseline|canary", lambda found: other[found[0]], csv)
+        swapped = re.sub("baseline|canary", lambda match: other[match[0]], csv)
         worse, better = (
             json_output(run("--csv", "-", "--json", stdin=csv)),
             json_output(run("--csv", "-", "--json", stdin=swapped)),
@@ -134,18 +134,18 @@ class TestCsv:
         assert worse["criteria"][0]["lower"] == pytest.approx(-better["criteria"][0]["upper"])
 
     def test_a_window_is_the_last_of_the_file(self):
-        found = json_output(run("--csv", "-", "--json", "--window", "20m", stdin=csv_text()))
-        assert found["window"]["from"] == "2026-11-23T20:57:00Z"
-        assert found["criteria"][0]["minutes"] == 20
+        data = json_output(run("--csv", "-", "--json", "--window", "20m", stdin=csv_text()))
+        assert data["window"]["from"] == "2026-11-23T20:57:00Z"
+        assert data["criteria"][0]["minutes"] == 20
 
     def test_the_criteria_and_labels_of_a_configuration_apply(self, tmp_path: Path):
-        (tmp_path / "mine.toml").write_text(CONFIGURED, encoding="utf-8")
-        found = json_output(run("--csv", "-", "--config", "mine.toml", "--json", stdin=csv_text()))
-        assert not found["default_criteria"]
-        (only,) = found["criteria"]
+        (tmp_path / "migration.toml").write_text(CONFIGURED, encoding="utf-8")
+        data = json_output(run("--csv", "-", "--config", "migration.toml", "--json", stdin=csv_text()))
+        assert not data["default_criteria"]
+        (only,) = data["criteria"]
         assert (only["metric"], only["margin_given"]) == ("latency_p95", "500 ms")
         assert only["sentence"].startswith("new's p95 is between ") and only["verdict"] == "parity"
-        assert "baseline" not in run("--csv", "-", "--config", "mine.toml", stdin=csv_text()).stdout
+        assert "baseline" not in run("--csv", "-", "--config", "migration.toml", stdin=csv_text()).stdout
 
     def test_every_invalid_line_is_reported_and_nothing_is_judged(self):
         result = run(
@@ -159,9 +159,9 @@ class TestCsv:
             "line 723. “2026-11-23” does not say in which time zone it is.",
             "→ Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`. docs/cli.md#a-csv-of-your-own",
         ]
-        found = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))
-        assert (found["ok"], found["verdict"], found["exit_code"], found["csv"]) == (False, None, 3, "standard input")
-        assert [(one["line"], one["code"]) for one in found["issues"]] == [(1, "other_separator")]
+        data = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))
+        assert (data["ok"], data["verdict"], data["exit_code"], data["csv"]) == (False, None, 3, "standard input")
+        assert [(item["line"], item["code"]) for item in data["issues"]] == [(1, "other_separator")]
         assert (
             "Reading stopped after 20 mistakes."
             in run("--csv", "-", stdin="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
@@ -206,29 +206,29 @@ class TestPhases:
     def test_the_demos_current_phase(self):
         result = run()
         assert result.exit_code == 0
-        said = lines(result.stdout)
-        assert said[0] == "● Parity"
-        assert said[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
-        assert said[2].startswith("At 50:50 for 6 h 25 min, ")
-        assert said[3] == "criterion EC2 ECS difference margin verdict still needed"
-        assert re.match(r"Left out: \d min still provisional", said[-1])
-        found = json_output(run("--json", "--phase", "current"))
-        assert found["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
-        assert found["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
-        assert found["source"] == "demo" and found["data_until"] == "2026-11-23T20:17:00Z"
+        output = lines(result.stdout)
+        assert output[0] == "● Parity"
+        assert output[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
+        assert output[2].startswith("At 50:50 for 6 h 25 min, ")
+        assert output[3] == "criterion EC2 ECS difference margin verdict still needed"
+        assert re.match(r"Left out: \d min still provisional", output[-1])
+        data = json_output(run("--json", "--phase", "current"))
+        assert data["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
+        assert data["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
+        assert data["source"] == "demo" and data["data_until"] == "2026-11-23T20:17:00Z"
 
     def test_a_phase_by_number_is_judged_in_full(self):
         # The first deployment of the canary, before it had any traffic, cut the first phase in two.
-        found = json_output(run("--json", "--phase", "4"))
+        data = json_output(run("--json", "--phase", "4"))
         third = scenario_for(ANCHOR).steps[2]
-        assert found["phase"] == {"number": 4, "canary_share": 0.01, "started_by": "weight"}
-        end = datetime.fromisoformat(found["window"]["to"])
+        assert data["phase"] == {"number": 4, "canary_share": 0.01, "started_by": "weight"}
+        end = datetime.fromisoformat(data["window"]["to"])
         assert end <= datetime.fromtimestamp(scenario_for(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
         )
         # All of the phase, which lasted for nine days, is evidence.
-        assert datetime.fromisoformat(found["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
-        assert end - datetime.fromisoformat(found["window"]["from"]) > timedelta(days=8)
+        assert datetime.fromisoformat(data["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
+        assert end - datetime.fromisoformat(data["window"]["from"]) > timedelta(days=8)
 
     def test_before_the_first_step_there_is_nothing_to_compare(self):
         result = run("--phase", "1")
@@ -236,9 +236,9 @@ class TestPhases:
         assert "error rate: One fleet had no requests in this window." in lines(result.stdout)
 
     def test_a_window_is_judged_whatever_changed_in_it(self):
-        found = json_output(run("--json", "--window", "2h"))
-        assert found["window"] == {"from": "2026-11-23T18:17:00Z", "to": "2026-11-23T20:17:00Z"}
-        assert found["phase"] is None
+        data = json_output(run("--json", "--window", "2h"))
+        assert data["window"] == {"from": "2026-11-23T18:17:00Z", "to": "2026-11-23T20:17:00Z"}
+        assert data["phase"] is None
 
     @pytest.mark.parametrize(
         ("text", "minutes"),
@@ -301,9 +301,11 @@ class TestWatch:
 
 
 def evaluation(verdict: Verdict, **overrides: Any) -> Evaluation:
-    found = CriterionVerdict(CRITERIA[0], verdict, "inconclusive", lower=float("-inf"), upper=0.1)
+    criterion = CriterionVerdict(CRITERIA[0], verdict, "inconclusive", lower=float("-inf"), upper=0.1)
     labels = {"baseline": "EC2", "canary": "ECS"}
-    return Evaluation(Judgement(verdict, (found,)), Window(START, START + 3600), "x", "demo", labels, UTC, **overrides)  # type: ignore[arg-type]
+    return Evaluation(
+        Judgement(verdict, (criterion,)), Window(START, START + 3600), "x", "demo", labels, UTC, **overrides
+    )  # type: ignore[arg-type]
 
 
 CRITERIA = demo_migration(ANCHOR).criteria
@@ -312,7 +314,10 @@ CRITERIA = demo_migration(ANCHOR).criteria
 class TestUnavailable:
     def test_every_verdict_has_its_code(self):
         assert EXIT_CODES == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
-        assert evaluation("parity", unavailable=True).exit_code == 3 and not evaluation("parity", unavailable=True).is_decided
+        assert (
+            evaluation("parity", unavailable=True).exit_code == 3
+            and not evaluation("parity", unavailable=True).is_decided
+        )
 
     @pytest.mark.parametrize(
         "args",
@@ -341,7 +346,7 @@ class TestUnavailable:
     def deny_metrics(
         self, demo: Migration, monkeypatch: pytest.MonkeyPatch, use_sources: Callable[[Sources], None]
     ) -> Callable[[], None]:
-        """Lets the metrics be refused from now on."""
+        """Denies every request for metrics."""
 
         class Refused(DemoMetrics):
             def pull(self, window: Any, series: Any = None) -> Any:
@@ -361,12 +366,12 @@ class TestUnavailable:
         deny_metrics()
         result = run()
         assert result.exit_code == 3
-        said = lines(result.stdout)
-        assert said[0] == "✘ Could not ask: there are no numbers for this window"
+        output = lines(result.stdout)
+        assert output[0] == "✘ Could not ask: there are no numbers for this window"
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout
-        found = json_output(run("--json"))
-        assert (found["ok"], found["verdict"], found["exit_code"]) == (False, None, 3)
-        assert found["problems"][0]["kind"] == "denied"
+        data = json_output(run("--json"))
+        assert (data["ok"], data["verdict"], data["exit_code"]) == (False, None, 3)
+        assert data["problems"][0]["kind"] == "denied"
 
     def test_stale_data_is_not_judged(
         self, deny_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch, set_now: Callable[[datetime], None]
@@ -398,8 +403,8 @@ def test_external_text_cannot_control_the_terminal(
 ):
     evil = "evil \x1b[2J\x07 [red]name[/red] \u202e"
     set_demo(demo.model_copy(update={"name": evil}))
-    for words in ((), ("--csv", evil)):
-        result, as_json = run(*words), run(*words, "--json")
+    for options in ((), ("--csv", evil)):
+        result, as_json = run(*options), run(*options, "--json")
         assert "evil [2J [red]name[/red]" in result.stdout
         for letter in "\x1b\x07\u202e":
             assert letter not in result.stdout and letter not in as_json.stdout
@@ -417,7 +422,9 @@ def test_every_option_key_and_code_is_documented():
         assert f"`{option}" in DOCS, option
     wrong = json_output(run("--csv", "-", "--json", stdin="x"))
     documented_elsewhere = {"schema"}
-    for key in (keys(json_output(run("--json"))) | keys({**wrong, "issues": [{"line": 0, "code": 0}]})) - documented_elsewhere:
+    for key in (
+        keys(json_output(run("--json"))) | keys({**wrong, "issues": [{"line": 0, "code": 0}]})
+    ) - documented_elsewhere:
         assert f"`{key}`" in section, key
     for slug in get_args(CsvIssueCode):
         assert f"`{slug}`" in section, slug
@@ -425,5 +432,5 @@ def test_every_option_key_and_code_is_documented():
 
 def test_every_json_value_is_documented():
     section = DOCS[DOCS.index("### judge") :]
-    for word in (*VERDICTS, *get_args(VerdictReason), *EXCLUSION_REASONS, *get_args(PhaseStart)):
-        assert f"`{word}`" in section, word
+    for value in (*VERDICTS, *get_args(VerdictReason), *EXCLUSION_REASONS, *get_args(PhaseStart)):
+        assert f"`{value}`" in section, value

@@ -1,4 +1,4 @@
-"""`record`: it brings everything up to date and says what it could not have; and it works until it is stopped."""
+"""`record`: one run that brings everything up to date and lists what is missing, and recording until a signal."""
 
 import json
 import os
@@ -38,16 +38,16 @@ def two_days(monkeypatch: pytest.MonkeyPatch, demo: Migration, set_demo: Callabl
 def test_once_updates_everything_and_exits(two_days: Migration) -> None:
     result = run("record", "--demo", "--once", "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["ok"]
-    assert {past["source"] for past in told["backfill"]} == {"demo", "demo_batches", "demo_lambda"}
-    assert all((past["state"], past["available"]) == ("done", past["total"]) for past in told["backfill"])
-    assert {one["source"]: one["state"] for one in told["sources"]}["demo"] == "up"
+    data = json.loads(result.stdout)
+    assert data["ok"]
+    assert {past["source"] for past in data["backfill"]} == {"demo", "demo_batches", "demo_lambda"}
+    assert all((past["state"], past["available"]) == ("done", past["total"]) for past in data["backfill"])
+    assert {item["source"]: item["state"] for item in data["sources"]}["demo"] == "up"
     assert two_days.since_s is not None
     with Archive.open(two_days.archive, two_days) as archive:
-        whole = Window(two_days.since_s, int(ANCHOR.timestamp()))
-        assert archive.metrics.read(whole, "demo", now=NOW).missing == ()
-        assert {event.kind for event in archive.events.read(whole)} >= {"alert", "annotation"}
+        window = Window(two_days.since_s, int(ANCHOR.timestamp()))
+        assert archive.metrics.read(window, "demo", now=NOW).missing == ()
+        assert {event.kind for event in archive.events.read(window)} >= {"alert", "annotation"}
         assert archive.events.latest_traffic() is not None
     with BatchArchive.open(two_days.archive, two_days, clock=lambda: NOW) as batches:
         month = Window(int(NOW.timestamp()) // 60 * 60 - 30 * DAY_S, int(NOW.timestamp()) // 60 * 60)
@@ -67,9 +67,9 @@ def test_unavailable_batches_do_not_make_the_recorder_unhealthy(
     use_sources(Sources((well,), None, (), batches=(ill,)))
     set_demo(MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db", "backfill": False}))
     result = run("record", "--demo", "--once", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["ok"]) == (0, True), result.output
-    states = {one["source"]: one["state"] for one in told["sources"]}
+    data = json.loads(result.stdout)
+    assert (result.exit_code, data["ok"]) == (0, True), result.output
+    states = {item["source"]: item["state"] for item in data["sources"]}
     assert states["mackerel_batches"] == "denied"
     result = run("record", "--demo", "--once")
     assert "Not everything could be had: Mackerel batches." in result.stdout
@@ -103,10 +103,10 @@ def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyP
 
 
 def test_it_records_until_a_signal_stops_it(tmp_path: Path) -> None:
-    house = Path(cli.__file__).parent
-    environment = {**os.environ, "PYTHONPATH": str(house), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    root = Path(cli.__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     recorder = subprocess.Popen(
-        [sys.executable, str(house / "cli.py"), "record", "--demo", "--json"],
+        [sys.executable, str(root / "cli.py"), "record", "--demo", "--json"],
         stdout=subprocess.PIPE,
         env=environment,
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""`cli.py report`: the file it writes, what it says of it, and how it ends."""
+"""`report`: the file it writes, its output and its exit codes."""
 
 import hashlib
 import json
@@ -31,24 +31,24 @@ def test_it_writes_the_file_of_the_current_phase_and_prints_path_and_checksum(tm
     assert path == "evidence-photo-service-demo-20261123T1352Z-20261123T2017Z.zip"
     with zipfile.ZipFile(tmp_path / path) as file:
         assert sum_of_data == f"{hashlib.sha256(file.read('data.csv')).hexdigest()}  data.csv"
-        told = json.loads(file.read("judgement.json"))
-    assert told["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
+        data = json.loads(file.read("judgement.json"))
+    assert data["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
 
 
 def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:
-    run("--window", "3h", "--out", "mine.zip")
-    said = CliRunner().invoke(cli.app, ["judge", "--window", "3h", "--json"])
-    with zipfile.ZipFile(tmp_path / "mine.zip") as file:
-        assert json.loads(file.read("judgement.json")) == json.loads(said.stdout)
+    run("--window", "3h", "--out", "evidence.zip")
+    result = CliRunner().invoke(cli.app, ["judge", "--window", "3h", "--json"])
+    with zipfile.ZipFile(tmp_path / "evidence.zip") as file:
+        assert json.loads(file.read("judgement.json")) == json.loads(result.stdout)
 
 
 def test_a_phase_long_past_is_judged_to_its_end(tmp_path: Path) -> None:
     assert run("--phase", "9", "--out", "nine.zip").exit_code == 0
     with zipfile.ZipFile(tmp_path / "nine.zip") as file:
-        told = json.loads(file.read("judgement.json"))
-    assert told["phase"]["number"] == 9
-    assert {one["excluded"]["provisional"] for one in told["criteria"]} == {0}
-    assert all(one["minutes"] for one in told["criteria"])
+        data = json.loads(file.read("judgement.json"))
+    assert data["phase"]["number"] == 9
+    assert {item["excluded"]["provisional"] for item in data["criteria"]} == {0}
+    assert all(item["minutes"] for item in data["criteria"])
 
 
 def test_an_existing_file_is_replaced_and_an_unwritable_one_reported(tmp_path: Path) -> None:

@@ -69,14 +69,14 @@ def test_a_note_is_saved_at_its_time(configured: Migration, time: str, message: 
     result = run("note", "Sale begins", "--by", "Mika", *options)
     assert (result.exit_code, result.stdout.strip()) == (0, message), result.output
     with Archive.open(configured.archive, configured) as archive:
-        (kept,) = archive.events.read(Window(0, 2**31 // 60 * 60))
-    assert (kept.ts, kept.title, kept.detail) == (ts, "Sale begins", "Mika")
+        (note,) = archive.events.read(Window(0, 2**31 // 60 * 60))
+    assert (note.ts, note.title, note.detail) == (ts, "Sale begins", "Mika")
 
 
 def test_a_note_as_json(configured: Migration) -> None:
-    told = json.loads(run("note", "Sale begins", "--json").stdout)
-    assert (told["ok"], told["at"], told["text"]) == (True, "2026-03-22T00:15:00Z", "Sale begins")
-    assert len(told["key"]) == 32
+    data = json.loads(run("note", "Sale begins", "--json").stdout)
+    assert (data["ok"], data["at"], data["text"]) == (True, "2026-03-22T00:15:00Z", "Sale begins")
+    assert len(data["key"]) == 32
 
 
 @pytest.mark.parametrize(

@@ -35,20 +35,20 @@ class TestWatch:
     def test_the_demo_once(self):
         result = run("watch", "--once")
         assert result.exit_code == 0
-        said = lines(result.stdout)
-        assert said[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20 s old"
-        assert said[1] == "EC2 ECS ECS − EC2"
-        assert said[3] == "share told 50.0 % 50.0 %"
-        assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", said[4])
-        assert [line.split(" ")[0] for line in said[8:12]] == ["p50", "p90", "p95", "p99"]
+        output = lines(result.stdout)
+        assert output[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20 s old"
+        assert output[1] == "EC2 ECS ECS − EC2"
+        assert output[3] == "share told 50.0 % 50.0 %"
+        assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", output[4])
+        assert [line.split(" ")[0] for line in output[8:12]] == ["p50", "p90", "p95", "p99"]
         assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over an hour ago
 
     def test_as_json_it_is_one_line(self):
-        found = json_output(run("watch", "--once", "--json"))
-        assert found["ok"] and found["source"] == "demo" and found["problems"] == []
-        assert (found["minute"], found["data_until"]) == ("2026-11-23T20:13:00Z", "2026-11-23T20:17:00Z")
-        assert found["configured"] == {"baseline": 0.5, "canary": 0.5} and found["sample_ratio"] == "matches"
-        assert list(found["measures"]) == [
+        data = json_output(run("watch", "--once", "--json"))
+        assert data["ok"] and data["source"] == "demo" and data["problems"] == []
+        assert (data["minute"], data["data_until"]) == ("2026-11-23T20:13:00Z", "2026-11-23T20:17:00Z")
+        assert data["configured"] == {"baseline": 0.5, "canary": 0.5} and data["sample_ratio"] == "matches"
+        assert list(data["measures"]) == [
             "requests",
             "error_rate",
             "unanswered_rate",
@@ -58,7 +58,7 @@ class TestWatch:
             "latency_p95",
             "latency_p99",
         ]
-        p95 = found["measures"]["latency_p95"]
+        p95 = data["measures"]["latency_p95"]
         assert p95["difference"] == pytest.approx(p95["canary"] - p95["baseline"])
         assert p95["low_samples"] == {"baseline": False, "canary": False}
 
@@ -72,8 +72,8 @@ class TestWatch:
         assert measures["target_5xx_rate"]["canary"] == 0
         assert measures["unanswered_rate"]["canary"] > 0.99 and measures["error_rate"]["canary"] > 0.99
         assert measures["latency_p95"]["canary"] is None and measures["latency_p95"]["baseline"] > 0.2
-        said = run("watch", "--once").stdout
-        assert "alert photo-ecs-green: no healthy host" in said
+        output = run("watch", "--once").stdout
+        assert "alert photo-ecs-green: no healthy host" in output
 
     def test_it_refreshes_until_interrupted(self, monkeypatch: pytest.MonkeyPatch):
         waited: list[int] = []
@@ -126,12 +126,12 @@ class TestWatch:
             }
         )
         # Read when minute 9 was younger than the three minutes that are not trusted.
-        brought = MetricsResult(frame, window(10), data_until=START + 600, last_asked_at=START + 12 * 60)
+        poll = MetricsResult(frame, window(10), data_until=START + 600, last_asked_at=START + 12 * 60)
         shares = (Share("", "photo-ec2", "baseline", 900), Share("", "photo-ecs-blue", "canary", 100))
         rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
         now = datetime.fromtimestamp(START + 12 * 60 + 5, UTC)
-        seen = watch_snapshot(demo, "cloudwatch", brought, Traffic(START, (rule,), (), "r"), (), now=now)
-        assert lines(rendered(snapshot_table(demo, seen)))[1:] == [
+        snapshot = watch_snapshot(demo, "cloudwatch", poll, Traffic(START, (rule,), (), "r"), (), now=now)
+        assert lines(rendered(snapshot_table(demo, snapshot)))[1:] == [
             "EC2 ECS ECS − EC2",
             "requests 900 /min 100 /min",
             "share told 90.0 % 10.0 %",
@@ -146,7 +146,7 @@ class TestWatch:
             "5xx of the load balancer itself 0.20 %",
             "? stands on too few answers to be judged",
         ]
-        assert snapshot_json(demo, seen)["measures"]["latency_p95"]["low_samples"] == {
+        assert snapshot_json(demo, snapshot)["measures"]["latency_p95"]["low_samples"] == {
             "baseline": False,
             "canary": True,
         }
@@ -156,11 +156,15 @@ class TestWatch:
             ("baseline", "photo-ec2", "requests", "sum"): [900] * 5 + [700] + [500] * 10,
             ("canary", "photo-ecs-blue", "requests", "sum"): [100] * 5 + [300] + [500] * 10,
         }
-        brought = MetricsResult(tidy_frame(requests), window(16), data_until=START + 960, last_asked_at=START + 20 * 60)
+        poll = MetricsResult(tidy_frame(requests), window(16), data_until=START + 960, last_asked_at=START + 20 * 60)
         shares = (Share("", "photo-ec2", "baseline", 500), Share("", "photo-ecs-blue", "canary", 500))
         rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
         change = Event(START + 5 * 60 + 20, None, "weight", "10.0% → 50.0%", "", "canary", "", "load_balancer", "1")
         now = datetime.fromtimestamp(START + 20 * 60, UTC)
-        seen = watch_snapshot(demo, "cloudwatch", brought, Traffic(START, (rule,), (), "r"), (change,), now=now)
-        assert seen.sample_ratio is not None
-        assert (seen.sample_ratio.verdict, seen.sample_ratio.observed_share, seen.sample_ratio.minutes) == ("matches", 0.5, 10)
+        snapshot = watch_snapshot(demo, "cloudwatch", poll, Traffic(START, (rule,), (), "r"), (change,), now=now)
+        assert snapshot.sample_ratio is not None
+        assert (snapshot.sample_ratio.verdict, snapshot.sample_ratio.observed_share, snapshot.sample_ratio.minutes) == (
+            "matches",
+            0.5,
+            10,
+        )

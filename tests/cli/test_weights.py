@@ -38,20 +38,20 @@ class TestWeights:
         assert "A blue/green deployment would fail now" in result.stdout
 
     def test_as_json(self):
-        found = json_output(run("weights", "--json"))
-        assert found["ok"] and found["demo"] and found["blue_green_blocked"]
-        assert found["asked_at"] == "2026-11-23T20:17:20Z"
-        assert found["configured"] == {"baseline": 0.5, "canary": 0.5}
-        assert [rule["role"] for rule in found["rules"]] == ["header_rule", "split", ""]
-        assert found["rules"][1]["shares"][0] == {
+        data = json_output(run("weights", "--json"))
+        assert data["ok"] and data["demo"] and data["blue_green_blocked"]
+        assert data["asked_at"] == "2026-11-23T20:17:20Z"
+        assert data["configured"] == {"baseline": 0.5, "canary": 0.5}
+        assert [rule["role"] for rule in data["rules"]] == ["header_rule", "split", ""]
+        assert data["rules"][1]["shares"][0] == {
             "target_group": "photo-ec2",
             "fleet": "baseline",
             "weight": 500,
             "share": 0.5,
         }
-        assert found["rules"][0]["conditions"] == [{"field": "http-header", "name": "X-Canary", "patterns": ["ecs"]}]
-        assert [group["healthy"] for group in found["groups"]] == [4, 0, 6]
-        assert found["groups"][0]["targets"][0]["state"] == "healthy"
+        assert data["rules"][0]["conditions"] == [{"field": "http-header", "name": "X-Canary", "patterns": ["ecs"]}]
+        assert [group["healthy"] for group in data["groups"]] == [4, 0, 6]
+        assert data["groups"][0]["targets"][0]["state"] == "healthy"
 
     def test_dead_targets_are_counted_with_their_reason(self, demo: Migration, use_sources: Any):
         at = datetime.fromtimestamp(scenario_for(ANCHOR).outage.start + 300, UTC)
@@ -69,9 +69,9 @@ class TestWeights:
         result = run("weights")
         assert result.exit_code == 1
         assert "Allow `elasticloadbalancing:DescribeRules`" in result.stdout
-        found = json_output(run("weights", "--json"))
-        assert (found["ok"], found["configured"], found["rules"]) == (False, {}, [])
-        assert found["problems"][0]["operation"] == "elasticloadbalancing:DescribeRules"
+        data = json_output(run("weights", "--json"))
+        assert (data["ok"], data["configured"], data["rules"]) == (False, {}, [])
+        assert data["problems"][0]["operation"] == "elasticloadbalancing:DescribeRules"
 
     def test_without_aws_there_are_no_weights(self, use_sources: Any):
         use_sources(Sources((), None, ()))
@@ -83,9 +83,9 @@ class TestWeights:
 
 class TestHistory:
     def test_every_step_of_the_demo_with_author_and_dwell_time(self):
-        found = json.loads(run("weights", "--history", "--demo", "--json").stdout)
-        assert found["ok"] and len(found["steps"]) == 15
-        first, *_, last = found["steps"]
+        data = json.loads(run("weights", "--history", "--demo", "--json").stdout)
+        assert data["ok"] and len(data["steps"]) == 15
+        first, *_, last = data["steps"]
         assert (first["before"], first["after"], first["tool"], first["bake_time_s"]) == (
             0.0,
             0.001,
@@ -93,10 +93,10 @@ class TestHistory:
             7 * 86_400,
         )
         assert (last["after"], last["author"], last["current"], last["brief"]) == (0.5, "naoko.sato", True, False)
-        assert [step["bake_time_s"] // 60 for step in found["steps"] if step["brief"]] == [12, 12]
+        assert [step["bake_time_s"] // 60 for step in data["steps"] if step["brief"]] == [12, 12]
 
     def test_for_people_it_is_a_table(self):
-        said = run("weights", "--history", "--demo").stdout
-        assert "18 Oct 11:38 JST" in said
-        assert re.search(r"10\.0 % → 5\.0 % +4 d 2 h +kenji\.mori, AWS CLI", said)
-        assert "so far" in said and said.rstrip().endswith("blue/green deployment.")
+        output = run("weights", "--history", "--demo").stdout
+        assert "18 Oct 11:38 JST" in output
+        assert re.search(r"10\.0 % → 5\.0 % +4 d 2 h +kenji\.mori, AWS CLI", output)
+        assert "so far" in output and output.rstrip().endswith("blue/green deployment.")

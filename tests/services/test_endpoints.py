@@ -1,4 +1,4 @@
-"""From the logs that were counted to routes: what was chosen, what was not counted, and what a reader never sees."""
+"""Judging the routes of archived access logs: window, request filters, log lines of a route."""
 
 from pathlib import Path
 
@@ -45,10 +45,10 @@ def test_the_routes_of_a_window(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         assert judge_logs(archive, MIGRATION, HOUR) is None
         save_logs(archive)
-        told = judge_logs(archive, MIGRATION, HOUR)
-        assert told and {one.route for one in told.endpoints.routes} == {"/a", "/b"}
-        assert told.minutes == 60
-        assert (told.methods, told.hosts) == (("GET", "POST"), ("photo.example.com", "api.example.com"))
+        view = judge_logs(archive, MIGRATION, HOUR)
+        assert view and {item.route for item in view.endpoints.routes} == {"/a", "/b"}
+        assert view.minutes == 60
+        assert (view.methods, view.hosts) == (("GET", "POST"), ("photo.example.com", "api.example.com"))
         assert judge_logs(archive, MIGRATION, Window(START + 3600, START + 7200)) is None
 
 
@@ -60,10 +60,10 @@ def test_request_filters(tmp_path: Path) -> None:
             RequestFilter(host="api.example.com"),
             RequestFilter(status=4, method="POST"),
         ):
-            told = judge_logs(archive, MIGRATION, HOUR, chosen)
-            assert told and [one.route for one in told.endpoints.routes] == ["/b"]
-            assert told.methods == ("GET", "POST")  # the others can still be chosen
-            assert told.endpoints.total.fleets["canary"].errors == (3 if chosen.status else 0)
+            view = judge_logs(archive, MIGRATION, HOUR, chosen)
+            assert view and [item.route for item in view.endpoints.routes] == ["/b"]
+            assert view.methods == ("GET", "POST")  # the others can still be chosen
+            assert view.endpoints.total.fleets["canary"].errors == (3 if chosen.status else 0)
         empty = judge_logs(archive, MIGRATION, HOUR, RequestFilter(method="DELETE"))
         assert empty and empty.endpoints.routes == ()
 
@@ -71,10 +71,10 @@ def test_request_filters(tmp_path: Path) -> None:
 def test_log_lines_of_a_route_are_the_slowest_and_the_newest_failures(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         save_logs(archive)
-        found = judge_route(archive, MIGRATION, HOUR, "/a")
-        assert found.slowest["latency_ms"].to_pylist() == list(range(1049, 1029, -1))
-        assert found.failed["ts"].to_pylist() == [START + 149.0 - place for place in range(20)]
-        assert found.route.distributions["canary"].cumulative_share[-1] == 1.0
+        view = judge_route(archive, MIGRATION, HOUR, "/a")
+        assert view.slowest["latency_ms"].to_pylist() == list(range(1049, 1029, -1))
+        assert view.failed["ts"].to_pylist() == [START + 149.0 - index for index in range(20)]
+        assert view.route.distributions["canary"].cumulative_share[-1] == 1.0
         assert judge_route(archive, MIGRATION, HOUR, "/a", RequestFilter(status=2)).failed.num_rows == 0
         assert judge_route(archive, MIGRATION, HOUR, "/b", RequestFilter(method="GET")).failed.num_rows == 0
         assert judge_route(archive, MIGRATION, HOUR, "/nowhere").route.codes == ()

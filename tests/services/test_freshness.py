@@ -1,4 +1,4 @@
-"""From when on data is provisional, and from when on it is stale."""
+"""When data is provisional and when it is stale."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The one way to a verdict: a phase of the archive is judged in whole, by the series it needs, and a settled one only once."""
+"""Judging a phase of the archive: the whole phase, only the series it needs, and a settled phase only once."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,8 @@ def migration(tmp_path: Path) -> Migration:
 
 @pytest.fixture
 def archive(migration: Migration):
-    with Archive.open(migration.archive, migration, clock=lambda: NOW) as found:
-        yield found
+    with Archive.open(migration.archive, migration, clock=lambda: NOW) as data:
+        yield data
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_whole_phase_is_evidence_or_the_last_day_if_its_start_is_unknown() -
 def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
     archive: Archive, migration: Migration, metrics: DemoMetrics
 ) -> None:
-    whole = archive.metrics.get(PHASE, metrics, now=NOW)
+    result = archive.metrics.get(PHASE, metrics, now=NOW)
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judged.result is not None
     read = judged.result.frame
@@ -66,7 +66,7 @@ def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
         "latency",
     }
     assert set(read.loc[read["metric"] == "latency", "stat"].unique()) == {"p95", "within_0.3s", "sample_count"}
-    assert judged.judgement == analysis.judge(whole.frame, migration.criteria, window=PHASE, unknown=whole.unknown)
+    assert judged.judgement == analysis.judge(result.frame, migration.criteria, window=PHASE, unknown=result.unknown)
 
 
 def test_a_final_phase_is_judged_once_and_again_after_new_data(

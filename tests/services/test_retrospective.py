@@ -1,4 +1,4 @@
-"""A whole migration read back from the archive alone."""
+"""The retrospective of a whole migration, computed from the archive alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +25,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 
 @pytest.fixture(scope="module")
 def retrospective(archive: Archive) -> Retrospective:
-    told = build_outline(archive, "mackerel", end=outline_end(MIGRATION, NOW))
-    assert told is not None
-    return build_retrospective(archive, MIGRATION, told)
+    data = build_outline(archive, "mackerel", end=outline_end(MIGRATION, NOW))
+    assert data is not None
+    return build_retrospective(archive, MIGRATION, data)
 
 
 def test_the_window_begins_a_week_before_the_first_step_and_ends_with_final_data(retrospective: Retrospective) -> None:
@@ -38,10 +38,11 @@ def test_the_window_begins_a_week_before_the_first_step_and_ends_with_final_data
 
 def test_phases_have_exact_request_and_error_counts(retrospective: Retrospective) -> None:
     # 10,000 requests in five minutes; the five minutes that a step falls in begin before the phase does, so they are not in it.
-    told = [
-        (one.phase.canary_share, one.requests, one.errors, one.phase.bake_time_s) for one in retrospective.phase_rows
+    data = [
+        (item.phase.canary_share, item.requests, item.errors, item.phase.bake_time_s)
+        for item in retrospective.phase_rows
     ]
-    assert told == [
+    assert data == [
         (0.1, {"baseline": 287 * 9000, "canary": 287 * 1000}, {"baseline": 287 * 18, "canary": 287 * 2}, DAY),
         (0.25, {"baseline": 75 * 7500, "canary": 75 * 2500}, {"baseline": 75 * 15, "canary": 71 * 5 + 4 * 2500}, 22_800),
         (0.0, {"baseline": 211 * 10_000, "canary": 0}, {"baseline": 211 * 20, "canary": 0}, 63_600),
@@ -51,7 +52,7 @@ def test_phases_have_exact_request_and_error_counts(retrospective: Retrospective
 
 def test_incidents_and_p95_of_a_phase(retrospective: Retrospective) -> None:
     with_outage = retrospective.phase_rows[1]
-    assert [one.title for one in with_outage.incidents] == ["no healthy host", "Back to 0 %"]
+    assert [item.title for item in with_outage.incidents] == ["no healthy host", "Back to 0 %"]
     p95 = with_outage.p95["canary"]
     assert p95 is not None and (p95.basis, p95.value) == ("periods", pytest.approx(0.2, abs=0.003))
     assert retrospective.phase_rows[2].p95["canary"] is None
@@ -74,19 +75,22 @@ def test_before_and_after(retrospective: Retrospective) -> None:
     assert weeks is not None
     assert (weeks.before, weeks.after) == (Window(time_of(1, 9), time_of(8, 9)), Window(time_of(10, 9), time_of(17, 9)))
     assert (weeks.hours, weeks.complete, weeks.clocks_changed) == (168, True, False)
-    by = {one.measure: one for one in weeks.changes}
+    by = {item.measure: item for item in weeks.changes}
     assert by["requests"].difference == pytest.approx(0.0)
     assert (by["error_rate"].before, by["error_rate"].after) == (pytest.approx(0.002), pytest.approx(0.002))
     assert by["p95"].difference == pytest.approx(0.0, abs=1e-4)
 
 
 def test_sentences(retrospective: Retrospective) -> None:
+    lower, upper = (
+        round(bound or 0) for bound in (retrospective.excess_errors.lower, retrospective.excess_errors.upper)
+    )
     assert opening(MIGRATION, retrospective.outline, now=NOW) == (
         "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back."
     )
     assert impact_sentences(MIGRATION, retrospective, now=NOW) == [
         "ECS served 14.3 M requests.",
-        f"38,639 of them failed: about 9,980 more than at EC2's rate (95 %: {round(retrospective.excess_errors.lower or 0):,} to {round(retrospective.excess_errors.upper or 0):,}).",
+        f"38,639 of them failed: about 9,980 more than at EC2's rate (95 %: {lower:,} to {upper:,}).",
         "Outside the margin: error rate for 20 min, p95 at no time.",
         "Back from 25.0 % to 0.0 % on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0 %)",
         "From the first step (10 Mar) to the last (12 Mar): 2 days.",
@@ -100,10 +104,10 @@ def test_nothing_is_missing(retrospective: Retrospective) -> None:
 def test_the_chart_has_at_most_two_thousand_points_and_every_request(
     archive: Archive, retrospective: Retrospective
 ) -> None:
-    told = read_timeline(archive, MIGRATION, "mackerel", retrospective.outline.window)
-    assert len(told.ts) <= 2000
+    data = read_timeline(archive, MIGRATION, "mackerel", retrospective.outline.window)
+    assert len(data.ts) <= 2000
     assert (
-        told.fleets["canary"].requests[~np.isnan(told.fleets["canary"].requests)].sum() == retrospective.canary_requests
+        data.fleets["canary"].requests[~np.isnan(data.fleets["canary"].requests)].sum() == retrospective.canary_requests
     )
     zoomed = read_timeline(archive, MIGRATION, "mackerel", Window(time_of(9, 15), time_of(9, 16)))
     assert list(zoomed.fleets["canary"].error_rate[:20:5]) == [1.0, 1.0, 1.0, 1.0]
@@ -122,8 +126,8 @@ def test_the_percentile_of_the_phase_is_preferred_to_a_median(
             return WindowLatency(window, window, END, groups)
 
     archive.metrics.fetch_window_latency(phase, Source(), now=NOW)  # type: ignore[arg-type]
-    told = build_retrospective(archive, MIGRATION, retrospective.outline).phase_rows[0].p95
-    assert [None if one is None else (one.basis, round(one.value, 3)) for one in told.values()] == [
+    data = build_retrospective(archive, MIGRATION, retrospective.outline).phase_rows[0].p95
+    assert [None if item is None else (item.basis, round(item.value, 3)) for item in data.values()] == [
         ("window", 0.207),
         ("periods", 0.2),
     ]
@@ -132,27 +136,27 @@ def test_the_percentile_of_the_phase_is_preferred_to_a_median(
 def test_a_gap_is_reported_and_not_filled(tmp_path: Path) -> None:
     gap = Window(time_of(12), time_of(13))
     with archived_migration(tmp_path, gap=gap) as archive:
-        told = build_outline(archive, "mackerel", end=END)
-        assert told is not None
-        found = build_retrospective(archive, MIGRATION, told)
-        assert found.gaps == (gap,)
-        assert found.phase_rows[-1].requests["canary"] == (2771 - 288) * 5000
+        data = build_outline(archive, "mackerel", end=END)
+        assert data is not None
+        data = build_retrospective(archive, MIGRATION, data)
+        assert data.gaps == (gap,)
+        assert data.phase_rows[-1].requests["canary"] == (2771 - 288) * 5000
 
 
 def test_an_archive_that_begins_late_shows_the_whole_migration_with_a_gap(tmp_path: Path) -> None:
     with archived_migration(tmp_path, start=time_of(9)) as archive:
-        told = build_outline(archive, "mackerel", end=END)
-        assert told is not None
-        assert told.window == Window(time_of(7, 9), END), "a day before the first step, however late the numbers begin"
-        assert [share for _, share in told.share_steps] == [0.0, 0.1, 0.25, 0.0, 0.5]
-        drawn = read_timeline(archive, MIGRATION, "mackerel", told.window)
+        data = build_outline(archive, "mackerel", end=END)
+        assert data is not None
+        assert data.window == Window(time_of(7, 9), END), "a day before the first step, however late the numbers begin"
+        assert [share for _, share in data.share_steps] == [0.0, 0.1, 0.25, 0.0, 0.5]
+        drawn = read_timeline(archive, MIGRATION, "mackerel", data.window)
         assert (
-            drawn.ts[0] <= told.window.start
+            drawn.ts[0] <= data.window.start
             and np.isnan(drawn.fleets["baseline"].requests[drawn.ts < time_of(9)]).all()
         )
-        found = build_retrospective(archive, MIGRATION, told)
-        assert found.phase_rows[0].requests == {"baseline": 108 * 9000, "canary": 108 * 1000}  # nine hours of the day
-        assert found.before_after is not None and found.before_after.hours == 0
+        data = build_retrospective(archive, MIGRATION, data)
+        assert data.phase_rows[0].requests == {"baseline": 108 * 9000, "canary": 108 * 1000}  # nine hours of the day
+        assert data.before_after is not None and data.before_after.hours == 0
 
 
 def test_an_empty_archive_has_no_outline(tmp_path: Path) -> None:
@@ -162,20 +166,22 @@ def test_an_empty_archive_has_no_outline(tmp_path: Path) -> None:
 
 def test_without_a_step_there_is_data_and_no_impact(tmp_path: Path) -> None:
     with archived_migration(tmp_path, events=()) as archive:
-        told = build_outline(archive, "mackerel", end=time_of(7))
-        assert told is not None
-        assert (told.window, told.first_step) == (Window(FIRST_DAY, time_of(7)), None)
-        assert opening(MIGRATION, told, now=NOW).startswith("The archive knows of no step yet")
-        found = build_retrospective(archive, MIGRATION, told)
-        assert (found.before_after, found.rollbacks, found.canary_requests) == (None, (), 0)
+        data = build_outline(archive, "mackerel", end=time_of(7))
+        assert data is not None
+        assert (data.window, data.first_step) == (Window(FIRST_DAY, time_of(7)), None)
+        assert opening(MIGRATION, data, now=NOW).startswith("The archive knows of no step yet")
+        data = build_retrospective(archive, MIGRATION, data)
+        assert (data.before_after, data.rollbacks, data.canary_requests) == (None, (), 0)
 
 
 def test_a_note_is_an_incident_of_its_phase(tmp_path: Path) -> None:
     with archived_migration(tmp_path) as archive:
         archive.notes.add(time_of(8, 12), "Sale begins", "Mika")
-        told = build_outline(archive, "mackerel", end=END)
-        assert told is not None
-        (kept,) = [
-            one for one in build_retrospective(archive, MIGRATION, told).phase_rows[0].incidents if one.kind == "note"
+        data = build_outline(archive, "mackerel", end=END)
+        assert data is not None
+        (note,) = [
+            item
+            for item in build_retrospective(archive, MIGRATION, data).phase_rows[0].incidents
+            if item.kind == "note"
         ]
-        assert (kept.title, kept.detail) == ("Sale begins", "Mika")
+        assert (note.title, note.detail) == ("Sale begins", "Mika")

@@ -1,4 +1,4 @@
-"""The load of the fleets, now and at its peak."""
+"""The load of the fleets, current and at its peak."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which part of a phase is requested as one period."""
+"""The part of a phase whose latency is requested as one period."""
 
 from datetime import UTC, datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The numbers of an evidence file: the same bytes for the same numbers, and nothing in them that a spreadsheet would run."""
+"""data.csv and data.parquet of an evidence file: the same bytes for the same numbers, and no spreadsheet formulas."""
 
 import csv
 import io

@@ -1,13 +1,15 @@
-"""The evidence file: what is in it, that it can be checked, that it stands alone, and that nobody's words act in it."""
+"""The evidence file: its content and checksums, that it is self-contained, and that external text is escaped."""
 
 import hashlib
 import json
 import re
+import sys
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,15 @@ from analysis.parity.verdicts import DEFAULT_CRITERIA
 from archive.access_logs.tables import LineCounts
 from domain import Window
 from domain.config.loader import parse_tables
-from reports.evidence.render import evidence_file_name, evidence_files, evidence_page, evidence_zip, judge_modules, judge_sha256
+from reports.evidence import render
+from reports.evidence.render import (
+    evidence_file_name,
+    evidence_files,
+    evidence_page,
+    evidence_zip,
+    judge_modules,
+    judge_sha256,
+)
 from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
@@ -28,7 +38,7 @@ MEMBERS = ["evidence.html", "data.csv", "data.parquet", "judgement.json"]
 
 
 class ParsedPage(HTMLParser):
-    """What a browser would make of the page: its elements, their attributes, its text."""
+    """The parsed page: its elements, their attributes, its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -59,12 +69,11 @@ def unzip(made: bytes) -> dict[str, bytes]:
 
 def test_one_zip_holds_the_page_the_numbers_and_the_judgement() -> None:
     case = make_evidence()
-    found = unzip(evidence_zip(case, made_at=MADE_AT))
-    assert list(found) == MEMBERS
-    assert json.loads(found["judgement.json"]) == evaluation_json(case.evaluation)
-    assert found["data.csv"].count(b"\n") == 1 + 10 * (
-        MINUTES - 3
-    )  # ten series; the last three minutes are provisional
+    files = unzip(evidence_zip(case, made_at=MADE_AT))
+    assert list(files) == MEMBERS
+    assert json.loads(files["judgement.json"]) == evaluation_json(case.evaluation)
+    rows = 10 * (MINUTES - 3)  # ten series; the last three minutes are provisional
+    assert files["data.csv"].count(b"\n") == 1 + rows
 
 
 def test_the_same_evidence_gives_the_same_bytes_and_only_the_page_has_the_time() -> None:
@@ -88,18 +97,41 @@ def test_a_changed_value_changes_the_checksum() -> None:
 
 
 def test_the_page_has_the_checksums_of_the_other_files() -> None:
-    found = evidence_files(make_evidence(), made_at=MADE_AT)
-    page = ParsedPage(found["evidence.html"].decode())
+    files = evidence_files(make_evidence(), made_at=MADE_AT)
+    page = ParsedPage(files["evidence.html"].decode())
     for name in MEMBERS[1:]:
-        assert hashlib.sha256(found[name]).hexdigest() in page.text
+        assert hashlib.sha256(files[name]).hexdigest() in page.text
     assert "sha256sum data.csv data.parquet judgement.json" in page.text
     assert judge_sha256() in page.text
+
+
+def test_the_checksum_of_the_judge_covers_every_module_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    covered = {module.relative_to(render.ROOT) for module in judge_modules()}
+    loaded = {
+        Path(str(sys.modules[name].__file__))
+        for name in list(sys.modules)
+        if name.split(".")[0] in ("analysis", "domain")
+    }
+    assert {Path("analysis/parity/judge.py"), Path("domain/window.py")} <= covered
+    assert {module.relative_to(render.ROOT) for module in loaded} <= covered
+    for module in covered:
+        (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / module).write_bytes((render.ROOT / module).read_bytes())
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    checksum = judge_sha256.__wrapped__
+    original = checksum()
+    assert original == judge_sha256()
+    for module in covered:
+        content = (tmp_path / module).read_bytes()
+        (tmp_path / module).write_bytes(content + b"#")
+        assert checksum() != original, module
+        (tmp_path / module).write_bytes(content)
 
 
 def test_the_page_shows_what_was_judged() -> None:
     case = make_evidence()
     text = parsed_page().text
-    sentences = [one["sentence"] for one in evaluation_json(case.evaluation)["criteria"] if one["critical"]]
+    sentences = [item["sentence"] for item in evaluation_json(case.evaluation)["criteria"] if item["critical"]]
     assert sentences and all(sentence in text for sentence in sentences)
     assert "At 50:50 for 1 h, 57,000 and 57,000 requests:" in text
     assert "21 Sep 23:10 – 22 Sep 00:10 JST, 1 h" in text
@@ -113,12 +145,12 @@ def test_the_page_shows_what_was_judged() -> None:
 
 
 def test_every_cloudwatch_query_is_listed_with_its_console_link() -> None:
-    found = parsed_page()
+    page = parsed_page()
     assert (
         "AWS/ApplicationELB HTTPCode_Target_5XX_Count Sum 60 s LoadBalancer=app/photo/50dc6c495c0c9188, TargetGroup="
-        in found.text
+        in page.text
     )
-    links = [value for name, value in found.attributes if name == "href"]
+    links = [value for name, value in page.attributes if name == "href"]
     assert len(links) == len(make_evidence().queries) > 40
     assert all(
         str(link).startswith("https://console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#") for link in links
@@ -126,15 +158,15 @@ def test_every_cloudwatch_query_is_listed_with_its_console_link() -> None:
 
 
 def test_the_demo_has_no_queries_and_is_marked() -> None:
-    found = parsed_page(make_migration().model_copy(update={"demo": True}))
-    assert "The demo asks nobody" in found.text
-    assert "DEMO" in found.text
-    assert "a" not in found.elements
+    page = parsed_page(make_migration().model_copy(update={"demo": True}))
+    assert "The demo asks nobody" in page.text
+    assert "DEMO" in page.text
+    assert "a" not in page.elements
 
 
 def test_one_interval_chart_per_criterion_and_two_comparisons() -> None:
-    found = parsed_page()
-    labels = [value for name, value in found.attributes if name == "aria-label"]
+    page = parsed_page()
+    labels = [value for name, value in page.attributes if name == "aria-label"]
     assert [str(label).partition(".")[0].partition(": both")[0] for label in labels] == [
         "The interval over time: error rate",
         "The interval over time: p95",
@@ -144,11 +176,11 @@ def test_one_interval_chart_per_criterion_and_two_comparisons() -> None:
 
 
 def test_it_is_self_contained() -> None:
-    found = parsed_page()
-    assert not found.elements & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
-    names = {name for name, _ in found.attributes}
+    page = parsed_page()
+    assert not page.elements & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    names = {name for name, _ in page.attributes}
     assert not {name for name in names if name.startswith("on")} | names & {"src", "srcset", "xlink:href", "action"}
-    (rule,) = [value for name, value in found.attributes if name == "content" and "default-src" in str(value)]
+    (rule,) = [value for name, value in page.attributes if name == "content" and "default-src" in str(value)]
     assert rule == "default-src 'none'; style-src 'unsafe-inline'"
     assert "url(" not in evidence_files(make_evidence(), made_at=MADE_AT)["evidence.html"].decode()
 
@@ -159,7 +191,7 @@ def test_external_text_is_escaped() -> None:
         f"{MALICIOUS_TEXT}1",
         f"{MALICIOUS_TEXT}2",
     )
-    where = parse_tables(tables, CONFIG_PATH)
+    migration = parse_tables(tables, CONFIG_PATH)
     event = type(EVENT)(
         START + 600,
         None,
@@ -171,18 +203,18 @@ def test_external_text_is_escaped() -> None:
         MALICIOUS_TEXT,
         MALICIOUS_TEXT,
     )
-    found = parsed_page(where, sample_rows(ec2=MALICIOUS_TEXT, ecs=f"{MALICIOUS_TEXT}x"), events=(event,))
-    assert found.elements == parsed_page().elements
-    assert {name for name, _ in found.attributes} == {name for name, _ in parsed_page().attributes}
-    assert found.text.count("<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1") >= 6
-    assert "javascript:" not in " ".join(str(value) for _, value in found.attributes)
+    page = parsed_page(migration, sample_rows(ec2=MALICIOUS_TEXT, ecs=f"{MALICIOUS_TEXT}x"), events=(event,))
+    assert page.elements == parsed_page().elements
+    assert {name for name, _ in page.attributes} == {name for name, _ in parsed_page().attributes}
+    assert page.text.count("<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1") >= 6
+    assert "javascript:" not in " ".join(str(value) for _, value in page.attributes)
 
 
 def test_without_final_data_nothing_is_proven() -> None:
-    found = parsed_page(last_asked_at=WINDOW.start + 60, missing=(WINDOW,))
-    assert "nothing of it is settled yet" in found.text
-    assert "There are no settled minutes to draw." in found.text
-    assert "✘ Could not ask: the newest numbers are too old to judge what happens now" in found.text
+    page = parsed_page(last_asked_at=WINDOW.start + 60, missing=(WINDOW,))
+    assert "nothing of it is settled yet" in page.text
+    assert "There are no settled minutes to draw." in page.text
+    assert "✘ Could not ask: the newest numbers are too old to judge what happens now" in page.text
     empty = make_evidence(None, {})
     assert evidence_files(empty, made_at=MADE_AT)["data.csv"].count(b"\n") == 1
     assert "Not enough data" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
@@ -228,18 +260,18 @@ def test_numbers_of_five_minutes_are_evidence_too() -> None:
 
 def endpoints_view(route: str) -> EndpointsView:
     """Two hours in which one route has six times the errors, and another so few that the totals agree."""
-    every = [
+    counts = [
         *busy_route(120, 400, route="/fine", canary_error_factor=0.9),
         *busy_route(120, 80, route=route, errors=0.005, canary_error_factor=6),
     ]
-    found = judge_endpoints(count_table(every), FLEET_OF, first_minutes(120), DEFAULT_CRITERIA[:1])
+    judgements = judge_endpoints(count_table(counts), FLEET_OF, first_minutes(120), DEFAULT_CRITERIA[:1])
     return EndpointsView(
-        first_minutes(120), found, LineCounts(24, 115_200, 115_200), 120, ("GET",), ("photo.example.com",)
+        first_minutes(120), judgements, LineCounts(24, 115_200, 115_200), 120, ("GET",), ("photo.example.com",)
     )
 
 
 def test_routes_are_listed_if_logs_were_counted() -> None:
-    case = replace(make_evidence(), routes=endpoints_view(MALICIOUS_TEXT))
+    case = replace(make_evidence(), endpoints=endpoints_view(MALICIOUS_TEXT))
     text = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode()).text
     assert "2 routes in the access logs of 2 h (115,200 lines): 1 regression, 1 undecided." in text
     assert "▲ regression error rate +" in text and MALICIOUS_TEXT in text

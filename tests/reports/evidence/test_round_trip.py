@@ -1,4 +1,4 @@
-"""data.csv of an evidence file, judged again by `cli.py judge --csv`: the same verdicts and intervals as in the evidence."""
+"""data.csv of an evidence file, judged again by `judge --csv`: the same verdicts and intervals."""
 
 import io
 import json
@@ -37,11 +37,11 @@ UNREAD = {
 
 def two_groups() -> dict[tuple[str, str, str, str], Any]:
     """Green takes over from blue after half an hour; in one minute both served."""
-    found = sample_rows()
-    for key in [key for key in found if key[0] == "canary"]:
-        found["canary", "photo-ecs-green", *key[2:]] = [None] * 30 + found[key][30:]
-        found[key] = found[key][:31] + [None] * (MINUTES - 31)
-    return found
+    rows = sample_rows()
+    for key in [key for key in rows if key[0] == "canary"]:
+        rows["canary", "photo-ecs-green", *key[2:]] = [None] * 30 + rows[key][30:]
+        rows[key] = rows[key][:31] + [None] * (MINUTES - 31)
+    return rows
 
 
 CASES = {
@@ -56,13 +56,13 @@ CASES = {
 @pytest.mark.parametrize("given", CASES.values(), ids=CASES)
 def test_the_data_of_the_evidence_gives_the_same_judgement(given: dict[str, Any], tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(evidence_zip(make_evidence(**given), made_at=NOW))) as file:
-        said = json.loads(file.read("judgement.json"))
+        judgement = json.loads(file.read("judgement.json"))
         (tmp_path / "data.csv").write_bytes(file.read("data.csv"))
     (tmp_path / "migration.toml").write_text(CONFIG_TOML, encoding="utf-8")
-    words = ["judge", "--csv", str(tmp_path / "data.csv"), "--config", str(tmp_path / "migration.toml"), "--json"]
-    result = CliRunner().invoke(cli.app, words)
+    args = ["judge", "--csv", str(tmp_path / "data.csv"), "--config", str(tmp_path / "migration.toml"), "--json"]
+    result = CliRunner().invoke(cli.app, args)
     again = json.loads(result.stdout)
-    assert (again["verdict"], result.exit_code) == (said["verdict"], said["exit_code"])
-    assert [{key: one[key] for key in COMPARED_KEYS} for one in again["criteria"]] == [
-        {key: one[key] for key in COMPARED_KEYS} for one in said["criteria"]
+    assert (again["verdict"], result.exit_code) == (judgement["verdict"], judgement["exit_code"])
+    assert [{key: item[key] for key in COMPARED_KEYS} for item in again["criteria"]] == [
+        {key: item[key] for key in COMPARED_KEYS} for item in judgement["criteria"]
     ]

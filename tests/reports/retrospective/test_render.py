@@ -1,4 +1,4 @@
-"""The retrospective as a page that stands alone, and as JSON."""
+"""The retrospective as a self-contained page and as JSON."""
 
 import json
 import re
@@ -24,9 +24,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 
 @pytest.fixture(scope="module")
 def report(archive: Archive) -> RetrospectiveReport:
-    told = build_report(archive, MIGRATION, "mackerel", now=NOW)
-    assert told is not None
-    return told
+    report = build_report(archive, MIGRATION, "mackerel", now=NOW)
+    assert report is not None
+    return report
 
 
 def plain_text(page: str) -> str:
@@ -59,15 +59,15 @@ def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
 
 
 def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveReport) -> None:
-    told_json = json.loads(json.dumps(report.json(), allow_nan=False))
-    assert told_json["window"] == {"from": "2026-03-03T09:00:00Z", "to": "2026-03-22T00:00:00Z"}
-    assert told_json["impact"]["rollbacks"] == [
+    as_json = json.loads(json.dumps(report.json(), allow_nan=False))
+    assert as_json["window"] == {"from": "2026-03-03T09:00:00Z", "to": "2026-03-22T00:00:00Z"}
+    assert as_json["impact"]["rollbacks"] == [
         {"at": "2026-03-11T15:20:00Z", "from": 0.25, "to": 0.0, "effect_within_s": 300, "alert_lead_s": 960}
     ]
-    assert told_json["phases"][2]["p95"]["canary"] is None
-    assert [one["canary_share"] for one in told_json["phases"]] == [0.1, 0.25, 0.0, 0.5]
-    assert told_json["before_after"]["hours"] == 168
-    assert (told_json["gaps"], told_json["hourly_only_until"]) == ([], None)
+    assert as_json["phases"][2]["p95"]["canary"] is None
+    assert [item["canary_share"] for item in as_json["phases"]] == [0.1, 0.25, 0.0, 0.5]
+    assert as_json["before_after"]["hours"] == 168
+    assert (as_json["gaps"], as_json["hourly_only_until"]) == ([], None)
 
 
 def test_the_file_is_named_after_the_migration_and_its_days(report: RetrospectiveReport) -> None:
@@ -77,21 +77,21 @@ def test_the_file_is_named_after_the_migration_and_its_days(report: Retrospectiv
 
 
 def test_external_text_is_escaped(tmp_path: Path) -> None:
-    here = make_migration(name=MALICIOUS_TEXT)
+    migration = make_migration(name=MALICIOUS_TEXT)
     happened = (*EVENTS, make_event(time_of(8, 12), "deployment", MALICIOUS_TEXT))
-    with archived_migration(tmp_path, here, events=happened) as archive:
+    with archived_migration(tmp_path, migration, events=happened) as archive:
         archive.notes.add(time_of(8, 13), MALICIOUS_TEXT, MALICIOUS_TEXT)
-        told = build_report(archive, here, "mackerel", now=NOW)
-    assert told is not None
-    page = told.html()
+        report = build_report(archive, migration, "mackerel", now=NOW)
+    assert report is not None
+    page = report.html()
     assert "<script>alert" not in page and "{{ 7" not in page.replace("{{ 7 * 7 }}=1+1", "")
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4  # title, heading, deployment, note
 
 
 def test_times_are_in_the_configured_zone(tmp_path: Path) -> None:
     with archived_migration(tmp_path, make_migration("Europe/Berlin")) as archive:
-        told = build_report(archive, make_migration("Europe/Berlin"), "mackerel", now=NOW)
-    assert told is not None
-    text = plain_text(told.html())
+        report = build_report(archive, make_migration("Europe/Berlin"), "mackerel", now=NOW)
+    assert report is not None
+    text = plain_text(report.html())
     assert "10 Mar 10:02 – 11 Mar 10:00 CET" in text
     assert "11 Mar 16:20 CET" in text

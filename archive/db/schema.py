@@ -230,7 +230,9 @@ def upgrade_schema(engine: sa.Engine) -> None:
         with transaction(engine, writes=True) as connection:
             version = _read_version(connection)  # another process may have migrated it meanwhile
             if version is None or version < SCHEMA_VERSION:
-                migrations.upgrade(connection)
+                if version is None:
+                    METADATA.create_all(connection)
+                migrations.run("upgrade" if version else "stamp", connection)
                 connection.execute(sa.delete(meta).where(meta.c.key == "schema"))
                 connection.execute(sa.insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
                 version = SCHEMA_VERSION

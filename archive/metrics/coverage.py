@@ -1,7 +1,7 @@
 """SQL on series and their coverage, and how the outcome of a pull is stored."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func, insert, select, update
 
@@ -166,8 +166,8 @@ def save_outcome(
     source_name: str,
     configured: Collection[Series],
     outcome: FetchOutcome,
-) -> Mapping[Series, Coverage]:
-    """Stores a pull: new and revised points, deletions, coverage and failures. Returns the new coverage of every series of the source."""
+) -> SeriesIndex:
+    """Stores a pull: new and revised points, deletions, coverage and failures. Returns the new index of the source."""
     pull, answered = outcome.pull, outcome.answered_series
     frame_series, frame_rows = rows.rows_from_frame(pull.frame)
     others = {*outcome.request.series, *answered, *frame_series} - {*configured}
@@ -185,7 +185,7 @@ def save_outcome(
     points.write_points(connection, index.ids, rows.uncovered(frame_rows, covered), series, replaced)
     updated = outcome.update(index.coverage)
     _write_coverage(connection, index, updated)
-    return {**index.coverage, **updated}
+    return replace(index, coverage={**index.coverage, **updated})
 
 
 def _ensure_series(

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -105,7 +106,7 @@ class MetricStore:
             if buffer.index is None:
                 raise
             self._database.set_problem(source_name, error.problem)
-        return coverage.with_pending(buffer.pending_writes, buffer.index.coverage)
+        return buffer.coverage
 
     def configured_series(self, source_name: str) -> tuple[Series, ...]:
         """The series of a source that the configuration included at the last fill by any process."""
@@ -265,7 +266,6 @@ class MetricStore:
     def _pull_all(self, job: _FillJob, plan: FillResult, lease: Lease) -> FillResult:
         """Makes the pulls of a plan, and stores each before the next."""
         result, source = replace(plan, archive_problem=None), job.source
-        known: Mapping[Series, Coverage] = {}
         for request in plan.remaining[: job.max_pulls]:
             if result.pulls and not lease.renew():
                 break
@@ -280,47 +280,39 @@ class MetricStore:
             # If the source is down, the other requests are not made: they go into back-off with this one.
             skipped = () if result.answered else plan.remaining[result.pulls :]
             outcome = FetchOutcome(request, pull, job.policy, skipped, source_failed=not result.answered)
-            known = self._save_pull(source.name, outcome, result.problems)
+            self._save_pull(source.name, outcome, result.problems)
             result = replace(result, requests=_without(result.requests, request, source_failed=not result.answered))
             if not result.answered:
                 break
         return replace(
             result,
-            due_in_s=due_in_s(self._series_of(job), known, job.policy),
+            due_in_s=due_in_s(self._series_of(job), self._buffer_of(source.name).coverage, job.policy),
             archive_problem=self._database.problem(source.name),
         )
 
     def _series_of(self, job: _FillJob) -> tuple[Series, ...]:
         return tuple(filter(job.series_filter, self._buffer_of(job.source.name).configured_series))
 
-    def _save_pull(
-        self, source_name: str, outcome: FetchOutcome, problems: tuple[Problem, ...]
-    ) -> Mapping[Series, Coverage]:
-        """Stores one pull in a transaction, and returns the coverage after it. If that fails, the pull stays in memory until the next one."""
+    def _save_pull(self, source_name: str, outcome: FetchOutcome, problems: tuple[Problem, ...]) -> None:
+        """Stores one pull in a transaction. If that fails, the pull stays in memory until the next one."""
         buffer, row = self._buffer_of(source_name), self._database.row(source_name, "metrics")
         buffer.pending_writes = (*buffer.pending_writes, outcome)[-MAX_PENDING_PULLS:]
-        known: Mapping[Series, Coverage] = {}
-        try:
+        index, now, answered = SeriesIndex(), outcome.policy.now, bool(outcome.pull.answered_ranges)
+        with suppress(ArchiveError):  # recorded by `writing`
             with self._database.writing(source_name) as connection:
                 for pending in buffer.pending_writes:
-                    known = coverage.save_outcome(
+                    index = coverage.save_outcome(
                         connection, self._database.migration_id, source_name, buffer.configured_series, pending
                     )
-                before, now = read_state(connection, row), outcome.policy.now
-                failed_fetches = (
-                    fetch for series in buffer.configured_series for fetch in known[series].failed_fetches
-                )
-                if before and any(fetch.in_backoff(now) for fetch in failed_fetches):
+                configured = (index.coverage[series] for series in buffer.configured_series)
+                before = read_state(connection, row)
+                if before and any(fetch.in_backoff(now) for known in configured for fetch in known.failed_fetches):
                     lasting = (problem for problem in before.problems if problem.kind in _SERIES_PROBLEM_KINDS)
                     problems = tuple(dict.fromkeys((*problems, *lasting)))
-                answered, took_s = bool(outcome.pull.answered_ranges), outcome.pull.took_s
-                health = health_state(problems, took_s, answered=answered)
-                state = SourceState(source_name, "metrics", health, now, None, took_s, problems)
+                health = health_state(problems, outcome.pull.took_s, answered=answered)
+                state = SourceState(source_name, "metrics", health, now, None, outcome.pull.took_s, problems)
                 save_state(connection, row, state, success=answered)
-        except ArchiveError:
-            return coverage.with_pending(buffer.pending_writes, buffer.index.coverage if buffer.index else {})
-        buffer.pending_writes = ()
-        return known
+            buffer.index, buffer.pending_writes = index, ()
 
     def _buffer_of(self, source_name: str) -> WriteBuffer:
         with self._lock:

@@ -8,15 +8,8 @@ from functools import partial
 from typing import Literal
 
 from archive import Archive, FillResult
-from archive.metrics.fetch_plan import (
-    NO_COVERAGE,
-    Coverage,
-    FetchRequest,
-    FreshnessPolicy,
-    count_periods,
-    plan_fetches,
-    resolution_tiers,
-)
+from archive.metrics import fetch_plan
+from archive.metrics.fetch_plan import NO_COVERAGE, Coverage, FetchRequest, FreshnessPolicy
 from collector.polling import MAX_BACKOFF_S, MIN_BACKOFF_S
 from domain import Series, Window
 from domain.window import DAY_S, HOUR_S, MINUTE_S
@@ -86,7 +79,7 @@ class Backfill:
             if not any(fetch.in_backoff(now_s) for fetch in coverage.get(series, NO_COVERAGE).failed_fetches)
         ]
         finest_period_s = partial(self._source.finest_period_s, now=now_s)
-        missing = plan_fetches(window, ready, coverage, policy, finest_period_s, max_periods=CHUNK_PERIODS)
+        missing = fetch_plan.plan_fetches(window, ready, coverage, policy, finest_period_s, max_periods=CHUNK_PERIODS)
         if missing and self._is_empty(_after(missing[0].window.end), coverage, policy):
             self._empty_before = missing[0].window.end
             return 0.0
@@ -114,12 +107,12 @@ class Backfill:
     def _status(
         self, window: Window, missing: Sequence[FetchRequest], now: int, state: BackfillState
     ) -> BackfillStatus:
-        tiers = resolution_tiers(window, partial(self._source.finest_period_s, now=now))
+        tiers = fetch_plan.resolution_tiers(window, partial(self._source.finest_period_s, now=now))
         retained = [tier for tier, period_s in tiers if period_s]
         window = Window(retained[0].start, window.end) if retained else window
-        total = count_periods(tiers)
+        total = fetch_plan.count_periods(tiers)
         requests = [request for request in missing if not all(series.hourly for series in request.series)]
-        n_missing = count_periods((request.window, request.period_s) for request in requests)
+        n_missing = fetch_plan.count_periods((request.window, request.period_s) for request in requests)
         complete_since = max((request.window.end for request in requests), default=window.start)
         return BackfillStatus(state, total - n_missing, total, complete_since, window)
 

@@ -21,7 +21,7 @@ from domain.config.batches import Batches
 from domain.window import DAY_S, MINUTE_S
 from messages import batches as text
 from messages import schedules, times
-from reports.judgement_json import iso_time, problems_json, window_json
+from reports.judgement_json import iso_time, pick, problems_json, window_json
 from services.batches import BatchView, read_batches
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
@@ -98,8 +98,7 @@ def batches_json(migration: Migration, view: BatchView, problems: tuple[Problem,
 
 def _job_json(job: JobReport) -> dict[str, Any]:
     return {
-        "name": job.name,
-        "state": job.state,
+        **pick(job, "name", "state"),
         "missed_since": iso_time(job.missed_since),
         "schedule": job.schedule.text if job.schedule else None,
         "next_scheduled_at": iso_time(job.next_scheduled_at),
@@ -116,10 +115,7 @@ def _run_json(run: Run) -> dict[str, Any]:
     return {
         "started_at": iso_time(run.started_at),
         "ended_at": iso_time(run.ended_at),
-        "duration_s": run.duration_s,
-        "result": run.result,
-        "is_slow": run.is_slow,
-        "was_reported": run.was_reported,
+        **pick(run, "duration_s", "result", "is_slow", "was_reported"),
     }
 
 

@@ -19,7 +19,7 @@ from domain import Migration, Window
 from domain.deployments import Deployment, EcsService, traffic_shift
 from messages import deployments as text
 from messages import times
-from reports.judgement_json import iso_time, problems_json
+from reports.judgement_json import iso_time, pick, problems_json
 from services.deployments import DeploymentsView, FleetDeployment, deployments_view, fleet_deployments
 from services.freshness import provisional_from
 from services.rollback import fleet_load
@@ -99,12 +99,9 @@ def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[st
 
 def _preflight_json(preflight: Preflight) -> dict[str, Any]:
     return {
-        "fleet": preflight.fleet,
-        "system": preflight.system,
-        "verdict": preflight.verdict,
+        **pick(preflight, "fleet", "system", "verdict", "interim_fleet"),
         "text": text.preflight(preflight),
         "checks": [asdict(check) for check in preflight.checks],
-        "interim_fleet": preflight.interim_fleet,
         "steps": [asdict(step) for step in preflight.steps],
     }
 
@@ -134,13 +131,8 @@ def deployments_table(migration: Migration, report: DeploymentsReport) -> Render
 def _service(service: EcsService | None) -> list[RenderableType]:
     if service is None:
         return []
-    facts = (
-        text.counts(service),
-        text.task_definition(service),
-        text.strategy(service.strategy),
-        text.rollout(service),
-    )
     line = plain(service.name, "bold")
+    facts = text.counts(service), text.task_definition(service), text.strategy(service.strategy), text.rollout(service)
     for fact in facts:
         line.append("  ·  " if fact else "").append_text(plain(fact))
     return [line, *(plain(f"  {event.text}", FAINT) for event in service.events[:MAX_EVENTS])]

@@ -1,11 +1,11 @@
 """`endpoints`: parity route by route, from the access logs of a folder or of the load balancer."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ from messages import access_logs as text
 from messages import cli as cli_text
 from messages import numbers, times, verdicts
 from messages.errors.sources import shorten
-from reports.judgement_json import problems_json, window_json
+from reports.judgement_json import pick, problems_json, window_json
 from services.endpoints import EndpointsView, judge_logs
 from services.evaluation import EXIT_CODES, EXIT_UNAVAILABLE
 from sources.access_logs.base import LocalLogs, LogSource
@@ -81,25 +81,20 @@ def endpoints(
         raise typer.BadParameter(text.WINDOW_AND_RANGE, param_hint="--window")
     if logs is not None and engine == "athena":
         raise typer.BadParameter(text.ATHENA_WITH_LOGS, param_hint="--engine")
+    open_archive = partial(startup.open_archive, config=config, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     if logs is not None:
         with TemporaryDirectory(prefix="endpoints-") as folder:
             scratch = migration.model_copy(update={"archive": f"sqlite:///{folder}/archive.db"})
-            with _open(scratch, config, as_json) as archive:
+            with open_archive(scratch) as archive:
                 report = _report_of_folder(archive, migration, LocalLogs(logs), minutes, between)
     else:
         source = _configured_source(migration, engine)
         requested = between or Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
-        with _open(migration, config, as_json) as archive:
+        with open_archive(migration) as archive:
             report = _report(archive, migration, _ingest(archive, migration, source, requested), requested)
     now = startup.now()
     echo(endpoints_json(migration, report) if as_json else endpoints_table(migration, report, now=now))
     raise typer.Exit(report.exit_code)
-
-
-@contextmanager
-def _open(migration: Migration, config: Path | None, as_json: bool) -> Iterator[Archive]:
-    with startup.open_archive(migration, config, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as archive:
-        yield archive
 
 
 def _configured_source(migration: Migration, engine: LogEngine) -> LogSource:
@@ -187,6 +182,7 @@ def _progress_bar() -> Iterator[IngestCallback]:
 
 def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, Any]:
     progress, lines, endpoints = report.progress, report.lines, report.endpoints
+    counts = ("n_judged", "n_folded", "unassigned_requests")
     return {
         "ok": report.exit_code == 0,
         "exit_code": report.exit_code,
@@ -199,17 +195,12 @@ def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, A
             "counted_now": progress.files_done,
             "changed": progress.changed,
             "skipped": progress.skipped,
-            "wrong": [
-                {"name": stats.name, "problem": stats.problem, "lines": stats.lines, "parsed": stats.parsed}
-                for stats in progress.file_stats
-            ],
+            "wrong": [pick(stats, "name", "problem", "lines", "parsed") for stats in progress.file_stats],
         },
         "total": _endpoint_json(endpoints.total) if endpoints and endpoints.routes else None,
         "routes": [_endpoint_json(endpoint) for endpoint in endpoints.routes] if endpoints else [],
         "hidden_regressions": [endpoint.route for endpoint in endpoints.hidden_regressions] if endpoints else [],
-        "n_judged": endpoints.n_judged if endpoints else 0,
-        "n_folded": endpoints.n_folded if endpoints else 0,
-        "unassigned_requests": endpoints.unassigned_requests if endpoints else 0,
+        **(pick(endpoints, *counts) if endpoints else dict.fromkeys(counts, 0)),
         "target_groups": list(report.view.target_groups) if report.view else [],
         "default_criteria": endpoints.total.judgement.default_criteria if endpoints else not migration.criteria,
         "problems": problems_json(progress.problems),
@@ -222,14 +213,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "verdict": endpoint.judgement.verdict,
         **{fleet: _fleet_json(endpoint.fleets[fleet]) for fleet in FLEETS},
         "criteria": [
-            {
-                "metric": result.metric,
-                "verdict": result.verdict,
-                "reason": result.reason,
-                "estimate": result.estimate,
-                "lower": result.lower,
-                "upper": result.upper,
-            }
+            pick(result, "metric", "verdict", "reason", "estimate", "lower", "upper")
             for result in endpoint.judgement.criteria
         ],
     }
@@ -238,9 +222,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
 def _fleet_json(fleet: FleetStats) -> dict[str, Any]:
     percentiles = fleet.percentiles.items()
     return {
-        "requests": fleet.requests,
-        "errors": fleet.errors,
-        "unanswered": fleet.unanswered,
+        **pick(fleet, "requests", "errors", "unanswered"),
         **{name: _rounded(item.value_s) if item else None for name, item in percentiles},
         "intervals": {
             name: [_rounded(item.lower_s), _rounded(item.upper_s)] if item else None for name, item in percentiles
@@ -273,7 +255,7 @@ def _judged(migration: Migration, report: EndpointsReport) -> list[RenderableTyp
     if not endpoints.routes:
         target_groups = ", ".join(report.view.target_groups) or "–"
         return [plain(text.no_fleet_requests(endpoints.unassigned_requests, target_groups), BAD)]
-    counts = Counter(verdicts.label(endpoint.judgement.verdict) for endpoint in endpoints.routes)
+    counts = {verdicts.label(verdict): count for verdict, count in report.view.verdict_counts.items()}
     parts = [Text(text.verdict_counts(counts)), Text(), _routes_table(migration, endpoints), Text()]
     if endpoints.hidden_regressions:
         parts.append(Text(text.hidden_regressions(len(endpoints.hidden_regressions)), BAD))

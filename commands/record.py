@@ -38,7 +38,7 @@ from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
-from reports.judgement_json import iso_time, problems_json
+from reports.judgement_json import iso_time, pick, problems_json
 from sources.base import SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
@@ -164,9 +164,7 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
         "now": iso_time(int(status.now.timestamp())),
         "sources": [
             {
-                "source": state.source,
-                "role": state.role,
-                "state": state.state,
+                **pick(state, "source", "role", "state"),
                 "checked_at": iso_time(state.checked_at),
                 "last_success_at": iso_time(state.last_success_at),
             }
@@ -175,9 +173,7 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
         "backfill": [
             {
                 "source": name,
-                "state": backfill.state,
-                "available": backfill.available,
-                "total": backfill.total,
+                **pick(backfill, "state", "available", "total"),
                 "complete_since": iso_time(backfill.complete_since),
                 "since": iso_time(backfill.window.start),
             }

@@ -32,7 +32,7 @@ from messages import cli as text
 from messages import events as event_text
 from messages import numbers, states, times
 from messages.errors.sources import shorten
-from reports.judgement_json import iso_time, problems_json
+from reports.judgement_json import iso_time, pick, problems_json
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, watch_snapshot
 
 
@@ -89,18 +89,13 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
         "sample_ratio": snapshot.sample_ratio.verdict if snapshot.sample_ratio else None,
         "measures": {
             name: {
-                "baseline": metric.latest.baseline,
-                "canary": metric.latest.canary,
-                "difference": metric.latest.difference,
+                **pick(metric.latest, "baseline", "canary", "difference"),
                 "low_samples": dict(metric.low_sample),
             }
             for name, metric in snapshot.metrics.items()
         },
         "alb_5xx_rate": snapshot.alb_5xx_rate,
-        "events": [
-            {"at": iso_time(event.ts), "kind": event.kind, "title": event.title, "open": event.open}
-            for event in snapshot.events
-        ],
+        "events": [{"at": iso_time(event.ts), **pick(event, "kind", "title", "open")} for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
 

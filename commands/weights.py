@@ -23,7 +23,7 @@ from domain.traffic import blue_green_blocked
 from messages import cli as text
 from messages import events, numbers, times
 from messages import traffic as traffic_text
-from reports.judgement_json import iso_time, problems_json
+from reports.judgement_json import iso_time, pick, problems_json
 from sources.base import HistorySource, Problem, TrafficSnapshot, health_state
 
 FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
@@ -74,27 +74,19 @@ def weights_json(migration: Migration, snapshot: TrafficSnapshot) -> dict[str, A
 
 def _rule_json(traffic: Traffic, rule: Rule) -> dict[str, Any]:
     return {
-        "arn": rule.arn,
-        "listener": rule.listener,
-        "priority": rule.priority,
-        "action": rule.action,
+        **pick(rule, "arn", "listener", "priority", "action", "stickiness_s"),
         "role": _role(traffic, rule),
-        "conditions": [
-            {"field": condition.field, "name": condition.name, "patterns": list(condition.patterns)}
-            for condition in rule.conditions
-        ],
+        "conditions": [pick(condition, "field", "name", "patterns") for condition in rule.conditions],
         "shares": [
-            {"target_group": group.target_group, "fleet": group.fleet, "weight": group.weight, "share": share}
+            {**pick(group, "target_group", "fleet", "weight"), "share": share}
             for group, share in zip(rule.shares, _shares(rule), strict=True)
         ],
-        "stickiness_s": rule.stickiness_s,
     }
 
 
 def _group_json(group: TargetGroup) -> dict[str, Any]:
     return {
-        "target_group": group.target_group,
-        "fleet": group.fleet,
+        **pick(group, "target_group", "fleet"),
         "healthy": None if group.targets is None else group.healthy,
         "targets": None if group.targets is None else [asdict(target) for target in group.targets],
     }
@@ -187,16 +179,10 @@ def _step_json(step: WeightStep) -> dict[str, Any]:
     return {
         "ts": iso_time(change.ts),
         "since": iso_time(change.since),
-        "before": change.before,
-        "after": change.after,
+        **pick(change, "before", "after", "author", "tool", "operation", "rule", "sources"),
         "bake_time_s": step.bake_time_s,
         "brief": step.is_brief,
         "current": step.is_current,
-        "author": change.author,
-        "tool": change.tool,
-        "operation": change.operation,
-        "rule": change.rule,
-        "sources": list(change.sources),
     }
 
 

@@ -23,6 +23,11 @@ def iso_time(epoch_s: int | None) -> str | None:
     return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def pick(item: object, *names: str) -> dict[str, Any]:
+    """Attributes of `item` as JSON."""
+    return {name: getattr(item, name) for name in names}
+
+
 def window_json(window: Window) -> dict[str, str | None]:
     return {"from": iso_time(window.start), "to": iso_time(window.end)}
 
@@ -37,11 +42,9 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 def archive_problem_json(problem: ArchiveProblem) -> dict[str, Any]:
     return {
-        "kind": problem.kind,
+        **pick(problem, "kind", "detail"),
+        **dict.fromkeys(("operation", "about"), ""),
         "source": "archive",
-        "operation": "",
-        "about": "",
-        "detail": problem.detail,
         **message_json(errors.format_archive_problem(problem.kind, problem.detail)),
     }
 
@@ -80,23 +83,12 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[str, Any]:
-    numbers = {
-        "estimate": result.estimate,
-        "lower": result.lower,
-        "upper": result.upper,
-        "alarm_lower": result.alarm_lower,
-        "alarm_upper": result.alarm_upper,
-        "margin": result.margin,
-        "margin_lower": result.margin_lower,
-        "baseline": result.baseline,
-        "canary": result.canary,
-    }
+    intervals = pick(result, "estimate", "lower", "upper", "alarm_lower", "alarm_upper", "margin", "margin_lower")
+    numbers = intervals | pick(result, "baseline", "canary")
     labels = evaluation.labels
     is_latency = verdicts.is_latency(result.criterion)
     return {
-        "metric": result.metric,
-        "verdict": result.verdict,
-        "reason": result.reason,
+        **pick(result, "metric", "verdict", "reason"),
         "sentence": verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"]),
         "critical": result.criterion.critical,
         "margin_given": str(result.criterion.margin),
@@ -105,6 +97,5 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
         "requests": {"baseline": result.baseline_requests, "canary": result.canary_requests},
         "minutes": result.minutes,
         "excluded": dict(result.excluded or {}),
-        "minutes_to_decision": result.minutes_to_decision,
-        "minutes_to_decision_even": result.minutes_to_decision_even,
+        **pick(result, "minutes_to_decision", "minutes_to_decision_even"),
     }

@@ -12,7 +12,6 @@ from analysis import Verdict
 from analysis.endpoints.endpoints import MAX_ROUTES, JudgedEndpoints, judge_endpoints
 from analysis.endpoints.route import RouteDetail, route_detail
 from archive import Archive
-from archive.access_logs.store import ACCESS_LOGS as ACCESS_LOGS
 from archive.access_logs.tables import LineCounts
 from domain import FLEETS, FleetName, Migration, Window
 from domain.window import DAY_S, MINUTE_S

@@ -100,9 +100,7 @@ def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) 
     """
     requests = rows[(rows["metric"] == "requests") & (rows["stat"] == "sum")]
     starts, periods = epoch_s(requests), requests["period_s"].to_numpy()
-    present = (
-        set(zip(rows["target_group"], rows["metric"], rows["stat"], epoch_s(rows), strict=True)) if unknown else set()
-    )
+    present = set(zip(rows["target_group"], rows["metric"], rows["stat"], epoch_s(rows), strict=True))
     missing = [
         (series, int(start), int(period_s))
         for series, windows in unknown.items()

@@ -18,9 +18,7 @@ from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
 PANELS: tuple[PanelName, ...] = ("error_rate", "latency", "slow", "requests")
-LEAD_IN_S = (
-    300  # unanswered requests are counted over five minutes: the first minute of a window needs the four before it
-)
+LEAD_IN_S = 300  # unanswered requests are counted over five minutes
 SAMPLE_RATIO_MINUTES = 60
 MAX_POLL_AGE_S = 90  # metrics are polled once a minute
 WATCH_WINDOW_MINUTES = 60

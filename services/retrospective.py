@@ -96,10 +96,9 @@ class Retrospective:
 
 def slow_threshold_s(migration: Migration) -> float:
     """The threshold for "slow": that of a criterion, else the middle one of the configured thresholds."""
-    thresholds = [
-        criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None
-    ]
-    return thresholds[0] if thresholds else migration.slow_thresholds_s[len(migration.slow_thresholds_s) // 2]
+    configured = migration.slow_thresholds_s
+    judged = (criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None)
+    return next(judged, configured[len(configured) // 2])
 
 
 def outline_end(migration: Migration, now: datetime) -> int:
@@ -239,9 +238,8 @@ class _ArchiveReader:
 
 
 def _is_decrease(before: analysis.Phase, after: analysis.Phase) -> bool:
-    return (
-        before.canary_share is not None and after.canary_share is not None and after.canary_share < before.canary_share
-    )
+    shares = before.canary_share, after.canary_share
+    return shares[0] is not None and shares[1] is not None and shares[1] < shares[0]
 
 
 def _margin(migration: Migration, metric: str) -> Margin:

@@ -15,7 +15,7 @@ from messages import cli as text
 from messages import states
 from messages.errors import config
 from messages.live import elapsed
-from reports.judgement_json import archive_problem_json, message_json, problem_json
+from reports.judgement_json import archive_problem_json, message_json, pick, problem_json
 from sources.base import SUPPLEMENTARY, Health
 
 LABEL_WIDTH = 32
@@ -58,8 +58,7 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
         "configuration": report.configuration,
         "issues": [
             {
-                "key": issue.key,
-                "code": issue.code,
+                **pick(issue, "key", "code"),
                 "params": dict(issue.params),
                 **message_json(config.format_config_issue(issue)),
             }
@@ -68,10 +67,8 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
         "archive": archive if migration else None,
         "checks": [
             {
-                "source": check.source,
-                "permission": check.permission,
+                **pick(check, "source", "permission", "state"),
                 "ok": is_ok(check),
-                "state": check.state,
                 "took_s": round(check.took_s, 3),
                 "problem": problem_json(check.problem) if check.problem else None,
             }

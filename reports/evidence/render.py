@@ -4,7 +4,6 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -26,7 +25,6 @@ from domain import FLEETS, Migration, Window
 from messages import events, live, parity, states, times, verdicts
 from messages import evidence as text
 from reports.evidence.data import to_csv, to_parquet
-from reports.evidence.endpoints import routes_table
 from reports.evidence.window_latency import LatencyTable, labelled_groups, latency_note, latency_table
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import evaluation_json
@@ -39,22 +37,9 @@ DATA_NAME = "data.csv"
 PACKAGES = ("pandas", "numpy", "pyarrow", "plotly", "streamlit", "boto3", "pydantic", "SQLAlchemy", "Jinja2")
 ROOT = Path(__file__).parent.parent.parent
 JUDGE_PACKAGES = ("analysis", "domain")
+MAX_ROUTES = 20
 
-
-@dataclass(frozen=True, slots=True)
-class ReportChart:
-    """A chart with its title."""
-
-    title: str
-    svg: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class LatencySection:
-    """The percentiles of the window, and a note on the time that they cover."""
-
-    table: LatencyTable
-    note: str
+TitledChart = tuple[str, Markup]
 
 
 def evidence_file_name(name: str, window: Window) -> str:
@@ -115,7 +100,7 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         interval_charts=list(_interval_charts(bundle)),
         comparison_charts=list(_comparison_charts(bundle)),
         latency=_latency(migration, evaluation.source, bundle.window_latency, made_at),
-        routes=routes_table(bundle.endpoints) if bundle.endpoints else None,
+        max_routes=MAX_ROUTES,
         excluded=[(verdicts.metric(result.criterion), _excluded_minutes(result)) for result in judgement.criteria],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         source=states.source_name(evaluation.source),
@@ -159,7 +144,7 @@ def _excluded_minutes(result: CriterionVerdict) -> str:
     return " · ".join(reasons) or parity.NOTHING_EXCLUDED
 
 
-def _interval_charts(bundle: EvidenceBundle) -> Iterator[ReportChart]:
+def _interval_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:
     if bundle.final_window is None:
         return
     frame = chart_frame(bundle.migration, bundle.final_window)
@@ -168,10 +153,10 @@ def _interval_charts(bundle: EvidenceBundle) -> Iterator[ReportChart]:
         if trace["lower"].notna().any():
             title = parity.interval_trace_title(verdicts.metric(result.criterion))
             figure = interval_trace_figure(trace, frame, is_latency=verdicts.is_latency(result.criterion))
-            yield ReportChart(title, figure_svg(figure, f"{title}. {parity.INTERVAL_TRACE_EXPLAINED}"))
+            yield (title, figure_svg(figure, f"{title}. {parity.INTERVAL_TRACE_EXPLAINED}"))
 
 
-def _comparison_charts(bundle: EvidenceBundle) -> Iterator[ReportChart]:
+def _comparison_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:
     if bundle.final_window is None:
         return
     migration, frame = bundle.migration, chart_frame(bundle.migration, bundle.final_window)
@@ -181,14 +166,15 @@ def _comparison_charts(bundle: EvidenceBundle) -> Iterator[ReportChart]:
     ):
         if not comparison.empty:
             figure = comparison_figure(comparison, frame, margin=migration.margin_of(metric), events=bundle.events)
-            yield ReportChart(title, figure_svg(figure, text.page_alternative(title)))
+            yield (title, figure_svg(figure, text.page_alternative(title)))
 
 
 def _latency(
     migration: Migration, source: str, latency: WindowLatency | None, made_at: datetime
-) -> LatencySection | None:
+) -> dict[str, LatencyTable | str] | None:
+    """The percentiles of the window, and a note on the time that they cover."""
     groups = labelled_groups(migration, latency) if latency else []
     if not latency or not groups:
         return None
     note = latency_note(migration, latency, states.source_name(source), now=made_at)
-    return LatencySection(latency_table(groups), note)
+    return {"table": latency_table(groups), "note": note}

@@ -17,7 +17,7 @@ from domain import FLEETS, Event, Migration
 from messages import events, live, states, times
 from messages import retrospective as text
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import SCHEMA, iso_time, window_json
+from reports.judgement_json import SCHEMA, iso_time, pick, window_json
 from reports.retrospective.summary import impact_sentences, opening
 from reports.templating import environment
 from services.retrospective import (
@@ -86,11 +86,8 @@ class RetrospectiveReport:
 
     def json(self) -> dict[str, Any]:
         """See docs/cli.md: times are UTC, shares and rates fractions, latency in seconds, null means unknown."""
-        retrospective, outline, excess = (
-            self.retrospective,
-            self.retrospective.outline,
-            self.retrospective.excess_errors,
-        )
+        retrospective, excess = self.retrospective, self.retrospective.excess_errors
+        outline = retrospective.outline
         return {
             "schema": SCHEMA,
             "ok": True,
@@ -103,13 +100,8 @@ class RetrospectiveReport:
             "impact": {
                 "canary_requests": retrospective.canary_requests,
                 "errors": {
-                    "observed": excess.observed,
-                    "expected": excess.expected,
+                    **pick(excess, "observed", "expected", "lower", "upper", "requests", "unpaired_requests"),
                     "excess": excess.estimate,
-                    "lower": excess.lower,
-                    "upper": excess.upper,
-                    "requests": excess.requests,
-                    "unpaired_requests": excess.unpaired_requests,
                 },
                 "minutes_outside": {
                     "error_rate": retrospective.error_rate_outside_minutes,
@@ -176,9 +168,7 @@ def retrospective_file_name(name: str, outline: MigrationOutline) -> str:
 def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
     return {
         **window_json(row.phase.window),
-        "canary_share": row.phase.canary_share,
-        "started_by": row.phase.started_by,
-        "bake_time_s": row.phase.bake_time_s,
+        **pick(row.phase, "canary_share", "started_by", "bake_time_s"),
         "requests": dict(row.requests),
         "errors": dict(row.errors),
         "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},
@@ -208,9 +198,7 @@ def _before_after_json(comparison: BeforeAfter | None) -> dict[str, Any] | None:
     return {
         "before": window_json(comparison.before),
         "after": window_json(comparison.after),
-        "hours": comparison.hours,
-        "complete": comparison.complete,
-        "clocks_changed": comparison.clocks_changed,
+        **pick(comparison, "hours", "complete", "clocks_changed"),
         "changes": [asdict(change) for change in comparison.changes],
     }
 
@@ -219,7 +207,5 @@ def _event_json(event: Event) -> dict[str, Any]:
     return {
         "at": iso_time(event.ts),
         "until": iso_time(event.until),
-        "kind": event.kind,
-        "title": event.title,
-        "open": event.open,
+        **pick(event, "kind", "title", "open"),
     }

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -381,6 +382,27 @@ def test_failure_between_pages_keeps_rows_and_leaves_series_unanswered(harness: 
     pull = harness.pull(series=BOTH_REQUESTS)
     assert problem_kinds(pull) == ["server_error"]
     assert (len(pull.frame), answered_series(pull)) == (7, set())
+
+
+def page(*timestamps: int, status: str = "PartialData", token: str = "next") -> dict[str, Any]:
+    points = {"Timestamps": [datetime.fromtimestamp(ts, UTC) for ts in timestamps], "Values": [1.0] * len(timestamps)}
+    return {"MetricDataResults": [{"Id": "q0", "StatusCode": status, **points}]} | (
+        {"NextToken": token} if token else {}
+    )
+
+
+def test_two_pages_without_data_are_not_the_end() -> None:
+    pages = [page(WINDOW.start), page(), page(), page(WINDOW.start + 60, status="Complete", token="")]
+    client = SimpleNamespace(get_metric_data=lambda **params: pages.pop(0))
+    pull = CloudWatch(PHOTO, clock=lambda: datetime.fromtimestamp(NOON, UTC), client=client).pull(WINDOW, (REQUESTS,))
+    assert (pages, pull.problems, answered_series(pull)) == ([], (), {REQUESTS})
+    assert points_of(pull, REQUESTS) == {WINDOW.start: 1, WINDOW.start + 60: 1}
+
+
+def test_forbidden_series_is_reported_after_a_failure_between_pages(harness: Harness) -> None:
+    harness.server.forbidden = {"photo-ec2"}
+    harness.server.page_datapoints, harness.server.fail_from_call = 7, 2
+    assert problem_kinds(harness.pull(series=BOTH_REQUESTS)) == ["server_error", "forbidden_metric"]
 
 
 # Status of a series

@@ -210,6 +210,19 @@ def test_denied_revisions_leave_out_only_task_definitions(server: FakeDeployment
     assert result.complete
 
 
+def test_finished_deployment_is_read_again_until_its_task_definition_is_known(server: FakeDeployments) -> None:
+    start_linear_shift(server, NOON)
+    for payload in server.deployments:
+        payload["revision"]["appSpecContent"] = {"sha256": "5f00"}
+    server.revisions = {"5f00": app_spec(42)}
+    server.errors["GetApplicationRevision"] = DENIED
+    source = create_source(server)
+    source.events(HOUR)
+    server.errors.clear()
+    state = source.events(HOUR).deployment_state
+    assert state and [deployment.task_definition for deployment in state.deployments] == ["web:42", "web:42"]
+
+
 def test_denied_list_is_incomplete(server: FakeDeployments) -> None:
     start_linear_shift(server, NOON)
     server.errors["ListDeployments"] = DENIED

@@ -254,6 +254,27 @@ def test_denied_deployments_leave_the_service(server: FakeDeployments) -> None:
     assert (only_service(result).desired, only_service(result).task_definition) == (4, "web:42")
 
 
+def test_lookback_is_repeated_until_a_poll_was_complete(server: FakeDeployments) -> None:
+    add_canary(server)
+    old = ecs_deployment("old", "SUCCESSFUL", NOON - 9 * 86_400, 41, 40, finishedAt=NOON - 8 * 86_400)
+    server.service_deployments.append(old)
+    server.errors["ListServiceDeployments"] = DENIED
+    source = create_source(server)
+    assert [event.key for event in source.events(HOUR).events] == ["abc123"]
+    server.errors.clear()
+    assert [event.key for event in source.events(HOUR).events] == ["abc123", "old"]
+    assert [event.key for event in source.events(HOUR).events] == ["abc123"]
+
+
+def test_finished_deployment_is_read_again_until_its_revisions_are_known(server: FakeDeployments) -> None:
+    add_canary(server, "SUCCESSFUL", finishedAt=NOON - 100)
+    server.errors["DescribeServiceRevisions"] = DENIED
+    source = create_source(server)
+    assert [event.title for event in source.events(HOUR).events] == ["abc123 SUCCESSFUL"]
+    server.errors.clear()
+    assert [event.title for event in source.events(HOUR).events] == ["web:42 SUCCESSFUL"]
+
+
 def test_rolling_service_has_its_rollout(server: FakeDeployments) -> None:
     rolling = [
         {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": task_definition(42), "rolloutState": "IN_PROGRESS"}

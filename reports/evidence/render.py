@@ -22,8 +22,8 @@ from charts.comparison import comparison_figure
 from charts.interval_bar import interval_bar
 from charts.interval_trace import interval_trace_figure
 from domain import FLEETS, Migration, Window
-from messages import events, live, parity, states, times, verdicts
 from messages import evidence as text
+from messages import parity, states, times, verdicts
 from reports.evidence.data import to_csv, to_parquet
 from reports.evidence.window_latency import LatencyTable, labelled_groups, latency_note, latency_table
 from reports.formats import creation_time, local_minute, slug
@@ -82,20 +82,12 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
     judgement, window, zone = evaluation.judgement, evaluation.window, migration.zone
     return environment.get_template("evidence.html.j2").render(
         bundle=bundle,
-        migration=migration,
-        evaluation=evaluation,
-        demo=live.DEMO_MARK if migration.demo else "",
         summary=evaluation_json(evaluation),
-        sign=verdicts.SIGNS[judgement.verdict],
         sentences=_sentences(bundle),
-        criteria_head=parity.table_head(*(evaluation.labels[fleet] for fleet in FLEETS)),
         interval_bar=interval_bar,
         window=times.span(window.starts_at, window.ends_at, zone, now=made_at),
         window_utc=f"{window.starts_at:%Y-%m-%d %H:%M} – {window.ends_at:%Y-%m-%d %H:%M} UTC",
-        judged_until=f"{local_minute(migration, bundle.final_window.end)} {migration.timezone}"
-        if bundle.final_window
-        else "",
-        length=times.duration(window.end - window.start),
+        judged_until=local_minute(migration, bundle.final_window.end) if bundle.final_window else "",
         made=creation_time(migration, made_at),
         interval_charts=list(_interval_charts(bundle)),
         comparison_charts=list(_comparison_charts(bundle)),
@@ -103,9 +95,7 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         max_routes=MAX_ROUTES,
         excluded=[(verdicts.metric(result.criterion), _excluded_minutes(result)) for result in judgement.criteria],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
-        source=states.source_name(evaluation.source),
         events=[(local_minute(migration, event.ts), event) for event in bundle.events],
-        event_line=events.title_with_author,
         checksums=[(name, len(content), sha256(content)) for name, content in data.items()],
         versions=[("Python", python_version()), *((name, version(name)) for name in PACKAGES)],
         judge=judge_sha256(),

@@ -14,7 +14,6 @@ from charts.base.frame import chart_frame
 from charts.base.svg import figure_svg
 from charts.timeline import timeline_figure
 from domain import FLEETS, Event, Migration
-from messages import events, live, states, times
 from messages import retrospective as text
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import SCHEMA, iso_time, pick, window_json
@@ -63,25 +62,14 @@ class RetrospectiveReport:
         return environment.get_template("retrospective.html.j2").render(
             EVENT_SYMBOLS=EVENT_SYMBOLS,
             NOTES=NOTES,
-            event_title=events.title,
-            event_line=events.title_with_author,
             fleets=FLEETS,
-            migration=migration,
-            demo=live.DEMO_MARK if migration.demo else "",
-            retrospective=retrospective,
-            outline=outline,
-            judgements=self.judgements,
+            report=self,
             sentence=sentence,
             impact=impact_sentences(migration, retrospective, now=made_at),
             chart=figure_svg(figure, text.chart_alternative(sentence)),
-            bucket_s=self.timeline.bucket_s,
-            source=states.source_name(outline.source),
-            span=times.span(window.starts_at, window.ends_at, migration.zone, now=made_at),
             made=creation_time(migration, made_at),
-            phases_head=text.phases_head(migration.fleets.baseline.label, migration.fleets.canary.label),
             events=[(local_minute(migration, event.ts), event) for event in outline.events],
             missing=missing_data(migration, retrospective, now=made_at),
-            now=made_at,
         )
 
     def json(self) -> dict[str, Any]:

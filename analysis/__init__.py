@@ -24,44 +24,6 @@ from analysis.series.comparison import (
     slow_share,
     unanswered_rate,
 )
-from analysis.series.grid import FleetSeries, TimeGrid, finest_grid, time_grid
+from analysis.series.grid import TimeGrid, finest_grid, time_grid
 from analysis.series.phases import Phase, PhaseStart, WeightStep, phases, weight_steps
-from analysis.series.sample_ratio import SampleRatio, SampleRatioVerdict, sample_ratio
-
-__all__ = [
-    "DEFAULT_CRITERIA",
-    "EXCLUSION_REASONS",
-    "TRACE_COLUMNS",
-    "VERDICTS",
-    "Comparison",
-    "CriterionVerdict",
-    "ExclusionReason",
-    "FleetSeries",
-    "Judgement",
-    "LatestValues",
-    "Phase",
-    "PhaseStart",
-    "Quantity",
-    "SampleRatio",
-    "SampleRatioVerdict",
-    "TimeGrid",
-    "Verdict",
-    "VerdictReason",
-    "WeightStep",
-    "component",
-    "error_rate",
-    "finest_grid",
-    "is_needed",
-    "judge",
-    "latency",
-    "latest_values",
-    "phases",
-    "requests",
-    "required_samples",
-    "sample_ratio",
-    "slow_share",
-    "time_grid",
-    "trace",
-    "unanswered_rate",
-    "weight_steps",
-]
+from analysis.series.sample_ratio import SampleRatio, sample_ratio

@@ -7,17 +7,3 @@ from archive.events.notes import NOTES
 from archive.events.source_state import SourceState
 from archive.metrics.downsampling import BucketedSeries, Overview
 from archive.metrics.results import FillResult, MetricsResult
-
-__all__ = [
-    "NOTES",
-    "Archive",
-    "ArchiveError",
-    "ArchiveErrorKind",
-    "ArchiveProblem",
-    "BatchArchive",
-    "BucketedSeries",
-    "FillResult",
-    "MetricsResult",
-    "Overview",
-    "SourceState",
-]

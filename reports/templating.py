@@ -3,7 +3,7 @@
 import re
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
@@ -28,9 +28,9 @@ environment = Environment(
     auto_reload=False,
     extensions=[_JoinLines],
 )
-environment.globals["messages"] = {
-    name: import_module(f"messages.{name}") for _, name, _ in iter_modules(messages.__path__)
-}
+for module in walk_packages(messages.__path__, "messages."):
+    import_module(module.name)
+environment.globals["messages"] = messages
 
 
 def render(macro: str, /, **values: object) -> Markup:

@@ -1,20 +1,15 @@
-"""An app context whose collector is not started, and the HTML that a section renders."""
+"""App contexts, and the HTML that a section renders."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
 
-from archive import Archive
-from collector.collector import Collector
-from sources import registry
-from tests.factories.config import make_migration
+from tests.factories.app_context import make_app_context
 from ui.app_context import AppContext
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -27,16 +22,12 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def build_app(tmp_path: Path) -> Iterator[Callable[..., AppContext]]:
-    """Opens a context at NOW, with one value of the configuration changed."""
-    archives: list[Archive] = []
+    """make_app_context, whose archives are closed after the test."""
+    with ExitStack() as stack:
 
-    def open_app(key: str = "", value: Any = None) -> AppContext:
-        migration = make_migration(key, value)
-        archive = Archive.open(f"sqlite:///{tmp_path / 'archive.db'}", migration, clock=lambda: NOW)
-        archives.append(archive)
-        sources = registry.create_sources(migration, clock=lambda: NOW)
-        return AppContext(migration, archive, sources, Collector(archive, sources, clock=lambda: NOW))
+        def build(key: str = "", value: Any = None) -> AppContext:
+            app = make_app_context(tmp_path, key, value)
+            stack.callback(app.archive.close)
+            return app
 
-    yield open_app
-    for archive in archives:
-        archive.close()
+        yield build

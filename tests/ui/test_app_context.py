@@ -11,8 +11,8 @@ import pytest
 from collector.collector import Collector
 from domain import ConfigurationError
 from sources.base import MetricSource
+from tests.factories.app_context import NOW
 from tests.factories.config import CONFIG_TOML
-from tests.ui.conftest import NOW
 from ui import app_context
 from ui.app_context import AppContext
 

@@ -89,7 +89,7 @@ def _preflight_fact(preflight: Preflight) -> Fact:
 
 def _commands(migration: Migration, view: DeploymentsView) -> None:
     """The commands to copy, each with its purpose."""
-    commands = [(text.purpose(step.purpose), step.command) for item in view.preflights for step in item.steps]
+    commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
         commands.append((text.rollback_command_title(migration), view.rollback.command))
     if commands:

@@ -26,7 +26,7 @@ def sources_section(app: AppContext, source: str, result: MetricsResult, now: da
             lines.append((states.source_name(name), "warn", text.AWAITING_FIRST_ANSWER, text.NEVER_SUCCEEDED, ()))
     if problem := result.archive_problem or app.collector.problem:
         message = sources.format_archive_problem(problem.kind, problem.detail)
-        lines.append((states.source_name("archive"), "bad", states.label("down"), "", [message]))
+        lines.append((states.source_name("archive"), "bad", states.STATE_LABELS["down"], "", [message]))
     unsupported = (
         text.unsupported_metric(states.source_name(source), metric, with_cloudwatch="cloudwatch" in app.source_names)
         for metric in app.metric_source(source).unsupported_metrics()

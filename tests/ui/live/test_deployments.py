@@ -8,9 +8,9 @@ import pytest
 from domain import Traffic, Window
 from domain.deployments import Deployment, DeploymentState, EcsService, ServiceEvent, Stage, TaskSet, TrafficRoute
 from sources.base import Events
+from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from tests.factories.traffic import BLUE, GREEN, HEADER_RULE, LISTENER, make_rule, make_traffic
-from tests.ui.conftest import NOW
 from ui.app_context import AppContext
 from ui.live.deployments import deployments_section
 

@@ -12,9 +12,9 @@ from archive import MetricsResult
 from domain import Window, empty_frame
 from services.live import LiveData, PanelData, PanelName
 from sources.base import Problem, Pull
+from tests.factories.app_context import NOW
 from tests.factories.frames import tidy_frame
 from tests.factories.html import EVIL, ParsedHtml
-from tests.ui.conftest import NOW
 from ui.app_context import AppContext
 from ui.live import panels
 from ui.live.view import LiveView

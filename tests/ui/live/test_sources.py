@@ -5,8 +5,8 @@ from collections.abc import Callable
 from archive import MetricsResult
 from domain import Window, empty_frame
 from sources.base import Events, Problem, TrafficSnapshot
+from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
-from tests.ui.conftest import NOW
 from ui.app_context import AppContext
 from ui.live.sources import sources_section
 

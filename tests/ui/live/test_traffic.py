@@ -9,9 +9,9 @@ from analysis import SampleRatio
 from domain import Condition, Group, Rule, Share, Target, Traffic, Window
 from services.live import TrafficStatus
 from sources.base import Problem, ProblemKind, TrafficSnapshot
+from tests.factories.app_context import NOW
 from tests.factories.config import BLUE, EC2
 from tests.factories.html import EVIL, ParsedHtml
-from tests.ui.conftest import NOW
 from ui.app_context import AppContext
 from ui.live.traffic import rules_section, traffic_section
 

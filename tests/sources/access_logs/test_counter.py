@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from domain.log_counts import COUNTS
-from sources.access_logs.counter import FileStats, LogCounter, LogCounts
+from sources.access_logs.counter import FileStats, LogCounter, LogCounts, decompress
 from sources.access_logs.repair import repair_line, split_fields
 from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
+
+LONG_LOG = "".join(
+    access_log_line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)
+).encode()
 
 
 def count(tmp_path: Path, *contents: str | bytes, patterns: tuple[str, ...] = ()) -> LogCounts:
@@ -62,11 +66,11 @@ def test_empty_request_is_unreadable(tmp_path: Path) -> None:
 
 
 def test_latencies_from_one_second_on_are_rounded_by_less_than_one_percent(tmp_path: Path) -> None:
-    latencies_s = (0.999, 1.0, 1.004, 1.2, 9.876, 59.9)
+    latencies_s = (0.999, 1.0, 1.004, 1.2, 1.234, 2.345, 5.678, 9.876, 59.9)
     counted = count(tmp_path, "".join(access_log_line(latency=f"{latency:.3f}") for latency in latencies_s))
     counted_ms = [ms for (ms,) in count_rows(counted, "latency_ms")]
     assert counted_ms[:2] == [999, 1000]  # 1.004 s is within the first bucket
-    assert [n for *_, n in count_rows(counted, "latency_ms", "n")] == [1, 2, 1, 1, 1]
+    assert [n for *_, n in count_rows(counted, "latency_ms", "n")] == [1, 2, 1, 1, 1, 1, 1, 1]
     assert all(
         abs(ms / 1000 / latency - 1) <= 0.005 for ms, latency in zip(counted_ms[2:], latencies_s[3:], strict=True)
     )
@@ -129,11 +133,7 @@ def test_other_file_is_not_a_log_and_does_not_affect_the_others(tmp_path: Path) 
 
 
 def test_truncated_file_is_counted_up_to_its_end(tmp_path: Path) -> None:
-    content = gzip.compress(
-        "".join(
-            access_log_line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)
-        ).encode()
-    )
+    content = gzip.compress(LONG_LOG)
     counted = count(tmp_path, content[: len(content) // 2], access_log_line())
     truncated, intact = counted.files
     assert (truncated.problem, truncated.unparsed, intact) == ("cut_off", 0, FileStats("1.log.gz", lines=1, parsed=1))
@@ -141,14 +141,17 @@ def test_truncated_file_is_counted_up_to_its_end(tmp_path: Path) -> None:
     assert sum(n for (n,) in count_rows(counted, "n")) == truncated.parsed + 1
 
 
+def test_partial_last_line_of_a_truncated_file_is_dropped(tmp_path: Path) -> None:
+    content, path = gzip.compress(LONG_LOG), tmp_path / "truncated.log.gz"
+    path.write_bytes(content[: len(content) // 2])
+    stats = decompress(path, tmp_path / "plain.log")
+    lines = (tmp_path / "plain.log").read_bytes()
+    assert LONG_LOG.startswith(lines) and lines.endswith(b"\n")
+    assert stats == FileStats("truncated.log.gz", lines=lines.count(b"\n"), problem="cut_off")
+
+
 def test_damaged_file_is_counted_up_to_the_damage(tmp_path: Path) -> None:
-    content = bytearray(
-        gzip.compress(
-            "".join(
-                access_log_line(f"GET https://photo.example.com/{n:08x}{n * 7919:08x} HTTP/1.1") for n in range(5000)
-            ).encode()
-        )
-    )
+    content = bytearray(gzip.compress(LONG_LOG))
     content[len(content) // 2 : len(content) // 2 + 64] = b"\xff" * 64
     counted = count(tmp_path, bytes(content), access_log_line())
     damaged, intact = counted.files

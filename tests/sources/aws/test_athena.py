@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 import cli
 from archive import Archive
 from collector.access_log_ingest import IngestProgress, ingest_access_logs
-from domain import Migration, Window
+from domain import Aws, Migration, Window
 from sources import registry
 from sources.access_logs.counter import LogCounter
 from sources.access_logs.filenames import LogFile
+from sources.aws import calls
 from sources.aws.athena import POLL_INTERVALS_S, AthenaLogs, day_window, query_problem
+from sources.aws.client import create_client
 from sources.aws.s3_access_logs import LogFileCache, S3Logs
 from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
@@ -330,6 +332,25 @@ def test_check_runs_no_query_and_reports_a_missing_output_location(fake_athena: 
     _, database = make_athena(tmp_path).check()
     assert database.problem and (database.problem.kind, database.problem.operation) == ("denied", "glue:GetDatabase")
     assert fake_athena.queries == {}
+
+
+def test_client_is_recreated_after_expired_credentials(
+    fake_athena: FakeAthena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = list[str]()
+
+    def record(service: str, aws: Aws) -> object:
+        services.append(service)
+        return create_client(service, aws)
+
+    monkeypatch.setattr(calls, "create_client", record)
+    athena = make_athena(tmp_path)
+    fake_athena.errors["GetWorkGroup"] = (400, "ExpiredTokenException", "expired")
+    group, _ = athena.check()
+    assert group.problem and group.problem.kind == "expired_token"
+    fake_athena.errors.clear()
+    assert all(health.problem is None for health in athena.check())
+    assert services == ["athena", "athena"]
 
 
 def test_athena_is_created_if_it_is_configured(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from collector.access_log_ingest import IngestProgress, ingest_access_logs
-from domain import Window
+from domain import Aws, Window
 from messages.errors.sources import format_problem
 from sources.access_logs.cache import LogFileCache
 from sources.access_logs.filenames import LogFile
+from sources.aws import calls
+from sources.aws.client import create_client
 from sources.aws.s3_access_logs import S3Logs
 from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
@@ -121,6 +123,22 @@ class TestListing:
         assert (problem.kind, problem.operation, problem.about) == ("denied", "s3:ListBucket", BUCKET)
         assert "Allow `s3:ListBucket` in the IAM policy" in format_problem(problem).next_step
         assert [(health.permission, health.state) for health in logs.check()][1] == ("s3:ListBucket", "denied")
+
+    def test_client_is_recreated_after_expired_credentials(
+        self, fake_s3: FakeS3, logs: S3Logs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        services = list[str]()
+
+        def record(service: str, aws: Aws) -> object:
+            services.append(service)
+            return create_client(service, aws)
+
+        monkeypatch.setattr(calls, "create_client", record)
+        fake_s3.error = (400, "ExpiredToken")
+        assert [problem.kind for problem in logs.files(HOUR).problems] == ["expired_token"]
+        fake_s3.error = None
+        assert logs.files(HOUR).problems == ()
+        assert services.count("s3") == 2
 
     def test_bucket_in_another_region(self, fake_s3: FakeS3, logs: S3Logs) -> None:
         fake_s3.bucket_region = "us-east-1"

@@ -26,7 +26,7 @@ def make_alert(key: str, opened_min: int, closed_min: int | None = None, **overr
 def test_alerts_open_in_the_window_are_events(fake_mackerel: FakeMackerel, events: MackerelEvents) -> None:
     fake_mackerel.monitors = [{"id": "m1", "type": "service", "name": "photo - 5xx", "service": "photo"}]
     fake_mackerel.alerts = [
-        make_alert("over", -30, -20, monitorId="m1"),
+        make_alert("closed-before", -30, -11, monitorId="m1"),
         make_alert("closed-inside", -60, -5, monitorId="m1", message="5xx 7 > 5", memo="<b>rolled back</b>"),
         make_alert("open-since-long", -10_000, monitorId="m1"),
         make_alert("later", 1, 2, monitorId="m1"),
@@ -58,6 +58,13 @@ def test_alerts_open_in_the_window_are_events(fake_mackerel: FakeMackerel, event
         ),
     )
     assert (result.problems, result.complete, result.asked_at) == ((), True, NOON)
+
+
+def test_alert_that_closes_at_the_start_of_the_window_is_included(
+    fake_mackerel: FakeMackerel, events: MackerelEvents
+) -> None:
+    fake_mackerel.alerts = [make_alert("closed-at-start", -30, -10)]
+    assert [event.key for event in events.events(TEN_MINUTES).events] == ["closed-at-start"]
 
 
 def test_alerts_of_another_service_are_excluded(fake_mackerel: FakeMackerel, events: MackerelEvents) -> None:

@@ -233,6 +233,14 @@ def test_sparse_series_is_not_coarse_if_another_series_has_every_minute(
     assert pull.problems == ()
 
 
+def test_two_points_may_be_on_a_coarse_grid_by_chance(fake_mackerel: FakeMackerel, metrics: MackerelMetrics) -> None:
+    minutes = {("photo-ec2", ts): TargetGroupMinute(7, 7) for ts in (NOON - 600, NOON - 300)}
+    fake_mackerel.traffic_model = ScriptedTraffic(minutes)
+    pull = metrics.pull(Window(NOON - 1_800, NOON), [find_series("requests")])
+    assert values_by_series(pull) == {("baseline", "photo-ec2", "requests", "sum"): {-10: 7, -5: 7}}
+    assert pull.problems == ()
+
+
 def test_late_minutes_come_with_the_next_pull(fake_mackerel: FakeMackerel, metrics: MackerelMetrics) -> None:
     fake_mackerel.lag_s = 60
     assert values_by_series(metrics.pull(TEN_MINUTES, [find_series("requests")])) == {

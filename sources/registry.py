@@ -103,14 +103,14 @@ def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: date
 def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -> Sources:
     return Sources(
         metrics=(DemoMetrics(migration, anchor=anchor, clock=clock),),
-        traffic=DemoTraffic(migration, anchor=anchor, clock=clock),
+        traffic=DemoTraffic(anchor=anchor, clock=clock),
         events=(
-            DemoEvents(migration, anchor=anchor, clock=clock),
+            DemoEvents(anchor=anchor, clock=clock),
             DemoAuditLog(anchor=anchor, clock=clock),
             DemoDeployments(anchor=anchor, clock=clock),
         ),
-        batches=(DemoBatches(migration, anchor=anchor, clock=clock), DemoLambda(anchor=anchor, clock=clock)),
-        triggers=DemoTriggers(clock=clock),
+        batches=(DemoBatches(anchor=anchor, clock=clock), DemoLambda(anchor=anchor, clock=clock)),
+        triggers=DemoTriggers(anchor=anchor, clock=clock),
         logs=DemoLogs(anchor=anchor, clock=clock),
     )
 

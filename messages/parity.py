@@ -1,6 +1,10 @@
 """Messages of the Parity page."""
 
-from messages import numbers, route, times
+from collections.abc import Mapping
+
+from analysis import CriterionVerdict, Judgement
+from domain import FleetName
+from messages import numbers, route, times, verdicts
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
@@ -46,6 +50,22 @@ def numerator(events: int, requests: int) -> str:
 
 def at_even(needed: str) -> str:
     return _("at 50:50: {needed}").format(needed=needed)
+
+
+def summary(judgement: Judgement, share: float | None, length_s: int, labels: Mapping[FleetName, str]) -> str:
+    """The opening, and one sentence per deciding criterion."""
+    busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
+    sentences = (
+        verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"])
+        for result in verdicts.deciding_criteria(judgement)
+    )
+    return " ".join((opening(share, length_s, busiest.baseline_requests, busiest.canary_requests), *sentences))
+
+
+def excluded_minutes(result: CriterionVerdict) -> str:
+    """ "3 min still provisional · 5 min without requests"."""
+    reasons = (verdicts.excluded(reason, minutes) for reason, minutes in (result.excluded or {}).items() if minutes)
+    return " · ".join(reasons) or NOTHING_EXCLUDED
 
 
 def opening(share: float | None, length_s: int, baseline_requests: int, canary_requests: int) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
-from domain import utc_now
+from domain import FLEETS, utc_now
 from messages import live, times, verdicts
 from messages import parity as text
 from reports.templating import render as render_html
@@ -78,23 +78,11 @@ def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
 
 
 def _headline(app: AppContext, view: JudgementView) -> None:
-    fleets, judgement, window = app.migration.fleets, view.judgement, view.phase.window
-    busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
-    opening = text.opening(
-        view.phase.canary_share, window.end - window.start, busiest.baseline_requests, busiest.canary_requests
-    )
-    sentences = (
-        verdicts.sentence(result, baseline=fleets.baseline.label, canary=fleets.canary.label)
-        for result in verdicts.deciding_criteria(judgement)
-    )
-    st.html(
-        render_html(
-            "verdicts.headline",
-            verdict=judgement.verdict,
-            word=verdicts.headline(judgement),
-            text=" ".join((opening, *sentences)),
-        )
-    )
+    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
+    judgement, phase = view.judgement, view.phase
+    summary = text.summary(judgement, phase.canary_share, phase.window.end - phase.window.start, labels)
+    word = verdicts.headline(judgement)
+    st.html(render_html("verdicts.headline", verdict=judgement.verdict, word=word, text=summary))
     if judgement.default_criteria:
         layout.note(text.DEFAULT_CRITERIA)
 
@@ -125,9 +113,6 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
 
 def _excluded(view: JudgementView) -> None:
     """The minutes of each criterion that were not judged, by reason."""
-    rows = []
-    for result in view.judgement.criteria:
-        reasons = [verdicts.excluded(reason, minutes) for reason, minutes in (result.excluded or {}).items() if minutes]
-        rows.append((verdicts.metric(result.criterion), " · ".join(reasons) or text.NOTHING_EXCLUDED))
+    rows = [(verdicts.metric(result.criterion), text.excluded_minutes(result)) for result in view.judgement.criteria]
     note = text.evidence_horizon(start_unknown=view.phase.started_by == "window")
     st.html(render_html("parity.pairs", title=text.EXCLUDED_TITLE, rows=rows, note=note))

@@ -15,7 +15,6 @@ import pandas as pd
 from markupsafe import Markup
 
 import analysis
-from analysis import CriterionVerdict
 from charts.base.frame import chart_frame
 from charts.base.svg import figure_svg
 from charts.comparison import comparison_figure
@@ -80,10 +79,11 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
     """evidence.html: self-contained, without scripts and network. `data`: the other files of the ZIP."""
     migration, evaluation = bundle.migration, bundle.evaluation
     judgement, window, zone = evaluation.judgement, evaluation.window, migration.zone
+    share = evaluation.phase.canary_share if evaluation.phase else None
     return environment.get_template("evidence.html.j2").render(
         bundle=bundle,
         summary=evaluation_json(evaluation),
-        sentences=_sentences(bundle),
+        sentences=parity.summary(judgement, share, window.end - window.start, evaluation.labels),
         interval_bar=interval_bar,
         window=times.span(window.starts_at, window.ends_at, zone, now=made_at),
         window_utc=f"{window.starts_at:%Y-%m-%d %H:%M} – {window.ends_at:%Y-%m-%d %H:%M} UTC",
@@ -93,7 +93,9 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         comparison_charts=list(_comparison_charts(bundle)),
         latency=_latency(migration, evaluation.source, bundle.window_latency, made_at),
         max_routes=MAX_ROUTES,
-        excluded=[(verdicts.metric(result.criterion), _excluded_minutes(result)) for result in judgement.criteria],
+        excluded=[
+            (verdicts.metric(result.criterion), parity.excluded_minutes(result)) for result in judgement.criteria
+        ],
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         events=[(local_minute(migration, event.ts), event) for event in bundle.events],
         checksums=[(name, len(content), sha256(content)) for name, content in data.items()],
@@ -115,23 +117,6 @@ def judge_modules() -> list[Path]:
 def judge_sha256() -> str:
     """The checksum of the judge's modules: equal if two files were judged by the same code."""
     return sha256(b"".join(module.read_bytes() for module in judge_modules()))
-
-
-def _sentences(bundle: EvidenceBundle) -> str:
-    """The judgement in sentences."""
-    evaluation, labels = bundle.evaluation, bundle.evaluation.labels
-    most = max(evaluation.judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
-    share = evaluation.phase.canary_share if evaluation.phase else None
-    length_s = evaluation.window.end - evaluation.window.start
-    opening = parity.opening(share, length_s, most.baseline_requests, most.canary_requests)
-    deciding = verdicts.deciding_criteria(evaluation.judgement)
-    sentences = (verdicts.sentence(item, baseline=labels["baseline"], canary=labels["canary"]) for item in deciding)
-    return " ".join((opening, *sentences))
-
-
-def _excluded_minutes(result: CriterionVerdict) -> str:
-    reasons = (verdicts.excluded(reason, minutes) for reason, minutes in (result.excluded or {}).items() if minutes)
-    return " · ".join(reasons) or parity.NOTHING_EXCLUDED
 
 
 def _interval_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:

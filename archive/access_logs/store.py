@@ -1,7 +1,6 @@
 """The archive's access logs: which files were counted, and their counts."""
 
 from collections.abc import Collection
-from contextlib import AbstractContextManager
 from datetime import datetime
 
 import pyarrow as pa
@@ -21,7 +20,7 @@ class AccessLogStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def acquire_lease(self, now: datetime) -> AbstractContextManager[Lease]:
+    def acquire_lease(self, now: datetime) -> Lease:
         """The lease on counting logs: one process counts at a time."""
         return self._database.lease(ACCESS_LOGS, "logs", int(now.timestamp()))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError, ArchiveProblem
-from archive.db.lease import Lease, acquire_lease
+from archive.db.lease import Lease
 from archive.db.source_row import Role, SourceRow, read_change_counter
 
 P = ParamSpec("P")
@@ -62,8 +62,9 @@ class Database:
     def row(self, source_name: str, role: Role) -> SourceRow:
         return SourceRow(self.migration_id, source_name, role)
 
-    def lease(self, source_name: str, role: Role, now: int) -> AbstractContextManager[Lease]:
-        return acquire_lease(self.engine, self.row(source_name, role), now)
+    def lease(self, source_name: str, role: Role, now: int) -> Lease:
+        """Tries to take the lease on a source, for a with block."""
+        return Lease(self.engine, self.row(source_name, role), now)
 
     def change_counter(self, source_name: str | None) -> int:
         return self.read(read_change_counter, source_name) + self.unsaved_changes

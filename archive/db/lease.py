@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import Self
 
 from sqlalchemy import Engine
 
@@ -17,7 +17,7 @@ LEASE_RETRY_S = 2.0  # wait before trying again while another process holds the 
 
 
 class Lease:
-    """The right to fetch from a source, if `acquired`.
+    """The right to fetch from a source, if `acquired`, until the end of a with block.
 
     It counts as acquired if the archive cannot be written: fetching twice is better than not at all.
     """
@@ -38,17 +38,10 @@ class Lease:
                 raise  # this program could never store what it fetches
             return True
 
-    def release(self) -> None:
-        with suppress(ArchiveError), transaction(self._engine, writes=True) as connection:
-            self._row.release_lease(connection, self._token)  # otherwise it expires
+    def __enter__(self) -> Self:
+        return self
 
-
-@contextmanager
-def acquire_lease(engine: Engine, row: SourceRow, now: int) -> Iterator[Lease]:
-    """Tries to take the lease on a source, and releases it at the end of the block."""
-    lease = Lease(engine, row, now)
-    try:
-        yield lease
-    finally:
-        if lease.acquired:
-            lease.release()
+    def __exit__(self, *_: object) -> None:
+        if self.acquired:
+            with suppress(ArchiveError), transaction(self._engine, writes=True) as connection:
+                self._row.release_lease(connection, self._token)  # otherwise it expires

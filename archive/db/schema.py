@@ -3,8 +3,11 @@
 A new table or column is written here and in a migration (archive/db/migrations), and SCHEMA_VERSION becomes the migration's number.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Integer, Table, Text
+from sqlalchemy.types import TypeEngine
 
 from archive.db import migrations
 from archive.db.engine import transaction
@@ -12,6 +15,24 @@ from archive.db.errors import ArchiveError
 
 SCHEMA_VERSION = 9  # the number of the newest migration
 METADATA = sa.MetaData()
+
+
+def _required(kind: type[TypeEngine[Any]], *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def _optional(kind: type[TypeEngine[Any]], *names: str) -> list[Column[Any]]:
+    return [Column(name, kind) for name in names]
+
+
+def _key(kind: type[TypeEngine[Any]], *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, primary_key=True, autoincrement=False) for name in names]
+
+
+def _reference(table: str, *, primary_key: bool = False, index: bool | None = None) -> Column[Any]:
+    key = ForeignKey(f"{table}.id")
+    return Column(f"{table}_id", key, nullable=False, primary_key=primary_key, index=index)
+
 
 meta = Table("meta", METADATA, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -25,15 +46,10 @@ series = Table(
     "series",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("migration_id", ForeignKey("migration.id"), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("fleet", Text, nullable=False),
-    Column("target_group", Text, nullable=False),
-    Column("metric", Text, nullable=False),
-    Column("stat", Text, nullable=False),
-    Column("unit", Text, nullable=False),
-    Column("configured", sa.Boolean, nullable=False),
-    Column("asked_at", BigInteger),
+    _reference("migration"),
+    *_required(Text, "source", "fleet", "target_group", "metric", "stat", "unit"),
+    *_required(sa.Boolean, "configured"),
+    *_optional(BigInteger, "asked_at"),
     sa.UniqueConstraint("migration_id", "source", "fleet", "target_group", "metric", "stat", "unit"),
 )
 
@@ -41,10 +57,10 @@ series = Table(
 point = Table(
     "point",
     METADATA,
-    Column("series_id", ForeignKey("series.id"), primary_key=True),
-    Column("ts", BigInteger, primary_key=True, autoincrement=False),
-    Column("period_s", Integer, primary_key=True, autoincrement=False),
-    Column("value", sa.Double, nullable=False),
+    _reference("series", primary_key=True),
+    *_key(BigInteger, "ts"),
+    *_key(Integer, "period_s"),
+    *_required(sa.Double, "value"),
     sqlite_with_rowid=False,
 )
 
@@ -53,13 +69,11 @@ point = Table(
 rollup_10m = Table(
     "rollup_10m",
     METADATA,
-    Column("series_id", ForeignKey("series.id"), primary_key=True),
-    Column("ts", BigInteger, primary_key=True, autoincrement=False),
-    Column("period_s", Integer, primary_key=True, autoincrement=False),
-    Column("value", sa.Double, nullable=False),
-    Column("low", sa.Double, nullable=False),
-    Column("high", sa.Double, nullable=False),
-    Column("periods", Integer, nullable=False),
+    _reference("series", primary_key=True),
+    *_key(BigInteger, "ts"),
+    *_key(Integer, "period_s"),
+    *_required(sa.Double, "value", "low", "high"),
+    *_required(Integer, "periods"),
     sqlite_with_rowid=False,
 )
 
@@ -67,10 +81,10 @@ rollup_10m = Table(
 coverage = Table(
     "coverage",
     METADATA,
-    Column("series_id", ForeignKey("series.id"), primary_key=True),
-    Column("period_s", Integer, primary_key=True, autoincrement=False),
-    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
-    Column("end_s", BigInteger, nullable=False),
+    _reference("series", primary_key=True),
+    *_key(Integer, "period_s"),
+    *_key(BigInteger, "start_s"),
+    *_required(BigInteger, "end_s"),
     sqlite_with_rowid=False,
 )
 
@@ -78,11 +92,11 @@ coverage = Table(
 failed_fetch = Table(
     "failed_fetch",
     METADATA,
-    Column("series_id", ForeignKey("series.id"), primary_key=True),
-    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
-    Column("end_s", BigInteger, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("failed_at", BigInteger, nullable=False),
+    _reference("series", primary_key=True),
+    *_key(BigInteger, "start_s"),
+    *_required(BigInteger, "end_s"),
+    *_required(Integer, "failures"),
+    *_required(BigInteger, "failed_at"),
     sqlite_with_rowid=False,
 )
 
@@ -90,18 +104,16 @@ failed_fetch = Table(
 source_state = Table(
     "source_state",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("role", Text, primary_key=True),
-    Column("state", Text),
-    Column("checked_at", BigInteger),
-    Column("last_success_at", BigInteger),
-    Column("took_s", sa.Double),
-    Column("problems", Text, nullable=False),
-    Column("slot_taken_at", BigInteger),
-    Column("lease_until", BigInteger, nullable=False),
-    Column("lease_owner", Text, nullable=False),
-    Column("change_counter", BigInteger, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "name", "role"),
+    *_optional(Text, "state"),
+    *_optional(BigInteger, "checked_at", "last_success_at"),
+    *_optional(sa.Double, "took_s"),
+    *_required(Text, "problems"),
+    *_optional(BigInteger, "slot_taken_at"),
+    *_required(BigInteger, "lease_until"),
+    *_required(Text, "lease_owner"),
+    *_required(BigInteger, "change_counter"),
 )
 
 # The load balancer's rules and target health (JSON), valid from `first_seen` to `last_seen`.
@@ -109,10 +121,9 @@ traffic_snapshot = Table(
     "traffic_snapshot",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    _reference("migration", index=True),
+    *_required(BigInteger, "first_seen", "last_seen"),
+    *_required(Text, "body"),
 )
 
 # Services and deployments (JSON) as one source returned them from `first_seen` to `last_seen`.
@@ -120,72 +131,62 @@ deployment_state = Table(
     "deployment_state",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("migration_id", ForeignKey("migration.id"), nullable=False, index=True),
-    Column("source", Text, nullable=False),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    _reference("migration", index=True),
+    *_required(Text, "source"),
+    *_required(BigInteger, "first_seen", "last_seen"),
+    *_required(Text, "body"),
 )
 
 event = Table(
     "event",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("ts", BigInteger, nullable=False),
-    Column("until", BigInteger),
-    Column("kind", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("fleet", Text, nullable=False),
-    Column("link", Text, nullable=False),
-    Column("open", sa.Boolean, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "source", "key"),
+    *_required(BigInteger, "ts"),
+    *_optional(BigInteger, "until"),
+    *_required(Text, "kind", "title", "detail", "fleet", "link"),
+    *_required(sa.Boolean, "open"),
 )
 
 # A change of a rule as one source recorded it: parsed (JSON) and `raw`. Reading merges the records of several sources.
 weight_change = Table(
     "weight_change",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("ts", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("raw", Text, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "source", "key"),
+    *_required(BigInteger, "ts"),
+    *_required(Text, "body", "raw"),
 )
 
 # Time for which an event source was fetched completely.
 event_coverage = Table(
     "event_coverage",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
-    Column("end_s", BigInteger, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "source"),
+    *_key(BigInteger, "start_s"),
+    *_required(BigInteger, "end_s"),
 )
 
 # The latency of a window as one period (JSON): of the latest window that starts at `start_s`.
 window_latency = Table(
     "window_latency",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
-    Column("end_s", BigInteger, nullable=False),
-    Column("asked_at", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("problems", Text, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "source"),
+    *_key(BigInteger, "start_s"),
+    *_required(BigInteger, "end_s", "asked_at"),
+    *_required(Text, "body", "problems"),
 )
 
 # The triggers of batch jobs (JSON) as one source last returned them.
 trigger = Table(
     "trigger",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("asked_at", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "source"),
+    *_required(BigInteger, "asked_at"),
+    *_required(Text, "body"),
 )
 
 # An access-log file that was counted: its lines and their time. `batch` is the first key of the files that were counted with it;
@@ -193,14 +194,11 @@ trigger = Table(
 log_file = Table(
     "log_file",
     METADATA,
-    Column("migration_id", ForeignKey("migration.id"), primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("size", BigInteger, nullable=False),
-    Column("lines", BigInteger, nullable=False),
-    Column("parsed", BigInteger, nullable=False),
-    Column("problem", Text, nullable=False),
-    Column("start_s", BigInteger, nullable=False),
-    Column("end_s", BigInteger, nullable=False),
+    _reference("migration", primary_key=True),
+    *_key(Text, "key"),
+    *_required(BigInteger, "size", "lines", "parsed"),
+    *_required(Text, "problem"),
+    *_required(BigInteger, "start_s", "end_s"),
     Column("batch", Text, nullable=False, server_default=""),
 )
 
@@ -209,10 +207,9 @@ log_count = Table(
     "log_count",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("migration_id", ForeignKey("migration.id"), nullable=False),
-    Column("hour_s", BigInteger, nullable=False),
-    Column("counts", sa.LargeBinary, nullable=False),
-    Column("examples", sa.LargeBinary, nullable=False),
+    _reference("migration"),
+    *_required(BigInteger, "hour_s"),
+    *_required(sa.LargeBinary, "counts", "examples"),
     Column("batch", Text, nullable=False, server_default=""),
     sa.Index("ix_log_count_hour", "migration_id", "hour_s"),
 )

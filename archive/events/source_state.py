@@ -8,7 +8,10 @@ from sqlalchemy import Connection, and_, select
 
 from archive.db import schema
 from archive.db.source_row import Role, SourceRow
-from sources.base import HealthState, Problem
+from sources.base import Events, HealthState, Problem, Pull, TrafficSnapshot, health_state
+from sources.triggers import TriggerSnapshot
+
+Answer = Pull | Events | TrafficSnapshot | TriggerSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,15 @@ class SourceState:
     problems: tuple[Problem, ...]
 
 
+def save_answer_state(connection: Connection, row: SourceRow, answer: Answer, *, success: bool) -> None:
+    """Stores the state that follows from what a source returned."""
+    health = health_state(answer.problems, answer.took_s, answered=success)
+    state = SourceState(row.name, row.role, health, answer.asked_at, None, answer.took_s, answer.problems)
+    save_state(connection, row, state, success=success)
+
+
 def save_state(connection: Connection, row: SourceRow, state: SourceState, *, success: bool) -> None:
-    """Stores the state and increments the change counter. `success` also sets `last_success_at`."""
+    """Stores a state and increments the change counter. `success` also sets `last_success_at`."""
     row.insert_if_missing(connection)
     values: dict[str, object] = {
         "state": state.state,
@@ -48,18 +58,14 @@ def read_states(connection: Connection, migration_id: int) -> tuple[SourceState,
     """Every source that was polled, sorted by role (descending) and name."""
     table = schema.source_state
     polled = and_(table.c.migration_id == migration_id, table.c.state.is_not(None))
+    query = select(table).where(polled).order_by(table.c.role.desc(), table.c.name)
     return tuple(
         SourceState(
-            row.name,
-            row.role,
-            row.state,
-            row.checked_at,
-            row.last_success_at,
-            row.took_s,
+            row.name, row.role, row.state, row.checked_at, row.last_success_at, row.took_s,
             problems_from_json(row.problems),
         )
-        for row in connection.execute(select(table).where(polled).order_by(table.c.role.desc(), table.c.name))
-    )
+        for row in connection.execute(query)
+    )  # fmt: skip
 
 
 def problems_to_json(problems: Iterable[Problem]) -> str:
@@ -67,4 +73,4 @@ def problems_to_json(problems: Iterable[Problem]) -> str:
 
 
 def problems_from_json(text: str) -> tuple[Problem, ...]:
-    return tuple(Problem(**fields) for fields in json.loads(text))
+    return tuple(Problem(**problem) for problem in json.loads(text))

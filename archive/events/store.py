@@ -11,7 +11,7 @@ from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
 from archive.events.events import delete_missing_events, read_events, write_events
-from archive.events.source_state import SourceState, read_states, save_state
+from archive.events.source_state import SourceState, read_states, save_answer_state, save_state
 from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
 from archive.events.weight_changes import WeightHistory
 from domain import Event, Traffic, WeightChange, Window
@@ -19,7 +19,7 @@ from domain.deployments import DeploymentState
 from domain.serialization import from_json, to_json
 from domain.traffic import detect_weight_change
 from domain.triggers import Triggers
-from sources.base import Events, TrafficSnapshot, health_state
+from sources.base import Events, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
 
 MAX_PENDING_SNAPSHOTS = 120  # held in memory while the archive cannot be written
@@ -38,8 +38,6 @@ class EventStore:
     def save_snapshot(self, snapshot: TrafficSnapshot, source_name: str = "load_balancer") -> None:
         """Stores the load balancer's state and a change of the weights since the last snapshot."""
         success = snapshot.traffic is not None
-        health = health_state(snapshot.problems, snapshot.took_s, answered=success)
-        state = SourceState(source_name, "traffic", health, snapshot.asked_at, None, snapshot.took_s, snapshot.problems)
         with self._lock:
             pending = self._pending_snapshots.get(source_name, ())
             if success:
@@ -48,7 +46,7 @@ class EventStore:
             for unsaved in pending:
                 if unsaved.traffic:
                     self._save_traffic(connection, source_name, replace(unsaved.traffic, asked_at=unsaved.asked_at))
-            save_state(connection, self._database.row(source_name, "traffic"), state, success=success)
+            save_answer_state(connection, self._database.row(source_name, "traffic"), snapshot, success=success)
         with self._lock:
             self._pending_snapshots.pop(source_name, None)
 
@@ -70,8 +68,6 @@ class EventStore:
 
         `keep_missing`: not then, because the source does not return old events any more.
         """
-        health = health_state(events.problems, events.took_s, answered=events.complete)
-        state = SourceState(source_name, "events", health, events.asked_at, None, events.took_s, events.problems)
         migration_id = self._database.migration_id
         with self._database.writing(source_name) as connection:
             write_events(connection, migration_id, events.events)
@@ -81,7 +77,7 @@ class EventStore:
                 if not keep_missing:
                     delete_missing_events(connection, migration_id, source_name, events.events, events.window)
             deployment_state.write(connection, migration_id, source_name, events.deployment_state)
-            save_state(connection, self._database.row(source_name, "events"), state, success=events.complete)
+            save_answer_state(connection, self._database.row(source_name, "events"), events, success=events.complete)
 
     def read(self, window: Window) -> tuple[Event, ...]:
         """The events that overlap `window`, with weight changes, in order."""
@@ -115,17 +111,13 @@ class EventStore:
 
     def save_triggers(self, snapshot: TriggerSnapshot, source_name: str) -> None:
         """Stores the triggers of batch jobs, if they could be read, and the state of their source."""
-        success = snapshot.triggers is not None
-        health = health_state(snapshot.problems, snapshot.took_s, answered=success)
-        state = SourceState(
-            source_name, "triggers", health, snapshot.asked_at, None, snapshot.took_s, snapshot.problems
-        )
         with self._database.writing(source_name) as connection:
             if snapshot.triggers:
                 key = {"migration_id": self._database.migration_id, "source": source_name}
                 body = to_json(replace(snapshot.triggers, asked_at=0))
                 upsert(connection, schema.trigger, [{**key, "asked_at": snapshot.asked_at, "body": body}])
-            save_state(connection, self._database.row(source_name, "triggers"), state, success=success)
+            success = snapshot.triggers is not None
+            save_answer_state(connection, self._database.row(source_name, "triggers"), snapshot, success=success)
 
     def triggers(self) -> Triggers | None:
         """The triggers of batch jobs as last read; None if they never were."""

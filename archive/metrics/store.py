@@ -11,7 +11,7 @@ from functools import partial
 from archive.db.database import Database
 from archive.db.errors import ArchiveError
 from archive.db.lease import Lease
-from archive.events.source_state import SourceState, read_state, save_state
+from archive.events.source_state import read_state, save_answer_state
 from archive.metrics import coverage, points, rows, window_latency
 from archive.metrics.coverage import FetchOutcome, SeriesIndex
 from archive.metrics.downsampling import Overview
@@ -21,7 +21,7 @@ from archive.metrics.results import FillResult, MetricsResult, metrics_result
 from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
 from domain.series import any_series, is_not_hourly
-from sources.base import MetricSource, Problem, ProblemKind, health_state
+from sources.base import MetricSource, Problem, ProblemKind
 from sources.window_latency import WindowLatency, WindowLatencySource
 
 SeriesFilter = Callable[[Series], bool]
@@ -297,7 +297,7 @@ class MetricStore:
         """Stores one pull in a transaction. If that fails, the pull stays in memory until the next one."""
         buffer, row = self._buffer_of(source_name), self._database.row(source_name, "metrics")
         buffer.pending_writes = (*buffer.pending_writes, outcome)[-MAX_PENDING_PULLS:]
-        index, now, answered = SeriesIndex(), outcome.policy.now, bool(outcome.pull.answered_ranges)
+        index, now = SeriesIndex(), outcome.policy.now
         with suppress(ArchiveError):  # recorded by `writing`
             with self._database.writing(source_name) as connection:
                 for pending in buffer.pending_writes:
@@ -307,11 +307,14 @@ class MetricStore:
                 configured = (index.coverage[series] for series in buffer.configured_series)
                 before = read_state(connection, row)
                 if before and any(fetch.in_backoff(now) for known in configured for fetch in known.failed_fetches):
-                    lasting = (problem for problem in before.problems if problem.kind in _SERIES_PROBLEM_KINDS)
+                    lasting = (
+                        problem
+                        for problem in before.problems
+                        if problem.about and problem.kind in _SERIES_PROBLEM_KINDS
+                    )
                     problems = tuple(dict.fromkeys((*problems, *lasting)))
-                health = health_state(problems, outcome.pull.took_s, answered=answered)
-                state = SourceState(source_name, "metrics", health, now, None, outcome.pull.took_s, problems)
-                save_state(connection, row, state, success=answered)
+                answer = replace(outcome.pull, asked_at=now, problems=problems)
+                save_answer_state(connection, row, answer, success=bool(outcome.pull.answered_ranges))
             buffer.index, buffer.pending_writes = index, ()
 
     def _buffer_of(self, source_name: str) -> WriteBuffer:

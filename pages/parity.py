@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 import streamlit as st
+from markupsafe import Markup
 
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
@@ -84,7 +85,7 @@ def _headline(app: AppContext, view: JudgementView) -> None:
     word = verdicts.headline(judgement)
     st.html(render_html("verdicts.headline", verdict=judgement.verdict, word=word, text=summary))
     if judgement.default_criteria:
-        layout.note(text.DEFAULT_CRITERIA)
+        st.html(Markup("<div class='note'>{}</div>").format(text.DEFAULT_CRITERIA))
 
 
 def _interval_trace(app: AppContext, view: JudgementView) -> None:

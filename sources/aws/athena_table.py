@@ -7,6 +7,7 @@ from datetime import date
 
 from domain import Arn
 from sources.access_logs.filenames import account_prefix, file_name_prefix
+from sources.access_logs.repair import MIN_FIELDS
 from sources.access_logs.sql import ATHENA, FIELDS, SqlDialect, counts_sql, is_log_line, spark_quote
 
 # A line of the log as a Java regular expression with a group for each of FIELDS. A line may end after the twelfth field; text after the last is ignored,
@@ -14,12 +15,11 @@ from sources.access_logs.sql import ATHENA, FIELDS, SqlDialect, counts_sql, is_l
 # prevent backtracking, so that no line takes long or overflows Java's stack.
 _BARE = "([^ ]++)"
 _QUOTED_OR_BARE = r'"?+((?<=")[^"\\]*+(?:\\.[^"\\]*+)*+|(?<!")[^ ]++)"?+'
-_REQUIRED_FIELDS = 12
 LINE_REGEX = (
     "(?s)"  # a dot matches any character, including Unicode line separators
-    + " ++".join([_BARE] * _REQUIRED_FIELDS)
-    + "".join(f"(?: *+{_QUOTED_OR_BARE}" for _ in FIELDS[_REQUIRED_FIELDS:])
-    + ")?+" * len(FIELDS[_REQUIRED_FIELDS:])
+    + " ++".join([_BARE] * MIN_FIELDS)
+    + "".join(f"(?: *+{_QUOTED_OR_BARE}" for _ in FIELDS[MIN_FIELDS:])
+    + ")?+" * len(FIELDS[MIN_FIELDS:])
     + ".*+"
 )
 

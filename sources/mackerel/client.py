@@ -206,10 +206,10 @@ class MackerelApi:
             public_url = re.sub(r"[^/]*@", "", self._base_url)
             detail = _root_cause(error).replace(self._base_url, public_url)
             raise MackerelError(_transport_error_kind(error), request.operation, public_url, detail) from None
-        response = protocol.read_response(reply.status_code, reply.headers, reply.content)
-        if response.server_time_s is not None:
-            self._clock_skew_s = time.time() - response.server_time_s
-        return protocol.parse_response(request, response, model)
+        server_time_s = protocol.http_date_s(reply.headers.get("Date", ""))
+        if server_time_s is not None:
+            self._clock_skew_s = time.time() - server_time_s
+        return protocol.parse_response(request, reply.status_code, reply.content, model)
 
 
 def _transport_error_kind(error: requests.RequestException) -> ProblemKind:

@@ -1,4 +1,4 @@
-"""Mackerel's API v0 as pure functions: builds requests and parses responses. Does no I/O."""
+"""Mackerel's API v0 as pure functions: builds requests and parses responses. Does no I/O. Headers are case-insensitive mappings."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -53,28 +53,6 @@ def build_request(
     return Request(f"GET {template}", path, pairs, about or next(iter(path_params.values()), ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """`data`: the JSON document, None if there is none. `message`: the error text. `server_time_s`: the Date header, epoch seconds."""
-
-    status: int
-    data: Any
-    message: str
-    server_time_s: float | None
-
-
-def read_response(status: int, headers: Mapping[str, str], body: bytes) -> Response:
-    """Never raises. `headers` are case-insensitive.
-
-    Errors are {"error": {"message": "…"}} or {"error": "…"}; from a gateway they are plain text, HTML or empty.
-    """
-    try:
-        data = json.loads(body)
-    except ValueError:
-        data = None
-    return Response(status, data, _error_message(data, body), http_date_s(headers.get("Date", "")))
-
-
 def _error_message(data: Any, body: bytes) -> str:
     error = data.get("error") if isinstance(data, dict) else None
     text = error.get("message") if isinstance(error, dict) else error
@@ -113,14 +91,22 @@ def problem_kind(status: int) -> ProblemKind | None:
     return "bad_request" if status >= 400 else "bad_reply"
 
 
-def parse_response(request: Request, response: Response, model: type[ModelT]) -> ModelT:
-    """The response to `request` as `model`. Raises MackerelError if the status is not 2xx or the body does not fit."""
-    if kind := problem_kind(response.status):
-        raise MackerelError(kind, request.operation, request.about, f"{response.status} {response.message}".strip())
-    if response.data is None:
-        raise MackerelError("bad_reply", request.operation, request.about, response.message or "(empty)")
+def parse_response(request: Request, status: int, body: bytes, model: type[ModelT]) -> ModelT:
+    """The response to `request` as `model`. Raises MackerelError if the status is not 2xx or the body does not fit.
+
+    Errors are {"error": {"message": "…"}} or {"error": "…"}; from a gateway they are plain text, HTML or empty.
+    """
     try:
-        return model.model_validate(response.data)
+        data = json.loads(body)
+    except ValueError:
+        data = None
+    if kind := problem_kind(status):
+        detail = f"{status} {_error_message(data, body)}".strip()
+        raise MackerelError(kind, request.operation, request.about, detail)
+    if data is None:
+        raise MackerelError("bad_reply", request.operation, request.about, _error_message(data, body) or "(empty)")
+    try:
+        return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(map(str, first["loc"]))

@@ -31,9 +31,9 @@ from sources.mackerel.protocol import (
     MackerelError,
     Request,
     build_request,
+    http_date_s,
     parse_response,
     problem_kind,
-    read_response,
     retry_after_s,
 )
 from tests.factories.mackerel import NOON
@@ -104,7 +104,9 @@ def test_request_escapes_the_path_and_keeps_repeated_query_names() -> None:
     ],
 )
 def test_error_message_is_read_from_every_known_shape(body: bytes, message: str) -> None:
-    assert read_response(404, {}, body).message == message
+    request = build_request("/api/v0/org")
+    *_, detail = problem_of_error(lambda: parse_response(request, 404, body, Organization))
+    assert detail == f"404 {message}".strip()
 
 
 @pytest.mark.parametrize(
@@ -146,9 +148,10 @@ def test_every_status_has_a_problem_kind(status: int, kind: str | None) -> None:
 def test_any_response_is_parsed_or_a_mackerel_error(status: int, headers: dict[str, str], body: bytes) -> None:
     request = build_request("/api/v0/org")
     try:
-        parse_response(request, read_response(status, headers, body), Organization)
+        parse_response(request, status, body, Organization)
     except MackerelError as error:
         assert error.operation == "GET /api/v0/org"
+    http_date_s(headers.get("Date", ""))
     wait_s = retry_after_s(headers)
     assert wait_s is None or wait_s >= 0
 
@@ -166,7 +169,7 @@ def test_any_response_is_parsed_or_a_mackerel_error(status: int, headers: dict[s
 )
 def test_unexpected_body_is_a_bad_reply_with_its_path(body: bytes, detail: str) -> None:
     request = build_request("/api/v0/hosts/<hostId>/metrics", hostId=ALB_HOST)
-    kind, _, about, text = problem_of_error(lambda: parse_response(request, read_response(200, {}, body), Points))
+    kind, _, about, text = problem_of_error(lambda: parse_response(request, 200, body, Points))
     assert (kind, about, text.removeprefix(": ")) == ("bad_reply", ALB_HOST, detail)
 
 

@@ -1,1 +1,1 @@
-"""What the command line shows: values in, rich tables and JSON out. Pure; cli.py asks and prints."""
+"""The commands of the command line: one module each."""

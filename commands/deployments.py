@@ -70,10 +70,7 @@ def read_deployments(context: CommandContext) -> DeploymentsReport:
     load = fleet_load(archive, migration, metrics.name, until=provisional_from(migration, now.timestamp()))
     view = deployments_view(archive.events.deployment_state(), latest[0] if latest else None, load)
     names = {source.name for source in context.sources.events} & {"ecs", "codedeploy"}
-    states = context.collector.source_states()
-    return DeploymentsReport(
-        now, view, tuple(problem for state in states if state.source in names for problem in state.problems)
-    )
+    return DeploymentsReport(now, view, context.problems_where(lambda state: state.source in names))
 
 
 def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -158,9 +157,8 @@ def read_history(context: CommandContext) -> WeightChangeLog:
     sources, now = context.sources, startup.now_s()
     names = {source.name for source in sources.events if isinstance(source, HistorySource)}
     names |= {sources.traffic.name} if sources.traffic else set()
-    states = context.collector.source_states()
-    problems = chain.from_iterable(state.problems for state in states if state.source in names)
-    return WeightChangeLog(analysis.weight_steps(context.archive.events.weight_changes(), now), tuple(problems), now)
+    steps = analysis.weight_steps(context.archive.events.weight_changes(), now)
+    return WeightChangeLog(steps, context.problems_where(lambda state: state.source in names), now)
 
 
 def history_json(migration: Migration, history: WeightChangeLog) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What was found, for a person without the dashboard: pages that stand alone, with the numbers they were drawn from."""
+"""Self-contained reports for readers without the dashboard: evidence and retrospective."""

@@ -1,6 +1,6 @@
 """What commands need to poll the sources and read the archive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from archive import Archive, ArchiveError
+from archive import Archive, ArchiveError, SourceState
 from collector.collector import Collector, CollectorConfig
 from commands.shared import startup
 from commands.shared.options import metric_source
@@ -39,11 +39,13 @@ class CommandContext:
                 while self.collector.run_task(task) == 0 and task.source in with_history:
                     pass
         try:
-            states = self.collector.source_states()
+            return self.problems_where(lambda state: state.role != "metrics" and state.source not in SUPPLEMENTARY)
         except ArchiveError:  # reading the metrics reports it
             return ()
-        relevant = (state for state in states if state.role != "metrics" and state.source not in SUPPLEMENTARY)
-        return tuple(chain.from_iterable(state.problems for state in relevant))
+
+    def problems_where(self, predicate: Callable[[SourceState], bool]) -> tuple[Problem, ...]:
+        """The current problems of the selected sources. Raises ArchiveError."""
+        return tuple(chain.from_iterable(state.problems for state in filter(predicate, self.collector.source_states())))
 
     def judgement_input(self, minutes: int | None, phase: str) -> JudgementInput:
         """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.retrospective.timeline import Timeline
-from analysis.series.grid import BoolArray, FloatArray
+from analysis.series.grid import BoolArray, FloatArray, runs_of
 from charts.base.events import EVENT_SYMBOLS, event_shapes
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import LEGEND, ZOOM, base_axis, base_layout, label, panel_label, time_axis, zone_label
@@ -132,7 +132,7 @@ def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: Ch
         return []
     corners: list[str] = []
     heights: list[FloatArray] = []
-    for run in np.split(index, np.flatnonzero(np.diff(index) > 1) + 1):
+    for run in runs_of(index):
         times = [x[i] for i in run]
         corners += [*times, *reversed(times), times[0]]
         heights += [series.p95_max[run], series.p95_min[run][::-1], np.array([np.nan])]
@@ -191,8 +191,7 @@ def _peak_labels(
     """The value at the top of each peak that leaves the panel."""
     labels = []
     for rate in (rates[fleet] for fleet in FLEETS):
-        above = np.flatnonzero(np.nan_to_num(rate) > top)
-        for run in np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else ():
+        for run in runs_of(np.flatnonzero(np.nan_to_num(rate) > top)):
             peak = int(run[np.argmax(rate[run])])
             position = {"x": x[peak], "xref": "x", "xanchor": "left", "xshift": 4}
             position |= {"yref": "y2 domain", "y": 1, "yanchor": "top"}

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.deployments.aws_commands import set_weights_command
+from analysis.series.grid import FloatArray, nan_ratio
 from domain import Rule, Share, Traffic
 
 RollbackVerdict = Literal["ready", "unproven", "impossible", "unknown"]
@@ -99,9 +99,7 @@ def _rollback_command(split: Rule, baseline: Sequence[Share]) -> str:
     return set_weights_command(split, {share.arn: kept.get(share.arn, 0) for share in split.shares})
 
 
-def peak_per_target(requests_per_minute: npt.NDArray[np.float64], healthy: npt.NDArray[np.float64]) -> float | None:
+def peak_per_target(requests_per_minute: FloatArray, healthy: FloatArray) -> float | None:
     """The highest requests per minute and healthy target, over arrays of equal length; None without a finite value."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        load = requests_per_minute / healthy
-    load = load[np.isfinite(load)]
-    return float(load.max()) if len(load) else None
+    load = nan_ratio(requests_per_minute, healthy)
+    return float(np.nanmax(load)) if np.isfinite(load).any() else None

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.endpoints.endpoints import AnyArray
-from analysis.series.grid import BoolArray, FloatArray
+from analysis.series.grid import BoolArray, FloatArray, nan_ratio
 from analysis.series.quantiles import percentile
 from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
@@ -149,9 +149,9 @@ def _timeline(
         if block_p95 and n[block_rows].sum() >= MIN_P95_ANSWERS:
             p95[index] = block_p95.value_s
     minutes = (np.minimum(ts + block_s, window.end) - np.maximum(ts, window.start)) / MINUTE_S
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error_rate = np.where(requests > 0, errors / requests, np.nan)
-    return RouteTimeline(block_s, ts, requests / minutes, error_rate, p95)
+    return RouteTimeline(
+        block_s, ts, requests / minutes, nan_ratio(errors.astype(np.float64), requests.astype(np.float64)), p95
+    )
 
 
 def downsample(distribution: LatencyDistribution, max_points: int = 400) -> tuple[Sequence[float], Sequence[float]]:

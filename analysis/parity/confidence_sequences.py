@@ -50,6 +50,12 @@ class RunningRates:
     def rate_c(self) -> FloatArray:
         return _safe_divide(self.events_c, self.exposure_c)
 
+    @property
+    def swapped(self) -> "RunningRates":
+        """The same with baseline and canary swapped."""
+        b, c = (self.events_b, self.exposure_b), (self.events_c, self.exposure_c)
+        return RunningRates(self.minutes, *c, *b, self.overdispersion, self.dof)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningDifferences:
@@ -115,9 +121,8 @@ def difference_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[F
     with the mixture's boundary. Valid without events, too.
     """
     threshold = _llr_threshold(rates, alpha)
-    lower = -_difference_upper_bound(rates.events_c, rates.exposure_c, rates.events_b, rates.exposure_b, threshold)
-    upper = _difference_upper_bound(rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c, threshold)
-    return np.maximum(lower, -1.0), np.minimum(upper, 1.0)
+    lower = -_difference_upper_bound(rates.swapped, threshold)
+    return np.maximum(lower, -1.0), np.minimum(_difference_upper_bound(rates, threshold), 1.0)
 
 
 def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -126,8 +131,7 @@ def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[Fl
     Given the total, the canary's events are binomial: exact for rare errors at any split.
     """
     threshold = _llr_threshold(rates, alpha)
-    lower = -_log_ratio_upper_bound(rates.events_c, rates.exposure_c, rates.events_b, rates.exposure_b, threshold)
-    return lower, _log_ratio_upper_bound(rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c, threshold)
+    return -_log_ratio_upper_bound(rates.swapped, threshold), _log_ratio_upper_bound(rates, threshold)
 
 
 def running_differences(values: FloatArray) -> RunningDifferences:
@@ -194,14 +198,9 @@ def _llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray
     return np.where((rates.minutes < MIN_MINUTES) | (power > 12.0), np.inf, threshold)
 
 
-def _difference_upper_bound(
-    events_b: FloatArray,
-    exposure_b: FloatArray,
-    events_c: FloatArray,
-    exposure_c: FloatArray,
-    llr_threshold: FloatArray,
-) -> FloatArray:
+def _difference_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
     """The largest difference c − b whose log-likelihood lies within `llr_threshold` of the maximum. Convex: Newton converges from above."""
+    events_b, exposure_b, events_c, exposure_c = rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c
     total, exposure = events_b + events_c, exposure_b + exposure_c
     threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
     spread = (events_b + threshold) / exposure_b**2 + (events_c + threshold) / exposure_c**2
@@ -226,19 +225,13 @@ def _difference_upper_bound(
     return np.where(np.isfinite(llr_threshold), difference, np.inf)
 
 
-def _log_ratio_upper_bound(
-    events_b: FloatArray,
-    exposure_b: FloatArray,
-    events_c: FloatArray,
-    exposure_c: FloatArray,
-    llr_threshold: FloatArray,
-) -> FloatArray:
+def _log_ratio_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
     """The largest log(c / b) whose log-likelihood, given the total of events, lies within `llr_threshold` of the maximum; ∞ if b has no events."""
+    events_b, events_c = rates.events_b, rates.events_c
     total = events_b + events_c
     threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
-    equal_odds = np.log(exposure_c) - np.log(
-        exposure_b
-    )  # log odds that an event is the canary's if the rates are equal
+    # The log odds that an event is the canary's if the rates are equal.
+    equal_odds = np.log(rates.exposure_c) - np.log(rates.exposure_b)
     maximum = _x_log_y(events_c, _safe_divide(events_c, total)) + _x_log_y(events_b, _safe_divide(events_b, total))
     spread = _safe_divide(np.ones_like(total), events_c + 0.5) + _safe_divide(np.ones_like(total), events_b + 0.5)
     log_odds = (

@@ -102,8 +102,7 @@ def latency_intervals(
     ]
     estimate = own_unit(differences.mean)
     scale = baseline_level if relative else np.ones_like(baseline_level)
-    with np.errstate(invalid="ignore"):
-        is_known = (differences.minutes >= MIN_MINUTES) & np.isfinite(bounds[2]) & np.isfinite(bounds[3])
+    is_known = np.isfinite(bounds[2]) & np.isfinite(bounds[3])
     lower, upper, alarm_lower, alarm_upper = (own_unit(bound) for bound in bounds)
     return SequentialIntervals(
         estimate,

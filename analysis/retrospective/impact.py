@@ -13,7 +13,7 @@ from analysis.retrospective.timeline import Timeline
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.phases import Phase
 from domain import FLEETS, Event, FleetName, Margin, Window
-from domain.window import MINUTE_S
+from domain.window import DAY_S, MINUTE_S
 
 CONFIDENCE = 0.95
 OUTLIER_SIGMAS = 6.0  # robust standard deviations: residuals beyond are an outage, not ordinary variance
@@ -239,7 +239,7 @@ def _alert_lead_s(events: Sequence[Event], at: int) -> int | None:
     open_then = [
         event.ts
         for event in events
-        if event.kind == "alert" and at - 86_400 <= event.ts <= at and (event.open or (event.until or event.ts) >= at)
+        if event.kind == "alert" and at - DAY_S <= event.ts <= at and (event.open or (event.until or event.ts) >= at)
     ]
     return at - min(open_then) if open_then else None
 

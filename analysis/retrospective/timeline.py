@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.series.comparison import required_samples
-from analysis.series.grid import STATUS_COUNTS, FloatArray, nan_sum
+from analysis.series.grid import STATUS_COUNTS, FloatArray, nan_ratio, nan_sum
 from domain import FLEETS, FleetName, Series
 from domain.series import hourly_stat, within_stat
 
@@ -60,8 +60,7 @@ class FleetTimeline:
 
     @property
     def error_rate(self) -> FloatArray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.requests > 0, self.errors / self.requests, np.nan)
+        return nan_ratio(self.errors, self.requests)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +75,7 @@ class Timeline:
     def canary_share(self) -> FloatArray:
         """The canary's observed share of requests, 0–1."""
         canary = np.nan_to_num(self.fleets["canary"].requests)
-        total = nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(total > 0, canary / total, np.nan)
+        return nan_ratio(canary, nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests))
 
     @property
     def empty(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, IntArray, TimeGrid
+from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, IntArray, TimeGrid, nan_ratio
 from domain import FLEETS, FleetName
 from domain.series import within_stat
 
@@ -64,10 +64,10 @@ def error_rate(grid: TimeGrid) -> Comparison:
     5xx per request of both fleets together.
     """
     fleets = grid.fleets
-    target_5xx = {fleet: _ratio(fleets[fleet].counts["target_5xx"], fleets[fleet].requests) for fleet in FLEETS}
+    target_5xx = {fleet: nan_ratio(fleets[fleet].counts["target_5xx"], fleets[fleet].requests) for fleet in FLEETS}
     unanswered = {fleet: unanswered_rate(grid, fleet) for fleet in FLEETS}
     connection_errors = {
-        fleet: _ratio(fleets[fleet].counts["connection_errors"], fleets[fleet].requests) for fleet in FLEETS
+        fleet: nan_ratio(fleets[fleet].counts["connection_errors"], fleets[fleet].requests) for fleet in FLEETS
     }
     return Comparison(
         grid.ts,
@@ -77,7 +77,7 @@ def error_rate(grid: TimeGrid) -> Comparison:
         samples={fleet: fleets[fleet].requests for fleet in FLEETS},
         low_sample={fleet: np.zeros(len(grid.ts), dtype=bool) for fleet in FLEETS},
         components={"target_5xx": target_5xx, "unanswered": unanswered, "connection_errors": connection_errors},
-        unattributed=_ratio(grid.alb["alb_5xx"], grid.requests),
+        unattributed=nan_ratio(grid.alb["alb_5xx"], grid.requests),
     )
 
 
@@ -94,7 +94,7 @@ def unanswered_rate(grid: TimeGrid, fleet: FleetName) -> FloatArray:
     unread = ~np.isnan(counts["requests"]) & np.isnan(by_status) & np.isnan(counts["sample_count"])
     requests = _trailing_sum(np.nan_to_num(counts["requests"]), first)
     answers = _trailing_sum(np.nan_to_num(np.fmax(by_status, counts["sample_count"])), first)
-    rate = _ratio(np.maximum(requests - answers, 0.0), requests)
+    rate = nan_ratio(np.maximum(requests - answers, 0.0), requests)
     return np.where(np.isnan(counts["requests"]) | (_trailing_sum(unread, first) > 0), np.nan, rate)
 
 
@@ -193,11 +193,6 @@ def latest_values(comparison: Comparison, *, before: int, pooled_s: int = POOLED
     return LatestValues(
         int(comparison.ts[first]), int(comparison.ends[newest]), value("baseline"), value("canary"), low_sample
     )
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(denominator > 0, numerator / denominator, np.nan)
 
 
 def _first_index(ts: IntArray, lengths_s: IntArray, seconds: int) -> npt.NDArray[np.intp]:

@@ -141,6 +141,17 @@ def nan_sum(*arrays: FloatArray) -> FloatArray:
     return np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
 
 
+def nan_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Element-wise quotient; NaN unless the denominator is positive."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(denominator > 0, numerator / denominator, np.nan)
+
+
+def runs_of(indices: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+    """Ascending indices, split where they are not consecutive."""
+    return np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1) if len(indices) else []
+
+
 _SeriesKey = tuple[str, str, str, str]  # fleet, target group, metric, stat
 
 
@@ -252,7 +263,5 @@ def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
     ):
         shares = np.vstack([rows.series(fleet, group, "latency", stat) for group in groups])
         weights = np.where(np.isnan(shares), np.nan, samples)
-        total = np.nansum(weights, axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            within[stat] = np.where(total > 0, np.nansum(shares * weights, axis=0) / total, np.nan)
+        within[stat] = nan_ratio(np.nansum(shares * weights, axis=0), np.nansum(weights, axis=0))
     return FleetSeries(counts, latency, within, served.sum(axis=0) > 1)

@@ -2,7 +2,7 @@
 
 import html
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from analysis.series.grid import runs_of
 from charts.base.figure import PlotlyFigure
 from domain.window import DAY_S
 from messages.times import date
@@ -138,7 +139,7 @@ def _trace_svg(trace: dict[str, Any], points: Points, previous: Points | None, z
         area = _fill_path(fill, points, previous, zero_px)
         svg += Markup('<path d="{}" fill="{}"/>').format(area, trace["fillcolor"])
     if "lines" in trace["mode"] and line.get("width", 2):
-        path = "".join(_path_data(points[run]) for run in _contiguous_runs(~np.isnan(points[:, 1])))
+        path = "".join(_path_data(points[run]) for run in runs_of(np.flatnonzero(~np.isnan(points[:, 1]))))
         svg += Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"{}/>').format(
             path, line["color"], line.get("width", 2) * 0.8, _dash_attribute(line)
         )
@@ -154,18 +155,14 @@ def _trace_svg(trace: dict[str, Any], points: Points, previous: Points | None, z
 
 def _fill_path(fill: str, points: Points, previous: Points | None, zero_px: float) -> str:
     """The area that a trace fills: itself (each run is a closed area), or down to the previous trace or to zero."""
-    if fill == "toself":
-        return "".join(_path_data(points[run]) + "Z" for run in _contiguous_runs(~np.isnan(points[:, 1])))
-    floor = np.column_stack((points[:, 0], np.full(len(points), zero_px)))
-    other = previous if fill == "tonexty" and previous is not None else floor
-    both = ~np.isnan(points[:, 1]) & ~np.isnan(other[:, 1])
-    return "".join(_path_data(np.concatenate((points[run], other[run][::-1]))) + "Z" for run in _contiguous_runs(both))
-
-
-def _contiguous_runs(mask: npt.NDArray[np.bool_]) -> Iterator[slice]:
-    """Slices of consecutive True values."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype("int8")))
-    return (slice(start, end) for start, end in edges.reshape(-1, 2).tolist())
+    other = np.column_stack((points[:, 0], np.full(len(points), zero_px)))
+    if fill == "tonexty" and previous is not None:
+        other = previous
+    both = np.flatnonzero(~np.isnan(points[:, 1]) & ~np.isnan(other[:, 1]))
+    areas = (
+        points[run] if fill == "toself" else np.concatenate((points[run], other[run][::-1])) for run in runs_of(both)
+    )
+    return "".join(_path_data(area) + "Z" for area in areas)
 
 
 def _path_data(points: Points) -> str:

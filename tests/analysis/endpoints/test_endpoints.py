@@ -93,6 +93,24 @@ def test_a_slow_route_is_detected_by_its_percentile() -> None:
     assert endpoint_of(report, "/fine").judgement["latency_p95"].verdict == "parity"
 
 
+def test_a_slow_share_is_one_of_answers() -> None:
+    unanswered = {"elb": 504, "target": NO_STATUS, "ms": UNANSWERED_MS}
+    rows = [
+        row
+        for minute in range(30)
+        for group in (EC2, ECS)
+        for row in (
+            count_row(group, 90, minute=minute),
+            count_row(group, 10, minute=minute, ms=400),
+            count_row(group, 50, minute=minute, **unanswered),  # type: ignore[arg-type]
+        )
+    ]
+    slow = Criterion.model_validate({"metric": "slow_0.3s", "margin": "1pp"})
+    report = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(30), (slow,))
+    (verdict,) = endpoint_of(report, "/").judgement.criteria
+    assert (verdict.canary_events, verdict.canary_requests, verdict.canary) == (300, 3000, pytest.approx(0.1))
+
+
 def test_swapped_fleets_mirror_the_verdicts() -> None:
     rows = [
         *busy_route(120, 300, route="/worse", errors=0.005, canary_error_factor=6),

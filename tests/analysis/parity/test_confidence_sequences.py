@@ -126,12 +126,33 @@ def test_a_slow_wave_under_alternating_noise_counts_less() -> None:
     """Neighbouring minutes are negatively correlated; only blocks of minutes show the wave."""
     minute = np.arange(600)
     values = np.tile([1.0, -1.0], 300) + 0.7 * np.sin(2 * np.pi * minute / 120)
-    assert running_differences(values).effective_minutes[-1] < 200
+    assert running_differences(values).effective_minutes[-1] == pytest.approx(37.94451524)
     n = np.full(600, 1e5)
     running = running_rates(
         50 + 5 * np.tile([1.0, -1.0], 300) + 20 * np.sin(2 * np.pi * minute / 120), n, np.full(600, 50.0), n
     )
     assert running.overdispersion[-1] > 20
+
+
+def test_blocks_of_rates_show_a_slow_wave() -> None:
+    """The same minutes, shuffled, have the same variance and no wave."""
+    n, baseline = np.full(600, 1e5), np.full(600, 50.0)
+    wave = 50 + 20 * np.tile([1.0, -1.0], 300) + 8 * np.sin(2 * np.pi * np.arange(600) / 120)
+    shuffled = np.random.default_rng(1).permutation(wave)
+    wave_rates, shuffled_rates = (running_rates(baseline, n, canary, n) for canary in (wave, shuffled))
+    assert wave_rates.overdispersion[-1] > 4 * shuffled_rates.overdispersion[-1]
+
+
+def test_autocorrelation_masked_by_poisson_noise_is_found() -> None:
+    """30 errors a minute whose rates vary with φ = 0.9: the literal result of this seed, to pin all of its factors."""
+    rng = np.random.default_rng(21)
+    log_rates = rng.normal(size=(2, 480)) * 0.3
+    for minute in range(1, 480):
+        log_rates[:, minute] = 0.9 * log_rates[:, minute - 1] + (1 - 0.81) ** 0.5 * log_rates[:, minute]
+    b, c = rng.poisson(30 * np.exp(log_rates - 0.045)).astype(float)
+    n = np.full(480, 6000.0)
+    running = running_rates(b, n, c, n)
+    assert (running.overdispersion[-1], running.dof[-1]) == pytest.approx((250.1764973531, 9.2247527044))
 
 
 def test_overdispersion_by_hand() -> None:
@@ -146,7 +167,9 @@ def test_overdispersion_by_hand() -> None:
     excess = squares / poisson * n / (n - 1) - 1
     assert excess > 0
     shrunk = excess**3 / (excess**2 + error) * (1 + 10 / n**0.5)
-    assert running.overdispersion[-1] == pytest.approx(1 + shrunk + total / n * (10 / n) ** 3)
+    overdispersion = 1 + shrunk + total / n * (10 / n) ** 3
+    assert running.overdispersion[-1] == pytest.approx(overdispersion)
+    assert running.dof[-1] == pytest.approx((n - 1) * (overdispersion / (overdispersion - 1)) ** 2)
 
 
 def test_autocorrelated_minutes_count_less() -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, judge, trace
+from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed, judge, trace
 from analysis.parity.confidence_sequences import running_rates
 from analysis.parity.recent_regression import ALPHA, START_EVERY_MINUTES, _alphas, recent_rate_above_margin
 from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
-from domain import Criterion, empty_frame
+from domain import Criterion, Series, empty_frame
 from tests.factories.frames import START, SeriesValues, tidy_frame, window
 
 Numbers = Sequence[float | None]
@@ -370,8 +370,18 @@ def test_the_forecast_for_an_even_split_of_latency_counts_the_samples() -> None:
 
 
 def test_below_ten_minutes_there_is_no_forecast() -> None:
-    result = judge_one(errors_frame([1, 2, 1], [2, 1, 2]), ERRORS)
+    result = judge_one(errors_frame([1, 2] * 4, [900, 901] * 4), ERRORS)
     assert (result.reason, result.minutes_to_decision, result.minutes_to_decision_even) == ("few_minutes", None, None)
+
+
+def test_the_series_that_the_judge_needs() -> None:
+    def needed(metric: str, stat: str = "sum", fleet: str = "canary") -> bool:
+        return is_needed(Series("test", fleet, "ecs", metric, stat, ""), [P95, criterion("slow_0.3s", "1pp")])
+
+    assert all(needed(metric) for metric in ("requests", "unanswered", "target_2xx", "target_5xx"))
+    assert all(needed("latency", stat) for stat in ("p95", "sample_count", "within_0.3s"))
+    assert not any(needed("latency", stat) for stat in ("p50", "within_1s"))
+    assert not needed("connection_errors") and not needed("requests", fleet="load_balancer")
 
 
 def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:

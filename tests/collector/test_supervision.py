@@ -85,7 +85,7 @@ def test_an_exception_is_logged_reported_and_retried_with_back_off(
         assert waits[0] == 15.0
     else:
         assert waits == [15.0, 30.0, 60.0]
-    (record, *_) = [record for record in caplog.records if record.message == "poll failed"]
+    (record, *_) = [record for record in caplog.records if record.getMessage() == "poll failed"]
     assert (record.levelno, record.__dict__["source"], record.__dict__["role"], record.__dict__["migration"]) == (
         logging.ERROR,
         "cloudwatch",
@@ -148,5 +148,5 @@ def test_each_poll_is_one_log_line(archive: Archive, caplog: pytest.LogCaptureFi
     collector.run_task(collector.tasks[0])
     (record,) = caplog.records
     fields = record.__dict__
-    assert (record.message, fields["source"], fields["migration"]) == ("poll finished", "cloudwatch", "Photo")
+    assert (record.getMessage(), fields["source"], fields["migration"]) == ("poll finished", "cloudwatch", "Photo")
     assert fields["duration_s"] >= 0 and fields["next_in_s"] == 0.0

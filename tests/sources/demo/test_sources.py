@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.metrics.fetch_plan import resolution_tiers
-from domain import Series, WeightChange, Window, check_frame, epoch_s
+from domain import Condition, Series, WeightChange, Window, check_frame, epoch_s
 from domain.traffic import detect_weight_change
 from sources.demo.audit_log import DemoAuditLog
 from sources.demo.scenario import BLUE, EC2, GREEN, available_periods, episodes, scenario_for
@@ -235,8 +235,8 @@ def test_traffic_has_one_split_and_one_header_rule():
         (BLUE, 0),
         (GREEN, 500),
     ]
-    assert [(rule.headers[0].name, rule.headers[0].patterns, *rule.fleets) for rule in traffic.header_rules] == [
-        ("X-Canary", ("ecs",), "canary")
+    assert [(*rule.conditions, *rule.fleets) for rule in traffic.header_rules] == [
+        (Condition("http-header", "X-Canary", ("ecs",)), "canary")
     ]
     assert {group.target_group: group.healthy for group in traffic.groups} == {EC2: 4, BLUE: 0, GREEN: 6}
 

@@ -19,7 +19,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # The programs that some tests need: installed if missing.
 PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)"
 
-.PHONY: help run demo test test-fast coverage lint typecheck format lock loopback bench clean
+.PHONY: help run demo test test-fast coverage lint typecheck format lock world bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,7 @@ lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=-
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
-loopback: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
+world: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)
 
 bench: $(DEV) ## Measure the Live page beside a naive one, and print the figures

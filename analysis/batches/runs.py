@@ -74,12 +74,10 @@ def _merge_neighbours(minutes: dict[int, dict[str, float]]) -> dict[int, dict[st
     merged: dict[int, dict[str, float]] = {}
     for ts, values in sorted(minutes.items()):
         previous = merged.get(ts - MINUTE_S)
-        if previous is not None and ("run_duration" in previous) != ("run_duration" in values):
-            lone = len(previous) == 1 or len(values) == 1
-            if lone and not set(previous) & set(values):
-                previous.update(values)
-                continue
-        merged[ts] = dict(values)
+        if previous and ("run_duration" in previous) != ("run_duration" in values) and not previous.keys() & values:
+            previous.update(values)
+        else:
+            merged[ts] = dict(values)
     return merged
 
 

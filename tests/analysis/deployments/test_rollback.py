@@ -94,6 +94,16 @@ def test_the_peak_is_per_healthy_target() -> None:
     assert peak_per_target(np.array([NAN]), np.array([4.0])) is None
 
 
+def test_a_baseline_group_without_weight_does_not_count() -> None:
+    split = make_rule(ec2=500, green=500)
+    split = replace(split, shares=(*split.shares, Share("arn:of:an:old:group", "photo-ec2-old", "baseline", 0)))
+    unread = Group("arn:of:an:old:group", "photo-ec2-old", "baseline", None)
+    known = traffic(split)
+    result = rollback_readiness(replace(known, groups=(*known.groups, unread)), FleetLoad(6000.0, 6000.0, 3000.0))
+    assert result and (result.reason, result.healthy) == ("carried_before", 4)
+    assert '"TargetGroupArn":"arn:of:an:old:group","Weight":0' in result.command
+
+
 def test_weight_on_a_group_of_neither_fleet_is_unknown() -> None:
     split = make_rule(ec2=900)
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))

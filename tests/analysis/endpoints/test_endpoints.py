@@ -93,6 +93,13 @@ def test_a_slow_route_is_detected_by_its_percentile() -> None:
     assert endpoint_of(report, "/fine").judgement["latency_p95"].verdict == "parity"
 
 
+def test_percentiles_of_rare_routes_are_judged_in_longer_blocks() -> None:
+    """Ten answers per minute: a p95 needs 200, so that 60 minutes are the shortest block."""
+    rows = [count_row(group, 10, minute=minute, ms=50 + minute % 3) for minute in range(720) for group in (EC2, ECS)]
+    verdict = endpoint_of(judged(rows, 720), "/").judgement["latency_p95"]
+    assert (verdict.minutes, verdict.baseline, verdict.canary) == (720, 0.052, 0.052)
+
+
 def test_a_slow_share_is_one_of_answers() -> None:
     unanswered = {"elb": 504, "target": NO_STATUS, "ms": UNANSWERED_MS}
     rows = [

@@ -156,6 +156,7 @@ def test_a_window_that_begins_inside_five_minutes_and_one_without_rows() -> None
     inside = finest_grid(coarse, window(8, start=START + 120))
     assert_array_equal(inside.ts - START, [0, 300])
     assert_array_equal(inside.fleets["canary"].requests, [NAN, 500])
+    assert_array_equal(time_grid(coarse, window(8, start=START + 120)).ts - START, [0, 300])
     nothing = finest_grid(coarse, window(3, start=START + 900))
     assert_array_equal(nothing.lengths_s, [60, 60, 60])
     assert np.isnan(nothing.fleets["canary"].requests).all()

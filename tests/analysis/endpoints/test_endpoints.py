@@ -139,6 +139,7 @@ ROWS = busy_route(30, 60, route="/a", errors=0.05, canary_error_factor=2) + busy
 
 
 @given(seed=some.integers(0, 2**32 - 1), cut=some.floats(0.05, 0.95))
+@pytest.mark.slow
 def test_the_order_and_split_of_rows_is_irrelevant(seed: int, cut: float) -> None:
     rng, rows = np.random.default_rng(seed), list[dict[str, Any]]()
     for place in rng.permutation(len(ROWS)):
@@ -229,6 +230,7 @@ def alarms(report: JudgedEndpoints) -> int:
     return sum(endpoint.judgement.verdict in ("regression", "improvement") for endpoint in report.routes)
 
 
+@pytest.mark.slow
 def test_hundreds_of_equal_routes_raise_no_alarm() -> None:
     """500 routes, half an hour, and a tiny margin, so that every false alarm shows. A test at 5 % per route raises several in every simulation."""
     criterion = ERRORS.model_copy(update={"margin": Margin(value=0.0001, unit="pp")})

@@ -78,6 +78,12 @@ def test_steps_in_quick_succession_leave_no_empty_phases() -> None:
     ]
 
 
+def test_a_phase_of_no_length_is_dropped() -> None:
+    """The first change blocks the minutes 10 and 11, the second one starts in minute 12."""
+    result = phases([step(10, 0.1, 0.25), step(12.5, 0.25, 0.5)], window_minutes(0, 60))
+    assert [phase.window for phase in result] == [window_minutes(0, 10), window_minutes(14, 60)]
+
+
 def test_right_after_a_change_the_current_phase_is_the_newest_minute() -> None:
     assert summary(phases([step(59.5, 0.1, 0.25)], window_minutes(0, 60))) == [
         (window_minutes(0, 59), 0.1, "window", 59.5),

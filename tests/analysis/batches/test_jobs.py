@@ -106,6 +106,8 @@ def test_a_duration_and_a_result_in_adjacent_minutes_are_one_run() -> None:
     assert (run.duration_s, run.result) == (90, "failed")
     apart = runs(*reported("a", "canary", {180: {"duration": 90}, 182: {"success": 0}}))["a", "canary"]
     assert len(apart) == 2
+    twice = {180: {"duration": 90.0, "success": 1.0}, 181: {"success": 0.0}}
+    assert len(runs(*reported("a", "canary", twice))["a", "canary"]) == 2
     complete = {minute: {"duration": 5.0, "success": 1.0} for minute in range(180, 190)}
     assert len(runs(*reported("a", "canary", complete))["a", "canary"]) == 10
 

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
 
 from analysis import finest_grid, time_grid
+from analysis.series.grid import nan_ratio
 from domain import Series
 from tests.factories.frames import START, tidy_frame, window
 
@@ -160,3 +161,7 @@ def test_a_window_that_begins_inside_five_minutes_and_one_without_rows() -> None
     nothing = finest_grid(coarse, window(3, start=START + 900))
     assert_array_equal(nothing.lengths_s, [60, 60, 60])
     assert np.isnan(nothing.fleets["canary"].requests).all()
+
+
+def test_a_ratio_without_denominator_is_unknown() -> None:
+    assert_array_equal(nan_ratio(np.array([1.0, 1.0]), np.array([0.0, 4.0])), [NAN, 0.25])

@@ -101,3 +101,18 @@ def test_an_archive_without_logs_is_empty(tmp_path: Path) -> None:
         assert archive.access_logs.extent() is None
         assert archive.access_logs.counts(window).num_rows == 0
         assert archive.access_logs.line_counts(window) == LineCounts(0, 0, 0)
+
+
+def test_counts_of_part_of_an_hour(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        archive.access_logs.save_counts([counted_file("a", 0, 60)], log_counts(0, 30, 59))
+        counts = archive.access_logs.counts(Window(NOON + 1800, NOON + 1860))
+        assert [(ts - NOON) // 60 for ts in counts["minute"].to_pylist()] == [30]
+
+
+def test_a_day_that_was_counted_as_a_whole_is_not_a_file(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        archive.access_logs.save_counts(
+            [counted_file("athena:2026-09-21", 0, 60), counted_file("a", 0, 5)], log_counts(0)
+        )
+        assert archive.access_logs.line_counts(Window(NOON, NOON + 60)) == LineCounts(1, 20, 20)

@@ -124,6 +124,7 @@ def fetch_and_die_at(folder: Path, statement: int) -> None:
         archive.metrics.get(minute_window(-60, 1), source, now=minute_time(1))
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_statement_loses_no_committed_data_and_duplicates_nothing(tmp_path: Path):
     with open_archive(tmp_path / "before") as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from archive import Archive
+from archive import Archive, ArchiveError
 from domain import Traffic
 from sources.base import Events, Problem, TrafficSnapshot
-from tests.factories.archives import open_archive
+from tests.factories.archives import open_archive, set_read_only
 from tests.factories.events import RULE, TRAFFIC, make_alert, weighted_traffic
 from tests.fakes.metric_source import NOON, minute_time, minute_window
 
@@ -127,3 +127,15 @@ def test_one_process_acquires_the_slot(archive, tmp_path):
         assert archive.try_acquire_slot("load_balancer", "traffic", now=minute_time(-60), interval_s=15) == 0, (
             "a clock was set back"
         )
+
+
+def test_of_equal_snapshots_that_cannot_be_written_the_first_and_the_last_are_buffered(archive):
+    set_read_only(archive)
+    for second in range(0, 15 * 200, 15):
+        with pytest.raises(ArchiveError):
+            save_snapshot(archive, weighted_traffic(90, 10) if second < 30 else weighted_traffic(50, 50), second)
+    set_read_only(archive, read_only=False)
+    save_snapshot(archive, weighted_traffic(50, 50), 3000)
+    (change,) = archive.events.weight_changes()
+    assert (change.since, change.ts) == (NOON + 15, NOON + 30)
+    assert archive.events.latest_traffic() == (replace(weighted_traffic(50, 50), asked_at=NOON + 3000), NOON + 3000)

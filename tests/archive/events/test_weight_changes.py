@@ -74,3 +74,12 @@ def test_the_first_snapshot_gives_the_share_before_the_first_record(archive: Arc
     save_snapshot(archive, 10, -600)
     save_changes(archive, logged_change(0, 0.5), logged_change(4, 0.1))
     assert [change.title for change in archive.events.weight_changes()] == ["10.0% → 50.0%", "50.0% → 10.0%"]
+
+
+def test_a_change_in_snapshots_counts_after_another_rule_became_the_split(archive: Archive) -> None:
+    save_snapshot(archive, 10, 0)
+    save_snapshot(archive, 25, 15)
+    traffic = weighted_traffic(75, 25)
+    moved = replace(traffic, rules=(replace(traffic.rules[0], arn="arn:new"),), split_arn="arn:new")
+    archive.events.save_snapshot(TrafficSnapshot(NOON + 30, moved))
+    assert [change.title for change in archive.events.weight_changes()] == ["10.0% → 25.0%"]

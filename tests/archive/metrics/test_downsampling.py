@@ -110,6 +110,7 @@ counts_by_minute = st.dictionaries(st.integers(0, 400), st.integers(0, 10**9), m
 
 @given(counts=counts_by_minute, first=st.integers(0, 200), length=st.integers(1, 200), max_buckets=st.integers(1, 60))
 @settings(max_examples=60)
+@pytest.mark.slow
 def test_counts_summed_from_buckets_equal_counts_summed_from_minutes(
     tmp_path_factory, counts, first: int, length: int, max_buckets: int
 ):

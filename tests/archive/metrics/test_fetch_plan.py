@@ -8,6 +8,7 @@ from archive.metrics.fetch_plan import (
     FailedFetch,
     FetchRequest,
     FreshnessPolicy,
+    count_periods,
     due_in_s,
     plan_fetches,
     resolution_tiers,
@@ -177,3 +178,26 @@ def test_hourly_series_are_requested_once_for_final_whole_hours_inside_the_windo
 def test_an_hourly_series_does_not_shorten_the_refresh_interval():
     known = {EC2: covered(-60, -15, asked_at=NOON)}
     assert due_in_s((EC2, HOURLY), known, POLICY) == 60
+
+
+def test_a_failure_is_forgotten_after_a_day():
+    old = Coverage(failed_fetches=(FailedFetch(minute_window(-900, -800), 3, NOON - 86_400),))
+    request = FetchRequest((EC2,), minute_window(-60, -30), 60)
+    answer = AnsweredRange(frozenset({EC2}), minute_window(-60, -30), 60)
+    assert update_coverage(old, EC2, request, (answer,), POLICY, source_failed=False).failed_fetches == ()
+
+
+def test_coverage_of_another_machine_may_be_two_minutes_ahead():
+    ahead = covered(-60, -13)
+    assert ahead.clamp_to_final(POLICY) == ahead
+    assert covered(-60, -12).clamp_to_final(POLICY) == covered(-60, -15)
+
+
+def test_overlapping_time_counts_once():
+    parts = [
+        (minute_window(0, 60), 60),
+        (minute_window(30, 90), 60),
+        (minute_window(0, 60), 300),
+        (minute_window(0, 9), 0),
+    ]
+    assert count_periods(parts) == 90 + 12

@@ -1,5 +1,6 @@
 """The read-through cache: what it fetches, what it stores, and what it returns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from archive import Archive
 from domain import Series, Window, check_frame
 from sources.base import Problem
-from tests.factories.archives import open_archive
+from tests.factories.archives import open_archive, set_read_only
 from tests.fakes.metric_source import (
     EC2,
     ECS,
@@ -382,6 +383,7 @@ def test_nothing_remains_to_be_fetched_from_a_source_that_is_down(archive):
         max_size=12,
     )
 )
+@pytest.mark.slow
 def test_the_archive_equals_the_source_and_no_final_minute_is_fetched_twice(polls, tmp_path_factory):
     final_after = 15  # minutes
     answered_at: dict[tuple[Series, int], int] = {}  # (series, minute) -> when it was last answered
@@ -442,3 +444,27 @@ def test_the_latest_ts_is_that_of_the_newest_point_of_any_series(tmp_path: Path)
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))
         assert archive.metrics.latest_ts("cloudwatch") == NOON - 60
         assert archive.metrics.latest_ts("mackerel") is None
+
+
+def test_the_cache_key_changes_with_answers_that_cannot_be_written(archive):
+    source, window = FakeMetricSource(), minute_window(-60, -30)
+    get_at(archive, source, window, 0)
+    before = archive.metrics.cache_key(window, "cloudwatch", now=minute_time(0))
+    assert archive.metrics.cache_key(window, "cloudwatch", now=minute_time(0)) == before
+    set_read_only(archive)
+    get_at(archive, source, minute_window(-120, -60), 0)
+    first = archive.metrics.cache_key(window, "cloudwatch", now=minute_time(0))
+    get_at(archive, source, minute_window(-180, -120), 0)
+    assert len({before, first, archive.metrics.cache_key(window, "cloudwatch", now=minute_time(0))}) == 3
+
+
+def test_a_program_error_of_the_last_poll_does_not_stay_in_the_state(archive):
+    """Unlike a problem of one series, which has an `about`, it is over with the next answer."""
+    source = FakeMetricSource(problem_kind=lambda series, window: "forbidden_metric" if series == ECS else None)
+    get_at(archive, source, minute_window(-20, 0), 0)
+    crash = Problem("internal_error", "cloudwatch", "poll")
+    (state,) = archive.events.source_states()
+    archive.events.save_source_state(replace(state, state="down", problems=(*state.problems, crash)), success=False)
+    get_at(archive, source, minute_window(-20, 0), 0.5)
+    result = get_at(archive, source, minute_window(-20, 1), 1.1)
+    assert [problem.kind for problem in result.problems] == ["forbidden_metric"]

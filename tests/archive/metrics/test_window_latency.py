@@ -129,3 +129,11 @@ def test_the_collector_fetches_only_requested_windows(archive):
     collector.request_window_latency(window, "mackerel")  # does not support it
     collector.stop()
     assert source.requested == [window]
+
+
+def test_a_result_from_the_future_is_fetched_again(archive):
+    """A clock that ran ahead stored it."""
+    source, window = FakeWindowLatencySource(), minute_window(-60, -30)
+    fetch(archive, source, window, minute_time(60))
+    fetch(archive, source, window, minute_time(0))
+    assert len(source.requested) == 2

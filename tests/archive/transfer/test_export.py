@@ -230,6 +230,15 @@ def test_an_older_export_does_not_replace_newer_data(folder: Path, url: UrlFacto
     assert [len(row["counts"]) for row in after["log_count"]] == [1, 2]
 
 
+def test_an_import_extends_the_time_of_a_snapshot(folder: Path, url: UrlFactory) -> None:
+    """The export saw the weights of NOON until NOON; this archive saw the ones before only once."""
+    with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
+        archive.events.save_snapshot(TrafficSnapshot(NOON - 45, weighted_traffic(50, 50)))
+    import_from(folder, url("sqlite", "two"))
+    rows = table_rows(url("sqlite", "two"))["traffic_snapshot"]
+    assert [(row["first_seen"] - NOON, row["last_seen"] - NOON) for row in rows] == [(-60, -60), (-45, -30), (0, 0)]
+
+
 def test_an_import_changes_the_counter(folder: Path, url: UrlFactory) -> None:
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:
         archive.metrics.get(minute_window(-60, 0), FakeMetricSource(), now=minute_time(0))

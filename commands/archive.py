@@ -18,7 +18,8 @@ from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import ExportError, ProgressCallback
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import BAD, GOOD, console, echo, plain, redact_url, table, title
+from commands.shared.output import console, echo, plain, redact_url, table, title
+from commands.shared.styles import BAD, GOOD
 from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text

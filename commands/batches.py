@@ -15,7 +15,8 @@ from archive import ArchiveError
 from collector.batches import open_batch_collector
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import BAD, GOOD, WARN, echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.styles import BAD, GOOD, WARN
 from domain import Migration, Window
 from domain.config.batches import Batches
 from domain.window import DAY_S, MINUTE_S

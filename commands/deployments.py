@@ -14,7 +14,8 @@ from analysis.deployments.preflight import Preflight
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Json, Source
-from commands.shared.output import BAD, FAINT, GOOD, WARN, echo, plain, problem_lines, title
+from commands.shared.output import echo, plain, problem_lines, title
+from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration, Window
 from domain.deployments import Deployment, EcsService, traffic_shift
 from messages import deployments as text

@@ -21,10 +21,10 @@ from archive import Archive
 from archive.access_logs.tables import LineCounts
 from archive.db.lease import LEASE_RETRY_S
 from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_access_logs
-from commands.judge import VERDICT_STYLES
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import BAD, BASELINE, CANARY, FAINT, WARN, echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
 from messages import access_logs as text

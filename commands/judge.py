@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 import analysis
-from analysis import CriterionVerdict, Judgement, Verdict
+from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
 from commands.shared.context import open_context
 from commands.shared.options import (
@@ -25,20 +25,8 @@ from commands.shared.options import (
     Source,
     parse_window_or_phase,
 )
-from commands.shared.output import (
-    BAD,
-    BASELINE,
-    CANARY,
-    FAINT,
-    GOOD,
-    WARN,
-    echo,
-    live_display,
-    message_lines,
-    plain,
-    problem_lines,
-    table,
-)
+from commands.shared.output import echo, live_display, message_lines, plain, problem_lines, table
+from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
 from messages import cli as text
 from messages import live, parity, times, verdicts
@@ -47,14 +35,6 @@ from messages.errors.sources import shorten
 from reports.judgement_json import evaluation_json, headline, message_json
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation, evaluate_csv
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
-
-VERDICT_STYLES: dict[Verdict, str] = {
-    "parity": GOOD,
-    "improvement": GOOD,
-    "regression": BAD,
-    "undecided": WARN,
-    "not enough data": FAINT,
-}
 
 
 def judge(

@@ -21,19 +21,8 @@ from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import (
-    BAD,
-    FAINT,
-    GOOD,
-    WARN,
-    echo,
-    live_display,
-    plain,
-    problem_lines,
-    repeat,
-    table,
-    title,
-)
+from commands.shared.output import echo, live_display, plain, problem_lines, repeat, table, title
+from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text

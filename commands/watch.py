@@ -13,20 +13,8 @@ from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Interval, Json, Source
-from commands.shared.output import (
-    BAD,
-    BASELINE,
-    CANARY,
-    FAINT,
-    WARN,
-    echo,
-    live_display,
-    plain,
-    problem_lines,
-    repeat,
-    table,
-    title,
-)
+from commands.shared.output import echo, live_display, plain, problem_lines, repeat, table, title
+from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
 from domain import FLEETS, Event, FleetName, Migration, Window
 from messages import cli as text
 from messages import events as event_text

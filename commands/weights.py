@@ -15,7 +15,8 @@ from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import BAD, BASELINE, CANARY, FAINT, GOOD, WARN, echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, GOOD, WARN
 from domain import FleetName, Migration, Rule, Traffic
 from domain import Group as TargetGroup
 from domain.traffic import blue_green_blocked

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from archive import ArchiveProblem
-from commands.shared.output import BAD, FAINT, GOOD, WARN, message_lines, plain, problem_lines, title
+from commands.shared.output import message_lines, plain, problem_lines, title
+from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import ConfigIssue, Migration
 from messages import cli as text
 from messages import states

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archive import ArchiveProblem
+from commands.shared.styles import FAINT, WARN
 from domain import Migration
 from messages import evidence
 from messages.errors import sources as errors
@@ -22,9 +23,6 @@ from messages.live import DEMO_MARK
 from reports.judgement_json import SCHEMA
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
-
-# Of the sixteen colours that every terminal has, so that they follow its theme.
-GOOD, WARN, BAD, FAINT, BASELINE, CANARY = "green", "yellow", "bold red", "dim", "blue", "magenta"
 
 
 def echo(output: dict[str, Any] | RenderableType) -> None:

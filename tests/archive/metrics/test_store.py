@@ -462,9 +462,9 @@ def test_a_program_error_of_the_last_poll_does_not_stay_in_the_state(archive):
     """Unlike a problem of one series, which has an `about`, it is over with the next answer."""
     source = FakeMetricSource(problem_kind=lambda series, window: "forbidden_metric" if series == ECS else None)
     get_at(archive, source, minute_window(-20, 0), 0)
+    get_at(archive, source, minute_window(-20, 1), 1)
     crash = Problem("internal_error", "cloudwatch", "poll")
     (state,) = archive.events.source_states()
     archive.events.save_source_state(replace(state, state="down", problems=(*state.problems, crash)), success=False)
-    get_at(archive, source, minute_window(-20, 0), 0.5)
-    result = get_at(archive, source, minute_window(-20, 1), 1.1)
+    result = get_at(archive, source, minute_window(-20, 2), 2)  # the forbidden series is in back-off
     assert [problem.kind for problem in result.problems] == ["forbidden_metric"]

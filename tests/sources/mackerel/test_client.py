@@ -380,10 +380,10 @@ def test_network_errors_are_not_retried(fake_mackerel: FakeMackerel, waits: list
         api.close()
 
 
-@pytest.mark.parametrize("base_url", ["http://user:pass-word@127.0.0.1:9", "user:pass-word@127.0.0.1:9"])
-def test_credentials_are_in_no_error_and_no_log_line(base_url: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_credentials_are_in_no_error_and_no_log_line(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    api = MackerelApi(API_KEY, base_url)
+    api = MackerelApi(API_KEY, f"{scheme}user:pass-word@127.0.0.1:9")
     with pytest.raises(MackerelError) as raised:
         api.organization()
     api.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -27,7 +27,7 @@ from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
-from reports.judgement_json import iso_time, pick, problems_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from sources.base import SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
@@ -42,25 +42,25 @@ def record(
     once: Annotated[bool, typer.Option("--once", help=text.RECORD_ONCE)] = False,
 ) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
-    with (
-        startup.open_archive(migration, config, as_json=as_json) as archive,
-        Recorder(migration, archive, startup.open_sources(migration), as_json=as_json) as recorder,
-    ):
+    sources = startup.open_sources(migration)
+    with startup.open_archive(migration, config, as_json=as_json) as archive, ExitStack() as stack:
+        batch_collector: BatchCollector | None = None
+        if sources.batches:
+            batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
+            stack.enter_context(batch_archive)
+        recorder = Recorder(migration, archive, sources, batch_collector, as_json=as_json)
         raise typer.Exit(recorder.run_once() if once else recorder.run())
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """The state of the sources at `now`, and the backfill of each metric source.
-
-    `optional_sources`: without them the recorder is still healthy.
-    """
+    """The state of the sources at `now`, and the known backfills by source. Without `optional_sources` the recorder is still healthy."""
 
     now: datetime
     states: tuple[SourceState, ...]
-    backfills: dict[str, BackfillStatus | None]
+    backfills: dict[str, BackfillStatus]
     archive_problem: ArchiveProblem | None
-    optional_sources: frozenset[str] = SUPPLEMENTARY
+    optional_sources: frozenset[str]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -75,30 +75,6 @@ class RecorderStatus:
     @property
     def is_healthy(self) -> bool:
         return self.archive_problem is None and not self.down
-
-
-def optional_sources(sources: Sources) -> frozenset[str]:
-    """Supplementary sources and those of batches."""
-    return SUPPLEMENTARY | sources.batch_source_names
-
-
-def recorder_status(
-    archive: Archive,
-    collector: Collector,
-    sources: Sources,
-    *,
-    now: datetime,
-    batch_collector: BatchCollector | None = None,
-) -> RecorderStatus:
-    try:
-        source_states, problem = collector.source_states(), collector.problem or archive.problem
-    except ArchiveError as error:
-        source_states, problem = (), error.problem
-    backfills = {source.name: collector.backfill_status(source.name) for source in sources.metrics}
-    if batch_collector and not problem:
-        backfills |= {source.name: batch_collector.fill_status(source) for source in sources.batches}
-        problem = batch_collector.problem
-    return RecorderStatus(now, source_states, backfills, problem, optional_sources(sources))
 
 
 def catch_up(*collectors: Collector, timeout_s: float) -> tuple[str, ...]:
@@ -126,8 +102,10 @@ def _poll_until_done(collector: Collector, task: PollTask, *, timeout_s: float) 
     remaining_s, best = timeout_s, collector.backfill_status(task.source)
     while True:
         wait_s = collector.run_task(task)
-        if wait_s and not (task.failure or task.archive_problem) and _is_up_to_date(collector, task.source):
-            return True
+        if wait_s and not (task.failure or task.archive_problem):
+            with suppress(ArchiveError):
+                if collector.is_up_to_date(task.source):
+                    return True
         status = collector.backfill_status(task.source)
         if status and (best is None or status.available > best.available):
             remaining_s, best = timeout_s, status
@@ -138,18 +116,10 @@ def _poll_until_done(collector: Collector, task: PollTask, *, timeout_s: float) 
         threading.Event().wait(wait_s)
 
 
-def _is_up_to_date(collector: Collector, source: str) -> bool:
-    try:
-        return collector.is_up_to_date(source)
-    except ArchiveError:
-        return False
-
-
 def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any]:
     return {
         "ok": status.is_healthy,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "now": iso_time(int(status.now.timestamp())),
         "sources": [
             {
@@ -167,7 +137,6 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
                 "since": iso_time(backfill.window.start),
             }
             for name, backfill in status.backfills.items()
-            if backfill
         ],
         "problems": problems_json(status.problems, status.archive_problem),
     }
@@ -190,8 +159,10 @@ def recorder_line(migration: Migration, status: RecorderStatus) -> RenderableTyp
     """The status on one line."""
     parts = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
     parts += [f"{states.source_name(state.source)} {states.STATE_LABELS[state.state]}" for state in status.states]
-    backfills = ((name, backfill) for name, backfill in status.backfills.items() if backfill)
-    parts += [f"{states.source_name(name)}: {_backfill_text(migration, backfill)}" for name, backfill in backfills]
+    parts += [
+        f"{states.source_name(name)}: {_backfill_text(migration, backfill)}"
+        for name, backfill in status.backfills.items()
+    ]
     return plain("  ·  ".join(parts), "" if status.is_healthy else BAD)
 
 
@@ -220,28 +191,32 @@ def catch_up_summary(incomplete: Iterable[str]) -> str:
     return text.incomplete(", ".join(names)) if names else text.ALL_DONE
 
 
-def show_while_running(work: Callable[[], object], show: Callable[[], None], *, interval_s: float = 0.5) -> None:
+def show_while_running(work: Callable[[], object], show: Callable[[], None]) -> None:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     while thread.is_alive():
         show()
-        thread.join(interval_s)
+        thread.join(0.5)
     show()
 
 
 class Recorder:
-    """A collector, and one of batches if they are configured, with a display. A context manager. Raises ArchiveError."""
+    """A collector, and `batch_collector` if batches are configured, with a display."""
 
-    def __init__(self, migration: Migration, archive: Archive, sources: Sources, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        migration: Migration,
+        archive: Archive,
+        sources: Sources,
+        batch_collector: BatchCollector | None,
+        *,
+        as_json: bool,
+    ) -> None:
         self._migration, self._archive, self._sources, self._as_json = migration, archive, sources, as_json
-        self._batch_collector: BatchCollector | None = None
-        self._exit_stack = ExitStack()
-        if sources.batches:
-            batch_archive, self._batch_collector = open_batch_collector(migration, sources, clock=startup.now)
-            self._exit_stack.enter_context(batch_archive)
+        self._batch_collector = batch_collector
         config = CollectorConfig.from_migration(migration)
         self._collector = Collector(archive, sources, config, clock=startup.now)
-        self._collectors = (self._collector, *((self._batch_collector,) if self._batch_collector else ()))
+        self._collectors = (self._collector, *((batch_collector,) if batch_collector else ()))
 
     def run_once(self) -> int:
         """Fetches everything. Returns 1 if a required source is incomplete, else 0."""
@@ -253,10 +228,11 @@ class Recorder:
             )
         if display is None:
             self._print_status()
-        incomplete += [name for name in self._status().down if name not in incomplete]
+        status = self._status()
+        incomplete += [name for name in status.down if name not in incomplete]
         if not self._as_json:
             typer.echo(catch_up_summary(incomplete))
-        return 1 if set(incomplete) - optional_sources(self._sources) else 0
+        return 1 if set(incomplete) - status.optional_sources else 0
 
     def run(self) -> int:
         """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute. Returns 0."""
@@ -273,12 +249,6 @@ class Recorder:
             collector.stop()
         return 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._exit_stack.close()
-
     def _table(self) -> RenderableType:
         return recorder_table(self._migration, self._status())
 
@@ -287,6 +257,15 @@ class Recorder:
         echo(render(self._migration, self._status()))
 
     def _status(self) -> RecorderStatus:
-        return recorder_status(
-            self._archive, self._collector, self._sources, now=startup.now(), batch_collector=self._batch_collector
-        )
+        now, collector, batches = startup.now(), self._collector, self._batch_collector
+        try:
+            source_states, problem = collector.source_states(), collector.problem or self._archive.problem
+        except ArchiveError as error:
+            source_states, problem = (), error.problem
+        known = {source.name: collector.backfill_status(source.name) for source in self._sources.metrics}
+        backfills = {name: backfill for name, backfill in known.items() if backfill}
+        if batches and not problem:
+            backfills |= {source.name: batches.fill_status(source) for source in self._sources.batches}
+            problem = batches.problem
+        optional = SUPPLEMENTARY | self._sources.batch_source_names
+        return RecorderStatus(now, source_states, backfills, problem, optional)

@@ -24,7 +24,7 @@ from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
-from reports.judgement_json import iso_time, window_json
+from reports.judgement_json import iso_time, migration_json, window_json
 
 app = typer.Typer(help=text.ARCHIVE, no_args_is_help=True, rich_markup_mode=None)
 
@@ -77,8 +77,7 @@ def compact_command(config: Config = None, demo: Demo = False, as_json: Json = F
 def status_json(migration: Migration, status: ArchiveStatus) -> dict[str, Any]:
     return {
         "ok": True,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "url": redact_url(migration.archive),
         "bytes": status.size_bytes,
         "points": status.points,

@@ -22,7 +22,7 @@ from domain.config.batches import Batches
 from domain.window import DAY_S, MINUTE_S
 from messages import batches as text
 from messages import schedules, times
-from reports.judgement_json import iso_time, pick, problems_json, window_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json, window_json
 from services.batches import BatchView, read_batches
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
@@ -88,8 +88,7 @@ def batches_json(migration: Migration, view: BatchView, problems: tuple[Problem,
         "ok": code == 0,
         "exit_code": code,
         "headline": text.headline(analysis.names_by_state(view.jobs)),
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "window": window_json(view.window),
         "complete": view.complete,
         "jobs": [_job_json(job) for job in view.jobs],

@@ -20,7 +20,7 @@ from domain import Migration, Window
 from domain.deployments import Deployment, EcsService, traffic_shift
 from messages import deployments as text
 from messages import times
-from reports.judgement_json import iso_time, pick, problems_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from services.deployments import DeploymentsView, FleetDeployment, deployments_view, fleet_deployments
 from services.freshness import provisional_from
 from services.rollback import fleet_load
@@ -78,8 +78,7 @@ def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[st
     state, rollback = report.view.state, report.view.rollback
     return {
         "ok": report.ok,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "asked_at": iso_time(state.asked_at) if state else None,
         "services": [asdict(service) for service in state.services] if state else [],
         "deployments": [

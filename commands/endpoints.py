@@ -31,7 +31,7 @@ from messages import access_logs as text
 from messages import cli as cli_text
 from messages import numbers, times, verdicts
 from messages.errors.sources import shorten
-from reports.judgement_json import pick, problems_json, window_json
+from reports.judgement_json import migration_json, pick, problems_json, window_json
 from services.endpoints import EndpointsView, judge_logs
 from services.evaluation import EXIT_CODES, EXIT_UNAVAILABLE
 from sources.access_logs.base import LocalLogs, LogSource
@@ -186,8 +186,7 @@ def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, A
     return {
         "ok": report.exit_code == 0,
         "exit_code": report.exit_code,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "window": window_json(report.window) if report.window else None,
         "lines": {"read": lines.total, "parsed": lines.parsed, "unparsed": lines.unparsed},
         "files": {

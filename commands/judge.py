@@ -15,16 +15,7 @@ import analysis
 from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import (
-    Config,
-    Demo,
-    Interval,
-    Json,
-    JudgedPhase,
-    JudgedWindow,
-    Source,
-    parse_window_or_phase,
-)
+from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
 from commands.shared.output import echo, live_display, message_lines, plain, problem_lines, table
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
@@ -32,7 +23,7 @@ from messages import cli as text
 from messages import live, parity, times, verdicts
 from messages.errors import csv as csv_errors
 from messages.errors.sources import shorten
-from reports.judgement_json import evaluation_json, headline, message_json
+from reports.judgement_json import evaluation_json, headline, issue_json
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation, evaluate_csv
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
 
@@ -48,7 +39,7 @@ def judge(
     every: Interval = 60,
     source: Source = "",
 ) -> None:
-    minutes = parse_window_or_phase(window, phase)
+    minutes = judged_minutes(window, phase)
     if csv:
         for option, value in (("--phase", phase), ("--watch", watch), ("--source", source)):
             if value:
@@ -106,15 +97,7 @@ def csv_issues_json(name: str, issues: Sequence[CsvIssue]) -> dict[str, Any]:
         "exit_code": EXIT_UNAVAILABLE,
         "verdict": None,
         "csv": name,
-        "issues": [
-            {
-                "line": issue.line,
-                "code": issue.code,
-                "params": dict(issue.params),
-                **message_json(csv_errors.format_csv_issue(issue)),
-            }
-            for issue in issues
-        ],
+        "issues": [issue_json(issue, "line", csv_errors.format_csv_issue(issue)) for issue in issues],
     }
 
 

@@ -8,7 +8,7 @@ import typer
 from commands.judge import exit_with_evaluation
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import Config, Demo, JudgedPhase, JudgedWindow, Source, parse_window_or_phase
+from commands.shared.options import Config, Demo, JudgedPhase, JudgedWindow, Source, judged_minutes
 from commands.shared.output import write_file
 from messages import evidence as text
 from messages import states
@@ -25,7 +25,7 @@ def report(
     phase: JudgedPhase = "",
     source: Source = "",
 ) -> None:
-    minutes = parse_window_or_phase(window, phase)
+    minutes = judged_minutes(window, phase)
     with open_context(config, demo, source, phase=phase, as_json=False, exit_code=EXIT_UNAVAILABLE) as context:
         typer.echo(text.reading(states.source_name(context.metrics.name)), err=True)
         data = context.judgement_input(minutes, phase)

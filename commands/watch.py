@@ -20,7 +20,7 @@ from messages import cli as text
 from messages import events as event_text
 from messages import numbers, states, times
 from messages.errors.sources import shorten
-from reports.judgement_json import iso_time, pick, problems_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, watch_snapshot
 
 
@@ -66,8 +66,7 @@ def refresh(context: CommandContext) -> WatchSnapshot:
 def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, Any]:
     return {
         "ok": snapshot.minute is not None,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "source": snapshot.source,
         "now": iso_time(int(snapshot.now.timestamp())),
         "minute": iso_time(snapshot.minute),

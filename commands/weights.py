@@ -23,7 +23,7 @@ from domain.traffic import blue_green_blocked
 from messages import cli as text
 from messages import events, numbers, times
 from messages import traffic as traffic_text
-from reports.judgement_json import iso_time, pick, problems_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from sources.base import HistorySource, Problem, TrafficSnapshot, health_state
 
 FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
@@ -61,8 +61,7 @@ def weights_json(migration: Migration, snapshot: TrafficSnapshot) -> dict[str, A
     shares = traffic.configured_shares.items() if traffic else ()
     return {
         "ok": is_complete(snapshot),
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "asked_at": iso_time(snapshot.asked_at),
         "configured": {fleet: float(share) for fleet, share in shares},
         "blue_green_blocked": blue_green_blocked(traffic).blocked if traffic else None,
@@ -165,8 +164,7 @@ def read_history(context: CommandContext) -> WeightChangeLog:
 def history_json(migration: Migration, history: WeightChangeLog) -> dict[str, Any]:
     return {
         "ok": not history.problems,
-        "migration": migration.name,
-        "demo": migration.demo,
+        **migration_json(migration),
         "now": iso_time(history.now),
         "steps": [_step_json(step) for step in history.steps],
         "problems": problems_json(history.problems),

@@ -7,13 +7,14 @@ from typing import Any
 
 from analysis import CriterionVerdict
 from archive import ArchiveProblem
-from domain import Window
+from domain import ConfigIssue, Migration, Window
 from messages import cli as text
 from messages import verdicts
 from messages.errors import sources as errors
 from messages.errors.sources import Message
 from services.evaluation import Evaluation
 from sources.base import Problem
+from sources.csv_import import CsvIssue
 
 SCHEMA = 1
 
@@ -28,12 +29,21 @@ def pick(item: object, *names: str) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
 
 
+def migration_json(migration: Migration) -> dict[str, Any]:
+    return {"migration": migration.name, "demo": migration.demo}
+
+
 def window_json(window: Window) -> dict[str, str | None]:
     return {"from": iso_time(window.start), "to": iso_time(window.end)}
 
 
 def message_json(message: Message) -> dict[str, str]:
     return {"title": message.title, "text": message.text, "next_step": message.next_step, "docs": message.anchor}
+
+
+def issue_json(issue: ConfigIssue | CsvIssue, location: str, message: Message) -> dict[str, Any]:
+    """`location`: the attribute with the key or the line of the issue."""
+    return {**pick(issue, location, "code"), "params": dict(issue.params), **message_json(message)}
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from messages import cli as text
 from messages import states
 from messages.errors import config
 from messages.live import elapsed
-from reports.judgement_json import archive_problem_json, message_json, pick, problem_json
+from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
 from sources.base import SUPPLEMENTARY, Health
 
 LABEL_WIDTH = 32
@@ -57,14 +57,7 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
         "migration": migration.name if migration else None,
         "demo": bool(migration and migration.demo),
         "configuration": report.configuration,
-        "issues": [
-            {
-                **pick(issue, "key", "code"),
-                "params": dict(issue.params),
-                **message_json(config.format_config_issue(issue)),
-            }
-            for issue in report.config_issues
-        ],
+        "issues": [issue_json(issue, "key", config.format_config_issue(issue)) for issue in report.config_issues],
         "archive": archive if migration else None,
         "checks": [
             {

@@ -37,7 +37,7 @@ def parse_window(window: str) -> int | None:
     return minutes
 
 
-def parse_window_or_phase(window: str, phase: str) -> int | None:
+def judged_minutes(window: str, phase: str) -> int | None:
     """The minutes of --window, which excludes --phase. Raises typer.BadParameter."""
     minutes = parse_window(window)
     if window and phase:

@@ -16,7 +16,7 @@ from charts.timeline import timeline_figure
 from domain import FLEETS, Event, Migration
 from messages import retrospective as text
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import SCHEMA, iso_time, pick, window_json
+from reports.judgement_json import SCHEMA, iso_time, migration_json, pick, window_json
 from reports.retrospective.summary import impact_sentences, opening
 from reports.templating import environment
 from services.retrospective import (
@@ -79,8 +79,7 @@ class RetrospectiveReport:
         return {
             "schema": SCHEMA,
             "ok": True,
-            "migration": self.migration.name,
-            "demo": self.migration.demo,
+            **migration_json(self.migration),
             "source": outline.source,
             "window": window_json(outline.window),
             "first_step": iso_time(outline.first_step),

@@ -7,12 +7,12 @@ import boto3
 from botocore.config import Config
 
 from domain import Migration
+from tests.factories.aws import aws_migration
 from tests.fakes.deployments import (
     APPLICATION,
     BLUE,
     CLUSTER,
     DEPLOYMENT_GROUP,
-    ELB_ARN_PREFIX,
     GREEN,
     REGION,
     SERVICE,
@@ -20,7 +20,6 @@ from tests.fakes.deployments import (
 )
 
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
-BASELINE_ARN = f"{ELB_ARN_PREFIX}targetgroup/photo-ec2/73e2d6bc24d8a067"
 
 
 def clock() -> datetime:
@@ -29,21 +28,11 @@ def clock() -> datetime:
 
 def deployments_migration(**canary: Any) -> Migration:
     fleet = {
-        "label": "ECS",
         "target_groups": [group_arn(BLUE), group_arn(GREEN)],
         "ecs_service": f"{CLUSTER}/{SERVICE}",
         "codedeploy": f"{APPLICATION}/{DEPLOYMENT_GROUP}",
     }
-    return Migration.model_validate(
-        {
-            "name": "Photo service",
-            "aws": {"region": REGION, "load_balancer": f"{ELB_ARN_PREFIX}loadbalancer/app/photo/50dc6c495c0c9188"},
-            "fleets": {
-                "baseline": {"label": "EC2", "target_groups": [BASELINE_ARN]},
-                "canary": fleet | canary,
-            },
-        }
-    )
+    return aws_migration(canary=fleet | canary)
 
 
 def no_retry_client(service: str, url: str = "http://127.0.0.1:9") -> Any:

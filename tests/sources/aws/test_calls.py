@@ -9,11 +9,9 @@ from domain import Aws
 from sources.aws import calls
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.base import Problem
+from tests.factories.config import ALB
 
-AWS = Aws(
-    region="ap-northeast-1",
-    load_balancer="arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
-)
+AWS = Aws(region="ap-northeast-1", load_balancer=ALB)
 OPERATIONS = {
     "ListNames": Operation("names", "next", "token"),
     "GetName": Operation("name", empty_result_codes=frozenset({"NoSuchName"})),

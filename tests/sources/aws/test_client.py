@@ -11,11 +11,9 @@ from botocore.parsers import ResponseParserError
 from domain import Aws
 from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
 from sources.base import Problem
+from tests.factories.config import ALB
 
-PHOTO = Aws(
-    region="ap-northeast-1",
-    load_balancer="arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188",
-)
+PHOTO = Aws(region="ap-northeast-1", load_balancer=ALB)
 
 
 def client_error(code: str, message: str = "no", status: int = 400) -> ClientError:

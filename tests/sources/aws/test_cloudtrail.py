@@ -20,29 +20,17 @@ from sources.aws.cloudtrail import MAX_PAGES, CloudTrail, RateLimiter
 from sources.aws.cloudtrail_records import OPERATIONS
 from sources.base import Events, HistorySource
 from sources.registry import Sources, create_sources
+from tests.factories.aws import aws_migration
+from tests.factories.config import ELB_ARN_PREFIX
 from tests.fakes.cloudtrail import DENIED, THROTTLED, FakeCloudTrail
 
 SAMPLES = Path("tests/samples/cloudtrail")
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
 WINDOW = Window(NOON - 3600, NOON + 7200)
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 
 
 def create_migration(**aws: Any) -> Migration:
-    return Migration.model_validate(
-        {
-            "name": "Photo",
-            "aws": {
-                "region": "ap-northeast-1",
-                "load_balancer": f"{ELB}loadbalancer/app/photo/50dc6c495c0c9188",
-                **aws,
-            },
-            "fleets": {
-                "baseline": {"label": "EC2", "target_groups": [f"{ELB}targetgroup/photo-ec2/73e2d6bc24d8a067"]},
-                "canary": {"label": "ECS", "target_groups": [f"{ELB}targetgroup/photo-ecs/0a1b2c3d4e5f6071"]},
-            },
-        }
-    )
+    return aws_migration(canary={"target_groups": [f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs/0a1b2c3d4e5f6071"]}, **aws)
 
 
 def read_sample(name: str) -> str:

@@ -16,8 +16,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Aws, Migration, Series, Window, check_frame, epoch_s
-from domain.config.models import Fleet, Fleets
+from domain import Aws, Series, Window, check_frame, epoch_s
 from domain.window import DAY_S
 from sources.aws import calls
 from sources.aws.client import create_client
@@ -32,22 +31,13 @@ from sources.aws.cloudwatch_queries import (
     split_by_retention,
 )
 from sources.base import AnsweredRange, Problem, Pull
+from tests.factories.aws import aws_migration
 from tests.fakes.cloudwatch import LOAD_BALANCER, FakeCloudWatch
 from tests.fakes.traffic_model import ScriptedTraffic, SteadyTraffic, TargetGroupMinute, TrafficModel
 
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
 EC2, ECS = "targetgroup/photo-ec2/73e2d6bc24d8a067", "targetgroup/photo-ecs/943f017f100becff"
-
-
-PHOTO = Migration(
-    name="Photo service",
-    aws=Aws(region="ap-northeast-1", load_balancer=f"{ELB}:loadbalancer/{LOAD_BALANCER}"),
-    fleets=Fleets(
-        baseline=Fleet(label="EC2", target_groups=(f"{ELB}:{EC2}",)),
-        canary=Fleet(label="ECS", target_groups=(f"{ELB}:{ECS}",)),
-    ),
-)
+PHOTO = aws_migration()
 SERIES = tuple(series for series in all_series(PHOTO) if not series.hourly)
 HOURLY = tuple(series for series in all_series(PHOTO) if series.hourly)
 
@@ -226,10 +216,10 @@ def test_newest_minutes_grow(start_server: StartServer) -> None:
     minute = TargetGroupMinute(requests=90, responses_2xx=90, latencies=(0.1,) * 90)
     harness = start_server(ScriptedTraffic({("photo-ecs", NOON - 60): minute}))
     harness.server.revision_minutes = 2
-    seen = []
+    observed = []
     for harness.clock[0] in (NOON, NOON + 60, NOON + 120, NOON + 180):
-        seen.append(points_of(harness.pull(Window(NOON - 60, NOON)), REQUESTS))
-    assert seen == [{NOON - 60: 30}, {NOON - 60: 60}, {NOON - 60: 90}, {NOON - 60: 90}]
+        observed.append(points_of(harness.pull(Window(NOON - 60, NOON)), REQUESTS))
+    assert observed == [{NOON - 60: 30}, {NOON - 60: 60}, {NOON - 60: 90}, {NOON - 60: 90}]
 
 
 # Retention

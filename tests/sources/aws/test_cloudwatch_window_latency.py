@@ -6,30 +6,18 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from domain import Aws, Migration, Window
-from domain.config.models import Fleet, Fleets
+from domain import Window
 from domain.latency import LatencySummary
 from sources.aws.client import create_client
 from sources.aws.cloudwatch import CloudWatch
-from tests.fakes.cloudwatch import LOAD_BALANCER, FakeCloudWatch
+from tests.factories.aws import aws_migration
+from tests.factories.config import ELB_ARN_PREFIX
+from tests.fakes.cloudwatch import FakeCloudWatch
 from tests.fakes.traffic_model import ScriptedTraffic, TargetGroupMinute
 
 NOON = 1_767_355_200  # 2026-01-02 12:00 UTC
-ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
-PHOTO = Migration(
-    name="Photo service",
-    aws=Aws(region="ap-northeast-1", load_balancer=f"{ELB}:loadbalancer/{LOAD_BALANCER}"),
-    fleets=Fleets(
-        baseline=Fleet(label="EC2", target_groups=(f"{ELB}:targetgroup/photo-ec2/73e2d6bc24d8a067",)),
-        canary=Fleet(
-            label="ECS",
-            target_groups=(
-                f"{ELB}:targetgroup/photo-blue/943f017f100becff",
-                f"{ELB}:targetgroup/photo-green/0a1b2c3d4e5f6071",
-            ),
-        ),
-    ),
-)
+CANARY_GROUPS = ("photo-blue/943f017f100becff", "photo-green/0a1b2c3d4e5f6071")
+PHOTO = aws_migration(canary={"target_groups": [f"{ELB_ARN_PREFIX}:targetgroup/{group}" for group in CANARY_GROUPS]})
 
 
 def minute(*latencies: float) -> TargetGroupMinute:

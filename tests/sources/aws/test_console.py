@@ -4,24 +4,16 @@ import re
 
 import pytest
 
-from domain import Aws, Migration, Series, Window
-from domain.config.models import Fleet, Fleets
+from domain import Migration, Series, Window
 from sources.aws.cloudwatch_queries import all_series
 from sources.aws.console import console_url, metrics_url
+from tests.factories.aws import aws_migration
 
 WINDOW = Window(1_767_354_600, 1_767_355_080)  # 2026-01-02 11:50 to 11:58 UTC
 
 
 def create_migration(partition: str = "aws", region: str = "ap-northeast-1", label: str = "EC2") -> Migration:
-    elb = f"arn:{partition}:elasticloadbalancing:{region}:123456789012"
-    return Migration(
-        name="Photo service",
-        aws=Aws(region=region, load_balancer=f"{elb}:loadbalancer/app/photo/50dc6c495c0c9188"),
-        fleets=Fleets(
-            baseline=Fleet(label=label, target_groups=(f"{elb}:targetgroup/photo-ec2/73e2d6bc24d8a067",)),
-            canary=Fleet(label="ECS", target_groups=(f"{elb}:targetgroup/photo-ecs/943f017f100becff",)),
-        ),
-    )
+    return aws_migration(f"arn:{partition}:elasticloadbalancing:{region}:123456789012", baseline={"label": label})
 
 
 def latency_series(migration: Migration, stat: str) -> list[Series]:

@@ -1,6 +1,6 @@
 """Messages for verdicts, reasons, exclusions, intervals and margins."""
 
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -13,11 +13,7 @@ P95 = Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"))
 SLOW = Criterion(metric="slow_300ms", margin=Margin(value=0.5, unit="pp"))
 
 
-def criterion_verdict(criterion: Criterion, verdict: Verdict, reason: VerdictReason, **values: Any) -> CriterionVerdict:
-    return CriterionVerdict(criterion, verdict, reason, **values)
-
-
-PARITY = criterion_verdict(ERRORS, "parity", "inside_margin", lower=-0.00004, upper=0.00011, minutes_to_decision=0)
+PARITY = CriterionVerdict(ERRORS, "parity", "inside_margin", lower=-0.00004, upper=0.00011, minutes_to_decision=0)
 
 
 def sentence(result: CriterionVerdict) -> str:
@@ -57,7 +53,7 @@ REASONS: dict[str, tuple[Verdict, str]] = {
 @pytest.mark.parametrize("reason", get_args(VerdictReason))
 def test_reasons(reason: VerdictReason) -> None:
     verdict, expected = REASONS[reason]
-    assert verdicts.reason(criterion_verdict(ERRORS, verdict, reason)) == expected
+    assert verdicts.reason(CriterionVerdict(ERRORS, verdict, reason)) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,19 +83,19 @@ def test_each_exclusion_reason_has_a_text() -> None:
     [
         (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
         (
-            criterion_verdict(ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.0042),
+            CriterionVerdict(ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.0042),
             "ECS's error rate is between 0.10 pp and 0.42 pp higher than EC2's; the margin is ±0.05 pp.",
         ),
         (
-            criterion_verdict(P95, "improvement", "beyond_margin", lower=-0.062, upper=-0.041),
+            CriterionVerdict(P95, "improvement", "beyond_margin", lower=-0.062, upper=-0.041),
             "ECS's p95 is between 41 ms and 62 ms lower than EC2's; the margin is ±10%.",
         ),
         (
-            criterion_verdict(SLOW, "undecided", "inconclusive", lower=-0.012, upper=0.03),
+            CriterionVerdict(SLOW, "undecided", "inconclusive", lower=-0.012, upper=0.03),
             "ECS's slow > 300 ms is between 1.20 pp lower and 3.00 pp higher than EC2's; the margin is ±0.5 pp.",
         ),
         (
-            criterion_verdict(P95, "not enough data", "few_minutes"),
+            CriterionVerdict(P95, "not enough data", "few_minutes"),
             "Of ECS's p95 nothing can be said yet: Too few minutes can be used yet.",
         ),
     ],
@@ -137,7 +133,7 @@ def test_metric_names(metric: str, expected: str) -> None:
 def test_what_is_still_needed(
     verdict: Verdict, minutes: int | None, even: int | None, expected: str, expected_even: str
 ):
-    result = criterion_verdict(
+    result = CriterionVerdict(
         ERRORS, verdict, "inconclusive", minutes_to_decision=minutes, minutes_to_decision_even=even
     )
     assert (verdicts.still_needed(result), verdicts.still_needed_even(result)) == (expected, expected_even)
@@ -145,33 +141,33 @@ def test_what_is_still_needed(
 
 def test_intervals_and_margins_are_in_the_metrics_unit() -> None:
     assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
-    assert verdicts.interval(criterion_verdict(P95, "not enough data", "few_minutes")) == "–"
+    assert verdicts.interval(CriterionVerdict(P95, "not enough data", "few_minutes")) == "–"
     assert verdicts.margin(PARITY) == "±0.05 pp"
-    relative = criterion_verdict(
+    relative = CriterionVerdict(
         P95, "undecided", "inconclusive", lower=-0.01, upper=0.05, margin=0.024, margin_lower=-0.0218
     )
     assert verdicts.margin(relative) == "10% (−22 ms … +24 ms)"
-    assert verdicts.margin(criterion_verdict(P95, "not enough data", "few_minutes")) == "±10%"
+    assert verdicts.margin(CriterionVerdict(P95, "not enough data", "few_minutes")) == "±10%"
 
 
-OPEN = criterion_verdict(ERRORS, "undecided", "inconclusive", minutes_to_decision=25)
+OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision=25)
 
 
 @pytest.mark.parametrize(
     ("judgement", "expected"),
     [
         (Judgement("parity", (PARITY,)), "Parity"),
-        (Judgement("regression", (criterion_verdict(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
-        (Judgement("improvement", (criterion_verdict(P95, "improvement", "beyond_margin"),)), "Improvement"),
+        (Judgement("regression", (CriterionVerdict(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
+        (Judgement("improvement", (CriterionVerdict(P95, "improvement", "beyond_margin"),)), "Improvement"),
         (Judgement("undecided", (OPEN,)), "Undecided, about 25 min to go"),
         (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
         # A criterion that is not critical does not count.
         (
-            Judgement("undecided", (OPEN, criterion_verdict(P95, "undecided", "inconclusive"))),
+            Judgement("undecided", (OPEN, CriterionVerdict(P95, "undecided", "inconclusive"))),
             "Undecided, about 25 min to go",
         ),
-        (Judgement("undecided", (criterion_verdict(ERRORS, "undecided", "inconclusive"),)), "Undecided"),
-        (Judgement("not enough data", (criterion_verdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
+        (Judgement("undecided", (CriterionVerdict(ERRORS, "undecided", "inconclusive"),)), "Undecided"),
+        (Judgement("not enough data", (CriterionVerdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
     ],
 )
 def test_headlines(judgement: Judgement, expected: str) -> None:
@@ -182,24 +178,24 @@ def test_headlines(judgement: Judgement, expected: str) -> None:
     ("result", "expected"),
     [
         (
-            criterion_verdict(
+            CriterionVerdict(
                 ERRORS, "parity", "inside_margin", lower=-0.0004, upper=0.0001, margin=0.0005, margin_lower=-0.0005
             ),
             "An interval that reaches the margin; it is 0.01 pp away.",
         ),
         (
-            criterion_verdict(
+            CriterionVerdict(
                 P95, "undecided", "inconclusive", lower=-0.01, upper=0.04, margin=0.028, margin_lower=-0.025
             ),
             "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
         ),
         (
-            criterion_verdict(
+            CriterionVerdict(
                 ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.002, margin=0.0005, margin_lower=-0.0005
             ),
             "Minutes in which the two are alike again, until the interval comes back to the margin.",
         ),
-        (criterion_verdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
+        (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
     ],
 )
 def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:

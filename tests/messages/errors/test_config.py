@@ -29,184 +29,140 @@ def test_each_code_has_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "message"),
+    ("key", "value", "title", "text", "next_step"),
     [
         (
             "migration.timezon",
             "Asia/Tokyo",
-            Message(
-                "[migration] timezon",
-                "There is no key `timezon` here.",
-                "Did you mean `timezone`? See docs/configuration.md for every key.",
-                DOCS,
-            ),
+            "[migration] timezon",
+            "There is no key `timezon` here.",
+            "Did you mean `timezone`? See docs/configuration.md for every key.",
         ),
         (
             "access_logs",
             {"most_routes": 100},
-            Message(
-                "[access_logs] most_routes",
-                "`most_routes` was renamed to `max_routes`.",
-                "Write `max_routes` instead; its value means the same.",
-                DOCS,
-            ),
+            "[access_logs] most_routes",
+            "`most_routes` was renamed to `max_routes`.",
+            "Write `max_routes` instead; its value means the same.",
         ),
         (
             "timezone",
             "Asia/Tokyo",
-            Message("timezone", "`timezone` stands in the wrong place.", "Move it below the line `[migration]`.", DOCS),
+            "timezone",
+            "`timezone` stands in the wrong place.",
+            "Move it below the line `[migration]`.",
         ),
         (
             "fleets.canary",
             None,
-            Message(
-                "[fleets.canary]",
-                "The table is missing, so there is nothing to compare.",
-                "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`.",
-                DOCS,
-            ),
+            "[fleets.canary]",
+            "The table is missing, so there is nothing to compare.",
+            "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`.",
         ),
         (
             "fleets.baseline.label",
             None,
-            Message(
-                "[fleets.baseline] label",
-                "`label` is missing in [fleets.baseline].",
-                'Write for example `label = "EC2"`.',
-                DOCS,
-            ),
+            "[fleets.baseline] label",
+            "`label` is missing in [fleets.baseline].",
+            'Write for example `label = "EC2"`.',
         ),
         (
             "criteria.1.margin",
             None,
-            Message(
-                "[[criteria]] no. 2 margin",
-                "`margin` is missing in [[criteria]].",
-                'Write for example `margin = "0.05pp"`.',
-                DOCS,
-            ),
+            "[[criteria]] no. 2 margin",
+            "`margin` is missing in [[criteria]].",
+            'Write for example `margin = "0.05pp"`.',
         ),
         (
             "migration.settle_minutes",
             "soon",
-            Message(
-                "[migration] settle_minutes",
-                "`settle_minutes` is a whole number, and this is something else: 'soon'.",
-                "Write for example `settle_minutes = 15`.",
-                DOCS,
-            ),
+            "[migration] settle_minutes",
+            "`settle_minutes` is a whole number, and this is something else: 'soon'.",
+            "Write for example `settle_minutes = 15`.",
         ),
         (
             "criteria",
             {"metric": "error_rate"},
-            Message(
-                "criteria",
-                "Criteria are a list of tables, and this is something else: {'metric': 'error_rate'}.",
-                "Write `[[criteria]]`, with two brackets, above each of them.",
-                DOCS,
-            ),
+            "criteria",
+            "Criteria are a list of tables, and this is something else: {'metric': 'error_rate'}.",
+            "Write `[[criteria]]`, with two brackets, above each of them.",
         ),
         (
             "migration.slow_thresholds_s",
             [90],
-            Message(
-                "[migration] slow_thresholds_s, entry 1",
-                "An entry of `slow_thresholds_s` must be at most 60, and is 90.",
-                "Write for example `slow_thresholds_s = [0.1, 0.3, 1.0]`.",
-                DOCS,
-            ),
+            "[migration] slow_thresholds_s, entry 1",
+            "An entry of `slow_thresholds_s` must be at most 60, and is 90.",
+            "Write for example `slow_thresholds_s = [0.1, 0.3, 1.0]`.",
         ),
         (
             "migration.timezone",
             "Asia/Tokio",
-            Message("[migration] timezone", "There is no time zone “Asia/Tokio”.", "Did you mean `Asia/Tokyo`?", DOCS),
+            "[migration] timezone",
+            "There is no time zone “Asia/Tokio”.",
+            "Did you mean `Asia/Tokyo`?",
         ),
         (
             "migration.timezone",
             "JST",
-            Message(
-                "[migration] timezone",
-                "There is no time zone “JST”.",
-                "Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.",
-                DOCS,
-            ),
+            "[migration] timezone",
+            "There is no time zone “JST”.",
+            "Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.",
         ),
         (
             "aws.load_balancer",
             EC2,
-            Message(
-                "[aws] load_balancer",
-                f"A load balancer belongs here, and “{EC2}” is the ARN of a target group.",
-                f"Copy it from `aws elbv2 describe-load-balancers`; it looks like `{ALB}`.",
-                DOCS,
-            ),
+            "[aws] load_balancer",
+            f"A load balancer belongs here, and “{EC2}” is the ARN of a target group.",
+            f"Copy it from `aws elbv2 describe-load-balancers`; it looks like `{ALB}`.",
         ),
         (
             "aws.region",
             "us-east-1",
-            Message(
-                "[aws] region",
-                "`region` is us-east-1, and the load balancer's ARN says ap-northeast-1.",
-                'Write `region = "ap-northeast-1"`, or the ARN of the load balancer in us-east-1.',
-                DOCS,
-            ),
+            "[aws] region",
+            "`region` is us-east-1, and the load balancer's ARN says ap-northeast-1.",
+            'Write `region = "ap-northeast-1"`, or the ARN of the load balancer in us-east-1.',
         ),
         (
             "fleets.canary.target_groups.1",
             f"{ELB_ARN_PREFIX.replace('123456789012', '210987654321')}:targetgroup/photo-ecs/0f1e2d3c4b5a6978",
-            Message(
-                "[fleets.canary] target_groups, entry 2",
-                "“arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978” is in "
-                "ap-northeast-1, 210987654321; the load balancer is in ap-northeast-1, 123456789012.",
-                "Name a target group of the same region and account as `load_balancer` under [aws], or correct that.",
-                DOCS,
-            ),
+            "[fleets.canary] target_groups, entry 2",
+            "“arn:aws:elasticloadbalancing:ap-northeast-1:210987654321:targetgroup/photo-ecs/0f1e2d3c4b5a6978” is in "
+            "ap-northeast-1, 210987654321; the load balancer is in ap-northeast-1, 123456789012.",
+            "Name a target group of the same region and account as `load_balancer` under [aws], or correct that.",
         ),
         (
             "fleets.canary.target_groups.1",
             EC2,
-            Message(
-                "[fleets]",
-                "On both sides: photo-ec2. A target group belongs to one fleet.",
-                "Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary].",
-                DOCS,
-            ),
+            "[fleets]",
+            "On both sides: photo-ec2. A target group belongs to one fleet.",
+            "Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary].",
         ),
         (
             "fleets.canary.target_groups.1",
             BLUE,
-            Message(
-                "[fleets.canary] target_groups",
-                f"“{BLUE}” stands here more than once, and would be counted more than once.",
-                "Take one of them out.",
-                DOCS,
-            ),
+            "[fleets.canary] target_groups",
+            f"“{BLUE}” stands here more than once, and would be counted more than once.",
+            "Take one of them out.",
         ),
         (
             "criteria.0.margin",
             0.05,
-            Message(
-                "[[criteria]] no. 1 margin",
-                "“0.05” is not a margin: it needs a number above 0, and a unit.",
-                'Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.',
-                DOCS,
-            ),
+            "[[criteria]] no. 1 margin",
+            "“0.05” is not a margin: it needs a number above 0, and a unit.",
+            'Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.',
         ),
         (
             "criteria.0.margin",
             "20ms",
-            Message(
-                "[[criteria]] no. 1 margin",
-                "A margin of 20 ms does not fit `error_rate`.",
-                "Its margin is in pp / %: pp are percentage points, ms are milliseconds, and % is relative to the baseline.",
-                DOCS,
-            ),
+            "[[criteria]] no. 1 margin",
+            "A margin of 20 ms does not fit `error_rate`.",
+            "Its margin is in pp / %: pp are percentage points, ms are milliseconds, and % is relative to the baseline.",
         ),
     ],
 )
-def test_messages(key: str, value: Any, message: Message) -> None:
+def test_messages(key: str, value: Any, title: str, text: str, next_step: str) -> None:
     (issue,) = config_issues(config_with(key, value))
-    assert format_config_issue(issue) == message
+    assert format_config_issue(issue) == Message(title, text, next_step, DOCS)
 
 
 def test_messages_about_the_whole_file() -> None:

@@ -47,99 +47,72 @@ def test_each_kind_has_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "message"),
+    ("problem", "title", "text", "next_step"),
     [
         (
             Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
-            Message(
-                "Not allowed",
-                "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
-                "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
-                "docs/cloudwatch.md has the whole policy. It is asked again by itself.",
-                "docs/problems.md#denied",
-            ),
+            "Not allowed",
+            "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
+            "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
+            "docs/cloudwatch.md has the whole policy. It is asked again by itself.",
         ),
         (
             Problem("denied", "mackerel_events", "GET /api/v0/alerts"),
-            Message(
-                "Not allowed",
-                "Mackerel knows the key and does not allow GET /api/v0/alerts.",
-                "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
-                "add the address of this machine. It is asked again by itself.",
-                "docs/problems.md#denied",
-            ),
+            "Not allowed",
+            "Mackerel knows the key and does not allow GET /api/v0/alerts.",
+            "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
+            "add the address of this machine. It is asked again by itself.",
         ),
         (
             Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
-            Message(
-                "AWS sign-in has run out",
-                "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
-                "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
-                "docs/problems.md#expired_token",
-            ),
+            "AWS sign-in has run out",
+            "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
+            "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
         ),
         (
             Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeTargetHealth", GROUP),
-            Message(
-                "Not found",
-                f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
-                "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
-                "`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the ARNs there are.",
-                "docs/problems.md#not_found",
-            ),
+            "Not found",
+            f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
+            "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
+            "`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the ARNs there are.",
         ),
         (
             Problem("not_found", "mackerel", "GET /api/v0/hosts", "mackerel.alb_host", "web-1, web-2"),
-            Message(
-                "No such load balancer in Mackerel",
-                "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
-                "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
-                "in `alb_host` under [mackerel].",
-                "docs/problems.md#not_found",
-            ),
+            "No such load balancer in Mackerel",
+            "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
+            "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
+            "in `alb_host` under [mackerel].",
         ),
         (
             Problem("not_found", "mackerel_events", "GET /api/v0/services", "photo", "Example Org"),
-            Message(
-                "No such service in Mackerel",
-                "The organization “Example Org”, to which the key belongs, has no service “photo”.",
-                "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
-                "docs/problems.md#not_found",
-            ),
+            "No such service in Mackerel",
+            "The organization “Example Org”, to which the key belongs, has no service “photo”.",
+            "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
         ),
         (
             Problem("clock_skew", "mackerel", "", "+420 s", "2026-11-22 13:33:00 UTC"),
-            Message(
-                "Clocks differ",
-                "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
-                "Reported: “the time is 2026-11-22 13:33:00 UTC”",
-                "Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
-                "docs/problems.md#clock_skew",
-            ),
+            "Clocks differ",
+            "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
+            "Reported: “the time is 2026-11-22 13:33:00 UTC”",
+            "Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
         ),
         (
             Problem("elsewhere", "load_balancer", "elasticloadbalancing:DescribeTargetGroups", "photo-ecs-green"),
-            Message(
-                "Another load balancer's",
-                "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
-                "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
-                "the target groups must be that load balancer's.",
-                "docs/problems.md#elsewhere",
-            ),
+            "Another load balancer's",
+            "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
+            "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
+            "the target groups must be that load balancer's.",
         ),
         (
             Problem("incomplete", "cloudwatch", "cloudwatch:GetMetricData", "2 / 7"),
-            Message(
-                "Answered in part",
-                "CloudWatch: not all of what was asked for was answered (2 / 7).",
-                "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
-                "docs/problems.md#incomplete",
-            ),
+            "Answered in part",
+            "CloudWatch: not all of what was asked for was answered (2 / 7).",
+            "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
         ),
     ],
 )  # fmt: skip
-def test_messages(problem: Problem, message: Message) -> None:
-    assert format_problem(problem) == message
+def test_messages(problem: Problem, title: str, text: str, next_step: str) -> None:
+    assert format_problem(problem) == Message(title, text, next_step, f"docs/problems.md#{problem.kind}")
 
 
 @pytest.mark.parametrize(

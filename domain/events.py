@@ -1,6 +1,6 @@
 """Events drawn on the charts: weight changes, alerts, annotations, deployments, rollbacks and notes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from domain.weight_changes import WeightChange
@@ -31,22 +31,18 @@ class Event:
 
 def weight_event(change: WeightChange) -> Event:
     """The event of a change of the split's weights."""
-    return _change_event(change, "weight", change.title)
+    return replace(rule_event(change), kind="weight", title=change.title, fleet="canary")
 
 
 def rule_event(change: WeightChange) -> Event:
     """The event of another change of a rule."""
-    return _change_event(change, "annotation", change.operation)
-
-
-def _change_event(change: WeightChange, kind: EventKind, title: str) -> Event:
     return Event(
         ts=change.ts,
         until=None,
-        kind=kind,
-        title=title,
+        kind="annotation",
+        title=change.operation,
         detail=change.about,
-        fleet="canary" if kind == "weight" else "",
+        fleet="",
         link="",
         source=change.sources[0] if change.sources else "",
         key=change.key,

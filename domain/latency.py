@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.series import PERCENTILES, FleetName, Series, within_stat
+from domain.series import PERCENTILES, FleetName, Series, series_of_target_group
 
 # Thresholds for the latency CDF, beside the configured ones: three per decade, 10 ms to 10 s.
 CDF_THRESHOLDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -40,13 +40,10 @@ def series_of_window_latency(
     source: str, fleet: FleetName, target_group: str, slow_thresholds_s: Iterable[float]
 ) -> Iterator[Series]:
     """The series from which a `LatencySummary` is built."""
-    yield Series(source, fleet, target_group, "requests", "sum", "count")
-    yield Series(source, fleet, target_group, "latency", "sample_count", "count")
-    yield Series(source, fleet, target_group, "latency", "average", "s")
-    for percentile in PERCENTILES:
-        yield Series(source, fleet, target_group, "latency", percentile, "s")
-    for threshold_s in sorted({*CDF_THRESHOLDS_S, *slow_thresholds_s}):
-        yield Series(source, fleet, target_group, "latency", within_stat(threshold_s), "fraction")
+    thresholds_s = sorted({*CDF_THRESHOLDS_S, *slow_thresholds_s})
+    for series in series_of_target_group(source, fleet, target_group, thresholds_s):
+        if series.metric in ("requests", "latency") and not series.hourly:
+            yield series
 
 
 def latency_summaries(values: Mapping[Series, float]) -> tuple[LatencySummary, ...]:

@@ -1,6 +1,6 @@
 """Logging: one line per event on standard error, as text or JSON, with credentials redacted.
 
-LOG_LEVEL (DEBUG, INFO, WARNING, ERROR) sets the level of this program's own loggers, LOG_FORMAT (text, json) the format of all.
+LOG_LEVEL (DEBUG, INFO, WARNING, ERROR) sets the level of this program's loggers, LOG_FORMAT (text, json) the format of all.
 Loggers of libraries stay at WARNING: at DEBUG botocore writes session tokens.
 """
 
@@ -68,10 +68,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(self.fields(record), ensure_ascii=False)
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
-        """What the line says, redacted."""
-        milliseconds = f"{int(record.msecs):03d}"
+        """The fields of the line, redacted."""
         fields: dict[str, object] = {
-            "ts": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{milliseconds}Z",
+            "ts": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -110,10 +109,8 @@ def configure_logging(*, default_level: str = "WARNING", environ: Mapping[str, s
 
     Handlers that libraries have installed by now (Streamlit's, uvicorn's) keep their place and get the same format; call it again after they start.
     """
-    level, style = (
-        environ.get("LOG_LEVEL", "").upper() or default_level,
-        environ.get("LOG_FORMAT", "").lower() or "text",
-    )
+    level = environ.get("LOG_LEVEL", "").upper() or default_level
+    style = environ.get("LOG_FORMAT", "").lower() or "text"
     if level not in LEVELS:
         raise ValueError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
     if style not in ("text", "json"):

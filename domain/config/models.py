@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from domain.arn import Arn, ArnKind
 from domain.config.access_logs import AccessLogs
@@ -31,6 +31,7 @@ _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 
 
 def _arn(text: str, kind: ArnKind) -> Arn:
+    """The parsed ARN. Raises a configuration error if it is not one of this kind."""
     arn = Arn.parse(text)
     if arn is None:
         raise config_error("not_an_arn", given=text, kind=kind)
@@ -99,20 +100,10 @@ class Aws(ConfigTable):
     """
 
     region: Annotated[str, matches(r"[a-z]{2}(-[a-z]+)+-\d", "not_a_region")]
-    load_balancer: str
-    rule: str = ""
+    load_balancer: Annotated[str, AfterValidator(lambda text: _arn(text, "load balancer").text)]
+    rule: Annotated[str, AfterValidator(lambda text: _arn(text, "listener rule").text if text else "")] = ""
     profile: str = ""
     cloudtrail: bool = True
-
-    @field_validator("load_balancer")
-    @classmethod
-    def _check_load_balancer(cls, text: str) -> str:
-        return _arn(text, "load balancer").text
-
-    @field_validator("rule")
-    @classmethod
-    def _check_rule(cls, text: str) -> str:
-        return _arn(text, "listener rule").text if text else ""
 
     @model_validator(mode="after")
     def _check_arns(self) -> Self:
@@ -197,17 +188,13 @@ class Migration(ConfigTable):
 
     @field_validator("since", mode="before")
     @classmethod
-    def _parse_since(cls, value: object) -> object:
-        if isinstance(value, datetime):
-            raise config_error("not_a_day", given=value)
-        if isinstance(value, str) and value:
-            try:
-                return date.fromisoformat(value)
-            except ValueError:
-                raise config_error("not_a_day", given=value) from None
-        if value != "" and not isinstance(value, date):
-            raise config_error("not_a_day", given=value)
-        return value
+    def _parse_since(cls, value: Any) -> Any:
+        if value == "" or (isinstance(value, date) and not isinstance(value, datetime)):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise config_error("not_a_day", given=value) from None
 
     @field_validator("archive")
     @classmethod
@@ -272,24 +259,19 @@ class Migration(ConfigTable):
 
     @model_validator(mode="after")
     def _check_criteria(self) -> Self:
-        seen: set[str] = set()
+        metrics = [criterion.metric for criterion in self.criteria]
         for position, criterion in enumerate(self.criteria):
             key, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
-            if criterion.metric in seen:
+            if criterion.metric in metrics[:position]:
                 raise config_error("metric_twice", at=key, given=criterion.metric)
             if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
                 raise config_error("threshold_not_asked", at=key, given=criterion.metric, threshold=f"{threshold_s:g}")
-            seen.add(criterion.metric)
         return self
 
     @model_validator(mode="after")
-    def _check_batches(self) -> Self:
+    def _check_optional_tables(self) -> Self:
         if self.batches and not self.batch_service and not self.demo:
             raise config_error("no_batch_service", at="batches.service")
-        return self
-
-    @model_validator(mode="after")
-    def _check_access_logs(self) -> Self:
         if self.access_logs and not (self.access_logs.path or self.aws or self.demo):
             raise config_error("no_logs_place", at="access_logs.path")
         return self

@@ -35,6 +35,7 @@ def two_days(monkeypatch: pytest.MonkeyPatch, demo: Migration, set_demo: Callabl
     return migration
 
 
+@pytest.mark.slow
 def test_once_updates_everything_and_exits(two_days: Migration) -> None:
     result = run("record", "--demo", "--once", "--json")
     assert result.exit_code == 0, result.output
@@ -92,6 +93,7 @@ def test_once_lists_what_is_missing(
     )
 
 
+@pytest.mark.slow
 def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     denied = Problem("denied", "demo_traffic", "elasticloadbalancing:DescribeRules")
     monkeypatch.setattr(DemoTraffic, "snapshot", lambda self: TrafficSnapshot(int(NOW.timestamp()), None, (denied,)))
@@ -102,6 +104,7 @@ def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyP
     )
 
 
+@pytest.mark.slow
 def test_it_records_until_a_signal_stops_it(tmp_path: Path) -> None:
     root = Path(cli.__file__).parent
     environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
+
 from tests.factories.recorders import LEASE_S, RecorderProcesses, recorder_processes, wait_for_exit
 
 
@@ -21,6 +23,7 @@ class HangingCloudWatch(threading.Event):
         return super().wait(timeout)
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_and_restarted_it_neither_loses_nor_duplicates_data(tmp_path: Path) -> None:
     randomness = random.Random(4)
     with recorder_processes(tmp_path) as recorders:
@@ -58,6 +61,7 @@ def request_counts(recorders: RecorderProcesses) -> Counter[tuple[object, ...]]:
     return counts
 
 
+@pytest.mark.slow
 def test_two_recorders_on_one_archive_send_the_requests_of_one(tmp_path: Path) -> None:
     with recorder_processes(tmp_path) as recorders:
         for _ in range(2):  # all of the past, and a minute later what is new

@@ -54,6 +54,7 @@ _SEGMENT = st.text(alphabet="abcxyzABCF0123456789-_.:é'\\$", max_size=24)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(_SEGMENT, max_size=5).map(lambda segments: "/" + "/".join(segments)), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_duckdb_computes_the_same_routes(paths: list[str]) -> None:
     patterns = ("/u/*/it's", "/x.y/**")
     database = duckdb.connect()

@@ -47,6 +47,7 @@ def test_too_few_minutes_are_not_enough_data() -> None:
 
 
 @pytest.mark.parametrize("expected_share", [0.01, 0.1, 0.5])
+@pytest.mark.slow
 def test_chance_alone_rarely_differs(expected_share: float) -> None:
     """400 hours of a correct load balancer, with bursts that both fleets share."""
     random = np.random.default_rng(7)

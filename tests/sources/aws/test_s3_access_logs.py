@@ -80,6 +80,7 @@ class TestListing:
         last_minutes = Window(int(midnight.timestamp()) - 600, int(midnight.timestamp()))
         assert [file.key for file in logs.files(last_minutes).files] == [key]
 
+    @pytest.mark.slow
     def test_more_than_one_page(self, fake_s3: FakeS3, logs: S3Logs) -> None:
         for number in range(1, 1103):
             fake_s3.s3.put_object(Bucket=BUCKET, Key=fake_s3.log_key(end_of_file(30), number), Body=b"x")
@@ -203,6 +204,7 @@ class TestDownload:
         progress = count_into_archive(logs, tmp_path)
         assert (progress.state, progress.lines, len(progress.problems)) == ("stopped", 0, 2)
 
+    @pytest.mark.slow
     def test_ingest_stops_when_throttled_and_continues_later(
         self, fake_s3: FakeS3, logs: S3Logs, tmp_path: Path
     ) -> None:

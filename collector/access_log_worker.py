@@ -10,8 +10,8 @@ from archive.db.lease import LEASE_RETRY_S
 from collector.access_log_ingest import IngestProgress, ingest_access_logs
 from domain import Clock, Window
 from sources.access_logs.base import LogSource
+from sources.access_logs.filenames import FILE_INTERVAL_S
 
-LOG_FILE_S = 300  # a load balancer writes one file every five minutes
 RELIST_AFTER_S = 120  # a counted window is not listed again before
 INGEST_INTERVAL_S = 300
 INGEST_LOOKBACK_MINUTES = 60  # a file may be half an hour late
@@ -39,7 +39,7 @@ class AccessLogWorker:
 
     def request_window(self, window: Window) -> bool:
         """Requests a window, extended to whole files. Returns whether it will be counted now."""
-        window = window.aligned(LOG_FILE_S)
+        window = window.aligned(FILE_INTERVAL_S)
         with self._lock:
             progress, updated_at = self._progress.get(window, (None, self._clock()))
             age_s = (self._clock() - updated_at).total_seconds()
@@ -54,7 +54,7 @@ class AccessLogWorker:
     def progress(self, window: Window) -> IngestProgress | None:
         """The progress of a requested window; None if it was not requested or not started."""
         with self._lock:
-            progress, _ = self._progress.get(window.aligned(LOG_FILE_S), (None, None))
+            progress, _ = self._progress.get(window.aligned(FILE_INTERVAL_S), (None, None))
         return progress
 
     def poll(self, notify: Callable[[], None], should_stop: Callable[[], bool]) -> float:
@@ -64,7 +64,7 @@ class AccessLogWorker:
         if window is None:
             if not self._ingest:
                 return IDLE_WAIT_S
-            window = Window.last(INGEST_LOOKBACK_MINUTES, now=now).aligned(LOG_FILE_S)
+            window = Window.last(INGEST_LOOKBACK_MINUTES, now=now).aligned(FILE_INTERVAL_S)
 
         def on_progress(progress: IngestProgress) -> None:
             with self._lock:

@@ -17,7 +17,6 @@ from domain import FLEETS, FleetName, Migration, Window
 from domain.window import DAY_S, MINUTE_S
 
 MAX_LOG_LINES = 20
-LOG_FILE_S = 300  # a load balancer writes one file every five minutes
 
 
 @dataclass(frozen=True, slots=True)

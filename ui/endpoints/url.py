@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from domain import Window
 from domain.window import MINUTE_S
-from services.endpoints import LOG_FILE_S, RequestFilter
+from services.endpoints import RequestFilter
+from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.url import parse_range
 
 WindowChoice = Literal["phase", "1h", "3h", "12h", "24h"]
@@ -38,9 +39,11 @@ class EndpointsParams:
         """The window to show, up to the newest complete log file. "phase": at most the last day of the current phase."""
         if self.fixed_window:
             return self.fixed_window
-        end = int(now.timestamp()) // LOG_FILE_S * LOG_FILE_S
+        end = int(now.timestamp()) // FILE_INTERVAL_S * FILE_INTERVAL_S
         start = end - WINDOW_MINUTES[self.window_choice] * MINUTE_S
-        return Window(min(max(start, phase.start), end - LOG_FILE_S) if self.window_choice == "phase" else start, end)
+        return Window(
+            min(max(start, phase.start), end - FILE_INTERVAL_S) if self.window_choice == "phase" else start, end
+        )
 
 
 def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo) -> EndpointsParams:

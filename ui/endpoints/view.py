@@ -16,15 +16,8 @@ from domain.route_templates import OTHER_ROUTE
 from messages import access_log_ingest, numbers, verdicts
 from messages import endpoints as text
 from reports.templating import render
-from services.endpoints import (
-    LOG_FILE_S,
-    EndpointsView,
-    RequestFilter,
-    RouteView,
-    judge_logs,
-    judge_route,
-    last_day,
-)
+from services.endpoints import EndpointsView, RequestFilter, RouteView, judge_logs, judge_route, last_day
+from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.app_context import AppContext
 from ui.endpoints.url import EndpointsParams, route_link
 from ui.url import format_time
@@ -172,7 +165,9 @@ def _difference(endpoint: Endpoint, axis: str) -> float | None:
 
 def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     """For another page: what the logs of a phase's last day show, with a link to the Endpoints page."""
-    window = last_day(Window(phase.start, max(phase.end // LOG_FILE_S * LOG_FILE_S, phase.start + LOG_FILE_S)))
+    window = last_day(
+        Window(phase.start, max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S))
+    )
     view = endpoints_view(app, window, RequestFilter(), app.archive.change_counter(ACCESS_LOGS))
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"

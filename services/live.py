@@ -17,7 +17,6 @@ from services.freshness import provisional_from
 from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
-PANELS: tuple[PanelName, ...] = ("error_rate", "latency", "slow", "requests")
 LEAD_IN_S = 300  # unanswered requests are counted over five minutes
 SAMPLE_RATIO_MINUTES = 60
 MAX_POLL_AGE_S = 90  # metrics are polled once a minute
@@ -57,7 +56,6 @@ class TrafficStatus:
     traffic: Traffic | None
     read_at: int | None
     sample_ratio: SampleRatio | None
-    sample_ratio_window: Window
     observed_share: float | None = None
 
 
@@ -97,7 +95,7 @@ def traffic_status(
     """
     window, latest = Window(until - SAMPLE_RATIO_MINUTES * MINUTE_S, until), archive.events.latest_traffic()
     if latest is None:
-        return TrafficStatus(None, None, None, window, sample_ratio(window, 0.5).observed_share)
+        return TrafficStatus(None, None, None, sample_ratio(window, 0.5).observed_share)
     traffic, read_at = latest
     # Includes changes after `until`: then the current weights served none of these minutes.
     changes = [change.ts for change in archive.events.weight_changes(Window(window.start, until + HOUR_S))]
@@ -107,7 +105,7 @@ def traffic_status(
         window = Window(min(start, until - MINUTE_S), until)
     expected = traffic.configured_shares.get("canary")
     ratio = None if expected is None else sample_ratio(window, float(expected))
-    return TrafficStatus(traffic, read_at, ratio, window)
+    return TrafficStatus(traffic, read_at, ratio)
 
 
 def read_sample_ratio(archive: Archive, source: str, window: Window, expected_share: float) -> SampleRatio:

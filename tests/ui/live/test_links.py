@@ -1,12 +1,13 @@
 """Links to the same graph in the source's console."""
 
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
 
 from domain import Migration, Window
-from services.live import PANELS, PanelName
+from services.live import PanelName
 from sources.demo.sources import demo_migration
 from tests.factories.config import make_migration
 from ui.live import links
@@ -49,7 +50,7 @@ def test_mackerel_link_needs_organization_and_host() -> None:
 
 
 def test_demo_has_no_links() -> None:
-    assert [link(panel, "demo", migration=demo_migration()) for panel in PANELS] == [""] * 4
+    assert [link(panel, "demo", migration=demo_migration()) for panel in get_args(PanelName)] == [""] * 4
 
 
 def test_every_query_has_a_link() -> None:

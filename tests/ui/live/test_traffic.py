@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analysis import SampleRatio
-from domain import Condition, Group, Rule, Share, Target, Traffic, Window
+from domain import Condition, Group, Rule, Share, Target, Traffic
 from services.live import TrafficStatus
 from sources.base import Problem, ProblemKind, TrafficSnapshot
 from tests.factories.app_context import NOW
@@ -16,7 +16,6 @@ from ui.app_context import AppContext
 from ui.live.traffic import rules_section, traffic_section
 
 NOW_S = int(NOW.timestamp())
-WINDOW = Window(NOW_S - 3600, NOW_S)
 HALF = (Share(EC2, "photo-ec2", "baseline", 90), Share(BLUE, "photo-ecs-blue", "canary", 10))
 OTHER = Share("other", "photo-old", None, 10)
 
@@ -26,7 +25,7 @@ def rule(shares: tuple[Share, ...], *conditions: Condition, arn: str = "split") 
 
 
 def status(*rules: Rule, groups: tuple[Group, ...] = (), sample_ratio: SampleRatio | None = None) -> TrafficStatus:
-    return TrafficStatus(Traffic(NOW_S, rules, groups, "split"), NOW_S, sample_ratio, WINDOW)
+    return TrafficStatus(Traffic(NOW_S, rules, groups, "split"), NOW_S, sample_ratio)
 
 
 def test_names_are_escaped(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
@@ -50,7 +49,7 @@ def test_without_a_split_the_problem_of_the_source_is_shown_escaped(
     app = build_app()
     problem = Problem("denied", "load_balancer", f"elasticloadbalancing:{EVIL}", EVIL, EVIL)
     app.archive.events.save_snapshot(TrafficSnapshot(NOW_S, None, (problem,)), "load_balancer")
-    traffic_section(app, TrafficStatus(None, None, None, WINDOW), NOW, past=False)
+    traffic_section(app, TrafficStatus(None, None, None), NOW, past=False)
     html = ParsedHtml(rendered[0])
     assert "x-evil" not in html.tags and "onclick" not in html.attributes
     assert "<x-evil" in html.text

@@ -20,7 +20,7 @@ from collector.backfill import Backfill, BackfillStatus
 from collector.polling import PollTask
 from domain import Clock, Migration, Window, utc_now
 from domain.window import DAY_S, HOUR_S, MINUTE_S
-from sources.base import EventSource, HistorySource, MetricSource, Problem
+from sources.base import EventSource, HistorySource, MetricSource, Problem, TrafficSource
 from sources.registry import Sources
 from sources.window_latency import WindowLatencySource
 
@@ -74,7 +74,7 @@ class Collector:
     ) -> None:
         """`sources.batches` and `sources.triggers` are left to BatchCollector."""
         self.config = config or CollectorConfig()
-        self._archive, self._traffic, self._clock = archive, sources.traffic, clock
+        self._archive, self._clock = archive, clock
         self._condition = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -107,7 +107,7 @@ class Collector:
             if isinstance(source, WindowLatencySource)
         ]
         if sources.traffic is not None:
-            tasks.append(PollTask(sources.traffic.name, "traffic", self.poll_traffic))
+            tasks.append(PollTask(sources.traffic.name, "traffic", partial(self.poll_traffic, sources.traffic)))
         if sources.logs is not None:
             tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs))
         return tasks
@@ -235,7 +235,12 @@ class Collector:
         if result.archive_problem and not result.pulls:
             raise ArchiveError(result.archive_problem.kind, result.archive_problem.detail)
         final_until = self._archive.metrics.freshness(now).final_until
-        self._update_progress(source.name, horizon, result.missing_minutes(horizon, final_until=final_until))
+        missing = result.missing_minutes(horizon, final_until=final_until)
+        with self._condition:
+            if missing:
+                self._progress[source.name] = (horizon.minutes - missing, horizon.minutes)
+            else:
+                self._progress.pop(source.name, None)
         if result.busy:
             return LEASE_RETRY_S
         if result.answered:
@@ -260,15 +265,13 @@ class Collector:
                 self._complete(source.name, window)
         return result
 
-    def poll_traffic(self) -> float:
+    def poll_traffic(self, source: TrafficSource) -> float:
         """Saves a snapshot of the load balancer, if it is due. Returns the seconds until the next poll. Raises ArchiveError."""
         interval_s = self.config.traffic_interval_s
-        if self._traffic is None:
-            return float(interval_s)
-        wait_s = self._acquire_slot(self._traffic.name, "traffic", interval_s)
+        wait_s = self._acquire_slot(source.name, "traffic", interval_s)
         if wait_s:
             return wait_s
-        self._archive.events.save_snapshot(self._traffic.snapshot(), self._traffic.name)
+        self._archive.events.save_snapshot(source.snapshot(), source.name)
         return float(interval_s)
 
     def poll_events(self, source: EventSource) -> float:
@@ -369,13 +372,6 @@ class Collector:
         with self._condition:
             if window in self._pending.get(key, ()):
                 self._pending[key].remove(window)
-
-    def _update_progress(self, source_name: str, horizon: Window, missing: int) -> None:
-        with self._condition:
-            if missing:
-                self._progress[source_name] = (horizon.minutes - missing, horizon.minutes)
-            else:
-                self._progress.pop(source_name, None)
 
 
 def _latency_key(source_name: str) -> str:

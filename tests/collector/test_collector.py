@@ -141,7 +141,7 @@ def test_collectors_of_several_processes_poll_as_often_as_one(archive, tmp_path)
             source.now = minute_time(tick / 60)
             for collector in collectors:
                 collector.poll_metrics(source)
-                collector.poll_traffic()
+                collector.poll_traffic(weights)
                 collector.poll_events(alerts)
     assert source.new_requests == [(-60, 0), (-15, 1)]
     assert weights.n_snapshots == 8

@@ -164,7 +164,7 @@ def _simulate_run(scenario: Scenario, job: DemoJob, scheduler_kind: SchedulerKin
     duration_s, success = job.durations_s[scheduler] * factor, 1.0
     if scheduler_kind == "canary":
         age_s = scenario.anchor - scheduled
-        if job.name == "cleanup" and 0 < age_s <= DAY_S:
+        if job.name == "cleanup" and 0 <= age_s <= DAY_S:
             duration_s, success = 41.0 * factor, 0.0
         elif job.name == "digest" and 2 * DAY_S < age_s <= 3 * DAY_S:
             return DemoRun(starts_s, 12.0 * factor, 0.0, silent=True)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,15 +20,15 @@ NOW = ANCHOR + timedelta(minutes=17, seconds=20)
 MIGRATION = demo_migration(ANCHOR)
 
 
-def make_source(now: datetime = NOW) -> DemoBatches:
-    return DemoBatches(anchor=ANCHOR, clock=lambda: now)
+def make_source(now: datetime = NOW, anchor: datetime = ANCHOR) -> DemoBatches:
+    return DemoBatches(anchor=anchor, clock=lambda: now)
 
 
-def reports_at(now: datetime = NOW) -> dict[str, JobReport]:
+def reports_at(now: datetime = NOW, anchor: datetime = ANCHOR) -> dict[str, JobReport]:
     assert MIGRATION.batches
-    frame = check_frame(make_source(now).pull(Window.last(30 * 1440, now=now)).frame)
-    function_metrics = DemoLambda(anchor=ANCHOR, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
-    triggers = DemoTriggers(anchor=ANCHOR, clock=lambda: now).snapshot().triggers
+    frame = check_frame(make_source(now, anchor).pull(Window.last(30 * 1440, now=now)).frame)
+    function_metrics = DemoLambda(anchor=anchor, clock=lambda: now).pull(Window.last(30 * 1440, now=now)).frame
+    triggers = DemoTriggers(anchor=anchor, clock=lambda: now).snapshot().triggers
     assert triggers
     reports = job_reports(
         MIGRATION.batches,
@@ -58,8 +59,10 @@ def test_runs_do_not_depend_on_the_requested_window(start: int, lengths: list[in
     assert rows(Window(first, start_s)) == parts
 
 
-def test_jobs_in_every_state() -> None:
-    reports = reports_at()
+@pytest.mark.parametrize("hour", [0, 6, 18, 23])  # at 18 the cleanup is due
+def test_jobs_in_every_state(hour: int) -> None:
+    anchor = ANCHOR.replace(hour=hour)
+    reports = reports_at(anchor + timedelta(minutes=17, seconds=20), anchor)
     assert {name: report.state for name, report in reports.items()} == {
         "cleanup": "failed",
         "rankings": "slow",

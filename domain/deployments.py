@@ -61,8 +61,8 @@ class TaskSet:
 class Deployment:
     """A deployment. Times are epoch seconds; `started` may be after `ended`, because CodeDeploy's clocks differ. Texts are external: escape them.
 
-    A rollback by CodeDeploy is another deployment: `rolls_back` is the id of the deployment that this one reverts, `rolled_back_by` the one that
-    reverted this one, with `reason`. ECS rolls back within the deployment, from `rollback_at` on.
+    A rollback by CodeDeploy is another deployment: `rolls_back` is the id of the deployment that it reverts, `rolled_back_by` the id of
+    the deployment that reverted this one, with `reason`. ECS rolls back within the deployment, from `rollback_at` on.
     """
 
     system: DeploymentSystem
@@ -171,12 +171,17 @@ class DeploymentState:
         return next((route for name, route in self.routes if name == fleet), None)
 
 
+def newest_first(deployment: Deployment) -> tuple[int, str]:
+    """A sort key."""
+    return -deployment.created, deployment.id
+
+
 def merge_deployment_states(states: tuple[DeploymentState, ...]) -> DeploymentState | None:
     """The states of several sources as one, with the oldest `asked_at`; a service's unknown previous task definition is taken from its deployments."""
     if not states:
         return None
     deployments = [deployment for state in states for deployment in state.deployments]
-    deployments.sort(key=lambda deployment: (-deployment.created, deployment.id))
+    deployments.sort(key=newest_first)
     return DeploymentState(
         min(state.asked_at for state in states),
         tuple(_with_previous_task_definition(service, deployments) for state in states for service in state.services),

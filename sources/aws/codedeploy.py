@@ -6,18 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute
+from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, newest_first
 from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
-from sources.aws.deployments import (
-    MAX_DETAILED,
-    DeploymentSource,
-    DeploymentTarget,
-    earliest_start,
-    epoch_seconds,
-    newest_first,
-)
+from sources.aws.deployments import MAX_DETAILED, DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds
 from sources.base import Problem
 
 SOURCE = "codedeploy"

@@ -104,10 +104,5 @@ def earliest_start(window: Window) -> datetime:
     return datetime.fromtimestamp(max(window.start - MAX_DEPLOYMENT_S, 0), UTC)
 
 
-def newest_first(deployment: Deployment) -> tuple[int, str]:
-    """A sort key."""
-    return -deployment.created, deployment.id
-
-
-def epoch_seconds(moment: datetime | None) -> int | None:
-    return int(moment.timestamp()) if moment else None
+def epoch_seconds(at: datetime | None) -> int | None:
+    return int(at.timestamp()) if at else None

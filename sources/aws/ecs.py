@@ -13,17 +13,12 @@ from domain.deployments import (
     Strategy,
     TaskSet,
     TrafficRoute,
+    newest_first,
 )
 from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
-from sources.aws.deployments import (
-    DeploymentSource,
-    DeploymentTarget,
-    earliest_start,
-    epoch_seconds,
-    newest_first,
-)
+from sources.aws.deployments import DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds
 from sources.aws.load_balancer import target_group_name
 from sources.base import Problem
 

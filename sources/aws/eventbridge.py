@@ -49,8 +49,8 @@ class EventBridge:
     def check(self) -> tuple[Health, ...]:
         """Reads the first rule and the first schedule, if configured."""
         _, rules, schedules = self._read(self._rule_jobs[:1], self._schedule_jobs[:1])
-        lines = [rules.health(_DESCRIBE_RULE)] if self._rule_jobs else []
-        return (*lines, *([schedules.health(_GET_SCHEDULE)] if self._schedule_jobs else ()))
+        checks = ((rules, _DESCRIBE_RULE, self._rule_jobs), (schedules, _GET_SCHEDULE, self._schedule_jobs))
+        return tuple(session.health(action) for session, action, jobs in checks if jobs)
 
     def _read(
         self, rule_jobs: Iterable[Job], schedule_jobs: Iterable[Job]

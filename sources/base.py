@@ -43,7 +43,7 @@ MAX_CLOCK_SKEW_S = 30  # AWS rejects signatures from 5 minutes on; beyond this t
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reason why a source returned less than it was asked for. messages/errors/sources.py words it.
+    """A reason why a source returned less than it was asked for. messages/errors/sources.py has the texts.
 
     `operation`: what was tried, by the permission's name ("cloudwatch:GetMetricData", "GET /api/v0/alerts"). `about`: its subject (an ARN, a
     series, a region). `detail`: the service's own error text. Escape `about` and `detail`.
@@ -97,7 +97,7 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The events of one source in a window. `complete` is False if a problem kept some of them back.
+    """The events of one source in a window. `complete` is False if some are missing because of a problem.
 
     `weight_changes`: changes of rules from an audit log; the archive merges them with the observed traffic snapshots.
     `deployment_state`: the current state of services and deployments, if the source reads them.
@@ -172,8 +172,6 @@ class HistorySource(EventSource, Protocol):
 
 # Sources that only add detail. Everything works without them: their problems are notes, not alarms.
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
-
-
 _REMARKS: frozenset[ProblemKind] = frozenset(
     ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete", "partial_data", "internal_error")
 )
@@ -191,8 +189,6 @@ def health_state(
         return "denied"
     if "throttled" in kinds:
         return "throttled"
-    if kinds - _REMARKS - {"clock_skew"}:
-        return "down"
-    if "clock_skew" in kinds and not answered:
+    if kinds - _REMARKS - ({"clock_skew"} if answered else set()):
         return "down"
     return "slow" if took_s > slow_s else "up"

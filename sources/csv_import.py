@@ -65,7 +65,7 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 @dataclass(frozen=True, slots=True)
 class CsvIssue:
-    """One error in a CSV: `line` counts from 1; 0 means the whole file. messages/errors/csv.py words it."""
+    """One error in a CSV: `line` counts from 1; 0 means the whole file. messages/errors/csv.py has the texts."""
 
     line: int
     code: CsvIssueCode
@@ -235,12 +235,12 @@ def _parse_minute(text: str) -> int:
             raise _InvalidLineError("milliseconds", given=text)
     else:
         try:
-            moment = datetime.fromisoformat(text)
+            time = datetime.fromisoformat(text)
         except ValueError:
             raise _InvalidLineError("not_a_time", given=text) from None
-        if moment.tzinfo is None:
+        if time.tzinfo is None:
             raise _InvalidLineError("naive_time", given=text)
-        seconds = moment.timestamp()
+        seconds = time.timestamp()
         if not 0 <= seconds < MAX_EPOCH_S:
             raise _InvalidLineError("not_a_time", given=text)
     if seconds % MINUTE_S:

@@ -1,4 +1,4 @@
-"""The one policy for calls to AWS: every page of a list, errors as problems, when to stop calling, and when to make the client anew."""
+"""The one policy for calls to AWS: every page of a list, errors as problems, when to stop calling, and when to recreate the client."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from sources.base import Health, Problem, ProblemKind, health_state
 
 MAX_PAGES = 100  # of one list
 
-# New credentials may cure these (a new sign-in, an assumed role): the client is made anew.
+# New credentials may fix these (a new sign-in, an assumed role), so the client is recreated.
 _AUTH_ERRORS: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_token", "wrong_key"})
 # Every further call to the service would fail, too, or wait as long. ("denied" stops further calls of the same operation.)
 _FATAL = _AUTH_ERRORS | {"wrong_region", "clock_skew", "timeout", "unreachable"}
@@ -41,9 +41,9 @@ class Operation:
 
 
 class ClientProvider:
-    """A boto3 client, made at the first call, and made anew after its credentials were rejected. Thread-safe.
+    """A boto3 client, created at the first call and again after its credentials were rejected. Thread-safe.
 
-    `client` replaces it for good (tests).
+    `client`, if given, is used instead and never recreated (tests).
     """
 
     def __init__(self, service: str, aws: Aws, client: Any = None) -> None:
@@ -166,7 +166,7 @@ class ApiSession:
             try:
                 response = self._send(action, {**params, **token})
             except ClientError as error:
-                if error.response["Error"].get("Code") in operation.empty_result_codes:
+                if error.response.get("Error", {}).get("Code") in operation.empty_result_codes:
                     return []
                 raise
             result = response[operation.result_key]

@@ -1,4 +1,4 @@
-"""CloudWatch as a source: what the load balancer counted and measured for each target group, by GetMetricData alone."""
+"""CloudWatch as a source: the metrics of the load balancer and its target groups, by GetMetricData alone."""
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ from sources.aws.cloudwatch_responses import MetricDataResponse
 from sources.base import AnsweredRange, Health, Problem, Pull
 from sources.window_latency import WindowLatency, longest_aligned_period
 
-MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch says "PartialData" and does not finish
+MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch returns "PartialData" and does not finish
 _ACTION = "GetMetricData"
 _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
 
@@ -63,7 +63,7 @@ class MetricDataSource:
         """
         started, now = time.monotonic(), int(self._clock().timestamp())
         requested = frozenset(self._series if series is None else series)
-        selected = tuple(known for known in self._series if known in requested)
+        selected = tuple(candidate for candidate in self._series if candidate in requested)
         responses, session = self._fetch_all(tuple(plan_requests(selected, window, now)))
         return Pull(
             window=window,

@@ -11,9 +11,7 @@ from sources.aws.client import aws_of
 SOURCE = "cloudwatch"
 NAMESPACE = "AWS/ApplicationELB"
 MAX_QUERIES = 500  # in one request
-MAX_DATAPOINTS = (
-    100_800  # on one page; a request that estimates more is also throttled by the datapoints-per-second quota
-)
+MAX_DATAPOINTS = 100_800  # on one page; larger requests are also throttled by the datapoints-per-second quota
 
 # (period_s, retention_s). Requested a little before it expires: requests queue, clocks differ, and an expired period is not an error
 # but an empty result.

@@ -35,8 +35,8 @@ def metrics_url(migration: Migration, selected: Iterable[Series], window: Window
     return f"https://{host}/cloudwatch/home?region={aws.region}#metricsV2:graph={_jsurl(graph)}"
 
 
-def _format_utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+def _format_utc(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 def _jsurl(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The call policy: what a failure stops, and when the client is made anew."""
+"""The call policy: what a failure stops, and when the client is recreated."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_response_without_its_result_and_endless_pages_are_bad_replies() -> None
     ]
 
 
-def test_client_is_made_anew_after_its_credentials_were_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_is_recreated_after_its_credentials_were_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     clients = [FakeClient("ExpiredToken"), FakeClient("AccessDenied"), FakeClient()]
     monkeypatch.setattr(calls, "create_client", lambda service, aws: clients.pop(0))
     provider = ClientProvider("service", AWS)

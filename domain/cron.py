@@ -49,9 +49,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class DayRule:
-    """The union of: `days` of the month, the `last` day, the last working day (`last_weekday`), the working day `nearest` to a day;
+    """The days of a month on which a schedule runs: the union of its fields. Working days are Monday to Friday.
 
-    and of the week (1: Sunday): all `weekdays`, the `last_of` each in the month, the `nth` as (weekday, n). Working days: Monday to Friday.
+    Of the month: `days`, the `last` day, the last working day (`last_weekday`), the working day `nearest` to a day. Of the week (1: Sunday): all
+    `weekdays`, the `last_of` each in the month, the `nth` as (weekday, n).
     """
 
     days: frozenset[int] = frozenset()

@@ -1,1 +1,1 @@
-"""How we say it: every text that a user reads, and how numbers and times are written. Pure; the language comes from messages.i18n."""
+"""All texts that a user reads, and the formatting of numbers and times. Pure; messages.i18n selects the language."""

@@ -95,8 +95,8 @@ def _intended_key(issue: ConfigIssue) -> str:
     """The key that was probably meant by a misplaced or misspelt one, or ""."""
     table, _, name = issue.key.rpartition(".")
     if issue.code == "outside_its_table":
-        home = issue.params["table"]
-        return home if home == name else f"{home}.{name}"
+        correct_table = issue.params["table"]
+        return correct_table if correct_table == name else f"{correct_table}.{name}"
     if issue.code == "unknown_key":
         return f"{table}.{issue.params['close']}".lstrip(".")
     return ""

@@ -176,18 +176,10 @@ def format_key(key: str) -> str:
     return " ".join([table, *names]) + entry
 
 
-def example_line(key: str) -> str:
-    """A valid line for a key, or ""."""
-    return _EXAMPLES.get(".".join(name for name in key.split(".") if not name.isdigit()), "")
-
-
 def _write_example(key: str) -> str:
-    line = example_line(key)
-    return (
-        _("Write for example `{line}`.").format(line=line)
-        if line
-        else _("See migration.example.toml for a whole file.")
-    )
+    if line := _EXAMPLES.get(".".join(name for name in key.split(".") if not name.isdigit())):
+        return _("Write for example `{line}`.").format(line=line)
+    return _("See migration.example.toml for a whole file.")
 
 
 def _table(key: str) -> str:
@@ -284,12 +276,9 @@ def _unknown_timezone(_key: str, params: dict[str, str]) -> IssueText:
 
 def _unknown_metric(_key: str, params: dict[str, str]) -> IssueText:
     metrics = ", ".join(f"`{metric}`" for metric in CRITERION_METRICS)
-    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.").format(
-        metrics=metrics
-    )
-    return _("There is no metric “{given}” to fix a margin for.").format(given=params["given"]), _suggestion(
-        params
-    ) + known
+    text = _("There is no metric “{given}” to fix a margin for.").format(given=params["given"])
+    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
+    return text, _suggestion(params) + known.format(metrics=metrics)
 
 
 _FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {

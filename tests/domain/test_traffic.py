@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from domain import Condition, FleetName, Rule, Share, Traffic
 from domain.serialization import from_json, to_json
-from domain.traffic import (
-    blue_green_blocked,
-    detect_weight_change,
-    find_split,
-)
+from domain.traffic import blue_green_blocked, detect_weight_change, find_split
 
 FLEET_OF: dict[str, FleetName] = {"ec2": "baseline", "blue": "canary", "green": "canary"}
 X_CANARY = Condition("http-header", "X-Canary", ("always",))
@@ -191,17 +187,17 @@ def test_a_change_is_detected_between_two_snapshots() -> None:
         traffic(rule({"ec2": 100 - share, "blue": share}), asked_at=asked_at)
         for share, asked_at in ((10, 60), (25, 75))
     )
-    step = detect_weight_change(before, after)
-    assert step
-    assert (step.since, step.ts, step.before, step.after, step.title) == (60, 75, 0.1, 0.25, "10.0% → 25.0%")
-    assert (step.logged, step.author, step.tool, step.sources) == (False, "", "unknown", ("load_balancer",))
+    change = detect_weight_change(before, after)
+    assert change
+    assert (change.since, change.ts, change.before, change.after, change.title) == (60, 75, 0.1, 0.25, "10.0% → 25.0%")
+    assert (change.logged, change.author, change.tool, change.sources) == (False, "", "unknown", ("load_balancer",))
 
 
 def test_a_change_of_a_default_action_has_the_listener_arn() -> None:
     snapshots = [traffic(rule({"ec2": 90, "blue": weight}), asked_at=weight) for weight in (10, 20)]
-    step = detect_weight_change(*snapshots)
-    assert snapshots[0].split and step and snapshots[0].split.priority == "default"
-    assert step.rule == snapshots[0].split.listener_arn
+    change = detect_weight_change(*snapshots)
+    assert snapshots[0].split and change and snapshots[0].split.priority == "default"
+    assert change.rule == snapshots[0].split.listener_arn
 
 
 @pytest.mark.parametrize(

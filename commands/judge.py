@@ -16,7 +16,7 @@ from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
 from commands.shared.context import open_context
 from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
-from commands.shared.output import echo, live_display, message_lines, plain, problem_lines, table
+from commands.shared.output import echo, live_output, message_lines, plain, problem_lines, table
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
 from messages import cli as text
@@ -66,29 +66,26 @@ def _judge_csv(path: str, config: Path | None, minutes: int | None, *, as_json: 
 
 
 def exit_with_evaluation(evaluation: Evaluation, *, as_json: bool) -> NoReturn:
-    _print(evaluation, as_json=as_json)
+    echo(_output(evaluation, as_json=as_json))
     raise typer.Exit(evaluation.exit_code)
 
 
 def _exit_once_decided(evaluate: Callable[[], Evaluation], interval_s: int, *, as_json: bool) -> NoReturn:
     """Evaluates repeatedly until there is a verdict. Ctrl-C exits with the code of the last evaluation."""
     exit_code = EXIT_UNAVAILABLE
-    with suppress(KeyboardInterrupt), live_display(as_json=as_json) as display:
+    with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
         while True:
             evaluation = evaluate()
             exit_code = evaluation.exit_code
-            if display:
-                display.update(evaluation_table(evaluation, now=startup.now()), refresh=True)
-            else:
-                _print(evaluation, as_json=as_json)
+            show(_output(evaluation, as_json=as_json))
             if evaluation.is_decided:
                 break
             time.sleep(interval_s)
     raise typer.Exit(exit_code)
 
 
-def _print(evaluation: Evaluation, *, as_json: bool) -> None:
-    echo(evaluation_json(evaluation) if as_json else evaluation_table(evaluation, now=startup.now()))
+def _output(evaluation: Evaluation, *, as_json: bool) -> dict[str, Any] | RenderableType:
+    return evaluation_json(evaluation) if as_json else evaluation_table(evaluation, now=startup.now())
 
 
 def csv_issues_json(name: str, issues: Sequence[CsvIssue]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Interval, Json, Source
-from commands.shared.output import echo, live_display, plain, problem_lines, repeat, table, title
+from commands.shared.output import echo, live_output, plain, problem_lines, repeat, table, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
 from domain import FLEETS, Event, FleetName, Migration, Window
 from messages import cli as text
@@ -42,11 +42,8 @@ def watch(
             snapshot = refresh(context)
             echo(render(snapshot))
             raise typer.Exit(0 if snapshot.minute is not None else 1)
-        with suppress(KeyboardInterrupt), live_display(as_json=as_json) as display:
-            if display is None:
-                repeat(lambda: echo(render(refresh(context))), every)
-            else:
-                repeat(lambda: display.update(snapshot_table(migration, refresh(context)), refresh=True), every)
+        with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
+            repeat(lambda: show(render(refresh(context))), every)
 
 
 def refresh(context: CommandContext) -> WatchSnapshot:

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def console() -> Console:
 def live_display(*, as_json: bool) -> AbstractContextManager[Live | None]:
     """A table that is redrawn in place; None unless there is a terminal for it."""
     return nullcontext(None) if as_json or not console().is_terminal else Live(console=console(), auto_refresh=False)
+
+
+@contextmanager
+def live_output(*, as_json: bool) -> Iterator[Callable[[dict[str, Any] | RenderableType], None]]:
+    """A function that prints its argument, or in a terminal draws it instead of the previous one."""
+    with live_display(as_json=as_json) as display:
+        yield echo if display is None else partial(display.update, refresh=True)
 
 
 def repeat(action: Callable[[], None], interval_s: int) -> None:

@@ -1,17 +1,16 @@
 """The reports of all batch jobs over a window."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import analysis.batches.jobs as analysis
 from analysis.batches.invocations import InvocationPeriod, parse_invocations
 from analysis.batches.jobs import JobReport, RunStatus, ScheduledRun
 from analysis.batches.runs import parse_runs
-from archive import BatchArchive, MetricsResult
+from archive import BatchArchive
 from archive.batches import FINAL_AFTER_MINUTES
 from domain import Window
 from domain.config.batches import Batches
-from domain.triggers import Trigger
 from domain.window import DAY_S, MINUTE_S
 
 JOB_HISTORY_S = 62 * DAY_S  # for the typical duration and for the previous scheduler
@@ -34,30 +33,16 @@ class BatchView:
 
 
 def read_batches(archive: BatchArchive, settings: Batches, source_names: Sequence[str], window: Window) -> BatchView:
-    """Every job over `window`, from the archive. The first source has the runs, the others the invocations. Raises ArchiveError."""
+    """Every job over `window`, from the archive; time after the last answer is unknown. Raises ArchiveError.
+
+    The first source has the runs, the others the invocations.
+    """
     history = Window(min(window.start, window.end - JOB_HISTORY_S), window.end)
     result = archive.metrics.read(history, source_names[0])
     invocations: dict[str, Sequence[InvocationPeriod]] = {}
     for name in source_names[1:]:
         invocations |= parse_invocations(archive.metrics.read(history, name).frame)
-    triggers = archive.events.triggers()
-    return build_batch_view(settings, result, window, triggers.triggers if triggers else (), invocations)
-
-
-def batches_cache_key(archive: BatchArchive, source_names: Sequence[str]) -> Hashable:
-    """Changes whenever `read_batches` may return something else. Raises ArchiveError."""
-    triggers = archive.events.triggers()
-    return tuple(map(archive.change_counter, source_names)), triggers.triggers if triggers else ()
-
-
-def build_batch_view(
-    settings: Batches,
-    result: MetricsResult,
-    window: Window,
-    triggers: Sequence[Trigger],
-    invocations: Mapping[str, Sequence[InvocationPeriod]] | None = None,
-) -> BatchView:
-    """The jobs from `result`. Time after its last answer is unknown."""
+    snapshot = archive.events.triggers()
     read_until = (result.last_asked_at or 0) // MINUTE_S * MINUTE_S
     not_final = Window(max(read_until - FINAL_AFTER_MINUTES * MINUTE_S, 0), max(read_until, MINUTE_S))
     unanswered = [gap for missing in result.missing for gap in missing.subtract([not_final])]
@@ -69,13 +54,19 @@ def build_batch_view(
         window=window,
         now=window.end,
         unanswered=tuple(unanswered),
-        triggers={trigger.job: trigger for trigger in triggers},
+        triggers={trigger.job: trigger for trigger in snapshot.triggers} if snapshot else {},
         invocations=invocations,
     )
     complete = bool(result.last_asked_at) and not any(
         gap.start < min(window.end, read_until) and gap.end > window.start for gap in unanswered
     )
     return BatchView(window, jobs, complete)
+
+
+def batches_cache_key(archive: BatchArchive, source_names: Sequence[str]) -> Hashable:
+    """Changes whenever `read_batches` may return something else. Raises ArchiveError."""
+    triggers = archive.events.triggers()
+    return tuple(map(archive.change_counter, source_names)), triggers.triggers if triggers else ()
 
 
 def count_statuses(runs: Sequence[ScheduledRun]) -> dict[RunStatus, int]:

@@ -8,20 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 import analysis
+from analysis.retrospective import impact
 from analysis.retrospective.before_after import BeforeAfter, before_after, weeks
-from analysis.retrospective.impact import (
-    ExcessErrors,
-    Rollback,
-    effect_window,
-    excess_errors,
-    outside_error_rate,
-    outside_p95,
-    overdispersion,
-    paired_buckets,
-    rollbacks,
-    sum_excess,
-    totals,
-)
+from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import MergedSwap, PhaseRow, incidents, merge_swaps, phase_p95
 from analysis.retrospective.timeline import Timeline, timeline, timeline_series, with_hourly_p95
 from archive import Archive
@@ -138,26 +127,28 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
     since = outline.first_step if outline.first_step is not None else outline.window.start
     phases = [phase for phase, _ in outline.merged_phases]
     timelines = [reader.phase_timeline(phase.window) for phase in phases]
+    pairs = [impact.paired_buckets(item) for item in timelines]
     ends = [phase.window.start for phase in phases[1:]] + [end]
     phase_rows = tuple(
         reader.phase_row(phase, swaps, phase_timeline, incidents(outline.events, phase, until=until))
         for (phase, swaps), phase_timeline, until in zip(outline.merged_phases, timelines, ends, strict=True)
     )
-    dispersion = overdispersion([paired_buckets(item) for item in timelines])
+    dispersion = impact.overdispersion(pairs)
     errors, p95 = (_margin(migration, metric) for metric in ("error_rate", "latency_p95"))
     whole, span = reader.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
     served = reader.timeline(Window(max(since // MINUTE_S * MINUTE_S, outline.window.start), end), MAX_BUCKETS)
-    around = {at: reader.minute_timeline(effect_window(at)) for at in outline.rollback_times}
+    effects = {at: impact.effect_window(at) for at in outline.rollback_times}
+    around = {at: reader.timeline(window, window.minutes + 1) for at, window in effects.items()}
     return Retrospective(
         outline=outline,
         phase_rows=phase_rows,
-        canary_requests=totals(served)[0]["canary"],
-        excess_errors=sum_excess([excess_errors(paired_buckets(item), dispersion) for item in timelines]),
+        canary_requests=impact.totals(served)[0]["canary"],
+        excess_errors=impact.sum_excess([impact.excess_errors(item, dispersion) for item in pairs]),
         error_rate_outside_minutes=_flagged_minutes(
-            timelines, [outside_error_rate(item, errors, dispersion) for item in timelines]
+            timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]
         ),
-        p95_outside_minutes=_flagged_minutes(timelines, [outside_p95(item, p95) for item in timelines]),
-        rollbacks=rollbacks(phases, outline.events, around),
+        p95_outside_minutes=_flagged_minutes(timelines, [impact.outside_p95(item, p95) for item in timelines]),
+        rollbacks=impact.rollbacks(phases, outline.events, around),
         before_after=reader.before_after(outline.first_step, outline.last_step, end),
         gaps=_gaps(whole, span),
         hourly_only_until=_hourly_only_until(whole),
@@ -207,9 +198,6 @@ class _ArchiveReader:
         """In buckets of ten minutes or less."""
         return self.timeline(window, (window.end - window.start) // ROLLUP_S + 2)
 
-    def minute_timeline(self, window: Window) -> Timeline:
-        return self.timeline(window, window.minutes + 1)
-
     def phase_row(
         self,
         phase: analysis.Phase,
@@ -217,7 +205,7 @@ class _ArchiveReader:
         timeline: Timeline,
         incidents: tuple[Event, ...],
     ) -> PhaseRow:
-        requests, errors = totals(timeline)
+        requests, errors = impact.totals(timeline)
         latency = self.archive.metrics.window_latency(phase.window, self.source)
         groups = latency.groups if latency and latency.covered == phase.window else ()
         hourly = self.hourly_timeline(phase.window)

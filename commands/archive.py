@@ -12,10 +12,10 @@ from rich.filesize import decimal
 from rich.progress import Progress
 from rich.text import Text
 
-from archive.status import ArchiveStatus, CoverageRow, archive_status, compact
+from archive.status import ArchiveStatus, archive_status, compact
 from archive.transfer.export import export_archive
 from archive.transfer.import_ import import_archive
-from archive.transfer.manifest import ExportError, ProgressCallback
+from archive.transfer.manifest import ExportError, Manifest, ProgressCallback
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json
 from commands.shared.output import console, echo, plain, redact_url, table, title
@@ -24,7 +24,7 @@ from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
-from reports.judgement_json import iso_time, migration_json, window_json
+from reports.judgement_json import iso_time, migration_json, pick, window_json
 
 app = typer.Typer(help=text.ARCHIVE, no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,8 +47,7 @@ def export_command(folder: Folder, config: Config = None, demo: Demo = False, as
         manifest = export_archive(archive.engine, migration, folder, now=startup.now_s(), on_progress=on_progress)
     size = sum(file.stat().st_size for file in folder.iterdir())
     if as_json:
-        counts = {"points": manifest.points, "bytes": size}
-        echo({"ok": True, "folder": str(folder), "migration": manifest.migration, **counts})
+        echo(_manifest_json(folder, manifest) | {"bytes": size})
     else:
         echo(plain(text.exported(str(folder), numbers.count(manifest.points), decimal(size))))
 
@@ -59,7 +58,7 @@ def import_command(folder: Folder, config: Config = None, demo: Demo = False, as
     with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
         manifest = import_archive(archive.engine, folder, now=startup.now_s(), on_progress=on_progress)
     if as_json:
-        echo({"ok": True, "folder": str(folder), "migration": manifest.migration, "points": manifest.points})
+        echo(_manifest_json(folder, manifest))
         return
     echo(plain(text.imported(numbers.count(manifest.points), manifest.migration)))
     if manifest.migration != migration.key:
@@ -74,15 +73,17 @@ def compact_command(config: Config = None, demo: Demo = False, as_json: Json = F
     echo({"ok": True, "before": before, "after": after} if as_json else text.compacted(decimal(before), decimal(after)))
 
 
+def _manifest_json(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    return {"ok": True, "folder": str(folder), **pick(manifest, "migration", "points")}
+
+
 def status_json(migration: Migration, status: ArchiveStatus) -> dict[str, Any]:
     return {
         "ok": True,
         **migration_json(migration),
         "url": redact_url(migration.archive),
         "bytes": status.size_bytes,
-        "points": status.points,
-        "events": status.events,
-        "snapshots": status.snapshots,
+        **pick(status, "points", "events", "snapshots"),
         "access_logs": _access_logs_json(status),
         "last_write": iso_time(status.last_write_at),
         "recorder_alive": status.recorder_alive,
@@ -90,15 +91,15 @@ def status_json(migration: Migration, status: ArchiveStatus) -> dict[str, Any]:
             {
                 "source": name,
                 "gaps": [window_json(gap) for gap in gaps],
-                "periods": [_coverage_json(row) for row in status.coverage if row.source == name],
+                "periods": [
+                    {**pick(row, "period_s", "points"), "covered": [window_json(part) for part in row.covered]}
+                    for row in status.coverage
+                    if row.source == name
+                ],
             }
             for name, gaps in status.gaps.items()
         ],
     }
-
-
-def _coverage_json(row: CoverageRow) -> dict[str, Any]:
-    return {"period_s": row.period_s, "points": row.points, "covered": [window_json(part) for part in row.covered]}
 
 
 def _access_logs_json(status: ArchiveStatus) -> dict[str, Any] | None:

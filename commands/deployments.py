@@ -17,7 +17,7 @@ from commands.shared.options import Config, Demo, Json, Source
 from commands.shared.output import echo, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration, Window
-from domain.deployments import Deployment, EcsService, traffic_shift
+from domain.deployments import EcsService, traffic_shift
 from messages import deployments as text
 from messages import times
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
@@ -83,10 +83,8 @@ def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[st
         "services": [asdict(service) for service in state.services] if state else [],
         "deployments": [
             {**asdict(deployment), "outcome": deployment.outcome, "running": deployment.running}
-            for deployment in state.deployments
-        ]
-        if state
-        else [],
+            for deployment in (state.deployments if state else ())
+        ],
         "issues": [{"fleet": fleet.fleet, "code": issue} for fleet in report.fleets for issue in fleet.issues],
         "preflights": [_preflight_json(preflight) for preflight in report.view.preflights],
         "rollback": {**asdict(rollback), "text": text.rollback_readiness(rollback, migration)} if rollback else None,
@@ -139,19 +137,14 @@ def _deployment(fleet: FleetDeployment, now: datetime) -> list[RenderableType]:
     deployment = fleet.deployment
     if deployment is None:
         return []
-    at = _latest_change(deployment)
-    lines: list[RenderableType] = [
-        plain(text.latest(deployment, age=times.ago(datetime.fromtimestamp(at, UTC), now=now)))
-    ]
+    changed_at = stage_started_at(deployment) if deployment.running else deployment.ended or deployment.created
+    age = times.ago(datetime.fromtimestamp(changed_at, UTC), now=now)
+    lines: list[RenderableType] = [plain(text.latest(deployment, age=age))]
     shift = traffic_shift(fleet.service, deployment) if deployment.running else ()
     if shift:
         parts = " → ".join(text.shift_part(part.target_group, part.task_definition, part.percent) for part in shift)
         lines.append(plain(f"{text.TRAFFIC_SHIFT_TITLE}: {parts}"))
     return lines
-
-
-def _latest_change(deployment: Deployment) -> int:
-    return stage_started_at(deployment) if deployment.running else deployment.ended or deployment.created
 
 
 def aws_commands(migration: Migration, view: DeploymentsView) -> str:

@@ -1,6 +1,7 @@
 """`weights`: the listener rules with their weights and the health of their targets; with --history every change of the weights."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -37,9 +38,9 @@ def weights(
 ) -> None:
     if history:
         with open_context(config, demo, as_json=as_json) as context:
-            weight_history = read_history(context)
-        migration = context.migration
-        echo(history_json(migration, weight_history) if as_json else history_table(migration, weight_history))
+            steps, problems, now = read_history(context)
+        render = history_json if as_json else history_table
+        echo(render(context.migration, steps, problems, now))
         raise typer.Exit(0)
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     source = startup.open_sources(migration).traffic
@@ -107,7 +108,8 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
 def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
     """The rule, and below it the target groups that it forwards to."""
     role = {"split": text.SPLIT, "header_rule": text.HEADER_RULE, "": ""}[_role(traffic, rule)]
-    head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(_conditions(rule)))
+    conditions = ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
+    head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(conditions))
     for fact in (role, traffic_text.stickiness(rule.stickiness_s) if rule.shares else ""):
         head.append(f"  ·  {fact}" if fact else "", GOOD if fact == role else "")
     if not rule.shares:
@@ -136,21 +138,11 @@ def _shares(rule: Rule) -> list[float | None]:
     return [group.weight / total if total else None for group in rule.shares]
 
 
-def _conditions(rule: Rule) -> str:
-    return ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
+def read_history(context: CommandContext) -> tuple[tuple[WeightStep, ...], tuple[Problem, ...], int]:
+    """Every known step of the split, the problems of their sources, and the time (epoch seconds), after fetching what is missing.
 
-
-@dataclass(frozen=True, slots=True)
-class WeightChangeLog:
-    """The steps of the split known at `now` (epoch seconds), and the problems of their sources."""
-
-    steps: tuple[WeightStep, ...]
-    problems: tuple[Problem, ...]
-    now: int
-
-
-def read_history(context: CommandContext) -> WeightChangeLog:
-    """Every known step, after fetching what is missing. Raises ArchiveError."""
+    Raises ArchiveError.
+    """
     context.poll_events()
     if problem := context.collector.problem:
         raise ArchiveError(problem.kind, problem.detail)
@@ -158,16 +150,18 @@ def read_history(context: CommandContext) -> WeightChangeLog:
     names = {source.name for source in sources.events if isinstance(source, HistorySource)}
     names |= {sources.traffic.name} if sources.traffic else set()
     steps = analysis.weight_steps(context.archive.events.weight_changes(), now)
-    return WeightChangeLog(steps, context.problems_where(lambda state: state.source in names), now)
+    return steps, context.problems_where(lambda state: state.source in names), now
 
 
-def history_json(migration: Migration, history: WeightChangeLog) -> dict[str, Any]:
+def history_json(
+    migration: Migration, steps: Sequence[WeightStep], problems: Sequence[Problem], now: int
+) -> dict[str, Any]:
     return {
-        "ok": not history.problems,
+        "ok": not problems,
         **migration_json(migration),
-        "now": iso_time(history.now),
-        "steps": [_step_json(step) for step in history.steps],
-        "problems": problems_json(history.problems),
+        "now": iso_time(now),
+        "steps": [_step_json(step) for step in steps],
+        "problems": problems_json(problems),
     }
 
 
@@ -183,14 +177,14 @@ def _step_json(step: WeightStep) -> dict[str, Any]:
     }
 
 
-def history_table(migration: Migration, history: WeightChangeLog) -> RenderableType:
-    now = datetime.fromtimestamp(history.now, UTC)
-
+def history_table(
+    migration: Migration, steps: Sequence[WeightStep], problems: Sequence[Problem], now: int
+) -> RenderableType:
     def clock(ts: int) -> str:
-        return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
+        return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=datetime.fromtimestamp(now, UTC))
 
     grid = table(*text.history_head(migration.fleets.canary.label))
-    for step in history.steps:
+    for step in steps:
         bake_time, style = times.duration(step.bake_time_s), FAINT if step.is_brief else ""
         grid.add_row(
             Text(events.change_time(step.change, clock)),
@@ -203,7 +197,7 @@ def history_table(migration: Migration, history: WeightChangeLog) -> RenderableT
     for column in grid.columns[:3]:
         column.no_wrap = True
     parts: list[RenderableType] = [title(migration), Text()]
-    parts.append(grid if history.steps else Text(text.NO_WEIGHT_CHANGES))
-    if any(step.is_brief for step in history.steps):
+    parts.append(grid if steps else Text(text.NO_WEIGHT_CHANGES))
+    if any(step.is_brief for step in steps):
         parts += [Text(), Text(text.SHORT_STEPS_NOTE, FAINT)]
-    return Group(*parts, *problem_lines(history.problems))
+    return Group(*parts, *problem_lines(problems))

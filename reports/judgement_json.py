@@ -1,5 +1,6 @@
 """Evaluations and problems as JSON, for `judge` and for the evidence file. docs/cli.md documents the shapes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isfinite
@@ -59,7 +60,7 @@ def archive_problem_json(problem: ArchiveProblem) -> dict[str, Any]:
     }
 
 
-def problems_json(problems: tuple[Problem, ...], archive_problem: ArchiveProblem | None = None) -> list[dict[str, Any]]:
+def problems_json(problems: Sequence[Problem], archive_problem: ArchiveProblem | None = None) -> list[dict[str, Any]]:
     archive_problems = [archive_problem_json(archive_problem)] if archive_problem else []
     return [*map(problem_json, problems), *archive_problems]
 

@@ -103,7 +103,7 @@ def run_status(name: RunStatus) -> str:
     return _("due now") if name == "waiting" else state(name)
 
 
-def explain(name: JobState, last: Run | None = None) -> str:
+def explain(name: JobState, last: Run | None) -> str:
     if name == "failed" and last and not last.was_reported:
         return _("Its last run died: Lambda reported an error and nothing was posted.")
     return {

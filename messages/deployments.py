@@ -101,7 +101,7 @@ def shift_part(group: str, definition: str, percent: float) -> str:
 
 
 def deployment_issue(
-    name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int = 0
+    name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int
 ) -> str:
     """The issue and the next step."""
     values: dict[str, object] = {"duration": times.duration(stage_s)}

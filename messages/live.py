@@ -113,7 +113,7 @@ def panel_explained(name: str) -> str:
     }[name]
 
 
-def alternative(title: str, explained: str, *, events_marked: int = 0) -> str:
+def alternative(title: str, explained: str, *, events_marked: int) -> str:
     """A chart's text alternative."""
     text = _("{title}. {explained} The newest values stand above the chart.").format(title=title, explained=explained)
     return f"{text} {events.marked_events(events_marked)}" if events_marked else text
@@ -138,7 +138,7 @@ def errors_unread(source_label: str) -> str:
     ).format(source=source_label)
 
 
-def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool = True) -> str:
+def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool) -> str:
     """`with_cloudwatch`: CloudWatch is configured, too."""
     alb_codes = _("{source} does not tell 502, 503 and 504 apart.")
     return {

@@ -132,7 +132,7 @@ def test_metric_names(metric: str, expected: str) -> None:
 )
 def test_what_is_still_needed(
     verdict: Verdict, minutes: int | None, even: int | None, expected: str, expected_even: str
-):
+) -> None:
     result = CriterionVerdict(
         ERRORS, verdict, "inconclusive", minutes_to_decision=minutes, minutes_to_decision_even=even
     )

@@ -31,7 +31,7 @@ class CoverageRow:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveStatus:
-    """Times are epoch seconds. `gaps`: by source, final time that some configured series lacks.
+    """Times are epoch seconds. `gaps`: by source, final time not covered for some configured series.
 
     `logs`: lines of the access logs that were counted, and their hours; None without any.
     """

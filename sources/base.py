@@ -12,7 +12,7 @@ from domain.deployments import DeploymentState
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign requests with
     "expired_token",  # credentials or session expired
-    "denied",  # authenticated but not authorized: `operation` is the IAM action, or the right that the API key lacks
+    "denied",  # authenticated but not authorized: `operation` is the IAM action, or the right that is missing from the API key
     "wrong_key",  # unknown access key or API key, or one of another organization
     "wrong_region",  # the resource is in another region
     "not_found",  # unknown load balancer, rule, target group, service or host

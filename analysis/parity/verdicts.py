@@ -18,7 +18,7 @@ VerdictReason = Literal[
     "significantly_worse",  # undecided: 0 is excluded, but the margin is not exceeded
     "significantly_better",
     "inconclusive",  # undecided: neither 0 nor the margin's end is excluded
-    "not_measured",  # not enough data: a fleet lacks this metric
+    "not_measured",  # not enough data: a fleet without this metric
     "one_side_empty",  # … one fleet had no requests in this window
     "one_side_gone",  # … one fleet had no requests in the newest minutes, though the weights did not change
     "unread",  # … the newest minutes' counts are unknown
@@ -34,7 +34,7 @@ ExclusionReason = Literal[
     "mixed_groups",  # two target groups of one fleet served: their percentiles cannot be merged
     "low_samples",
     "unread",  # a count that the rate needs is unknown
-    "in_flight",  # a window's first minutes: requests in flight cannot be told from unanswered ones
+    "in_flight",  # a window's first minutes: requests in flight look like unanswered ones
 ]
 EXCLUSION_REASONS: tuple[ExclusionReason, ...] = get_args(ExclusionReason)
 

@@ -18,7 +18,7 @@ from sources.base import Problem
 class MetricsResult:
     """The metrics of one source in a window, and how complete they are. Times are epoch seconds.
 
-    `frame`: tidy, sorted by time. `data_until`: the end of the newest period with requests. `missing`: final time that some series lacks.
+    `frame`: tidy, sorted by time. `data_until`: the end of the newest period with requests. `missing`: final time without data of some series.
     `unknown`: by count series, the time without an answer, where a missing row does not mean 0. `periods`: which period_s serves which part.
     `last_asked_at`: when the provisional minutes were last answered. `datapoints_requested`: from the source, for this result.
     """

@@ -57,7 +57,7 @@ def collect_evidence(
     try:
         return replace(
             bundle,
-            events=_inside(archive.events.read(window), window),
+            events=tuple(event for event in archive.events.read(window) if window.start <= event.ts < window.end),
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
             endpoints=judge_logs(archive, migration, last_day(window)),
         )
@@ -65,10 +65,8 @@ def collect_evidence(
         return bundle
 
 
-def build_bundle(
-    migration: Migration, source: str, data: JudgementInput, events: Sequence[Event] = ()
-) -> EvidenceBundle:
-    """The bundle of data that was read already."""
+def build_bundle(migration: Migration, source: str, data: JudgementInput) -> EvidenceBundle:
+    """The bundle of data that was read already, without events, latency and endpoints."""
     result, window = data.result, data.result.window
     end = final_until(migration, result, now=data.now)
     rows = final_rows(result.frame, window, end)
@@ -81,7 +79,7 @@ def build_bundle(
         trace=trace_result(migration, result, now=data.now),
         final_window=final_window,
         grid=analysis.time_grid(rows, final_window or window, result.unknown),
-        events=_inside(events, window),
+        events=(),
         queries=tuple(source_queries(migration, source, window, max(result.resolutions, default=60))),
     )
 
@@ -118,7 +116,3 @@ def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) 
     return assemble(distinct, code, np.array(ts), np.full(len(ts), np.nan), np.array(period_s)).astype(
         dict.fromkeys(LABEL_COLUMNS, "str")
     )
-
-
-def _inside(events: Sequence[Event], window: Window) -> tuple[Event, ...]:
-    return tuple(event for event in events if window.start <= event.ts < window.end)

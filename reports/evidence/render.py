@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import analysis
-from charts.base.frame import chart_frame
+from charts.base.frame import ChartFrame, chart_frame
 from charts.base.svg import figure_svg
 from charts.comparison import comparison_figure
 from charts.interval_bar import interval_bar
@@ -80,6 +80,7 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
     migration, evaluation = bundle.migration, bundle.evaluation
     judgement, window, zone = evaluation.judgement, evaluation.window, migration.zone
     share = evaluation.phase.canary_share if evaluation.phase else None
+    frame = chart_frame(migration, bundle.final_window) if bundle.final_window else None
     return environment.get_template("evidence.html.j2").render(
         bundle=bundle,
         summary=evaluation_json(evaluation),
@@ -89,8 +90,8 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         window_utc=f"{window.starts_at:%Y-%m-%d %H:%M} – {window.ends_at:%Y-%m-%d %H:%M} UTC",
         judged_until=local_minute(migration, bundle.final_window.end) if bundle.final_window else "",
         made=creation_time(migration, made_at),
-        interval_charts=list(_interval_charts(bundle)),
-        comparison_charts=list(_comparison_charts(bundle)),
+        interval_charts=list(_interval_charts(bundle, frame)) if frame else [],
+        comparison_charts=list(_comparison_charts(bundle, frame)) if frame else [],
         latency=_latency(migration, evaluation.source, bundle.window_latency, made_at),
         max_routes=MAX_ROUTES,
         excluded=[
@@ -119,10 +120,7 @@ def judge_sha256() -> str:
     return sha256(b"".join(module.read_bytes() for module in judge_modules()))
 
 
-def _interval_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:
-    if bundle.final_window is None:
-        return
-    frame = chart_frame(bundle.migration, bundle.final_window)
+def _interval_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[TitledChart]:
     for result in bundle.evaluation.judgement.criteria:
         trace = bundle.trace[bundle.trace["metric"] == result.metric]
         if trace["lower"].notna().any():
@@ -131,16 +129,15 @@ def _interval_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:
             yield (title, figure_svg(figure, f"{title}. {parity.INTERVAL_TRACE_EXPLAINED}"))
 
 
-def _comparison_charts(bundle: EvidenceBundle) -> Iterator[TitledChart]:
-    if bundle.final_window is None:
-        return
-    migration, frame = bundle.migration, chart_frame(bundle.migration, bundle.final_window)
+def _comparison_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[TitledChart]:
     for title, comparison, metric in (
         (text.ERROR_RATE, analysis.error_rate(bundle.grid), "error_rate"),
         (text.P95, analysis.latency(bundle.grid, "p95"), "latency_p95"),
     ):
         if not comparison.empty:
-            figure = comparison_figure(comparison, frame, margin=migration.margin_of(metric), events=bundle.events)
+            figure = comparison_figure(
+                comparison, frame, margin=bundle.migration.margin_of(metric), events=bundle.events
+            )
             yield (title, figure_svg(figure, text.page_alternative(title)))
 
 

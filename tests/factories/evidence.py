@@ -46,7 +46,7 @@ def make_evidence(
     fields = {"data_until": WINDOW.end, "last_asked_at": WINDOW.end, "periods": ((WINDOW, 60),)} | overrides
     result = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **fields)
     data = JudgementInput(result, Phase(WINDOW, 0.5, "weight"), None, (), NOW)
-    return build_bundle(config or make_migration(), "cloudwatch", data, events)
+    return replace(build_bundle(config or make_migration(), "cloudwatch", data), events=events)
 
 
 MADE_AT = datetime(2026, 9, 21, 15, 20, 7, tzinfo=UTC)

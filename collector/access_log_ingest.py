@@ -82,8 +82,11 @@ def ingest_access_logs(
             return ingest.report(replace(progress, state="stopped", problems=(*progress.problems, problem)))
         with ExitStack() as stack:
             batches = list(_split_batches(new_files, 0 if isinstance(source, DailyCounter) else MAX_BATCH_BYTES))
-            if isinstance(source, RemoteCounter | DailyCounter):
-                results = ingest.count_remotely(source, batches)
+            results: Iterator[_BatchResult]
+            if isinstance(source, DailyCounter):
+                results = (ingest.count_day(source, batch[0]) for batch in batches)
+            elif isinstance(source, RemoteCounter):
+                results = (_remote_result(batch, source.count(batch)) for batch in batches)
             else:
                 results = _count_locally(stack, source, batches, route_templates, lease)
             state = ingest.save_batches(batches, results)
@@ -155,18 +158,7 @@ class _Ingest:
             )
         )
 
-    def count_remotely(
-        self, source: RemoteCounter | DailyCounter, batches: Iterable[Sequence[LogFile]]
-    ) -> Iterator[_BatchResult]:
-        """Counts each batch when it is requested."""
-        for batch in batches:
-            if isinstance(source, DailyCounter):
-                yield self._count_day(source, batch[0])
-            else:
-                counts = source.count(batch)
-                yield (batch, None, (counts,)) if isinstance(counts, Problem) else (batch, counts, ())
-
-    def _count_day(self, source: DailyCounter, day: LogFile) -> _BatchResult:
+    def count_day(self, source: DailyCounter, day: LogFile) -> _BatchResult:
         """Counts a day remotely, and renews the lease meanwhile."""
         progress = self.progress
 
@@ -174,13 +166,16 @@ class _Ingest:
             self._on_progress(replace(progress, bytes_done=progress.bytes_done + min(n_bytes, day.size)))
 
         try:
-            counts = source.count_day(day, on_progress=on_progress, should_stop=self._stopped)
+            return _remote_result([day], source.count_day(day, on_progress=on_progress, should_stop=self._stopped))
         except OSError as error:
             return [], None, (_disk_full(source, error),)
-        return ([], None, (counts,)) if isinstance(counts, Problem) else ([day], counts, ())
 
     def _stopped(self) -> bool:
         return self._should_stop() or not self._lease.renew()
+
+
+def _remote_result(batch: Sequence[LogFile], counts: LogCounts | Problem | None) -> _BatchResult:
+    return (batch, None, (counts,)) if isinstance(counts, Problem) else (batch, counts, ())
 
 
 def _count_locally(

@@ -80,7 +80,7 @@ class Backfill:
         ]
         finest_period_s = partial(self._source.finest_period_s, now=now_s)
         missing = fetch_plan.plan_fetches(window, ready, coverage, policy, finest_period_s, max_periods=CHUNK_PERIODS)
-        if missing and self._is_empty(_after(missing[0].window.end), coverage, policy):
+        if missing and self._is_empty_after(missing[0].window.end, coverage, policy):
             self._empty_before = missing[0].window.end
             return 0.0
         read_only = self._archive.problem is not None
@@ -116,8 +116,9 @@ class Backfill:
         complete_since = max((request.window.end for request in requests), default=window.start)
         return BackfillStatus(state, total - n_missing, total, complete_since, window)
 
-    def _is_empty(self, window: Window, coverage: Mapping[Series, Coverage], policy: FreshnessPolicy) -> bool:
-        """Whether `window` is final and fully answered, without any data."""
+    def _is_empty_after(self, end: int, coverage: Mapping[Series, Coverage], policy: FreshnessPolicy) -> bool:
+        """Whether EMPTY_STOP_S from `end` on are final and fully answered, without any data."""
+        window = Window(end, end + EMPTY_STOP_S)
         minutely = (coverage.get(series, NO_COVERAGE) for series in self._source.series() if not series.hourly)
         return (
             window.end <= policy.final_until
@@ -137,7 +138,3 @@ class Backfill:
     def _set_state(self, state: BackfillState) -> None:
         if self.status:
             self.status = replace(self.status, state=state)
-
-
-def _after(end: int) -> Window:
-    return Window(end, end + EMPTY_STOP_S)

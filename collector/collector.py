@@ -73,7 +73,7 @@ class Collector:
         self, archive: Archive, sources: Sources, config: CollectorConfig | None = None, *, clock: Clock = utc_now
     ) -> None:
         """`sources.batches` and `sources.triggers` are left to BatchCollector."""
-        self.config = config or CollectorConfig()
+        config = self.config = config or CollectorConfig()
         self._archive, self._clock = archive, clock
         self._condition = threading.Condition()
         self._stopping = threading.Event()
@@ -83,17 +83,11 @@ class Collector:
         self._backlog_pending: dict[str, bool] = {}  # by event source
         self._retry_at: dict[str, int] = {}  # by event source, for older events
         self._backfills = {
-            source.name: Backfill(archive, source, since_s=self.config.since_s)
-            for source in sources.metrics
-            if self.config.backfill
+            source.name: Backfill(archive, source, since_s=config.since_s)
+            for source in (sources.metrics if config.backfill else ())
         }
-        self._access_log_worker = (
-            AccessLogWorker(
-                archive, sources.logs, self.config.route_templates, ingest=self.config.ingest_logs, clock=clock
-            )
-            if sources.logs
-            else None
-        )
+        new_worker = partial(AccessLogWorker, archive, ingest=config.ingest_logs, clock=clock)
+        self._access_log_worker = new_worker(sources.logs, config.route_templates) if sources.logs else None
         self.tasks = self._tasks_of(sources)
 
     def _tasks_of(self, sources: Sources) -> list[PollTask]:

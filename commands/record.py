@@ -146,10 +146,12 @@ def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableTy
     grid = table(*text.SOURCES_HEAD)
     for state in status.states:
         style = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
+        at = state.last_success_at
+        ago = text.NEVER if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=status.now)
         grid.add_row(
             plain(states.source_name(state.source)),
             Text(states.STATE_LABELS[state.state], style),
-            Text(_ago(state.last_success_at, status.now)),
+            Text(ago),
             _backfill_cell(migration, status, state) if state.role == "metrics" else Text(),
         )
     return Group(title(migration), Text(), grid, *problem_lines(status.problems, status.archive_problem))
@@ -180,10 +182,6 @@ def _backfill_text(migration: Migration, backfill: BackfillStatus) -> str:
     percent = numbers.share(backfill.available / backfill.total if backfill.total else 1.0)
     since = local_minute(migration, backfill.complete_since)
     return text.backfill_progress(backfill.state, percent=percent, back_to=since)
-
-
-def _ago(at: int | None, now: datetime) -> str:
-    return text.NEVER if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=now)
 
 
 def catch_up_summary(incomplete: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def judge_window(
 
     A judgement is cached until data of its window changes. `with_result`: includes the judged data, even for a cached judgement.
     """
-    cache, key = _cache_of(archive), (source, window, migration.criteria)
+    cache, key = _caches.setdefault(archive, _JudgementCache()), (source, window, migration.criteria)
     cache_key = archive.metrics.cache_key(window, source)
     cached = cache.get(key, cache_key)
     if cached and not with_result:
@@ -116,7 +116,3 @@ class _JudgementCache:
 
 
 _caches: WeakKeyDictionary[Archive, _JudgementCache] = WeakKeyDictionary()
-
-
-def _cache_of(archive: Archive) -> _JudgementCache:
-    return _caches.setdefault(archive, _JudgementCache())

@@ -126,7 +126,8 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
     reader, end = _ArchiveReader(archive, migration, outline.source), outline.window.end
     since = outline.first_step if outline.first_step is not None else outline.window.start
     phases = [phase for phase, _ in outline.merged_phases]
-    timelines = [reader.phase_timeline(phase.window) for phase in phases]
+    # In buckets of ten minutes or less.
+    timelines = [reader.timeline(phase.window, phase.window.minutes * MINUTE_S // ROLLUP_S + 2) for phase in phases]
     pairs = [impact.paired_buckets(item) for item in timelines]
     ends = [phase.window.start for phase in phases[1:]] + [end]
     phase_rows = tuple(
@@ -193,10 +194,6 @@ class _ArchiveReader:
             Window(start, end), self.source, series=series, max_buckets=(end - start) // HOUR_S
         )
         return timeline(overview, slow_threshold_s(self.migration), percentile=hourly_stat("p95"))
-
-    def phase_timeline(self, window: Window) -> Timeline:
-        """In buckets of ten minutes or less."""
-        return self.timeline(window, (window.end - window.start) // ROLLUP_S + 2)
 
     def phase_row(
         self,

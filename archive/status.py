@@ -84,8 +84,7 @@ def archive_status(
             rows.append(CoverageRow(name, period_s, points.get((name, period_s), 0), covered))
         configured = [index.coverage[item].clamp_to_final(policy) for item in index.configured if not item.hourly]
         start = min(
-            (windows[0].start for item in configured if (windows := item.covered_windows())),
-            default=policy.final_until,
+            (windows[0].start for item in configured if (windows := item.covered_windows())), default=policy.final_until
         )
         final = Window(start, policy.final_until) if start < policy.final_until else None
         gaps[name] = merge_windows(

@@ -28,13 +28,7 @@ PACKAGES = (
     "dashboard",
 )
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SECRET_VARIABLES = (
-    "MACKEREL_APIKEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "PGPASSWORD",
-)
+SECRET_VARIABLES = ("MACKEREL_APIKEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
 REDACTED = "***"
 # Credentials by the shape in which libraries print them: in a URL, as an AWS key id, as a header or parameter.
 _CREDENTIALS = (

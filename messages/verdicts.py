@@ -29,11 +29,9 @@ def metric(criterion: Criterion) -> str:
     """ "error rate", "p95", "slow > 300 ms"."""
     if criterion.slow_threshold_s is not None:
         return _("slow > {threshold}").format(threshold=numbers.threshold(criterion.slow_threshold_s))
-    return {
-        "error_rate": _("error rate"),
-        "unanswered_rate": _("unanswered"),
-        "target_5xx_rate": _("target 5xx"),
-    }.get(criterion.metric, criterion.metric.removeprefix("latency_"))
+    return {"error_rate": _("error rate"), "unanswered_rate": _("unanswered"), "target_5xx_rate": _("target 5xx")}.get(
+        criterion.metric, criterion.metric.removeprefix("latency_")
+    )
 
 
 def is_latency(criterion: Criterion) -> bool:

@@ -95,11 +95,7 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         layout.panel_title(title, tooltip=text.INTERVAL_TRACE_EXPLAINED)
         segmented_control(
-            "criterion",
-            text.CRITERION_TITLE,
-            list(criteria),
-            metric,
-            lambda name: verdicts.metric(criteria[name]),
+            "criterion", text.CRITERION_TITLE, list(criteria), metric, lambda name: verdicts.metric(criteria[name])
         )
     trace = judgement_trace(app, view)
     trace = trace[trace["metric"] == metric]

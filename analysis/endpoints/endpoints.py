@@ -252,11 +252,9 @@ def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> Pai
     if (slow_s := criterion.slow_threshold_s) is not None:
         population, event = rows.timed, rows.ms > slow_s * 1000
     else:
-        event = {
-            "error_rate": rows.failed,
-            "unanswered_rate": rows.unanswered,
-            "target_5xx_rate": rows.target_5xx,
-        }[criterion.metric]
+        event = {"error_rate": rows.failed, "unanswered_rate": rows.unanswered, "target_5xx_rate": rows.target_5xx}[
+            criterion.metric
+        ]
     requests = _requests_by_block(rows.select(population), window.minutes)
     events = _requests_by_block(rows.select(population & event), window.minutes)
     return _paired_samples(window, 1, requests > 0, events, requests, is_rate=True)
@@ -306,13 +304,7 @@ def _percentiles(block: AnyArray, ms: AnyArray, n: AnyArray, fraction: float, bl
 
 
 def _paired_samples(
-    window: Window,
-    block: int,
-    usable: BoolArray,
-    values: FloatArray,
-    requests: FloatArray,
-    *,
-    is_rate: bool,
+    window: Window, block: int, usable: BoolArray, values: FloatArray, requests: FloatArray, *, is_rate: bool
 ) -> PairedSamples:
     """Pairs the blocks that are `usable` for both fleets. Arrays have one row a fleet."""
     used, served = usable.all(axis=0), (requests > 0).any(axis=0)

@@ -141,9 +141,7 @@ def _read(connection: Connection, migration_id: int, window: Window, column: Lit
     table = schema.log_count
     parquet_schema, time_column = (COUNTS, "minute") if column == "counts" else (EXAMPLES, "ts")
     overlaps = and_(
-        table.c.migration_id == migration_id,
-        table.c.hour_s > window.start - HOUR_S,
-        table.c.hour_s < window.end,
+        table.c.migration_id == migration_id, table.c.hour_s > window.start - HOUR_S, table.c.hour_s < window.end
     )
     bodies = connection.scalars(select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id))
     parts = [pq.read_table(BytesIO(body)).cast(parquet_schema) for body in bodies]

@@ -56,12 +56,7 @@ class FetchOutcome:
             for series in {*request.series, *self.answered_series}:
                 before = updated.get(series) or coverage.get(series, NO_COVERAGE).clamp_to_final(self.policy)
                 updated[series] = update_coverage(
-                    before,
-                    series,
-                    request,
-                    self.pull.answered_ranges,
-                    self.policy,
-                    source_failed=self.source_failed,
+                    before, series, request, self.pull.answered_ranges, self.policy, source_failed=self.source_failed
                 )
         return updated
 
@@ -161,11 +156,7 @@ def read_span(connection: Connection, migration_id: int, source_name: str) -> Wi
 
 
 def save_outcome(
-    connection: Connection,
-    migration_id: int,
-    source_name: str,
-    configured: Collection[Series],
-    outcome: FetchOutcome,
+    connection: Connection, migration_id: int, source_name: str, configured: Collection[Series], outcome: FetchOutcome
 ) -> SeriesIndex:
     """Stores a pull: new and revised points, deletions, coverage and failures. Returns the new index of the source."""
     pull, answered = outcome.pull, outcome.answered_series

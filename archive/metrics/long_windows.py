@@ -26,10 +26,7 @@ def read_overview(
     bucket_s, pending = downsampling.choose_bucket_s(window, max_buckets), buffer.pending_writes
     selected = tuple(series) if series is not None else buffer.configured_series or index.configured
     # Codes are positions in `ordered`: stored series first.
-    ordered = (
-        *(item for item in selected if item in index.ids),
-        *(item for item in selected if item not in index.ids),
-    )
+    ordered = (*(item for item in selected if item in index.ids), *(item for item in selected if item not in index.ids))
     ids, coverage = [index.ids[item] for item in ordered if item in index.ids], with_pending(pending, index.coverage)
     covered = {
         code: coverage.get(item, NO_COVERAGE).clamp_to_final(policy).covered for code, item in enumerate(ordered)

@@ -13,14 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Integer,
 from archive.db import schema
 from archive.db.engine import transaction
 from archive.metrics.coverage import get_or_create_migration
-from archive.transfer.manifest import (
-    COPIED_TABLES,
-    ExportError,
-    Manifest,
-    ProgressCallback,
-    sha256_of,
-    write_manifest,
-)
+from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest, ProgressCallback, sha256_of, write_manifest
 from domain import Migration
 from domain.log_counts import COUNTS, EXAMPLES
 

@@ -76,11 +76,7 @@ ValueKind = Literal["text", "number", "whole number", "yes or no", "list", "tabl
 MAX_VALUE_CHARS = 160
 
 # Keys of earlier versions, with the present name.
-RENAMED_KEYS = {
-    "batches.stamped": "timestamp",
-    "access_logs.most_routes": "max_routes",
-    "access_logs.record": "ingest",
-}
+RENAMED_KEYS = {"batches.stamped": "timestamp", "access_logs.most_routes": "max_routes", "access_logs.record": "ingest"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,7 @@ class AccessLogWorker:
     def progress(self, window: Window) -> IngestProgress | None:
         """The progress of a requested window; None if it was not requested or not started."""
         with self._lock:
-            progress, _ = self._progress.get(window.aligned(FILE_INTERVAL_S), (None, None))
-        return progress
+            return self._progress.get(window.aligned(FILE_INTERVAL_S), (None, None))[0]
 
     def poll(self, notify: Callable[[], None], should_stop: Callable[[], bool]) -> float:
         """Counts one window; calls `notify` after each progress. Returns the seconds until the next poll. Raises ArchiveError."""

@@ -15,8 +15,7 @@ from sources.triggers import JobDiscovery, TriggerSource
 
 HORIZON_MINUTES = 62 * 24 * 60  # about as long as a migration, so that both schedulers are included
 CHUNK_MINUTES = 20 * 60  # the longest window that Mackerel answers in minutes
-METRICS_INTERVAL_S = 300
-TRIGGERS_INTERVAL_S = 300
+POLL_INTERVAL_S = 300
 
 
 class BatchCollector(Collector):
@@ -24,12 +23,7 @@ class BatchCollector(Collector):
 
     def __init__(self, archive: BatchArchive, sources: Sources, migration: str = "", *, clock: Clock = utc_now) -> None:
         """Polls `sources.batches` and `sources.triggers` only."""
-        config = CollectorConfig(
-            migration,
-            horizon_minutes=HORIZON_MINUTES,
-            chunk_minutes=CHUNK_MINUTES,
-            metrics_interval_s=METRICS_INTERVAL_S,
-        )
+        config = CollectorConfig(migration, HORIZON_MINUTES, CHUNK_MINUTES, metrics_interval_s=POLL_INTERVAL_S)
         super().__init__(archive, Sources(sources.batches, None, ()), config, clock=clock)
         self._metrics = sources.batches
         if sources.triggers is not None:
@@ -59,11 +53,10 @@ class BatchCollector(Collector):
 
     def poll_triggers(self, source: TriggerSource) -> float:
         """Reads the triggers, if due. Returns the seconds until the next poll. Raises ArchiveError."""
-        wait_s = self._acquire_slot(source.name, "triggers", TRIGGERS_INTERVAL_S)
-        if wait_s:
+        if wait_s := self._acquire_slot(source.name, "triggers", POLL_INTERVAL_S):
             return wait_s
         self._archive.events.save_triggers(source.snapshot(), source.name)
-        return float(TRIGGERS_INTERVAL_S)
+        return float(POLL_INTERVAL_S)
 
 
 def open_batch_collector(

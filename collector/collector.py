@@ -1,4 +1,4 @@
-"""Polls every source in background threads and fills the archive, so that pages find their data there."""
+"""Polls every source in background threads and fills the archive that the pages read."""
 
 import threading
 import time
@@ -93,13 +93,10 @@ class Collector:
     def _tasks_of(self, sources: Sources) -> list[PollTask]:
         tasks = [PollTask(source.name, "metrics", partial(self.poll_metrics, source)) for source in sources.metrics]
         tasks += [PollTask(source.name, "events", partial(self.poll_events, source)) for source in sources.events]
-        tasks += [
-            PollTask(
-                source.name, "window_latency", partial(self.poll_window_latency, source), key=_latency_key(source.name)
-            )
-            for source in sources.metrics
-            if isinstance(source, WindowLatencySource)
-        ]
+        for source in sources.metrics:
+            if isinstance(source, WindowLatencySource):
+                poll, key = partial(self.poll_window_latency, source), _latency_key(source.name)
+                tasks.append(PollTask(source.name, "window_latency", poll, key))
         if sources.traffic is not None:
             tasks.append(PollTask(sources.traffic.name, "traffic", partial(self.poll_traffic, sources.traffic)))
         if sources.logs is not None:
@@ -262,8 +259,7 @@ class Collector:
     def poll_traffic(self, source: TrafficSource) -> float:
         """Saves a snapshot of the load balancer, if it is due. Returns the seconds until the next poll. Raises ArchiveError."""
         interval_s = self.config.traffic_interval_s
-        wait_s = self._acquire_slot(source.name, "traffic", interval_s)
-        if wait_s:
+        if wait_s := self._acquire_slot(source.name, "traffic", interval_s):
             return wait_s
         self._archive.events.save_snapshot(source.snapshot(), source.name)
         return float(interval_s)

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.batches.invocations import InvocationTotals
 from archive import BatchArchive
-from collector.batches import HORIZON_MINUTES, TRIGGERS_INTERVAL_S, open_batch_collector
+from collector.batches import HORIZON_MINUTES, POLL_INTERVAL_S, open_batch_collector
 from domain import Series, Window
 from domain.config.batches import Batches, series_of_function, series_of_runs
 from domain.triggers import Triggers
@@ -133,12 +133,12 @@ def test_triggers_are_archived_and_kept_after_a_denied_request(url: str) -> None
     )
     with archive:
         assert archive.events.triggers() is None
-        assert collector.poll_triggers(rules) == TRIGGERS_INTERVAL_S
+        assert collector.poll_triggers(rules) == POLL_INTERVAL_S
         assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
         assert collector.poll_triggers(rules) > 0 and rules.n_snapshots == 1, "its slot is not free yet"
-        clock[0] += timedelta(seconds=TRIGGERS_INTERVAL_S)
+        clock[0] += timedelta(seconds=POLL_INTERVAL_S)
         denied = Problem("denied", "eventbridge", "events:DescribeRule")
-        rules.result = TriggerSnapshot(NOON_S + TRIGGERS_INTERVAL_S, None, (denied,))
+        rules.result = TriggerSnapshot(NOON_S + POLL_INTERVAL_S, None, (denied,))
         collector.poll_triggers(rules)
         assert archive.events.triggers() == Triggers(NOON_S, (TRIGGER,))
         (state,) = archive.events.source_states()

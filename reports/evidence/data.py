@@ -1,7 +1,6 @@
 """The data of an evidence file as CSV and as Parquet. Equal data gives equal bytes."""
 
 import csv
-from io import BytesIO
 
 import pandas as pd
 
@@ -24,9 +23,7 @@ def to_csv(rows: pd.DataFrame) -> bytes:
 
 def to_parquet(rows: pd.DataFrame) -> bytes:
     """`rows` with their types and unchanged names."""
-    file = BytesIO()
-    rows.to_parquet(file, engine="pyarrow", index=False)
-    return file.getvalue()
+    return rows.to_parquet(engine="pyarrow", index=False)
 
 
 def _escape_formulas(names: "pd.Series[str]") -> "pd.Series[str]":

@@ -19,15 +19,8 @@ from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import SCHEMA, iso_time, migration_json, pick, window_json
 from reports.retrospective.summary import impact_sentences, opening
 from reports.templating import environment
-from services.retrospective import (
-    JudgementsByWindow,
-    MigrationOutline,
-    Retrospective,
-    build_retrospective,
-    phase_judgements,
-    read_outline,
-    read_timeline,
-)
+from services import retrospective as service
+from services.retrospective import JudgementsByWindow, MigrationOutline, Retrospective
 
 MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
 
@@ -116,10 +109,10 @@ class RetrospectiveReport:
 
 def build_report(archive: Archive, migration: Migration, source: str, *, now: datetime) -> RetrospectiveReport | None:
     """The report from the archive; None if it has no data of `source`. Raises ArchiveError."""
-    outline = read_outline(archive, migration, source, now=now)
+    outline = service.read_outline(archive, migration, source, now=now)
     if outline is None:
         return None
-    return report_of(archive, migration, build_retrospective(archive, migration, outline), now=now)
+    return report_of(archive, migration, service.build_retrospective(archive, migration, outline), now=now)
 
 
 def report_of(
@@ -127,8 +120,8 @@ def report_of(
 ) -> RetrospectiveReport:
     """The report of a retrospective. Raises ArchiveError."""
     outline = retrospective.outline
-    timeline = read_timeline(archive, migration, outline.source, outline.window)
-    judgements = phase_judgements(archive, migration, retrospective, now=now)
+    timeline = service.read_timeline(archive, migration, outline.source, outline.window)
+    judgements = service.phase_judgements(archive, migration, retrospective, now=now)
     return RetrospectiveReport(migration, retrospective, timeline, judgements, now)
 
 

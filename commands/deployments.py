@@ -1,4 +1,4 @@
-"""`deployments`: services, deployments, whether one could start, and whether the baseline could take all traffic."""
+"""`deployments`: services, deployments, whether a deployment could start, and whether the baseline could take all traffic."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

@@ -20,7 +20,5 @@ def run_checks(sources: Sources) -> tuple[Health, ...]:
     optional = (sources.traffic, sources.logs, sources.athena)
     batches = (*sources.batches, *((sources.triggers,) if sources.triggers else ()))
     checked = (*sources.metrics, *(source for source in optional if source), *sources.events, *batches)
-    if not checked:
-        return ()
-    with ThreadPoolExecutor(len(checked)) as threads:
+    with ThreadPoolExecutor(len(checked) or 1) as threads:
         return tuple(chain.from_iterable(threads.map(lambda source: source.check(), checked)))

@@ -88,23 +88,17 @@ def endpoints(
             with open_archive(scratch) as archive:
                 report = _report_of_folder(archive, migration, LocalLogs(logs), minutes, between)
     else:
-        source = _configured_source(migration, engine)
+        sources = startup.open_sources(migration)
+        source: LogSource | None = sources.athena if engine == "athena" else sources.logs
+        if source is None:
+            typer.echo(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
+            raise typer.Exit(EXIT_UNAVAILABLE)
         requested = between or Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
         with open_archive(migration) as archive:
             report = _report(archive, migration, _ingest(archive, migration, source, requested), requested)
     now = startup.now()
     echo(endpoints_json(migration, report) if as_json else endpoints_table(migration, report, now=now))
     raise typer.Exit(report.exit_code)
-
-
-def _configured_source(migration: Migration, engine: LogEngine) -> LogSource:
-    """Exits with a message if it is not configured."""
-    sources = startup.open_sources(migration)
-    source: LogSource | None = sources.athena if engine == "athena" else sources.logs
-    if source is None:
-        typer.echo(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
-        raise typer.Exit(EXIT_UNAVAILABLE)
-    return source
 
 
 def _parse_range(migration: Migration, since: str, until: str) -> Window | None:

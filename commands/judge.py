@@ -36,7 +36,7 @@ def judge(
     phase: JudgedPhase = "",
     csv: Annotated[str, typer.Option(metavar="FILE", help=text.CSV)] = "",
     watch: Annotated[bool, typer.Option("--watch", help=text.WATCH_VERDICT)] = False,
-    every: Interval = 60,
+    interval_s: Interval = 60,
     source: Source = "",
 ) -> None:
     minutes = judged_minutes(window, phase)
@@ -48,7 +48,7 @@ def judge(
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         if not watch:
             exit_with_evaluation(context.evaluate(minutes, phase), as_json=as_json)
-        _exit_once_decided(lambda: context.evaluate(minutes, phase), every, as_json=as_json)
+        _exit_once_decided(lambda: context.evaluate(minutes, phase), interval_s, as_json=as_json)
 
 
 def _judge_csv(path: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:
@@ -141,9 +141,8 @@ def _subtitle(evaluation: Evaluation, *, now: datetime) -> Text:
 def _opening(evaluation: Evaluation) -> Text:
     requests = [(result.baseline_requests, result.canary_requests) for result in evaluation.judgement.criteria]
     length_s, most = evaluation.window.end - evaluation.window.start, max(requests, key=sum)
-    if evaluation.phase is None or evaluation.phase.canary_share is None:
-        return Text(text.opening(length_s, *most))
-    return Text(parity.opening(evaluation.phase.canary_share, length_s, *most))
+    share = evaluation.phase.canary_share if evaluation.phase else None
+    return Text(text.opening(length_s, *most) if share is None else parity.opening(share, length_s, *most))
 
 
 def _criteria_table(evaluation: Evaluation) -> RenderableType:

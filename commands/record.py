@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +48,8 @@ def record(
         if sources.batches:
             batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
             stack.enter_context(batch_archive)
-        recorder = Recorder(migration, archive, sources, batch_collector, as_json=as_json)
+        collector = Collector(archive, sources, CollectorConfig.from_migration(migration), clock=startup.now)
+        recorder = Recorder(migration, archive, sources, collector, batch_collector, as_json)
         raise typer.Exit(recorder.run_once() if once else recorder.run())
 
 
@@ -77,16 +78,16 @@ class RecorderStatus:
         return self.archive_problem is None and not self.down
 
 
-def catch_up(*collectors: Collector, timeout_s: float) -> tuple[str, ...]:
+def catch_up(*collectors: Collector) -> tuple[str, ...]:
     """Polls every source, in parallel, until everything is fetched. Returns the names of incomplete sources.
 
-    A source that waits or fails is given up after `timeout_s` seconds without progress of its backfill.
+    A source that waits or fails is given up after CATCH_UP_TIMEOUT_S without progress of its backfill.
     """
     tasks = [(item, task) for item in collectors for task in item.tasks if task.role in CATCH_UP_ROLES]
     complete: dict[str, bool] = {}
 
     def work(collector: Collector, task: PollTask) -> None:
-        complete[task.source] = _poll_until_done(collector, task, timeout_s=timeout_s)
+        complete[task.source] = _poll_until_done(collector, task)
 
     # Daemons, so that an interrupt does not wait for a hanging source.
     threads = [threading.Thread(target=work, args=task, daemon=True) for task in tasks]
@@ -97,9 +98,9 @@ def catch_up(*collectors: Collector, timeout_s: float) -> tuple[str, ...]:
     return tuple(task.source for _, task in tasks if not complete.get(task.source))
 
 
-def _poll_until_done(collector: Collector, task: PollTask, *, timeout_s: float) -> bool:
-    """Returns False after the timeout."""
-    remaining_s, best = timeout_s, collector.backfill_status(task.source)
+def _poll_until_done(collector: Collector, task: PollTask) -> bool:
+    """Returns False after CATCH_UP_TIMEOUT_S without progress."""
+    remaining_s, best = CATCH_UP_TIMEOUT_S, collector.backfill_status(task.source)
     while True:
         wait_s = collector.run_task(task)
         if wait_s and not (task.failure or task.archive_problem):
@@ -108,7 +109,7 @@ def _poll_until_done(collector: Collector, task: PollTask, *, timeout_s: float) 
                     return True
         status = collector.backfill_status(task.source)
         if status and (best is None or status.available > best.available):
-            remaining_s, best = timeout_s, status
+            remaining_s, best = CATCH_UP_TIMEOUT_S, status
         if task.failure or status is None or status.state != "filling":  # "filling": the pause between two pulls
             if wait_s > remaining_s:
                 return False
@@ -184,11 +185,6 @@ def _backfill_text(migration: Migration, backfill: BackfillStatus) -> str:
     return text.backfill_progress(backfill.state, percent=percent, back_to=since)
 
 
-def catch_up_summary(incomplete: Iterable[str]) -> str:
-    names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
-    return text.incomplete(", ".join(names)) if names else text.ALL_DONE
-
-
 def show_while_running(work: Callable[[], object], show: Callable[[], None]) -> None:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -198,72 +194,70 @@ def show_while_running(work: Callable[[], object], show: Callable[[], None]) -> 
     show()
 
 
+@dataclass(frozen=True, slots=True)
 class Recorder:
-    """A collector, and `batch_collector` if batches are configured, with a display."""
+    """A collector, and one of batches if they are configured, with a display."""
 
-    def __init__(
-        self,
-        migration: Migration,
-        archive: Archive,
-        sources: Sources,
-        batch_collector: BatchCollector | None,
-        *,
-        as_json: bool,
-    ) -> None:
-        self._migration, self._archive, self._sources, self._as_json = migration, archive, sources, as_json
-        self._batch_collector = batch_collector
-        config = CollectorConfig.from_migration(migration)
-        self._collector = Collector(archive, sources, config, clock=startup.now)
-        self._collectors = (self._collector, *((batch_collector,) if batch_collector else ()))
+    migration: Migration
+    archive: Archive
+    sources: Sources
+    collector: Collector
+    batch_collector: BatchCollector | None
+    as_json: bool
+
+    @property
+    def collectors(self) -> tuple[Collector, ...]:
+        return (self.collector, self.batch_collector) if self.batch_collector else (self.collector,)
 
     def run_once(self) -> int:
         """Fetches everything. Returns 1 if a required source is incomplete, else 0."""
         incomplete: list[str] = []
-        with live_display(as_json=self._as_json) as display:
+        with live_display(as_json=self.as_json) as display:
             show_while_running(
-                lambda: incomplete.extend(catch_up(*self._collectors, timeout_s=CATCH_UP_TIMEOUT_S)),
+                lambda: incomplete.extend(catch_up(*self.collectors)),
                 lambda: display.update(self._table(), refresh=True) if display else None,
             )
         if display is None:
             self._print_status()
         status = self._status()
         incomplete += [name for name in status.down if name not in incomplete]
-        if not self._as_json:
-            typer.echo(catch_up_summary(incomplete))
+        if not self.as_json:
+            names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
+            typer.echo(text.incomplete(", ".join(names)) if names else text.ALL_DONE)
         return 1 if set(incomplete) - status.optional_sources else 0
 
     def run(self) -> int:
         """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute. Returns 0."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            for collector in self._collectors:
+            for collector in self.collectors:
                 collector.start()
-            with live_display(as_json=self._as_json) as display:
+            with live_display(as_json=self.as_json) as display:
                 if display is None:
                     repeat(self._print_status, 60)
                 else:
                     repeat(lambda: display.update(self._table(), refresh=True), 1)
-        for collector in self._collectors:
+        for collector in self.collectors:
             collector.stop()
         return 0
 
     def _table(self) -> RenderableType:
-        return recorder_table(self._migration, self._status())
+        return recorder_table(self.migration, self._status())
 
     def _print_status(self) -> None:
-        render = recorder_json if self._as_json else recorder_line
-        echo(render(self._migration, self._status()))
+        render = recorder_json if self.as_json else recorder_line
+        echo(render(self.migration, self._status()))
 
     def _status(self) -> RecorderStatus:
-        now, collector, batches = startup.now(), self._collector, self._batch_collector
+        now, collector, batches = startup.now(), self.collector, self.batch_collector
         try:
-            source_states, problem = collector.source_states(), collector.problem or self._archive.problem
+            source_states, problem = collector.source_states(), collector.problem or self.archive.problem
         except ArchiveError as error:
             source_states, problem = (), error.problem
-        known = {source.name: collector.backfill_status(source.name) for source in self._sources.metrics}
+        known = {source.name: collector.backfill_status(source.name) for source in self.sources.metrics}
         backfills = {name: backfill for name, backfill in known.items() if backfill}
         if batches and not problem:
-            backfills |= {source.name: batches.fill_status(source) for source in self._sources.batches}
+            backfills |= {source.name: batches.fill_status(source) for source in self.sources.batches}
             problem = batches.problem
-        optional = SUPPLEMENTARY | self._sources.batch_source_names
+        optional = SUPPLEMENTARY | self.sources.batch_source_names
         return RecorderStatus(now, source_states, backfills, problem, optional)

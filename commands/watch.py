@@ -28,7 +28,7 @@ def watch(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    every: Interval = 20,
+    interval_s: Interval = 20,
     once: Annotated[bool, typer.Option("--once", help=text.ONCE)] = False,
     source: Source = "",
 ) -> None:
@@ -43,7 +43,7 @@ def watch(
             echo(render(snapshot))
             raise typer.Exit(0 if snapshot.minute is not None else 1)
         with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
-            repeat(lambda: show(render(refresh(context))), every)
+            repeat(lambda: show(render(refresh(context))), interval_s)
 
 
 def refresh(context: CommandContext) -> WatchSnapshot:
@@ -124,13 +124,11 @@ def _metrics_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
 
 def _cells(metric: WatchedMetric) -> list[Text]:
     """Both fleets' values and their difference."""
-    format_value = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.per_minute}[
-        metric.quantity
-    ]
+    formats = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.per_minute}
     cells = []
     for fleet, value in zip(FLEETS, (metric.latest.baseline, metric.latest.canary), strict=True):
         low_sample = metric.low_sample[fleet]
-        cells.append(Text(format_value(value) + (" ?" if low_sample else ""), FAINT if low_sample else ""))
+        cells.append(Text(formats[metric.quantity](value) + (" ?" if low_sample else ""), FAINT if low_sample else ""))
     if metric.quantity == "count":
         return [*cells, Text()]
     format_difference = numbers.points if metric.quantity == "rate" else numbers.signed_milliseconds

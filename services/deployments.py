@@ -1,4 +1,4 @@
-"""The state of services and deployments, whether one could start, and whether the baseline could take all traffic."""
+"""The state of services and deployments, whether a deployment could start, and whether the baseline could take all traffic."""
 
 from dataclasses import dataclass
 
@@ -48,9 +48,7 @@ def fleet_deployment(state: DeploymentState, fleet: FleetName, *, now: int) -> F
 
 def fleet_deployments(state: DeploymentState | None, *, now: int) -> tuple[FleetDeployment, ...]:
     """Every fleet of which a service or a deployment is known."""
-    if state is None:
-        return ()
-    known = (fleet_deployment(state, fleet, now=now) for fleet in FLEETS)
+    known = (fleet_deployment(state, fleet, now=now) for fleet in FLEETS) if state else ()
     return tuple(item for item in known if item)
 
 

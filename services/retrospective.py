@@ -84,7 +84,7 @@ class Retrospective:
 
 
 def slow_threshold_s(migration: Migration) -> float:
-    """The threshold for "slow": that of a criterion, else the middle one of the configured thresholds."""
+    """The threshold for "slow": that of a criterion, else the middle of the configured thresholds."""
     configured = migration.slow_thresholds_s
     judged = (criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None)
     return next(judged, configured[len(configured) // 2])

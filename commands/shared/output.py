@@ -102,5 +102,5 @@ def problem_lines(problems: Sequence[Problem], archive_problem: ArchiveProblem |
 
 def redact_url(url: str) -> str:
     """A database URL without user, password and query."""
-    scheme, _, rest = url.partition("?")[0].partition("//")
-    return f"{scheme}//{rest.rpartition('@')[2]}"
+    scheme, _, location = url.partition("?")[0].partition("//")
+    return f"{scheme}//{location.rpartition('@')[2]}"

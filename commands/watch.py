@@ -72,10 +72,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
         "observed": _observed_shares(snapshot),
         "sample_ratio": snapshot.sample_ratio.verdict if snapshot.sample_ratio else None,
         "measures": {
-            name: {
-                **pick(metric.latest, "baseline", "canary", "difference"),
-                "low_samples": dict(metric.low_sample),
-            }
+            name: {**pick(metric.latest, "baseline", "canary", "difference"), "low_samples": dict(metric.low_sample)}
             for name, metric in snapshot.metrics.items()
         },
         "alb_5xx_rate": snapshot.alb_5xx_rate,

@@ -184,8 +184,4 @@ def _before_after_json(comparison: BeforeAfter | None) -> dict[str, Any] | None:
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    return {
-        "at": iso_time(event.ts),
-        "until": iso_time(event.until),
-        **pick(event, "kind", "title", "open"),
-    }
+    return {"at": iso_time(event.ts), "until": iso_time(event.until), **pick(event, "kind", "title", "open")}

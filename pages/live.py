@@ -29,7 +29,7 @@ from ui.live import panels
 from ui.live.deployments import deployments_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.traffic import rules_section, traffic_section
-from ui.live.view import ChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
+from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
 from ui.parity.view import judgement_view
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
 
@@ -104,7 +104,7 @@ def _slow_s(app: AppContext) -> float:
 def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s: float) -> LiveView:
     """The view from the archive. Requests what is missing; waits for it only if there is nothing to show yet."""
     window = params.window(data_time)
-    read = partial(live_view, app, params, window, ChartOptions(params.percentile, slow_s, layout.theme()))
+    read = partial(live_view, app, params, window, LiveChartOptions(params.percentile, slow_s, layout.theme()))
     view = read()
     if not view.data.result.missing:
         return view

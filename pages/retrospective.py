@@ -22,7 +22,7 @@ from ui.controls import leave_range_button, query_param, query_params, set_range
 from ui.retrospective.download import report_button
 from ui.retrospective.notes import notes_section
 from ui.retrospective.tables import before_after_table, impact_list, phases_table
-from ui.retrospective.view import ChartOptions, retrospective_view, timeline_chart
+from ui.retrospective.view import TimelineOptions, retrospective_view, timeline_chart
 from ui.url import parse_range
 
 REFRESH_S = 60  # only during the backfill
@@ -93,7 +93,7 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
     events.kind_filter(window_events)
     kinds = events.selected_kinds()
     shown = events.filter_by_kind(window_events, kinds)
-    chart, bucket_s = timeline_chart(app, outline, ChartOptions(window, shown, layout.theme(), sentence))
+    chart, bucket_s = timeline_chart(app, outline, TimelineOptions(window, shown, layout.theme(), sentence))
     if chart is None:
         layout.empty_state(text.NO_DATA)
         return

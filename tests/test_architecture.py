@@ -104,6 +104,18 @@ def test_every_module_has_a_docstring(path: Path) -> None:
         assert docstring and docstring.splitlines()[0].endswith((".", "?", ":")), "The first line is a sentence."
 
 
+def test_a_type_name_has_one_meaning() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in PROGRAM_MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(relative_name(path))
+            elif isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal["):
+                homes.setdefault(ast.unparse(node.targets[0]), set()).add(relative_name(path))
+    assert homes, "The program has types."
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 @pytest.mark.parametrize("path", PROGRAM_MODULES, ids=relative_name)
 def test_nothing_imports_the_entry_points(path: Path) -> None:
     assert not imported_packages(path) & {"cli", "dashboard", *NOT_PROGRAM}

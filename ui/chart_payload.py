@@ -1,17 +1,10 @@
 """A figure as bytes for ui.components.overlay_chart."""
 
-from typing import Protocol
-
 import orjson
 
+from charts.base.figure import PlotlyFigure
 from charts.base.plotlyjs import plotly_js
 from ui.components import PLOTLYJS_URL
-
-
-class PlotlyFigure(Protocol):
-    """The only method of a Plotly figure that is used outside charts/."""
-
-    def to_json(self) -> str: ...
 
 
 def chart_payload(figure: PlotlyFigure, alt_text: str) -> bytes:

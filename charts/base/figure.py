@@ -13,6 +13,8 @@ class PlotlyFigure(Protocol):
 
     def to_plotly_json(self) -> dict[str, Any]: ...
 
+    def to_json(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

@@ -8,7 +8,7 @@ from domain import ChangeTool, WeightChange, Window
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import Events
 from sources.demo.base import DemoSource
-from sources.demo.scenario import Scenario, WeightStep
+from sources.demo.scenario import Scenario, ScenarioStep
 from sources.demo.sources import HEADER_RULE_ARN, SPLIT_LISTENER_ARN
 
 # The author of each step that changed the share, in order.
@@ -57,12 +57,12 @@ def _changes(scenario: Scenario) -> Iterator[WeightChange]:
             yield replace(change, rule=SPLIT_LISTENER_ARN, before=before.share, after=after.share)
 
 
-def _header_rule_change(step: WeightStep, operation: str, author: str, tool: ChangeTool) -> WeightChange:
+def _header_rule_change(step: ScenarioStep, operation: str, author: str, tool: ChangeTool) -> WeightChange:
     about = f"X-Canary: ecs → {step.live} 1"
     return replace(_change(step, operation, author, tool), rule=HEADER_RULE_ARN, after=1.0, about=about)
 
 
-def _change(step: WeightStep, operation: str, author: str, tool: ChangeTool) -> WeightChange:
+def _change(step: ScenarioStep, operation: str, author: str, tool: ChangeTool) -> WeightChange:
     return WeightChange(
         ts=step.ts,
         since=step.ts,

@@ -30,7 +30,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class WeightStep:
+class ScenarioStep:
     """The weights from `ts` on. `live`: the ECS target group that serves."""
 
     ts: int
@@ -61,12 +61,12 @@ class Scenario:
 
     anchor: int
     start: int
-    steps: tuple[WeightStep, ...]
+    steps: tuple[ScenarioStep, ...]
     slowdown: Window  # of the canary
     outage: Window  # of the canary; without traffic from the rollback on
     scripted_events: tuple[Event, ...]
 
-    def step_at(self, ts: int) -> WeightStep:
+    def step_at(self, ts: int) -> ScenarioStep:
         """The step in effect at `ts`; before the scenario, the first."""
         return self.steps[max(bisect_right(self.steps, ts, key=lambda step: step.ts) - 1, 0)]
 
@@ -113,25 +113,25 @@ def scenario_for(anchor: datetime) -> Scenario:
 
     start = at(70, "00:00")  # more than a week before the first step, for the before/after comparison
     steps = (
-        WeightStep(start, 100, 0, BLUE),
-        WeightStep(at(60, "10:30"), 999, 1, BLUE),
-        WeightStep(at(53, "10:30"), 990, 10, BLUE),
-        WeightStep(at(44, "11:00"), 950, 50, BLUE),
-        WeightStep(at(37, "10:40"), 900, 100, BLUE),
-        WeightStep(at(37, "11:38"), 950, 50, BLUE),  # rolled back: slow
-        WeightStep(at(33, "14:00"), 100, 0, BLUE),  # everything to EC2, so that CodeDeploy swaps idle groups
-        WeightStep(at(33, "14:06"), 100, 0, GREEN),
-        WeightStep(at(33, "14:12"), 950, 50, GREEN),
-        WeightStep(at(30, "10:30"), 900, 100, GREEN),
-        WeightStep(at(23, "10:30"), 750, 250, GREEN),
-        WeightStep(at(16, "15:34"), 100, 0, GREEN),  # rolled back: dead
-        WeightStep(at(14, "11:00"), 100, 0, BLUE),
-        WeightStep(at(12, "10:30"), 900, 100, BLUE),
-        WeightStep(at(9, "10:30"), 750, 250, BLUE),
-        WeightStep(at(5, "14:00"), 100, 0, BLUE),
-        WeightStep(at(5, "14:06"), 100, 0, GREEN),
-        WeightStep(at(5, "14:12"), 750, 250, GREEN),
-        WeightStep(anchor_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
+        ScenarioStep(start, 100, 0, BLUE),
+        ScenarioStep(at(60, "10:30"), 999, 1, BLUE),
+        ScenarioStep(at(53, "10:30"), 990, 10, BLUE),
+        ScenarioStep(at(44, "11:00"), 950, 50, BLUE),
+        ScenarioStep(at(37, "10:40"), 900, 100, BLUE),
+        ScenarioStep(at(37, "11:38"), 950, 50, BLUE),  # rolled back: slow
+        ScenarioStep(at(33, "14:00"), 100, 0, BLUE),  # everything to EC2, so that CodeDeploy swaps idle groups
+        ScenarioStep(at(33, "14:06"), 100, 0, GREEN),
+        ScenarioStep(at(33, "14:12"), 950, 50, GREEN),
+        ScenarioStep(at(30, "10:30"), 900, 100, GREEN),
+        ScenarioStep(at(23, "10:30"), 750, 250, GREEN),
+        ScenarioStep(at(16, "15:34"), 100, 0, GREEN),  # rolled back: dead
+        ScenarioStep(at(14, "11:00"), 100, 0, BLUE),
+        ScenarioStep(at(12, "10:30"), 900, 100, BLUE),
+        ScenarioStep(at(9, "10:30"), 750, 250, BLUE),
+        ScenarioStep(at(5, "14:00"), 100, 0, BLUE),
+        ScenarioStep(at(5, "14:06"), 100, 0, GREEN),
+        ScenarioStep(at(5, "14:12"), 750, 250, GREEN),
+        ScenarioStep(anchor_s - (6 * 60 + 10) * 60, 500, 500, GREEN),
     )
     happened = (
         _event(at(61, "15:00"), "deployment", "web 1.0.0 to photo-ecs-blue", "First deployment of the service.", "canary", until=at(61, "15:09")),

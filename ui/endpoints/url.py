@@ -13,10 +13,10 @@ from services.endpoints import RequestFilter
 from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.url import parse_range
 
-WindowChoice = Literal["phase", "1h", "3h", "12h", "24h"]
-WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
-DEFAULT_WINDOW: WindowChoice = "phase"
-WINDOW_MINUTES: dict[WindowChoice, int] = {"phase": 1440, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
+LogWindowChoice = Literal["phase", "1h", "3h", "12h", "24h"]
+WINDOW_CHOICES: tuple[LogWindowChoice, ...] = get_args(LogWindowChoice)
+DEFAULT_WINDOW: LogWindowChoice = "phase"
+WINDOW_MINUTES: dict[LogWindowChoice, int] = {"phase": 1440, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 MAPS = ("errors", "p95")
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
 LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map")
@@ -27,7 +27,7 @@ MAX_PARAM_LENGTH = 300
 class EndpointsParams:
     """`fixed_window`: the range of the URL, else `window_choice` counts back from now. Invalid parameters have their default."""
 
-    window_choice: WindowChoice
+    window_choice: LogWindowChoice
     fixed_window: Window | None
     filters: RequestFilter
     route: str | None

@@ -35,7 +35,7 @@ class LiveView:
 
 
 @dataclass(frozen=True, slots=True)
-class ChartOptions:
+class LiveChartOptions:
     """`percentile`: of the latency chart; `slow_s`: the threshold of the chart of slow answers."""
 
     percentile: str
@@ -43,7 +43,7 @@ class ChartOptions:
     theme: Theme
 
 
-def live_view(app: AppContext, params: LiveParams, window: Window, options: ChartOptions) -> LiveView:
+def live_view(app: AppContext, params: LiveParams, window: Window, options: LiveChartOptions) -> LiveView:
     """The charts of a window. Reads the archive alone; raises ArchiveError."""
     archive = app.archive
     cache_key = archive.metrics.cache_key(Window(window.start - LEAD_IN_S, window.end), params.source)
@@ -56,7 +56,7 @@ def _cached_live_view(
     _app: AppContext,
     source: str,
     window: Window,
-    options: ChartOptions,
+    options: LiveChartOptions,
     *,
     events: tuple[Event, ...],
     cache_key: Hashable,

@@ -17,7 +17,7 @@ from ui.chart_payload import chart_payload
 
 
 @dataclass(frozen=True, slots=True)
-class ChartOptions:
+class TimelineOptions:
     """What is drawn besides the data. `sentence`: the migration in words, for the alternative text."""
 
     window: Window
@@ -31,7 +31,7 @@ def retrospective_view(app: AppContext, outline: MigrationOutline) -> Retrospect
     return _cached_retrospective(app, outline, app.archive.metrics.cache_key(outline.window, outline.source))
 
 
-def timeline_chart(app: AppContext, outline: MigrationOutline, options: ChartOptions) -> tuple[bytes | None, int]:
+def timeline_chart(app: AppContext, outline: MigrationOutline, options: TimelineOptions) -> tuple[bytes | None, int]:
     """The chart for ui.components.overlay_chart, None without data; and the length of its buckets in seconds. Raises ArchiveError."""
     cache_key = app.archive.metrics.cache_key(options.window, outline.source)
     return _cached_timeline_chart(app, outline, options, cache_key)
@@ -44,7 +44,7 @@ def _cached_retrospective(_app: AppContext, outline: MigrationOutline, cache_key
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_timeline_chart(
-    _app: AppContext, outline: MigrationOutline, options: ChartOptions, cache_key: Hashable
+    _app: AppContext, outline: MigrationOutline, options: TimelineOptions, cache_key: Hashable
 ) -> tuple[bytes | None, int]:
     timeline = read_timeline(_app.archive, _app.migration, outline.source, options.window)
     if timeline.empty:

@@ -99,6 +99,8 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
         parts += [Text(), *map(_health, traffic.groups), Text()]
         if not traffic.split:
             parts.append(Text(text.NO_SPLIT, BAD))
+        if traffic.unreachable_splits:
+            parts.append(plain(traffic_text.unreachable_rules(traffic.unreachable_splits), WARN))
         blocked, canary = blue_green_blocked(traffic), migration.fleets.canary
         if blocked.blocked and (canary.codedeploy or canary.ecs_service):
             parts.append(plain(traffic_text.blue_green(blocked), WARN))
@@ -107,7 +109,9 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
 
 def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
     """The rule, and below it the target groups that it forwards to."""
-    role = {"split": text.SPLIT, "header_rule": text.HEADER_RULE, "": ""}[_role(traffic, rule)]
+    role = {"split": text.SPLIT, "header_rule": text.HEADER_RULE, "unreachable": text.UNREACHABLE, "": ""}[
+        _role(traffic, rule)
+    ]
     conditions = ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
     head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(conditions))
     for fact in (role, traffic_text.stickiness(rule.stickiness_s) if rule.shares else ""):
@@ -130,7 +134,11 @@ def _health(group: TargetGroup) -> Text:
 
 
 def _role(traffic: Traffic, rule: Rule) -> str:
-    return "split" if rule.arn == traffic.split_arn else "header_rule" if rule in traffic.header_rules else ""
+    if rule.arn == traffic.split_arn:
+        return "split"
+    if rule.arn in traffic.unreachable:
+        return "unreachable"
+    return "header_rule" if rule in traffic.header_rules else ""
 
 
 def _shares(rule: Rule) -> list[float | None]:

@@ -1,12 +1,13 @@
 """Domain types: configuration, windows, series, the tidy frame, traffic and events. Imports no other package of this program."""
 
 from domain.arn import Arn
+from domain.conditions import Condition
 from domain.config.errors import ConfigIssue, ConfigIssueCode, ConfigurationError
 from domain.config.loader import load
 from domain.config.models import Aws, Criterion, Fleet, Mackerel, Margin, Migration
 from domain.events import EVENT_KINDS, Event, EventKind
 from domain.frame import COLUMNS, FrameError, assemble, check_frame, empty_frame, epoch_s
 from domain.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group
-from domain.traffic import Condition, Group, Rule, Share, Target, Traffic
+from domain.traffic import Group, Rule, Share, Target, Traffic
 from domain.weight_changes import ChangeTool, WeightChange
 from domain.window import Clock, Window, utc_now

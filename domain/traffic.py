@@ -1,9 +1,12 @@
 """A snapshot of a load balancer: listener rules with weights, target groups and their health, and the rule that splits the traffic."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
+from domain.conditions import Condition, all_match, shadows
 from domain.series import FLEETS, FleetName
 from domain.weight_changes import WeightChange
 
@@ -16,18 +19,6 @@ class Share:
     target_group: str
     fleet: FleetName | None
     weight: int
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A rule condition: ELBv2's `field` (`http-header`, `path-pattern`, …), and the `name` of the header or query key.
-
-    A request matches if it matches any of `patterns` (wildcards * and ?; with a leading ~ a regular expression).
-    """
-
-    field: str
-    name: str
-    patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,20 @@ class Rule:
     @property
     def is_conditional(self) -> bool:
         """Whether it is limited by header, query string or source IP: conditions on host, path and method apply to all visitors alike."""
-        return any(condition.field in ("http-header", "query-string", "source-ip") for condition in self.conditions)
+        return any(
+            condition.field in ("http-header", "query-string", "source-ip") and not condition.matches_all
+            for condition in self.conditions
+        )
+
+    @property
+    def matches_all(self) -> bool:
+        """Whether every request that reaches it matches: a default action, or a rule such as path-pattern /*."""
+        return all_match(self.conditions)
+
+    @property
+    def evaluation_order(self) -> tuple[bool, int, str]:
+        """The sort key within a listener: by priority, the default action last."""
+        return self.priority == "default", int(self.priority) if self.priority.isdecimal() else 0, self.arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +119,37 @@ class Traffic:
         return next((rule for rule in self.rules if rule.arn == self.split_arn), None)
 
     @property
+    def unreachable(self) -> frozenset[str]:
+        """The ARNs of the rules that no request reaches."""
+        return unreachable_rules(self.rules)
+
+    @property
+    def reachable_rules(self) -> tuple[Rule, ...]:
+        unreachable = self.unreachable
+        return tuple(rule for rule in self.rules if rule.arn not in unreachable)
+
+    @property
+    def unreachable_splits(self) -> tuple[Rule, ...]:
+        """The rules with weight on both fleets, or configured as the split, and that no request reaches."""
+        return tuple(
+            rule
+            for rule in self.rules
+            if rule.arn in self.unreachable and (len(rule.fleets) == 2 or rule.arn == self.split_arn)
+        )
+
+    @property
     def header_rules(self) -> tuple[Rule, ...]:
         """The other conditional rules that send to one fleet only, used for tests with a header, query string or source IP."""
         return tuple(
-            rule for rule in self.rules if rule.is_conditional and len(rule.fleets) == 1 and rule.arn != self.split_arn
+            rule
+            for rule in self.reachable_rules
+            if rule.is_conditional and len(rule.fleets) == 1 and rule.arn != self.split_arn
         )
 
     @property
     def splits(self) -> tuple[Rule, ...]:
-        """All rules with weights above 0 on both fleets."""
-        return tuple(rule for rule in self.rules if len(rule.fleets) == 2)
+        """All reachable rules with weights above 0 on both fleets."""
+        return tuple(rule for rule in self.reachable_rules if len(rule.fleets) == 2)
 
     @property
     def configured_shares(self) -> dict[FleetName, Fraction]:
@@ -132,19 +157,36 @@ class Traffic:
 
 
 def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
-    """The rule that splits the traffic between the fleets: the configured one, else the best candidate by `_split_rank`, or None.
+    """The rule that splits the traffic between the fleets: the configured one, else the best reachable candidate by `_split_rank`, or None.
 
-    Ties: HTTPS:443 before HTTP:80 before other listeners, then the default action, then the lowest priority.
+    Ties: HTTPS:443 before HTTP:80 before other listeners, then a rule that matches every request (a default action), then the lowest priority.
     """
     rules = tuple(rules)
     if configured_arn:
         return next((rule for rule in rules if rule.arn == configured_arn), None)
 
-    def order(rule: Rule) -> tuple[int, int, int, str]:
+    def order(rule: Rule) -> tuple[int, int, bool, tuple[bool, int, str]]:
         listener = _LISTENER_ORDER.get(rule.listener, len(_LISTENER_ORDER))
-        return _split_rank(rule), listener, int(rule.priority) if rule.priority.isdecimal() else 0, rule.arn
+        return _split_rank(rule), listener, not rule.matches_all, rule.evaluation_order
 
-    return min((rule for rule in rules if _split_rank(rule) < _NOT_A_SPLIT), key=order, default=None)
+    unreachable = unreachable_rules(rules)
+    candidates = (rule for rule in rules if _split_rank(rule) < _NOT_A_SPLIT and rule.arn not in unreachable)
+    return min(candidates, key=order, default=None)
+
+
+@lru_cache(maxsize=16)
+def unreachable_rules(rules: tuple[Rule, ...]) -> frozenset[str]:
+    """The ARNs of the rules that no request reaches, because an earlier rule of their listener matches all of their requests."""
+    by_listener: defaultdict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        by_listener[rule.listener_arn].append(rule)
+    unreachable = set()
+    for listener_rules in by_listener.values():
+        listener_rules.sort(key=lambda rule: rule.evaluation_order)
+        for position, rule in enumerate(listener_rules):
+            if any(shadows(earlier.conditions, rule.conditions) for earlier in listener_rules[:position]):
+                unreachable.add(rule.arn)
+    return frozenset(unreachable)
 
 
 _LISTENER_ORDER = {"HTTPS:443": 0, "HTTP:80": 1}

@@ -99,6 +99,7 @@ BUILT_IN_DEMO = _("built in: the demo")
 ALL_OTHER_REQUESTS = _("all others")  # the condition of a rule without conditions
 SPLIT = _("the split")
 HEADER_RULE = _("a door")
+UNREACHABLE = _("never reached")
 HISTORY = _("Every step of the weights: how long it held, who made it and how.")
 NO_WEIGHT_CHANGES = _(
     "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from domain import Condition, Group, Migration, Rule, Share
 from domain.traffic import BlueGreen
 from messages import numbers, times
-from messages.i18n import _
+from messages.i18n import _, plural
 
 RULES_UNREAD = _(
     "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
@@ -47,6 +47,23 @@ def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
         share=numbers.share(sum(share.weight for share in shares) / total_weight),
         groups=", ".join(share.target_group for share in shares),
     )
+
+
+def unreachable_rules(rules: Sequence[Rule]) -> str:
+    """Rules that no request reaches, so that their weights have no effect. At least one."""
+    return plural(
+        "No request reaches {rules}: an earlier rule takes them all, and these weights have no effect",
+        "No request reaches {rules}: earlier rules take them all, and these weights have no effect",
+        len(rules),
+        rules=", ".join(map(rule_name, rules)),
+    )
+
+
+def rule_name(rule: Rule) -> str:
+    """ "HTTPS:443 10 (X-Canary: ecs)", "HTTPS:443 default"."""
+    conditions = ", ".join(map(rule_condition, rule.conditions))
+    name = f"{rule.listener} {rule.priority}".strip()
+    return f"{name} ({conditions})" if conditions else name
 
 
 def stickiness(stickiness_s: int | None) -> str:

@@ -65,7 +65,10 @@ class LoadBalancer:
             payloads = session.fetch_all("DescribeRules", about=arn, ListenerArn=arn)
             if isinstance(payloads, Problem):
                 payloads = [{"IsDefault": True, "Actions": listener.get("DefaultActions", ())}]
-            rules += sorted((parse_rule(payload, listener, self._fleet_of) for payload in payloads), key=_priority_key)
+            rules += sorted(
+                (parse_rule(payload, listener, self._fleet_of) for payload in payloads),
+                key=lambda rule: rule.evaluation_order,
+            )
         if session.has_failed("DescribeRules"):
             # A default action with weight on both fleets is preferred to any unread rule; anything less may not be.
             split = find_split(rules, configured)
@@ -93,7 +96,7 @@ class LoadBalancer:
         if self._aws.rule and split is None:
             session.add_problem("not_found", "DescribeRules", self._aws.rule)
         elif not traffic.splits and not session.has_failed("DescribeRules"):
-            one_fleet = split and split.fleets and all(share.fleet for share in split.weighted_shares)
+            one_fleet = split and len(split.fleets) == 1 and all(share.fleet for share in split.weighted_shares)
             detail = f"one_side:{next(iter(split.fleets))}" if split and one_fleet else "none"
             session.add_problem("no_split", "DescribeRules", self._aws.load_balancer, detail)
         return traffic
@@ -173,11 +176,6 @@ def target_group_name(arn: str) -> str:
 def _listener_arn_of(rule_arn: str) -> str:
     """arn:…:listener-rule/app/photo/50dc…/f2f7…/9683… → arn:…:listener/app/photo/50dc…/f2f7…"""
     return rule_arn.replace(":listener-rule/", ":listener/").rpartition("/")[0]
-
-
-def _priority_key(rule: Rule) -> tuple[bool, int, str]:
-    number = int(rule.priority) if rule.priority.isdecimal() else 0
-    return rule.priority == "default", number, rule.arn
 
 
 def _target_key(target: Target) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain import Migration
+from domain import Condition, Migration
 from sources.base import TrafficSnapshot
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoTraffic
@@ -72,6 +72,22 @@ class TestWeights:
         data = json_output(run("weights", "--json"))
         assert (data["ok"], data["configured"], data["rules"]) == (False, {}, [])
         assert data["problems"][0]["operation"] == "elasticloadbalancing:DescribeRules"
+
+    def test_a_rule_that_no_request_reaches_is_marked(self, use_sources: Any):
+        class Shadowed(DemoTraffic):
+            def snapshot(self) -> TrafficSnapshot:
+                snapshot = super().snapshot()
+                assert snapshot.traffic
+                first, *others = snapshot.traffic.rules
+                rules = (replace(first, conditions=(Condition("path-pattern", "", ("/*",)),)), *others)
+                return replace(snapshot, traffic=replace(snapshot.traffic, rules=rules, split_arn=first.arn))
+
+        use_sources(Sources((), Shadowed(anchor=ANCHOR), ()))
+        result = run("weights")
+        assert "HTTPS:443 10 path-pattern: /* · the split · not sticky" in lines(result.stdout)
+        assert "HTTPS:443 default all others · never reached · not sticky" in lines(result.stdout)
+        assert "No request reaches HTTPS:443 default" in result.stdout
+        assert [rule["role"] for rule in json_output(run("weights", "--json"))["rules"]] == ["split", "unreachable", ""]
 
     def test_without_aws_there_are_no_weights(self, use_sources: Any):
         use_sources(Sources((), None, ()))

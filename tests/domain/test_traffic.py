@@ -110,7 +110,10 @@ def test_a_weighted_path_takes_precedence_over_a_default_with_one_fleet() -> Non
 
 
 def test_the_default_action_then_the_lowest_priority_takes_precedence() -> None:
-    ten, nine = (rule({"ec2": 1, "blue": 1}, API, priority=priority) for priority in ("10", "9"))
+    ten, nine = (
+        rule({"ec2": 1, "blue": 1}, Condition("path-pattern", "", (path,)), priority=priority)
+        for priority, path in (("10", "/api/*"), ("9", "/v2/*"))
+    )
     default = rule({"ec2": 90, "blue": 10})
     assert traffic(ten, nine, default).split == default
     assert traffic(ten, nine, rule({"ec2": 1})).split == nine
@@ -177,6 +180,59 @@ def test_only_a_configured_rule_is_the_split() -> None:
 def test_without_a_rule_to_a_fleet_there_is_no_split(weights: dict[str, int] | None) -> None:
     assert traffic(rule(weights)).split is None
     assert traffic(rule(weights)).configured_shares == {}
+
+
+# Rules that no request reaches
+
+ANY_PATH = Condition("path-pattern", "", ("/*",))
+
+
+def test_a_default_action_behind_a_rule_for_every_path_is_not_the_split() -> None:
+    catch_all, default = rule({"ec2": 1}, ANY_PATH, priority="1"), rule({"ec2": 90, "blue": 10})
+    snapshot = traffic(catch_all, default)
+    assert snapshot.split == catch_all
+    assert snapshot.configured_shares == {"baseline": 1, "canary": 0}
+    assert (snapshot.splits, snapshot.unreachable_splits) == ((), (default,))
+
+
+def test_a_weighted_rule_behind_a_redirect_of_every_path_is_not_the_split() -> None:
+    redirect = rule(None, ANY_PATH, priority="1", listener="HTTP:80")
+    weighted = rule({"ec2": 50, "blue": 50}, ANY_PATH, priority="2", listener="HTTP:80")
+    https = rule({"ec2": 100, "blue": 0}, ANY_PATH, priority="1")
+    snapshot = traffic(redirect, weighted, rule(None, listener="HTTP:80"), https, rule(None))
+    assert snapshot.split == https
+    assert snapshot.configured_shares == {"baseline": 1, "canary": 0}
+    assert snapshot.unreachable == {"HTTP:80/2", "HTTP:80/default", "HTTPS:443/default"}
+
+
+def test_the_order_is_that_of_priorities_and_of_each_listener() -> None:
+    weighted = rule({"ec2": 1, "blue": 1}, API, priority="9")
+    assert traffic(weighted, rule({"ec2": 1}, ANY_PATH, priority="10")).split == weighted
+    assert traffic(rule({"ec2": 1}, ANY_PATH, priority="10"), weighted).unreachable == set()
+    assert traffic(rule({"ec2": 1}, listener="HTTP:80"), weighted).split == weighted
+
+
+def test_a_rule_for_every_path_ranks_as_the_default_action() -> None:
+    of_a_path = rule({"ec2": 1, "blue": 1}, API, priority="1")
+    catch_all = rule({"ec2": 90, "blue": 10}, ANY_PATH, priority="2")
+    assert traffic(of_a_path, catch_all, rule({"ec2": 1})).split == catch_all
+
+
+def test_any_source_address_is_no_limit() -> None:
+    anybody = rule({"ec2": 90, "blue": 10}, Condition("source-ip", "", ("0.0.0.0/0",)), priority="1")
+    snapshot = traffic(anybody, rule({"ec2": 1}))
+    assert not anybody.is_conditional and snapshot.split == anybody
+
+
+def test_an_unreachable_header_rule_is_none() -> None:
+    header_rule = rule({"blue": 1}, X_CANARY, priority="2")
+    assert traffic(rule({"ec2": 1, "blue": 1}, ANY_PATH, priority="1"), header_rule).header_rules == ()
+
+
+def test_a_configured_rule_stays_the_split_but_is_known_to_be_unreachable() -> None:
+    catch_all, default = rule({"ec2": 1}, ANY_PATH, priority="1"), rule({"ec2": 100, "blue": 0})
+    snapshot = traffic(catch_all, default, configured="HTTPS:443/default")
+    assert (snapshot.split, snapshot.unreachable_splits) == (default, (default,))
 
 
 # Weight changes

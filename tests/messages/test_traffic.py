@@ -60,6 +60,19 @@ def test_a_header_rule() -> None:
     assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs, path-pattern: /api/* or /v2/* → ECS always"
 
 
+def test_unreachable_rules() -> None:
+    path = Condition("path-pattern", "", ("/*",))
+    first, second = (
+        Rule("", "", "HTTP:80", at, "forward", (path,) * (at != "default"), (), None) for at in ("2", "default")
+    )
+    assert traffic.unreachable_rules([first]) == (
+        "No request reaches HTTP:80 2 (path-pattern: /*): an earlier rule takes them all, and these weights have no effect"
+    )
+    assert traffic.unreachable_rules([first, second]) == (
+        "No request reaches HTTP:80 2 (path-pattern: /*), HTTP:80 default: earlier rules take them all, and these weights have no effect"
+    )
+
+
 def test_blue_green() -> None:
     groups = (Share("a", "photo-ec2", "baseline", 50), Share("b", "photo-ecs-blue", "canary", 50))
     assert traffic.blue_green(BlueGreen(True, groups)) == (

@@ -36,6 +36,7 @@ def traffic_section(app: AppContext, status: TrafficStatus, now: datetime, *, pa
         *([("strong", text.WEIGHTS_NOW)] if past else []),
         *_sample_ratio_facts(app, states, split, ratio),
         *_other_group_facts(states, split),
+        *_other_rule_facts(traffic),
         *_target_facts(traffic, split),
         ("", traffic_messages.stickiness(split.stickiness_s)),
         *(("", traffic_messages.header_rule(rule, app.migration)) for rule in traffic.header_rules),
@@ -122,6 +123,11 @@ def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[F
         for problem in state.problems
     ):
         yield "warn", traffic_messages.RULES_UNREAD
+
+
+def _other_rule_facts(traffic: Traffic) -> Iterator[Fact]:
+    if traffic.unreachable_splits:
+        yield "warn", traffic_messages.unreachable_rules(traffic.unreachable_splits)
 
 
 def _target_facts(traffic: Traffic, split: Rule) -> Iterator[Fact]:

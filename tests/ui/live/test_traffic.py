@@ -98,3 +98,12 @@ def test_charts_of_another_time_than_the_weights_are_marked(
 ) -> None:
     traffic_section(build_app(), status(rule(HALF)), NOW, past=past)
     assert ("<b>The weights now; the charts below show another time.</b>" in rendered[0]) is past
+
+
+def test_weights_that_no_request_reaches_are_a_warning(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    everything = Condition("path-pattern", "", ("/*",))
+    split = replace(rule((HALF[0],), everything), priority="1")
+    traffic_section(build_app(), status(split, rule(HALF, arn="default")), NOW, past=False)
+    assert "No request reaches HTTPS:443 default" in ParsedHtml(rendered[0]).text

@@ -27,6 +27,13 @@ from messages import traffic as traffic_text
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from sources.base import HistorySource, Problem, TrafficSnapshot, health_state
 
+ROLES = {
+    "split": text.SPLIT,
+    "other_split": text.OTHER_SPLIT,
+    "header_rule": text.HEADER_RULE,
+    "unreachable": text.UNREACHABLE,
+    "": "",
+}
 FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CANARY, None: ""}
 
 
@@ -99,6 +106,8 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
         parts += [Text(), *map(_health, traffic.groups), Text()]
         if not traffic.split:
             parts.append(Text(text.NO_SPLIT, BAD))
+        if traffic.split and traffic.other_splits:
+            parts.append(plain(traffic_text.other_splits(traffic.other_splits, traffic.split, migration), WARN))
         if traffic.unreachable_splits:
             parts.append(plain(traffic_text.unreachable_rules(traffic.unreachable_splits), WARN))
         blocked, canary = blue_green_blocked(traffic), migration.fleets.canary
@@ -109,9 +118,7 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
 
 def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
     """The rule, and below it the target groups that it forwards to."""
-    role = {"split": text.SPLIT, "header_rule": text.HEADER_RULE, "unreachable": text.UNREACHABLE, "": ""}[
-        _role(traffic, rule)
-    ]
+    role = ROLES[_role(traffic, rule)]
     conditions = ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
     head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(conditions))
     for fact in (role, traffic_text.stickiness(rule.stickiness_s) if rule.shares else ""):
@@ -138,6 +145,8 @@ def _role(traffic: Traffic, rule: Rule) -> str:
         return "split"
     if rule.arn in traffic.unreachable:
         return "unreachable"
+    if rule in traffic.other_splits:
+        return "other_split"
     return "header_rule" if rule in traffic.header_rules else ""
 
 

@@ -152,6 +152,20 @@ class Traffic:
         return tuple(rule for rule in self.reachable_rules if len(rule.fleets) == 2)
 
     @property
+    def other_splits(self) -> tuple[Rule, ...]:
+        """The splits beside the chosen one: their weights hold for their requests."""
+        return tuple(rule for rule in self.splits if rule.arn != self.split_arn)
+
+    @property
+    def deviating_rules(self) -> tuple[Rule, ...]:
+        """The reachable rules beside the split that send requests to a fleet, in other shares: the observed share is of all of them."""
+        return tuple(
+            rule
+            for rule in self.reachable_rules
+            if rule.fleets and rule.arn != self.split_arn and rule.configured_shares != self.configured_shares
+        )
+
+    @property
     def configured_shares(self) -> dict[FleetName, Fraction]:
         return self.split.configured_shares if self.split else {}
 

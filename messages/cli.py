@@ -98,6 +98,7 @@ ARCHIVE = _("Archive")
 BUILT_IN_DEMO = _("built in: the demo")
 ALL_OTHER_REQUESTS = _("all others")  # the condition of a rule without conditions
 SPLIT = _("the split")
+OTHER_SPLIT = _("splits too")
 HEADER_RULE = _("a door")
 UNREACHABLE = _("never reached")
 HISTORY = _("Every step of the weights: how long it held, who made it and how.")

@@ -14,31 +14,55 @@ RULES_UNREAD = _(
 
 
 def sample_ratio(
-    *, label: str, configured: float, observed: float | None, requests: int, differs: bool, sticky: bool
+    *,
+    label: str,
+    configured: float,
+    observed: float | None,
+    requests: int,
+    differs: bool,
+    sticky: bool,
+    other_rules: Sequence[Rule] = (),
 ) -> str:
-    """The canary's observed share (0–1) against its configured one. `differs`: significantly and by more than is negligible."""
+    """The canary's observed share (0–1) against its configured one. `differs`: significantly and by more than is negligible.
+
+    `other_rules`: rules that send requests to the fleets in other shares, the first suspects of a difference.
+    """
     if observed is None:
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
     if not differs:
         text = _(
             "The traffic follows the weights: {label} was told {configured} and got {observed} of {requests} requests."
         )
-    elif sticky:
-        text = _(
-            "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
-            "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-        )
     else:
         text = _(
             "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
-            "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+            "{causes}"
         )
     return text.format(
         label=label,
         configured=numbers.share(configured),
         observed=numbers.share(observed),
         requests=numbers.count(requests),
+        causes=_causes(other_rules, sticky=sticky),
     )
+
+
+def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
+    """Why the observed share may differ from the weights, the likeliest first."""
+    stickiness = _(
+        "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
+    )
+    if other_rules:
+        others = plural(
+            "Another rule sends its requests in other shares, and they are counted too: {rules}.",
+            "Other rules send their requests in other shares, and they are counted too: {rules}.",
+            len(other_rules),
+            rules=", ".join(map(rule_name, other_rules)),
+        )
+        return f"{others} {stickiness}" if sticky else others
+    if sticky:
+        return stickiness
+    return _("The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read.")
 
 
 def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
@@ -56,6 +80,23 @@ def unreachable_rules(rules: Sequence[Rule]) -> str:
         "No request reaches {rules}: earlier rules take them all, and these weights have no effect",
         len(rules),
         rules=", ".join(map(rule_name, rules)),
+    )
+
+
+def other_splits(rules: Sequence[Rule], split: Rule, migration: Migration) -> str:
+    """Rules with weight on both fleets beside `split`. At least one."""
+    label = migration.fleets.canary.label
+    return plural(
+        "Another rule has weight on both fleets too: {rules}. The weights shown are those of {split}.",
+        "Other rules have weight on both fleets too: {rules}. The weights shown are those of {split}.",
+        len(rules),
+        rules=", ".join(
+            _("{rule}: {label} {share}").format(
+                rule=rule_name(rule), label=label, share=numbers.share(float(rule.configured_shares["canary"]))
+            )
+            for rule in rules
+        ),
+        split=rule_name(split),
     )
 
 
@@ -91,11 +132,17 @@ def target_health(group: Group) -> str:
 
 
 def header_rule(rule: Rule, migration: Migration) -> str:
-    """ "X-Canary: ecs → ECS always"."""
+    """ "X-Canary: ecs → ECS always"; with other target groups "X-Canary: ecs → ECS 50.0 %, photo-old 50.0 %"."""
     (fleet,) = rule.fleets
-    return _("{conditions} → {label} always").format(
-        conditions=", ".join(map(rule_condition, rule.conditions)), label=migration.fleets[fleet].label
-    )
+    conditions, label = ", ".join(map(rule_condition, rule.conditions)), migration.fleets[fleet].label
+    others = [share for share in rule.weighted_shares if share.fleet is None]
+    if not others:
+        return _("{conditions} → {label} always").format(conditions=conditions, label=label)
+    total = sum(share.weight for share in rule.weighted_shares)
+    parts = [(label, float(rule.configured_shares[fleet]))]
+    parts += [(share.target_group, share.weight / total) for share in others]
+    shares = ", ".join(f"{name} {numbers.share(share)}" for name, share in parts)
+    return _("{conditions} → {shares}").format(conditions=conditions, shares=shares)
 
 
 def rule_condition(condition: Condition) -> str:

@@ -73,6 +73,25 @@ class TestWeights:
         assert (data["ok"], data["configured"], data["rules"]) == (False, {}, [])
         assert data["problems"][0]["operation"] == "elasticloadbalancing:DescribeRules"
 
+    def test_another_split_is_marked(self, use_sources: Any):
+        class TwoSplits(DemoTraffic):
+            def snapshot(self) -> TrafficSnapshot:
+                snapshot = super().snapshot()
+                assert snapshot.traffic
+                first, default, *others = snapshot.traffic.rules
+                path = Condition("path-pattern", "", ("/api/*",))
+                rules = (replace(first, conditions=(path,), shares=default.shares), default, *others)
+                return replace(snapshot, traffic=replace(snapshot.traffic, rules=rules))
+
+        use_sources(Sources((), TwoSplits(anchor=ANCHOR), ()))
+        output = run("weights").stdout
+        assert "HTTPS:443 10 path-pattern: /api/* · splits too · not sticky" in lines(output)
+        assert "Another rule has weight on both fleets too: HTTPS:443 10 (path-pattern: /api/*)" in " ".join(
+            output.split()
+        )
+        roles = [rule["role"] for rule in json_output(run("weights", "--json"))["rules"]]
+        assert roles == ["other_split", "split", ""]
+
     def test_a_rule_that_no_request_reaches_is_marked(self, use_sources: Any):
         class Shadowed(DemoTraffic):
             def snapshot(self) -> TrafficSnapshot:

@@ -235,6 +235,20 @@ def test_a_configured_rule_stays_the_split_but_is_known_to_be_unreachable() -> N
     assert (snapshot.split, snapshot.unreachable_splits) == (default, (default,))
 
 
+# Other rules that send to the fleets
+
+HOST = Condition("host-header", "", ("photo.example.com",))
+
+
+def test_several_rules_split() -> None:
+    of_a_host, of_a_path = rule({"ec2": 50, "blue": 50}, HOST, priority="10"), rule({"blue": 1}, API, priority="20")
+    same, default = rule({"ec2": 9, "blue": 1}, listener="HTTP:80"), rule({"ec2": 90, "blue": 10})
+    snapshot = traffic(same, of_a_host, of_a_path, rule({"other": 1}, X_CANARY, priority="30"), default)
+    assert snapshot.split == default
+    assert snapshot.other_splits == (same, of_a_host)
+    assert snapshot.deviating_rules == (of_a_host, of_a_path)  # `same` does not change the share
+
+
 # Weight changes
 
 

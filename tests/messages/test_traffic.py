@@ -21,7 +21,44 @@ def test_a_share_that_differs() -> None:
     )
     free = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=False)
     assert free == mismatch + (
-        "The rule is not sticky: look for another rule that sends requests to one side, or for a group without healthy targets."
+        "The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read."
+    )
+
+
+PATH = Condition("path-pattern", "", ("/api/*",))
+HALF = (Share("a", "photo-ec2", "baseline", 1), Share("b", "photo-ecs", "canary", 1))
+
+
+def make_rule(priority: str, *conditions: Condition, shares: tuple[Share, ...] = HALF) -> Rule:
+    return Rule(priority, "listener", "HTTPS:443", priority, "forward", conditions, shares, None)
+
+
+def test_other_rules_are_named_before_stickiness() -> None:
+    def causes(*rules: Rule, sticky: bool) -> str:
+        text = traffic.sample_ratio(
+            label="ECS", configured=0.1, observed=0.4, requests=9, differs=True, sticky=sticky, other_rules=rules
+        )
+        return text.partition("more than chance explains. ")[2]
+
+    one = "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*)."
+    assert causes(make_rule("20", PATH), sticky=False) == one
+    assert causes(make_rule("20", PATH), sticky=True) == one + (
+        " The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
+    )
+    assert causes(make_rule("20", PATH), make_rule("default"), sticky=False) == (
+        "Other rules send their requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*), HTTPS:443 default."
+    )
+
+
+def test_other_splits() -> None:
+    migration, default = make_migration(), make_rule("default")
+    assert traffic.other_splits([make_rule("20", PATH)], default, migration) == (
+        "Another rule has weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0 %. "
+        "The weights shown are those of HTTPS:443 default."
+    )
+    assert traffic.other_splits([make_rule("20", PATH), make_rule("30")], default, migration) == (
+        "Other rules have weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0 %, HTTPS:443 30: ECS 50.0 %. "
+        "The weights shown are those of HTTPS:443 default."
     )
 
 
@@ -58,6 +95,12 @@ def test_a_header_rule() -> None:
     shares = (Share("arn", "photo-ecs-blue", "canary", 1),)
     rule = Rule("arn", "arn", "HTTPS:443", "10", "forward", conditions, shares, None)
     assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs, path-pattern: /api/* or /v2/* → ECS always"
+
+
+def test_a_header_rule_that_sends_a_part_elsewhere() -> None:
+    shares = (HALF[1], Share("c", "photo-old", None, 3))
+    rule = make_rule("10", Condition("http-header", "X-Canary", ("ecs",)), shares=shares)
+    assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs → ECS 25.0 %, photo-old 75.0 %"
 
 
 def test_unreachable_rules() -> None:

@@ -34,9 +34,9 @@ def traffic_section(app: AppContext, status: TrafficStatus, now: datetime, *, pa
     ratio = None if any(share.fleet is None for share in split.weighted_shares) else status.sample_ratio
     facts = [
         *([("strong", text.WEIGHTS_NOW)] if past else []),
-        *_sample_ratio_facts(app, states, split, ratio),
+        *_sample_ratio_facts(app, states, traffic, ratio),
         *_other_group_facts(states, split),
-        *_other_rule_facts(traffic),
+        *_other_rule_facts(traffic, split, app.migration),
         *_target_facts(traffic, split),
         ("", traffic_messages.stickiness(split.stickiness_s)),
         *(("", traffic_messages.header_rule(rule, app.migration)) for rule in traffic.header_rules),
@@ -91,7 +91,7 @@ def _bar(migration: Migration, split: Rule) -> list[tuple[str, float, str]]:
 
 
 def _sample_ratio_facts(
-    app: AppContext, states: Sequence[SourceState], split: Rule, ratio: SampleRatio | None
+    app: AppContext, states: Sequence[SourceState], traffic: Traffic, ratio: SampleRatio | None
 ) -> Iterator[Fact]:
     # Without metrics the source is to blame, not the traffic: the list of sources says so.
     metrics_down = any(
@@ -107,7 +107,8 @@ def _sample_ratio_facts(
         observed=ratio.observed_share,
         requests=ratio.requests,
         differs=differs,
-        sticky=split.stickiness_s is not None,
+        sticky=traffic.split is not None and traffic.split.stickiness_s is not None,
+        other_rules=traffic.deviating_rules,
     )
     yield "warn" if differs else "", sentence
 
@@ -125,7 +126,9 @@ def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[F
         yield "warn", traffic_messages.RULES_UNREAD
 
 
-def _other_rule_facts(traffic: Traffic) -> Iterator[Fact]:
+def _other_rule_facts(traffic: Traffic, split: Rule, migration: Migration) -> Iterator[Fact]:
+    if traffic.other_splits:
+        yield "warn", traffic_messages.other_splits(traffic.other_splits, split, migration)
     if traffic.unreachable_splits:
         yield "warn", traffic_messages.unreachable_rules(traffic.unreachable_splits)
 

@@ -107,3 +107,18 @@ def test_weights_that_no_request_reaches_are_a_warning(
     split = replace(rule((HALF[0],), everything), priority="1")
     traffic_section(build_app(), status(split, rule(HALF, arn="default")), NOW, past=False)
     assert "No request reaches HTTPS:443 default" in ParsedHtml(rendered[0]).text
+
+
+def test_another_split_is_a_warning_and_the_first_cause_of_a_mismatch(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    host = Condition("host-header", "", ("photo.example.com",))
+    half = (replace(HALF[0], weight=50), replace(HALF[1], weight=50))
+    rules = (replace(rule(half, host, arn="ten"), priority="10"), rule(HALF))
+    ratio = SampleRatio("differs", 0.1, 0.3, 0.29, 0.31, 36_000, 60)
+    traffic_section(build_app(), status(*rules, sample_ratio=ratio), NOW, past=False)
+    text = ParsedHtml(rendered[0]).text
+    assert (
+        "Another rule has weight on both fleets too: HTTPS:443 10 (host-header: photo.example.com): ECS 50.0 %." in text
+    )
+    assert "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 10" in text

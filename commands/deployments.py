@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analysis.deployments.health import stage_started_at
 from analysis.deployments.preflight import Preflight
+from analysis.deployments.rollback import RollbackReadiness
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Json, Source
@@ -87,9 +88,14 @@ def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[st
         ],
         "issues": [{"fleet": fleet.fleet, "code": issue} for fleet in report.fleets for issue in fleet.issues],
         "preflights": [_preflight_json(preflight) for preflight in report.view.preflights],
-        "rollback": {**asdict(rollback), "text": text.rollback_readiness(rollback, migration)} if rollback else None,
+        "rollback": _rollback_json(migration, rollback) if rollback else None,
         "problems": problems_json(report.problems),
     }
+
+
+def _rollback_json(migration: Migration, rollback: RollbackReadiness) -> dict[str, Any]:
+    unchanged = [pick(rule, "arn", "listener", "priority") for rule in rollback.unchanged_rules]
+    return {**asdict(rollback), "unchanged_rules": unchanged, "text": text.rollback_readiness(rollback, migration)}
 
 
 def _preflight_json(preflight: Preflight) -> dict[str, Any]:
@@ -151,7 +157,7 @@ def aws_commands(migration: Migration, view: DeploymentsView) -> str:
     """The AWS commands with their purposes, not wrapped, so that they can be copied from any terminal."""
     commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
-        commands.append((text.rollback_command_title(migration), view.rollback.command))
+        commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
     if not commands:
         return ""
     intros = (text.commands_intro(item, migration) for item in view.preflights if item.interim_fleet)

@@ -9,6 +9,7 @@ from domain import FleetName, Migration
 from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
 from messages.i18n import _, plural
+from messages.traffic import rule_name
 
 TITLE = _("Deployment")
 TRAFFIC_SHIFT_TITLE = _("Traffic shift")
@@ -239,8 +240,16 @@ def _healthy_targets(readiness: RollbackReadiness) -> str:
     )
 
 
-def rollback_command_title(migration: Migration) -> str:
-    return _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
+def rollback_command_title(readiness: RollbackReadiness, migration: Migration) -> str:
+    """What the command does, and whose requests it leaves on the canary."""
+    title = _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
+    if not readiness.unchanged_rules:
+        return title
+    return _("{title}, except the requests of {rules}, which stay on {canary}").format(
+        title=title,
+        rules=", ".join(map(rule_name, readiness.unchanged_rules)),
+        canary=migration.fleets.canary.label,
+    )
 
 
 def messages_title(service: EcsService) -> str:

@@ -1,6 +1,5 @@
 """Rollback readiness: could the baseline take all of the traffic back now, judged by the highest load its targets have carried?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from analysis.deployments.aws_commands import set_weights_command
 from analysis.series.grid import FloatArray, nan_ratio
-from domain import Rule, Share, Traffic
+from domain import Rule, Traffic
 
 RollbackVerdict = Literal["ready", "unproven", "impossible", "unknown"]
 RollbackReason = Literal[
@@ -36,7 +35,8 @@ class FleetLoad:
 @dataclass(frozen=True, slots=True)
 class RollbackReadiness:
     """Whether the baseline could take 100 %. Loads are requests per minute and healthy target: current, expected with all traffic, and the maximum
-    so far. `command`: the AWS CLI command for the rollback, "" if unknown or not needed."""
+    so far. `command`: the AWS CLI commands for the rollback, one for each rule that names both fleets, a line between them; "" if unknown or not needed.
+    `unchanged_rules`: those that still send requests to the canary after the command."""
 
     verdict: RollbackVerdict
     reason: RollbackReason
@@ -46,6 +46,7 @@ class RollbackReadiness:
     expected_load: float | None = None
     max_load: float | None = None
     command: str = ""
+    unchanged_rules: tuple[Rule, ...] = ()
 
 
 def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness | None:
@@ -60,7 +61,10 @@ def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness |
     shares = [share for share in split.shares if share.fleet == "baseline"]
     if not shares:
         return RollbackReadiness("unknown", "not_in_rule", None, None)
-    readiness = RollbackReadiness("unknown", "health_unread", None, None, command=_rollback_command(split, shares))
+    command, unchanged_rules = _rollback_commands(traffic, split)
+    readiness = RollbackReadiness(
+        "unknown", "health_unread", None, None, command=command, unchanged_rules=unchanged_rules
+    )
     weighted = [share for share in shares if share.weight] or shares
     names = {share.target_group for share in weighted}
     groups = [group for group in traffic.groups if group.target_group in names]
@@ -71,14 +75,18 @@ def rollback_readiness(traffic: Traffic, load: FleetLoad) -> RollbackReadiness |
     readiness = replace(readiness, healthy=healthy, registered=registered)
     if not healthy:
         return replace(readiness, verdict="impossible", reason="no_healthy")
-    return _judge_load(replace(readiness, max_load=load.max_load), split, load, healthy)
+    on_canary = "canary" in split.fleets or bool(_other_rules_on_canary(traffic))
+    return _judge_load(replace(readiness, max_load=load.max_load), split, load, healthy, on_canary=on_canary)
 
 
-def _judge_load(readiness: RollbackReadiness, split: Rule, load: FleetLoad, healthy: int) -> RollbackReadiness:
+def _judge_load(
+    readiness: RollbackReadiness, split: Rule, load: FleetLoad, healthy: int, *, on_canary: bool
+) -> RollbackReadiness:
+    """`on_canary`: a rule that names both fleets sends requests to the canary."""
     if any(share.fleet is None for share in split.weighted_shares):
         return replace(readiness, reason="other_groups")
     current_load = None if load.baseline is None else load.baseline / healthy
-    if "canary" not in split.fleets:
+    if not on_canary:
         return replace(readiness, verdict="ready", reason="all_on_baseline", current_load=current_load, command="")
     if load.baseline is None and load.canary is None:
         return replace(readiness, reason="requests_unread")
@@ -91,12 +99,37 @@ def _judge_load(readiness: RollbackReadiness, split: Rule, load: FleetLoad, heal
     return replace(readiness, verdict="unproven", reason="never_carried")
 
 
-def _rollback_command(split: Rule, baseline: Sequence[Share]) -> str:
+def _rollback_commands(traffic: Traffic, split: Rule) -> tuple[str, tuple[Rule, ...]]:
+    """The commands of the split and of `_other_rules_on_canary`, and the rules that keep sending requests to the canary.
+
+    No commands if the split's is unknown.
+    """
+    rules = (split, *_other_rules_on_canary(traffic))
+    command_of = {rule.arn: command for rule in rules if (command := _rollback_command(rule))}
+    unchanged = tuple(
+        rule for rule in traffic.reachable_rules if "canary" in rule.fleets and rule.arn not in command_of
+    )
+    return "\n\n".join(command_of.values()) if split.arn in command_of else "", unchanged
+
+
+def _other_rules_on_canary(traffic: Traffic) -> tuple[Rule, ...]:
+    """The rules beside the split, header rules excepted, that send requests to the canary and name a target group of the baseline."""
+    return tuple(
+        rule
+        for rule in traffic.reachable_rules
+        if rule.arn != traffic.split_arn
+        and "canary" in rule.fleets
+        and any(share.fleet == "baseline" for share in rule.shares)
+        and rule not in traffic.header_rules
+    )
+
+
+def _rollback_command(rule: Rule) -> str:
     """Keeps the baseline's weights (1 if they are all 0) and sets all others to 0."""
-    kept = {share.arn: share.weight for share in baseline}
+    kept = {share.arn: share.weight for share in rule.shares if share.fleet == "baseline"}
     if not any(kept.values()):
         kept = dict.fromkeys(kept, 1)
-    return set_weights_command(split, {share.arn: kept.get(share.arn, 0) for share in split.shares})
+    return set_weights_command(rule, {share.arn: kept.get(share.arn, 0) for share in rule.shares})
 
 
 def peak_per_target(requests_per_minute: FloatArray, healthy: FloatArray) -> float | None:

@@ -91,7 +91,7 @@ def _commands(migration: Migration, view: DeploymentsView) -> None:
     """The commands to copy, each with its purpose."""
     commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
-        commands.append((text.rollback_command_title(migration), view.rollback.command))
+        commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
     if commands:
         intros = (text.commands_intro(preflight, migration) for preflight in view.preflights)
         note(" ".join([text.NEVER_RUN, *filter(None, intros)]))

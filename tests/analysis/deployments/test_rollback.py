@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from analysis.deployments.rollback import FleetLoad, RollbackReadiness, peak_per_target, rollback_readiness
-from domain import Group, Rule, Share, Target, Traffic
-from tests.factories.traffic import ARNS, BLUE, EC2, GREEN, command_weights, fleet_of, make_rule
+from domain import Condition, Group, Rule, Share, Target, Traffic
+from messages.deployments import rollback_command_title
+from tests.factories.config import make_migration
+from tests.factories.traffic import ARNS, BLUE, EC2, GREEN, HEADER_RULE, command_weights, fleet_of, make_rule
 
 NAN = float("nan")
 
@@ -109,3 +111,46 @@ def test_weight_on_a_group_of_neither_fleet_is_unknown() -> None:
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
     result = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
     assert (result.verdict, result.reason, result.healthy) == ("unknown", "other_groups", 4)
+
+
+def rollback_of(*rules: Rule, split: Rule) -> RollbackReadiness:
+    known = replace(traffic(split), rules=(*rules, split))
+    result = rollback_readiness(known, FleetLoad(6000.0, 6000.0, 3000.0))
+    assert result
+    return result
+
+
+def test_each_splitting_rule_has_its_own_command() -> None:
+    path = (Condition("path-pattern", "", ("/api/*",)),)
+    of_a_path = replace(make_rule("arn:path", "20", ec2=1, green=3), conditions=path)
+    other_listener = replace(make_rule("arn:http", ec2=0, blue=100, green=100), listener_arn="arn:listener/http")
+    also_ec2 = replace(make_rule("arn:ec2", "30", ec2=1), conditions=(Condition("host-header", "", ("a.example",)),))
+    split = make_rule(ec2=500, green=500)
+    result = rollback_of(of_a_path, also_ec2, other_listener, split=split)
+    first, second, third = result.command.split("\n\n")
+    assert command_weights(first) == {EC2: 500, GREEN: 0}
+    assert command_weights(second) == {EC2: 1, GREEN: 0}
+    assert command_weights(third) == {EC2: 1, BLUE: 0, GREEN: 0}
+    assert "modify-listener" in first and "--rule-arn arn:path" in second and "listener/http" in third
+    assert result.unchanged_rules == ()
+
+
+def test_rules_that_stay_on_the_canary_are_named() -> None:
+    header = make_rule(HEADER_RULE, "10", green=1)
+    signed_in = make_rule("arn:oidc", "20", preceding_actions=("authenticate-oidc",), ec2=1, green=1)
+    signed_in = replace(signed_in, conditions=(Condition("path-pattern", "", ("/admin/*",)),))
+    result = rollback_of(header, signed_in, split=make_rule(ec2=500, green=500))
+    assert command_weights(result.command) == {EC2: 500, GREEN: 0}
+    assert result.unchanged_rules == (header, signed_in)
+    assert rollback_command_title(result, make_migration()) == (
+        "Take 100 % back to EC2, except the requests of HTTPS:443 10 (X-Canary: ecs), HTTPS:443 20 (path-pattern: /admin/*), "
+        "which stay on ECS"
+    )
+
+
+def test_another_split_is_taken_back_although_the_chosen_one_is_on_the_baseline() -> None:
+    header = make_rule(HEADER_RULE, "10", ec2=1, green=1)
+    result = rollback_of(header, split=make_rule(ec2=100, green=0))
+    assert result.reason == "carried_before"
+    assert command_weights(result.command.split("\n\n")[1]) == {EC2: 1, GREEN: 0}
+    assert result.unchanged_rules == ()

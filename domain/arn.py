@@ -18,7 +18,13 @@ _RESOURCES: dict[ArnKind, re.Pattern[str]] = {
     ),
     "target group": re.compile(r"(?P<tail>targetgroup/(?P<name>[^/]+)/[0-9a-f]{16,17})"),
 }
-_CONSOLE_HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+# Those of the isolated partitions (aws-iso, …) are not public.
+_CONSOLE_HOSTS = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,8 @@ class Arn:
 
     @property
     def console_host(self) -> str:
-        """The host of the partition's AWS console."""
-        return _CONSOLE_HOSTS.get(self.partition, "console.aws.amazon.com")
+        """The host of the partition's AWS console; "" if it is not known."""
+        return _CONSOLE_HOSTS.get(self.partition, "")
 
     @property
     def load_balancer_path(self) -> str:

@@ -99,7 +99,7 @@ class Aws(ConfigTable):
     `cloudtrail`: read who changed the weights from CloudTrail.
     """
 
-    region: Annotated[str, matches(r"[a-z]{2}(-[a-z]+)+-\d", "not_a_region")]
+    region: Annotated[str, matches(r"[a-z]{2,}(-[a-z]+)+-\d+", "not_a_region")]
     load_balancer: Annotated[str, AfterValidator(lambda text: _arn(text, "load balancer").text)]
     rule: Annotated[str, AfterValidator(lambda text: _arn(text, "listener rule").text if text else "")] = ""
     profile: str = ""

@@ -1,5 +1,6 @@
 """Messages for configuration issues: the key as the file spells it, the issue, and the fix."""
 
+import re
 from collections.abc import Callable
 
 from domain import ConfigIssue
@@ -256,10 +257,30 @@ def _out_of_range(key: str, params: dict[str, str]) -> IssueText:
     return text, _write_example(key)
 
 
+# A part of the ARN of a load balancer of another type, and why it is refused.
+_OTHER_LOAD_BALANCERS = (
+    (
+        r":loadbalancer/net/",
+        _("“{given}” is a Network Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
+    ),
+    (
+        r":loadbalancer/gwy/",
+        _("“{given}” is a Gateway Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
+    ),
+    (
+        r":loadbalancer/[^/\s]+$",
+        _(
+            "“{given}” is a Classic Load Balancer: it has no target groups, so it cannot split the traffic between two fleets."
+        ),
+    ),
+)
+
+
 def _not_an_arn(_key: str, params: dict[str, str]) -> IssueText:
     text = _("“{given}” is not the ARN of a {kind}.")
     if params["kind"] == "load balancer":
-        text = _("“{given}” is not the ARN of an Application Load Balancer; others have no weighted target groups.")
+        reason = next((reason for part, reason in _OTHER_LOAD_BALANCERS if re.search(part, params["given"])), "")
+        text = reason or _("“{given}” is not the ARN of an Application Load Balancer.")
     step = _("Copy it from `{command}`; it looks like `{arn}`.")
     return text.format(**params), step.format(command=_LISTED_BY[params["kind"]], arn=_ARNS[params["kind"]])
 

@@ -9,13 +9,16 @@ from sources.aws.cloudwatch_queries import cloudwatch_metric
 
 
 def console_url(aws: Aws, path: str) -> str:
-    """`path` in the console of the configured partition and region."""
-    return f"https://{aws.region}.{aws.load_balancer_arn.console_host}/{path}?region={aws.region}"
+    """`path` in the console of the configured partition and region; "" if the partition's console is not known."""
+    host = aws.load_balancer_arn.console_host
+    return f"https://{aws.region}.{host}/{path}?region={aws.region}" if host else ""
 
 
 def metrics_url(migration: Migration, selected: Iterable[Series], window: Window, period_s: int) -> str:
-    """The CloudWatch graph of these series over `window` in periods of `period_s` seconds. Raises ValueError without [aws]."""
+    """The CloudWatch graph of these series over `window` in periods of `period_s` seconds; "" as `console_url`. Raises ValueError without [aws]."""
     aws, lines = aws_of(migration, "CloudWatch"), []
+    if not (host := aws.load_balancer_arn.console_host):
+        return ""
     for series in selected:
         metric = cloudwatch_metric(migration, series)
         dimensions = [text for pair in metric.dimensions.items() for text in pair]
@@ -31,7 +34,6 @@ def metrics_url(migration: Migration, selected: Iterable[Series], window: Window
         "start": _format_utc(window.starts_at),
         "end": _format_utc(window.ends_at),
     }
-    host = aws.load_balancer_arn.console_host
     return f"https://{host}/cloudwatch/home?region={aws.region}#metricsV2:graph={_jsurl(graph)}"
 
 

@@ -32,7 +32,7 @@ def test_the_four_kinds(text: str, kind: str, name: str, dimension: str, path: s
     assert (arn.partition, arn.region, arn.account) == ("aws", "ap-northeast-1", "123456789012")
 
 
-@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov", "aws-eusc", "aws-iso-b"])
 def test_other_partitions(partition: str) -> None:
     arn = Arn.parse(ALB.replace("arn:aws:", f"arn:{partition}:"))
     assert arn is not None and arn.partition == partition

@@ -39,7 +39,7 @@ def chart_link(
 
 
 def console_queries(migration: Migration, window: Window) -> Iterator[tuple[Series, str, str]]:
-    """Each CloudWatch query behind the Live page: its series, the metric and statistic, and its URL in the console."""
+    """Each CloudWatch query behind the Live page: its series, the metric and statistic, and its URL in the console ("" if that is not known)."""
     for series in all_series(migration):
         if not series.hourly:
             yield series, " ".join(metric_stat(series)), metrics_url(migration, [series], window, MINUTE_S)

@@ -1,5 +1,6 @@
 """Loading migration.toml: valid files, and every issue with its key."""
 
+import tomllib
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -51,6 +52,23 @@ def test_the_shortest_file_with_mackerel_only() -> None:
     )
     assert migration.key == "Photo @ mackerel:photo"
     assert migration.fleets.canary.names == ("photo-ecs",) and migration.fleets.canary.arns == ()
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws", "ap-southeast-7"),
+        ("aws-cn", "cn-northwest-1"),
+        ("aws-us-gov", "us-gov-east-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+        ("aws-iso-b", "us-isob-east-1"),
+        ("aws-iso-e", "eu-isoe-west-1"),
+    ],
+)
+def test_regions_of_every_partition(partition: str, region: str) -> None:
+    text = CONFIG_TOML.replace("arn:aws:", f"arn:{partition}:").replace("ap-northeast-1", region)
+    aws = parse_tables(tomllib.loads(text), Path("migration.toml")).aws
+    assert aws and (aws.region, aws.load_balancer_arn.partition) == (region, partition)
 
 
 def test_thresholds_are_sorted_and_unique() -> None:

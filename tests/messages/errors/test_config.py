@@ -24,6 +24,30 @@ def test_each_message_is_in_whole_sentences(key: str, value: Any) -> None:
             assert "  " not in sentence and "{" not in sentence.replace(str(value), "").replace("{job}", ""), sentence
 
 
+@pytest.mark.parametrize(
+    ("resource", "reason"),
+    [
+        (
+            "net/photo/50dc6c495c0c9188",
+            "is a Network Load Balancer: it counts no HTTP requests, so there is nothing to compare.",
+        ),
+        (
+            "gwy/photo/50dc6c495c0c9188",
+            "is a Gateway Load Balancer: it counts no HTTP requests, so there is nothing to compare.",
+        ),
+        (
+            "photo",
+            "is a Classic Load Balancer: it has no target groups, so it cannot split the traffic between two fleets.",
+        ),
+        ("app/photo", "is not the ARN of an Application Load Balancer."),
+    ],
+)
+def test_load_balancers_of_other_types_are_refused_by_what_they_lack(resource: str, reason: str) -> None:
+    arn = f"{ELB_ARN_PREFIX}:loadbalancer/{resource}"
+    (issue,) = config_issues(config_with("aws.load_balancer", arn))
+    assert format_config_issue(issue).text == f"“{arn}” {reason}"
+
+
 def test_each_code_has_a_message() -> None:
     assert set(_FORMATTERS) | set(_TEXTS) == set(get_args(ConfigIssueCode))
 

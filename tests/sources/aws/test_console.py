@@ -45,6 +45,7 @@ def test_one_url_shows_both_fleets_in_one_graph() -> None:
         ("aws", "eu-west-1", "console.aws.amazon.com"),
         ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
         ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("aws-eusc", "eusc-de-east-1", "console.amazonaws-eusc.eu"),
     ],
 )
 def test_host_of_each_partition(partition: str, region: str, host: str) -> None:
@@ -53,6 +54,23 @@ def test_host_of_each_partition(partition: str, region: str, host: str) -> None:
     assert url.startswith(f"https://{host}/cloudwatch/home?region={region}#")
     assert migration.aws
     assert console_url(migration.aws, "ecs/v2") == f"https://{region}.{host}/ecs/v2?region={region}"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws-iso", "us-iso-east-1"),
+        ("aws-iso-b", "us-isob-east-1"),
+        ("aws-iso-e", "eu-isoe-west-1"),
+        ("aws-iso-f", "us-isof-south-1"),
+        ("aws-of-a-later-year", "xx-north-10"),
+    ],
+)
+def test_no_link_leads_to_the_console_of_another_partition(partition: str, region: str) -> None:
+    migration = create_migration(partition, region)
+    assert migration.aws
+    assert console_url(migration.aws, "ecs/v2") == ""
+    assert metrics_url(migration, latency_series(migration, "p95"), WINDOW, 60) == ""
 
 
 def test_label_in_any_script_is_encoded() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 FleetName = Literal["baseline", "canary"]
@@ -54,9 +55,14 @@ def hourly_stat(percentile: str) -> str:
     return f"{percentile}{_HOURLY}"
 
 
+def format_threshold(threshold_s: float) -> str:
+    """Seconds as the shortest decimal that is the same number, never with an exponent: "0.3", "1", "0.00001"."""
+    return f"{Decimal(repr(float(threshold_s))).normalize():f}"
+
+
 def within_stat(threshold_s: float) -> str:
     """`within_0.3s`: the share of answers of at most 0.3 s, CloudWatch's PR(:0.3)."""
-    return f"within_{threshold_s:g}s"
+    return f"within_{format_threshold(threshold_s)}s"
 
 
 def series_of_target_group(

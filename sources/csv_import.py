@@ -16,7 +16,7 @@ import pandas as pd
 from domain import FLEETS, Series, Window, assemble, check_frame, empty_frame
 from domain.config.errors import closest
 from domain.frame import COLUMNS
-from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS
+from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS, within_stat
 from domain.window import DAY_S, MINUTE_S, merge_windows
 
 SOURCE = "csv"
@@ -254,7 +254,7 @@ def _parse_stat(metric: str, text: str) -> str:
     if text != required if required else not _LATENCY_STAT.fullmatch(text):
         raise _InvalidLineError("unknown_stat", given=text, metric=metric)
     within = _WITHIN.fullmatch(text)
-    return f"within_{float(within[1]):g}s" if within else text
+    return within_stat(float(within[1])) if within else text
 
 
 def _parse_value(stat: str, text: str) -> float:

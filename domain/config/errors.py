@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -152,7 +153,10 @@ def issue_from_pydantic(error: ErrorDetails, key: str, closest_key: Callable[[],
             code, params = "not_a_choice", {"given": given, "choices": str(context["expected"])}
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             bound, limit = next(iter(context.items()))
-            code, params = "out_of_range", {"given": given, "bound": bound, "limit": f"{limit:g}"}
+            code, params = (
+                "out_of_range",
+                {"given": given, "bound": bound, "limit": f"{Decimal(str(limit)).normalize():f}"},
+            )
         case _:
             code, params = "wrong_type", {"given": given, "kind": _KIND_OF_PYDANTIC_TYPE.get(kind, "table")}
     return ConfigIssue(key, code, params)

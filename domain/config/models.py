@@ -13,7 +13,7 @@ from domain.config.access_logs import AccessLogs
 from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
 from domain.config.errors import closest, config_error
-from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName
+from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
 
 # The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
 CRITERION_METRICS = (
@@ -25,6 +25,7 @@ CRITERION_METRICS = (
     "latency_p95",
     "latency_p99",
 )
+THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
 _Pair = Annotated[str, matches(r"([^/\s]+/[^/\s]+)?", "not_a_pair")]
 _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
@@ -74,7 +75,8 @@ class Criterion(ConfigTable):
     @classmethod
     def _check_metric(cls, metric: str) -> str:
         if slow := _SLOW.fullmatch(metric):
-            return f"slow_{float(slow['threshold']) / (1000 if slow['unit'] == 'ms' else 1):g}s"
+            threshold_s = float(slow["threshold"]) / (1000 if slow["unit"] == "ms" else 1)
+            return f"slow_{format_threshold(round(threshold_s, THRESHOLD_DECIMALS))}s"
         if metric not in CRITERION_METRICS:
             raise config_error("unknown_metric", given=metric, close=closest(metric, CRITERION_METRICS))
         return metric
@@ -177,7 +179,9 @@ class Migration(ConfigTable):
     settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # re-read at each refresh until then
     backfill: bool = True  # also fetch the history that the sources retain
     since: date | Literal[""] = ""  # first day of that history, in `timezone`; "": all of it
-    slow_thresholds_s: tuple[Annotated[float, Field(gt=0, le=60)], ...] = DEFAULT_SLOW_THRESHOLDS_S
+    slow_thresholds_s: tuple[Annotated[float, Field(ge=10**-THRESHOLD_DECIMALS, le=60)], ...] = (
+        DEFAULT_SLOW_THRESHOLDS_S
+    )
     aws: Aws | None = None
     fleets: Fleets
     mackerel: Mackerel | None = None
@@ -217,7 +221,7 @@ class Migration(ConfigTable):
     def _sort_thresholds(cls, thresholds_s: tuple[float, ...]) -> tuple[float, ...]:
         if not thresholds_s:
             raise config_error("empty")
-        return tuple(sorted(set(thresholds_s)))
+        return tuple(sorted({round(threshold_s, THRESHOLD_DECIMALS) for threshold_s in thresholds_s}))
 
     @model_validator(mode="after")
     def _check_minutes(self) -> Self:
@@ -265,7 +269,9 @@ class Migration(ConfigTable):
             if criterion.metric in metrics[:position]:
                 raise config_error("metric_twice", at=key, given=criterion.metric)
             if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
-                raise config_error("threshold_not_asked", at=key, given=criterion.metric, threshold=f"{threshold_s:g}")
+                raise config_error(
+                    "threshold_not_asked", at=key, given=criterion.metric, threshold=format_threshold(threshold_s)
+                )
         return self
 
     @model_validator(mode="after")

@@ -69,7 +69,7 @@ CONFIG_ISSUES: list[InvalidConfig] = [
     ("criteria.0.better", "faster", "criteria.0.better", "not_a_choice", {"choices": "'lower' or 'higher'"}),
     ("migration.settle_minutes", 0, "migration.settle_minutes", "out_of_range", {"bound": "ge", "limit": "1"}),
     ("migration.provisional_minutes", 61, "migration.provisional_minutes", "out_of_range", {"limit": "60"}),
-    ("migration.slow_thresholds_s", [0], "migration.slow_thresholds_s.0", "out_of_range", {"bound": "gt"}),
+    ("migration.slow_thresholds_s", [0], "migration.slow_thresholds_s.0", "out_of_range", {"bound": "ge", "limit": "0.000001"}),
     ("migration.slow_thresholds_s", [float("nan")], "migration.slow_thresholds_s.0", "out_of_range", {}),
     ("migration.provisional_minutes", 16, "migration.provisional_minutes", "provisional_beyond_settled", {"settled": "15"}),
     ("migration.since", "1 September", "migration.since", "not_a_day", {"given": "1 September"}),

@@ -75,6 +75,22 @@ def test_thresholds_are_sorted_and_unique() -> None:
     assert make_migration("migration.slow_thresholds_s", [1, 0.3, 0.3, 0.25]).slow_thresholds_s == (0.25, 0.3, 1.0)
 
 
+def test_thresholds_have_microseconds() -> None:
+    migration = make_migration("migration.slow_thresholds_s", [0.1234567, 0.123457, 0.00001, 60])
+    assert migration.slow_thresholds_s == (0.00001, 0.123457, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold_s"),
+    [("slow_0.01ms", 0.00001), ("slow_0.1234567s", 0.123457), ("slow_12.345678s", 12.345678), ("slow_10s", 10.0)],
+)
+def test_a_slow_metric_finds_its_threshold_whatever_its_digits(metric: str, threshold_s: float) -> None:
+    config = config_with("migration.slow_thresholds_s", [threshold_s])
+    config["criteria"][1] |= {"metric": metric, "margin": "1pp"}
+    criterion = parse_tables(config, Path("migration.toml")).criteria[1]
+    assert criterion.slow_threshold_s == threshold_s
+
+
 def test_spellings_of_a_slow_metric_are_normalized() -> None:
     migration = make_migration("criteria.1.metric", "slow_300ms")
     assert migration.criteria[1].metric == "slow_0.3s"

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Aws, Series, Window, check_frame, epoch_s
+from domain.series import within_stat
 from domain.window import DAY_S
 from sources.aws import calls
 from sources.aws.client import create_client
@@ -585,6 +586,24 @@ def test_check_is_down_if_clock_skew_makes_the_call_fail(harness: Harness) -> No
     harness.server.signature_expired = True
     (health,) = harness.source().check()
     assert (health.state, health.problem and health.problem.kind) == ("down", "clock_skew")
+
+
+@pytest.mark.parametrize(
+    ("threshold_s", "stat"),
+    [
+        (0.00001, "PR(:0.00001)"),
+        (0.000001, "PR(:0.000001)"),
+        (0.3, "PR(:0.3)"),
+        (0.123457, "PR(:0.123457)"),
+        (12.345678, "PR(:12.345678)"),
+        (1, "PR(:1)"),
+        (60, "PR(:60)"),
+    ],
+)
+def test_thresholds_are_written_as_cloudwatch_reads_them(threshold_s: float, stat: str) -> None:
+    series = Series("cloudwatch", "canary", "photo-ecs", "latency", within_stat(threshold_s), "fraction")
+    assert metric_stat(series) == ("TargetResponseTime", stat)
+    assert float(stat[4:-1]) == threshold_s
 
 
 # The fake itself

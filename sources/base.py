@@ -28,6 +28,7 @@ ProblemKind = Literal[
     "partial_data",  # CloudWatch ended a result with PartialData
     "internal_error",  # CloudWatch could not compute one series, or an unexpected exception in a poll
     "forbidden_metric",  # CloudWatch refused one series
+    "refused_metric",  # CloudWatch rejects one series as invalid, and answers the others
     "message",  # a message of CloudWatch about its response
     "no_such_metric",  # a metric never reported, or not yet: a state, not an error
     "clock_skew",  # the local clock differs from the service's
@@ -173,7 +174,10 @@ class HistorySource(EventSource, Protocol):
 # Sources that only add detail. Everything works without them: their problems are notes, not alarms.
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 _REMARKS: frozenset[ProblemKind] = frozenset(
-    ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete", "partial_data", "internal_error")
+    (
+        *("message", "no_such_metric", "refused_metric", "no_split", "gone", "elsewhere"),
+        *("incomplete", "partial_data", "internal_error"),
+    )
 )
 
 

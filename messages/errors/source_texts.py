@@ -87,6 +87,12 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         _("The role may read metrics, but not these. Look for a condition on `cloudwatch:GetMetricData` in its IAM policy, or for a load balancer in an "
           "account that does not share its metrics; {page} has the whole policy."),
     ),
+    "refused_metric": (
+        _("Some series invalid"),
+        _("{source} rejects {about} as invalid. All other series were read."),
+        _("Check `slow_thresholds_s` under [migration] against what is quoted. If that is right, it is a mistake in this program: please report it with the "
+          "quoted text."),
+    ),
     "message": (
         _("A remark"),
         _("{source} remarked something on its answer."),

@@ -99,6 +99,17 @@ class ApiSession:
     def add_problem(self, kind: ProblemKind, action: str, about: str, detail: str = "") -> None:
         self._problems.append(Problem(kind, self._source, self._permission(action), about, detail))
 
+    def withdraw(self, action: str, problem: Problem) -> None:
+        """Forgets a problem of an action that was overcome by other calls."""
+        self._problems = [other for other in self._problems if other != problem]
+        if self._failures.get(action) == problem:
+            del self._failures[action]
+
+    def add_failure(self, action: str, problem: Problem) -> None:
+        """Records a problem as the failure of an action, as if its call had just failed."""
+        self._problems.append(problem)
+        self._failures.setdefault(action, problem)
+
     def call(self, action: str, *, about: str, **params: Any) -> dict[str, Any] | Problem:
         """One response, or why there is none. Not sent if an earlier failure makes it pointless."""
         return self._guard(action, about, lambda: self._send(action, params))
@@ -142,8 +153,7 @@ class ApiSession:
             problem = problem_from_error(error, source=self._source, operation=self._permission(action), about=about)
         finally:
             self._durations_s[action] = self._durations_s.get(action, 0.0) + time.monotonic() - started
-        self._problems.append(problem)
-        self._failures.setdefault(action, problem)
+        self.add_failure(action, problem)
         self._transient_failures += problem.kind in _TRANSIENT
         if problem.kind in _FATAL or self._transient_failures >= _FAILURE_LIMIT:
             self._fatal = problem

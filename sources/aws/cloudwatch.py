@@ -27,6 +27,8 @@ from sources.base import AnsweredRange, Health, Problem, Pull
 from sources.window_latency import WindowLatency, longest_aligned_period
 
 MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch returns "PartialData" and does not finish
+MAX_DIVISIONS = 10  # of a rejected call while nothing is answered: enough to come from MAX_QUERIES to one series
+MAX_REJECTED_CALLS = 60  # of one request
 _ACTION = "GetMetricData"
 _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
 
@@ -41,6 +43,7 @@ class MetricDataSource:
 
     def __init__(self, metrics: Mapping[Series, CloudWatchMetric], aws: Aws, *, clock: Clock, client: Any) -> None:
         self._metrics, self._series, self._region, self._clock = dict(metrics), tuple(metrics), aws.region, clock
+        self._invalid: frozenset[Series] = frozenset()  # rejected by CloudWatch at the latest request
         self._client = ClientProvider("cloudwatch", aws, client)
 
     def series(self) -> tuple[Series, ...]:
@@ -80,8 +83,9 @@ class MetricDataSource:
         )
 
     def check(self) -> tuple[Health, ...]:
-        """Requests one series of the last five minutes."""
-        _, session = self._fetch_all((MetricDataRequest(self._series[:1], Window.last(5, now=self._clock()), 60),))
+        """Requests all series of the last five minutes: CloudWatch may refuse one of them."""
+        series = tuple(series for series in self._series if not series.hourly)[:MAX_QUERIES]
+        _, session = self._fetch_all((MetricDataRequest(series, Window.last(5, now=self._clock()), 60),))
         return (session.health(_ACTION),)
 
     def _fetch_all(self, requests: Sequence[MetricDataRequest]) -> tuple[list[MetricDataResponse], ApiSession]:
@@ -99,26 +103,67 @@ class MetricDataSource:
     def _fetch(self, session: ApiSession, request: MetricDataRequest) -> MetricDataResponse:
         """All pages of one request; series with InternalError are requested once more."""
         response = MetricDataResponse(self._metrics, request)
-        if not self._fetch_pages(session, response, range(len(request.series))):
-            response.fail()
-        elif positions := response.positions_with_status("InternalError"):
+        self._fetch_dividing(session, response)
+        if not response.failed and (positions := response.positions_with_status("InternalError")):
             self._fetch_pages(session, response, positions)
         for issue in response.issues():
             session.add_problem(issue.kind, _ACTION, issue.about, issue.detail)
         return response
 
-    def _fetch_pages(self, session: ApiSession, response: MetricDataResponse, positions: Iterable[int]) -> bool:
-        """Adds the pages for the series at `positions`; False if one could not be fetched."""
+    def _fetch_dividing(self, session: ApiSession, response: MetricDataResponse) -> None:
+        """Adds all series to the response. CloudWatch rejects a whole call for one invalid series: such a call is divided until those are found.
+
+        If nothing is answered at all, the fault is not that of a series: it is a problem of the call.
+        """
+        series, refused = response.request.series, dict[int, Problem]()
+        pending, n_rejected = self._batches(series), 0
+        while pending:
+            positions = pending.pop()
+            divisible = not session.has_failed(_ACTION)
+            problem = self._fetch_pages(session, response, positions)
+            if problem is None:
+                continue
+            n_rejected += problem.kind == "bad_request"
+            limit = MAX_REJECTED_CALLS if response.status else MAX_DIVISIONS
+            if problem.kind != "bad_request" or not divisible or n_rejected > limit:
+                response.fail(positions if response.status else range(len(series)))
+                if not response.status:
+                    return
+                continue
+            session.withdraw(_ACTION, problem)
+            if len(positions) > 1:
+                middle = len(positions) // 2
+                pending += [positions[middle:], positions[:middle]]
+            else:
+                refused[positions[0]] = problem
+        answered = frozenset(series[position] for position in response.status)
+        if refused and not answered and not self._invalid.issuperset(series[position] for position in refused):
+            session.add_failure(_ACTION, next(iter(refused.values())))
+            response.fail(range(len(series)))
+            return
+        response.refused = {position: problem.detail for position, problem in refused.items()}
+        self._invalid = (self._invalid - answered) | {series[position] for position in refused}
+
+    def _batches(self, series: Sequence[Series]) -> list[Sequence[int]]:
+        """The positions of the series to request together, the last first: all, but those that were rejected before one by one."""
+        invalid = [position for position, item in enumerate(series) if item in self._invalid]
+        valid = [position for position in range(len(series)) if position not in invalid]
+        return [*([position] for position in invalid), *([valid] if valid else [])]
+
+    def _fetch_pages(
+        self, session: ApiSession, response: MetricDataResponse, positions: Iterable[int]
+    ) -> Problem | None:
+        """Adds the pages for the series at `positions`; the problem if one could not be fetched."""
         params, idle_pages = get_metric_data_params(self._metrics, response.request, positions), 0
         for _ in range(MAX_PAGES):
             page = session.call(_ACTION, about=self._region, **params)
             if isinstance(page, Problem):
-                return False
+                return page
             idle_pages = 0 if response.add_page(page) else idle_pages + 1
             if not page.get("NextToken") or idle_pages >= MAX_IDLE_PAGES:
                 break
             params["NextToken"] = page["NextToken"]
-        return True
+        return None
 
 
 class CloudWatch(MetricDataSource):

@@ -31,7 +31,8 @@ class MetricDataResponse:
     """The merged pages of one request. Positions are those of `request.series`.
 
     `points`: epoch second → value in our unit. `status`: the newest StatusCode of a series (Complete, PartialData, InternalError, Forbidden).
-    `result_messages`, `invalid_points`: texts by position. `messages`: of the whole response.
+    `result_messages`, `invalid_points`: texts by position; `refused`: why CloudWatch rejects the series. `messages`: of the whole response.
+    `failed`: positions whose pages could not all be fetched.
     """
 
     metrics: Mapping[Series, CloudWatchMetric]
@@ -42,7 +43,8 @@ class MetricDataResponse:
     messages: set[str] = field(default_factory=set)
     invalid_points: dict[int, str] = field(default_factory=dict)
     unknown_ids: dict[str, None] = field(default_factory=dict)
-    failed: bool = False
+    refused: dict[int, str] = field(default_factory=dict)
+    failed: set[int] = field(default_factory=set)
 
     def add_page(self, page: Mapping[str, Any]) -> bool:
         """Merges a page. Returns whether it had a new point or a new status.
@@ -84,10 +86,14 @@ class MetricDataResponse:
     def positions_with_status(self, status: str) -> tuple[int, ...]:
         return tuple(position for position, latest in self.status.items() if latest == status)
 
-    def fail(self) -> None:
-        """A page could not be fetched: no series is known to be complete, so all are requested again."""
-        self.failed = True
-        self.status = {position: status for position, status in self.status.items() if status == "Forbidden"}
+    def fail(self, positions: Iterable[int]) -> None:
+        """A page could not be fetched: none of its series is known to be complete, so all are requested again."""
+        self.failed.update(positions)
+        self.status = {
+            position: status
+            for position, status in self.status.items()
+            if status == "Forbidden" or position not in self.failed
+        }
 
     @property
     def answered_series(self) -> frozenset[Series]:
@@ -112,10 +118,13 @@ class MetricDataResponse:
 
     def _issues_of(self, position: int) -> Iterator[tuple[ProblemKind, str]]:
         status, text = self.status.get(position, ""), self.result_messages.get(position, "")
+        if position in self.refused:
+            yield "refused_metric", self.refused[position]
+            return
         if status in _KIND_BY_STATUS:
             yield _KIND_BY_STATUS[status], text
         elif status != "Complete":
-            if not self.failed:
+            if position not in self.failed:
                 yield "bad_reply", f"StatusCode {status}" if position in self.status else "no result"
         elif text:
             yield "message", text

@@ -21,10 +21,11 @@ from domain.series import within_stat
 from domain.window import DAY_S
 from sources.aws import calls
 from sources.aws.client import create_client
-from sources.aws.cloudwatch import CloudWatch
+from sources.aws.cloudwatch import CloudWatch, MetricDataSource
 from sources.aws.cloudwatch_queries import (
     METRICS,
     all_series,
+    cloudwatch_metric,
     metric_stat,
     plan_requests,
     query_text,
@@ -574,7 +575,7 @@ def test_check_reports_the_permission(harness: Harness) -> None:
         "up",
         None,
     )
-    assert harness.server.metrics_requested == 1
+    assert harness.server.metrics_requested == len(SERIES)
     harness.server.denied = True
     (health,) = harness.source().check()
     assert health.state == "denied"
@@ -586,6 +587,80 @@ def test_check_is_down_if_clock_skew_makes_the_call_fail(harness: Harness) -> No
     harness.server.signature_expired = True
     (health,) = harness.source().check()
     assert (health.state, health.problem and health.problem.kind) == ("down", "clock_skew")
+
+
+# Series that CloudWatch rejects, and with them the whole call
+
+
+def invalid_series(group: str = "photo-ecs", stat: str = "within_1e-05s") -> Series:
+    return Series("cloudwatch", "canary", group, "latency", stat, "fraction")
+
+
+def source_with(harness: Harness, *invalid: Series, first: bool = False) -> MetricDataSource:
+    """A source of all series, and of others that CloudWatch rejects (first, last or in the middle)."""
+    metrics = {series: cloudwatch_metric(PHOTO, series) for series in SERIES}
+    others = {series: cloudwatch_metric(PHOTO, series) for series in invalid}
+    assert PHOTO.aws
+    return MetricDataSource(
+        {**others, **metrics} if first else {**metrics, **others}, PHOTO.aws, clock=harness.now, client=harness.client()
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_rejected_series_takes_no_other_with_it(harness: Harness, *, first: bool) -> None:
+    source = source_with(harness, invalid_series(), first=first)
+    pull = source.pull(WINDOW)
+    assert answered_series(pull) == set(SERIES)
+    assert all(points_of(pull, series) == points_of(harness.pull(), series) for series in SERIES[::7])
+    (problem,) = pull.problems
+    assert (problem.kind, problem.operation, problem.about) == (
+        "refused_metric",
+        "cloudwatch:GetMetricData",
+        "photo-ecs: TargetResponseTime PR(:1e-05)",
+    )
+    assert "PR(:1e-05)" in problem.detail
+    (health,) = source.check()
+    assert (health.state, health.problem and health.problem.kind) == ("up", "refused_metric")
+
+
+def test_many_rejected_series_are_all_found(harness: Harness) -> None:
+    invalid = [invalid_series(group, f"within_{n}e-05s") for n in range(1, 5) for group in ("photo-ecs", "photo-ec2")]
+    pull = source_with(harness, *invalid).pull(WINDOW)
+    assert answered_series(pull) == set(SERIES)
+    assert set(problem_kinds(pull)) == {"refused_metric"}
+
+
+def test_a_rejected_series_is_asked_apart_from_then_on(harness: Harness) -> None:
+    source = source_with(harness, invalid_series())
+    source.pull(WINDOW)
+    calls = harness.server.calls
+    assert calls > 2
+    pull = source.pull(WINDOW)
+    assert harness.server.calls == calls + 2
+    assert answered_series(pull) == set(SERIES) and problem_kinds(pull) == ["refused_metric"]
+
+
+def test_a_call_that_is_rejected_whatever_its_series_is_one_problem(harness: Harness) -> None:
+    class Server(SimpleNamespace):
+        calls = 0
+
+        def get_metric_data(self, **params: Any) -> Any:
+            self.calls += 1
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "StartTime"}}, "GetMetricData")
+
+    server = Server()
+    pull = CloudWatch(PHOTO, clock=harness.now, client=server).pull(WINDOW)
+    assert problem_kinds(pull) == ["bad_request"] and not pull.answered_ranges
+    assert server.calls == 11
+    pull = CloudWatch(PHOTO, clock=harness.now, client=server).pull(WINDOW, SERIES[:1])
+    assert problem_kinds(pull) == ["bad_request"]
+
+
+def test_a_failure_while_dividing_is_retried_later(harness: Harness) -> None:
+    harness.server.fail_from_call = 3
+    pull = source_with(harness, invalid_series()).pull(WINDOW)
+    assert problem_kinds(pull) == ["server_error"]
+    assert answered_series(pull) < set(SERIES)
 
 
 @pytest.mark.parametrize(
@@ -692,7 +767,16 @@ def test_query_text() -> None:
 
 
 KINDS = (
-    *("partial_data", "internal_error", "forbidden_metric", "message", "bad_reply", "bad_request", "server_error"),
+    *(
+        "partial_data",
+        "internal_error",
+        "forbidden_metric",
+        "message",
+        "bad_reply",
+        "bad_request",
+        "refused_metric",
+        "server_error",
+    ),
     *("no_credentials", "expired_token", "wrong_key", "wrong_region", "denied", "throttled", "timeout", "unreachable"),
     *("clock_skew", "incomplete"),
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 
@@ -68,10 +69,14 @@ def _pattern_covers(condition: Condition, general: str, special: str) -> bool:
     is_opaque = condition.field == "query-string" and not condition.name
     if general == special or is_opaque or general.startswith("~") or special.startswith("~") or "\\" in general:
         return general == special
-    # The narrower pattern is read as text, in which only the wider pattern's * may stand for its *.
+    return _expression(general).fullmatch(special) is not None
+
+
+@lru_cache(maxsize=4096)
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Matches the patterns that `pattern` covers, read as text: only its * may stand for a *."""
     wildcards = {"*": ".*", "?": "[^*]"}
-    expression = "".join(wildcards.get(character) or re.escape(character) for character in general)
-    return re.fullmatch(expression, special, re.DOTALL) is not None
+    return re.compile("".join(wildcards.get(character) or re.escape(character) for character in pattern), re.DOTALL)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:

@@ -131,10 +131,11 @@ class Traffic:
     @property
     def unreachable_splits(self) -> tuple[Rule, ...]:
         """The rules with weight on both fleets, or configured as the split, and that no request reaches."""
+        unreachable = self.unreachable
         return tuple(
             rule
             for rule in self.rules
-            if rule.arn in self.unreachable and (len(rule.fleets) == 2 or rule.arn == self.split_arn)
+            if rule.arn in unreachable and (len(rule.fleets) == 2 or rule.arn == self.split_arn)
         )
 
     @property
@@ -159,10 +160,11 @@ class Traffic:
     @property
     def deviating_rules(self) -> tuple[Rule, ...]:
         """The reachable rules beside the split that send requests to a fleet, in other shares: the observed share is of all of them."""
+        shares = self.configured_shares
         return tuple(
             rule
             for rule in self.reachable_rules
-            if rule.fleets and rule.arn != self.split_arn and rule.configured_shares != self.configured_shares
+            if rule.fleets and rule.arn != self.split_arn and rule.configured_shares != shares
         )
 
     @property

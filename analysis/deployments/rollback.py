@@ -114,13 +114,14 @@ def _rollback_commands(traffic: Traffic, split: Rule) -> tuple[str, tuple[Rule, 
 
 def _other_rules_on_canary(traffic: Traffic) -> tuple[Rule, ...]:
     """The rules beside the split, header rules excepted, that send requests to the canary and name a target group of the baseline."""
+    header_rules = traffic.header_rules
     return tuple(
         rule
         for rule in traffic.reachable_rules
         if rule.arn != traffic.split_arn
         and "canary" in rule.fleets
         and any(share.fleet == "baseline" for share in rule.shares)
-        and rule not in traffic.header_rules
+        and rule not in header_rules
     )
 
 

@@ -204,6 +204,25 @@ def test_weighted_path_rule_is_the_split_if_the_default_is_not(server: FakeElbv2
     assert snapshot.problems == ()
 
 
+@pytest.mark.parametrize("condition", [{"Values": ["/*"]}, {"PathPatternConfig": {"Values": ["/*"]}}])
+def test_a_default_action_that_no_request_reaches_is_not_the_split(
+    server: FakeElbv2, condition: dict[str, Any]
+) -> None:
+    arn = server.add_rule([{"Field": "path-pattern", **condition}], server.forward({"photo-ec2": 1}))
+    snapshot = snapshot_of(server)
+    assert split_of(snapshot).arn == arn
+    assert split_of(snapshot).configured_shares == {"baseline": 1, "canary": 0}
+    assert [(problem.kind, problem.detail) for problem in snapshot.problems] == [("no_split", "one_side:baseline")]
+
+
+def test_a_configured_rule_that_no_request_reaches_splits_nothing(server: FakeElbv2) -> None:
+    server.add_rule([{"Field": "path-pattern", "Values": ["/*"]}], server.forward({"photo-ec2": 1}))
+    snapshot = snapshot_of(server, rule=server.rule)
+    assert split_of(snapshot).arn == server.rule
+    assert snapshot.traffic and [rule.arn for rule in snapshot.traffic.unreachable_splits] == [server.rule]
+    assert [(problem.kind, problem.detail) for problem in snapshot.problems] == [("no_split", "none")]
+
+
 def test_header_rule(server: FakeElbv2) -> None:
     arn = server.add_header_rule("X-Canary", "always", "photo-ecs")
     traffic = snapshot_of(server).traffic

@@ -202,16 +202,19 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
     text = {
         "all_on_baseline": _("All of the traffic is on {label}; {healthy}."),
         "carried_before": _(
-            "Rollback: {label} could take 100 % back. {healthy}; each would go from {now} to {then}, and has carried {proven} for an hour."
+            "Rollback: {label} could take 100 % back. {healthy}; each would go from {now} to {then}, and has carried {proven}, averaged over an hour."
         ),
         "never_carried": _(
-            "Rollback: unproven that {label} can take 100 % back. {healthy}; each would go from {now} to {then}; the most known for an hour is {proven}."
+            "Rollback: unproven that {label} can take 100 % back. {healthy}; each would go from {now} to {then}; the highest average of an hour is {proven}."
         ),
         "no_history": _(
             "Rollback: not known whether {label} can take 100 % back. {healthy}; each would go from {now} to {then}, and nothing is kept of what "
             "one has carried."
         ),
         "no_healthy": _("Rollback: {label} could not take any traffic back: {healthy}."),
+        "empty_group": _(
+            "Rollback: {label} could not take 100 % back: {groups} would get traffic and has no healthy target."
+        ),
         "not_in_rule": _("Rollback: not known, because the rule does not name a target group of {label}."),
         "other_groups": _(
             "Rollback: not known, because a target group of neither fleet carries weight, and its requests are not counted. {healthy}."
@@ -225,6 +228,7 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
         now=numbers.per_minute(readiness.current_load),
         then=numbers.per_minute(readiness.expected_load),
         proven=numbers.per_minute(readiness.max_load),
+        groups=_join(readiness.empty_groups),
     )
 
 

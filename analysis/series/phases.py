@@ -55,7 +55,7 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
         if event.ts >= window.start:
             change_start = max(min(event.change.since, event.ts) if event.change else event.ts, window.start)
             close(change_start - change_start % MINUTE_S, event.ts)
-            start, started_at = max(start, (event.ts // MINUTE_S + 2) * MINUTE_S), event.ts
+            start, started_at = max(start, _settled_at(event.ts)), event.ts
             started_by, change = ("weight", event.change) if event.change else ("deployment", None)
         if event.change:
             share = event.change.after
@@ -64,6 +64,15 @@ def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
         newest_minute = Window(window.end - MINUTE_S, window.end)
         result.append(Phase(newest_minute, share, started_by, window.end - started_at, change))
     return tuple(result)
+
+
+def weights_settled_at(change: WeightChange) -> int:
+    """The first minute (epoch seconds) with requests of the new weights alone."""
+    return _settled_at(change.ts)
+
+
+def _settled_at(ts: int) -> int:
+    return (ts // MINUTE_S + 2) * MINUTE_S
 
 
 def _is_boundary(event: Event) -> bool:

@@ -33,7 +33,7 @@ def readiness(*args: object, load: FleetLoad, **more: object) -> RollbackReadine
 
 
 def test_it_is_ready_if_each_target_has_carried_the_load() -> None:
-    result = readiness(make_rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0))
+    result = readiness(make_rule(ec2=500, blue=0, green=500), load=FleetLoad(6000.0, 12000.0, 3000.0))
     assert (result.verdict, result.reason) == ("ready", "carried_before")
     assert (result.healthy, result.registered, result.current_load, result.expected_load, result.max_load) == (
         4,
@@ -46,18 +46,18 @@ def test_it_is_ready_if_each_target_has_carried_the_load() -> None:
 
 
 def test_it_is_unproven_otherwise() -> None:
-    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 2999.0))
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 12000.0, 2999.0))
     assert (result.verdict, result.reason) == ("unproven", "never_carried")
 
 
 def test_only_healthy_targets_carry() -> None:
-    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 3000.0), healthy=2, unhealthy=2)
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 12000.0, 3000.0), healthy=2, unhealthy=2)
     assert (result.verdict, result.healthy, result.registered, result.expected_load) == ("unproven", 2, 4, 6000.0)
 
 
 @pytest.mark.parametrize("ill", [0, 4])
 def test_without_a_healthy_target_it_is_impossible(ill: int) -> None:
-    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 6000.0, 9000.0), healthy=0, unhealthy=ill)
+    result = readiness(make_rule(ec2=500, green=500), load=FleetLoad(6000.0, 12000.0, 9000.0), healthy=0, unhealthy=ill)
     assert (result.verdict, result.reason, result.registered) == ("impossible", "no_healthy", ill)
 
 
@@ -68,7 +68,7 @@ def test_a_baseline_at_weight_0_gets_a_weight() -> None:
 
 
 def test_no_command_is_needed_if_all_traffic_is_on_the_baseline() -> None:
-    result = readiness(make_rule(ec2=100, green=0), load=FleetLoad(8000.0, None, 1000.0))
+    result = readiness(make_rule(ec2=100, green=0), load=FleetLoad(8000.0, 8000.0, 1000.0))
     assert (result.verdict, result.reason, result.command) == ("ready", "all_on_baseline", "")
 
 
@@ -89,11 +89,23 @@ def test_without_a_rule_there_is_no_readiness() -> None:
     assert rollback_readiness(Traffic(0, (), (), ""), FleetLoad(1.0, 1.0, 1.0)) is None
 
 
-def test_the_peak_is_per_healthy_target() -> None:
-    requests = np.array([8000.0, 6000.0, NAN, 9000.0, 5000.0])
-    healthy = np.array([4.0, 2.0, 4.0, 0.0, NAN])
-    assert peak_per_target(requests, healthy) == 3000.0
-    assert peak_per_target(np.array([NAN]), np.array([4.0])) is None
+def buckets(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float64)
+
+
+def test_the_peak_is_the_mean_of_an_hour_per_healthy_target() -> None:
+    ts = np.arange(4) * 1800
+    ten = buckets(30, 30, 30, 30)
+    # 90,000 requests of 4 targets in the first hour; in the second 60,000 of 2, half of the time of 4.
+    assert peak_per_target(ts, buckets(60_000, 30_000, 30_000, 30_000), buckets(4, 4, 2, 4), ten) == 375.0
+    assert peak_per_target(ts, buckets(60_000, 30_000, 0, 0), buckets(4, 4, NAN, 0), ten) == 375.0
+    assert peak_per_target(ts, buckets(NAN, NAN, NAN, NAN), buckets(NAN, NAN, NAN, NAN), ten) is None
+
+
+def test_the_peak_divides_by_the_known_minutes() -> None:
+    ts, requests, healthy = np.array([0, 1800]), buckets(90_000, NAN), buckets(3, NAN)
+    assert peak_per_target(ts, requests, healthy, buckets(30, 0)) == 1000.0
+    assert peak_per_target(ts, requests, healthy, buckets(14, 0)) is None  # a burst proves nothing
 
 
 def test_a_baseline_group_without_weight_does_not_count() -> None:
@@ -101,7 +113,7 @@ def test_a_baseline_group_without_weight_does_not_count() -> None:
     split = replace(split, shares=(*split.shares, Share("arn:of:an:old:group", "photo-ec2-old", "baseline", 0)))
     unread = Group("arn:of:an:old:group", "photo-ec2-old", "baseline", None)
     known = traffic(split)
-    result = rollback_readiness(replace(known, groups=(*known.groups, unread)), FleetLoad(6000.0, 6000.0, 3000.0))
+    result = rollback_readiness(replace(known, groups=(*known.groups, unread)), FleetLoad(6000.0, 12000.0, 3000.0))
     assert result and (result.reason, result.healthy) == ("carried_before", 4)
     assert '"TargetGroupArn":"arn:of:an:old:group","Weight":0' in result.command
 
@@ -109,7 +121,7 @@ def test_a_baseline_group_without_weight_does_not_count() -> None:
 def test_weight_on_a_group_of_neither_fleet_is_unknown() -> None:
     split = make_rule(ec2=900)
     split = replace(split, shares=(*split.shares, Share("arn:of:a:stranger", "photo-old", None, 100)))
-    result = readiness(split, load=FleetLoad(6000.0, None, 3000.0))
+    result = readiness(split, load=FleetLoad(6000.0, 6000.0, 3000.0))
     assert (result.verdict, result.reason, result.healthy) == ("unknown", "other_groups", 4)
 
 
@@ -154,3 +166,40 @@ def test_another_split_is_taken_back_although_the_chosen_one_is_on_the_baseline(
     assert result.reason == "carried_before"
     assert command_weights(result.command.split("\n\n")[1]) == {EC2: 1, GREEN: 0}
     assert result.unchanged_rules == ()
+
+
+def with_groups(*groups: tuple[str, int, int | None]) -> Traffic:
+    """A split between ECS and baseline groups of these names, weights and numbers of healthy targets (None: unread)."""
+    split = make_rule(green=100)
+    shares = tuple(Share(f"arn:{name}", name, "baseline", weight) for name, weight, _ in groups)
+    target = Target("i-1", 80, "", "healthy", "", "")
+    baseline = tuple(
+        Group(f"arn:{name}", name, "baseline", None if healthy is None else (target,) * healthy)
+        for name, _, healthy in groups
+    )
+    split = replace(split, shares=(*split.shares, *shares))
+    return Traffic(0, (split,), baseline, split.arn)
+
+
+def test_a_baseline_group_with_weight_and_no_healthy_target_would_fail_its_share() -> None:
+    load = FleetLoad(1000.0, 3000.0, 1000.0)
+    result = rollback_readiness(with_groups(("a", 50, 3), ("b", 50, 0)), load)
+    assert result and (result.verdict, result.reason, result.empty_groups) == ("impossible", "empty_group", ("b",))
+    assert (result.healthy, result.registered) == (3, 3)
+    result = rollback_readiness(with_groups(("a", 50, None), ("b", 50, 0)), load)
+    assert result and (result.verdict, result.empty_groups, result.healthy) == ("impossible", ("b",), None)
+
+
+def test_a_baseline_without_weight_gets_it_where_its_targets_are() -> None:
+    result = rollback_readiness(with_groups(("a", 0, 3), ("b", 0, 0)), FleetLoad(0.0, 3000.0, 1000.0))
+    assert result and (result.verdict, result.current_load, result.expected_load) == ("ready", 0.0, 1000.0)
+    assert '"TargetGroupArn":"arn:a","Weight":1' in result.command
+    assert '"TargetGroupArn":"arn:b","Weight":0' in result.command
+    result = rollback_readiness(with_groups(("a", 0, 0), ("b", 0, 0)), FleetLoad(0.0, 3000.0, 1000.0))
+    assert result and (result.verdict, result.reason) == ("impossible", "no_healthy")
+
+
+def test_a_weighted_group_whose_health_nobody_read_is_unknown() -> None:
+    traffic = with_groups(("a", 50, 3), ("b", 50, 3))
+    result = rollback_readiness(replace(traffic, groups=traffic.groups[:1]), FleetLoad(1000.0, 3000.0, 1000.0))
+    assert result and (result.verdict, result.reason) == ("unknown", "health_unread")

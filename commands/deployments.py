@@ -70,7 +70,8 @@ def read_deployments(context: CommandContext) -> DeploymentsReport:
     archive.metrics.get(Window.last(REFRESH_MINUTES, now=now), metrics, now=now)
     latest = archive.events.latest_traffic()
     load = fleet_load(archive, migration, metrics.name, until=provisional_from(migration, now.timestamp()))
-    view = deployments_view(archive.events.deployment_state(), latest[0] if latest else None, load)
+    traffic, state = latest[0] if latest else None, archive.events.deployment_state()
+    view = deployments_view(state, traffic, load, now=int(now.timestamp()))
     names = {source.name for source in context.sources.events} & {"ecs", "codedeploy"}
     return DeploymentsReport(now, view, context.problems_where(lambda state: state.source in names))
 

@@ -151,12 +151,24 @@ class EcsService:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentState:
-    """Services, recent deployments (newest first) and CodeDeploy's traffic routes by fleet, fetched at `asked_at` (epoch seconds)."""
+    """Services, recent deployments (newest first) and CodeDeploy's traffic routes by fleet, fetched at `asked_at` (epoch seconds).
+
+    `listed_at`: when CodeDeploy's deployments of a fleet were last read in full; without an entry it is unknown whether one is running.
+    """
 
     asked_at: int
     services: tuple[EcsService, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     routes: tuple[tuple[FleetName, TrafficRoute], ...] = ()
+    listed_at: tuple[tuple[FleetName, int], ...] = ()
+
+    def asked_at_time(self, asked_at: int) -> "DeploymentState":
+        """The same state, fetched at another time."""
+        return replace(self, asked_at=asked_at, listed_at=tuple((fleet, asked_at) for fleet, _ in self.listed_at))
+
+    def is_listed(self, fleet: FleetName, *, since: int) -> bool:
+        """Whether CodeDeploy's deployments of the fleet were read in full at `since` (epoch seconds) or later."""
+        return any(name == fleet and listed_at >= since for name, listed_at in self.listed_at)
 
     def service(self, fleet: FleetName) -> EcsService | None:
         return next((service for service in self.services if service.fleet == fleet), None)
@@ -187,6 +199,7 @@ def merge_deployment_states(states: tuple[DeploymentState, ...]) -> DeploymentSt
         tuple(_with_previous_task_definition(service, deployments) for state in states for service in state.services),
         tuple(deployments),
         tuple(route for state in states for route in state.routes),
+        tuple(listed for state in states for listed in state.listed_at),
     )
 
 

@@ -29,12 +29,14 @@ class DeploymentsView:
     rollback: RollbackReadiness | None
 
 
-def deployments_view(state: DeploymentState | None, traffic: Traffic | None, load: FleetLoad | None) -> DeploymentsView:
-    """`load` (services.rollback.fleet_load) is used only with `traffic`."""
+def deployments_view(
+    state: DeploymentState | None, traffic: Traffic | None, load: FleetLoad | None, *, now: int
+) -> DeploymentsView:
+    """The view at `now` (epoch seconds). `load` (services.rollback.fleet_load) is used only with `traffic`."""
     if traffic is None:
         return DeploymentsView(state, (), None)
     readiness = rollback_readiness(traffic, load or FleetLoad(None, None, None))
-    return DeploymentsView(state, preflights(traffic, state), readiness)
+    return DeploymentsView(state, preflights(traffic, state, now=now), readiness)
 
 
 def fleet_deployment(state: DeploymentState, fleet: FleetName, *, now: int) -> FleetDeployment | None:

@@ -118,6 +118,6 @@ def test_the_service_runs_in_the_canarys_group_and_a_split_blocks_its_deployment
         state = merge_deployment_states(tuple(result.deployment_state for result in results if result.deployment_state))
         traffic = LoadBalancer(migration).snapshot().traffic
         assert traffic and state
-        (preflight,) = preflights(traffic, state)
+        (preflight,) = preflights(traffic, state, now=state.asked_at)
         assert (preflight.verdict, preflight.checks[0].groups) == ("blocked", ("photo-ec2", "photo-ecs"))
         assert [problem for result in results for problem in result.problems] == []

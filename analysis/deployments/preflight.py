@@ -46,21 +46,25 @@ class Preflight:
     interim_fleet: FleetName | None = None
 
 
-def preflights(traffic: Traffic, deployments: DeploymentState | None) -> tuple[Preflight, ...]:
-    """One for each fleet known to be deployed by blue/green. A rolling deployment does not touch the rules."""
+MAX_LIST_AGE_S = 300  # deployments are read every minute; a deployment may have started since an older list
+
+
+def preflights(traffic: Traffic, deployments: DeploymentState | None, *, now: int) -> tuple[Preflight, ...]:
+    """One for each fleet known to be deployed by blue/green, at `now` (epoch seconds). A rolling deployment does not touch the rules."""
     if deployments is None:
         return ()
-    return tuple(preflight for fleet in FLEETS if (preflight := _preflight(traffic, deployments, fleet)))
+    return tuple(preflight for fleet in FLEETS if (preflight := _preflight(traffic, deployments, fleet, now)))
 
 
-def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName) -> Preflight | None:
+def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName, now: int) -> Preflight | None:
     """The preconditions: ECS requires exactly one weighted group in its production rule, that of the tasks in service (troubleshooting-blue-green).
 
     CodeDeploy requires the PRIMARY task set's group behind the listener (troubleshooting-ecs), and rewrites every rule that forwards to it. That
     it fails on a second weighted group is observed, not documented.
     """
     service, latest = deployments.service(fleet), deployments.latest(fleet)
-    system = _system(service, has_route=deployments.route(fleet) is not None)
+    in_codedeploy = deployments.route(fleet) is not None or deployments.is_listed(fleet, since=0)
+    system = _system(service, in_codedeploy=in_codedeploy)
     if system is None:
         return None
     route = deployments.route(fleet) if system == "codedeploy" else service.route if service else None
@@ -72,11 +76,22 @@ def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName)
     checks = _checks(rules, pair, primary, fleet)
     needs_steps = any(check.passed is False for check in checks)
     if system == "codedeploy":
-        checks = (*checks, PreflightCheck("none_running", not (latest and latest.running)))
+        checks = (
+            *checks,
+            PreflightCheck("none_running", _none_running(deployments, fleet, since=now - MAX_LIST_AGE_S)),
+        )
     passed = [check.passed for check in checks]
     verdict: PreflightVerdict = "blocked" if False in passed else "unknown" if None in passed else "ready"
     preflight = Preflight(fleet, system, verdict, rules, checks)
     return _with_steps(preflight, traffic, pair, primary) if needs_steps and primary else preflight
+
+
+def _none_running(deployments: DeploymentState, fleet: FleetName, *, since: int) -> bool | None:
+    """Whether no deployment of CodeDeploy is running; None if it was not read at `since` (epoch seconds) or later."""
+    latest, is_listed = deployments.latest(fleet), deployments.is_listed(fleet, since=since)
+    if latest and latest.running:
+        return False if is_listed or deployments.asked_at >= since else None
+    return True if is_listed else None
 
 
 def _production_rules(
@@ -103,9 +118,9 @@ def serving_group(service: EcsService | None, latest: Deployment | None) -> str:
     return next((task_set.target_group for task_set in latest.task_sets if task_set.status == role), "")
 
 
-def _system(service: EcsService | None, *, has_route: bool) -> DeploymentSystem | None:
+def _system(service: EcsService | None, *, in_codedeploy: bool) -> DeploymentSystem | None:
     if service is None:
-        return "codedeploy" if has_route else None
+        return "codedeploy" if in_codedeploy else None
     if service.strategy == "codedeploy":
         return "codedeploy"
     return "ecs" if service.strategy in ("blue_green", "linear", "canary") else None

@@ -1,7 +1,5 @@
 """SQL on services and deployments: one row a source for as long as nothing but the time changes."""
 
-from dataclasses import replace
-
 from sqlalchemy import Connection, func, select
 
 from archive.db import schema
@@ -9,11 +7,13 @@ from archive.events.history_rows import append_if_changed
 from domain.deployments import DeploymentState, merge_deployment_states
 from domain.serialization import from_json, to_json
 
+_NOT_LISTED = ',"listed_at":[]'  # not in bodies of earlier versions: an unchanged state adds no row
+
 
 def write(connection: Connection, migration_id: int, source_name: str, state: DeploymentState | None) -> None:
     """Stores what a source returned; None changes nothing."""
     if state is not None:
-        body = to_json(replace(state, asked_at=0))
+        body = to_json(state.asked_at_time(0)).replace(_NOT_LISTED, "")
         key = {"migration_id": migration_id, "source": source_name}
         append_if_changed(connection, schema.deployment_state, key, body, state.asked_at)
 
@@ -24,5 +24,5 @@ def read(connection: Connection, migration_id: int) -> DeploymentState | None:
     newest = select(func.max(table.c.id)).where(table.c.migration_id == migration_id).group_by(table.c.source)
     rows = connection.execute(select(table).where(table.c.id.in_(newest)).order_by(table.c.source))
     return merge_deployment_states(
-        tuple(replace(from_json(DeploymentState, row.body), asked_at=row.last_seen) for row in rows)
+        tuple(from_json(DeploymentState, row.body).asked_at_time(row.last_seen) for row in rows)
     )

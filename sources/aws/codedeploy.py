@@ -50,10 +50,10 @@ class CodeDeploy(DeploymentSource):
         names = {"applicationName": application, "deploymentGroupName": group}
         created = {"start": earliest_start(window), "end": window.ends_at}
         infos = session.fetch_or_empty("GetDeploymentGroup", about=target.name, **names)
-        listed = session.fetch_or_empty("ListDeployments", about=target.name, **names, createTimeRange=created)
+        listed = session.fetch_all("ListDeployments", about=target.name, **names, createTimeRange=created)
         info: Mapping[str, Any] = infos[0] if infos else {}
         target.route = parse_route(info)
-        ids = dict.fromkeys([*_remembered_ids(info), *listed])
+        ids = dict.fromkeys([*_remembered_ids(info), *([] if isinstance(listed, Problem) else listed)])
         deployments = [self._finished[id_] for id_ in ids if id_ in self._finished]
         unread = [id_ for id_ in ids if id_ not in self._finished]
         for payload in session.fetch_batches(
@@ -63,6 +63,7 @@ class CodeDeploy(DeploymentSource):
             previous = self._task_definition(session, target.name, payload.get("previousRevision", {}))
             deployment = parse_deployment(payload, target.fleet, self._aws)
             deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
+        target.listed = not isinstance(listed, Problem) and not session.has_failed("BatchGetDeployments")
         deployments.sort(key=newest_first)
         target_id = _target_id(info) or self._services[target.fleet].replace("/", ":")
         detailed = [self._with_targets(session, deployment, target_id) for deployment in deployments[:MAX_DETAILED]]

@@ -20,13 +20,17 @@ MAX_DETAILED = 5  # deployments read with their stages; of older ones the outcom
 
 @dataclass(slots=True)
 class DeploymentTarget:
-    """An ECS service ("cluster/service") or deployment group ("application/group"), and what was read of it (`deployments`: newest first)."""
+    """An ECS service ("cluster/service") or deployment group ("application/group"), and what was read of it (`deployments`: newest first).
+
+    `listed`: they are CodeDeploy's, and none is missing.
+    """
 
     fleet: FleetName
     name: str
     deployments: list[Deployment] = field(default_factory=list)
     service: EcsService | None = None
     route: TrafficRoute | None = None
+    listed: bool = False
 
 
 class DeploymentSource(ABC):
@@ -60,7 +64,8 @@ class DeploymentSource(ABC):
         services = tuple(target.service for target in targets if target.service)
         newest = tuple(deployment for target in targets for deployment in target.deployments[:MAX_DETAILED])
         routes = tuple((target.fleet, target.route) for target in targets if target.route)
-        has_state = services or newest or routes
+        listed_at = tuple((target.fleet, now) for target in targets if target.listed)
+        has_state = services or newest or routes or listed_at
         return Events(
             window,
             now,
@@ -74,7 +79,7 @@ class DeploymentSource(ABC):
             session.problems,
             complete=complete,
             took_s=time.monotonic() - started,
-            deployment_state=DeploymentState(now, services, newest, routes) if has_state else None,
+            deployment_state=DeploymentState(now, services, newest, routes, listed_at) if has_state else None,
         )
 
     def check(self) -> tuple[Health, ...]:

@@ -85,7 +85,7 @@ def deployment_state(scenario: Scenario, now: int) -> DeploymentState:
         events=(ServiceEvent(steady_at, "(service web) has reached a steady state."),),
     )
     route = TrafficRoute((BLUE, GREEN), listener_arn=SPLIT_LISTENER_ARN)
-    return DeploymentState(now, (service,), tuple(deployments), (("canary", route),))
+    return DeploymentState(now, (service,), tuple(deployments), (("canary", route),), (("canary", now),))
 
 
 def _deployment(revision: int, start: int, end: int | None) -> Deployment:

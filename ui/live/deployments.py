@@ -37,7 +37,7 @@ def deployments_section(app: AppContext, source: str, weights: Traffic | None, n
     """
     migration, state = app.migration, app.archive.events.deployment_state()
     load = _cached_load(app, source, until, app.archive.change_counter(source)) if weights else None
-    view = deployments_view(state, weights, load)
+    view = deployments_view(state, weights, load, now=int(now.timestamp()))
     fleets = configured_fleets(migration)
     lines = [_service_line(migration, state, fleet, now) for fleet in fleets]
     facts = [_preflight_fact(preflight) for preflight in view.preflights]

@@ -1,7 +1,11 @@
 """Preflight checks of a blue/green deployment, and the commands that avoid a failure."""
 
+from dataclasses import replace
+
+import pytest
+
 from analysis.deployments.preflight import Preflight, PreflightCheck, preflights
-from domain import Traffic
+from domain import FleetName, Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService, TaskSet, TrafficRoute
 from tests.factories.traffic import (
     BLUE,
@@ -15,6 +19,8 @@ from tests.factories.traffic import (
     parse_command,
 )
 
+Routes = tuple[tuple[FleetName, TrafficRoute], ...]
+
 
 def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> DeploymentState:
     tasks = TaskSet("ecs-svc/1", "PRIMARY", "web:42", primary, 4, 4, 0)
@@ -23,7 +29,11 @@ def codedeploy_state(primary: str = GREEN, latest: str = "Succeeded") -> Deploym
     )
     deployment = Deployment("codedeploy", "d-42", "canary", latest, 100, ended=200)
     return DeploymentState(
-        0, (service,), (deployment,), (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),)
+        0,
+        (service,),
+        (deployment,),
+        (("canary", TrafficRoute((BLUE, GREEN), listener_arn=LISTENER)),),
+        (("canary", 0),),
     )
 
 
@@ -35,8 +45,8 @@ def ecs_state(serving: str = BLUE, status: str = "SUCCESSFUL") -> DeploymentStat
     return DeploymentState(0, (service,), (Deployment("ecs", "abc", "canary", status, 100, ended=200, task_sets=sets),))
 
 
-def only_preflight(traffic: Traffic, deployments: DeploymentState) -> Preflight:
-    (preflight,) = preflights(traffic, deployments)
+def only_preflight(traffic: Traffic, deployments: DeploymentState, now: int = 0) -> Preflight:
+    (preflight,) = preflights(traffic, deployments, now=now)
     return preflight
 
 
@@ -165,5 +175,39 @@ def test_unreadable_data_is_unknown() -> None:
 
 def test_a_rolling_service_touches_no_rule() -> None:
     service = EcsService("canary", "photo/web", "ACTIVE", "ECS", "rolling", 4, 4, 0, "web:42")
-    assert preflights(make_traffic(make_rule(ec2=50, green=50)), DeploymentState(0, (service,))) == ()
-    assert preflights(make_traffic(make_rule(ec2=50, green=50)), None) == ()
+    assert preflights(make_traffic(make_rule(ec2=50, green=50)), DeploymentState(0, (service,)), now=0) == ()
+    assert preflights(make_traffic(make_rule(ec2=50, green=50)), None, now=0) == ()
+
+
+def none_running(preflight: Preflight) -> bool | None:
+    (check,) = (check for check in preflight.checks if check.name == "none_running")
+    return check.passed
+
+
+@pytest.mark.parametrize("routes", [(), codedeploy_state().routes])
+def test_whether_a_deployment_runs_is_unknown_if_codedeploy_was_not_read(routes: Routes) -> None:
+    """Without a key `codedeploy`, or with every call refused: ECS alone is readable."""
+    read = codedeploy_state()
+    unread = DeploymentState(0, read.services, (), routes)
+    preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), unread)
+    assert (preflight.verdict, none_running(preflight)) == ("unknown", None)
+    assert only_preflight(make_traffic(make_rule(ec2=50, green=50)), unread).verdict == "blocked"
+
+
+def test_a_deployment_group_without_deployments_is_ready() -> None:
+    never = replace(codedeploy_state(), deployments=())
+    preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), never)
+    assert (preflight.verdict, none_running(preflight)) == ("ready", True)
+
+
+def test_an_old_list_says_nothing_of_now() -> None:
+    traffic = make_traffic(make_rule(blue=0, green=100))
+    assert only_preflight(traffic, codedeploy_state(), now=300).verdict == "ready"
+    assert only_preflight(traffic, codedeploy_state(), now=301).verdict == "unknown"
+    assert none_running(only_preflight(traffic, codedeploy_state(latest="InProgress"), now=301)) is None
+
+
+def test_a_listed_group_is_checked_without_ecs() -> None:
+    state = replace(codedeploy_state(), services=(), routes=())
+    preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), state)
+    assert (preflight.verdict, none_running(preflight)) == ("unknown", True)

@@ -81,3 +81,10 @@ def test_a_failure_keeps_the_last_state(archive: Archive):
     assert state and state.asked_at == NOON
     (source_state,) = archive.events.source_states()
     assert (source_state.state, source_state.problems, source_state.last_success_at) == ("up", (gone,), NOON)
+
+
+def test_a_list_keeps_the_time_of_its_own_source(archive: Archive):
+    save_state(archive, "codedeploy", 0, DeploymentState(0, (), (NEW, OLD), listed_at=(("canary", 0),)))
+    save_state(archive, "ecs", 60, DeploymentState(0, (SERVICE,)))
+    state = archive.events.deployment_state()
+    assert state and state.listed_at == (("canary", NOON),)

@@ -228,6 +228,7 @@ def test_denied_list_is_incomplete(server: FakeDeployments) -> None:
     server.errors["ListDeployments"] = DENIED
     result = create_source(server).events(HOUR)
     assert not result.complete
+    assert result.deployment_state and result.deployment_state.listed_at == ()
     assert [event.key for event in result.events] == ["d-RUNNING42"]  # named by the deployment group
     assert {health.permission: health.state for health in create_source(server).check()} == {
         "codedeploy:GetDeploymentGroup": "up",
@@ -235,6 +236,20 @@ def test_denied_list_is_incomplete(server: FakeDeployments) -> None:
         "codedeploy:BatchGetDeployments": "up",
         "codedeploy:BatchGetDeploymentTargets": "up",
     }
+
+
+def test_refused_details_are_not_a_list(server: FakeDeployments) -> None:
+    start_linear_shift(server, NOON)
+    server.errors["BatchGetDeployments"] = DENIED
+    state = create_source(server).events(HOUR).deployment_state
+    assert state and (state.deployments, state.listed_at) == ((), ())
+
+
+def test_an_empty_list_is_an_answer(server: FakeDeployments) -> None:
+    server.deployments = []
+    server.errors["GetDeploymentGroup"] = DENIED
+    state = create_source(server).events(HOUR).deployment_state
+    assert state and (state.routes, state.listed_at) == ((), (("canary", NOON),))
 
 
 def test_deployment_not_started_has_no_targets_and_no_problem(server: FakeDeployments) -> None:

@@ -46,7 +46,7 @@ def test_preflight_was_ready_at_each_deployment_and_is_blocked_now() -> None:
     traffic = DemoTraffic(anchor=ANCHOR)
 
     def verdict(ts: int) -> str:
-        (preflight,) = preflights(traffic.traffic_at(ts), deployment_state(SCENARIO, ts))
+        (preflight,) = preflights(traffic.traffic_at(ts), deployment_state(SCENARIO, ts), now=ts)
         return preflight.verdict
 
     times = [event.ts for event in SCENARIO.scripted_events if event.kind == "deployment"][1:]

@@ -51,7 +51,7 @@ def render(app: AppContext, rendered: list[str]) -> Render:
 
 
 def deployment_state(service: EcsService = HEALTHY, latest: Deployment = DONE) -> DeploymentState:
-    return DeploymentState(NOW_S, (service,), (latest,), ROUTES)
+    return DeploymentState(NOW_S, (service,), (latest,), ROUTES, (("canary", NOW_S),))
 
 
 def test_healthy_service_has_no_warning(render: Render) -> None:

@@ -191,10 +191,7 @@ def phase_share(canary_share: float | None) -> str:
 
 def merged_swap(swap: MergedSwap) -> str:
     """A short step merged into the following phase: "weights off 12 min for a blue/green swap"."""
-    if swap.share > 0:
-        text = _("before it {share} for {length}")
-    else:
-        text = _("weights off {length} for a blue/green swap") if swap.with_deployment else _("weights off {length}")
+    text = _("before it {share} for {length}") if swap.share > 0 else _("weights off {length} for a blue/green swap")
     return text.format(share=numbers.share(swap.share), length=times.duration(swap.duration_s))
 
 

@@ -11,7 +11,7 @@ from analysis.series.phases import Phase
 from domain import Event, FleetName
 from domain.latency import LatencySummary
 
-MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that is restored is a swap, not a phase
+MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that a deployment explains is a swap, not a phase
 INCIDENT_KINDS = ("alert", "rollback", "deployment", "note", "annotation")
 
 # What a p95 is computed from: all answers of the phase; or it is the median of the p95s of hours, or of shorter periods.
@@ -20,12 +20,11 @@ P95Basis = Literal["window", "hours", "periods"]
 
 @dataclass(frozen=True, slots=True)
 class MergedSwap:
-    """A short time in which the canary's share was reduced to `share`; `with_deployment`: the canary was deployed in it."""
+    """A short time in which the canary was deployed and its share was reduced to `share`."""
 
     start: int
     duration_s: int
     share: float
-    with_deployment: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ class PhaseRow:
 def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[tuple[Phase, tuple[MergedSwap, ...]], ...]:
     """The phases without those of a swap, each with the swaps that were merged in before it.
 
-    A swap is a run of phases of less than MAX_SWAP_S in all, in which the canary had a smaller share than before and after. A short increase
-    stays a phase: it is an attempt that was rolled back.
+    A swap is a run of phases of less than MAX_SWAP_S in all, in which the canary was deployed and had a smaller share than before and after. A
+    short increase stays a phase: it is an attempt that was rolled back; so does a short reduction without a deployment: it is a rollback.
     """
     deployments = [event for event in events if event.kind == "deployment" and event.fleet != "baseline"]
     result: list[tuple[Phase, tuple[MergedSwap, ...]]] = []
@@ -69,9 +68,12 @@ def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[tuple
             index += 1
             continue
         start, until = _started_at(phases[index]), _started_at(phases[end])
+        if not any(start <= (event.until or event.ts) and event.ts < until for event in deployments):
+            result += [(phase, ()) for phase in phases[index:end]]
+            index = end
+            continue
         share = min(phase.canary_share or 0.0 for phase in phases[index:end])
-        with_deployment = any(start <= (event.until or event.ts) and event.ts < until for event in deployments)
-        result.append((phases[end], (MergedSwap(start, until - start, share, with_deployment),)))
+        result.append((phases[end], (MergedSwap(start, until - start, share),)))
         index = end + 1
     return tuple(result)
 

@@ -159,7 +159,7 @@ def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
                 "start": iso_time(swap.start),
                 "duration_s": swap.duration_s,
                 "canary_share": swap.share,
-                "with_deployment": swap.with_deployment,
+                "with_deployment": True,
             }
             for swap in row.merged_swaps
         ],

@@ -43,9 +43,8 @@ def test_rollbacks() -> None:
 
 
 def test_merged_swaps() -> None:
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0, True)) == "weights off 12 min for a blue/green swap"
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0, False)) == "weights off 12 min"
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05, True)) == "before it 5.0 % for 12 min"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0)) == "weights off 12 min for a blue/green swap"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05)) == "before it 5.0 % for 12 min"
 
 
 def test_basis_of_a_p95() -> None:

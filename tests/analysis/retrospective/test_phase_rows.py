@@ -1,5 +1,7 @@
 """Rows of the phase table: merged swaps, incidents, and the basis of a p95."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis import Phase
@@ -28,13 +30,23 @@ def merged_shares(phases: list[Phase], *events: object) -> list[tuple[float | No
 def test_a_swap_is_merged_into_the_next_phase() -> None:
     known = phases_of((0, 0.05), (600, 0.0), (612, 0.05))
     swap = make_event(602, "deployment", "web 1.0.3", until=606)
-    assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, True),))]
-    assert merged_shares(known) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0, False),))]
+    assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0),))]
+
+
+def test_a_short_reduction_without_a_deployment_is_a_rollback() -> None:
+    """Six minutes back at 0, as `cli.py deployments` advises."""
+    known = phases_of((0, 0.05), (600, 0.0), (606, 0.05))
+    other = [
+        replace(make_event(602, "deployment", "ec2", until=604), fleet="baseline"),
+        make_event(580, "deployment", "web", until=599),
+    ]
+    assert merged_shares(known, *other) == [(0.05, ()), (0.0, ()), (0.05, ())]
 
 
 def test_two_steps_down_and_up_again_are_one_swap() -> None:
     known = phases_of((0, 0.25), (600, 0.1), (605, 0.0), (615, 0.25))
-    assert merged_shares(known) == [(0.25, ()), (0.25, (MergedSwap(START + 36_000, 900, 0.0, False),))]
+    swap = make_event(606, "deployment", "web 1.0.3", until=612)
+    assert merged_shares(known, swap) == [(0.25, ()), (0.25, (MergedSwap(START + 36_000, 900, 0.0),))]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +61,8 @@ def test_two_steps_down_and_up_again_are_one_swap() -> None:
     ],
 )
 def test_other_short_phases_stay(steps: tuple[tuple[int, float], ...]) -> None:
-    assert merged_shares(phases_of(*steps)) == [(share, ()) for _, share in steps]
+    deployment = make_event(599, "deployment", "web 1.0.3", until=650)
+    assert merged_shares(phases_of(*steps), deployment) == [(share, ()) for _, share in steps]
 
 
 def test_no_phases_have_no_swaps() -> None:

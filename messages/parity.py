@@ -48,10 +48,6 @@ def numerator(events: int, requests: int) -> str:
     return _("{events} of {requests}").format(events=numbers.count(events), requests=numbers.count(requests))
 
 
-def at_even(needed: str) -> str:
-    return _("at 50:50: {needed}").format(needed=needed)
-
-
 def summary(judgement: Judgement, share: float | None, length_s: int, labels: Mapping[FleetName, str]) -> str:
     """The opening, and one sentence per deciding criterion."""
     busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)

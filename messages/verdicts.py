@@ -95,8 +95,8 @@ def time_to_decision(minutes: int | None) -> str:
 
 
 def still_needed(result: CriterionVerdict) -> str:
-    """The time to a decision; "–" if it cannot be estimated."""
-    if result.verdict == "not enough data" and result.minutes_to_decision is None:
+    """The time to a decision; "–" if it cannot be estimated, or the window is over."""
+    if result.is_over or (result.verdict == "not enough data" and result.minutes_to_decision is None):
         return numbers.NONE
     return time_to_decision(result.minutes_to_decision)
 

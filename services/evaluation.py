@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 
 import analysis
 from analysis import Judgement, Phase, Verdict
+from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
 from domain import FLEETS, FleetName, Migration, Window, epoch_s
 from domain.window import MINUTE_S
@@ -14,6 +15,9 @@ from sources.base import MetricSource, Problem
 from sources.csv_import import SOURCE, CsvData
 
 MAX_JUDGED_DATA_AGE_S = 15 * MINUTE_S
+PHASE_OVER_AFTER_S = (
+    2 * MINUTE_S
+)  # the current phase reaches to now; the next one begins in the second minute after a change
 EXIT_UNAVAILABLE = 3
 EXIT_CODES: dict[Verdict, int] = {
     "parity": 0,
@@ -98,8 +102,10 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
     result, oldest = data.result, int(data.now.timestamp()) - MAX_JUDGED_DATA_AGE_S
     stale = result.window.end > oldest > (result.last_asked_at or 0)
     failed = bool(result.problems or result.archive_problem) and result.data_until is None
+    judgement = judge_result(migration, result, now=data.now).judgement
+    is_over = data.phase is not None and data.now.timestamp() - result.window.end >= PHASE_OVER_AFTER_S
     return Evaluation(
-        judge_result(migration, result, now=data.now).judgement,
+        close_judgement(judgement) if is_over else judgement,
         result.window,
         migration.name,
         source,

@@ -1,7 +1,7 @@
 """Vocabulary and values of a judgement: the verdict of each criterion and the overall one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from domain import Criterion, Margin
@@ -59,7 +59,7 @@ class CriterionVerdict:
     `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
     `…_events` of `…_requests`: the rates' numerators and denominators; 0 events for latency. `minutes` were used; `excluded` were not, by reason.
     `minutes_to_decision`: forecast of the minutes until a decisive verdict; 0 if there is one, None if unknown or more than four weeks;
-    `…_even`: the same at 50:50.
+    `…_even`: the same at 50:50. `is_over`: its window will not grow, so there is no forecast.
     """
 
     criterion: Criterion
@@ -82,6 +82,7 @@ class CriterionVerdict:
     excluded: Mapping[ExclusionReason, int] | None = None
     minutes_to_decision: int | None = None
     minutes_to_decision_even: int | None = None
+    is_over: bool = False
 
     @property
     def metric(self) -> str:
@@ -105,6 +106,17 @@ class Judgement:
 
     def __getitem__(self, metric: str) -> CriterionVerdict:
         return next(criterion for criterion in self.criteria if criterion.metric == metric)
+
+
+def close_judgement(judgement: Judgement) -> Judgement:
+    """The judgement of a window that is over: without forecasts."""
+    criteria = (
+        criterion
+        if criterion.verdict in DECISIVE_VERDICTS
+        else replace(criterion, minutes_to_decision=None, minutes_to_decision_even=None, is_over=True)
+        for criterion in judgement.criteria
+    )
+    return replace(judgement, criteria=tuple(criteria))
 
 
 def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:

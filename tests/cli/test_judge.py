@@ -226,6 +226,7 @@ class TestPhases:
         assert end <= datetime.fromtimestamp(scenario_for(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
         )
+        assert {criterion["minutes_to_decision"] for criterion in data["criteria"]} <= {0, None}, "the phase is over"
         # All of the phase, which lasted for nine days, is evidence.
         assert datetime.fromisoformat(data["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
         assert end - datetime.fromisoformat(data["window"]["from"]) > timedelta(days=8)

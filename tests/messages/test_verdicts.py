@@ -1,10 +1,12 @@
 """Messages for verdicts, reasons, exclusions, intervals and margins."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, ExclusionReason, Judgement, Verdict, VerdictReason
+from analysis.parity.verdicts import close_judgement
 from domain import Criterion, Margin
 from messages import verdicts
 
@@ -137,6 +139,16 @@ def test_what_is_still_needed(
         ERRORS, verdict, "inconclusive", minutes_to_decision=minutes, minutes_to_decision_even=even
     )
     assert (verdicts.still_needed(result), verdicts.still_needed_even(result)) == (expected, expected_even)
+
+
+def test_a_window_that_is_over_needs_nothing_more() -> None:
+    worse = CriterionVerdict(P95, "regression", "beyond_margin", minutes_to_decision=0, minutes_to_decision_even=0)
+    young = CriterionVerdict(P95, "not enough data", "few_minutes", minutes_to_decision_even=5)
+    undecided = replace(OPEN, minutes_to_decision=411, minutes_to_decision_even=60)
+    closed = close_judgement(Judgement("undecided", (undecided, worse, young)))
+    assert [verdicts.still_needed(result) for result in closed.criteria] == ["–", "decided", "–"]
+    assert [verdicts.still_needed_even(result) for result in closed.criteria] == ["", "", ""]
+    assert verdicts.headline(Judgement("undecided", closed.criteria[:1])) == "Undecided"
 
 
 def test_intervals_and_margins_are_in_the_metrics_unit() -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis import Judgement, Phase
+from analysis.parity.verdicts import close_judgement
 from archive import MetricsResult
 from domain import Window, utc_now
 from domain.window import MINUTE_S
@@ -33,6 +34,8 @@ def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: 
     phase = evidence_phase(next((phase for phase in phases if phase.window.start == phase_start), phases[-1]))
     cache_key = app.archive.metrics.cache_key(phase.window, source)
     judgement, result = _cached_judgement(app, source, phase.window, cache_key)
+    if phase.window.end < phases[-1].window.end:
+        judgement = close_judgement(judgement)
     return JudgementView(phase, phases, source, cache_key, judgement, result)
 
 

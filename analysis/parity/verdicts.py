@@ -122,10 +122,12 @@ def close_judgement(judgement: Judgement) -> Judgement:
 def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:
     """The worst verdict of the critical criteria, or of all if none is critical.
 
-    In this order: regression, not enough data, undecided, improvement, parity.
+    In this order: regression, undecided if a criterion is significantly worse, not enough data, undecided, improvement, parity.
     """
     critical = [criterion for criterion in criteria if criterion.criterion.critical] or list(criteria)
     verdicts = {criterion.verdict for criterion in critical}
+    if "regression" not in verdicts and any(criterion.reason == "significantly_worse" for criterion in critical):
+        return "undecided"
     for verdict in ("regression", "not enough data", "undecided", "improvement", "parity"):
         if verdict in verdicts:
             return verdict

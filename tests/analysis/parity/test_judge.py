@@ -334,6 +334,14 @@ def test_the_overall_verdict(verdicts: list[Verdict], expected: Verdict) -> None
     assert overall_verdict([CriterionVerdict(plain, verdict, "inconclusive") for verdict in verdicts]) == expected
 
 
+@pytest.mark.parametrize("other", ["not enough data", "undecided", "improvement", "parity"])
+def test_missing_data_does_not_hide_that_a_criterion_is_surely_worse(other: Verdict) -> None:
+    plain = criterion("target_5xx_rate", "1pp")
+    worse = CriterionVerdict(plain, "undecided", "significantly_worse")
+    assert overall_verdict([CriterionVerdict(plain, other, "few_minutes"), worse]) == "undecided"
+    assert overall_verdict([CriterionVerdict(plain, "regression", "beyond_margin"), worse]) == "regression"
+
+
 def test_only_critical_criteria_decide_if_there_are_any() -> None:
     calm, bad = (
         CriterionVerdict(ERRORS, "parity", "inside_margin"),

@@ -87,13 +87,17 @@ def batches_json(migration: Migration, view: BatchView, problems: tuple[Problem,
     return {
         "ok": code == 0,
         "exit_code": code,
-        "headline": text.headline(analysis.names_by_state(view.jobs)),
+        "headline": _headline(view),
         **migration_json(migration),
         "window": window_json(view.window),
         "complete": view.complete,
         "jobs": [_job_json(job) for job in view.jobs],
         "problems": problems_json(problems),
     }
+
+
+def _headline(view: BatchView) -> str:
+    return text.headline(analysis.names_by_state(view.jobs), analysis.unscheduled_names(view.jobs))
 
 
 def _job_json(job: JobReport) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def batches_table(
 ) -> RenderableType:
     parts: list[RenderableType] = [
         title(migration),
-        plain(text.headline(analysis.names_by_state(view.jobs)), "bold"),
+        plain(_headline(view), "bold"),
         plain(text.in_window(times.last(view.window.minutes), view.status_counts)),
         Text(),
     ]

@@ -1,6 +1,6 @@
 """Messages of the Batches page and of `cli.py batches`: states of jobs, results of runs, next steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from analysis.batches.invocations import InvocationTotals
@@ -103,7 +103,9 @@ def run_status(name: RunStatus) -> str:
     return _("due now") if name == "waiting" else state(name)
 
 
-def explain(name: JobState, last: Run | None) -> str:
+def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
+    if name == "ok" and not scheduled:
+        return _("It ran. No schedule is known, so nobody can tell whether it was due.")
     if name == "failed" and last and not last.was_reported:
         return _("Its last run died: Lambda reported an error and nothing was posted.")
     return {
@@ -119,23 +121,33 @@ def explain(name: JobState, last: Run | None) -> str:
     }[name]
 
 
-def headline(jobs: Mapping[JobState, Sequence[str]]) -> str:
-    """The page in a sentence. `jobs`: their names by state. "6 of 7 jobs ran as scheduled, rankings slowly; cleanup failed." """
+def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str] = ()) -> str:
+    """The page in a sentence. `jobs`: their names by state. "6 of 7 jobs ran as scheduled, rankings slowly; cleanup failed."
+
+    `unscheduled`: the jobs without a known schedule. If they ran, they are counted apart.
+    """
     total = sum(map(len, jobs.values()))
     if not total:
         return _("No job has reported yet.")
     if set(jobs) == {"unknown"}:
         return _("Nobody knows: what the jobs did was not read.")
-    ran = len(jobs.get("ok", ())) + len(jobs.get("slow", ()))
+    ok, slow = ([name for name in jobs.get(state, ()) if name not in unscheduled] for state in ("ok", "slow"))
+    other_ok, other_slow = ([name for name in jobs.get(state, ()) if name in unscheduled] for state in ("ok", "slow"))
+    ran = len(ok) + len(slow)
+    if len(other_ok) == total:
+        return plural(
+            "The job ran; it has no schedule.", "All {total} jobs ran; none has a schedule.", total, total=total
+        )
     if ran == total:
         opening = plural("The job ran as scheduled", "All {total} jobs ran as scheduled", total, total=total)
     else:
         opening = _("{ran} of {total} jobs ran as scheduled").format(ran=ran, total=total)
-    if slow := jobs.get("slow"):
+    if slow:
         opening += _(", {subject} slowly").format(
             subject=slow[0] if len(slow) == 1 else _("{count} of them").format(count=numbers.count(len(slow)))
         )
     clauses = [_clause(name, names) for name, names in jobs.items() if name not in ("ok", "slow")]
+    clauses += [_unscheduled_clause(names, slowly=names is other_slow) for names in (other_slow, other_ok) if names]
     return f"{opening}; {', '.join(clauses)}." if clauses else f"{opening}."
 
 
@@ -152,6 +164,17 @@ def _clause(name: JobState, jobs: Sequence[str]) -> str:
         "unknown": ngettext("{subject} is not known", "{subject} are not known", n),
         "paused": ngettext("{subject} is paused", "{subject} are paused", n),
     }[name].format(subject=subject)
+
+
+def _unscheduled_clause(jobs: Sequence[str], *, slowly: bool) -> str:
+    """ "backup ran and has no schedule"."""
+    n = len(jobs)
+    text = (
+        ngettext("{subject} ran slowly and has no schedule", "{subject} ran slowly and have no schedule", n)
+        if slowly
+        else ngettext("{subject} ran and has no schedule", "{subject} ran and have no schedule", n)
+    )
+    return text.format(subject=jobs[0] if n == 1 else numbers.count(n))
 
 
 def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:

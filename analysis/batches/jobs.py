@@ -162,9 +162,10 @@ def _job_report(
     )
     scheduler = next((scheduler for scheduler in reversed(FLEETS) if scheduler in runs_by_scheduler), None)
     if scheduler is None:
+        known = observed.was_answered(observed.window.start, observed.now)
         return replace(
             report,
-            state="never" if observed.was_answered(observed.window.start, observed.now) else "unknown",
+            state="paused" if timing.paused else "never" if known else "unknown",
             next_scheduled_at=_next_scheduled_at(timing, observed.now, observed.now),
         )
     newest = runs_by_scheduler[scheduler]
@@ -182,6 +183,8 @@ def _job_report(
         *_scheduled_runs(newest, timing, observed),
     ]
     state, missed_since = _job_state(scheduled_runs)
+    if timing.paused and scheduler == "canary" and state in ("ok", "slow", "late"):
+        state = "paused"  # also before the first scheduled time at which it does not run
     return replace(
         report,
         state=state,
@@ -374,6 +377,11 @@ def strip(scheduled_runs: Sequence[ScheduledRun], edges: Sequence[int], *, max_c
         for index, cell_runs in cells.items()
         if index >= 0
     )
+
+
+def unscheduled_names(reports: Iterable[JobReport]) -> set[str]:
+    """The jobs without a known schedule: that they ran does not mean that they ran when they were due."""
+    return {report.name for report in reports if report.schedule is None}
 
 
 def names_by_state(reports: Iterable[JobReport]) -> dict[JobState, list[str]]:

@@ -61,6 +61,25 @@ def test_headline(jobs: dict[str, list[str]], expected: str) -> None:
     assert batches.headline(jobs) == expected  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ({"ok": ["b"]}, "The job ran; it has no schedule."),
+        ({"ok": ["b", "c"]}, "All 2 jobs ran; none has a schedule."),
+        ({"slow": ["c"]}, "0 of 1 jobs ran as scheduled; c ran slowly and has no schedule."),
+        ({"ok": ["a", "b"]}, "1 of 2 jobs ran as scheduled; b ran and has no schedule."),
+        (
+            {"slow": ["a", "c"], "ok": ["b"]},
+            "1 of 3 jobs ran as scheduled, a slowly; c ran slowly and has no schedule, b ran and has no schedule.",
+        ),
+        ({"failed": ["b"], "ok": ["a"]}, "1 of 2 jobs ran as scheduled; b failed."),
+    ],
+)
+def test_a_job_without_a_schedule_did_not_run_as_scheduled(jobs: dict[str, list[str]], expected: str) -> None:
+    assert batches.headline(jobs, {"b", "c"}) == expected  # type: ignore[arg-type]
+    assert "was due" in batches.explain("ok", None, scheduled=False) != batches.explain("ok", None, scheduled=True)
+
+
 def test_durations() -> None:
     assert [batches.run_duration(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
         "–", "250 ms", "7.10 s", "59.9 s", "4 min 53 s", "1 h 05 min",

@@ -31,7 +31,7 @@ def job_detail(migration: Migration, view: BatchView, job: JobReport, now: datet
             "batches.job_head",
             name=job.name,
             badge=batches.state_badge(migration, job, now),
-            explanation=text.explain(job.state, job.last_run),
+            explanation=text.explain(job.state, job.last_run, scheduled=job.schedule is not None),
             facts=[*batches.schedule_lines(migration, job, now), *_facts(job)],
             strip=batches.history_strip(migration, view, job, now),
             legend=batches.legend(BatchView(view.window, (job,), view.complete)),

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from markupsafe import Markup
 
-from analysis.batches.jobs import JobReport, StripCell, names_by_state
+from analysis.batches.jobs import JobReport, StripCell, names_by_state, unscheduled_names
 from analysis.batches.jobs import strip as strip_cells
 from analysis.batches.runs import TypicalDuration
 from domain import FLEETS, Migration, Window
@@ -67,7 +67,7 @@ def headline(view: BatchView, choice: str) -> Markup:
         "batches.headline",
         css=tone,
         sign={"good": "✓", "warn": "▲", "bad": "✕", "note": "?"}[tone],
-        word=text.headline(jobs),
+        word=text.headline(jobs, unscheduled_names(view.jobs)),
         details=text.in_window(text.window(choice), view.status_counts),
     )
 
@@ -104,7 +104,7 @@ def state_badge(migration: Migration, job: JobReport, now: datetime) -> Markup:
     """The state, since when, and what Lambda counted against the job in the window."""
     notes = [text.since(job.missed_since, migration.zone, now)] if job.missed_since else []
     notes += [text.lambda_issues(job.invocation_totals)] if job.invocation_totals else []
-    tooltip = text.explain(job.state, job.last_run)
+    tooltip = text.explain(job.state, job.last_run, scheduled=job.schedule is not None)
     return render("batches.badge", css=TONES[job.state], state=job.state, tooltip=tooltip, notes=notes)
 
 

@@ -1,6 +1,7 @@
 """Status of scheduled runs and state of jobs, from short literal histories."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -211,6 +212,21 @@ def test_a_job_whose_rule_is_disabled_misses_nothing() -> None:
     job = report(daily_runs(1, None, 1), trigger=rule)
     assert statuses(job) == [("16 03:00", "ok"), ("17 03:00", "missed"), ("18 03:00", "ok"), ("19 03:00", "paused")]
     assert (job.state, job.next_scheduled_at, job.schedule_differs) == ("paused", None, False)
+
+
+@pytest.mark.parametrize("schedule", [DAILY, "rate(1 day)", ""])
+def test_a_disabled_job_is_paused_before_its_next_scheduled_time(schedule: str) -> None:
+    rule = Trigger("a", "rule", "photo-a", schedule, "UTC", enabled=False)
+    at_once = DAY + 2 * 86_400 + 4 * HOUR  # an hour after the last run
+    assert report(daily_runs(1, 1, 1), batches_config(schedule), trigger=rule, now=at_once).state == "paused"
+    assert report(daily_runs(1, 1, 0), batches_config(schedule), trigger=rule, now=at_once).state == "failed"
+    assert report([], batches_config(schedule), trigger=rule).state == "paused"
+
+
+def test_a_job_that_cron_still_runs_is_not_paused_by_the_rule_that_will_replace_it() -> None:
+    rule = Trigger("a", "rule", "photo-a", DAILY, "UTC", enabled=False)
+    by_cron = [(replace(series, fleet="baseline"), ts, value) for series, ts, value in daily_runs(1, 1, 1)]
+    assert report(by_cron, trigger=rule, now=DAY + 2 * 86_400 + 4 * HOUR).state == "ok"
 
 
 def test_the_schedule_may_come_from_aws_or_differ_from_it() -> None:

@@ -19,6 +19,7 @@ from ui.batches import view as ui
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
 WINDOW = Window(NOW_S - 14 * DAY_S, NOW_S)
+DAILY = parse_schedule("rate(1 day)")
 HOSTILE = "<x-evil onclick='alert(1)'>"
 MIGRATION = make_migration().model_copy(update={"timezone": "Asia/Tokyo"})
 
@@ -44,13 +45,14 @@ def cells(html: str) -> list[tuple[str, float, float]]:
 
 
 def test_headline_has_the_colour_of_the_worst_job() -> None:
-    failed, slow = job("a", state="failed"), job("b", state="slow")
+    failed, slow = job("a", state="failed", schedule=DAILY), job("b", state="slow", schedule=DAILY)
     assert "<b class='word bad'>✕ 1 of 2 jobs ran as scheduled, b slowly; a failed.</b>" in ui.headline(
         view(failed, slow), "14d"
     )
     assert "<b class='word warn'>▲ The job ran as scheduled, b slowly.</b>" in ui.headline(view(slow), "14d")
-    assert "<b class='word good'>✓ The job ran as scheduled.</b>" in ui.headline(view(job()), "14d")
+    assert "<b class='word good'>✓ The job ran as scheduled.</b>" in ui.headline(view(job(schedule=DAILY)), "14d")
     assert "<b class='word note'>? " in ui.headline(view(job(state="paused")), "14d")
+    assert "<b class='word good'>✓ The job ran; it has no schedule.</b>" in ui.headline(view(job()), "14d")
 
 
 def test_row_lists_only_lambda_issues() -> None:

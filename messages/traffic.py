@@ -157,5 +157,7 @@ def blue_green(check: BlueGreen) -> str:
     *names, last = (share.target_group for share in check.groups)
     return _(
         "A blue/green deployment would fail now, because {groups} and {last} carry weight at once, and it needs one target group that "
-        "carries all. Before deploying, move all the weight to the group that the ECS service runs in; set the weights again afterwards."
+        "carries all. Before deploying, move all the weight to one fleet. A deployment that succeeds leaves the other one of the service's two "
+        "target groups in service: afterwards give that one the old group's weight, and set the old weights again only if it was rolled back. "
+        "`cli.py deployments` prints the commands."
     ).format(groups=", ".join(names), last=last)

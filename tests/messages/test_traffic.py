@@ -120,8 +120,9 @@ def test_blue_green() -> None:
     groups = (Share("a", "photo-ec2", "baseline", 50), Share("b", "photo-ecs-blue", "canary", 50))
     assert traffic.blue_green(BlueGreen(True, groups)) == (
         "A blue/green deployment would fail now, because photo-ec2 and photo-ecs-blue carry weight at once, and it needs one target group "
-        "that carries all. Before deploying, move all the weight to the group that the ECS service runs in; "
-        "set the weights again afterwards."
+        "that carries all. Before deploying, move all the weight to one fleet. A deployment that succeeds leaves the other one of the service's "
+        "two target groups in service: afterwards give that one the old group's weight, and set the old weights again only if it was rolled "
+        "back. `cli.py deployments` prints the commands."
     )
     assert traffic.blue_green(BlueGreen(False, groups[:1])) == (
         "A blue/green deployment could start now: one target group carries all the weight."

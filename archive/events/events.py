@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from archive.db import schema
 from archive.db.upsert import upsert
@@ -37,7 +37,18 @@ def read_events(connection: Connection, migration_id: int, window: Window) -> tu
     table = schema.event
     overlaps = or_(table.c.open, func.coalesce(table.c.until, table.c.ts) >= window.start)
     within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, overlaps)
+    return _select_events(connection, within)
+
+
+def read_events_of(connection: Connection, migration_id: int, source_name: str) -> tuple[Event, ...]:
+    """All events of one source, in order."""
+    table = schema.event
+    return _select_events(connection, and_(table.c.migration_id == migration_id, table.c.source == source_name))
+
+
+def _select_events(connection: Connection, condition: ColumnElement[bool]) -> tuple[Event, ...]:
+    table = schema.event
     return tuple(
         Event(**{name: getattr(row, name) for name in _COLUMNS})
-        for row in connection.execute(select(table).where(within).order_by(table.c.ts, table.c.source, table.c.key))
+        for row in connection.execute(select(table).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
     )

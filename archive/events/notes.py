@@ -6,7 +6,7 @@ from sqlalchemy import and_, delete
 
 from archive.db import schema
 from archive.db.database import Database
-from archive.events.events import write_events
+from archive.events.events import read_events_of, write_events
 from domain import Event
 
 NOTES = "notes"
@@ -15,7 +15,7 @@ MAX_AUTHOR_CHARS = 60
 
 
 class NoteStore:
-    """Adds and removes notes. Raises ArchiveError if the database cannot be used."""
+    """Adds, lists and removes notes. Raises ArchiveError if the database cannot be used."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,6 +30,10 @@ class NoteStore:
             write_events(connection, self._database.migration_id, (note,))
             self._database.row(NOTES, "events").increment_change_counter(connection)
         return note
+
+    def read(self) -> tuple[Event, ...]:
+        """All notes, whatever their time, in order."""
+        return self._database.read(read_events_of, NOTES)
 
     def remove(self, key: str) -> bool:
         """Removes a note; returns whether it existed. Events of other sources are not touched."""

@@ -86,3 +86,32 @@ def test_a_note_without_a_time_or_text_is_rejected(configured: Migration, args: 
     result = run("note", *args)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_notes_of_any_time_are_listed_and_removed(configured: Migration) -> None:
+    assert run("note", "--list").stdout.strip() == "Nobody has written anything down yet."
+    run("note", "Sale begins", "--at", "2027-04-01 00:00", "--by", "Mika")
+    run("note", "Before all", "--at", "2019-01-01 00:00")
+    listed = json.loads(run("note", "--list", "--json").stdout)["notes"]
+    assert [(item["at"], item["text"], item["author"]) for item in listed] == [
+        ("2018-12-31T15:00:00Z", "Before all", ""),
+        ("2027-03-31T15:00:00Z", "Sale begins", "Mika"),
+    ]
+    lines = [line.split() for line in run("note", "--list").stdout.splitlines() if line.strip()]
+    assert [" ".join(line) for line in lines] == [
+        f"{listed[0]['key'][:8]} 1 Jan 2019 00:00 JST Before all",
+        f"{listed[1]['key'][:8]} 1 Apr 2027 00:00 JST Sale begins by Mika",
+    ]
+    removed = run("note", "--remove", listed[1]["key"][:8])
+    assert (removed.exit_code, removed.stdout.strip()) == (0, "Removed: Sale begins")
+    again = run("note", "--remove", listed[1]["key"])
+    assert again.exit_code == 1 and "No single note" in again.stderr
+    last = json.loads(run("note", "--remove", listed[0]["key"], "--json").stdout)
+    assert last == {"schema": 1, "ok": True, "removed": [listed[0]["key"]]}
+    assert json.loads(run("note", "--list", "--json").stdout)["notes"] == []
+
+
+def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> None:
+    result = run("note", "Sale begins", "--list")
+    assert result.exit_code == 2
+    assert "Write a note, or list them" in " ".join(result.stderr.replace("│", "").split())

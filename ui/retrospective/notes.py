@@ -17,7 +17,7 @@ from ui import layout
 from ui.app_context import AppContext
 
 MAX_NOTES = 50
-LOOKAHEAD_S = DAY_S  # a note may be about the future
+LOOKAHEAD_S = DAY_S  # a source's note may be about the future
 
 
 def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) -> None:
@@ -34,7 +34,9 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
             _save(app, words, at, author)
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
     events = app.archive.events.read(Window(outline.window.start, end))
-    notes = [event for event in reversed(events) if event.kind == "note"]
+    others = [event for event in events if event.kind == "note" and event.source != NOTES]
+    # Own notes of any time: one that is not listed could not be removed.
+    notes = sorted((*others, *app.archive.notes.read()), key=lambda note: note.ts, reverse=True)
     if not notes:
         layout.note(text.NONE)
     for note in notes[:MAX_NOTES]:

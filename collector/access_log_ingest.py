@@ -39,7 +39,8 @@ class IngestProgress:
 
     `state`: "busy" while another process counts; "stopped" by a problem or on request. `files`, `bytes`: the new ones;
     `already_counted`: files; `changed`: those of them with another size now, whose new lines are not counted; `skipped`: files that are
-    no access logs. `file_stats`: of files with a problem or unparsed lines.
+    no access logs of this load balancer. `lines`: of the new files, of which `skipped_lines` are of another load balancer, or years away from all others.
+    `file_stats`: of files with a problem, or with lines that were not counted.
     """
 
     window: Window
@@ -53,6 +54,7 @@ class IngestProgress:
     skipped: int = 0
     lines: int = 0
     parsed: int = 0
+    skipped_lines: int = 0
     problems: tuple[Problem, ...] = ()
     file_stats: tuple[FileStats, ...] = ()
 
@@ -146,7 +148,7 @@ class _Ingest:
         parts = (part for file in files for part in file.parts)
         counted += [CountedFile(part.identity, part.size, FileStats(part.key), part.window) for part in parts]
         self._archive.access_logs.save_counts(counted, counts)
-        notable = (stats for stats in counts.files if stats.problem or stats.unparsed)
+        notable = (stats for stats in counts.files if stats.problem or stats.unparsed or stats.skipped)
         self.report(
             replace(
                 progress,
@@ -154,6 +156,7 @@ class _Ingest:
                 bytes_done=progress.bytes_done + sum(file.size for file in batch),
                 lines=progress.lines + sum(stats.lines for stats in counts.files),
                 parsed=progress.parsed + sum(stats.parsed for stats in counts.files),
+                skipped_lines=progress.skipped_lines + sum(stats.skipped for stats in counts.files),
                 file_stats=(*progress.file_stats, *notable),
             )
         )

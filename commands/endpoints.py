@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
-import pyarrow.compute as pc
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,6 +26,7 @@ from commands.shared.output import echo, plain, problem_lines, table, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
+from messages import access_log_ingest as ingest_text
 from messages import access_logs as text
 from messages import cli as cli_text
 from messages import numbers, times, verdicts
@@ -34,10 +34,11 @@ from messages.errors.sources import shorten
 from reports.judgement_json import migration_json, pick, problems_json, window_json
 from services.endpoints import EndpointsView, judge_logs
 from services.evaluation import EXIT_CODES, EXIT_UNAVAILABLE
+from sources.access_logs.aggregate import YEAR_S, plausible_window
 from sources.access_logs.base import LocalLogs, LogSource
 
 LogEngine = Literal["files", "athena"]
-ALL_TIME = Window(0, 2**35 // MINUTE_S * MINUTE_S)
+ALL_TIME = Window(-(2**37) // MINUTE_S * MINUTE_S, 2**38 // MINUTE_S * MINUTE_S)  # from before year 1 to after 9999
 DEFAULT_MINUTES = 60
 MAX_ROWS = 40
 
@@ -127,10 +128,21 @@ def _report_of_folder(
     extent = archive.access_logs.extent()
     if window or extent is None:
         return _report(archive, migration, progress, window)
-    minute = archive.access_logs.counts(extent)["minute"]
-    first, end = pc.min(minute).as_py(), pc.max(minute).as_py() + MINUTE_S
+    counts = archive.access_logs.counts(extent).group_by("minute").aggregate([("n", "sum")]).sort_by("minute")
+    minute, requests = counts["minute"].to_numpy(), counts["n_sum"].to_numpy()
+    plausible = plausible_window(minute, requests, YEAR_S)
+    near = (minute >= plausible.start) & (minute < plausible.end)
+    first, end = int(minute[near][0]), int(minute[near][-1]) + MINUTE_S
     start = max(first, end - minutes * MINUTE_S) if minutes else first
-    return _report(archive, migration, progress, Window(start, end), all_lines=minutes is None)
+    report = _report(archive, migration, progress, Window(start, end), all_lines=minutes is None)
+    return _without_lines(report, int(requests[~near].sum())) if minutes is None else report
+
+
+def _without_lines(report: EndpointsReport, n: int) -> EndpointsReport:
+    """`n` lines are not near the others in time: they were parsed, but are not judged."""
+    lines = replace(report.lines, total=report.lines.total - n, parsed=report.lines.parsed - n)
+    progress = replace(report.progress, skipped_lines=report.progress.skipped_lines + n)
+    return replace(report, lines=lines, progress=progress)
 
 
 def _report(
@@ -182,13 +194,18 @@ def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, A
         "exit_code": report.exit_code,
         **migration_json(migration),
         "window": window_json(report.window) if report.window else None,
-        "lines": {"read": lines.total, "parsed": lines.parsed, "unparsed": lines.unparsed},
+        "lines": {
+            "read": lines.total + progress.skipped_lines,
+            "parsed": lines.parsed,
+            "unparsed": lines.unparsed,
+            "skipped": progress.skipped_lines,
+        },
         "files": {
             "read": lines.files,
             "counted_now": progress.files_done,
             "changed": progress.changed,
             "skipped": progress.skipped,
-            "wrong": [pick(stats, "name", "problem", "lines", "parsed") for stats in progress.file_stats],
+            "wrong": [pick(stats, "name", "problem", "lines", "parsed", "skipped") for stats in progress.file_stats],
         },
         "total": _endpoint_json(endpoints.total) if endpoints and endpoints.routes else None,
         "routes": [_endpoint_json(endpoint) for endpoint in endpoints.routes] if endpoints else [],
@@ -234,8 +251,13 @@ def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datet
     parts: list[RenderableType] = [title(migration, *subtitle), *_judged(migration, report)]
     summary = text.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files)
     parts.append(Text(summary, WARN if lines.unparsed else FAINT))
+    if progress.skipped_lines:
+        parts.append(Text(text.skipped_lines(progress.skipped_lines), WARN))
+    if progress.skipped:
+        parts.append(Text(ingest_text.skipped_files(progress.skipped), WARN))
     for stats in progress.file_stats:
-        parts.append(plain(f"{stats.name}: {text.FILE_PROBLEMS[stats.problem or '']}", WARN))
+        if stats.problem or stats.unparsed:
+            parts.append(plain(f"{stats.name}: {text.FILE_PROBLEMS[stats.problem or '']}", WARN))
     if progress.changed:
         parts.append(Text(text.changed_files(progress.changed), WARN))
     return Group(*parts, *problem_lines(progress.problems))

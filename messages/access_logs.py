@@ -58,6 +58,12 @@ def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     )
 
 
+def skipped_lines(lines: int) -> str:
+    return _(
+        "{lines} lines were left out: they are of another load balancer, or their time is years away from that of all others."
+    ).format(lines=numbers.count(lines))
+
+
 def changed_files(files: int) -> str:
     return _(
         "{files} files were counted before and have another size now. What has come since is not counted: the counts of a file are never taken back. "

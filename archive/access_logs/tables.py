@@ -59,7 +59,7 @@ def write_batch(
             "batch": batch,
             "key": file.key,
             "size": file.size,
-            "lines": file.stats.lines,
+            "lines": file.stats.lines - file.stats.skipped,
             "parsed": file.stats.parsed,
             "problem": file.stats.problem or "",
             "start_s": file.window.start if file.window else 0,

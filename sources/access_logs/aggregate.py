@@ -1,39 +1,115 @@
 """The last step of every engine: turns the groups of counts_sql into the tables of counts and examples."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
-from sources.access_logs.sql import GROUP_COLUMNS, quote
+from domain.window import DAY_S, MINUTE_S
+from sources.access_logs.sql import (
+    GROUP_COLUMNS,
+    SECONDS_REGEX,
+    SKIPPED_MINUTE,
+    STATUS_REGEX,
+    TARGET_GROUP_REGEX,
+    quote,
+)
 
 # From one second on, latencies are rounded to 1 % wide buckets to keep the table small.
-_MS = "CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
+_MS = "TRY_CAST(round(1000 * TRY_CAST(latency AS DOUBLE)) AS INTEGER)"
 _BUCKET = f"pow({LOG_BUCKET_RATIO}, round(ln({_MS} / {LOG_BUCKETS_FROM_MS}.0) / ln({LOG_BUCKET_RATIO})))"
+_AUTHORITY = "split_part(split_part(head, '/', 3), '@', -1)"
+_HOST = f"CASE WHEN starts_with({_AUTHORITY}, '[') THEN regexp_extract({_AUTHORITY}, '^[^]]*]?') ELSE split_part({_AUTHORITY}, ':', 1) END"
+_TIMESTAMP = "TRY_CAST(minute || ':00' AS TIMESTAMP)"
+_VALID = " AND ".join(
+    (
+        f"{_TIMESTAMP} IS NOT NULL",
+        f"regexp_matches(target_group, {quote(TARGET_GROUP_REGEX)})",
+        *(f"regexp_matches({name}, {quote(STATUS_REGEX)})" for name in ("elb_status", "target_status")),
+        f"regexp_matches(latency, {quote(SECONDS_REGEX)})",
+    )
+)
+YEAR_S = 366 * DAY_S
+MAX_DISTANCE_S = 4 * YEAR_S  # of a line from the median line of its batch; earlier and later ones are set aside
 _PARSED_COLUMNS = f"""
-  split_part(split_part(head, '/', 3), ':', 1) AS host, split_part(head, ' ', 1) AS method, route,
+  {_HOST} AS host, split_part(head, ' ', 1) AS method, route,
   CASE WHEN target_group = '-' THEN '' ELSE split_part(target_group, '/', 2) END AS target_group,
   coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status,
   coalesce(TRY_CAST(target_status AS SMALLINT), {NO_STATUS}) AS target_status,
   CASE WHEN coalesce({_MS}, -1) < 0 THEN {UNANSWERED_MS}
     WHEN {_MS} < {LOG_BUCKETS_FROM_MS} THEN {_MS}
     ELSE CAST(round({LOG_BUCKETS_FROM_MS} * {_BUCKET}) AS INTEGER) END AS latency_ms"""
+_MINUTE = f"CAST(epoch({_TIMESTAMP}) AS BIGINT)"
 _COUNTS = f"""
-SELECT CAST(epoch(CAST(minute || ':00' AS TIMESTAMP)) AS BIGINT) AS minute, {_PARSED_COLUMNS}, CAST(sum(n) AS BIGINT) AS n
-FROM grouped WHERE TRY_CAST(minute || ':00' AS TIMESTAMP) IS NOT NULL GROUP BY ALL ORDER BY minute, route
+SELECT {_MINUTE} AS minute, {_PARSED_COLUMNS}, CAST(sum(n) AS BIGINT) AS n
+FROM grouped WHERE {_VALID} AND {_MINUTE} >= ? AND {_MINUTE} < ? GROUP BY ALL ORDER BY minute, route
 """
 _EXAMPLES = f"""
 SELECT epoch(TRY_CAST(rtrim(split_part(example, ' ', 1), 'Z') AS TIMESTAMP)) AS ts, {_PARSED_COLUMNS},
   split_part(example, ' ', 3) AS path, split_part(example, ' ', 2) AS target
-FROM grouped WHERE example IS NOT NULL ORDER BY ts
+FROM grouped WHERE example IS NOT NULL AND {_VALID} AND {_MINUTE} >= ? AND {_MINUTE} < ? ORDER BY ts
+"""
+_BY_MINUTE = f"""
+SELECT {_MINUTE} AS minute, CAST(sum(n) AS BIGINT) AS n FROM grouped WHERE {_VALID} GROUP BY minute ORDER BY minute
+"""
+_OTHERS = f"""
+SELECT CAST(coalesce(sum(n) FILTER (minute = '{SKIPPED_MINUTE}'), 0) AS BIGINT), CAST(coalesce(sum(n) FILTER (target_group <> '-'), 0) AS BIGINT),
+  CAST(coalesce(sum(n), 0) AS BIGINT)
+FROM grouped
 """
 
 
-def aggregate(database: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
-    """Counts (domain.log_counts.COUNTS) and examples (EXAMPLES) from the table `grouped` with the columns of counts_sql."""
-    counts = database.sql(_COUNTS).to_arrow_table().cast(COUNTS)
-    return counts, database.sql(_EXAMPLES).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
+@dataclass(frozen=True, slots=True, eq=False)
+class LineTotals:
+    """What the table `grouped` holds: valid lines by minute (epoch seconds, ascending), `skipped` ones of other load balancers, all `lines`.
+
+    `target_groups`: lines with a target group, valid or not.
+    """
+
+    minutes: npt.NDArray[Any]
+    requests: npt.NDArray[Any]
+    skipped: int
+    target_groups: int
+    lines: int
+
+    @property
+    def parsed(self) -> int:
+        return int(self.requests.sum())
+
+    def plausible_window(self) -> Window:
+        """The window of MAX_DISTANCE_S on both sides of the median line, as nothing limits what a time stamp says."""
+        return plausible_window(self.minutes, self.requests)
+
+    def outside(self, window: Window) -> int:
+        """The number of valid lines outside of `window`."""
+        return int(self.requests[(self.minutes < window.start) | (self.minutes >= window.end)].sum())
+
+
+def plausible_window(minutes: npt.NDArray[Any], requests: npt.NDArray[Any], distance_s: int = MAX_DISTANCE_S) -> Window:
+    """The window of `distance_s` on both sides of the median request. `minutes`: epoch seconds, ascending, in step with `requests`."""
+    cumulative = np.cumsum(requests)
+    middle = int(minutes[np.searchsorted(cumulative, cumulative[-1] / 2)]) if len(minutes) else 0
+    return Window(middle - distance_s, middle + distance_s + MINUTE_S)
+
+
+def line_totals(database: duckdb.DuckDBPyConnection) -> LineTotals:
+    """Counts the lines of the table `grouped` with the columns of counts_sql."""
+    by_minute = database.sql(_BY_MINUTE).to_arrow_table()
+    ((skipped, target_groups, lines),) = database.sql(_OTHERS).fetchall()
+    return LineTotals(by_minute["minute"].to_numpy(), by_minute["n"].to_numpy(), skipped, target_groups, lines)
+
+
+def aggregate(database: duckdb.DuckDBPyConnection, window: Window) -> tuple[pa.Table, pa.Table]:
+    """Counts (domain.log_counts.COUNTS) and examples (EXAMPLES) from the valid lines of `window` in the table `grouped` of counts_sql."""
+    bounds = [window.start, window.end]
+    counts = database.sql(_COUNTS, params=bounds).to_arrow_table().cast(COUNTS)
+    return counts, database.sql(_EXAMPLES, params=bounds).to_arrow_table().select(EXAMPLES.names).cast(EXAMPLES)
 
 
 def load_csv(database: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 from isal import igzip, isal_zlib
 
-from sources.access_logs.aggregate import aggregate
+from domain import Window
+from sources.access_logs.aggregate import LineTotals, aggregate, line_totals
+from sources.access_logs.lines import LineSplitter
 from sources.access_logs.repair import repair_lines
 from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql, quote
 
@@ -26,7 +27,6 @@ MAX_BATCH_BYTES = 48_000_000  # compressed; lines are about seven times as large
 MAX_BATCH_FILES = 64  # each has its own thread
 MEMORY_LIMIT_MB = 128
 _CHUNK_BYTES = 1 << 20  # decompressed at once; also the capacity of a pipe
-_NEWLINE = ord("\n")
 # What isal raises for damaged gzip files.
 _GZIP_ERRORS: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
@@ -35,16 +35,27 @@ FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class FileStats:
-    """The lines of a file, and how many of them were counted. `problem`: why lines may be missing from both, or why none was counted."""
+    """The lines of a file: `parsed` ones were counted; `skipped` ones are of another load balancer, or years away from all others.
+
+    `problem`: why lines may be missing from all of these, or why none was counted.
+    """
 
     name: str
     lines: int = 0
     parsed: int = 0
     problem: FileProblem | None = None
+    skipped: int = 0
 
     @property
     def unparsed(self) -> int:
-        return self.lines - self.parsed
+        return self.lines - self.parsed - self.skipped
+
+
+class DecompressedFile(NamedTuple):
+    """What was written of a file. `target_groups`: occurrences of a target group's ARN, which a client may also have sent."""
+
+    stats: FileStats
+    target_groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +92,36 @@ class LogCounter:
 
     def count(self, batch: Sequence[Path]) -> LogCounts:
         """Counts a batch of files, gzip or plain. Raises OSError if lines have to be repaired and the disk is full."""
-        files = self._count_while_decompressing(batch)
+        decompressed = self._count_while_decompressing(batch)
         try:
-            if self._count_grouped() == sum(stats.lines for stats in files):
-                files = [replace(stats, parsed=stats.lines) for stats in files]
+            totals = line_totals(self._database)
+            if _all_counted(totals, decompressed):
+                window = totals.plausible_window()
+                files = [replace(stats, parsed=stats.lines) for stats, _ in decompressed]
             else:
-                plain = [self._directory / f"{number}.log" for number in range(len(batch))]
-                for path, destination in zip(batch, plain, strict=True):
-                    decompress(path, destination)
-                files = [self._repair(stats, path) for stats, path in zip(files, plain, strict=True)]
-                self._group_lines(plain)
-            return LogCounts(*aggregate(self._database), tuple(map(_flag_not_a_log, files)))
+                window, files = self._repair_all(batch, decompressed)
+            return LogCounts(*aggregate(self._database, window), tuple(map(_flag_not_a_log, files)))
         finally:
             for path in self._directory.glob("*.log"):
                 path.unlink(missing_ok=True)
 
-    def _count_while_decompressing(self, batch: Sequence[Path]) -> list[FileStats]:
+    def _repair_all(
+        self, batch: Sequence[Path], decompressed: Sequence[DecompressedFile]
+    ) -> tuple[Window, list[FileStats]]:
+        """Counts each file by itself, then all of them. Returns the window outside of which lines are set aside, and the stats."""
+        plain = [self._directory / f"{number}.log" for number in range(len(batch))]
+        for path, destination in zip(batch, plain, strict=True):
+            decompress(path, destination)
+        totals = [self._repair(file, path) for file, path in zip(decompressed, plain, strict=True)]
+        self._group_lines(plain)
+        window = line_totals(self._database).plausible_window()
+        files = list[FileStats]()
+        for (stats, _), total in zip(decompressed, totals, strict=True):
+            set_aside = total.outside(window)
+            files.append(replace(stats, parsed=total.parsed - set_aside, skipped=total.skipped + set_aside))
+        return window, files
+
+    def _count_while_decompressing(self, batch: Sequence[Path]) -> list[DecompressedFile]:
         """Streams each file through a named pipe into the query; writes nothing to the disk."""
         pipes = [self._directory / f"{number}.pipe" for number in range(len(batch))]
         for pipe in pipes:
@@ -122,20 +147,27 @@ class LogCounter:
         sql = counts_sql(DUCKDB, _read_csv_sql(readable), self._patterns, examples=True)
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
 
-    def _count_grouped(self) -> int:
-        ((parsed,),) = self._database.sql("SELECT coalesce(sum(n), 0) FROM grouped").fetchall()
-        return int(parsed)
-
-    def _repair(self, stats: FileStats, path: Path) -> FileStats:
-        """Counts one plain file. If lines are missing, rewrites it from lines parsed one by one, and counts it again."""
+    def _repair(self, file: DecompressedFile, path: Path) -> LineTotals:
+        """Counts one plain file. If lines are missing or in doubt, rewrites it from lines parsed one by one, and counts it again."""
         self._group_lines([path])
-        if self._count_grouped() < stats.lines:
+        totals = line_totals(self._database)
+        if not _all_counted(totals, [file]):
             repaired = path.with_suffix(".repaired")
             with path.open("rb") as lines, repaired.open("wb") as out:
                 out.writelines(repair_lines(lines))
             repaired.replace(path)
             self._group_lines([path])
-        return replace(stats, parsed=self._count_grouped())
+            totals = line_totals(self._database)
+        return totals
+
+
+def _all_counted(totals: LineTotals, files: Sequence[DecompressedFile]) -> bool:
+    """Whether every line was counted, at a time near the others, and no line has a second target group that a client may have forged."""
+    return (
+        totals.parsed == sum(file.stats.lines for file in files)
+        and totals.target_groups == sum(file.target_groups for file in files)
+        and not totals.outside(totals.plausible_window())
+    )
 
 
 def _read_csv_sql(paths: Sequence[Path]) -> str:
@@ -145,15 +177,20 @@ def _read_csv_sql(paths: Sequence[Path]) -> str:
     """
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
     files = ", ".join(map(quote, map(str, paths)))
+    # DuckDB knows no backslash escapes: a field with a quote, or a backslash before its end, may have been split at an escaped quote.
+    intact = " AND ".join(
+        f"NOT contains({name}, '\"') AND NOT suffix({name}, '\\')" for name in ("request", "user_agent")
+    )
     return (
-        f"read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
+        f"(SELECT * FROM read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
         " strict_mode = false, ignore_errors = true, null_padding = false, allow_quoted_nulls = false, max_line_size = 1048576)"
+        f" WHERE {intact}) AS lines"
     )
 
 
-def decompress(path: Path, destination: Path) -> FileStats:
+def decompress(path: Path, destination: Path) -> DecompressedFile:
     """Writes the complete lines of a file to `destination` and counts them, up to the damage if it is truncated or damaged."""
-    lines, tail = 0, b""
+    lines = LineSplitter()
     problem: FileProblem | None = None
     with destination.open("wb", buffering=0) as out:  # opened first, because the reader of a pipe waits for it
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
@@ -162,14 +199,7 @@ def decompress(path: Path, destination: Path) -> FileStats:
         try:
             with path.open("rb") as file:
                 for chunk in _decompressed_chunks(file):
-                    end = chunk.rfind(b"\n") + 1
-                    if end:
-                        lines += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
-                        _write_all(out, tail)
-                        _write_all(out, memoryview(chunk)[:end])
-                        tail = chunk[end:]
-                    else:
-                        tail += chunk
+                    _write_all(out, lines.feed(chunk))
         except EOFError:
             problem = "cut_off"
         except _GZIP_ERRORS:
@@ -178,10 +208,9 @@ def decompress(path: Path, destination: Path) -> FileStats:
             if error.filename != str(path):
                 raise
             problem = "unreadable"
-        if tail and not problem:
-            _write_all(out, tail + b"\n")
-            lines += 1
-    return FileStats(path.name, lines=lines, problem=problem)
+        if not problem:
+            _write_all(out, lines.finish())
+    return DecompressedFile(FileStats(path.name, lines=lines.lines, problem=problem), lines.target_groups)
 
 
 def _write_all(out: FileIO, data: bytes | memoryview) -> None:
@@ -200,4 +229,8 @@ def _decompressed_chunks(file: BufferedReader) -> Iterator[bytes]:
 
 
 def _flag_not_a_log(stats: FileStats) -> FileStats:
-    return replace(stats, problem="not_a_log") if stats.lines and not stats.parsed and not stats.problem else stats
+    return (
+        replace(stats, problem="not_a_log")
+        if stats.lines and stats.unparsed == stats.lines and not stats.problem
+        else stats
+    )

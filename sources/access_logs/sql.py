@@ -12,6 +12,14 @@ FIELDS = (
 )  # fmt: skip
 GROUP_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "target_status", "latency")  # of counts_sql
 REQUEST_TYPES = ("http", "https", "h2", "grpcs", "ws", "wss")
+# What fields look like; a field that does not shows that its line was split in the wrong places. Only syntax that all engines share.
+TIME_REGEX = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:00)?$"
+STATUS_REGEX = "^([0-9]{3}|-)$"
+SECONDS_REGEX = "^(-|-?[0-9]+([.][0-9]+)?)$"
+TARGET_GROUP_REGEX = (
+    "^(-|arn:[a-z0-9-]+:elasticloadbalancing:[a-z0-9-]*:[0-9]*:targetgroup/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)$"
+)
+SKIPPED_MINUTE = "9999-99-99T99:99"  # the minute under which lines of other load balancers are counted
 SLOW_EXAMPLE_S = 1  # latency from which a line is kept as an example
 
 
@@ -95,7 +103,10 @@ GROUP BY {columns}
 def is_log_line(dialect: SqlDialect) -> str:
     """The condition that tells access-log lines from other text."""
     types = ", ".join(map(dialect.literal, REQUEST_TYPES))
-    return f"type IN ({types}) AND position('T' IN time) = 11 AND position('-' IN time) = 5"
+    # Only the start of the protocol is compared, because this is done for every line.
+    protocols = ", ".join(map(dialect.literal, ("-", "TLS", "SSL")))
+    time = dialect.matches("time", dialect.literal(TIME_REGEX))
+    return f"type IN ({types}) AND substr(coalesce(ssl_protocol, '-'), 1, 3) IN ({protocols}) AND {time}"
 
 
 def _escaped_route_sql(dialect: SqlDialect, patterns: Sequence[str]) -> str:

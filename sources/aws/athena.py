@@ -15,11 +15,11 @@ from domain import Aws, Clock, Window, utc_now
 from domain.config.access_logs import Athena as Settings
 from domain.window import DAY_S
 from sources.access_logs import filenames
-from sources.access_logs.aggregate import aggregate, load_csv
+from sources.access_logs.aggregate import aggregate, line_totals, load_csv
 from sources.access_logs.base import LogListing, health
-from sources.access_logs.counter import FileStats, LogCounts
+from sources.access_logs.counter import FileProblem, FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
-from sources.aws.athena_table import UNPARSED_MINUTE, AthenaTable
+from sources.aws.athena_table import AthenaTable
 from sources.aws.calls import ClientProvider
 from sources.aws.client import AWS_ERRORS, call_api, problem_from_error
 from sources.aws.s3_access_logs import GET_PERMISSION, LIST_PERMISSION, S3Logs
@@ -174,16 +174,17 @@ class AthenaLogs:
                 try:
                     self._logs.save_object(bucket, key, path)
                     load_csv(database, path)
-                    ((lines, parsed),) = database.execute(
-                        "SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (minute <> ?), 0) FROM grouped",
-                        [UNPARSED_MINUTE],
-                    ).fetchall()
+                    totals = line_totals(database)
                 except AWS_ERRORS as error:
                     return problem_from_error(error, source=SOURCE, operation=GET_PERMISSION, about=result)
                 except duckdb.Error as error:
                     return Problem("bad_reply", SOURCE, GET_PERMISSION, result, str(error))
-                stats = FileStats(day.identity, int(lines), int(parsed), "not_a_log" if lines and not parsed else None)
-                return LogCounts(*aggregate(database), (stats,))
+                window = totals.plausible_window()
+                set_aside = totals.outside(window)
+                parsed, skipped = totals.parsed - set_aside, totals.skipped + set_aside
+                problem: FileProblem | None = "not_a_log" if totals.lines and not parsed + skipped else None
+                stats = FileStats(day.identity, totals.lines, parsed, problem, skipped)
+                return LogCounts(*aggregate(database, window), (stats,))
 
     def check(self) -> tuple[Health, ...]:
         """Checks the workgroup and the database; runs no query, because queries are billed."""

@@ -74,7 +74,7 @@ def test_the_worst_route_comes_first_with_both_fleets() -> None:
     result = run("--logs", "logs", "--json")
     data = json_output(result)
     assert result.exit_code == data["exit_code"] == 1 and data["ok"] is False
-    assert data["lines"] == {"read": 4800, "parsed": 4800, "unparsed": 0}
+    assert data["lines"] == {"read": 4800, "parsed": 4800, "unparsed": 0, "skipped": 0}
     worst, other = data["routes"]
     assert (worst["route"], worst["verdict"]) == ("/share", "regression")
     assert other["route"] == "/photos/:id"

@@ -390,7 +390,7 @@ prefix = "alb"
     assert rejected.exit_code == 3 and "[access_logs.athena]" in rejected.stderr and fake_athena.queries == {}
     Path("migration.toml").write_text(f"{config}[access_logs.athena]\n")
     result = CliRunner().invoke(cli.app, [*command, "--json"])
-    assert json.loads(result.stdout)["lines"] == {"read": 6, "parsed": 5, "unparsed": 1}
+    assert json.loads(result.stdout)["lines"] == {"read": 6, "parsed": 5, "unparsed": 1, "skipped": 0}
     assert len(fake_athena.tables) == 1 and len(fake_athena.queries) == 2
     mixed = CliRunner().invoke(cli.app, ["endpoints", "--engine", "athena", "--logs", "."])
     assert mixed.exit_code == 3 and "Athena counts logs in S3" in mixed.stderr

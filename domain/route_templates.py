@@ -17,13 +17,21 @@ VARIABLE_SEGMENT = (
 # Slashes are doubled before matching: matches do not overlap, so with shared slashes only the first of two neighbours would match. A dot ends a segment,
 # too; the marker records its position: `/img/0042.jpg` is matched as `//img//0042/<marker>.jpg/`.
 DOT_MARKER = "\x1f"
+# What follows a dot keeps it: `/app.1234.js` is `/app.:id.js`, not the route of `/app/1234.js`. Numbers of less than three digits are versions; eight
+# hexadecimal digits are the hash of a build.
+VARIABLE_AFTER_DOT = f"/{DOT_MARKER}[.](?:[0-9a-fA-F]{{8,}}|[^/]*[0-9][^/]*[0-9][^/]*[0-9][^/]*)/"
+# `;jsessionid=…` and other parameters of a segment, which often are secrets.
+PATH_PARAMETERS = ";[^/]*"
 
 
 def route_template(path: str, patterns: Iterable[str] = ()) -> str:
     """The route of a path without query string: the first matching pattern, else the path with `:id` for each variable segment.
 
+    Parameters of segments are cut off before.
+
     sources/access_logs/sql.py computes the same in SQL; the tests compare both.
     """
+    path = re.sub(PATH_PARAMETERS, "", path)
     if not path.startswith("/"):
         return UNREADABLE_ROUTE
     for pattern in patterns:
@@ -32,6 +40,7 @@ def route_template(path: str, patterns: Iterable[str] = ()) -> str:
     if not re.search("[0-9]", path):
         return path
     spread = path.replace("/", "//").replace(".", f"/{DOT_MARKER}.") + "/"
+    spread = re.sub(VARIABLE_AFTER_DOT, f"/{DOT_MARKER}.{ID_PLACEHOLDER}/", spread)
     return (
         re.sub(VARIABLE_SEGMENT, f"/{ID_PLACEHOLDER}/", spread)
         .replace(f"/{DOT_MARKER}.", ".")

@@ -328,15 +328,20 @@ def _paired_samples(
     )
 
 
+MIN_RANKED_REQUESTS = 100  # of both fleets; routes with fewer come after all others
 _WORST_FIRST = ("regression", "undecided", "not enough data", "parity", "improvement")
 
 
-def _sort_key(endpoint: Endpoint) -> tuple[int, bool, float, str]:
-    """Worst first: by verdict, then significantly worse ones, then by the number of additional errors."""
+def _sort_key(endpoint: Endpoint) -> tuple[bool, int, bool, float, str]:
+    """Worst first: by verdict, then significantly worse ones, then by the number of additional errors.
+
+    Routes of fewer than MIN_RANKED_REQUESTS come last, unless they regress: they are undecided more often than those with thousands.
+    """
     judgement = endpoint.judgement
     significant = any(criterion.is_significantly_worse for criterion in judgement.criteria)
     difference = endpoint.error_difference or 0.0
     return (
+        endpoint.requests < MIN_RANKED_REQUESTS and judgement.verdict != "regression",
         _WORST_FIRST.index(judgement.verdict),
         not significant,
         -difference * endpoint.fleets["canary"].requests,

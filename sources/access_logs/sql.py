@@ -3,7 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from domain.route_templates import DOT_MARKER, ID_PLACEHOLDER, UNREADABLE_ROUTE, VARIABLE_SEGMENT, pattern_regex
+from domain.route_templates import (
+    DOT_MARKER,
+    ID_PLACEHOLDER,
+    PATH_PARAMETERS,
+    UNREADABLE_ROUTE,
+    VARIABLE_AFTER_DOT,
+    VARIABLE_SEGMENT,
+    pattern_regex,
+)
 
 # The first fields of a line, in order, by their names in AWS's table. Later ones are ignored: AWS appends fields without notice.
 FIELDS = (
@@ -89,7 +97,7 @@ FROM (
   SELECT substr(time, 1, 16) AS minute, head, {_escaped_route_sql(dialect, patterns)} AS route, path, target_group_arn AS target_group,
     elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
   FROM (
-    SELECT *, split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1) AS path
+    SELECT *, {_without_parameters(dialect)} AS path
     FROM (SELECT *, {head} AS head FROM {lines} WHERE {is_log_line(dialect)}) AS requests
   ) AS paths
 ) AS routed
@@ -109,10 +117,19 @@ def is_log_line(dialect: SqlDialect) -> str:
     return f"type IN ({types}) AND substr(coalesce(ssl_protocol, '-'), 1, 3) IN ({protocols}) AND {time}"
 
 
+def _without_parameters(dialect: SqlDialect) -> str:
+    """The path of `request` without its query string and the parameters of its segments."""
+    path = "split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1)"
+    cut = dialect.replace_all(path, dialect.literal(PATH_PARAMETERS), "''")
+    return f"CASE WHEN position(';' IN request) > 0 THEN {cut} ELSE {path} END"
+
+
 def _escaped_route_sql(dialect: SqlDialect, patterns: Sequence[str]) -> str:
     """The route of `path` as by route_template; if it has variable segments, with doubled slashes and a leading DOT_MARKER."""
     quoted = dialect.literal
     escaped = f"concat({quoted(DOT_MARKER)}, replace(replace(path, '/', '//'), '.', {quoted(f'/{DOT_MARKER}.')}), '/')"
+    after_dot = dialect.replace_all(escaped, quoted(VARIABLE_AFTER_DOT), quoted(f"/{DOT_MARKER}.{ID_PLACEHOLDER}/"))
+    escaped = f"CASE WHEN position('.' IN path) > 0 THEN {after_dot} ELSE {escaped} END"
     with_ids = dialect.replace_all(escaped, quoted(VARIABLE_SEGMENT), quoted(f"/{ID_PLACEHOLDER}/"))
     matches = "".join(
         f" WHEN {dialect.matches('path', quoted(pattern_regex(pattern)))} THEN {quoted(pattern)}"

@@ -123,7 +123,7 @@ def test_status_counts_the_access_logs(local: Path) -> None:
     )
     assert json.loads(run(local, "archive", "status", "--json").stdout)["access_logs"] == {
         "files": 1,
-        "lines": {"read": 1_200, "parsed": 1_197, "unparsed": 3, "skipped": 0},
+        "lines": {"read": 1_200, "parsed": 1_197, "unparsed": 3},
         "from": "2026-09-21T12:00:00Z",
         "to": "2026-09-21T13:00:00Z",
     }

@@ -59,6 +59,18 @@ def test_a_small_table_by_hand() -> None:
     assert report.n_judged == 0  # a single minute is not enough
 
 
+def test_route_with_one_request_comes_after_those_with_thousands() -> None:
+    report = judged(
+        [
+            count_row(ECS, 1, route="/a", elb=500),
+            count_row(EC2, 2, route="/b"),
+            *(count_row(fleet, 5000, minute=minute, route="/busy") for minute in range(60) for fleet in (EC2, ECS)),
+            *(count_row(fleet, 100, minute=minute, route="/z") for minute in range(3) for fleet in (EC2, ECS)),
+        ]
+    )
+    assert [endpoint.route for endpoint in report.routes] == ["/busy", "/z", "/a", "/b"]
+
+
 def test_all_target_groups_of_a_fleet_are_summed() -> None:
     report = judged([count_row(ECS, 3), count_row("photo-ecs-green", 4), count_row("another-service", 9)])
     assert report.total.fleets["canary"].requests == 7 and report.unassigned_requests == 9

@@ -180,6 +180,22 @@ def test_line_years_away_is_skipped(year: str, tmp_path: Path) -> None:
     assert counted.examples.num_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [
+        ("[2001:db8::1]:443", "[2001:db8::1]"),
+        ("[::ffff:203.0.113.9]:80", "[::ffff:203.0.113.9]"),
+        ("[2001:db8::1]", "[2001:db8::1]"),
+        ("photo.example.com:443", "photo.example.com"),
+        ("user:secret@photo.example.com:443", "photo.example.com"),
+        ("", ""),
+    ],
+)
+def test_host_of_a_url(authority: str, host: str, tmp_path: Path) -> None:
+    counted = count(tmp_path, access_log_line(f"GET https://{authority}/photos/8812 HTTP/1.1"))
+    assert [(row["host"], row["route"]) for row in counted.counts.to_pylist()] == [(host, "/photos/:id")]
+
+
 def test_line_with_a_backslash_before_the_last_quote(tmp_path: Path) -> None:
     """Whether the load balancer escapes a client's backslash is not documented."""
     assert groups(count(tmp_path, access_log_line(agent="evil \\") + LINE)) == {"photo-ecs": 2}

@@ -13,14 +13,16 @@ from tempfile import gettempdir
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
 from archive import Archive
 from archive.access_logs.tables import CountedFile
 from archive.db.lease import Lease
 from domain import Window, utc_now
+from domain.log_counts import COUNTS, EXAMPLES
 from domain.window import MINUTE_S
 from sources.access_logs.base import DailyCounter, LogListing, LogSource, RemoteCounter
-from sources.access_logs.counter import MAX_BATCH_BYTES, MAX_BATCH_FILES, FileStats, LogCounter, LogCounts
+from sources.access_logs.counter import MAX_BATCH_BYTES, MAX_BATCH_FILES, CountError, FileStats, LogCounter, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
 
@@ -78,7 +80,8 @@ def ingest_access_logs(
         if not lease.acquired:
             return ingest.report(IngestProgress(window, "busy"))
         ingest.report(IngestProgress(window))
-        new_files, progress = _plan(archive, source.files(window), window)
+        listing = source.files(window)
+        new_files, progress = _plan(archive, listing, window)
         ingest.report(progress)
         if isinstance(source, DailyCounter) and (problem := source.check_limits(new_files)):
             return ingest.report(replace(progress, state="stopped", problems=(*progress.problems, problem)))
@@ -90,7 +93,9 @@ def ingest_access_logs(
             elif isinstance(source, RemoteCounter):
                 results = (_remote_result(batch, source.count(batch)) for batch in batches)
             else:
-                results = _count_locally(stack, source, batches, route_templates, lease)
+                results = _count_locally(
+                    stack, source, batches, lease, templates=route_templates, load_balancer=listing.load_balancer
+                )
             state = ingest.save_batches(batches, results)
         return ingest.report(replace(ingest.progress, state=state))
 
@@ -185,13 +190,15 @@ def _count_locally(
     stack: ExitStack,
     source: LogSource,
     batches: Sequence[Sequence[LogFile]],
-    route_templates: Sequence[str],
     lease: Lease,
+    *,
+    templates: Sequence[str],
+    load_balancer: str,
 ) -> Iterator[_BatchResult]:
     """Downloads and counts the batches on this machine, until `stack` closes."""
     counters, n_threads = SimpleQueue[LogCounter](), min(MAX_COUNTERS, len(batches))
     for _ in range(n_threads):
-        counters.put(stack.enter_context(LogCounter(route_templates)))
+        counters.put(stack.enter_context(LogCounter(templates, load_balancer=load_balancer)))
 
     def work(batch: Sequence[LogFile]) -> _BatchResult:
         counter = counters.get()
@@ -224,9 +231,34 @@ def _download_and_count(source: LogSource, counter: LogCounter, batch: Sequence[
         problems = tuple(item for item in downloads if isinstance(item, Problem))
         if problems and (not files or any(problem.kind not in _PER_FILE_PROBLEMS for problem in problems)):
             return [], None, problems
-        return [file for file, _ in files], counter.count([path for _, path in files]), problems
+        counted, counts, failed = _count_files(source, counter, files)
+        return counted, counts, (*problems, *failed)
     except OSError as error:
         return [], None, (_disk_full(source, error),)
+
+
+def _count_files(
+    source: LogSource, counter: LogCounter, files: Sequence[tuple[LogFile, Path]]
+) -> tuple[list[LogFile], LogCounts, tuple[Problem, ...]]:
+    """The counts of a batch. If it cannot be counted, its files one by one: those that cannot be counted are problems, and are tried again later."""
+    try:
+        return [file for file, _ in files], counter.count([path for _, path in files]), ()
+    except CountError as error:
+        if len(files) == 1:
+            problem = Problem("internal_error", source.name, "count", files[0][0].key, str(error))
+            return [], LogCounts(COUNTS.empty_table(), EXAMPLES.empty_table(), ()), (problem,)
+    results = [_count_files(source, counter, [file]) for file in files]
+    parts = [counts for _, counts, _ in results]
+    counts = LogCounts(
+        pa.concat_tables(part.counts for part in parts),
+        pa.concat_tables(part.examples for part in parts),
+        tuple(stats for part in parts for stats in part.files),
+    )
+    return (
+        [file for counted, _, _ in results for file in counted],
+        counts,
+        tuple(problem for *_, problems in results for problem in problems),
+    )
 
 
 def _download(source: LogSource, batch: Sequence[LogFile], lease: Lease) -> list[Path | Problem]:

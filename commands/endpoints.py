@@ -87,7 +87,8 @@ def endpoints(
         with TemporaryDirectory(prefix="endpoints-") as folder:
             scratch = migration.model_copy(update={"archive": f"sqlite:///{folder}/archive.db"})
             with open_archive(scratch) as archive:
-                report = _report_of_folder(archive, migration, LocalLogs(logs), minutes, between)
+                load_balancer = migration.aws.load_balancer_arn if migration.aws else None
+                report = _report_of_folder(archive, migration, LocalLogs(logs, load_balancer), minutes, between)
     else:
         sources = startup.open_sources(migration)
         source: LogSource | None = sources.athena if engine == "athena" else sources.logs

@@ -130,7 +130,7 @@ def _create_log_sources(migration: Migration, clock: Clock) -> tuple[LogSource |
     if settings is None:
         return None, None
     if settings.path:
-        return LocalLogs(Path(settings.path)), None
+        return LocalLogs(Path(settings.path), migration.aws.load_balancer_arn if migration.aws else None), None
     aws = aws_of(migration, "S3")
     cache = LogFileCache(Path(settings.cache), int(settings.cache_gb * 1e9))
     logs = S3Logs(aws, cache, bucket=settings.bucket, prefix=settings.prefix)

@@ -1,5 +1,6 @@
-"""The exit code of commands that pipelines depend on: invalid options must not look like a verdict."""
+"""The exit code of commands that pipelines depend on: invalid options and crashes must not look like a verdict."""
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +11,19 @@ from services.evaluation import EXIT_UNAVAILABLE
 
 
 class GateCommand(typer.core.TyperCommand):
-    """A command whose usage errors exit with EXIT_UNAVAILABLE instead of 2, which means "undecided"."""
+    """A command whose usage errors exit with EXIT_UNAVAILABLE instead of 2 ("undecided"), and whose crashes do instead of 1 ("regression")."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         return _with_exit_code(super().make_context, *args, **kwargs)
 
     def invoke(self, *args: Any, **kwargs: Any) -> Any:
-        return _with_exit_code(super().invoke, *args, **kwargs)
+        try:
+            return _with_exit_code(super().invoke, *args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            raise typer.Exit(EXIT_UNAVAILABLE) from error
 
 
 def _with_exit_code(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -298,6 +298,11 @@ SPECIAL_TEXTS: dict[str, Texts] = {
 }  # fmt: skip
 # By problem kind and operation; shown with the source's own words.
 ACCESS_LOG_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
+    ("internal_error", "count"): (
+        _("A file could not be counted"),
+        _("{about} could not be counted; all other files were."),
+        _("Look whether it is an access log. It is tried again the next time."),
+    ),
     ("not_found", "read"): (
         _("No such folder"),
         _("There is no file and no folder {about}."),

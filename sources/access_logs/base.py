@@ -1,15 +1,16 @@
 """Protocols of access-log sources, and the source for logs on the local disk."""
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from domain import Window
+from domain import Arn, Window
 from sources.access_logs.counter import LogCounts
-from sources.access_logs.filenames import LogFile, is_other_log, overlaps, window_of_name
+from sources.access_logs.filenames import LogFile, is_other_log, overlaps, printable, window_of_name
 from sources.base import Health, Problem, ProblemKind, health_state
 
 SOURCE = "access_logs"
@@ -17,11 +18,15 @@ SOURCE = "access_logs"
 
 @dataclass(frozen=True, slots=True)
 class LogListing:
-    """The files of a window, oldest first. `skipped`: the number of other files in the same place."""
+    """The files of a window, oldest first. `skipped`: the number of other files in the same place.
+
+    `load_balancer`: the value of the field elb ("app/photo/50dc6c495c0c9188") in lines that count; "" if it is unknown.
+    """
 
     files: tuple[LogFile, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: int = 0
+    load_balancer: str = ""
 
 
 class LogSource(Protocol):
@@ -63,12 +68,13 @@ class DailyCounter(LogSource, Protocol):
 
 
 class LocalLogs:
-    """A LogSource: a file or a folder with its subfolders, gzip or plain."""
+    """A LogSource: a file or a folder with its subfolders, gzip or plain. Files of other load balancers than `load_balancer`, pipes and devices are skipped."""
 
     name = SOURCE
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, load_balancer: Arn | None = None) -> None:
+        self._path, self._load_balancer = path, load_balancer
+        self._path_by_key = dict[str, Path]()
 
     def files(self, window: Window) -> LogListing:
         if not self._path.exists():
@@ -76,27 +82,31 @@ class LocalLogs:
         files, skipped = list[LogFile](), 0
         try:
             for path in sorted(self._paths()):
-                file = LogFile(str(path), path.stat().st_size, window_of_name(path.name))
-                if is_other_log(path.name):
+                size = _size_of_file(path)
+                if size is None or is_other_log(path.name, self._load_balancer):
                     skipped += 1
-                elif overlaps(file, window):
+                    continue
+                file = LogFile(printable(str(path)), size, window_of_name(path.name))
+                if overlaps(file, window):
                     files.append(file)
+                    self._path_by_key[file.key] = path
         except OSError as error:
             return LogListing(problems=(self._problem("denied", error.strerror or str(error)),))
-        return LogListing(tuple(files), skipped=skipped)
+        load_balancer = self._load_balancer.dimension if self._load_balancer else ""
+        return LogListing(tuple(files), skipped=skipped, load_balancer=load_balancer)
 
     def _paths(self) -> Iterator[Path]:
         def fail(error: OSError) -> None:
             raise error
 
-        if self._path.is_file():
+        if not self._path.is_dir():
             yield self._path
             return
         for folder, _, names in os.walk(self._path, onerror=fail):
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
     def download(self, file: LogFile) -> Path | Problem:
-        return Path(file.key)
+        return self._path_by_key.get(file.key) or Path(file.key)
 
     def check(self) -> tuple[Health, ...]:
         started_s, problem = time.monotonic(), None
@@ -108,6 +118,15 @@ class LocalLogs:
 
     def _problem(self, kind: ProblemKind, detail: str = "") -> Problem:
         return Problem(kind, self.name, "read", str(self._path), detail)
+
+
+def _size_of_file(path: Path) -> int | None:
+    """In bytes; None if it is no regular file, such as a named pipe, whose reader would wait, or a link to nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def health(permission: str, started_s: float, problem: Problem | None, source: str = SOURCE) -> Health:

@@ -19,6 +19,7 @@ from isal import igzip, isal_zlib
 
 from domain import Window
 from sources.access_logs.aggregate import LineTotals, aggregate, line_totals
+from sources.access_logs.filenames import printable
 from sources.access_logs.lines import LineSplitter
 from sources.access_logs.repair import repair_lines
 from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql, quote
@@ -67,11 +68,20 @@ class LogCounts:
     files: tuple[FileStats, ...]
 
 
-class LogCounter:
-    """A DuckDB in memory and a temporary folder. Use it as a context manager: leaving it deletes the folder."""
+class CountError(Exception):
+    """A batch could not be counted, for example because its groups do not fit into memory and temporary files."""
 
-    def __init__(self, patterns: Sequence[str] = (), *, memory_mb: int = MEMORY_LIMIT_MB) -> None:
-        self._patterns = tuple(patterns)
+
+class LogCounter:
+    """A DuckDB in memory and a temporary folder. Use it as a context manager: leaving it deletes the folder.
+
+    With `load_balancer` ("app/photo/50dc6c495c0c9188"), lines of others are skipped.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str] = (), *, load_balancer: str = "", memory_mb: int = MEMORY_LIMIT_MB
+    ) -> None:
+        self._patterns, self._load_balancer = tuple(patterns), load_balancer
         self._directory = Path(tempfile.mkdtemp(prefix="access-logs-"))
         self._database = duckdb.connect(
             config={
@@ -91,11 +101,17 @@ class LogCounter:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def count(self, batch: Sequence[Path]) -> LogCounts:
-        """Counts a batch of files, gzip or plain. Raises OSError if lines have to be repaired and the disk is full."""
+        """Counts a batch of files, gzip or plain. Raises CountError, and OSError if lines have to be repaired and the disk is full."""
+        try:
+            return self._count(batch)
+        except duckdb.Error as error:
+            raise CountError(str(error)) from error
+
+    def _count(self, batch: Sequence[Path]) -> LogCounts:
         decompressed = self._count_while_decompressing(batch)
         try:
             totals = line_totals(self._database)
-            if _all_counted(totals, decompressed):
+            if _all_counted(totals, decompressed) and not totals.skipped:
                 window = totals.plausible_window()
                 files = [replace(stats, parsed=stats.lines) for stats, _ in decompressed]
             else:
@@ -144,7 +160,9 @@ class LogCounter:
         if not readable:
             readable = [self._directory / "empty.log"]
             readable[0].touch()
-        sql = counts_sql(DUCKDB, _read_csv_sql(readable), self._patterns, examples=True)
+        sql = counts_sql(
+            DUCKDB, _read_csv_sql(readable), self._patterns, examples=True, load_balancer=self._load_balancer
+        )
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
 
     def _repair(self, file: DecompressedFile, path: Path) -> LineTotals:
@@ -162,9 +180,9 @@ class LogCounter:
 
 
 def _all_counted(totals: LineTotals, files: Sequence[DecompressedFile]) -> bool:
-    """Whether every line was counted, at a time near the others, and no line has a second target group that a client may have forged."""
+    """Whether every line was counted or skipped, at a time near the others, and no line has a second target group that a client may have forged."""
     return (
-        totals.parsed == sum(file.stats.lines for file in files)
+        totals.parsed + totals.skipped == sum(file.stats.lines for file in files)
         and totals.target_groups == sum(file.target_groups for file in files)
         and not totals.outside(totals.plausible_window())
     )
@@ -210,7 +228,7 @@ def decompress(path: Path, destination: Path) -> DecompressedFile:
             problem = "unreadable"
         if not problem:
             _write_all(out, lines.finish())
-    return DecompressedFile(FileStats(path.name, lines=lines.lines, problem=problem), lines.target_groups)
+    return DecompressedFile(FileStats(printable(path.name), lines=lines.lines, problem=problem), lines.target_groups)
 
 
 def _write_all(out: FileIO, data: bytes | memoryview) -> None:

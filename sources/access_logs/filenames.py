@@ -48,9 +48,16 @@ def window_of_name(name: str) -> Window | None:
     return Window(end - FILE_INTERVAL_S, end)
 
 
-def is_other_log(name: str) -> bool:
-    """Whether it is AWS's test file, or a log of connections, health checks or a network load balancer."""
+def is_other_log(name: str, load_balancer: Arn | None = None) -> bool:
+    """Whether it is AWS's test file, a log of connections, health checks or a network load balancer, or one of another load balancer, region or account."""
+    if load_balancer and _NAME_REGEX.fullmatch(name) and not name.startswith(file_name_prefix(load_balancer)):
+        return True
     return "ELBAccessLogTestFile" in name or name.startswith(("conn_log", "health_check_log")) or "_net." in name
+
+
+def printable(path: str) -> str:
+    """A path that can be stored and printed: bytes of a file name that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def overlaps(file: LogFile, window: Window) -> bool:

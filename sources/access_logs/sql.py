@@ -62,12 +62,14 @@ DUCKDB = SqlDialect(
 SPARK = SqlDialect(literal=spark_quote, first_match=lambda text, pattern: f"regexp_extract({text}, {pattern}, 0)")
 
 
-def counts_sql(dialect: SqlDialect, lines: str, patterns: Sequence[str] = (), *, examples: bool = False) -> str:
+def counts_sql(
+    dialect: SqlDialect, lines: str, patterns: Sequence[str] = (), *, examples: bool = False, load_balancer: str = ""
+) -> str:
     """SQL that counts the lines of `lines`, a table or FROM clause with the columns FIELDS, all text.
 
     | column | |
     |---|---|
-    | minute | "2026-09-21T14:18", UTC: when the load balancer answered, as CloudWatch counts |
+    | minute | "2026-09-21T14:18", UTC: when the load balancer answered, as CloudWatch counts; SKIPPED_MINUTE of others than `load_balancer`, if it is given |
     | head | the request's method and URL up to the path: "GET https://photo.example.com:443" |
     | route | of the path, without the query string |
     | target_group | ARN, "-" if none was chosen |
@@ -84,6 +86,9 @@ def counts_sql(dialect: SqlDialect, lines: str, patterns: Sequence[str] = (), *,
     )
     # A request is METHOD, URL, PROTOCOL. The URL may contain spaces, usually in its query string, which is cut off.
     head = dialect.first_match("request", dialect.literal("^[^ ]* [a-z]+://[^/ ?]*"))
+    minute = "substr(time, 1, 16)"
+    if load_balancer:
+        minute = f"CASE WHEN elb IN ({dialect.literal(load_balancer)}, '-') THEN {minute} ELSE '{SKIPPED_MINUTE}' END"
     columns = "minute, head, route, target_group, elb_status, target_status, latency"
     # Routes are unescaped and grouped again, which is much cheaper than unescaping each line.
     unescaped = columns.replace("route", f"{_unescaped_route_sql(dialect)} AS route")
@@ -94,7 +99,7 @@ SELECT {unescaped}, n{", example" if examples else ""}
 FROM (
 SELECT {columns}, count(*) AS n{example}
 FROM (
-  SELECT substr(time, 1, 16) AS minute, head, {_escaped_route_sql(dialect, patterns)} AS route, path, target_group_arn AS target_group,
+  SELECT {minute} AS minute, head, {_escaped_route_sql(dialect, patterns)} AS route, path, target_group_arn AS target_group,
     elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
   FROM (
     SELECT *, {_without_parameters(dialect)} AS path

@@ -82,7 +82,8 @@ class AthenaTable:
             excluded = ", ".join(ATHENA.literal(f"s3://{self.bucket}/{key}") for key in excluded_keys)
             where.append(f"{path} NOT IN ({excluded})")
         table = f'"{self.database}"."{self.name}"'
-        return counts_sql(ATHENA, lines_sql(ATHENA, table, " AND ".join(where)), patterns, examples=True)
+        lines = lines_sql(ATHENA, table, " AND ".join(where))
+        return counts_sql(ATHENA, lines, patterns, examples=True, load_balancer=self.load_balancer.dimension)
 
 
 def lines_sql(dialect: SqlDialect, table: str, where: str = "") -> str:

@@ -39,6 +39,7 @@ class S3Logs:
             return LogListing(problems=(location,))
         self._bucket, prefix = location
         files, skipped = list[LogFile](), 0
+        load_balancer = self._aws.load_balancer_arn.dimension
         try:
             for key_prefix, start_after in day_prefixes(self._aws.load_balancer_arn, prefix, window):
                 for item in self.list_objects(self._bucket, key_prefix, start_after):
@@ -48,8 +49,10 @@ class S3Logs:
                     elif overlaps(file, window):
                         files.append(file)
         except AWS_ERRORS as error:
-            return LogListing(tuple(files), (self._problem(error, self._s3, LIST_PERMISSION, self._bucket),), skipped)
-        return LogListing(tuple(sorted(files, key=lambda file: (file.window or window, file.key))), skipped=skipped)
+            problem = self._problem(error, self._s3, LIST_PERMISSION, self._bucket)
+            return LogListing(tuple(files), (problem,), skipped, load_balancer)
+        files.sort(key=lambda file: (file.window or window, file.key))
+        return LogListing(tuple(files), (), skipped, load_balancer)
 
     def location(self) -> tuple[str, str] | Problem:
         """Bucket and prefix. A problem if logs are not enabled or the attributes cannot be read."""

@@ -194,3 +194,28 @@ def test_the_demo_hides_a_broken_route() -> None:
     assert data["exit_code"] == 1 and data["hidden_regressions"] == ["/v1/albums/:id/share"]
     assert data["routes"][0]["route"] == "/v1/albums/:id/share"
     assert any("<script>" in item["route"] for item in data["routes"])
+
+
+def test_crash_does_not_exit_with_the_code_of_a_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("commands.endpoints._report_of_folder", fail)
+    result = run("--logs", "logs", "--json")
+    assert result.exit_code == 3 and "RuntimeError: no such thing" in result.stderr
+
+
+@pytest.mark.parametrize("year", ["2027", "2099", "0001"])
+def test_lines_a_year_away_are_skipped_and_said(year: str) -> None:
+    write(traffic(20))
+    write(access_log_line(time=f"{year}-12-01T00:00:00.000000Z", group=ARN.format("photo-ecs")), "two.log.gz")
+    data = json_output(run("--logs", "logs", "--json"))
+    assert data["lines"] == {"read": 1601, "parsed": 1600, "unparsed": 0, "skipped": 1}
+    assert data["total"]["canary"]["requests"] == 800
+    assert "1 line was left out: it is of another load balancer, or its time" in collapsed(run("--logs", "logs"))
+
+
+def test_skipped_files_are_said() -> None:
+    write(traffic(20))
+    write("", "ELBAccessLogTestFile")
+    assert "1 file beside them is no access log of this load balancer" in collapsed(run("--logs", "logs"))

@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from collector.access_log_ingest import ingest_access_logs
 from sources.access_logs.base import LocalLogs
+from sources.access_logs.counter import CountError, LogCounter, LogCounts
 from tests.factories.access_log_lines import access_log_line
 from tests.factories.archives import open_archive
 from tests.fakes.metric_source import NOON, minute_time, minute_window
@@ -54,3 +58,33 @@ def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
         by_minute = sorted(zip(counts["minute"].to_pylist(), counts["n"].to_pylist(), strict=True))
         assert by_minute == [(NOON + number * 60, number + 1) for number in range(4)]
         assert archive.access_logs.line_counts(minute_window(0, 60)).total == 10
+
+
+def test_file_that_cannot_be_counted_is_a_problem_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name in ("a.log", "bad.log", "c.log"):
+        (logs / name).write_text(access_log_line(time=f"{minute_time(1):%Y-%m-%dT%H:%M:%S}.000000Z"), encoding="utf-8")
+    count = LogCounter.count
+
+    def fail(self: LogCounter, batch: Sequence[Path]) -> LogCounts:
+        if any(path.name == "bad.log" for path in batch):
+            raise CountError("out of memory")
+        return count(self, batch)
+
+    with open_archive(tmp_path) as archive:
+        with monkeypatch.context() as patch:
+            patch.setattr(LogCounter, "count", fail)
+            progress = ingest_access_logs(archive, LocalLogs(logs), minute_window(0, 60), now=minute_time(60))
+        (problem,) = progress.problems
+        assert (problem.kind, problem.about, problem.detail) == (
+            "internal_error",
+            str(logs / "bad.log"),
+            "out of memory",
+        )
+        assert (progress.state, progress.parsed) == ("done", 2)
+        again = ingest_access_logs(archive, LocalLogs(logs), minute_window(0, 60), now=minute_time(70))
+        assert (again.problems, again.already_counted, again.parsed) == ((), 2, 1)
+        assert sum(archive.access_logs.counts(minute_window(0, 60))["n"].to_pylist()) == 3

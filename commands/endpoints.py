@@ -253,7 +253,7 @@ def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datet
     summary = text.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files)
     parts.append(Text(summary, WARN if lines.unparsed else FAINT))
     if progress.skipped_lines:
-        parts.append(Text(text.skipped_lines(progress.skipped_lines), WARN))
+        parts.append(Text(ingest_text.skipped_lines(progress.skipped_lines), WARN))
     if progress.skipped:
         parts.append(Text(ingest_text.skipped_files(progress.skipped), WARN))
     for stats in progress.file_stats:

@@ -60,6 +60,14 @@ def skipped_files(n: int) -> str:
     )
 
 
+def skipped_lines(n: int) -> str:
+    return plural(
+        "{n} line was left out: it is of another load balancer, or its time is years away from that of all others.",
+        "{n} lines were left out: they are of another load balancer, or their time is years away from that of all others.",
+        n,
+    )
+
+
 def file_problem(kind: str, n: int) -> str:
     text = {
         "cut_off": _("{files} cut off: what is there was counted, the rest of it is lost"),

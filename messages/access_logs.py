@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from messages import numbers
-from messages.i18n import _, plural
+from messages.i18n import _
 
 COMMAND = _("Parity route by route, from the load balancer's access logs, the worst route first.")
 LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is kept.")
@@ -55,14 +55,6 @@ def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
         return _("{counted}; all of them could be counted.").format(counted=counted)
     return _("{counted}; {parsed} could be counted, {unparsed} could not.").format(
         counted=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
-    )
-
-
-def skipped_lines(lines: int) -> str:
-    return plural(
-        "{n} line was left out: it is of another load balancer, or its time is years away from that of all others.",
-        "{n} lines were left out: they are of another load balancer, or their time is years away from that of all others.",
-        lines,
     )
 
 

@@ -53,10 +53,14 @@ class FileStats:
 
 
 class DecompressedFile(NamedTuple):
-    """What was written of a file. `target_groups`: occurrences of a target group's ARN, which a client may also have sent."""
+    """What was written of a file. `target_groups`: occurrences of a target group's ARN, which a client may also have sent.
+
+    `escaped_quotes`: quotes behind a backslash, at which DuckDB would split their line.
+    """
 
     stats: FileStats
     target_groups: int
+    escaped_quotes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class LogCounter:
             totals = line_totals(self._database)
             if _all_counted(totals, decompressed) and not totals.skipped:
                 window = totals.plausible_window()
-                files = [replace(stats, parsed=stats.lines) for stats, _ in decompressed]
+                files = [replace(stats, parsed=stats.lines) for stats, *_ in decompressed]
             else:
                 window, files = self._repair_all(batch, decompressed)
             return LogCounts(*aggregate(self._database, window), tuple(map(_flag_not_a_log, files)))
@@ -132,7 +136,7 @@ class LogCounter:
         self._group_lines(plain)
         window = line_totals(self._database).plausible_window()
         files = list[FileStats]()
-        for (stats, _), total in zip(decompressed, totals, strict=True):
+        for (stats, *_), total in zip(decompressed, totals, strict=True):
             set_aside = total.outside(window)
             files.append(replace(stats, parsed=total.parsed - set_aside, skipped=total.skipped + set_aside))
         return window, files
@@ -180,9 +184,13 @@ class LogCounter:
 
 
 def _all_counted(totals: LineTotals, files: Sequence[DecompressedFile]) -> bool:
-    """Whether every line was counted or skipped, at a time near the others, and no line has a second target group that a client may have forged."""
+    """Whether every line was counted or skipped, at a time near the others, and no line can have been split in the wrong place.
+
+    A line of which another target group was read, or none although it has one, has more occurrences of ARNs than were read.
+    """
     return (
-        totals.parsed + totals.skipped == sum(file.stats.lines for file in files)
+        not any(file.escaped_quotes for file in files)
+        and totals.parsed + totals.skipped == sum(file.stats.lines for file in files)
         and totals.target_groups == sum(file.target_groups for file in files)
         and not totals.outside(totals.plausible_window())
     )
@@ -195,14 +203,9 @@ def _read_csv_sql(paths: Sequence[Path]) -> str:
     """
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in FIELDS)
     files = ", ".join(map(quote, map(str, paths)))
-    # DuckDB knows no backslash escapes: a field with a quote, or a backslash before its end, may have been split at an escaped quote.
-    intact = " AND ".join(
-        f"NOT contains({name}, '\"') AND NOT suffix({name}, '\\')" for name in ("request", "user_agent")
-    )
     return (
-        f"(SELECT * FROM read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
+        f"read_csv([{files}], columns = {{{columns}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false,"
         " strict_mode = false, ignore_errors = true, null_padding = false, allow_quoted_nulls = false, max_line_size = 1048576)"
-        f" WHERE {intact}) AS lines"
     )
 
 
@@ -217,7 +220,8 @@ def decompress(path: Path, destination: Path) -> DecompressedFile:
         try:
             with path.open("rb") as file:
                 for chunk in _decompressed_chunks(file):
-                    _write_all(out, lines.feed(chunk))
+                    for text in lines.feed(chunk):
+                        _write_all(out, text)
         except EOFError:
             problem = "cut_off"
         except _GZIP_ERRORS:
@@ -228,7 +232,9 @@ def decompress(path: Path, destination: Path) -> DecompressedFile:
             problem = "unreadable"
         if not problem:
             _write_all(out, lines.finish())
-    return DecompressedFile(FileStats(printable(path.name), lines=lines.lines, problem=problem), lines.target_groups)
+    return DecompressedFile(
+        FileStats(printable(path.name), lines=lines.lines, problem=problem), lines.target_groups, lines.escaped_quotes
+    )
 
 
 def _write_all(out: FileIO, data: bytes | memoryview) -> None:

@@ -1,6 +1,7 @@
 """Cuts the bytes of a log file into lines that every reader splits alike."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,18 +11,41 @@ _NEWLINE = ord("\n")
 # A carriage return ends a line only if the next one starts behind it, as in a file with the line ends of old Macs. Others are white space.
 _CR_BEFORE_LINE = re.compile(rb"\r+(?=(?:https?|h2|grpcs|wss?) \d{4}-)")
 _TARGET_GROUP = b":targetgroup/"
+_ESCAPED_QUOTE = b'\\"'
 
 
 class LineSplitter:
     """Yields complete lines that end with a line feed only, and counts them. `target_groups`: occurrences of a target group's ARN in all lines."""
 
     def __init__(self) -> None:
-        self.lines = self.target_groups = 0
+        self.lines = self.target_groups = self.escaped_quotes = 0
         self._tail = b""
         self._is_start, self._is_skipping = True, False
 
-    def feed(self, chunk: bytes) -> bytes:
-        """The complete lines that end in `chunk`. Without those longer than MAX_LINE_BYTES, which are only counted."""
+    def feed(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+        """The complete lines that end in `chunk`, without those longer than MAX_LINE_BYTES, which are only counted."""
+        if not self._is_plain(chunk):
+            yield self._feed_any(chunk)
+            return
+        # Nothing is copied but the ends of the chunk.
+        first, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
+        yield self._normalized(self._tail + chunk[:first])
+        self._tail = chunk[end:]
+        lines = memoryview(chunk)[first:end]
+        self.lines += _count_newlines(lines)
+        self.target_groups += chunk.count(_TARGET_GROUP, first, end)
+        self.escaped_quotes += chunk.count(_ESCAPED_QUOTE, first, end) if b"\\" in chunk else 0
+        yield lines
+
+    def _is_plain(self, chunk: bytes) -> bool:
+        """Whether the lines in `chunk` need not be changed."""
+        first, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
+        is_short = first and max(len(self._tail) + first, len(chunk) - end) <= MAX_LINE_BYTES
+        if self._is_start or self._is_skipping or not is_short:
+            return False
+        return b"\r" not in chunk and b"\r" not in self._tail and not _may_have_long_line(chunk)
+
+    def _feed_any(self, chunk: bytes) -> bytes:
         pending = self._tail + chunk
         if self._is_start:
             pending, self._is_start = pending.removeprefix(_BYTE_ORDER_MARK), False
@@ -55,11 +79,16 @@ class LineSplitter:
     def _normalized(self, text: bytes) -> bytes:
         if b"\r" in text:
             text = _CR_BEFORE_LINE.sub(b"\n", text.replace(b"\r\n", b"\n")).replace(b"\r", b" ")
-        self.lines += int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE))
+        self.lines += _count_newlines(text)
         if _may_have_long_line(text):
             text = b"".join(line for line in text.splitlines(keepends=True) if len(line) <= MAX_LINE_BYTES)
         self.target_groups += text.count(_TARGET_GROUP)
+        self.escaped_quotes += text.count(_ESCAPED_QUOTE)
         return text
+
+
+def _count_newlines(text: bytes | memoryview) -> int:
+    return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE))
 
 
 def _may_have_long_line(text: bytes) -> bool:

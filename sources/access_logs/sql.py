@@ -116,10 +116,8 @@ GROUP BY {columns}
 def is_log_line(dialect: SqlDialect) -> str:
     """The condition that tells access-log lines from other text."""
     types = ", ".join(map(dialect.literal, REQUEST_TYPES))
-    # Only the start of the protocol is compared, because this is done for every line.
-    protocols = ", ".join(map(dialect.literal, ("-", "TLS", "SSL")))
     time = dialect.matches("time", dialect.literal(TIME_REGEX))
-    return f"type IN ({types}) AND substr(coalesce(ssl_protocol, '-'), 1, 3) IN ({protocols}) AND {time}"
+    return f"type IN ({types}) AND {time}"
 
 
 def _without_parameters(dialect: SqlDialect) -> str:

@@ -88,9 +88,12 @@ class AthenaTable:
 
 def lines_sql(dialect: SqlDialect, table: str, where: str = "") -> str:
     """A FROM clause over the table. Missing fields are "-"; a line that is not an access-log line has the minute UNPARSED_MINUTE and no request."""
+    # The protocol shows whether a line without a target group was split in the right places; LogCounter compares the occurrences of ARNs.
+    protocols = ", ".join(map(dialect.literal, ("-", "TLS", "SSL")))
+    is_valid = f"{is_log_line(dialect)} AND substr(coalesce(ssl_protocol, '-'), 1, 3) IN ({protocols})"
     substitutes = {"type": "http", "time": f"{UNPARSED_MINUTE}:00"}
     columns = ", ".join(
-        f"CASE WHEN {is_log_line(dialect)} THEN coalesce({name}, '-') ELSE {dialect.literal(substitutes.get(name, '-'))} END AS {name}"
+        f"CASE WHEN {is_valid} THEN coalesce({name}, '-') ELSE {dialect.literal(substitutes.get(name, '-'))} END AS {name}"
         for name in FIELDS
     )
     return f"(SELECT {columns} FROM {table}{f' WHERE {where}' if where else ''}) AS lines"

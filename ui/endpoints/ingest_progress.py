@@ -69,6 +69,7 @@ def _problems(progress: IngestProgress) -> Markup:
     messages = [sources.format_problem(problem) for problem in dict.fromkeys(progress.problems)][:MAX_PROBLEMS]
     notes = [text.changed_files(progress.changed)] if progress.changed else []
     notes += [text.skipped_files(progress.skipped)] if progress.skipped else []
+    notes += [text.skipped_lines(progress.skipped_lines)] if progress.skipped_lines else []
     return render("endpoints.ingest_problems", items=messages, note=" ".join(notes))
 
 

@@ -144,7 +144,7 @@ def test_truncated_file_is_counted_up_to_its_end(tmp_path: Path) -> None:
 def test_partial_last_line_of_a_truncated_file_is_dropped(tmp_path: Path) -> None:
     content, path = gzip.compress(LONG_LOG), tmp_path / "truncated.log.gz"
     path.write_bytes(content[: len(content) // 2])
-    stats, _ = decompress(path, tmp_path / "plain.log")
+    stats, *_ = decompress(path, tmp_path / "plain.log")
     lines = (tmp_path / "plain.log").read_bytes()
     assert LONG_LOG.startswith(lines) and lines.endswith(b"\n")
     assert stats == FileStats("truncated.log.gz", lines=lines.count(b"\n"), problem="cut_off")

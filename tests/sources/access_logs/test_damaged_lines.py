@@ -79,6 +79,11 @@ def test_line_with_two_possible_target_groups_is_unparsed(agent: str, tmp_path: 
     assert groups(counted) == {"photo-ecs": 2}
 
 
+def test_forged_agent_of_a_request_without_target_group(tmp_path: Path) -> None:
+    agent = f'x\\" - - {FORGED_ARN} \\"y'
+    assert groups(count(tmp_path, LINE + access_log_line(agent=agent, group="-"))) == {"": 1, "photo-ecs": 1}
+
+
 def test_forged_line_and_a_line_without_target_group_do_not_cancel_out(tmp_path: Path) -> None:
     counted = count(
         tmp_path, access_log_line(group="-") * 5 + access_log_line(agent=f'x" - - {FORGED_ARN} "y') + LINE * 5

@@ -9,7 +9,7 @@ MAX_LINE_BYTES = 1 << 18  # the load balancer accepts 64 KB of headers; a longer
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = ord("\n")
 # A carriage return ends a line only if the next one starts behind it, as in a file with the line ends of old Macs. Others are white space.
-_CR_BEFORE_LINE = re.compile(rb"\r+(?=(?:https?|h2|grpcs|wss?) \d{4}-)")
+_CR_BEFORE_LINE = re.compile(rb"\r(?=(?:https?|h2|grpcs|wss?) \d{4}-)")
 _TARGET_GROUP = b":targetgroup/"
 _ESCAPED_QUOTE = b'\\"'
 

@@ -152,6 +152,7 @@ CR_LINES = LINE.replace("\n", "\r")
         ("\ufeff" + LINE * 2, 2, 2),
         (LINE * 2 + LINE.rstrip("\n"), 3, 3),
         ("\r\n\r\n" + LINE, 3, 1),
+        ("\r" * 2_000_000 + LINE, 3, 1),
     ],
 )
 def test_line_ends(content: str, lines: int, parsed: int, tmp_path: Path) -> None:

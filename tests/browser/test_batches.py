@@ -29,7 +29,7 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     expect(rows).to_have_count(7)
     expect(rows.first).to_contain_text("cleanup")
     expect(dashboard.page.locator(".headline")).to_contain_text(
-        "5 of 7 jobs ran as scheduled, rankings slowly; cleanup failed"
+        "4 of 7 jobs ran as scheduled, rankings slowly; cleanup failed, newsletter is paused, export ran and has no schedule."
     )
     dashboard.expect_selected("7 d")
     dashboard.select("1 d")

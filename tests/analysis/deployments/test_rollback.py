@@ -199,7 +199,7 @@ def test_a_baseline_without_weight_gets_it_where_its_targets_are() -> None:
     assert result and (result.verdict, result.reason) == ("impossible", "no_healthy")
 
 
-def test_a_weighted_group_whose_health_nobody_read_is_unknown() -> None:
+def test_a_weighted_group_with_unread_health_is_unknown() -> None:
     traffic = with_groups(("a", 50, 3), ("b", 50, 3))
     result = rollback_readiness(replace(traffic, groups=traffic.groups[:1]), FleetLoad(1000.0, 3000.0, 1000.0))
     assert result and (result.verdict, result.reason) == ("unknown", "health_unread")

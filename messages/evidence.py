@@ -5,7 +5,6 @@ from messages import numbers
 from messages.events import KINDS_SINGULAR
 from messages.i18n import _
 
-TITLE = _("Evidence of parity")
 FILE = _("Evidence file")
 FILE_EXPLAINED = _(
     "One ZIP: a page to read and print, the numbers it stands on as CSV and Parquet, the judgement as JSON."

@@ -144,6 +144,27 @@ def test_the_page_shows_what_was_judged() -> None:
     assert re.search(r"Python 3\.\d+\.\d+ · pandas \d", text)
 
 
+@pytest.mark.parametrize(
+    ("errors", "given", "verdict"),
+    [
+        (0.0, {}, "▼ Improvement"),
+        (300.0, {}, "▲ Regression"),
+        (
+            0.0,
+            {"last_asked_at": WINDOW.start + 60, "missing": (WINDOW,)},
+            "✘ Could not ask: the newest numbers are too old",
+        ),
+    ],
+)
+def test_it_is_titled_by_its_verdict(errors: float, given: dict[str, object], verdict: str) -> None:
+    rows = sample_rows()
+    rows["canary", "photo-ecs-blue", "target_5xx", "sum"] = [errors] * MINUTES
+    page = evidence_files(make_evidence(None, rows, **given), made_at=MADE_AT)["evidence.html"].decode()  # type: ignore[arg-type]
+    title, heading = re.findall(r"<(?:title|h1)[^>]*>(.*?)</", page)
+    assert title.startswith(verdict) and title.endswith(" · Photo service · Evidence file")
+    assert heading.startswith(verdict)
+
+
 def test_every_cloudwatch_query_is_listed_with_its_console_link() -> None:
     page = parsed_page()
     assert (

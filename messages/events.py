@@ -87,10 +87,9 @@ def when(event: Event, format_time: Callable[[int], str]) -> str:
 
 
 def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
-    """The time of a logged change, else the interval between two snapshots."""
-    if change.since >= change.ts:
-        return format_time(change.ts)
-    return _("between {start} and {end}").format(start=format_time(change.since), end=format_time(change.ts))
+    """The time of a logged change, else the interval between two snapshots; one time if both ends read alike."""
+    start, end = format_time(min(change.since, change.ts)), format_time(change.ts)
+    return end if start == end else _("between {start} and {end}").format(start=start, end=end)
 
 
 def author(change: WeightChange) -> str:

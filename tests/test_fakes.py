@@ -3,6 +3,9 @@
 import argparse
 import io
 import math
+import signal
+import subprocess
+import sys
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -18,14 +21,15 @@ from sources.aws.codedeploy import CodeDeploy
 from sources.aws.ecs import Ecs
 from sources.aws.load_balancer import LoadBalancer
 from tests.fakes.__main__ import (
+    GENERATED_MARKER,
     ScheduledServices,
     WeightSchedule,
+    config_file,
     parse_duration,
     parse_percent,
     parse_percents,
     run_steps,
     scheduled_services,
-    write_config,
 )
 
 
@@ -64,9 +68,35 @@ def test_durations() -> None:
 def test_an_existing_configuration_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "migration.toml"
     path.write_text("[migration]")
-    with pytest.raises(FileExistsError):
-        write_config(path, "another")
+    with pytest.raises(FileExistsError), config_file(path, "another"):
+        pytest.fail("It was overwritten.")
     assert path.read_text() == "[migration]"
+
+
+def test_a_configuration_that_was_changed_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "migration.toml"
+    with config_file(path, f"{GENERATED_MARKER}\n"), config_file(path, f"{GENERATED_MARKER}\nname = 1\n"):
+        path.write_text("[migration]")
+    assert path.read_text() == "[migration]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["q", signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_it_removes_its_configuration_when_it_ends(ending: str | signal.Signals, tmp_path: Path) -> None:
+    path = tmp_path / "migration.toml"
+    command = [sys.executable, "-m", "tests.fakes", "--port", "0", "--config", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        for line in process.stdout:
+            if "the canary's weight is 10 %" in line:
+                break
+        written = path.exists()
+        if isinstance(ending, str):
+            process.stdin.write(f"{ending}\n")
+            process.stdin.flush()
+        else:
+            process.send_signal(ending)
+        assert (process.wait(60), written, path.exists()) == (0, True, False)
 
 
 def run_typed(scheduled: ScheduledServices, config: Path, typed: str) -> tuple[Traffic, list[str]]:
@@ -86,8 +116,7 @@ def test_sources_follow_typed_percentages(tmp_path: Path, monkeypatch: pytest.Mo
         services, schedule = scheduled.services, scheduled.schedule
         for name, text in services.environment.items():
             monkeypatch.setenv(name, text)
-        write_config(config, scheduled.config_text)
-        write_config(config, scheduled.config_text)  # its own may be overwritten
+        config.write_text(scheduled.config_text)
         minute = int(services.cloudwatch.clock().timestamp()) // 60 * 60
         pull = CloudWatch(load(config)).pull(Window(minute - 3600, minute))
         assert pull.problems == ()
@@ -112,7 +141,7 @@ def test_the_service_runs_in_the_canarys_group_and_a_split_blocks_its_deployment
         for name, text in scheduled.services.environment.items():
             monkeypatch.setenv(name, text)
         config = tmp_path / "migration.toml"
-        write_config(config, scheduled.config_text)
+        config.write_text(scheduled.config_text)
         migration, window = load(config), Window.last(60, now=utc_now())
         results = [source.events(window) for source in (Ecs(migration), CodeDeploy(migration))]
         state = merge_deployment_states(tuple(result.deployment_state for result in results if result.deployment_state))

@@ -4,6 +4,7 @@ import argparse
 import queue
 import re
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -26,11 +27,11 @@ GENERATED_MARKER = "# Written by python -m tests.fakes. It may be overwritten."
 HELP = """\
 Try the dashboard without AWS. This starts five servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel, CloudTrail, and ECS with
 CodeDeploy. They describe the same load balancer, whose two target groups get traffic by the weights of its rule. It writes a migration.toml for
-them and prints the lines to paste into the shell that the dashboard is started from.
+them, which it removes when it ends, and prints the lines to paste into the shell that the dashboard is started from.
 
 The weights begin at the first of --steps, and for all time before; every --step-every the next one is set. CloudWatch and Mackerel follow with the
 next whole minute. Type a number and Enter to set the canary's percentage yourself (0.1 to 99.9 with one decimal, or 0, or 100); the steps then stop.
-Ctrl-C ends it.
+Ctrl-C or q ends it.
 """
 EXAMPLES = """\
 examples:
@@ -134,11 +135,17 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def write_config(path: Path, text: str) -> None:
-    """Raises FileExistsError if there is one that this program has not written."""
+@contextmanager
+def config_file(path: Path, text: str) -> Iterator[None]:
+    """Writes the file, and removes it at the end unless it was changed. Raises FileExistsError if there is one that this program has not written."""
     if path.exists() and not path.read_text(encoding="utf-8").startswith(GENERATED_MARKER):
         raise FileExistsError(f"{path} was not written by this program: name another one with --config.")
     path.write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            path.unlink()
 
 
 def print_flushed(text: str) -> None:
@@ -205,11 +212,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--config", type=Path, default=Path("migration.toml"), help="the configuration to write (%(default)s)")
     options = parser.parse_args(arguments)
     first, *steps = options.steps
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
-        with scheduled_services(
-            first, port=options.port, latency=options.latency, errors=options.errors, requests=options.requests
-        ) as scheduled:
-            write_config(options.config, scheduled.config_text)
+        with (
+            scheduled_services(
+                first, port=options.port, latency=options.latency, errors=options.errors, requests=options.requests
+            ) as scheduled,
+            config_file(options.config, scheduled.config_text),
+        ):
             lines = shell_lines(scheduled, options.config)
             print_flushed(f"Paste this into another shell, and start the dashboard there (make run):\n\n{lines}\n")
             print_flushed(

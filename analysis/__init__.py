@@ -22,7 +22,6 @@ from analysis.series.comparison import (
     requests,
     required_samples,
     slow_share,
-    unanswered_rate,
 )
 from analysis.series.grid import TimeGrid, finest_grid, time_grid
 from analysis.series.phases import Phase, PhaseStart, WeightStep, phases, weight_steps

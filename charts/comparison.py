@@ -42,19 +42,15 @@ def comparison_figure(
     """Two panels on one x axis: both fleets, and their difference. Rates in %, their difference in pp; latency in ms; counts per minute.
 
     Traces by name: the fleets' labels (baseline solid, canary dashed; gaps stay gaps), components of the error rate that are not 0, the load
-    balancer's own 5xx as a grey band, and the difference. Low samples are separate faint traces; provisional minutes are shaded.
+    balancer's own 5xx as a grey area with an axis of its own, and the difference. Low samples are separate faint traces; provisional minutes
+    are shaded.
     """
     palette, display = frame.palette, _FORMATS[comparison.quantity]
     is_final = comparison.ends <= frame.provisional_from
     low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
     difference = np.where(low_sample, np.nan, comparison.difference)
     lines = [comparison.values[fleet] for fleet in FLEETS]
-    data: list[dict[str, Any]] = []
-    if comparison.unattributed is not None:
-        lines.append(comparison.unattributed)
-        if np.nanmax(np.nan_to_num(comparison.unattributed), initial=0) > 0:
-            trace = _trace(comparison, frame, comparison.unattributed, _("ALB's own 5xx, of either side"))
-            data.append(trace | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": palette.unattributed})
+    data = _alb_5xx_traces(comparison, frame)
     for fleet in FLEETS:
         data += _fleet_traces(comparison, frame, fleet)
     name = _("{canary} − {baseline}").format(**{fleet: plotly_text(frame.labels[fleet]) for fleet in FLEETS})
@@ -71,6 +67,8 @@ def comparison_figure(
     spread = _scale_max([np.abs(difference)], is_final, low_sample) * display.scale
     reach = max(spread * 1.1, _margin_reach(margin, comparison) * 1.25) or 1.0
     layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, reach, " %" if display.unit == "%" else "")
+    if comparison.alb_5xx is not None:
+        layout["yaxis3"] = _alb_5xx_axis(comparison, frame, is_final, layout["yaxis"])
     fixed = margin.value if margin and margin.unit != "%" else 0.0
     band = BAND | {"yref": "y2", "y0": -fixed, "y1": fixed, "fillcolor": palette.band}
     shading, shading_labels = _provisional(frame)
@@ -92,6 +90,31 @@ def _trace(comparison: Comparison, frame: ChartFrame, values: FloatArray, name: 
     hover = f"%{{y:{display.value}}} {display.unit}".rstrip()
     trace = {"type": "scatter", "mode": "lines", "name": name, "connectgaps": False, "hovertemplate": hover}
     return _x_values(comparison, frame) | trace | {"y": (values * display.scale).astype("float32")}
+
+
+def _alb_5xx_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str, Any]]:
+    """The load balancer's own 5xx a minute: a count of all its target groups, so not on the axis of the fleets' rates."""
+    if comparison.alb_5xx is None or not np.nan_to_num(comparison.alb_5xx).any():
+        return []
+    trace = _trace(comparison, frame, comparison.alb_5xx, _("ALB-generated 5xx, whole load balancer"))
+    trace |= {"y": comparison.alb_5xx.astype("float32"), "yaxis": "y3", "hovertemplate": "%{y:,.0f} /min"}
+    return [trace | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": frame.palette.unattributed}]
+
+
+def _alb_5xx_axis(
+    comparison: Comparison, frame: ChartFrame, is_final: BoolArray, upper: dict[str, Any]
+) -> dict[str, Any]:
+    """The right-hand axis of the load balancer's own 5xx, with its labels inside; invisible if there are none."""
+    assert comparison.alb_5xx is not None
+    top = _scale_max([comparison.alb_5xx], is_final, np.zeros_like(is_final))
+    ticks = {"nticks": 3, "ticksuffix": " /min", "ticklabelposition": "inside top", "showgrid": False}
+    place = {"overlaying": "y", "side": "right", "domain": upper["domain"], "anchor": "x"}
+    return (
+        base_axis(frame.palette, automargin=False)
+        | place
+        | ticks
+        | {"range": [0, top * 1.12 or 1.0], "visible": top > 0}
+    )
 
 
 def _x_values(comparison: Comparison, frame: ChartFrame) -> dict[str, Any]:
@@ -138,7 +161,7 @@ def _fleet_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -
         faint["hovertemplate"] += sample_size + " " + _("(too few to judge)")
         traces.append(faint)
     for component, title, dash in (
-        ("unanswered", _("{fleet} unanswered"), "dot"),
+        ("unanswered", _("{fleet} no response"), "dot"),
         ("connection_errors", _("{fleet} connection errors"), "dashdot"),
     ):
         values = comparison.components.get(component, {}).get(fleet, np.array([]))

@@ -75,7 +75,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
             name: {**pick(metric.latest, "baseline", "canary", "difference"), "low_samples": dict(metric.low_sample)}
             for name, metric in snapshot.metrics.items()
         },
-        "alb_5xx_rate": snapshot.alb_5xx_rate,
+        "alb_5xx": snapshot.alb_5xx,
         "events": [{"at": iso_time(event.ts), **pick(event, "kind", "title", "open")} for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
@@ -94,8 +94,8 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
     if snapshot.minute is None:
         parts.append(Text(text.NO_FINAL_DATA, WARN))
     else:
-        rate = f"{text.metric('alb_5xx_rate')}  {numbers.percent(snapshot.alb_5xx_rate)}"
-        parts += [_metrics_table(migration, snapshot), plain(rate, FAINT)]
+        alb_5xx = f"{text.metric('alb_5xx')}  {numbers.per_minute(snapshot.alb_5xx)}"
+        parts += [_metrics_table(migration, snapshot), plain(alb_5xx, FAINT)]
         if any(low for metric in snapshot.metrics.values() for low in metric.low_sample.values()):
             parts.append(Text(text.LOW_SAMPLE_NOTE, FAINT))
     parts += [Text(), *(_event(migration, event, snapshot.now) for event in snapshot.events)]

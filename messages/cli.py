@@ -55,9 +55,9 @@ Ends with 0 if a service was read and all is well, with 1 if not, or if the traf
 """
 )
 WATCH = _(
-    """Shows both fleets side by side: requests, share told and seen, errors, unanswered requests, latency, and the difference.
+    """Shows both fleets side by side: requests, share told and seen, errors, requests without a response, latency, and the difference.
 
-The numbers are those of the newest settled minute, read through the archive like the pages' own. Ctrl-C ends it.
+The numbers are those of the newest settled minute (error rates: of five minutes), read through the archive like the pages' own. Ctrl-C ends it.
 
 \b
   cli.py watch                        a table that refreshes every 20 seconds
@@ -155,10 +155,11 @@ def metric(name: str) -> str:
         "requests": _("requests"),
         "configured_share": _("share told"),
         "observed_share": _("share seen"),
-        "error_rate": _("error rate"),
-        "unanswered_rate": _("of it unanswered"),
+        "error_rate": _("error rate, 5 min"),
+        "unanswered_rate": _("of it no response"),
         "target_5xx_rate": _("of it target 5xx"),
-        "alb_5xx_rate": _("5xx of the load balancer itself"),
+        "unexplained_rate": _("response not counted"),
+        "alb_5xx": _("ALB-generated 5xx, whole load balancer"),
     }.get(name, name.removeprefix("latency_"))
 
 

@@ -15,6 +15,15 @@ PERCENTILE = _("Percentile")
 THRESHOLD = _("Slow means longer than")
 DEMO_MARK = _("DEMO")
 DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+UNEXPLAINED = _(
+    "Requests whose response no metric counts, and for which the load balancer made no 5xx: WebSocket upgrades (101), clients that went away (460). "
+    "They are not in the error rate."
+)
+ALB_5XX_EXPLAINED = _("A count of all target groups behind the load balancer, not only of these fleets.")
+ALB_5XX_UNKNOWN = _("ALB-generated 5xx not known")
+ALB_5XX_UNKNOWN_EXPLAINED = _(
+    "Without it, every request without a counted response counts as an error, also WebSocket upgrades (101) and clients that went away (460)."
+)
 LOW_SAMPLE = _("Stands on too few answers to be judged")
 AWAITING_FIRST_ANSWER = _("asked, no answer yet")
 SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
@@ -104,8 +113,9 @@ def panel_explained(name: str) -> str:
     """What a chart shows, for its tooltip and its text alternative."""
     return {
         "error_rate": _(
-            "Target 5xx plus unanswered, per request. Unanswered: requests a fleet took and never answered, over five minutes; "
-            "its own 5xx count does not hold them. Grey: 5xx that the load balancer made itself, of either side."
+            "Target 5xx plus no response, per request, over five minutes. No response: requests that a fleet received and whose response its own "
+            "5xx count does not hold, as far as connection errors or 5xx of the load balancer account for them. Grey, on the right-hand axis: 5xx "
+            "a minute that the load balancer made itself, for all of its target groups."
         ),
         "latency": _("Target response time of answered requests. A percentile of too few answers is faint."),
         "slow": _("The share of answers that took longer than the threshold."),
@@ -124,12 +134,16 @@ def pooled_span(duration: str, time_of_day: str) -> str:
 
 
 def unanswered(shares: str) -> str:
-    return _("unanswered {shares}").format(shares=shares)
+    return _("no response {shares}").format(shares=shares)
 
 
-def alb_5xx(share: str) -> str:
-    """5xx of the load balancer itself, which are in no fleet's counts."""
-    return _("ALB's own 5xx {share} of all").format(share=share)
+def unexplained(shares: str) -> str:
+    """Requests without a counted response that are not counted as errors."""
+    return _("response not counted {shares}").format(shares=shares)
+
+
+def alb_5xx(per_minute: str) -> str:
+    return _("ALB-generated 5xx, whole load balancer: {per_minute}").format(per_minute=per_minute)
 
 
 def errors_unread(source_label: str) -> str:

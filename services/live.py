@@ -1,7 +1,7 @@
 """The newest data of both fleets: for the charts of the Live page, and for one line per metric of `watch`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,7 +17,7 @@ from services.freshness import provisional_from
 from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
-LEAD_IN_S = 300  # unanswered requests are counted over five minutes
+LEAD_IN_S = 300  # the error rate is counted over five minutes
 SAMPLE_RATIO_MINUTES = 60
 MAX_POLL_AGE_S = 90  # metrics are polled once a minute
 WATCH_WINDOW_MINUTES = 60
@@ -28,8 +28,9 @@ MAX_WATCH_EVENTS = 3
 class PanelData:
     """One comparison of both fleets, and its newest final values.
 
-    `components`: the newest parts of the error rate (fractions); `multi_group`: some minutes had several target groups of one fleet;
-    `alb_5xx`: 5xx made by the load balancer, per request of both fleets, in the minute of `latest`.
+    `components`: the newest components of the error rate (fractions of the same requests); `multi_group`: some minutes had several target
+    groups of one fleet; `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, in the time of `latest`,
+    to be compared with `requests_per_minute` of both fleets.
     """
 
     comparison: Comparison
@@ -37,7 +38,8 @@ class PanelData:
     latest: LatestValues | None
     components: Mapping[str, LatestValues]
     multi_group: bool
-    alb_5xx: float | None
+    alb_5xx: float | None = None
+    requests_per_minute: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +122,36 @@ def _panel_data(comparison: Comparison, margin: Margin | None, *, before: int) -
     components = {
         name: values
         for name in comparison.components
-        # Not pooled: unanswered requests are already counted over five minutes.
-        if (values := analysis.latest_values(analysis.component(comparison, name), before=before, pooled_s=0))
+        if (values := analysis.latest_values(analysis.component(comparison, name), before=before))
     }
     multi_group = bool(comparison.multi_group is not None and comparison.multi_group.any())
-    alb_5xx = _value_at(comparison.unattributed, comparison.ts, latest.start) if latest else None
-    return PanelData(comparison, margin, latest, components, multi_group, alb_5xx)
+    panel = PanelData(comparison, margin, latest, components, multi_group)
+    if comparison.alb_5xx is None or latest is None:
+        return panel
+    newest = int(np.searchsorted(comparison.ends, latest.end))
+    requests = sum(float(np.nan_to_num(comparison.samples[fleet][newest])) for fleet in FLEETS)
+    minutes = (latest.end - latest.start) / MINUTE_S
+    return replace(panel, alb_5xx=_mean_alb_5xx(comparison, latest), requests_per_minute=requests / minutes)
 
 
-def _value_at(values: np.ndarray | None, ts: np.ndarray, at: int) -> float | None:
-    value = np.nan if values is None else float(values[int(np.searchsorted(ts, at))])
+def _mean_alb_5xx(comparison: Comparison, latest: LatestValues | None) -> float | None:
+    """The load balancer's own 5xx a minute in the time of `latest`."""
+    if comparison.alb_5xx is None or latest is None:
+        return None
+    inside = (comparison.ts >= latest.start) & (comparison.ts < latest.end) & ~np.isnan(comparison.alb_5xx)
+    per_minute, lengths_s = comparison.alb_5xx[inside], comparison.lengths_s[inside]
+    return float(np.average(per_minute, weights=lengths_s)) if inside.any() else None
+
+
+def _value_at(values: np.ndarray, ts: np.ndarray, at: int) -> float | None:
+    value = float(values[int(np.searchsorted(ts, at))])
     return None if np.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedMetric:
-    """Both fleets' values in one minute: rates as fractions, latency in seconds. `low_sample`: too few samples to judge."""
+    """Both fleets' values in one minute: rates as fractions (of the five minutes up to its end), latency in seconds. `low_sample`: too few
+    samples to judge."""
 
     quantity: analysis.Quantity
     latest: LatestValues
@@ -144,14 +160,17 @@ class WatchedMetric:
 
 @dataclass(frozen=True, slots=True)
 class WatchSnapshot:
-    """All metrics in the newest final minute. `minute`: its start (epoch seconds), None if there is none yet."""
+    """All metrics in the newest final minute. `minute`: its start (epoch seconds), None if there is none yet.
+
+    `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, over the five minutes of the error rate.
+    """
 
     now: datetime
     source: str
     minute: int | None
     data_until: int | None
     metrics: Mapping[str, WatchedMetric]
-    alb_5xx_rate: float | None
+    alb_5xx: float | None
     configured_shares: Mapping[FleetName, float]
     sample_ratio: SampleRatio | None
     events: tuple[Event, ...]
@@ -178,6 +197,7 @@ def watch_snapshot(
         "error_rate": error_rate,
         "unanswered_rate": analysis.component(error_rate, "unanswered"),
         "target_5xx_rate": analysis.component(error_rate, "target_5xx"),
+        "unexplained_rate": analysis.component(error_rate, "unexplained"),
         **{f"latency_{percentile}": analysis.latency(grid, percentile) for percentile in PERCENTILES},
     }
     latest = analysis.latest_values(comparisons["requests"], before=final_until)
@@ -191,7 +211,7 @@ def watch_snapshot(
         metrics={}
         if minute is None
         else {name: _watched_metric(comparison, minute) for name, comparison in comparisons.items()},
-        alb_5xx_rate=None if minute is None else _value_at(error_rate.unattributed, grid.ts, minute),
+        alb_5xx=_mean_alb_5xx(error_rate, analysis.latest_values(error_rate, before=final_until)),
         configured_shares=shares,
         sample_ratio=_watched_sample_ratio(grid, shares, events, result, final_until),
         events=tuple(events[-MAX_WATCH_EVENTS:]),

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, IntArray, TimeGrid, nan_ratio
+from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, FleetName
 from domain.series import within_stat
 
 Quantity = Literal["rate", "latency", "count"]
 POOLED_S = 300
-UNANSWERED_WINDOW_S = 300  # requests in flight across a minute's end distort one minute, but hardly five
+ERROR_WINDOW_S = 300  # requests in flight across a minute's end distort one minute, but hardly five
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +22,8 @@ class Comparison:
     """One measure of both fleets: arrays with one value per period, which starts at `ts` (epoch seconds) and lasts `lengths_s`; NaN is a gap.
 
     A rate is a fraction, latency is in seconds, a count per minute. `samples`: sample size of each value; `low_sample`: it is too small.
-    `components` (same unit, by name and fleet) add up to the values. `unattributed`: errors of the load balancer that belong to neither fleet.
+    `window_s`: the trailing window over which each value is counted (0: its period). `components` have the same unit, by name and fleet.
+    `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, not only for these fleets'.
     """
 
     ts: IntArray
@@ -31,7 +33,8 @@ class Comparison:
     samples: Mapping[FleetName, FloatArray]
     low_sample: Mapping[FleetName, BoolArray]
     components: Mapping[str, Mapping[FleetName, FloatArray]] = field(default_factory=dict)
-    unattributed: FloatArray | None = None
+    window_s: int = 0
+    alb_5xx: FloatArray | None = None
     multi_group: BoolArray | None = None
 
     @property
@@ -58,44 +61,55 @@ def required_samples(percentile: str) -> int:
 
 
 def error_rate(grid: TimeGrid) -> Comparison:
-    """(Target 5xx + unanswered) / requests of each fleet; NaN if either is unknown.
+    """(Target 5xx + unanswered) / requests of each fleet, all counted over the trailing ERROR_WINDOW_S: a request is counted when it is sent and
+    its response when it arrives, so a single minute is distorted. NaN for a period without requests, and if a count of the window is unknown.
 
-    Components: target_5xx, unanswered (see `unanswered_rate`) and connection_errors, all per request. `unattributed`: the load balancer's own
-    5xx per request of both fleets together.
+    Components, per request: target_5xx and unanswered, which add up to the value; connection_errors; and unexplained, requests without a
+    counted response that are no errors (see analysis.series.unanswered). `samples`: the requests of the window.
     """
-    fleets = grid.fleets
-    target_5xx = {fleet: nan_ratio(fleets[fleet].counts["target_5xx"], fleets[fleet].requests) for fleet in FLEETS}
-    unanswered = {fleet: unanswered_rate(grid, fleet) for fleet in FLEETS}
-    connection_errors = {
-        fleet: nan_ratio(fleets[fleet].counts["connection_errors"], fleets[fleet].requests) for fleet in FLEETS
-    }
+    first = _first_index(grid.ts, grid.lengths_s, ERROR_WINDOW_S)
+    served = ~np.isnan(grid.requests)
+    alb_5xx = alb_errors(grid)
+    alb_unread = trailing_sum(served & np.isnan(alb_5xx), first) > 0
+    target_5xx: dict[FleetName, FloatArray] = {}
+    responses: dict[FleetName, ResponseCounts] = {}
+    for fleet in FLEETS:
+        counts = grid.fleets[fleet].counts
+        requests = _trailing_count(counts["requests"], counts, first)
+        by_status = np.sum([counts[name] for name in STATUS_COUNTS], axis=0)
+        # If more answers were timed than counted by status, the timed ones count, so that an unreadable status metric is no outage.
+        answers = _trailing_count(np.fmax(by_status, counts["sample_count"]), counts, first)
+        connection_errors = _trailing_count(counts["connection_errors"], counts, first)
+        responses[fleet] = ResponseCounts(requests, answers, np.maximum(requests - answers, 0.0), connection_errors)
+        target_5xx[fleet] = np.minimum(_trailing_count(counts["target_5xx"], counts, first), requests)
+    failed = failed_responses(responses, np.where(alb_unread, np.nan, trailing_sum(np.nan_to_num(alb_5xx), first)))
+
+    def per_request(counts: Mapping[FleetName, FloatArray]) -> dict[FleetName, FloatArray]:
+        return {fleet: nan_ratio(counts[fleet], responses[fleet].requests) for fleet in FLEETS}
+
     return Comparison(
         grid.ts,
         grid.lengths_s,
         "rate",
-        values={fleet: np.minimum(target_5xx[fleet] + unanswered[fleet], 1.0) for fleet in FLEETS},
-        samples={fleet: fleets[fleet].requests for fleet in FLEETS},
+        values=per_request({fleet: target_5xx[fleet] + failed[fleet] for fleet in FLEETS}),
+        samples={fleet: responses[fleet].requests for fleet in FLEETS},
         low_sample={fleet: np.zeros(len(grid.ts), dtype=bool) for fleet in FLEETS},
-        components={"target_5xx": target_5xx, "unanswered": unanswered, "connection_errors": connection_errors},
-        unattributed=nan_ratio(grid.alb["alb_5xx"], grid.requests),
+        components={
+            "target_5xx": per_request(target_5xx),
+            "unanswered": per_request(failed),
+            "connection_errors": per_request({fleet: responses[fleet].connection_errors for fleet in FLEETS}),
+            "unexplained": per_request({fleet: responses[fleet].unanswered - failed[fleet] for fleet in FLEETS}),
+        },
+        window_s=ERROR_WINDOW_S,
+        alb_5xx=grid.alb["alb_5xx"] * 60 / grid.lengths_s,
     )
 
 
-def unanswered_rate(grid: TimeGrid, fleet: FleetName) -> FloatArray:
-    """Share of requests without an answer: max(0, requests − Σ 2xx…5xx) / requests, over a trailing window of five minutes.
-
-    The window is needed because a request is counted when it is sent and an answer when it arrives. WebSocket upgrades (101) are included: no
-    metric counts them. If more answers were timed than counted by status, the timed ones count, so that an unreadable status metric is no
-    outage. NaN for a period without requests, and if the answers of any period in the window are unknown.
-    """
-    counts = grid.fleets[fleet].counts
-    first = _first_index(grid.ts, grid.lengths_s, UNANSWERED_WINDOW_S)
-    by_status = np.sum([counts[name] for name in STATUS_COUNTS], axis=0)
-    unread = ~np.isnan(counts["requests"]) & np.isnan(by_status) & np.isnan(counts["sample_count"])
-    requests = _trailing_sum(np.nan_to_num(counts["requests"]), first)
-    answers = _trailing_sum(np.nan_to_num(np.fmax(by_status, counts["sample_count"])), first)
-    rate = nan_ratio(np.maximum(requests - answers, 0.0), requests)
-    return np.where(np.isnan(counts["requests"]) | (_trailing_sum(unread, first) > 0), np.nan, rate)
+def _trailing_count(values: FloatArray, counts: Mapping[str, FloatArray], first: npt.NDArray[np.intp]) -> FloatArray:
+    """A count over the trailing window; NaN for a period without requests, and if a period with requests in the window has no value."""
+    served = ~np.isnan(counts["requests"])
+    unread = trailing_sum(served & np.isnan(values), first) > 0
+    return np.where(served & ~unread, trailing_sum(np.nan_to_num(values), first), np.nan)
 
 
 def latency(grid: TimeGrid, percentile: str) -> Comparison:
@@ -161,11 +175,11 @@ class LatestValues:
         return None if self.baseline is None or self.canary is None or self.low_sample else self.canary - self.baseline
 
 
-def latest_values(comparison: Comparison, *, before: int, pooled_s: int = POOLED_S) -> LatestValues | None:
+def latest_values(comparison: Comparison, *, before: int) -> LatestValues | None:
     """The newest values of a period that ended by `before` (epoch seconds); None if neither fleet has one.
 
-    A rate is pooled over the last `pooled_s` seconds, weighted by requests: one minute of a small canary is too noisy. Percentiles cannot be
-    pooled; they and counts are those of the newest period.
+    A rate is of at least POOLED_S seconds: one minute of a small canary is too noisy. It is either counted over a trailing window already, or
+    pooled over the last periods, weighted by samples. Percentiles cannot be pooled; they and counts are those of the newest period.
     """
     known = ~(np.isnan(comparison.values["baseline"]) & np.isnan(comparison.values["canary"])) & (
         comparison.ends <= before
@@ -173,17 +187,15 @@ def latest_values(comparison: Comparison, *, before: int, pooled_s: int = POOLED
     if not known.any():
         return None
     newest = int(np.flatnonzero(known)[-1])
-    first = (
-        int(_first_index(comparison.ts, comparison.lengths_s, pooled_s)[newest])
-        if comparison.quantity == "rate"
-        else newest
-    )
-    pooled = slice(first, newest + 1)
+    first = newest
+    if comparison.quantity == "rate":
+        first = int(_first_index(comparison.ts, comparison.lengths_s, comparison.window_s or POOLED_S)[newest])
+    pooled = slice(newest if comparison.window_s else first, newest + 1)
 
     def value(fleet: FleetName) -> float | None:
         values, weights = comparison.values[fleet][pooled], np.nan_to_num(comparison.samples[fleet][pooled])
         present = ~np.isnan(values)
-        if first == newest or not (weights[present] > 0).any():
+        if len(values) == 1 or not (weights[present] > 0).any():
             return None if np.isnan(values[-1]) else float(values[-1])
         return float(np.average(values[present], weights=weights[present]))
 
@@ -200,13 +212,6 @@ def _first_index(ts: IntArray, lengths_s: IntArray, seconds: int) -> npt.NDArray
     return np.clip(np.searchsorted(ts, ts + lengths_s - seconds, side="right") - 1, 0, np.arange(len(ts)))
 
 
-def _trailing_sum(values: FloatArray, first: npt.NDArray[np.intp]) -> FloatArray:
-    """For each index, the sum from `first` up to and including it."""
-    total = np.cumsum(np.concatenate(([0.0], values)))
-    trailing: FloatArray = total[1:] - total[first]
-    return trailing
-
-
 def component(comparison: Comparison, name: str) -> Comparison:
     """One component as a comparison of its own."""
-    return replace(comparison, values=comparison.components[name], components={}, unattributed=None)
+    return replace(comparison, values=comparison.components[name], components={}, alb_5xx=None)

@@ -45,7 +45,8 @@ class FleetSeries:
 class TimeGrid:
     """Both fleets and the load balancer on one grid of period starts `ts` (epoch seconds) and lengths `lengths_s`.
 
-    `period_s` is the longest length. `alb`: the load balancer's own counts (alb_5xx, alb_502 …); without a row 0 in periods with requests.
+    `period_s` is the longest length. `alb`: the load balancer's own counts (alb_5xx, alb_502 …), for all its target
+    groups; without a row 0 in periods with requests, NaN if unknown.
     """
 
     ts: IntArray
@@ -127,7 +128,7 @@ def _build_grid(rows: "_IndexedRows") -> TimeGrid:
     fleets = {fleet: _fleet_series(rows, fleet) for fleet in FLEETS}
     served = ~np.isnan(nan_sum(*(fleets[fleet].requests for fleet in FLEETS)))
     alb = {
-        count: np.where(served, rows.count("load_balancer", "", count), np.nan)
+        count: np.where(served, rows.count("load_balancer", "", count), rows.series("load_balancer", "", count, "sum"))
         if rows.has("load_balancer", "", count, "sum") or count == "alb_5xx"
         else np.full(len(rows.ts), np.nan)
         for count in ALB_COUNTS

@@ -215,15 +215,18 @@ def _annotation_svg(annotation: Mapping[str, Any], x: _Axis, paper: _Axis, ys: M
 def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Markup:
     step = _tick_step(0.7 * (y.high - y.low) / axis.get("nticks", 5))
     decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    template = Markup(
-        '<path d="M{},{:.1f}H{}" stroke="{}"/><text x="{}" y="{:.1f}" text-anchor="end" fill="{}">{}</text>'
-    )
+    inside_right = axis.get("side") == "right"
+    grid_line = Markup('<path d="M{},{:.1f}H{}" stroke="{}"/>')
+    template = Markup('<text x="{}" y="{:.1f}" text-anchor="end" fill="{}">{}</text>')
     svg = Markup("")
     for tick in np.arange(np.ceil(y.low / step - 1e-9), np.floor(y.high / step + 1e-9) + 1) * step:
         y_px, sign = y.px(tick), "+" if axis.get("tickformat", "").startswith("+") and tick > step / 2 else ""
         text = f"{sign}{tick + 0.0:,.{decimals}f}".replace("-", "−") + axis.get("ticksuffix", "")
         stroke = axis["zerolinecolor" if axis.get("zeroline") and abs(tick) < step / 2 else "gridcolor"]
-        svg += template.format(left, y_px, right, stroke, left - 5, y_px + 4, axis["tickfont"]["color"], text)
+        if axis.get("showgrid", True):
+            svg += grid_line.format(left, y_px, right, stroke)
+        label_x, label_y = (right - 3, y_px + 11) if inside_right else (left - 5, y_px + 4)
+        svg += template.format(label_x, label_y, axis["tickfont"]["color"], text)
     return svg
 
 

@@ -88,12 +88,11 @@ def test_an_extreme_provisional_minute_does_not_set_the_scale() -> None:
     assert comparison_figure(wild, frame(provisional_from=WINDOW.end - 180)).layout.yaxis.range[1] < 0.5
 
 
-def test_the_load_balancers_own_5xx_set_the_scale() -> None:
-    """A fleet without targets: a tenth of all requests fail, and belong to neither fleet."""
-    outage = rate_comparison(
-        [0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], unattributed=np.array([0, 0, 0.1, 0.1, 0.1, 0.1])
-    )
-    assert comparison_figure(outage, frame()).layout.yaxis.range[1] > 10
+def test_the_load_balancers_own_5xx_have_a_scale_of_their_own() -> None:
+    """A fleet without targets, or another service behind the same load balancer: 5,000 errors a minute are no rate of these fleets."""
+    outage = rate_comparison([0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], alb_5xx=np.array([0, 0] + [5000] * 4))
+    layout = comparison_figure(outage, frame()).layout
+    assert_allclose((layout.yaxis.range[1], layout.yaxis3.range[1]), (0.2 * 1.12, 5600))
 
 
 def test_low_samples_are_faint_and_have_no_difference() -> None:
@@ -154,17 +153,34 @@ def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown()
         "unanswered": {"baseline": nothing, "canary": half},
         "connection_errors": {"baseline": nothing, "canary": half},
     }
-    dead = rate_comparison([0.002] * 6, [0.5] * 6, components=parts, unattributed=np.full(6, 0.25))
-    traces = traces_by_name(comparison_figure(dead, frame()))
+    dead = rate_comparison([0.002] * 6, [0.5] * 6, components=parts, alb_5xx=np.array([NAN, 0, 5000, 100, 0, 0]))
+    figure = comparison_figure(dead, frame())
+    traces = traces_by_name(figure)
     assert set(traces) == {
         "EC2",
         "ECS",
-        "ECS unanswered",
+        "ECS no response",
         "ECS connection errors",
-        "ALB's own 5xx, of either side",
+        "ALB-generated 5xx, whole load balancer",
         "ECS − EC2",
     }
-    assert traces["ALB's own 5xx, of either side"].fill == "tozeroy"
+    # A count on an axis of its own, never a percentage of the fleets' requests.
+    area = traces["ALB-generated 5xx, whole load balancer"]
+    assert (area.fill, area.yaxis, area.hovertemplate) == ("tozeroy", "y3", "%{y:,.0f} /min")
+    assert_allclose(area.y, [NAN, 0, 5000, 100, 0, 0])
+    assert_allclose(figure.layout.yaxis3.range, (0, 5600))
+    assert (figure.layout.yaxis3.side, figure.layout.yaxis3.ticksuffix, figure.layout.yaxis3.visible) == (
+        "right",
+        " /min",
+        True,
+    )
+    assert_allclose(figure.layout.yaxis.range, (0, 56))
+
+
+def test_the_load_balancers_axis_does_not_come_and_go_with_its_errors() -> None:
+    """plotly.js rebuilds a chart, and closes the hover box, when an axis comes or goes."""
+    layout = comparison_figure(rate_comparison([0.002] * 6, [0.5] * 6, alb_5xx=np.zeros(6)), frame()).layout
+    assert (layout.yaxis3.overlaying, layout.yaxis3.visible) == ("y", False)
 
 
 def test_external_names_are_escaped() -> None:

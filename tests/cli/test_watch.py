@@ -40,7 +40,7 @@ class TestWatch:
         assert output[1] == "EC2 ECS ECS − EC2"
         assert output[3] == "share told 50.0 % 50.0 %"
         assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", output[4])
-        assert [line.split(" ")[0] for line in output[8:12]] == ["p50", "p90", "p95", "p99"]
+        assert [line.split(" ")[0] for line in output[9:13]] == ["p50", "p90", "p95", "p99"]
         assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over an hour ago
 
     def test_as_json_it_is_one_line(self):
@@ -53,6 +53,7 @@ class TestWatch:
             "error_rate",
             "unanswered_rate",
             "target_5xx_rate",
+            "unexplained_rate",
             "latency_p50",
             "latency_p90",
             "latency_p95",
@@ -136,16 +137,18 @@ class TestWatch:
             "requests 900 /min 100 /min",
             "share told 90.0 % 10.0 %",
             "share seen 90.0 % 10.0 % as told",
-            "error rate 1.00 % 2.00 % +1.00 pp",
-            "of it unanswered 0 % 2.00 % +2.00 pp",
+            "error rate, 5 min 1.00 % 2.00 % +1.00 pp",
+            "of it no response 0 % 2.00 % +2.00 pp",
             "of it target 5xx 1.00 % 0 % −1.00 pp",
+            "response not counted 0 % 0 % ±0 pp",
             "p50 – – –",
             "p90 – – –",
             "p95 200 ms 250 ms ? +50 ms",
             "p99 – – –",
-            "5xx of the load balancer itself 0.20 %",
+            "ALB-generated 5xx, whole load balancer 2.0 /min",
             "? stands on too few answers to be judged",
         ]
+        assert snapshot_json(demo, snapshot)["alb_5xx"] == 2
         assert snapshot_json(demo, snapshot)["measures"]["latency_p95"]["low_samples"] == {
             "baseline": False,
             "canary": True,

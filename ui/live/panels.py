@@ -1,6 +1,6 @@
 """The heads of the charts on the Live page, and why a chart is empty."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -8,7 +8,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis import Quantity
-from domain import FLEETS, Migration
+from domain import FLEETS, FleetName, Migration
 from domain.series import PERCENTILES
 from domain.window import MINUTE_S
 from messages import live as text
@@ -23,7 +23,7 @@ from ui.live.links import chart_link
 from ui.live.view import LiveView
 from ui.url import LiveParams, format_time
 
-UNANSWERED_ALERT_SHARE = 0.001  # below it may be requests in flight, or web sockets
+NOTABLE_SHARE = 0.001  # of all requests; below it, requests may be in flight
 
 Value = tuple[str, str, str]  # CSS class, text, tooltip
 
@@ -45,7 +45,7 @@ def panel_head(app: AppContext, params: LiveParams, view: LiveView, name: PanelN
 
 
 def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator[Value]:
-    """Both fleets' values and their difference; unanswered requests beside the error rate."""
+    """Both fleets' values and their difference; beside the error rate, requests without a response and the load balancer's own 5xx."""
     latest, quantity = panel.latest, panel.comparison.quantity
     if latest is None:
         return
@@ -57,13 +57,28 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
         yield "", format_difference(latest.difference), ""
     if name != "error_rate":
         return
-    unanswered = panel.components.get("unanswered")
-    shares = {fleet: getattr(unanswered, fleet) if unanswered else None for fleet in FLEETS}
-    alert = any(share is not None and share >= UNANSWERED_ALERT_SHARE for share in shares.values())
-    listed = " · ".join(f"{migration.fleets[fleet].label} {numbers.percent(share)}" for fleet, share in shares.items())
-    yield "bad" if alert else "note", text.unanswered(listed), ""
-    if panel.alb_5xx is not None and panel.alb_5xx >= UNANSWERED_ALERT_SHARE:
-        yield "bad", text.alb_5xx(numbers.percent(panel.alb_5xx)), ""
+    shares = _shares(panel, "unanswered")
+    yield "bad" if _is_notable(shares) else "note", text.unanswered(_listed(migration, shares)), ""
+    unexplained = _shares(panel, "unexplained")
+    if _is_notable(unexplained):
+        yield "note", text.unexplained(_listed(migration, unexplained)), text.UNEXPLAINED
+    if panel.alb_5xx is None and _is_notable(shares):
+        yield "note", text.ALB_5XX_UNKNOWN, text.ALB_5XX_UNKNOWN_EXPLAINED
+    elif panel.alb_5xx and panel.alb_5xx >= NOTABLE_SHARE * panel.requests_per_minute:
+        yield "warn", text.alb_5xx(numbers.per_minute(panel.alb_5xx)), text.ALB_5XX_EXPLAINED
+
+
+def _shares(panel: PanelData, component: str) -> dict[FleetName, float | None]:
+    values = panel.components.get(component)
+    return {fleet: getattr(values, fleet) if values else None for fleet in FLEETS}
+
+
+def _is_notable(shares: Mapping[FleetName, float | None]) -> bool:
+    return any(share is not None and share >= NOTABLE_SHARE for share in shares.values())
+
+
+def _listed(migration: Migration, shares: Mapping[FleetName, float | None]) -> str:
+    return " · ".join(f"{migration.fleets[fleet].label} {numbers.percent(share)}" for fleet, share in shares.items())
 
 
 def _time(migration: Migration, source: str, view: LiveView, name: PanelName) -> Iterator[Value]:

@@ -31,12 +31,12 @@ def view(
     name: PanelName = "requests",
     latest: LatestValues | None = None,
     result: MetricsResult = NO_DATA,
-    alb_5xx: float | None = None,
+    alb_5xx: float | None = 0.0,
     **components: LatestValues,
 ) -> LiveView:
     """A view with one panel."""
     comparison: Any = SimpleNamespace(quantity=QUANTITIES.get(name, "rate"))
-    panel = PanelData(comparison, None, latest, components, False, alb_5xx)
+    panel = PanelData(comparison, None, latest, components, False, alb_5xx, requests_per_minute=1000)
     return LiveView(LiveData(WINDOW, result, {name: panel}), {name: None})
 
 
@@ -75,16 +75,37 @@ def test_unanswered_requests_are_an_alert_from_one_in_a_thousand(
 ) -> None:
     latest = values(0.0, share)
     panels.panel_head(build_app(), PARAMS, view("error_rate", latest, unanswered=latest), "error_rate", slow_s=0.3)
-    assert ("<span class='bad'>unanswered" in rendered[0]) is alert
+    assert ("<span class='bad'>no response" in rendered[0]) is alert
 
 
-def test_load_balancer_5xx_are_an_alert(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
-    """The requests to a fleet without targets end in 503, which no fleet counts."""
+def test_requests_without_a_counted_response_are_named_beside_the_error_rate(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    none, unexplained = values(0.0, 0.0), values(0.1, 0.2)
+    shown = view("error_rate", none, unanswered=none, unexplained=unexplained)
+    panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
+    assert "no response EC2 0 % · ECS 0 %response not counted EC2 10.0 % · ECS 20.0 %" in ParsedHtml(rendered[0]).text
+    assert "WebSocket upgrades (101), clients that went away (460). They are not in the error rate." in rendered[0]
+
+
+def test_load_balancer_5xx_are_a_count_of_the_whole_load_balancer(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    """The requests to a fleet without targets end in 503, which no fleet counts; those of other services are counted, too."""
     app, latest = build_app(), values(0.0, None)
-    for share in (0.099, 0.0001):
-        panels.panel_head(app, PARAMS, view("error_rate", latest, alb_5xx=share), "error_rate", slow_s=0.3)
-    assert "<span class='bad'>ALB&#39;s own 5xx 9.90 % of all</span>" in rendered[0]
-    assert "own 5xx" not in ParsedHtml(rendered[1]).text
+    for per_minute in (5000, 0.9):
+        panels.panel_head(app, PARAMS, view("error_rate", latest, alb_5xx=per_minute), "error_rate", slow_s=0.3)
+    assert "ALB-generated 5xx, whole load balancer: 5,000 /min" in ParsedHtml(rendered[0]).text
+    assert "ALB" not in ParsedHtml(rendered[1]).text
+
+
+def test_an_unknown_count_of_the_load_balancer_is_said_beside_requests_without_a_response(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    latest = values(0.0, 0.2)
+    shown = view("error_rate", latest, alb_5xx=None, unanswered=latest)
+    panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
+    assert "no response EC2 0 % · ECS 20.0 %ALB-generated 5xx not known" in ParsedHtml(rendered[0]).text
 
 
 @pytest.mark.parametrize(("minutes_ago", "css", "clock"), [(5, "note", "20:55"), (90, "warn", "19:30")])

@@ -22,6 +22,7 @@ ConfigIssueCode = Literal[
     "out_of_range",
     "not_a_choice",
     "not_an_arn",
+    "truncated_arn",
     "arn_of_another_kind",
     "arn_needed",  # a bare target group name, but there is an [aws]
     "not_a_region",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from domain.arn import Arn, ArnKind
+from domain.arn import Arn, ArnKind, TruncatedArn
 from domain.config.access_logs import AccessLogs
 from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
@@ -27,13 +27,18 @@ CRITERION_METRICS = (
 )
 THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
-_Pair = Annotated[str, matches(r"([^/\s]+/[^/\s]+)?", "not_a_pair")]
+_Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]
 _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 
 
 def _arn(text: str, kind: ArnKind) -> Arn:
     """The parsed ARN. Raises a configuration error if it is not one of this kind."""
     arn = Arn.parse(text)
+    if arn is None and (truncated := TruncatedArn.parse(text, kind)):
+        missing, in_part = ",".join(truncated.missing), str(truncated.in_part).lower()
+        raise config_error(
+            "truncated_arn", given=text, kind=kind, found=truncated.kind, missing=missing, in_part=in_part
+        )
     if arn is None:
         raise config_error("not_an_arn", given=text, kind=kind)
     if arn.kind != kind:

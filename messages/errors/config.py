@@ -285,6 +285,31 @@ def _not_an_arn(_key: str, params: dict[str, str]) -> IssueText:
     return text.format(**params), step.format(command=_LISTED_BY[params["kind"]], arn=_ARNS[params["kind"]])
 
 
+_ARN_PARTS: dict[str, str] = {
+    "prefix": _("the beginning `arn:`"),
+    "partition": _("the partition"),
+    "service": _("the service"),
+    "region": _("the region"),
+    "account": _("the account"),
+    "type": _("the resource type"),
+    "name": _("the name"),
+    "load_balancer_id": _("the load balancer's ID"),
+    "listener_id": _("the listener's ID"),
+    "rule_id": _("the rule's ID"),
+    "id": _("the ID"),
+}
+
+
+def _truncated_arn(key: str, params: dict[str, str]) -> IssueText:
+    missing = [_ARN_PARTS[part] for part in params["missing"].split(",")]
+    if params["in_part"] == "true":
+        missing[0] = _("the rest of {part}").format(part=missing[0])
+    text = _("“{given}” is a truncated ARN of a {found}. Missing: {missing}.").format(
+        given=params["given"], found=params["found"], missing=", ".join(missing)
+    )
+    return text, _not_an_arn(key, params)[1]
+
+
 def _another_kind(key: str, params: dict[str, str]) -> IssueText:
     text = _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**params)
     return text, _not_an_arn(key, params)[1]
@@ -310,6 +335,7 @@ _FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {
     "wrong_type": _wrong_type,
     "out_of_range": _out_of_range,
     "not_an_arn": _not_an_arn,
+    "truncated_arn": _truncated_arn,
     "arn_of_another_kind": _another_kind,
     "not_a_pair": lambda key, params: (
         _("“{given}” is not two names with a slash between them.").format(**params),

@@ -39,7 +39,9 @@ def test_each_message_is_in_whole_sentences(key: str, value: Any) -> None:
             "photo",
             "is a Classic Load Balancer: it has no target groups, so it cannot split the traffic between two fleets.",
         ),
-        ("app/photo", "is not the ARN of an Application Load Balancer."),
+        ("app/photo/id", "is not the ARN of an Application Load Balancer."),
+        ("app/photo", "is a truncated ARN of a load balancer. Missing: the load balancer's ID."),
+        ("app/photo/50dc6c", "is a truncated ARN of a load balancer. Missing: the rest of the load balancer's ID."),
     ],
 )
 def test_load_balancers_of_other_types_are_refused_by_what_they_lack(resource: str, reason: str) -> None:

@@ -77,20 +77,43 @@ def _as_toml(default: object) -> object:
 
 @pytest.mark.parametrize("table", HEADINGS)
 def test_the_example_has_every_key(table: str) -> None:
-    assert {key for key in keys(table) if not re.search(rf"(?m)^(# )?{key} = ", EXAMPLE)} == set()
+    assert {key for key in keys(table) if not re.search(rf"\b{key} = ", EXAMPLE)} == set()
 
 
-def test_the_example_is_valid() -> None:
-    migration = load(ROOT / "migration.example.toml")
+def load_text(folder: Path, text: str) -> Migration:
+    path = folder / "migration.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def test_the_example_is_valid_and_has_only_what_is_required(tmp_path: Path) -> None:
+    migration = load_text(tmp_path, EXAMPLE)
+    given = {key for key in migration.model_fields_set if getattr(migration, key) is not None}
+    assert given == {"name", "aws", "fleets"}
+    assert migration.aws and migration.aws.model_fields_set == {"region", "load_balancer"}
+    assert migration.fleets.canary.model_fields_set == {"label", "target_groups"}
     assert migration.fleets.canary.names == ("photo-ecs-blue", "photo-ecs-green")
+
+
+COMMENTED = r"(?m)^# (?=\[|\w+ = )"
+BLOCKS = EXAMPLE.split("\n\n")
+OPTIONAL_LINES = [line for line in EXAMPLE.partition("# [")[0].splitlines() if re.match(COMMENTED, line)]
+OPTIONAL_TABLES = [block for block in BLOCKS if re.search(r"(?m)^# \[", block) and "[[batches.jobs]]" not in block]
+
+
+def test_the_example_is_valid_with_everything_that_is_commented_out(tmp_path: Path) -> None:
+    migration = load_text(tmp_path, re.sub(COMMENTED, "", EXAMPLE))
+    assert migration.aws and migration.aws.rule and migration.aws.profile == "photo-readonly"
     assert [criterion.metric for criterion in migration.criteria] == ["error_rate", "latency_p95", "slow_0.3s"]
+    assert migration.batches and [job.name for job in migration.batches.jobs] == ["thumbnails", "digest"]
+    assert migration.mackerel and migration.access_logs and migration.access_logs.athena
 
 
-def test_the_example_is_valid_with_its_commented_keys(tmp_path: Path) -> None:
-    path = tmp_path / "migration.toml"
-    path.write_text(re.sub(r"(?m)^# (?!path)(?=\w+ = )", "", EXAMPLE), encoding="utf-8")
-    aws = load(path).aws
-    assert aws and aws.rule and aws.profile == "photo-readonly"
+@pytest.mark.parametrize("part", [*OPTIONAL_LINES, *OPTIONAL_TABLES], ids=lambda part: part.splitlines()[0][:40])
+def test_the_example_is_valid_with_any_optional_key_or_table(part: str, tmp_path: Path) -> None:
+    text = EXAMPLE.replace(part, re.sub(COMMENTED, "", part), 1)
+    assert text != EXAMPLE
+    load_text(tmp_path, text)
 
 
 def test_every_criterion_metric_is_documented() -> None:

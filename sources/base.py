@@ -23,12 +23,14 @@ ProblemKind = Literal[
     "timeout",  # no response in time
     "unreachable",  # no connection
     "server_error",  # the service failed (HTTP 5xx)
+    "not_supported",  # the server does not implement the operation: an emulator, or a proxy
     "bad_request",  # rejected as invalid: an error in this program or in the configuration
     "bad_reply",  # a response that does not match the API's documentation
     "partial_data",  # CloudWatch ended a result with PartialData
     "internal_error",  # CloudWatch could not compute one series, or an unexpected exception in a poll
     "forbidden_metric",  # CloudWatch refused one series
     "refused_metric",  # CloudWatch rejects one series as invalid, and answers the others
+    "unanswered_metric",  # a server error instead of some series, while the others are answered
     "message",  # a message of CloudWatch about its response
     "no_such_metric",  # a metric never reported, or not yet: a state, not an error
     "clock_skew",  # the local clock differs from the service's
@@ -175,7 +177,7 @@ class HistorySource(EventSource, Protocol):
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 _REMARKS: frozenset[ProblemKind] = frozenset(
     (
-        *("message", "no_such_metric", "refused_metric", "no_split", "gone", "elsewhere"),
+        *("message", "no_such_metric", "refused_metric", "unanswered_metric", "no_split", "gone", "elsewhere"),
         *("incomplete", "partial_data", "internal_error"),
     )
 )

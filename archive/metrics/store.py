@@ -28,7 +28,7 @@ SeriesFilter = Callable[[Series], bool]
 MAX_PENDING_PULLS = 120  # held in memory while the archive cannot be written
 # Problems of single series: they stay in the source's state until the series is fetched again.
 _SERIES_PROBLEM_KINDS: frozenset[ProblemKind] = frozenset(
-    {"forbidden_metric", "refused_metric", "internal_error", "partial_data"}
+    {"forbidden_metric", "refused_metric", "unanswered_metric", "internal_error", "partial_data"}
 )
 
 

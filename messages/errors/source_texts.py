@@ -61,6 +61,11 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
     ),
     "unreachable": (_("Unreachable"), _("There is no connection to {source}."), _("Check the network, DNS and proxy of this machine. {again}")),
     "server_error": (_("Their own error"), _("{source} failed with an error of its own."), _("{again}")),
+    "not_supported": (
+        _("Not supported"),
+        _("The server that answers for {source} does not support {operation}."),
+        _("AWS does: check AWS_ENDPOINT_URL if it is set, or the proxy. {again}"),
+    ),
     "bad_request": (
         _("Refused as nonsense"),
         _("{source} refused {operation} as wrong."),
@@ -92,6 +97,11 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         _("{source} rejects {about} as invalid. All other series were read."),
         _("Check `slow_thresholds_s` under [migration] against what is quoted. If that is right, it is a mistake in this program: please report it with the "
           "quoted text."),
+    ),
+    "unanswered_metric": (
+        _("Some series unanswered"),
+        _("{source} answered with an error of its own when asked for {about}. All other series were read."),
+        _("{again} Until then, these series are gaps. If it goes on and AWS_ENDPOINT_URL is set, that server does not support these statistics."),
     ),
     "message": (
         _("A remark"),
@@ -216,7 +226,11 @@ VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
         _("There is no connection to Mackerel."),
         _("Check the network, DNS and proxy of this machine, and MACKEREL_APIBASE if it is set. {again}"),
     ),
-    ("server_error", "aws"): (_("Error at AWS"), "", _("{again} If it goes on, see https://health.aws.amazon.com for the region.")),
+    ("server_error", "aws"): (
+        _("Error at AWS"),
+        _("{source} answered {operation} with an error of its own."),
+        _("{again} If it goes on, see https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, what that server supports."),
+    ),
     ("server_error", "mackerel"): (
         _("Error at Mackerel"),
         _("Mackerel failed with an error of its own."),

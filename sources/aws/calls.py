@@ -102,8 +102,11 @@ class ApiSession:
     def withdraw(self, action: str, problem: Problem) -> None:
         """Forgets a problem of an action that was overcome by other calls."""
         self._problems = [other for other in self._problems if other != problem]
+        self._transient_failures -= problem.kind in _TRANSIENT
         if self._failures.get(action) == problem:
             del self._failures[action]
+        if self._fatal == problem:
+            self._fatal = None
 
     def add_failure(self, action: str, problem: Problem) -> None:
         """Records a problem as the failure of an action, as if its call had just failed."""

@@ -1,9 +1,11 @@
 """boto3 client factory with timeouts and retries; maps AWS errors to Problem."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any
 
 import boto3
@@ -16,6 +18,7 @@ from domain import Aws, Migration
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
+_NOT_IMPLEMENTED = 501
 
 _CODES: dict[ProblemKind, str] = {
     "no_credentials": "MissingAuthenticationToken MissingAuthenticationTokenException",
@@ -31,6 +34,7 @@ _CODES: dict[ProblemKind, str] = {
         "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException LimitExceeded SlowDown"
     ),
     "server_error": "InternalFailure InternalServiceFault InternalServiceError ServiceUnavailable",
+    "not_supported": "NotImplemented UnknownOperationException InvalidAction",
     "bad_reply": "InvalidNextToken",
     "not_found": (
         "LoadBalancerNotFound ListenerNotFound RuleNotFound TargetGroupNotFound ResourceNotFoundException NoSuchBucket NoSuchKey"
@@ -106,11 +110,14 @@ def problem_from_error(error: Exception, *, source: str, operation: str, about: 
     code, detail = response.get("Code", ""), response.get("Message", "") or str(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     kind = _kind_of_error_response(code, detail, status)
+    detail = _title_of_html(detail) or detail
     return Problem(kind, source, operation, about, f"{code}: {detail}" if code else detail)
 
 
 def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
     """The kind of an error that AWS returned."""
+    if status == _NOT_IMPLEMENTED:  # whatever the code
+        return "not_supported"
     kind = _KIND_BY_CODE.get(code)
     if kind == "wrong_key" and ("Signature expired" in detail or "Signature not yet current" in detail):
         return "clock_skew"
@@ -123,6 +130,14 @@ def _kind_of_error_response(code: str, detail: str, status: int) -> ProblemKind:
     if status == 429:
         return "throttled"
     return "denied" if status in (401, 403) else "bad_request"
+
+
+def _title_of_html(text: str) -> str:
+    """The title of an HTML page, which a proxy or an emulator sends instead of AWS's error; "" if it is none."""
+    if not re.match(r"\s*<(!doctype html|html)\b", text, re.IGNORECASE):
+        return ""
+    title = re.search(r"<title[^>]*>(.*?)</title", text, re.IGNORECASE | re.DOTALL)
+    return f"HTML page “{unescape(title[1]).strip()}”" if title else "HTML page"
 
 
 def clock_skew_problem(response: dict[str, Any], *, source: str, operation: str) -> Problem | None:

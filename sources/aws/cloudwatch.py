@@ -21,14 +21,16 @@ from sources.aws.cloudwatch_queries import (
     get_metric_data_params,
     plan_requests,
     retention_starts,
+    statistic_kind,
 )
 from sources.aws.cloudwatch_responses import MetricDataResponse
-from sources.base import AnsweredRange, Health, Problem, Pull
+from sources.base import AnsweredRange, Health, Problem, ProblemKind, Pull
 from sources.window_latency import WindowLatency, longest_aligned_period
 
 MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch returns "PartialData" and does not finish
 MAX_DIVISIONS = 10  # of a rejected call while nothing is answered: enough to come from MAX_QUERIES to one series
 MAX_REJECTED_CALLS = 60  # of one request
+_SERVER_FAULTS: frozenset[ProblemKind] = frozenset({"server_error", "not_supported"})
 _ACTION = "GetMetricData"
 _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
 
@@ -43,7 +45,8 @@ class MetricDataSource:
 
     def __init__(self, metrics: Mapping[Series, CloudWatchMetric], aws: Aws, *, clock: Clock, client: Any) -> None:
         self._metrics, self._series, self._region, self._clock = dict(metrics), tuple(metrics), aws.region, clock
-        self._invalid: frozenset[Series] = frozenset()  # rejected by CloudWatch at the latest request
+        # Rejected by CloudWatch, and answered with a server error, at the latest request.
+        self._invalid, self._unanswered = frozenset[Series](), frozenset[Series]()
         self._client = ClientProvider("cloudwatch", aws, client)
 
     def series(self) -> tuple[Series, ...]:
@@ -111,7 +114,8 @@ class MetricDataSource:
         return response
 
     def _fetch_dividing(self, session: ApiSession, response: MetricDataResponse) -> None:
-        """Adds all series to the response. CloudWatch rejects a whole call for one invalid series: such a call is divided until those are found.
+        """Adds all series to the response. One invalid series makes CloudWatch reject a whole call, and one statistic that a server cannot calculate
+        may make it fail: such a call is divided until those are found.
 
         If nothing is answered at all, the fault is not that of a series: it is a problem of the call.
         """
@@ -122,6 +126,8 @@ class MetricDataSource:
             divisible = not session.has_failed(_ACTION)
             problem = self._fetch_pages(session, response, positions)
             if problem is None:
+                continue
+            if divisible and self._divide_by_statistic(session, response, positions, problem, pending):
                 continue
             n_rejected += problem.kind == "bad_request"
             limit = MAX_REJECTED_CALLS if response.status else MAX_DIVISIONS
@@ -143,12 +149,62 @@ class MetricDataSource:
             return
         response.refused = {position: problem.detail for position, problem in refused.items()}
         self._invalid = (self._invalid - answered) | {series[position] for position in refused}
+        self._unanswered = (self._unanswered - answered) | {series[position] for position in response.unanswered}
+
+    def _divide_by_statistic(
+        self,
+        session: ApiSession,
+        response: MetricDataResponse,
+        positions: Sequence[int],
+        problem: Problem,
+        pending: list[Sequence[int]],
+    ) -> bool:
+        """Whether a server error may be, or is, that of some statistics: then their series are requested apart, or are `unanswered`."""
+        if problem.kind not in _SERVER_FAULTS or not response.status.keys().isdisjoint(positions):
+            return False
+        by_kind = self._by_statistic_kind(response.request.series, positions)
+        if len(by_kind) > 1:
+            session.withdraw(_ACTION, problem)
+            pending += reversed(by_kind.values())
+            return True
+        if 0 in by_kind:
+            return False
+        session.withdraw(_ACTION, problem)
+        if not response.status and not self._answers_counts(session, response.request):
+            return False
+        response.unanswered |= dict.fromkeys(positions, problem.detail)
+        return True
+
+    def _by_statistic_kind(self, series: Sequence[Series], positions: Iterable[int]) -> dict[int, list[int]]:
+        """The positions by `statistic_kind`, counts first."""
+        kinds = {position: statistic_kind(self._metrics[series[position]].stat) for position in positions}
+        return {kind: [position for position in kinds if kinds[position] == kind] for kind in sorted({*kinds.values()})}
+
+    def _answers_counts(self, session: ApiSession, request: MetricDataRequest) -> bool:
+        """Whether CloudWatch answers for a count of the same target group, when it answered none of the requested statistics."""
+        group = request.series[0].target_group
+        counts = (
+            series
+            for series in self._series
+            if series.target_group == group and not statistic_kind(self._metrics[series].stat)
+        )
+        params = get_metric_data_params(
+            self._metrics, MetricDataRequest((next(counts),), request.window, request.period_s), (0,)
+        )
+        return not isinstance(session.call(_ACTION, about=self._region, **params), Problem)
 
     def _batches(self, series: Sequence[Series]) -> list[Sequence[int]]:
-        """The positions of the series to request together, the last first: all, but those that were rejected before one by one."""
+        """The positions of the series to request together, the last first: all, but those that were rejected before one by one, and those that
+        were unanswered by kind of statistic.
+        """
         invalid = [position for position, item in enumerate(series) if item in self._invalid]
-        valid = [position for position in range(len(series)) if position not in invalid]
-        return [*([position] for position in invalid), *([valid] if valid else [])]
+        unanswered = [position for position, item in enumerate(series) if item in self._unanswered - self._invalid]
+        valid = [position for position in range(len(series)) if position not in (*invalid, *unanswered)]
+        return [
+            *([position] for position in invalid),
+            *self._by_statistic_kind(series, unanswered).values(),
+            *([valid] if valid else []),
+        ]
 
     def _fetch_pages(
         self, session: ApiSession, response: MetricDataResponse, positions: Iterable[int]

@@ -1,5 +1,6 @@
 """Builds GetMetricData requests: CloudWatch's names of each series, retention, and the split into requests. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +145,11 @@ def cloudwatch_metric(migration: Migration, series: Series) -> CloudWatchMetric:
         dimensions["TargetGroup"] = next(arn.dimension for arn in arns if arn.name == series.target_group)
     factor = 0.01 if series.unit == "fraction" else 1.0  # percentile ranks are percentages in CloudWatch
     return CloudWatchMetric(NAMESPACE, *metric_stat(series), dimensions, factor)
+
+
+def statistic_kind(stat: str) -> int:
+    """What a server must be able to calculate for a statistic: 0 sums and averages, 1 percentiles ("p95"), 2 percentile ranks ("PR(:0.3)")."""
+    return 2 if stat.startswith("PR(") else 1 if re.match(r"p\d", stat) else 0
 
 
 def query_id(position: int) -> str:

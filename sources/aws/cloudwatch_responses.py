@@ -31,7 +31,8 @@ class MetricDataResponse:
     """The merged pages of one request. Positions are those of `request.series`.
 
     `points`: epoch second → value in our unit. `status`: the newest StatusCode of a series (Complete, PartialData, InternalError, Forbidden).
-    `result_messages`, `invalid_points`: texts by position; `refused`: why CloudWatch rejects the series. `messages`: of the whole response.
+    `result_messages`, `invalid_points`: texts by position; `refused`: why CloudWatch rejects the series; `unanswered`: the server error that it
+    answers with instead of them, while it answers the others. `messages`: of the whole response.
     `failed`: positions whose pages could not all be fetched.
     """
 
@@ -44,6 +45,7 @@ class MetricDataResponse:
     invalid_points: dict[int, str] = field(default_factory=dict)
     unknown_ids: dict[str, None] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
+    unanswered: dict[int, str] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
 
     def add_page(self, page: Mapping[str, Any]) -> bool:
@@ -120,6 +122,9 @@ class MetricDataResponse:
         status, text = self.status.get(position, ""), self.result_messages.get(position, "")
         if position in self.refused:
             yield "refused_metric", self.refused[position]
+            return
+        if position in self.unanswered:
+            yield "unanswered_metric", self.unanswered[position]
             return
         if status in _KIND_BY_STATUS:
             yield _KIND_BY_STATUS[status], text

@@ -99,6 +99,9 @@ class FakeCloudWatch(LoopbackServer):
         self.throttle_next = 0  # number of calls
         self.fail_next = 0  # number of calls that end in HTTP 500
         self.fail_from_call = inf  # this call and all after it end in HTTP 500
+        self.failing_stats: tuple[
+            str, ...
+        ] = ()  # the beginnings of statistics; a call with one of them ends in HTTP 500
         self.invalid_token = False  # rejects every NextToken
         self.hang: threading.Event | None = None  # calls wait for it
         self.raw_reply: bytes | None = None  # the body of a reply with status 200
@@ -136,6 +139,8 @@ class FakeCloudWatch(LoopbackServer):
             raise ServiceError(400, "InvalidAction", f"Could not find operation {headers.get('X-Amz-Target')}")
         request = json.loads(body)
         queries = _parse_queries(request)
+        if any(query.stat.startswith(self.failing_stats) for query in queries):
+            raise ServiceError(500, "InternalFailure", "float() argument must be a string or a real number")
         with self._lock:
             self.requests.append(request)
             if "NextToken" not in request:

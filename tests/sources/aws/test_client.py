@@ -65,6 +65,9 @@ def test_problem_keeps_error_code_and_message() -> None:
         (client_error("SlowDown", status=429), "throttled"),
         (client_error("Forbidden", status=403), "denied"),
         (client_error("Unknown", status=503), "server_error"),
+        (client_error("InternalFailure", status=501), "not_supported"),
+        (client_error("UnknownOperationException"), "not_supported"),
+        (client_error("InvalidAction"), "not_supported"),
         (client_error("Unknown", status=400), "bad_request"),
         (exceptions.NoCredentialsError(), "no_credentials"),
         (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "no_credentials"),
@@ -90,6 +93,12 @@ def test_problem_keeps_error_code_and_message() -> None:
 def test_kind_of_each_error(error: Exception, kind: str) -> None:
     assert isinstance(error, AWS_ERRORS)
     assert problem_from(error).kind == kind
+
+
+def test_an_html_page_is_quoted_by_its_title() -> None:
+    page = "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
+    assert problem_from(client_error("500", page, 500)).detail == "500: HTML page “500 Internal Server Error”"
+    assert problem_from(client_error("502", " <HTML><HEAD></HEAD></HTML>", 502)).detail == "502: HTML page"
 
 
 @pytest.mark.parametrize(

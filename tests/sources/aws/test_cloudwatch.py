@@ -31,6 +31,7 @@ from sources.aws.cloudwatch_queries import (
     query_text,
     retention_starts,
     split_by_retention,
+    statistic_kind,
 )
 from sources.base import AnsweredRange, Problem, Pull
 from tests.factories.aws import aws_migration
@@ -515,11 +516,11 @@ def test_repeated_or_fatal_failures_stop_the_poll(harness: Harness) -> None:
     harness.server.fail_next = 99
     month = Window(NOON - 30 * DAY_S, NOON)
     pull = harness.pull(month, SERIES)
-    assert harness.server.calls == 2
+    assert harness.server.calls == 3  # all series, the counts alone, and the next request
     assert (problem_kinds(pull), pull.problems[-1].about) == (["server_error", "incomplete"], "2 / 11")
     harness.server.fail_next, harness.server.token_expired = 0, True
     assert [problem.about for problem in harness.pull(month, SERIES).problems] == ["ap-northeast-1", "1 / 11"]
-    assert harness.server.calls == 3
+    assert harness.server.calls == 4
 
 
 @pytest.mark.parametrize(("skew_s", "about"), [(-90, "+90 s"), (90, "-90 s")])
@@ -663,6 +664,67 @@ def test_a_failure_while_dividing_is_retried_later(harness: Harness) -> None:
     assert answered_series(pull) < set(SERIES)
 
 
+# Statistics that the server cannot calculate
+
+
+def is_of_kind(series: Series, *kinds: int) -> bool:
+    return statistic_kind(metric_stat(series)[1]) in kinds
+
+
+def unanswered_texts(pull: Pull) -> list[str]:
+    assert {problem.kind for problem in pull.problems} <= {"unanswered_metric"}
+    return [problem.about for problem in pull.problems]
+
+
+@pytest.mark.parametrize(
+    ("failing", "kinds", "first"),
+    [
+        (("p", "PR"), (1, 2), "photo-ec2: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +4"),
+        (
+            ("PR",),
+            (2,),
+            "photo-ec2: TargetResponseTime PR(:0.1), TargetResponseTime PR(:0.3), TargetResponseTime PR(:1)",
+        ),
+        (("p99",), (1,), "photo-ec2: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +1"),
+    ],
+)
+def test_a_statistic_that_fails_takes_no_counts_with_it(
+    harness: Harness, failing: tuple[str, ...], kinds: tuple[int, ...], first: str
+) -> None:
+    harness.server.failing_stats = failing
+    pull = harness.pull()
+    assert answered_series(pull) == {series for series in SERIES if not is_of_kind(series, *kinds)}
+    assert all(points_of(pull, series) for series in (REQUESTS, series_of("latency", "average")))
+    assert unanswered_texts(pull) == [first, first.replace("photo-ec2", "photo-ecs")]
+    assert pull.problems[0].detail == "InternalFailure: float() argument must be a string or a real number"
+
+
+def test_a_failing_statistic_is_asked_apart_until_it_is_answered(harness: Harness) -> None:
+    source, server = harness.source(), harness.server
+    server.failing_stats = ("p", "PR")
+    source.pull(WINDOW)
+    assert server.calls == 4  # all, counts, percentiles, ranks
+    source.pull(WINDOW)
+    assert server.calls == 7  # without the first
+    server.failing_stats = ()
+    assert answered_series(source.pull(WINDOW)) == set(SERIES)
+    assert server.calls == 10
+    source.pull(WINDOW)
+    assert server.calls == 11
+
+
+def test_failing_statistics_alone_are_not_a_failing_source(harness: Harness) -> None:
+    percentiles = tuple(series for series in SERIES if is_of_kind(series, 1))
+    harness.server.failing_stats = ("p",)
+    about = "photo-ec2: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +1"
+    pull = harness.pull(WINDOW, percentiles)
+    assert unanswered_texts(pull) == [about, about.replace("photo-ec2", "photo-ecs")]
+    assert not pull.answered_ranges
+
+    harness.server.fail_next = 99
+    assert problem_kinds(harness.pull(WINDOW, percentiles)) == ["server_error"]
+
+
 @pytest.mark.parametrize(
     ("threshold_s", "stat"),
     [
@@ -775,7 +837,9 @@ KINDS = (
         "bad_reply",
         "bad_request",
         "refused_metric",
+        "unanswered_metric",
         "server_error",
+        "not_supported",
     ),
     *("no_credentials", "expired_token", "wrong_key", "wrong_region", "denied", "throttled", "timeout", "unreachable"),
     *("clock_skew", "incomplete"),

@@ -1,4 +1,4 @@
-"""The web application: the pages, with compression, security headers, access log, health check, and plotly.js.
+"""The web application: the pages, with protection, compression, access log, health check, and plotly.js.
 
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
@@ -24,21 +24,25 @@ from archive import ArchiveError, SourceState
 from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
 from domain.logs import configure_logging
+from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context
 from ui.components import PLOTLYJS_URL
+from ui.server.connections import ServerSetup, is_unprotected
+from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss: data: blob:; worker-src 'self' blob:; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
         "frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
     ),
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
 }
-HEALTH_CHECKS = ("/healthz", "/_stcore/health")
+# Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 HEALTH_CHECK_TIMEOUT_S = 2.0
 
 logger = logging.getLogger("dashboard.access")
@@ -75,17 +79,21 @@ class AccessLog:
 
 
 class SecurityHeaders:
-    """Adds SECURITY_HEADERS to every HTTP response."""
+    """Adds SECURITY_HEADERS to every HTTP response, and Strict-Transport-Security behind TLS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_https = scope.get("scheme") == "https" or (b"x-forwarded-proto", b"https") in scope.get("headers", ())
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if is_https:
+                    headers["strict-transport-security"] = STRICT_TRANSPORT_SECURITY
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
@@ -120,8 +128,12 @@ async def plotlyjs(_request: Request) -> Response:
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the app context before the first request, so that collection starts. The pages show errors."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
-    with contextlib.suppress(ConfigurationError, ArchiveError):
+    try:
         await asyncio.to_thread(app_context.get_app_context)
+    except (ConfigurationError, ArchiveError) as error:
+        logging.getLogger("dashboard").error("%s", error)
+    if is_unprotected(app_context.server_settings()):
+        logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
     yield
     await asyncio.to_thread(app_context.close)
 
@@ -132,8 +144,10 @@ app = st.App(
     lifespan=lifespan,
     routes=[Route("/healthz", healthz), Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs)],
     middleware=[
-        Middleware(AccessLog),
+        Middleware(ServerSetup),
         Middleware(SecurityHeaders),
+        Middleware(RequestGuard, settings=app_context.server_settings),
+        Middleware(AccessLog),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
     ],
 )

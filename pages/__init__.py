@@ -10,8 +10,10 @@ from messages.endpoints import ENDPOINTS_TITLE
 from messages.errors import config
 from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
+from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
 from ui.app_context import get_app_context
+from ui.server.connections import is_unprotected
 
 
 def main() -> None:
@@ -43,6 +45,8 @@ def main() -> None:
         position="top",
     )
     controls.on_page_change(page.url_path)
+    if is_unprotected(app.migration.server):
+        layout.warning(REACHABLE_FROM_OUTSIDE)
     page.run()
 
 

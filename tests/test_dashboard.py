@@ -1,10 +1,12 @@
-"""The real server: compression, security headers, health check, access log, and plotly.js."""
+"""The real server: protection, compression, health check, access log, and plotly.js."""
 
 import gzip
 import json
+import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPMessage
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -39,6 +41,7 @@ def test_every_response_has_the_security_headers(server: DashboardServer, path: 
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'self'"
     assert policy["object-src"] == "'none'"
     # Nothing is loaded from, or sent to, another host.
+    assert policy["connect-src"] == "'self'"
     assert "http" not in headers["content-security-policy"]
     assert "*" not in headers["content-security-policy"]
 
@@ -96,3 +99,90 @@ def test_plotlyjs_is_compressed_once_and_cached_forever(server: DashboardServer)
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
     assert gzip.decompress(body) == gzip.decompress(script)
     assert b"plotly.js" in gzip.decompress(body)[:200]
+
+
+def send_raw(server: DashboardServer, *lines: str) -> tuple[str, str]:
+    """Sends a header as it is. Returns the status line and the body of the response."""
+    address = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        reply = connection.makefile("rb")
+        status = reply.readline().decode().strip()
+        length = 0
+        while line := reply.readline().strip().lower():
+            if line.startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        return status, reply.read(length).decode()
+
+
+HANDSHAKE = (
+    "GET /_stcore/stream HTTP/1.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+def test_a_websocket_of_the_dashboards_own_page_is_accepted(server: DashboardServer) -> None:
+    host = server.url.removeprefix("http://")
+    assert send_raw(server, *HANDSHAKE, f"Host: {host}", f"Origin: {server.url}")[0].startswith("HTTP/1.1 101 ")
+    assert send_raw(server, *HANDSHAKE, f"Host: {host}")[0].startswith("HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "sentence"),
+    [
+        (
+            "evil.example:{port}",
+            "http://evil.example:{port}",
+            "This dashboard does not serve the host “evil.example”: ",
+        ),
+        ("127.0.0.1:{port}", "http://evil.example", "Requests from pages of other sites are refused; "),
+        ("127.0.0.1:{port}", "null", "Requests from pages of other sites are refused; "),
+        ("127.0.0.1:{port}", "http://localhost:{port}", "Requests from pages of other sites are refused; "),
+    ],
+)
+def test_a_websocket_of_another_page_is_refused_in_a_sentence(
+    server: DashboardServer, host: str, origin: str, sentence: str
+) -> None:
+    port = server.url.rpartition(":")[2]
+    headers = (f"Host: {host.format(port=port)}", f"Origin: {origin.format(port=port)}")
+    for request in (HANDSHAKE, ("GET / HTTP/1.1",)):
+        status, body = send_raw(server, *request, *headers)
+        assert status == "HTTP/1.1 403 Forbidden"
+        assert body.startswith(sentence) and body.endswith(".\n")
+
+
+def test_a_refused_upload_is_not_read(server: DashboardServer) -> None:
+    status, body = send_raw(
+        server,
+        "PUT /_stcore/upload_file/a/b HTTP/1.1",
+        "Host: localhost",
+        "Content-Length: 100000000",
+        "Connection: keep-alive",
+    )
+    assert status == "HTTP/1.1 403 Forbidden"
+    assert 'add "upload" to expose under [server] in migration.toml' in body
+
+
+def test_a_load_balancers_health_check_needs_no_allowed_host(server: DashboardServer) -> None:
+    assert send_raw(server, "GET /healthz HTTP/1.1", "Host: 10.1.2.3:8501")[0] == "HTTP/1.1 200 OK"
+    assert send_raw(server, "GET /healthz HTTP/1.0")[0].endswith(" 200 OK")
+    assert send_raw(server, "GET / HTTP/1.1", "Host: 10.1.2.3:8501")[0] == "HTTP/1.1 403 Forbidden"
+
+
+def test_strict_transport_security_behind_tls_only(server: DashboardServer) -> None:
+    for path in ("/", "/healthz"):
+        assert get(server, path)[1]["strict-transport-security"] is None
+        _status, headers, _body = get(server, path, X_Forwarded_Proto="https")
+        assert headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_a_server_on_all_addresses_warns_and_serves_the_allowed_hosts(tmp_path: Path) -> None:
+    environment = {"MIGRATION_DEMO": "1", "MIGRATION_ALLOWED_HOSTS": "dashboard.example.com"}
+    with run_dashboard(tmp_path, environment, address="0.0.0.0") as server:
+        host = ("Host: dashboard.example.com", "Origin: https://dashboard.example.com")
+        assert send_raw(server, *HANDSHAKE, *host)[0].startswith("HTTP/1.1 101 ")
+        assert send_raw(server, "GET / HTTP/1.1", "Host: other.example.com")[0] == "HTTP/1.1 403 Forbidden"
+        assert server.log.count("This dashboard is reachable from other machines and has no sign-in") == 1

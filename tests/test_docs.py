@@ -13,6 +13,7 @@ from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job
 from domain.config.loader import load
 from domain.config.models import CRITERION_METRICS
+from domain.config.server import ServerSettings
 from messages.errors import archive, config
 from sources.base import HealthState, ProblemKind
 
@@ -26,7 +27,14 @@ PAGES = [
 ]
 EXAMPLE = (ROOT / "migration.example.toml").read_text(encoding="utf-8")
 # Fields of Migration that are tables of their own in the file.
-TABLES = {"aws": Aws, "mackerel": Mackerel, "criteria": Criterion, "batches": Batches, "access_logs": AccessLogs}
+TABLES = {
+    "aws": Aws,
+    "mackerel": Mackerel,
+    "criteria": Criterion,
+    "batches": Batches,
+    "access_logs": AccessLogs,
+    "server": ServerSettings,
+}
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "migration": ("## `[migration]`", Migration, {"fleets", "demo", *TABLES}),
     "aws": ("## `[aws]`", Aws, set()),
@@ -37,6 +45,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "access_logs": ("## `[access_logs]`", AccessLogs, {"athena"}),
     "athena": ("## `[access_logs.athena]`", Athena, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
+    "server": ("## `[server]`", ServerSettings, set()),
 }
 
 

@@ -1,5 +1,6 @@
 """The migration, archive, sources and collectors of this process, opened once and shared by all sessions."""
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from domain import Migration, Window
+from domain.config.server import ServerSettings
+from domain.hosts import normalize_host
 from sources import registry
 from sources.base import MetricSource
 
@@ -59,16 +62,19 @@ class AppContext:
             self.collector.request_window(window, name)
 
 
+logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _app_context: AppContext | None = None
+_server_settings: ServerSettings | None = None
 
 
 def get_app_context() -> AppContext:
     """The context, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
-    global _app_context
+    global _app_context, _server_settings
     with _lock:
         if _app_context is None:
             migration = load_migration()
+            _server_settings = _with_environment(migration.server)
             sources = registry.create_sources(migration)
             archive = Archive.open(migration.archive, migration)
             collector = Collector(archive, sources, CollectorConfig.from_migration(migration))
@@ -85,6 +91,11 @@ def get_app_context() -> AppContext:
 def opened_app_context() -> AppContext | None:
     """The context if it is open. Never waits."""
     return _app_context
+
+
+def server_settings() -> ServerSettings | None:
+    """The settings of the migration that was loaded last; None if none was valid yet. Also if its archive cannot be opened. Never waits."""
+    return _server_settings
 
 
 def close() -> None:
@@ -106,6 +117,17 @@ def _open_batch_context(migration: Migration, sources: registry.Sources) -> Batc
     archive, collector = open_batch_collector(migration, sources)
     collector.start()
     return BatchContext(sources.batches, archive, collector)
+
+
+def _with_environment(settings: ServerSettings) -> ServerSettings:
+    """Adds the hosts of MIGRATION_ALLOWED_HOSTS, separated by commas."""
+    hosts = list(settings.allowed_hosts)
+    for text in filter(None, map(str.strip, os.environ.get("MIGRATION_ALLOWED_HOSTS", "").split(","))):
+        if host := normalize_host(text):
+            hosts.append(host)
+        else:
+            logger.warning("not a host in MIGRATION_ALLOWED_HOSTS: %s", text)
+    return settings.model_copy(update={"allowed_hosts": tuple(hosts)})
 
 
 def load_migration() -> Migration:

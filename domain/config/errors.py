@@ -65,6 +65,7 @@ ConfigIssueCode = Literal[
     "not_a_database",
     "not_a_workgroup",
     "not_an_output",
+    "not_a_host",
     # ScheduleErrorCode of domain.cron
     "not_a_schedule",
     "rate_of_nothing",

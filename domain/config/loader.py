@@ -12,9 +12,10 @@ from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
 from domain.config.models import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
+from domain.config.server import ServerSettings
 
 # The tables beside [migration], and the keys of [migration] itself. `demo` cannot be set in a file.
-_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs")
+_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "server")
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
@@ -22,6 +23,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "criteria": Criterion,
     "batches": Batches,
     "access_logs": AccessLogs,
+    "server": ServerSettings,
 }
 
 

@@ -13,6 +13,7 @@ from domain.config.access_logs import AccessLogs
 from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
 from domain.config.errors import closest, config_error
+from domain.config.server import ServerSettings
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
 
 # The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
@@ -193,6 +194,7 @@ class Migration(ConfigTable):
     criteria: tuple[Criterion, ...] = ()
     batches: Batches | None = None
     access_logs: AccessLogs | None = None
+    server: ServerSettings = ServerSettings()
     demo: bool = False
 
     @field_validator("since", mode="before")

@@ -40,6 +40,9 @@ _EXAMPLES = {
     "criteria.margin": 'margin = "0.05pp"',
     "criteria.better": 'better = "lower"',
     "criteria.critical": "critical = true",
+    "server.allowed_hosts": 'allowed_hosts = ["dashboard.example.com"]',
+    "server.expose": 'expose = ["metrics"]',
+    "server.protected": "protected = true",
     **config_batches.EXAMPLES,
     **config_access_logs.EXAMPLES,
 }
@@ -138,6 +141,10 @@ _TEXTS: dict[str, IssueText] = {
         _("A margin of {given} does not fit `{metric}`."),
         _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
+    "not_a_host": (
+        _("“{given}” is not the name of a host, nor an IP address."),
+        _("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),
+    ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
 }  # fmt: skip
@@ -161,7 +168,11 @@ def format_key(key: str) -> str:
     if not names:
         if not first:
             return _("The file")
-        return f"[{first}]" if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs") else first
+        return (
+            f"[{first}]"
+            if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs", "server")
+            else first
+        )
     if first == "criteria":
         table = _("[[criteria]] no. {number}").format(number=int(names.pop(0)) + 1)
     elif first == "fleets":

@@ -62,9 +62,9 @@ def get_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Starts a server for one test, in `tmp_path`."""
+    """Starts a server for one test, in `tmp_path`: an environment and the options of `run_dashboard`."""
     with ExitStack() as stack:
-        yield lambda environment: stack.enter_context(run_dashboard(tmp_path, environment))
+        yield lambda environment, **options: stack.enter_context(run_dashboard(tmp_path, environment, **options))
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import DashboardPage, OpenPage
-from tests.factories.dashboard_server import DashboardServer
+from tests.browser.dashboard_page import DashboardPage, OpenPage, open_subpage
+from tests.factories.dashboard_server import DashboardServer, StartServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -64,3 +64,17 @@ def test_the_blind_spot_is_prominent(demo_server: DashboardServer, open_page: Op
     expect(dashboard.panel_head("error_rate").locator(".warn")).to_have_text(
         [re.compile(r"^ALB-generated 5xx, whole load balancer: [1-9],?\d{3} /min")]
     )
+
+
+def test_every_page_warns_if_it_is_reachable_from_other_machines(
+    start_server: StartServer, open_page: OpenPage
+) -> None:
+    server = start_server({"MIGRATION_DEMO": "1"}, address="0.0.0.0")
+    for dashboard in (open_page(server), open_subpage(open_page, server, "/parity")):
+        warning = dashboard.page.get_by_text("This dashboard is reachable from other machines and has no sign-in")
+        expect(warning).to_have_count(1)
+
+
+def test_no_page_warns_on_loopback(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server)
+    expect(dashboard.page.get_by_text("reachable from other machines")).to_have_count(0)

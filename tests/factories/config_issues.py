@@ -258,4 +258,18 @@ ACCESS_LOG_ISSUES: list[InvalidConfig] = [
     ("access_logs", {"prefix": "alb"}, "access_logs.prefix", "prefix_without_bucket", {"given": "alb"}),
 ]
 
-ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES)
+SERVER_ISSUES: list[InvalidConfig] = [
+    *(
+        ("server", {"allowed_hosts": ["localhost", host]}, "server.allowed_hosts.1", "not_a_host", {"given": host})
+        for host in ("https://dashboard.example.com", "dashboard.example.com:443", "*.example.com", "a b", "10.0.0", "")
+    ),
+    ("server", {"allowed_hosts": "localhost"}, "server.allowed_hosts", "wrong_type", {"kind": "list"}),
+    ("server", {"expose": ["health"]}, "server.expose.0", "not_a_choice", {"given": "'health'"}),
+    ("server", {"protected": "by a proxy"}, "server.protected", "wrong_type", {"kind": "yes or no"}),
+    ("server", {"hosts": []}, "server.hosts", "unknown_key", {}),
+    ("server", {"allow_hosts": []}, "server.allow_hosts", "unknown_key", {"close": "allowed_hosts"}),
+    ("allowed_hosts", [], "allowed_hosts", "unknown_key", {}),
+    ("server", True, "server", "wrong_type", {"kind": "table"}),
+]
+
+ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES)

@@ -29,18 +29,20 @@ class DashboardServer:
         return (self.home_dir / "log").read_text(encoding="utf-8", errors="replace")
 
 
-StartServer = Callable[[Mapping[str, str]], DashboardServer]  # the fixture `start_server`
+StartServer = Callable[..., DashboardServer]  # the fixture `start_server`
 
 
 @contextmanager
-def run_dashboard(home_dir: Path, environment: Mapping[str, str]) -> Iterator[DashboardServer]:
+def run_dashboard(
+    home_dir: Path, environment: Mapping[str, str], *, address: str = "127.0.0.1"
+) -> Iterator[DashboardServer]:
     """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it at the end.
 
     It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
     port = _free_port()
     server = DashboardServer(f"http://127.0.0.1:{port}", home_dir)
-    options = ("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}")
+    options = ("--server.headless=true", f"--server.address={address}", f"--server.port={port}")
     base_environment = {
         "HOME": str(home_dir),
         "TMPDIR": str(home_dir),

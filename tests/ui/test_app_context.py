@@ -1,5 +1,6 @@
 """Which migration a server opens: the configured one, or the demo, but never the demo because of a typing error."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from archive import ArchiveError
 from collector.collector import Collector
 from domain import ConfigurationError
+from domain.config.server import ServerSettings
 from sources.base import MetricSource
 from tests.factories.app_context import NOW
 from tests.factories.config import CONFIG_TOML
@@ -21,7 +24,7 @@ from ui.app_context import AppContext
 def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    for name in ("MIGRATION_CONFIG", "MIGRATION_DEMO"):
+    for name in ("MIGRATION_CONFIG", "MIGRATION_DEMO", "MIGRATION_ALLOWED_HOSTS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -85,3 +88,40 @@ def test_source_states_include_a_poll_that_raised(build_app: Callable[..., AppCo
     (state,) = [state for state in replace(app, collector=collector).source_states() if state.source == "cloudwatch"]
     assert state.state == "down"
     assert [problem.kind for problem in state.problems] == ["internal_error"]
+
+
+def server_settings_of(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ServerSettings | None:
+    """The settings after the attempt to open a context with this configuration."""
+    monkeypatch.setattr(app_context, "_server_settings", None)
+    (folder / "migration.toml").write_text(config)
+    with contextlib.suppress(ConfigurationError, ArchiveError):
+        app_context.get_app_context()
+    app_context.close()
+    return app_context.server_settings()
+
+
+SERVER_TABLE = '[server]\nallowed_hosts = ["Dashboard.example.com"]\n'
+
+
+def test_server_settings_are_known_even_if_the_archive_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "archive.db").mkdir()
+    settings = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
+    assert settings == ServerSettings(allowed_hosts=("dashboard.example.com",))
+
+
+def test_server_settings_are_unknown_if_the_configuration_is_invalid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server_settings_of(CONFIG_TOML + SERVER_TABLE + "typo = 1\n", tmp_path, monkeypatch) is None
+
+
+def test_hosts_of_the_environment_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "archive.db").mkdir()
+    monkeypatch.setenv("MIGRATION_ALLOWED_HOSTS", " 10.0.0.5, ,https://x, Other.example.com,")
+    settings = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
+    assert settings and settings.allowed_hosts == ("dashboard.example.com", "10.0.0.5", "other.example.com")
+    assert [record.message for record in caplog.records] == ["not a host in MIGRATION_ALLOWED_HOSTS: https://x"]

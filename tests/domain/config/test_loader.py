@@ -107,6 +107,12 @@ def test_margins_may_have_a_space(margin: str) -> None:
     assert not config_issues(tables)
 
 
+def test_allowed_hosts_are_normalized() -> None:
+    migration = make_migration("server", {"allowed_hosts": ["Dashboard.Example.COM.", "[2001:DB8::0:1]", "10.0.0.5"]})
+    assert migration.server.allowed_hosts == ("dashboard.example.com", "2001:db8::1", "10.0.0.5")
+    assert make_migration().server.allowed_hosts == ()
+
+
 def test_an_archive_may_be_an_sqlite_file() -> None:
     url = "sqlite:////var/lib/migration/archive.db"
     assert make_migration("migration.archive", url).archive == url

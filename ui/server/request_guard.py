@@ -1,0 +1,117 @@
+"""Refuses requests before Streamlit handles them: for other hosts, from pages of other sites, and for endpoints that no page uses.
+
+A foreign `Origin` costs Streamlit two blocking requests to a public address, in the event loop. A host that is not allowed is how DNS rebinding
+arrives: the attacker's name, resolved to this machine, is the same origin as the attacker's page.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from domain.config.server import ServerSettings
+from domain.hosts import HostPort, is_ip_address, is_loopback, parse_host_port, parse_origin
+from messages import server as text
+from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
+
+HEALTH_CHECKS = ("/healthz", "/_stcore/health")
+STREAMLIT_PREFIX = "/_stcore/"
+# The endpoints of Streamlit that its pages use, by the first part of their path; and those that `expose` adds.
+USED_ENDPOINTS = frozenset({"health", "host-config", "stream", "bidi-components"})
+EXPOSABLE_ENDPOINTS = {"agent": "agent", "metrics": "metrics", "upload_file": "upload"}
+LOG_INTERVAL_S = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP status, and the sentence that is the body."""
+
+    status: int
+    text: str
+
+
+def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | None:
+    """Why the request of an http or websocket scope is refused; None if it is not. `settings`: None if the configuration is invalid."""
+    hosts = header_values(scope, b"host")
+    host = parse_host_port(hosts[0]) if len(hosts) == 1 else None
+    if _is_from_another_site(scope, host):
+        return Refusal(403, text.another_site(str(host) if host else ""))
+    # Load balancers address their health checks to an IP address, or in HTTP/1.0 to none. DNS rebinding needs a name.
+    if scope["path"] in HEALTH_CHECKS and (not hosts or (host and is_ip_address(host.host))):
+        return None
+    if host is None:
+        return Refusal(400, text.INVALID_HOST)
+    if not is_loopback(host.host) and (settings is None or host.host not in settings.allowed_hosts):
+        return Refusal(403, text.host_not_allowed(host.host, is_configured=settings is not None))
+    return _check_endpoint(scope["path"], settings.expose if settings else ())
+
+
+def _is_from_another_site(scope: Scope, host: HostPort | None) -> bool:
+    """Whether a page of another origin sent it. Programs send no `Origin`; a browser sends none when it follows a link."""
+    origins = header_values(scope, b"origin")
+    if origins:
+        origin = parse_origin(origins[0]) if len(origins) == 1 else None
+        if origin is None or host is None or not origin.is_of(host):
+            return True
+        return scope["scheme"] in ("https", "wss") and origin.scheme != "https"
+    # Images, scripts and the like of another page have no `Origin`.
+    return bool({"cross-site", "same-site"} & set(header_values(scope, b"sec-fetch-site"))) and header_values(
+        scope, b"sec-fetch-mode"
+    ) != ["navigate"]
+
+
+def _check_endpoint(path: str, exposed: Collection[str]) -> Refusal | None:
+    _, is_streamlit, rest = path.partition(STREAMLIT_PREFIX)
+    endpoint = rest.partition("/")[0]
+    if not is_streamlit or endpoint in USED_ENDPOINTS:
+        return None
+    name = EXPOSABLE_ENDPOINTS.get(endpoint, "")
+    return None if name in exposed else Refusal(403, text.endpoint_refused(name))
+
+
+class RequestGuard:
+    """The middleware: answers refused requests itself, at once, and logs at most one line a minute about them."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Callable[[], ServerSettings | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.app, self._settings, self._clock = app, settings, clock
+        self._refused, self._log_at = 0, 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = check_request(scope, self._settings()) if scope["type"] in ("http", "websocket") else None
+        if refusal is None:
+            await self.app(scope, receive, send)
+            return
+        self._log(refusal)
+        await _send(refusal, scope, send)
+
+    def _log(self, refusal: Refusal) -> None:
+        self._refused += 1
+        if (now := self._clock()) >= self._log_at:
+            logger.warning("request refused: %s", refusal.text, extra={"requests": self._refused})
+            self._refused, self._log_at = 0, now + LOG_INTERVAL_S
+
+
+async def _send(refusal: Refusal, scope: Scope, send: Send) -> None:
+    body = f"{refusal.text}\n".encode()
+    prefix = "http.response"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008})  # policy violation; before it is accepted: 403
+            return
+        prefix = "websocket.http.response"
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),  # without reading the rest of an upload
+    ]
+    await send({"type": f"{prefix}.start", "status": refusal.status, "headers": headers})
+    await send({"type": f"{prefix}.body", "body": body})

@@ -86,6 +86,7 @@ def counts_sql(
     )
     # A request is METHOD, URL, PROTOCOL. The URL may contain spaces, usually in its query string, which is cut off.
     head = dialect.first_match("request", dialect.literal("^[^ ]* [a-z]+://[^/ ?]*"))
+    written_path = "split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1)"
     minute = "substr(time, 1, 16)"
     if load_balancer:
         minute = f"CASE WHEN elb IN ({dialect.literal(load_balancer)}, '-') THEN {minute} ELSE '{SKIPPED_MINUTE}' END"
@@ -103,7 +104,10 @@ FROM (
     elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
   FROM (
     SELECT *, {_without_parameters(dialect)} AS path
-    FROM (SELECT *, {head} AS head FROM {lines} WHERE {is_log_line(dialect)}) AS requests
+    FROM (
+      SELECT *, {written_path} AS written_path
+      FROM (SELECT *, {head} AS head FROM {lines} WHERE {is_log_line(dialect)}) AS requests
+    ) AS written_paths
   ) AS paths
 ) AS routed
 GROUP BY {columns}
@@ -121,10 +125,9 @@ def is_log_line(dialect: SqlDialect) -> str:
 
 
 def _without_parameters(dialect: SqlDialect) -> str:
-    """The path of `request` without its query string and the parameters of its segments."""
-    path = "split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1)"
-    cut = dialect.replace_all(path, dialect.literal(PATH_PARAMETERS), "''")
-    return f"CASE WHEN position(';' IN request) > 0 THEN {cut} ELSE {path} END"
+    """`written_path` without the parameters of its segments."""
+    cut = dialect.replace_all("written_path", dialect.literal(PATH_PARAMETERS), "''")
+    return f"CASE WHEN position(';' IN written_path) > 0 THEN {cut} ELSE written_path END"
 
 
 def _escaped_route_sql(dialect: SqlDialect, patterns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.factories.databases"]
+pytest_plugins = ["tests.factories.databases", "tests.factories.emulator"]
 
 # The same examples at every run, and no deadline: machines are shared and noisy.
 settings.register_profile("deterministic", derandomize=True, deadline=None)

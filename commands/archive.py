@@ -17,8 +17,9 @@ from archive.transfer.export import export_archive
 from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import ExportError, Manifest, ProgressCallback
 from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import console, echo, plain, redact_url, table, title
+from commands.shared.output import console, echo, plain, redact_url, title
 from commands.shared.styles import BAD, GOOD
 from domain import Migration
 from messages import numbers, states, times
@@ -111,7 +112,7 @@ def _access_logs_json(status: ArchiveStatus) -> dict[str, Any] | None:
 
 
 def status_table(migration: Migration, status: ArchiveStatus, *, now: datetime) -> RenderableType:
-    grid = table(*text.COVERAGE_HEAD)
+    grid = FittingTable(*text.COVERAGE_HEAD)
     for row in status.coverage:
         ends = (row.covered[0].start, row.covered[-1].end) if row.covered else ()
         grid.add_row(

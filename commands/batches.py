@@ -14,8 +14,9 @@ from analysis.batches.runs import Run
 from archive import ArchiveError
 from collector.batches import open_batch_collector
 from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, title
 from commands.shared.styles import BAD, GOOD, WARN
 from domain import Migration, Window
 from domain.config.batches import Batches
@@ -132,7 +133,7 @@ def batches_table(
         plain(text.in_window(times.last(view.window.minutes), view.status_counts)),
         Text(),
     ]
-    grid = table(*text.TERMINAL_HEAD)
+    grid = FittingTable(*text.TERMINAL_HEAD)
     for job in view.jobs:
         schedule = schedules.format_schedule(job.schedule, job.timezone) if job.schedule else text.NO_SCHEDULE
         last, duration = _last_run(job, now)

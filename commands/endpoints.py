@@ -21,8 +21,9 @@ from archive.access_logs.tables import LineCounts
 from archive.db.lease import LEASE_RETRY_S
 from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_access_logs
 from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
@@ -284,7 +285,7 @@ def _judged(migration: Migration, report: EndpointsReport) -> list[RenderableTyp
 
 def _routes_table(migration: Migration, endpoints: JudgedEndpoints) -> RenderableType:
     labels = (shorten(migration.fleets[fleet].label, 20) for fleet in FLEETS)
-    grid = table(*text.table_head(*labels))
+    grid = FittingTable(*text.table_head(*labels))
     grid.columns[0].overflow, grid.columns[0].min_width, grid.columns[1].no_wrap = "fold", 16, True
     for column, style in zip(grid.columns[2:], ("", *(BASELINE, CANARY) * 2), strict=True):
         column.justify, column.style, column.no_wrap = "right", style, True

@@ -15,8 +15,9 @@ import analysis
 from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
 from commands.shared.context import open_context
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
-from commands.shared.output import echo, live_output, message_lines, plain, problem_lines, table
+from commands.shared.output import echo, live_output, message_lines, plain, problem_lines
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
 from messages import cli as text
@@ -147,7 +148,7 @@ def _opening(evaluation: Evaluation) -> Text:
 
 def _criteria_table(evaluation: Evaluation) -> RenderableType:
     labels = {fleet: shorten(label) for fleet, label in evaluation.labels.items()}
-    grid = table(*text.judge_head(labels["baseline"], labels["canary"]))
+    grid = FittingTable(*text.judge_head(labels["baseline"], labels["canary"]))
     for column, style in zip(grid.columns[1:4], (BASELINE, CANARY, ""), strict=True):
         column.justify, column.style = "right", style
     for result in evaluation.judgement.criteria:

@@ -8,8 +8,9 @@ from rich.console import RenderableType
 
 from archive import Archive
 from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, plain, table
+from commands.shared.output import echo, plain
 from domain import Event, Migration
 from domain.window import parse_datetime
 from messages import notes as text
@@ -77,7 +78,7 @@ def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
 def _notes_table(migration: Migration, notes: tuple[Event, ...]) -> RenderableType:
     if not notes:
         return plain(text.NONE)
-    grid = table()
+    grid = FittingTable()
     for item in notes:
         grid.add_row(
             plain(item.key[:KEY_CHARS]),

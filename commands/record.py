@@ -20,8 +20,9 @@ from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask
 from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, live_display, plain, problem_lines, repeat, table, title
+from commands.shared.output import echo, live_display, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from messages import numbers, states, times
@@ -144,7 +145,7 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
 
 
 def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableType:
-    grid = table(*text.SOURCES_HEAD)
+    grid = FittingTable(*text.SOURCES_HEAD)
     for state in status.states:
         style = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
         at = state.last_success_at

@@ -12,8 +12,9 @@ from rich.text import Text
 from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, Source
-from commands.shared.output import echo, live_output, plain, problem_lines, repeat, table, title
+from commands.shared.output import echo, live_output, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
 from domain import FLEETS, Event, FleetName, Migration, Window
 from messages import cli as text
@@ -104,7 +105,7 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
 
 def _metrics_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableType:
     labels = {fleet: shorten(migration.fleets[fleet].label) for fleet in FLEETS}
-    grid = table("", labels["baseline"], labels["canary"], f"{labels['canary']} − {labels['baseline']}")
+    grid = FittingTable("", labels["baseline"], labels["canary"], f"{labels['canary']} − {labels['baseline']}")
     for column, style in zip(grid.columns[1:], (BASELINE, CANARY, ""), strict=True):
         column.justify, column.style = "right", style
 

@@ -15,8 +15,9 @@ from analysis import WeightStep
 from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
+from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, plain, problem_lines, table, title
+from commands.shared.output import echo, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, GOOD, WARN
 from domain import FleetName, Migration, Rule, Traffic
 from domain import Group as TargetGroup
@@ -125,7 +126,7 @@ def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
         head.append(f"  ·  {fact}" if fact else "", GOOD if fact == role else "")
     if not rule.shares:
         return head.append("  ·  ").append_text(plain(text.not_forwarded(rule.action)))
-    grid = table()
+    grid = FittingTable()
     for group, share in zip(rule.shares, _shares(rule), strict=True):
         label = migration.fleets[group.fleet].label if group.fleet else "–"
         style = FLEET_STYLES[group.fleet]
@@ -200,7 +201,7 @@ def history_table(
     def clock(ts: int) -> str:
         return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=datetime.fromtimestamp(now, UTC))
 
-    grid = table(*text.history_head(migration.fleets.canary.label))
+    grid = FittingTable(*text.history_head(migration.fleets.canary.label))
     for step in steps:
         bake_time, style = times.duration(step.bake_time_s), FAINT if step.is_brief else ""
         grid.add_row(
@@ -211,7 +212,7 @@ def history_table(
             style=style,
         )
     grid.columns[1].justify = grid.columns[2].justify = "right"
-    for column in grid.columns[:3]:
+    for column in grid.columns[1:3]:
         column.no_wrap = True
     parts: list[RenderableType] = [title(migration), Text()]
     parts.append(grid if steps else Text(text.NO_WEIGHT_CHANGES))

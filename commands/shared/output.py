@@ -11,7 +11,6 @@ from typing import Any
 import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from archive import ArchiveProblem
@@ -68,13 +67,6 @@ def write_file(path: Path, content: bytes) -> None:
 def plain(text: str, style: str = "") -> Text:
     """External text on one line, without control characters and markup."""
     return Text(errors.shorten(text, 1000), style)
-
-
-def table(*headings: str) -> Table:
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(headings), header_style=FAINT)
-    for heading in headings:
-        grid.add_column(Text(heading))
-    return grid
 
 
 def title(migration: Migration, *parts: str) -> Text:

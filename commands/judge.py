@@ -124,6 +124,8 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         for result in judgement.criteria
         if result.verdict != "parity"
     ]
+    if unexplained := parity.unexplained(judgement, evaluation.labels):
+        parts.append(plain(unexplained, FAINT))
     if judgement.default_criteria:
         parts.append(Text(text.DEFAULT_CRITERIA, WARN))
     parts += problem_lines(evaluation.problems, evaluation.archive_problem)
@@ -167,7 +169,7 @@ def _criteria_table(evaluation: Evaluation) -> RenderableType:
 
 def _value_cell(result: CriterionVerdict, value: float | None, events: int, requests: int) -> Text:
     is_rate = value is not None and not verdicts.is_latency(result.criterion)
-    note = parity.numerator(events, requests) if is_rate else ""
+    note = parity.numerator(value, events, requests) if is_rate else ""
     return _two_line_cell(verdicts.value(result.criterion, value), note)
 
 

@@ -77,6 +77,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
             for name, metric in snapshot.metrics.items()
         },
         "alb_5xx": snapshot.alb_5xx,
+        "alb_5xx_rate": None,
         "events": [{"at": iso_time(event.ts), **pick(event, "kind", "title", "open")} for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }

@@ -16,8 +16,8 @@ THRESHOLD = _("Slow means longer than")
 DEMO_MARK = _("DEMO")
 DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
 UNEXPLAINED = _(
-    "Requests whose response no metric counts, and for which the load balancer made no 5xx: WebSocket upgrades (101), clients that went away (460). "
-    "They are not in the error rate."
+    "No metric shows that a target failed these requests: WebSocket upgrades (101) and clients that went away (460) look like this. They are not "
+    "counted as errors."
 )
 ALB_5XX_EXPLAINED = _("A count of all target groups behind the load balancer, not only of these fleets.")
 ALB_5XX_UNKNOWN = _("ALB-generated 5xx not known")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from analysis import CriterionVerdict, Judgement
+from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement
 from domain import FleetName
-from messages import numbers, route, times, verdicts
+from messages import live, numbers, route, times, verdicts
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
@@ -44,8 +44,29 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def numerator(events: int, requests: int) -> str:
-    return _("{events} of {requests}").format(events=numbers.count(events), requests=numbers.count(requests))
+def numerator(rate: float | None, events: int, requests: int) -> str:
+    """The counts behind a rate, and their quotient if `rate`, the mean weighted by minute, is displayed as another number.
+
+    "133 of 720,549"; "weighted by minute; 39,413 of 107,135 are 36.8 %".
+    """
+    counts = _("{events} of {requests}").format(events=numbers.count(events), requests=numbers.count(requests))
+    quotient = numbers.percent(events / requests) if requests else numbers.NONE
+    if rate is None or quotient in (numbers.percent(rate), numbers.NONE):
+        return counts
+    return _("weighted by minute; {counts} are {percent}").format(counts=counts, percent=quotient)
+
+
+def unexplained(judgement: Judgement, labels: Mapping[FleetName, str]) -> str:
+    """The requests without a counted response that are not errors, if there are notably many; else ""."""
+    result = max(judgement.criteria, key=lambda result: result.baseline_unexplained + result.canary_unexplained)
+    fleets = (
+        (labels["baseline"], result.baseline_unexplained, result.baseline_requests),
+        (labels["canary"], result.canary_unexplained, result.canary_requests),
+    )
+    if not any(count and count >= NOTABLE_SHARE * requests for _label, count, requests in fleets):
+        return ""
+    counts = " · ".join(f"{label} {numerator(None, count, requests)}" for label, count, requests in fleets)
+    return _("Response not counted: {counts} requests. {explained}").format(counts=counts, explained=live.UNEXPLAINED)
 
 
 def summary(judgement: Judgement, share: float | None, length_s: int, labels: Mapping[FleetName, str]) -> str:

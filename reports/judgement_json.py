@@ -106,6 +106,9 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
         **{name: None if value is None or not isfinite(value) else value for name, value in numbers.items()},
         "events": None if is_latency else {"baseline": result.baseline_events, "canary": result.canary_events},
         "requests": {"baseline": result.baseline_requests, "canary": result.canary_requests},
+        "unexplained": None
+        if is_latency
+        else {"baseline": result.baseline_unexplained, "canary": result.canary_unexplained},
         "minutes": result.minutes,
         "excluded": dict(result.excluded or {}),
         **pick(result, "minutes_to_decision", "minutes_to_decision_even"),

@@ -9,7 +9,7 @@ import pandas as pd
 import analysis
 from analysis import Phase
 from archive import Archive, ArchiveError
-from domain import FLEETS, Event, Migration, Series, Window, assemble, epoch_s
+from domain import Event, Migration, Series, Window, assemble, epoch_s
 from domain.frame import LABEL_COLUMNS
 from services.endpoints import EndpointsView, judge_logs, last_day
 from services.evaluation import Evaluation, JudgementInput, evaluate
@@ -92,21 +92,23 @@ def final_rows(frame: pd.DataFrame, window: Window, final_until: int) -> pd.Data
 
 
 def unread_rows(rows: pd.DataFrame, unknown: Mapping[Series, Sequence[Window]]) -> pd.DataFrame:
-    """A row without a value for each unknown count (see MetricsResult.unknown) of a target group that had requests then.
+    """A row without a value for each unknown count (see MetricsResult.unknown) of a target group that had requests then, or of the load
+    balancer if any had.
 
     Without them a missing count would read as 0. `rows`: the final rows.
     """
     requests = rows[(rows["metric"] == "requests") & (rows["stat"] == "sum")]
     starts, periods = epoch_s(requests), requests["period_s"].to_numpy()
     present = set(zip(rows["target_group"], rows["metric"], rows["stat"], epoch_s(rows), strict=True))
+    served = set(zip(requests["target_group"], starts.tolist(), periods.tolist(), strict=True))
+    periods_of_groups = sorted(served | {("", start, period_s) for _group, start, period_s in served})
     missing = [
-        (series, int(start), int(period_s))
+        (series, start, period_s)
         for series, windows in unknown.items()
-        if series.fleet in FLEETS
-        for index in np.flatnonzero((requests["target_group"] == series.target_group).to_numpy())
-        for start, period_s in ((starts[index], periods[index]),)
-        if any(window.start < start + period_s and start < window.end for window in windows)
-        and (series.target_group, series.metric, series.stat, start) not in present
+        for group, start, period_s in periods_of_groups
+        if group == series.target_group
+        and any(window.start < start + period_s and start < window.end for window in windows)
+        and (group, series.metric, series.stat, start) not in present
     ]
     if not missing:
         return rows[:0]

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 import analysis
 from charts.interval_bar import interval_bar
-from domain import Migration
+from domain import FLEETS, Migration
 from messages import parity, verdicts
 from reports.templating import render
 
@@ -33,4 +33,5 @@ def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Marku
         "verdicts.criteria_table",
         head=parity.table_head(fleets.baseline.label, fleets.canary.label),
         criteria=[(result, interval_bar(result)) for result in judgement.criteria],
+        note=parity.unexplained(judgement, {fleet: migration.fleets[fleet].label for fleet in FLEETS}),
     )

@@ -124,6 +124,8 @@ def judge_criterion(
         "canary_events": round(samples.canary.sum()) if samples.is_rate else 0,
         "baseline_requests": round(samples.requests_b.sum()),
         "canary_requests": round(samples.requests_c.sum()),
+        "baseline_unexplained": samples.unexplained["baseline"],
+        "canary_unexplained": samples.unexplained["canary"],
         "minutes": round(len(samples.ts) * period_minutes),
         "excluded": samples.excluded,
     }

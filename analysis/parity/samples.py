@@ -1,7 +1,7 @@
 """Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -11,11 +11,13 @@ import pandas as pd
 
 from analysis.parity.verdicts import ExclusionReason
 from analysis.series.comparison import latency, slow_share
-from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, time_grid
+from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, nan_ratio, time_grid
+from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
 from domain.series import within_stat
 
 RECENT_GAP_S = 300
+MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
 MAX_IN_FLIGHT_MINUTES = 5  # how long a request may be in flight before it counts as unanswered
 
 RecentGap = Literal["one_side_gone", "unread"]
@@ -27,7 +29,7 @@ class PairedSamples:
 
     Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
-    `recent_gap`: why the newest periods could not be used.
+    `recent_gap`: why the newest periods could not be used. `unexplained`: requests without a counted response that are no errors.
     """
 
     is_rate: bool
@@ -42,6 +44,7 @@ class PairedSamples:
     one_side_empty: bool
     paired_periods: int
     recent_gap: RecentGap | None
+    unexplained: Mapping[FleetName, int] = field(default_factory=lambda: dict.fromkeys(FLEETS, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +62,8 @@ class PreparedGrid:
 
 def is_series_needed(series: Series, criteria: Iterable[Criterion]) -> bool:
     """Whether any of `criteria` depends on this series."""
-    if series.fleet not in FLEETS:
-        return False
     if series.metric != "latency":
-        return series.metric in ("requests", "unanswered", *STATUS_COUNTS)
+        return series.metric in ("requests", "unanswered", "connection_errors", "alb_5xx", "alb_503", *STATUS_COUNTS)
     percentiles = {criterion.metric.removeprefix("latency_") for criterion in criteria}
     thresholds = {
         within_stat(criterion.slow_threshold_s) for criterion in criteria if criterion.slow_threshold_s is not None
@@ -165,12 +166,12 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         excluded[reason] = _minutes(int((usable & flags).sum()), grid)
         usable &= ~flags
     index = np.flatnonzero(usable)
-    n_uncertain = 0
+    n_uncertain, unexplained = 0, {fleet: np.zeros(len(index)) for fleet in FLEETS}
     if events:
         events = {fleet: events[fleet][index] for fleet in FLEETS}
         is_measured = all(bool(present[fleet].any()) or not requests[fleet].any() for fleet in FLEETS)
     else:
-        events, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
+        events, unexplained, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
     excluded["in_flight"] = _minutes(len(index[:n_uncertain]), grid)
     index, events = index[n_uncertain:], {fleet: events[fleet][n_uncertain:] for fleet in FLEETS}
     gaps: dict[RecentGap, BoolArray] = {"one_side_gone": ~both & ~low_sample, "unread": unread}
@@ -187,6 +188,7 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         any(not present[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
         int((prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)).sum()),
         _recent_gap(prepared.final & ~no_traffic & ~other_period, gaps, grid.period_s),
+        {fleet: round(float(unexplained[fleet][n_uncertain:].sum())) for fleet in FLEETS},
     )
 
 
@@ -217,27 +219,63 @@ def _recent_gap(expected: BoolArray, flags_by_reason: Mapping[RecentGap, BoolArr
 
 def _error_counts(
     prepared: PreparedGrid, metric: str, index: npt.NDArray[np.intp]
-) -> tuple[dict[FleetName, FloatArray], bool, int]:
-    """Errors of both fleets in the periods `index`; whether the frame has the counts for them; how many of the first periods are uncertain."""
-    grid = prepared.grid
+) -> tuple[dict[FleetName, FloatArray], dict[FleetName, FloatArray], bool, int]:
+    """Errors of both fleets in the periods `index`; requests without a counted response that are no errors; whether the frame has the counts
+    for them; how many of the first periods are uncertain."""
+    grid, none = prepared.grid, {fleet: np.zeros(len(index)) for fleet in FLEETS}
     known = prepared.answers_known or prepared.unanswered is not None
     if metric == "unanswered_rate" and not known:
-        return {fleet: np.zeros(len(index)) for fleet in FLEETS}, False, 0
-    delay_periods = max(1, MAX_IN_FLIGHT_MINUTES * 60 // grid.period_s)
+        return none, none, False, 0
+    unanswered, unexplained, delay_periods = none, none, 0
+    if metric != "target_5xx_rate" and prepared.unanswered is not None:
+        unanswered = {fleet: prepared.unanswered[fleet][index] for fleet in FLEETS}
+    elif metric != "target_5xx_rate" and known:
+        delay_periods = max(1, MAX_IN_FLIGHT_MINUTES * 60 // grid.period_s)
+        unanswered, unexplained = _failed_responses(grid, index, delay_periods)
     errors: dict[FleetName, FloatArray] = {}
     for fleet in FLEETS:
+        counts = grid.fleets[fleet].counts
+        target_5xx = 0.0 if metric == "unanswered_rate" else np.nan_to_num(counts["target_5xx"][index])
+        errors[fleet] = np.minimum(target_5xx + unanswered[fleet], np.nan_to_num(counts["requests"][index]))
+    return errors, unexplained, True, delay_periods
+
+
+def _failed_responses(
+    grid: TimeGrid, index: npt.NDArray[np.intp], delay_periods: int
+) -> tuple[dict[FleetName, FloatArray], dict[FleetName, FloatArray]]:
+    """The unanswered requests of both fleets in the periods `index`: those that are errors, and those that are not.
+
+    An unanswered request is counted up to `delay_periods` after the load balancer's 5xx for it, so the window of these starts that much earlier.
+    """
+    periods = np.arange(len(index))
+    recent, earlier, newest = (
+        np.maximum(periods - length, 0) for length in (delay_periods, 2 * delay_periods, delay_periods - 1)
+    )
+    lost: dict[FleetName, FloatArray] = {}
+    responses: dict[FleetName, ResponseCounts] = {}
+    for fleet in FLEETS:
         counts = {name: np.nan_to_num(count[index]) for name, count in grid.fleets[fleet].counts.items()}
-        total = np.zeros(len(index))
-        if metric != "unanswered_rate":
-            total = total + counts["target_5xx"]
-        if metric != "target_5xx_rate" and prepared.unanswered is not None:
-            total = total + prepared.unanswered[fleet][index]
-        elif metric != "target_5xx_rate" and known:
-            answers = np.fmax(np.sum([counts[name] for name in STATUS_COUNTS], axis=0), counts["sample_count"])
-            total = total + unanswered_counts(counts["requests"], answers, delay_periods)
-        errors[fleet] = np.minimum(total, counts["requests"])
-    derived = metric != "target_5xx_rate" and prepared.unanswered is None and known
-    return errors, True, delay_periods if derived else 0
+        answers = np.fmax(np.sum([counts[name] for name in STATUS_COUNTS], axis=0), counts["sample_count"])
+        lost[fleet] = unanswered_counts(counts["requests"], answers, delay_periods)
+        competing = trailing_sum(lost[fleet], earlier)
+        outstanding = trailing_sum(counts["requests"] - answers, earlier)
+        surely_lost = outstanding > MAX_IN_FLIGHT_SHARE * trailing_sum(counts["requests"], earlier)
+        responses[fleet] = ResponseCounts(
+            trailing_sum(counts["requests"], recent),
+            trailing_sum(answers, recent),
+            trailing_sum(lost[fleet], recent),
+            np.where(surely_lost, np.maximum(outstanding, competing), competing),
+            trailing_sum(counts["connection_errors"], recent),
+        )
+    alb_5xx = alb_errors(grid)[index]
+    known_5xx = np.nan_to_num(alb_5xx)
+    total = trailing_sum(known_5xx, earlier)
+    unread = trailing_sum(np.isnan(alb_5xx), earlier) > 0
+    failed = failed_responses(responses, np.where(unread, np.nan, total), total - trailing_sum(known_5xx, newest))
+    unanswered = {
+        fleet: lost[fleet] * np.nan_to_num(nan_ratio(failed[fleet], responses[fleet].unanswered)) for fleet in FLEETS
+    }
+    return unanswered, {fleet: lost[fleet] - unanswered[fleet] for fleet in FLEETS}
 
 
 def unanswered_counts(requests: FloatArray, answers: FloatArray, delay_periods: int) -> FloatArray:

@@ -57,7 +57,8 @@ class CriterionVerdict:
     margin is converted at the baseline's level; its lower end is the inverse factor (10 % → −9.1 %).
 
     `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
-    `…_events` of `…_requests`: the rates' numerators and denominators; 0 events for latency. `minutes` were used; `excluded` were not, by reason.
+    `…_events` of `…_requests`: the rates' plain numerators and denominators; 0 events for latency. `…_unexplained`: requests without a counted
+    response that are no errors. `minutes` were used; `excluded` were not, by reason.
     `minutes_to_decision`: forecast of the minutes until a decisive verdict; 0 if there is one, None if unknown or more than four weeks;
     `…_even`: the same at 50:50. `is_over`: its window will not grow, so there is no forecast.
     """
@@ -78,6 +79,8 @@ class CriterionVerdict:
     canary_events: int = 0
     baseline_requests: int = 0
     canary_requests: int = 0
+    baseline_unexplained: int = 0
+    canary_unexplained: int = 0
     minutes: int = 0
     excluded: Mapping[ExclusionReason, int] | None = None
     minutes_to_decision: int | None = None

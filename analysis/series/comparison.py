@@ -80,7 +80,8 @@ def error_rate(grid: TimeGrid) -> Comparison:
         # If more answers were timed than counted by status, the timed ones count, so that an unreadable status metric is no outage.
         answers = _trailing_count(np.fmax(by_status, counts["sample_count"]), counts, first)
         connection_errors = _trailing_count(counts["connection_errors"], counts, first)
-        responses[fleet] = ResponseCounts(requests, answers, np.maximum(requests - answers, 0.0), connection_errors)
+        unanswered = np.maximum(requests - answers, 0.0)
+        responses[fleet] = ResponseCounts(requests, answers, unanswered, unanswered, connection_errors)
         target_5xx[fleet] = np.minimum(_trailing_count(counts["target_5xx"], counts, first), requests)
     failed = failed_responses(responses, np.where(alb_unread, np.nan, trailing_sum(np.nan_to_num(alb_5xx), first)))
 

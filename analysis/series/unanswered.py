@@ -15,16 +15,19 @@ from analysis.series.grid import BoolArray, FloatArray, TimeGrid
 from domain import FLEETS, FleetName
 
 FOREIGN_ERRORS_FACTOR = 2.0  # more 5xx than that times all unanswered requests: the load balancer serves others, too
+NOTABLE_SHARE = 0.001  # of all requests; below it, requests may be in flight
 MIN_SILENT_REQUESTS = 20  # this many requests and not one response: no mixture of WebSockets looks like that
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResponseCounts:
-    """One fleet's counts over a trailing window at each period. `unanswered`: requests without a counted response, for whatever reason."""
+    """One fleet's counts over a trailing window at each period. `unanswered`: requests without a counted response, for whatever reason;
+    `competing`: the same over the window of the load balancer's 5xx, if that is longer: how many of these may be this fleet's."""
 
     requests: FloatArray
     answers: FloatArray
     unanswered: FloatArray
+    competing: FloatArray
     connection_errors: FloatArray
 
 
@@ -38,9 +41,9 @@ def failed_responses(
 ) -> dict[FleetName, FloatArray]:
     """How many of each fleet's unanswered requests are errors.
 
-    At least its connection errors; and as many of the load balancer's own 5xx (`alb_5xx`, in the same windows) as cannot be the other fleet's.
-    If these are far more than both fleets left unanswered (`settled_alb_5xx`: those that had time to be counted as unanswered), they are of
-    other target groups and explain nothing. All of them if `alb_5xx` is unknown, or if the fleet responded to nothing while the other did.
+    At least its connection errors; and as many of the load balancer's own 5xx (`alb_5xx`) as cannot be the other fleet's. If these are far more
+    than both fleets left unanswered, they are of other target groups and explain nothing (`settled_alb_5xx`: those that had time to be counted
+    as unanswered, if not all did). All of them if `alb_5xx` is unknown, or if the fleet responded to nothing while the other did.
     """
     known = {fleet: np.nan_to_num(fleets[fleet].unanswered) for fleet in FLEETS}
     settled = alb_5xx if settled_alb_5xx is None else settled_alb_5xx
@@ -48,7 +51,7 @@ def failed_responses(
     failed: dict[FleetName, FloatArray] = {}
     for fleet, other in zip(FLEETS, reversed(FLEETS), strict=True):
         counts = fleets[fleet]
-        by_alb = np.where(foreign, 0.0, np.nan_to_num(alb_5xx) - known[other])
+        by_alb = np.where(foreign, 0.0, np.nan_to_num(alb_5xx) - np.nan_to_num(fleets[other].competing))
         explained = np.maximum(np.nan_to_num(counts.connection_errors), by_alb)
         all_failed = np.isnan(alb_5xx) | _is_silent(counts, fleets[other])
         failed[fleet] = np.where(all_failed, counts.unanswered, np.minimum(counts.unanswered, explained))

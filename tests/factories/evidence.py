@@ -35,6 +35,14 @@ def sample_rows(
     return rows
 
 
+def rows_with_websockets() -> dict[tuple[str, str, str, str], list[float | None]]:
+    """The same hour; 100 of the canary's 1,000 requests a minute have no counted response."""
+    rows = sample_rows()
+    rows["canary", "photo-ecs-blue", "target_2xx", "sum"] = [890.0] * MINUTES
+    rows["canary", "photo-ecs-blue", "latency", "sample_count"] = [900.0] * MINUTES
+    return rows
+
+
 def make_evidence(
     config: Migration | None = None,
     rows: Mapping[tuple[str, str, str, str], Any] | None = None,

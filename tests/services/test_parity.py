@@ -63,6 +63,7 @@ def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
         "target_3xx",
         "target_4xx",
         "target_5xx",
+        "alb_5xx",
         "latency",
     }
     assert set(read.loc[read["metric"] == "latency", "stat"].unique()) == {"p95", "within_0.3s", "sample_count"}

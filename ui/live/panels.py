@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from markupsafe import Markup
 
-from analysis import Quantity
+from analysis import NOTABLE_SHARE, Quantity
 from domain import FLEETS, FleetName, Migration
 from domain.series import PERCENTILES
 from domain.window import MINUTE_S
@@ -22,8 +22,6 @@ from ui.controls import query_params
 from ui.live.links import chart_link
 from ui.live.view import LiveView
 from ui.url import LiveParams, format_time
-
-NOTABLE_SHARE = 0.001  # of all requests; below it, requests may be in flight
 
 Value = tuple[str, str, str]  # CSS class, text, tooltip
 

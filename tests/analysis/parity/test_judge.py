@@ -22,6 +22,7 @@ def criterion(metric: str, margin: str, **options: object) -> Criterion:
 
 
 ERRORS = criterion("target_5xx_rate", "0.05pp", critical=True)
+ALL_ERRORS = criterion("error_rate", "0.05pp", critical=True)
 P95 = criterion("latency_p95", "10%")
 
 
@@ -128,13 +129,76 @@ def test_unmeasured_latency_is_not_enough_data() -> None:
     assert judge_one(latency_frame([0.0] * 60, [0.0] * 60), P95).reason == "not_measured"  # zeros are no latency
 
 
+def alb_5xx(values: Numbers) -> dict[tuple[str, str, str, str], Numbers]:
+    return {("load_balancer", "", "alb_5xx", "sum"): values}
+
+
+def response_rows(
+    canary: Numbers, *, baseline: float = 540, minutes: int = 40
+) -> dict[tuple[str, str, str, str], Numbers]:
+    """600 requests a minute and fleet, of which `canary` and `baseline` have a counted response."""
+    return {
+        ("baseline", "ec2", "requests", "sum"): [600] * minutes,
+        ("baseline", "ec2", "target_2xx", "sum"): [baseline] * minutes,
+        ("canary", "ecs", "requests", "sum"): [600] * minutes,
+        ("canary", "ecs", "target_2xx", "sum"): canary,
+    }
+
+
+def test_websockets_and_clients_that_went_away_are_no_errors() -> None:
+    """101 and 460 are in RequestCount and in no target count; the load balancer made no 5xx in their place."""
+    result = judge_one(tidy_frame(response_rows([480] * 40)), ALL_ERRORS)
+    assert (result.verdict, result.reason) == ("not enough data", "no_events")
+    assert (result.baseline_events, result.canary_events) == (0, 0)
+    assert (result.baseline_unexplained, result.canary_unexplained) == (60 * 35, 120 * 35)
+
+
+def test_websockets_beside_equal_errors_are_parity() -> None:
+    """Both fleets have WebSockets, the canary twice as many, and the same rate of 5xx and of connection errors."""
+    rows = response_rows([480] * 600, minutes=600)
+    for fleet, group in (("baseline", "ec2"), ("canary", "ecs")):
+        rows[fleet, group, "target_5xx", "sum"] = [0, 1, 0] * 200
+        rows[fleet, group, "connection_errors", "sum"] = [0, 0, 1] * 200
+    rows |= alb_5xx([0, 0, 2] * 200)
+    result = judge_one(tidy_frame(rows), criterion("error_rate", "0.2pp"))
+    assert (result.verdict, result.baseline_events, result.canary_events) == ("parity", 399, 399)
+
+
+def test_websockets_behind_a_load_balancer_with_errors_of_others_are_no_errors() -> None:
+    result = judge_one(tidy_frame(response_rows([480] * 40) | alb_5xx([5000] * 40)), ALL_ERRORS)
+    assert (result.canary_events, result.canary_unexplained) == (0, 120 * 35)
+
+
+def test_a_dead_fleet_fails_beside_websockets_of_the_other() -> None:
+    """From minute 120 on the canary refuses (502) or hangs (504) on every request; the baseline goes on with 60 WebSockets a minute."""
+    answered, failed = [600.0] * 120 + [0.0] * 40, [0.0] * 120 + [600.0] * 40
+    rows = response_rows(answered, minutes=160) | alb_5xx(failed)
+    refused = rows | {("canary", "ecs", "connection_errors", "sum"): failed}
+    for scenario in (rows, refused):
+        result = judge_one(tidy_frame(scenario), ALL_ERRORS)
+        assert (result.verdict, result.canary_events, result.baseline_events) == ("regression", 600 * 35, 0)
+        assert result.baseline_unexplained == 60 * 155
+
+
+def test_a_fleet_that_hangs_until_every_client_gives_up_fails() -> None:
+    """460 alone: neither a 5xx of the load balancer nor a connection error."""
+    result = judge_one(tidy_frame(response_rows([600] * 120 + [0] * 40, minutes=160)), ALL_ERRORS)
+    assert (result.verdict, result.canary_events, result.canary_unexplained) == ("regression", 600 * 35, 0)
+
+
+def test_if_the_load_balancers_count_is_unknown_every_unanswered_request_is_an_error() -> None:
+    unread = {Series("test", "load_balancer", "", "alb_5xx", "sum", ""): (window(40),)}
+    result = judge(tidy_frame(response_rows([480] * 40)), [ALL_ERRORS], unknown=unread).criteria[0]
+    assert (result.verdict, result.canary_events, result.canary_unexplained) == ("regression", 120 * 35, 0)
+
+
 def test_unanswered_requests_are_errors() -> None:
     """The blind spot: a dead fleet answers nothing, so it has no 5xx and no latency."""
     rows: dict[tuple[str, str, str, str], Numbers] = {}
     for fleet, group, answered in (("baseline", "ec2", 1000), ("canary", "ecs", 950)):
         rows[fleet, group, "requests", "sum"] = [1000] * 40
         rows[fleet, group, "target_2xx", "sum"] = [answered] * 40
-    frame = tidy_frame(rows)
+    frame = tidy_frame(rows | alb_5xx([50] * 40))
     assert judge_one(frame, criterion("error_rate", "0.05pp")).verdict == "regression"
     result = judge_one(frame, criterion("unanswered_rate", "0.05pp"))
     assert (result.verdict, result.baseline_events, result.canary_events) == ("regression", 0, 50 * 35)
@@ -386,10 +450,11 @@ def test_the_series_that_the_judge_needs() -> None:
     def needed(metric: str, stat: str = "sum", fleet: str = "canary") -> bool:
         return is_needed(Series("test", fleet, "ecs", metric, stat, ""), [P95, criterion("slow_0.3s", "1pp")])
 
-    assert all(needed(metric) for metric in ("requests", "unanswered", "target_2xx", "target_5xx"))
+    assert all(needed(metric) for metric in ("requests", "unanswered", "target_2xx", "target_5xx", "connection_errors"))
+    assert all(needed(metric, fleet="load_balancer") for metric in ("alb_5xx", "alb_503"))
     assert all(needed("latency", stat) for stat in ("p95", "sample_count", "within_0.3s"))
     assert not any(needed("latency", stat) for stat in ("p50", "within_1s"))
-    assert not needed("connection_errors") and not needed("requests", fleet="load_balancer")
+    assert not needed("fail_open_requests") and not needed("alb_502", fleet="load_balancer")
 
 
 def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> None:

@@ -57,6 +57,7 @@ def test_times_are_in_minutes_whatever_the_period() -> None:
     for fleet, error in (("baseline", 0), ("canary", 1)):
         made[fleet, fleet, "requests", "sum"] = [1000.0] * 40
         made[fleet, fleet, "target_2xx", "sum"] = [999.0 - (i % 3 == error) for i in range(40)]
+    made["load_balancer", "", "alb_5xx", "sum"] = [3.0 - (i % 3 == 2) for i in range(40)]
     criterion = Criterion.model_validate({"metric": "unanswered_rate", "margin": "0.05pp"})
     (one,), (five,) = (judge(tidy_frame(made, period_s=s), [criterion]).criteria for s in (60, 300))
     assert one.excluded is not None and five.excluded is not None

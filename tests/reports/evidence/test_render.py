@@ -30,7 +30,16 @@ from reports.evidence.render import (
 from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
-from tests.factories.evidence import EVENT, MADE_AT, MALICIOUS_TEXT, MINUTES, WINDOW, make_evidence, sample_rows
+from tests.factories.evidence import (
+    EVENT,
+    MADE_AT,
+    MALICIOUS_TEXT,
+    MINUTES,
+    WINDOW,
+    make_evidence,
+    rows_with_websockets,
+    sample_rows,
+)
 from tests.factories.frames import START, tidy_frame, window
 from tests.factories.log_counts import FLEET_OF, busy_route, count_table, first_minutes
 
@@ -229,6 +238,14 @@ def test_external_text_is_escaped() -> None:
     assert {name for name, _ in page.attributes} == {name for name, _ in parsed_page().attributes}
     assert page.text.count("<script>alert(1)</script>\"'&{{ 7 * 7 }}=1+1") >= 6
     assert "javascript:" not in " ".join(str(value) for _, value in page.attributes)
+
+
+def test_requests_without_a_counted_response_are_named_below_the_criteria() -> None:
+    assert (
+        "Response not counted: EC2 0 of 52,000 · ECS 5,200 of 52,000 requests. No metric shows that a target failed these requests:"
+        in (parsed_page(None, rows_with_websockets()).text)
+    )
+    assert "Response not counted" not in parsed_page().text
 
 
 def test_without_final_data_nothing_is_proven() -> None:

@@ -13,7 +13,15 @@ import cli
 from domain import Series, Window
 from reports.evidence.render import evidence_zip
 from tests.factories.config import CONFIG_TOML
-from tests.factories.evidence import MALICIOUS_TEXT, MINUTES, NOW, WINDOW, make_evidence, sample_rows
+from tests.factories.evidence import (
+    MALICIOUS_TEXT,
+    MINUTES,
+    NOW,
+    WINDOW,
+    make_evidence,
+    rows_with_websockets,
+    sample_rows,
+)
 from tests.factories.frames import START
 
 COMPARED_KEYS = (
@@ -27,8 +35,10 @@ COMPARED_KEYS = (
     "estimate",
     "margin",
     "events",
+    "unexplained",
     "minutes",
 )
+ALB_5XX_UNREAD = {Series("test", "load_balancer", "", "alb_5xx", "sum", ""): (Window(START + 600, START + 2400),)}
 UNREAD = {
     Series("test", "canary", "photo-ecs-blue", "target_5xx", "sum", ""): (Window(START + 600, START + 900),),
     Series("test", "baseline", "photo-ec2", "target_3xx", "sum", ""): (WINDOW,),
@@ -45,6 +55,11 @@ def two_groups() -> dict[tuple[str, str, str, str], Any]:
 
 
 CASES = {
+    "web sockets": {"rows": rows_with_websockets()},
+    "web sockets, and the load balancer's errors could not be read": {
+        "rows": rows_with_websockets(),
+        "unknown": ALB_5XX_UNREAD,
+    },
     "an hour": {},
     "names like formulas": {"rows": sample_rows(ec2=f"={MALICIOUS_TEXT}", ecs="-ecs")},
     "two target groups": {"rows": two_groups()},

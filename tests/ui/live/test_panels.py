@@ -85,7 +85,7 @@ def test_requests_without_a_counted_response_are_named_beside_the_error_rate(
     shown = view("error_rate", none, unanswered=none, unexplained=unexplained)
     panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
     assert "no response EC2 0 % · ECS 0 %response not counted EC2 10.0 % · ECS 20.0 %" in ParsedHtml(rendered[0]).text
-    assert "WebSocket upgrades (101), clients that went away (460). They are not in the error rate." in rendered[0]
+    assert "WebSocket upgrades (101) and clients that went away (460) look like this." in rendered[0]
 
 
 def test_load_balancer_5xx_are_a_count_of_the_whole_load_balancer(

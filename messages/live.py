@@ -152,6 +152,12 @@ def errors_unread(source_label: str) -> str:
     ).format(source=source_label)
 
 
+def latency_unread(source_label: str) -> str:
+    return _("{source} answered for requests, and failed for some series: see Sources below for what to do.").format(
+        source=source_label
+    )
+
+
 def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool) -> str:
     """`with_cloudwatch`: CloudWatch is configured, too."""
     alb_codes = _("{source} does not tell 502, 503 and 504 apart.")

@@ -41,6 +41,10 @@ ProblemKind = Literal[
     "query_cancelled",  # a query cancelled by a user or by a limit of the service
     "incomplete",  # only part of the request was answered
 ]
+# Problems of single series, while others are answered.
+SERIES_PROBLEMS: frozenset[ProblemKind] = frozenset(
+    {"forbidden_metric", "refused_metric", "unanswered_metric", "internal_error", "partial_data"}
+)
 MAX_CLOCK_SKEW_S = 30  # AWS rejects signatures from 5 minutes on; beyond this the newest minutes are already wrong
 
 

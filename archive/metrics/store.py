@@ -21,15 +21,11 @@ from archive.metrics.results import FillResult, MetricsResult, metrics_result
 from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
 from domain.series import any_series, is_not_hourly
-from sources.base import MetricSource, Problem, ProblemKind
+from sources.base import SERIES_PROBLEMS, MetricSource, Problem
 from sources.window_latency import WindowLatency, WindowLatencySource
 
 SeriesFilter = Callable[[Series], bool]
 MAX_PENDING_PULLS = 120  # held in memory while the archive cannot be written
-# Problems of single series: they stay in the source's state until the series is fetched again.
-_SERIES_PROBLEM_KINDS: frozenset[ProblemKind] = frozenset(
-    {"forbidden_metric", "refused_metric", "unanswered_metric", "internal_error", "partial_data"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,10 +305,9 @@ class MetricStore:
                 configured = (index.coverage[series] for series in buffer.configured_series)
                 before = read_state(connection, row)
                 if before and any(fetch.in_backoff(now) for known in configured for fetch in known.failed_fetches):
+                    # Those of single series stay in the source's state until the series is fetched again.
                     lasting = (
-                        problem
-                        for problem in before.problems
-                        if problem.about and problem.kind in _SERIES_PROBLEM_KINDS
+                        problem for problem in before.problems if problem.about and problem.kind in SERIES_PROBLEMS
                     )
                     problems = tuple(dict.fromkeys((*problems, *lasting)))
                 answer = replace(outcome.pull, asked_at=now, problems=problems)

@@ -16,6 +16,7 @@ from messages import numbers, states, times
 from reports.templating import render
 from services.freshness import max_data_age_s
 from services.live import PanelData, PanelName
+from sources.base import SERIES_PROBLEMS
 from ui import layout
 from ui.app_context import AppContext
 from ui.controls import query_params
@@ -117,7 +118,11 @@ def last_known_link(app: AppContext, params: LiveParams, view: LiveView, now: da
 
 def empty_panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName) -> None:
     """A placeholder that says why the chart is empty."""
-    layout.empty_state(_unsupported(app, params, name) or _why_empty(app, params.source, view, name))
+    layout.empty_state(
+        _unsupported(app, params, name)
+        or _unanswered(params.source, view, name)
+        or _why_empty(app, params.source, view, name)
+    )
 
 
 def _unsupported(app: AppContext, params: LiveParams, name: PanelName) -> str:
@@ -127,6 +132,15 @@ def _unsupported(app: AppContext, params: LiveParams, name: PanelName) -> str:
         return ""
     label = states.source_name(params.source)
     return text.unsupported_metric(label, metric, with_cloudwatch="cloudwatch" in app.source_names)
+
+
+def _unanswered(source: str, view: LiveView, name: PanelName) -> str:
+    """If the source answered for requests, and failed for some series: its percentiles and shares are unknown."""
+    result = view.data.result
+    failed = any(problem.kind in SERIES_PROBLEMS for problem in result.problems)
+    if name not in ("latency", "slow") or result.frame.empty or not failed:
+        return ""
+    return text.latency_unread(states.source_name(source))
 
 
 def _why_empty(app: AppContext, source: str, view: LiveView, name: PanelName) -> str:

@@ -148,6 +148,21 @@ def test_unreadable_error_counts(build_app: Callable[..., AppContext], rendered:
     assert "It is not known, which is not 0 %" in only_text(rendered)
 
 
+def test_percentiles_that_the_source_fails_to_calculate(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    problem = Problem(
+        "unanswered_metric", "cloudwatch", "cloudwatch:GetMetricData", "photo-ecs: TargetResponseTime p95"
+    )
+    requests = tidy_frame({("canary", "photo-ecs-blue", "requests", "sum"): [10]}, start=WINDOW.start)
+    result = replace(NO_DATA, frame=requests, missing=(WINDOW,), problems=(problem,))
+    for name in ("latency", "slow"):
+        panels.empty_panel(build_app(), PARAMS, view(result=result), name)
+    assert [ParsedHtml(html).text for html in rendered] == 2 * [
+        "CloudWatch answered for requests, and failed for some series: see Sources below for what to do."
+    ]
+
+
 def test_window_that_is_being_read(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
     panels.empty_panel(build_app(), PARAMS, view(result=replace(NO_DATA, missing=(WINDOW,))), "requests")
     assert only_text(rendered).startswith("Nothing from CloudWatch in this window yet.")

@@ -8,11 +8,12 @@ import typer
 from commands.judge import exit_with_evaluation
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import Config, Demo, JudgedPhase, JudgedWindow, Source, judged_minutes
-from commands.shared.output import write_file
+from commands.shared.options import Config, Demo, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
+from commands.shared.output import echo, write_file
 from messages import evidence as text
 from messages import states
 from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
+from reports.judgement_json import window_json
 from services.evaluation import EXIT_UNAVAILABLE
 from services.evidence import collect_evidence
 
@@ -20,22 +21,30 @@ from services.evidence import collect_evidence
 def report(
     config: Config = None,
     demo: Demo = False,
+    as_json: Json = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=text.OUT)] = None,
     window: JudgedWindow = "",
     phase: JudgedPhase = "",
     source: Source = "",
 ) -> None:
     minutes = judged_minutes(window, phase)
-    with open_context(config, demo, source, phase=phase, as_json=False, exit_code=EXIT_UNAVAILABLE) as context:
+    with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         typer.echo(text.reading(states.source_name(context.metrics.name)), err=True)
         data = context.judgement_input(minutes, phase)
         metrics = context.metrics
         bundle = collect_evidence(context.archive, context.migration, metrics.name, data, fetch_from=metrics)
     if bundle.evaluation.unavailable:
-        exit_with_evaluation(bundle.evaluation, as_json=False)
+        exit_with_evaluation(bundle.evaluation, as_json=as_json)
     files = evidence_files(bundle, made_at=startup.now())
     judged = bundle.evaluation.window
     path = out or Path(evidence_file_name(context.migration.name, judged))
     write_file(path, zip_files(files, judged.ends_at))
-    typer.echo(path)
-    typer.echo(f"{sha256(files[DATA_NAME])}  {DATA_NAME}")
+    checksum = sha256(files[DATA_NAME])
+    if as_json:
+        verdict = bundle.evaluation.judgement.verdict
+        echo(
+            {"ok": True, "path": str(path), "data_sha256": checksum, "verdict": verdict, "window": window_json(judged)}
+        )
+    else:
+        typer.echo(path)
+        typer.echo(f"{checksum}  {DATA_NAME}")

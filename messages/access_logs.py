@@ -3,14 +3,33 @@
 from collections.abc import Mapping
 
 from messages import numbers
+from messages.command_help import command_help
 from messages.i18n import _
 
-COMMAND = _("Parity route by route, from the load balancer's access logs, the worst route first.")
-LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is kept.")
-ENGINE = _("Who counts: this machine, file by file, or Athena, whole days where they lie; Athena costs money.")
-WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Left out: the last hour; with --logs, all of it.")
+COMMAND = command_help(
+    _("Compare the fleets by route, from access logs."),
+    _("All routes, the worst first. Logs are those of [access_logs], or of --logs."),
+    exit_codes={
+        0: _("No route regresses, and all of them together are at parity, or better."),
+        1: _("A route regresses, or all of them together do."),
+        2: _("Undecided, or not enough data."),
+        3: _(
+            "Not judged: no logs of that time or none of the fleets' requests in them, no [access_logs], an option or the configuration is "
+            "invalid, or the archive cannot be opened."
+        ),
+    },
+    examples="""
+        cli.py endpoints
+        cli.py endpoints --from "2026-09-21 14:00" --to "2026-09-21 16:00"
+        cli.py endpoints --logs logs/2026-09-21    # nothing is stored
+        cli.py endpoints --engine athena --from 2026-09-20T00:00Z
+    """,
+)
+LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is stored.")
+ENGINE = _("files: counted on this machine; athena: whole days, counted by Athena in S3, which costs money.")
+WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Default: the last hour; with --logs, all of it.")
 FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
-TO = _("Up to this time. Left out: now, or the end of the logs.")
+TO = _("Up to this time. Default: now.")
 LISTING_FILES = _("Looking for files")
 WAITING = _("Another process is counting; waiting for it")
 NOT_CONFIGURED = _(

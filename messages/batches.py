@@ -9,6 +9,7 @@ from analysis.batches.runs import Run, TypicalDuration
 from domain.config.batches import SchedulerKind
 from domain.window import DAY_S
 from messages import numbers, times
+from messages.command_help import command_help
 from messages.i18n import _, ngettext, plural
 
 BATCHES_TITLE = _("Batches")
@@ -25,19 +26,22 @@ SIGNS: Mapping[str, str] = {
     "waiting": "…",
     "ok": "✓",
 }
-COMMAND = _(
-    """Did every batch run when it was due, and as it usually does? The worst come first.
-
-Ends with 0 if every job ran as scheduled; slow, late and paused ones are remarks. With 1 if one failed, missed its last run, stopped or never
-reported. With 3 if that is not known: a source does not answer, nothing is configured, or the archive cannot be opened; wrong options too.
-
-\b
-  cli.py batches
-  cli.py batches --window 7d
-  cli.py batches --json | jq -r '.jobs[] | select(.state != "ok") | [.name, .state] | @tsv'
-"""
+COMMAND = command_help(
+    _("Show whether every batch ran as scheduled, the worst first."),
+    exit_codes={
+        0: _("Every job ran as scheduled; slow, late and paused ones are remarks."),
+        1: _("A job failed, missed its last run, stopped, or never reported."),
+        3: _(
+            "Unknown: a source does not answer, there is no [batches], an option or the configuration is invalid, or the archive cannot be opened."
+        ),
+    },
+    examples="""
+        cli.py batches
+        cli.py batches --window 7d
+        cli.py batches --json | jq -r '.jobs[] | select(.state != "ok") | .name'
+    """,
 )
-WINDOW = _("How far back to look: 45m, 3h, 2d; 14d at most and if left out.")
+WINDOW = _("How far back to look: 45m, 3h, 2d; at most and by default 14d.")
 EXAMPLE = """[batches]
 service = "photo"
 duration = "batch.{job}.duration"

@@ -1,98 +1,122 @@
 """Messages of the command line: help texts, table headings and errors."""
 
 from messages import numbers, times
+from messages.command_help import USAGE_ERROR, command_help
 from messages.i18n import _
 
-HELP = _(
-    """Watches a migration behind one load balancer from a terminal. It only reads.
-
-\b
-  cli.py doctor      is everything configured, reachable and allowed?
-  cli.py weights     how is the traffic split, and are the targets healthy?
-  cli.py deployments what runs, could a deployment start, could all traffic be taken back?
-  cli.py watch       both fleets side by side, refreshed
-  cli.py record      keeps the archive up to date with no viewer, and fetches the past
-  cli.py judge       is it proven equal? a gate for a pipeline
-  cli.py report      the evidence file: a page, its numbers and the judgement in one ZIP
-  cli.py batches     did every batch run when it was due?
-
-The migration is the one of --config, else of MIGRATION_CONFIG, else of ./migration.toml; without any of them it is the demo.
-Every command takes --json (docs/cli.md has the shapes) and --help.
-"""
+HELP = command_help(
+    _("Read-only command line for a migration behind one Application Load Balancer."),
+    _(
+        "The migration is that of --config, else of MIGRATION_CONFIG, else of ./migration.toml; without any of them it is the demo. Every command has --json "
+        "(docs/cli.md has the shapes) and --help."
+    ),
+    exit_codes={
+        0: _("Done. Each command lists what its other exit codes mean."),
+        2: _("There is no such command, or an option is invalid (3 in commands with a verdict)."),
+    },
+    examples="""
+        cli.py doctor --demo
+        cli.py judge --help
+    """,
 )
-DOCTOR = _(
-    """Checks the configuration, the archive, each source and each permission. Says what to do where something is not right.
-
-Ends with 0 if all of it is fine, with 1 if not.
-
-\b
-  cli.py doctor
-  cli.py doctor --config staging.toml
-  cli.py doctor --json | jq -r '.checks[] | select(.ok | not) | .permission'
-"""
+DOCTOR = command_help(
+    _("Check the configuration, the archive and every permission."),
+    _("Each failed check has its next step. Checks of optional sources are marked ! and do not count."),
+    exit_codes={0: _("All checks passed."), 1: _("A check failed."), 2: USAGE_ERROR},
+    examples="""
+        cli.py doctor
+        cli.py doctor --config staging.toml
+        cli.py doctor --json | jq -r '.checks[] | select(.ok | not) | .permission'
+    """,
 )
-WEIGHTS = _(
-    """Shows every listener rule with its weights, the share that each fleet is told, stickiness, header doors, and the health of the targets.
-
-Ends with 0 if the split was read, with 1 if not, or if part of it was refused.
-
-\b
-  cli.py weights
-  cli.py weights --json | jq .configured.canary
-  cli.py weights --history
-"""
+WEIGHTS = command_help(
+    _("Show the listener rules, their weights and target health."),
+    _("--history shows every known change of the weights instead."),
+    exit_codes={
+        0: _("The split was read, and nothing was denied; with --history: done."),
+        1: _(
+            "The split was not read, a part of it was denied, the configuration is invalid, or the archive cannot be opened."
+        ),
+        2: USAGE_ERROR,
+    },
+    examples="""
+        cli.py weights
+        cli.py weights --json | jq .configured.canary
+        cli.py weights --history
+    """,
 )
-DEPLOYMENTS = _(
-    """Shows how the ECS services stand, what is being deployed, whether a blue/green deployment would go through now, and whether the
-baseline could take all of the traffic back; and the commands for both, to copy. It runs none of them.
-
-Ends with 0 if a service was read and all is well, with 1 if not, or if the traffic could not be taken back.
-
-\b
-  cli.py deployments
-  cli.py deployments --json | jq -r '.preflights[].steps[].text'
-  cli.py deployments --json | jq -r .rollback.command
-"""
+DEPLOYMENTS = command_help(
+    _("Show deployments, preflight and rollback readiness."),
+    _(
+        "The state of the ECS services and their deployments, whether a blue/green deployment could start now, and whether the baseline could take "
+        "all traffic back; with the AWS commands for both, to copy. None of them is run."
+    ),
+    exit_codes={
+        0: _("A service was read, there is no issue, and a rollback is not impossible."),
+        1: _(
+            "Nothing was read, there is an issue, a rollback is impossible, the configuration is invalid, or the archive cannot be opened."
+        ),
+        2: USAGE_ERROR,
+    },
+    examples="""
+        cli.py deployments
+        cli.py deployments --json | jq -r '.preflights[].steps[].command'
+        cli.py deployments --json | jq -r .rollback.command
+    """,
 )
-WATCH = _(
-    """Shows both fleets side by side: requests, share told and seen, errors, requests without a response, latency, and the difference.
-
-The numbers are those of the newest settled minute (error rates: of five minutes), read through the archive like the pages' own. Ctrl-C ends it.
-
-\b
-  cli.py watch                        a table that refreshes every 20 seconds
-  cli.py watch --every 60 --source mackerel
-  cli.py watch --once                 one table; ends with 1 if there are no numbers
-  cli.py watch --json >> canary.jsonl one line of JSON a refresh
-"""
+WATCH = command_help(
+    _("Show both fleets side by side, refreshed."),
+    _(
+        "Requests, configured and observed share, errors, latency and the differences, in the newest final minute. They are read through the archive, "
+        "like those of the pages."
+    ),
+    exit_codes={
+        0: _("Ended by Ctrl-C; with --once: there are numbers."),
+        1: _("With --once: there are none. The configuration is invalid, or the archive cannot be opened."),
+        2: USAGE_ERROR,
+    },
+    examples="""
+        cli.py watch                            # a table, every 20 seconds
+        cli.py watch --every 60 --source mackerel
+        cli.py watch --once                     # one table
+        cli.py watch --json >> canary.jsonl     # a line of JSON a refresh
+    """,
 )
-JUDGE = _(
-    """Judges the current phase: is the canary proven equal, worse, or is it too early to tell? Looking often does no harm.
-
-Ends with 0 at parity, and at improvement: where nothing is worse and something better beyond its margin, a gate may open; `verdict`
-tells the two apart. With 1 at regression. With 2 while it is undecided or there is not enough data. With 3 if it could not ask: a mistake
-in an option, the configuration or a CSV, an archive that cannot be opened, a source that does not answer.
-
-\b
-  cli.py judge                          the current phase: since the last change of weight or deployment of the canary
-  cli.py judge --window 3h              the last three hours, whatever changed in them
-  cli.py judge --phase 4                the fourth phase, counted from the oldest that is known
-  cli.py judge --watch --every 60       looks again every minute, and ends once it is decided
-  cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict, .lower, .upper] | @tsv'
-  cli.py judge --csv numbers.csv        judges ts,fleet,metric,stat,value; - reads standard input
-"""
+JUDGE = command_help(
+    _("Judge the current phase: a gate for a pipeline."),
+    _(
+        "The current phase is the time since the last weight change or deployment of the canary. It is safe to poll: the intervals are anytime-valid."
+    ),
+    exit_codes={
+        0: _(
+            "Parity; or improvement: nothing is worse, and something is better by more than its margin. `verdict` in the JSON says which."
+        ),
+        1: _("Regression."),
+        2: _("Undecided, or not enough data."),
+        3: _(
+            "Not judged: an option, the configuration or the CSV is invalid, the archive cannot be opened, or there are no current numbers."
+        ),
+    },
+    examples="""
+        cli.py judge
+        cli.py judge --window 3h            # the last three hours
+        cli.py judge --phase 4              # counted from the oldest known phase
+        cli.py judge --watch --every 60     # every minute, until it is decided
+        cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict] | @tsv'
+        cli.py judge --csv numbers.csv      # ts,fleet,metric,stat,value
+    """,
 )
-VERSION = _("Print the version and end.")
+VERSION = _("Print the version and exit.")
 CONFIG = _("The migration.toml to read.")
 DEMO = _("Use the scripted demo instead of a configuration.")
-JSON = _("Print JSON instead of a table.")
+JSON = _("Print JSON on one line instead.")
 EVERY = _("Seconds between two refreshes.")
-ONCE = _("Print once and end.")
-WINDOW = _("How far back to judge: 45m, 3h, 1h30m, 2d; 14d at most. Left out: the current phase.")
-PHASE = _("Which phase to judge: current, or its number from 1, the oldest that is known.")
+ONCE = _("Print once and exit.")
+WINDOW = _("How far back to judge: 45m, 3h, 1h30m, 2d; 14d at most. Default: the current phase.")
+PHASE = _("The phase to judge: current, or its number from 1, the oldest known one. Default: current.")
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
-WATCH_VERDICT = _("Look again and again, and end once it is decided.")
-SOURCE = _("Which metric source: cloudwatch, mackerel or demo. Left out: the first that is configured.")
+WATCH_VERDICT = _("Repeat until it is decided.")
+SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")
 BUILT_IN_DEMO = _("built in: the demo")
@@ -101,7 +125,7 @@ SPLIT = _("the split")
 OTHER_SPLIT = _("splits too")
 HEADER_RULE = _("a door")
 UNREACHABLE = _("never reached")
-HISTORY = _("Every step of the weights: how long it held, who made it and how.")
+HISTORY = _("Every known change of the weights: its bake time, author and tool.")
 NO_WEIGHT_CHANGES = _(
     "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
 )

@@ -2,6 +2,7 @@
 
 from domain import EventKind
 from messages import numbers
+from messages.command_help import command_help
 from messages.events import KINDS_SINGULAR
 from messages.i18n import _
 
@@ -43,20 +44,26 @@ NO_WINDOW_LATENCY = _(
     "Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked."
 )
 NO_CHART_DATA = _("There are no settled minutes to draw.")
-REPORT = _(
-    """Writes the evidence file: one ZIP with a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON.
-
-Prints where it is, and the SHA-256 of its data.csv as `sha256sum` writes it. Ends with 0 once it is written, whatever the verdict in it; with 3
-if it could not ask, or could not write.
-
-\\b
-  cli.py report                         the current phase
-  cli.py report --window 3h             the last three hours, whatever changed in them
-  cli.py report --phase 4 --out go.zip  the fourth phase, counted from the oldest that is known
-"""
+REPORT = command_help(
+    _("Write the evidence file of a phase or a window."),
+    _(
+        "One ZIP: a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON. Prints its path, and the SHA-256 of its data.csv as "
+        "`sha256sum` does."
+    ),
+    exit_codes={
+        0: _("Written, whatever its verdict."),
+        3: _(
+            "Not written: an option or the configuration is invalid, the archive cannot be opened, there are no current numbers, or the file cannot be written."
+        ),
+    },
+    examples="""
+        cli.py report
+        cli.py report --window 3h               # the last three hours
+        cli.py report --phase 4 --out go.zip    # counted from the oldest known
+    """,
 )
 OUT = _(
-    "Where to write it. Left out: here, named after the migration and the window. A file that is there is replaced."
+    "Where to write it. Default: the working directory, named after the migration and the window. An existing file is replaced."
 )
 
 

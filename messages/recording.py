@@ -1,56 +1,71 @@
 """Messages of `cli.py record` and `cli.py archive`."""
 
+from messages.command_help import USAGE_ERROR, command_help
 from messages.i18n import _, plural
 from messages.numbers import count
 
-RECORD = _(
-    """Keeps the archive up to date with no viewer, until it is stopped; also fetches what the sources still keep of the time before.
-
-The dashboard does the same while it runs. Several recorders and dashboards on one archive take turns: the sources are asked as often as by one.
-Ctrl-C or SIGTERM ends it with 0: what was confirmed is kept.
-
-\b
-  cli.py record             shows how every source is, and how far back the archive reaches
-  cli.py record --once      brings everything up to date and ends: 0 if nothing is left, 1 if something could not be had
-  cli.py record --json      one line of JSON a minute
-"""
+_ARCHIVE_EXIT_CODES = {
+    0: _("Done."),
+    1: _("The configuration is invalid, the archive cannot be opened, or files cannot be read or written."),
+    2: USAGE_ERROR,
+}
+RECORD = command_help(
+    _("Keep the archive up to date without a page."),
+    _(
+        "It also fetches what the sources still keep of earlier time. The dashboard does the same while it runs. Several recorders and "
+        "dashboards on one archive take turns: nothing is requested twice. Ctrl-C or SIGTERM ends it; everything that was confirmed is stored."
+    ),
+    exit_codes={
+        0: _("Ended by Ctrl-C or SIGTERM; with --once: everything that is available was stored."),
+        1: _(
+            "With --once: a source did not answer, or not with everything in time. The configuration is invalid, or the archive cannot be opened."
+        ),
+        2: USAGE_ERROR,
+    },
+    examples="""
+        cli.py record           # sources and progress of the back-fill
+        cli.py record --once    # bring everything up to date and end
+        cli.py record --json    # a line of JSON a minute
+    """,
 )
-RECORD_ONCE = _("Bring everything up to date, the past too, and end.")
-ARCHIVE = _("What the archive holds: look at it, take it elsewhere, make it smaller.")
-STATUS = _(
-    """Shows what the archive holds: its size, how much of which time from which source, gaps, events, access logs, and whether somebody records.
-
-Ends with 0 if the archive can be read, with 1 if not.
-
-\b
-  cli.py archive status
-  cli.py archive status --json | jq '.sources[] | {source, gaps}'
-"""
+RECORD_ONCE = _("Bring everything up to date, back-fill included, and exit.")
+ARCHIVE = command_help(
+    _("Inspect, export, import and compact the archive."),
+    exit_codes={0: _("Done. Each command lists what its other exit codes mean."), 2: _("There is no such command.")},
+    examples="""
+        cli.py archive status
+        cli.py archive export --help
+    """,
 )
-EXPORT = _(
-    """Writes everything that is known of the migration as Parquet files, with a manifest and the SHA-256 of each.
-
-Any program that reads Parquet can read them; `cli.py archive import` reads them into another archive. Ends with 0, or with 1 if they could not be written.
-
-\b
-  cli.py archive export photo-2026
-"""
+STATUS = command_help(
+    _("Show what is stored, and whether a recorder is running."),
+    _("Size, time and points of each source and period, gaps, events and access logs."),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="""
+        cli.py archive status
+        cli.py archive status --json | jq '.sources[] | {source, gaps}'
+    """,
 )
-IMPORT = _(
-    """Reads an export into the archive of this configuration. What is there already stays; reading the same export twice changes nothing.
-
-An export that was damaged, or written by a later version of this program, is refused before anything is written.
-
-\b
-  cli.py archive import photo-2026
-"""
+EXPORT = command_help(
+    _("Write everything stored as Parquet files with a manifest."),
+    _("The manifest has the SHA-256 of each file. `cli.py archive import` reads them into another archive."),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="cli.py archive export photo-2026",
 )
-COMPACT = _(
-    """Gives space back to the disk that the archive no longer needs. The recorder may go on; it waits while this runs.
-
-\b
-  cli.py archive compact
-"""
+IMPORT = command_help(
+    _("Read an export into the archive of this configuration."),
+    _(
+        "Existing data stays; importing the same export twice changes nothing. A damaged export, or one of a later version, is rejected before "
+        "anything is written."
+    ),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="cli.py archive import photo-2026",
+)
+COMPACT = command_help(
+    _("Return unused space of the archive to the disk."),
+    _("A recorder may go on; it waits meanwhile."),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="cli.py archive compact",
 )
 FOLDER = _("The folder of the export.")
 NO_BACKFILL = _("the past is not asked for")

@@ -7,6 +7,7 @@ from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow
 from domain.window import DAY_S
 from messages import numbers, times
+from messages.command_help import command_help
 from messages.i18n import _, plural
 
 RETROSPECTIVE_TITLE = _("Retrospective")
@@ -15,20 +16,26 @@ PHASES = _("Phases")
 REPORT_FILE = _("Report")
 REPORT_EXPLAINED = _("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
 MADE = _("Made")
-RETROSPECTIVE = _(
-    """Tells the whole migration from the archive alone: what it cost, its phases with their verdicts, before and after. Asks nobody.
-
-Writes one HTML page that opens offline and prints, and says where it is; with --json it prints the numbers (and writes the page only where --out
-names it). Ends with 0 once it is told, with 3 if the archive holds nothing or cannot be read, or the page could not be written.
-
-\b
-  cli.py retrospective
-  cli.py retrospective --out story.html
-  cli.py retrospective --json | jq .impact
-"""
+RETROSPECTIVE = command_help(
+    _("Summarize the whole migration, from the archive alone."),
+    _(
+        "Its impact, its phases with their verdicts, before and after: as sentences and as one HTML page that opens offline and prints. With --json the "
+        "page is written only with --out."
+    ),
+    exit_codes={
+        0: _("Done."),
+        3: _(
+            "An option or the configuration is invalid, the archive is empty or cannot be opened, or the page cannot be written."
+        ),
+    },
+    examples="""
+        cli.py retrospective
+        cli.py retrospective --out migration.html
+        cli.py retrospective --json | jq .impact
+    """,
 )
 OUT = _(
-    "Where to write the page. Left out: here, named after the migration and its days. A file that is there is replaced."
+    "Where to write the page. Default: the working directory, named after the migration and its days. An existing file is replaced."
 )
 JUDGING = _("being judged …")
 COUNTING = _("Counting …")

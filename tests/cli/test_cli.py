@@ -1,15 +1,17 @@
 """The command line as a whole: help, documentation, and external text in the terminal."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import cli
+from commands.shared.exit_codes import GateCommand
 from domain import Event, Fleet, Migration, Target
 from sources.base import Health, TrafficSnapshot
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic
@@ -74,11 +76,47 @@ def test_external_text_cannot_control_the_terminal(
             assert letter not in result.stdout and letter not in as_json.stdout
 
 
-@pytest.mark.parametrize("args", [(), ("doctor",), ("weights",), ("watch",)])
-def test_help_has_examples(args: tuple[str, ...]):
-    result = run(*args, "--help")
+def commands(group: Any = None, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group, with its names."""
+    command = group or get_command(cli.app)
+    yield names, command
+    for name, subcommand in getattr(command, "commands", {}).items():
+        yield from commands(subcommand, *names, name)
+
+
+COMMANDS = dict(commands())
+GROUPS = [(), ("archive",)]
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_help_has_exit_codes_and_examples_and_fits_80_columns(names: tuple[str, ...]) -> None:
+    result = run(*names, "--help", columns=80)
     assert result.exit_code == 0
-    assert f"cli.py {args[0] if args else 'doctor'}" in result.stdout
+    assert "\\b" not in result.stdout and "\b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    codes = re.findall(r"(?m)^    ([0-3])  \S", result.stdout.partition("Exit codes:\n")[2].partition("Examples:")[0])
+    gate = isinstance(COMMANDS[names], GateCommand)
+    assert codes[0] == "0" and codes == sorted(codes) and codes[-1] == ("3" if gate else "2")
+    if names not in GROUPS:
+        assert f"    cli.py {' '.join(names)}" in result.stdout
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_every_command_has_json_and_says_so(names: tuple[str, ...]) -> None:
+    """The general help says that every command has --json."""
+    has_json = any("--json" in parameter.opts for parameter in COMMANDS[names].params)
+    assert has_json == (names not in GROUPS)
+    assert bool(re.search(r"(?m)^  --json ", run(*names, "--help").stdout)) == has_json
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=str)
+def test_the_list_of_commands_is_not_cut(group: tuple[str, ...]) -> None:
+    assert "..." not in run(*group, "--help", columns=80).stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("names", [names for names in COMMANDS if names not in GROUPS], ids=" ".join)
+def test_an_invalid_option_ends_with_the_exit_code_of_the_help(names: tuple[str, ...]) -> None:
+    assert run(*names, "--no-such-option").exit_code == (3 if isinstance(COMMANDS[names], GateCommand) else 2)
 
 
 def test_every_command_option_and_key_is_documented():

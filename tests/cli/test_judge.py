@@ -414,7 +414,7 @@ def test_external_text_cannot_control_the_terminal(
 def test_help_documents_the_exit_codes():
     result = run("--help")
     assert result.exit_code == 0
-    assert "With 1 at regression." in result.stdout and "cli.py judge --csv numbers.csv" in result.stdout
+    assert "1  Regression." in result.stdout and "cli.py judge --csv numbers.csv" in result.stdout
 
 
 def test_every_option_key_and_code_is_documented():

@@ -16,7 +16,7 @@ from domain import Migration, Window
 from sources.base import Problem, Pull
 from sources.demo.sources import DemoEvents, DemoMetrics
 from sources.registry import Sources
-from tests.cli.conftest import ANCHOR, NOW
+from tests.cli.conftest import ANCHOR, NOW, json_output
 from tests.cli.conftest import run as run_command
 
 pytestmark = pytest.mark.usefixtures("demo")
@@ -33,6 +33,21 @@ def test_it_writes_the_file_of_the_current_phase_and_prints_path_and_checksum(tm
         assert sum_of_data == f"{hashlib.sha256(file.read('data.csv')).hexdigest()}  data.csv"
         data = json.loads(file.read("judgement.json"))
     assert data["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
+
+
+def test_its_json_has_the_path_and_the_checksum() -> None:
+    output = json_output(run("--window", "1h", "--out", "out.zip", "--json"))
+    with zipfile.ZipFile("out.zip") as file:
+        checksum = hashlib.sha256(file.read("data.csv")).hexdigest()
+    assert output == {
+        "schema": 1,
+        "ok": True,
+        "path": "out.zip",
+        "data_sha256": checksum,
+        "verdict": output["verdict"],
+        "window": {"from": "2026-11-23T19:17:00Z", "to": "2026-11-23T20:17:00Z"},
+    }
+    assert output["verdict"] in ("parity", "undecided")
 
 
 def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:

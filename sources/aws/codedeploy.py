@@ -10,7 +10,14 @@ from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, newest_
 from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
-from sources.aws.deployments import MAX_DETAILED, DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds
+from sources.aws.deployments import (
+    MAX_DETAILED,
+    DeploymentSource,
+    DeploymentTarget,
+    earliest_start,
+    epoch_seconds,
+    latest_start,
+)
 from sources.base import Problem
 
 SOURCE = "codedeploy"
@@ -48,7 +55,7 @@ class CodeDeploy(DeploymentSource):
     def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
         application, group = target.name.split("/")
         names = {"applicationName": application, "deploymentGroupName": group}
-        created = {"start": earliest_start(window), "end": window.ends_at}
+        created = {"start": earliest_start(window), "end": latest_start(window, self._clock())}
         infos = session.fetch_or_empty("GetDeploymentGroup", about=target.name, **names)
         listed = session.fetch_all("ListDeployments", about=target.name, **names, createTimeRange=created)
         info: Mapping[str, Any] = infos[0] if infos else {}

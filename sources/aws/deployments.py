@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from domain import Aws, Clock, FleetName, Window
@@ -107,6 +107,12 @@ class DeploymentSource(ABC):
 def earliest_start(window: Window) -> datetime:
     """The earliest creation time of a deployment that may still have been running in `window`."""
     return datetime.fromtimestamp(max(window.start - MAX_DEPLOYMENT_S, 0), UTC)
+
+
+def latest_start(window: Window, now: datetime) -> datetime:
+    """The latest creation time of a deployment to list. A window that ends in the current minute excludes one that has just begun: a minute more."""
+    is_newest = window.end >= now.timestamp() - MINUTE_S
+    return now.replace(microsecond=0) + timedelta(seconds=MINUTE_S) if is_newest else window.ends_at
 
 
 def epoch_seconds(at: datetime | None) -> int | None:

@@ -18,7 +18,7 @@ from domain.deployments import (
 from sources.aws.calls import ApiSession, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
-from sources.aws.deployments import DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds
+from sources.aws.deployments import DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds, latest_start
 from sources.aws.load_balancer import target_group_name
 from sources.base import Problem
 
@@ -70,7 +70,7 @@ class Ecs(DeploymentSource):
         self, session: ApiSession, target: DeploymentTarget, service: Mapping[str, Any], window: Window
     ) -> list[Deployment]:
         cluster, service_name = target.name.split("/")
-        created = {"after": earliest_start(window), "before": window.ends_at}
+        created = {"after": earliest_start(window), "before": latest_start(window, self._clock())}
         listed = session.fetch_or_empty(
             "ListServiceDeployments", about=target.name, cluster=cluster, service=service_name, createdAt=created
         )

@@ -1,6 +1,6 @@
 """The CodeDeploy source: with botocore's Stubber, and over HTTP against the fake."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.stub import Stubber
@@ -43,7 +43,7 @@ def test_requests_match_the_service_model() -> None:
             "lastSuccessfulDeployment": {"deploymentId": "d-1"},
         }
         stub.add_response("get_deployment_group", {"deploymentGroupInfo": info}, NAMES)
-        span = {"start": LOOKBACK_START, "end": HOUR.ends_at}
+        span = {"start": LOOKBACK_START, "end": HOUR.ends_at + timedelta(minutes=1)}
         stub.add_response(
             "list_deployments", {"deployments": ["d-3"], "nextToken": "more"}, {**NAMES, "createTimeRange": span}
         )
@@ -172,6 +172,13 @@ def test_many_deployments_are_read_in_batches_and_pages(server: FakeDeployments)
     assert server.calls.count("ListDeployments") == 2
     assert server.calls.count("BatchGetDeployments") == 3  # 25, 25, 10
     assert server.calls.count("BatchGetDeploymentTargets") == 5
+
+
+def test_a_deployment_that_has_just_begun_is_listed_without_its_group(server: FakeDeployments) -> None:
+    server.errors["GetDeploymentGroup"] = DENIED
+    server.deployments = [deployment_payload("d-43", "InProgress", NOON, 43, before=42)]
+    state = create_source(server).events(HOUR).deployment_state
+    assert state and [deployment.id for deployment in state.deployments] == ["d-43"]
 
 
 def test_deployment_waiting_for_approval(server: FakeDeployments) -> None:

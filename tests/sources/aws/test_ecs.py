@@ -1,6 +1,6 @@
 """The ECS source, with services deployed by CodeDeploy and by ECS: with botocore's Stubber, and over HTTP against the fake."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -137,7 +137,7 @@ def test_requests_match_the_service_model() -> None:
     with Stubber(client) as stub:
         stub.add_response("describe_services", {"services": [active]}, {"cluster": "photo", "services": ["web"]})
         since = datetime.fromtimestamp(NOON - 94 * 86_400, UTC)  # 90 days of lookback, four of a running deployment
-        span = {"after": since, "before": HOUR.ends_at}
+        span = {"after": since, "before": HOUR.ends_at + timedelta(minutes=1)}
         params = {"cluster": "photo", "service": "web", "createdAt": span}
         stub.add_response("list_service_deployments", {"serviceDeployments": [], "nextToken": "2"}, params)
         stub.add_response(

@@ -20,13 +20,16 @@ HELP = command_help(
     """,
 )
 DOCTOR = command_help(
-    _("Check the configuration, the archive and every permission."),
-    _("Each failed check has its next step. Checks of optional sources are marked ! and do not count."),
+    _("Check the configuration, the archive, every permission and resource."),
+    _(
+        "Each failed check has its next step; ! marks remarks and failures of optional sources, which do not count; – marks what was not checked. "
+        "Target groups and jobs have the age of their newest datapoint."
+    ),
     exit_codes={0: _("All checks passed."), 1: _("A check failed."), 2: USAGE_ERROR},
     examples="""
         cli.py doctor
         cli.py doctor --config staging.toml
-        cli.py doctor --json | jq -r '.checks[] | select(.ok | not) | .permission'
+        cli.py doctor --json | jq -r '.checks[] | select(.ok == false) | .permission'
     """,
 )
 WEIGHTS = command_help(
@@ -151,10 +154,21 @@ SAMPLE_RATIO: dict[str, str] = {
 }
 
 
+NOTHING_TO_CHECK = _("Not checked: there was nothing to read with it.")
+
+
 def doctor_summary(failed: int) -> str:
     if not failed:
         return _("Everything is fine.")
     return _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
+
+
+def newest(age: str) -> str:
+    return _("newest {age} ago").format(age=age)
+
+
+def not_checked(operation: str) -> str:
+    return _("Not checked, because {operation} failed.").format(operation=operation)
 
 
 def no_such_source(given: str, known: str) -> str:

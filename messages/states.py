@@ -1,7 +1,7 @@
 """Names of sources and labels of their states."""
 
 from messages.i18n import _
-from sources.base import HealthState
+from sources.base import CheckState, HealthState
 
 _SOURCE_NAMES = {
     "cloudwatch": "CloudWatch",
@@ -33,6 +33,16 @@ STATE_LABELS: dict[HealthState, str] = {
     "throttled": _("throttled"),
     "denied": _("denied"),
     "down": _("down"),
+}
+CHECK_LABELS: dict[CheckState, str] = {
+    "up": _("ok"),
+    "slow": _("slow"),
+    "throttled": _("throttled"),
+    "denied": _("denied"),
+    "failed": _("failed"),
+    "not_checked": _("not checked"),
+    "never_reported": _("never reported"),
+    "stale": _("stale"),
 }
 
 

@@ -1,13 +1,15 @@
 """The protocols and values of all sources. A source reads one external system, never writes to it, and returns that system's faults as values."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
 from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
 from domain.deployments import DeploymentState
+from domain.window import HOUR_S
 
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign requests with
@@ -63,18 +65,26 @@ class Problem:
     detail: str = ""
 
 
-HealthState = Literal["up", "slow", "throttled", "denied", "down"]
+HealthState = Literal["up", "slow", "throttled", "denied", "down"]  # of a source
+CheckState = Literal["up", "slow", "throttled", "denied", "failed", "not_checked", "never_reported", "stale"]
+STALE_AFTER_S = 3 * HOUR_S  # of a target group without datapoints
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result of checking one permission: an IAM action, or a right of the API key. `problem` is None if it worked."""
+    """The result of one check: of a permission (an IAM action, or a right of the API key), or of a `subject` that was read with it.
+
+    A subject is a target group, a rule, a service or a job. `problem`: None if there is none; with "not_checked" the failure that prevented the
+    check, None if there was nothing to read. `newest_age_s`: seconds since the subject's newest datapoint began, None if unknown or irrelevant.
+    """
 
     source: str
     permission: str
-    state: HealthState
+    state: CheckState
     took_s: float
     problem: Problem | None = None
+    subject: str = ""
+    newest_age_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,7 @@ class CheckableSource(Protocol):
     name: str
 
     def check(self) -> tuple[Health, ...]:
-        """Tries each permission."""
+        """Tries each permission, and reads each configured subject."""
 
 
 class MetricSource(CheckableSource, Protocol):
@@ -202,3 +212,40 @@ def health_state(
     if kinds - _REMARKS - ({"clock_skew"} if answered else set()):
         return "down"
     return "slow" if took_s > slow_s else "up"
+
+
+# Remarks of a poll, which has other data, but failures of a check.
+_CHECK_FAILURES: frozenset[ProblemKind] = frozenset(
+    ("elsewhere", "gone", "incomplete", "internal_error", "partial_data", "refused_metric", "unanswered_metric")
+)
+_CHECK_SEVERITY: tuple[CheckState, ...] = ("denied", "throttled", "failed", "never_reported", "slow", "up")
+
+
+def check_result(
+    source: str,
+    permission: str,
+    took_s: float,
+    problems: Collection[Problem] = (),
+    *,
+    answered: bool = True,
+    subject: str = "",
+) -> Health:
+    """The result of a check that was made: the state of its worst problem. `answered`: see `health_state`."""
+
+    def state_of(problem: Problem) -> CheckState:
+        if problem.kind == "no_such_metric":
+            return "never_reported"
+        if problem.kind == "no_credentials":
+            return "failed"  # nothing was asked
+        state = health_state((problem,), took_s, answered=answered)
+        return "failed" if state == "down" or problem.kind in _CHECK_FAILURES else state
+
+    worst = min(problems, key=lambda problem: _CHECK_SEVERITY.index(state_of(problem)), default=None)
+    state: CheckState = state_of(worst) if worst else "slow" if health_state((), took_s) == "slow" else "up"
+    return Health(source, permission, state, took_s, worst, subject)
+
+
+def with_newest(result: Health, age_s: int | None, *, stale_after_s: float = inf) -> Health:
+    """The result with the age of the newest datapoint; "stale" if it is older than `stale_after_s`."""
+    stale = age_s is not None and age_s > stale_after_s and result.state in ("up", "slow")
+    return replace(result, newest_age_s=age_s, state="stale" if stale else result.state)

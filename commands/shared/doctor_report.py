@@ -1,5 +1,6 @@
 """The report of `doctor`, which other commands print if they cannot start."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,10 +17,12 @@ from messages import cli as text
 from messages import states
 from messages.errors import config
 from messages.live import elapsed
+from messages.times import duration
 from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
 from sources.base import SUPPLEMENTARY, Health
 
-LABEL_WIDTH = 32
+LABEL_WIDTH = max(map(len, (text.CONFIGURATION, text.ARCHIVE)))
+NAME_WIDTH = 42  # of permissions and subjects; longer ones move their state to the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,15 @@ class DoctorReport:
     @property
     def n_failures(self) -> int:
         """Without warnings."""
-        failed = sum(not is_ok(check) for check in self.checks)
+        failed = sum(is_ok(check) is False for check in self.checks)
         return len(self.config_issues) + (self.archive_problem is not None) + failed
 
 
-def is_ok(check: Health) -> bool:
-    """A failed check of a supplementary source is only a warning."""
-    return check.state in ("up", "slow") or check.source in SUPPLEMENTARY
+def is_ok(check: Health) -> bool | None:
+    """None if not checked: the check that prevented it failed. A failed check of a supplementary source is only a warning."""
+    if check.state == "not_checked":
+        return None
+    return check.state in ("up", "slow", "stale") or check.source in SUPPLEMENTARY
 
 
 def doctor_json(report: DoctorReport) -> dict[str, Any]:
@@ -61,9 +66,10 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
         "archive": archive if migration else None,
         "checks": [
             {
-                **pick(check, "source", "permission", "state"),
+                **pick(check, "source", "permission", "subject", "state"),
                 "ok": is_ok(check),
                 "took_s": round(check.took_s, 3),
+                "newest_age_s": check.newest_age_s,
                 "problem": problem_json(check.problem) if check.problem else None,
             }
             for check in report.checks
@@ -72,30 +78,62 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
 
 
 def doctor_table(report: DoctorReport) -> RenderableType:
+    """A line for each check, at most 80 columns wide unless a name is longer than any permission."""
     parts: list[RenderableType] = [title(report.migration)] if report.migration else []
-    parts.append(_line(not report.config_issues, text.CONFIGURATION, plain(report.configuration)))
+    parts.append(_line(not report.config_issues, text.CONFIGURATION, plain(report.configuration), width=LABEL_WIDTH))
     parts += [_indented(message_lines(config.format_config_issue(issue))) for issue in report.config_issues]
     if report.migration:
-        parts.append(_line(report.archive_problem is None, text.ARCHIVE, plain(report.archive)))
+        parts.append(_line(report.archive_problem is None, text.ARCHIVE, plain(report.archive), width=LABEL_WIDTH))
     parts += map(_indented, problem_lines((), report.archive_problem))
-    for problem, checks in groupby(report.checks, key=lambda check: check.problem):
-        parts += map(_check, checks)
-        if problem:  # once for consecutive checks with the same problem
-            parts += map(_indented, problem_lines([problem]))
+    for source, checks in groupby(report.checks, key=lambda check: check.source):
+        parts += _source_lines(source, tuple(checks))
     parts.append(Text(text.doctor_summary(report.n_failures), BAD if report.n_failures else GOOD))
     return Group(*parts)
 
 
-def _check(check: Health) -> Text:
-    state = Text(f"{states.STATE_LABELS[check.state]}, {elapsed(check.took_s)}", FAINT)
-    details = plain(check.permission).append("  ").append_text(state)
-    return _line(is_ok(check), states.source_name(check.source), details, warning=check.problem is not None)
+def _source_lines(source: str, checks: Sequence[Health]) -> Iterator[RenderableType]:
+    """The source's name, its checks, and each problem once, below consecutive checks that have it."""
+    yield plain(states.source_name(source), "bold")
+    width = max(len(_name(check)) for check in checks)
+    for (not_checked, problem), group in groupby(checks, key=lambda check: (is_ok(check) is None, check.problem)):
+        for check in group:
+            yield _line(
+                is_ok(check), _name(check), _state(check), remark=_is_remark(check), width=min(width, NAME_WIDTH)
+            )
+        if not_checked:
+            operation = problem.operation if problem else ""
+            yield _indented(plain(text.not_checked(operation) if operation else text.NOTHING_TO_CHECK, FAINT))
+        elif problem:
+            yield from map(_indented, problem_lines([problem]))
 
 
-def _line(ok: bool, label: str, details: Text, *, warning: bool = False) -> Text:
-    sign = Text.assemble(("✘", BAD) if not ok else ("!", WARN) if warning else ("✔", GOOD))
-    line = sign.append("  ").append_text(plain(label)).append(" " * max(1, LABEL_WIDTH - len(label)))
-    return line.append_text(details)
+def _name(check: Health) -> str:
+    return check.subject or check.permission
+
+
+def _is_remark(check: Health) -> bool:
+    return check.problem is not None or check.state == "stale"
+
+
+def _state(check: Health) -> Text:
+    label, age_s = states.CHECK_LABELS[check.state], check.newest_age_s
+    if age_s is not None:
+        label = f"{label}, {text.newest(duration(age_s))}"
+    elif not check.subject and check.state != "not_checked":
+        label = f"{label}, {elapsed(check.took_s)}"
+    return Text(label, FAINT)
+
+
+def _line(ok: bool | None, name: str, details: Text, *, remark: bool = False, width: int = 0) -> Text:
+    """`ok` is None if not checked."""
+    sign = ("–", FAINT) if ok is None else ("✘", BAD) if not ok else ("!", WARN) if remark else ("✔", GOOD)
+    return (
+        Text.assemble(sign)
+        .append("  ")
+        .append_text(plain(name))
+        .append(" " * max(2, width + 2 - len(name)))
+        .append_text(details)
+    )
 
 
 def _indented(lines: Text) -> Padding:

@@ -297,6 +297,24 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         _("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
         _("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
     ),
+    "no_such_group": (
+        _("Never reported"),
+        _("CloudWatch has no datapoint of the target group {about} at this load balancer, in the last 454 days."),
+        _("Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
+          "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`)."),
+    ),
+    "no_invocation": (
+        _("Never invoked"),
+        _("CloudWatch has no invocation of the function of job {about}, in the last 454 days."),
+        _("Nothing to do if the job has not run yet. Otherwise check `function` under [[batches.jobs]], `region` under [aws], and that the credentials "
+          "are those of the function's account."),
+    ),
+    "no_run_of_job": (
+        _("Never posted"),
+        _("No metric of job {about} was ever posted to the service “{service}”."),
+        _("Nothing to do if the job has not run yet. Otherwise correct its `name` under [[batches.jobs]], or `service` and the patterns under [batches]: "
+          "together they make the metric's name."),
+    ),
     "no_run": (
         _("No batch has reported"),
         _("No metric of the service “{service}” fits a pattern of [batches]: {patterns}."),

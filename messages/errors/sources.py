@@ -128,13 +128,20 @@ def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[
             case = detail, {"days": about}
         case Problem("bad_request", "athena") if "output location" in detail.lower():
             case = "no_output_location", {}
-        case Problem("no_such_metric", "mackerel_batches"):
-            case = "no_run", {"patterns": about, "service": detail}
+        case Problem("no_such_metric", "cloudwatch" | "lambda" | "mackerel_batches"):
+            case = _never_reported(problem), {"patterns": about, "service": detail}
         case Problem("no_split", _, _, _, "one_side:baseline" | "one_side:canary"):
             case = f"{detail.removeprefix('one_side:')}_only", {}
         case Problem("bad_reply", "mackerel") if re.fullmatch(r"\d+ s", detail):
             case = "too_coarse", {"since": about, "step": times.duration(int(detail.removesuffix(" s")))}
     return case
+
+
+def _never_reported(problem: Problem) -> str:
+    """The key in SPECIAL_TEXTS for what has no datapoint: a target group, a function, a job, or every job."""
+    if problem.source == "mackerel_batches":
+        return "no_run" if problem.operation.endswith("/metric-names") else "no_run_of_job"
+    return "no_such_group" if problem.source == "cloudwatch" else "no_invocation"
 
 
 def _key(problem: Problem) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from domain import Arn, Window
 from sources.access_logs.counter import LogCounts
 from sources.access_logs.filenames import LogFile, is_other_log, overlaps, printable, window_of_name
-from sources.base import Health, Problem, ProblemKind, health_state
+from sources.base import Health, Problem, ProblemKind, check_result
 
 SOURCE = "access_logs"
 
@@ -131,6 +131,5 @@ def _size_of_file(path: Path) -> int | None:
 
 def health(permission: str, started_s: float, problem: Problem | None, source: str = SOURCE) -> Health:
     """The result of a check that started at `started_s` (time.monotonic())."""
-    took_s = time.monotonic() - started_s
-    state = health_state((problem,) if problem else (), took_s, answered=problem is None)
-    return Health(source, permission, state, took_s, problem)
+    problems = (problem,) if problem else ()
+    return check_result(source, permission, time.monotonic() - started_s, problems, answered=not problems)

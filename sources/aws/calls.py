@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from domain import Aws
 from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
-from sources.base import Health, Problem, ProblemKind, health_state
+from sources.base import Health, Problem, ProblemKind, check_result
 
 MAX_PAGES = 100  # of one list
 
@@ -23,6 +23,8 @@ _FATAL = _AUTH_ERRORS | {"wrong_region", "clock_skew", "timeout", "unreachable"}
 # These count as fatal from the second on.
 _TRANSIENT: frozenset[ProblemKind] = frozenset({"throttled", "server_error"})
 _FAILURE_LIMIT = 2
+# Of the resource that a call is about: they do not affect other resources.
+_RESOURCE_KINDS: frozenset[ProblemKind] = frozenset({"not_found", "gone", "elsewhere"})
 
 _Result = TypeVar("_Result")
 
@@ -68,13 +70,23 @@ class ApiSession:
     """The calls of one poll to one service: their problems and durations, and whether to go on.
 
     `prefix` and an action make a permission: "elasticloadbalancing" and "DescribeRules" → `elasticloadbalancing:DescribeRules`.
+    `per_resource`: a denial of one resource does not stop calls about others, because a policy may name resources.
     """
 
-    def __init__(self, source: str, prefix: str, operations: Mapping[str, Operation], client: ClientProvider) -> None:
+    def __init__(
+        self,
+        source: str,
+        prefix: str,
+        operations: Mapping[str, Operation],
+        client: ClientProvider,
+        *,
+        per_resource: bool = False,
+    ) -> None:
         self._source, self._prefix, self._operations, self._client = source, prefix, operations, client
+        self._per_resource = per_resource
         self._problems: list[Problem] = []
         self._failures: dict[str, Problem] = {}  # the first of each action
-        self._durations_s: dict[str, float] = {}
+        self._durations_s: dict[tuple[str, str], float] = {}  # of each action and resource
         self._fatal: Problem | None = None
         self._transient_failures = 0
         self._skew: Problem | None = None
@@ -85,7 +97,7 @@ class ApiSession:
         return tuple(dict.fromkeys([*self._problems, *([self._skew] if self._skew else [])]))
 
     def was_called(self, action: str) -> bool:
-        return action in self._durations_s
+        return any(called == action for called, _ in self._durations_s)
 
     def has_failed(self, action: str) -> bool:
         """Whether a call of an action failed, or was not sent because of an earlier failure."""
@@ -94,7 +106,8 @@ class ApiSession:
     def blocked_by(self, action: str) -> Problem | None:
         """The failure that makes further calls of an action pointless."""
         failure = self._failures.get(action)
-        return self._fatal or (failure if failure and failure.kind == "denied" else None)
+        denied = failure and failure.kind == "denied" and not self._per_resource
+        return self._fatal or (failure if denied else None)
 
     def add_problem(self, kind: ProblemKind, action: str, about: str, detail: str = "") -> None:
         self._problems.append(Problem(kind, self._source, self._permission(action), about, detail))
@@ -132,17 +145,33 @@ class ApiSession:
         batches = (values[first : first + size] for first in range(0, len(values), size))
         return [result for batch in batches for result in self.fetch_or_empty(action, about=about, **{param: batch})]
 
-    def health(self, action: str) -> Health:
-        """The worst problem of an action; if it was never called, the failure that prevented it."""
-        permission, took_s = self._permission(action), self._durations_s.get(action, 0.0)
+    def check(self, action: str, *, resources: Collection[str] = ()) -> Health:
+        """The result of an action's calls, without problems of `resources`, which are results of their own."""
+        permission = self._permission(action)
         failure = self._failures.get(action) or self._fatal
-        answered = failure is None or failure.kind != "clock_skew"
-        problems = [problem for problem in self.problems if problem.operation == permission]
         if not self.was_called(action):
-            problems = [failure] if failure else list(self._failures.values())[:1]
-        state = health_state(problems, took_s, answered=answered)
-        worst = (problem for problem in problems if health_state((problem,), took_s, answered=answered) == state)
-        return Health(self._source, permission, state, took_s, next(worst, None))
+            return self._not_checked(action, failure or next(iter(self._failures.values()), None))
+        took_s = sum(duration_s for (called, _), duration_s in self._durations_s.items() if called == action)
+        problems = [
+            problem
+            for problem in self.problems
+            if problem.operation == permission and not (problem.kind in _RESOURCE_KINDS and problem.about in resources)
+        ]
+        answered = failure is None or failure.kind != "clock_skew"
+        return check_result(self._source, permission, took_s, problems, answered=answered)
+
+    def check_resource(self, action: str, about: str, subject: str) -> Health:
+        """The result for one resource, which an action reads: not checked if its call failed for another reason than the resource."""
+        problems = [problem for problem in self.problems if problem.about == about]
+        own = [problem for problem in problems if problem.kind in _RESOURCE_KINDS]
+        failed = next((problem for problem in problems if problem.operation == self._permission(action)), None)
+        if not own and (failed or (action, about) not in self._durations_s):
+            return self._not_checked(action, failed or self._failures.get(action) or self._fatal, subject)
+        took_s = self._durations_s.get((action, about), 0.0)
+        return check_result(self._source, self._permission(action), took_s, own, subject=subject)
+
+    def _not_checked(self, action: str, reason: Problem | None, subject: str = "") -> Health:
+        return Health(self._source, self._permission(action), "not_checked", 0.0, reason, subject)
 
     def _guard(self, action: str, about: str, work: Callable[[], _Result]) -> _Result | Problem:
         """The result of `work`, or its AWS error as a problem, recorded for the policy."""
@@ -155,7 +184,8 @@ class ApiSession:
         except AWS_ERRORS as error:
             problem = problem_from_error(error, source=self._source, operation=self._permission(action), about=about)
         finally:
-            self._durations_s[action] = self._durations_s.get(action, 0.0) + time.monotonic() - started
+            key = (action, about)
+            self._durations_s[key] = self._durations_s.get(key, 0.0) + time.monotonic() - started
         self.add_failure(action, problem)
         self._transient_failures += problem.kind in _TRANSIENT
         if problem.kind in _FATAL or self._transient_failures >= _FAILURE_LIMIT:

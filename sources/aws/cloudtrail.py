@@ -80,7 +80,7 @@ class CloudTrail:
         """Looks up one record."""
         session = self._session()
         self._call(session, "ModifyRule", MaxResults=1)
-        return (session.health(_ACTION),)
+        return (session.check(_ACTION),)
 
     def _session(self) -> ApiSession:
         return ApiSession(SOURCE, "cloudtrail", _OPERATIONS, self._client)

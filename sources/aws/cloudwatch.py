@@ -1,14 +1,15 @@
 """CloudWatch as a source: the metrics of the load balancer and its target groups, by GetMetricData alone."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from domain import FLEETS, Aws, Clock, Migration, Series, Window, assemble, check_frame, empty_frame, utc_now
 from domain.latency import latency_summaries, series_of_window_latency
+from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.aws.calls import MAX_PAGES, ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
 from sources.aws.cloudwatch_queries import (
@@ -24,13 +25,24 @@ from sources.aws.cloudwatch_queries import (
     statistic_kind,
 )
 from sources.aws.cloudwatch_responses import MetricDataResponse
-from sources.base import AnsweredRange, Health, Problem, ProblemKind, Pull
+from sources.base import (
+    STALE_AFTER_S,
+    AnsweredRange,
+    Health,
+    Problem,
+    ProblemKind,
+    Pull,
+    check_result,
+    with_newest,
+)
 from sources.window_latency import WindowLatency, longest_aligned_period
 
 MAX_IDLE_PAGES = 3  # consecutive pages without new data: CloudWatch returns "PartialData" and does not finish
 MAX_DIVISIONS = 10  # of a rejected call while nothing is answered: enough to come from MAX_QUERIES to one series
 MAX_REJECTED_CALLS = 60  # of one request
 _SERVER_FAULTS: frozenset[ProblemKind] = frozenset({"server_error", "not_supported"})
+# (range, period) in which a newest datapoint is looked for. Each period is retained for longer than its range.
+_LOOKBACKS_S = ((3 * HOUR_S, MINUTE_S), (14 * DAY_S, HOUR_S), (454 * DAY_S, DAY_S))
 _ACTION = "GetMetricData"
 _OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
 
@@ -42,6 +54,8 @@ class MetricDataSource:
     """
 
     name = SOURCE
+    presence_metrics: ClassVar[frozenset[str]] = frozenset({"requests", "healthy_hosts"})  # every group in use has one
+    stale_after_s: ClassVar[float] = STALE_AFTER_S
 
     def __init__(self, metrics: Mapping[Series, CloudWatchMetric], aws: Aws, *, clock: Clock, client: Any) -> None:
         self._metrics, self._series, self._region, self._clock = dict(metrics), tuple(metrics), aws.region, clock
@@ -86,10 +100,56 @@ class MetricDataSource:
         )
 
     def check(self) -> tuple[Health, ...]:
-        """Requests all series of the last five minutes: CloudWatch may refuse one of them."""
+        """Requests all series, because CloudWatch may refuse one of them; then the newest datapoint of each target group.
+
+        In hours: a statistic that cannot be computed fails only if there are datapoints.
+        """
+        now = self._clock()
         series = tuple(series for series in self._series if not series.hourly)[:MAX_QUERIES]
-        _, session = self._fetch_all((MetricDataRequest(series, Window.last(5, now=self._clock()), 60),))
-        return (session.health(_ACTION),)
+        hours = Window.last(180, now=now).aligned(HOUR_S)
+        _, session = self._fetch_all((MetricDataRequest(series, hours, HOUR_S),))
+        return (session.check(_ACTION), *self._check_groups(int(now.timestamp()), session))
+
+    def _check_groups(self, now: int, session: ApiSession) -> Iterator[Health]:
+        """Whether each target group has ever reported, and the age of its newest datapoint. `session` requested all series."""
+        series = [item for item in self._series if item.metric in self.presence_metrics]
+        groups = tuple(dict.fromkeys(item.target_group for item in series))
+        newest: dict[str, int] = {}
+        blocked = session.blocked_by(_ACTION)
+        failures: dict[str, Problem] = dict.fromkeys(groups, blocked) if blocked else {}
+        for range_s, period_s in _LOOKBACKS_S:
+            pending = [item for item in series if item.target_group not in newest.keys() | failures.keys()]
+            window = Window(now - now % MINUTE_S - range_s, now - now % MINUTE_S).aligned(period_s)
+            for first in range(0, len(pending), MAX_QUERIES):
+                request = MetricDataRequest(tuple(pending[first : first + MAX_QUERIES]), window, period_s)
+                self._find_newest(request, newest, failures)
+        for group in groups:
+            problems = [problem for problem in session.problems if problem.about.startswith(f"{group}: ")]
+            age_s = max(0, now - newest[group]) if group in newest else None
+            yield self._check_group(group, age_s, problems, failures.get(group))
+
+    def _find_newest(self, request: MetricDataRequest, newest: dict[str, int], failures: dict[str, Problem]) -> None:
+        """Adds the newest datapoint of each target group, and why one was not answered."""
+        (response,), session = self._fetch_all((request,))
+        for position, item in enumerate(request.series):
+            group = item.target_group
+            if points := response.points.get(position):
+                newest[group] = max(*points, newest.get(group, 0))
+            elif item not in response.answered_series and (problems := session.problems):
+                own = (problem for problem in problems if problem.about.startswith(f"{group}: "))
+                failures[group] = next(own, problems[0])
+
+    def _check_group(
+        self, group: str, age_s: int | None, problems: Sequence[Problem], failure: Problem | None
+    ) -> Health:
+        """`problems`: of the group's series. `failure`: why its newest datapoint is unknown."""
+        permission = f"cloudwatch:{_ACTION}"
+        if failure and age_s is None and not problems:
+            return Health(self.name, permission, "not_checked", 0.0, failure, group)
+        if age_s is None and not problems:
+            problems = [Problem("no_such_metric", self.name, permission, group)]
+        result = check_result(self.name, permission, 0.0, problems, subject=group)
+        return with_newest(result, age_s, stale_after_s=self.stale_after_s)
 
     def _fetch_all(self, requests: Sequence[MetricDataRequest]) -> tuple[list[MetricDataResponse], ApiSession]:
         """The responses in order, until a failure makes further calls pointless; the session has all problems."""

@@ -83,14 +83,19 @@ class DeploymentSource(ABC):
         )
 
     def check(self) -> tuple[Health, ...]:
-        """Each permission that the targets need, by reading the last day."""
+        """Each permission that the targets need, and each target, by reading the last day."""
         self._clear_cache()
-        session, _ = self._fetch(Window.last(DAY_S // MINUTE_S, now=self._clock()))
-        unreadable = session.has_failed(next(iter(self.operations)))
-        return tuple(session.health(action) for action in self.operations if unreadable or session.was_called(action))
+        session, targets = self._fetch(Window.last(DAY_S // MINUTE_S, now=self._clock()), per_resource=True)
+        names, reads_target = [target.name for target in targets], next(iter(self.operations))
+        unreadable = session.has_failed(reads_target)
+        actions = (action for action in self.operations if unreadable or session.was_called(action))
+        return (
+            *(session.check(action, resources=names) for action in actions),
+            *(session.check_resource(reads_target, name, name) for name in dict.fromkeys(names)),
+        )
 
-    def _fetch(self, window: Window) -> tuple[ApiSession, list[DeploymentTarget]]:
-        session = ApiSession(self.name, self.name, self.operations, self._client)
+    def _fetch(self, window: Window, *, per_resource: bool = False) -> tuple[ApiSession, list[DeploymentTarget]]:
+        session = ApiSession(self.name, self.name, self.operations, self._client, per_resource=per_resource)
         targets = [DeploymentTarget(fleet, name) for fleet, name in self._targets.items() if name]
         for target in targets:
             self._fetch_target(session, target, window)

@@ -1,11 +1,10 @@
 """EventBridge as a source of what starts the batch jobs: the configured rules and schedules as they are now. Only reads."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from domain import Clock, Migration, utc_now
-from domain.config.batches import Job
 from domain.triggers import Trigger, Triggers
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
@@ -41,33 +40,42 @@ class EventBridge:
     def snapshot(self) -> TriggerSnapshot:
         """Every configured rule and schedule; those that could not be read are left out, with a problem."""
         started, now = time.monotonic(), int(self._clock().timestamp())
-        triggers, rules, schedules = self._read(self._rule_jobs, self._schedule_jobs)
+        triggers, rules, schedules = self._read()
         problems = (*rules.problems, *schedules.problems)
         known = Triggers(now, tuple(triggers)) if triggers or not problems else None
         return TriggerSnapshot(now, known, problems, time.monotonic() - started)
 
     def check(self) -> tuple[Health, ...]:
-        """Reads the first rule and the first schedule, if configured."""
-        _, rules, schedules = self._read(self._rule_jobs[:1], self._schedule_jobs[:1])
-        checks = ((rules, _DESCRIBE_RULE, self._rule_jobs), (schedules, _GET_SCHEDULE, self._schedule_jobs))
-        return tuple(session.health(action) for session, action, jobs in checks if jobs)
+        """Reads every configured rule and schedule."""
+        _, rules, schedules = self._read(per_resource=True)
+        names = [job.rule for job in self._rule_jobs], [job.scheduler for job in self._schedule_jobs]
+        return (
+            *_check_all(rules, _DESCRIBE_RULE, dict.fromkeys(names[0])),
+            *_check_all(schedules, _GET_SCHEDULE, dict.fromkeys(names[1])),
+        )
 
-    def _read(
-        self, rule_jobs: Iterable[Job], schedule_jobs: Iterable[Job]
-    ) -> tuple[list[Trigger], ApiSession, ApiSession]:
-        rules = ApiSession(SOURCE, "events", _OPERATIONS, self._events_client)
-        schedules = ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client)
+    def _read(self, *, per_resource: bool = False) -> tuple[list[Trigger], ApiSession, ApiSession]:
+        rules = ApiSession(SOURCE, "events", _OPERATIONS, self._events_client, per_resource=per_resource)
+        schedules = ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client, per_resource=per_resource)
         triggers = []
-        for job in rule_jobs:
+        for job in self._rule_jobs:
             payload = rules.call(_DESCRIBE_RULE, about=job.rule, Name=job.rule)
             if not isinstance(payload, Problem):
                 triggers.append(_parse_trigger(job.name, "rule", job.rule, payload))
-        for job in schedule_jobs:
+        for job in self._schedule_jobs:
             group, _, name = job.scheduler.partition("/")
             payload = schedules.call(_GET_SCHEDULE, about=job.scheduler, GroupName=group, Name=name)
             if not isinstance(payload, Problem):
                 triggers.append(_parse_trigger(job.name, "scheduler", job.scheduler, payload))
         return triggers, rules, schedules
+
+
+def _check_all(session: ApiSession, action: str, names: Collection[str]) -> Iterator[Health]:
+    """The permission, then each rule or schedule; nothing if none is configured."""
+    if names:
+        yield session.check(action, resources=names)
+    for name in names:
+        yield session.check_resource(action, name, name)
 
 
 def _parse_trigger(job: str, kind: str, name: str, payload: Mapping[str, Any]) -> Trigger:

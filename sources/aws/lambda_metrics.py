@@ -1,6 +1,7 @@
 """CloudWatch's metrics of batch jobs as a source: invocations, errors, throttles and duration of Lambda functions, failed invocations of rules."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from domain import Clock, Migration, Series, utc_now
@@ -27,6 +28,8 @@ class LambdaMetrics(MetricDataSource):
     """
 
     name = SOURCE
+    presence_metrics = frozenset({"function_invocations"})
+    stale_after_s = inf  # a job may run once a month
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         if migration.batches is None:

@@ -41,9 +41,12 @@ class LoadBalancer:
         return TrafficSnapshot(now, traffic, session.problems, time.monotonic() - started)
 
     def check(self) -> tuple[Health, ...]:
-        """Each permission, by taking a snapshot."""
+        """Each permission and each configured target group, by taking a snapshot."""
         _, session = self._read(int(self._clock().timestamp()))
-        return tuple(session.health(action) for action in _OPERATIONS)
+        return (
+            *(session.check(action, resources=self._fleet_of) for action in _OPERATIONS),
+            *(session.check_resource("DescribeTargetGroups", arn, target_group_name(arn)) for arn in self._fleet_of),
+        )
 
     def _read(self, now: int) -> tuple[Traffic | None, ApiSession]:
         session = ApiSession(SOURCE, "elasticloadbalancing", _OPERATIONS, self._client)

@@ -121,7 +121,7 @@ class S3Logs:
             problem = location if isinstance(location, Problem) else None
             results.append(health(ATTRIBUTES_PERMISSION, started_s, problem))
         if isinstance(location, Problem):
-            return tuple(results)
+            return (*results, Health(self.name, LIST_PERMISSION, "not_checked", 0.0, location))
         bucket, prefix = location
         started_s, problem = time.monotonic(), None
         try:

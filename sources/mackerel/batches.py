@@ -2,15 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from domain import FLEETS, Clock, Migration, Series, Window, utc_now
 from domain.config.batches import RUN_METRICS, RunMetric, SchedulerKind, metric_name, parse_job_name, series_of_runs
 from domain.window import MINUTE_S
 from sources.base import AnsweredRange, Health, Problem, Pull
-from sources.mackerel.client import MackerelApi, run_checks
+from sources.mackerel.client import CheckStep, MackerelApi, run_checks
 from sources.mackerel.models import Point
-from sources.mackerel.points import MACKEREL_RETENTION_S, METRIC_NAMES_TTL_S, fetch_points, to_frame, unique_problems
+from sources.mackerel.points import (
+    MACKEREL_RETENTION_S,
+    METRIC_NAMES_TTL_S,
+    fetch_points,
+    newest_age_s,
+    to_frame,
+    unique_problems,
+)
 from sources.mackerel.protocol import MackerelError
 
 SOURCE = "mackerel_batches"
@@ -95,18 +103,34 @@ class MackerelBatches:
         )
 
     def check(self) -> tuple[Health, ...]:
-        """Checks the key, the service, and whether any of its metrics matches a pattern."""
+        """Checks the key, the service, whether any of its metrics matches a pattern, and each configured job: its newest run."""
+        now = self._clock()
+        names: tuple[str, ...] = ()
 
         def find_metric() -> None:
+            nonlocal names
             names = self._api.service_metric_names(self._service)
             all_patterns = [self._batches.patterns(scheduler_kind) for scheduler_kind in FLEETS]
             if not any(_matching_jobs(patterns, name) for patterns in all_patterns for name in names):
                 about = ", ".join(pattern for patterns in all_patterns for pattern in patterns.values())
                 raise MackerelError("no_such_metric", _METRIC_NAMES_OPERATION, about, self._service)
 
-        steps: list[tuple[str, Callable[[], object]]] = [
-            ("GET /api/v0/services", lambda: self._api.service(self._service)),
-            (_METRIC_NAMES_OPERATION, find_metric),
+        def read_job(job: str) -> int | None:
+            posted = sorted({name for item, name in self._metric_names.items() if item.target_group == job} & {*names})
+            if not posted:
+                raise MackerelError("no_such_metric", _METRICS_OPERATION, job, self._service)
+            return newest_age_s([partial(read_metric, name) for name in posted], now)
+
+        def read_metric(name: str, window: Window) -> Sequence[Point]:
+            return self._api.service_metrics(self._service, name, window, max_range_s=window.end - window.start)
+
+        steps = [
+            CheckStep("GET /api/v0/services", lambda: self._api.service(self._service)),
+            CheckStep(_METRIC_NAMES_OPERATION, find_metric),
+            *(
+                CheckStep(_METRICS_OPERATION, partial(read_job, job.name), job.name, _METRIC_NAMES_OPERATION)
+                for job in self._batches.jobs
+            ),
         ]
         return run_checks(self._api, self.name, steps)
 

@@ -5,7 +5,9 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +19,7 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
 from domain import Window
-from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, health_state
+from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, check_result, with_newest
 from sources.mackerel import models, protocol
 from sources.mackerel.protocol import MackerelError, ModelT
 
@@ -135,15 +137,24 @@ class MackerelApi:
         """Mackerel omits those of URL monitors, which can be read nevertheless."""
         return self._get("/api/v0/services/<serviceName>/metric-names", models.MetricNames, serviceName=service).names
 
-    def host_metrics(self, host_id: str, name: str, window: Window) -> tuple[models.Point, ...]:
-        """The values of a host metric, one a minute, oldest first. MackerelError "no_such_metric" if it was never posted."""
-        template = "/api/v0/hosts/<hostId>/metrics"
-        return self._points(template, name, window, lambda: self.host_metric_names(host_id), hostId=host_id)
+    def host_metrics(
+        self, host_id: str, name: str, window: Window, *, max_range_s: int = MAX_MINUTE_RANGE_S
+    ) -> tuple[models.Point, ...]:
+        """The values of a host metric, one a minute, oldest first. MackerelError "no_such_metric" if it was never posted.
 
-    def service_metrics(self, service: str, name: str, window: Window) -> tuple[models.Point, ...]:
-        """The values of a service metric, one a minute, oldest first. MackerelError "no_such_metric" if it was never posted."""
+        `max_range_s`: the range of one request; beyond the default, the values are Mackerel's averages.
+        """
+        template = "/api/v0/hosts/<hostId>/metrics"
+        chunks = window.chunks(max_range_s)
+        return self._points(template, name, chunks, lambda: self.host_metric_names(host_id), hostId=host_id)
+
+    def service_metrics(
+        self, service: str, name: str, window: Window, *, max_range_s: int = MAX_MINUTE_RANGE_S
+    ) -> tuple[models.Point, ...]:
+        """The values of a service metric, as those of a host metric."""
         template = "/api/v0/services/<serviceName>/metrics"
-        return self._points(template, name, window, lambda: self.service_metric_names(service), serviceName=service)
+        chunks = window.chunks(max_range_s)
+        return self._points(template, name, chunks, lambda: self.service_metric_names(service), serviceName=service)
 
     def graph_annotations(self, service: str, window: Window) -> tuple[models.GraphAnnotation, ...]:
         """The service's annotations that overlap or touch `window`."""
@@ -160,11 +171,16 @@ class MackerelApi:
         return self._get("/api/v0/monitors", models.Monitors).monitors
 
     def _points(
-        self, template: str, name: str, window: Window, list_names: Callable[[], Iterable[str]], **path_params: str
+        self,
+        template: str,
+        name: str,
+        chunks: Iterable[Window],
+        list_names: Callable[[], Iterable[str]],
+        **path_params: str,
     ) -> tuple[models.Point, ...]:
-        """The points in `window`, requested in chunks short enough for one value a minute."""
+        """The points in all `chunks`, each of which is one request."""
         points: dict[int, models.Point] = {}
-        for chunk in window.chunks(MAX_MINUTE_RANGE_S):
+        for chunk in chunks:
             query = (("name", name), ("from", chunk.start), ("to", chunk.end))
             try:
                 returned = self._get(template, models.Points, query=query, about=name, **path_params).metrics
@@ -228,20 +244,38 @@ def _root_cause(error: requests.RequestException) -> str:
     return str(getattr(inner, "reason", inner))[: protocol.MAX_DETAIL_CHARS]
 
 
-def run_checks(api: MackerelApi, source: str, steps: Iterable[tuple[str, Callable[[], object]]]) -> tuple[Health, ...]:
-    """A Health for each step (a permission, and a call that needs it), up to the first error that the next step would meet too."""
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """A permission and a call that needs it. `needs`: the permission of a step without which it fails, too.
+
+    `subject`: what the call reads; its result is then the age of the newest datapoint in seconds, if known.
+    """
+
+    permission: str
+    call: Callable[[], object]
+    subject: str = ""
+    needs: str = ""
+    stale_after_s: float = inf
+
+
+def run_checks(api: MackerelApi, source: str, steps: Iterable[CheckStep]) -> tuple[Health, ...]:
+    """The result of each step; not checked after an error that it would meet too."""
     results: list[Health] = []
-    for permission, call in steps:
-        started_s, problem = time.monotonic(), None
+    fatal: Problem | None = None
+    failed: dict[str, Problem] = {}
+    for step in steps:
+        if reason := fatal or failed.get(step.needs):
+            results.append(Health(source, step.permission, "not_checked", 0.0, reason, step.subject))
+            continue
+        started_s, problem, age_s = time.monotonic(), None, None
         try:
-            call()
+            result = step.call()
+            age_s = result if step.subject and isinstance(result, int) else None
         except MackerelError as error:
-            problem = error.to_problem(source)
+            problem = failed[step.permission] = error.to_problem(source)
+            fatal = problem if problem.kind in protocol.FATAL_KINDS else None
         took_s = time.monotonic() - started_s
-        if problem is None and not results:
-            problem = next(iter(api.clock_skew(source)), None)
-        state = health_state((problem,) if problem else (), took_s)
-        results.append(Health(source, permission, state, took_s, problem))
-        if problem and problem.kind in protocol.FATAL_KINDS:
-            break
+        problems = (problem,) if problem else () if results else api.clock_skew(source)
+        result = check_result(source, step.permission, took_s, problems, subject=step.subject)
+        results.append(with_newest(result, age_s, stale_after_s=step.stale_after_s))
     return tuple(results)

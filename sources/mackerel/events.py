@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain import Clock, Event, Mackerel, Migration, Window, utc_now
 from domain.window import DAY_S
 from sources.base import Events, Health, Problem
-from sources.mackerel.client import MackerelApi, run_checks
+from sources.mackerel.client import CheckStep, MackerelApi, run_checks
 from sources.mackerel.models import Alert, GraphAnnotation, Monitor
 from sources.mackerel.protocol import FATAL_KINDS, MackerelError
 from sources.mackerel.queries import alert_link, service_link
@@ -77,12 +77,12 @@ class MackerelEvents:
     def check(self) -> tuple[Health, ...]:
         """Checks reading alerts, monitors and annotations."""
         recent = Window.last(5, now=self._clock())
-        steps: list[tuple[str, Callable[[], object]]] = [
-            (_ALERTS_OPERATION, lambda: self._api.alerts(include_closed=False)),
-            ("GET /api/v0/monitors", self._api.monitors),
+        steps = [
+            CheckStep(_ALERTS_OPERATION, lambda: self._api.alerts(include_closed=False)),
+            CheckStep("GET /api/v0/monitors", self._api.monitors),
         ]
         if self._settings.service:
-            steps.append(("GET /api/v0/graph-annotations", lambda: self._read_annotations(recent)))
+            steps.append(CheckStep("GET /api/v0/graph-annotations", lambda: self._read_annotations(recent)))
         return run_checks(self._api, self.name, steps)
 
     def _alerts(self, window: Window, now: int) -> tuple[list[Event], list[Problem]]:

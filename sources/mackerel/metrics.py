@@ -2,16 +2,24 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from domain import FLEETS, Clock, Mackerel, Migration, Series, Window, utc_now
 from domain.series import ALB_COUNTS, SPARSE_COUNTS
 from domain.window import MINUTE_S
-from sources.base import AnsweredRange, Health, Problem, Pull
-from sources.mackerel.client import MAX_MINUTE_RANGE_S, MackerelApi, run_checks
+from sources.base import STALE_AFTER_S, AnsweredRange, Health, Problem, Pull
+from sources.mackerel.client import MAX_MINUTE_RANGE_S, CheckStep, MackerelApi, run_checks
 from sources.mackerel.models import Host, Point, resolution_s
-from sources.mackerel.points import MACKEREL_RETENTION_S, METRIC_NAMES_TTL_S, fetch_points, to_frame, unique_problems
+from sources.mackerel.points import (
+    MACKEREL_RETENTION_S,
+    METRIC_NAMES_TTL_S,
+    fetch_points,
+    newest_age_s,
+    to_frame,
+    unique_problems,
+)
 from sources.mackerel.protocol import MackerelError
 from sources.mackerel.queries import (
     METRIC_NAMES,
@@ -150,23 +158,31 @@ class MackerelMetrics:
         )
 
     def check(self) -> tuple[Health, ...]:
-        """Checks the key, the service, the load balancer's host, and reading one of its metrics."""
+        """Checks the key, the service, the load balancer's host, and each target group: that it has metrics, and the newest of them."""
         now = self._clock()
 
         def find_host() -> HostMetrics:
             return self._get_host_metrics(self._series, int(now.timestamp()))
 
-        def read_metric() -> None:
+        def read_group(group: str) -> int | None:
             host = find_host()
-            series = next((item for item in self._series if host.has_metric(item) and item.target_group), None)
-            if series is None:
-                raise MackerelError("no_such_metric", _METRICS_OPERATION, ", ".join(self._groups))
-            self._api.host_metrics(host.host_id, metric_name(series), Window.last(15, now=now))
+            names = tuple(filter(host.metric_names.__contains__, group_metric_names(group)))
+            if not names:
+                raise MackerelError("no_such_metric", _METRIC_NAMES_OPERATION, group)
+            regular = [name for name in names if name.endswith((".count", ".healthy"))]  # errors may never occur
+            return newest_age_s([partial(read_metric, host.host_id, name) for name in regular or names[:1]], now)
 
-        steps: list[tuple[str, Callable[[], object]]] = [("GET /api/v0/org", self._api.organization)]
+        def read_metric(host_id: str, name: str, window: Window) -> Sequence[Point]:
+            return self._api.host_metrics(host_id, name, window, max_range_s=window.end - window.start)
+
+        steps = [CheckStep("GET /api/v0/org", self._api.organization)]
         if self._settings.service:
-            steps.append(("GET /api/v0/services", lambda: self._api.service(self._settings.service)))
-        steps += [(_METRIC_NAMES_OPERATION, find_host), (_METRICS_OPERATION, read_metric)]
+            steps.append(CheckStep("GET /api/v0/services", lambda: self._api.service(self._settings.service)))
+        steps.append(CheckStep(_METRIC_NAMES_OPERATION, find_host))
+        steps += (
+            CheckStep(_METRICS_OPERATION, partial(read_group, group), group, _METRIC_NAMES_OPERATION, STALE_AFTER_S)
+            for group in dict.fromkeys(self._groups)
+        )
         return run_checks(self._api, self.name, steps)
 
     def _get_host_metrics(self, requested: Iterable[Series], now: int) -> HostMetrics:

@@ -1,24 +1,39 @@
 """Reads the points of many metrics concurrently, and puts them into one frame."""
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from domain import Series, assemble, check_frame, empty_frame
-from domain.window import DAY_S, MINUTE_S
+from domain import Series, Window, assemble, check_frame, empty_frame
+from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import Problem
 from sources.mackerel.models import Point
 from sources.mackerel.protocol import FATAL_KINDS, MackerelError
 
 MACKEREL_RETENTION_S = 460 * DAY_S  # of minutes; older data has one average a day, which is useless here
 MAX_CONCURRENT_REQUESTS = 3  # Mackerel publishes no rate limit
+# How far back a newest point is looked for; Mackerel averages over 5 minutes, hours and days for the longer ones.
+_LOOKBACKS_S = (3 * HOUR_S, 9 * DAY_S, 230 * DAY_S, MACKEREL_RETENTION_S)
 METRIC_NAMES_TTL_S = 300  # the AWS integration posts every 5 minutes, so a new metric appears no sooner
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+def newest_age_s(reads: Collection[Callable[[Window], Sequence[Point]]], now: datetime) -> int | None:
+    """The seconds since the newest point that any of `reads` returns, None if they have none within the retention.
+
+    As precise as Mackerel's resolution: 5 minutes after 3 hours, an hour after 9 days, a day after 230 days.
+    """
+    for lookback_s in _LOOKBACKS_S:
+        window = Window.last(lookback_s // MINUTE_S, now=now)
+        if times := [point.time for read in reads for point in read(window)]:
+            return max(0, int(now.timestamp()) - max(times))
+    return None
 
 
 def fetch_points(

@@ -33,8 +33,8 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 1
         output_lines = lines(result.stdout)
-        assert output_lines[3] == "✘ CloudWatch cloudwatch:GetMetricData denied, 0.2 s"
-        assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(output_lines[4:])
+        assert output_lines[3:5] == ["CloudWatch", "✘ cloudwatch:GetMetricData denied, 0.2 s"]
+        assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(output_lines[5:])
         assert output_lines[-1] == "Not fine yet: 1. Each says what to do."
 
         data = json_output(run("doctor", "--json"))
@@ -52,10 +52,7 @@ class TestDoctor:
 
         use_sources(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
         output_lines = lines(run("doctor").stdout)
-        assert [line.split(" (")[0] for line in output_lines[3:5]] == [
-            "✘ Elastic Load Balancing a denied, 0.0 s",
-            "✘ Elastic Load Balancing b denied, 0.0 s",
-        ]
+        assert output_lines[3:6] == ["Elastic Load Balancing", "✘ a denied, 0.0 s", "✘ b denied, 0.0 s"]
         assert "\n".join(output_lines).count("Not allowed.") == 1
 
     def test_a_warning_is_not_a_failure(self, demo: Migration, use_sources: Any):
@@ -66,7 +63,7 @@ class TestDoctor:
         use_sources(Sources((Remarking(demo, anchor=ANCHOR),), None, ()))
         result = run("doctor")
         assert result.exit_code == 0
-        assert lines(result.stdout)[3].startswith("! CloudWatch")
+        assert lines(result.stdout)[3:5] == ["CloudWatch", "! x ok, 0.0 s"]
 
     def test_cloudtrail_without_permission_is_a_warning_with_its_next_step(self, demo: Migration, use_sources: Any):
         class Trail(DemoAuditLog):
@@ -78,8 +75,85 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 0
         output_lines = lines(result.stdout)
-        assert "! CloudTrail cloudtrail:LookupEvents denied, 0.1 s" in output_lines
+        assert output_lines[5:7] == ["CloudTrail", "! cloudtrail:LookupEvents denied, 0.1 s"]
         assert "docs/cloudtrail.md has the whole policy" in " ".join(output_lines)
+
+    def test_what_was_not_asked_is_neither_fine_nor_a_failure(self, demo: Migration, use_sources: Any):
+        class Refused(DemoMetrics):
+            def check(self) -> tuple[Health, ...]:
+                others = (
+                    Health("cloudwatch", "b", "not_checked", 0, DENIED, name) for name in ("photo-ec2", "photo-ecs")
+                )
+                return (
+                    Health("cloudwatch", "a", "denied", 0.1, DENIED),
+                    *others,
+                    Health("cloudwatch", "c", "not_checked", 0),
+                )
+
+        use_sources(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
+        result = run("doctor")
+        assert result.exit_code == 1
+        output_lines = lines(result.stdout)
+        assert output_lines[4] == "✘ a denied, 0.1 s"
+        assert output_lines[-6:] == [
+            "– photo-ec2 not checked",
+            "– photo-ecs not checked",
+            "Not checked, because cloudwatch:GetMetricData failed.",
+            "– c not checked",
+            "Not checked: there was nothing to read with it.",
+            "Not fine yet: 1. Each says what to do.",
+        ]
+        data = json_output(run("doctor", "--json"))
+        assert [check["ok"] for check in data["checks"]] == [False, None, None, None]
+
+    def test_the_age_of_the_newest_datapoint(self, demo: Migration, use_sources: Any):
+        class Groups(DemoMetrics):
+            def check(self) -> tuple[Health, ...]:
+                never = Problem("no_such_metric", "cloudwatch", "cloudwatch:GetMetricData", "photo-ecs-green")
+                return (
+                    Health("cloudwatch", "cloudwatch:GetMetricData", "up", 0.3),
+                    Health("cloudwatch", "cloudwatch:GetMetricData", "up", 0, None, "photo-ec2", 125),
+                    Health("cloudwatch", "cloudwatch:GetMetricData", "stale", 0, None, "photo-ecs-blue", 90_000),
+                    Health("cloudwatch", "cloudwatch:GetMetricData", "never_reported", 0, never, "photo-ecs-green"),
+                )
+
+        use_sources(Sources((Groups(demo, anchor=ANCHOR),), None, ()))
+        result = run("doctor")
+        assert result.exit_code == 1
+        assert result.stdout.splitlines()[3:8] == [
+            "CloudWatch",
+            "✔  cloudwatch:GetMetricData  ok, 0.3 s",
+            "✔  photo-ec2                 ok, newest 2 min ago",
+            "!  photo-ecs-blue            stale, newest 1 d 1 h ago",
+            "✘  photo-ecs-green           never reported",
+        ]
+        checks = json_output(run("doctor", "--json"))["checks"]
+        assert [(check["subject"], check["state"], check["newest_age_s"], check["ok"]) for check in checks] == [
+            ("", "up", None, True),
+            ("photo-ec2", "up", 125, True),
+            ("photo-ecs-blue", "stale", 90_000, True),
+            ("photo-ecs-green", "never_reported", None, False),
+        ]
+
+    def test_80_columns_are_wide_enough(self, demo: Migration, use_sources: Any):
+        names = (
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "GET /api/v0/services/<serviceName>/metric-names",
+        )
+
+        class Long(DemoMetrics):
+            def check(self) -> tuple[Health, ...]:
+                permissions = (Health("mackerel", name, "up", 12.3) for name in names)
+                return *permissions, Health("mackerel", "x", "stale", 0, None, "g" * 32, 10 * 86_400 + 23 * 3600)
+
+        use_sources(Sources((Long(demo, anchor=ANCHOR),), None, ()))
+        output_lines = run("doctor", columns=80).stdout.splitlines()
+        assert max(map(len, output_lines)) <= 80
+        assert output_lines[-4:-1] == [
+            "✔  elasticloadbalancing:DescribeLoadBalancerAttributes  ok, 12.3 s",
+            "✔  GET /api/v0/services/<serviceName>/metric-names  ok, 12.3 s",
+            f"!  {'g' * 32}            stale, newest 10 d 23 h ago",
+        ]
 
     def test_every_configuration_issue_is_printed(self, tmp_path: Path):
         path = tmp_path / "wrong.toml"

@@ -148,15 +148,20 @@ def test_doctor_names_each_operation_that_fails() -> None:
     assert not_supported("CodeDeploy", "codedeploy:BatchGetDeploymentTargets") in text
     passed = {re.sub(r", [\d.]+ s$", "", line) for line in output if line.startswith("✔")}
     assert passed >= {
-        "✔ Elastic Load Balancing elasticloadbalancing:DescribeRules up",
-        "✔ Elastic Load Balancing elasticloadbalancing:DescribeTargetHealth up",
-        "✔ Access logs s3:ListBucket up",
-        "✔ Amazon ECS ecs:DescribeServices up",
-        "✔ CodeDeploy codedeploy:BatchGetDeployments up",
-        "✔ CloudWatch of Lambda cloudwatch:GetMetricData up",
-        "✔ EventBridge events:DescribeRule up",
+        "✔ elasticloadbalancing:DescribeRules ok",
+        "✔ elasticloadbalancing:DescribeTargetHealth ok",
+        "✔ s3:ListBucket ok",
+        "✔ ecs:DescribeServices ok",
+        "✔ codedeploy:BatchGetDeployments ok",
+        "✔ cloudwatch:GetMetricData ok",
+        "✔ events:DescribeRule ok",
     }
-    assert not any(line.startswith("✔ CloudWatch cloudwatch:GetMetricData") for line in output)
+    of_cloudwatch = output[output.index("CloudWatch") : output.index("Elastic Load Balancing")]
+    assert of_cloudwatch[1].startswith("✘ cloudwatch:GetMetricData failed")
+    assert [line.split(",")[0] for line in of_cloudwatch if "newest" in line] == [
+        "✘ photo-ec2 failed",
+        "✘ photo-ecs failed",
+    ]
 
 
 def test_record_fetches_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:

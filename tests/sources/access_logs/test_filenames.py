@@ -88,7 +88,7 @@ def test_folder_is_listed_recursively_by_window(tmp_path: Path) -> None:
     assert [file.key for file in LocalLogs(inside).files(hour).files] == [str(inside)]
     assert [(health.permission, health.state) for health in LocalLogs(tmp_path).check()] == [("read", "up")]
     (missing,) = LocalLogs(tmp_path / "nowhere").check()
-    assert missing.state == "down" and missing.problem and missing.problem.kind == "not_found"
+    assert missing.state == "failed" and missing.problem and missing.problem.kind == "not_found"
 
 
 # Malformed and unusual lines, and whether each is counted (1) or unparsed (0).

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from domain import Aws
 from sources.aws import calls
 from sources.aws.calls import ApiSession, ClientProvider, Operation
-from sources.base import Problem
+from sources.base import Health, Problem
 from tests.factories.config import ALB
 
 AWS = Aws(region="ap-northeast-1", load_balancer=ALB)
@@ -72,6 +72,33 @@ def test_denied_stops_its_action_alone() -> None:
     assert len(client.requests) == 2
 
 
+def test_a_denied_action_marks_itself_alone() -> None:
+    session = session_with(FakeClient("AccessDenied"))
+    session.fetch_all("ListNames", about="x")
+    denied = session.problems[0]
+    results = [session.check("ListNames"), session.check("GetName"), session.check_resource("GetName", "x", "X")]
+    assert [(result.state, result.subject, result.problem) for result in results] == [
+        ("denied", "", denied),
+        ("not_checked", "", denied),
+        ("not_checked", "X", None),
+    ]
+
+
+def test_each_resource_is_asked_about_where_a_policy_may_name_resources() -> None:
+    client = FakeClient("AccessDenied", {"name": "b"}, "TargetGroupNotFound")
+    session = ApiSession("source", "service", OPERATIONS, ClientProvider("service", AWS, client), per_resource=True)
+    for about in "abc":
+        session.fetch_all("GetName", about=about)
+    denied, missing = session.problems
+    results = [session.check_resource("GetName", about, about.upper()) for about in "abc"]
+    assert [(result.subject, result.state, result.problem) for result in results] == [
+        ("A", "not_checked", denied),
+        ("B", "up", None),
+        ("C", "failed", missing),
+    ]
+    assert session.check("GetName", resources="abc").problem == denied
+
+
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "RequestExpired", "PermanentRedirect"])
 def test_fatal_failure_stops_all_actions(code: str) -> None:
     client = FakeClient(code)
@@ -79,7 +106,7 @@ def test_fatal_failure_stops_all_actions(code: str) -> None:
     session.fetch_all("ListNames", about="x")
     assert session.fetch_or_empty("GetName", about="x") == []
     assert session.has_failed("GetName") and not session.was_called("GetName")
-    assert session.health("GetName").problem == session.problems[0]
+    assert session.check("GetName") == Health("source", "service:GetName", "not_checked", 0.0, session.problems[0])
     assert len(client.requests) == 1
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from domain import Aws, Series, Window, check_frame, epoch_s
 from domain.series import within_stat
 from domain.window import DAY_S
+from messages.errors.sources import format_problem
 from sources.aws import calls
 from sources.aws.client import create_client
 from sources.aws.cloudwatch import CloudWatch, MetricDataSource
@@ -569,25 +570,80 @@ def test_threads_share_one_client(harness: Harness, monkeypatch: pytest.MonkeyPa
 
 
 def test_check_reports_the_permission(harness: Harness) -> None:
-    (health,) = harness.source().check()
+    health, *_ = harness.source().check()
     assert (health.source, health.permission, health.state, health.problem) == (
         "cloudwatch",
         "cloudwatch:GetMetricData",
         "up",
         None,
     )
-    assert harness.server.metrics_requested == len(SERIES)
+    assert harness.server.metrics_requested == len(SERIES) + 4
     harness.server.denied = True
-    (health,) = harness.source().check()
+    health, *groups = harness.source().check()
     assert health.state == "denied"
     assert health.problem is not None
     assert health.problem.kind == "denied"
+    assert [(group.subject, group.state, group.problem) for group in groups] == [
+        ("photo-ec2", "not_checked", health.problem),
+        ("photo-ecs", "not_checked", health.problem),
+    ]
 
 
-def test_check_is_down_if_clock_skew_makes_the_call_fail(harness: Harness) -> None:
+def test_check_fails_if_clock_skew_makes_the_call_fail(harness: Harness) -> None:
     harness.server.signature_expired = True
-    (health,) = harness.source().check()
-    assert (health.state, health.problem and health.problem.kind) == ("down", "clock_skew")
+    health, *_ = harness.source().check()
+    assert (health.state, health.problem and health.problem.kind) == ("failed", "clock_skew")
+
+
+DAYS_5, DAYS_400 = NOON - 5 * DAY_S, NOON - 400 * DAY_S
+
+
+@pytest.mark.parametrize(
+    ("at", "state", "age_s"),
+    [
+        (NOON - 120, "up", 120),
+        (NOON - 179 * 60, "up", 179 * 60),
+        (DAYS_5 + 1740, "stale", 5 * DAY_S),  # the hour in which it lies
+        (DAYS_400, "stale", 400 * DAY_S + 12 * 3600),  # the day
+        (None, "never_reported", None),
+    ],
+)
+def test_check_has_the_age_of_each_groups_newest_datapoint(
+    start_server: StartServer, at: int | None, state: str, age_s: int | None
+) -> None:
+    minutes = {("photo-ec2", NOON - 120): TargetGroupMinute(requests=3, healthy=1)}
+    if at:
+        minutes["photo-ecs", at] = TargetGroupMinute(requests=0, healthy=2)  # targets alone are a datapoint, too
+    _, baseline, canary = start_server(ScriptedTraffic(minutes)).source().check()
+    assert (baseline.subject, baseline.state, baseline.newest_age_s) == ("photo-ec2", "up", 120)
+    assert (canary.subject, canary.state, canary.newest_age_s) == ("photo-ecs", state, age_s)
+
+
+def test_check_says_what_to_do_about_a_group_that_never_reported(start_server: StartServer) -> None:
+    _, baseline, _ = start_server(ScriptedTraffic({})).source().check()
+    assert baseline.problem
+    message = format_problem(baseline.problem)
+    assert (message.title, message.text, message.next_step) == (
+        "Never reported",
+        "CloudWatch has no datapoint of the target group photo-ec2 at this load balancer, in the last 454 days.",
+        "Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
+        "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`).",
+    )
+
+
+def test_a_group_that_could_not_be_read_is_not_one_that_never_reported(harness: Harness) -> None:
+    harness.server.forbidden = {"photo-ecs"}
+    health, baseline, canary = harness.source().check()
+    assert (health.state, baseline.state, canary.state) == ("denied", "up", "denied")
+    assert canary.problem and canary.problem.kind == "forbidden_metric"
+
+
+def test_a_percentile_that_cannot_be_computed_is_a_failure(harness: Harness) -> None:
+    harness.server.internal_errors = {"photo-ecs TargetResponseTime": 99}
+    health, baseline, canary = harness.source().check()
+    assert health.problem and (health.state, health.problem.kind) == ("failed", "internal_error")
+    assert (baseline.state, canary.state, canary.newest_age_s) == ("up", "failed", 180)
+    assert canary.problem == health.problem
 
 
 # Series that CloudWatch rejects, and with them the whole call
@@ -620,8 +676,8 @@ def test_a_rejected_series_takes_no_other_with_it(harness: Harness, *, first: bo
         "photo-ecs: TargetResponseTime PR(:1e-05)",
     )
     assert "PR(:1e-05)" in problem.detail
-    (health,) = source.check()
-    assert (health.state, health.problem and health.problem.kind) == ("up", "refused_metric")
+    health, *_ = source.check()
+    assert (health.state, health.problem and health.problem.kind) == ("failed", "refused_metric")
 
 
 def test_many_rejected_series_are_all_found(harness: Harness) -> None:

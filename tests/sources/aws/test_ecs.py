@@ -238,7 +238,22 @@ def test_deleted_service_is_gone_and_incomplete(server: FakeDeployments, service
         ("gone", "ecs:DescribeServices", "photo/web")
     ]
     assert (result.deployment_state, result.complete) == (None, False)
-    assert [health.state for health in create_source(server).check()] == ["up"]
+    assert [(health.subject, health.state) for health in create_source(server).check()] == [
+        ("", "up"),
+        ("photo/web", "failed"),
+    ]
+
+
+def test_a_denied_service_marks_no_other_permission(server: FakeDeployments) -> None:
+    server.errors["DescribeServices"] = DENIED
+    assert [(health.permission, health.subject, health.state) for health in create_source(server).check()] == [
+        ("ecs:DescribeServices", "", "denied"),
+        ("ecs:DescribeTaskDefinition", "", "not_checked"),
+        ("ecs:ListServiceDeployments", "", "not_checked"),
+        ("ecs:DescribeServiceDeployments", "", "not_checked"),
+        ("ecs:DescribeServiceRevisions", "", "not_checked"),
+        ("ecs:DescribeServices", "photo/web", "not_checked"),
+    ]
 
 
 def test_denied_deployments_leave_the_service(server: FakeDeployments) -> None:

@@ -102,13 +102,30 @@ def test_event_pattern_rule_has_no_schedule(stubs: dict[str, Any]) -> None:
     assert snapshot.triggers and snapshot.triggers.triggers[0].schedule is None
 
 
-def test_check_has_one_line_per_permission(stubs: dict[str, Any]) -> None:
+def test_check_reads_every_rule_and_schedule(stubs: dict[str, Any]) -> None:
     stubs["events"].add_response("describe_rule", RATE)
+    stubs["events"].add_client_error("describe_rule", "ResourceNotFoundException", "Rule does not exist.", 400)
     stubs["scheduler"].add_client_error("get_schedule", "AccessDeniedException", "not authorized", 403)
-    assert [(health.permission, health.state) for health in create_source(stubs).check()] == [
-        (RULE_PERMISSION, "up"),
-        (SCHEDULE_PERMISSION, "denied"),
+    assert [(health.permission, health.subject, health.state) for health in create_source(stubs).check()] == [
+        (RULE_PERMISSION, "", "up"),
+        (RULE_PERMISSION, "photo-thumbnails", "up"),
+        (RULE_PERMISSION, "photo-cleanup", "failed"),
+        (SCHEDULE_PERMISSION, "", "denied"),
+        (SCHEDULE_PERMISSION, "photo/digest", "not_checked"),
     ]
+
+
+def test_check_reads_the_other_rules_if_a_policy_allows_only_some(stubs: dict[str, Any]) -> None:
+    stubs["events"].add_client_error("describe_rule", "AccessDeniedException", "not authorized", 403)
+    stubs["events"].add_response("describe_rule", CRON)
+    permission, *rules = create_source(stubs, create_migration(JOBS[:2])).check()
+    assert (permission.state, [(rule.subject, rule.state) for rule in rules]) == (
+        "denied",
+        [("photo-thumbnails", "not_checked"), ("photo-cleanup", "up")],
+    )
+
+
+def test_check_without_triggers_is_empty(stubs: dict[str, Any]) -> None:
     assert create_source(stubs, create_migration(JOBS[3:])).check() == ()
 
 

@@ -43,7 +43,7 @@ def create_source(stub: Stubber) -> LambdaMetrics:
     return LambdaMetrics(create_migration(), clock=lambda: NOW, client=stub.client)
 
 
-def metric_data_response(values: dict[str, list[float]]) -> dict[str, Any]:
+def metric_data_response(values: dict[str, list[float]], n_series: int = 9) -> dict[str, Any]:
     return {
         "MetricDataResults": [
             {
@@ -53,7 +53,7 @@ def metric_data_response(values: dict[str, list[float]]) -> dict[str, Any]:
                 "Values": values.get(query_id, []),
                 "StatusCode": "Complete",
             }
-            for query_id in (f"q{position}" for position in range(9))
+            for query_id in (f"q{position}" for position in range(n_series))
         ]
     }
 
@@ -111,10 +111,26 @@ def test_denied_names_the_permission_and_the_policy(stub: Stubber) -> None:
     )
 
 
-def test_check_requests_one_metric(stub: Stubber) -> None:
+def test_check_of_a_denied_permission_asks_no_further(stub: Stubber) -> None:
     stub.add_client_error("get_metric_data", "AccessDeniedException", "not authorized", 403)
-    (health,) = create_source(stub).check()
-    assert (health.source, health.permission, health.state) == ("lambda", "cloudwatch:GetMetricData", "denied")
+    assert [(health.source, health.subject, health.state) for health in create_source(stub).check()] == [
+        ("lambda", "", "denied"),
+        ("lambda", "cleanup", "not_checked"),
+        ("lambda", "digest", "not_checked"),
+    ]
+
+
+def test_check_has_the_age_of_the_newest_invocation_of_each_job(stub: Stubber) -> None:
+    stub.add_response("get_metric_data", metric_data_response({}))
+    stub.add_response("get_metric_data", metric_data_response({"q1": [1.0, 2.0]}, n_series=2))
+    stub.add_response("get_metric_data", metric_data_response({}, n_series=1))
+    stub.add_response("get_metric_data", metric_data_response({}, n_series=1))
+    _, cleanup, digest = create_source(stub).check()
+    assert (cleanup.subject, cleanup.state, cleanup.newest_age_s) == ("cleanup", "never_reported", None)
+    assert (digest.subject, digest.state, digest.newest_age_s) == ("digest", "up", 19 * 60)
+    assert cleanup.problem and format_problem(cleanup.problem).text == (
+        "CloudWatch has no invocation of the function of job cleanup, in the last 454 days."
+    )
 
 
 def test_enabled_only_if_a_job_names_its_function() -> None:

@@ -14,6 +14,7 @@ import pytest
 from domain import Aws, Condition, Migration, Rule, Target, Traffic
 from domain.serialization import from_json, to_json
 from domain.traffic import blue_green_blocked
+from messages.errors.sources import format_problem
 from sources.aws.client import create_client
 from sources.aws.load_balancer import LoadBalancer, parse_condition, parse_rule
 from sources.base import Problem, TrafficSnapshot
@@ -399,7 +400,17 @@ def test_target_group_of_another_load_balancer(server: FakeElbv2) -> None:
         DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
     )
     snapshot = snapshot_of(server, canary=("photo-ecs", "elsewhere", "photo-ecs-green"))
-    assert snapshot.problems == (Problem("elsewhere", "load_balancer", GROUPS, arn, other),)
+    problem = Problem("elsewhere", "load_balancer", GROUPS, arn, other)
+    assert snapshot.problems == (problem,)
+    by_name = states(server, canary=("photo-ecs", "elsewhere"))
+    assert (by_name[GROUPS], by_name["photo-ecs"], by_name["elsewhere"]) == (
+        ("up", ""),
+        ("up", ""),
+        ("failed", "elsewhere"),
+    )
+    assert format_problem(problem).next_step.startswith(
+        "Correct `target_groups` under [fleets.baseline] or [fleets.canary]"
+    )
     assert snapshot.traffic
     assert [group.targets is None for group in snapshot.traffic.groups] == [False] * 4
 
@@ -586,15 +597,15 @@ def test_concurrent_snapshots(server: FakeElbv2) -> None:
 
 
 def states(server: FakeElbv2, **configured: Any) -> dict[str, tuple[str, str]]:
-    """Permission → state and problem kind."""
+    """Permission or target group → state and problem kind."""
     return {
-        health.permission: (health.state, health.problem.kind if health.problem else "")
+        health.subject or health.permission: (health.state, health.problem.kind if health.problem else "")
         for health in create_source(server.migration(**configured)).check()
     }
 
 
-def test_check_has_one_line_per_permission(server: FakeElbv2) -> None:
-    assert states(server) == dict.fromkeys((LISTENERS, RULES, GROUPS, HEALTH), ("up", ""))
+def test_check_has_one_line_per_permission_and_target_group(server: FakeElbv2) -> None:
+    assert states(server) == dict.fromkeys((LISTENERS, RULES, GROUPS, HEALTH, "photo-ec2", "photo-ecs"), ("up", ""))
 
 
 def test_check_names_the_missing_permission(server: FakeElbv2) -> None:
@@ -604,27 +615,43 @@ def test_check_names_the_missing_permission(server: FakeElbv2) -> None:
         RULES: ("denied", "denied"),
         GROUPS: ("up", ""),
         HEALTH: ("up", ""),
+        "photo-ec2": ("up", ""),
+        "photo-ecs": ("up", ""),
     }
 
 
 def test_check_explains_what_could_not_be_tried(server: FakeElbv2) -> None:
     server.errors["DescribeListeners"] = access_denied("DescribeListeners")
-    assert states(server)[RULES] == ("denied", "denied")
+    assert states(server)[RULES] == ("not_checked", "denied")
     assert states(server)[HEALTH] == ("up", "")
+    server.errors = {"DescribeTargetGroups": access_denied("DescribeTargetGroups")}
+    by_name = states(server)
+    assert [by_name[name] for name in (GROUPS, HEALTH, "photo-ec2", "photo-ecs")] == [
+        ("denied", "denied"),
+        ("up", ""),
+        ("not_checked", "denied"),
+        ("not_checked", "denied"),
+    ]
     server.errors = {"*": EXPIRED}
-    assert set(states(server).values()) == {("denied", "expired_token")}
+    by_name = states(server)
+    assert by_name.pop(LISTENERS) == ("denied", "expired_token")
+    assert set(by_name.values()) == {("not_checked", "expired_token")}
 
 
-def test_clock_skew_is_down_only_if_the_call_fails(server: FakeElbv2) -> None:
+def test_clock_skew_is_a_failure_only_if_the_call_fails(server: FakeElbv2) -> None:
     server.errors["*"] = (400, "RequestExpired", "Request has expired.")
-    assert set(states(server).values()) == {("down", "clock_skew")}
+    assert states(server)[LISTENERS] == ("failed", "clock_skew")
     server.errors.clear()
     server.clock_skew_s = -120
     assert states(server)[LISTENERS] == ("up", "clock_skew")
 
 
 def test_check_reports_the_problems_of_a_snapshot(server: FakeElbv2) -> None:
-    by_permission = states(server, baseline=("photo-ec2", UNKNOWN_GROUP))
-    assert by_permission[GROUPS] == ("down", "not_found")
+    by_name = states(server, baseline=("photo-ec2", UNKNOWN_GROUP))
+    assert (by_name[GROUPS], by_name["photo-ec2"], by_name["unknown"]) == (
+        ("up", ""),
+        ("up", ""),
+        ("failed", "not_found"),
+    )
     server.set_weights({"photo-ec2": 1, "photo-ecs": 0})
     assert states(server)[RULES] == ("up", "no_split")

@@ -7,6 +7,7 @@ import pytest
 
 from domain import FLEETS, Mackerel, Migration, Series, Window
 from domain.config.batches import Batches, Job, series_of_runs
+from messages.errors.sources import format_problem
 from sources.mackerel.batches import SOURCE, MackerelBatches
 from sources.mackerel.client import MackerelApi
 from tests.factories.mackerel import NOON, make_migration, noon, values_by_series
@@ -131,16 +132,35 @@ def test_minutes_are_retained_for_460_days(source: MackerelBatches) -> None:
 
 
 def test_check_fails_if_no_metric_matches_a_pattern(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:
-    assert [(line.permission.rpartition("/")[2], line.state) for line in source.check()] == [
-        ("services", "up"),
-        ("metric-names", "up"),
-    ]
     fake_mackerel.points[SERVICE] = {"access_count.index": {NOON: 1.0}}
-    problem = source.check()[-1].problem
-    assert problem and (problem.kind, problem.about) == (
+    service, names, *jobs = source.check()
+    assert (service.state, names.state) == ("up", "never_reported")
+    assert names.problem and (names.problem.kind, names.problem.about) == (
         "no_such_metric",
         "cron.{job}.msec, batch.{job}.duration, batch.{job}.success",
     )
+    assert [(job.subject, job.state, job.problem) for job in jobs] == [
+        ("thumbnails", "not_checked", names.problem),
+        ("never", "not_checked", names.problem),
+    ]
+
+
+def test_check_has_the_age_of_the_newest_run_of_each_job(source: MackerelBatches, fake_mackerel: FakeMackerel) -> None:
+    def results() -> list[tuple[str, str, int | None]]:
+        return [(line.subject or line.permission.rpartition("/")[2], line.state, line.newest_age_s) for line in checks]
+
+    checks = source.check()
+    assert results() == [
+        ("services", "up", None),
+        ("metric-names", "up", None),
+        ("thumbnails", "up", 300),
+        ("never", "never_reported", None),
+    ]
+    problem = checks[-1].problem
+    assert problem and format_problem(problem).text == "No metric of job never was ever posted to the service “photo”."
+    fake_mackerel.points[SERVICE] = {"cron.thumbnails.msec": {NOON - 40 * 86_400: 9000.0}}
+    checks = source.check()
+    assert results()[2] == ("thumbnails", "up", 40 * 86_400)  # a job may run once a month
 
 
 def test_batches_table_is_required() -> None:

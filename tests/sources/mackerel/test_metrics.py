@@ -356,38 +356,59 @@ def test_concurrent_pulls_discover_the_host_once(fake_mackerel: FakeMackerel, ap
 
 def test_check_covers_each_permission(metrics: MackerelMetrics, events: MackerelEvents) -> None:
     lines = (*metrics.check(), *events.check())
-    assert [(line.source, line.permission, line.state) for line in lines] == [
-        ("mackerel", "GET /api/v0/org", "up"),
-        ("mackerel", "GET /api/v0/services", "up"),
-        ("mackerel", "GET /api/v0/hosts/<hostId>/metric-names", "up"),
-        ("mackerel", "GET /api/v0/hosts/<hostId>/metrics", "up"),
-        ("mackerel_events", "GET /api/v0/alerts", "up"),
-        ("mackerel_events", "GET /api/v0/monitors", "up"),
-        ("mackerel_events", "GET /api/v0/graph-annotations", "up"),
+    assert [(line.source, line.permission, line.subject, line.state) for line in lines] == [
+        ("mackerel", "GET /api/v0/org", "", "up"),
+        ("mackerel", "GET /api/v0/services", "", "up"),
+        ("mackerel", "GET /api/v0/hosts/<hostId>/metric-names", "", "up"),
+        ("mackerel", "GET /api/v0/hosts/<hostId>/metrics", "photo-ec2", "up"),
+        ("mackerel", "GET /api/v0/hosts/<hostId>/metrics", "photo-ecs-blue", "up"),
+        ("mackerel", "GET /api/v0/hosts/<hostId>/metrics", "photo-ecs-green", "never_reported"),
+        ("mackerel_events", "GET /api/v0/alerts", "", "up"),
+        ("mackerel_events", "GET /api/v0/monitors", "", "up"),
+        ("mackerel_events", "GET /api/v0/graph-annotations", "", "up"),
     ]
+    assert [line.newest_age_s for line in lines[3:6]] == [60, 60, None]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "state"),
+    [(3 * 3600, "up"), (4 * 3600, "stale"), (20 * 86_400, "stale"), (400 * 86_400, "stale")],
+)
+def test_check_has_the_age_of_an_old_datapoint(
+    fake_mackerel: FakeMackerel, metrics: MackerelMetrics, age_s: int, state: str
+) -> None:
+    fake_mackerel.points[ALB_HOST] = {"custom.alb.request_per_group.photo-ecs-green.count": {NOON - age_s: 5.0}}
+    green = metrics.check()[-1]
+    assert (green.subject, green.state) == ("photo-ecs-green", state)
+    assert green.newest_age_s is not None and age_s <= green.newest_age_s < age_s + 86_400
 
 
 def test_check_stops_after_a_denied_key(fake_mackerel: FakeMackerel, metrics: MackerelMetrics) -> None:
     fake_mackerel.has_read_permission = False
-    (line,) = metrics.check()
+    line, *others = metrics.check()
     assert line.state == "denied" and line.problem and line.problem.kind == "denied"
+    assert {(other.state, other.problem) for other in others} == {("not_checked", line.problem)}
+    assert len(fake_mackerel.requests) == 1
 
 
 def test_check_names_what_another_organization_does_not_have(api: MackerelApi, fake_mackerel: FakeMackerel) -> None:
     fake_mackerel.services, fake_mackerel.hosts = fake_mackerel.services[:1], fake_mackerel.hosts[:1]
-    org, service, names, numbers = MackerelMetrics(MIGRATION, clock=noon, api=api).check()
+    org, service, names, *groups = MackerelMetrics(MIGRATION, clock=noon, api=api).check()
     assert org.problem is None
     assert service.problem and (service.state, service.problem.about, service.problem.detail) == (
-        "down",
+        "failed",
         "photo",
         "hoge",
     )
     assert names.problem and (names.problem.kind, names.problem.about) == ("not_found", ALB_HOST)
-    assert numbers.problem and numbers.problem.kind == "not_found"
+    assert [(group.subject, group.state, group.problem) for group in groups] == [
+        (group, "not_checked", names.problem) for group in TARGET_GROUPS
+    ]
 
 
 def test_check_of_a_host_without_our_metrics(fake_mackerel: FakeMackerel, metrics: MackerelMetrics) -> None:
     fake_mackerel.traffic_model = None
-    *_, numbers = metrics.check()
-    assert numbers.problem and (numbers.state, numbers.problem.kind) == ("up", "no_such_metric")
-    assert numbers.problem.about == ", ".join(TARGET_GROUPS)
+    groups = metrics.check()[3:]
+    assert [(group.subject, group.state, group.problem and group.problem.about) for group in groups] == [
+        (group, "never_reported", group) for group in TARGET_GROUPS
+    ]

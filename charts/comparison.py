@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import Comparison, Quantity
+from analysis import NOTABLE_SHARE, Comparison, Quantity
 from analysis.series.grid import BoolArray, FloatArray
 from charts.base.events import event_annotations, event_shapes, event_traces
 from charts.base.figure import Figure
@@ -104,17 +104,19 @@ def _alb_5xx_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str,
 def _alb_5xx_axis(
     comparison: Comparison, frame: ChartFrame, is_final: BoolArray, upper: dict[str, Any]
 ) -> dict[str, Any]:
-    """The right-hand axis of the load balancer's own 5xx, with its labels inside; invisible if there are none."""
+    """The right-hand axis of the load balancer's own 5xx, with its labels inside, which are left out if these are few.
+
+    It reaches at least as far as the fleets' requests at the upper end of their axis, so that few look like few.
+    """
     assert comparison.alb_5xx is not None
     top = _scale_max([comparison.alb_5xx], is_final, np.zeros_like(is_final))
-    ticks = {"nticks": 3, "ticksuffix": " /min", "ticklabelposition": "inside top", "showgrid": False}
+    requests = sum(np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS)
+    per_minute = float(np.max(requests * 60 / np.maximum(comparison.lengths_s, comparison.window_s), initial=0.0))
+    reach = max(top * 1.12, per_minute * upper["range"][1] / 100) or 1.0
+    ticks = {"tickmode": "auto", "nticks": 3, "ticksuffix": " /min", "tickformat": ",", "showgrid": False}
+    ticks |= {"ticklabelposition": "inside top", "showticklabels": top >= NOTABLE_SHARE * per_minute}
     place = {"overlaying": "y", "side": "right", "domain": upper["domain"], "anchor": "x"}
-    return (
-        base_axis(frame.palette, automargin=False)
-        | place
-        | ticks
-        | {"range": [0, top * 1.12 or 1.0], "visible": top > 0}
-    )
+    return base_axis(frame.palette, automargin=False) | place | ticks | {"range": [0, reach], "visible": top > 0}
 
 
 def _x_values(comparison: Comparison, frame: ChartFrame) -> dict[str, Any]:

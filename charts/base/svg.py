@@ -225,6 +225,8 @@ def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Ma
         stroke = axis["zerolinecolor" if axis.get("zeroline") and abs(tick) < step / 2 else "gridcolor"]
         if axis.get("showgrid", True):
             svg += grid_line.format(left, y_px, right, stroke)
+        if not axis.get("showticklabels", True):
+            continue
         label_x, label_y = (right - 3, y_px + 11) if inside_right else (left - 5, y_px + 4)
         svg += template.format(label_x, label_y, axis["tickfont"]["color"], text)
     return svg

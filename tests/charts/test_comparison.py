@@ -93,6 +93,15 @@ def test_the_load_balancers_own_5xx_have_a_scale_of_their_own() -> None:
     outage = rate_comparison([0.002] * 6, [0.001, 0.001, NAN, NAN, NAN, NAN], alb_5xx=np.array([0, 0] + [5000] * 4))
     layout = comparison_figure(outage, frame()).layout
     assert_allclose((layout.yaxis.range[1], layout.yaxis3.range[1]), (0.2 * 1.12, 5600))
+    assert layout.yaxis3.showticklabels
+
+
+def test_few_errors_of_the_load_balancer_look_like_few() -> None:
+    """One among 1,500 requests a minute, where the axis of the fleets' rates ends at 11.2 %: that is 168 requests."""
+    calm = rate_comparison([0.1] * 6, [0.1] * 6, alb_5xx=np.array([0, 1.0, 0, 0, 0, 0]))
+    axis = comparison_figure(calm, frame()).layout.yaxis3
+    assert_allclose(axis.range, (0, 168))
+    assert (axis.visible, axis.showticklabels) == (True, False)
 
 
 def test_low_samples_are_faint_and_have_no_difference() -> None:

@@ -24,7 +24,7 @@ from messages import cli as text
 from messages import live, parity, times, verdicts
 from messages.errors import csv as csv_errors
 from messages.errors.sources import shorten
-from reports.judgement_json import evaluation_json, headline, issue_json
+from reports.judgement_json import counts_sentence, evaluation_json, headline, issue_json
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation, evaluate_csv
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
 
@@ -118,6 +118,7 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         Text(),
         _criteria_table(evaluation),
         Text(),
+        *([plain(counted, FAINT)] if (counted := counts_sentence(evaluation)) else []),
     ]
     parts += [
         plain(f"{verdicts.metric(result.criterion)}: {verdicts.reason(result)}", FAINT)
@@ -138,12 +139,18 @@ def _subtitle(evaluation: Evaluation, *, now: datetime) -> Text:
         line.append(f"  {live.DEMO_MARK}", WARN)
     window = evaluation.window
     line.append(f"  ·  {times.span(window.starts_at, window.ends_at, evaluation.zone, now=now)}", FAINT)
-    return line.append(f"  ·  {text.phase(evaluation.phase_number)}", FAINT) if evaluation.phase_number else line
+    return (
+        line.append(f"  ·  {text.phase(parity.phase_name(evaluation.phase))}", FAINT)
+        if evaluation.phase and evaluation.phase_number
+        else line
+    )
 
 
 def _opening(evaluation: Evaluation) -> Text:
     requests = [(result.baseline_requests, result.canary_requests) for result in evaluation.judgement.criteria]
     length_s, most = evaluation.window.end - evaluation.window.start, max(requests, key=sum)
+    if counts := evaluation.counts_of_judged_phase:
+        most = counts.requests["baseline"], counts.requests["canary"]
     share = evaluation.phase.canary_share if evaluation.phase else None
     return Text(text.opening(length_s, *most) if share is None else parity.opening(share, length_s, *most))
 

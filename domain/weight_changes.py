@@ -45,6 +45,19 @@ class WeightChange:
         return " → ".join("?" if share is None else f"{share:.1%}" for share in (self.before, self.after))
 
 
+@dataclass(frozen=True, slots=True)
+class InitialShare:
+    """The canary's configured share (0–1) before the first known change.
+
+    Known since `since` (epoch seconds), which is when the first snapshot was taken, or from where on an audit log is complete. `seen_at`: the
+    time of the first snapshot, None if it is from after the first change.
+    """
+
+    share: float
+    since: int
+    seen_at: int | None
+
+
 ObservedShare = tuple[int, float | None]  # time in epoch seconds, the canary's configured share
 
 

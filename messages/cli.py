@@ -116,7 +116,9 @@ JSON = _("Print JSON on one line instead.")
 EVERY = _("Seconds between two refreshes.")
 ONCE = _("Print once and exit.")
 WINDOW = _("How far back to judge: 45m, 3h, 1h30m, 2d; 14d at most. Default: the current phase.")
-PHASE = _("The phase to judge: current, or its number from 1, the oldest known one. Default: current.")
+PHASE = _(
+    "The phase to judge: current, or its number or name as Parity and retrospective --json show it. Default: current."
+)
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
 WATCH_VERDICT = _("Repeat until it is decided.")
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
@@ -218,8 +220,8 @@ def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
     )
 
 
-def phase(number: int) -> str:
-    return _("phase {number}").format(number=number)
+def phase(name: str) -> str:
+    return _("phase {name}").format(name=name)
 
 
 def excluded(reasons: str) -> str:

@@ -1,9 +1,10 @@
 """Messages of the Parity page."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
-from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement
-from domain import FleetName
+from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement, Phase, PhaseStart
+from domain import FLEETS, FleetName
 from messages import live, numbers, route, times, verdicts
 from messages.i18n import _
 
@@ -30,6 +31,15 @@ WINDOW_LATENCY_ANSWERS = _("answers")
 WINDOW_LATENCY_TOO_FEW = _("too few answers")
 WINDOW_LATENCY_PARTIAL = _("That is the longest part of the phase that can be had in one piece.")
 WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes have to be over, and to have settled.")
+
+
+class PhaseCountsLike(Protocol):
+    """Requests of each fleet in a phase, and how many of them failed."""
+
+    @property
+    def requests(self) -> Mapping[FleetName, int]: ...
+    @property
+    def errors(self) -> Mapping[FleetName, int]: ...
 
 
 def table_head(baseline: str, canary: str) -> tuple[str, ...]:
@@ -69,14 +79,21 @@ def unexplained(judgement: Judgement, labels: Mapping[FleetName, str]) -> str:
     return _("Response not counted: {counts} requests. {explained}").format(counts=counts, explained=live.UNEXPLAINED)
 
 
-def summary(judgement: Judgement, share: float | None, length_s: int, labels: Mapping[FleetName, str]) -> str:
-    """The opening, and one sentence per deciding criterion."""
+def summary(
+    judgement: Judgement,
+    share: float | None,
+    length_s: int,
+    labels: Mapping[FleetName, str],
+    counts: PhaseCountsLike | None = None,
+) -> str:
+    """The opening, and one sentence per deciding criterion. `counts`: of the whole phase; by default the judged requests."""
     busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
+    requests = counts.requests if counts else {"baseline": busiest.baseline_requests, "canary": busiest.canary_requests}
     sentences = (
         verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"])
         for result in verdicts.deciding_criteria(judgement)
     )
-    return " ".join((opening(share, length_s, busiest.baseline_requests, busiest.canary_requests), *sentences))
+    return " ".join((opening(share, length_s, requests["baseline"], requests["canary"]), *sentences))
 
 
 def excluded_minutes(result: CriterionVerdict) -> str:
@@ -102,19 +119,56 @@ def about(share: float | None, length_s: int) -> str:
     return _("at {split} for {duration}").format(split=f"{100 - share * 100:g}:{share * 100:g}", duration=duration)
 
 
-def phase(share: float | None, span: str) -> str:
-    """ "50.0 % · since 22 Nov 16:20 JST"."""
-    return f"{numbers.share(share)} · {span}" if share is not None else span
+def phase_share(canary_share: float | None) -> str:
+    return _("share not known") if canary_share is None else numbers.share(canary_share)
+
+
+def phase_name(phase: Phase) -> str:
+    """ "2 · 10.0 %"."""
+    return f"{phase.number} · {phase_share(phase.canary_share)}"
+
+
+def phase(phase: Phase, span: str) -> str:
+    """ "2 · 50.0 % · 22 Nov 16:20–22:30 JST"."""
+    return f"{phase_name(phase)} · {span}"
 
 
 def interval_trace_title(metric: str) -> str:
     return _("The interval over time: {metric}").format(metric=metric)
 
 
-def evidence_horizon(*, start_unknown: bool) -> str:
-    if start_unknown:
-        return _("Nobody saw when this phase began: evidence is taken from its last 24 hours.")
-    return _("Evidence is taken from the whole phase.")
+def evidence_horizon(started_by: PhaseStart, start: str) -> str:
+    """`start`: when the phase's window begins."""
+    if started_by == "window":
+        return _("It is not known when this phase began: its last 24 hours are judged.")
+    if started_by == "first_look":
+        return _(
+            "This phase began before {start}, when the weights were first read: it is judged from then on."
+        ).format(start=start)
+    return _("The whole phase is judged, except the minute of the change and the next.")
+
+
+def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, labels: Mapping[FleetName, str]) -> str:
+    """Requests and errors of a phase of `minutes`, and what the error rate was judged by."""
+    failed = {fleet: numerator(None, counts.errors[fleet], counts.requests[fleet]) for fleet in FLEETS}
+    sentence = _(
+        "In the whole phase {baseline} requests failed on {baseline_label} and {canary} on {canary_label}."
+    ).format(
+        baseline=failed["baseline"],
+        canary=failed["canary"],
+        baseline_label=labels["baseline"],
+        canary_label=labels["canary"],
+    )
+    rate = next((result for result in judgement.criteria if result.metric == "error_rate"), None)
+    if rate is None:
+        return sentence
+    judged = _("Judged: {minutes} of {all_minutes}, in which {baseline} and {canary} failed.").format(
+        minutes=times.duration(rate.minutes * 60),
+        all_minutes=times.duration(minutes * 60),
+        baseline=numerator(None, rate.baseline_events, rate.baseline_requests),
+        canary=numerator(None, rate.canary_events, rate.canary_requests),
+    )
+    return f"{sentence} {judged}"
 
 
 def window_latency_head(columns: tuple[str, ...], *, difference: bool) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from analysis.retrospective.impact import ExcessErrors, Rollback
-from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow
+from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
+from analysis.series.phases import MergedSwap
 from domain.window import DAY_S
 from messages import numbers, times
 from messages.command_help import command_help
@@ -61,7 +62,7 @@ IMPACT_OUTSIDE_EXPLAINED = _(
 LIVE_LINK = _("Live")
 PARITY_LINK = _("Parity")
 PHASES_NOTE = _(
-    "The minute of a change and the next belong to no phase. An error rate is target 5xx and requests that were never answered. Steps of minutes "
+    "The minute of a change belongs to the phase that it ends. An error rate is target 5xx and requests that were never answered. Steps of minutes "
     "around a swap are told in the phase that follows them."
 )
 EMPTY = _(
@@ -190,10 +191,6 @@ def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
     both = _("requests {baseline} / {canary}"), _("error rate {baseline} / {canary}"), _("p95 {baseline} / {canary}")
     metrics = (text.format(baseline=baseline, canary=canary) for text in both)
     return (_("phase"), _("held for"), *metrics, _("verdict"), _("what happened"))
-
-
-def phase_share(canary_share: float | None) -> str:
-    return _("share not known") if canary_share is None else numbers.share(canary_share)
 
 
 def merged_swap(swap: MergedSwap) -> str:

@@ -9,10 +9,12 @@ from markupsafe import Markup
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
 from domain import FLEETS, utc_now
+from domain.window import MINUTE_S
 from messages import live, times, verdicts
 from messages import parity as text
 from reports.templating import render as render_html
 from services.freshness import provisional_from
+from services.phases import counted_window, judged_phase
 from ui import layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
@@ -50,8 +52,9 @@ def _judgement(app: AppContext, now: datetime) -> None:
         evidence_button(app, view, source)
     _headline(app, view)
     st.html(criteria_table(app.migration, view.judgement))
+    _counts(app, view)
     _interval_trace(app, view)
-    window_latency_section(app, source, view.phase, now=now)
+    window_latency_section(app, source, judged_phase(view.phase), now=now)
     st.html(
         render_html(
             "parity.pairs",
@@ -63,29 +66,37 @@ def _judgement(app: AppContext, now: datetime) -> None:
         )
     )
     st.html(endpoints_summary(app, view.phase.window))
-    _excluded(view)
+    _excluded(app, view, now)
 
 
 def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
     # A phase is identified by its start, which does not change.
     labels = {
         str(phase.window.start): text.phase(
-            phase.canary_share, times.span(phase.window.starts_at, phase.window.ends_at, app.migration.zone, now=now)
+            phase, times.span(phase.window.starts_at, phase.window.ends_at, app.migration.zone, now=now)
         )
         for phase in reversed(view.phases)
     }
-    shown = next(phase for phase in view.phases if phase.window.end == view.phase.window.end)
-    selectbox("phase", text.PHASE_TITLE, list(labels), str(shown.window.start), labels.__getitem__)
+    selectbox("phase", text.PHASE_TITLE, list(labels), str(view.phase.window.start), labels.__getitem__)
 
 
 def _headline(app: AppContext, view: JudgementView) -> None:
     labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
     judgement, phase = view.judgement, view.phase
-    summary = text.summary(judgement, phase.canary_share, phase.window.end - phase.window.start, labels)
+    counts = view.counts if phase.started_by != "window" else None
+    length_s = phase.judged_window.minutes * MINUTE_S
+    summary = text.summary(judgement, phase.canary_share, length_s, labels, counts)
     word = verdicts.headline(judgement)
     st.html(render_html("verdicts.headline", verdict=judgement.verdict, word=word, text=summary))
     if judgement.default_criteria:
         st.html(Markup("<div class='note'>{}</div>").format(text.DEFAULT_CRITERIA))
+
+
+def _counts(app: AppContext, view: JudgementView) -> None:
+    """The requests and errors of the whole phase, and how much of it was judged."""
+    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
+    window = counted_window(view.phase, view.counted_until)
+    layout.note(text.phase_counts(view.counts, view.judgement, window.minutes, labels))
 
 
 def _interval_trace(app: AppContext, view: JudgementView) -> None:
@@ -103,13 +114,14 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
         layout.empty_state(text.NO_DATA_YET)
         return
     provisional = provisional_from(app.migration, view.result.last_asked_at or 0)
-    frame = chart_frame(app.migration, view.phase.window, provisional_from=provisional, theme=layout.theme())
+    frame = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
     figure = interval_trace_figure(trace, frame, is_latency=verdicts.is_latency(criteria[metric]))
     overlay_chart(chart_payload(figure, f"{title}. {text.INTERVAL_TRACE_EXPLAINED}"), key="interval_trace")
 
 
-def _excluded(view: JudgementView) -> None:
+def _excluded(app: AppContext, view: JudgementView, now: datetime) -> None:
     """The minutes of each criterion that were not judged, by reason."""
     rows = [(verdicts.metric(result.criterion), text.excluded_minutes(result)) for result in view.judgement.criteria]
-    note = text.evidence_horizon(start_unknown=view.phase.started_by == "window")
+    clock = layout.format_clock(view.phase.window.start, app.migration, now)
+    note = text.evidence_horizon(view.phase.started_by, clock)
     st.html(render_html("parity.pairs", title=text.EXCLUDED_TITLE, rows=rows, note=note))

@@ -13,7 +13,7 @@ from domain import Window, utc_now
 from messages import retrospective as text
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
-from services.parity import evidence_window, judge_window
+from services.parity import judge_window
 from services.retrospective import MigrationOutline, Retrospective, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
@@ -109,7 +109,7 @@ def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> Non
     placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
     for row in retrospective.phase_rows:
         judged = judge_window(
-            app.archive, app.migration, retrospective.outline.source, evidence_window(row.phase), now=utc_now()
+            app.archive, app.migration, retrospective.outline.source, row.phase.judged_window, now=utc_now()
         )
         judgements[row.phase.window] = judged.judgement
         placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from analysis import CriterionVerdict
+from analysis import CriterionVerdict, Phase
 from archive import ArchiveProblem
 from domain import ConfigIssue, Migration, Window
 from messages import cli as text
 from messages import verdicts
 from messages.errors import sources as errors
 from messages.errors.sources import Message
+from messages.parity import phase_counts, phase_name
 from services.evaluation import Evaluation
+from services.phases import counted_window
 from sources.base import Problem
 from sources.csv_import import CsvIssue
 
@@ -71,6 +73,14 @@ def headline(evaluation: Evaluation) -> str:
     return text.NO_DATA if evaluation.data_until is None else text.STALE_DATA
 
 
+def counts_sentence(evaluation: Evaluation) -> str:
+    """The requests and errors of the whole phase, and how much of it was judged; "" if there is no phase."""
+    if evaluation.phase is None or evaluation.counts is None:
+        return ""
+    window = counted_window(evaluation.phase, evaluation.final_until)
+    return phase_counts(evaluation.counts, evaluation.judgement, window.minutes, evaluation.labels)
+
+
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     phase = evaluation.phase
     return {
@@ -83,13 +93,23 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "demo": evaluation.demo,
         "source": evaluation.source,
         "window": window_json(evaluation.window),
-        "phase": {"number": evaluation.phase_number, "canary_share": phase.canary_share, "started_by": phase.started_by}
-        if phase
-        else None,
+        "phase": _phase_json(evaluation, phase) if phase else None,
         "data_until": iso_time(evaluation.data_until),
         "default_criteria": evaluation.judgement.default_criteria,
         "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
         "problems": problems_json(evaluation.problems, evaluation.archive_problem),
+    }
+
+
+def _phase_json(evaluation: Evaluation, phase: Phase) -> dict[str, Any]:
+    number, counts = evaluation.phase_number, evaluation.counts
+    return {
+        "number": number,
+        "name": None if number is None else phase_name(phase),
+        **window_json(phase.window),
+        **pick(phase, "canary_share", "started_by"),
+        "requests": counts and counts.requests,
+        "errors": counts and counts.errors,
     }
 
 

@@ -1,6 +1,6 @@
 """One evaluation of a phase, a window or a CSV: the judgement, whether its data is current, and the exit code for a pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -10,7 +10,10 @@ from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
 from domain import FLEETS, FleetName, Migration, Window, epoch_s
 from domain.window import MINUTE_S
-from services.parity import evidence_window, judge_result, known_phases, read_phases
+from messages.parity import phase_share
+from services.freshness import final_until
+from services.parity import judge_result
+from services.phases import PhaseCounts, count_phase, known_phases, read_phases
 from sources.base import MetricSource, Problem
 from sources.csv_import import SOURCE, CsvData
 
@@ -18,6 +21,7 @@ MAX_JUDGED_DATA_AGE_S = 15 * MINUTE_S
 PHASE_OVER_AFTER_S = (
     2 * MINUTE_S
 )  # the current phase reaches to now; the next one begins in the second minute after a change
+CURRENT_PHASE = ("", "current")
 EXIT_UNAVAILABLE = 3
 EXIT_CODES: dict[Verdict, int] = {
     "parity": 0,
@@ -38,19 +42,24 @@ class NoSuchPhaseError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class JudgementInput:
-    """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources."""
+    """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources.
+
+    `counts`: of the whole phase; None for a window, or if the archive cannot be read.
+    """
 
     result: MetricsResult
     phase: Phase | None
     phase_number: int | None
     source_problems: tuple[Problem, ...]
     now: datetime
+    counts: PhaseCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A judgement and its context. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
+    `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged.
     `unavailable`: current data could not be fetched, so there is no verdict for now.
     """
 
@@ -63,10 +72,17 @@ class Evaluation:
     demo: bool = False
     phase: Phase | None = None
     phase_number: int | None = None
+    counts: PhaseCounts | None = None
     data_until: int | None = None
+    final_until: int = 0
     unavailable: bool = False
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
+
+    @property
+    def counts_of_judged_phase(self) -> PhaseCounts | None:
+        """`counts`, unless the phase's start is unknown: then its last day is judged, and its counts are of all data before."""
+        return None if self.phase is None or self.phase.started_by == "window" else self.counts
 
     @property
     def exit_code(self) -> int:
@@ -79,22 +95,55 @@ class Evaluation:
 
 
 def read_phase(
-    archive: Archive, metrics: MetricSource, phase: str, source_problems: tuple[Problem, ...], *, now: datetime
+    archive: Archive,
+    migration: Migration,
+    metrics: MetricSource,
+    choice: str,
+    source_problems: tuple[Problem, ...],
+    *,
+    now: datetime,
 ) -> JudgementInput:
-    """The data of a phase: "" or "current", or a number from 1, the oldest known. Missing data is fetched.
+    """The data of a phase: "" or "current", or a number from 1, the oldest known, or a name ("2 · 10.0 %"). Missing data is fetched.
 
     Raises NoSuchPhaseError.
     """
     try:
-        phases = read_phases(archive, now=now)
+        phases = read_phases(archive, metrics.name, now=now)
     except ArchiveError:  # the result has it, too
         phases = known_phases((), end=int(now.timestamp()) // MINUTE_S * MINUTE_S)
-    number = None if phase in ("", "current") else int(phase) if phase.isdecimal() else 0
-    if number is not None and not 1 <= number <= len(phases):
+    phase = select_phase(phases, choice)
+    result = archive.metrics.get(phase.judged_window, metrics, now=now)
+    if phase.started_by != "window":  # else only the judged part is sure to be of this phase
+        for window in phase.window.subtract((phase.judged_window,)):
+            archive.metrics.get(window, metrics, now=now)
+    try:
+        until = final_until(migration, result, now=now)
+        counts = count_phase(archive, migration, metrics.name, phases, phase, until=until, now=now)
+    except ArchiveError:
+        counts = None
+    number = None if choice in CURRENT_PHASE else phase.number
+    return JudgementInput(result, phase, number, source_problems, now, counts)
+
+
+def select_phase(phases: Sequence[Phase], choice: str) -> Phase:
+    """The phase with this number or name; the current one for "" or "current". Raises NoSuchPhaseError."""
+    if choice in CURRENT_PHASE:
+        return phases[-1]
+    number, _, share = (part.strip() for part in choice.partition("·"))
+    phase = next((phase for phase in phases if number.isdecimal() and phase.number == int(number)), None)
+    if phase is None or (share and not _is_name_of_share(share, phase.canary_share)):
         raise NoSuchPhaseError(len(phases))
-    selected = phases[number - 1 if number else -1]
-    result = archive.metrics.get(evidence_window(selected), metrics, now=now)
-    return JudgementInput(result, selected, number, source_problems, now)
+    return phase
+
+
+def _is_name_of_share(text: str, share: float | None) -> bool:
+    """Whether `text` is a share as in a phase's name; "10 %" is as good as "10.0 %"."""
+    if text == phase_share(share):
+        return True
+    try:
+        return share is not None and abs(float(text.rstrip(" %")) - share * 100) < 0.05
+    except ValueError:
+        return False
 
 
 def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluation:
@@ -102,7 +151,8 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
     result, oldest = data.result, int(data.now.timestamp()) - MAX_JUDGED_DATA_AGE_S
     stale = result.window.end > oldest > (result.last_asked_at or 0)
     failed = bool(result.problems or result.archive_problem) and result.data_until is None
-    judgement = judge_result(migration, result, now=data.now).judgement
+    judged = judge_result(migration, result, now=data.now)
+    judgement = judged.judgement
     is_over = data.phase is not None and data.now.timestamp() - result.window.end >= PHASE_OVER_AFTER_S
     return Evaluation(
         close_judgement(judgement) if is_over else judgement,
@@ -114,7 +164,9 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         migration.demo,
         data.phase,
         data.phase_number,
+        data.counts,
         result.data_until,
+        judged.final_until,
         unavailable=stale or failed,
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,

@@ -14,7 +14,8 @@ from domain.frame import LABEL_COLUMNS
 from services.endpoints import EndpointsView, judge_logs, last_day
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
-from services.parity import evidence_phase, trace_result
+from services.parity import trace_result
+from services.phases import judged_phase
 from services.queries import Query, source_queries
 from services.window_latency import phase_latency
 from sources.base import MetricSource
@@ -52,7 +53,7 @@ def collect_evidence(
     After an ArchiveError, events, latency and endpoints are left out; `data.result` has the problem.
     """
     window = data.result.window
-    phase = evidence_phase(data.phase) if data.phase else Phase(window, None, "window")
+    phase = judged_phase(data.phase) if data.phase else Phase(window, None, "window")
     bundle = build_bundle(migration, source, data)
     try:
         return replace(

@@ -1,7 +1,7 @@
 """Judges a phase, or any window, from the archive. Only the series that the judge needs are read."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -10,14 +10,10 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 import analysis
-from analysis import Phase
 from archive import Archive, MetricsResult
-from domain import Event, Migration, Window
-from domain.window import DAY_S, MINUTE_S
+from domain import Migration, Window
 from services.freshness import final_until
 
-PHASE_HISTORY_S = 90 * DAY_S
-UNKNOWN_START_WINDOW_S = DAY_S  # before a phase of unknown start, the configured share is unknown
 MAX_CACHED_JUDGEMENTS = 64  # per archive
 
 
@@ -29,30 +25,6 @@ class WindowJudgement:
     judgement: analysis.Judgement
     final_until: int
     result: MetricsResult | None
-
-
-def known_phases(events: Iterable[Event], *, end: int) -> tuple[Phase, ...]:
-    """The phases of the last 90 days up to `end` (epoch seconds, a whole minute), oldest first; the last one is the current one."""
-    return analysis.phases(events, Window(end - PHASE_HISTORY_S, end))
-
-
-def read_phases(archive: Archive, *, now: datetime) -> tuple[Phase, ...]:
-    """The same from the archive, up to the minute of `now`. Raises ArchiveError."""
-    end = int(now.timestamp()) // MINUTE_S * MINUTE_S
-    return known_phases(archive.events.read(Window(0, end)), end=end)
-
-
-def evidence_window(phase: Phase) -> Window:
-    """The judged part of a phase: all of it, or its last day if its start is unknown."""
-    window = phase.window
-    if phase.started_by != "window":
-        return window
-    return Window(max(window.start, window.end - UNKNOWN_START_WINDOW_S), window.end)
-
-
-def evidence_phase(phase: Phase) -> Phase:
-    """The phase, cut to its judged part."""
-    return replace(phase, window=evidence_window(phase))
 
 
 def judge_window(

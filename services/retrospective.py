@@ -11,15 +11,16 @@ import analysis
 from analysis.retrospective import impact
 from analysis.retrospective.before_after import BeforeAfter, before_after, weeks
 from analysis.retrospective.impact import ExcessErrors, Rollback
-from analysis.retrospective.phase_rows import MergedSwap, PhaseRow, incidents, merge_swaps, phase_p95
+from analysis.retrospective.phase_rows import PhaseRow, incidents, phase_p95
 from analysis.retrospective.timeline import Timeline, timeline, timeline_series, with_hourly_p95
 from archive import Archive
 from domain import FLEETS, Event, Margin, Migration, Series, Window
 from domain.series import hourly_stat
+from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
-from services.parity import evidence_window, judge_window
+from services.parity import judge_window
+from services.phases import phase_timelines, phases_until, settled_end, slow_threshold_s
 
-ROLLUP_S = 600  # the buckets in which phases are counted
 LEAD_S = 7 * DAY_S  # shown before the first step
 MIN_LEAD_S = DAY_S  # even if the archive begins later
 MAX_BUCKETS = 2000
@@ -31,8 +32,8 @@ JudgementsByWindow = Mapping[Window, analysis.Judgement]
 class MigrationOutline:
     """The phases and events of a migration up to `window.end`, a multiple of ten minutes before which all data is final.
 
-    `window` starts a week before the first step, or with the archive if that is later, but at least a day before the first step.
-    `first_step`, `last_step` (epoch seconds): None if no step is known.
+    `window` starts a week before the first step or look at the weights, or with the archive if that is later, but at least a day before.
+    `first_step`, `last_step` (epoch seconds): None if no step is known. `initial`: the configured share before the first step.
     """
 
     source: str
@@ -41,25 +42,21 @@ class MigrationOutline:
     events: tuple[Event, ...]
     first_step: int | None
     last_step: int | None
-
-    @property
-    def merged_phases(self) -> tuple[tuple[analysis.Phase, tuple[MergedSwap, ...]], ...]:
-        """The phases since the first step; the short steps of a swap are merged into the phase that follows."""
-        since = self.first_step if self.first_step is not None else self.window.start
-        return tuple(
-            (phase, swaps) for phase, swaps in merge_swaps(self.phases, self.events) if phase.window.end > since
-        )
+    initial: InitialShare | None = None
 
     @property
     def rollback_times(self) -> tuple[int, ...]:
         """When the canary's share decreased (epoch seconds), without swaps."""
-        phases = [phase for phase, _ in self.merged_phases]
-        return tuple(before.window.end for before, after in pairwise(phases) if _is_decrease(before, after))
+        return tuple(_started_at(after) for before, after in pairwise(self.phases) if _is_decrease(before, after))
 
     @property
     def share_steps(self) -> tuple[tuple[int, float | None], ...]:
-        """The start of each phase with the configured share of the canary."""
-        return tuple((max(phase.window.start, self.window.start), phase.canary_share) for phase in self.phases)
+        """From when on the canary was configured with which share; nothing before it is known."""
+        changes = (
+            (change.ts, change.after) for event in self.events if event.kind == "weight" and (change := event.change)
+        )
+        known = [(self.initial.since, self.initial.share)] if self.initial else []
+        return tuple((max(ts, self.window.start), share) for ts, share in (*known, *changes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,37 +80,26 @@ class Retrospective:
     data_until: int
 
 
-def slow_threshold_s(migration: Migration) -> float:
-    """The threshold for "slow": that of a criterion, else the middle of the configured thresholds."""
-    configured = migration.slow_thresholds_s
-    judged = (criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None)
-    return next(judged, configured[len(configured) // 2])
-
-
-def outline_end(migration: Migration, now: datetime) -> int:
-    """The newest multiple of ten minutes before which all data is final (epoch seconds)."""
-    return (int(now.timestamp()) - migration.settle_minutes * MINUTE_S) // ROLLUP_S * ROLLUP_S
-
-
 def read_outline(archive: Archive, migration: Migration, source: str, *, now: datetime) -> MigrationOutline | None:
     """The outline up to now; None if the archive has no data of `source`. Raises ArchiveError."""
-    return build_outline(archive, source, end=outline_end(migration, now))
+    return build_outline(archive, source, end=settled_end(migration, now))
 
 
 def build_outline(archive: Archive, source: str, *, end: int) -> MigrationOutline | None:
-    """The outline up to `end` (see `outline_end`); None if the archive has no data of `source`. Raises ArchiveError."""
+    """The outline up to `end` (see `settled_end`); None if the archive has no data of `source`. Raises ArchiveError."""
     span, events = archive.metrics.covered_span(source), archive.events.read(Window(0, end))
     steps = [event.ts for event in events if event.kind == "weight"]
     if span is None or span.start >= end:
         return None
     first, last = (steps[0], steps[-1]) if steps else (None, None)
     start = span.start
+    initial, phases = archive.events.initial_share(), phases_until(archive, source, end)
     if first is not None:
-        hour = first // HOUR_S * HOUR_S
+        hour = min(first, phases[0].window.start) // HOUR_S * HOUR_S
         start = max(min(span.start, hour - MIN_LEAD_S), hour - LEAD_S)
     window = Window(start, end)
     shown = tuple(event for event in events if event.ts >= start or event.open)
-    return MigrationOutline(source, window, analysis.phases(events, window), shown, first, last)
+    return MigrationOutline(source, window, phases, shown, first, last, initial)
 
 
 def read_timeline(archive: Archive, migration: Migration, source: str, window: Window) -> Timeline:
@@ -124,26 +110,23 @@ def read_timeline(archive: Archive, migration: Migration, source: str, window: W
 def build_retrospective(archive: Archive, migration: Migration, outline: MigrationOutline) -> Retrospective:
     """Raises ArchiveError."""
     reader, end = _ArchiveReader(archive, migration, outline.source), outline.window.end
-    since = outline.first_step if outline.first_step is not None else outline.window.start
-    phases = [phase for phase, _ in outline.merged_phases]
-    # In buckets of ten minutes or less.
-    timelines = [reader.timeline(phase.window, phase.window.minutes * MINUTE_S // ROLLUP_S + 2) for phase in phases]
+    phases = outline.phases
+    timelines = phase_timelines(archive, migration, outline.source, [phase.window for phase in phases])
     pairs = [impact.paired_buckets(item) for item in timelines]
-    ends = [phase.window.start for phase in phases[1:]] + [end]
+    ends = [phase.judged_window.start for phase in phases[1:]] + [end]
     phase_rows = tuple(
-        reader.phase_row(phase, swaps, phase_timeline, incidents(outline.events, phase, until=until))
-        for (phase, swaps), phase_timeline, until in zip(outline.merged_phases, timelines, ends, strict=True)
+        reader.phase_row(phase, phase_timeline, incidents(outline.events, phase, until=until))
+        for phase, phase_timeline, until in zip(phases, timelines, ends, strict=True)
     )
     dispersion = impact.overdispersion(pairs)
     errors, p95 = (_margin(migration, metric) for metric in ("error_rate", "latency_p95"))
     whole, span = reader.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
-    served = reader.timeline(Window(max(since // MINUTE_S * MINUTE_S, outline.window.start), end), MAX_BUCKETS)
     effects = {at: impact.effect_window(at) for at in outline.rollback_times}
     around = {at: reader.timeline(window, window.minutes + 1) for at, window in effects.items()}
     return Retrospective(
         outline=outline,
         phase_rows=phase_rows,
-        canary_requests=impact.totals(served)[0]["canary"],
+        canary_requests=sum(row.requests["canary"] for row in phase_rows),
         excess_errors=impact.sum_excess([impact.excess_errors(item, dispersion) for item in pairs]),
         error_rate_outside_minutes=_flagged_minutes(
             timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]
@@ -163,7 +146,7 @@ def phase_judgements(
     """The judgement of each phase, by the window of the phase. Raises ArchiveError."""
     source = retrospective.outline.source
     return {
-        row.phase.window: judge_window(archive, migration, source, evidence_window(row.phase), now=now).judgement
+        row.phase.window: judge_window(archive, migration, source, row.phase.judged_window, now=now).judgement
         for row in retrospective.phase_rows
     }
 
@@ -198,16 +181,15 @@ class _ArchiveReader:
     def phase_row(
         self,
         phase: analysis.Phase,
-        merged_swaps: tuple[MergedSwap, ...],
         timeline: Timeline,
         incidents: tuple[Event, ...],
     ) -> PhaseRow:
         requests, errors = impact.totals(timeline)
-        latency = self.archive.metrics.window_latency(phase.window, self.source)
-        groups = latency.groups if latency and latency.covered == phase.window else ()
+        latency = self.archive.metrics.window_latency(phase.judged_window, self.source)
+        groups = latency.groups if latency and latency.covered == phase.judged_window else ()
         hourly = self.hourly_timeline(phase.window)
         p95 = {fleet: phase_p95(timeline, fleet, groups, hourly) for fleet in FLEETS}
-        return PhaseRow(phase, requests, errors, p95, incidents, merged_swaps)
+        return PhaseRow(phase, requests, errors, p95, incidents)
 
     def before_after(self, first: int | None, last: int | None, end: int) -> BeforeAfter | None:
         if first is None or last is None:
@@ -220,6 +202,10 @@ class _ArchiveReader:
             for week in (before, after)
         )
         return before_after(before, timeline_before, after, timeline_after, self.migration.zone)
+
+
+def _started_at(phase: analysis.Phase) -> int:
+    return phase.change.ts if phase.change else phase.window.start
 
 
 def _is_decrease(before: analysis.Phase, after: analysis.Phase) -> bool:

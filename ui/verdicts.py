@@ -5,6 +5,7 @@ from markupsafe import Markup
 import analysis
 from charts.interval_bar import interval_bar
 from domain import FLEETS, Migration
+from domain.window import MINUTE_S
 from messages import parity, verdicts
 from reports.templating import render
 
@@ -14,7 +15,7 @@ def verdict_strip(migration: Migration, judgement: analysis.Judgement, phase: an
     return render(
         "verdicts.strip",
         judgement=judgement,
-        about=parity.about(phase.canary_share, phase.window.end - phase.window.start),
+        about=parity.about(phase.canary_share, phase.judged_window.minutes * MINUTE_S),
         criteria=[(result, _tooltip(migration, result)) for result in judgement.criteria],
     )
 

@@ -181,13 +181,14 @@ def outside_p95(timeline: Timeline, margin: Margin) -> BoolArray:
 def rollbacks(
     phases: Sequence[Phase], events: Sequence[Event], timelines: Mapping[int, Timeline]
 ) -> tuple[Rollback, ...]:
-    """The reductions of the canary's share between consecutive phases. `timelines`: by the end of a phase, the minutes after it."""
+    """The reductions of the canary's share between consecutive phases. `timelines`: by the time of such a change, the minutes around it."""
     result = []
     for before, after in itertools.pairwise(phases):
         share, reduced = before.canary_share, after.canary_share
         if share is None or reduced is None or reduced >= share:
             continue
-        ts, timeline = after.change.ts if after.change else before.window.end, timelines.get(before.window.end)
+        ts = after.change.ts if after.change else after.window.start
+        timeline = timelines.get(ts)
         effect_s = time_to_effect_s(timeline, ts, share, reduced) if timeline else None
         result.append(Rollback(ts, share, reduced, _rollback_title(events, ts), effect_s, _alert_lead_s(events, ts)))
     return tuple(result)

@@ -1,14 +1,14 @@
 """Rows of the phase table: one per phase, with short phases around a swap of the canary merged into the following one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from analysis.retrospective.timeline import Timeline
-from analysis.series.phases import Phase
-from domain import Event, FleetName
+from analysis.series.phases import MergedSwap, Phase
+from domain import Event, FleetName, Window
 from domain.latency import LatencySummary
 
 MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that a deployment explains is a swap, not a phase
@@ -16,15 +16,6 @@ INCIDENT_KINDS = ("alert", "rollback", "deployment", "note", "annotation")
 
 # What a p95 is computed from: all answers of the phase; or it is the median of the p95s of hours, or of shorter periods.
 P95Basis = Literal["window", "hours", "periods"]
-
-
-@dataclass(frozen=True, slots=True)
-class MergedSwap:
-    """A short time in which the canary was deployed and its share was reduced to `share`."""
-
-    start: int
-    duration_s: int
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +30,42 @@ class PhaseP95:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase: requests, errors and p95 of each fleet, its incidents, and the swaps merged in at its start."""
+    """One phase: requests, errors and p95 of each fleet, and its incidents."""
 
     phase: Phase
     requests: dict[FleetName, int]
     errors: dict[FleetName, int]
     p95: dict[FleetName, PhaseP95 | None]
     incidents: tuple[Event, ...] = ()
-    merged_swaps: tuple[MergedSwap, ...] = ()
 
     def error_rate(self, fleet: FleetName) -> float | None:
         return self.errors[fleet] / self.requests[fleet] if self.requests[fleet] else None
 
 
-def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[tuple[Phase, tuple[MergedSwap, ...]], ...]:
-    """The phases without those of a swap, each with the swaps that were merged in before it.
+def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[Phase, ...]:
+    """The phases without those of a swap, whose time belongs to the phase that follows.
 
     A swap is a run of phases of less than MAX_SWAP_S in all, in which the canary was deployed and had a smaller share than before and after. A
     short increase stays a phase: it is an attempt that was rolled back; so does a short reduction without a deployment: it is a rollback.
     """
     deployments = [event for event in events if event.kind == "deployment" and event.fleet != "baseline"]
-    result: list[tuple[Phase, tuple[MergedSwap, ...]]] = []
+    result = list[Phase]()
     index = 0
     while index < len(phases):
-        end = _swap_end(phases, index, result[-1][0] if result else None)
+        end = _swap_end(phases, index, result[-1] if result else None)
         if end is None:
-            result.append((phases[index], ()))
+            result.append(phases[index])
             index += 1
             continue
         start, until = _started_at(phases[index]), _started_at(phases[end])
         if not any(start <= (event.until or event.ts) and event.ts < until for event in deployments):
-            result += [(phase, ()) for phase in phases[index:end]]
+            result += phases[index:end]
             index = end
             continue
         share = min(phase.canary_share or 0.0 for phase in phases[index:end])
-        result.append((phases[end], (MergedSwap(start, until - start, share),)))
+        window = Window(phases[index].window.start, phases[end].window.end)
+        swaps = (MergedSwap(start, until - start, share),)
+        result.append(replace(phases[end], window=window, judged=phases[end].judged_window, merged_swaps=swaps))
         index = end + 1
     return tuple(result)
 
@@ -98,8 +90,9 @@ def _swap_end(phases: Sequence[Phase], first: int, before: Phase | None) -> int 
 
 
 def incidents(events: Iterable[Event], phase: Phase, *, until: int) -> tuple[Event, ...]:
-    """Events of INCIDENT_KINDS from the phase's start up to `until`, which may include the weight change that ended it."""
-    return tuple(event for event in events if event.kind in INCIDENT_KINDS and phase.window.start <= event.ts < until)
+    """Events of INCIDENT_KINDS from the phase's first settled minute up to `until`, which may include the change that ended it."""
+    start = phase.judged_window.start
+    return tuple(event for event in events if event.kind in INCIDENT_KINDS and start <= event.ts < until)
 
 
 def phase_p95(

@@ -1,7 +1,7 @@
 """Timeline of a migration: requests, errors and latency of both fleets over weeks, in buckets of merged periods."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,6 +77,14 @@ class Timeline:
         canary = np.nan_to_num(self.fleets["canary"].requests)
         return nan_ratio(canary, nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests))
 
+    def part(self, buckets: slice, bucket_s: int) -> "Timeline":
+        """Some buckets of it, which have `bucket_s`."""
+        fleets = {
+            fleet: FleetTimeline(*(getattr(series, field.name)[buckets] for field in fields(series)))
+            for fleet, series in self.fleets.items()
+        }
+        return Timeline(self.ts[buckets], bucket_s, fleets)
+
     @property
     def empty(self) -> bool:
         return all(not np.nansum(self.fleets[fleet].requests) for fleet in FLEETS)
@@ -86,6 +94,35 @@ class Timeline:
         """The smallest distance between buckets with requests: more than `bucket_s` if the archive's periods are longer."""
         known = self.ts[~np.isnan(self.canary_share)]
         return int(np.diff(known).min()) if len(known) > 1 else self.bucket_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Buckets:
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    periods: npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _AdjoiningWindows:
+    ts: npt.NDArray[np.int64]
+    bucket_s: int
+    series: Mapping[Series, _Buckets]
+
+
+def concat_buckets(parts: Sequence[BucketedWindow]) -> BucketedWindow:
+    """Adjoining windows with the same series, one after the other; a bucket may be split between two of them. `bucket_s`: the longest."""
+
+    def concat(key: Series) -> _Buckets:
+        names = (field.name for field in fields(_Buckets))
+        return _Buckets(*(np.concatenate([getattr(part.series[key], name) for part in parts]) for name in names))
+
+    return _AdjoiningWindows(
+        np.concatenate([part.ts for part in parts]),
+        max(part.bucket_s for part in parts),
+        {key: concat(key) for key in parts[0].series},
+    )
 
 
 def timeline_series(series: Sequence[Series], slow_s: float) -> tuple[Series, ...]:

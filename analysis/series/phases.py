@@ -1,22 +1,34 @@
 """Phases of a migration: the time between two weight changes or deployments of the canary."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain import Event, WeightChange, Window
 from domain.window import MINUTE_S
 
-PhaseStart = Literal["weight", "deployment", "window"]
+# "first_look": the weights were as they were first read, so the phase began before. "window": its beginning is unknown.
+PhaseStart = Literal["weight", "deployment", "first_look", "window"]
 MIN_STAGE_S = 30 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class MergedSwap:
+    """A short time in which the canary was deployed and its share was reduced to `share`."""
+
+    start: int
+    duration_s: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A time in which neither the weights nor the canary's release changed. `canary_share` (0–1) is the configured share, None if unknown.
 
-    `started_by`: a weight change (`change`), a deployment of the canary, or the start of the observed window. `bake_time_s`: seconds from the
-    event that started the phase to the one that ended it, including the minutes around them that `window` excludes.
+    `window` is what is counted: the phases of a migration adjoin. `judged`: the part of it with requests of these weights and this release
+    alone; None if there is no such minute. `bake_time_s`: seconds from the event that started the phase to the one that ended it.
+    `change`: the weight change that started it. `merged_swaps`: swaps at its start, which `window` includes and `judged` does not.
+    `number`: from 1, the oldest phase of the migration; 0 outside of one.
     """
 
     window: Window
@@ -24,46 +36,67 @@ class Phase:
     started_by: PhaseStart
     bake_time_s: int = 0
     change: WeightChange | None = None
+    judged: Window | None = None
+    merged_swaps: tuple[MergedSwap, ...] = ()
+    number: int = 0
 
     @property
     def is_one_sided(self) -> bool:
         """Whether one fleet had no weight, so that there is nothing to compare."""
         return self.canary_share in (0.0, 1.0)
 
+    @property
+    def judged_window(self) -> Window:
+        """`judged`; without such a minute, the first one of the phase, which is too little for a verdict."""
+        return self.judged or Window(self.window.start, self.window.start + MINUTE_S)
 
-def phases(events: Iterable[Event], window: Window) -> tuple[Phase, ...]:
-    """The phases in `window`, oldest first, by the weight changes and the canary's deployments among `events`.
 
-    The minute of a change and the next belong to no phase, because they mix requests from before and after. Nor does the time between two
-    snapshots if a change is known only from their difference. Phases shorter than a minute are dropped, except the current (last) one: until it
-    has a minute of its own, its window is the newest minute.
+def phases(events: Iterable[Event], window: Window, share: float | None = None) -> tuple[Phase, ...]:
+    """The phases in `window`, oldest first, by the weight changes and the canary's deployments among `events`. They tile the window.
+
+    A phase begins with the first whole minute after its change: the minute of a change belongs to the phase that it ends. It and the next are
+    not judged, because they mix requests from before and after; nor is the time between two snapshots if a change is known only from their
+    difference. A phase that a second change in the same minute ended has no window and is left out, except the current (last) one, whose window
+    is the newest minute until the next begins. `share`: the configured share at the window's start, if no change before it is known; by default
+    what the first change says.
     """
     boundaries = sorted((event for event in events if _is_boundary(event)), key=lambda event: event.ts)
-    # The share at the window's start is known from the last change before it, else from the first one after it.
-    share = next((event.change.before for event in boundaries if event.change), None)
+    if share is None:
+        share = next((event.change.before for event in boundaries if event.change), None)
     started_by: PhaseStart = "window"
     change: WeightChange | None = None
-    start, started_at, result = window.start, window.start, list[Phase]()
+    start = judged_from = started_at = window.start
+    result = list[Phase]()
 
-    def close(end: int, ended_at: int) -> None:
+    def close(end: int, judged_until: int, ended_at: int) -> None:
         if start < end:
-            result.append(Phase(Window(start, end), share, started_by, ended_at - started_at, change))
+            judged = Window(judged_from, judged_until) if judged_from < judged_until else None
+            result.append(Phase(Window(start, end), share, started_by, ended_at - started_at, change, judged))
 
     for event in boundaries:
         if event.ts >= window.end:
             break
         if event.ts >= window.start:
-            change_start = max(min(event.change.since, event.ts) if event.change else event.ts, window.start)
-            close(change_start - change_start % MINUTE_S, event.ts)
-            start, started_at = max(start, _settled_at(event.ts)), event.ts
+            changed_from = max(min(event.change.since, event.ts) if event.change else event.ts, window.start)
+            end = event.ts + -event.ts % MINUTE_S
+            close(end, _minute_of(changed_from), event.ts)
+            start, judged_from, started_at = end, _settled_at(event.ts), event.ts
             started_by, change = ("weight", event.change) if event.change else ("deployment", None)
         if event.change:
             share = event.change.after
-    close(window.end, window.end)
-    if not result or result[-1].window.end < window.end:
-        newest_minute = Window(window.end - MINUTE_S, window.end)
-        result.append(Phase(newest_minute, share, started_by, window.end - started_at, change))
+    if start >= window.end:
+        start = window.end - MINUTE_S
+        result = [_cut(phase, start) for phase in result if phase.window.start < start]
+    close(window.end, window.end, window.end)
     return tuple(result)
+
+
+def _cut(phase: Phase, end: int) -> Phase:
+    return replace(phase, window=Window(phase.window.start, min(phase.window.end, end)))
+
+
+def _minute_of(ts: int) -> int:
+    return ts - ts % MINUTE_S
 
 
 def weights_settled_at(change: WeightChange) -> int:
@@ -72,7 +105,7 @@ def weights_settled_at(change: WeightChange) -> int:
 
 
 def _settled_at(ts: int) -> int:
-    return (ts // MINUTE_S + 2) * MINUTE_S
+    return _minute_of(ts) + 2 * MINUTE_S
 
 
 def _is_boundary(event: Event) -> bool:

@@ -1,6 +1,7 @@
 """The archive's events: traffic snapshots, weight changes, deployments, triggers, and the state of each source."""
 
 import threading
+from collections.abc import Hashable
 from dataclasses import replace
 
 from sqlalchemy import Connection, select
@@ -19,6 +20,7 @@ from domain.deployments import DeploymentState
 from domain.serialization import from_json, to_json
 from domain.traffic import detect_weight_change
 from domain.triggers import Triggers
+from domain.weight_changes import InitialShare
 from sources.base import Events, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
 
@@ -33,7 +35,7 @@ class EventStore:
         self._database, self._configured_rule = database, configured_rule
         self._lock = threading.Lock()
         self._pending_snapshots: dict[str, tuple[TrafficSnapshot, ...]] = {}
-        self._weight_history: tuple[tuple[int, int], WeightHistory] | None = None
+        self._weight_history: tuple[Hashable, WeightHistory] | None = None
 
     def save_snapshot(self, snapshot: TrafficSnapshot, source_name: str = "load_balancer") -> None:
         """Stores the load balancer's state and a change of the weights since the last snapshot."""
@@ -91,6 +93,11 @@ class EventStore:
         with self._database.reading() as connection:
             changes = self._read_weight_history(connection).changes
         return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
+
+    def initial_share(self) -> InitialShare | None:
+        """The canary's configured share before the first known change; None if it is unknown."""
+        with self._database.reading() as connection:
+            return self._read_weight_history(connection).initial
 
     def source_states(self) -> tuple[SourceState, ...]:
         """Every source that was polled, sorted by role (descending) and name."""

@@ -1,26 +1,28 @@
 """SQL on weight changes: what each source recorded, and all of it merged."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
 from archive.db import schema
 from archive.db.upsert import upsert
+from archive.events.backlog import read_event_coverage
 from archive.events.traffic_snapshots import decode_snapshot
 from domain import Event, WeightChange, Window
 from domain.events import rule_event, weight_event
 from domain.serialization import from_json, to_json
 from domain.traffic import rule_or_listener_arn
-from domain.weight_changes import ObservedShare, merge_weight_changes
+from domain.weight_changes import InitialShare, ObservedShare, merge_weight_changes
 
 
 @dataclass(frozen=True, slots=True)
 class WeightHistory:
-    """`changes` of the split's weights; `other_changes`: of other rules, and of conditions or priorities."""
+    """`changes` of the split's weights, and the share before them; `other_changes`: of other rules, and of conditions or priorities."""
 
     changes: tuple[WeightChange, ...]
     other_changes: tuple[WeightChange, ...]
+    initial: InitialShare | None = None
 
     def events(self, window: Window) -> Iterator[Event]:
         for changes, event in ((self.changes, weight_event), (self.other_changes, rule_event)):
@@ -39,26 +41,28 @@ def write_changes(connection: Connection, migration_id: int, source_name: str, c
     )
 
 
-def cache_key(connection: Connection, migration_id: int) -> tuple[int, int]:
+def cache_key(connection: Connection, migration_id: int) -> Hashable:
     """A value that changes whenever `read_weight_history` may return more. Stored records do not change."""
-    changes, snapshots = schema.weight_change, schema.traffic_snapshot
+    changes, snapshots, covered = schema.weight_change, schema.traffic_snapshot, schema.event_coverage
     count = select(func.count()).select_from(changes).where(changes.c.migration_id == migration_id)
     latest = select(func.max(snapshots.c.id)).where(snapshots.c.migration_id == migration_id)
-    return connection.scalar(count) or 0, connection.scalar(latest) or 0
+    starts = select(covered.c.source, covered.c.start_s).where(covered.c.migration_id == migration_id)
+    coverage = tuple(map(tuple, connection.execute(starts.order_by(covered.c.source, covered.c.start_s))))
+    return connection.scalar(count), connection.scalar(latest), coverage
 
 
 def read_weight_history(connection: Connection, migration_id: int, configured_rule: str) -> WeightHistory:
     """All recorded changes, merged. `configured_rule`: the split's ARN, "" if the configuration does not name it."""
     table = schema.weight_change
-    bodies = select(table.c.body).where(table.c.migration_id == migration_id)
-    recorded = [from_json(WeightChange, body) for body in connection.scalars(bodies)]
-    if not recorded:
-        return WeightHistory((), ())
-    rules, others, initial = _read_seen_rules(connection, migration_id)
+    rows = connection.execute(select(table.c.source, table.c.body).where(table.c.migration_id == migration_id)).all()
+    recorded = [from_json(WeightChange, row.body) for row in rows]
+    rules, others, first_seen = _read_seen_rules(connection, migration_id)
     rules |= {configured_rule} - {""}
     # Changes seen in snapshots are always of the split, which may have been another rule then.
     rules |= {change.rule for change in recorded if not change.logged}
-    changes = merge_weight_changes(recorded, rules, initial)
+    changes = merge_weight_changes(recorded, rules, first_seen)
+    source_of = {change.key: row.source for change, row in zip(recorded, rows, strict=True)}
+    covered = read_event_coverage(connection, migration_id, source_of[changes[0].key]) if changes else ()
     rules = rules or {change.rule for change in changes}
     # The load balancer may have rules of other services; only rules that ever forwarded to a fleet count.
     relevant = rules | others | {change.rule for change in recorded if change.after is not None}
@@ -67,7 +71,29 @@ def read_weight_history(connection: Connection, migration_id: int, configured_ru
         for change in recorded
         if change.logged and change.rule in relevant and not (change.affects_weights and change.rule in rules)
     )
-    return WeightHistory(changes, tuple(sorted(other_changes, key=lambda change: (change.ts, change.key))))
+    return WeightHistory(
+        changes,
+        tuple(sorted(other_changes, key=lambda change: (change.ts, change.key))),
+        _initial_share(changes, first_seen, covered),
+    )
+
+
+def _initial_share(
+    changes: Sequence[WeightChange], first_seen: ObservedShare | None, covered: Iterable[Window]
+) -> InitialShare | None:
+    """The share before the first of `changes`. `covered`: the time for which the source of that change is complete."""
+    first = changes[0] if changes else None
+    seen_at, share = first_seen or (None, None)
+    if share is None or seen_at is None or (first and seen_at >= first.ts):
+        seen_at, share = None, first.before if first else None
+    if share is None:
+        return None
+    known_since = [seen_at] if seen_at is not None else []
+    if first:
+        known_since.append(first.since)
+    if first and first.logged:
+        known_since += [window.start for window in covered if window.start <= first.ts < window.end]
+    return InitialShare(share, min(known_since), seen_at)
 
 
 def _read_seen_rules(connection: Connection, migration_id: int) -> tuple[set[str], set[str], ObservedShare | None]:

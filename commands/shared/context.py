@@ -16,7 +16,7 @@ from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.evaluation import Evaluation, JudgementInput, NoSuchPhaseError, evaluate, read_phase
-from services.parity import PHASE_HISTORY_S
+from services.phases import EVENT_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
 from sources.registry import Sources
 
@@ -54,7 +54,7 @@ class CommandContext:
             result = self.archive.metrics.get(Window.last(minutes, now=now), self.metrics, now=now)
             return JudgementInput(result, None, None, problems, now)
         try:
-            return read_phase(self.archive, self.metrics, phase, problems, now=now)
+            return read_phase(self.archive, self.migration, self.metrics, phase, problems, now=now)
         except NoSuchPhaseError as error:
             raise typer.BadParameter(text.no_such_phase(phase, error.n_known), param_hint="--phase") from None
 
@@ -76,7 +76,7 @@ def open_context(
     with startup.open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:
         collector = Collector(archive, sources, CollectorConfig(migration.name), clock=startup.now)
         if phase not in ("", "current"):
-            history = Window.last(PHASE_HISTORY_S // MINUTE_S, now=startup.now())
+            history = Window.last(EVENT_HISTORY_S // MINUTE_S, now=startup.now())
             for event_source in sources.events:
                 collector.request_window(history, event_source.name)
         yield CommandContext(migration, archive, collector, sources, metrics)

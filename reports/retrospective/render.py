@@ -15,6 +15,7 @@ from charts.base.svg import figure_svg
 from charts.timeline import timeline_figure
 from domain import FLEETS, Event, Migration
 from messages import retrospective as text
+from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import SCHEMA, iso_time, migration_json, pick, window_json
 from reports.retrospective.summary import impact_sentences, opening
@@ -147,7 +148,10 @@ def retrospective_file_name(name: str, outline: MigrationOutline) -> str:
 
 def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
     return {
+        "number": row.phase.number,
+        "name": phase_name(row.phase),
         **window_json(row.phase.window),
+        "judged": window_json(row.phase.judged_window),
         **pick(row.phase, "canary_share", "started_by", "bake_time_s"),
         "requests": dict(row.requests),
         "errors": dict(row.errors),
@@ -161,7 +165,7 @@ def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
                 "canary_share": swap.share,
                 "with_deployment": True,
             }
-            for swap in row.merged_swaps
+            for swap in row.phase.merged_swaps
         ],
     }
 

@@ -11,17 +11,13 @@ def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -
     """The progress of the migration in one sentence."""
     if outline.first_step is None:
         return text.opening(None, outline.window.ends_at, migration.zone, (), n_phases=0, n_rollbacks=0, now=now)
-    shares = [
-        phase.canary_share
-        for phase in outline.phases
-        if phase.window.end > outline.first_step and phase.canary_share is not None
-    ]
+    shares = [phase.canary_share for phase in outline.phases if phase.canary_share is not None]
     return text.opening(
-        _at(outline.first_step),
+        _at(min(outline.first_step, outline.phases[0].window.start)),
         outline.window.ends_at,
         migration.zone,
         shares,
-        n_phases=len(outline.merged_phases),
+        n_phases=len(outline.phases),
         n_rollbacks=len(outline.rollback_times),
         now=now,
     )

@@ -20,8 +20,8 @@ from commands.shared.options import parse_minutes
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
 from reports.judgement_json import evaluation_json
-from services.evaluation import EXIT_CODES, Evaluation
-from services.parity import evidence_window, known_phases
+from services.evaluation import EXIT_CODES, Evaluation, NoSuchPhaseError, select_phase
+from services.phases import known_phases
 from sources.csv_import import CsvIssueCode
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
@@ -214,14 +214,27 @@ class TestPhases:
         assert re.match(r"Left out: \d min still provisional", output[-1])
         data = json_output(run("--json", "--phase", "current"))
         assert data["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
-        assert data["phase"] == {"number": None, "canary_share": 0.5, "started_by": "weight"}
+        assert data["phase"] == {
+            "number": None,
+            "name": None,
+            "from": "2026-11-23T13:50:00Z",
+            "to": "2026-11-23T20:17:00Z",
+            "canary_share": 0.5,
+            "started_by": "weight",
+            "requests": {"baseline": 2_526_911, "canary": 2_527_840},
+            "errors": {"baseline": 6131, "canary": 6031},
+        }
         assert data["source"] == "demo" and data["data_until"] == "2026-11-23T20:17:00Z"
 
     def test_a_phase_by_number_is_judged_in_full(self):
-        # The first deployment of the canary, before it had any traffic, cut the first phase in two.
-        data = json_output(run("--json", "--phase", "4"))
+        data = json_output(run("--json", "--phase", "2"))
         third = scenario_for(ANCHOR).steps[2]
-        assert data["phase"] == {"number": 4, "canary_share": 0.01, "started_by": "weight"}
+        assert {key: data["phase"][key] for key in ("number", "name", "canary_share", "started_by")} == {
+            "number": 2,
+            "name": "2 · 1.0 %",
+            "canary_share": 0.01,
+            "started_by": "weight",
+        }
         end = datetime.fromisoformat(data["window"]["to"])
         assert end <= datetime.fromtimestamp(scenario_for(ANCHOR).steps[3].ts, UTC) and end > datetime.fromtimestamp(
             third.ts, UTC
@@ -231,10 +244,16 @@ class TestPhases:
         assert datetime.fromisoformat(data["window"]["from"]) == datetime.fromtimestamp(third.ts + 120, UTC)
         assert end - datetime.fromisoformat(data["window"]["from"]) > timedelta(days=8)
 
-    def test_before_the_first_step_there_is_nothing_to_compare(self):
-        result = run("--phase", "1")
-        assert result.exit_code == 2
-        assert "error rate: One fleet had no requests in this window." in lines(result.stdout)
+    @pytest.mark.parametrize("name", ["2", "2 · 1.0 %", "2 · 1 %", " 2 ·1%"])
+    def test_a_phase_has_a_number_and_a_name(self, name: str):
+        phases = [Phase(Window(0, 600), 0.1, "weight", number=1), Phase(Window(600, 1200), 0.01, "weight", number=2)]
+        assert select_phase(phases, name) is phases[1]
+
+    @pytest.mark.parametrize("name", ["0", "3", "2 · 10.0 %", "2 · ten", "1.0 %", "-1"])
+    def test_another_number_or_share_is_no_phase(self, name: str):
+        phases = [Phase(Window(0, 600), 0.1, "weight", number=1), Phase(Window(600, 1200), 0.01, "weight", number=2)]
+        with pytest.raises(NoSuchPhaseError):
+            select_phase(phases, name)
 
     def test_a_window_is_judged_whatever_changed_in_it(self):
         data = json_output(run("--json", "--window", "2h"))
@@ -255,20 +274,20 @@ class TestPhases:
     def test_without_a_known_change_it_is_the_last_day(self):
         end = START + 40 * 86_400
         (only,) = known_phases((), end=end)
-        assert only.started_by == "window" and evidence_window(only) == Window(end - 86_400, end)
+        assert only.started_by == "window" and only.judged_window == Window(end - 86_400, end)
 
     def test_it_begins_with_the_last_change_of_weight_or_deployment_of_the_canary(self):
         end = START + 86_400
         weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
-        assert evidence_window(known_phases((weight,), end=end)[-1]) == Window(end - 7200 + 120, end)
+        assert known_phases((weight,), end=end)[-1].judged_window == Window(end - 7200 + 120, end)
         assert known_phases((weight, deployment), end=end)[-1] == Phase(
-            Window(end - 3480, end), 0.5, "deployment", 3600
+            Window(end - 3600, end), 0.5, "deployment", 3600, judged=Window(end - 3480, end), number=2
         )
 
     def test_right_after_a_change_nothing_is_judged_by_the_phase_before(self):
         end = START + 86_400
         known = known_phases((weight_event(step(end - 30)),), end=end)
-        assert known[-1].window == Window(end - 60, end) and len(known) == 2
+        assert [phase.window for phase in known] == [Window(end - 60, end)]
 
 
 def step(ts: int) -> WeightChange:

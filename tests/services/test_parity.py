@@ -9,7 +9,8 @@ import analysis
 from archive import Archive
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import evidence_window, judge_window, known_phases
+from services.parity import judge_window
+from services.phases import known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.factories import archives
 
@@ -44,10 +45,9 @@ def weight_change_at(ts: int) -> Event:
 def test_the_whole_phase_is_evidence_or_the_last_day_if_its_start_is_unknown() -> None:
     nine_days = 9 * 86_400
     assert (
-        evidence_window(known_phases([weight_change_at(NOW_S - nine_days)], end=NOW_S)[-1]).minutes
-        == nine_days // 60 - 2
+        known_phases([weight_change_at(NOW_S - nine_days)], end=NOW_S)[-1].judged_window.minutes == nine_days // 60 - 2
     )
-    assert evidence_window(known_phases([], end=NOW_S)[-1]) == Window(NOW_S - 86_400, NOW_S)
+    assert known_phases([], end=NOW_S)[-1].judged_window == Window(NOW_S - 86_400, NOW_S)
 
 
 def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(

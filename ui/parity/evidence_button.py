@@ -17,7 +17,7 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     st.download_button(
         text.FILE,
         data=partial(_evidence_file, app, view, source),
-        file_name=evidence_file_name(app.migration.name, view.phase.window),
+        file_name=evidence_file_name(app.migration.name, view.phase.judged_window),
         mime="application/zip",
         on_click="ignore",
         icon=":material/download:",
@@ -27,6 +27,8 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
 
 def _evidence_file(app: AppContext, view: JudgementView, source: str) -> bytes:
     now = utc_now()
-    result = app.archive.metrics.read(view.phase.window, source, now=now)  # all series, not only the judge's
-    bundle = collect_evidence(app.archive, app.migration, source, JudgementInput(result, view.phase, None, (), now))
+    phase = view.phase
+    result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
+    data = JudgementInput(result, phase, phase.number, (), now, view.counts)
+    bundle = collect_evidence(app.archive, app.migration, source, data)
     return evidence_zip(bundle, made_at=now)

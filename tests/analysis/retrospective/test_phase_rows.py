@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from analysis import Phase
-from analysis.retrospective.phase_rows import MergedSwap, PhaseP95, PhaseRow, incidents, merge_swaps, phase_p95
+from analysis.retrospective.phase_rows import PhaseP95, PhaseRow, incidents, merge_swaps, phase_p95
+from analysis.series.phases import MergedSwap
 from domain import WeightChange, Window
 from domain.latency import LatencySummary
 from tests.factories.phases import make_event, make_phase
@@ -13,24 +14,29 @@ from tests.factories.timelines import NAN, START, make_fleet_timeline, make_time
 
 
 def phases_of(*steps: tuple[int, float]) -> list[Phase]:
-    """Phases from (minute, share), as analysis.series.phases makes them: the minute of a change and the next belong to none."""
+    """Phases from (minute, share), as analysis.series.phases makes them: they adjoin, and the first two minutes are not judged."""
     result, before = [], None
     for (start, share), (end, _) in zip(steps, [*steps[1:], (steps[-1][0] + 600, 0.0)], strict=True):
         change = WeightChange(START + start * 60, START + start * 60, before, share)
-        window = Window(START + (start + 2) * 60, START + end * 60)
-        result.append(Phase(window, share, "weight", (end - start) * 60, change))
+        window, judged = (Window(START + first * 60, START + end * 60) for first in (start, start + 2))
+        result.append(Phase(window, share, "weight", (end - start) * 60, change, judged))
         before = share
     return result
 
 
 def merged_shares(phases: list[Phase], *events: object) -> list[tuple[float | None, tuple[MergedSwap, ...]]]:
-    return [(merged_phase.canary_share, swaps) for merged_phase, swaps in merge_swaps(phases, events)]  # type: ignore[arg-type]
+    return [(phase.canary_share, phase.merged_swaps) for phase in merge_swaps(phases, events)]  # type: ignore[arg-type]
 
 
 def test_a_swap_is_merged_into_the_next_phase() -> None:
     known = phases_of((0, 0.05), (600, 0.0), (612, 0.05))
     swap = make_event(602, "deployment", "web 1.0.3", until=606)
     assert merged_shares(known, swap) == [(0.05, ()), (0.05, (MergedSwap(START + 36_000, 720, 0.0),))]
+    _, after = merge_swaps(known, [swap])
+    assert (after.window, after.judged) == (
+        Window(START + 36_000, START + 1212 * 60),
+        Window(START + 614 * 60, START + 1212 * 60),
+    ), "the swap's time is counted with the phase that follows, and not judged"
 
 
 def test_a_short_reduction_without_a_deployment_is_a_rollback() -> None:

@@ -1,5 +1,8 @@
 """Boundaries of phases."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from analysis import phases, weight_steps
 from analysis.series.phases import Phase
 from domain import Event, WeightChange, Window
@@ -28,41 +31,60 @@ def window_minutes(first: int, last: int) -> Window:
     return Window(START + first * MINUTE, START + last * MINUTE)
 
 
-def summary(phases: tuple[Phase, ...]) -> list[tuple[Window, float | None, str, float]]:
-    return [(phase.window, phase.canary_share, phase.started_by, phase.bake_time_s / MINUTE) for phase in phases]
+def summary(phases: tuple[Phase, ...]) -> list[tuple[Window, Window | None, float | None, str, float]]:
+    """Window, judged window, share, start and bake time in minutes."""
+    return [
+        (phase.window, phase.judged, phase.canary_share, phase.started_by, phase.bake_time_s / MINUTE)
+        for phase in phases
+    ]
 
 
 def test_without_a_change_the_whole_window_is_one_phase() -> None:
-    assert phases([], window_minutes(0, 60)) == (Phase(window_minutes(0, 60), None, "window", 3600),)
+    whole = window_minutes(0, 60)
+    assert phases([], whole) == (Phase(whole, None, "window", 3600, judged=whole),)
 
 
-def test_a_weight_change_ends_one_phase_and_begins_the_next_after_its_minute_and_one_more() -> None:
+def test_a_phase_begins_after_the_minute_of_its_change_and_is_judged_from_the_next() -> None:
     result = phases([step(20.5, 0.1, 0.25)], window_minutes(0, 60))
     assert summary(result) == [
-        (window_minutes(0, 20), 0.1, "window", 20.5),
-        (window_minutes(22, 60), 0.25, "weight", 39.5),
+        (window_minutes(0, 21), window_minutes(0, 20), 0.1, "window", 20.5),
+        (window_minutes(21, 60), window_minutes(22, 60), 0.25, "weight", 39.5),
     ]
     assert [phase.change for phase in result] == [None, change(20.5, 0.1, 0.25)]
 
 
-def test_the_time_between_two_snapshots_around_a_change_belongs_to_no_phase() -> None:
+def test_a_change_on_the_minute_begins_a_phase_at_once() -> None:
+    assert [phase.window for phase in phases([step(20, 0.1, 0.25)], window_minutes(0, 60))] == [
+        window_minutes(0, 20),
+        window_minutes(20, 60),
+    ]
+
+
+def test_the_time_between_two_snapshots_around_a_change_is_counted_before_it_and_not_judged() -> None:
     result = phases([step(20.5, 0.1, 0.25, since=8.5)], window_minutes(0, 60))
-    assert [phase.window for phase in result] == [window_minutes(0, 8), window_minutes(22, 60)]
+    assert [(phase.window, phase.judged) for phase in result] == [
+        (window_minutes(0, 21), window_minutes(0, 8)),
+        (window_minutes(21, 60), window_minutes(22, 60)),
+    ]
 
 
 def test_a_deployment_of_the_canary_starts_a_phase_with_the_same_share() -> None:
     events = [step(10, None, 0.5), event(30, "deployment"), event(40, "deployment", fleet="baseline")]
     assert summary(phases(events, window_minutes(0, 60))) == [
-        (window_minutes(0, 10), None, "window", 10),
-        (window_minutes(12, 30), 0.5, "weight", 20),
-        (window_minutes(32, 60), 0.5, "deployment", 30),
+        (window_minutes(0, 10), window_minutes(0, 10), None, "window", 10),
+        (window_minutes(10, 30), window_minutes(12, 30), 0.5, "weight", 20),
+        (window_minutes(30, 60), window_minutes(32, 60), 0.5, "deployment", 30),
     ]
 
 
 def test_a_change_before_the_window_gives_its_share() -> None:
     assert summary(phases([step(-30, 0.01, 0.1)], window_minutes(0, 60))) == [
-        (window_minutes(0, 60), 0.1, "window", 60)
+        (window_minutes(0, 60), window_minutes(0, 60), 0.1, "window", 60)
     ]
+
+
+def test_a_share_seen_at_the_start_of_the_window_needs_no_change() -> None:
+    assert [phase.canary_share for phase in phases([], window_minutes(0, 60), 0.1)] == [0.1]
 
 
 def test_the_share_is_unknown_without_a_split() -> None:
@@ -70,25 +92,59 @@ def test_the_share_is_unknown_without_a_split() -> None:
 
 
 def test_steps_in_quick_succession_leave_no_empty_phases() -> None:
-    events = [step(10, 0.1, 0.25), step(10.5, 0.25, 0.1), step(11.2, 0.1, 0.0)]
+    events = [step(10, 0.1, 0.25), step(10.5, 0.25, 0.1), step(11, 0.1, 0.0)]
     result = phases(events, window_minutes(0, 60))
-    assert [(phase.window, phase.canary_share) for phase in result] == [
-        (window_minutes(0, 10), 0.1),
-        (window_minutes(13, 60), 0.0),
+    assert [(phase.window, phase.judged, phase.canary_share) for phase in result] == [
+        (window_minutes(0, 10), window_minutes(0, 10), 0.1),
+        (window_minutes(10, 11), None, 0.25),
+        (window_minutes(11, 60), window_minutes(13, 60), 0.0),
     ]
 
 
-def test_a_phase_of_no_length_is_dropped() -> None:
-    """The first change blocks the minutes 10 and 11, the second one starts in minute 12."""
+def test_a_phase_without_a_settled_minute_is_counted() -> None:
+    """The first change unsettles the minutes 10 and 11, the second one starts in minute 12."""
     result = phases([step(10, 0.1, 0.25), step(12.5, 0.25, 0.5)], window_minutes(0, 60))
-    assert [phase.window for phase in result] == [window_minutes(0, 10), window_minutes(14, 60)]
+    assert [(phase.window, phase.judged) for phase in result] == [
+        (window_minutes(0, 10), window_minutes(0, 10)),
+        (window_minutes(10, 13), None),
+        (window_minutes(13, 60), window_minutes(14, 60)),
+    ]
 
 
 def test_right_after_a_change_the_current_phase_is_the_newest_minute() -> None:
     assert summary(phases([step(59.5, 0.1, 0.25)], window_minutes(0, 60))) == [
-        (window_minutes(0, 59), 0.1, "window", 59.5),
-        (window_minutes(59, 60), 0.25, "weight", 0.5),
+        (window_minutes(0, 59), window_minutes(0, 59), 0.1, "window", 59.5),
+        (window_minutes(59, 60), None, 0.25, "weight", 0.5),
     ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-10, 70),
+            st.floats(0, 30),
+            st.sampled_from((None, 0.0, 0.1, 1.0)),
+            st.sampled_from(("weight", "deployment")),
+        ),
+        max_size=12,
+    )
+)
+def test_phases_tile_the_window_and_the_judged_part_is_inside(
+    changes: list[tuple[float, float, float | None, str]],
+) -> None:
+    events = [
+        step(at, None, after, since=at - unseen) if kind == "weight" else event(at, kind)
+        for at, unseen, after, kind in changes
+    ]
+    window = window_minutes(0, 60)
+    result = phases(events, window)
+    edges = [window.start, *(phase.window.end for phase in result)]
+    assert edges == [*(phase.window.start for phase in result), window.end]
+    assert all(
+        phase.window.start <= phase.judged.start and phase.judged.end <= phase.window.end
+        for phase in result
+        if phase.judged
+    )
 
 
 def test_alerts_notes_and_weight_events_without_a_change_start_no_phase() -> None:

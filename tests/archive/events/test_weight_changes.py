@@ -7,6 +7,7 @@ import pytest
 
 from archive import Archive
 from domain import WeightChange
+from domain.weight_changes import InitialShare
 from sources.base import Events, TrafficSnapshot
 from tests.factories.archives import open_archive
 from tests.factories.events import logged_change, weighted_traffic
@@ -83,3 +84,24 @@ def test_a_change_in_snapshots_counts_after_another_rule_became_the_split(archiv
     moved = replace(traffic, rules=(replace(traffic.rules[0], arn="arn:new"),), split_arn="arn:new")
     archive.events.save_snapshot(TrafficSnapshot(NOON + 30, moved))
     assert [change.title for change in archive.events.weight_changes()] == ["10.0% → 25.0%"]
+
+
+def test_the_share_before_the_first_change_is_known_since_the_first_snapshot(archive: Archive) -> None:
+    assert archive.events.initial_share() is None
+    save_snapshot(archive, 10, 0)
+    save_snapshot(archive, 10, 60)
+    assert archive.events.initial_share() == InitialShare(0.1, NOON, NOON)
+    save_snapshot(archive, 25, 120)
+    assert archive.events.initial_share() == InitialShare(0.1, NOON, NOON)
+
+
+def test_a_complete_audit_log_tells_how_long_the_first_share_had_been_configured(archive: Archive) -> None:
+    save_snapshot(archive, 10, -600)
+    save_changes(archive, logged_change(7, 0.25))
+    assert archive.events.initial_share() == InitialShare(0.1, minute_window(-60, 60).start, NOON - 600)
+
+
+def test_a_logged_change_before_the_first_snapshot_leaves_the_share_before_it_unknown(archive: Archive) -> None:
+    save_changes(archive, logged_change(7, 0.25))
+    save_snapshot(archive, 25, 60)
+    assert archive.events.initial_share() is None

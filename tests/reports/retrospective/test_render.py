@@ -46,7 +46,7 @@ def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) ->
     assert "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back." in text
     assert "ECS served 14.3 M requests." in text
     assert text.count("median of periods") == 4
-    assert "10.0 % 10 Mar 09:02 – 11 Mar 09:00 UTC" in text
+    assert "1 · 10.0 % 10 Mar 09:00 – 11 Mar 09:00 UTC" in text
     assert "requests an hour 120,000 120,000 ±0 %" in text
     assert "2026-03-14 00:00 ✎ note Sale begins by Mika" in text
     assert "JST" not in text
@@ -66,6 +66,16 @@ def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveRepo
     ]
     assert as_json["phases"][2]["p95"]["canary"] is None
     assert [item["canary_share"] for item in as_json["phases"]] == [0.1, 0.25, 0.0, 0.5]
+    first = as_json["phases"][0]
+    assert {key: first[key] for key in ("number", "name", "from", "to", "judged", "requests", "errors")} == {
+        "number": 1,
+        "name": "1 · 10.0 %",
+        "from": "2026-03-10T09:00:00Z",
+        "to": "2026-03-11T09:00:00Z",
+        "judged": {"from": "2026-03-10T09:02:00Z", "to": "2026-03-11T09:00:00Z"},
+        "requests": {"baseline": 2_592_000, "canary": 288_000},
+        "errors": {"baseline": 5184, "canary": 576},
+    }
     assert as_json["before_after"]["hours"] == 168
     assert (as_json["gaps"], as_json["hourly_only_until"]) == ([], None)
 
@@ -93,5 +103,5 @@ def test_times_are_in_the_configured_zone(tmp_path: Path) -> None:
         report = build_report(archive, make_migration("Europe/Berlin"), "mackerel", now=NOW)
     assert report is not None
     text = plain_text(report.html())
-    assert "10 Mar 10:02 – 11 Mar 10:00 CET" in text
+    assert "10 Mar 10:00 – 11 Mar 10:00 CET" in text
     assert "11 Mar 16:20 CET" in text

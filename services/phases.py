@@ -1,0 +1,148 @@
+"""The phases of a migration, with their numbers and counts: the same for every page, command and report."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import accumulate, pairwise
+
+import analysis
+from analysis import Phase
+from analysis.retrospective import impact
+from analysis.retrospective.phase_rows import merge_swaps
+from analysis.retrospective.timeline import Timeline, concat_buckets, timeline, timeline_series
+from archive import Archive, Overview
+from domain import Event, FleetName, Migration, Series, Window
+from domain.weight_changes import InitialShare
+from domain.window import DAY_S, MINUTE_S
+
+EVENT_HISTORY_S = 90 * DAY_S  # requested from every source of events
+UNKNOWN_START_WINDOW_S = (
+    DAY_S  # judged of a phase of unknown start: earlier, the configured share may have been another
+)
+COUNT_BUCKET_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCounts:
+    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered."""
+
+    requests: dict[FleetName, int]
+    errors: dict[FleetName, int]
+
+
+def known_phases(
+    events: Iterable[Event], initial: InitialShare | None = None, *, end: int, data_since: int | None = None
+) -> tuple[Phase, ...]:
+    """The phases up to `end` (epoch seconds, a whole minute), numbered from 1, the oldest; the last one is the current one.
+
+    They begin with the first look at the weights, or with the first known change if that is earlier. Without either, with the data.
+    """
+    events = sorted(events)
+    first_step = next((event.ts for event in events if event.kind == "weight" and event.change), end)
+    seen_at = initial.seen_at + -initial.seen_at % MINUTE_S if initial and initial.seen_at is not None else end
+    last_day = end - UNKNOWN_START_WINDOW_S
+    is_seen = seen_at <= first_step < end or seen_at <= last_day
+    if is_seen:
+        start = seen_at
+    elif first_step < end:
+        start = first_step - first_step % MINUTE_S
+    else:
+        start = last_day if initial else min(last_day, data_since or last_day)
+    window = Window(min(start, end - MINUTE_S), end)
+    first, *later = merge_swaps(analysis.phases(events, window, initial.share if initial else None), events)
+    if is_seen and first.started_by == "window":
+        first = replace(first, started_by="first_look")
+    elif first_step < end and first.started_by == "window" and later:
+        # Only the minute of the first change: it belongs to the phase that the change began.
+        first, *later = later
+        first = replace(first, window=Window(window.start, first.window.end))
+    return tuple(replace(_with_last_day_judged(phase), number=n) for n, phase in enumerate((first, *later), 1))
+
+
+def _with_last_day_judged(phase: Phase) -> Phase:
+    """Of a phase of unknown start the configured share is known at its end alone: its last day is judged."""
+    window = phase.judged_window
+    if phase.started_by != "window":
+        return phase
+    return replace(phase, judged=Window(max(window.start, window.end - UNKNOWN_START_WINDOW_S), window.end))
+
+
+def read_phases(archive: Archive, source: str, *, now: datetime) -> tuple[Phase, ...]:
+    """The phases up to the minute of `now`. `source`: whose data begins a phase of unknown start. Raises ArchiveError."""
+    return phases_until(archive, source, int(now.timestamp()) // MINUTE_S * MINUTE_S)
+
+
+def phases_until(archive: Archive, source: str, end: int) -> tuple[Phase, ...]:
+    """The phases up to `end` (epoch seconds, a whole minute). Raises ArchiveError."""
+    span = archive.metrics.covered_span(source)
+    return known_phases(
+        archive.events.read(Window(0, end)),
+        archive.events.initial_share(),
+        end=end,
+        data_since=span.start if span else None,
+    )
+
+
+def judged_phase(phase: Phase) -> Phase:
+    """The phase, cut to its judged part."""
+    return replace(phase, window=phase.judged_window)
+
+
+def slow_threshold_s(migration: Migration) -> float:
+    """The threshold for "slow": that of a criterion, else the middle of the configured thresholds."""
+    configured = migration.slow_thresholds_s
+    judged = (criterion.slow_threshold_s for criterion in migration.criteria if criterion.slow_threshold_s is not None)
+    return next(judged, configured[len(configured) // 2])
+
+
+def phase_timelines(archive: Archive, migration: Migration, source: str, windows: Sequence[Window]) -> list[Timeline]:
+    """A timeline for each of `windows`, which adjoin, in buckets of ten minutes or less. Raises ArchiveError.
+
+    Unanswered requests are counted over all of them together, so that requests in flight at the end of one are not errors of it.
+    """
+    slow_s = slow_threshold_s(migration)
+    series = [item for item in timeline_series(archive.metrics.configured_series(source), slow_s) if not item.hourly]
+    parts = [_overview(archive, source, series, window) for window in windows]
+    whole = timeline(concat_buckets(parts), slow_s)
+    ends = list(accumulate((len(part.ts) for part in parts), initial=0))
+    return [whole.part(slice(*span), part.bucket_s) for span, part in zip(pairwise(ends), parts, strict=True)]
+
+
+def _overview(archive: Archive, source: str, series: Sequence[Series], window: Window) -> Overview:
+    aligned = window.aligned(COUNT_BUCKET_S)
+    buckets = (aligned.end - aligned.start) // COUNT_BUCKET_S
+    return archive.metrics.overview(window, source, series=series, max_buckets=buckets)
+
+
+def settled_end(migration: Migration, now: datetime) -> int:
+    """The newest multiple of ten minutes before which all data is final (epoch seconds)."""
+    return (int(now.timestamp()) - migration.settle_minutes * MINUTE_S) // COUNT_BUCKET_S * COUNT_BUCKET_S
+
+
+def counted_window(phase: Phase, until: int) -> Window:
+    """The phase's window as far as its data is final, but at least a minute. `until`: the end of final data (epoch seconds)."""
+    end = min(phase.window.end, until // MINUTE_S * MINUTE_S)
+    return Window(phase.window.start, max(end, phase.window.start + MINUTE_S))
+
+
+def count_phase(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    phases: Sequence[Phase],
+    phase: Phase,
+    *,
+    until: int,
+    now: datetime,
+) -> PhaseCounts:
+    """The counts of one of `phases`, which the Retrospective shows, too; of the current phase up to `until` (epoch seconds). Raises ArchiveError.
+
+    The days that the phase touches are read whole, because unanswered requests are counted by day.
+    """
+    own = counted_window(phase, until)
+    end = min(max(settled_end(migration, now), own.end), own.end + -own.end % DAY_S)
+    nearby = Window(own.start // DAY_S * DAY_S, end)
+    windows = [window for item in phases if item.number != phase.number and (window := item.window.overlap(nearby))]
+    windows = sorted([*windows, own])
+    timelines = phase_timelines(archive, migration, source, windows)
+    return PhaseCounts(*impact.totals(timelines[windows.index(own)]))

@@ -20,7 +20,7 @@ HELP = command_help(
     """,
 )
 DOCTOR = command_help(
-    _("Check the configuration, the archive, every permission and resource."),
+    _("Check the configuration, the archive and every permission."),
     _(
         "Each failed check has its next step; ! marks remarks and failures of optional sources, which do not count; – marks what was not checked. "
         "Target groups and jobs have the age of their newest datapoint."
@@ -29,7 +29,7 @@ DOCTOR = command_help(
     examples="""
         cli.py doctor
         cli.py doctor --config staging.toml
-        cli.py doctor --json | jq -r '.checks[] | select(.ok == false) | .permission'
+        cli.py doctor --json | jq -r '.checks[] | select(.ok==false) | .permission'
     """,
 )
 WEIGHTS = command_help(

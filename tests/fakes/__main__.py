@@ -25,20 +25,29 @@ PORT = 14566  # of ELBv2; the following ones are those of CloudWatch, Mackerel, 
 GENERATED_MARKER = "# Written by python -m tests.fakes. It may be overwritten."
 
 HELP = """\
-Try the dashboard without AWS. This starts five servers on 127.0.0.1: Elastic Load Balancing (moto), CloudWatch, Mackerel, CloudTrail, and ECS with
-CodeDeploy. They describe the same load balancer, whose two target groups get traffic by the weights of its rule. It writes a migration.toml for
-them, which it removes when it ends, and prints the lines to paste into the shell that the dashboard is started from.
+Try the dashboard without AWS. This starts five servers on 127.0.0.1: Elastic
+Load Balancing (moto), CloudWatch, Mackerel, CloudTrail, and ECS with
+CodeDeploy. They describe the same load balancer, whose two target groups get
+traffic by the weights of its rule. It writes a migration.toml for them, which
+it removes when it ends, and prints the lines to paste into the shell that the
+dashboard is started from.
 
-The weights begin at the first of --steps, and for all time before; every --step-every the next one is set. CloudWatch and Mackerel follow with the
-next whole minute. Type a number and Enter to set the canary's percentage yourself (0.1 to 99.9 with one decimal, or 0, or 100); the steps then stop.
-Ctrl-C or q ends it.
+The weights begin at the first of --steps, and for all time before; every
+--step-every the next one is set. CloudWatch and Mackerel follow with the next
+whole minute. Type a number and Enter to set the canary's percentage yourself
+(0.1 to 99.9 with one decimal, or 0, or 100); the steps then stop. Ctrl-C or q
+ends it.
 """
 EXAMPLES = """\
+exit codes:
+  0  ended by Ctrl-C, SIGTERM or q
+  2  an option is invalid, a port is in use, or the configuration is not its own
 examples:
-  python -m tests.fakes                                  10 % → 25 % → 50 %, a step every 2 minutes
+  python -m tests.fakes                     10 % → 25 % → 50 %, every 2 minutes
   python -m tests.fakes --steps 0.1,1,10,100 --step-every 5m
-  python -m tests.fakes --steps 10 --latency 1.3         a canary that is 30 % slower, without further steps
-The weights are real ones: `aws elbv2 modify-listener --endpoint-url http://127.0.0.1:14566 …` works too.
+  python -m tests.fakes --steps 10 --latency 1.3    a canary that is 30 % slower
+The weights are real ones; this works, too:
+  aws elbv2 modify-listener --endpoint-url http://127.0.0.1:14566 …
 """
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
+from domain import FleetName
 from messages import numbers, times, verdicts
 from messages.i18n import _, plural
 
@@ -192,6 +193,23 @@ def status_filter_note(status: int, *, judged: bool) -> str:
     meaning = _("Times are of {status}xx answers alone; the share is that of {status}xx among all requests.")
     not_judged = _("It is not judged: nobody can say whether more of them are better.")
     return f"{meaning.format(status=status)} {_('Judged as errors are.') if judged else not_judged}"
+
+
+def not_counted(counts: Mapping[FleetName, Mapping[int, int]], labels: Mapping[FleetName, str]) -> str:
+    """The WebSocket upgrades and cancelled requests of both fleets; "" if there are none."""
+    if not any(any(by_status.values()) for by_status in counts.values()):
+        return ""
+    fleets = (
+        _("{label} {upgrades} and {cancelled}").format(
+            label=labels[fleet],
+            upgrades=numbers.count(by_status.get(101, 0)),
+            cancelled=numbers.count(by_status.get(460, 0)),
+        )
+        for fleet, by_status in counts.items()
+    )
+    return _("WebSocket upgrades (101) and clients that went away (460), which are no errors: {fleets}.").format(
+        fleets=" · ".join(fleets)
+    )
 
 
 def summary(counts: Mapping[Verdict, int], minutes: int, parsed: int) -> str:

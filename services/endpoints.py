@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from domain import FLEETS, FleetName, Migration, Window
 from domain.window import DAY_S, MINUTE_S
 
 MAX_LOG_LINES = 20
+UNCOUNTED_STATUSES = (101, 460)  # in a target group's RequestCount, and in none of its response counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class RequestFilter:
 class EndpointsView:
     """The judged access logs of `window`. `lines`: how many lines were read and parsed; `minutes`: how many have requests.
 
+    `not_counted`: each fleet's requests by the UNCOUNTED_STATUSES, which explain requests without a counted response.
     `methods`, `hosts`: by requests, the most first; `target_groups`: by name. All three ignore the filter.
     """
 
@@ -42,6 +44,7 @@ class EndpointsView:
     methods: tuple[str, ...]
     hosts: tuple[str, ...]
     target_groups: tuple[str, ...] = ()
+    not_counted: Mapping[FleetName, Mapping[int, int]] = field(default_factory=dict)
 
     @property
     def verdict_counts(self) -> Mapping[Verdict, int]:
@@ -80,7 +83,17 @@ def judge_logs(
         _by_requests(counts, "method"),
         _by_requests(counts, "host"),
         tuple(sorted(name for name in pc.unique(counts["target_group"]).to_pylist() if name)),
+        _not_counted(counts, fleet_by_target_group(migration)),
     )
+
+
+def _not_counted(counts: pa.Table, fleet_of_group: Mapping[str, FleetName]) -> dict[FleetName, Mapping[int, int]]:
+    sums = counts.group_by(["target_group", "elb_status"]).aggregate([("n", "sum")]).to_pylist()
+    result: dict[FleetName, Counter[int]] = {fleet: Counter() for fleet in FLEETS}
+    for row in sums:
+        if row["elb_status"] in UNCOUNTED_STATUSES and row["target_group"] in fleet_of_group:
+            result[fleet_of_group[row["target_group"]]][row["elb_status"]] += row["n_sum"]
+    return {fleet: dict(numbers) for fleet, numbers in result.items()}
 
 
 def judge_route(

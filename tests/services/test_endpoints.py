@@ -7,11 +7,12 @@ import pyarrow as pa
 from archive import Archive
 from domain import Window
 from domain.log_counts import EXAMPLES
+from messages import endpoints
 from services.endpoints import RequestFilter, judge_logs, judge_route, last_day
 from sources.access_logs.counter import LogCounts
 from tests.factories.archives import MIGRATION, open_archive
 from tests.factories.counted_files import counted_file
-from tests.factories.log_counts import ECS, START, busy_route, count_row, count_table
+from tests.factories.log_counts import EC2, ECS, START, busy_route, count_row, count_table
 
 HOUR = Window(START, START + 3600)
 
@@ -34,6 +35,21 @@ def save_logs(archive: Archive) -> None:
     archive.access_logs.save_counts(
         [counted_file("a", 0, 60)], LogCounts(count_table(rows), pa.Table.from_pylist(lines, EXAMPLES), ())
     )
+
+
+def test_websockets_and_cancelled_requests_are_counted_by_fleet(tmp_path: Path) -> None:
+    rows = [*busy_route(60, 40), count_row(ECS, 30, elb=101), count_row(ECS, 5, elb=460, target=-1, ms=-1)]
+    rows += [count_row(EC2, 7, elb=101), count_row("other", 9, elb=101)]
+    with open_archive(tmp_path) as archive:
+        archive.access_logs.save_counts(
+            [counted_file("a", 0, 60)], LogCounts(count_table(rows), EXAMPLES.empty_table(), ())
+        )
+        view = judge_logs(archive, MIGRATION, HOUR)
+    assert view is not None and view.not_counted == {"baseline": {101: 7}, "canary": {101: 30, 460: 5}}
+    assert endpoints.not_counted(view.not_counted, {"baseline": "EC2", "canary": "ECS"}) == (
+        "WebSocket upgrades (101) and clients that went away (460), which are no errors: EC2 7 and 0 · ECS 30 and 5."
+    )
+    assert endpoints.not_counted({"baseline": {}, "canary": {}}, {"baseline": "EC2", "canary": "ECS"}) == ""
 
 
 def test_a_long_phase_is_cut_to_its_last_day() -> None:

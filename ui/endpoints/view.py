@@ -173,7 +173,12 @@ def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     url = f"endpoints?{urlencode(params)}"
     if view is None:
         return render("endpoints.summary", sentence=text.NO_SUMMARY, url=url, note=True, banner="")
-    sentence = text.summary(view.verdict_counts, view.minutes, view.lines.parsed)
+    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
+    sentences = (
+        text.summary(view.verdict_counts, view.minutes, view.lines.parsed),
+        text.not_counted(view.not_counted, labels),
+    )
+    sentence = " ".join(filter(None, sentences))
     banner = hidden_routes_banner(app.migration, view, params, page="endpoints")
     return render("endpoints.summary", sentence=sentence, url=url, note=False, banner=banner)
 

@@ -158,7 +158,8 @@ VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
     ("no_credentials", "aws"): (
         _("No AWS credentials"),
         _("{source} was not asked, because there are no AWS credentials to sign the request with."),
-        _("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached."),
+        _("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached. If the profile "
+          "has a `credential_process`, that command must exist and print credentials."),
     ),
     ("no_credentials", "mackerel"): (
         _("No Mackerel key"),

@@ -21,7 +21,7 @@ _AUTH_ERRORS: frozenset[ProblemKind] = frozenset({"no_credentials", "expired_tok
 # Every further call to the service would fail, too, or wait as long. ("denied" stops further calls of the same operation.)
 _FATAL = _AUTH_ERRORS | {"wrong_region", "clock_skew", "timeout", "unreachable"}
 # These count as fatal from the second on.
-_TRANSIENT: frozenset[ProblemKind] = frozenset({"throttled", "server_error"})
+_TRANSIENT: frozenset[ProblemKind] = frozenset({"throttled", "server_error", "bad_reply"})
 _FAILURE_LIMIT = 2
 # Of the resource that a call is about: they do not affect other resources.
 _RESOURCE_KINDS: frozenset[ProblemKind] = frozenset({"not_found", "gone", "elsewhere"})

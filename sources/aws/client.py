@@ -2,6 +2,7 @@
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from domain import Aws, Migration
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
+_PYTHON_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)  # that botocore does not wrap
 _NOT_IMPLEMENTED = 501
 
 _CODES: dict[ProblemKind, str] = {
@@ -83,8 +85,11 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
         return session.client(service, config=config)
     except BotoCoreError:
         raise
-    except ValueError as error:  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
-        raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
+    except _PYTHON_ERRORS as error:
+        _raise_if_of_credentials(error)
+        if isinstance(error, ValueError):  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
+            raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
+        raise
 
 
 def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, Any]:
@@ -97,8 +102,18 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
         return method(**params)
     except AWS_ERRORS:
         raise
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except _PYTHON_ERRORS as error:
+        _raise_if_of_credentials(error)
+        if isinstance(error, OSError):  # such as a CA bundle that does not exist
+            raise exceptions.HTTPClientError(error=error) from error
         raise ResponseParserError(f"{type(error).__name__}: {error}") from error
+
+
+def _raise_if_of_credentials(error: Exception) -> None:
+    """Raises CredentialRetrievalError if botocore was reading credentials: a `credential_process` that is missing, or prints something else."""
+    modules = {frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)}
+    if "botocore.credentials" in modules:
+        raise exceptions.CredentialRetrievalError(provider="the profile", error_msg=str(error)) from error
 
 
 def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:

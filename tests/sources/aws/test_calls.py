@@ -119,6 +119,16 @@ def test_second_transient_failure_is_fatal_and_others_are_not() -> None:
     assert len(client.requests) == 4
 
 
+def test_a_proxy_page_in_place_of_every_response_is_requested_twice() -> None:
+    client = FakeClient(*[{"other": 1}] * 9)
+    session = session_with(client)
+    for about in "abcde":
+        session.fetch_all("ListNames", about=about)
+    session.fetch_all("GetName", about="x")
+    assert [problem.kind for problem in session.problems] == ["bad_reply"] * 2
+    assert len(client.requests) == 2
+
+
 def test_response_without_its_result_and_endless_pages_are_bad_replies() -> None:
     session = session_with(FakeClient({"other": 1}, *[{"names": ["a"], "next": "again"}] * calls.MAX_PAGES))
     session.fetch_all("GetName", about="x")

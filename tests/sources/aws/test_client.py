@@ -1,6 +1,9 @@
 """The client factory, and the kind of each AWS error."""
 
+import json
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws
+from messages.errors.sources import format_problem
 from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
 from sources.base import Problem
 from tests.factories.config import ALB
@@ -144,6 +148,55 @@ def test_invalid_profile_or_endpoint_raises(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     with pytest.raises(exceptions.InvalidEndpointConfigurationError):
         create_client("cloudwatch", PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("/nonexistent/tool --json", "No such file or directory: '/nonexistent/tool'"),
+        ("/bin/echo hello", "Expecting value: line 1 column 1 (char 0)"),
+        ('/bin/echo "', "No closing quotation"),
+        ("/bin/echo []", "'list' object has no attribute 'get'"),
+        ("/bin/echo {}", "Unsupported version"),
+        ("", "list index out of range"),
+    ],
+)
+def test_a_broken_credential_process_is_a_problem_of_credentials(
+    command: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"[profile broken]\ncredential_process = {command}\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(exceptions.CredentialRetrievalError) as caught:
+        create_client("cloudwatch", PHOTO.model_copy(update={"profile": "broken"}))
+    problem = problem_from(caught.value)
+    assert problem.kind == "no_credentials" and reason in problem.detail
+    assert format_problem(problem).next_step.endswith("that command must exist and print credentials.")
+
+
+def test_a_credential_process_that_disappears_is_a_problem_of_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = {"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "x", "SessionToken": "x"}
+    tool, config = tmp_path / "tool", tmp_path / "config"
+    tool.write_text(
+        f"#!/bin/sh\necho '{json.dumps(expired | {'Expiration': '2099-01-01T00:00:00Z'})}'\n", encoding="utf-8"
+    )
+    tool.chmod(0o755)
+    config.write_text(f"[profile tool]\ncredential_process = {tool}\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    client = create_client("cloudwatch", PHOTO.model_copy(update={"profile": "tool"}))
+    client._request_signer._credentials._expiry_time = datetime(2026, 1, 1, tzinfo=UTC)
+    tool.unlink()
+    with pytest.raises(exceptions.CredentialRetrievalError, match="No such file"):
+        call_api(client.list_metrics)
+
+
+def test_a_missing_ca_bundle_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nonexistent/bundle.pem")
+    with pytest.raises(exceptions.HTTPClientError) as caught:
+        call_api(create_client("cloudwatch", PHOTO, max_attempts=1).list_metrics)
+    assert problem_from(caught.value).kind == "unreachable"
 
 
 def response_dated(date: str) -> dict[str, Any]:

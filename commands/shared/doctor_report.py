@@ -22,7 +22,7 @@ from reports.judgement_json import archive_problem_json, issue_json, pick, probl
 from sources.base import SUPPLEMENTARY, Health
 
 LABEL_WIDTH = max(map(len, (text.CONFIGURATION, text.ARCHIVE)))
-NAME_WIDTH = 42  # of permissions and subjects; longer ones move their state to the right
+NAME_WIDTH = 47  # of permissions and subjects; longer ones move their state to the right
 
 
 @dataclass(frozen=True, slots=True)

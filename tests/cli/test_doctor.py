@@ -152,7 +152,7 @@ class TestDoctor:
         assert output_lines[-4:-1] == [
             "✔  elasticloadbalancing:DescribeLoadBalancerAttributes  ok, 12.3 s",
             "✔  GET /api/v0/services/<serviceName>/metric-names  ok, 12.3 s",
-            f"!  {'g' * 32}            stale, newest 10 d 23 h ago",
+            f"!  {'g' * 32}                 stale, newest 10 d 23 h ago",
         ]
 
     def test_every_configuration_issue_is_printed(self, tmp_path: Path):

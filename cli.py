@@ -16,11 +16,12 @@ from commands.record import record
 from commands.report import report
 from commands.retrospective import retrospective
 from commands.shared.exit_codes import GateCommand
+from commands.step import step
 from commands.watch import watch
 from commands.weights import weights
 from domain.logs import configure_logging
 from domain.version import version
-from messages import access_logs, evidence, notes, recording
+from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
 from messages import cli as text
 from messages import retrospective as retrospective_text
@@ -60,6 +61,7 @@ app.command(help=text.JUDGE, cls=GateCommand)(judge)
 app.command(help=evidence.REPORT, cls=GateCommand)(report)
 app.command(help=retrospective_text.RETROSPECTIVE, cls=GateCommand)(retrospective)
 app.command(help=notes.COMMAND)(note)
+app.command(help=steps.COMMAND)(step)
 app.add_typer(archive.app, name="archive")
 app.command(help=batch_text.COMMAND, cls=GateCommand)(batches)
 app.command(help=access_logs.COMMAND, cls=GateCommand)(endpoints)

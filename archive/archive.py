@@ -13,6 +13,7 @@ from archive.db.errors import ArchiveError, ArchiveProblem
 from archive.db.source_row import Role
 from archive.db.upsert import upsert
 from archive.events.notes import NoteStore
+from archive.events.steps import StepStore
 from archive.events.store import EventStore
 from archive.metrics.coverage import get_or_create_migration
 from archive.metrics.store import MetricStore
@@ -28,6 +29,7 @@ class Archive:
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
         self.access_logs = AccessLogStore(database)
         self.notes = NoteStore(database)
+        self.steps = StepStore(database)
 
     @classmethod
     def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:

@@ -188,7 +188,7 @@ def _step_json(step: WeightStep) -> dict[str, Any]:
     return {
         "ts": iso_time(change.ts),
         "since": iso_time(change.since),
-        **pick(change, "before", "after", "author", "tool", "operation", "rule", "sources"),
+        **pick(change, "before", "after", "author", "tool", "operation", "rule", "sources", "origin"),
         "bake_time_s": step.bake_time_s,
         "brief": step.is_brief,
         "current": step.is_current,

@@ -1,6 +1,6 @@
 """Changes of the traffic split's weights, as observed by snapshots and by audit logs, and their merge into one history."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Literal
@@ -8,6 +8,8 @@ from typing import Literal
 CHANGE_CLOCK_SKEW_S = 60  # the clocks of two sources that report the same change may differ by this
 
 # console, cli, program: manual or scripted; terraform, cloudformation: infrastructure as code; deployment: CodeDeploy or ECS.
+# read: from snapshots or an audit log; entered: by a user.
+ChangeOrigin = Literal["read", "entered"]
 ChangeTool = Literal["console", "cli", "program", "terraform", "cloudformation", "deployment", "unknown"]
 
 
@@ -17,7 +19,7 @@ class WeightChange:
 
     `before` and `after`: the canary's configured share (0–1), None if unknown or if the rule was deleted. `affects_weights`: False if only
     conditions or priorities changed. `rule`: the rule's ARN, or the listener's for its default action. `about`: the rule's new content.
-    `author`: "" if unknown. `raw`: the source's record.
+    `author`: "" if unknown. `raw`: the source's record. `origin`: how it is known.
     """
 
     ts: int
@@ -33,6 +35,7 @@ class WeightChange:
     affects_weights: bool = True
     about: str = ""
     raw: str = field(default="", compare=False, repr=False)
+    origin: ChangeOrigin = "read"
 
     @property
     def logged(self) -> bool:
@@ -114,11 +117,53 @@ def _chain(changes: Iterable[WeightChange], observations: Iterable[ObservedShare
             # With skewed clocks a snapshot shortly after a change may still have the old share.
             before = before if changed_at is not None and ts - changed_at <= CHANGE_CLOCK_SKEW_S else share
             continue
-        if change.logged and before is not None:
+        if (change.logged or change.origin == "entered") and before is not None:
             change = replace(change, before=before)
         if not _shares_equal(change.before, change.after):
             yield change
         before, changed_at = share, ts
+
+
+def with_entered_steps(
+    changes: Sequence[WeightChange], entered: Iterable[WeightChange], first_seen: ObservedShare | None
+) -> tuple[WeightChange, ...]:
+    """The `changes` that were read, with the `entered` steps from before them, in order; steps that change nothing are dropped.
+
+    Where weights are read, entered steps are not used: from the first snapshot (`first_seen`) or the first change on. If the first snapshot has
+    another share than the last step, the weights changed between the two.
+    """
+    read_since = [first_seen[0]] if first_seen else []
+    read_since += [changes[0].since] if changes else []
+    steps = [
+        step
+        for step in sorted(entered, key=lambda step: (step.ts, step.key))
+        if not read_since or step.ts < min(read_since)
+    ]
+    used = tuple(_chain(steps, ()))
+    if not used:
+        return tuple(changes)
+    last = steps[-1]
+    if changes and changes[0].before is None:
+        changes = (replace(changes[0], before=last.after), *changes[1:])
+    if first_seen and first_seen[1] is not None and (not changes or first_seen[0] < changes[0].ts):
+        ts, share = first_seen
+        if not _shares_equal(last.after, share):
+            used += (WeightChange(ts, last.ts, last.after, share, key=f"first_look:{ts}"),)
+    return (*used, *changes)
+
+
+def parse_share(text: str) -> float:
+    """The canary's share (0–1) of a percentage ("10", "12.5 %") or of weights, the baseline's first ("90:10"). Raises ValueError."""
+    first, separator, second = text.strip().removesuffix("%").partition(":")
+    if separator:
+        baseline, canary = int(first), int(second)
+        if min(baseline, canary) < 0 or baseline + canary == 0:
+            raise ValueError("Weights are at least 0, and not both 0.")
+        return canary / (baseline + canary)
+    share = float(first) / 100
+    if not 0 <= share <= 1:
+        raise ValueError("A share is between 0 and 100 %.")
+    return share
 
 
 def _shares_equal(first: float | None, second: float | None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
 from messages.i18n import _, plural
+from messages.steps import ENTERED
 
 EVENT = _("event")
 FILTER_LABEL = _("Events on the charts")
@@ -41,7 +42,8 @@ def short_title(event: Event) -> str:
     """The canary's new share, or the title."""
     change = event.change
     if event.kind == "weight" and change:
-        return _share(change.after)
+        share = _share(change.after)
+        return _("{step} ({origin})").format(step=share, origin=ENTERED) if change.origin == "entered" else share
     return _operation(change) if change else event.title
 
 
@@ -54,8 +56,9 @@ def title(event: Event) -> str:
 
 
 def step(change: WeightChange) -> str:
-    """ "10.0 % → 25.0 %"; "?" for an unknown share."""
-    return f"{_share(change.before)} → {_share(change.after)}"
+    """ "10.0 % → 25.0 %", "? → 10.0 % (entered)"; "?" for an unknown share."""
+    text = f"{_share(change.before)} → {_share(change.after)}"
+    return _("{step} ({origin})").format(step=text, origin=ENTERED) if change.origin == "entered" else text
 
 
 def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
@@ -94,7 +97,8 @@ def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
 
 def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
-    parts = [change.author, TOOLS[change.tool] if change.tool != "unknown" else ""]
+    tool = TOOLS[change.tool] if change.tool != "unknown" else ""
+    parts = [change.author, ENTERED if change.origin == "entered" else tool]
     return ", ".join(filter(None, parts)) or _("author not known")
 
 

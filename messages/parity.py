@@ -5,7 +5,7 @@ from typing import Protocol
 
 from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement, Phase, PhaseStart
 from domain import FLEETS, FleetName
-from messages import live, numbers, route, times, verdicts
+from messages import live, numbers, route, steps, times, verdicts
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
@@ -130,7 +130,8 @@ def phase_name(phase: Phase) -> str:
 
 def phase(phase: Phase, span: str) -> str:
     """ "2 · 50.0 % · 22 Nov 16:20–22:30 JST"."""
-    return f"{phase_name(phase)} · {span}"
+    entered = f" ({steps.ENTERED})" if phase.origin == "entered" else ""
+    return f"{phase_name(phase)}{entered} · {span}"
 
 
 def interval_trace_title(metric: str) -> str:

@@ -99,7 +99,9 @@ def opening(
 ) -> str:
     """ "From 12 Sep to 14 Nov, 63 days: 0.1 % → 50.0 % in 9 phases, with 2 steps back."."""
     if first is None or not shares:
-        return _("The archive knows of no step yet: nothing has been told to change the split.")
+        return _(
+            "No step is known: either none was taken, or no source reads the weights. Enter steps below, or with `cli.py step`."
+        )
     rollbacks = (
         plural("with {n} step back", "with {n} steps back", n_rollbacks) if n_rollbacks else _("never a step back")
     )

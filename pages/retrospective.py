@@ -21,6 +21,7 @@ from ui.components import heartbeat, overlay_chart
 from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
 from ui.retrospective.download import report_button
 from ui.retrospective.notes import notes_section
+from ui.retrospective.steps import steps_section
 from ui.retrospective.tables import before_after_table, impact_list, phases_table
 from ui.retrospective.view import TimelineOptions, retrospective_view, timeline_chart
 from ui.url import parse_range
@@ -83,6 +84,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
     report_button(app, retrospective)
     _phases(app, retrospective, now)
     st.html(before_after_table(app.migration, retrospective, now=now))
+    steps_section(app, now=now)
     notes_section(app, outline, now=now)
 
 

@@ -107,7 +107,7 @@ def _phase_json(evaluation: Evaluation, phase: Phase) -> dict[str, Any]:
         "number": number,
         "name": None if number is None else phase_name(phase),
         **window_json(phase.window),
-        **pick(phase, "canary_share", "started_by"),
+        **pick(phase, "canary_share", "started_by", "origin"),
         "requests": counts and counts.requests,
         "errors": counts and counts.errors,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain import Event, WeightChange, Window
+from domain.weight_changes import ChangeOrigin
 from domain.window import MINUTE_S
 
 # "first_look": the weights were as they were first read, so the phase began before. "window": its beginning is unknown.
@@ -44,6 +45,11 @@ class Phase:
     def is_one_sided(self) -> bool:
         """Whether one fleet had no weight, so that there is nothing to compare."""
         return self.canary_share in (0.0, 1.0)
+
+    @property
+    def origin(self) -> ChangeOrigin | None:
+        """How the change that started it is known; None if no change did."""
+        return self.change.origin if self.change else None
 
     @property
     def judged_window(self) -> Window:

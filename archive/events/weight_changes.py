@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, func, select
 
 from archive.db import schema
+from archive.db.source_row import read_change_counter
 from archive.db.upsert import upsert
 from archive.events.backlog import read_event_coverage
 from archive.events.traffic_snapshots import decode_snapshot
@@ -13,7 +14,9 @@ from domain import Event, WeightChange, Window
 from domain.events import rule_event, weight_event
 from domain.serialization import from_json, to_json
 from domain.traffic import rule_or_listener_arn
-from domain.weight_changes import InitialShare, ObservedShare, merge_weight_changes
+from domain.weight_changes import InitialShare, ObservedShare, merge_weight_changes, with_entered_steps
+
+ENTERED = "entered"  # the source of the steps that users enter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,17 @@ def cache_key(connection: Connection, migration_id: int) -> Hashable:
     latest = select(func.max(snapshots.c.id)).where(snapshots.c.migration_id == migration_id)
     starts = select(covered.c.source, covered.c.start_s).where(covered.c.migration_id == migration_id)
     coverage = tuple(map(tuple, connection.execute(starts.order_by(covered.c.source, covered.c.start_s))))
-    return connection.scalar(count), connection.scalar(latest), coverage
+    # Entered steps can be removed again.
+    entered = read_change_counter(connection, migration_id, ENTERED)
+    return connection.scalar(count), connection.scalar(latest), coverage, entered
 
 
 def read_weight_history(connection: Connection, migration_id: int, configured_rule: str) -> WeightHistory:
     """All recorded changes, merged. `configured_rule`: the split's ARN, "" if the configuration does not name it."""
     table = schema.weight_change
-    rows = connection.execute(select(table.c.source, table.c.body).where(table.c.migration_id == migration_id)).all()
+    stored = connection.execute(select(table.c.source, table.c.body).where(table.c.migration_id == migration_id)).all()
+    entered = [from_json(WeightChange, row.body) for row in stored if row.source == ENTERED]
+    rows = [row for row in stored if row.source != ENTERED]
     recorded = [from_json(WeightChange, row.body) for row in rows]
     rules, others, first_seen = _read_seen_rules(connection, migration_id)
     rules |= {configured_rule} - {""}
@@ -71,10 +78,11 @@ def read_weight_history(connection: Connection, migration_id: int, configured_ru
         for change in recorded
         if change.logged and change.rule in relevant and not (change.affects_weights and change.rule in rules)
     )
+    with_steps = with_entered_steps(changes, entered, first_seen)
     return WeightHistory(
-        changes,
+        with_steps,
         tuple(sorted(other_changes, key=lambda change: (change.ts, change.key))),
-        _initial_share(changes, first_seen, covered),
+        _initial_share(changes, first_seen, covered) if with_steps == changes else None,
     )
 
 

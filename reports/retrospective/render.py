@@ -152,7 +152,7 @@ def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
         "name": phase_name(row.phase),
         **window_json(row.phase.window),
         "judged": window_json(row.phase.judged_window),
-        **pick(row.phase, "canary_share", "started_by", "bake_time_s"),
+        **pick(row.phase, "canary_share", "started_by", "origin", "bake_time_s"),
         "requests": dict(row.requests),
         "errors": dict(row.errors),
         "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},

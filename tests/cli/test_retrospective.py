@@ -115,3 +115,64 @@ def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> Non
     result = run("note", "Sale begins", "--list")
     assert result.exit_code == 2
     assert "Write a note, or list them" in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
+    added = run("step", "--at", "2026-03-14 13:10", "--share", "10", "--by", "Mika")
+    assert (added.exit_code, added.stdout.strip()) == (0, "10.0 % from 14 Mar 13:10 JST on.")
+    data = json.loads(run("step", "--at", "2026-03-15 13:10", "--weights", "75:25", "--json").stdout)
+    assert (data["ok"], data["at"], data["canary_share"], data["used"]) == (True, "2026-03-15T04:10:00Z", 0.25, True)
+    listed = json.loads(run("step", "--list", "--json").stdout)["steps"]
+    assert [(item["at"], item["canary_share"], item["author"], item["used"]) for item in listed] == [
+        ("2026-03-14T04:10:00Z", 0.1, "Mika", True),
+        ("2026-03-15T04:10:00Z", 0.25, "", True),
+    ]
+    lines = [" ".join(line.split()) for line in run("step", "--list").stdout.splitlines() if line.strip()]
+    assert lines == [
+        f"{listed[0]['key'][:8]} 14 Mar 13:10 JST 10.0 % by Mika",
+        f"{listed[1]['key'][:8]} 15 Mar 13:10 JST 25.0 %",
+    ]
+    assert run("step", "--remove", listed[0]["key"][:8]).stdout.strip() == "Removed."
+    again = run("step", "--remove", listed[0]["key"])
+    assert again.exit_code == 1 and "No single step" in again.stderr
+    assert json.loads(run("step", "--remove", listed[1]["key"], "--json").stdout)["removed"] == [listed[1]["key"]]
+    assert run("step", "--list").stdout.strip() == "No step was entered."
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--share", "110"), "“110” is no share."),
+        (("--share", "ten"), "“ten” is no share."),
+        (("--share", "nan"), "“nan” is no share."),
+        (("--weights", "10"), "“10” is no share."),
+        (("--weights", "0:0"), "“0:0” is no share."),
+        (("--share", "10", "--at", "noon"), "“noon” is no time."),
+        (("--share", "10", "--at", "2027-01-01 00:00"), "This time has not come yet"),
+        ((), "Give one of --share, --weights, --list and --remove."),
+        (("--share", "10", "--list"), "Give one of --share, --weights, --list and --remove."),
+    ],
+)
+def test_an_invalid_step_is_rejected(configured: Migration, args: tuple[str, ...], message: str) -> None:
+    result = run("step", *args)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_entered_steps_are_phases_of_the_retrospective(configured: Migration, tmp_path: Path) -> None:
+    """Without any source of weights: two steps are entered, and the phases are theirs."""
+    archived_migration(tmp_path, configured, weight_changes=()).close()
+    unknown = json.loads(run("retrospective", "--json").stdout)["phases"]
+    assert [(phase["name"], phase["started_by"], phase["origin"]) for phase in unknown] == [
+        ("1 · share not known", "window", None)
+    ]
+    assert "Enter steps below, or with `cli.py step`." in run("retrospective", "--out", "story.html").stdout
+    run("step", "--at", "2026-03-10T09:00+00:00", "--share", "10")
+    run("step", "--at", "2026-03-12T09:00+00:00", "--share", "50")
+    phases = json.loads(run("retrospective", "--json").stdout)["phases"]
+    assert [(phase["name"], phase["started_by"], phase["origin"], phase["requests"]["canary"]) for phase in phases] == [
+        ("1 · 10.0 %", "weight", "entered", 288 * 1000 + 76 * 2500),
+        ("2 · 50.0 %", "weight", "entered", 2772 * 5000),
+    ]
+    run("retrospective", "--out", "story.html")
+    assert "(entered)" in (tmp_path / "story.html").read_text(encoding="utf-8")

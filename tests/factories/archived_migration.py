@@ -104,6 +104,7 @@ def archived_migration(
     gap: Window | None = None,
     events: tuple[Event, ...] = EVENTS,
     shift_s: int = 0,
+    weight_changes: tuple[WeightChange, ...] | None = None,
 ) -> Archive:
     """The archive at the end of the twentieth day, with everything from `start` on except `gap`; all times are `shift_s` later."""
     end = END + shift_s
@@ -121,7 +122,8 @@ def archived_migration(
         for event in events
     )
     changes = tuple(
-        replace(change, ts=change.ts + shift_s, since=change.since + shift_s) for change in make_weight_changes()
+        replace(change, ts=change.ts + shift_s, since=change.since + shift_s)
+        for change in (make_weight_changes() if weight_changes is None else weight_changes)
     )
     result = Events(Window(FIRST_DAY + shift_s, end), end, shifted_events, weight_changes=changes)
     archive.events.save_events(result, "test")

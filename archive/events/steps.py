@@ -1,0 +1,50 @@
+"""Steps that users enter: changes of the weights at times when nothing read the weights. They are weight changes of the source "entered"."""
+
+from uuid import uuid4
+
+from sqlalchemy import and_, delete, select
+
+from archive.db import schema
+from archive.db.database import Database
+from archive.events.weight_changes import ENTERED, write_changes
+from domain import WeightChange
+from domain.serialization import from_json
+
+MAX_AUTHOR_CHARS = 60
+
+
+class StepStore:
+    """Adds, lists and removes steps. Raises ArchiveError if the database cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, ts: int, share: float, author: str = "") -> WeightChange:
+        """Stores that the canary was configured with `share` (0–1) from `ts` (epoch seconds) on. Raises ValueError for another share."""
+        if not 0 <= share <= 1:
+            raise ValueError("A share is between 0 and 1.")
+        author, key = " ".join(author.split())[:MAX_AUTHOR_CHARS], uuid4().hex
+        step = WeightChange(ts, ts, None, share, author=author, sources=(ENTERED,), key=key, origin="entered")
+        with self._database.writing() as connection:
+            write_changes(connection, self._database.migration_id, ENTERED, (step,))
+            self._database.row(ENTERED, "events").increment_change_counter(connection)
+        return step
+
+    def read(self) -> tuple[WeightChange, ...]:
+        """All steps, also those that are not used because the weights were read, in order. `before` is unknown."""
+        table = schema.weight_change
+        of_source = and_(table.c.migration_id == self._database.migration_id, table.c.source == ENTERED)
+        with self._database.reading() as connection:
+            rows = connection.scalars(select(table.c.body).where(of_source).order_by(table.c.ts, table.c.key))
+            return tuple(from_json(WeightChange, body) for body in rows)
+
+    def remove(self, key: str) -> bool:
+        """Removes a step; returns whether it existed. Changes of other sources are not touched."""
+        table = schema.weight_change
+        is_step = and_(
+            table.c.migration_id == self._database.migration_id, table.c.source == ENTERED, table.c.key == key
+        )
+        with self._database.writing() as connection:
+            removed = connection.execute(delete(table).where(is_step)).rowcount == 1
+            self._database.row(ENTERED, "events").increment_change_counter(connection)
+        return removed

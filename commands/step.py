@@ -1,0 +1,121 @@
+"""`step`: adds a step of the migration that no source reports, lists such steps, or removes one."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from archive import Archive
+from commands.note import KEY_CHARS
+from commands.shared import startup
+from commands.shared.fitting_table import FittingTable
+from commands.shared.options import Config, Demo, Json
+from commands.shared.output import echo, plain
+from domain import Migration, WeightChange
+from domain.weight_changes import parse_share
+from domain.window import parse_datetime
+from messages import notes, numbers, times
+from messages import steps as text
+from reports.judgement_json import iso_time
+
+
+def step(
+    config: Config = None,
+    demo: Demo = False,
+    at: Annotated[str, typer.Option(metavar="TIME", help=text.AT_HELP)] = "",
+    share: Annotated[str, typer.Option(metavar="PERCENT", help=text.SHARE_HELP)] = "",
+    weights: Annotated[str, typer.Option(metavar="A:B", help=text.WEIGHTS_HELP)] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help=text.BY_HELP)] = "",
+    list_all: Annotated[bool, typer.Option("--list", help=text.LIST_HELP)] = False,
+    remove: Annotated[str, typer.Option(metavar="KEY", help=text.REMOVE_HELP)] = "",
+    as_json: Json = False,
+) -> None:
+    if bool(share) + bool(weights) + list_all + bool(remove) != 1:
+        raise typer.BadParameter(text.ONE_AT_A_TIME, param_hint="--share, --weights, --list, --remove")
+    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    canary_share = _share_of(share, weights)
+    ts = _time_of(migration, at)
+    with startup.open_archive(migration, config, as_json=as_json) as archive:
+        if list_all:
+            steps, used = archive.steps.read(), _used_keys(archive)
+            as_rows = [_step_json(item, is_used=item.key in used) for item in steps]
+            echo({"ok": True, "steps": as_rows} if as_json else _steps_table(migration, steps, used))
+            return
+        if remove:
+            _remove(archive, remove, as_json=as_json)
+            return
+        entered = archive.steps.add(ts, canary_share, author)
+        is_used = entered.key in _used_keys(archive)
+    if as_json:
+        echo({"ok": True, **_step_json(entered, is_used=is_used)})
+    else:
+        typer.echo(text.saved(_clock(migration, ts), canary_share, is_used=is_used))
+
+
+def _share_of(share: str, weights: str) -> float:
+    """The canary's share of a new step, 0 without one. Raises typer.BadParameter."""
+    try:
+        if (share and ":" in share) or (weights and ":" not in weights):
+            raise ValueError
+        return parse_share(share or weights) if share or weights else 0.0
+    except ValueError:
+        hint = "--share" if share else "--weights"
+        raise typer.BadParameter(text.invalid_share(share or weights), param_hint=hint) from None
+
+
+def _time_of(migration: Migration, at: str) -> int:
+    """The time of a new step (epoch seconds). Raises typer.BadParameter."""
+    now = startup.now()
+    try:
+        time = parse_datetime(at, migration.zone) if at else now
+        ts = int(time.timestamp())
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(notes.invalid_time(at), param_hint="--at") from None
+    if ts > now.timestamp():
+        raise typer.BadParameter(text.FUTURE, param_hint="--at")
+    return ts
+
+
+def _used_keys(archive: Archive) -> set[str]:
+    return {change.key for change in archive.events.weight_changes() if change.origin == "entered"}
+
+
+def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
+    """Removes the one step whose key starts with `key`; ends with 1 if there is none, or more than one."""
+    matches = [item for item in archive.steps.read() if item.key.startswith(key)]
+    removed = len(matches) == 1 and archive.steps.remove(matches[0].key)
+    if as_json:
+        echo({"ok": removed, "removed": [item.key for item in matches] if removed else []})
+    else:
+        typer.echo(text.REMOVED if removed else text.no_such_step(key), err=not removed)
+    raise typer.Exit(0 if removed else 1)
+
+
+def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: set[str]) -> RenderableType:
+    if not steps:
+        return plain(text.NONE)
+    grid = FittingTable()
+    for item in steps:
+        grid.add_row(
+            plain(item.key[:KEY_CHARS]),
+            plain(_clock(migration, item.ts)),
+            plain(numbers.share(item.after or 0.0)),
+            plain(notes.by_author(item.author)),
+            plain("" if item.key in used else text.UNUSED),
+        )
+    return grid
+
+
+def _step_json(item: WeightChange, *, is_used: bool) -> dict[str, Any]:
+    return {
+        "at": iso_time(item.ts),
+        "canary_share": item.after,
+        "author": item.author,
+        "key": item.key,
+        "used": is_used,
+    }
+
+
+def _clock(migration: Migration, ts: int) -> str:
+    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=startup.now())

@@ -1,5 +1,7 @@
 """Statistics: tidy frames in, frozen dataclasses out. Pure: no I/O, no clock, no page."""
 
+from analysis.alarms.alarms import Alarm, AlarmState, AlarmValue, find_alarms
+from analysis.alarms.rules import ALARM_RULES, AlarmData, AlarmRule, SplitShares
 from analysis.parity.judge import TRACE_COLUMNS, is_needed, judge, trace
 from analysis.parity.verdicts import (
     DEFAULT_CRITERIA,

@@ -14,12 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analysis import judge, trace
+from analysis import AlarmData, SplitShares, TimeGrid, find_alarms, judge, trace
 from analysis.parity.confidence_sequences import running_differences, running_rates
 from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
 from analysis.parity.recent_regression import recent_difference_above_margin, recent_rate_above_margin
-from analysis.series.grid import FloatArray
-from domain import Criterion
+from analysis.series.grid import FleetSeries, FloatArray
+from domain import FLEETS, Criterion, FleetName
+from domain.window import MINUTE_S
 from tests.factories.frames import tidy_frame
 
 # From a number of repetitions to the outcome of each: 1 or 0, a delay, or a ratio.
@@ -87,6 +88,132 @@ def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> 
     """30 % independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
     running = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
     return latency_intervals(LATENCY, running, np.ones(shape), 1)
+
+
+# Worlds for the alarm: the counts and p95 of both fleets in each minute of a day, after the three hours that the rules look back.
+
+ALARM_LEAD_IN, DAY_MINUTES = 180, 1440
+OUTAGE_AT = ALARM_LEAD_IN + 60  # the minute of the step to the outage's share
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmWorld:
+    """Both fleets' `requests` per minute (baseline, canary; Poisson), error `rates` and p95.
+
+    `bursts` of errors as in `simulate_rates`; `rate_phi`: log-AR(1) of the rates with a standard deviation of 0.3; `unanswered`: share of
+    requests without an answer that is no failure, as web sockets are. `noise`, `phi`: coefficient of variation and autocorrelation of p95.
+    `outage`: what one fleet does from OUTAGE_AT on: "5xx", "no response" (the load balancer's 504), "clients give up" (not even that),
+    "no targets" (the load balancer's 503, and no requests of the group), "p95 × 3".
+    """
+
+    requests: tuple[float, float] = (600.0, 600.0)
+    rates: tuple[float, float] = (2e-3, 2e-3)
+    bursts: str = ""
+    rate_phi: float | None = None
+    unanswered: tuple[float, float] = (0.0, 0.0)
+    noise: float = 0.05
+    phi: float = 0.0
+    outage: str = ""
+    broken: FleetName = "canary"
+    outage_requests: tuple[float, float] | None = None  # from OUTAGE_AT on
+
+    @property
+    def split(self) -> SplitShares:
+        b, c = self.outage_requests or self.requests
+        settled_at = (OUTAGE_AT + 1) * MINUTE_S if self.outage_requests else 0
+        return SplitShares({"baseline": b / (b + c), "canary": c / (b + c)}, settled_at)
+
+    def day(self, random: np.random.Generator) -> TimeGrid:
+        minutes = ALARM_LEAD_IN + DAY_MINUTES
+        after = np.arange(minutes) >= OUTAGE_AT
+        bursts = [random.gamma(0.5, 2.0, minutes) if self.bursts else np.ones(minutes) for _ in FLEETS]
+        if self.bursts == "shared":
+            bursts[1] = bursts[0]
+        alb_5xx = random.poisson(0.1, minutes).astype(float)
+        fleets: dict[FleetName, FleetSeries] = {}
+        for index, fleet in enumerate(FLEETS):
+            mean = np.where(after, (self.outage_requests or self.requests)[index], self.requests[index])
+            requests = random.poisson(mean).astype(float)
+            if self.rate_phi is not None:
+                bursts[index] = np.exp(ar1(random, (1, minutes), self.rate_phi, 0.3)[0] - 0.045)
+            errors = random.binomial(requests.astype(int), np.minimum(self.rates[index] * bursts[index], 1)) * 1.0
+            answers = requests - random.binomial(requests.astype(int), self.unanswered[index])
+            p95 = 0.3 * np.exp(ar1(random, (1, minutes), self.phi, float(np.sqrt(np.log1p(self.noise**2))))[0])
+            outage = self.outage if fleet == self.broken else ""
+            if outage == "5xx":
+                errors = np.where(after, requests, errors)
+            elif outage == "p95 × 3":
+                p95 = np.where(after, 3 * p95, p95)
+            elif outage:
+                alb_5xx += after * requests * (outage != "clients give up")
+                answers, errors, p95 = (
+                    np.where(after, gone, values) for values, gone in ((answers, 0), (errors, 0), (p95, np.nan))
+                )
+                if outage == "no targets":
+                    requests = np.where(after, np.nan, requests)
+            errors = np.minimum(errors, answers)
+            counts = {
+                "requests": requests,
+                "target_2xx": answers - errors,
+                "target_5xx": errors,
+                "sample_count": answers,
+            }
+            counts |= dict.fromkeys(("target_3xx", "target_4xx", "connection_errors"), np.zeros(minutes))
+            fleets[fleet] = FleetSeries(counts, {"p95": p95}, {}, np.zeros(minutes, dtype=bool))
+        ts = np.arange(minutes) * MINUTE_S
+        return TimeGrid(
+            ts,
+            MINUTE_S,
+            fleets,
+            {"alb_5xx": alb_5xx, "alb_503": alb_5xx * (self.outage == "no targets")},
+            np.full(minutes, MINUTE_S),
+        )
+
+
+def alarm_days(random: np.random.Generator, reps: int, world: AlarmWorld) -> FloatArray:
+    """Whether there is an alarm in a day."""
+    states = (find_alarms(AlarmData(world.day(random), world.split)) for _ in range(reps))
+    start = ALARM_LEAD_IN * MINUTE_S
+    return np.array([float(any(alarm.raised_at > start for alarm in state.alarms)) for state in states])
+
+
+def alarm_delay(random: np.random.Generator, reps: int, world: AlarmWorld) -> FloatArray:
+    """Minutes of data from the outage until the alarm is raised; ∞ without one."""
+    delays = []
+    for _ in range(reps):
+        state = find_alarms(AlarmData(world.day(random), world.split))
+        raised = [alarm.raised_at for alarm in state.alarms if alarm.fleet == world.broken]
+        first = min((at for at in raised if at > OUTAGE_AT * MINUTE_S), default=np.inf)
+        delays.append((first - OUTAGE_AT * MINUTE_S) / MINUTE_S)
+    return np.array(delays)
+
+
+HEALTHY_WORLDS: dict[str, AlarmWorld] = {
+    "Poisson": AlarmWorld(),
+    "bursts shared": AlarmWorld(bursts="shared"),
+    "bursts independent": AlarmWorld(bursts="own"),
+    "bursts independent, 6,000 rpm": AlarmWorld((6e3, 6e3), (1e-3, 1e-3), bursts="own"),
+    "errors, 30 a minute, own AR(1) φ = 0.9 of the rate": AlarmWorld((6e3, 6e3), (5e-3, 5e-3), rate_phi=0.9),
+    "canary at 1 %, 6,000 rpm": AlarmWorld((5940.0, 60.0), (1e-3, 1e-3)),
+    "canary at 1 %, 600 rpm, bursts independent": AlarmWorld((594.0, 6.0), bursts="own"),
+    "6 rpm a side, base 2e-2, bursts independent": AlarmWorld((6.0, 6.0), (2e-2, 2e-2), bursts="own"),
+    "web sockets, 10 % and 20 %": AlarmWorld(unanswered=(0.1, 0.2)),
+    "web sockets of the canary alone, 20 %": AlarmWorld(unanswered=(0.0, 0.2)),
+    "latency, own AR(1) φ = 0.5": AlarmWorld(noise=0.3, phi=0.5),
+    "latency, own AR(1) φ = 0.7": AlarmWorld(noise=0.3, phi=0.7),
+    "latency, own AR(1) φ = 0.9": AlarmWorld(noise=0.3, phi=0.9),
+}
+_STEP = (250.0, 750.0)  # from 50 % to 75 % of 1,000 rpm
+OUTAGE_WORLDS: dict[str, AlarmWorld] = {
+    "canary answers 5xx, step to 75 %": AlarmWorld((500.0, 500.0), outage="5xx", outage_requests=_STEP),
+    "canary does not answer, step to 75 %": AlarmWorld((500.0, 500.0), outage="no response", outage_requests=_STEP),
+    "… and its clients give up first": AlarmWorld((500.0, 500.0), outage="clients give up", outage_requests=_STEP),
+    "canary has no targets, step to 75 %": AlarmWorld((500.0, 500.0), outage="no targets", outage_requests=_STEP),
+    "canary does not answer, at 1 % of 6,000 rpm": AlarmWorld((5940.0, 60.0), outage="no response"),
+    "canary does not answer, at 1 % of 600 rpm": AlarmWorld((594.0, 6.0), outage="no response"),
+    "baseline does not answer": AlarmWorld(outage="no response", broken="baseline"),
+    "p95 × 3": AlarmWorld(outage="p95 × 3"),
+}
 
 
 # Outcomes.
@@ -297,7 +424,24 @@ def rows() -> list[BenchmarkRow]:
         rule = partial(one_sided_rule, errors=errors_, errors_per_minute=per_minute, bursts=bursts)
         table.append(BenchmarkRow(name, rule, "—", None))
     last = partial(first_seven, phi=0.9)
-    return [*table, BenchmarkRow("a rule: worse at the first 7 minutes of 10, φ = 0.9", last, "—", None)]
+    table.append(BenchmarkRow("a rule: worse at the first 7 minutes of 10, φ = 0.9", last, "—", None))
+    table += [
+        BenchmarkRow(f"healthy, 24 h: an alarm ({kind})", partial(alarm_days, world=world), "—", ("≤", 1))
+        for kind, world in HEALTHY_WORLDS.items()
+    ]
+    table += [
+        BenchmarkRow(
+            f"outage: minutes of data to the alarm ({kind})",
+            partial(alarm_delay, world=world),
+            "—",
+            ("≤", bound),
+            "90 %",
+        )
+        for kind, world in OUTAGE_WORLDS.items()
+        # The minute of a weight change does not count; of six failures a minute, ten take two or three.
+        for bound in [4 if "no targets" in kind else 5 if "600 rpm" in kind else 3]
+    ]
+    return table
 
 
 def outcomes(seed: int, row: int, chunk: int, reps: int) -> tuple[int, FloatArray]:
@@ -366,7 +510,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 11,
     processes: Annotated[int, typer.Option(help="Number of processes.")] = 2,
 ) -> None:
-    """Simulate every scenario and print the results beside the goals."""
+    """Simulate every scenario and print the results beside the goals. Exits with 1 if one is missed."""
     console, table = Console(width=150), rows()
     indices = [index for index, row in enumerate(table) if only.lower() in row.name.lower()]
     outcomes_by_row: dict[int, list[FloatArray]] = {index: [] for index in indices}
@@ -382,12 +526,15 @@ def main(
             print(f"\r{n_done} of {len(futures)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     output = Table("scenario", "ours", "to reach", "Kayenta", "met?", title=f"{reps} repetitions a row")
+    missed = False
     for index in indices:
         ours, goal, met = summarize(table[index], np.concatenate(outcomes_by_row[index]))
+        missed |= met is False
         output.add_row(table[index].name, ours, goal, table[index].kayenta, {True: "yes", False: "NO", None: "—"}[met])
     console.print(output)
     if not only:
         speed(console)
+    raise typer.Exit(int(missed))
 
 
 if __name__ == "__main__":

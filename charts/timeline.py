@@ -24,7 +24,7 @@ PEAK_CUTOFF = 6.0  # a peak that exceeds the 98th percentile by this factor is c
 MARKER_SPACING = 0.011  # as a share of the chart's width
 
 # If markers would overlap, the one with the lowest number is drawn.
-_BY_PRIORITY: tuple[EventKind, ...] = ("rollback", "note", "alert", "deployment", "annotation", "weight")
+_BY_PRIORITY: tuple[EventKind, ...] = ("rollback", "alarm", "note", "alert", "deployment", "annotation", "weight")
 EVENT_PRIORITY = {kind: priority for priority, kind in enumerate(_BY_PRIORITY)}
 
 ShareStep = tuple[int, float | None]  # from when (epoch seconds) a configured canary share holds; None: unknown

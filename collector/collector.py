@@ -30,6 +30,8 @@ EVENT_OVERLAP_S = HOUR_S
 EVENT_BACKFILL_INTERVAL_S = 2
 IDLE_WAIT_S = 3600.0  # until a request wakes the task
 
+OnNewMetrics = Callable[[MetricSource, datetime], None]
+
 
 @dataclass(frozen=True, slots=True)
 class CollectorConfig:
@@ -70,11 +72,17 @@ class Collector:
     """
 
     def __init__(
-        self, archive: Archive, sources: Sources, config: CollectorConfig | None = None, *, clock: Clock = utc_now
+        self,
+        archive: Archive,
+        sources: Sources,
+        config: CollectorConfig | None = None,
+        *,
+        on_new_metrics: OnNewMetrics | None = None,
+        clock: Clock = utc_now,
     ) -> None:
-        """`sources.batches` and `sources.triggers` are left to BatchCollector."""
+        """`sources.batches` and `sources.triggers` are left to BatchCollector. `on_new_metrics`: called when the newest hours were polled."""
         config = self.config = config or CollectorConfig()
-        self._archive, self._clock = archive, clock
+        self._archive, self._clock, self._on_new_metrics = archive, clock, on_new_metrics
         self._condition = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -254,6 +262,8 @@ class Collector:
         if not result.archive_problem:
             for window in result.complete_windows:
                 self._complete(source.name, window)
+            if self._on_new_metrics and result.answered and newest in result.complete_windows:
+                self._on_new_metrics(source, now)
         return result
 
     def poll_traffic(self, source: TrafficSource) -> float:

@@ -14,6 +14,7 @@ from rich.text import Text
 import analysis
 from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
+from commands.shared.alarms import alarm_lines
 from commands.shared.context import open_context
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
@@ -115,6 +116,7 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         Text(f"{sign} {headline(evaluation)}", f"bold {style}"),
         _subtitle(evaluation, now=now),
         _opening(evaluation),
+        *alarm_lines(evaluation.alarms, evaluation.labels, evaluation.zone, now=now),
         Text(),
         _criteria_table(evaluation),
         Text(),

@@ -29,6 +29,7 @@ from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
+from services.alarms import alarm_saver
 from sources.base import SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
@@ -49,7 +50,10 @@ def record(
         if sources.batches:
             batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
             stack.enter_context(batch_archive)
-        collector = Collector(archive, sources, CollectorConfig.from_migration(migration), clock=startup.now)
+        saver = alarm_saver(archive, migration, sources.metrics)
+        collector = Collector(
+            archive, sources, CollectorConfig.from_migration(migration), on_new_metrics=saver, clock=startup.now
+        )
         recorder = Recorder(migration, archive, sources, collector, batch_collector, as_json)
         raise typer.Exit(recorder.run_once() if once else recorder.run())
 

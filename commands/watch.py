@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from archive import ArchiveError
 from commands.shared import startup
+from commands.shared.alarms import alarm_lines
 from commands.shared.context import CommandContext, open_context
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, Source
@@ -21,7 +23,7 @@ from messages import cli as text
 from messages import events as event_text
 from messages import numbers, states, times
 from messages.errors.sources import shorten
-from reports.judgement_json import iso_time, migration_json, pick, problems_json
+from reports.judgement_json import alarms_json, iso_time, migration_json, pick, problems_json
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, watch_snapshot
 
 
@@ -58,7 +60,8 @@ def refresh(context: CommandContext) -> WatchSnapshot:
     except ArchiveError:  # `result` has it, too
         latest, events = None, ()
     traffic = latest[0] if latest else None
-    return watch_snapshot(context.migration, metrics.name, result, traffic, events, problems=problems, now=now)
+    snapshot = watch_snapshot(context.migration, metrics.name, result, traffic, events, problems=problems, now=now)
+    return replace(snapshot, alarms=context.alarms(now))
 
 
 def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, Any]:
@@ -78,9 +81,14 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
         },
         "alb_5xx": snapshot.alb_5xx,
         "alb_5xx_rate": None,
+        **alarms_json(snapshot.alarms, _labels(migration)),
         "events": [{"at": iso_time(event.ts), **pick(event, "kind", "title", "open")} for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
+
+
+def _labels(migration: Migration) -> dict[FleetName, str]:
+    return {fleet: migration.fleets[fleet].label for fleet in FLEETS}
 
 
 def _observed_shares(snapshot: WatchSnapshot) -> dict[FleetName, float]:
@@ -92,6 +100,7 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
     parts: list[RenderableType] = [
         title(migration, states.source_name(snapshot.source), _subtitle(migration, snapshot)),
         Text(),
+        *alarm_lines(snapshot.alarms, _labels(migration), migration.zone, now=snapshot.now),
     ]
     if snapshot.minute is None:
         parts.append(Text(text.NO_FINAL_DATA, WARN))
@@ -148,5 +157,5 @@ def _subtitle(migration: Migration, snapshot: WatchSnapshot) -> str:
 
 def _event(migration: Migration, event: Event, now: datetime) -> Text:
     at = times.clock(datetime.fromtimestamp(event.ts, UTC), migration.zone, now=now)
-    style = BAD if event.open and event.kind == "alert" else FAINT
+    style = BAD if event.open and event.kind in ("alarm", "alert") else FAINT
     return plain(f"{at}  {event.kind}  {event_text.title_with_author(event)}", style)

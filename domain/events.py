@@ -1,11 +1,11 @@
-"""Events drawn on the charts: weight changes, alerts, annotations, deployments, rollbacks and notes."""
+"""Events drawn on the charts: weight changes, alarms, alerts, annotations, deployments, rollbacks and notes."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from domain.weight_changes import WeightChange
 
-EventKind = Literal["weight", "alert", "annotation", "deployment", "rollback", "note"]
+EventKind = Literal["weight", "alarm", "alert", "annotation", "deployment", "rollback", "note"]
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 

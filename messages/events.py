@@ -13,6 +13,7 @@ LIST_HEAD = (_("when"), _("what"), _("by"), _("more"))
 # In filters.
 KINDS: dict[EventKind, str] = {
     "weight": _("Weights"),
+    "alarm": _("Alarms"),
     "alert": _("Alerts"),
     "annotation": _("Annotations"),
     "deployment": _("Deployments"),
@@ -21,6 +22,7 @@ KINDS: dict[EventKind, str] = {
 }
 KINDS_SINGULAR: dict[EventKind, str] = {
     "weight": _("weights"),
+    "alarm": _("alarm"),
     "alert": _("alert"),
     "annotation": _("annotation"),
     "deployment": _("deployment"),

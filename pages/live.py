@@ -26,6 +26,7 @@ from ui.controls import (
     window_control,
 )
 from ui.live import panels
+from ui.live.alarms import alarm_band, alarm_status
 from ui.live.deployments import deployments_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.traffic import rules_section, traffic_section
@@ -72,13 +73,16 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     window = view.data.window
 
     _head(app, params, view, now)
+    alarms = alarm_status(app, params.source, data_time)
+    # Containers that may stay empty: what follows keeps its position, and is not recreated.
+    with st.container():
+        alarm_band(app, alarms, now)
     traffic = traffic_view(app, params.source, until=until)
     traffic_section(app, traffic, now, past=_is_past(params, now))
-    deployments_section(app, params.source, traffic.traffic, now, until=until)
+    deployments_section(app, params.source, traffic.traffic, now, until=until, with_rollback=bool(alarms.alarms))
     judged = judgement_view(app, params.source, now=data_time)
     st.html(verdicts.verdict_strip(app.migration, judged.judgement, judged.phase))
     window_events = app.archive.events.read(window)
-    # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
         events.kind_filter(window_events)
     with st.container():

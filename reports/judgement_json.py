@@ -1,19 +1,21 @@
 """Evaluations and problems as JSON, for `judge` and for the evidence file. docs/cli.md documents the shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from analysis import CriterionVerdict, Phase
+from analysis import ALARM_RULES, CriterionVerdict, Phase
 from archive import ArchiveProblem
-from domain import ConfigIssue, Migration, Window
+from domain import ConfigIssue, FleetName, Migration, Window
 from messages import cli as text
 from messages import verdicts
+from messages.alarms import sentence
 from messages.errors import sources as errors
 from messages.errors.sources import Message
 from messages.parity import phase_counts, phase_name
+from services.alarms import AlarmStatus
 from services.evaluation import Evaluation
 from services.phases import counted_window
 from sources.base import Problem
@@ -67,6 +69,25 @@ def problems_json(problems: Sequence[Problem], archive_problem: ArchiveProblem |
     return [*map(problem_json, problems), *archive_problems]
 
 
+def alarms_json(alarms: AlarmStatus | None, labels: Mapping[FleetName, str]) -> dict[str, Any]:
+    """`alarms`: null if they are not known, or (None) if the judged data is not of now."""
+    if alarms is None or not alarms.is_known:
+        return {"alarms": None, "alarms_not_known": [] if alarms is None else list(ALARM_RULES)}
+    return {
+        "alarms": [
+            {
+                **pick(alarm, "rule", "fleet"),
+                "since": iso_time(alarm.start),
+                "raised_at": iso_time(alarm.raised_at),
+                "sentence": sentence(alarm, labels),
+                "values": {fleet: pick(value, "value", "count", "total") for fleet, value in alarm.values.items()},
+            }
+            for alarm in alarms.alarms
+        ],
+        "alarms_not_known": list(dict.fromkeys(rule for rule, _fleet in alarms.not_known)),
+    }
+
+
 def headline(evaluation: Evaluation) -> str:
     if not evaluation.unavailable:
         return verdicts.headline(evaluation.judgement)
@@ -96,6 +117,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "phase": _phase_json(evaluation, phase) if phase else None,
         "data_until": iso_time(evaluation.data_until),
         "default_criteria": evaluation.judgement.default_criteria,
+        **alarms_json(evaluation.alarms, evaluation.labels),
         "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
         "problems": problems_json(evaluation.problems, evaluation.archive_problem),
     }

@@ -11,6 +11,7 @@ from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
 from domain import FLEETS, FleetName, Migration, Window, epoch_s
 from domain.window import MINUTE_S
 from messages.parity import phase_share
+from services.alarms import AlarmStatus
 from services.freshness import final_until
 from services.parity import judge_result
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
@@ -44,7 +45,7 @@ class NoSuchPhaseError(LookupError):
 class JudgementInput:
     """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources.
 
-    `counts`: of the whole phase; None for a window, or if the archive cannot be read.
+    `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`: of now; None likewise.
     """
 
     result: MetricsResult
@@ -53,6 +54,7 @@ class JudgementInput:
     source_problems: tuple[Problem, ...]
     now: datetime
     counts: PhaseCounts | None = None
+    alarms: AlarmStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Evaluation:
     """A judgement and its context. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
     `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged.
-    `unavailable`: current data could not be fetched, so there is no verdict for now.
+    `unavailable`: current data could not be fetched, so there is no verdict for now. `alarms`: of now, beside the verdict, which they
+    do not change; None for a CSV and for a phase of the past.
     """
 
     judgement: Judgement
@@ -78,6 +81,7 @@ class Evaluation:
     unavailable: bool = False
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
+    alarms: AlarmStatus | None = None
 
     @property
     def counts_of_judged_phase(self) -> PhaseCounts | None:
@@ -170,6 +174,7 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         unavailable=stale or failed,
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
+        alarms=None if is_over else data.alarms,
     )
 
 

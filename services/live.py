@@ -13,6 +13,7 @@ from archive import Archive, ArchiveProblem, MetricsResult
 from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
 from domain.series import PERCENTILES, is_request_count
 from domain.window import HOUR_S, MINUTE_S
+from services.alarms import AlarmStatus
 from services.freshness import provisional_from
 from sources.base import Problem
 
@@ -163,6 +164,7 @@ class WatchSnapshot:
     """All metrics in the newest final minute. `minute`: its start (epoch seconds), None if there is none yet.
 
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, over the five minutes of the error rate.
+    `alarms`: of provisional minutes, too; None if the archive cannot be read.
     """
 
     now: datetime
@@ -176,6 +178,7 @@ class WatchSnapshot:
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     archive_problem: ArchiveProblem | None
+    alarms: AlarmStatus | None = None
 
 
 def watch_snapshot(

@@ -12,6 +12,7 @@ from collector.collector import Collector, CollectorConfig
 from domain import Migration, Window
 from domain.config.server import ServerSettings
 from domain.hosts import normalize_host
+from services.alarms import alarm_saver
 from sources import registry
 from sources.base import MetricSource
 
@@ -77,7 +78,9 @@ def get_app_context() -> AppContext:
             _server_settings = _with_environment(migration.server)
             sources = registry.create_sources(migration)
             archive = Archive.open(migration.archive, migration)
-            collector = Collector(archive, sources, CollectorConfig.from_migration(migration))
+            saver = alarm_saver(archive, migration, sources.metrics)
+            config = CollectorConfig.from_migration(migration)
+            collector = Collector(archive, sources, config, on_new_metrics=saver)
             try:
                 batches = _open_batch_context(migration, sources)
             except ArchiveError:

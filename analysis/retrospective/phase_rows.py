@@ -12,7 +12,7 @@ from domain import Event, FleetName, Window
 from domain.latency import LatencySummary
 
 MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that a deployment explains is a swap, not a phase
-INCIDENT_KINDS = ("alert", "rollback", "deployment", "note", "annotation")
+INCIDENT_KINDS = ("alarm", "alert", "rollback", "deployment", "note", "annotation")
 
 # What a p95 is computed from: all answers of the phase; or it is the median of the p95s of hours, or of shorter periods.
 P95Basis = Literal["window", "hours", "periods"]

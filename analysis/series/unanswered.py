@@ -39,23 +39,36 @@ def alb_errors(grid: TimeGrid) -> FloatArray:
 def failed_responses(
     fleets: Mapping[FleetName, ResponseCounts], alb_5xx: FloatArray, settled_alb_5xx: FloatArray | None = None
 ) -> dict[FleetName, FloatArray]:
-    """How many of each fleet's unanswered requests are errors.
+    """How many of each fleet's unanswered requests are errors: the explained ones.
+
+    All of them if `alb_5xx` is unknown, or if the fleet responded to nothing while the other did.
+    """
+    explained = explained_failures(fleets, alb_5xx, settled_alb_5xx)
+    failed: dict[FleetName, FloatArray] = {}
+    for fleet, other in zip(FLEETS, reversed(FLEETS), strict=True):
+        all_failed = np.isnan(alb_5xx) | _is_silent(fleets[fleet], fleets[other])
+        failed[fleet] = np.where(all_failed, fleets[fleet].unanswered, explained[fleet])
+    return failed
+
+
+def explained_failures(
+    fleets: Mapping[FleetName, ResponseCounts], alb_5xx: FloatArray, settled_alb_5xx: FloatArray | None = None
+) -> dict[FleetName, FloatArray]:
+    """How many of each fleet's unanswered requests other counts show to have failed.
 
     At least its connection errors; and as many of the load balancer's own 5xx (`alb_5xx`) as cannot be the other fleet's. If these are far more
     than both fleets left unanswered, they are of other target groups and explain nothing (`settled_alb_5xx`: those that had time to be counted
-    as unanswered, if not all did). All of them if `alb_5xx` is unknown, or if the fleet responded to nothing while the other did.
+    as unanswered, if not all did).
     """
     known = {fleet: np.nan_to_num(fleets[fleet].unanswered) for fleet in FLEETS}
     settled = alb_5xx if settled_alb_5xx is None else settled_alb_5xx
     foreign = np.nan_to_num(settled) > FOREIGN_ERRORS_FACTOR * (known["baseline"] + known["canary"])
-    failed: dict[FleetName, FloatArray] = {}
+    explained: dict[FleetName, FloatArray] = {}
     for fleet, other in zip(FLEETS, reversed(FLEETS), strict=True):
-        counts = fleets[fleet]
         by_alb = np.where(foreign, 0.0, np.nan_to_num(alb_5xx) - np.nan_to_num(fleets[other].competing))
-        explained = np.maximum(np.nan_to_num(counts.connection_errors), by_alb)
-        all_failed = np.isnan(alb_5xx) | _is_silent(counts, fleets[other])
-        failed[fleet] = np.where(all_failed, counts.unanswered, np.minimum(counts.unanswered, explained))
-    return failed
+        evidence = np.maximum(np.nan_to_num(fleets[fleet].connection_errors), by_alb)
+        explained[fleet] = np.minimum(fleets[fleet].unanswered, evidence)
+    return explained
 
 
 def _is_silent(counts: ResponseCounts, other: ResponseCounts) -> BoolArray:

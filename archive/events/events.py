@@ -40,6 +40,15 @@ def read_events(connection: Connection, migration_id: int, window: Window) -> tu
     return _select_events(connection, within)
 
 
+def replace_events_of(connection: Connection, migration_id: int, source_name: str, events: Iterable[Event]) -> None:
+    """Stores `events` as all that there are of one source."""
+    table, events = schema.event, tuple(events)
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
+    keys = [event.key for event in events]
+    connection.execute(delete(table).where(of_source, table.c.key.not_in(keys)))
+    write_events(connection, migration_id, events)
+
+
 def read_events_of(connection: Connection, migration_id: int, source_name: str) -> tuple[Event, ...]:
     """All events of one source, in order."""
     table = schema.event

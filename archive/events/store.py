@@ -1,7 +1,7 @@
 """The archive's events: traffic snapshots, weight changes, deployments, triggers, and the state of each source."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import Connection, select
@@ -11,7 +11,13 @@ from archive.db.database import Database
 from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
-from archive.events.events import delete_missing_events, read_events, write_events
+from archive.events.events import (
+    delete_missing_events,
+    read_events,
+    read_events_of,
+    replace_events_of,
+    write_events,
+)
 from archive.events.source_state import SourceState, read_states, save_answer_state, save_state
 from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
 from archive.events.weight_changes import WeightHistory
@@ -87,6 +93,18 @@ class EventStore:
             events = read_events(connection, self._database.migration_id, window)
             history = self._read_weight_history(connection)
         return tuple(sorted((*events, *history.events(window)), key=lambda event: (event.ts, event.source, event.key)))
+
+    def of_source(self, source_name: str) -> tuple[Event, ...]:
+        """All events of one source, in order."""
+        return self._database.read(read_events_of, source_name)
+
+    def replace_events(self, source_name: str, update: Callable[[tuple[Event, ...]], Iterable[Event]]) -> None:
+        """Replaces all events of a source by what `update` makes of them, in one transaction: processes take turns."""
+        migration_id = self._database.migration_id
+        with self._database.writing() as connection:
+            self._database.row(source_name, "events").increment_change_counter(connection)  # locks the row
+            stored = read_events_of(connection, migration_id, source_name)
+            replace_events_of(connection, migration_id, source_name, update(stored))
 
     def weight_changes(self, window: Window | None = None) -> tuple[WeightChange, ...]:
         """The changes of the split's weights in `window` (None: all), in order, each merged from all sources that recorded it."""

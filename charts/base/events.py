@@ -18,6 +18,7 @@ from messages import events as text
 
 EVENT_SYMBOLS: dict[EventKind, str] = {
     "weight": "◆",
+    "alarm": "✕",
     "alert": "●",
     "annotation": "✎",
     "deployment": "▲",
@@ -31,7 +32,7 @@ _CLUSTER_WIDTH = 0.012  # events closer than this share of the chart's width are
 _MAX_HOVER_EVENTS = 8  # per hover box
 _MAX_HOVER_LINE_CHARS = 90  # a hover box does not wrap lines
 # Vertical position of the strips, and dashes of the lines, by kind.
-_STRIP_TOPS: dict[EventKind, float] = {"alert": 0.985}
+_STRIP_TOPS: dict[EventKind, float] = {"alarm": 0.97, "alert": 0.985}
 _DASHES: dict[EventKind, str] = {"weight": "solid", "rollback": "solid", "deployment": "dash"}
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from commands.shared.options import metric_source
 from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import cli as text
+from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.evaluation import Evaluation, JudgementInput, NoSuchPhaseError, evaluate, read_phase
 from services.phases import EVENT_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
@@ -47,6 +49,14 @@ class CommandContext:
         """The current problems of the selected sources. Raises ArchiveError."""
         return tuple(chain.from_iterable(state.problems for state in filter(predicate, self.collector.source_states())))
 
+    def alarms(self, now: datetime) -> AlarmStatus | None:
+        """The alarms of now, after their data was fetched; None if the archive cannot be read."""
+        self.archive.metrics.fill(alarm_window(now), self.metrics, now=now)
+        try:
+            return read_alarms(self.archive, self.migration, self.metrics.name, now=now)
+        except ArchiveError:  # reading the metrics reports it
+            return None
+
     def judgement_input(self, minutes: int | None, phase: str) -> JudgementInput:
         """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
         problems, now = self.poll_events(), startup.now()
@@ -59,7 +69,8 @@ class CommandContext:
             raise typer.BadParameter(text.no_such_phase(phase, error.n_known), param_hint="--phase") from None
 
     def evaluate(self, minutes: int | None, phase: str) -> Evaluation:
-        return evaluate(self.migration, self.metrics.name, self.judgement_input(minutes, phase))
+        data = self.judgement_input(minutes, phase)
+        return evaluate(self.migration, self.metrics.name, replace(data, alarms=self.alarms(data.now)))
 
 
 @contextmanager

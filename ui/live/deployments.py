@@ -30,10 +30,12 @@ def _cached_load(_app: AppContext, source: str, until: int, change_counter: int)
     return fleet_load(_app.archive, _app.migration, source, until=until)
 
 
-def deployments_section(app: AppContext, source: str, weights: Traffic | None, now: datetime, *, until: int) -> None:
+def deployments_section(
+    app: AppContext, source: str, weights: Traffic | None, now: datetime, *, until: int, with_rollback: bool = False
+) -> None:
     """One line per service, a sentence each on deployment and rollback, and a popover with commands and details.
 
-    `until`: a final minute (epoch seconds).
+    `until`: a final minute (epoch seconds). `with_rollback`: shows that a rollback is possible even if no services are configured.
     """
     migration, state = app.migration, app.archive.events.deployment_state()
     load = _cached_load(app, source, until, app.archive.change_counter(source)) if weights else None
@@ -43,7 +45,7 @@ def deployments_section(app: AppContext, source: str, weights: Traffic | None, n
     facts = [_preflight_fact(preflight) for preflight in view.preflights]
     if fleets and not view.preflights and weights and blue_green_blocked(weights).blocked:
         facts.append(("remark", f"⚠ {traffic.blue_green(blue_green_blocked(weights))}"))
-    if view.rollback and (fleets or view.rollback.verdict != "ready"):
+    if view.rollback and (fleets or with_rollback or view.rollback.verdict != "ready"):
         css, sign = {"ready": ("", "✓"), "unproven": ("remark", "⚠"), "impossible": ("bad", "⚠"), "unknown": ("", "?")}[
             view.rollback.verdict
         ]

@@ -73,7 +73,7 @@ def test_each_kind_has_its_symbol_and_name() -> None:
     events = [event(20 * place, kind, f"title {place}") for place, kind in enumerate(EVENT_KINDS)]
     assert label_texts(events) == [f"{EVENT_SYMBOLS[event.kind]} {event.title}" for event in events]
     assert [text.split(":")[0] for text in hover_texts(*events)] == [
-        "◆ weights", "● alert", "✎ annotation", "▲ deployment", "↩\ufe0e roll-back", "✎ note"
+        "◆ weights", "✕ alarm", "● alert", "✎ annotation", "▲ deployment", "↩\ufe0e roll-back", "✎ note"
     ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Alarms: fixed rules on the newest minutes, beside the judge."""

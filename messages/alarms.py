@@ -1,0 +1,72 @@
+"""Messages for alarms. An alarm is never called a verdict."""
+
+from collections.abc import Iterable, Mapping
+
+from analysis import Alarm, AlarmRule, AlarmValue
+from domain import FleetName
+from messages import numbers
+from messages.i18n import _
+
+HEADING = _("Alarm (not a verdict)")
+SIGN = "✕"
+ROLLBACK = _("Rollback: readiness and command")
+NOT_KNOWN = _("Alarms are not known: there is no current data.")
+RULES: dict[AlarmRule, str] = {
+    "error_rate": _("error rate"),
+    "no_response": _("no response"),
+    "no_requests": _("no requests"),
+    "latency_p95": "p95",
+}
+
+
+def title(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
+    """ "ECS error rate 96.3 %", "ECS no requests", "ECS p95 840 ms"."""
+    return f"{labels[alarm.fleet]} {RULES[alarm.rule]} {_value(alarm, alarm.values[alarm.fleet])}".rstrip()
+
+
+def sentence(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
+    """Both fleets' values with their counts: "error rate ECS 96.3 % (19,775 of 20,538), EC2 0.21 % (14 of 6,846)"."""
+    other: FleetName = "baseline" if alarm.fleet == "canary" else "canary"
+    own, reference = alarm.values[alarm.fleet], alarm.values[other]
+    fleets = {"label": labels[alarm.fleet], "other": labels[other]}
+    if alarm.rule == "no_requests":
+        return _("no requests to {label}, where {expected} were expected; {other} had {requests}").format(
+            expected=numbers.count(own.total), requests=numbers.count(reference.count), **fleets
+        )
+    return _("{rule} {label} {value} ({counts}), {other} {reference} ({reference_counts})").format(
+        rule=RULES[alarm.rule],
+        value=_value(alarm, own),
+        counts=_counts(own),
+        reference=_value(alarm, reference),
+        reference_counts=_counts(reference),
+        **fleets,
+    )
+
+
+def detail(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
+    """Of an event."""
+    return _("{heading}: {sentence}.").format(heading=HEADING, sentence=sentence(alarm, labels))
+
+
+def since(sentence: str, time: str) -> str:
+    return _("{sentence}, since {time}").format(sentence=sentence, time=time)
+
+
+def not_known(rules: Iterable[AlarmRule]) -> str:
+    """Rules that could not be checked for lack of data."""
+    names = ", ".join(RULES[rule] for rule in dict.fromkeys(rules))
+    return _("Not known for lack of data, so neither an alarm nor none: {rules}.").format(rules=names)
+
+
+def _value(alarm: Alarm, value: AlarmValue) -> str:
+    return numbers.milliseconds(value.value) if alarm.rule == "latency_p95" else _percent(value.value)
+
+
+def _percent(rate: float | None) -> str:
+    return "" if rate is None else numbers.percent(rate)
+
+
+def _counts(value: AlarmValue) -> str:
+    if value.count is None:
+        return _("{n} answers").format(n=numbers.count(value.total))
+    return _("{count} of {total}").format(count=numbers.count(value.count), total=numbers.count(value.total))

@@ -19,7 +19,7 @@ from messages.errors import config
 from messages.live import elapsed
 from messages.times import duration
 from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
-from sources.base import SUPPLEMENTARY, Health
+from sources.base import SUPPLEMENTARY, Health, Problem
 
 LABEL_WIDTH = max(map(len, (text.CONFIGURATION, text.ARCHIVE)))
 NAME_WIDTH = 47  # of permissions and subjects; longer ones move their state to the right
@@ -95,16 +95,22 @@ def _source_lines(source: str, checks: Sequence[Health]) -> Iterator[RenderableT
     """The source's name, its checks, and each problem once, below consecutive checks that have it."""
     yield plain(states.source_name(source), "bold")
     width = max(len(_name(check)) for check in checks)
-    for (not_checked, problem), group in groupby(checks, key=lambda check: (is_ok(check) is None, check.problem)):
+    for (not_checked, problem), group in groupby(checks, key=_reason):
         for check in group:
             yield _line(
                 is_ok(check), _name(check), _state(check), remark=_is_remark(check), width=min(width, NAME_WIDTH)
             )
-        if not_checked:
-            operation = problem.operation if problem else ""
-            yield _indented(plain(text.not_checked(operation) if operation else text.NOTHING_TO_CHECK, FAINT))
-        elif problem:
+        if isinstance(problem, Problem):
             yield from map(_indented, problem_lines([problem]))
+        elif not_checked:
+            yield _indented(plain(text.not_checked(problem) if problem else text.NOTHING_TO_CHECK, FAINT))
+
+
+def _reason(check: Health) -> tuple[bool, Problem | str | None]:
+    """Whether it was not checked, and the problem or the operation that prevented it."""
+    if is_ok(check) is None:
+        return True, check.problem.operation if check.problem else ""
+    return False, check.problem
 
 
 def _name(check: Health) -> str:

@@ -70,7 +70,7 @@ class ApiSession:
     """The calls of one poll to one service: their problems and durations, and whether to go on.
 
     `prefix` and an action make a permission: "elasticloadbalancing" and "DescribeRules" → `elasticloadbalancing:DescribeRules`.
-    `per_resource`: a denial of one resource does not stop calls about others, because a policy may name resources.
+    `per_resource`: a policy may name resources, so a denial of one does not stop calls about others; denials of an action are one problem.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class ApiSession:
         self._per_resource = per_resource
         self._problems: list[Problem] = []
         self._failures: dict[str, Problem] = {}  # the first of each action
+        self._failures_about: dict[tuple[str, str], Problem] = {}  # the first of each action and resource
         self._durations_s: dict[tuple[str, str], float] = {}  # of each action and resource
         self._fatal: Problem | None = None
         self._transient_failures = 0
@@ -118,13 +119,17 @@ class ApiSession:
         self._transient_failures -= problem.kind in _TRANSIENT
         if self._failures.get(action) == problem:
             del self._failures[action]
+        if self._failures_about.get((action, problem.about)) == problem:
+            del self._failures_about[action, problem.about]
         if self._fatal == problem:
             self._fatal = None
 
     def add_failure(self, action: str, problem: Problem) -> None:
         """Records a problem as the failure of an action, as if its call had just failed."""
-        self._problems.append(problem)
-        self._failures.setdefault(action, problem)
+        first = self._failures.setdefault(action, problem)
+        self._failures_about.setdefault((action, problem.about), problem)
+        if first is problem or problem.kind != "denied" or first.kind != "denied":
+            self._problems.append(problem)
 
     def call(self, action: str, *, about: str, **params: Any) -> dict[str, Any] | Problem:
         """One response, or why there is none. Not sent if an earlier failure makes it pointless."""
@@ -162,9 +167,8 @@ class ApiSession:
 
     def check_resource(self, action: str, about: str, subject: str) -> Health:
         """The result for one resource, which an action reads: not checked if its call failed for another reason than the resource."""
-        problems = [problem for problem in self.problems if problem.about == about]
-        own = [problem for problem in problems if problem.kind in _RESOURCE_KINDS]
-        failed = next((problem for problem in problems if problem.operation == self._permission(action)), None)
+        own = [problem for problem in self.problems if problem.about == about and problem.kind in _RESOURCE_KINDS]
+        failed = self._failures_about.get((action, about))
         if not own and (failed or (action, about) not in self._durations_s):
             return self._not_checked(action, failed or self._failures.get(action) or self._fatal, subject)
         took_s = self._durations_s.get((action, about), 0.0)

@@ -85,7 +85,7 @@ class DeploymentSource(ABC):
     def check(self) -> tuple[Health, ...]:
         """Each permission that the targets need, and each target, by reading the last day."""
         self._clear_cache()
-        session, targets = self._fetch(Window.last(DAY_S // MINUTE_S, now=self._clock()), per_resource=True)
+        session, targets = self._fetch(Window.last(DAY_S // MINUTE_S, now=self._clock()))
         names, reads_target = [target.name for target in targets], next(iter(self.operations))
         unreadable = session.has_failed(reads_target)
         actions = (action for action in self.operations if unreadable or session.was_called(action))
@@ -94,8 +94,8 @@ class DeploymentSource(ABC):
             *(session.check_resource(reads_target, name, name) for name in dict.fromkeys(names)),
         )
 
-    def _fetch(self, window: Window, *, per_resource: bool = False) -> tuple[ApiSession, list[DeploymentTarget]]:
-        session = ApiSession(self.name, self.name, self.operations, self._client, per_resource=per_resource)
+    def _fetch(self, window: Window) -> tuple[ApiSession, list[DeploymentTarget]]:
+        session = ApiSession(self.name, self.name, self.operations, self._client, per_resource=True)
         targets = [DeploymentTarget(fleet, name) for fleet, name in self._targets.items() if name]
         for target in targets:
             self._fetch_target(session, target, window)

@@ -47,16 +47,16 @@ class EventBridge:
 
     def check(self) -> tuple[Health, ...]:
         """Reads every configured rule and schedule."""
-        _, rules, schedules = self._read(per_resource=True)
+        _, rules, schedules = self._read()
         names = [job.rule for job in self._rule_jobs], [job.scheduler for job in self._schedule_jobs]
         return (
             *_check_all(rules, _DESCRIBE_RULE, dict.fromkeys(names[0])),
             *_check_all(schedules, _GET_SCHEDULE, dict.fromkeys(names[1])),
         )
 
-    def _read(self, *, per_resource: bool = False) -> tuple[list[Trigger], ApiSession, ApiSession]:
-        rules = ApiSession(SOURCE, "events", _OPERATIONS, self._events_client, per_resource=per_resource)
-        schedules = ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client, per_resource=per_resource)
+    def _read(self) -> tuple[list[Trigger], ApiSession, ApiSession]:
+        rules = ApiSession(SOURCE, "events", _OPERATIONS, self._events_client, per_resource=True)
+        schedules = ApiSession(SOURCE, "scheduler", _OPERATIONS, self._scheduler_client, per_resource=True)
         triggers = []
         for job in self._rule_jobs:
             payload = rules.call(_DESCRIBE_RULE, about=job.rule, Name=job.rule)

@@ -1,5 +1,6 @@
 """The call policy: what a failure stops, and when the client is recreated."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,18 +86,19 @@ def test_a_denied_action_marks_itself_alone() -> None:
 
 
 def test_each_resource_is_asked_about_where_a_policy_may_name_resources() -> None:
-    client = FakeClient("AccessDenied", {"name": "b"}, "TargetGroupNotFound")
+    client = FakeClient("AccessDenied", {"name": "b"}, "TargetGroupNotFound", "AccessDenied")
     session = ApiSession("source", "service", OPERATIONS, ClientProvider("service", AWS, client), per_resource=True)
-    for about in "abc":
+    for about in "abcd":
         session.fetch_all("GetName", about=about)
     denied, missing = session.problems
-    results = [session.check_resource("GetName", about, about.upper()) for about in "abc"]
+    results = [session.check_resource("GetName", about, about.upper()) for about in "abcd"]
     assert [(result.subject, result.state, result.problem) for result in results] == [
         ("A", "not_checked", denied),
         ("B", "up", None),
         ("C", "failed", missing),
+        ("D", "not_checked", replace(denied, about="d")),
     ]
-    assert session.check("GetName", resources="abc").problem == denied
+    assert session.check("GetName", resources="abcd").problem == denied
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "RequestExpired", "PermanentRedirect"])

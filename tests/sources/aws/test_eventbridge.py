@@ -69,12 +69,21 @@ def test_rules_and_schedules_with_timezone_and_state(stubs: dict[str, Any]) -> N
 
 
 def test_denied_rules_are_one_problem_and_schedules_are_read(stubs: dict[str, Any]) -> None:
-    stubs["events"].add_client_error("describe_rule", "AccessDeniedException", "not authorized", 400)
+    for _ in JOBS[:2]:
+        stubs["events"].add_client_error("describe_rule", "AccessDeniedException", "not authorized", 400)
     stubs["scheduler"].add_response("get_schedule", DIGEST)
     snapshot = create_source(stubs).snapshot()
     assert [(problem.kind, problem.operation) for problem in snapshot.problems] == [("denied", RULE_PERMISSION)]
     assert snapshot.triggers and [trigger.job for trigger in snapshot.triggers.triggers] == ["digest"]
     assert "docs/batches.md" in format_problem(snapshot.problems[0]).next_step
+
+
+def test_a_policy_may_allow_only_some_rules(stubs: dict[str, Any]) -> None:
+    stubs["events"].add_client_error("describe_rule", "AccessDeniedException", "not authorized", 400)
+    stubs["events"].add_response("describe_rule", CRON)
+    snapshot = create_source(stubs, create_migration(JOBS[:2])).snapshot()
+    assert [(problem.kind, problem.about) for problem in snapshot.problems] == [("denied", "photo-thumbnails")]
+    assert snapshot.triggers and [trigger.job for trigger in snapshot.triggers.triggers] == ["cleanup"]
 
 
 def test_missing_rule_is_a_problem_and_others_are_read(stubs: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ Run it with `make run`, or `streamlit run dashboard.py`.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -132,6 +133,9 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(app_context.get_app_context)
     except (ConfigurationError, ArchiveError) as error:
         logging.getLogger("dashboard").error("%s", error)
+    # The objects of the imports are never freed. To examine them in each full collection would stop all threads for half a second.
+    gc.collect()
+    gc.freeze()
     if is_unprotected(app_context.server_settings()):
         logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
     yield

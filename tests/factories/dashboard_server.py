@@ -34,9 +34,9 @@ StartServer = Callable[..., DashboardServer]  # the fixture `start_server`
 
 @contextmanager
 def run_dashboard(
-    home_dir: Path, environment: Mapping[str, str], *, address: str = "127.0.0.1"
+    home_dir: Path, environment: Mapping[str, str], *, address: str = "127.0.0.1", script: Path = ROOT / "dashboard.py"
 ) -> Iterator[DashboardServer]:
-    """Starts `streamlit run dashboard.py`, waits until it is healthy, and stops it at the end.
+    """Starts `streamlit run` of the script, waits until it is healthy, and stops it at the end.
 
     It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
@@ -51,7 +51,7 @@ def run_dashboard(
     }
     with (home_dir / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "dashboard.py", *options],
+            [sys.executable, "-m", "streamlit", "run", str(script), *options],
             cwd=ROOT,
             env=base_environment | dict(environment),
             stdout=log,

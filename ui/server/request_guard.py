@@ -100,18 +100,16 @@ class RequestGuard:
 
 
 async def _send(refusal: Refusal, scope: Scope, send: Send) -> None:
-    body = f"{refusal.text}\n".encode()
-    prefix = "http.response"
     if scope["type"] == "websocket":
-        if "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": 1008})  # policy violation; before it is accepted: 403
-            return
-        prefix = "websocket.http.response"
+        # Before the handshake it is a 403. With the extension for a body, uvicorn would log an error for each.
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    body = f"{refusal.text}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),  # without reading the rest of an upload
     ]
-    await send({"type": f"{prefix}.start", "status": refusal.status, "headers": headers})
-    await send({"type": f"{prefix}.body", "body": body})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from archive import Archive
 from domain import Event, Migration, Series, WeightChange, Window
@@ -107,27 +109,46 @@ def archived_migration(
     weight_changes: tuple[WeightChange, ...] | None = None,
 ) -> Archive:
     """The archive at the end of the twentieth day, with everything from `start` on except `gap`; all times are `shift_s` later."""
-    end = END + shift_s
-    now = datetime.fromtimestamp(end + 3600, UTC)
-    archive = Archive.open(f"sqlite:///{folder / 'archive.db'}", config or make_migration(), clock=lambda: now)
+    config, path, now = config or make_migration(), folder / "archive.db", _asked_at(shift_s)
+    like = config.model_copy(update={"archive": "", "timezone": "UTC"})  # the content depends on neither
+    changes = make_weight_changes() if weight_changes is None else weight_changes
+    path.write_bytes(_archive_file(like, start, gap, events, changes, shift_s))
+    return Archive.open(f"sqlite:///{path}", config, clock=lambda: now)
+
+
+def _asked_at(shift_s: int) -> datetime:
+    return datetime.fromtimestamp(END + shift_s + 3600, UTC)
+
+
+@cache
+def _archive_file(
+    config: Migration,
+    start: int,
+    gap: Window | None,
+    events: tuple[Event, ...],
+    weight_changes: tuple[WeightChange, ...],
+    shift_s: int,
+) -> bytes:
+    """The SQLite file: filling it takes seconds."""
+    end, now = END + shift_s, _asked_at(shift_s)
 
     def shifted_value(series: Series, ts: int, requested_at: int) -> float | None:
         ts -= shift_s
         return None if gap and gap.start <= ts < gap.end else value_at(series, ts, requested_at)
 
     source = FakeMetricSource(make_series(), "mackerel", shifted_value, now, finest_period=lambda start, now: PERIOD_S)
-    archive.metrics.fill(Window(start + shift_s, end), source, now=now, max_periods=1440)
     shifted_events = tuple(
         replace(event, ts=event.ts + shift_s, until=None if event.until is None else event.until + shift_s)
         for event in events
     )
-    changes = tuple(
-        replace(change, ts=change.ts + shift_s, since=change.since + shift_s)
-        for change in (make_weight_changes() if weight_changes is None else weight_changes)
-    )
+    changes = tuple(replace(change, ts=change.ts + shift_s, since=change.since + shift_s) for change in weight_changes)
     result = Events(Window(FIRST_DAY + shift_s, end), end, shifted_events, weight_changes=changes)
-    archive.events.save_events(result, "test")
-    return archive
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "archive.db")
+        with Archive.open(f"sqlite:///{path}", config, clock=lambda: now) as archive:
+            archive.metrics.fill(Window(start + shift_s, end), source, now=now, max_periods=1440)
+            archive.events.save_events(result, "test")
+        return path.read_bytes()
 
 
 NOW = datetime.fromtimestamp(END + 15 * MINUTE, UTC)  # the end of the last day has just become final

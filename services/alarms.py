@@ -43,9 +43,15 @@ def alarm_window(now: datetime) -> Window:
 
 
 def read_alarms(archive: Archive, migration: Migration, source: str, *, now: datetime) -> AlarmStatus:
-    """The alarms that are open in the newest data of `source`. Never fetches. Raises ArchiveError."""
-    _, state = _evaluate(archive, migration, source, archive.events.of_source(ALARM_EVENTS), now)
-    return AlarmStatus(tuple(alarm for alarm in state.alarms if alarm.open), state.checked_until, state.not_known)
+    """The alarms that are open in the newest data of `source`, each since the start of its event. Never fetches. Raises ArchiveError."""
+    stored = [event for event in archive.events.of_source(ALARM_EVENTS) if event.open]
+    _, state = _evaluate(archive, migration, source, stored, now)
+    alarms = (
+        replace(alarm, start=min([alarm.start, *(event.ts for event in stored if _is_same(event, alarm))]))
+        for alarm in state.alarms
+        if alarm.open
+    )
+    return AlarmStatus(tuple(alarms), state.checked_until, state.not_known)
 
 
 def alarm_saver(

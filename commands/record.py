@@ -30,7 +30,7 @@ from messages import recording as text
 from reports.formats import local_minute
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from services.alarms import alarm_saver
-from sources.base import SUPPLEMENTARY, Problem
+from sources.base import ANSWERING_STATES, SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
 CATCH_UP_TIMEOUT_S = 300.0  # `--once` gives up on a source that makes no progress for this long
@@ -76,7 +76,7 @@ class RecorderStatus:
     def down(self) -> tuple[str, ...]:
         """The sources that do not answer, without the optional ones."""
         required = (state for state in self.states if state.source not in self.optional_sources)
-        return tuple(dict.fromkeys(state.source for state in required if state.state not in ("up", "slow")))
+        return tuple(dict.fromkeys(state.source for state in required if state.state not in ANSWERING_STATES))
 
     @property
     def is_healthy(self) -> bool:
@@ -148,10 +148,16 @@ def recorder_json(migration: Migration, status: RecorderStatus) -> dict[str, Any
     }
 
 
+def _style(state: SourceState, *, optional: bool) -> str:
+    if state.state in ("up", "slow"):
+        return GOOD
+    return WARN if optional or state.state in ANSWERING_STATES else BAD
+
+
 def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableType:
     grid = FittingTable(*text.SOURCES_HEAD)
     for state in status.states:
-        style = GOOD if state.state in ("up", "slow") else WARN if state.source in status.optional_sources else BAD
+        style = _style(state, optional=state.source in status.optional_sources)
         at = state.last_success_at
         ago = text.NEVER if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=status.now)
         grid.add_row(

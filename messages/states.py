@@ -30,6 +30,7 @@ _SOURCE_NAMES = {
 STATE_LABELS: dict[HealthState, str] = {
     "up": _("up"),
     "slow": _("slow"),
+    "partial": _("partial"),
     "throttled": _("throttled"),
     "denied": _("denied"),
     "down": _("down"),

@@ -65,7 +65,8 @@ class Problem:
     detail: str = ""
 
 
-HealthState = Literal["up", "slow", "throttled", "denied", "down"]  # of a source
+HealthState = Literal["up", "slow", "partial", "throttled", "denied", "down"]  # of a source
+ANSWERING_STATES: frozenset[HealthState] = frozenset({"up", "slow", "partial"})
 CheckState = Literal["up", "slow", "throttled", "denied", "failed", "not_checked", "never_reported", "stale"]
 STALE_AFTER_S = 3 * HOUR_S  # of a target group without datapoints
 
@@ -190,10 +191,7 @@ class HistorySource(EventSource, Protocol):
 # Sources that only add detail. Everything works without them: their problems are notes, not alarms.
 SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
 _REMARKS: frozenset[ProblemKind] = frozenset(
-    (
-        *("message", "no_such_metric", "refused_metric", "unanswered_metric", "no_split", "gone", "elsewhere"),
-        *("incomplete", "partial_data", "internal_error"),
-    )
+    ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete")
 )
 
 
@@ -202,22 +200,22 @@ def health_state(
 ) -> HealthState:
     """The state of a source after a request: that of its worst problem, else "slow" above `slow_s` seconds, else "up".
 
-    Clock skew counts only if it made the request fail (`answered` is False).
+    "partial": some series failed while others were answered. Clock skew counts only if it made the request fail (`answered` is False).
     """
     kinds = {problem.kind for problem in problems}
     if kinds & {"denied", "no_credentials", "expired_token", "wrong_key", "forbidden_metric"}:
         return "denied"
     if "throttled" in kinds:
         return "throttled"
-    if kinds - _REMARKS - ({"clock_skew"} if answered else set()):
+    if kinds - _REMARKS - SERIES_PROBLEMS - ({"clock_skew"} if answered else set()):
         return "down"
+    if kinds & SERIES_PROBLEMS:
+        return "partial"
     return "slow" if took_s > slow_s else "up"
 
 
 # Remarks of a poll, which has other data, but failures of a check.
-_CHECK_FAILURES: frozenset[ProblemKind] = frozenset(
-    ("elsewhere", "gone", "incomplete", "internal_error", "partial_data", "refused_metric", "unanswered_metric")
-)
+_CHECK_FAILURES: frozenset[ProblemKind] = frozenset(("elsewhere", "gone", "incomplete"))
 _CHECK_SEVERITY: tuple[CheckState, ...] = ("denied", "throttled", "failed", "never_reported", "slow", "up")
 
 
@@ -237,8 +235,11 @@ def check_result(
             return "never_reported"
         if problem.kind == "no_credentials":
             return "failed"  # nothing was asked
-        state = health_state((problem,), took_s, answered=answered)
-        return "failed" if state == "down" or problem.kind in _CHECK_FAILURES else state
+        match health_state((problem,), took_s, answered=answered):
+            case "down" | "partial":
+                return "failed"
+            case state:
+                return "failed" if problem.kind in _CHECK_FAILURES else state
 
     worst = min(problems, key=lambda problem: _CHECK_SEVERITY.index(state_of(problem)), default=None)
     state: CheckState = state_of(worst) if worst else "slow" if health_state((), took_s) == "slow" else "up"

@@ -21,7 +21,7 @@ def sources_table(title: str, lines: Sequence[SourceLine], note: str) -> Markup:
 
 
 def source_line(state: SourceState, now: datetime) -> SourceLine:
-    css = {"up": "good", "slow": "warn", "throttled": "warn"}.get(state.state, "bad")
+    css = {"up": "good", "slow": "warn", "partial": "warn", "throttled": "warn"}.get(state.state, "bad")
     if state.source in SUPPLEMENTARY and css == "bad":
         css = "note"
     success = text.last_success(format_ago(state.last_success_at, now)) if state.last_success_at else None

@@ -34,7 +34,7 @@ from sources.aws.cloudwatch_queries import (
     split_by_retention,
     statistic_kind,
 )
-from sources.base import AnsweredRange, Problem, Pull
+from sources.base import AnsweredRange, Problem, Pull, health_state
 from tests.factories.aws import aws_migration
 from tests.fakes.cloudwatch import LOAD_BALANCER, FakeCloudWatch
 from tests.fakes.traffic_model import ScriptedTraffic, SteadyTraffic, TargetGroupMinute, TrafficModel
@@ -753,6 +753,7 @@ def test_a_statistic_that_fails_takes_no_counts_with_it(
     assert all(points_of(pull, series) for series in (REQUESTS, series_of("latency", "average")))
     assert unanswered_texts(pull) == [first, first.replace("photo-ec2", "photo-ecs")]
     assert pull.problems[0].detail == "InternalFailure: float() argument must be a string or a real number"
+    assert health_state(pull.problems, took_s=9.0) == "partial"
 
 
 def test_a_failing_statistic_is_asked_apart_until_it_is_answered(harness: Harness) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from archive import MetricsResult
+from archive import MetricsResult, SourceState
 from domain import Window, empty_frame
-from sources.base import Events, Problem, TrafficSnapshot
+from sources.base import Events, Problem, TrafficSnapshot, health_state
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from ui.app_context import AppContext
@@ -31,6 +31,19 @@ def test_source_that_never_answered_is_listed(build_app: Callable[..., AppContex
     text = ParsedHtml(rendered[0]).text
     assert "Elastic Load Balancingasked, no answer yetno good answer yet" in text
     assert "CloudWatchasked, no answer yetno good answer yet" in text
+
+
+def test_source_that_fails_for_some_series_is_partial(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    app = build_app()
+    problem = Problem(
+        "unanswered_metric", "cloudwatch", "cloudwatch:GetMetricData", "photo-ecs: TargetResponseTime p95"
+    )
+    state = SourceState("cloudwatch", "metrics", health_state((problem,), 0.1), NOW_S, NOW_S, 0.1, (problem,))
+    app.archive.events.save_source_state(state, success=True)
+    sources_section(app, "cloudwatch", NO_DATA, NOW)
+    assert "<th>CloudWatch</th><td><span class='warn'>partial 0.1 s" in rendered[0].replace("\n", "")
 
 
 def test_supplementary_source_without_permission_is_a_note(

@@ -18,7 +18,7 @@ REMOVED = _("Removed.")
 UNUSED = _("not used: the weights are read")
 ENTERED = _("entered")
 COMMAND = command_help(
-    _("Add a step of the weights that no source reports, list or remove steps."),
+    _("Add, list or remove steps that no source reports."),
     _(
         "For a migration whose weights nothing reads, and for the time before they were read. Steps begin phases, and are marked as entered everywhere."
     ),

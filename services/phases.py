@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
 
+import numpy as np
+
 import analysis
 from analysis import Phase
 from analysis.retrospective import impact
 from analysis.retrospective.phase_rows import merge_swaps
 from analysis.retrospective.timeline import Timeline, concat_buckets, timeline, timeline_series
+from analysis.series.grid import BoolArray
 from archive import Archive, Overview
+from archive.metrics.fetch_plan import NO_COVERAGE
 from domain import Event, FleetName, Migration, Series, Window
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, MINUTE_S
@@ -103,9 +107,21 @@ def phase_timelines(archive: Archive, migration: Migration, source: str, windows
     slow_s = slow_threshold_s(migration)
     series = [item for item in timeline_series(archive.metrics.configured_series(source), slow_s) if not item.hourly]
     parts = [_overview(archive, source, series, window) for window in windows]
-    whole = timeline(concat_buckets(parts), slow_s)
+    known = np.concatenate([alb_known(archive, source, part) for part in parts])
+    whole = timeline(concat_buckets(parts), slow_s, alb_known=known)
     ends = list(accumulate((len(part.ts) for part in parts), initial=0))
     return [whole.part(slice(*span), part.bucket_s) for span, part in zip(pairwise(ends), parts, strict=True)]
+
+
+def alb_known(archive: Archive, source: str, overview: Overview) -> BoolArray:
+    """The buckets in which the load balancer's own 5xx were read."""
+    alb_5xx = next((series for series in overview.series if series.metric == "alb_5xx"), None)
+    if alb_5xx is None:
+        return np.zeros(len(overview.ts), dtype=bool)
+    coverage = archive.metrics.coverage_of(source).get(alb_5xx, NO_COVERAGE)
+    answered = coverage.answered_windows(archive.metrics.freshness(overview.window.ends_at))
+    known: BoolArray = overview.minutes_of(answered) == overview.minutes_of((overview.window,))
+    return known
 
 
 def _overview(archive: Archive, source: str, series: Sequence[Series], window: Window) -> Overview:
@@ -137,11 +153,12 @@ def count_phase(
 ) -> PhaseCounts:
     """The counts of one of `phases`, which the Retrospective shows, too; of the current phase up to `until` (epoch seconds). Raises ArchiveError.
 
-    The days that the phase touches are read whole, because unanswered requests are counted by day.
+    The days that the phase touches are read whole, because unanswered requests are counted by day, and the days around them, because those that
+    failed are counted by ten minutes and their neighbours.
     """
     own = counted_window(phase, until)
-    end = min(max(settled_end(migration, now), own.end), own.end + -own.end % DAY_S)
-    nearby = Window(own.start // DAY_S * DAY_S, end)
+    end = min(max(settled_end(migration, now), own.end), own.end + -own.end % DAY_S + DAY_S)
+    nearby = Window((own.start // DAY_S - 1) * DAY_S, end)
     windows = [window for item in phases if item.number != phase.number and (window := item.window.overlap(nearby))]
     windows = sorted([*windows, own])
     timelines = phase_timelines(archive, migration, source, windows)

@@ -19,7 +19,7 @@ from domain.series import hourly_stat
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
 from services.parity import judge_window
-from services.phases import phase_timelines, phases_until, settled_end, slow_threshold_s
+from services.phases import alb_known, phase_timelines, phases_until, settled_end, slow_threshold_s
 
 LEAD_S = 7 * DAY_S  # shown before the first step
 MIN_LEAD_S = DAY_S  # even if the archive begins later
@@ -165,7 +165,8 @@ class _ArchiveReader:
     def timeline(self, window: Window, buckets: int) -> Timeline:
         series = [item for item in self.series() if not item.hourly]
         overview = self.archive.metrics.overview(window, self.source, series=series, max_buckets=buckets)
-        return timeline(overview, slow_threshold_s(self.migration))
+        known = alb_known(self.archive, self.source, overview)
+        return timeline(overview, slow_threshold_s(self.migration), alb_known=known)
 
     def hourly_timeline(self, window: Window) -> Timeline | None:
         """The complete hours of a window with their p95; None without any, or if the source has no hourly percentiles."""

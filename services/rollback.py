@@ -51,20 +51,10 @@ def _max_load_per_target(archive: Archive, migration: Migration, source: str, *,
     coverage = archive.metrics.coverage_of(source)
     policy = archive.metrics.freshness(window.ends_at)
     answered = (coverage.get(series, NO_COVERAGE).answered_windows(policy) for series in (*requests, *hosts))
-    known = np.vstack([_minutes_in_buckets(windows, overview) for windows in answered])
+    known = np.vstack([overview.minutes_of(windows) for windows in answered])
     # Where one group or metric is known for other minutes than the rest, sums and quotients would mix different times.
     known_minutes = np.where((known == known[0]).all(axis=0), known[0], 0.0)
     return peak_per_target(overview.ts, _sum(overview, requests), _sum(overview, hosts), known_minutes)
-
-
-def _minutes_in_buckets(windows: Iterable[Window], overview: Overview) -> FloatArray:
-    """How many minutes of each bucket lie inside `windows` (apart, in order) and inside the overview's own window."""
-    ends = np.append(overview.ts, overview.ts[-1] + overview.bucket_s)
-    total = np.zeros(len(ends))
-    for window in windows:
-        if inside := window.overlap(overview.window):
-            total += np.clip(ends, inside.start, inside.end) - inside.start
-    return np.diff(total) / MINUTE_S
 
 
 def _sum(overview: Overview, series: Iterable[Series]) -> FloatArray:

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.series.comparison import required_samples
-from analysis.series.grid import STATUS_COUNTS, FloatArray, nan_ratio, nan_sum
+from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, nan_ratio, nan_sum
+from analysis.series.unanswered import ResponseCounts, failed_responses
 from domain import FLEETS, FleetName, Series
 from domain.series import hourly_stat, within_stat
 
 RESET_S = 86_400  # requests in flight are counted as unanswered once a day at most
-COUNT_METRICS = ("requests", *STATUS_COUNTS)
+COUNT_METRICS = ("requests", *STATUS_COUNTS, "connection_errors", "alb_5xx", "alb_503")
+NEIGHBOURS = 1  # a request without a response and the load balancer's 5xx for it may be in neighbouring buckets
 
 
 class BucketLike(Protocol):
@@ -45,8 +47,9 @@ class BucketedWindow(Protocol):
 class FleetTimeline:
     """One fleet: one value per bucket, NaN if there is none.
 
-    `errors`: target 5xx and unanswered requests. `p95` (seconds) is the median of the p95s of `periods` periods, with their minimum and
-    maximum; `is_sufficient`: these had enough answers on average. `slow`: share of answers above the threshold, median of the periods' shares.
+    `errors`: target 5xx and unanswered requests that failed (analysis/series/unanswered.py). `p95` (seconds) is the median of the p95s of
+    `periods` periods, with their minimum and maximum; `is_sufficient`: these had enough answers on average. `slow`: share of answers above the
+    threshold, median of the periods' shares.
     """
 
     requests: FloatArray
@@ -136,18 +139,25 @@ def timeline_series(series: Sequence[Series], slow_s: float) -> tuple[Series, ..
     )
 
 
-def timeline(buckets: BucketedWindow, slow_s: float, *, percentile: str = "p95") -> Timeline:
+def timeline(
+    buckets: BucketedWindow, slow_s: float, *, percentile: str = "p95", alb_known: BoolArray | None = None
+) -> Timeline:
     """The timeline of both fleets: counts summed over target groups, percentiles of the group with most requests.
 
-    A missing count is 0 if that group had requests, because sources omit zeros. `percentile`: the statistic to use as p95.
+    A missing count is 0 if that group had requests, because sources omit zeros. `percentile`: the statistic to use as p95. `alb_known`: the
+    buckets in which the load balancer's own 5xx were read (None: nowhere); in others every unanswered request is an error.
     """
     # Whether the source counts answers at all: a fleet that answers nothing has none either.
     counts_answers = any(
         (key.metric in STATUS_COUNTS[:3] or key.stat == "sample_count") and np.nansum(bucketed.value) > 0
         for key, bucketed in buckets.series.items()
     )
+    responses = {fleet: _responses(buckets, fleet) for fleet in FLEETS}
+    failed = _failed_unanswered(buckets, responses, alb_known)
+    nothing = np.zeros(len(buckets.ts))
     fleets = {
-        fleet: _fleet_timeline(buckets, fleet, slow_s, percentile, counts_answers=counts_answers) for fleet in FLEETS
+        fleet: _fleet_timeline(buckets, fleet, slow_s, percentile, failed[fleet] if counts_answers else nothing)
+        for fleet in FLEETS
     }
     return Timeline(buckets.ts, buckets.bucket_s, fleets)
 
@@ -163,8 +173,60 @@ def with_hourly_p95(timeline: Timeline, hours: Timeline | None) -> Timeline:
     return replace(timeline, fleets=fleets)
 
 
+def _responses(buckets: BucketedWindow, fleet: str) -> ResponseCounts:
+    """One fleet's counts in each bucket."""
+
+    def total(metric: str, stat: str = "sum") -> FloatArray:
+        values = [
+            np.asarray(bucketed.value, dtype=np.float64)
+            for key, bucketed in buckets.series.items()
+            if (key.fleet, key.metric, key.stat) == (fleet, metric, stat)
+        ]
+        return nan_sum(*values) if values else np.full(len(buckets.ts), np.nan)
+
+    requests = total("requests")
+    answers = sum((np.nan_to_num(total(name)) for name in STATUS_COUNTS), np.zeros(len(buckets.ts)))
+    answers = np.maximum(answers, np.nan_to_num(total("latency", "sample_count")))
+    lost = unanswered_by_bucket(requests, answers, buckets.ts, buckets.bucket_s)
+    return ResponseCounts(np.nan_to_num(requests), answers, lost, lost, np.nan_to_num(total("connection_errors")))
+
+
+def _failed_unanswered(
+    buckets: BucketedWindow, responses: Mapping[FleetName, ResponseCounts], alb_known: BoolArray | None
+) -> dict[FleetName, FloatArray]:
+    """How many of the unanswered requests of each bucket are errors, by the counts of the bucket or of it and its neighbours."""
+    known = np.zeros(len(buckets.ts), dtype=bool) if alb_known is None else alb_known
+    alb = {
+        metric: np.nan_to_num(np.asarray(bucketed.value, dtype=np.float64))
+        for key, bucketed in buckets.series.items()
+        if (metric := key.metric) in ("alb_5xx", "alb_503")
+    }
+    nothing = np.zeros(len(buckets.ts))
+    alb_5xx = np.maximum(alb.get("alb_5xx", nothing) - alb.get("alb_503", nothing), 0.0)
+    nearby = {
+        fleet: ResponseCounts(*(_with_neighbours(getattr(counts, field.name)) for field in fields(counts)))
+        for fleet, counts in responses.items()
+    }
+    of_bucket = failed_responses(responses, np.where(known, alb_5xx, np.nan))
+    of_nearby = failed_responses(nearby, np.where(_with_neighbours(~known) > 0, np.nan, _with_neighbours(alb_5xx)))
+    return {
+        fleet: np.maximum(
+            of_bucket[fleet],
+            responses[fleet].unanswered * np.nan_to_num(nan_ratio(of_nearby[fleet], nearby[fleet].unanswered)),
+        )
+        for fleet in FLEETS
+    }
+
+
+def _with_neighbours(values: FloatArray | BoolArray) -> FloatArray:
+    """For each bucket the sum of it and the NEIGHBOURS buckets on either side."""
+    padded = np.pad(values.astype(np.float64), NEIGHBOURS)
+    total: FloatArray = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1).sum(axis=-1)
+    return total
+
+
 def _fleet_timeline(
-    buckets: BucketedWindow, fleet: FleetName, slow_s: float, percentile: str, *, counts_answers: bool
+    buckets: BucketedWindow, fleet: FleetName, slow_s: float, percentile: str, unanswered: FloatArray
 ) -> FleetTimeline:
     by_key = {
         (key.target_group, key.metric, key.stat): bucketed
@@ -183,12 +245,7 @@ def _fleet_timeline(
 
     requests_by_group = np.vstack([values_of(group, "requests") for group in groups])
     requests = nan_sum(*requests_by_group)
-    failed = _total(values_of(group, "target_5xx") for group in groups)
-    status = sum((_total(values_of(group, name) for group in groups) for name in STATUS_COUNTS), np.zeros(len(gap)))
-    timed = _total(values_of(group, "latency", "sample_count") for group in groups)
-    answers = np.maximum(status, timed)
-    if counts_answers:
-        failed = failed + unanswered_by_bucket(requests, answers, buckets.ts, buckets.bucket_s)
+    failed = np.nan_to_num(nan_sum(*(values_of(group, "target_5xx") for group in groups))) + unanswered
     busiest = np.argmax(np.nan_to_num(requests_by_group, nan=-1.0), axis=0)
 
     def of_busiest(stat: str, attribute: str, fill: float = np.nan) -> Any:
@@ -209,11 +266,6 @@ def _fleet_timeline(
         is_sufficient=requests_of_busiest >= required_samples("p95") * np.maximum(periods, 1),
         slow=1.0 - of_busiest(within_stat(slow_s), "value"),
     )
-
-
-def _total(lines: Any) -> FloatArray:
-    total: FloatArray = np.nansum(np.vstack(list(lines)), axis=0)
-    return total
 
 
 def unanswered_by_bucket(

@@ -1,6 +1,6 @@
 """A long window in few buckets: points merged into ten-minute rollups, and these into buckets for a chart. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,15 @@ class Overview:
     bucket_s: int
     ts: Integers
     series: Mapping[Series, BucketedSeries]
+
+    def minutes_of(self, windows: Iterable[Window]) -> Values:
+        """How many minutes of each bucket lie inside `windows` (apart, in order) and inside this window."""
+        ends = np.append(self.ts, self.ts[-1] + self.bucket_s)
+        total = np.zeros(len(ends))
+        for window in windows:
+            if inside := window.overlap(self.window):
+                total += np.clip(ends, inside.start, inside.end) - inside.start
+        return np.diff(total) / MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,8 +163,35 @@ def test_a_timeline_needs_few_series() -> None:
         ("target_3xx", "sum"),
         ("target_4xx", "sum"),
         ("target_5xx", "sum"),
+        ("connection_errors", "sum"),
         ("latency", "p95"),
         ("latency", "sample_count"),
         ("latency", "within_0.3s"),
         ("latency", "p95_hourly"),
+        ("alb_5xx", "sum"),
+        ("alb_503", "sum"),
     ]
+
+
+def canary_errors(lost: list[float], alb_5xx: list[float], known: list[bool] | None = None) -> list[float]:
+    """The canary's errors in buckets of 1,000 requests a fleet, of which the canary does not respond to `lost`."""
+    n = len(lost)
+    rows = {
+        ("canary", BLUE, "requests", "sum"): [1000.0] * n,
+        ("canary", BLUE, "target_2xx", "sum"): [1000.0 - count for count in lost],
+        ("baseline", "photo-ec2", "requests", "sum"): [1000.0] * n,
+        ("baseline", "photo-ec2", "target_2xx", "sum"): [1000.0] * n,
+        ("load_balancer", "", "alb_5xx", "sum"): alb_5xx,
+    }
+    result = timeline(buckets(rows), 0.3, alb_known=None if known is None else np.array(known))
+    return [round(count) for count in result.fleets["canary"].errors]
+
+
+def test_websockets_are_no_errors_where_the_balancer_made_no_5xx() -> None:
+    assert canary_errors([100, 100, 100], [NAN, NAN, NAN], [True] * 3) == [0, 0, 0]
+    assert canary_errors([100, 100, 100], [NAN, NAN, NAN]) == [100, 100, 100], "unless that is unknown"
+    assert canary_errors([100] * 5, [NAN] * 5, [True, True, True, True, False]) == [0, 0, 0, 100, 100]
+
+
+def test_lost_requests_are_errors_if_the_balancer_made_a_5xx_in_the_bucket_or_the_next() -> None:
+    assert canary_errors([0, 0, 300, 0, 0], [NAN, NAN, 200, 100, NAN], [True] * 5) == [0, 0, 300, 0, 0]

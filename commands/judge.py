@@ -151,10 +151,10 @@ def _subtitle(evaluation: Evaluation, *, now: datetime) -> Text:
 def _opening(evaluation: Evaluation) -> Text:
     requests = [(result.baseline_requests, result.canary_requests) for result in evaluation.judgement.criteria]
     length_s, most = evaluation.window.end - evaluation.window.start, max(requests, key=sum)
-    if counts := evaluation.counts_of_judged_phase:
-        most = counts.requests["baseline"], counts.requests["canary"]
     share = evaluation.phase.canary_share if evaluation.phase else None
-    return Text(text.opening(length_s, *most) if share is None else parity.opening(share, length_s, *most))
+    counts = evaluation.counts_of_judged_phase
+    both = (counts.requests["baseline"], counts.requests["canary"]) if counts else most
+    return Text(text.opening(length_s, *both) if share is None else parity.opening(share, length_s, *both))
 
 
 def _criteria_table(evaluation: Evaluation) -> RenderableType:

@@ -211,7 +211,7 @@ def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
     return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
 
 
-def opening(length_s: int, baseline_requests: int, canary_requests: int) -> str:
+def opening(length_s: int, baseline_requests: int | None, canary_requests: int | None) -> str:
     """ "In 3 h, 1.2 M and 1.2 M requests:"."""
     return _("In {length}, {baseline} and {canary} requests:").format(
         length=times.duration(length_s),

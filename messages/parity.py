@@ -37,9 +37,9 @@ class PhaseCountsLike(Protocol):
     """Requests of each fleet in a phase, and how many of them failed."""
 
     @property
-    def requests(self) -> Mapping[FleetName, int]: ...
+    def requests(self) -> Mapping[FleetName, int | None]: ...
     @property
-    def errors(self) -> Mapping[FleetName, int]: ...
+    def errors(self) -> Mapping[FleetName, int | None]: ...
 
 
 def table_head(baseline: str, canary: str) -> tuple[str, ...]:
@@ -88,7 +88,8 @@ def summary(
 ) -> str:
     """The opening, and one sentence per deciding criterion. `counts`: of the whole phase; by default the judged requests."""
     busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
-    requests = counts.requests if counts else {"baseline": busiest.baseline_requests, "canary": busiest.canary_requests}
+    judged: Mapping[FleetName, int | None] = {"baseline": busiest.baseline_requests, "canary": busiest.canary_requests}
+    requests = counts.requests if counts else judged
     sentences = (
         verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"])
         for result in verdicts.deciding_criteria(judgement)
@@ -102,7 +103,7 @@ def excluded_minutes(result: CriterionVerdict) -> str:
     return " · ".join(reasons) or NOTHING_EXCLUDED
 
 
-def opening(share: float | None, length_s: int, baseline_requests: int, canary_requests: int) -> str:
+def opening(share: float | None, length_s: int, baseline_requests: int | None, canary_requests: int | None) -> str:
     """ "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
     counted = _("{baseline} and {canary} requests").format(
         baseline=numbers.count(baseline_requests), canary=numbers.count(canary_requests)
@@ -151,7 +152,13 @@ def evidence_horizon(started_by: PhaseStart, start: str) -> str:
 
 def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, labels: Mapping[FleetName, str]) -> str:
     """Requests and errors of a phase of `minutes`, and what the error rate was judged by."""
-    failed = {fleet: numerator(None, counts.errors[fleet], counts.requests[fleet]) for fleet in FLEETS}
+    failed = {
+        fleet: numerator(None, errors, requests)
+        for fleet in FLEETS
+        if (errors := counts.errors[fleet]) is not None and (requests := counts.requests[fleet]) is not None
+    }
+    if not failed:
+        return _("The archive has no data of this phase.")
     sentence = _(
         "In the whole phase {baseline} requests failed on {baseline_label} and {canary} on {canary_label}."
     ).format(
@@ -163,6 +170,8 @@ def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, la
     rate = next((result for result in judgement.criteria if result.metric == "error_rate"), None)
     if rate is None:
         return sentence
+    if not rate.minutes:
+        return _("{sentence} None of it was judged.").format(sentence=sentence)
     judged = _("Judged: {minutes} of {all_minutes}, in which {baseline} and {canary} failed.").format(
         minutes=times.duration(rate.minutes * 60),
         all_minutes=times.duration(minutes * 60),

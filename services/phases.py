@@ -28,10 +28,10 @@ COUNT_BUCKET_S = 600
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered."""
+    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered. None without any data."""
 
-    requests: dict[FleetName, int]
-    errors: dict[FleetName, int]
+    requests: dict[FleetName, int | None]
+    errors: dict[FleetName, int | None]
 
 
 def known_phases(

@@ -126,7 +126,7 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
     return Retrospective(
         outline=outline,
         phase_rows=phase_rows,
-        canary_requests=sum(row.requests["canary"] for row in phase_rows),
+        canary_requests=sum(row.requests["canary"] or 0 for row in phase_rows),
         excess_errors=impact.sum_excess([impact.excess_errors(item, dispersion) for item in pairs]),
         error_rate_outside_minutes=_flagged_minutes(
             timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]

@@ -33,13 +33,14 @@ class PhaseRow:
     """One phase: requests, errors and p95 of each fleet, and its incidents."""
 
     phase: Phase
-    requests: dict[FleetName, int]
-    errors: dict[FleetName, int]
+    requests: dict[FleetName, int | None]
+    errors: dict[FleetName, int | None]
     p95: dict[FleetName, PhaseP95 | None]
     incidents: tuple[Event, ...] = ()
 
     def error_rate(self, fleet: FleetName) -> float | None:
-        return self.errors[fleet] / self.requests[fleet] if self.requests[fleet] else None
+        errors, requests = self.errors[fleet], self.requests[fleet]
+        return errors / requests if requests and errors is not None else None
 
 
 def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[Phase, ...]:

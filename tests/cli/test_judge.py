@@ -221,6 +221,7 @@ class TestPhases:
             "to": "2026-11-23T20:17:00Z",
             "canary_share": 0.5,
             "started_by": "weight",
+            "origin": "read",
             "requests": {"baseline": 2_526_911, "canary": 2_527_840},
             "errors": {"baseline": 6131, "canary": 6031},
         }

@@ -1,10 +1,13 @@
 """Messages of the Parity page: counts beside rates, and the latency of a whole window."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis import CriterionVerdict, Judgement
 from domain import Criterion, Margin
 from messages import parity
+from services.phases import PhaseCounts
 
 ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True)
 
@@ -69,3 +72,20 @@ def test_text_alternative_of_the_cdf() -> None:
     assert parity.distribution_alternative((("EC2", 0.08, 0.25), ("ECS", 0.09, None))) == (
         "Share of the answers that took at most so long. EC2: half within 80 ms, 95 % within 250 ms; ECS: half within 90 ms, 95 % within –."
     )
+
+
+def test_the_counts_of_a_phase_are_beside_what_was_judged_of_it() -> None:
+    labels = {"baseline": "EC2", "canary": "ECS"}
+    counts = PhaseCounts({"baseline": 675_000, "canary": 225_000}, {"baseline": 135, "canary": 10_350})
+    rate = CriterionVerdict(
+        ERRORS, "undecided", "inconclusive", minutes=373,
+        baseline_events=133, baseline_requests=660_000, canary_events=9855, canary_requests=220_000,
+    )  # fmt: skip
+    assert parity.phase_counts(counts, Judgement("undecided", (rate,)), 380, labels) == (
+        "In the whole phase 135 of 675,000 requests failed on EC2 and 10,350 of 225,000 on ECS. "
+        "Judged: 6 h 13 min of 6 h 20 min, in which 133 of 660,000 and 9,855 of 220,000 failed."
+    )
+    nothing = Judgement("undecided", (replace(rate, minutes=0),))
+    assert parity.phase_counts(counts, nothing, 380, labels).endswith("on ECS. None of it was judged.")
+    unknown = PhaseCounts(dict.fromkeys(labels), dict.fromkeys(labels))
+    assert parity.phase_counts(unknown, nothing, 380, labels) == "The archive has no data of this phase."

@@ -92,3 +92,13 @@ def test_the_counts_of_adjoining_windows_add_up(tmp_path: Path, cuts: tuple[int,
         for name in ("requests", "errors"):
             total = sum(float(np.nansum(getattr(part.fleets[fleet], name))) for part in parts)
             assert total == pytest.approx(float(np.nansum(getattr(whole.fleets[fleet], name))))
+
+
+def test_a_phase_without_data_has_no_counts_instead_of_0(tmp_path: Path) -> None:
+    with archived_migration(tmp_path, start=time_of(9, 9)) as archive:
+        phases = read_phases(archive, "mackerel", now=NOW)
+        first, second = (
+            count_phase(archive, MIGRATION, "mackerel", phases, phase, until=END, now=NOW) for phase in phases[:2]
+        )
+    assert (first.requests, first.errors) == ({"baseline": None, "canary": None},) * 2
+    assert second.requests == {"baseline": 76 * 7500, "canary": 76 * 2500}

@@ -12,6 +12,7 @@ EXPLAINED = _(
 SHARE = _("Share of the canary, or weights")
 SHARE_EXAMPLE = _("As in 10 %, or as weights of both fleets, the baseline's first: 90:10.")
 AT = _("From")
+AUTHOR = _("Taken by (may be left empty)")
 SAVE = _("Add the step")
 NONE = _("No step was entered.")
 REMOVED = _("Removed.")

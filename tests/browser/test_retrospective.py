@@ -127,6 +127,19 @@ def test_zoomed_in_minutes_appear(archive_only_server: DashboardServer, open_pag
     dashboard.expect_text(".panel-head, button", "14:00–17:00 UTC")
 
 
+def test_a_step_is_entered_begins_a_phase_and_is_removed(
+    archive_only_server: DashboardServer, open_page: OpenPage
+) -> None:
+    dashboard = open_retrospective(archive_only_server, open_page)
+    dashboard.page.get_by_label("Share of the canary, or weights", exact=True).fill("95:5")
+    dashboard.page.get_by_label("From", exact=True).fill(format_time(6, 6))
+    dashboard.page.get_by_role("button", name="Add the step").click()
+    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 5.0 % (entered)")
+    dashboard.wait_until_idle()
+    dashboard.page.get_by_role("button", name="Remove").click()
+    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 10.0 %")
+
+
 def test_a_note_is_stored_drawn_and_removed_and_its_markup_is_not_executed(
     archive_only_server: DashboardServer, open_page: OpenPage
 ) -> None:

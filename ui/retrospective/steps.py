@@ -26,7 +26,7 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
         first, second, third = st.columns(3)
         share = first.text_input(text.SHARE, help=text.SHARE_EXAMPLE, max_chars=20)
         at = second.text_input(text.AT, help=notes.when_help(app.migration.timezone), max_chars=40)
-        author = third.text_input(notes.AUTHOR, key="step_author", max_chars=60)
+        author = third.text_input(text.AUTHOR, max_chars=60)
         if st.form_submit_button(text.SAVE):
             _save(app, share, at, author, now)
     steps = sorted(app.archive.steps.read(), key=lambda step: step.ts, reverse=True)

@@ -60,6 +60,12 @@ class CommandContext:
     def judgement_input(self, minutes: int | None, phase: str) -> JudgementInput:
         """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
         problems, now = self.poll_events(), startup.now()
+        data = self._judgement_input(minutes, phase, problems, now)
+        return replace(data, alarms=self.alarms(now))
+
+    def _judgement_input(
+        self, minutes: int | None, phase: str, problems: tuple[Problem, ...], now: datetime
+    ) -> JudgementInput:
         if minutes is not None:
             result = self.archive.metrics.get(Window.last(minutes, now=now), self.metrics, now=now)
             return JudgementInput(result, None, None, problems, now)
@@ -69,8 +75,7 @@ class CommandContext:
             raise typer.BadParameter(text.no_such_phase(phase, error.n_known), param_hint="--phase") from None
 
     def evaluate(self, minutes: int | None, phase: str) -> Evaluation:
-        data = self.judgement_input(minutes, phase)
-        return evaluate(self.migration, self.metrics.name, replace(data, alarms=self.alarms(data.now)))
+        return evaluate(self.migration, self.metrics.name, self.judgement_input(minutes, phase))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_every_chart_shows_the_same_and_a_kind_can_be_hidden(demo_server: Dashbo
     assert sorted(before) == ["alert", "weight", "weight"], "the rollback shares the line of its weight change"
 
     dashboard.page.get_by_role("button", name="Alerts").click()
-    dashboard.wait_query_params(**window, events="weight,annotation,deployment,rollback,note")
+    dashboard.wait_query_params(**window, events="weight,alarm,annotation,deployment,rollback,note")
     dashboard.wait_for(_NONE_OF, [list(CHART_NAMES), "alert"])
     assert drawn_kinds(dashboard) == {("weight", "weight")}
 

@@ -7,6 +7,7 @@ import streamlit as st
 from domain import utc_now
 from messages import evidence as text
 from reports.evidence.render import evidence_file_name, evidence_zip
+from services.alarms import read_alarms
 from services.evaluation import JudgementInput
 from services.evidence import collect_evidence
 from ui.app_context import AppContext
@@ -29,6 +30,7 @@ def _evidence_file(app: AppContext, view: JudgementView, source: str) -> bytes:
     now = utc_now()
     phase = view.phase
     result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
-    data = JudgementInput(result, phase, phase.number, (), now, view.counts)
+    alarms = read_alarms(app.archive, app.migration, source, now=now)
+    data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms)
     bundle = collect_evidence(app.archive, app.migration, source, data)
     return evidence_zip(bundle, made_at=now)

@@ -6,4 +6,4 @@ from archive.db.errors import ArchiveError, ArchiveErrorKind, ArchiveProblem
 from archive.events.notes import NOTES
 from archive.events.source_state import SourceState
 from archive.metrics.downsampling import BucketedSeries, Overview
-from archive.metrics.results import FillResult, MetricsResult
+from archive.metrics.results import FillResult, MetricsResult, RequestCoverage

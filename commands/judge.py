@@ -123,9 +123,9 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         *([plain(counted, FAINT)] if (counted := counts_sentence(evaluation)) else []),
     ]
     parts += [
-        plain(f"{verdicts.metric(result.criterion)}: {verdicts.reason(result)}", FAINT)
+        plain(f"{verdicts.metric(result.criterion)}: {verdicts.reason(result, evaluation.labels)}", FAINT)
         for result in judgement.criteria
-        if result.verdict != "parity"
+        if result.verdict != "parity" and not result.missing  # the opening says why
     ]
     if unexplained := parity.unexplained(judgement, evaluation.labels):
         parts.append(plain(unexplained, FAINT))
@@ -149,12 +149,10 @@ def _subtitle(evaluation: Evaluation, *, now: datetime) -> Text:
 
 
 def _opening(evaluation: Evaluation) -> Text:
-    requests = [(result.baseline_requests, result.canary_requests) for result in evaluation.judgement.criteria]
-    length_s, most = evaluation.window.end - evaluation.window.start, max(requests, key=sum)
+    length_s, counts = evaluation.window.end - evaluation.window.start, evaluation.counts_of_judged_phase
     share = evaluation.phase.canary_share if evaluation.phase else None
-    counts = evaluation.counts_of_judged_phase
-    both = (counts.requests["baseline"], counts.requests["canary"]) if counts else most
-    return Text(text.opening(length_s, *both) if share is None else parity.opening(share, length_s, *both))
+    window = text.window_length(length_s) if share is None else parity.about(share, length_s)
+    return plain(parity.opening(evaluation.judgement, window, evaluation.labels, counts))
 
 
 def _criteria_table(evaluation: Evaluation) -> RenderableType:
@@ -176,7 +174,7 @@ def _criteria_table(evaluation: Evaluation) -> RenderableType:
     return grid
 
 
-def _value_cell(result: CriterionVerdict, value: float | None, events: int, requests: int) -> Text:
+def _value_cell(result: CriterionVerdict, value: float | None, events: int | None, requests: int | None) -> Text:
     is_rate = value is not None and not verdicts.is_latency(result.criterion)
     note = parity.numerator(value, events, requests) if is_rate else ""
     return _two_line_cell(verdicts.value(result.criterion, value), note)

@@ -21,9 +21,9 @@ from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
 from domain import FLEETS, Event, FleetName, Migration, Window
 from messages import cli as text
 from messages import events as event_text
-from messages import numbers, states, times
+from messages import fleet_requests, numbers, states, times
 from messages.errors.sources import shorten
-from reports.judgement_json import alarms_json, iso_time, migration_json, pick, problems_json
+from reports.judgement_json import alarms_json, iso_time, migration_json, pick, problems_json, requests_json
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, watch_snapshot
 
 
@@ -72,6 +72,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, An
         "now": iso_time(int(snapshot.now.timestamp())),
         "minute": iso_time(snapshot.minute),
         "data_until": iso_time(snapshot.data_until),
+        "fleets": requests_json(snapshot.fleets, migration.labels),
         "configured": dict(snapshot.configured_shares),
         "observed": _observed_shares(snapshot),
         "sample_ratio": snapshot.sample_ratio.verdict if snapshot.sample_ratio else None,
@@ -102,11 +103,14 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
         Text(),
         *alarm_lines(snapshot.alarms, _labels(migration), migration.zone, now=snapshot.now),
     ]
+    missing = [requests for requests in snapshot.fleets if not requests.is_counted]
+    sentence = fleet_requests.missing_explained(missing, migration.labels)
     if snapshot.minute is None:
-        parts.append(Text(text.NO_FINAL_DATA, WARN))
+        parts.append(plain(sentence or text.NO_FINAL_DATA, WARN))
     else:
         alb_5xx = f"{text.metric('alb_5xx')}  {numbers.per_minute(snapshot.alb_5xx)}"
         parts += [_metrics_table(migration, snapshot), plain(alb_5xx, FAINT)]
+        parts += [plain(sentence, WARN)] if sentence else []
         if any(low for metric in snapshot.metrics.values() for low in metric.low_sample.values()):
             parts.append(Text(text.LOW_SAMPLE_NOTE, FAINT))
     parts += [Text(), *(_event(migration, event, snapshot.now) for event in snapshot.events)]
@@ -114,7 +118,7 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
 
 
 def _metrics_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableType:
-    labels = {fleet: shorten(migration.fleets[fleet].label) for fleet in FLEETS}
+    labels = {fleet: shorten(label) for fleet, label in migration.labels.items()}
     grid = FittingTable("", labels["baseline"], labels["canary"], f"{labels['canary']} − {labels['baseline']}")
     for column, style in zip(grid.columns[1:], (BASELINE, CANARY, ""), strict=True):
         column.justify, column.style = "right", style

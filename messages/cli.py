@@ -1,6 +1,6 @@
 """Messages of the command line: help texts, table headings and errors."""
 
-from messages import numbers, times
+from messages import times
 from messages.command_help import USAGE_ERROR, command_help
 from messages.i18n import _
 
@@ -211,13 +211,9 @@ def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
     return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
 
 
-def opening(length_s: int, baseline_requests: int | None, canary_requests: int | None) -> str:
-    """ "In 3 h, 1.2 M and 1.2 M requests:"."""
-    return _("In {length}, {baseline} and {canary} requests:").format(
-        length=times.duration(length_s),
-        baseline=numbers.count(baseline_requests),
-        canary=numbers.count(canary_requests),
-    )
+def window_length(length_s: int) -> str:
+    """The start of "In 3 h, 1.2 M and 1.2 M requests:"."""
+    return _("in {length}").format(length=times.duration(length_s))
 
 
 def phase(name: str) -> str:

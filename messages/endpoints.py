@@ -106,12 +106,12 @@ def metric_interval(metric: str, interval: str) -> str:
     return f"{metric} {interval}"
 
 
-def deciding_metrics(judgement: Judgement) -> str:
+def deciding_metrics(judgement: Judgement, labels: Mapping[FleetName, str]) -> str:
     """The criteria with the overall verdict and their CIs, or the reason why nothing is decided; "" at parity."""
     results = [result for result in judgement.criteria if result.verdict == judgement.verdict]
     if judgement.verdict in ("regression", "improvement"):
         return "; ".join(metric_interval(verdicts.metric(r.criterion), verdicts.interval(r)) for r in results)
-    return "" if judgement.verdict == "parity" or not results else verdicts.reason(results[0])
+    return "" if judgement.verdict == "parity" or not results else verdicts.reason(results[0], labels)
 
 
 def more_routes(n: int) -> str:

@@ -27,9 +27,6 @@ ALB_5XX_UNKNOWN_EXPLAINED = _(
 LOW_SAMPLE = _("Stands on too few answers to be judged")
 AWAITING_FIRST_ANSWER = _("asked, no answer yet")
 SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
-NO_TRAFFIC = _(
-    "No requests in this window. Neither fleet was sent any: choose a longer window, or check the weights above."
-)
 QUERIES_TITLE = _("Queries behind this page")
 LOAD_BALANCER = _("load balancer")
 RULES_TITLE = _("All rules")
@@ -173,6 +170,11 @@ def unsupported_metric(source_label: str, metric: str, *, with_cloudwatch: bool)
         "alb_503": alb_codes,
         "alb_504": alb_codes,
     }.get(metric, _("{source} does not report {what}.")).format(source=source_label, what=metric)
+
+
+def no_values(source_label: str) -> str:
+    """For a chart without values in a window with requests."""
+    return _("{source} reported requests in this window, but no values of this chart.").format(source=source_label)
 
 
 def no_rows_yet(source_label: str) -> str:

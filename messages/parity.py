@@ -5,7 +5,7 @@ from typing import Protocol
 
 from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement, Phase, PhaseStart
 from domain import FLEETS, FleetName
-from messages import live, numbers, route, steps, times, verdicts
+from messages import fleet_requests, live, numbers, route, steps, times, verdicts
 from messages.i18n import _
 
 PARITY_TITLE = _("Parity")
@@ -34,7 +34,7 @@ WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes ha
 
 
 class PhaseCountsLike(Protocol):
-    """Requests of each fleet in a phase, and how many of them failed."""
+    """Requests of each fleet in a phase, and how many of them failed; None if that is unknown."""
 
     @property
     def requests(self) -> Mapping[FleetName, int | None]: ...
@@ -54,24 +54,31 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
     )
 
 
-def numerator(rate: float | None, events: int, requests: int) -> str:
-    """The counts behind a rate, and their quotient if `rate`, the mean weighted by minute, is displayed as another number.
+def numerator(rate: float | None, events: int | None, requests: int | None) -> str:
+    """The counts behind a rate, and their quotient if `rate`, the mean weighted by minute, is displayed as another number; empty if nothing was counted.
 
     "133 of 720,549"; "weighted by minute; 39,413 of 107,135 are 36.8 %".
     """
+    if not requests or events is None:
+        return ""
     counts = _("{events} of {requests}").format(events=numbers.count(events), requests=numbers.count(requests))
-    quotient = numbers.percent(events / requests) if requests else numbers.NONE
-    if rate is None or quotient in (numbers.percent(rate), numbers.NONE):
+    quotient = numbers.percent(events / requests)
+    if rate is None or quotient == numbers.percent(rate):
         return counts
     return _("weighted by minute; {counts} are {percent}").format(counts=counts, percent=quotient)
 
 
 def unexplained(judgement: Judgement, labels: Mapping[FleetName, str]) -> str:
     """The requests without a counted response that are not errors, if there are notably many; else ""."""
-    result = max(judgement.criteria, key=lambda result: result.baseline_unexplained + result.canary_unexplained)
-    fleets = (
-        (labels["baseline"], result.baseline_unexplained, result.baseline_requests),
-        (labels["canary"], result.canary_unexplained, result.canary_requests),
+    fleets = max(
+        (
+            (
+                (labels["baseline"], result.baseline_unexplained or 0, result.baseline_requests or 0),
+                (labels["canary"], result.canary_unexplained or 0, result.canary_requests or 0),
+            )
+            for result in judgement.criteria
+        ),
+        key=lambda fleets: fleets[0][1] + fleets[1][1],
     )
     if not any(count and count >= NOTABLE_SHARE * requests for _label, count, requests in fleets):
         return ""
@@ -86,15 +93,13 @@ def summary(
     labels: Mapping[FleetName, str],
     counts: PhaseCountsLike | None = None,
 ) -> str:
-    """The opening, and one sentence per deciding criterion. `counts`: of the whole phase; by default the judged requests."""
-    busiest = max(judgement.criteria, key=lambda result: result.baseline_requests + result.canary_requests)
-    judged: Mapping[FleetName, int | None] = {"baseline": busiest.baseline_requests, "canary": busiest.canary_requests}
-    requests = counts.requests if counts else judged
-    sentences = (
-        verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"])
-        for result in verdicts.deciding_criteria(judgement)
-    )
-    return " ".join((opening(share, length_s, requests["baseline"], requests["canary"]), *sentences))
+    """The opening, and one sentence per deciding criterion, unless the opening says that a fleet has no requests to judge.
+
+    `counts`: of the whole phase; by default the judged requests.
+    """
+    results = (result for result in verdicts.deciding_criteria(judgement) if not result.missing)
+    sentences = (verdicts.sentence(result, labels) for result in results)
+    return " ".join((opening(judgement, about(share, length_s), labels, counts), *sentences))
 
 
 def excluded_minutes(result: CriterionVerdict) -> str:
@@ -103,13 +108,36 @@ def excluded_minutes(result: CriterionVerdict) -> str:
     return " · ".join(reasons) or NOTHING_EXCLUDED
 
 
-def opening(share: float | None, length_s: int, baseline_requests: int | None, canary_requests: int | None) -> str:
-    """ "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"."""
-    counted = _("{baseline} and {canary} requests").format(
-        baseline=numbers.count(baseline_requests), canary=numbers.count(canary_requests)
+def opening(
+    judgement: Judgement, phase: str, labels: Mapping[FleetName, str], counts: PhaseCountsLike | None = None
+) -> str:
+    """ "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"; or the number of one fleet, and why that of the other is not known or is 0.
+
+    `phase`: `about` a phase, or the length of the window. `counts`: of the whole phase; by default the judged requests.
+    """
+    start = phase[:1].upper() + phase[1:]
+    requests = counts.requests if counts and not judgement.missing else judged_requests(judgement)
+    if requests.get("baseline") and requests.get("canary"):
+        counted = _("{baseline} and {canary} requests").format(
+            baseline=numbers.count(requests["baseline"]), canary=numbers.count(requests["canary"])
+        )
+        return _("{about}, {counted}:").format(about=start, counted=counted)
+    counted = " ".join(
+        _("{fleet}: {count} requests.").format(fleet=labels[fleet], count=numbers.count(count))
+        for fleet, count in requests.items()
+        if count
     )
-    phase = about(share, length_s)
-    return _("{about}, {counted}:").format(about=phase[:1].upper() + phase[1:], counted=counted)
+    sentences = (counted, fleet_requests.missing_explained(judgement.missing, labels))
+    return f"{start}. {' '.join(filter(None, sentences))}"
+
+
+def judged_requests(judgement: Judgement) -> dict[FleetName, int | None]:
+    """The requests of each fleet in the minutes that the criterion with most of them used; in all final minutes if none used any."""
+    used = [result for result in judgement.criteria if result.minutes]
+    if used:
+        busiest = max(used, key=lambda result: (result.baseline_requests or 0) + (result.canary_requests or 0))
+        return {"baseline": busiest.baseline_requests, "canary": busiest.canary_requests}
+    return {requests.fleet: requests.count for requests in judgement.fleets}
 
 
 def about(share: float | None, length_s: int) -> str:
@@ -151,14 +179,12 @@ def evidence_horizon(started_by: PhaseStart, start: str) -> str:
 
 
 def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, labels: Mapping[FleetName, str]) -> str:
-    """Requests and errors of a phase of `minutes`, and what the error rate was judged by."""
-    failed = {
-        fleet: numerator(None, errors, requests)
-        for fleet in FLEETS
-        if (errors := counts.errors[fleet]) is not None and (requests := counts.requests[fleet]) is not None
-    }
-    if not failed:
+    """Requests and errors of a phase of `minutes`, and what the error rate was judged by; "" if a fleet alone has none, which the opening says."""
+    if all(counts.requests[fleet] is None for fleet in FLEETS):
         return _("The archive has no data of this phase.")
+    failed = {fleet: numerator(None, counts.errors[fleet], counts.requests[fleet]) for fleet in FLEETS}
+    if not all(failed.values()):
+        return ""
     sentence = _(
         "In the whole phase {baseline} requests failed on {baseline_label} and {canary} on {canary_label}."
     ).format(

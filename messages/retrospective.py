@@ -116,7 +116,9 @@ def opening(
     )
 
 
-def impact_requests(canary: str, served: int) -> str:
+def impact_requests(canary: str, served: int | None) -> str:
+    if served is None:
+        return _("The number of requests that {canary} served is not known.").format(canary=canary)
     return _("{canary} served {requests} requests.").format(canary=canary, requests=numbers.count(served))
 
 

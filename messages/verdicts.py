@@ -1,8 +1,10 @@
 """Messages for verdicts: labels, signs, reasons, intervals, and a sentence per criterion."""
 
+from collections.abc import Mapping
+
 from analysis import CriterionVerdict, Judgement, Verdict
-from domain import Criterion
-from messages import numbers, times
+from domain import Criterion, FleetName
+from messages import fleet_requests, numbers, times
 from messages.i18n import _
 
 # Shapes, so that verdicts do not differ by colour alone.
@@ -48,7 +50,9 @@ def difference(criterion: Criterion, number: float | None) -> str:
     return numbers.signed_milliseconds(number) if is_latency(criterion) else numbers.points(number)
 
 
-def reason(result: CriterionVerdict) -> str:
+def reason(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
+    if result.missing:
+        return fleet_requests.missing(result.missing, labels)
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
         "beyond_margin": _("The whole interval lies beyond the margin."),
@@ -57,21 +61,20 @@ def reason(result: CriterionVerdict) -> str:
         "significantly_better": _("Surely better, but perhaps still within the margin."),
         "inconclusive": _("The interval still reaches across the edge of the margin."),
         "not_measured": _("No source brought this metric for both fleets."),
-        "one_side_empty": _("One fleet had no requests in this window."),
         "one_side_gone": _(
-            "One fleet gave nothing to compare in the newest minutes, though the split did not change: see its targets."
-        ),
+            "{fleets} gave nothing to compare in the newest minutes, though the split did not change: see its targets."
+        ).format(fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")),
         "unread": _("The newest counts could not be read: see Sources on the Live page."),
         "few_minutes": _("Too few minutes can be used yet."),
         "no_events": _("Not one error on either side: nothing was compared."),
     }[result.reason]
 
 
-def would_change(result: CriterionVerdict) -> str:
+def would_change(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
     """Which interval would change the verdict."""
     criterion = result.criterion
     if result.lower is None or result.upper is None or result.margin is None or result.margin_lower is None:
-        return _("Numbers: {reason}").format(reason=reason(result))
+        return _("Numbers: {reason}").format(reason=reason(result, labels))
     distance = min(result.margin - result.upper, result.lower - result.margin_lower)
     if result.verdict == "parity":
         return _("An interval that reaches the margin; it is {distance} away.").format(
@@ -156,17 +159,17 @@ def excluded(reason: str, minutes: int) -> str:
     return text.format(duration=times.duration(minutes * 60))
 
 
-def sentence(result: CriterionVerdict, *, baseline: str, canary: str) -> str:
+def sentence(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
     """ "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp." """
     if result.lower is None or result.upper is None:
         return _("Of {canary}'s {metric} nothing can be said yet: {reason}").format(
-            canary=canary, metric=metric(result.criterion), reason=reason(result)
+            canary=labels["canary"], metric=metric(result.criterion), reason=reason(result, labels)
         )
     return _("{canary}'s {metric} is {between} {baseline}'s; the margin is ±{margin}.").format(
-        canary=canary,
+        canary=labels["canary"],
         metric=metric(result.criterion),
         between=_between(result),
-        baseline=baseline,
+        baseline=labels["baseline"],
         margin=result.criterion.margin,
     )
 

@@ -86,6 +86,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     with st.container():
         events.kind_filter(window_events)
     with st.container():
+        panels.missing_requests_note(app, view)
         if not params.fixed_window and view.empty:
             panels.last_known_link(app, params, view, now)
     for row in PANEL_ROWS:

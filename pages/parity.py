@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
-from domain import FLEETS, utc_now
+from domain import utc_now
 from domain.window import MINUTE_S
 from messages import live, times, verdicts
 from messages import parity as text
@@ -60,7 +60,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
             "parity.pairs",
             title=text.WOULD_CHANGE_TITLE,
             rows=[
-                (verdicts.metric(result.criterion), verdicts.would_change(result))
+                (verdicts.metric(result.criterion), verdicts.would_change(result, app.migration.labels))
                 for result in verdicts.deciding_criteria(view.judgement)
             ],
         )
@@ -81,7 +81,7 @@ def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
 
 
 def _headline(app: AppContext, view: JudgementView) -> None:
-    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
+    labels = app.migration.labels
     judgement, phase = view.judgement, view.phase
     counts = view.counts if phase.started_by != "window" else None
     length_s = phase.judged_window.minutes * MINUTE_S
@@ -94,9 +94,9 @@ def _headline(app: AppContext, view: JudgementView) -> None:
 
 def _counts(app: AppContext, view: JudgementView) -> None:
     """The requests and errors of the whole phase, and how much of it was judged."""
-    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
     window = counted_window(view.phase, view.counted_until)
-    layout.note(text.phase_counts(view.counts, view.judgement, window.minutes, labels))
+    if sentence := text.phase_counts(view.counts, view.judgement, window.minutes, app.migration.labels):
+        layout.note(sentence)
 
 
 def _interval_trace(app: AppContext, view: JudgementView) -> None:

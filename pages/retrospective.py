@@ -111,7 +111,12 @@ def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> Non
     placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
     for row in retrospective.phase_rows:
         judged = judge_window(
-            app.archive, app.migration, retrospective.outline.source, row.phase.judged_window, now=utc_now()
+            app.archive,
+            app.migration,
+            retrospective.outline.source,
+            row.phase.judged_window,
+            now=utc_now(),
+            canary_share=row.phase.canary_share,
         )
         judgements[row.phase.window] = judged.judgement
         placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))

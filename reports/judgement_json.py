@@ -7,10 +7,11 @@ from math import isfinite
 from typing import Any
 
 from analysis import ALARM_RULES, CriterionVerdict, Phase
+from analysis.series.fleet_requests import FleetRequests
 from archive import ArchiveProblem
 from domain import ConfigIssue, FleetName, Migration, Window
 from messages import cli as text
-from messages import verdicts
+from messages import fleet_requests, verdicts
 from messages.alarms import sentence
 from messages.errors import sources as errors
 from messages.errors.sources import Message
@@ -116,10 +117,23 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "window": window_json(evaluation.window),
         "phase": _phase_json(evaluation, phase) if phase else None,
         "data_until": iso_time(evaluation.data_until),
+        "fleets": requests_json(evaluation.judgement.fleets, evaluation.labels),
         "default_criteria": evaluation.judgement.default_criteria,
         **alarms_json(evaluation.alarms, evaluation.labels),
         "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
         "problems": problems_json(evaluation.problems, evaluation.archive_problem),
+    }
+
+
+def requests_json(fleets: Sequence[FleetRequests], labels: Mapping[FleetName, str]) -> dict[str, Any]:
+    """The requests of each fleet; null unless they are known, with the reason."""
+    return {
+        requests.fleet: {
+            "state": requests.state,
+            "requests": requests.count,
+            "sentence": None if requests.is_counted else fleet_requests.missing_explained((requests,), labels),
+        }
+        for requests in fleets
     }
 
 
@@ -138,11 +152,10 @@ def _phase_json(evaluation: Evaluation, phase: Phase) -> dict[str, Any]:
 def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[str, Any]:
     intervals = pick(result, "estimate", "lower", "upper", "alarm_lower", "alarm_upper", "margin", "margin_lower")
     numbers = intervals | pick(result, "baseline", "canary")
-    labels = evaluation.labels
     is_latency = verdicts.is_latency(result.criterion)
     return {
         **pick(result, "metric", "verdict", "reason"),
-        "sentence": verdicts.sentence(result, baseline=labels["baseline"], canary=labels["canary"]),
+        "sentence": verdicts.sentence(result, evaluation.labels),
         "critical": result.criterion.critical,
         "margin_given": str(result.criterion.margin),
         **{name: None if value is None or not isfinite(value) else value for name, value in numbers.items()},

@@ -12,6 +12,7 @@ from domain import FLEETS, FleetName, Migration, Window, epoch_s
 from domain.window import MINUTE_S
 from messages.parity import phase_share
 from services.alarms import AlarmStatus
+from services.fleet_requests import fleet_requests
 from services.freshness import final_until
 from services.parity import judge_result
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
@@ -155,7 +156,8 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
     result, oldest = data.result, int(data.now.timestamp()) - MAX_JUDGED_DATA_AGE_S
     stale = result.window.end > oldest > (result.last_asked_at or 0)
     failed = bool(result.problems or result.archive_problem) and result.data_until is None
-    judged = judge_result(migration, result, now=data.now)
+    share = data.phase.canary_share if data.phase else None
+    judged = judge_result(migration, source, result, now=data.now, canary_share=share)
     judgement = judged.judgement
     is_over = data.phase is not None and data.now.timestamp() - result.window.end >= PHASE_OVER_AFTER_S
     return Evaluation(
@@ -163,7 +165,7 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         result.window,
         migration.name,
         source,
-        {fleet: migration.fleets[fleet].label for fleet in FLEETS},
+        migration.labels,
         migration.zone,
         migration.demo,
         data.phase,
@@ -183,13 +185,18 @@ def evaluate_csv(name: str, csv: CsvData, migration: Migration | None, minutes: 
     starts = epoch_s(csv.frame)
     start, end = int(starts.min()), int((starts + csv.frame["period_s"].to_numpy()).max())
     window = Window(max(start, end - minutes * MINUTE_S) if minutes else start, end)
-    fleets = migration.fleets if migration else None
     return Evaluation(
-        analysis.judge(csv.frame, migration.criteria if migration else (), window=window, unknown=csv.unknown_counts),
+        analysis.judge(
+            csv.frame,
+            migration.criteria if migration else (),
+            window=window,
+            unknown=csv.unknown_counts,
+            fleets=fleet_requests(MetricsResult(csv.frame, window), SOURCE, final_until=end),
+        ),
         window,
         name,
         SOURCE,
-        {fleet: fleets[fleet].label if fleets else fleet for fleet in FLEETS},
+        migration.labels if migration else {fleet: fleet for fleet in FLEETS},
         migration.zone if migration else UTC,
         data_until=end,
     )

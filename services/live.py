@@ -1,6 +1,6 @@
 """The newest data of both fleets: for the charts of the Live page, and for one line per metric of `watch`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -9,11 +9,13 @@ import numpy as np
 
 import analysis
 from analysis import Comparison, LatestValues, SampleRatio, TimeGrid
+from analysis.series.fleet_requests import FleetRequests
 from archive import Archive, ArchiveProblem, MetricsResult
 from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
 from domain.series import PERCENTILES, is_request_count
 from domain.window import HOUR_S, MINUTE_S
 from services.alarms import AlarmStatus
+from services.fleet_requests import fleet_requests, requests_unread
 from services.freshness import provisional_from
 from sources.base import Problem
 
@@ -45,11 +47,12 @@ class PanelData:
 
 @dataclass(frozen=True, slots=True)
 class LiveData:
-    """What the Live page shows of one window."""
+    """What the Live page shows of one window. `missing`: the fleets without requests in it, and why."""
 
     window: Window
     result: MetricsResult
     panels: Mapping[PanelName, PanelData]
+    missing: tuple[FleetRequests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,17 @@ def as_of(archive: Archive, source: str, now: datetime) -> datetime:
 
 
 def live_data(
-    archive: Archive, migration: Migration, source: str, window: Window, *, percentile: str, slow_s: float
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    window: Window,
+    *,
+    percentile: str,
+    slow_s: float,
+    canary_share: float | None = None,
 ) -> LiveData:
-    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel."""
+    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel; `canary_share`: the configured
+    share in all of the window, if known."""
     result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
     grid = analysis.finest_grid(result.frame, result.window, result.unknown)
     before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
@@ -86,7 +97,36 @@ def live_data(
         "requests": (analysis.requests(grid), None),
     }
     panels = {name: _panel_data(*comparison, before=before) for name, comparison in comparisons.items()}
-    return LiveData(window, result, panels)
+    shown, answered_until = replace(result, window=window), window.end if result.last_asked_at is None else before
+    if latest := panels["requests"].latest:
+        newest = _requests_in(result, source, latest, canary_share)
+        panels["requests"] = replace(panels["requests"], latest=_with_zeros(latest, newest))
+    requests = panels["requests"].comparison.values
+    missing = tuple(
+        of_fleet
+        for of_fleet in fleet_requests(shown, source, final_until=answered_until, canary_share=canary_share)
+        if not of_fleet.is_counted and np.isnan(requests[of_fleet.fleet]).all()
+    )
+    return LiveData(window, result, panels, missing)
+
+
+def _requests_in(
+    result: MetricsResult, source: str, values: LatestValues, canary_share: float | None
+) -> tuple[FleetRequests, ...]:
+    """The requests of both fleets in the time of `values`."""
+    of_values = replace(result, window=Window(values.start, values.end))
+    return fleet_requests(of_values, source, final_until=values.end, canary_share=canary_share)
+
+
+def _with_zeros(latest: LatestValues, fleets: Iterable[FleetRequests]) -> LatestValues:
+    """`latest` requests, with 0 for a fleet that is known to have had none: sources report no such minute."""
+    none = {requests.fleet for requests in fleets if requests.state == "none"}
+    baseline, canary = latest.baseline, latest.canary
+    return replace(
+        latest,
+        baseline=0.0 if baseline is None and "baseline" in none else baseline,
+        canary=0.0 if canary is None and "canary" in none else canary,
+    )
 
 
 def traffic_status(
@@ -115,7 +155,8 @@ def read_sample_ratio(archive: Archive, source: str, window: Window, expected_sh
     """The observed share of the canary against the expected one."""
     result = archive.metrics.read(window, source, series_filter=is_request_count)
     grid = analysis.time_grid(result.frame, window)
-    return analysis.sample_ratio(grid, expected_share, window, unread=result.requests_unknown)
+    fleets = fleet_requests(result, source, final_until=window.end, canary_share=expected_share)
+    return analysis.sample_ratio(grid, expected_share, window, unread=requests_unread(result, fleets))
 
 
 def _panel_data(comparison: Comparison, margin: Margin | None, *, before: int) -> PanelData:
@@ -164,7 +205,8 @@ class WatchSnapshot:
     """All metrics in the newest final minute. `minute`: its start (epoch seconds), None if there is none yet.
 
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, over the five minutes of the error rate.
-    `alarms`: of provisional minutes, too; None if the archive cannot be read.
+    `fleets`: the requests of each fleet in that minute; without one, in the whole window. `alarms`: of provisional minutes, too; None if the
+    archive cannot be read.
     """
 
     now: datetime
@@ -178,6 +220,7 @@ class WatchSnapshot:
     events: tuple[Event, ...]
     problems: tuple[Problem, ...]
     archive_problem: ArchiveProblem | None
+    fleets: tuple[FleetRequests, ...] = ()
     alarms: AlarmStatus | None = None
 
 
@@ -206,20 +249,33 @@ def watch_snapshot(
     latest = analysis.latest_values(comparisons["requests"], before=final_until)
     minute = latest.start if latest else None
     shares = {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {}
+    is_constant = not any(event.kind == "weight" for event in events)
+    canary_share = shares.get("canary") if is_constant else None
+    metrics = (
+        {}
+        if minute is None
+        else {name: _watched_metric(comparison, minute) for name, comparison in comparisons.items()}
+    )
+    if minute is None:
+        end = provisional_from(migration, now.timestamp()) if result.last_asked_at is None else final_until
+        fleets = fleet_requests(result, source, final_until=end, canary_share=canary_share)
+    else:
+        requests = metrics["requests"]
+        fleets = _requests_in(result, source, requests.latest, canary_share)
+        metrics["requests"] = replace(requests, latest=_with_zeros(requests.latest, fleets))
     return WatchSnapshot(
         now=now,
         source=source,
         minute=minute,
         data_until=result.data_until,
-        metrics={}
-        if minute is None
-        else {name: _watched_metric(comparison, minute) for name, comparison in comparisons.items()},
+        metrics=metrics,
         alb_5xx=_mean_alb_5xx(error_rate, analysis.latest_values(error_rate, before=final_until)),
         configured_shares=shares,
-        sample_ratio=_watched_sample_ratio(grid, shares, events, result, final_until),
+        sample_ratio=_watched_sample_ratio(grid, shares, events, requests_unread(result, fleets), final_until),
         events=tuple(events[-MAX_WATCH_EVENTS:]),
         problems=tuple(dict.fromkeys((*result.problems, *problems))),
         archive_problem=result.archive_problem,
+        fleets=fleets,
     )
 
 
@@ -232,11 +288,15 @@ def _watched_metric(comparison: Comparison, ts: int) -> WatchedMetric:
 
 
 def _watched_sample_ratio(
-    grid: TimeGrid, shares: Mapping[FleetName, float], events: Sequence[Event], result: MetricsResult, final_until: int
+    grid: TimeGrid,
+    shares: Mapping[FleetName, float],
+    events: Sequence[Event],
+    unread: Iterable[Window],
+    final_until: int,
 ) -> SampleRatio | None:
-    """The observed share since the last weight change; only the minute of the change is left out."""
+    """The observed share since the last weight change, whose minute is left out like the time that is `unread`."""
     changed = max((event.ts - event.ts % MINUTE_S + MINUTE_S for event in events if event.kind == "weight"), default=0)
-    start, end = max(result.window.start, changed), min(result.window.end, final_until)
+    start, end = max(int(grid.ts[0]), changed), min(int(grid.ts[-1]) + grid.period_s, final_until)
     if "canary" not in shares or start >= end:
         return None
-    return analysis.sample_ratio(grid, shares["canary"], Window(start, end), unread=result.requests_unknown)
+    return analysis.sample_ratio(grid, shares["canary"], Window(start, end), unread=unread)

@@ -12,6 +12,7 @@ import pandas as pd
 import analysis
 from archive import Archive, MetricsResult
 from domain import Migration, Window
+from services.fleet_requests import fleet_requests
 from services.freshness import final_until
 
 MAX_CACHED_JUDGEMENTS = 64  # per archive
@@ -28,13 +29,20 @@ class WindowJudgement:
 
 
 def judge_window(
-    archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime, with_result: bool = False
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    window: Window,
+    *,
+    now: datetime,
+    canary_share: float | None = None,
+    with_result: bool = False,
 ) -> WindowJudgement:
-    """Judges the data of `source` in `window`. Raises ArchiveError.
+    """Judges the data of `source` in `window`. `canary_share`: the configured share in all of it, if known. Raises ArchiveError.
 
     A judgement is cached until data of its window changes. `with_result`: includes the judged data, even for a cached judgement.
     """
-    cache, key = _caches.setdefault(archive, _JudgementCache()), (source, window, migration.criteria)
+    cache, key = _caches.setdefault(archive, _JudgementCache()), (source, window, migration.criteria, canary_share)
     cache_key = archive.metrics.cache_key(window, source)
     cached = cache.get(key, cache_key)
     if cached and not with_result:
@@ -42,17 +50,24 @@ def judge_window(
     result = archive.metrics.read(
         window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
     )
-    judgement = judge_result(migration, result, now=now)
+    judgement = judge_result(migration, source, result, now=now, canary_share=canary_share)
     if not result.archive_problem:
         cache.put(key, cache_key, replace(judgement, result=None))
     return judgement
 
 
-def judge_result(migration: Migration, result: MetricsResult, *, now: datetime) -> WindowJudgement:
-    """Judges data that was read already."""
+def judge_result(
+    migration: Migration, source: str, result: MetricsResult, *, now: datetime, canary_share: float | None = None
+) -> WindowJudgement:
+    """Judges data of `source` that was read already."""
     end = final_until(migration, result, now=now)
     judgement = analysis.judge(
-        result.frame, migration.criteria, window=result.window, provisional_from=end, unknown=result.unknown
+        result.frame,
+        migration.criteria,
+        window=result.window,
+        provisional_from=end,
+        unknown=result.unknown,
+        fleets=fleet_requests(result, source, final_until=end, canary_share=canary_share),
     )
     return WindowJudgement(result.window, judgement, end, result)
 

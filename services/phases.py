@@ -16,8 +16,10 @@ from analysis.series.grid import BoolArray
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
 from domain import Event, FleetName, Migration, Series, Window
+from domain.series import is_request_count
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, MINUTE_S
+from services.fleet_requests import fleet_requests
 
 EVENT_HISTORY_S = 90 * DAY_S  # requested from every source of events
 UNKNOWN_START_WINDOW_S = (
@@ -28,7 +30,7 @@ COUNT_BUCKET_S = 600
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered. None without any data."""
+    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered. None if that is unknown."""
 
     requests: dict[FleetName, int | None]
     errors: dict[FleetName, int | None]
@@ -162,4 +164,18 @@ def count_phase(
     windows = [window for item in phases if item.number != phase.number and (window := item.window.overlap(nearby))]
     windows = sorted([*windows, own])
     timelines = phase_timelines(archive, migration, source, windows)
-    return PhaseCounts(*impact.totals(timelines[windows.index(own)]))
+    return counts_of(archive, source, phase, own, timelines[windows.index(own)])
+
+
+def counts_of(archive: Archive, source: str, phase: Phase, window: Window, timeline: Timeline) -> PhaseCounts:
+    """The counts of a phase by its `timeline` over `window`: 0 for a fleet without numbers if the source answered that it had no requests."""
+    counts = PhaseCounts(*impact.totals(timeline))
+    if None not in counts.requests.values():
+        return counts
+    result = archive.metrics.read(window, source, series_filter=is_request_count)
+    fleets = fleet_requests(result, source, final_until=window.end, canary_share=phase.canary_share)
+    none = {requests.fleet for requests in fleets if requests.state == "none"}
+    return PhaseCounts(
+        {fleet: 0 if count is None and fleet in none else count for fleet, count in counts.requests.items()},
+        {fleet: 0 if count is None and fleet in none else count for fleet, count in counts.errors.items()},
+    )

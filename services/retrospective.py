@@ -19,7 +19,7 @@ from domain.series import hourly_stat
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
 from services.parity import judge_window
-from services.phases import alb_known, phase_timelines, phases_until, settled_end, slow_threshold_s
+from services.phases import alb_known, counts_of, phase_timelines, phases_until, settled_end, slow_threshold_s
 
 LEAD_S = 7 * DAY_S  # shown before the first step
 MIN_LEAD_S = DAY_S  # even if the archive begins later
@@ -63,13 +63,14 @@ class MigrationOutline:
 class Retrospective:
     """The phases of a migration and its impact, counted from the first step.
 
-    `…_outside_minutes`: how long the canary was beyond the margin with 95 % confidence; `gaps`: time without any data.
+    `…_outside_minutes`: how long the canary was beyond the margin with 95 % confidence; `gaps`: time without any data. `canary_requests` is None if
+    those of no phase are known.
     `hourly_only_until`: before it, only hours are archived (epoch seconds); `data_until`: the end of the answered time.
     """
 
     outline: MigrationOutline
     phase_rows: tuple[PhaseRow, ...]
-    canary_requests: int
+    canary_requests: int | None
     excess_errors: ExcessErrors
     error_rate_outside_minutes: int
     p95_outside_minutes: int
@@ -126,7 +127,9 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
     return Retrospective(
         outline=outline,
         phase_rows=phase_rows,
-        canary_requests=sum(row.requests["canary"] or 0 for row in phase_rows),
+        canary_requests=sum(known)
+        if (known := [n for row in phase_rows if (n := row.requests["canary"]) is not None])
+        else None,
         excess_errors=impact.sum_excess([impact.excess_errors(item, dispersion) for item in pairs]),
         error_rate_outside_minutes=_flagged_minutes(
             timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]
@@ -146,7 +149,9 @@ def phase_judgements(
     """The judgement of each phase, by the window of the phase. Raises ArchiveError."""
     source = retrospective.outline.source
     return {
-        row.phase.window: judge_window(archive, migration, source, row.phase.judged_window, now=now).judgement
+        row.phase.window: judge_window(
+            archive, migration, source, row.phase.judged_window, now=now, canary_share=row.phase.canary_share
+        ).judgement
         for row in retrospective.phase_rows
     }
 
@@ -185,12 +190,12 @@ class _ArchiveReader:
         timeline: Timeline,
         incidents: tuple[Event, ...],
     ) -> PhaseRow:
-        requests, errors = impact.totals(timeline)
+        counts = counts_of(self.archive, self.source, phase, phase.window, timeline)
         latency = self.archive.metrics.window_latency(phase.judged_window, self.source)
         groups = latency.groups if latency and latency.covered == phase.judged_window else ()
         hourly = self.hourly_timeline(phase.window)
         p95 = {fleet: phase_p95(timeline, fleet, groups, hourly) for fleet in FLEETS}
-        return PhaseRow(phase, requests, errors, p95, incidents)
+        return PhaseRow(phase, counts.requests, counts.errors, p95, incidents)
 
     def before_after(self, first: int | None, last: int | None, end: int) -> BeforeAfter | None:
         if first is None or last is None:

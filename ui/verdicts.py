@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 import analysis
 from charts.interval_bar import interval_bar
-from domain import FLEETS, Migration
+from domain import Migration
 from domain.window import MINUTE_S
 from messages import parity, verdicts
 from reports.templating import render
@@ -22,9 +22,8 @@ def verdict_strip(migration: Migration, judgement: analysis.Judgement, phase: an
 
 def _tooltip(migration: Migration, result: analysis.CriterionVerdict) -> str:
     """One criterion's interval and its reason, in sentences."""
-    fleets = migration.fleets
-    sentence = verdicts.sentence(result, baseline=fleets.baseline.label, canary=fleets.canary.label)
-    return sentence if result.lower is None else f"{sentence} {verdicts.reason(result)}"
+    sentence = verdicts.sentence(result, migration.labels)
+    return sentence if result.lower is None else f"{sentence} {verdicts.reason(result, migration.labels)}"
 
 
 def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Markup:
@@ -33,6 +32,8 @@ def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Marku
     return render(
         "verdicts.criteria_table",
         head=parity.table_head(fleets.baseline.label, fleets.canary.label),
-        criteria=[(result, interval_bar(result)) for result in judgement.criteria],
-        note=parity.unexplained(judgement, {fleet: migration.fleets[fleet].label for fleet in FLEETS}),
+        criteria=[
+            (result, interval_bar(result), verdicts.reason(result, migration.labels)) for result in judgement.criteria
+        ],
+        note=parity.unexplained(judgement, migration.labels),
     )

@@ -19,6 +19,7 @@ from analysis.parity.verdicts import (
     Judgement,
     overall_verdict,
 )
+from analysis.series.fleet_requests import FleetRequests
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.quantiles import Percentile, percentile
 from domain import FLEETS, Criterion, FleetName, Window
@@ -322,9 +323,12 @@ def _paired_samples(
         requests_c=requests[1, index],
         excluded=excluded,
         is_measured=True,
-        one_side_empty=not requests.any(axis=1).all(),
         paired_periods=int(used.sum()),
-        recent_gap=None,
+        missing=tuple(
+            FleetRequests(fleet, "none", 0)
+            for fleet, of_fleet in zip(FLEETS, requests, strict=True)
+            if not of_fleet.any()
+        ),
     )
 
 

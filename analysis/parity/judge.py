@@ -28,8 +28,9 @@ from analysis.parity.verdicts import (
     VerdictReason,
     overall_verdict,
 )
+from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
 from analysis.series.grid import FloatArray, UnknownWindows
-from domain import Criterion, Series, Window
+from domain import FLEETS, Criterion, Series, Window
 
 TRACE_COLUMNS = (
     "ts",
@@ -54,19 +55,21 @@ def judge(
     window: Window | None = None,
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
+    fleets: Sequence[FleetRequests] = (),
 ) -> Judgement:
     """The verdict over the final minutes of `frame` (tidy) in `window`, which should be one phase; by DEFAULT_CRITERIA if there are none.
 
     `provisional_from`: epoch seconds from which minutes may still change. `unknown`: when counts are unknown, so that a missing row is not 0.
+    `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
     The verdict is anytime-valid: however often it is computed, the probability that any alarm is ever false stays ≤ 5 %.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown)
+    prepared = prepare_grid(frame, window, provisional_from, unknown, fleets)
     verdicts = tuple(
         judge_criterion(criterion, paired_samples(prepared, criterion), len(chosen), prepared.grid.period_s / 60)
         for criterion in chosen
     )
-    return Judgement(overall_verdict(verdicts), verdicts, default_criteria=not criteria)
+    return Judgement(overall_verdict(verdicts), verdicts, default_criteria=not criteria, fleets=prepared.fleets)
 
 
 def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
@@ -119,19 +122,15 @@ def judge_criterion(
     criterion: Criterion, samples: PairedSamples, n_comparisons: int, period_minutes: float
 ) -> CriterionVerdict:
     """The verdict over all of `samples`, whose periods have `period_minutes`. `n_comparisons`: how many criteria share the alarms' error budget."""
-    counts: dict[str, Any] = {
-        "baseline_events": round(samples.baseline.sum()) if samples.is_rate else 0,
-        "canary_events": round(samples.canary.sum()) if samples.is_rate else 0,
-        "baseline_requests": round(samples.requests_b.sum()),
-        "canary_requests": round(samples.requests_c.sum()),
-        "baseline_unexplained": samples.unexplained["baseline"],
-        "canary_unexplained": samples.unexplained["canary"],
+    counts: dict[str, Any] = _counts(samples) | {
         "minutes": round(len(samples.ts) * period_minutes),
         "excluded": samples.excluded,
     }
     insufficient = _insufficiency(samples)
-    if insufficient in ("one_side_empty", "not_measured", "one_side_gone", "unread") or not len(samples.ts):
-        return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **counts)
+    if insufficient not in (None, "few_minutes", "no_events") or not len(samples.ts):
+        details: dict[str, Any] = {"missing": samples.missing} if samples.missing and not len(samples.ts) else {}
+        details |= {"gone": samples.gone} if insufficient == "one_side_gone" else {}
+        return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **counts, **details)
     running, levels = _running_estimates(criterion, samples)
     latest, baseline_level = _last(running), levels[-1:]
     intervals = _intervals(criterion, latest, baseline_level, n_comparisons)
@@ -158,10 +157,38 @@ def judge_criterion(
     return CriterionVerdict(criterion, verdict, _reason(criterion, verdict, numbers), **numbers, **counts)
 
 
+_REASONS: dict[RequestsState, VerdictReason] = {
+    "none": "one_side_empty",
+    "never_reported": "one_side_empty",
+    "not_yet": "not_yet",
+    "not_asked": "not_asked",
+    "unknown": "unknown",
+}
+
+
+def _counts(samples: PairedSamples) -> dict[str, int | None]:
+    """Events, requests and unexplained ones of each fleet. None if no period was used, unless there were no requests."""
+    if len(samples.ts):
+        return {
+            "baseline_events": round(samples.baseline.sum()) if samples.is_rate else None,
+            "canary_events": round(samples.canary.sum()) if samples.is_rate else None,
+            "baseline_requests": round(samples.requests_b.sum()),
+            "canary_requests": round(samples.requests_c.sum()),
+            "baseline_unexplained": samples.unexplained["baseline"] if samples.is_rate else None,
+            "canary_unexplained": samples.unexplained["canary"] if samples.is_rate else None,
+        }
+    known = {requests.fleet: requests.count for requests in samples.missing}
+    return {
+        f"{fleet}_{name}": known.get(fleet) if name == "requests" or samples.is_rate else None
+        for name in ("events", "requests", "unexplained")
+        for fleet in FLEETS
+    }
+
+
 def _insufficiency(samples: PairedSamples) -> VerdictReason | None:
     """The reason for "not enough data", if any."""
-    if samples.one_side_empty:
-        return "one_side_empty"
+    if samples.missing and not len(samples.ts):
+        return _REASONS[worst_state(samples.missing)]
     if not samples.is_measured:
         return "not_measured"
     if samples.recent_gap:

@@ -1,6 +1,6 @@
 """Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.parity.verdicts import ExclusionReason
 from analysis.series.comparison import latency, slow_share
+from analysis.series.fleet_requests import FleetRequests, requests_of_series
 from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, nan_ratio, time_grid
 from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
@@ -29,7 +30,8 @@ class PairedSamples:
 
     Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
-    `recent_gap`: why the newest periods could not be used. `unexplained`: requests without a counted response that are no errors.
+    `missing`: the fleets without requests in any final period. `recent_gap`: why the newest periods could not be used; `gone`: the fleets
+    that had no requests in them. `unexplained`: requests without a counted response that are no errors.
     """
 
     is_rate: bool
@@ -41,16 +43,18 @@ class PairedSamples:
     requests_c: FloatArray
     excluded: Mapping[ExclusionReason, int]
     is_measured: bool
-    one_side_empty: bool
     paired_periods: int
-    recent_gap: RecentGap | None
+    missing: tuple[FleetRequests, ...] = ()
+    recent_gap: RecentGap | None = None
+    gone: tuple[FleetName, ...] = ()
     unexplained: Mapping[FleetName, int] = field(default_factory=lambda: dict.fromkeys(FLEETS, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedGrid:
     """A window of a frame, prepared for any criterion. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
-    rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own."""
+    rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own.
+    `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods."""
 
     grid: TimeGrid
     final: BoolArray
@@ -58,6 +62,8 @@ class PreparedGrid:
     finer: BoolArray
     unanswered: Mapping[FleetName, FloatArray] | None
     answers_known: bool
+    requests_unread: BoolArray
+    fleets: tuple[FleetRequests, ...]
 
 
 def is_series_needed(series: Series, criteria: Iterable[Criterion]) -> bool:
@@ -76,11 +82,12 @@ def prepare_grid(
     window: Window | None,
     provisional_from: int | None,
     unknown: UnknownWindows = MappingProxyType({}),
+    fleets: Sequence[FleetRequests] = (),
 ) -> PreparedGrid:
     """Puts a tidy frame on a grid over `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are not final.
 
     The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `unknown`: when
-    counts are unknown, so that a missing row is not 0.
+    counts are unknown, so that a missing row is not 0. `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say.
     """
     if window is None:
         ts = epoch_s(frame)
@@ -108,7 +115,23 @@ def prepare_grid(
     if "unanswered" in metrics:
         rows = frame[(metric == "unanswered") & (frame["period_s"] <= grid.period_s)]
         unanswered = {fleet: _sum_by_period(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
-    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known)
+    unread = {fleet: _requests_unread(grid, fleet, unknown) for fleet in FLEETS}
+    fleets = tuple(fleets) or tuple(
+        requests_of_series(fleet, grid.fleets[fleet].requests[final], unknown=bool(unread[fleet][final].any()))
+        for fleet in FLEETS
+    )
+    either = unread["baseline"] | unread["canary"]
+    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets)
+
+
+def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) -> BoolArray:
+    """Periods without requests of a fleet for which the requests of one of its target groups are unknown."""
+    unread = np.zeros(len(grid.ts), dtype=bool)
+    for series, windows in unknown.items():
+        if series.fleet == fleet and series.metric == "requests":
+            for part in windows:
+                unread |= (grid.ts < part.end) & (grid.ts + grid.lengths_s > part.start)
+    return unread & np.isnan(grid.fleets[fleet].requests)
 
 
 def _dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
@@ -156,11 +179,11 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     flags_by_reason: dict[ExclusionReason, BoolArray] = {
         "provisional": ~prepared.final,
         "other_period": other_period,
-        "no_traffic": no_traffic,
-        "one_side_missing": ~both,
+        "no_traffic": no_traffic & ~prepared.requests_unread,
+        "one_side_missing": ~both & ~prepared.requests_unread,
+        "unread": unread | ~both,  # ~both: those whose requests are unknown
         "mixed_groups": multi_group,
         "low_samples": low_sample,
-        "unread": unread,
     }
     for reason, flags in flags_by_reason.items():
         excluded[reason] = _minutes(int((usable & flags).sum()), grid)
@@ -174,7 +197,13 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         events, unexplained, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
     excluded["in_flight"] = _minutes(len(index[:n_uncertain]), grid)
     index, events = index[n_uncertain:], {fleet: events[fleet][n_uncertain:] for fleet in FLEETS}
-    gaps: dict[RecentGap, BoolArray] = {"one_side_gone": ~both & ~low_sample, "unread": unread}
+    newest = _newest(prepared.final & ~no_traffic & ~other_period, grid.period_s)
+    recent_gap: RecentGap | None = None
+    # Within a phase weights do not change: a silent fleet is broken, if its requests are known.
+    if len(newest) and (~both & ~low_sample)[newest].all():
+        recent_gap = "unread" if prepared.requests_unread[newest].any() else "one_side_gone"
+    elif len(newest) and unread[newest].all():
+        recent_gap = "unread"
     return PairedSamples(
         is_rate,
         grid.ts[index],
@@ -185,10 +214,11 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         samples["canary"][index],
         excluded,
         is_measured,
-        any(not present[fleet].any() and not requests[fleet].any() for fleet in FLEETS),
         int((prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)).sum()),
-        _recent_gap(prepared.final & ~no_traffic & ~other_period, gaps, grid.period_s),
-        {fleet: round(float(unexplained[fleet][n_uncertain:].sum())) for fleet in FLEETS},
+        missing=tuple(fleet for fleet in prepared.fleets if not fleet.is_counted),
+        recent_gap=recent_gap,
+        gone=tuple(fleet for fleet in FLEETS if not present[fleet][newest].any()),
+        unexplained={fleet: round(float(unexplained[fleet][n_uncertain:].sum())) for fleet in FLEETS},
     )
 
 
@@ -211,10 +241,9 @@ def _unread_periods(prepared: PreparedGrid, metric: str) -> BoolArray:
     return unread
 
 
-def _recent_gap(expected: BoolArray, flags_by_reason: Mapping[RecentGap, BoolArray], period_s: int) -> RecentGap | None:
-    """The reason flagged in all of the newest `expected` periods (RECENT_GAP_S). Within a phase weights do not change: a silent fleet is broken."""
-    newest = np.flatnonzero(expected)[-max(1, RECENT_GAP_S // period_s) :]
-    return next((reason for reason, flags in flags_by_reason.items() if len(newest) and flags[newest].all()), None)
+def _newest(expected: BoolArray, period_s: int) -> npt.NDArray[np.intp]:
+    """The indices of the newest `expected` periods, of RECENT_GAP_S in all."""
+    return np.flatnonzero(expected)[-max(1, RECENT_GAP_S // period_s) :]
 
 
 def _error_counts(

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from domain import Criterion, Margin
+from analysis.series.fleet_requests import FleetRequests
+from domain import Criterion, FleetName, Margin
 
 Verdict = Literal["parity", "regression", "improvement", "undecided", "not enough data"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -19,8 +20,11 @@ VerdictReason = Literal[
     "significantly_better",
     "inconclusive",  # undecided: neither 0 nor the margin's end is excluded
     "not_measured",  # not enough data: a fleet without this metric
-    "one_side_empty",  # … one fleet had no requests in this window
-    "one_side_gone",  # … one fleet had no requests in the newest minutes, though the weights did not change
+    "one_side_empty",  # … a fleet had no requests in this window (`missing`)
+    "not_yet",  # … no minute is final
+    "not_asked",  # … a source was not asked for a fleet's requests
+    "unknown",  # … it was, and did not answer
+    "one_side_gone",  # … a fleet (`gone`) had no requests in the newest minutes, though the weights did not change
     "unread",  # … the newest minutes' counts are unknown
     "few_minutes",  # … fewer than MIN_MINUTES are usable
     "no_events",  # … neither fleet had an error
@@ -57,8 +61,9 @@ class CriterionVerdict:
     margin is converted at the baseline's level; its lower end is the inverse factor (10 % → −9.1 %).
 
     `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
-    `…_events` of `…_requests`: the rates' plain numerators and denominators; 0 events for latency. `…_unexplained`: requests without a counted
-    response that are no errors. `minutes` were used; `excluded` were not, by reason.
+    `…_events` of `…_requests`: the rates' plain numerators and denominators, None for latency and if no minute was used, unless it is known that
+    there were none. `…_unexplained`: requests without a counted response that are no errors. `minutes` were used; `excluded` were not, by reason.
+    `missing`: the fleets without counted requests; `gone`: see the reason.
     `minutes_to_decision`: forecast of the minutes until a decisive verdict; 0 if there is one, None if unknown or more than four weeks;
     `…_even`: the same at 50:50. `is_over`: its window will not grow, so there is no forecast.
     """
@@ -75,17 +80,19 @@ class CriterionVerdict:
     margin_lower: float | None = None
     baseline: float | None = None
     canary: float | None = None
-    baseline_events: int = 0
-    canary_events: int = 0
-    baseline_requests: int = 0
-    canary_requests: int = 0
-    baseline_unexplained: int = 0
-    canary_unexplained: int = 0
+    baseline_events: int | None = None
+    canary_events: int | None = None
+    baseline_requests: int | None = None
+    canary_requests: int | None = None
+    baseline_unexplained: int | None = None
+    canary_unexplained: int | None = None
     minutes: int = 0
     excluded: Mapping[ExclusionReason, int] | None = None
     minutes_to_decision: int | None = None
     minutes_to_decision_even: int | None = None
     is_over: bool = False
+    missing: tuple[FleetRequests, ...] = ()
+    gone: tuple[FleetName, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -101,14 +108,23 @@ class CriterionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The overall verdict and that of each criterion. `default_criteria`: the configuration had none."""
+    """The overall verdict and that of each criterion. `default_criteria`: the configuration had none.
+
+    `fleets`: the requests of each fleet in the final part of the window.
+    """
 
     verdict: Verdict
     criteria: tuple[CriterionVerdict, ...]
     default_criteria: bool = False
+    fleets: tuple[FleetRequests, ...] = ()
 
     def __getitem__(self, metric: str) -> CriterionVerdict:
         return next(criterion for criterion in self.criteria if criterion.metric == metric)
+
+    @property
+    def missing(self) -> tuple[FleetRequests, ...]:
+        """The fleets without counted requests."""
+        return tuple(requests for requests in self.fleets if not requests.is_counted)
 
 
 def close_judgement(judgement: Judgement) -> Judgement:

@@ -211,13 +211,13 @@ def time_to_effect_s(timeline: Timeline, at: int, before: float, after: float) -
 
 
 def totals(timeline: Timeline) -> tuple[dict[FleetName, int | None], dict[FleetName, int | None]]:
-    """Requests and errors of each fleet; None, not 0, if there is no data of either."""
-    if all(np.isnan(timeline.fleets[fleet].requests).all() for fleet in FLEETS):
-        return dict.fromkeys(FLEETS), dict.fromkeys(FLEETS)
-    requests: dict[FleetName, int | None] = {
-        fleet: round(float(np.nansum(timeline.fleets[fleet].requests))) for fleet in FLEETS
-    }
-    return requests, {fleet: round(float(np.nansum(timeline.fleets[fleet].errors))) for fleet in FLEETS}
+    """Requests and errors of each fleet; None if no bucket has a number."""
+    requests = {fleet: _known_sum(timeline.fleets[fleet].requests) for fleet in FLEETS}
+    return requests, {fleet: _known_sum(timeline.fleets[fleet].errors) for fleet in FLEETS}
+
+
+def _known_sum(values: FloatArray) -> int | None:
+    return None if np.isnan(values).all() else round(float(np.nansum(values)))
 
 
 def _residuals(pairs: PairedBuckets, theta: float) -> tuple[FloatArray, FloatArray]:

@@ -30,7 +30,7 @@ class PhaseP95:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase: requests, errors and p95 of each fleet, and its incidents."""
+    """One phase: requests, errors and p95 of each fleet, and its incidents. Counts are None if they are unknown."""
 
     phase: Phase
     requests: dict[FleetName, int | None]

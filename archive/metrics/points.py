@@ -38,6 +38,14 @@ def has_points(connection: Connection, ids: Sequence[int], window: Window) -> bo
     return connection.execute(select(table.c.ts).where(within).limit(1)).first() is not None
 
 
+def read_reported(connection: Connection, series_by_id: Mapping[int, Series]) -> frozenset[Series]:
+    """The series that have a point at any time."""
+    series, point = schema.series, schema.point
+    has_point = select(point.c.ts).where(point.c.series_id == series.c.id).exists()
+    ids = connection.scalars(select(series.c.id).where(series.c.id.in_(tuple(series_by_id)), has_point))
+    return frozenset(series_by_id[series_id] for series_id in ids)
+
+
 def read_rollup(connection: Connection, ids: Sequence[int], window: Window) -> tuple[Rollup, Integers]:
     """The rollups of these series that start in a window, and the period of each; codes are positions in `ids`."""
     series_id, ts, period_s, value, low, high, periods = rows.to_columns(

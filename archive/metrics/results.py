@@ -1,6 +1,6 @@
 """What reading metrics from the archive returns, and what fetching them did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +10,22 @@ from archive.db.errors import ArchiveProblem
 from archive.metrics.fetch_plan import Coverage, FetchRequest, FreshnessPolicy
 from archive.metrics.rows import Rows, finest_resolution, resolutions
 from domain import Series, Window
+from domain.series import is_request_count
 from domain.window import MINUTE_S, merge_windows
 from sources.base import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCoverage:
+    """What is known of the requests of one target group in a window besides the rows.
+
+    `unanswered`: time without an answer; `failed`: time that was requested and not answered, which remains so until it is. `ever_reported`:
+    the archive has a request of the group, at whatever time.
+    """
+
+    unanswered: tuple[Window, ...] = ()
+    failed: tuple[Window, ...] = ()
+    ever_reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +33,8 @@ class MetricsResult:
     """The metrics of one source in a window, and how complete they are. Times are epoch seconds.
 
     `frame`: tidy, sorted by time. `data_until`: the end of the newest period with requests. `missing`: final time without data of some series.
-    `unknown`: by count series, the time without an answer, where a missing row does not mean 0. `periods`: which period_s serves which part.
+    `unknown`: by count series, the time without an answer, where a missing row does not mean 0. `requests`: what is known of each series of
+    requests; none before the source was asked for anything. `periods`: which period_s serves which part.
     `last_asked_at`: when the provisional minutes were last answered. `datapoints_requested`: from the source, for this result.
     """
 
@@ -28,6 +43,7 @@ class MetricsResult:
     data_until: int | None = None
     missing: tuple[Window, ...] = ()
     unknown: Mapping[Series, tuple[Window, ...]] = field(default_factory=dict)
+    requests: Mapping[Series, RequestCoverage] = field(default_factory=dict)
     periods: tuple[tuple[Window, int], ...] = ()
     last_asked_at: int | None = None
     datapoints_requested: int = 0
@@ -93,16 +109,37 @@ class FillResult:
 
 
 def metrics_result(
-    window: Window, series: Sequence[Series], coverage: Sequence[Coverage], points: Rows, policy: FreshnessPolicy
+    window: Window,
+    series: Sequence[Series],
+    coverage: Sequence[Coverage],
+    points: Rows,
+    policy: FreshnessPolicy,
+    *,
+    reported: Collection[Series] = (),
 ) -> MetricsResult:
-    """The result for `window`. Codes of `points` are positions in `series`; `coverage` is parallel to `series`."""
+    """The result for `window`. Codes of `points` are positions in `series`; `coverage` is parallel to `series`.
+
+    `reported`: series of requests with a point at any time, besides those with a point in `points`.
+    """
     points = finest_resolution(points, {code: of_series.covered for code, of_series in enumerate(coverage)})
+    with_points = {series[code] for code in np.unique(points.code)}
     return MetricsResult(
         frame=points.frame(series),
         window=window,
         data_until=_data_until(points, series),
         missing=_missing(window, coverage, policy),
         unknown=_unknown(window, series, coverage, policy),
+        requests={
+            item: RequestCoverage(
+                window.subtract(known.answered_windows(policy)),
+                merge_windows(
+                    part for fetch in known.failed_fetches if (part := fetch.window.overlap(window)) is not None
+                ),
+                item in reported or item in with_points,
+            )
+            for item, known in zip(series, coverage, strict=True)
+            if is_request_count(item)
+        },
         periods=resolutions(points, _covered_by_period(coverage), window),
         last_asked_at=max((item.asked_at for item in coverage if item.asked_at is not None), default=None),
     )

@@ -20,7 +20,7 @@ from archive.metrics.long_windows import read_overview
 from archive.metrics.results import FillResult, MetricsResult, metrics_result
 from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
-from domain.series import any_series, is_not_hourly
+from domain.series import any_series, is_not_hourly, is_request_count
 from sources.base import SERIES_PROBLEMS, MetricSource, Problem
 from sources.window_latency import WindowLatency, WindowLatencySource
 
@@ -144,7 +144,7 @@ class MetricStore:
         policy = self.freshness(now or self._clock())
         buffer, state = self._buffer_of(source_name), None
         problem, pending = self._database.problem(source_name), buffer.pending_writes
-        index, result_rows, stored = SeriesIndex(), rows.NO_ROWS, list[Series]()
+        index, result_rows, stored, reported = SeriesIndex(), rows.NO_ROWS, list[Series](), frozenset[Series]()
         try:
             with self._database.reading() as connection:
                 index = coverage.read_series_index(connection, self._database.migration_id, source_name)
@@ -154,6 +154,9 @@ class MetricStore:
                     if series in index.ids and series_filter(series)
                 ]
                 result_rows = points.read_points(connection, [index.ids[series] for series in stored], window)
+                reported = points.read_reported(
+                    connection, {index.ids[item]: item for item in filter(is_request_count, stored)}
+                )
                 state = read_state(connection, self._database.row(source_name, "metrics"))
         except ArchiveError as error:
             problem = error.problem
@@ -167,7 +170,7 @@ class MetricStore:
         known = coverage.with_pending(pending, index.coverage)
         of_series = [known.get(item, NO_COVERAGE).clamp_to_final(policy) for item in series]
         return replace(
-            metrics_result(window, series, of_series, result_rows, policy),
+            metrics_result(window, series, of_series, result_rows, policy, reported=reported),
             problems=state.problems if state else (),
             archive_problem=problem,
             took_s=time.monotonic() - started,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from charts.base.palette import PALETTES, Palette, Theme
-from domain import FLEETS, FleetName, Migration, Window
+from domain import FleetName, Migration, Window
 from messages.times import zone_name
 
 HEIGHT_PX = 300
@@ -39,7 +39,7 @@ def chart_frame(
     """The frame of a chart of `window`, with the UTC offset at its end. `provisional_from=None`: all data is final."""
     end = window.ends_at.astimezone(migration.zone)
     return ChartFrame(
-        labels={fleet: migration.fleets[fleet].label for fleet in FLEETS},
+        labels=migration.labels,
         window=window,
         utc_offset_s=int((end.utcoffset() or timedelta()).total_seconds()),
         zone=zone_name(end),

@@ -297,6 +297,11 @@ class Migration(ConfigTable):
         return self.batches.service or (self.mackerel.service if self.mackerel else "")
 
     @property
+    def labels(self) -> dict[FleetName, str]:
+        """The label of each fleet."""
+        return {fleet: self.fleets[fleet].label for fleet in FLEETS}
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 

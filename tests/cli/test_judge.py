@@ -26,7 +26,7 @@ from sources.csv_import import CsvIssueCode
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
 from sources.registry import Sources
-from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, keys, lines
+from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, keys, lines, sources_at
 from tests.cli.conftest import run as run_command
 from tests.factories.frames import START
 
@@ -112,6 +112,16 @@ class TestCsv:
         assert errors["minutes"] == 60 and set(errors["excluded"].values()) == {0}
         assert errors["sentence"].startswith("canary's error rate is between ")
         assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
+
+    def test_a_fleet_that_is_not_in_the_file_is_not_0(self):
+        csv = re.sub(r"(?m)^\d+,canary,.*\n", "", csv_text())
+        result = run("--csv", "-", stdin=csv)
+        assert lines(result.stdout)[2] == (
+            "In 1 h. baseline: 360,000 requests. The CSV has no line with requests of canary in this window."
+        )
+        data = json_output(run("--csv", "-", "--json", stdin=csv))
+        assert data["fleets"]["canary"]["state"] == "not_asked" and data["fleets"]["canary"]["requests"] is None
+        assert data["criteria"][0]["requests"] == {"baseline": None, "canary": None}
 
     def test_row_order_and_line_endings_change_nothing(self):
         head, *rows = csv_text(errors=5).splitlines()
@@ -299,6 +309,25 @@ def deployed(ts: int) -> Event:
     return Event(ts, None, "deployment", "", "", "canary", "", "test", f"{ts}")
 
 
+class TestYoungPhase:
+    def test_no_minute_is_final(self, set_now: Callable[[datetime], None], demo: Migration, use_sources: Any):
+        at = datetime.fromtimestamp(scenario_for(ANCHOR).steps[-1].ts, UTC) + timedelta(minutes=4, seconds=20)
+        use_sources(sources_at(at, demo))
+        set_now(at)
+        result = run()
+        assert result.exit_code == 2
+        assert re.fullmatch(
+            r"At [\d:]+ for \d min\. No minute of EC2 and ECS is final yet: the newest minutes may still change\.",
+            lines(result.stdout)[2],
+        )
+        data = json_output(run("--json"))
+        assert {name: (state["state"], state["requests"]) for name, state in data["fleets"].items()} == {
+            "baseline": ("not_yet", None),
+            "canary": ("not_yet", None),
+        }
+        assert {item["reason"] for item in data["criteria"]} == {"not_yet"}
+
+
 class TestWatch:
     def test_it_exits_once_decided(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited for nothing"))
@@ -389,8 +418,14 @@ class TestUnavailable:
         assert result.exit_code == 3
         output = lines(result.stdout)
         assert output[0] == "✘ Could not ask: there are no numbers for this window"
+        assert (
+            "Demo metrics was asked for the requests of EC2 and ECS and did not answer, so their number is unknown."
+            in " ".join(output)
+        )
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout
         data = json_output(run("--json"))
+        assert [state["requests"] for state in data["fleets"].values()] == [None, None]
+        assert {(item["reason"], item["requests"]["baseline"]) for item in data["criteria"]} == {("unknown", None)}
         assert (data["ok"], data["verdict"], data["exit_code"]) == (False, None, 3)
         assert data["problems"][0]["kind"] == "denied"
 

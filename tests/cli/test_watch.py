@@ -103,7 +103,15 @@ class TestWatch:
         )
         result = run("watch", "--once")
         assert result.exit_code == 1
-        assert "No settled numbers yet." in result.stdout
+        assert (
+            "Demo metrics was asked for the requests of EC2 and ECS and did not answer, so their number is unknown."
+            in " ".join(lines(result.stdout))
+        )
+        data = json_output(run("watch", "--once", "--json"))
+        assert {fleet: (state["state"], state["requests"]) for fleet, state in data["fleets"].items()} == {
+            "baseline": ("unknown", None),
+            "canary": ("unknown", None),
+        }
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout
 
     def test_a_source_that_is_not_configured_is_refused(self):

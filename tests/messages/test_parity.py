@@ -18,7 +18,7 @@ ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), cr
         (133 / 720_549, 133, 720_549, "133 of 720,549"),
         (0.198, 39_413, 107_135, "weighted by minute; 39,413 of 107,135 are 36.8 %"),
         (0.0, 0, 720_549, "0 of 720,549"),
-        (None, 0, 0, "0 of 0"),
+        (None, 0, 0, ""),
     ],
 )
 def test_a_rate_beside_its_counts_is_their_quotient_or_says_how_it_is_weighted(

@@ -7,7 +7,8 @@ import pytest
 
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, ExclusionReason, Judgement, Verdict, VerdictReason
 from analysis.parity.verdicts import close_judgement
-from domain import Criterion, Margin
+from analysis.series.fleet_requests import MISSING_STATES, FleetRequests, RequestsState
+from domain import Criterion, FleetName, Margin
 from messages import verdicts
 
 ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True)
@@ -15,11 +16,12 @@ P95 = Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"))
 SLOW = Criterion(metric="slow_300ms", margin=Margin(value=0.5, unit="pp"))
 
 
+LABELS: dict[FleetName, str] = {"baseline": "EC2", "canary": "ECS"}
 PARITY = CriterionVerdict(ERRORS, "parity", "inside_margin", lower=-0.00004, upper=0.00011, minutes_to_decision=0)
 
 
 def sentence(result: CriterionVerdict) -> str:
-    return verdicts.sentence(result, baseline="EC2", canary="ECS")
+    return verdicts.sentence(result, LABELS)
 
 
 def test_each_verdict_has_a_label_and_a_sign() -> None:
@@ -41,10 +43,19 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     "significantly_better": ("undecided", "Surely better, but perhaps still within the margin."),
     "inconclusive": ("undecided", "The interval still reaches across the edge of the margin."),
     "not_measured": ("not enough data", "No source brought this metric for both fleets."),
-    "one_side_empty": ("not enough data", "One fleet had no requests in this window."),
+    "one_side_empty": ("not enough data", "CloudWatch counted no requests of ECS in this window."),
+    "not_yet": ("not enough data", "No minute of ECS is final yet: the newest minutes may still change."),
+    "not_asked": (
+        "not enough data",
+        "CloudWatch was not asked for the requests of ECS in this window, so their number is not known.",
+    ),
+    "unknown": (
+        "not enough data",
+        "CloudWatch was asked for the requests of ECS and did not answer, so their number is unknown.",
+    ),
     "one_side_gone": (
         "not enough data",
-        "One fleet gave nothing to compare in the newest minutes, though the split did not change: see its targets.",
+        "ECS gave nothing to compare in the newest minutes, though the split did not change: see its targets.",
     ),
     "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
     "few_minutes": ("not enough data", "Too few minutes can be used yet."),
@@ -55,7 +66,18 @@ REASONS: dict[str, tuple[Verdict, str]] = {
 @pytest.mark.parametrize("reason", get_args(VerdictReason))
 def test_reasons(reason: VerdictReason) -> None:
     verdict, expected = REASONS[reason]
-    assert verdicts.reason(CriterionVerdict(ERRORS, verdict, reason)) == expected
+    states: dict[str, RequestsState] = {"one_side_empty": "none"} | {name: name for name in MISSING_STATES}
+    missing = (FleetRequests("canary", states[reason], source="cloudwatch"),) if reason in states else ()
+    result = CriterionVerdict(ERRORS, verdict, reason, missing=missing, gone=("canary",))
+    assert verdicts.reason(result, LABELS) == expected
+
+
+def test_the_fleets_that_stopped_are_named() -> None:
+    gone: tuple[tuple[FleetName, ...], ...] = ((), ("baseline",), ("baseline", "canary"))
+    reasons = [
+        verdicts.reason(CriterionVerdict(ERRORS, "not enough data", "one_side_gone", gone=g), LABELS) for g in gone
+    ]
+    assert [reason.partition(" gave")[0] for reason in reasons] == ["One fleet", "EC2", "EC2 and ECS"]
 
 
 @pytest.mark.parametrize(
@@ -211,4 +233,4 @@ def test_headlines(judgement: Judgement, expected: str) -> None:
     ],
 )
 def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:
-    assert verdicts.would_change(result) == expected
+    assert verdicts.would_change(result, LABELS) == expected

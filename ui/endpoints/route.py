@@ -29,7 +29,7 @@ def route_detail(app: AppContext, endpoint: Endpoint, view: RouteView, window: W
     head = render("endpoints.route_head", endpoint=endpoint, span=span)
     st.html(head + criteria_table(app.migration, endpoint.judgement))
     left, right = st.columns([3, 2])
-    labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
+    labels = app.migration.labels
     with left:
         _latency_section(endpoint, view.route, labels)
     right.html(_status_codes(view.route, labels))

@@ -74,7 +74,6 @@ def hidden_routes_banner(
     hidden = view.endpoints.hidden_regressions
     if not hidden:
         return Markup("")
-    fleets = migration.fleets
     worst = next(result for result in hidden[0].judgement.criteria if result.verdict == "regression")
     return render(
         "endpoints.hidden_routes",
@@ -83,7 +82,7 @@ def hidden_routes_banner(
             (page + route_link(query_params, endpoint.route), endpoint.route) for endpoint in hidden[: text.MAX_NAMED]
         ],
         more=len(hidden) > text.MAX_NAMED,
-        example=verdicts.sentence(worst, baseline=fleets.baseline.label, canary=fleets.canary.label),
+        example=verdicts.sentence(worst, migration.labels),
     )
 
 
@@ -101,7 +100,7 @@ def routes_table(
         )
         for endpoint in (view.endpoints.total, *routes)
     ]
-    labels = {fleet: migration.fleets[fleet].label for fleet in FLEETS}
+    labels = migration.labels
     return render(
         "endpoints.routes_table", names=text.table_head(status=params.filters.status), labels=labels, rows=rows
     )

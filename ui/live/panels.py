@@ -8,11 +8,12 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis import NOTABLE_SHARE, Quantity
+from analysis.series.fleet_requests import worst_state
 from domain import FLEETS, FleetName, Migration
 from domain.series import PERCENTILES
 from domain.window import MINUTE_S
+from messages import fleet_requests, numbers, states, times
 from messages import live as text
-from messages import numbers, states, times
 from reports.templating import render
 from services.freshness import max_data_age_s
 from services.live import PanelData, PanelName
@@ -143,14 +144,22 @@ def _unanswered(source: str, view: LiveView, name: PanelName) -> str:
     return text.latency_unread(states.source_name(source))
 
 
+def missing_requests_note(app: AppContext, view: LiveView) -> None:
+    """Why a fleet has no requests in the charts; nothing while the empty charts themselves say that it is not known."""
+    missing = view.data.missing
+    if not missing or (view.empty and worst_state(missing) in ("unknown", "not_asked", "not_yet")):
+        return
+    layout.warning(fleet_requests.missing_explained(missing, app.migration.labels))
+
+
 def _why_empty(app: AppContext, source: str, view: LiveView, name: PanelName) -> str:
-    result, label = view.data.result, states.source_name(source)
+    result, missing, label = view.data.result, view.data.missing, states.source_name(source)
     if name == "error_rate" and not result.frame.empty and result.unknown:
         return text.errors_unread(label)
-    if not result.missing:
-        return text.NO_TRAFFIC
-    state = next((state for state in app.source_states() if state.source == source), None)
-    if state and state.state in ("denied", "down", "throttled"):
+    state = worst_state(missing) if missing else None
+    if state == "not_asked":
+        progress = app.collector.progress(source)
+        return text.reading(label, *progress) if progress else text.no_rows_yet(label)
+    if state == "unknown":
         return text.no_rows_source_down(label)
-    progress = app.collector.progress(source)
-    return text.reading(label, *progress) if progress else text.no_rows_yet(label)
+    return fleet_requests.missing(missing, app.migration.labels) if missing else text.no_values(label)

@@ -14,6 +14,7 @@ from charts.comparison import comparison_figure
 from domain import Event, Migration, Window
 from messages import live as text
 from messages import numbers
+from services.fleet_requests import constant_share
 from services.freshness import provisional_from
 from services.live import LEAD_IN_S, LiveData, PanelName, TrafficStatus, live_data, read_sample_ratio, traffic_status
 from ui.app_context import AppContext
@@ -48,7 +49,10 @@ def live_view(app: AppContext, params: LiveParams, window: Window, options: Live
     archive = app.archive
     cache_key = archive.metrics.cache_key(Window(window.start - LEAD_IN_S, window.end), params.source)
     events = filter_by_kind(archive.events.read(window), params.event_kinds)
-    return _cached_live_view(app, params.source, window, options, events=events, cache_key=cache_key)
+    canary_share = constant_share(archive, window)
+    return _cached_live_view(
+        app, params.source, window, options, events=events, canary_share=canary_share, cache_key=cache_key
+    )
 
 
 @st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
@@ -59,10 +63,13 @@ def _cached_live_view(
     options: LiveChartOptions,
     *,
     events: tuple[Event, ...],
+    canary_share: float | None,
     cache_key: Hashable,
 ) -> LiveView:
     migration, percentile, slow_s = _app.migration, options.percentile, options.slow_s
-    data = live_data(_app.archive, migration, source, window, percentile=percentile, slow_s=slow_s)
+    data = live_data(
+        _app.archive, migration, source, window, percentile=percentile, slow_s=slow_s, canary_share=canary_share
+    )
     provisional = provisional_from(migration, data.result.last_asked_at or 0)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}

@@ -75,7 +75,15 @@ def _cached_judgement(
     _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
     now, migration = utc_now(), _app.migration
-    judged = judge_window(_app.archive, migration, source, phase.judged_window, now=now, with_result=True)
+    judged = judge_window(
+        _app.archive,
+        migration,
+        source,
+        phase.judged_window,
+        now=now,
+        canary_share=phase.canary_share,
+        with_result=True,
+    )
     counts = count_phase(_app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
     return judged, counts
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from analysis import Judgement
 from charts.base.events import EVENT_SYMBOLS
 from charts.timeline import EVENT_PRIORITY
-from domain import FLEETS, Event, Migration, Window
+from domain import Event, Migration, Window
 from domain.window import DAY_S
 from messages import before_after, events
 from messages import retrospective as text
@@ -31,7 +31,7 @@ def phases_table(
     migration: Migration, retrospective: Retrospective, judgements: Mapping[Window, Judgement | None], *, now: datetime
 ) -> Markup:
     """One row per phase, the newest last. A phase without a judgement is being judged."""
-    labels = {fleet: migration.fleets[fleet].label for fleet in FLEETS}
+    labels = migration.labels
     rows = []
     for row in retrospective.phase_rows:
         window = row.phase.window

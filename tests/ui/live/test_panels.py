@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from analysis import LatestValues
-from archive import MetricsResult
+from archive import MetricsResult, RequestCoverage
 from domain import Window, empty_frame
+from domain.series import is_request_count
+from services.fleet_requests import fleet_requests
 from services.live import LiveData, PanelData, PanelName
 from sources.base import Problem, Pull
 from tests.factories.app_context import NOW
@@ -37,7 +39,8 @@ def view(
     """A view with one panel."""
     comparison: Any = SimpleNamespace(quantity=QUANTITIES.get(name, "rate"))
     panel = PanelData(comparison, None, latest, components, False, alb_5xx, requests_per_minute=1000)
-    return LiveView(LiveData(WINDOW, result, {name: panel}), {name: None})
+    missing = fleet_requests(result, "cloudwatch", final_until=WINDOW.end) if result.frame.empty else ()
+    return LiveView(LiveData(WINDOW, result, {name: panel}, missing), {name: None})
 
 
 def values(baseline: float | None, canary: float | None, **options: Any) -> LatestValues:
@@ -135,8 +138,35 @@ def only_text(rendered: list[str]) -> str:
 
 
 def test_window_without_requests(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
-    panels.empty_panel(build_app(), PARAMS, view(), "requests")
-    assert only_text(rendered).startswith("No requests in this window.")
+    app = build_app()
+    coverage = {
+        series: RequestCoverage() for series in app.metric_source("cloudwatch").series() if is_request_count(series)
+    }
+    panels.empty_panel(app, PARAMS, view(result=replace(NO_DATA, requests=coverage)), "requests")
+    assert only_text(rendered) == "CloudWatch counted no requests of EC2 and ECS in this window."
+
+
+def test_target_groups_that_have_never_reported(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    app = build_app()
+    coverage = {
+        series: RequestCoverage(ever_reported=series.fleet == "baseline")
+        for series in app.metric_source("cloudwatch").series()
+        if is_request_count(series)
+    }
+    shown = view(result=replace(NO_DATA, requests=coverage))
+    panels.missing_requests_note(app, shown)
+    assert only_text(rendered) == (
+        "CloudWatch has never reported a request of ECS (target group photo-ecs-blue, photo-ecs-green). "
+        "Check the account, the region, `load_balancer`, and the name and the end of the target group's ARN. "
+        "If they are right, no request has reached ECS yet: check its weight and its targets. "
+        "CloudWatch counted no requests of EC2 in this window."
+    )
+
+
+def test_a_note_only_on_what_is_known(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    """While nothing is known of either fleet, the empty charts say so."""
+    panels.missing_requests_note(build_app(), view(result=replace(NO_DATA, missing=(WINDOW,))))
+    assert rendered == []
 
 
 def test_unreadable_error_counts(build_app: Callable[..., AppContext], rendered: list[str]) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from archive import ArchiveError, SourceState
 from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
+from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context
@@ -142,6 +144,7 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     await asyncio.to_thread(app_context.close)
 
 
+os.umask(PRIVATE_UMASK)
 configure_logging(default_level="INFO")
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),

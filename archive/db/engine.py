@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from archive.db import postgres
 from archive.db.errors import ArchiveError, ArchiveErrorKind
+from domain.files import create_private_file, create_private_folder
 
 LOCK_TIMEOUT_S = 5.0  # how long a writer waits for another
 
@@ -32,7 +33,7 @@ _ERROR_KINDS: dict[str, ArchiveErrorKind] = {
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for the archive at `url`; creates the directory of an SQLite file. Does not connect yet. Raises ArchiveError."""
+    """An engine for the archive at `url`; creates an SQLite file, for its owner alone, and its folder. Does not connect yet. Raises ArchiveError."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -44,7 +45,8 @@ def open_engine(url: str) -> Engine:
     if parsed.database in (None, "", ":memory:"):
         raise ArchiveError("unreadable", f"{url}: no file")
     try:
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        create_private_folder(Path(str(parsed.database)).parent)
+        create_private_file(Path(str(parsed.database)))  # SQLite's further files get the permissions of this one
     except OSError as error:
         raise ArchiveError("unreadable", str(error)) from error
     # No limit on connections: a page never waits for the collector's threads.

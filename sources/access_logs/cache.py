@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from domain.files import create_private_folder
 from sources.access_logs.filenames import LogFile, window_of_name
 
 PARTIAL_SUFFIX = ".part"
@@ -36,7 +37,7 @@ class LogFileCache:
     def reserve(self, size_bytes: int) -> None:
         """Removes the least recently used files until `size_bytes` more fit. Raises OSError if the folder cannot be created."""
         with self._lock:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            create_private_folder(self._folder)
             if self._used_bytes is None or self._used_bytes + size_bytes > self._max_bytes:
                 self._used_bytes = self._evict(size_bytes)
             self._used_bytes += size_bytes

@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -29,6 +30,7 @@ from domain import (
     series_of_target_group,
     utc_now,
 )
+from domain.files import create_private_folder, is_own_private_folder
 from domain.traffic import find_split
 from domain.window import HOUR_S, MINUTE_S
 from sources.base import AnsweredRange, Events, Pull, TrafficSnapshot
@@ -60,11 +62,24 @@ def program_anchor() -> datetime:
     return utc_now().replace(minute=0, second=0, microsecond=0)
 
 
+def _demo_folder() -> Path:
+    """The folder of the demo's archives, shared by this user's processes; a new one if another user could read or replace it."""
+    folder = Path(tempfile.gettempdir()) / f"migration-demo-{os.getuid()}"
+    with suppress(FileExistsError):  # of a file, or a link that leads nowhere
+        create_private_folder(folder)
+    return folder if is_own_private_folder(folder) else _new_demo_folder()
+
+
+@cache
+def _new_demo_folder() -> Path:
+    """One for each process."""
+    return Path(tempfile.mkdtemp(prefix="migration-demo-"))
+
+
 def demo_migration(anchor: datetime | None = None) -> Migration:
     """The demo's configuration. Its archive is a temporary file, one for each anchor."""
     hour = (anchor or program_anchor()).astimezone(UTC)
-    folder = Path(tempfile.gettempdir()) / f"migration-demo-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _demo_folder()
     return Migration.model_validate(
         {
             "name": "Photo service (demo)",

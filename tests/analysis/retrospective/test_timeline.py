@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from analysis.retrospective.timeline import timeline, timeline_series, unanswered_by_bucket
+from analysis.retrospective.timeline import concat_buckets, timeline, timeline_series, unanswered_by_bucket
 from domain import Series, series_of_load_balancer, series_of_target_group
 from tests.factories.timelines import NAN, START
 
@@ -195,3 +195,18 @@ def test_websockets_are_no_errors_where_the_balancer_made_no_5xx() -> None:
 
 def test_lost_requests_are_errors_if_the_balancer_made_a_5xx_in_the_bucket_or_the_next() -> None:
     assert canary_errors([0, 0, 300, 0, 0], [NAN, NAN, 200, 100, NAN], [True] * 5) == [0, 0, 300, 0, 0]
+
+
+def test_a_request_in_flight_at_the_end_of_a_phase_is_no_error_of_it() -> None:
+    """Ten requests of the first window are answered in the next one, which only both together show."""
+
+    def window(requests: list[float], answers: list[float]) -> FakeWindow:
+        rows = {("canary", BLUE, "requests", "sum"): requests, ("canary", BLUE, "target_2xx", "sum"): answers}
+        return buckets(rows)
+
+    first, second = window([100, 100], [90, 100]), window([100], [110])
+    second.ts = first.ts[-1:] + 600
+    assert_array_equal(timeline(first, 0.3).fleets["canary"].errors, [10, 0])
+    both = timeline(concat_buckets([first, second]), 0.3)
+    assert_array_equal(both.part(slice(0, 2), 600).fleets["canary"].errors, [0, 0])
+    assert_array_equal(both.part(slice(2, 3), 600).fleets["canary"].requests, [100])

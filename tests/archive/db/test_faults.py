@@ -1,6 +1,8 @@
 """Errors of SQLite: a full disk, a lock, another version, a file that is not an archive."""
 
+import os
 import sqlite3
+import stat
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -262,3 +264,15 @@ def test_one_file_holds_several_migrations(tmp_path: Path):
             values_by_minute(photo.metrics.read(minute_window(-60, 0), "cloudwatch", now=minute_time(0)), EC2)[-1]
             == -1.0
         )
+
+
+def test_a_new_archive_and_the_files_beside_it_are_their_owners_alone(tmp_path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        with Archive.open(f"sqlite:///{tmp_path / 'new' / 'archive.db'}", MIGRATION) as archive:
+            archive.change_counter()
+            modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (tmp_path / "new").iterdir()}
+    finally:
+        os.umask(previous)
+    assert modes == {"archive.db": "0o600", "archive.db-wal": "0o600", "archive.db-shm": "0o600"}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700

@@ -1,8 +1,10 @@
 """The demo's sources are deterministic, consistent with each other, and plausible for a load balancer."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 
 from archive.metrics.fetch_plan import resolution_tiers
 from domain import Condition, Series, WeightChange, Window, check_frame, epoch_s
+from domain.files import is_own_private_folder
 from domain.traffic import detect_weight_change
+from sources.demo import sources as demo_sources
 from sources.demo.audit_log import DemoAuditLog
 from sources.demo.scenario import BLUE, EC2, GREEN, available_periods, episodes, scenario_for
 from sources.demo.sources import (
@@ -347,3 +351,28 @@ def test_registry_creates_the_demo_sources():
     assert names == ["demo", "demo_traffic", "demo_events", "demo_audit_log", "demo_deployments"]
     assert MIGRATION.archive.endswith("/2026-11-23T20.db")
     assert all(health.problem is None for source in sources.metrics for health in source.check())
+
+
+@pytest.mark.parametrize("made_by_another", ["nothing", "private", "open", "link", "dead link", "file"])
+def test_the_demos_folder_is_this_users_alone(
+    made_by_another: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    demo_sources._new_demo_folder.cache_clear()
+    folder, elsewhere = tmp_path / f"migration-demo-{os.getuid()}", tmp_path / "elsewhere"
+    match made_by_another:
+        case "private" | "open":
+            folder.mkdir()
+            folder.chmod(0o700 if made_by_another == "private" else 0o777)
+        case "link" | "dead link":
+            folder.symlink_to(elsewhere)
+            if made_by_another == "link":
+                elsewhere.mkdir(mode=0o700)
+        case "file":
+            folder.touch()
+    used = {Path(demo_migration(ANCHOR).archive.removeprefix("sqlite:///")).parent for _ in range(2)}
+    assert len(used) == 1
+    (path,) = used
+    assert is_own_private_folder(path)
+    assert (path == folder) == (made_by_another in ("nothing", "private"))
+    demo_sources._new_demo_folder.cache_clear()

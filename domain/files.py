@@ -1,0 +1,24 @@
+"""Files and folders that only their owner can read."""
+
+import os
+import stat
+from pathlib import Path
+
+PRIVATE_UMASK = 0o077
+
+
+def create_private_folder(path: Path) -> None:
+    """Creates a folder for its owner alone, and missing parents. An existing one is not changed. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def create_private_file(path: Path) -> None:
+    """Creates an empty file for its owner alone. An existing one is not changed. Raises OSError."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
+def is_own_private_folder(path: Path) -> bool:
+    """Whether it is a folder, not a link to one, of this user, that nobody else can enter. Raises OSError if there is none."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077

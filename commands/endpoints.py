@@ -96,7 +96,7 @@ def endpoints(
         if source is None:
             typer.echo(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
             raise typer.Exit(EXIT_UNAVAILABLE)
-        requested = between or Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
+        requested = _clip(between) if between else Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
         with open_archive(migration) as archive:
             report = _report(archive, migration, _ingest(archive, migration, source, requested), requested)
     now = startup.now()
@@ -120,6 +120,16 @@ def _parse_range(migration: Migration, since: str, until: str) -> Window | None:
     if start >= end:
         raise typer.BadParameter(text.RANGE_REVERSED, param_hint="--to")
     return Window(start, end)
+
+
+def _clip(window: Window) -> Window:
+    """What is listed and counted of --from and --to; says if that is less. Raises typer.BadParameter if all of it is in the future."""
+    clipped = window.clip(Window(0, -(-startup.now_s() // MINUTE_S) * MINUTE_S))
+    if clipped is None:
+        raise typer.BadParameter(text.RANGE_WITHOUT_PAST, param_hint="--from")
+    if clipped != window:
+        typer.echo(text.RANGE_CLIPPED, err=True)
+    return clipped
 
 
 def _report_of_folder(

@@ -8,6 +8,9 @@ from typing import Self
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400
+MAX_WINDOW_MINUTES = (
+    14 * DAY_S // MINUTE_S
+)  # of a range that a visitor or an option names; CloudWatch retains minutes for fifteen days
 Clock = Callable[[], datetime]  # returns the current time in UTC
 
 
@@ -67,6 +70,11 @@ class Window:
         """The intersection, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Window(start, end) if start < end else None
+
+    def clip(self, extent: "Window", max_minutes: int = MAX_WINDOW_MINUTES) -> "Window | None":
+        """The last `max_minutes` of the part of this window that is in `extent`; None if no part is."""
+        inside = self.overlap(extent)
+        return Window(max(inside.start, inside.end - max_minutes * MINUTE_S), inside.end) if inside else None
 
     def subtract(self, others: Iterable["Window"]) -> tuple["Window", ...]:
         """The parts of this window outside of `others`, in order."""

@@ -43,6 +43,8 @@ ATHENA_WITH_LOGS = _("Athena counts logs in S3, and --logs names some on this ma
 NO_LOGS = _("There is no access log of that time. A file comes about five minutes after its last line.")
 WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
 RANGE_REVERSED = _("It is to end before it begins.")
+RANGE_CLIPPED = _("The range is shortened: at most the last 14 days of it are counted, and no future time.")
+RANGE_WITHOUT_PAST = _("The range has no time between 1970 and now.")
 ALL_ROUTES = _("all together")
 FILE_PROBLEMS: dict[str, str] = {
     "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),

@@ -25,6 +25,9 @@ METHOD_LABEL = _("Method")
 HOST_LABEL = _("Host")
 STATUS_LABEL = _("Status class")
 INVALID_PARAMS = _("Something in the address made no sense and was left out.")
+RANGE_CLIPPED = _("The range in the URL was shortened: at most the last 14 days of it are shown, and no future time.")
+PREVIOUS_ROUTES = _("Previous routes")
+NEXT_ROUTES = _("Next routes")
 SUMMARY_TITLE = _("Route by route")
 NO_SUMMARY = _(
     "No access logs were counted for this phase, so nothing can be said about single routes: "
@@ -160,12 +163,14 @@ def map_alternative(routes: int, worst: str, difference: str) -> str:
     )
 
 
-def show_all(n: int) -> str:
-    return _("Show all {n} routes").format(n=numbers.count(n))
+def routes_shown(first: int, last: int, n: int) -> str:
+    return _("Routes {first}–{last} of {n}, the worst first").format(
+        first=numbers.count(first), last=numbers.count(last), n=numbers.count(n)
+    )
 
 
-def show_worst(n: int) -> str:
-    return _("Show the worst {n}").format(n=numbers.count(n))
+def map_limited(shown: int, n: int) -> str:
+    return _("The worst {shown} of {n} routes are drawn.").format(shown=numbers.count(shown), n=numbers.count(n))
 
 
 def no_such_route(name: str) -> str:

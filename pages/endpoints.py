@@ -29,14 +29,15 @@ def render() -> None:
     app = get_app_context()
     layout.demo_banner(app.migration)
     with suppress(ArchiveError):  # shown by the fragment
-        window = _window(app, _params(app), utc_now())
+        now = utc_now()
+        window = _window(app, _params(app, now), now)
         ingest_progress.request_ingest(app, window)
         ingest_progress.wait_for_ingest(app, window)
     st.fragment(partial(_content, app))()
 
 
-def _params(app: AppContext) -> EndpointsParams:
-    return parse_endpoints_params(query_params(), zone=app.migration.zone)
+def _params(app: AppContext, now: datetime) -> EndpointsParams:
+    return parse_endpoints_params(query_params(), zone=app.migration.zone, now=now)
 
 
 def _window(app: AppContext, params: EndpointsParams, now: datetime) -> Window:
@@ -46,7 +47,8 @@ def _window(app: AppContext, params: EndpointsParams, now: datetime) -> Window:
 
 def _content(app: AppContext) -> None:
     """Refreshed more often while logs are being counted."""
-    now, params, interval_s = utc_now(), _params(app), REFRESH_S
+    now, interval_s = utc_now(), REFRESH_S
+    params = _params(app, now)
     with suppress(ArchiveError):
         if ingest_progress.is_ingesting(app, _window(app, params, now)):
             interval_s = INGEST_REFRESH_S
@@ -108,6 +110,8 @@ def _head(
             st.button(text.ALL_ROUTES, key="all_routes", on_click=set_query, kwargs={"route": None})
     if params.has_invalid_params:
         layout.warning(text.INVALID_PARAMS)
+    if params.range_clipped:
+        layout.note(text.RANGE_CLIPPED)
     if status:
         layout.note(text.status_filter_note(status, judged=status >= 4))
 
@@ -121,11 +125,24 @@ def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, s
         st.html(banner)
     _map(app, judged, params)
     st.html(view.routes_table(migration, judged, params, query))
-    n_routes = len(judged.endpoints.routes)
-    if n_routes > view.MAX_ROWS:
-        label = text.show_worst(view.MAX_ROWS) if params.show_all else text.show_all(n_routes)
-        st.button(label, key="show_all", on_click=set_query, kwargs={"all": None if params.show_all else "1"})
+    _page_buttons(len(judged.endpoints.routes), params.page)
     layout.note(view.ingest_summary(judged))
+
+
+def _page_buttons(n_routes: int, page: int) -> None:
+    """Which routes the table shows, and the way to the others."""
+    if n_routes <= view.PAGE_ROWS:
+        return
+    first = view.first_row(n_routes, page)
+    shown, end = first // view.PAGE_ROWS + 1, min(first + view.PAGE_ROWS, n_routes)
+    previous = str(shown - 1) if shown > 2 else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for label, target, disabled in (
+            (text.PREVIOUS_ROUTES, previous, shown == 1),
+            (text.NEXT_ROUTES, str(shown + 1), end == n_routes),
+        ):
+            st.button(label, key=label, on_click=set_query, kwargs={"page": target}, disabled=disabled)
+        layout.note(text.routes_shown(first + 1, end, n_routes))
 
 
 def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> None:
@@ -138,6 +155,9 @@ def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> Non
     if not points:
         layout.empty_state(text.NOTHING_ON_MAP)
         return
+    if len(points) > view.MAX_MAP_POINTS:
+        layout.note(text.map_limited(view.MAX_MAP_POINTS, len(points)))
+        points = points[: view.MAX_MAP_POINTS]
     metric, unit, format_difference = (
         ("error_rate", "pp", numbers.points) if params.map == "errors" else ("latency_p95", "%", numbers.relative)
     )

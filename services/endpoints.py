@@ -17,6 +17,7 @@ from domain import FLEETS, FleetName, Migration, Window
 from domain.window import DAY_S, MINUTE_S
 
 MAX_LOG_LINES = 20
+MAX_JUDGED_MINUTES = 366 * DAY_S // MINUTE_S  # of a folder of logs; pages and options allow less
 UNCOUNTED_STATUSES = (101, 460)  # in a target group's RequestCount, and in none of its response counts
 
 
@@ -64,13 +65,14 @@ def judge_logs(
     archive: Archive, migration: Migration, window: Window, request_filter: RequestFilter = RequestFilter()
 ) -> EndpointsView | None:
     """Judges the routes of `window` by the criteria of the migration; None if no log of it was counted. Raises ArchiveError."""
-    counts = archive.access_logs.counts(window)
-    if not counts.num_rows:
+    counted = _counted_part(archive, window)
+    counts = archive.access_logs.counts(counted) if counted else None
+    if counted is None or counts is None or not counts.num_rows:
         return None
     endpoints = judge_endpoints(
         _filter_rows(counts, request_filter),
         fleet_by_target_group(migration),
-        window,
+        counted,
         migration.criteria,
         max_routes=migration.access_logs.max_routes if migration.access_logs else MAX_ROUTES,
         status=request_filter.status,
@@ -87,6 +89,12 @@ def judge_logs(
     )
 
 
+def _counted_part(archive: Archive, window: Window) -> Window | None:
+    """`window` without the hours before the first and after the last counted line: the memory for a window grows with its length."""
+    extent = archive.access_logs.extent()
+    return window.clip(extent, MAX_JUDGED_MINUTES) if extent else None
+
+
 def _not_counted(counts: pa.Table, fleet_of_group: Mapping[str, FleetName]) -> dict[FleetName, Mapping[int, int]]:
     sums = counts.group_by(["target_group", "elb_status"]).aggregate([("n", "sum")]).to_pylist()
     result: dict[FleetName, Counter[int]] = {fleet: Counter() for fleet in FLEETS}
@@ -100,6 +108,7 @@ def judge_route(
     archive: Archive, migration: Migration, window: Window, name: str, request_filter: RequestFilter = RequestFilter()
 ) -> RouteView:
     """The route `name` in `window`. Raises ArchiveError."""
+    window = _counted_part(archive, window) or Window(window.start, window.start + MINUTE_S)
     examples = _filter_rows(archive.access_logs.examples(window), request_filter)
     lines = examples.filter(pc.equal(examples["route"], name))
     if request_filter.status is not None:

@@ -6,12 +6,10 @@ from typing import Annotated
 
 import typer
 
-from domain.window import DAY_S, HOUR_S, MINUTE_S
+from domain.window import DAY_S, HOUR_S, MAX_WINDOW_MINUTES, MINUTE_S
 from messages import cli as text
 from sources.base import MetricSource
 from sources.registry import Sources
-
-MAX_WINDOW_MINUTES = 14 * DAY_S // MINUTE_S  # CloudWatch retains minutes for fifteen days
 
 Config = Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=text.CONFIG)]
 Demo = Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=text.DEMO)]

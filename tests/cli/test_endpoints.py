@@ -6,8 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import Result
 
+from commands import endpoints
+from commands.shared import startup
+from domain import Window
 from tests.cli.conftest import json_output
 from tests.cli.conftest import run as run_command
 from tests.factories.access_log_lines import access_log_line
@@ -117,6 +121,24 @@ def test_an_empty_window_says_so() -> None:
     assert "There is no access log of that time." in collapsed(result)
     nothing = run("--logs", "logs", "--json", "--from", "2026-09-22 23:10", "--to", "2026-09-22 23:15")
     assert json_output(nothing)["routes"] == [] and json_output(nothing)["total"] is None
+
+
+def test_a_range_of_centuries_is_judged_in_the_time_that_has_logs() -> None:
+    write(traffic(5))
+    result = run("--logs", "logs", "--json", "--from", "2000-01-01", "--to", "2199-12-31")
+    assert json_output(result)["total"]["canary"]["requests"] > 0
+
+
+def test_a_range_of_configured_logs_is_cut_to_14_days_and_to_the_past(capsys: pytest.CaptureFixture[str]) -> None:
+    end = -(-startup.now_s() // 60) * 60
+    assert endpoints._clip(Window(end - 86_400, end)) == Window(end - 86_400, end)
+    assert capsys.readouterr().err == ""
+    assert endpoints._clip(Window(0, end + 86_400)).minutes == 14 * 1440
+    assert capsys.readouterr().err == (
+        "The range is shortened: at most the last 14 days of it are counted, and no future time.\n"
+    )
+    with pytest.raises(typer.BadParameter, match="The range has no time between 1970 and now"):
+        endpoints._clip(Window(end + 86_400, end + 90_000))
 
 
 def test_an_empty_folder_says_so() -> None:

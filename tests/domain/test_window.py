@@ -85,6 +85,21 @@ def test_overlap() -> None:
     assert minutes(0, 10).overlap(minutes(10, 20)) is None
 
 
+def test_clip() -> None:
+    assert minutes(0, 30).clip(minutes(5, 20), 10) == minutes(10, 20)
+    assert minutes(0, 10).clip(minutes(5, 20), 10) == minutes(5, 10)
+    assert minutes(0, 10).clip(minutes(10, 20)) is None
+
+
+@given(windows, windows, st.integers(1, 30))
+def test_clip_is_within_both_and_bounded(window: Window, extent: Window, max_minutes: int) -> None:
+    clipped = window.clip(extent, max_minutes)
+    if clipped is None:
+        assert window.overlap(extent) is None
+    else:
+        assert clipped.overlap(window) == clipped.overlap(extent) == clipped and clipped.minutes <= max_minutes
+
+
 def test_chunks() -> None:
     assert list(minutes(0, 25).chunks(600)) == [minutes(0, 10), minutes(10, 20), minutes(20, 25)]
 

@@ -52,6 +52,19 @@ def test_websockets_and_cancelled_requests_are_counted_by_fleet(tmp_path: Path) 
     assert endpoints.not_counted({"baseline": {}, "canary": {}}, {"baseline": "EC2", "canary": "ECS"}) == ""
 
 
+def test_the_minutes_of_a_long_window_are_those_that_were_counted(tmp_path: Path) -> None:
+    centuries = Window(0, 7_258_032_000)
+    with open_archive(tmp_path) as archive:
+        assert judge_logs(archive, MIGRATION, centuries) is None
+        assert not judge_route(archive, MIGRATION, centuries, "/a").slowest.num_rows
+        save_logs(archive)
+        long, exact = judge_logs(archive, MIGRATION, centuries), judge_logs(archive, MIGRATION, HOUR)
+        route = judge_route(archive, MIGRATION, centuries, "/a").route
+        assert long is not None and exact is not None and long.endpoints == exact.endpoints
+        assert {len(timeline.ts) for timeline in route.timelines.values()} == {60}
+        assert judge_logs(archive, MIGRATION, Window(START + 86_400, START + 90_000)) is None
+
+
 def test_a_long_phase_is_cut_to_its_last_day() -> None:
     assert last_day(HOUR) == HOUR
     assert last_day(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)

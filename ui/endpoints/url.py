@@ -21,37 +21,49 @@ MAPS = ("errors", "p95")
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
 LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map")
 MAX_PARAM_LENGTH = 300
+MAX_PAGE_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointsParams:
-    """`fixed_window`: the range of the URL, else `window_choice` counts back from now. Invalid parameters have their default."""
+    """`fixed_window`: the range of the URL, else `window_choice` counts back from now. Invalid parameters have their default.
+
+    `range_clipped`: the range of the URL is longer than MAX_WINDOW_MINUTES or ends in the future; `fixed_window` is what remains of it.
+    `page`: of the table of routes, from 1; there may be fewer pages.
+    """
 
     window_choice: LogWindowChoice
     fixed_window: Window | None
     filters: RequestFilter
     route: str | None
     map: str
-    show_all: bool
+    page: int
     has_invalid_params: bool
+    range_clipped: bool = False
 
     def window(self, phase: Window, *, now: datetime) -> Window:
         """The window to show, up to the newest complete log file. "phase": at most the last day of the current phase."""
         if self.fixed_window:
             return self.fixed_window
-        end = int(now.timestamp()) // FILE_INTERVAL_S * FILE_INTERVAL_S
+        end = _newest_complete_file(now)
         start = end - WINDOW_MINUTES[self.window_choice] * MINUTE_S
         return Window(
             min(max(start, phase.start), end - FILE_INTERVAL_S) if self.window_choice == "phase" else start, end
         )
 
 
-def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo) -> EndpointsParams:
+def _newest_complete_file(now: datetime) -> int:
+    return int(now.timestamp()) // FILE_INTERVAL_S * FILE_INTERVAL_S
+
+
+def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, now: datetime) -> EndpointsParams:
     choice = query_params.get("window", DEFAULT_WINDOW)
     status = query_params.get("status", "")
     map_choice = query_params.get("map", MAPS[0])
     has_range = "from" in query_params or "to" in query_params
-    fixed = parse_range(query_params, zone=zone) if has_range else None
+    selected = parse_range(query_params, zone=zone) if has_range else None
+    past = Window(0, _newest_complete_file(now) + FILE_INTERVAL_S)
+    fixed = selected.clip(past) if selected else None
     is_valid = choice in WINDOW_CHOICES and status in ("", *STATUSES) and map_choice in MAPS
     method, host = (query_params.get(name, "")[:MAX_PARAM_LENGTH] for name in ("method", "host"))
     return EndpointsParams(
@@ -60,9 +72,15 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo) -
         filters=RequestFilter(method, host, int(status[0]) if status in STATUSES else None),
         route=query_params.get("route"),
         map=map_choice if map_choice in MAPS else MAPS[0],
-        show_all="all" in query_params,
+        page=_parse_page(query_params.get("page", "")),
         has_invalid_params=not is_valid or (has_range and fixed is None),
+        range_clipped=fixed is not None and fixed != selected,
     )
+
+
+def _parse_page(text: str) -> int:
+    """The first page if it is not a number."""
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= MAX_PAGE_DIGITS else 1
 
 
 def route_link(query_params: Mapping[str, str], route: str) -> str:

@@ -22,7 +22,8 @@ from ui.app_context import AppContext
 from ui.endpoints.url import EndpointsParams, route_link
 from ui.url import format_time
 
-MAX_ROWS = 50
+PAGE_ROWS = 50
+MAX_MAP_POINTS = 500
 
 
 def endpoints_cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime) -> Hashable:
@@ -89,8 +90,9 @@ def hidden_routes_banner(
 def routes_table(
     migration: Migration, view: EndpointsView, params: EndpointsParams, query_params: Mapping[str, str]
 ) -> Markup:
-    """The total, then the routes, the worst first."""
-    routes = view.endpoints.routes if params.show_all else view.endpoints.routes[:MAX_ROWS]
+    """The total, then one page of the routes, the worst first."""
+    first = first_row(len(view.endpoints.routes), params.page)
+    routes = view.endpoints.routes[first : first + PAGE_ROWS]
     rows = [
         (
             endpoint,
@@ -104,6 +106,12 @@ def routes_table(
     return render(
         "endpoints.routes_table", names=text.table_head(status=params.filters.status), labels=labels, rows=rows
     )
+
+
+def first_row(n_routes: int, page: int) -> int:
+    """The index of the first route on `page`; of the last page if there are fewer."""
+    last_page = max(n_routes - 1, 0) // PAGE_ROWS + 1
+    return (min(page, last_page) - 1) * PAGE_ROWS
 
 
 def _name_and_link(endpoint: Endpoint, view: EndpointsView, query_params: Mapping[str, str]) -> tuple[str, str]:
@@ -139,7 +147,7 @@ def still_needed(judgement: Judgement) -> str:
 
 
 def map_points(view: EndpointsView, axis: str) -> list[RoutePoint]:
-    """The routes with a difference between the fleets. `axis`: "errors" (in pp) or "p95" (in % of the baseline's)."""
+    """The routes with a difference between the fleets, the worst first. `axis`: "errors" (in pp) or "p95" (in % of the baseline's)."""
     points = []
     format_difference = numbers.points if axis == "errors" else numbers.relative
     for endpoint in view.endpoints.routes:

@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.endpoints.endpoints import judge_endpoints
 from archive.access_logs.tables import LineCounts
 from domain import Window
+from messages import endpoints as messages
 from services.endpoints import EndpointsView, RequestFilter
 from tests.factories.archives import MIGRATION
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
@@ -19,7 +22,9 @@ HOSTILE = "/search/<script>alert(1)</script>\"'"
 
 
 def params(**values: str) -> EndpointsParams:
-    return parse_endpoints_params({name.rstrip("_"): value for name, value in values.items()}, zone=MIGRATION.zone)
+    return parse_endpoints_params(
+        {name.rstrip("_"): value for name, value in values.items()}, zone=MIGRATION.zone, now=NOW
+    )
 
 
 def judged(rows: list[dict[str, object]], n_minutes: int = 120, **overrides: object) -> EndpointsView:
@@ -40,12 +45,38 @@ def test_default_window_is_the_current_phase_up_to_the_newest_complete_file() ->
 
 
 def test_filters_and_invalid_params() -> None:
-    parsed = params(method="POST", host="api.example.com", status="4xx", map="p95", all="1", route="/a")
+    parsed = params(method="POST", host="api.example.com", status="4xx", map="p95", page="3", route="/a")
     assert parsed.filters == RequestFilter("POST", "api.example.com", 4) and not parsed.has_invalid_params
-    assert (parsed.route, parsed.map, parsed.show_all) == ("/a", "p95", True)
+    assert (parsed.route, parsed.map, parsed.page) == ("/a", "p95", 3)
     for name, value in (("window", "7d"), ("status", "9xx"), ("map", "x"), ("from_", "never")):
         assert params(**{name: value}).has_invalid_params
     assert params(status="9xx").filters == RequestFilter()
+    assert [params(page=page).page for page in ("0", "-1", "x", "²", "9" * 5000)] == [1] * 5
+
+
+def test_a_range_is_cut_to_its_last_14_days_and_to_the_past() -> None:
+    parsed = params(from_="2000-01-01T00:00Z", to="2199-12-31T00:00Z")
+    end = START + 3600 + 300
+    assert parsed.fixed_window == Window(end - 14 * 86_400, end) and parsed.range_clipped
+    assert not parsed.has_invalid_params
+    past = params(from_="2026-09-01T00:00Z", to="2026-09-15T00:00Z")
+    assert past.fixed_window and past.fixed_window.minutes == 14 * 1440 and not past.range_clipped
+    future = params(from_="2199-01-01T00:00Z", to="2199-12-31T00:00Z")
+    assert future.fixed_window is None and future.has_invalid_params and not future.range_clipped
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["window", "from", "to", "page", "route", "status", "all"]),
+        st.text(max_size=30) | st.datetimes().map(lambda time: f"{time.isoformat()}Z") | st.integers().map(str),
+    )
+)
+def test_any_query_string_has_a_bounded_window_and_page(query: dict[str, str]) -> None:
+    parsed = parse_endpoints_params(query, zone=MIGRATION.zone, now=NOW)
+    window = parsed.window(Window(START - 90 * 86_400, START + 3600), now=NOW)
+    assert window.minutes <= 14 * 1440 and window.start >= 0 and window.end <= NOW.timestamp() + 300
+    for n_routes in (0, 1, 50, 51, 5000):
+        assert 0 <= parts.first_row(n_routes, parsed.page) <= max(n_routes - 1, 0)
 
 
 def test_route_link_keeps_window_and_filters() -> None:
@@ -74,11 +105,15 @@ def test_banner_names_a_route_that_the_total_hides() -> None:
     assert parts.hidden_routes_banner(MIGRATION, visible, {}) == ""
 
 
-def test_all_routes_are_shown_on_request() -> None:
+def test_routes_are_shown_in_pages() -> None:
     rows = [count_row(group, 5, route=f"/r/{index}") for index in range(70) for group in (EC2, ECS)]
     view = judged(rows, 1)  # type: ignore[arg-type]
-    assert parts.routes_table(MIGRATION, view, params(), {}).count("<tr") == 1 + 1 + parts.MAX_ROWS
-    assert parts.routes_table(MIGRATION, view, params(all="1"), {}).count("<tr") == 1 + 1 + 70
+    assert parts.routes_table(MIGRATION, view, params(), {}).count("<tr") == 1 + 1 + 50
+    assert parts.routes_table(MIGRATION, view, params(page="2"), {}).count("<tr") == 1 + 1 + 20
+
+    assert parts.routes_table(MIGRATION, view, params(page="9"), {}).count("<tr") == 1 + 1 + 20
+    assert messages.routes_shown(51, 70, 70) == "Routes 51–70 of 70, the worst first"
+    assert messages.map_limited(500, 5000) == "The worst 500 of 5,000 routes are drawn."
 
 
 def test_ingest_summary() -> None:

@@ -19,6 +19,7 @@ from sources.aws.lambda_metrics import LambdaMetrics
 from sources.aws.load_balancer import LoadBalancer
 from sources.aws.s3_access_logs import S3Logs
 from sources.base import EventSource, MetricSource, TrafficSource
+from sources.border import guard
 from sources.demo.access_logs import DemoLogs
 from sources.demo.audit_log import DemoAuditLog
 from sources.demo.batches import DemoBatches, DemoTriggers
@@ -29,7 +30,7 @@ from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.events import MackerelEvents
 from sources.mackerel.metrics import MackerelMetrics
-from sources.triggers import TriggerSource
+from sources.triggers import TriggerSnapshot, TriggerSource
 
 DEFAULT_PATH = Path("migration.toml")
 
@@ -69,9 +70,29 @@ def load_migration(path: Path | None = None, *, demo: bool = False) -> Migration
 
 
 def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:
-    """The sources of a migration. Sends no request. `anchor`: the time of the demo's scenario, by default the hour in which the program started."""
+    """The sources of a migration, guarded (sources/border.py). Sends no request.
+
+    `anchor`: the time of the demo's scenario, by default the hour in which the program started.
+    """
     if migration.demo:
-        return _create_demo_sources(migration, clock, anchor or program_anchor())
+        return guard_all(_create_demo_sources(migration, clock, anchor or program_anchor()), clock)
+    return guard_all(_create_configured_sources(migration, clock), clock)
+
+
+def guard_all(sources: Sources, clock: Clock) -> Sources:
+    """The same sources, each behind the border."""
+    return Sources(
+        metrics=tuple(guard(source, clock=clock) for source in sources.metrics),
+        traffic=sources.traffic and guard(sources.traffic, clock=clock),
+        events=tuple(guard(source, clock=clock) for source in sources.events),
+        batches=tuple(guard(source, clock=clock) for source in sources.batches),
+        triggers=sources.triggers and guard(sources.triggers, clock=clock, snapshot=TriggerSnapshot),
+        logs=sources.logs and guard(sources.logs, clock=clock),
+        athena=sources.athena and guard(sources.athena, clock=clock),
+    )
+
+
+def _create_configured_sources(migration: Migration, clock: Clock) -> Sources:
     api = MackerelApi.from_environment()
     metrics: list[MetricSource] = []
     events: list[EventSource] = []

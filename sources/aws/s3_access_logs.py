@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from botocore.parsers import ResponseParserError
+
 from domain import Aws, Window
 from sources.access_logs.base import SOURCE, LogListing, health
 from sources.access_logs.cache import LogFileCache
@@ -18,6 +20,7 @@ from sources.base import Health, Problem
 ATTRIBUTES_PERMISSION = "elasticloadbalancing:DescribeLoadBalancerAttributes"
 LIST_PERMISSION, GET_PERMISSION = "s3:ListBucket", "s3:GetObject"
 _CHUNK_BYTES = 1 << 20
+_MAX_PAGES = 10_000  # of 1,000 objects, in one folder
 _MAX_DOWNLOAD_ATTEMPTS = 5  # of a download, while each attempt makes progress
 
 
@@ -61,6 +64,7 @@ class S3Logs:
         arn = self._aws.load_balancer
         try:
             response = call_api(self._elbv2().describe_load_balancer_attributes, LoadBalancerArn=arn)
+            _require_keys(response, "Attributes")
         except AWS_ERRORS as error:
             return self._problem(error, self._elbv2, ATTRIBUTES_PERMISSION, arn)
         attributes = {item.get("Key"): item.get("Value", "") for item in response.get("Attributes", ())}
@@ -100,12 +104,26 @@ class S3Logs:
     def list_objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[dict[str, Any]]:
         """The objects with this prefix whose keys come after `start_after`. Raises AWS_ERRORS."""
         params: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "StartAfter": start_after}
-        while True:
-            response = call_api(self._s3().list_objects_v2, **params)
-            yield from response.get("Contents", ())
+        for _ in range(_MAX_PAGES):
+            response = self._list_page(params)
+            for item in response.get("Contents", ()):
+                _require_keys(item, "Key", "Size")
+                yield item
             if not response.get("IsTruncated"):
                 return
+            _require_keys(response, "NextContinuationToken")
             params["ContinuationToken"] = response["NextContinuationToken"]
+        raise ResponseParserError(f"more than {_MAX_PAGES} pages")
+
+    def _list_page(self, params: dict[str, Any]) -> dict[str, Any]:
+        response = call_api(self._s3().list_objects_v2, **params)
+        if not response.keys() & {
+            "Name",
+            "KeyCount",
+            "IsTruncated",
+        }:  # boto3 parses any XML, and no body, as an empty listing
+            raise ResponseParserError("no ListBucketResult")
+        return response
 
     def _problem(self, error: Exception, client: ClientProvider, operation: str, about: str) -> Problem:
         problem = problem_from_error(error, source=self.name, operation=operation, about=about)
@@ -125,10 +143,16 @@ class S3Logs:
         bucket, prefix = location
         started_s, problem = time.monotonic(), None
         try:
-            call_api(self._s3().list_objects_v2, Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            self._list_page({"Bucket": bucket, "Prefix": prefix, "MaxKeys": 1})
         except AWS_ERRORS as error:
             problem = self._problem(error, self._s3, LIST_PERMISSION, bucket)
         return (*results, health(LIST_PERMISSION, started_s, problem))
+
+
+def _require_keys(response: dict[str, Any], *keys: str) -> None:
+    """Raises ResponseParserError if a response lacks one of the keys, as boto3's result of a proxy's page does."""
+    if missing := [key for key in keys if key not in response]:
+        raise ResponseParserError(f"no {missing[0]}")
 
 
 def _size_on_disk(path: Path) -> int:

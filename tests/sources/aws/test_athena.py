@@ -354,7 +354,8 @@ def test_client_is_recreated_after_expired_credentials(
 
 
 def test_athena_is_created_if_it_is_configured(tmp_path: Path) -> None:
-    assert isinstance(registry.create_sources(make_migration(tmp_path)).athena, AthenaLogs)
+    athena = registry.create_sources(make_migration(tmp_path)).athena
+    assert athena and athena.name == "athena"
     without_logs = make_migration(tmp_path).model_copy(update={"access_logs": None})
     assert registry.create_sources(without_logs).athena is None
 

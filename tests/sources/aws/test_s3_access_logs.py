@@ -21,6 +21,7 @@ from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
 from tests.factories.archives import open_archive
 from tests.fakes.metric_source import minute_time
+from tests.fakes.mutating_proxy import XHTML, MutatingProxy, Reply
 from tests.fakes.s3 import BUCKET, FakeS3
 
 START = datetime(2026, 9, 21, 14, tzinfo=UTC)
@@ -269,3 +270,20 @@ class TestCache:
         cache = LogFileCache(tmp_path, 1000)
         cache.path(self.file(5)).write_bytes(b"x" * 399)
         assert cache.get(self.file(5)) is None
+
+
+@pytest.mark.parametrize("reply", [Reply(200, "application/xhtml+xml", XHTML), Reply(204, "", b"")])
+def test_listing_that_is_none_is_a_bad_reply_and_no_empty_bucket(
+    fake_s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> None:
+    with MutatingProxy(fake_s3.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+        proxy.change = lambda _: reply
+        logs = S3Logs(fake_s3.aws, LogFileCache(tmp_path / "cache", 10_000_000))
+        listing, (_, check) = logs.files(HOUR), logs.check()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", proxy.url)
+        without_attributes = S3Logs(fake_s3.aws, LogFileCache(tmp_path / "cache", 10_000_000)).files(HOUR)
+    (problem,) = listing.problems
+    assert (problem.kind, problem.operation, problem.detail) == ("bad_reply", "s3:ListBucket", "no ListBucketResult")
+    assert check.problem == problem
+    assert [problem.kind for problem in without_attributes.problems] == ["bad_reply"]

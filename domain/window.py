@@ -8,9 +8,10 @@ from typing import Self
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400
-MAX_WINDOW_MINUTES = (
-    14 * DAY_S // MINUTE_S
-)  # of a range that a visitor or an option names; CloudWatch retains minutes for fifteen days
+# Of a range that a visitor or an option names; CloudWatch retains minutes for fifteen days.
+MAX_WINDOW_MINUTES = 14 * DAY_S // MINUTE_S
+# 2010 and 2100, in epoch seconds: other times from outside are refused.
+EARLIEST_S, LATEST_S = 1_262_304_000, 4_102_444_800
 Clock = Callable[[], datetime]  # returns the current time in UTC
 
 

@@ -157,6 +157,9 @@ def export_error(kind: str, about: str) -> str:
         "damaged": _(
             "{about} is damaged: it is not what the manifest says. Copy the export again; nothing was written."
         ),
+        "invalid": _(
+            "The export has content that this program does not write ({about}). Export again from the original archive; nothing was written."
+        ),
         "missing": _("{about} is missing. Copy the whole folder; nothing was written."),
         "newer": _("The export was written by a later version ({about}). Update this program; nothing was written."),
         "occupied": _("{about} is not empty. Name another folder, or empty it."),

@@ -1,9 +1,7 @@
 """SQL on the latency of whole windows as one period: one row a start, of the latest window that started there."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, and_, select
 
@@ -12,10 +10,20 @@ from archive.db.upsert import upsert
 from archive.events.source_state import problems_from_json, problems_to_json
 from domain import Window
 from domain.latency import LatencySummary
+from domain.serialization import from_json
 from sources.window_latency import WindowLatency
 
 REFRESH_AFTER_S = 300  # while the end of the window is provisional
 RETRY_AFTER_S = 60  # after an incomplete answer
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBody:
+    """The column `body`. `covered`: start and end in epoch seconds."""
+
+    covered: tuple[int, int] | None
+    complete: bool
+    groups: tuple[LatencySummary, ...]
 
 
 def is_current(stored: WindowLatency | None, window: Window, *, now: int, final_after_s: int) -> bool:
@@ -40,14 +48,14 @@ def read(connection: Connection, migration_id: int, source_name: str, start: int
     row = connection.execute(select(table).where(key)).first()
     if row is None:
         return None
-    body = json.loads(row.body)
+    body = from_json(LatencyBody, row.body)
     return WindowLatency(
         window=Window(row.start_s, row.end_s),
-        covered=Window(*body["covered"]) if body["covered"] else None,
+        covered=Window(*body.covered) if body.covered else None,
         asked_at=row.asked_at,
-        groups=tuple(_latency_summary(group) for group in body["groups"]),
+        groups=body.groups,
         problems=problems_from_json(row.problems),
-        complete=body["complete"],
+        complete=body.complete,
     )
 
 
@@ -64,10 +72,3 @@ def write(connection: Connection, migration_id: int, source_name: str, result: W
         "problems": problems_to_json(result.problems),
     }
     upsert(connection, schema.window_latency, [row])
-
-
-def _latency_summary(body: Mapping[str, Any]) -> LatencySummary:
-    # JSON keys are strings: thresholds become numbers again.
-    return LatencySummary(
-        **{**body, "within": {float(threshold): share for threshold, share in body["within"].items()}}
-    )

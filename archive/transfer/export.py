@@ -19,7 +19,7 @@ from domain.log_counts import COUNTS, EXAMPLES
 
 SERIES_COLUMNS = ("source", "fleet", "target_group", "metric", "stat", "unit")
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
-_POINT_SCHEMA = pa.schema(
+POINT_SCHEMA = pa.schema(
     [
         ("ts", pa.int64()),
         ("period_s", pa.int32()),
@@ -27,7 +27,7 @@ _POINT_SCHEMA = pa.schema(
         *((name, _CATEGORY) for name in SERIES_COLUMNS),
     ]
 )
-_COVERAGE_SCHEMA = pa.schema(
+COVERAGE_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in SERIES_COLUMNS),
         ("period_s", pa.int32()),
@@ -74,7 +74,7 @@ def _write_metrics(
     table, point, coverage = schema.series, schema.point, schema.coverage
     series = connection.execute(select(table).where(table.c.migration_id == migration_id).order_by(table.c.id)).all()
     count, ends, coverage_rows = 0, list[int](), list[dict[str, Any]]()
-    with pq.ParquetWriter(folder / "points.parquet", _POINT_SCHEMA) as writer:
+    with pq.ParquetWriter(folder / "points.parquet", POINT_SCHEMA) as writer:
         for done, item in enumerate(series, start=1):
             of_series = select(point.c.ts, point.c.period_s, point.c.value).where(point.c.series_id == item.id)
             if points := connection.execute(of_series.order_by(point.c.ts, point.c.period_s)).all():
@@ -86,7 +86,7 @@ def _write_metrics(
             covered = select(*columns).where(coverage.c.series_id == item.id).order_by(*columns[:2])
             coverage_rows += [labels | dict(row._mapping) for row in connection.execute(covered)]
             on_progress(done, len(series))
-    pq.write_table(pa.Table.from_pylist(coverage_rows, _COVERAGE_SCHEMA), folder / "coverage.parquet")
+    pq.write_table(pa.Table.from_pylist(coverage_rows, COVERAGE_SCHEMA), folder / "coverage.parquet")
     exported = [column for column in table.columns if column.name not in ("id", "migration_id")]
     rows = [tuple(getattr(item, column.name) for column in exported) for item in series]
     _write_rows(exported, rows, folder / "series.parquet")
@@ -102,7 +102,7 @@ def _point_table(series: Any, points: Sequence[Sequence[Any]]) -> pa.Table:
     ]
     code = pa.array(np.zeros(len(points), "int32"))
     labels = [pa.DictionaryArray.from_arrays(code, pa.array([getattr(series, name)])) for name in SERIES_COLUMNS]
-    return pa.Table.from_arrays([*values, *labels], schema=_POINT_SCHEMA)
+    return pa.Table.from_arrays([*values, *labels], schema=POINT_SCHEMA)
 
 
 def _write_table(connection: Connection, table: Table, migration_id: int, folder: Path) -> int:
@@ -113,12 +113,13 @@ def _write_table(connection: Connection, table: Table, migration_id: int, folder
 
 
 def _write_rows(columns: Sequence[Any], rows: Sequence[Sequence[Any]], path: Path) -> int:
-    arrays = [pa.array([row[at] for row in rows], _arrow_type(column.type)) for at, column in enumerate(columns)]
+    arrays = [pa.array([row[at] for row in rows], arrow_type(column.type)) for at, column in enumerate(columns)]
     pq.write_table(pa.Table.from_arrays(arrays, names=[column.name for column in columns]), path)
     return len(rows)
 
 
-def _arrow_type(column_type: object) -> pa.DataType:
+def arrow_type(column_type: object) -> pa.DataType:
+    """The type of a database column in Parquet."""
     if isinstance(column_type, Boolean):
         return pa.bool_()
     if isinstance(column_type, Double):

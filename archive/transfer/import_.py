@@ -21,6 +21,7 @@ from archive.metrics.coverage import FetchOutcome, get_or_create_migration, read
 from archive.metrics.fetch_plan import FetchRequest, FreshnessPolicy
 from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS, ignore_progress
 from archive.transfer.manifest import Manifest, ProgressCallback, read_manifest
+from archive.transfer.validation import check_export
 from domain import Series, Window
 from sources.base import AnsweredRange, Pull
 
@@ -51,8 +52,12 @@ class _ExportedSeries:
 def import_archive(
     engine: Engine, folder: Path, *, now: int, on_progress: ProgressCallback = ignore_progress
 ) -> Manifest:
-    """Imports under the migration of the export. An interrupted import may be repeated. Raises ExportError, ArchiveError."""
+    """Imports under the migration of the export, after a check of every file. An interrupted import may be repeated.
+
+    Raises ExportError, ArchiveError.
+    """
     manifest = read_manifest(folder)
+    check_export(folder, manifest, now=now)
     migration_id = get_or_create_migration(engine, manifest.migration)
     # Coverage in an export is final, and so is what this archive has stored since.
     policy = FreshnessPolicy(max(now, manifest.exported_at), final_after_s=0)

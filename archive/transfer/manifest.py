@@ -1,6 +1,7 @@
 """The files of an export, its manifest, and which tables it contains."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from archive.db import schema
+from archive.db.migrations import standard_names
+from domain.window import EARLIEST_S, LATEST_S
 
 FORMAT_VERSION = 3  # before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
 MANIFEST_FILE = "manifest.json"
@@ -37,9 +40,11 @@ EXCLUDED_TABLES = {
     "failed_fetch": "the importing archive may retry at once",
     "source_state": "states, leases and slots belong to one archive",
 }
+MAX_MANIFEST_BYTES = 1_000_000
+MAX_KEY_CHARS = 1_000
 _REQUIRED_FILES = ("points.parquet", "coverage.parquet")
 
-ExportErrorKind = Literal["not_an_export", "damaged", "missing", "newer", "occupied", "not_written"]
+ExportErrorKind = Literal["not_an_export", "damaged", "invalid", "missing", "newer", "occupied", "not_written"]
 ProgressCallback = Callable[[int, int], None]  # (series done, total)
 
 
@@ -70,24 +75,55 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest, after every file was verified. Raises ExportError."""
     try:
-        content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        version = int(content["version"])
-        if version > FORMAT_VERSION:
-            raise ExportError("newer", f"{version} > {FORMAT_VERSION}")
-        files = {str(file["name"]): (int(file["rows"]), str(file["sha256"])) for file in content["files"]}
-        manifest = Manifest(
-            str(content["migration"]), int(content["exported_at"]), content["start"], content["end"], files, version
-        )
+        with (folder / MANIFEST_FILE).open("rb") as file:
+            text = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise ExportError("not_an_export", str(folder)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    try:
+        manifest = _parse_manifest(text)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ExportError("damaged", MANIFEST_FILE) from error
-    for name in dict.fromkeys((*_REQUIRED_FILES, *files)):
-        if name not in files or not (folder / name).is_file():
+    known = {f"{old}.parquet" for old in standard_names.TABLES} if manifest.version < 3 else set()
+    known |= {f"{name}.parquet" for name in COPIED_TABLES} | {
+        name for names in CONVERTED_TABLES.values() for name in names
+    }
+    for name in dict.fromkeys((*_REQUIRED_FILES, *manifest.files)):
+        if name not in known:
+            raise ExportError("invalid", f"{MANIFEST_FILE}: {name[:80]}")
+        if name not in manifest.files or not (folder / name).is_file():
             raise ExportError("missing", name)
-        if sha256_of(folder / name) != files[name][1]:
+        if (folder / name).is_symlink():
+            raise ExportError("invalid", name)
+        if sha256_of(folder / name) != manifest.files[name][1]:
             raise ExportError("damaged", name)
     return manifest
+
+
+def _parse_manifest(text: bytes) -> Manifest:
+    """Raises ExportError ("newer"), and ValueError, KeyError, TypeError, OverflowError or RecursionError for anything but a manifest."""
+    if len(text) > MAX_MANIFEST_BYTES:
+        raise ValueError("too long")
+    content = json.loads(text)
+    version = int(content["version"])
+    if version > FORMAT_VERSION:
+        raise ExportError("newer", f"{version} > {FORMAT_VERSION}")
+    times = (content["exported_at"], content["start"], content["end"])
+    if version < 1 or any(type(at) is not int for at in times if at is not None):
+        raise ValueError("version or time")
+    exported_at, start, end = times
+    if exported_at is None or any(not EARLIEST_S <= at <= LATEST_S for at in times if at is not None):
+        raise ValueError("time")
+    files = {str(file["name"]): (int(file["rows"]), str(file["sha256"])) for file in content["files"]}
+    if len(files) != len(content["files"]):
+        raise ValueError("a file is listed twice")
+    key = content["migration"]
+    if (
+        not isinstance(key, str)
+        or not 0 < len(key) <= MAX_KEY_CHARS
+        or any(unicodedata.category(c) in ("Cc", "Cs") for c in key)
+    ):
+        raise ValueError("migration")
+    return Manifest(key, exported_at, start, end, files, version)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

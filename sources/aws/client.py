@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 
 from domain import Aws, Migration
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
+from sources.transport import LimitedBotocoreSession, ReplyTooLargeError
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
 _PYTHON_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)  # that botocore does not wrap
@@ -70,7 +71,7 @@ def aws_of(migration: Migration, source: str) -> Aws:
 
 
 def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
-    """A boto3 client with boto3's credential chain, short timeouts and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
+    """A boto3 client with boto3's credential chain, short timeouts, limited replies and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
 
     `max_attempts` includes the first. Raises BotoCoreError for an invalid profile or endpoint.
     """
@@ -82,7 +83,9 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
         user_agent_extra="migration-dashboard",
     )
     try:
-        return session.client(service, config=config)
+        client = session.client(service, config=config)
+        client._endpoint.http_session = LimitedBotocoreSession(client._endpoint.http_session)
+        return client
     except BotoCoreError:
         raise
     except _PYTHON_ERRORS as error:
@@ -119,6 +122,8 @@ def _raise_if_of_credentials(error: Exception) -> None:
 def problem_from_error(error: Exception, *, source: str, operation: str, about: str = "") -> Problem:
     """One of AWS_ERRORS as a problem. `operation` is the IAM action that was tried, e.g. "cloudwatch:GetMetricData"."""
     if not isinstance(error, ClientError):
+        if isinstance(error, exceptions.HTTPClientError) and isinstance(error.kwargs.get("error"), ReplyTooLargeError):
+            return Problem("bad_reply", source, operation, about, str(error.kwargs["error"]))
         kinds: list[ProblemKind] = [kind for kind, types in _KIND_BY_ERROR if isinstance(error, types)]
         return Problem(kinds[0] if kinds else "bad_reply", source, operation, about, str(error))
     response = error.response.get("Error", {})

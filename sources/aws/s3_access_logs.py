@@ -1,7 +1,6 @@
 """Access logs in S3, in the bucket named by the load balancer's attributes. Files are downloaded through a cache."""
 
 import contextlib
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from sources.base import Health, Problem
 ATTRIBUTES_PERMISSION = "elasticloadbalancing:DescribeLoadBalancerAttributes"
 LIST_PERMISSION, GET_PERMISSION = "s3:ListBucket", "s3:GetObject"
 _CHUNK_BYTES = 1 << 20
+MAX_OBJECT_BYTES = 1 << 30  # of an object of unknown size
 _MAX_PAGES = 10_000  # of 1,000 objects, in one folder
 _MAX_DOWNLOAD_ATTEMPTS = 5  # of a download, while each attempt makes progress
 
@@ -85,7 +85,7 @@ class S3Logs:
                 partial.unlink(missing_ok=True)
                 size_before = 0
             try:
-                self.save_object(self._bucket, file.key, partial, offset=size_before)
+                self.save_object(self._bucket, file.key, partial, offset=size_before, max_bytes=file.size - size_before)
             except AWS_ERRORS as error:
                 problem = self._problem(error, self._s3, GET_PERMISSION, file.key)
             if _size_on_disk(partial) == file.size:
@@ -94,12 +94,18 @@ class S3Logs:
                 break
         return problem
 
-    def save_object(self, bucket: str, key: str, path: Path, *, offset: int = 0) -> None:
-        """Appends the object's bytes from `offset` on to `path`, or overwrites `path` if it is 0. Raises AWS_ERRORS and OSError."""
+    def save_object(
+        self, bucket: str, key: str, path: Path, *, offset: int = 0, max_bytes: int = MAX_OBJECT_BYTES
+    ) -> None:
+        """Appends the object's bytes from `offset` on to `path`, or overwrites `path` if it is 0. Raises AWS_ERRORS, also for more bytes, and OSError."""
         byte_range = {"Range": f"bytes={offset}-"} if offset else {}
         response = call_api(self._s3().get_object, Bucket=bucket, Key=key, **byte_range)
         with path.open("ab" if offset else "wb") as out, contextlib.closing(response["Body"]) as body:
-            shutil.copyfileobj(body, out, _CHUNK_BYTES)
+            while chunk := body.read(min(_CHUNK_BYTES, max_bytes + 1)):
+                max_bytes -= len(chunk)
+                if max_bytes < 0:
+                    raise ResponseParserError("more bytes than the object has")
+                out.write(chunk)
 
     def list_objects(self, bucket: str, prefix: str, start_after: str = "") -> Iterator[dict[str, Any]]:
         """The objects with this prefix whose keys come after `start_after`. Raises AWS_ERRORS."""

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
@@ -22,6 +21,7 @@ from domain import Window
 from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, check_result, with_newest
 from sources.mackerel import models, protocol
 from sources.mackerel.protocol import MackerelError, ModelT
+from sources.transport import LimitedAdapter, read_body
 
 BASE_URL = "https://api.mackerelio.com"
 TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
@@ -87,7 +87,7 @@ class MackerelApi:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "migration-dashboard"
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retries))
+            self._session.mount(scheme, LimitedAdapter(max_retries=retries))
         self._clock_skew_s = 0.0
         self._organization_name = ""
 
@@ -217,7 +217,9 @@ class MackerelApi:
                 headers={"X-Api-Key": self._key},
                 timeout=self._timeout_s,
                 allow_redirects=False,
+                stream=True,
             )
+            body = read_body(reply)
         except requests.RequestException as error:
             public_url = re.sub(r"[^/]*@", "", self._base_url)
             detail = _root_cause(error).replace(self._base_url, public_url)
@@ -225,7 +227,7 @@ class MackerelApi:
         server_time_s = protocol.http_date_s(reply.headers.get("Date", ""))
         if server_time_s is not None:
             self._clock_skew_s = time.time() - server_time_s
-        return protocol.parse_response(request, reply.status_code, reply.content, model)
+        return protocol.parse_response(request, reply.status_code, body, model)
 
 
 def _transport_error_kind(error: requests.RequestException) -> ProblemKind:

@@ -19,7 +19,7 @@ from commands.shared.exit_codes import GateCommand
 from commands.step import step
 from commands.watch import watch
 from commands.weights import weights
-from domain.logs import configure_logging
+from domain.logs import configure_logging, print_exception
 from domain.version import version
 from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
@@ -46,6 +46,7 @@ def main(
 ) -> None:
     # The table of `record` would be overwritten by log lines.
     is_recorder = context.invoked_subcommand == "record" and not sys.stdout.isatty()
+    sys.excepthook = print_exception
     try:
         configure_logging(default_level="INFO" if is_recorder else "WARNING")
     except ValueError as error:

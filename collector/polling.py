@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from archive import ArchiveError, ArchiveProblem
 from archive.db.source_row import Role
-from domain.logs import redact
 from sources.base import Problem
 
 ARCHIVE_RETRY_S = 15.0
@@ -49,7 +48,7 @@ class PollTask:
             return ARCHIVE_RETRY_S
         except Exception as error:
             self.n_failures += 1
-            detail = redact(f"{type(error).__name__}: {error}")
+            detail = f"{type(error).__name__}: {error}"
             self.failure = Problem("internal_error", self.source, f"poll {self.role}", detail=detail)
             wait_s = float(min(MIN_BACKOFF_S * 2 ** (self.n_failures - 1), MAX_BACKOFF_S))
             fields |= {"duration_s": time.monotonic() - started, "retry_in_s": wait_s}

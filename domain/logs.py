@@ -10,7 +10,11 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Mapping
+from types import TracebackType
+
+from domain.redaction import redact, secrets_of
 
 PACKAGES = (
     "domain",
@@ -28,27 +32,7 @@ PACKAGES = (
     "dashboard",
 )
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SECRET_VARIABLES = ("MACKEREL_APIKEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
-REDACTED = "***"
-# Credentials by the shape in which libraries print them: in a URL, as an AWS key id, as a header or parameter.
-_CREDENTIALS = (
-    re.compile(r"(?<=://)[^\s/\"']+(?=@)"),
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
-    re.compile(
-        r"(?i)(?<![\w-])(?:x-api-key|x-amz-security-token|x-amz-signature|x-amz-credential|authorization|password|passwd|pwd)"
-        r"[\"']?\s*[=:]\s*b?(?:\"[^\"]*\"|'[^']*'|(?:aws4-hmac-sha256|bearer|basic)\s[^\r\n\"']*|[^\s&,;)\"']+)"
-    ),
-)
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without any of `secrets` and without what looks like a credential."""
-    for secret in secrets:
-        text = text.replace(secret, REDACTED)
-    for pattern in _CREDENTIALS:
-        text = pattern.sub(REDACTED, text)
-    return text
 
 
 class JsonFormatter(logging.Formatter):
@@ -98,6 +82,11 @@ def _quoted(value: object) -> str:
     return text if re.fullmatch(r"[^\s\"=]+", text) else json.dumps(text, ensure_ascii=False)
 
 
+def print_exception(_type: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
+    """Prints the traceback of a crash on standard error, redacted; a sys.excepthook."""
+    sys.stderr.write(redact("".join(traceback.format_exception(error))))
+
+
 def configure_logging(*, default_level: str = "WARNING", environ: Mapping[str, str] = os.environ) -> None:
     """Sends every logger's lines to standard error in one format. Raises ValueError, with a sentence, for an unknown level or format.
 
@@ -109,7 +98,7 @@ def configure_logging(*, default_level: str = "WARNING", environ: Mapping[str, s
         raise ValueError(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
     if style not in ("text", "json"):
         raise ValueError(f"LOG_FORMAT is {style!r}; it must be text or json.")
-    secrets = [environ[name] for name in SECRET_VARIABLES if environ.get(name)]
+    secrets = tuple(secrets_of(environ))
     formatter = JsonFormatter(secrets) if style == "json" else TextFormatter(secrets)
     root = logging.getLogger()
     if not root.handlers:

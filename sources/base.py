@@ -9,6 +9,7 @@ import pandas as pd
 
 from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
 from domain.deployments import DeploymentState
+from domain.redaction import redact
 from domain.window import HOUR_S
 
 ProblemKind = Literal[
@@ -55,7 +56,7 @@ class Problem:
     """A reason why a source returned less than it was asked for. messages/errors/sources.py has the texts.
 
     `operation`: what was tried, by the permission's name ("cloudwatch:GetMetricData", "GET /api/v0/alerts"). `about`: its subject (an ARN, a
-    series, a region). `detail`: the service's own error text. Escape `about` and `detail`.
+    series, a region). `detail`: the service's own error text. Escape `about` and `detail`. All three are without credentials.
     """
 
     kind: ProblemKind
@@ -63,6 +64,10 @@ class Problem:
     operation: str
     about: str = ""
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("operation", "about", "detail"):
+            object.__setattr__(self, name, redact(getattr(self, name)))
 
 
 HealthState = Literal["up", "slow", "partial", "throttled", "denied", "down"]  # of a source

@@ -12,7 +12,7 @@ import numpy as np
 
 from domain import Clock, Series
 from domain.frame import LABEL_COLUMNS, check_frame, epoch_s
-from domain.logs import redact
+from domain.redaction import redact
 from sources.access_logs.base import LogListing
 from sources.base import Events, Health, Problem, Pull, TrafficSnapshot
 from sources.triggers import TriggerSnapshot

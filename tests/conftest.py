@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tests.factories.databases", "tests.factories.emulator"]
@@ -73,3 +74,8 @@ def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 socket.getaddrinfo = _guarded_getaddrinfo
+
+
+@pytest.fixture(autouse=True)
+def _no_registered_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.redaction._registered", set[str]())

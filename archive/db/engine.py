@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from archive.db import postgres
 from archive.db.errors import ArchiveError, ArchiveErrorKind
 from domain.files import create_private_file, create_private_folder
+from domain.redaction import register_url
 
 LOCK_TIMEOUT_S = 5.0  # how long a writer waits for another
 
@@ -34,9 +35,10 @@ _ERROR_KINDS: dict[str, ArchiveErrorKind] = {
 
 def open_engine(url: str) -> Engine:
     """An engine for the archive at `url`; creates an SQLite file, for its owner alone, and its folder. Does not connect yet. Raises ArchiveError."""
+    register_url(url)
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: of a port that is no number
         raise ArchiveError("unreadable", str(error)) from error
     if parsed.drivername == "postgresql+psycopg":
         return postgres.open_engine(parsed, lock_timeout_s=LOCK_TIMEOUT_S)

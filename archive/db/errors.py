@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.redaction import redact
+
 ArchiveErrorKind = Literal[
     "newer",
     "disk_full",
@@ -19,18 +21,21 @@ ArchiveErrorKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ArchiveProblem:
-    """Why the archive cannot be read or written; `detail` is the database's own message. Worded by messages/errors/sources.py."""
+    """Why the archive cannot be read or written; `detail` is the database's own message, without credentials. Worded by messages/errors/sources.py."""
 
     kind: ArchiveErrorKind
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redact(self.detail))
 
 
 class ArchiveError(Exception):
     """The archive cannot be used; `problem` has the reason."""
 
     def __init__(self, kind: ArchiveErrorKind, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
         self.problem = ArchiveProblem(kind, detail)
+        super().__init__(f"{kind}: {self.detail}")
 
     @property
     def kind(self) -> ArchiveErrorKind:

@@ -1,12 +1,12 @@
 """The exit code of commands that pipelines depend on: invalid options and crashes must not look like a verdict."""
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import typer
 import typer.core
 
+from domain.logs import print_exception
 from services.evaluation import EXIT_UNAVAILABLE
 
 
@@ -22,7 +22,7 @@ class GateCommand(typer.core.TyperCommand):
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            print_exception(type(error), error, error.__traceback__)
             raise typer.Exit(EXIT_UNAVAILABLE) from error
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from archive import ArchiveProblem
 from commands.shared.styles import FAINT, WARN
 from domain import Migration
+from domain.redaction import redact_userinfo
 from messages import evidence
 from messages.errors import sources as errors
 from messages.errors.sources import Message
@@ -94,5 +95,4 @@ def problem_lines(problems: Sequence[Problem], archive_problem: ArchiveProblem |
 
 def redact_url(url: str) -> str:
     """A database URL without user, password and query."""
-    scheme, _, location = url.partition("?")[0].partition("//")
-    return f"{scheme}//{location.rpartition('@')[2]}"
+    return redact_userinfo(url).partition("?")[0]

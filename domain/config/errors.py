@@ -9,6 +9,8 @@ from typing import Literal, cast, get_args
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from domain.redaction import redact
+
 ConfigIssueCode = Literal[
     "not_readable",  # the file itself: missing, a folder, no permission
     "not_utf8",
@@ -84,11 +86,14 @@ RENAMED_KEYS = {"batches.stamped": "timestamp", "access_logs.most_routes": "max_
 
 @dataclass(frozen=True, slots=True)
 class ConfigIssue:
-    """An issue at `key` ("fleets.canary.target_groups.0"; "": the whole file). `params` are the parameters of its text."""
+    """An issue at `key` ("fleets.canary.target_groups.0"; "": the whole file). `params` are the parameters of its text, without credentials."""
 
     key: str
     code: ConfigIssueCode
     params: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", {name: redact(value) for name, value in self.params.items()})
 
 
 class ConfigurationError(Exception):

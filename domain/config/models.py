@@ -14,6 +14,7 @@ from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
 from domain.config.errors import closest, config_error
 from domain.config.server import ServerSettings
+from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
 
 # The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
@@ -210,15 +211,16 @@ class Migration(ConfigTable):
     @field_validator("archive")
     @classmethod
     def _check_archive(cls, url: str) -> str:
+        register_url(url)
         scheme, location = url.partition("://")[::2]
         if scheme == "postgresql+psycopg":
-            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?]+([?].*)?", location):
-                raise config_error("archive_without_database", given=_without_credentials(url))
+            if not re.fullmatch(r"([^/]*@)?[^/@]*/[^/?@]+([?].*)?", location):
+                raise config_error("archive_without_database", given=redact_userinfo(url))
             return url
         if scheme in ("postgres", "postgresql") or scheme.startswith("postgresql+"):
-            raise config_error("archive_driver", given=scheme)
+            raise config_error("archive_driver", given=redact_userinfo(scheme))
         if scheme != "sqlite":
-            raise config_error("not_an_archive", given=_without_credentials(url))
+            raise config_error("not_an_archive", given=redact_userinfo(url))
         if location in ("", "/", "/:memory:"):
             raise config_error("archive_without_file", given=url)
         return url
@@ -320,8 +322,3 @@ class Migration(ConfigTable):
     def margin_of(self, metric: str) -> Margin | None:
         """The configured margin of a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""
         return next((criterion.margin for criterion in self.criteria if criterion.metric == metric), None)
-
-
-def _without_credentials(url: str) -> str:
-    """A URL that is safe to print: without user name and password."""
-    return re.sub(r"//.*@", "//", url)

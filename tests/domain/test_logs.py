@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from domain.logs import PACKAGES, JsonFormatter, TextFormatter, configure_logging, redact
+from domain.logs import PACKAGES, JsonFormatter, TextFormatter, configure_logging
+from domain.redaction import redact
 
 KEY = "zaq1-Mackerel-Key_9"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -108,7 +108,14 @@ def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
 
 
 def parse_datetime(text: str, zone: tzinfo) -> datetime:
-    """An ISO 8601 time; without an offset it is in `zone`. Raises ValueError."""
+    """An ISO 8601 time; without an offset it is in `zone`. Raises ValueError, also for a time before EARLIEST_S or from LATEST_S on."""
     # In a URL, an unescaped "+" is decoded as a space.
     time = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
-    return time if time.tzinfo else time.replace(tzinfo=zone)
+    time = time if time.tzinfo else time.replace(tzinfo=zone)
+    try:
+        accepted = EARLIEST_S <= time.timestamp() < LATEST_S
+    except OverflowError:
+        accepted = False
+    if not accepted:
+        raise ValueError("A time is between 2010 and 2100.")
+    return time

@@ -1,5 +1,7 @@
 """Loads migration.toml into a Migration, or raises all of its issues with the keys as the file spells them."""
 
+import errno
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue
 from domain.config.models import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
 from domain.config.server import ServerSettings
 
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
 # The tables beside [migration], and the keys of [migration] itself. `demo` cannot be set in a file.
 _TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "server")
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
@@ -30,12 +34,41 @@ _MODELS: dict[str, type[BaseModel]] = {
 def load(path: Path) -> Migration:
     """The migration configured in `path`. Raises ConfigurationError with all issues, or OSError."""
     try:
-        tables = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        tables = tomllib.loads(_read(path).decode("utf-8-sig"))
+        if _is_nested_deeply(tables):
+            raise RecursionError
     except UnicodeDecodeError as error:
         raise ConfigurationError(path, (ConfigIssue("", "not_utf8", {"byte": str(error.start + 1)}),)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(path, (ConfigIssue("", "not_toml", {"detail": str(error)}),)) from error
+    except RecursionError as error:
+        raise ConfigurationError(path, (ConfigIssue("", "not_toml", {"detail": "nested too deeply"}),)) from error
+    except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
+        raise ConfigurationError(path, (ConfigIssue("", "not_toml", {"detail": str(error)[:200]}),)) from error
     return parse_tables(tables, path)
+
+
+def _read(path: Path) -> bytes:
+    """The content of a file of at most MAX_BYTES. Raises OSError, also for a device or a pipe, which might never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "not a regular file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _is_nested_deeply(tables: object) -> bool:
+    """Dotted keys nest without recursion in the parser, but not in what follows."""
+    level = [tables]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def parse_tables(tables: Mapping[str, Any], path: Path) -> Migration:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from domain.config.errors import closest, config_error
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
+from domain.window import parse_datetime
 
 # The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
 CRITERION_METRICS = (
@@ -201,12 +202,14 @@ class Migration(ConfigTable):
     @field_validator("since", mode="before")
     @classmethod
     def _parse_since(cls, value: Any) -> Any:
-        if value == "" or (isinstance(value, date) and not isinstance(value, datetime)):
+        if value == "":
             return value
         try:
-            return date.fromisoformat(value)
+            day = value if type(value) is date else date.fromisoformat(value)
+            parse_datetime(day.isoformat(), UTC)  # far from the limits of datetime
         except (TypeError, ValueError):
             raise config_error("not_a_day", given=value) from None
+        return day
 
     @field_validator("archive")
     @classmethod

@@ -100,7 +100,10 @@ _TEXTS: dict[str, IssueText] = {
         _("It names no place to read numbers from."),
         _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
     ),
-    "not_a_day": (_("“{given}” is not a day."), _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`.")),
+    "not_a_day": (
+        _("“{given}” is not a day between 2010 and 2100."),
+        _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+    ),
     "not_an_archive": (
         _("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),
         _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Window
-from domain.window import merge_windows
+from domain.window import merge_windows, parse_datetime
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 
@@ -124,3 +124,9 @@ def test_chunks_are_consecutive(window: Window, longest: int) -> None:
     assert merge_windows(chunks) == (window,)
     assert sum(chunk.minutes for chunk in chunks) == window.minutes
     assert all(chunk.minutes <= longest for chunk in chunks)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59-12:00", "2009-12-31", "2100-01-01", "9999-12-31"])
+def test_a_time_far_from_now_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="between 2010 and 2100"):
+        parse_datetime(text, UTC)

@@ -1,6 +1,6 @@
 """Invalid configurations, each with the issue that is reported for it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tests.factories.config import ALB, BLUE, EC2, ELB_ARN_PREFIX, RULE
@@ -74,6 +74,8 @@ CONFIG_ISSUES: list[InvalidConfig] = [
     ("migration.provisional_minutes", 16, "migration.provisional_minutes", "provisional_beyond_settled", {"settled": "15"}),
     ("migration.since", "1 September", "migration.since", "not_a_day", {"given": "1 September"}),
     ("migration.since", datetime(2026, 9, 1, 12), "migration.since", "not_a_day", {}),
+    ("migration.since", date(1, 1, 1), "migration.since", "not_a_day", {}),
+    ("migration.since", "9999-12-31", "migration.since", "not_a_day", {"given": "9999-12-31"}),
     ("migration.since", 20260901, "migration.since", "not_a_day", {}),
     ("migration.timezone", "Asia/Tokio", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),
     ("migration.timezone", "tokyo", "migration.timezone", "unknown_timezone", {"close": "Asia/Tokyo"}),

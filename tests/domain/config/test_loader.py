@@ -186,6 +186,10 @@ def test_all_issues_are_reported_at_once() -> None:
         (b"[migration\n", "not_toml"),
         (b'name = "a"\nname = "b"', "not_toml"),
         ("name = 'é'".encode("latin-1"), "not_utf8"),
+        (b"since = 0001", "not_toml"),
+        (b"a = " + b"[" * 5_000 + b"]" * 5_000, "not_toml"),
+        (b"migration" + b".a" * 5_000 + b" = 1", "not_toml"),
+        (b"a = " + b"9" * 5_000, "not_toml"),
     ],
 )
 def test_files_that_cannot_be_read_as_toml(tmp_path: Path, content: bytes, code: ConfigIssueCode) -> None:
@@ -208,6 +212,15 @@ def test_a_missing_file_raises_os_error(tmp_path: Path) -> None:
         load(tmp_path / "migration.toml")
     with pytest.raises(IsADirectoryError):
         load(tmp_path)
+
+
+def test_a_device_or_an_endless_file_raises_os_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        load(Path("/dev/zero"))
+    path = tmp_path / "migration.toml"
+    path.write_bytes(b"#" * 1_000_001)
+    with pytest.raises(OSError, match="larger than 1000000 bytes"):
+        load(path)
 
 
 def test_every_code_is_tested() -> None:

@@ -1,17 +1,19 @@
 """`doctor`: checks the configuration, the archive and every permission of every source."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json
-from sources.base import Health
+from domain import FLEETS, Migration
+from sources.base import IDLE_GROUP, Health
 from sources.registry import Sources
 
 
 def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
-    checks = run_checks(startup.open_sources(migration))
+    checks = mark_idle_groups(run_checks(startup.open_sources(migration)), migration)
     startup.exit_with_report(startup.examine(migration, config, checks), as_json=as_json)
 
 
@@ -22,3 +24,15 @@ def run_checks(sources: Sources) -> tuple[Health, ...]:
     checked = (*sources.metrics, *(source for source in optional if source), *sources.events, *batches)
     with ThreadPoolExecutor(len(checked) or 1) as threads:
         return tuple(chain.from_iterable(threads.map(lambda source: source.check(), checked)))
+
+
+def mark_idle_groups(checks: tuple[Health, ...], migration: Migration) -> tuple[Health, ...]:
+    """The checks with "idle" in place of "never_reported" for a target group if the same source has datapoints of another one of its fleet."""
+    fleet_of = {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
+    reported = {(check.source, fleet_of.get(check.subject)) for check in checks if check.newest_age_s is not None}
+    return tuple(
+        replace(check, state="idle", problem=check.problem and replace(check.problem, detail=IDLE_GROUP))
+        if check.state == "never_reported" and (check.source, fleet_of.get(check.subject, "")) in reported
+        else check
+        for check in checks
+    )

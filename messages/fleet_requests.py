@@ -50,9 +50,7 @@ def _sentence(group: Sequence[FleetRequests], labels: Mapping[FleetName, str]) -
             "not_asked": _(
                 "{source} was not asked for the requests of {fleets} in this window, so their number is not known."
             ),
-            "unknown": _(
-                "{source} was asked for the requests of {fleets} and did not answer, so their number is unknown."
-            ),
+            "unknown": _("The requests of {fleets} could not be read from {source}, so their number is unknown."),
         }[first.state]
     return text.format(
         source=states.source_name(first.source),

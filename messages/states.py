@@ -43,6 +43,7 @@ CHECK_LABELS: dict[CheckState, str] = {
     "failed": _("failed"),
     "not_checked": _("not checked"),
     "never_reported": _("never reported"),
+    "idle": _("never reported"),
     "stale": _("stale"),
 }
 

@@ -151,6 +151,7 @@ def excluded(reason: str, minutes: int) -> str:
         "other_period": _("{duration} kept in other periods than the rest, which cannot be compared with it"),
         "no_traffic": _("{duration} without requests"),
         "one_side_missing": _("{duration} with one fleet missing"),
+        "both_sides_missing": _("{duration} without this metric of either fleet"),
         "mixed_groups": _("{duration} served by two target groups of one fleet"),
         "low_samples": _("{duration} with too few answers for this percentile"),
         "unread": _("{duration} whose counts could not be read"),

@@ -72,7 +72,8 @@ class Problem:
 
 HealthState = Literal["up", "slow", "partial", "throttled", "denied", "down"]  # of a source
 ANSWERING_STATES: frozenset[HealthState] = frozenset({"up", "slow", "partial"})
-CheckState = Literal["up", "slow", "throttled", "denied", "failed", "not_checked", "never_reported", "stale"]
+IDLE_GROUP = "idle_group"  # detail of a problem `no_such_metric`: another target group of the fleet has reported
+CheckState = Literal["up", "slow", "throttled", "denied", "failed", "not_checked", "never_reported", "idle", "stale"]
 STALE_AFTER_S = 3 * HOUR_S  # of a target group without datapoints
 
 

@@ -172,7 +172,8 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         unread = _unread_periods(prepared, criterion.metric)
 
     both = present["baseline"] & present["canary"]
-    no_traffic = ~(present["baseline"] | present["canary"]) & (requests["baseline"] == 0) & (requests["canary"] == 0)
+    either = present["baseline"] | present["canary"]
+    no_traffic = ~either & (requests["baseline"] == 0) & (requests["canary"] == 0)
     other_period = ~both & (prepared.coarser | (prepared.finer if not is_rate else False))
     usable = np.ones(len(grid.ts), dtype=bool)
     excluded: dict[ExclusionReason, int] = {}
@@ -180,7 +181,8 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         "provisional": ~prepared.final,
         "other_period": other_period,
         "no_traffic": no_traffic & ~prepared.requests_unread,
-        "one_side_missing": ~both & ~prepared.requests_unread,
+        "one_side_missing": either & ~both & ~prepared.requests_unread,
+        "both_sides_missing": ~either & ~prepared.requests_unread,
         "unread": unread | ~both,  # ~both: those whose requests are unknown
         "mixed_groups": multi_group,
         "low_samples": low_sample,

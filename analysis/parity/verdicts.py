@@ -35,6 +35,7 @@ ExclusionReason = Literal[
     "other_period",  # its rows have another period than most of the window's
     "no_traffic",
     "one_side_missing",
+    "both_sides_missing",  # requests, but the metric of neither fleet
     "mixed_groups",  # two target groups of one fleet served: their percentiles cannot be merged
     "low_samples",
     "unread",  # a count that the rate needs is unknown

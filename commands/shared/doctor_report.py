@@ -47,7 +47,7 @@ def is_ok(check: Health) -> bool | None:
     """None if not checked: the check that prevented it failed. A failed check of a supplementary source is only a warning."""
     if check.state == "not_checked":
         return None
-    return check.state in ("up", "slow", "stale") or check.source in SUPPLEMENTARY
+    return check.state in ("up", "slow", "stale", "idle") or check.source in SUPPLEMENTARY
 
 
 def doctor_json(report: DoctorReport) -> dict[str, Any]:

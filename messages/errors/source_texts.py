@@ -304,6 +304,11 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         _("Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
           "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`)."),
     ),
+    "idle_group": (
+        _("Never reported"),
+        _("{source} has datapoints of another target group of the fleet, but none of {about}."),
+        _("Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`."),
+    ),
     "no_invocation": (
         _("Never invoked"),
         _("CloudWatch has no invocation of the function of job {about}, in the last 454 days."),

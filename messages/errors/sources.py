@@ -13,7 +13,7 @@ from messages.errors.archive import ARCHIVE_TEXTS
 from messages.errors.source_texts import ACCESS_LOG_TEXTS, PROBLEM_TEXTS, SPECIAL_TEXTS, VENDOR_TEXTS, Texts, Vendor
 from messages.i18n import _
 from messages.states import source_name
-from sources.base import Problem, ProblemKind
+from sources.base import IDLE_GROUP, Problem, ProblemKind
 
 _MACKEREL = ("mackerel", "mackerel_events", "mackerel_batches")
 _AWS = (
@@ -128,7 +128,9 @@ def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[
             case = detail, {"days": about}
         case Problem("bad_request", "athena") if "output location" in detail.lower():
             case = "no_output_location", {}
-        case Problem("no_such_metric", "cloudwatch" | "lambda" | "mackerel_batches"):
+        case Problem("no_such_metric", "cloudwatch" | "lambda" | "mackerel_batches") | Problem(
+            "no_such_metric", detail="idle_group"
+        ):
             case = _never_reported(problem), {"patterns": about, "service": detail}
         case Problem("no_split", _, _, _, "one_side:baseline" | "one_side:canary"):
             case = f"{detail.removeprefix('one_side:')}_only", {}
@@ -139,6 +141,8 @@ def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[
 
 def _never_reported(problem: Problem) -> str:
     """The key in SPECIAL_TEXTS for what has no datapoint: a target group, a function, a job, or every job."""
+    if problem.detail == IDLE_GROUP:
+        return IDLE_GROUP
     if problem.source == "mackerel_batches":
         return "no_run" if problem.operation.endswith("/metric-names") else "no_run_of_job"
     return "no_such_group" if problem.source == "cloudwatch" else "no_invocation"

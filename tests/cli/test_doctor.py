@@ -119,20 +119,51 @@ class TestDoctor:
 
         use_sources(Sources((Groups(demo, anchor=ANCHOR),), None, ()))
         result = run("doctor")
-        assert result.exit_code == 1
-        assert result.stdout.splitlines()[3:8] == [
+        assert result.exit_code == 0
+        assert [line.rstrip() for line in result.stdout.splitlines()[3:]] == [
             "CloudWatch",
             "✔  cloudwatch:GetMetricData  ok, 0.3 s",
             "✔  photo-ec2                 ok, newest 2 min ago",
             "!  photo-ecs-blue            stale, newest 1 d 1 h ago",
-            "✘  photo-ecs-green           never reported",
+            "!  photo-ecs-green           never reported",
+            "    Never reported. CloudWatch has datapoints of another target group of the fleet, but none of photo-ecs-green.",
+            "    → Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`.  "
+            "docs/problems.md#no_such_metric",
+            "Everything is fine.",
         ]
         checks = json_output(run("doctor", "--json"))["checks"]
         assert [(check["subject"], check["state"], check["newest_age_s"], check["ok"]) for check in checks] == [
             ("", "up", None, True),
             ("photo-ec2", "up", 125, True),
             ("photo-ecs-blue", "stale", 90_000, True),
-            ("photo-ecs-green", "never_reported", None, False),
+            ("photo-ecs-green", "idle", None, True),
+        ]
+
+    def test_a_fleet_that_has_never_reported_fails(self, demo: Migration, use_sources: Any):
+        """Another fleet's group, or another source, does not make its groups idle ones."""
+
+        class Groups(DemoMetrics):
+            def check(self) -> tuple[Health, ...]:
+                groups = ("photo-ecs-blue", "photo-ecs-green")
+                never = (Problem("no_such_metric", "cloudwatch", "cloudwatch:GetMetricData", group) for group in groups)
+                return (
+                    Health("cloudwatch", "cloudwatch:GetMetricData", "up", 0, None, "photo-ec2", 125),
+                    Health("mackerel", "GET /api/v0/org", "up", 0, None, "photo-ecs-blue", 125),
+                    *(Health("cloudwatch", "a", "never_reported", 0, problem, problem.about) for problem in never),
+                    Health("lambda", "a", "never_reported", 0, None, "cleanup"),
+                    Health("lambda", "a", "up", 0, None, "resize", 125),
+                )
+
+        use_sources(Sources((Groups(demo, anchor=ANCHOR),), None, ()))
+        result = run("doctor", "--json")
+        assert result.exit_code == 1
+        assert [(check["subject"], check["state"]) for check in json_output(result)["checks"]] == [
+            ("photo-ec2", "up"),
+            ("photo-ecs-blue", "up"),
+            ("photo-ecs-blue", "never_reported"),
+            ("photo-ecs-green", "never_reported"),
+            ("cleanup", "never_reported"),
+            ("resize", "up"),
         ]
 
     def test_80_columns_are_wide_enough(self, demo: Migration, use_sources: Any):

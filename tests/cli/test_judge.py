@@ -419,7 +419,7 @@ class TestUnavailable:
         output = lines(result.stdout)
         assert output[0] == "✘ Could not ask: there are no numbers for this window"
         assert (
-            "Demo metrics was asked for the requests of EC2 and ECS and did not answer, so their number is unknown."
+            "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
             in " ".join(output)
         )
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout

@@ -104,7 +104,7 @@ class TestWatch:
         result = run("watch", "--once")
         assert result.exit_code == 1
         assert (
-            "Demo metrics was asked for the requests of EC2 and ECS and did not answer, so their number is unknown."
+            "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
             in " ".join(lines(result.stdout))
         )
         data = json_output(run("watch", "--once", "--json"))

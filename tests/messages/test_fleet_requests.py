@@ -19,7 +19,7 @@ def canary(state: str, source: str = "cloudwatch", **fields: object) -> FleetReq
     [
         (
             canary("unknown"),
-            "CloudWatch was asked for the requests of ECS and did not answer, so their number is unknown.",
+            "The requests of ECS could not be read from CloudWatch, so their number is unknown.",
         ),
         (
             canary("not_asked"),
@@ -43,14 +43,14 @@ def test_one_fleet(requests: FleetRequests, expected: str) -> None:
 def test_both_fleets_in_the_same_state_share_a_sentence() -> None:
     both = (FleetRequests("baseline", "unknown", source="mackerel"), canary("unknown", "mackerel"))
     assert fleet_requests.missing(both, LABELS) == (
-        "Mackerel was asked for the requests of EC2 and ECS and did not answer, so their number is unknown."
+        "The requests of EC2 and ECS could not be read from Mackerel, so their number is unknown."
     )
 
 
 def test_fleets_in_different_states_have_a_sentence_each() -> None:
     baseline = FleetRequests("baseline", "none", 0, "cloudwatch")
     assert fleet_requests.missing((baseline, canary("unknown")), LABELS) == (
-        "CloudWatch was asked for the requests of ECS and did not answer, so their number is unknown. "
+        "The requests of ECS could not be read from CloudWatch, so their number is unknown. "
         "CloudWatch counted no requests of EC2 in this window."
     )
     assert fleet_requests.missing((COUNTED,), LABELS) == ""

@@ -51,7 +51,7 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     ),
     "unknown": (
         "not enough data",
-        "CloudWatch was asked for the requests of ECS and did not answer, so their number is unknown.",
+        "The requests of ECS could not be read from CloudWatch, so their number is unknown.",
     ),
     "one_side_gone": (
         "not enough data",
@@ -87,6 +87,7 @@ def test_the_fleets_that_stopped_are_named() -> None:
         ("other_period", "3 min kept in other periods than the rest, which cannot be compared with it"),
         ("no_traffic", "3 min without requests"),
         ("one_side_missing", "3 min with one fleet missing"),
+        ("both_sides_missing", "3 min without this metric of either fleet"),
         ("mixed_groups", "3 min served by two target groups of one fleet"),
         ("low_samples", "3 min with too few answers for this percentile"),
         ("unread", "3 min whose counts could not be read"),

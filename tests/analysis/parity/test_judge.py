@@ -287,6 +287,8 @@ def test_excluded_minutes_are_counted_by_reason() -> None:
         rows[key][0] = None  # no traffic
         if key[0] == "canary":
             rows[key][1] = None
+        if key[2:] == ("latency", "p95"):
+            rows[key][4] = None
     rows["canary", "ecs", "latency", "sample_count"][2] = 199
     rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
     result = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
@@ -295,10 +297,11 @@ def test_excluded_minutes_are_counted_by_reason() -> None:
         "provisional": 3,
         "no_traffic": 1,
         "one_side_missing": 1,
+        "both_sides_missing": 1,
         "mixed_groups": 1,
         "low_samples": 1,
     }
-    assert result.minutes == 13
+    assert result.minutes == 12
 
 
 def test_only_the_window_is_judged() -> None:

@@ -7,7 +7,6 @@ import pandas as pd
 from analysis.series.fleet_requests import FleetRequests, RequestsState
 from archive import Archive, MetricsResult, RequestCoverage
 from domain import FLEETS, FleetName, Window, epoch_s
-from domain.window import DAY_S
 
 
 def fleet_requests(
@@ -73,9 +72,9 @@ def requests_unread(result: MetricsResult, fleets: Iterable[FleetRequests]) -> t
 
 
 def constant_share(archive: Archive, window: Window) -> float | None:
-    """The configured share of the canary in all of `window`; None if it is unknown or changed since the window's start. Raises ArchiveError."""
-    latest = archive.events.latest_traffic()
-    if latest is None or archive.events.weight_changes(Window(window.start, max(window.end, latest[1]) + DAY_S)):
-        return None
-    share = latest[0].configured_shares.get("canary")
-    return None if share is None else float(share)
+    """The configured share of the canary in all of `window`; None if it is unknown or changed meanwhile. Raises ArchiveError."""
+    changes = [change for change in archive.events.weight_changes() if change.ts < window.end]
+    if not changes:
+        initial = archive.events.initial_share()
+        return initial.share if initial and initial.since <= window.start else None
+    return changes[-1].after if changes[-1].ts <= window.start else None

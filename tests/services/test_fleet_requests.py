@@ -8,8 +8,10 @@ import pytest
 from analysis.series.fleet_requests import FleetRequests
 from archive import Archive
 from domain import Series, Window
-from services.fleet_requests import fleet_requests, requests_unread
+from services.fleet_requests import constant_share, fleet_requests, requests_unread
+from sources.base import TrafficSnapshot
 from tests.factories.config import make_migration
+from tests.factories.events import weighted_traffic
 from tests.fakes.metric_source import EC2, NOON, FakeMetricSource, minute_time, minute_window
 
 HOUR = minute_window(-60, 0)
@@ -99,3 +101,12 @@ def test_a_fleet_at_share_0_has_none(archive: Archive, share: float) -> None:
 def test_rows_of_0_are_reports(archive: Archive) -> None:
     archive.metrics.fill(HOUR, FakeMetricSource(value_at=lambda *_: 0.0), now=minute_time(0))
     assert [(fleet.state, fleet.count) for fleet in states(archive)] == [("none", 0)] * 2
+
+
+def test_a_share_is_constant_between_two_changes(archive: Archive) -> None:
+    assert constant_share(archive, minute_window(0, 10)) is None
+    for second, canary in ((7, 10), (605, 25)):  # not at whole minutes
+        archive.events.save_snapshot(TrafficSnapshot(NOON + second, weighted_traffic(100 - canary, canary)), "alb")
+    windows = ((-10, 0), (0, 5), (1, 10), (1, 11), (11, 20))
+    shares = [constant_share(archive, minute_window(*window)) for window in windows]
+    assert shares == [None, None, 0.1, None, 0.25]

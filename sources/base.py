@@ -74,6 +74,7 @@ HealthState = Literal["up", "slow", "partial", "throttled", "denied", "down"]  #
 ANSWERING_STATES: frozenset[HealthState] = frozenset({"up", "slow", "partial"})
 IDLE_GROUP = "idle_group"  # detail of a problem `no_such_metric`: another target group of the fleet has reported
 CheckState = Literal["up", "slow", "throttled", "denied", "failed", "not_checked", "never_reported", "idle", "stale"]
+REPLY_TIME_S = 10.0  # a Date header is in whole seconds, and older than its reply
 STALE_AFTER_S = 3 * HOUR_S  # of a target group without datapoints
 
 
@@ -103,10 +104,16 @@ class AnsweredRange:
     period_s: int
 
 
+def clock_lead_s(ahead_s: float) -> float:
+    """How far the local clock is ahead of a service's, 0 if that is no more than a reply takes. `ahead_s`: of the reply's Date header."""
+    return ahead_s if ahead_s > REPLY_TIME_S else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
     """The metrics of a source for a window. `asked_at`: epoch seconds. `datapoints_requested`: series × periods.
 
+    `clock_ahead_s`: how far the local clock is ahead of the source's; 0 if it is not, or if that is unknown.
     `frame` is tidy (domain.frame). It may hold rows of series outside `answered_ranges`: partial results, which are requested again.
     """
 
@@ -117,6 +124,7 @@ class Pull:
     problems: tuple[Problem, ...] = ()
     datapoints_requested: int = 0
     took_s: float = 0.0
+    clock_ahead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sources.base import Problem
 
 @dataclass(frozen=True, slots=True)
 class WindowLatency:
-    """The latency of each target group over `window` as one period. `asked_at` is epoch seconds.
+    """The latency of each target group over `window` as one period. `asked_at`: epoch seconds, by the earlier of the local and the source's clock.
 
     `covered`: the period of the values, the longest part of `window` that can be requested as one period; None if there is none.
     `groups`: the target groups with data. `complete`: every series was answered; otherwise `problems` say why not.

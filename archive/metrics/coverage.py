@@ -50,14 +50,23 @@ class FetchOutcome:
         return {series for answer in self.pull.answered_ranges for series in answer.series}
 
     def update(self, coverage: Mapping[Series, Coverage]) -> dict[Series, Coverage]:
-        """The new coverage of the series that the pull was about."""
+        """The new coverage of the series that the pull was about, and of those with coverage of time that is not final yet."""
         updated: dict[Series, Coverage] = {}
         for request in (self.request, *self.skipped):
             for series in {*request.series, *self.answered_series}:
                 before = updated.get(series) or coverage.get(series, NO_COVERAGE).clamp_to_final(self.policy)
                 updated[series] = update_coverage(
-                    before, series, request, self.pull.answered_ranges, self.policy, source_failed=self.source_failed
+                    before,
+                    series,
+                    request,
+                    self.pull.answered_ranges,
+                    self.policy,
+                    source_failed=self.source_failed,
+                    clock_ahead_s=self.pull.clock_ahead_s,
                 )
+        for series, known in coverage.items():
+            if (clamped := known.clamp_to_final(self.policy)) is not known:
+                updated.setdefault(series, clamped)
         return updated
 
 

@@ -1,5 +1,6 @@
 """Which windows of which series to fetch, and what an answer adds to their coverage. Pure: no clock, no database, no source."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -82,15 +83,15 @@ class Coverage:
         return merge_windows((*self.covered_windows(), Window(start, end)))
 
     def clamp_to_final(self, policy: FreshnessPolicy) -> "Coverage":
-        """Without coverage of time that is not final yet, which a clock that ran ahead left behind."""
+        """Without coverage of time that is not final yet, which a clock that ran ahead left behind. Ends at whole periods."""
         latest = policy.final_until + MAX_ARCHIVE_CLOCK_SKEW_S
         if all(windows[-1].end <= latest for windows in self.covered.values() if windows):
             return self
         covered = {
             period_s: tuple(
-                Window(window.start, min(window.end, policy.final_until))
+                Window(window.start, min(window.end, until))
                 for window in windows
-                if window.start < policy.final_until
+                if window.start < (until := policy.final_until // period_s * period_s)
             )
             for period_s, windows in self.covered.items()
         }
@@ -209,12 +210,17 @@ def update_coverage(
     policy: FreshnessPolicy,
     *,
     source_failed: bool,
+    clock_ahead_s: float = 0.0,
 ) -> Coverage:
-    """The coverage of `series` after the answer to `request`. `source_failed`: the source answered nothing, so the series' back-off does not grow."""
+    """The coverage of `series` after the answer to `request`: what was final by the local clock and by the source's (`clock_ahead_s` behind).
+
+    `source_failed`: the source answered nothing, so the series' back-off does not grow.
+    """
     of_series = [answer for answer in answered_ranges if series in answer.series]
     covered = dict(before.covered)
+    final_until = policy.final_until_at(policy.now - math.ceil(max(clock_ahead_s, 0.0)))
     for answer in of_series:
-        until = min(answer.window.end, policy.final_until // answer.period_s * answer.period_s)
+        until = min(answer.window.end, final_until // answer.period_s * answer.period_s)
         if answer.window.start < until:
             windows = (*covered.get(answer.period_s, ()), Window(answer.window.start, until))
             covered[answer.period_s] = merge_windows(windows)

@@ -11,8 +11,15 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws
-from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
-from sources.base import Health, Problem, ProblemKind, check_result
+from sources.aws.client import (
+    AWS_ERRORS,
+    call_api,
+    clock_ahead_s,
+    clock_skew_problem,
+    create_client,
+    problem_from_error,
+)
+from sources.base import Health, Problem, ProblemKind, check_result, clock_lead_s
 
 MAX_PAGES = 100  # of one list
 
@@ -91,11 +98,17 @@ class ApiSession:
         self._fatal: Problem | None = None
         self._transient_failures = 0
         self._skew: Problem | None = None
+        self._clock_ahead_s = 0.0
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Without duplicates; clock skew last."""
         return tuple(dict.fromkeys([*self._problems, *([self._skew] if self._skew else [])]))
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """The most by which the local clock was ahead of a response (sources.base.clock_lead_s)."""
+        return clock_lead_s(self._clock_ahead_s)
 
     def was_called(self, action: str) -> bool:
         return any(called == action for called, _ in self._durations_s)
@@ -200,7 +213,9 @@ class ApiSession:
     def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         response = call_api(getattr(self._client(), xform_name(action)), **params)
         permission = self._permission(action)
-        self._skew = self._skew or clock_skew_problem(response, source=self._source, operation=permission)
+        ahead_s = clock_ahead_s(response)
+        self._clock_ahead_s = max(self._clock_ahead_s, ahead_s)
+        self._skew = self._skew or clock_skew_problem(ahead_s, source=self._source, operation=permission)
         if (key := self._operations[action].result_key) and key not in response:
             raise ResponseParserError(f"no {key}")
         return response

@@ -160,15 +160,19 @@ def _title_of_html(text: str) -> str:
     return f"HTML page “{unescape(title[1]).strip()}”" if title else "HTML page"
 
 
-def clock_skew_problem(response: dict[str, Any], *, source: str, operation: str) -> Problem | None:
-    """A problem if the response's Date header and the local clock differ by more than MAX_CLOCK_SKEW_S."""
+def clock_ahead_s(response: dict[str, Any]) -> float:
+    """By how much the local clock is ahead of the response's Date header, in seconds; 0 without a valid one."""
     date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     if not date:
-        return None
+        return 0.0
     try:
-        ahead_s = time.time() - parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()
-    except (TypeError, ValueError):
-        return None
+        return time.time() - parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def clock_skew_problem(ahead_s: float, *, source: str, operation: str) -> Problem | None:
+    """A problem if the service's clock and the local clock differ by more than MAX_CLOCK_SKEW_S."""
     if abs(ahead_s) <= MAX_CLOCK_SKEW_S:
         return None
     server_time = datetime.fromtimestamp(time.time() - ahead_s, UTC)

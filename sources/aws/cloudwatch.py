@@ -1,5 +1,6 @@
 """CloudWatch as a source: the metrics of the load balancer and its target groups, by GetMetricData alone."""
 
+import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -97,6 +98,7 @@ class MetricDataSource:
             problems=session.problems,
             datapoints_requested=sum(response.request.datapoints for response in responses),
             took_s=time.monotonic() - started,
+            clock_ahead_s=session.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:
@@ -321,7 +323,8 @@ class CloudWatch(MetricDataSource):
         }
         answered = frozenset[Series]().union(*(response.answered_series for response in responses))
         complete = answered == frozenset(series)
-        return WindowLatency(window, covered, now, latency_summaries(values), session.problems, complete=complete)
+        asked_at = now - math.ceil(session.clock_ahead_s)
+        return WindowLatency(window, covered, asked_at, latency_summaries(values), session.problems, complete=complete)
 
 
 def _frame(selected: Sequence[Series], responses: Iterable[MetricDataResponse]) -> pd.DataFrame:

@@ -100,6 +100,7 @@ class MackerelBatches:
             problems=self._problems(errors.values(), f"{len(points)} / {len(names)}"),
             datapoints_requested=window.minutes * len(names),
             took_s=time.monotonic() - started_s,
+            clock_ahead_s=self._api.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:

@@ -18,7 +18,7 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from urllib3.util import Retry
 
 from domain import Window
-from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, check_result, with_newest
+from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, check_result, clock_lead_s, with_newest
 from sources.mackerel import models, protocol
 from sources.mackerel.protocol import MackerelError, ModelT
 from sources.transport import LimitedAdapter, read_body
@@ -98,6 +98,11 @@ class MackerelApi:
 
     def close(self) -> None:
         self._session.close()
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """By how much the local clock was ahead of the last response (sources.base.clock_lead_s)."""
+        return clock_lead_s(self._clock_skew_s)
 
     def clock_skew(self, source: str) -> tuple[Problem, ...]:
         """A problem if the Date of the last response and the local clock differ by more than MAX_CLOCK_SKEW_S."""

@@ -155,6 +155,7 @@ class MackerelMetrics:
                 chunk.window.minutes * (len(chunk.points) + len(chunk.errors)) for chunk in chunks
             ),
             took_s=time.monotonic() - started_s,
+            clock_ahead_s=self._api.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:

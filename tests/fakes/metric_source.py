@@ -49,6 +49,7 @@ class FakeMetricSource:
     now: datetime = field(default_factory=lambda: minute_time(0))
     problem_kind: Callable[[Series, Window], ProblemKind | None] = lambda series, window: None
     finest_period: Callable[[int, int], int] = lambda start, now: 60
+    clock_ahead_s: float = 0.0
     pulls: list[tuple[Window, tuple[Series, ...]]] = field(default_factory=list)
 
     def series(self) -> tuple[Series, ...]:
@@ -87,6 +88,7 @@ class FakeMetricSource:
                 for item, kind in kinds.items()
                 if kind is not None
             ),
+            clock_ahead_s=self.clock_ahead_s,
             datapoints_requested=len(requested) * ((window.end - window.start) // period_s),
         )
 

@@ -262,6 +262,37 @@ def test_a_clock_that_ran_ahead_leaves_no_false_coverage(archive):
     assert values_by_minute(result, EC2)[20] == 2.0
 
 
+@pytest.mark.parametrize("clock_ahead_s", [3 * 3600.0, 0.0])
+def test_a_clock_that_ran_ahead_costs_no_hour_of_hourly_percentiles(archive, clock_ahead_s):
+    """0: the source's replies have no Date."""
+    source = FakeMetricSource(
+        configured_series=(EC2, HOURLY),
+        value_at=lambda series, ts, asked_at: 1.0 if ts < NOON else None,
+        clock_ahead_s=clock_ahead_s,
+    )
+    for minute in (180, 181):  # three hours ahead, for two looks
+        get_at(archive, source, minute_window(-180, minute), minute)
+    source.value_at, source.clock_ahead_s = (lambda series, ts, asked_at: 1.0), 0.0
+    for minute in range(0, 260, 5):
+        get_at(archive, source, minute_window(-180, minute), minute)
+    result = archive.metrics.read(
+        minute_window(-180, 240), source.name, now=minute_time(260), series_filter=lambda series: series.hourly
+    )
+    assert list(values_by_minute(result, HOURLY)) == [-180, -120, -60, 0, 60, 120, 180]
+
+
+def test_nothing_is_covered_that_is_not_final_by_the_clock_of_the_source(archive):
+    source = FakeMetricSource(clock_ahead_s=3600.0)
+    get_at(archive, source, minute_window(-120, 0), 0)
+    assert archive.metrics.coverage_of(source.name)[EC2].covered == {60: (minute_window(-120, -75),)}
+    source.clock_ahead_s = 0.0
+    get_at(archive, source, minute_window(-120, 1), 1)
+    assert archive.metrics.coverage_of(source.name)[EC2].covered == {60: (minute_window(-120, -14),)}
+    source.clock_ahead_s = -3600.0  # the local clock is behind: it decides
+    get_at(archive, source, minute_window(-120, 2), 2)
+    assert archive.metrics.coverage_of(source.name)[EC2].covered == {60: (minute_window(-120, -13),)}
+
+
 def test_time_that_the_source_has_dropped_is_not_fetched(archive):
     source = FakeMetricSource(finest_period=lambda start, now: 60 if start >= now - 7200 else 0)
     get_at(archive, source, minute_window(-180, 0), 0)

@@ -13,8 +13,15 @@ from botocore.parsers import ResponseParserError
 
 from domain import Aws
 from messages.errors.sources import format_problem
-from sources.aws.client import AWS_ERRORS, call_api, clock_skew_problem, create_client, problem_from_error
-from sources.base import Problem
+from sources.aws.client import (
+    AWS_ERRORS,
+    call_api,
+    clock_ahead_s,
+    clock_skew_problem,
+    create_client,
+    problem_from_error,
+)
+from sources.base import Problem, clock_lead_s
 from tests.factories.config import ALB
 
 PHOTO = Aws(region="ap-northeast-1", load_balancer=ALB)
@@ -208,12 +215,21 @@ def response_dated(date: str) -> dict[str, Any]:
 )
 def test_no_clock_skew(response: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
-    assert clock_skew_problem(response, source="cloudwatch", operation="cloudwatch:GetMetricData") is None
+    assert (
+        clock_skew_problem(clock_ahead_s(response), source="cloudwatch", operation="cloudwatch:GetMetricData") is None
+    )
+
+
+def test_a_clock_ahead_of_the_date_by_more_than_a_reply_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
+    dates = ("Fri, 02 Jan 2026 11:59:55 GMT", "Fri, 02 Jan 2026 09:00:00 GMT", "Fri, 02 Jan 2026 15:00:00 GMT")
+    leads_s = [clock_lead_s(clock_ahead_s(response_dated(date))) for date in dates]
+    assert leads_s == [0.0, 3 * 3600.0, 0.0]
 
 
 def test_clock_skew_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_767_355_200.0)
     response = response_dated("Fri, 02 Jan 2026 11:58:30 GMT")
-    assert clock_skew_problem(response, source="cloudwatch", operation="cloudwatch:GetMetricData") == Problem(
-        "clock_skew", "cloudwatch", "cloudwatch:GetMetricData", "+90 s", "2026-01-02 11:58:30 UTC"
-    )
+    assert clock_skew_problem(
+        clock_ahead_s(response), source="cloudwatch", operation="cloudwatch:GetMetricData"
+    ) == Problem("clock_skew", "cloudwatch", "cloudwatch:GetMetricData", "+90 s", "2026-01-02 11:58:30 UTC")

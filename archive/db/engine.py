@@ -1,8 +1,9 @@
 """SQLAlchemy engines and transactions of the archive; database errors become ArchiveError."""
 
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,36 @@ def open_engine(url: str) -> Engine:
     try:
         create_private_folder(Path(str(parsed.database)).parent)
         create_private_file(Path(str(parsed.database)))  # SQLite's further files get the permissions of this one
+        check_same_file = _file_check(Path(str(parsed.database)).absolute())
     except OSError as error:
         raise ArchiveError("unreadable", str(error)) from error
     # No limit on connections: a page never waits for the collector's threads.
     engine = create_engine(parsed, connect_args={"timeout": LOCK_TIMEOUT_S}, max_overflow=-1)
+    event.listen(engine, "do_connect", check_same_file)
     event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", check_same_file)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _file_check(path: Path) -> Callable[..., None]:
+    """A listener that raises ArchiveError if `path` is no longer the file that it is now.
+
+    An open connection would write to a file that was removed, and a new one would create an empty file in its place. Raises OSError.
+    """
+    opened = path.stat()
+
+    def check(*_: object) -> None:
+        try:
+            same = os.path.samestat(path.stat(), opened)
+        except FileNotFoundError:
+            raise ArchiveError("replaced", f"{path}: removed") from None
+        except OSError as error:
+            raise ArchiveError("unreadable", str(error)) from error
+        if not same:
+            raise ArchiveError("replaced", f"{path}: another file")
+
+    return check
 
 
 def _on_connect(connection: Any, _record: object) -> None:

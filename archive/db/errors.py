@@ -11,6 +11,7 @@ ArchiveErrorKind = Literal[
     "locked",
     "unreadable",
     "not_a_database",
+    "replaced",
     "read_only",
     "unreachable",
     "denied",

@@ -27,6 +27,11 @@ ARCHIVE_TEXTS: dict[str, Texts] = {
         _("Check `archive` under [migration], and that this user may read and write the file and its folder. If the file is damaged, move it aside: a new "
           "one is filled from the sources as far back as they keep."),
     ),
+    "replaced": (
+        _("The archive's file was removed or replaced"),
+        _("The file that this program opened as the archive is no longer at its place. Nothing is written to another file."),
+        _("Put the file back, and writing goes on by itself; or restart this program, which then uses the file that is there, or makes a new one."),
+    ),
     "not_a_database": (
         _("Not an archive"),
         _("What `archive` names is something else, or another program's database. Nothing was changed."),

@@ -76,6 +76,34 @@ def test_the_weights_are_returned_if_the_disk_is_full(tmp_path: Path):
         assert archive.events.latest_traffic() == (padded, NOON)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_no_row_goes_to_a_file_that_was_removed_or_replaced(tmp_path: Path, *, replaced: bool):
+    source = FakeMetricSource()
+    with open_archive(tmp_path) as archive:
+        source.now = minute_time(0)
+        archive.metrics.get(minute_window(-60, 0), source, now=source.now)
+        path = Path(str(archive.engine.url.database))
+        moved = path.rename(path.with_suffix(".moved"))
+        if replaced:
+            path.touch()
+        with pytest.raises(ArchiveError) as caught:
+            archive.check_writable()
+        assert caught.value.kind == "replaced"
+        assert caught.value.detail == f"{path}: {'another file' if replaced else 'removed'}"
+        source.now = minute_time(1)
+        result = archive.metrics.get(minute_window(-60, 1), source, now=source.now)
+        assert result.archive_problem is not None and result.archive_problem.kind == "replaced"
+        archive.close()  # a new connection creates no file in its place
+        with pytest.raises(ArchiveError, match="replaced"):
+            archive.check_writable()
+        assert path.exists() == replaced and (not replaced or not path.stat().st_size)
+
+        moved.replace(path)
+        source.now = minute_time(2)
+        result = archive.metrics.get(minute_window(-60, 2), source, now=source.now)
+        assert result.archive_problem is None and list(values_by_minute(result, EC2)) == list(range(-60, 2))
+
+
 def test_the_check_finds_a_full_disk(tmp_path: Path):
     with open_archive(tmp_path) as archive:
         limit_growth(archive, pages=0)

@@ -116,6 +116,21 @@ async def healthz(_request: Request) -> Response:
     return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})
 
 
+async def readyz(_request: Request) -> Response:
+    """200 if the archive can be read and every poll ends in time, else 503. `silent`: the sources with a poll that does not."""
+    context = app_context.opened_app_context()
+    try:
+        if context:
+            await asyncio.wait_for(asyncio.to_thread(context.source_states), HEALTH_CHECK_TIMEOUT_S)
+    except (ArchiveError, TimeoutError):
+        context = None
+    silent = context.silent_sources if context else ()
+    return JSONResponse(
+        {"status": "ok" if context and not silent else "unavailable", "silent": silent},
+        200 if context and not silent else 503,
+    )
+
+
 async def plotlyjs(_request: Request) -> Response:
     """plotly.js, cached by the browser forever: its version is in its URL."""
     _version, script = plotly_js()
@@ -149,7 +164,11 @@ configure_logging(default_level="INFO")
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),
     lifespan=lifespan,
-    routes=[Route("/healthz", healthz), Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs)],
+    routes=[
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs),
+    ],
     middleware=[
         Middleware(ServerSetup),
         Middleware(SecurityHeaders),

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Self
@@ -17,10 +17,10 @@ from archive.events.backlog import BACKLOG_CHUNK_S, EVENTS_RETRY_AFTER_S, next_f
 from collector.access_log_ingest import IngestProgress
 from collector.access_log_worker import AccessLogWorker
 from collector.backfill import Backfill, BackfillStatus
-from collector.polling import PollTask
+from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
 from domain.window import DAY_S, HOUR_S, MINUTE_S
-from sources.base import EventSource, HistorySource, MetricSource, Problem, TrafficSource
+from sources.base import ANSWERING_STATES, EventSource, HistorySource, MetricSource, Problem, TrafficSource
 from sources.registry import Sources
 from sources.window_latency import WindowLatencySource
 
@@ -28,6 +28,7 @@ MAX_PENDING_WINDOWS = 32  # the oldest requests are dropped
 EVENT_HISTORY_S = 120 * DAY_S  # backfilled without a configured start
 EVENT_OVERLAP_S = HOUR_S
 EVENT_BACKFILL_INTERVAL_S = 2
+MAX_STATE_AGE_S = 1200  # of a state of a source that answers; every source is polled at least every five minutes
 IDLE_WAIT_S = 3600.0  # until a request wakes the task
 
 OnNewMetrics = Callable[[MetricSource, datetime], None]
@@ -120,15 +121,28 @@ class Collector:
 
     @property
     def failures(self) -> tuple[Problem, ...]:
-        """The unexpected exceptions of last polls."""
-        return tuple(task.failure for task in self.tasks if task.failure)
+        """The unexpected exceptions of last polls, and polls that have been silent for too long."""
+        return tuple(task.problem for task in self.tasks if task.problem)
 
     def source_states(self) -> tuple[SourceState, ...]:
-        """The archived state of each source; a task whose last poll raised is "down". Raises ArchiveError."""
-        failed = {(task.source, task.role): self._failed_state(task) for task in self.tasks if task.failure}
-        archived = self._archive.events.source_states()
+        """The archived state of each source. Raises ArchiveError.
+
+        "down": a task whose last poll raised, or that is silent; while this collector runs, also a source that was last read too long ago.
+        """
+        failed = {
+            (task.source, task.role): self._failed_state(task, task.problem) for task in self.tasks if task.problem
+        }
+        archived = [self._aged(state) for state in self._archive.events.source_states()]
         states = [failed.pop((state.source, state.role), state) for state in archived]
         return (*states, *failed.values())
+
+    def _aged(self, state: SourceState) -> SourceState:
+        """The state, "down" if a running task of its source and role should have renewed it by now."""
+        age_s = self._clock().timestamp() - state.checked_at
+        polled = {(task.source, task.role) for task in self.tasks if self._threads and task.due_at is not None}
+        if (state.source, state.role) not in polled or state.state not in ANSWERING_STATES or age_s <= MAX_STATE_AGE_S:
+            return state
+        return replace(state, state="down", problems=(*state.problems, silent(state.source, state.role, age_s)))
 
     def request_window(self, window: Window, source_name: str) -> None:
         """A page needs a window: it is fetched next, before older requests. Returns at once."""
@@ -187,7 +201,8 @@ class Collector:
             )
             for task in self.tasks
         ]
-        for thread in self._threads:
+        for task, thread in zip(self.tasks, self._threads, strict=True):
+            task.due_at = time.monotonic()
             thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
@@ -198,6 +213,8 @@ class Collector:
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        for task in self.tasks:
+            task.due_at = None
 
     def _run(self, task: PollTask) -> None:
         while not self._stopping.is_set():
@@ -210,13 +227,12 @@ class Collector:
         wait_s = task.run(self.config.migration)
         if task.failure and task.role in ("metrics", "traffic", "events", "triggers"):  # the next success replaces it
             with suppress(ArchiveError):
-                self._archive.events.save_source_state(self._failed_state(task), success=False)
+                self._archive.events.save_source_state(self._failed_state(task, task.failure), success=False)
         self._notify()
         return wait_s
 
-    def _failed_state(self, task: PollTask) -> SourceState:
-        problems = (task.failure,) if task.failure else ()
-        return SourceState(task.source, task.role, "down", int(self._clock().timestamp()), None, 0.0, problems)
+    def _failed_state(self, task: PollTask, problem: Problem) -> SourceState:
+        return SourceState(task.source, task.role, "down", int(self._clock().timestamp()), None, 0.0, (problem,))
 
     # ---- polls
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from archive import ArchiveError, ArchiveProblem
@@ -12,6 +12,7 @@ from sources.base import Problem
 
 ARCHIVE_RETRY_S = 15.0
 MIN_BACKOFF_S, MAX_BACKOFF_S = 15, 900
+SILENT_AFTER_S = 600  # a poll that is overdue, or has been running, for longer is reported
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ class PollTask:
     """`poll` polls once and returns the seconds until the next poll. `wake` ends that wait.
 
     `archive_problem`: why the last poll could not use the archive. `failure`: the exception that the last poll raised.
+    `due_at`: when the current or next poll begins (time.monotonic()); None before the thread is started.
     """
 
     source: str
@@ -31,13 +33,31 @@ class PollTask:
     archive_problem: ArchiveProblem | None = None
     failure: Problem | None = None
     n_failures: int = 0
+    due_at: float | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """The failure, or that the poll has been silent for SILENT_AFTER_S: its request does not end, or its thread has died.
+
+        Counting access logs may take longer.
+        """
+        if self.due_at is not None and self.role != "logs":
+            silent_s = time.monotonic() - self.due_at
+            if silent_s > SILENT_AFTER_S:
+                return silent(self.source, self.role, silent_s)
+        return self.failure
 
     def run(self, migration: str) -> float:
         """Polls once and logs it with the name of the migration. Returns the seconds until the next poll; never raises.
 
         After an unexpected exception the wait doubles each time, up to MAX_BACKOFF_S.
         """
-        started = time.monotonic()
+        started = self.due_at = time.monotonic()
+        wait_s = self._run(migration, started)
+        self.due_at = time.monotonic() + wait_s
+        return wait_s
+
+    def _run(self, migration: str, started: float) -> float:
         fields: dict[str, object] = {"source": self.source, "role": self.role, "migration": migration}
         try:
             wait_s = self.poll()
@@ -57,3 +77,14 @@ class PollTask:
         self.archive_problem, self.failure, self.n_failures = None, None, 0
         logger.info("poll finished", extra=fields | {"duration_s": time.monotonic() - started, "next_in_s": wait_s})
         return wait_s
+
+
+def silent(source: str, role: Role, silent_s: float) -> Problem:
+    """The problem of a source that was last read `silent_s` ago, which is too long."""
+    return Problem("timeout", source, f"poll {role}", detail=f"no poll has ended for {silent_s / 60:.0f} min")
+
+
+def silent_sources(tasks: Iterable[PollTask]) -> tuple[str, ...]:
+    """The sources with a poll that does not end or does not begin."""
+    problems = (task.problem for task in tasks)
+    return tuple(dict.fromkeys(problem.source for problem in problems if problem and problem.kind == "timeout"))

@@ -18,7 +18,7 @@ from archive import Archive, ArchiveError, ArchiveProblem, SourceState
 from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
-from collector.polling import PollTask
+from collector.polling import PollTask, silent_sources
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
@@ -205,6 +205,10 @@ def show_while_running(work: Callable[[], object], show: Callable[[], None]) -> 
     show()
 
 
+class _SilentPollError(Exception):
+    """A poll has been silent for too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """A collector, and one of batches if they are configured, with a display."""
@@ -238,19 +242,31 @@ class Recorder:
         return 1 if set(incomplete) - status.optional_sources else 0
 
     def run(self) -> int:
-        """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute. Returns 0."""
+        """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute.
+
+        Returns 0; 1 as soon as a poll is silent, so that a supervisor starts it again.
+        """
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, _SilentPollError):
             for collector in self.collectors:
                 collector.start()
             with live_display(as_json=self.as_json) as display:
                 if display is None:
-                    repeat(self._print_status, 60)
+                    repeat(lambda: self._show(self._print_status), 60)
                 else:
-                    repeat(lambda: display.update(self._table(), refresh=True), 1)
+                    repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
+        silent = self._silent_sources()
         for collector in self.collectors:
             collector.stop()
-        return 0
+        return 1 if silent else 0
+
+    def _show(self, show: Callable[[], None]) -> None:
+        show()
+        if self._silent_sources():
+            raise _SilentPollError
+
+    def _silent_sources(self) -> tuple[str, ...]:
+        return silent_sources(task for collector in self.collectors for task in collector.tasks)
 
     def _table(self) -> RenderableType:
         return recorder_table(self.migration, self._status())

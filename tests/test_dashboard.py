@@ -62,6 +62,11 @@ def test_health_check_has_the_state_of_each_source(server: DashboardServer) -> N
     assert content["internal_error"] == []
 
 
+def test_dashboard_is_ready_while_every_poll_ends(server: DashboardServer) -> None:
+    status, _, body = get(server, "/readyz")
+    assert (status, json.loads(body)) == (200, {"status": "ok", "silent": []})
+
+
 def test_access_log_has_one_line_per_request_and_no_health_checks(server: DashboardServer) -> None:
     get(server, "/assets/none.js?token=secret")
     get(server, "/healthz")

@@ -9,6 +9,7 @@ from pathlib import Path
 from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
+from collector.polling import silent_sources
 from domain import Migration, Window
 from domain.config.server import ServerSettings
 from domain.hosts import normalize_host
@@ -53,6 +54,12 @@ class AppContext:
         if self.batches:
             states += [state for state in self.batches.collector.source_states() if state.source in names]
         return tuple(states)
+
+    @property
+    def silent_sources(self) -> tuple[str, ...]:
+        """The sources with a poll that does not end or does not begin."""
+        collectors = (self.collector, *((self.batches.collector,) if self.batches else ()))
+        return silent_sources(task for collector in collectors for task in collector.tasks)
 
     def metric_source(self, name: str) -> MetricSource:
         return next(source for source in self.sources.metrics if source.name == name)

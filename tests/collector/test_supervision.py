@@ -150,3 +150,41 @@ def test_each_poll_is_one_log_line(archive: Archive, caplog: pytest.LogCaptureFi
     fields = record.__dict__
     assert (record.getMessage(), fields["source"], fields["migration"]) == ("poll finished", "cloudwatch", "Photo")
     assert fields["duration_s"] >= 0 and fields["next_in_s"] == 0.0
+
+
+def test_silent_poll_is_down_whatever_was_archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    with open_archive(tmp_path) as archive:
+        source = FakeMetricSource()
+        collector = Collector(archive, Sources((source,)), CollectorConfig("Photo"), clock=lambda: minute_time(0))
+        task = next(task for task in collector.tasks if task.role == "metrics")
+        wait_s = collector.run_task(task)
+        assert [state.state for state in collector.source_states() if state.role == "metrics"] == ["up"]
+        now_s[0] += wait_s + polling.SILENT_AFTER_S
+        assert polling.silent_sources(collector.tasks) == ()
+        now_s[0] += 1
+        (state,) = [state for state in collector.source_states() if state.role == "metrics"]
+        assert polling.silent_sources(collector.tasks) == (source.name,)
+    assert (state.state, state.source) == ("down", source.name)
+    assert state.problems == (Problem("timeout", source.name, "poll metrics", detail="no poll has ended for 10 min"),)
+
+
+def test_state_that_a_running_collector_has_not_renewed_is_down(tmp_path: Path) -> None:
+    minute = [0]
+    with open_archive(tmp_path) as archive:
+        collector = Collector(
+            archive, Sources((FakeMetricSource(),)), CollectorConfig("Photo"), clock=lambda: minute_time(minute[0])
+        )
+        task = next(task for task in collector.tasks if task.role == "metrics")
+        collector.run_task(task)
+
+        def state() -> str:
+            return next(state.state for state in collector.source_states() if state.role == "metrics")
+
+        minute[0] = 21
+        assert state() == "up"  # not started: nothing renews it
+        collector._threads = [threading.current_thread()]
+        assert state() == "down"
+        minute[0] = 20
+        assert state() == "up"

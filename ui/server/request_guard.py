@@ -14,7 +14,7 @@ from domain.hosts import HostPort, is_ip_address, is_loopback, parse_host_port, 
 from messages import server as text
 from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
 
-HEALTH_CHECKS = ("/healthz", "/_stcore/health")
+HEALTH_CHECKS = ("/healthz", "/readyz", "/_stcore/health")
 STREAMLIT_PREFIX = "/_stcore/"
 # The endpoints of Streamlit that its pages use, by the first part of their path; and those that `expose` adds.
 USED_ENDPOINTS = frozenset({"health", "host-config", "stream", "bidi-components"})

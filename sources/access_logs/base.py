@@ -77,44 +77,50 @@ class LocalLogs:
         self._path_by_key = dict[str, Path]()
 
     def files(self, window: Window) -> LogListing:
-        if not self._path.exists():
-            return LogListing(problems=(self._problem("not_found"),))
-        files, skipped = list[LogFile](), 0
-        try:
-            for path in sorted(self._paths()):
-                size = _size_of_file(path)
-                if size is None or is_other_log(path.name, self._load_balancer):
-                    skipped += 1
-                    continue
-                file = LogFile(printable(str(path)), size, window_of_name(path.name))
-                if overlaps(file, window):
-                    files.append(file)
-                    self._path_by_key[file.key] = path
-        except OSError as error:
-            return LogListing(problems=(self._problem("denied", error.strerror or str(error)),))
+        if problem := self._problem_of_path():
+            return LogListing(problems=(problem,))
+        files, skipped, problems = list[LogFile](), 0, list[Problem]()
+        for path in sorted(self._paths(problems)):
+            size = _size_of_file(path)
+            if size is None or is_other_log(path.name, self._load_balancer):
+                skipped += 1
+                continue
+            file = LogFile(printable(str(path)), size, window_of_name(path.name))
+            if overlaps(file, window):
+                files.append(file)
+                self._path_by_key[file.key] = path
         load_balancer = self._load_balancer.dimension if self._load_balancer else ""
-        return LogListing(tuple(files), skipped=skipped, load_balancer=load_balancer)
+        return LogListing(tuple(files), tuple(problems), skipped, load_balancer)
 
-    def _paths(self) -> Iterator[Path]:
-        def fail(error: OSError) -> None:
-            raise error
-
+    def _paths(self, problems: list[Problem]) -> Iterator[Path]:
+        """All files. A folder that cannot be read is added to `problems`, and the others are read."""
         if not self._path.is_dir():
             yield self._path
             return
-        for folder, _, names in os.walk(self._path, onerror=fail):
+        for folder, _, names in os.walk(self._path, onerror=lambda error: problems.append(self._denied(error))):
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
     def download(self, file: LogFile) -> Path | Problem:
         return self._path_by_key.get(file.key) or Path(file.key)
 
     def check(self) -> tuple[Health, ...]:
-        started_s, problem = time.monotonic(), None
-        if not self._path.exists():
-            problem = self._problem("not_found")
-        elif not os.access(self._path, os.R_OK):
+        started_s, problem = time.monotonic(), self._problem_of_path()
+        if problem is None and not os.access(self._path, os.R_OK):
             problem = self._problem("denied")
         return (health("read", started_s, problem),)
+
+    def _problem_of_path(self) -> Problem | None:
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return self._problem("not_found")
+        except OSError as error:
+            return self._denied(error)
+        return None
+
+    def _denied(self, error: OSError) -> Problem:
+        path = printable(os.fsdecode(error.filename or self._path))
+        return Problem("denied", self.name, "read", path, error.strerror or str(error))
 
     def _problem(self, kind: ProblemKind, detail: str = "") -> Problem:
         return Problem(kind, self.name, "read", str(self._path), detail)

@@ -1,5 +1,6 @@
 """LocalLogs: what lies in a folder beside the load balancer's own access logs."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from domain import Arn, Window
 from sources.access_logs.base import LocalLogs
 from sources.access_logs.counter import CountError, FileStats, LogCounter
+from sources.base import Problem
 from tests.factories.access_log_lines import access_log_line
 
 LOAD_BALANCER = Arn.parse(
@@ -60,6 +62,33 @@ def test_what_is_no_regular_file_is_skipped(tmp_path: Path, monkeypatch: pytest.
     assert (listing.skipped, listing.problems) == (5, ())
     pipe = LocalLogs(tmp_path / "pipe.log").files(ALL_TIME)
     assert (pipe.files, pipe.skipped) == ((), 1)
+
+
+def test_folder_that_cannot_be_read_is_a_problem_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.log").write_text(access_log_line(), encoding="utf-8")
+    scandir = os.scandir
+
+    def refuse_b(path: str) -> object:
+        if Path(path).name == "b":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse_b)
+    listing = LocalLogs(tmp_path).files(ALL_TIME)
+    assert [Path(file.key).parent.name for file in listing.files] == ["a", "c"]
+    assert listing.problems == (Problem("denied", "access_logs", "read", str(tmp_path / "b"), "Permission denied"),)
+
+
+def test_folder_whose_parent_cannot_be_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_kwargs: object) -> object:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    problem = Problem("denied", "access_logs", "read", str(tmp_path), "Permission denied")
+    assert LocalLogs(tmp_path).files(ALL_TIME).problems == (problem,)
+    assert LocalLogs(tmp_path).check()[0].problem == problem
 
 
 def test_file_name_that_is_not_utf_8(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
     if as_json:
         echo({"ok": removed, "removed": [item.key for item in matches] if removed else []})
     else:
-        typer.echo(text.removed(matches[0].title) if removed else text.no_such_note(key), err=not removed)
+        message = text.removed(matches[0].title) if removed else text.no_such_note(key)
+        typer.echo(plain(message).plain, err=not removed)
     raise typer.Exit(0 if removed else 1)
 
 

@@ -3,9 +3,10 @@
 from sqlalchemy import Connection, func, select
 
 from archive.db import schema
+from archive.db.stored_json import read_stored
 from archive.events.history_rows import append_if_changed
 from domain.deployments import DeploymentState, merge_deployment_states
-from domain.serialization import from_json, to_json
+from domain.serialization import to_json
 
 _NOT_LISTED = ',"listed_at":[]'  # not in bodies of earlier versions: an unchanged state adds no row
 
@@ -24,5 +25,9 @@ def read(connection: Connection, migration_id: int) -> DeploymentState | None:
     newest = select(func.max(table.c.id)).where(table.c.migration_id == migration_id).group_by(table.c.source)
     rows = connection.execute(select(table).where(table.c.id.in_(newest)).order_by(table.c.source))
     return merge_deployment_states(
-        tuple(from_json(DeploymentState, row.body).asked_at_time(row.last_seen) for row in rows)
+        tuple(
+            state.asked_at_time(row.last_seen)
+            for row in rows
+            if (state := read_stored(DeploymentState, row.body, f"deployment_state {row.source} {row.id}"))
+        )
     )

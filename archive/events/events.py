@@ -1,12 +1,16 @@
 """SQL on events."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from archive.db import schema
+from archive.db.stored_json import warn_unreadable
 from archive.db.upsert import upsert
 from domain import Event, Window
+from domain.events import EVENT_KINDS
+from domain.window import LATEST_S
 
 _COLUMNS = tuple(column.name for column in schema.event.columns if column.name != "migration_id")
 
@@ -60,4 +64,14 @@ def _select_events(connection: Connection, condition: ColumnElement[bool]) -> tu
     return tuple(
         Event(**{name: getattr(row, name) for name in _COLUMNS})
         for row in connection.execute(select(table).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
+        if _is_readable(row)
     )
+
+
+def _is_readable(row: Any) -> bool:
+    """Whether an event can be shown; one of another kind, or of a time that no calendar has, is skipped and named in the log."""
+    times = [row.ts] if row.until is None else [row.ts, row.until]
+    if row.kind in EVENT_KINDS and all(isinstance(at, int) and 0 <= at <= LATEST_S for at in times):
+        return True
+    warn_unreadable(f"event {row.source} {row.key}")
+    return False

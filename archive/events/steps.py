@@ -1,16 +1,19 @@
 """Steps that users enter: changes of the weights at times when nothing read the weights. They are weight changes of the source "entered"."""
 
+import logging
 from uuid import uuid4
 
 from sqlalchemy import and_, delete, select
 
 from archive.db import schema
 from archive.db.database import Database
+from archive.db.stored_json import read_stored
 from archive.events.weight_changes import ENTERED, write_changes
 from domain import WeightChange
-from domain.serialization import from_json
+from domain.window import EARLIEST_S, LATEST_S
 
 MAX_AUTHOR_CHARS = 60
+logger = logging.getLogger(__name__)
 
 
 class StepStore:
@@ -23,6 +26,8 @@ class StepStore:
         """Stores that the canary was configured with `share` (0–1) from `ts` (epoch seconds) on. Raises ValueError for another share."""
         if not 0 <= share <= 1:
             raise ValueError("A share is between 0 and 1.")
+        if not EARLIEST_S <= ts < LATEST_S:
+            raise ValueError("A time is between 2010 and 2100.")
         author, key = " ".join(author.split())[:MAX_AUTHOR_CHARS], uuid4().hex
         step = WeightChange(ts, ts, None, share, author=author, sources=(ENTERED,), key=key, origin="entered")
         with self._database.writing() as connection:
@@ -35,8 +40,11 @@ class StepStore:
         table = schema.weight_change
         of_source = and_(table.c.migration_id == self._database.migration_id, table.c.source == ENTERED)
         with self._database.reading() as connection:
-            rows = connection.scalars(select(table.c.body).where(of_source).order_by(table.c.ts, table.c.key))
-            return tuple(from_json(WeightChange, body) for body in rows)
+            rows = connection.execute(
+                select(table.c.key, table.c.body).where(of_source).order_by(table.c.ts, table.c.key)
+            )
+            steps = (read_stored(WeightChange, row.body, f"weight_change {ENTERED} {row.key}") for row in rows)
+            return tuple(step for step in steps if step)
 
     def remove(self, key: str) -> bool:
         """Removes a step; returns whether it existed. Changes of other sources are not touched."""
@@ -47,4 +55,6 @@ class StepStore:
         with self._database.writing() as connection:
             removed = connection.execute(delete(table).where(is_step)).rowcount == 1
             self._database.row(ENTERED, "events").increment_change_counter(connection)
+        if removed:
+            logger.warning("Removed the entered step %r", key)
         return removed

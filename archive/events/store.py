@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from archive.db import schema
 from archive.db.database import Database
+from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
@@ -23,7 +24,7 @@ from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
 from archive.events.weight_changes import WeightHistory
 from domain import Event, Traffic, WeightChange, Window
 from domain.deployments import DeploymentState
-from domain.serialization import from_json, to_json
+from domain.serialization import to_json
 from domain.traffic import detect_weight_change
 from domain.triggers import Triggers
 from domain.weight_changes import InitialShare
@@ -150,7 +151,8 @@ class EventStore:
         of_migration = select(table).where(table.c.migration_id == self._database.migration_id)
         with self._database.reading() as connection:
             row = connection.execute(of_migration.order_by(table.c.asked_at.desc()).limit(1)).first()
-        return replace(from_json(Triggers, row.body), asked_at=row.asked_at) if row else None
+        triggers = read_stored(Triggers, row.body, f"trigger {row.source}") if row else None
+        return replace(triggers, asked_at=row.asked_at) if row and triggers else None
 
     def _read_weight_history(self, connection: Connection) -> WeightHistory:
         """All weight changes, merged again only if there are new ones: every page needs them several times."""

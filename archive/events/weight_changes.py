@@ -7,12 +7,13 @@ from sqlalchemy import Connection, func, select
 
 from archive.db import schema
 from archive.db.source_row import read_change_counter
+from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events.backlog import read_event_coverage
 from archive.events.traffic_snapshots import decode_snapshot
 from domain import Event, WeightChange, Window
 from domain.events import rule_event, weight_event
-from domain.serialization import from_json, to_json
+from domain.serialization import to_json
 from domain.traffic import rule_or_listener_arn
 from domain.weight_changes import InitialShare, ObservedShare, merge_weight_changes, with_entered_steps
 
@@ -59,16 +60,20 @@ def cache_key(connection: Connection, migration_id: int) -> Hashable:
 def read_weight_history(connection: Connection, migration_id: int, configured_rule: str) -> WeightHistory:
     """All recorded changes, merged. `configured_rule`: the split's ARN, "" if the configuration does not name it."""
     table = schema.weight_change
-    stored = connection.execute(select(table.c.source, table.c.body).where(table.c.migration_id == migration_id)).all()
-    entered = [from_json(WeightChange, row.body) for row in stored if row.source == ENTERED]
-    rows = [row for row in stored if row.source != ENTERED]
-    recorded = [from_json(WeightChange, row.body) for row in rows]
+    of_migration = select(table.c.source, table.c.key, table.c.body).where(table.c.migration_id == migration_id)
+    stored = [
+        (row.source, change)
+        for row in connection.execute(of_migration)
+        if (change := read_stored(WeightChange, row.body, f"weight_change {row.source} {row.key}"))
+    ]
+    entered = [change for source, change in stored if source == ENTERED]
+    recorded = [change for source, change in stored if source != ENTERED]
     rules, others, first_seen = _read_seen_rules(connection, migration_id)
     rules |= {configured_rule} - {""}
     # Changes seen in snapshots are always of the split, which may have been another rule then.
     rules |= {change.rule for change in recorded if not change.logged}
     changes = merge_weight_changes(recorded, rules, first_seen)
-    source_of = {change.key: row.source for change, row in zip(recorded, rows, strict=True)}
+    source_of = {change.key: source for source, change in stored if source != ENTERED}
     covered = read_event_coverage(connection, migration_id, source_of[changes[0].key]) if changes else ()
     rules = rules or {change.rule for change in changes}
     # The load balancer may have rules of other services; only rules that ever forwarded to a fleet count.
@@ -112,7 +117,10 @@ def _read_seen_rules(connection: Connection, migration_id: int) -> tuple[set[str
     first = connection.execute(snapshots.order_by(table.c.id).limit(1)).first()
     if last is None or first is None:
         return set(), set(), None
-    traffic, shares = decode_snapshot(last.body), decode_snapshot(first.body).configured_shares
+    traffic, first_traffic = decode_snapshot(last.body), decode_snapshot(first.body)
+    if traffic is None or first_traffic is None:
+        return set(), set(), None
+    shares = first_traffic.configured_shares
     split = {rule_or_listener_arn(traffic.split)} if traffic.split else set()
     others = {rule_or_listener_arn(rule) for rule in traffic.rules if any(share.fleet for share in rule.shares)}
     return split, others - split, (first.first_seen, float(shares["canary"])) if "canary" in shares else None

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import Connection, and_, select
 
 from archive.db import schema
+from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events.source_state import problems_from_json, problems_to_json
 from domain import Window
 from domain.latency import LatencySummary
-from domain.serialization import from_json
 from sources.window_latency import WindowLatency
 
 REFRESH_AFTER_S = 300  # while the end of the window is provisional
@@ -48,7 +48,9 @@ def read(connection: Connection, migration_id: int, source_name: str, start: int
     row = connection.execute(select(table).where(key)).first()
     if row is None:
         return None
-    body = from_json(LatencyBody, row.body)
+    body = read_stored(LatencyBody, row.body, f"window_latency {row.source} {row.start_s}")
+    if body is None:
+        return None
     return WindowLatency(
         window=Window(row.start_s, row.end_s),
         covered=Window(*body.covered) if body.covered else None,

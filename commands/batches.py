@@ -16,7 +16,7 @@ from collector.batches import open_batch_collector
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import echo, plain, problem_lines, title
+from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, GOOD, WARN
 from domain import Migration, Window
 from domain.config.batches import Batches
@@ -42,7 +42,7 @@ def batches(
     minutes = parse_window(window) or DEFAULT_MINUTES
     migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     if migration.batches is None:
-        typer.echo(f"{text.NOT_CONFIGURED}. {text.NOT_CONFIGURED_TEXT}\n\n{text.EXAMPLE}", err=True)
+        echo_text(f"{text.NOT_CONFIGURED}. {text.NOT_CONFIGURED_TEXT}\n\n{text.EXAMPLE}", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE)
     now = startup.now()
     try:

@@ -15,7 +15,7 @@ from analysis.deployments.rollback import RollbackReadiness
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Json, Source
-from commands.shared.output import echo, plain, problem_lines, title
+from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration, Window
 from domain.deployments import EcsService, traffic_shift
@@ -58,7 +58,7 @@ def deployments(config: Config = None, demo: Demo = False, as_json: Json = False
     migration = context.migration
     echo(deployments_json(migration, report) if as_json else deployments_table(migration, report))
     if not as_json:
-        typer.echo(aws_commands(migration, report.view))
+        echo_text(aws_commands(migration, report.view))
     raise typer.Exit(0 if report.ok else 1)
 
 

@@ -23,7 +23,7 @@ from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_a
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json, parse_window
-from commands.shared.output import echo, plain, problem_lines, title
+from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
@@ -94,7 +94,7 @@ def endpoints(
         sources = startup.open_sources(migration)
         source: LogSource | None = sources.athena if engine == "athena" else sources.logs
         if source is None:
-            typer.echo(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
+            echo_text(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
             raise typer.Exit(EXIT_UNAVAILABLE)
         requested = _clip(between) if between else Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
         with open_archive(migration) as archive:
@@ -128,7 +128,7 @@ def _clip(window: Window) -> Window:
     if clipped is None:
         raise typer.BadParameter(text.RANGE_WITHOUT_PAST, param_hint="--from")
     if clipped != window:
-        typer.echo(text.RANGE_CLIPPED, err=True)
+        echo_text(text.RANGE_CLIPPED, err=True)
     return clipped
 
 

@@ -10,7 +10,7 @@ from archive import Archive
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, plain
+from commands.shared.output import echo, echo_text, plain
 from domain import Event, Migration
 from domain.window import parse_datetime
 from messages import notes as text
@@ -50,7 +50,7 @@ def note(
     if as_json:
         echo({"ok": True, **_note_json(event)})
     else:
-        typer.echo(text.saved(_clock(migration, ts)))
+        echo_text(text.saved(_clock(migration, ts)))
 
 
 def _time_of(migration: Migration, at: str, note_text: str) -> int:
@@ -72,7 +72,7 @@ def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
         echo({"ok": removed, "removed": [item.key for item in matches] if removed else []})
     else:
         message = text.removed(matches[0].title) if removed else text.no_such_note(key)
-        typer.echo(plain(message).plain, err=not removed)
+        echo_text(message, err=not removed)
     raise typer.Exit(0 if removed else 1)
 
 

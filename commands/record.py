@@ -22,7 +22,7 @@ from collector.polling import PollTask, silent_sources
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, live_display, plain, problem_lines, repeat, title
+from commands.shared.output import echo, echo_text, live_display, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from messages import numbers, states, times
@@ -238,7 +238,7 @@ class Recorder:
         incomplete += [name for name in status.down if name not in incomplete]
         if not self.as_json:
             names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
-            typer.echo(text.incomplete(", ".join(names)) if names else text.ALL_DONE)
+            echo_text(text.incomplete(", ".join(names)) if names else text.ALL_DONE)
         return 1 if set(incomplete) - status.optional_sources else 0
 
     def run(self) -> int:

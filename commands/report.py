@@ -9,7 +9,7 @@ from commands.judge import exit_with_evaluation
 from commands.shared import startup
 from commands.shared.context import open_context
 from commands.shared.options import Config, Demo, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
-from commands.shared.output import echo, write_file
+from commands.shared.output import echo, echo_text, write_file
 from messages import evidence as text
 from messages import states
 from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
@@ -29,7 +29,7 @@ def report(
 ) -> None:
     minutes = judged_minutes(window, phase)
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
-        typer.echo(text.reading(states.source_name(context.metrics.name)), err=True)
+        echo_text(text.reading(states.source_name(context.metrics.name)), err=True)
         data = context.judgement_input(minutes, phase)
         metrics = context.metrics
         bundle = collect_evidence(context.archive, context.migration, metrics.name, data, fetch_from=metrics)
@@ -46,5 +46,5 @@ def report(
             {"ok": True, "path": str(path), "data_sha256": checksum, "verdict": verdict, "window": window_json(judged)}
         )
     else:
-        typer.echo(path)
-        typer.echo(f"{checksum}  {DATA_NAME}")
+        echo_text(str(path))
+        echo_text(f"{checksum}  {DATA_NAME}")

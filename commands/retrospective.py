@@ -8,7 +8,7 @@ import typer
 from commands.shared import startup
 from commands.shared.context import open_context
 from commands.shared.options import Config, Demo, Json, Source
-from commands.shared.output import echo, write_file
+from commands.shared.output import echo, echo_text, write_file
 from messages import retrospective as text
 from reports.retrospective.render import build_report
 from services.evaluation import EXIT_UNAVAILABLE
@@ -24,7 +24,7 @@ def retrospective(
     with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
     if report is None:
-        typer.echo(text.EMPTY, err=True)
+        echo_text(text.EMPTY, err=True)
         raise typer.Exit(EXIT_UNAVAILABLE)
     path = out or (None if as_json else Path(report.file_name))
     if path is not None:
@@ -32,4 +32,4 @@ def retrospective(
     if as_json:
         echo(report.json())
     else:
-        typer.echo("\n".join((*report.sentences(), str(path))))
+        echo_text("\n".join((*report.sentences(), str(path))))

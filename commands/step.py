@@ -11,7 +11,7 @@ from commands.note import KEY_CHARS
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, plain
+from commands.shared.output import echo, echo_text, plain
 from domain import Migration, WeightChange
 from domain.weight_changes import parse_share
 from domain.window import parse_datetime
@@ -50,7 +50,7 @@ def step(
     if as_json:
         echo({"ok": True, **_step_json(entered, is_used=is_used)})
     else:
-        typer.echo(text.saved(_clock(migration, ts), canary_share, is_used=is_used))
+        echo_text(text.saved(_clock(migration, ts), canary_share, is_used=is_used))
 
 
 def _share_of(share: str, weights: str) -> float:
@@ -88,7 +88,7 @@ def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
     if as_json:
         echo({"ok": removed, "removed": [item.key for item in matches] if removed else []})
     else:
-        typer.echo(text.REMOVED if removed else text.no_such_step(key), err=not removed)
+        echo_text(text.REMOVED if removed else text.no_such_step(key), err=not removed)
     raise typer.Exit(0 if removed else 1)
 
 

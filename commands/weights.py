@@ -17,7 +17,7 @@ from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, plain, problem_lines, title
+from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, GOOD, WARN
 from domain import FleetName, Migration, Rule, Traffic
 from domain import Group as TargetGroup
@@ -53,7 +53,7 @@ def weights(
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     source = startup.open_sources(migration).traffic
     if source is None:
-        typer.echo(text.WEIGHTS_WITHOUT_AWS, err=True)
+        echo_text(text.WEIGHTS_WITHOUT_AWS, err=True)
     snapshot = source.snapshot() if source else TrafficSnapshot(startup.now_s(), None)
     echo(weights_json(migration, snapshot) if as_json else weights_tables(migration, snapshot))
     raise typer.Exit(0 if is_complete(snapshot) else 1)

@@ -2,6 +2,7 @@
 
 import json
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -25,6 +26,8 @@ from reports.judgement_json import SCHEMA
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
 
+CONTROL = ("Cc", "Cf", "Cs")  # Unicode categories: control and invisible characters, surrogates
+
 
 def echo(output: dict[str, Any] | RenderableType) -> None:
     """Prints a dict as one line of ASCII JSON with its schema number, anything else as rich renders it."""
@@ -32,6 +35,11 @@ def echo(output: dict[str, Any] | RenderableType) -> None:
         typer.echo(json.dumps({"schema": SCHEMA, **output}))
     else:
         console().print(output)
+
+
+def echo_text(text: str, *, err: bool = False) -> None:
+    """Prints lines as they are, but for control characters, which could steer the terminal."""
+    typer.echo("".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in CONTROL), err=err)
 
 
 def console() -> Console:
@@ -61,7 +69,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        typer.echo(evidence.not_written(str(path), error.strerror or str(error)), err=True)
+        echo_text(evidence.not_written(str(path), error.strerror or str(error)), err=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 

@@ -69,7 +69,7 @@ class RetrospectiveReport:
     def json(self) -> dict[str, Any]:
         """See docs/cli.md: times are UTC, shares and rates fractions, latency in seconds, null means unknown."""
         retrospective, excess = self.retrospective, self.retrospective.excess_errors
-        outline = retrospective.outline
+        outline, is_compared = retrospective.outline, excess.requests > 0
         return {
             "schema": SCHEMA,
             "ok": True,
@@ -81,12 +81,14 @@ class RetrospectiveReport:
             "impact": {
                 "canary_requests": retrospective.canary_requests,
                 "errors": {
-                    **pick(excess, "observed", "expected", "lower", "upper", "requests", "unpaired_requests"),
-                    "excess": excess.estimate,
+                    **pick(excess, "lower", "upper", "requests", "unpaired_requests"),
+                    "observed": excess.observed if is_compared else None,
+                    "expected": excess.expected if is_compared else None,
+                    "excess": excess.estimate if is_compared else None,
                 },
                 "minutes_outside": {
-                    "error_rate": retrospective.error_rate_outside_minutes,
-                    "latency_p95": retrospective.p95_outside_minutes,
+                    "error_rate": retrospective.error_rate_outside_minutes if is_compared else None,
+                    "latency_p95": retrospective.p95_outside_minutes if is_compared else None,
                 },
                 "rollbacks": [
                     {

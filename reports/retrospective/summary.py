@@ -33,9 +33,10 @@ def impact_sentences(migration: Migration, retrospective: Retrospective, *, now:
     ]
     if excess.unpaired_requests:
         sentences.append(text.impact_unpaired(canary, baseline, excess.unpaired_requests))
-    sentences.append(
-        text.impact_outside_margin(retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes)
-    )
+    if excess.requests:
+        sentences.append(
+            text.impact_outside_margin(retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes)
+        )
     sentences += text.impact_rollbacks(retrospective.rollbacks, zone, now=now)
     if outline.first_step is not None and outline.last_step is not None:
         sentences.append(text.impact_days(_at(outline.first_step), _at(outline.last_step), zone, now=now))

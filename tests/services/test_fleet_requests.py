@@ -1,14 +1,16 @@
 """The requests of each fleet: counted, none, never reported, not yet, not asked, unknown."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.series.fleet_requests import FleetRequests
 from archive import Archive
-from domain import Series, Window
+from domain import FleetName, Series, Window
 from services.fleet_requests import constant_share, fleet_requests, requests_unread
+from services.phases import count_phase, known_phases
 from sources.base import TrafficSnapshot
 from tests.factories.config import make_migration
 from tests.factories.events import weighted_traffic
@@ -110,3 +112,24 @@ def test_a_share_is_constant_between_two_changes(archive: Archive) -> None:
     windows = ((-10, 0), (0, 5), (1, 10), (1, 11), (11, 20))
     shares = [constant_share(archive, minute_window(*window)) for window in windows]
     assert shares == [None, None, 0.1, None, 0.25]
+
+
+def phase_requests(archive: Archive) -> dict[FleetName, int | None]:
+    phase = replace(known_phases((), end=NOON)[-1], window=HOUR)
+    return count_phase(
+        archive, make_migration(), "cloudwatch", (phase,), phase, until=NOON - 600, now=minute_time(0)
+    ).requests
+
+
+def test_a_fleet_without_requests_in_a_phase(archive: Archive) -> None:
+    earlier = FakeMetricSource(value_at=lambda series, ts, _: 10.0 if series == EC2 or ts < NOON - 3600 else None)
+    archive.metrics.fill(minute_window(-120, 0), earlier, now=minute_time(0))
+    assert phase_requests(archive) == {"baseline": 500, "canary": 0}
+
+
+def test_a_fleet_whose_requests_in_a_phase_are_unknown(archive: Archive) -> None:
+    source = FakeMetricSource(
+        value_at=baseline_only, problem_kind=lambda series, _: None if series == EC2 else "refused_metric"
+    )
+    archive.metrics.fill(HOUR, source, now=minute_time(0))
+    assert phase_requests(archive) == {"baseline": 500, "canary": None}

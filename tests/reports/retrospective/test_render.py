@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analysis.retrospective.impact import sum_excess
 from archive import Archive
 from reports.retrospective.render import RetrospectiveReport, build_report, retrospective_file_name
+from reports.retrospective.summary import impact_sentences
 from tests.factories.archived_migration import EVENTS, NOW, archived_migration, make_event, make_migration, time_of
 from tests.factories.evidence import MALICIOUS_TEXT
 
@@ -56,6 +59,29 @@ def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
     verdicts = [judgement.verdict for judgement in report.judgements.values()]
     assert len(verdicts) == 4
     assert verdicts[2] == "not enough data"  # at 0 % there was nothing to compare
+
+
+def test_nothing_compared_is_not_known(report: RetrospectiveReport) -> None:
+    story = replace(report.retrospective, excess_errors=sum_excess([]), canary_requests=None)
+    assert impact_sentences(MIGRATION, story, now=NOW)[:3] == [
+        "The number of requests that ECS served is not known.",
+        "Too little was served side by side to tell how many errors beyond EC2's rate users saw.",
+        "Back from 25.0 % to 0.0 % on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0 %)",
+    ]
+    impact = replace(report, retrospective=story).json()["impact"]
+    assert {name: impact[name] for name in ("canary_requests", "errors", "minutes_outside")} == {
+        "canary_requests": None,
+        "errors": {
+            "observed": None,
+            "expected": None,
+            "excess": None,
+            "lower": None,
+            "upper": None,
+            "requests": 0,
+            "unpaired_requests": 0,
+        },
+        "minutes_outside": {"error_rate": None, "latency_p95": None},
+    }
 
 
 def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveReport) -> None:

@@ -31,6 +31,7 @@ from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context
 from ui.components import PLOTLYJS_URL
 from ui.server.connections import ServerSetup, is_unprotected
+from ui.server.health import SourceStates
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
@@ -46,9 +47,9 @@ SECURITY_HEADERS = {
 }
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
-HEALTH_CHECK_TIMEOUT_S = 2.0
 
 logger = logging.getLogger("dashboard.access")
+source_states = SourceStates()
 
 
 class AccessLog:
@@ -109,8 +110,7 @@ async def healthz(_request: Request) -> Response:
     """
     states: tuple[SourceState, ...] = ()
     if context := app_context.opened_app_context():
-        with contextlib.suppress(ArchiveError, TimeoutError):
-            states = await asyncio.wait_for(asyncio.to_thread(context.source_states), HEALTH_CHECK_TIMEOUT_S)
+        states = await source_states.get(context.source_states)
     by_name = {state.source: state.state for state in sorted(states, key=lambda state: state.state != "up")}
     failed = {state.source for state in states for problem in state.problems if problem.kind == "internal_error"}
     return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})

@@ -1,7 +1,7 @@
 """Judges the counted access logs, route by route."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,9 +62,17 @@ class RouteView:
 
 
 def judge_logs(
-    archive: Archive, migration: Migration, window: Window, request_filter: RequestFilter = RequestFilter()
+    archive: Archive,
+    migration: Migration,
+    window: Window,
+    request_filter: RequestFilter = RequestFilter(),
+    *,
+    before_route: Callable[[], None] = lambda: None,
 ) -> EndpointsView | None:
-    """Judges the routes of `window` by the criteria of the migration; None if no log of it was counted. Raises ArchiveError."""
+    """Judges the routes of `window` by the criteria of the migration; None if no log of it was counted. Raises ArchiveError.
+
+    `before_route` may raise to give up.
+    """
     counted = _counted_part(archive, window)
     counts = archive.access_logs.counts(counted) if counted else None
     if counted is None or counts is None or not counts.num_rows:
@@ -76,6 +84,7 @@ def judge_logs(
         migration.criteria,
         max_routes=migration.access_logs.max_routes if migration.access_logs else MAX_ROUTES,
         status=request_filter.status,
+        before_route=before_route,
     )
     return EndpointsView(
         window,

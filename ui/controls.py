@@ -6,7 +6,8 @@ from functools import partial
 from typing import TypeVar
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 from domain import Migration, Window
 from messages import live, states, times
@@ -21,6 +22,13 @@ def on_page_change(page: str) -> None:
     if st.session_state.get(_PAGE_KEY) != page:
         st.session_state[_PAGE_KEY] = page
         st.session_state.pop(_QUERY_KEY, None)
+
+
+def stop_if_closed() -> None:
+    """Ends the script if the browser has closed the page: Streamlit itself only looks between elements, not during a long computation."""
+    context = get_script_run_ctx()
+    if context and runtime.exists() and not runtime.get_instance().is_active_session(context.session_id):
+        raise StopException
 
 
 def query_params() -> dict[str, str]:

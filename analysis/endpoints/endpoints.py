@@ -1,6 +1,6 @@
 """Parity per route, from access log counts: finds regressions of single routes that the totals hide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,12 +119,14 @@ def judge_endpoints(
     *,
     max_routes: int = MAX_ROUTES,
     status: int | None = None,
+    before_route: Callable[[], None] = lambda: None,
 ) -> JudgedEndpoints:
     """Judges every route of `counts` (domain.log_counts.COUNTS) in `window`. `fleet_by_group`: fleets by target group name.
 
     The judge is that of the Parity page, applied to one route at a time. Alarms are Bonferroni-corrected for routes × criteria, so that the
     probability of any false alarm stays ≤ 5 %; parity needs no correction. `status` restricts to a class of status codes (2 to 5): latency is
-    that of its answers, and they are the errors; for 2xx and 3xx only latency is judged.
+    that of its answers, and they are the errors; for 2xx and 3xx only latency is judged. `before_route` is called before each route
+    is judged, and may raise to give up.
     """
     chosen = _applicable_criteria(tuple(criteria) or DEFAULT_CRITERIA, status)
     rows, code, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
@@ -137,9 +139,10 @@ def judge_endpoints(
     # A route with fewer minutes cannot raise an alarm. The number of such routes depends on traffic alone, not on outcomes.
     n_judged = sum(_shared_minutes(route_rows, window) >= MIN_MINUTES for _, route_rows in routes)
     n_comparisons = max(1, n_judged) * max(1, len(chosen))
-    endpoints = [
-        _endpoint(name, route_rows, window, chosen, n_comparisons, default=not criteria) for name, route_rows in routes
-    ]
+    endpoints = []
+    for name, route_rows in routes:
+        before_route()
+        endpoints.append(_endpoint(name, route_rows, window, chosen, n_comparisons, default=not criteria))
     by_latency = rows.select(np.argsort(rows.ms, kind="stable"))
     total = _endpoint(ALL_ROUTES, by_latency, window, chosen, len(chosen), default=not criteria)
     return JudgedEndpoints(tuple(sorted(endpoints, key=_sort_key)), total, n_judged, n_folded, unassigned)

@@ -285,3 +285,17 @@ def naive_alarms(report: JudgedEndpoints) -> int:
         standard_error = (pooled * (1 - pooled) * (1 / b.requests + 1 / c.requests)) ** 0.5
         count += standard_error > 0 and abs(endpoint.error_difference or 0) > 1.96 * standard_error
     return count
+
+
+def test_judging_can_be_given_up_before_each_route() -> None:
+    rows = [count_row(group, 5, route=f"/r/{index}") for index in range(3) for group in (EC2, ECS)]
+    calls = []
+
+    def give_up() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        judge_endpoints(count_table(rows), FLEET_OF, first_minutes(1), before_route=give_up)
+    assert len(calls) == 2

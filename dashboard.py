@@ -31,7 +31,7 @@ from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context
 from ui.components import PLOTLYJS_URL
 from ui.server.connections import ServerSetup, is_unprotected
-from ui.server.health import SourceStates
+from ui.server.health import TIMEOUT_S, SourceStates
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
@@ -121,7 +121,7 @@ async def readyz(_request: Request) -> Response:
     context = app_context.opened_app_context()
     try:
         if context:
-            await asyncio.wait_for(asyncio.to_thread(context.source_states), HEALTH_CHECK_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.to_thread(context.source_states), TIMEOUT_S)
     except (ArchiveError, TimeoutError):
         context = None
     silent = context.silent_sources if context else ()

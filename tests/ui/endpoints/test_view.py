@@ -55,13 +55,13 @@ def test_filters_and_invalid_params() -> None:
 
 
 def test_a_range_is_cut_to_its_last_14_days_and_to_the_past() -> None:
-    parsed = params(from_="2000-01-01T00:00Z", to="2199-12-31T00:00Z")
+    parsed = params(from_="2010-01-02T00:00Z", to="2099-12-30T00:00Z")
     end = START + 3600 + 300
     assert parsed.fixed_window == Window(end - 14 * 86_400, end) and parsed.range_clipped
     assert not parsed.has_invalid_params
     past = params(from_="2026-09-01T00:00Z", to="2026-09-15T00:00Z")
     assert past.fixed_window and past.fixed_window.minutes == 14 * 1440 and not past.range_clipped
-    future = params(from_="2199-01-01T00:00Z", to="2199-12-31T00:00Z")
+    future = params(from_="2099-01-01T00:00Z", to="2099-12-30T00:00Z")
     assert future.fixed_window is None and future.has_invalid_params and not future.range_clipped
 
 

@@ -22,7 +22,7 @@ NOTHING_EXCLUDED = _("nothing")
 ESTIMATE = _("difference")
 LOWER = _("at least")
 UPPER = _("at most")
-NO_DATA_YET = _("Nothing can be drawn yet: the judge needs minutes in which both fleets were asked.")
+NO_DATA_YET = _("Nothing can be drawn yet: the judge needs final minutes with requests of both fleets.")
 WINDOW_LATENCY_TITLE = _("Latency of the whole window")
 WINDOW_LATENCY_EXPLAINED = _(
     "Percentiles of all answers of the window together, asked as one period: never an average of minutes."

@@ -125,3 +125,9 @@ def test_it_records_until_a_signal_stops_it(tmp_path: Path) -> None:
         recorder.wait()
         if recorder.stdout:
             recorder.stdout.close()
+
+
+def test_it_ends_with_1_as_soon_as_a_poll_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "silent_sources", lambda _tasks: ("cloudwatch",))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert run("record", "--demo", "--json").exit_code == 1

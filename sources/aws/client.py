@@ -20,7 +20,8 @@ from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 from sources.transport import LimitedBotocoreSession, ReplyTooLargeError
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
-_PYTHON_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)  # that botocore does not wrap
+# What botocore does not wrap.
+_PYTHON_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 _NOT_IMPLEMENTED = 501
 
 _CODES: dict[ProblemKind, str] = {
@@ -99,7 +100,7 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
     """One call of a client's method. Raises one of AWS_ERRORS.
 
     A response with status 200 and an invalid body (a proxy's page, a list for an object, an invalid date) makes boto3 fail with a ValueError,
-    TypeError, AttributeError or LookupError: those become ResponseParserError.
+    TypeError, AttributeError or LookupError, a huge number or depth with an ArithmeticError or RecursionError: those become ResponseParserError.
     """
     try:
         return method(**params)

@@ -98,7 +98,7 @@ def parse_response(request: Request, status: int, body: bytes, model: type[Model
     """
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if kind := problem_kind(status):
         detail = f"{status} {_error_message(data, body)}".strip()

@@ -124,4 +124,4 @@ def test_hosts_of_the_environment_are_added(
     monkeypatch.setenv("MIGRATION_ALLOWED_HOSTS", " 10.0.0.5, ,https://x, Other.example.com,")
     settings = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
     assert settings and settings.allowed_hosts == ("dashboard.example.com", "10.0.0.5", "other.example.com")
-    assert [record.message for record in caplog.records] == ["not a host in MIGRATION_ALLOWED_HOSTS: https://x"]
+    assert [record.getMessage() for record in caplog.records] == ["not a host in MIGRATION_ALLOWED_HOSTS: https://x"]

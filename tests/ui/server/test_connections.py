@@ -201,7 +201,7 @@ def test_listening_on_more_than_loopback_is_noticed(
     monkeypatch.setattr(connections, "_address", None)
     assert not is_unprotected(None)
     config = Config(App, host=host, port=8501, log_config=None)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger=connections.__name__):
         connections._set_up(config)
     assert config.http_protocol_class is TimedHttpProtocol
     assert [vars(record)["url"] for record in caplog.records] == [url]
@@ -213,7 +213,7 @@ def test_another_server_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None: ...
 
     asyncio.run(ServerSetup(app)({"type": "lifespan"}, app, app))  # type: ignore[arg-type]
-    assert [record.message for record in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "the server is not uvicorn: connections have no time-out of this program"
     ]
 

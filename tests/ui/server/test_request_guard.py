@@ -282,4 +282,4 @@ def test_refusals_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> 
         for _ in range(4):
             asyncio.run(guard(make_scope(origin="http://evil.example"), app.receive, app.send))
     assert [vars(record)["requests"] for record in caplog.records] == [1, 3]
-    assert caplog.records[0].message == f"request refused: {SITE_REFUSED.format(host='localhost:8501')}"
+    assert caplog.records[0].getMessage() == f"request refused: {SITE_REFUSED.format(host='localhost:8501')}"

@@ -14,21 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from archive import Archive, BatchArchive
+from archive import Archive
 from archive.db import schema
-from archive.transfer.export import export_archive
 from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import CONVERTED_TABLES, COPIED_TABLES, EXCLUDED_TABLES, ExportError, read_manifest
 from collector.collector import Collector, CollectorConfig
-from domain.deployments import DeploymentState
-from domain.triggers import Triggers
-from sources.base import Events, TrafficSnapshot
+from sources.base import TrafficSnapshot
 from sources.registry import Sources
-from sources.triggers import TriggerSnapshot
 from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
-from tests.factories.events import ROUTE, SERVICE, TRAFFIC, logged_change, make_alert, weighted_traffic
+from tests.factories.events import TRAFFIC, weighted_traffic
 from tests.factories.events import TRIGGER as TRIGGER
+from tests.factories.exports import export_to, fill_archive
 from tests.fakes.metric_source import (
     ECS,
     HOURLY,
@@ -39,7 +36,6 @@ from tests.fakes.metric_source import (
     minute_window,
     values_by_minute,
 )
-from tests.fakes.window_latency_source import FakeWindowLatencySource
 
 SAMPLES = Path("tests/samples/archive")
 UrlFactory = Callable[[str, str], str]
@@ -58,48 +54,6 @@ def url(tmp_path: Path, request: pytest.FixtureRequest) -> UrlFactory:
         return url
 
     return archive_url
-
-
-def fill_archive(url: str) -> None:
-    """Half a day of everything that an archive can contain."""
-    source = FakeWindowLatencySource(configured_series=(ECS, LATENCY, HOURLY))
-    with Archive.open(url, MIGRATION) as archive:
-        archive.metrics.get(minute_window(-720, 0), source, now=minute_time(0))
-        archive.metrics.fill(
-            minute_window(-720, 0), source, now=minute_time(0), series_filter=lambda series: series.hourly
-        )
-        archive.metrics.fetch_window_latency(minute_window(-60, 0), source, now=minute_time(0))
-        archive.events.save_events(
-            Events(minute_window(-60, 0), NOON, (make_alert("a", -10), make_alert("b", -5, open=True))),
-            "mackerel_events",
-        )
-        archive.events.save_events(
-            Events(minute_window(-60, 0), NOON, weight_changes=(logged_change(-900, 0.5),)),
-            "cloudtrail",
-            keep_missing=True,
-        )
-        archive.events.save_events(
-            Events(
-                minute_window(-60, 0),
-                NOON,
-                deployment_state=DeploymentState(NOON, (SERVICE,), (), (("canary", ROUTE),)),
-            ),
-            "ecs",
-        )
-        for second, canary in ((-60, 10), (-45, 50), (-30, 50), (0, 10)):
-            archive.events.save_snapshot(TrafficSnapshot(NOON + second, weighted_traffic(100 - canary, canary)))
-        archive.access_logs.save_counts(
-            [counted_file("a", -5, 65), counted_file("b", 0, 5)], log_counts(-5, 0, 59, 60, slow_ms=1500)
-        )
-        archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
-    with BatchArchive.open(url, MIGRATION) as batches:
-        batches.events.save_triggers(TriggerSnapshot(NOON, Triggers(NOON, (TRIGGER,))), "eventbridge")
-
-
-def export_to(url: str, folder: Path, now: int = NOON) -> Path:
-    with Archive.open(url, MIGRATION) as archive:
-        export_archive(archive.engine, MIGRATION, folder, now=now)
-    return folder
 
 
 def import_from(folder: Path, url: str, *, now: int = NOON) -> None:

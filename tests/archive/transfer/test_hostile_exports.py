@@ -18,8 +18,8 @@ from archive.transfer import validation
 from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import ExportError, sha256_of
 from messages.recording import export_error
-from tests.archive.transfer.test_export import export_to, fill_archive
 from tests.factories.archives import MIGRATION
+from tests.factories.exports import export_to, fill_archive
 from tests.fakes.metric_source import NOON
 
 Spoil = Callable[[Path], None]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from domain import EVENT_KINDS, EventKind, Window
 from domain.series import PERCENTILES
-from domain.window import parse_datetime
+from domain.window import EARLIEST_S, LATEST_S, parse_datetime
 
 WindowChoice = Literal["30m", "1h", "3h", "12h", "24h"]
 WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
@@ -18,7 +18,6 @@ DEFAULT_PERCENTILE = "p95"
 NO_KINDS = "none"
 MIN_WINDOW_MINUTES = 5
 MAX_WINDOW_MINUTES = 1440
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # far from the limits of datetime
 
 InvalidParam = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events"]
 
@@ -91,27 +90,21 @@ def parse_range(query_params: Mapping[str, str], *, zone: ZoneInfo) -> Window | 
     """`from` and `to` at any distance; None if they are missing or not a range."""
     try:
         first, last = (parse_datetime(query_params.get(name, ""), zone) for name in ("from", "to"))
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return Window.between(first, last) if _in_bounds(first) and _in_bounds(last) and first < last else None
+    return Window.between(first, last) if first < last else None
 
 
 def _parse_fixed_window(start: str, end: str, zone: ZoneInfo) -> Window | InvalidParam:
     try:
         first, last = (parse_datetime(text, zone) for text in (start, end))
-    except (ValueError, OverflowError):
-        return "range"
-    if not (_in_bounds(first) and _in_bounds(last)):
+    except ValueError:
         return "range"
     if first >= last:
         return "range_order"
     if last - first > timedelta(minutes=MAX_WINDOW_MINUTES):
         return "range_too_long"
     return Window.between(first, max(last, first + timedelta(minutes=MIN_WINDOW_MINUTES)))
-
-
-def _in_bounds(value: datetime) -> bool:
-    return EARLIEST <= value < LATEST
 
 
 def format_time(ts: int) -> str:
@@ -130,7 +123,7 @@ def range_from_drag(ends: list[str], *, utc_offset_s: int) -> Window | None:
         )
     except (ValueError, OverflowError):
         return None
-    if not (_in_bounds(first) and _in_bounds(last)):
+    if first.timestamp() < EARLIEST_S or last.timestamp() >= LATEST_S:
         return None
     missing = timedelta(minutes=MIN_WINDOW_MINUTES) - (last - first)
     if missing > timedelta():

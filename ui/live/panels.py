@@ -157,9 +157,12 @@ def _why_empty(app: AppContext, source: str, view: LiveView, name: PanelName) ->
     if name == "error_rate" and not result.frame.empty and result.unknown:
         return text.errors_unread(label)
     state = worst_state(missing) if missing else None
+    is_down = any(
+        item.source == source and item.state in ("denied", "down", "throttled") for item in app.source_states()
+    )
+    if state == "unknown" or (state == "not_asked" and is_down):
+        return text.no_rows_source_down(label)
     if state == "not_asked":
         progress = app.collector.progress(source)
         return text.reading(label, *progress) if progress else text.no_rows_yet(label)
-    if state == "unknown":
-        return text.no_rows_source_down(label)
     return fleet_requests.missing(missing, app.migration.labels) if missing else text.no_values(label)

@@ -237,11 +237,11 @@ class TestDownload:
     def test_full_disk(self, fake_s3: FakeS3, logs: S3Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fake_s3.put_log(fake_s3.log_key(end_of_file(5)), make_lines(3))
 
-        def full(*_: object) -> None:
+        def full(*_: object, **_options: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "cache"))
 
         with monkeypatch.context() as patch:
-            patch.setattr("sources.aws.s3_access_logs.shutil.copyfileobj", full)
+            patch.setattr(S3Logs, "save_object", full)
             progress = count_into_archive(logs, tmp_path)
         assert (progress.state, progress.lines) == ("stopped", 0)
         message = format_problem(progress.problems[0])

@@ -114,7 +114,7 @@ class Arn:
 
 @dataclass(frozen=True, slots=True)
 class TruncatedArn:
-    """The start of an ARN of `kind`. `missing`: the parts that it lacks, in order; of the first one it has the start if `in_part`."""
+    """The start of an ARN of `kind`. `missing`: the absent parts, in order; of the first one it has the start if `in_part`."""
 
     kind: ArnKind
     missing: tuple[ArnPart, ...]

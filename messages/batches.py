@@ -109,7 +109,7 @@ def run_status(name: RunStatus) -> str:
 
 def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
     if name == "ok" and not scheduled:
-        return _("It ran. No schedule is known, so nobody can tell whether it was due.")
+        return _("It ran. No schedule is known, so it is unknown whether it was due.")
     if name == "failed" and last and not last.was_reported:
         return _("Its last run died: Lambda reported an error and nothing was posted.")
     return {

@@ -13,8 +13,7 @@ from domain import Window, utc_now
 from messages import retrospective as text
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
-from services.parity import judge_window
-from services.retrospective import MigrationOutline, Retrospective, read_outline
+from services.retrospective import MigrationOutline, Retrospective, phase_judgements, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart
@@ -109,14 +108,6 @@ def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> Non
     placeholder = st.empty()
     judgements = dict[Window, Judgement | None]()
     placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
-    for row in retrospective.phase_rows:
-        judged = judge_window(
-            app.archive,
-            app.migration,
-            retrospective.outline.source,
-            row.phase.judged_window,
-            now=utc_now(),
-            canary_share=row.phase.canary_share,
-        )
-        judgements[row.phase.window] = judged.judgement
+    for window, judgement in phase_judgements(app.archive, app.migration, retrospective, now=now):
+        judgements[window] = judgement
         placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))

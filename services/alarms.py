@@ -128,7 +128,7 @@ def _is_needed(series: Series) -> bool:
 
 
 def _split(archive: Archive, now: datetime) -> SplitShares | None:
-    """The configured shares; None if they were not read lately."""
+    """The configured shares; None if they were not read within MAX_WEIGHTS_AGE_S."""
     latest = archive.events.latest_traffic()
     if latest is None or now.timestamp() - latest[1] > MAX_WEIGHTS_AGE_S or not latest[0].configured_shares:
         return None

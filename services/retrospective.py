@@ -1,6 +1,6 @@
 """A whole migration from the archive: its phases, their impact, and the weeks before and after."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -145,15 +145,13 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
 
 def phase_judgements(
     archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
-) -> JudgementsByWindow:
-    """The judgement of each phase, by the window of the phase. Raises ArchiveError."""
+) -> Iterator[tuple[Window, analysis.Judgement]]:
+    """The window and the judgement of each phase, one after the other. Raises ArchiveError."""
     source = retrospective.outline.source
-    return {
-        row.phase.window: judge_window(
-            archive, migration, source, row.phase.judged_window, now=now, canary_share=row.phase.canary_share
-        ).judgement
-        for row in retrospective.phase_rows
-    }
+    for row in retrospective.phase_rows:
+        phase = row.phase
+        judged = judge_window(archive, migration, source, phase.judged_window, now=now, canary_share=phase.canary_share)
+        yield phase.window, judged.judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Checks every file of an export before the first write: schema, number of rows, ranges, uniqueness and JSON.
 
-An export is external input: its checksums are consistent with its manifest, whoever wrote both. Files are read in batches with text columns as
+An export is external input: consistent checksums and manifest do not prove where it is from. Files are read in batches with text columns as
 dictionaries, so memory is bounded by MAX_ROW_GROUP_BYTES, whatever the export contains.
 """
 

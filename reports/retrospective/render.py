@@ -124,7 +124,7 @@ def report_of(
     """The report of a retrospective. Raises ArchiveError."""
     outline = retrospective.outline
     timeline = service.read_timeline(archive, migration, outline.source, outline.window)
-    judgements = service.phase_judgements(archive, migration, retrospective, now=now)
+    judgements = dict(service.phase_judgements(archive, migration, retrospective, now=now))
     return RetrospectiveReport(migration, retrospective, timeline, judgements, now)
 
 

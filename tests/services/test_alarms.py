@@ -1,4 +1,4 @@
-"""Alarms of now from the archive, and their events: one for each stretch, whoever writes it and however often."""
+"""Alarms of now from the archive, and their events: one for each stretch, however often and by how many processes it is written."""
 
 from dataclasses import replace
 from pathlib import Path

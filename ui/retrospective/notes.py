@@ -1,20 +1,19 @@
 """The notes of a migration: a form that adds one, and the list."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import streamlit as st
 from markupsafe import Markup
 
-from archive import NOTES, ArchiveError
+from archive import NOTES
 from domain import Window
-from domain.window import DAY_S, MINUTE_S, parse_datetime
+from domain.window import DAY_S, MINUTE_S
 from messages import notes as text
-from reports.templating import render
 from services.retrospective import MigrationOutline
 from ui import layout
 from ui.app_context import AppContext
+from ui.retrospective.entries import entered_time, entry_row, save_entry, show_invalid
 
 MAX_NOTES = 50
 LOOKAHEAD_S = DAY_S  # a source's note may be about the future
@@ -43,35 +42,16 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
         is_own = note.source == NOTES
         author = text.by_author(note.detail) if is_own else note.detail
         clock = layout.format_clock(note.ts, app.migration, now)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(render("retrospective.note", clock=clock, title=note.title, author=author))
-            if is_own:
-                remove = partial(_remove, app, note.key)
-                st.button(text.REMOVE, key=f"remove_{note.key}", on_click=remove, type="tertiary")
+        entry_row(clock, note.title, author, key=note.key, remove=app.archive.notes.remove if is_own else None)
 
 
 def _save(app: AppContext, words: str, at: str, author: str) -> None:
     if not words.strip():
-        _invalid(text.EMPTY)
+        show_invalid(text.EMPTY)
         return
     try:
-        time = parse_datetime(at, app.migration.zone) if at.strip() else datetime.now(UTC)
-        ts = int(time.timestamp())
-    except (ValueError, OverflowError):
-        _invalid(text.invalid_time(at))
+        ts = entered_time(app, at)
+    except ValueError:
+        show_invalid(text.invalid_time(at))
         return
-    try:
-        app.archive.notes.add(ts, words, author)
-    except ArchiveError as error:
-        layout.archive_error_page(text.TITLE, error)
-        return
-    st.rerun(scope="fragment")
-
-
-def _invalid(message: str) -> None:
-    st.html(Markup("<p class='warn'>{}</p>").format(message))
-
-
-def _remove(app: AppContext, key: str) -> None:
-    with suppress(ArchiveError):  # shown by the page that follows
-        app.archive.notes.remove(key)
+    save_entry(text.TITLE, partial(app.archive.notes.add, ts, words, author))

@@ -1,20 +1,17 @@
 """The steps that users entered: a form that adds one, and the list."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import streamlit as st
 from markupsafe import Markup
 
-from archive import ArchiveError
 from domain.weight_changes import parse_share
-from domain.window import parse_datetime
 from messages import notes, numbers
 from messages import steps as text
-from reports.templating import render
 from ui import layout
 from ui.app_context import AppContext
+from ui.retrospective.entries import entered_time, entry_row, save_entry, show_invalid
 
 
 def steps_section(app: AppContext, *, now: datetime) -> None:
@@ -34,38 +31,22 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
     for step in steps:
         clock, share = layout.format_clock(step.ts, app.migration, now), numbers.share(step.after or 0.0)
         details = [notes.by_author(step.author), "" if step.key in used else text.UNUSED]
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(render("retrospective.note", clock=clock, title=share, author=", ".join(filter(None, details))))
-            remove = partial(_remove, app, step.key)
-            st.button(notes.REMOVE, key=f"remove_{step.key}", on_click=remove, type="tertiary")
+        shown = ", ".join(filter(None, details))
+        entry_row(clock, share, shown, key=step.key, remove=app.archive.steps.remove)
 
 
 def _save(app: AppContext, share: str, at: str, author: str, now: datetime) -> None:
     try:
         canary_share = parse_share(share)
     except ValueError:
-        _invalid(text.invalid_share(share))
+        show_invalid(text.invalid_share(share))
         return
     try:
-        ts = int((parse_datetime(at, app.migration.zone) if at.strip() else datetime.now(UTC)).timestamp())
-    except (ValueError, OverflowError):
-        _invalid(notes.invalid_time(at))
+        ts = entered_time(app, at)
+    except ValueError:
+        show_invalid(notes.invalid_time(at))
         return
     if ts > now.timestamp():
-        _invalid(text.FUTURE)
+        show_invalid(text.FUTURE)
         return
-    try:
-        app.archive.steps.add(ts, canary_share, author)
-    except ArchiveError as error:
-        layout.archive_error_page(text.TITLE, error)
-        return
-    st.rerun(scope="fragment")
-
-
-def _invalid(message: str) -> None:
-    st.html(Markup("<p class='warn'>{}</p>").format(message))
-
-
-def _remove(app: AppContext, key: str) -> None:
-    with suppress(ArchiveError):  # shown by the page that follows
-        app.archive.steps.remove(key)
+    save_entry(text.TITLE, partial(app.archive.steps.add, ts, canary_share, author))

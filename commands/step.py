@@ -1,21 +1,19 @@
 """`step`: adds a step of the migration that no source reports, lists such steps, or removes one."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
 from archive import Archive
-from commands.note import KEY_CHARS
 from commands.shared import startup
+from commands.shared.entries import KEY_CHARS, clock, entered_time, remove_entry
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
 from commands.shared.output import echo, echo_text, plain
 from domain import Migration, WeightChange
 from domain.weight_changes import parse_share
-from domain.window import parse_datetime
-from messages import notes, numbers, times
+from messages import notes, numbers
 from messages import steps as text
 from reports.judgement_json import iso_time
 
@@ -43,14 +41,15 @@ def step(
             echo({"ok": True, "steps": as_rows} if as_json else _steps_table(migration, steps, used))
             return
         if remove:
-            _remove(archive, remove, as_json=as_json)
-            return
+            removed = {item.key: text.REMOVED for item in archive.steps.read()}
+            not_found = text.no_such_step(remove)
+            remove_entry(removed, remove, archive.steps.remove, not_found=not_found, as_json=as_json)
         entered = archive.steps.add(ts, canary_share, author)
         is_used = entered.key in _used_keys(archive)
     if as_json:
         echo({"ok": True, **_step_json(entered, is_used=is_used)})
     else:
-        echo_text(text.saved(_clock(migration, ts), canary_share, is_used=is_used))
+        echo_text(text.saved(clock(migration, ts), canary_share, is_used=is_used))
 
 
 def _share_of(share: str, weights: str) -> float:
@@ -66,30 +65,14 @@ def _share_of(share: str, weights: str) -> float:
 
 def _time_of(migration: Migration, at: str) -> int:
     """The time of a new step (epoch seconds). Raises typer.BadParameter."""
-    now = startup.now()
-    try:
-        time = parse_datetime(at, migration.zone) if at else now
-        ts = int(time.timestamp())
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(notes.invalid_time(at), param_hint="--at") from None
-    if ts > now.timestamp():
+    ts = entered_time(migration, at)
+    if ts > startup.now().timestamp():
         raise typer.BadParameter(text.FUTURE, param_hint="--at")
     return ts
 
 
 def _used_keys(archive: Archive) -> set[str]:
     return {change.key for change in archive.events.weight_changes() if change.origin == "entered"}
-
-
-def _remove(archive: Archive, key: str, *, as_json: bool) -> None:
-    """Removes the one step whose key starts with `key`; ends with 1 if there is none, or more than one."""
-    matches = [item for item in archive.steps.read() if item.key.startswith(key)]
-    removed = len(matches) == 1 and archive.steps.remove(matches[0].key)
-    if as_json:
-        echo({"ok": removed, "removed": [item.key for item in matches] if removed else []})
-    else:
-        echo_text(text.REMOVED if removed else text.no_such_step(key), err=not removed)
-    raise typer.Exit(0 if removed else 1)
 
 
 def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: set[str]) -> RenderableType:
@@ -99,7 +82,7 @@ def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: se
     for item in steps:
         grid.add_row(
             plain(item.key[:KEY_CHARS]),
-            plain(_clock(migration, item.ts)),
+            plain(clock(migration, item.ts)),
             plain(numbers.share(item.after or 0.0)),
             plain(notes.by_author(item.author)),
             plain("" if item.key in used else text.UNUSED),
@@ -115,7 +98,3 @@ def _step_json(item: WeightChange, *, is_used: bool) -> dict[str, Any]:
         "key": item.key,
         "used": is_used,
     }
-
-
-def _clock(migration: Migration, ts: int) -> str:
-    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=startup.now())

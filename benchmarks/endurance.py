@@ -1,52 +1,37 @@
-"""What the dashboard withstands, measured on loopback: `python -m benchmarks.endurance --help`."""
+"""What the program withstands, measured on loopback: `python -m benchmarks.endurance --help`."""
 
-import asyncio
 import json
-import resource
-import statistics
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hostile_clients import HostileLoad, hostile_clients, request_latencies, silent_proxy
-from benchmarks.live import log_progress, machine_summary
-from tests.factories.dashboard_server import ROOT, run_dashboard
-
-HEALTHZ_LIMIT_S = 0.1
-REQUEST_TIMEOUT_S = 30.0
-USUAL_DESCRIPTORS = 1024  # the soft limit that most systems start a process with
+from benchmarks.limits import web
+from benchmarks.limits.figure import Figure
+from benchmarks.limits.hostile_clients import HostileLoad
+from benchmarks.live import machine_summary
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row of the table. `compared`: the same of what it is compared with. `is_met`: None if there is no limit."""
+class Part(StrEnum):
+    WEB = "web"
 
-    name: str
-    limit: str
-    dashboard: str
-    compared: str
-    is_met: bool | None
+
+# What each part measures with its usual size; a part takes between one and ten minutes.
+PARTS: dict[Part, Callable[[], list[Figure]]] = {
+    Part.WEB: lambda: web.measure(HostileLoad(sockets=2000), seconds=30, warm_up_s=30),
+}
 
 
 def main(
-    seconds: Annotated[int, typer.Option(help="How long requests are measured, under load and without.", min=10)] = 30,
-    sockets: Annotated[int, typer.Option(help="Connections that send no complete request.", min=0)] = 2000,
-    warm_up: Annotated[int, typer.Option(help="Seconds for the demo's back-fill.", min=0)] = 30,
+    only: Annotated[list[Part] | None, typer.Option(help="Parts to measure; all by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
 ) -> None:
-    """Measures what the dashboard withstands, beside Streamlit without the program's middleware; takes about four minutes.
-
-    Exits with 1 if a limit is exceeded.
-    """
-    figures = measure_web(HostileLoad(sockets=sockets), seconds, warm_up)
+    """Measures what the program withstands; exits with 1 if a limit is exceeded."""
+    figures = [figure for part in only or list(Part) for figure in PARTS[part]()]
     if as_json:
         result = {"machine": machine_summary(), "figures": [asdict(figure) for figure in figures]}
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -55,82 +40,10 @@ def main(
     raise typer.Exit(1 if any(figure.is_met is False for figure in figures) else 0)
 
 
-# ---- web: other sites' pages, idle sockets, uploads
-
-
-def measure_web(load: HostileLoad, seconds: float, warm_up_s: float) -> list[Figure]:
-    """The latency of the health check without load, and while hostile clients are at work."""
-    protected = _healthz_latencies(ROOT / "dashboard.py", load, seconds, warm_up_s)
-    bare = _healthz_latencies(ROOT / "benchmarks" / "bare" / "unprotected.py", load, seconds, warm_up_s)
-    p99_s = _p99(protected[1])
-    clients = f"{load.knocks_per_s:g} foreign handshakes/s, {load.sockets:,} idle sockets, {load.uploads} uploads"
-    return [
-        Figure("/healthz p99, without load", "", _format(protected[0]), _format(bare[0]), None),
-        Figure(
-            f"/healthz p99, {clients}",
-            f"≤ {HEALTHZ_LIMIT_S * 1000:g} ms",
-            _format(protected[1]),
-            _format(bare[1]),
-            p99_s <= HEALTHZ_LIMIT_S,
-        ),
-    ]
-
-
-def _healthz_latencies(
-    script: Path, load: HostileLoad, seconds: float, warm_up_s: float
-) -> tuple[list[float], list[float]]:
-    """Seconds of each health check: without load, and under it."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        silent_proxy() as proxy,
-        _usual_descriptor_limit(),
-        run_dashboard(Path(folder), {"MIGRATION_DEMO": "1", "PYTHONPATH": str(ROOT)} | proxy, script=script) as server,
-    ):
-        port = int(server.url.rpartition(":")[2])
-        log_progress(f"{script.name}: warming up")
-        time.sleep(warm_up_s)
-        log_progress(f"{script.name}: without load")
-        quiet = _measure(port, seconds)
-        with hostile_clients(port, load):
-            log_progress(f"{script.name}: under load")
-            return quiet, _measure(port, seconds)
-
-
-def _measure(port: int, seconds: float) -> list[float]:
-    latencies = request_latencies(port, "/healthz", seconds=seconds, interval_s=0.1, timeout_s=REQUEST_TIMEOUT_S)
-    return asyncio.run(latencies)
-
-
-@contextmanager
-def _usual_descriptor_limit() -> Iterator[None]:
-    """Processes that are started meanwhile inherit it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(USUAL_DESCRIPTORS, soft), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def _p99(latencies_s: list[float]) -> float:
-    return statistics.quantiles(latencies_s, n=100)[98]
-
-
-def _format(latencies_s: list[float]) -> str:
-    """The 99th percentile, and the median and the maximum in brackets."""
-    median_s, highest_s = statistics.median(latencies_s), max(latencies_s)
-    return f"{_p99(latencies_s) * 1000:,.0f} ms (p50 {median_s * 1000:,.0f}, max {highest_s * 1000:,.0f})"
-
-
-# ---- output
-
-
 def _table(figures: list[Figure]) -> Table:
-    table = Table("figure", "limit", "dashboard", "bare Streamlit", "met?", title=machine_summary())
+    table = Table("figure", "limit", "measured", "compared with", "met?", title=machine_summary())
     for row in figures:
-        table.add_row(
-            row.name, row.limit, row.dashboard, row.compared, {True: "yes", False: "NO", None: ""}[row.is_met]
-        )
+        table.add_row(row.name, row.limit, row.measured, row.compared, {True: "yes", False: "NO", None: ""}[row.is_met])
     return table
 
 

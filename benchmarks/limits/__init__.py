@@ -1,0 +1,1 @@
+"""What the program withstands, one kind of load a module; each returns figures."""

@@ -1,0 +1,83 @@
+"""The web server while other sites' pages, idle sockets and uploads are at work."""
+
+import asyncio
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.limits.figure import Figure
+from benchmarks.limits.hostile_clients import HostileLoad, hostile_clients, request_latencies, silent_proxy
+from benchmarks.live import log_progress
+from tests.factories.dashboard_server import ROOT, run_dashboard
+
+HEALTHZ_LIMIT_S = 0.1
+REQUEST_TIMEOUT_S = 30.0
+USUAL_DESCRIPTORS = 1024  # the soft limit that most systems start a process with
+
+
+def measure(load: HostileLoad, seconds: float, warm_up_s: float) -> list[Figure]:
+    """The latency of the health check without load, and while hostile clients are at work."""
+    protected = _healthz_latencies(ROOT / "dashboard.py", load, seconds, warm_up_s)
+    bare = _healthz_latencies(ROOT / "benchmarks" / "bare" / "unprotected.py", load, seconds, warm_up_s)
+    p99_s = _p99(protected[1])
+    clients = f"{load.knocks_per_s:g} foreign handshakes/s, {load.sockets:,} idle sockets, {load.uploads} uploads"
+    return [
+        Figure("/healthz p99, without load", "", _format(protected[0]), None, _format(bare[0])),
+        Figure(
+            f"/healthz p99, {clients}",
+            f"≤ {HEALTHZ_LIMIT_S * 1000:g} ms",
+            _format(protected[1]),
+            p99_s <= HEALTHZ_LIMIT_S,
+            _format(bare[1]),
+        ),
+    ]
+
+
+def _healthz_latencies(
+    script: Path, load: HostileLoad, seconds: float, warm_up_s: float
+) -> tuple[list[float], list[float]]:
+    """Seconds of each health check: without load, and under it."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        silent_proxy() as proxy,
+        _usual_descriptor_limit(),
+        run_dashboard(Path(folder), {"MIGRATION_DEMO": "1", "PYTHONPATH": str(ROOT)} | proxy, script=script) as server,
+    ):
+        port = int(server.url.rpartition(":")[2])
+        log_progress(f"{script.name}: warming up")
+        time.sleep(warm_up_s)
+        log_progress(f"{script.name}: without load")
+        quiet = _measure(port, seconds)
+        with hostile_clients(port, load):
+            log_progress(f"{script.name}: under load")
+            return quiet, _measure(port, seconds)
+
+
+def _measure(port: int, seconds: float) -> list[float]:
+    latencies = request_latencies(port, "/healthz", seconds=seconds, interval_s=0.1, timeout_s=REQUEST_TIMEOUT_S)
+    return asyncio.run(latencies)
+
+
+@contextmanager
+def _usual_descriptor_limit() -> Iterator[None]:
+    """Processes that are started meanwhile inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(USUAL_DESCRIPTORS, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _p99(latencies_s: list[float]) -> float:
+    return statistics.quantiles(latencies_s, n=100)[98]
+
+
+def _format(latencies_s: list[float]) -> str:
+    """The 99th percentile, and the median and the maximum in brackets."""
+    median_s, highest_s = statistics.median(latencies_s), max(latencies_s)
+    return f"{_p99(latencies_s) * 1000:,.0f} ms (p50 {median_s * 1000:,.0f}, max {highest_s * 1000:,.0f})"

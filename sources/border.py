@@ -44,7 +44,7 @@ class _Request:
     raises: tuple[type[Exception], ...] = ()
 
 
-_REQUESTS: Mapping[str, _Request] = {
+REQUESTS: Mapping[str, _Request] = {
     "pull": _Request(lambda problem, now, window, *_: Pull(window, now, problems=(problem,))),
     "events": _Request(lambda problem, now, window: Events(window, now, problems=(problem,), complete=False)),
     "window_latency": _Request(lambda problem, now, window: WindowLatency(window, None, now, (), (problem,), False)),
@@ -65,7 +65,7 @@ def guard(
     After an exception they return an empty result with a problem "bad_reply", whose detail ends with the `reference` of the log line.
     `snapshot`: the result of the source's method of this name.
     """
-    requests = {**_REQUESTS, "snapshot": _Request(lambda problem, now: snapshot(now, None, (problem,)))}
+    requests = {**REQUESTS, "snapshot": _Request(lambda problem, now: snapshot(now, None, (problem,)))}
     return cast(_SourceT, _GuardedSource(source, requests, clock))
 
 

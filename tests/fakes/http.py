@@ -51,6 +51,7 @@ class AwsJsonHandler(BaseHTTPRequestHandler):
     """Answers POST requests in AWS JSON 1.1 with what `reply` returns for the operation and its parameters: HTTP status and payload."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together
 
     def reply(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         raise NotImplementedError

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -122,15 +123,24 @@ _MUTATIONS: tuple[Mutation, ...] = (
 
 
 class MutatingProxy(LoopbackServer):
-    """In front of `upstream`. `change` is applied to every reply; `replies` counts them."""
+    """In front of `upstream`. `change` is applied to every reply; `replies` counts them, `changed` those that it did change."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.change: Callable[[Reply], Reply] = lambda reply: reply
-        self.replies = 0
+        self.replies = self.changed = 0
+        self._lock = threading.Lock()
         server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(self))
         server.daemon_threads = True
         super().__init__(server)
+
+    def apply(self, reply: Reply) -> Reply:
+        """The reply to send."""
+        changed = self.change(reply)
+        with self._lock:
+            self.replies += 1
+            self.changed += changed != reply
+        return changed
 
 
 @contextmanager
@@ -147,6 +157,7 @@ def _make_handler(proxy: MutatingProxy) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body leave together
 
         def forward(self) -> None:
             request_body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -158,8 +169,7 @@ def _make_handler(proxy: MutatingProxy) -> type[BaseHTTPRequestHandler]:
                 reply = Reply(response.status, response.headers.get("Content-Type", ""), response.read())
             finally:
                 connection.close()
-            proxy.replies += 1
-            reply = proxy.change(reply)
+            reply = proxy.apply(reply)
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             if reply.status != 204:

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain import Series, Window, utc_now
-from domain.config.loader import load
+from domain import Series, Window
 from domain.frame import assemble, check_frame
 from sources import registry
-from sources.aws import calls, cloudtrail
-from sources.aws.client import create_client
 from sources.base import AnsweredRange, Events, Health, Problem, Pull, TrafficSnapshot
-from sources.border import checked, guard
-from sources.mackerel.client import MackerelApi
-from sources.registry import Sources
+from sources.border import REQUESTS, checked, guard
 from sources.triggers import TriggerSnapshot
 from sources.window_latency import WindowLatency, WindowLatencySource
+from tests.factories.proxied_sources import ProxiedSources, proxied_sources
 from tests.fakes.metric_source import minute_time
-from tests.fakes.mutating_proxy import MutatingProxy, mutate, mutating_proxies
-from tests.fakes.services import fake_services
-from tests.fakes.traffic_model import SteadyTraffic
 
 WINDOW = Window(1_770_000_000, 1_770_000_600)
 NOW_S = int(minute_time(0).timestamp())
@@ -147,59 +140,47 @@ def test_text_that_cannot_be_stored_is_replaced_and_numbers_are_refused() -> Non
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sources, tuple[MutatingProxy, ...]]]:
-    """Every configured source that the fakes can serve, each behind a proxy, without pauses between requests."""
-    folder = tmp_path_factory.mktemp("border")
-    with (
-        fake_services(SteadyTraffic(lambda _: {"photo-ec2": 0.9, "photo-ecs": 0.1})) as services,
-        mutating_proxies(services.environment) as (environment, proxies),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        patch.setattr(calls, "create_client", partial(create_client, max_attempts=1))
-        patch.setattr(cloudtrail, "_RATE_LIMITER", cloudtrail.RateLimiter(0))
-        api = MackerelApi(environment["MACKEREL_APIKEY"], environment["MACKEREL_APIBASE"], backoff_s=0)
-        patch.setattr(MackerelApi, "from_environment", classmethod(lambda _cls: api))
-        config = folder / "migration.toml"
-        config.write_text(services.config(str(folder / "archive.db")), encoding="utf-8")
-        yield registry.create_sources(load(config)), proxies
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedSources]:
+    with proxied_sources(tmp_path_factory.mktemp("border")) as sources:
+        yield sources
 
 
-def ask_all(sources: Sources) -> Iterator[Any]:
-    window = Window.last(5, now=utc_now())
-    for metrics in (*sources.metrics, *sources.batches):
-        yield metrics.pull(window)
-        yield metrics.check()
-        if isinstance(metrics, WindowLatencySource):
-            yield metrics.window_latency(window)
-    for events in sources.events:
-        yield events.events(window)
-        yield events.check()
-    assert sources.traffic
-    yield sources.traffic.snapshot()
-    yield sources.traffic.check()
+def test_every_source_is_behind_a_proxy(proxied: ProxiedSources) -> None:
+    """A source that is added to the registry needs a service in tests/factories/proxied_sources.py."""
+    classes = [item for item in vars(registry).values() if isinstance(item, type)]
+    names = {
+        item.name
+        for item in classes
+        if hasattr(item, "check") and hasattr(item, "name") and not item.__module__.startswith("sources.demo")
+    }
+    sources = registry.create_sources(proxied.migration)
+    assert not [field.name for field in fields(sources) if not getattr(sources, field.name)]
+    assert {source.name for source in proxied.create()} == names
+    for source in proxied.create():
+        guarded = {name for name in REQUESTS if hasattr(source, name)}
+        assert guarded <= proxied.requests_of(source).keys()
 
 
-def test_unchanged_replies_are_read(proxied: tuple[Sources, tuple[MutatingProxy, ...]]) -> None:
-    sources, proxies = proxied
-    for proxy in proxies:
-        proxy.change = lambda reply: reply
-    assert not [
-        result
-        for result in ask_all(sources)
-        for problem in getattr(result, "problems", ())
-        if problem.kind == "bad_reply"
-    ]
-    assert all(proxy.replies for proxy in proxies)
+def test_unchanged_replies_are_read(proxied: ProxiedSources) -> None:
+    for source in proxied.create():
+        n_replies = sum(proxy.replies for proxy in proxied.proxies)
+        results = [result for request in proxied.requests_of(source).values() for result in items_of(request())]
+        assert results
+        assert not [result for result in results if isinstance(result, Problem) or getattr(result, "problems", ())]
+        assert {result.state for result in results if isinstance(result, Health)} <= {"up", "never_reported"}
+        assert sum(proxy.replies for proxy in proxied.proxies) > n_replies, source.name
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32))
-def test_no_reply_makes_a_source_raise(proxied: tuple[Sources, tuple[MutatingProxy, ...]], seed: int) -> None:
-    sources, proxies = proxied
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), share=st.sampled_from([0.2, 1.0]))
+def test_no_reply_makes_a_source_raise(proxied: ProxiedSources, seed: int, share: float) -> None:
     mutations = random.Random(seed)
-    for proxy in proxies:
-        proxy.change = lambda reply: mutate(reply, mutations)
-    for result in ask_all(sources):
-        assert checked(result) == result if not isinstance(result, Pull) else check_frame(result.frame) is not None
+    for source in proxied.create():
+        for request in proxied.requests_of(source).values():
+            proxied.damage(mutations, share)
+            for result in items_of(request()):
+                assert check_frame(result.frame) is not None if isinstance(result, Pull) else checked(result) == result
+
+
+def items_of(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)

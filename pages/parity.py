@@ -42,7 +42,7 @@ def _content(app: AppContext) -> None:
 
 def _judgement(app: AppContext, now: datetime) -> None:
     source, phase_start = query_param("source", app.source_names), query_params().get("phase", "")
-    view = judgement_view(app, source, now=now, phase_start=int(phase_start) if phase_start.isdigit() else None)
+    view = judgement_view(app, source, now=now, phase_start=phase_start)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         layout.page_title(app.migration.name)

@@ -31,10 +31,10 @@ class JudgementView:
     counted_until: int
 
 
-def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: int | None = None) -> JudgementView:
-    """The judgement of the phase that started at `phase_start` (epoch seconds), else of the current one. Raises ArchiveError."""
+def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: str = "") -> JudgementView:
+    """The judgement of the phase that started at `phase_start` (epoch seconds, as the URL has it), else of the current one. Raises ArchiveError."""
     phases = _phases(app, source, now)
-    phase = next((phase for phase in phases if phase.window.start == phase_start), phases[-1])
+    phase = next((phase for phase in phases if str(phase.window.start) == phase_start), phases[-1])
     cache_key = app.archive.metrics.cache_key(phase.window, source)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
     judgement = close_judgement(judged.judgement) if phase.number < len(phases) else judged.judgement

@@ -1,0 +1,91 @@
+"""Any query string of any page gives a page, in memory that does not grow with the times in it."""
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from tests.factories.demo_app import demo_app
+from ui import app_context
+
+PAGES = ("live", "parity", "endpoints", "batches", "retrospective")
+NAMES = [
+    "window",
+    "from",
+    "to",
+    "source",
+    "percentile",
+    "live",
+    "slow",
+    "events",
+    "phase",
+    "criterion",
+    "method",
+    "host",
+    "status",
+    "route",
+    "page",
+    "map",
+    "job",
+    "embed",
+]
+TIMES = st.datetimes().map(lambda time: f"{time.isoformat(timespec='minutes')}Z") | st.sampled_from(
+    ["2000-01-01T00:00Z", "2010-01-01T00:00Z", "2099-12-31T23:59Z", "9999-12-31T23:59Z", "0001-01-01", "2026-W47-7"]
+)
+NUMBERS = st.sampled_from(["nan", "inf", "-1", "0", "1e999", "²", "٣", "0x10", "9" * 5000]) | st.integers().map(str)
+CHOICES = st.sampled_from(
+    ["3h", "60d", "phase", "p99", "off", "5xx", "p95", "demo", "none", "weight,alert", "/route/7", "true", ""]
+)
+HOSTILE = st.sampled_from(["<script>alert(1)</script>", "a\0b", "\ufffe", "${7*7}", "../../etc/passwd", "x" * 20_000])
+VALUES = TIMES | NUMBERS | CHOICES | HOSTILE | st.text(st.characters(codec="utf-8"), max_size=30)
+QUERIES = st.dictionaries(st.sampled_from(NAMES), st.lists(VALUES, min_size=1, max_size=2), max_size=6)
+MAX_PEAK_BYTES = 64_000_000  # of a page; one array of the minutes of 90 years has 379 MB
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The context of this process is the demo's; pages do not wait for what is not polled."""
+    with demo_app(tmp_path_factory.mktemp("demo")) as app, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app_context, "_app_context", app)
+        for module in ("pages.live", "pages.batches", "ui.parity.window_latency", "ui.endpoints.ingest_progress"):
+            patch.setattr(f"{module}.INITIAL_WAIT_S", 0.0)
+        yield
+
+
+def page_script(page: str) -> None:
+    from importlib import import_module
+
+    import_module(f"pages.{page}").render()
+
+
+def open_page(page: str, query: dict[str, list[str]]) -> AppTest:
+    test = AppTest.from_function(page_script, kwargs={"page": page}, default_timeout=60)
+    for name, values in query.items():
+        test.query_params[name] = values
+    return test.run()
+
+
+@pytest.mark.parametrize("page", PAGES)
+@settings(max_examples=25)
+@given(query=QUERIES)
+@example(query={"phase": ["²"]})
+@example(query={"phase": ["9" * 5000]})
+def test_any_query_string_gives_a_page(page: str, query: dict[str, list[str]]) -> None:
+    test = open_page(page, query)
+    assert not test.exception
+    assert any("page-title" in html.proto.body for html in test.get("html"))
+
+
+@pytest.mark.parametrize(("page", "others"), [*((page, {}) for page in PAGES), ("endpoints", {"route": ["/route/7"]})])
+def test_the_longest_range_takes_no_more_memory_than_its_data(page: str, others: dict[str, list[str]]) -> None:
+    tracemalloc.start()
+    try:
+        test = open_page(page, {"from": ["2010-01-02T00:00Z"], "to": ["2099-12-30T00:00Z"], **others})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not test.exception
+    assert peak < MAX_PEAK_BYTES

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from html import escape
@@ -36,12 +37,18 @@ _CREDENTIALS = (
     ),
 )
 _registered: set[str] = set()
+_temporary: deque[str] = deque(maxlen=64)
 
 
-def register_secret(secret: str) -> None:
-    """Redacts `secret`, such as a database password, from now on in all texts of this process."""
-    if secret:
+def register_secret(secret: str, *, temporary: bool = False) -> None:
+    """Redacts `secret`, such as a database password, from now on in all texts of this process.
+
+    `temporary`: one of many that follow each other, such as session tokens. The newest 64 are redacted: register it at each use.
+    """
+    if secret and not temporary:
         _registered.add(secret)
+    elif secret and secret not in _temporary:
+        _temporary.append(secret)
 
 
 def register_url(url: str) -> None:
@@ -56,7 +63,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
     Known are those registered and those of the environment. Each is also found quoted, escaped or encoded for a URL, and cut short.
     """
-    pattern = _pattern(frozenset((*secrets, *secrets_of(os.environ), *_registered)))
+    pattern = _pattern(frozenset((*secrets, *secrets_of(os.environ), *_registered, *_temporary)))
     if pattern:
         text = pattern.sub(REDACTED, text)
     for credential in (*_USERINFO, *_CREDENTIALS) if "@" in text else _CREDENTIALS:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,4 @@ socket.getaddrinfo = _guarded_getaddrinfo
 @pytest.fixture(autouse=True)
 def _no_registered_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("domain.redaction._registered", set[str]())
+    monkeypatch.setattr("domain.redaction._temporary", deque[str](maxlen=64))

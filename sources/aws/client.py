@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from domain import Aws, Migration
+from domain.redaction import register_secret
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 from sources.transport import LimitedBotocoreSession, ReplyTooLargeError
 
@@ -74,9 +75,11 @@ def aws_of(migration: Migration, source: str) -> Aws:
 def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
     """A boto3 client with boto3's credential chain, short timeouts, limited replies and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
 
-    `max_attempts` includes the first. Raises BotoCoreError for an invalid profile or endpoint.
+    Its credentials are redacted in all texts from its first request on. `max_attempts` includes the first. Raises BotoCoreError for an invalid
+    profile or endpoint.
     """
     session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region)
+    session.events.register("before-sign", _register_credentials)
     config = Config(
         connect_timeout=3,
         read_timeout=read_timeout_s,
@@ -94,6 +97,17 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
         if isinstance(error, ValueError):  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
             raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
         raise
+
+
+def _register_credentials(request_signer: Any, **_: object) -> None:
+    """Redacts the credentials that botocore is about to sign with, wherever it found them; also those it signs with to assume a role.
+
+    An error can only quote them from now on. botocore itself reads them next, so nothing is asked more often.
+    """
+    if (credentials := request_signer._credentials) is not None:
+        frozen = credentials.get_frozen_credentials()
+        for secret in (frozen.secret_key, frozen.token):
+            register_secret(secret or "", temporary=True)
 
 
 def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from archive import ArchiveError
 from domain import ConfigurationError, load
-from domain.redaction import REDACTED, redact, redact_userinfo, register_url, secrets_of
+from domain.redaction import REDACTED, redact, redact_userinfo, register_secret, register_url, secrets_of
 from messages.errors.config import format_config_issue
 from sources.base import Problem
 
@@ -149,6 +149,15 @@ def test_ordinary_text_stays(text: str) -> None:
 def test_a_short_secret_is_replaced_where_it_is_a_word() -> None:
     assert redact("user test failed the latest test", ["test"]) == "user *** failed the latest ***"
     assert redact("a b c", ["a", "b", ""]) == "a b c"
+
+
+def test_of_temporary_secrets_those_in_use_are_redacted() -> None:
+    register_secret("password-of-the-database")
+    for number in range(1_000):
+        register_secret("token-in-use", temporary=True)
+        register_secret(f"{number:04}-session-token", temporary=True)
+    text = "password-of-the-database token-in-use 0999-session-token 0001-session-token"
+    assert redact(text) == "*** *** *** 0001-session-token"
 
 
 def test_the_secrets_of_an_environment() -> None:

@@ -199,6 +199,24 @@ def test_a_credential_process_that_disappears_is_a_problem_of_credentials(
         call_api(client.list_metrics)
 
 
+@pytest.mark.parametrize("service", ["cloudwatch", "elbv2", "s3"])
+def test_credentials_from_a_file_are_redacted_from_the_first_request_on(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(
+        "[photo]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = only-in-a-file\naws_session_token = as-is-this\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing listens there
+    client = create_client(service, PHOTO.model_copy(update={"profile": "photo"}), max_attempts=1)
+    method = {"cloudwatch": "list_metrics", "elbv2": "describe_load_balancers", "s3": "list_buckets"}[service]
+    with pytest.raises(exceptions.EndpointConnectionError):
+        call_api(getattr(client, method))
+    assert Problem("denied", service, "x", detail="only-in-a-file, as-is-this").detail == "***, ***"
+
+
 def test_a_missing_ca_bundle_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nonexistent/bundle.pem")
     with pytest.raises(exceptions.HTTPClientError) as caught:

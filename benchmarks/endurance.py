@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import web
+from benchmarks.limits import replies, web
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad
 from benchmarks.live import machine_summary
@@ -18,11 +18,13 @@ from benchmarks.live import machine_summary
 
 class Part(StrEnum):
     WEB = "web"
+    REPLIES = "replies"
 
 
 # What each part measures with its usual size; a part takes between one and ten minutes.
 PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.WEB: lambda: web.measure(HostileLoad(sockets=2000), seconds=30, warm_up_s=30),
+    Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60, limit_s=900),
 }
 
 

@@ -21,7 +21,7 @@ from sources.access_logs.counter import FileProblem, FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.aws.athena_table import AthenaTable
 from sources.aws.calls import ClientProvider
-from sources.aws.client import AWS_ERRORS, call_api, problem_from_error
+from sources.aws.client import AWS_ERRORS, call_api, problem_from_error, require_keys
 from sources.aws.s3_access_logs import GET_PERMISSION, LIST_PERMISSION, S3Logs
 from sources.base import Health, Problem, ProblemKind
 
@@ -133,7 +133,7 @@ class AthenaLogs:
         params: dict[str, Any] = {"QueryString": sql, "WorkGroup": self._settings.workgroup}
         if self._settings.output:
             params["ResultConfiguration"] = {"OutputLocation": self._settings.output}
-        started = self._call("StartQueryExecution", **params)
+        started = self._call("StartQueryExecution", "QueryExecutionId", **params)
         if isinstance(started, Problem):
             return started
         query_id, execution = started["QueryExecutionId"], None
@@ -154,7 +154,7 @@ class AthenaLogs:
         """The finished query execution; None if `should_stop` returned True first."""
         intervals_s = iter(POLL_INTERVALS_S)
         while not should_stop():
-            response = self._call("GetQueryExecution", QueryExecutionId=query_id)
+            response = self._call("GetQueryExecution", "QueryExecution", QueryExecutionId=query_id)
             if isinstance(response, Problem):
                 return response
             execution: dict[str, Any] = response["QueryExecution"]
@@ -189,11 +189,13 @@ class AthenaLogs:
     def check(self) -> tuple[Health, ...]:
         """Checks the workgroup and the database; runs no query, because queries are billed."""
         started_s = time.monotonic()
-        group = self._call("GetWorkGroup", WorkGroup=self._settings.workgroup)
+        group = self._call("GetWorkGroup", "WorkGroup", WorkGroup=self._settings.workgroup)
         problem = group if isinstance(group, Problem) else self._workgroup_problem(group["WorkGroup"])
         workgroup_health = health("athena:GetWorkGroup", started_s, problem, SOURCE)
         started_s = time.monotonic()
-        database = self._call("GetDatabase", CatalogName="AwsDataCatalog", DatabaseName=self._settings.database)
+        database = self._call(
+            "GetDatabase", "Database", CatalogName="AwsDataCatalog", DatabaseName=self._settings.database
+        )
         problem = database if isinstance(database, Problem) else None
         return workgroup_health, health("athena:GetDatabase", started_s, problem, SOURCE)
 
@@ -210,11 +212,13 @@ class AthenaLogs:
             detail = "no output location"
         return Problem("bad_request", SOURCE, "athena:GetWorkGroup", self._settings.workgroup, detail)
 
-    def _call(self, action: str, **params: Any) -> dict[str, Any] | Problem:
+    def _call(self, action: str, *required_keys: str, **params: Any) -> dict[str, Any] | Problem:
         method = re.sub(r"(?<!^)([A-Z])", r"_\1", action).lower()
         operation, about = f"{SOURCE}:{action}", self._settings.workgroup
         try:
-            return call_api(getattr(self._client(), method), **params)
+            response = call_api(getattr(self._client(), method), **params)
+            require_keys(response, *required_keys)
+            return response
         except AWS_ERRORS as error:
             problem = problem_from_error(error, source=SOURCE, operation=operation, about=about)
             self._client.reset_on_auth_error(problem)

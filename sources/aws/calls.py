@@ -18,7 +18,9 @@ from sources.aws.client import (
     clock_skew_problem,
     create_client,
     problem_from_error,
+    require_keys,
 )
+from sources.aws.shapes import INVALID_ITEMS
 from sources.base import Health, Problem, ProblemKind, check_result, clock_lead_s
 
 MAX_PAGES = 100  # of one list
@@ -40,13 +42,14 @@ _Result = TypeVar("_Result")
 class Operation:
     """The key of an action's result, and the names of the page token in response and request.
 
-    `empty_result_codes`: error codes that mean an empty result.
+    `empty_result_codes`: error codes that mean an empty result. `item_key`: a key that every item of the result list must have.
     """
 
     result_key: str = ""
     response_token: str = ""
     request_token: str = ""
     empty_result_codes: frozenset[str] = frozenset()
+    item_key: str = ""
 
 
 class ClientProvider:
@@ -146,11 +149,11 @@ class ApiSession:
 
     def call(self, action: str, *, about: str, **params: Any) -> dict[str, Any] | Problem:
         """One response, or why there is none. Not sent if an earlier failure makes it pointless."""
-        return self._guard(action, about, lambda: self._send(action, params))
+        return self._guard(action, about, lambda: self._send(action, about, params))
 
     def fetch_all(self, action: str, *, about: str, **params: Any) -> list[Any] | Problem:
         """The result list from all pages (a single object as a list of one), or why there is none."""
-        return self._guard(action, about, lambda: self._fetch_pages(action, params))
+        return self._guard(action, about, lambda: self._fetch_pages(action, about, params))
 
     def fetch_or_empty(self, action: str, *, about: str, **params: Any) -> list[Any]:
         """As `fetch_all`, but without results if a call fails."""
@@ -210,23 +213,33 @@ class ApiSession:
         self._client.reset_on_auth_error(problem)
         return problem
 
-    def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _send(self, action: str, about: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The response without items that are not as documented: those are a failure of the action."""
         response = call_api(getattr(self._client(), xform_name(action)), **params)
         permission = self._permission(action)
         ahead_s = clock_ahead_s(response)
         self._clock_ahead_s = max(self._clock_ahead_s, ahead_s)
         self._skew = self._skew or clock_skew_problem(ahead_s, source=self._source, operation=permission)
-        if (key := self._operations[action].result_key) and key not in response:
-            raise ResponseParserError(f"no {key}")
+        operation = self._operations[action]
+        if key := operation.result_key:
+            require_keys(response, key)
+        invalid_items = list(response.get("ResponseMetadata", {}).get(INVALID_ITEMS, ()))
+        if operation.item_key:
+            complete = [item for item in response[key] if operation.item_key in item]
+            if len(complete) < len(response[key]):
+                invalid_items.append(f"{key}: no {operation.item_key}")
+                response[key] = complete
+        for detail in invalid_items:
+            self.add_failure(action, Problem("bad_reply", self._source, permission, about, detail))
         return response
 
-    def _fetch_pages(self, action: str, params: Mapping[str, Any]) -> list[Any]:
+    def _fetch_pages(self, action: str, about: str, params: Mapping[str, Any]) -> list[Any]:
         operation = self._operations[action]
         results: list[Any] = []
         token: dict[str, str] = {}
         for _ in range(MAX_PAGES):
             try:
-                response = self._send(action, {**params, **token})
+                response = self._send(action, about, {**params, **token})
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in operation.empty_result_codes:
                     return []

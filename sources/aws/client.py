@@ -3,7 +3,7 @@
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 
 from domain import Aws, Migration
 from domain.redaction import register_secret
+from sources.aws.shapes import drop_invalid_items
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
 from sources.transport import LimitedBotocoreSession, ReplyTooLargeError
 
@@ -73,7 +74,9 @@ def aws_of(migration: Migration, source: str) -> Aws:
 
 
 def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
-    """A boto3 client with boto3's credential chain, short timeouts, limited replies and adaptive retries. AWS_ENDPOINT_URL is honoured as in boto3.
+    """A boto3 client with boto3's credential chain, short timeouts, limited and checked replies (sources/aws/shapes.py), and adaptive retries.
+
+    AWS_ENDPOINT_URL is honoured as in boto3.
 
     Its credentials are redacted in all texts from its first request on. `max_attempts` includes the first. Raises BotoCoreError for an invalid
     profile or endpoint.
@@ -89,6 +92,7 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
     try:
         client = session.client(service, config=config)
         client._endpoint.http_session = LimitedBotocoreSession(client._endpoint.http_session)
+        client.meta.events.register("after-call", _check_reply)
         return client
     except BotoCoreError:
         raise
@@ -110,6 +114,11 @@ def _register_credentials(request_signer: Any, **_: object) -> None:
             register_secret(secret or "", temporary=True)
 
 
+def _check_reply(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    if http_response.status_code < 300 and model.output_shape:
+        drop_invalid_items(parsed, model.output_shape)
+
+
 def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, Any]:
     """One call of a client's method. Raises one of AWS_ERRORS.
 
@@ -125,6 +134,12 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
         if isinstance(error, OSError):  # such as a CA bundle that does not exist
             raise exceptions.HTTPClientError(error=error) from error
         raise ResponseParserError(f"{type(error).__name__}: {error}") from error
+
+
+def require_keys(response: Mapping[str, Any], *keys: str) -> None:
+    """Raises ResponseParserError if a response lacks one of the keys, as boto3's result of a proxy's page does."""
+    if missing := [key for key in keys if key not in response]:
+        raise ResponseParserError(f"no {missing[0]}")
 
 
 def _raise_if_of_credentials(error: Exception) -> None:

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +18,7 @@ MIN_CALL_INTERVAL_S = 0.55  # AWS allows two calls per second for a whole accoun
 PAGE_SIZE = 50  # AWS's maximum
 MAX_PAGES = 40  # of one operation in one poll; older records are left to the next poll
 _ACTION = "LookupEvents"
-_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("Events")}
+_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("Events", item_key="EventTime")}
 
 
 class RateLimiter:
@@ -39,7 +38,10 @@ _RATE_LIMITER = RateLimiter(MIN_CALL_INTERVAL_S)
 
 
 class CloudTrail:
-    """A HistorySource. Thread-safe. `client`: a boto3 client to use instead of making one. Raises ValueError if the migration has no [aws]."""
+    """A HistorySource. Thread-safe. A record that cannot be read is a problem, and is not looked up again.
+
+    `client`: a boto3 client to use instead of making one. Raises ValueError if the migration has no [aws].
+    """
 
     name = SOURCE
     retention_s = 90 * DAY_S
@@ -99,10 +101,12 @@ class CloudTrail:
                 return None
             records = response["Events"]
             for record in records:
-                with suppress(ValueError):  # not a record
+                try:
                     changes += parse_weight_changes(
                         record.get("CloudTrailEvent", ""), load_balancer=self._load_balancer, fleet_of=self._fleet_of
                     )
+                except (ValueError, RecursionError) as error:
+                    session.add_problem("bad_reply", _ACTION, record.get("EventId", ""), f"not a record: {error}")
             if not response.get("NextToken"):
                 return window.start
             params["NextToken"] = response["NextToken"]

@@ -45,7 +45,7 @@ _SERVER_FAULTS: frozenset[ProblemKind] = frozenset({"server_error", "not_support
 # (range, period) in which a newest datapoint is looked for. Each period is retained for longer than its range.
 _LOOKBACKS_S = ((3 * HOUR_S, MINUTE_S), (14 * DAY_S, HOUR_S), (454 * DAY_S, DAY_S))
 _ACTION = "GetMetricData"
-_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults")}
+_OPERATIONS: Mapping[str, Operation] = {_ACTION: Operation("MetricDataResults", item_key="Id")}
 
 
 class MetricDataSource:

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from datetime import datetime
+from sys import float_info
 from typing import Any, NamedTuple
 
 from domain import Series
@@ -57,9 +58,9 @@ class MetricDataResponse:
         position_of = {query_id(position): position for position in range(len(self.request.series))}
         changed = False
         for result in page["MetricDataResults"]:
-            position = position_of.get(result.get("Id", ""))
+            position = position_of.get(result["Id"])
             if position is None:
-                self.unknown_ids[str(result.get("Id"))] = None
+                self.unknown_ids[result["Id"]] = None
                 continue
             changed |= self._add_points(position, result.get("Timestamps", ()), result.get("Values", ()))
             changed |= self.status.get(position) != result.get("StatusCode")
@@ -76,8 +77,11 @@ class MetricDataResponse:
         if len(timestamps) != len(values):
             self.invalid_points[position] = f"{len(timestamps)} timestamps, {len(values)} values"
         for timestamp, value in zip(timestamps, values, strict=False):
+            if not isinstance(timestamp, datetime):
+                self.invalid_points[position] = f"a point at {timestamp}"
+                continue
             ts = int(timestamp.timestamp())
-            if not isinstance(value, int | float) or not isfinite(value):
+            if type(value) not in (int, float) or not abs(value) <= float_info.max:
                 self.invalid_points[position] = f"{value} at {timestamp:%Y-%m-%d %H:%M} UTC"
             elif not window.start <= ts < window.end or ts % self.request.period_s:
                 self.invalid_points[position] = f"a point at {timestamp:%Y-%m-%d %H:%M:%S} UTC"

@@ -26,7 +26,7 @@ BATCH_SIZE = 25  # AWS's maximum for BatchGetDeployments
 _OPERATIONS: Mapping[str, Operation] = {
     "GetDeploymentGroup": Operation("deploymentGroupInfo"),
     "ListDeployments": Operation("deployments", "nextToken", "nextToken"),
-    "BatchGetDeployments": Operation("deploymentsInfo"),
+    "BatchGetDeployments": Operation("deploymentsInfo", item_key="deploymentId"),
     "BatchGetDeploymentTargets": Operation(
         "deploymentTargets",
         empty_result_codes=frozenset({"DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"}),

@@ -30,8 +30,8 @@ _OPERATIONS: Mapping[str, Operation] = {
     "DescribeServices": Operation("services"),
     "DescribeTaskDefinition": Operation("taskDefinition"),
     "ListServiceDeployments": Operation("serviceDeployments", "nextToken", "nextToken"),
-    "DescribeServiceDeployments": Operation("serviceDeployments"),
-    "DescribeServiceRevisions": Operation("serviceRevisions"),
+    "DescribeServiceDeployments": Operation("serviceDeployments", item_key="serviceDeploymentArn"),
+    "DescribeServiceRevisions": Operation("serviceRevisions", item_key="serviceRevisionArn"),
 }
 _STRATEGIES: Mapping[str, Strategy] = {"BLUE_GREEN": "blue_green", "LINEAR": "linear", "CANARY": "canary"}
 
@@ -58,6 +58,8 @@ class Ecs(DeploymentSource):
         if isinstance(payloads, Problem):
             return
         payload = next((service for service in payloads if service.get("status") != "INACTIVE"), None)
+        if payload is None and session.has_failed("DescribeServices"):
+            return
         if payload is None:  # MISSING among the failures, or deleted a while ago
             session.add_problem("gone", "DescribeServices", target.name)
             return

@@ -13,7 +13,7 @@ from sources.access_logs.base import SOURCE, LogListing, health
 from sources.access_logs.cache import LogFileCache
 from sources.access_logs.filenames import LogFile, day_prefixes, overlaps, window_of_name
 from sources.aws.calls import ClientProvider
-from sources.aws.client import AWS_ERRORS, call_api, problem_from_error
+from sources.aws.client import AWS_ERRORS, call_api, problem_from_error, require_keys
 from sources.base import Health, Problem
 
 ATTRIBUTES_PERMISSION = "elasticloadbalancing:DescribeLoadBalancerAttributes"
@@ -64,7 +64,7 @@ class S3Logs:
         arn = self._aws.load_balancer
         try:
             response = call_api(self._elbv2().describe_load_balancer_attributes, LoadBalancerArn=arn)
-            _require_keys(response, "Attributes")
+            require_keys(response, "Attributes")
         except AWS_ERRORS as error:
             return self._problem(error, self._elbv2, ATTRIBUTES_PERMISSION, arn)
         attributes = {item.get("Key"): item.get("Value", "") for item in response.get("Attributes", ())}
@@ -113,11 +113,11 @@ class S3Logs:
         for _ in range(_MAX_PAGES):
             response = self._list_page(params)
             for item in response.get("Contents", ()):
-                _require_keys(item, "Key", "Size")
+                require_keys(item, "Key", "Size")
                 yield item
             if not response.get("IsTruncated"):
                 return
-            _require_keys(response, "NextContinuationToken")
+            require_keys(response, "NextContinuationToken")
             params["ContinuationToken"] = response["NextContinuationToken"]
         raise ResponseParserError(f"more than {_MAX_PAGES} pages")
 
@@ -153,12 +153,6 @@ class S3Logs:
         except AWS_ERRORS as error:
             problem = self._problem(error, self._s3, LIST_PERMISSION, bucket)
         return (*results, health(LIST_PERMISSION, started_s, problem))
-
-
-def _require_keys(response: dict[str, Any], *keys: str) -> None:
-    """Raises ResponseParserError if a response lacks one of the keys, as boto3's result of a proxy's page does."""
-    if missing := [key for key in keys if key not in response]:
-        raise ResponseParserError(f"no {missing[0]}")
 
 
 def _size_on_disk(path: Path) -> int:

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from unittest import mock
 
-import boto3
-from botocore.config import Config
-
-from domain import Migration
+from domain import Aws, Migration
+from sources.aws.client import create_client
 from tests.factories.aws import aws_migration
+from tests.factories.config import ALB
 from tests.fakes.deployments import (
     APPLICATION,
     BLUE,
@@ -36,6 +36,6 @@ def deployments_migration(**canary: Any) -> Migration:
 
 
 def no_retry_client(service: str, url: str = "http://127.0.0.1:9") -> Any:
-    """A client that tries once."""
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=5, connect_timeout=5)
-    return boto3.client(service, region_name=REGION, endpoint_url=url, config=config)
+    """The program's own client, which tries once."""
+    with mock.patch.dict("os.environ", {"AWS_ENDPOINT_URL": url}):
+        return create_client(service, Aws(region=REGION, load_balancer=ALB), read_timeout_s=5, max_attempts=1)

@@ -41,6 +41,8 @@ class FakeAthena(LoopbackServer):
         if operation in self.errors:
             status, code, message = self.errors[operation]
             return status, {"__type": code, "message": message}
+        if request.get("QueryExecutionId", "") not in {"", *self.queries}:
+            return 400, {"__type": "InvalidRequestException", "message": "QueryExecution was not found"}
         return 200, getattr(self, f"_{operation}")(request)
 
     def _StartQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:

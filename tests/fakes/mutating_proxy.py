@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -167,6 +167,8 @@ def _make_handler(proxy: MutatingProxy) -> type[BaseHTTPRequestHandler]:
                 connection.request(self.command, self.path, request_body, headers)
                 response = connection.getresponse()
                 reply = Reply(response.status, response.headers.get("Content-Type", ""), response.read())
+            except HTTPException:  # the service cannot answer a request that has something of a damaged reply
+                reply = Reply(502, "text/plain", b"")
             finally:
                 connection.close()
             reply = proxy.apply(reply)

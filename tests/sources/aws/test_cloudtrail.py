@@ -122,13 +122,21 @@ def test_too_many_records_cover_the_newest_part_of_the_window(client: Any, stub:
     assert events.complete and events.window == Window(NOON + 60, WINDOW.end)
 
 
-def test_unreadable_record_is_skipped(client: Any, stub: Stubber) -> None:
-    invalid = [{"EventName": "ModifyRule", "CloudTrailEvent": text} for text in ("", "no JSON", "[]")]
-    stub.add_response("lookup_events", {"Events": [*invalid, {"EventName": "ModifyRule"}, event("modify_rule_by_cli")]})
+def test_unreadable_record_is_named_and_the_others_are_read(client: Any, stub: Stubber) -> None:
+    good = event("modify_rule_by_cli")
+    texts = {"a": "", "b": "no JSON", "c": "[]", "d": "[" * 100_000}
+    invalid = [{**good, "EventId": name, "CloudTrailEvent": text} for name, text in texts.items()]
+    stub.add_response("lookup_events", {"Events": [*invalid, {"EventName": "ModifyRule"}, good]})
     for _ in OPERATIONS[1:]:
         stub.add_response("lookup_events", {"Events": []})
     events = fetch_events(client)
-    assert (len(events.weight_changes), events.problems) == (1, ())
+    assert (len(events.weight_changes), events.complete) == (1, True)
+    assert [(problem.kind, problem.about, problem.detail[:18]) for problem in events.problems] == [
+        ("bad_reply", "ap-northeast-1", "Events: no EventTi"),
+        ("bad_reply", "a", "not a record: Expe"),
+        ("bad_reply", "b", "not a record: Expe"),
+        ("bad_reply", "d", "not a record: maxi"),
+    ]
 
 
 def test_rate_limiter_spaces_calls(monkeypatch: pytest.MonkeyPatch) -> None:

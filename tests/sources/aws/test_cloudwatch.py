@@ -446,7 +446,7 @@ def test_messages_are_reported_once(harness: Harness) -> None:
     assert answered_series(pull) == set(SERIES)
 
 
-@pytest.mark.parametrize("sent", ["NaN", float("nan"), float("inf"), None])
+@pytest.mark.parametrize("sent", ["NaN", float("nan"), float("inf"), None, True, 10**400])
 def test_non_numeric_value_is_dropped_and_reported(harness: Harness, sent: object) -> None:
     harness.server.value_overrides = {"photo-ecs RequestCount": sent}
     pull = harness.pull(series=BOTH_REQUESTS)

@@ -174,6 +174,19 @@ def test_many_deployments_are_read_in_batches_and_pages(server: FakeDeployments)
     assert server.calls.count("BatchGetDeploymentTargets") == 5
 
 
+@pytest.mark.parametrize(("field", "sent"), [("status", 5), ("revision", {"string": {"content": 5}})])
+def test_unreadable_deployment_is_named_and_the_others_are_kept(
+    server: FakeDeployments, field: str, sent: object
+) -> None:
+    payloads = [deployment_payload(f"d-{number}", "Succeeded", NOON - 60 - number, 3, before=2) for number in range(3)]
+    server.deployments = [payloads[0], {**payloads[1], field: sent}, payloads[2]]
+    result = create_source(server).events(HOUR)
+    (problem,) = result.problems
+    assert (problem.kind, problem.operation) == ("bad_reply", "codedeploy:BatchGetDeployments")
+    assert problem.detail.startswith(f"deploymentsInfo[1].{field}") and problem.detail.endswith(": no string")
+    assert ({event.key for event in result.events}, result.complete) == ({"d-0", "d-2"}, False)
+
+
 def test_a_deployment_that_has_just_begun_is_listed_without_its_group(server: FakeDeployments) -> None:
     server.errors["GetDeploymentGroup"] = DENIED
     server.deployments = [deployment_payload("d-43", "InProgress", NOON, 43, before=42)]

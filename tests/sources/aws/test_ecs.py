@@ -244,6 +244,15 @@ def test_deleted_service_is_gone_and_incomplete(server: FakeDeployments, service
     ]
 
 
+def test_unreadable_service_is_not_gone(server: FakeDeployments) -> None:
+    server.services = [service(desiredCount="four")]
+    result = create_source(server).events(HOUR)
+    assert [(problem.kind, problem.detail) for problem in result.problems] == [
+        ("bad_reply", "services[0].desiredCount: no integer")
+    ]
+    assert (result.deployment_state, result.complete) == (None, False)
+
+
 def test_a_denied_service_marks_no_other_permission(server: FakeDeployments) -> None:
     server.errors["DescribeServices"] = DENIED
     assert [(health.permission, health.subject, health.state) for health in create_source(server).check()] == [

@@ -19,6 +19,9 @@ Mask = npt.NDArray[np.bool_]
 # By code (position in a sequence of series), by period in seconds.
 CoveredByCode = Mapping[int, Mapping[int, Sequence[Window]]]
 
+# The units of Rows.key: a period has at most 1,440 minutes, and `ts` less than 2**30 for two thousand years.
+KEY_MINUTE, KEY_SERIES = 1 << 12, 1 << 42
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -37,7 +40,7 @@ class Rows:
 
     def key(self) -> Integers:
         """One integer a row, equal only for the same period of the same series."""
-        return self.code << 42 | self.ts // MINUTE_S << 17 | self.period_s // MINUTE_S
+        return self.code * KEY_SERIES + self.ts // MINUTE_S * KEY_MINUTE + self.period_s // MINUTE_S
 
     def isin(self, other: "Rows", *, with_value: bool = False) -> Mask:
         """Which rows have the key of a row in `other`, and the same value if `with_value`."""
@@ -75,19 +78,21 @@ def concat(parts: Iterable[Rows]) -> Rows:
     return Rows(code, ts, period_s, np.concatenate([rows.value for rows in parts]))
 
 
-def rows_from_sql(records: Iterable[tuple[int, int, int, float]], ids: Sequence[int]) -> Rows:
-    """Rows of (series id, ts, period_s, value) records; a code is the position of the series id in `ids`."""
-    series_id, ts, period_s, value = to_columns(records, 4)
-    return Rows(positions(series_id, ids), ts.astype("int64"), period_s.astype("int64"), value)
+def rows_from_sql(records: Iterable[tuple[int, float]], ids: Sequence[int]) -> Rows:
+    """Rows of records of a Rows.key, with a series id as its code, and a value; a code is the position of the series id in `ids`."""
+    table = np.fromiter(records, dtype=[("key", np.int64), ("value", np.float64)])
+    series_id, rest = np.divmod(table["key"], KEY_SERIES)
+    minute, period = np.divmod(rest, KEY_MINUTE)
+    return Rows(positions(series_id, ids), minute * MINUTE_S, period * MINUTE_S, np.ascontiguousarray(table["value"]))
 
 
 def to_columns(records: Iterable[Sequence[float]], width: int) -> tuple[Values, ...]:
     """Records of `width` numbers as one array a column."""
-    table = np.fromiter(records, dtype=np.dtype((np.float64, (width,))))
-    return tuple(np.ascontiguousarray(table[:, at]) for at in range(width))
+    table = np.fromiter(records, dtype=[("", np.float64)] * width)  # numpy names the fields f0, f1, …
+    return tuple(np.ascontiguousarray(table[f"f{at}"]) for at in range(width))
 
 
-def positions(series_id: Values, ids: Sequence[int]) -> Integers:
+def positions(series_id: Values | Integers, ids: Sequence[int]) -> Integers:
     """The position of each id in `ids`, which need not be sorted."""
     if not len(series_id):
         return np.array([], dtype="int64")

@@ -58,6 +58,8 @@ def test_a_frame_survives_the_conversion_to_rows():
 
 
 def test_codes_are_positions_in_the_ids():
-    points = rows.rows_from_sql([(9, NOON, 60, 1.0), (4, NOON, 60, 2.0)], [9, 2, 4])
+    ids_and_values = rows.Rows(np.array([9, 4]), np.array([NOON, NOON]), np.array([60, 60]), np.array([1.0, 2.0]))
+    records = zip(ids_and_values.key().tolist(), ids_and_values.value.tolist(), strict=True)
+    points = rows.rows_from_sql(records, [9, 2, 4])
     assert as_tuples(points) == [(0, 0, 1, 1.0), (2, 0, 1, 2.0)]
     assert len(rows.rows_from_sql([], [9, 2])) == 0

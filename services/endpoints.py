@@ -67,11 +67,11 @@ def judge_logs(
     window: Window,
     request_filter: RequestFilter = RequestFilter(),
     *,
-    before_route: Callable[[], None] = lambda: None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> EndpointsView | None:
     """Judges the routes of `window` by the criteria of the migration; None if no log of it was counted. Raises ArchiveError.
 
-    `before_route` may raise to give up.
+    `checkpoint` is called again and again, and may raise to give up.
     """
     counted = _counted_part(archive, window)
     counts = archive.access_logs.counts(counted) if counted else None
@@ -84,7 +84,7 @@ def judge_logs(
         migration.criteria,
         max_routes=migration.access_logs.max_routes if migration.access_logs else MAX_ROUTES,
         status=request_filter.status,
-        before_route=before_route,
+        before_route=checkpoint,
     )
     return EndpointsView(
         window,
@@ -114,9 +114,15 @@ def _not_counted(counts: pa.Table, fleet_of_group: Mapping[str, FleetName]) -> d
 
 
 def judge_route(
-    archive: Archive, migration: Migration, window: Window, name: str, request_filter: RequestFilter = RequestFilter()
+    archive: Archive,
+    migration: Migration,
+    window: Window,
+    name: str,
+    request_filter: RequestFilter = RequestFilter(),
+    *,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> RouteView:
-    """The route `name` in `window`. Raises ArchiveError."""
+    """The route `name` in `window`. Raises ArchiveError. `checkpoint` may raise to give up."""
     window = _counted_part(archive, window) or Window(window.start, window.start + MINUTE_S)
     examples = _filter_rows(archive.access_logs.examples(window), request_filter)
     lines = examples.filter(pc.equal(examples["route"], name))
@@ -126,7 +132,9 @@ def judge_route(
     slow = slow[lines["latency_ms"].to_numpy()[slow] >= 0][:MAX_LOG_LINES]
     failed = np.flatnonzero(lines["elb_status"].to_numpy() >= 500)
     failed = failed[np.argsort(-lines["ts"].to_numpy()[failed], kind="stable")][:MAX_LOG_LINES]
+    checkpoint()
     counts = _filter_rows(archive.access_logs.counts(window), request_filter)
+    checkpoint()
     route = route_detail(counts, fleet_by_target_group(migration), window, name)
     return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
 

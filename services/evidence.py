@@ -1,6 +1,6 @@
 """The evidence of one evaluation: the judged data, how the judgement came about, and its context."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,28 +46,37 @@ class EvidenceBundle:
 
 
 def collect_evidence(
-    archive: Archive, migration: Migration, source: str, data: JudgementInput, *, fetch_from: MetricSource | None = None
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    data: JudgementInput,
+    *,
+    fetch_from: MetricSource | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> EvidenceBundle:
     """The bundle with everything that the archive has about the window of `data`. `fetch_from`: fetches the latency of the window first.
 
     After an ArchiveError, events, latency and endpoints are left out; `data.result` has the problem.
+    `checkpoint` may raise to give up.
     """
     window = data.result.window
     phase = judged_phase(data.phase) if data.phase else Phase(window, None, "window")
-    bundle = build_bundle(migration, source, data)
+    bundle = build_bundle(migration, source, data, checkpoint=checkpoint)
     try:
         return replace(
             bundle,
             events=tuple(event for event in archive.events.read(window) if window.start <= event.ts < window.end),
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
-            endpoints=judge_logs(archive, migration, last_day(window)),
+            endpoints=judge_logs(archive, migration, last_day(window), checkpoint=checkpoint),
         )
     except ArchiveError:
         return bundle
 
 
-def build_bundle(migration: Migration, source: str, data: JudgementInput) -> EvidenceBundle:
-    """The bundle of data that was read already, without events, latency and endpoints."""
+def build_bundle(
+    migration: Migration, source: str, data: JudgementInput, *, checkpoint: Callable[[], None] = lambda: None
+) -> EvidenceBundle:
+    """The bundle of data that was read already, without events, latency and endpoints. `checkpoint` may raise to give up."""
     result, window = data.result, data.result.window
     end = final_until(migration, result, now=data.now)
     rows = final_rows(result.frame, window, end)
@@ -77,7 +86,7 @@ def build_bundle(migration: Migration, source: str, data: JudgementInput) -> Evi
         evaluation=evaluate(migration, source, data),
         rows=rows,
         unread=unread_rows(rows, result.unknown),
-        trace=trace_result(migration, result, now=data.now),
+        trace=trace_result(migration, result, now=data.now, checkpoint=checkpoint),
         final_window=final_window,
         grid=analysis.time_grid(rows, final_window or window, result.unknown),
         events=(),

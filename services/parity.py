@@ -1,7 +1,7 @@
 """Judges a phase, or any window, from the archive. Only the series that the judge needs are read."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -72,14 +72,17 @@ def judge_result(
     return WindowJudgement(result.window, judgement, end, result)
 
 
-def trace_result(migration: Migration, result: MetricsResult, *, now: datetime) -> pd.DataFrame:
-    """The judgement after each minute (analysis.TRACE_COLUMNS)."""
+def trace_result(
+    migration: Migration, result: MetricsResult, *, now: datetime, checkpoint: Callable[[], None] = lambda: None
+) -> pd.DataFrame:
+    """The judgement after each minute (analysis.TRACE_COLUMNS). `checkpoint` may raise to give up."""
     return analysis.trace(
         result.frame,
         migration.criteria,
         window=result.window,
         provisional_from=final_until(migration, result, now=now),
         unknown=result.unknown,
+        before_criterion=checkpoint,
     )
 
 

@@ -1,6 +1,6 @@
 """The phases of a migration, with their numbers and counts: the same for every page, command and report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
@@ -101,14 +101,25 @@ def slow_threshold_s(migration: Migration) -> float:
     return next(judged, configured[len(configured) // 2])
 
 
-def phase_timelines(archive: Archive, migration: Migration, source: str, windows: Sequence[Window]) -> list[Timeline]:
+def phase_timelines(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    windows: Sequence[Window],
+    *,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> list[Timeline]:
     """A timeline for each of `windows`, which adjoin, in buckets of ten minutes or less. Raises ArchiveError.
 
     Unanswered requests are counted over all of them together, so that requests in flight at the end of one are not errors of it.
+    `checkpoint` may raise to give up.
     """
     slow_s = slow_threshold_s(migration)
     series = [item for item in timeline_series(archive.metrics.configured_series(source), slow_s) if not item.hourly]
-    parts = [_overview(archive, source, series, window) for window in windows]
+    parts = list[Overview]()
+    for window in windows:
+        checkpoint()
+        parts.append(_overview(archive, source, series, window))
     known = np.concatenate([alb_known(archive, source, part) for part in parts])
     whole = timeline(concat_buckets(parts), slow_s, alb_known=known)
     ends = list(accumulate((len(part.ts) for part in parts), initial=0))

@@ -1,6 +1,6 @@
 """A whole migration from the archive: its phases, their impact, and the weeks before and after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -65,10 +65,12 @@ class Retrospective:
 
     `…_outside_minutes`: how long the canary was beyond the margin with 95 % confidence; `gaps`: time without any data. `canary_requests` is None if
     those of no phase are known.
+    `timeline`: of the outline's window, for the chart.
     `hourly_only_until`: before it, only hours are archived (epoch seconds); `data_until`: the end of the answered time.
     """
 
     outline: MigrationOutline
+    timeline: Timeline
     phase_rows: tuple[PhaseRow, ...]
     canary_requests: int | None
     excess_errors: ExcessErrors
@@ -108,11 +110,20 @@ def read_timeline(archive: Archive, migration: Migration, source: str, window: W
     return _ArchiveReader(archive, migration, source).timeline(window, MAX_BUCKETS)
 
 
-def build_retrospective(archive: Archive, migration: Migration, outline: MigrationOutline) -> Retrospective:
-    """Raises ArchiveError."""
-    reader, end = _ArchiveReader(archive, migration, outline.source), outline.window.end
+def build_retrospective(
+    archive: Archive,
+    migration: Migration,
+    outline: MigrationOutline,
+    *,
+    whole: Timeline | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Retrospective:
+    """`whole`: the timeline of the outline's window, if it was read already. `checkpoint` may raise to give up. Raises ArchiveError."""
+    reader, end = _ArchiveReader(archive, migration, outline.source, checkpoint), outline.window.end
     phases = outline.phases
-    timelines = phase_timelines(archive, migration, outline.source, [phase.window for phase in phases])
+    timelines = phase_timelines(
+        archive, migration, outline.source, [phase.window for phase in phases], checkpoint=checkpoint
+    )
     pairs = [impact.paired_buckets(item) for item in timelines]
     ends = [phase.judged_window.start for phase in phases[1:]] + [end]
     phase_rows = tuple(
@@ -121,11 +132,12 @@ def build_retrospective(archive: Archive, migration: Migration, outline: Migrati
     )
     dispersion = impact.overdispersion(pairs)
     errors, p95 = (_margin(migration, metric) for metric in ("error_rate", "latency_p95"))
-    whole, span = reader.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
+    whole, span = whole or reader.timeline(outline.window, MAX_BUCKETS), archive.metrics.covered_span(outline.source)
     effects = {at: impact.effect_window(at) for at in outline.rollback_times}
     around = {at: reader.timeline(window, window.minutes + 1) for at, window in effects.items()}
     return Retrospective(
         outline=outline,
+        timeline=whole,
         phase_rows=phase_rows,
         canary_requests=sum(known)
         if (known := [n for row in phase_rows if (n := row.requests["canary"]) is not None])
@@ -161,11 +173,13 @@ class _ArchiveReader:
     archive: Archive
     migration: Migration
     source: str
+    checkpoint: Callable[[], None] = lambda: None
 
     def series(self) -> tuple[Series, ...]:
         return timeline_series(self.archive.metrics.configured_series(self.source), slow_threshold_s(self.migration))
 
     def timeline(self, window: Window, buckets: int) -> Timeline:
+        self.checkpoint()
         series = [item for item in self.series() if not item.hourly]
         overview = self.archive.metrics.overview(window, self.source, series=series, max_buckets=buckets)
         known = alb_known(self.archive, self.source, overview)
@@ -189,6 +203,7 @@ class _ArchiveReader:
         incidents: tuple[Event, ...],
     ) -> PhaseRow:
         counts = counts_of(self.archive, self.source, phase, phase.window, timeline)
+        self.checkpoint()
         latency = self.archive.metrics.window_latency(phase.judged_window, self.source)
         groups = latency.groups if latency and latency.covered == phase.judged_window else ()
         hourly = self.hourly_timeline(phase.window)

@@ -24,11 +24,18 @@ def on_page_change(page: str) -> None:
         st.session_state.pop(_QUERY_KEY, None)
 
 
-def stop_if_closed() -> None:
-    """Ends the script if the browser has closed the page: Streamlit itself only looks between elements, not during a long computation."""
+def page_checkpoint() -> Callable[[], None]:
+    """To be called during a long computation for the page that runs now, in any thread: raises StopException once the browser has closed it.
+
+    Streamlit itself only looks between elements.
+    """
     context = get_script_run_ctx()
-    if context and runtime.exists() and not runtime.get_instance().is_active_session(context.session_id):
-        raise StopException
+
+    def stop_if_closed() -> None:
+        if context and runtime.exists() and not runtime.get_instance().is_active_session(context.session_id):
+            raise StopException
+
+    return stop_if_closed
 
 
 def query_params() -> dict[str, str]:

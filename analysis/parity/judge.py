@@ -1,6 +1,6 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -84,10 +84,12 @@ def trace(
     window: Window | None = None,
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
+    before_criterion: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """The result of `judge` after every final minute, as a frame of TRACE_COLUMNS in the metric's own unit; the last row is the judgement.
 
     `ts` (UTC) is the period's start. An excluded minute repeats the row before it; NaN and "not enough data" until there is an interval.
+    `before_criterion` may raise to give up.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
     prepared = prepare_grid(frame, window, provisional_from, unknown)
@@ -95,6 +97,7 @@ def trace(
     ts = pd.to_datetime(prepared.grid.ts[final], unit="s", utc=True).as_unit("s")
     parts = []
     for criterion in chosen:
+        before_criterion()
         samples = paired_samples(prepared, criterion)
         columns: dict[str, Any] = {"ts": ts, "metric": criterion.metric, "verdict": "not enough data"}
         columns |= dict.fromkeys(NUMERIC_COLUMNS, np.nan)

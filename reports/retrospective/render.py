@@ -7,7 +7,6 @@ from typing import Any
 from analysis import Judgement
 from analysis.retrospective.before_after import BeforeAfter
 from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
-from analysis.retrospective.timeline import Timeline
 from archive import NOTES, Archive
 from charts.base.events import EVENT_SYMBOLS
 from charts.base.frame import chart_frame
@@ -32,7 +31,6 @@ class RetrospectiveReport:
 
     migration: Migration
     retrospective: Retrospective
-    timeline: Timeline
     judgements: JudgementsByWindow
     made_at: datetime
 
@@ -52,7 +50,7 @@ class RetrospectiveReport:
         outline, window = retrospective.outline, retrospective.outline.window
         sentence = opening(migration, outline, now=made_at)
         frame = chart_frame(migration, window)
-        figure = timeline_figure(self.timeline, outline.share_steps, frame, outline.events)
+        figure = timeline_figure(self.retrospective.timeline, outline.share_steps, frame, outline.events)
         return environment.get_template("retrospective.html.j2").render(
             EVENT_SYMBOLS=EVENT_SYMBOLS,
             NOTES=NOTES,
@@ -122,10 +120,8 @@ def report_of(
     archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
 ) -> RetrospectiveReport:
     """The report of a retrospective. Raises ArchiveError."""
-    outline = retrospective.outline
-    timeline = service.read_timeline(archive, migration, outline.source, outline.window)
     judgements = dict(service.phase_judgements(archive, migration, retrospective, now=now))
-    return RetrospectiveReport(migration, retrospective, timeline, judgements, now)
+    return RetrospectiveReport(migration, retrospective, judgements, now)
 
 
 def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:

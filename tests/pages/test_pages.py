@@ -1,18 +1,24 @@
-"""Any query string of any page gives a page, in memory that does not grow with the times in it."""
+"""The pages on the demo, without a server: any query string gives a page within bounds, and a closed page is given up."""
 
 import tracemalloc
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import streamlit
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from domain import utc_now
 from tests.factories.demo_app import demo_app
-from ui import app_context
+from ui import app_context, controls
+from ui.parity.evidence_button import evidence_button
+from ui.parity.view import judgement_view
 
 PAGES = ("live", "parity", "endpoints", "batches", "retrospective")
-NAMES = [
+NAMES = (
     "window",
     "from",
     "to",
@@ -27,11 +33,8 @@ NAMES = [
     "host",
     "status",
     "route",
-    "page",
-    "map",
-    "job",
-    "embed",
-]
+)
+NAMES += ("page", "map", "job", "embed")
 TIMES = st.datetimes().map(lambda time: f"{time.isoformat(timespec='minutes')}Z") | st.sampled_from(
     ["2000-01-01T00:00Z", "2010-01-01T00:00Z", "2099-12-31T23:59Z", "9999-12-31T23:59Z", "0001-01-01", "2026-W47-7"]
 )
@@ -89,3 +92,33 @@ def test_the_longest_range_takes_no_more_memory_than_its_data(page: str, others:
         tracemalloc.stop()
     assert not test.exception
     assert peak < MAX_PEAK_BYTES
+
+
+def set_open(monkeypatch: pytest.MonkeyPatch, *, is_open: bool) -> None:
+    """Whether the browser still has the page open."""
+    server = SimpleNamespace(is_active_session=lambda _session_id: is_open)
+    monkeypatch.setattr(controls, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: server))
+
+
+@pytest.mark.parametrize("page", ["parity", "endpoints", "retrospective"])
+def test_the_work_for_a_closed_page_is_given_up(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_elements = []
+    for is_open in (True, False):
+        set_open(monkeypatch, is_open=is_open)
+        streamlit.cache_resource.clear()
+        test = open_page(page, {})
+        assert not test.exception
+        n_elements.append(len(test.get("html")))
+    assert n_elements[1] < n_elements[0]
+
+
+def test_the_evidence_file_of_a_closed_page_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_context.get_app_context()
+    view = judgement_view(app, app.source_names[0], now=utc_now())
+    button: dict[str, Any] = {}
+    monkeypatch.setattr(streamlit, "download_button", lambda _label, **options: button.update(options))
+    for is_open in (True, False):
+        set_open(monkeypatch, is_open=is_open)
+        monkeypatch.setattr(controls, "get_script_run_ctx", lambda: SimpleNamespace(session_id="a"))
+        evidence_button(app, view, app.source_names[0])
+        assert bool(button["data"]()) == is_open

@@ -15,11 +15,11 @@ def test_a_script_ends_only_if_its_page_was_closed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(controls.runtime, "exists", lambda: True)
     monkeypatch.setattr(controls.runtime, "get_instance", lambda: server)
     if is_active:
-        controls.stop_if_closed()
+        controls.page_checkpoint()()
     else:
         with pytest.raises(StopException):
-            controls.stop_if_closed()
+            controls.page_checkpoint()()
 
 
 def test_without_a_server_a_script_goes_on() -> None:
-    controls.stop_if_closed()
+    controls.page_checkpoint()()

@@ -19,7 +19,7 @@ from reports.templating import render
 from services.endpoints import EndpointsView, RequestFilter, RouteView, judge_logs, judge_route, last_day
 from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.app_context import AppContext
-from ui.controls import stop_if_closed
+from ui.controls import page_checkpoint
 from ui.endpoints.url import EndpointsParams, route_link
 from ui.url import format_time
 
@@ -40,13 +40,13 @@ def endpoints_view(
     _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
 ) -> EndpointsView | None:
     """The routes of a window; None if none of its logs was counted. Raises ArchiveError."""
-    return judge_logs(_app.archive, _app.migration, window, filters, before_route=stop_if_closed)
+    return judge_logs(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
 
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
 def route_view(_app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable) -> RouteView:
     """One route. Raises ArchiveError."""
-    return judge_route(_app.archive, _app.migration, window, name, filters)
+    return judge_route(_app.archive, _app.migration, window, name, filters, checkpoint=page_checkpoint())
 
 
 def headline(migration: Migration, view: EndpointsView, span: str) -> Markup:

@@ -1,8 +1,11 @@
 """The download of the evidence file, which is made when the button is pressed."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from domain import utc_now
 from messages import evidence as text
@@ -11,13 +14,14 @@ from services.alarms import read_alarms
 from services.evaluation import JudgementInput
 from services.evidence import collect_evidence
 from ui.app_context import AppContext
+from ui.controls import page_checkpoint
 from ui.parity.view import JudgementView
 
 
 def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     st.download_button(
         text.FILE,
-        data=partial(_evidence_file, app, view, source),
+        data=partial(_evidence_file, app, view, source, page_checkpoint()),
         file_name=evidence_file_name(app.migration.name, view.phase.judged_window),
         mime="application/zip",
         on_click="ignore",
@@ -26,11 +30,19 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     )
 
 
-def _evidence_file(app: AppContext, view: JudgementView, source: str) -> bytes:
+def _evidence_file(app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None]) -> bytes:
+    """b"" if the page was closed meanwhile: nobody receives it."""
+    with suppress(StopException):
+        return _build_evidence_file(app, view, source, checkpoint)
+    return b""
+
+
+def _build_evidence_file(app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None]) -> bytes:
     now = utc_now()
     phase = view.phase
     result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
+    checkpoint()
     alarms = read_alarms(app.archive, app.migration, source, now=now)
     data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms)
-    bundle = collect_evidence(app.archive, app.migration, source, data)
+    bundle = collect_evidence(app.archive, app.migration, source, data, checkpoint=checkpoint)
     return evidence_zip(bundle, made_at=now)

@@ -15,6 +15,7 @@ from domain.window import MINUTE_S
 from services.parity import WindowJudgement, judge_window, trace_result
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
+from ui.controls import page_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _cached_phases(_app: AppContext, source: str, now: datetime, change_counter:
 def _cached_judgement(
     _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
-    now, migration = utc_now(), _app.migration
+    now, migration, checkpoint = utc_now(), _app.migration, page_checkpoint()
     judged = judge_window(
         _app.archive,
         migration,
@@ -84,6 +85,7 @@ def _cached_judgement(
         canary_share=phase.canary_share,
         with_result=True,
     )
+    checkpoint()
     counts = count_phase(_app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
     return judged, counts
 
@@ -92,4 +94,4 @@ def _cached_judgement(
 def _cached_trace(
     _app: AppContext, source: str, window: Window, cache_key: Hashable, _result: MetricsResult
 ) -> pd.DataFrame:
-    return trace_result(_app.migration, _result, now=utc_now())
+    return trace_result(_app.migration, _result, now=utc_now(), checkpoint=page_checkpoint())

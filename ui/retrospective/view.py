@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import streamlit as st
 
+from analysis.retrospective.timeline import Timeline
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
 from charts.timeline import timeline_figure
@@ -14,6 +15,7 @@ from messages import retrospective as text
 from services.retrospective import MigrationOutline, Retrospective, build_retrospective, read_timeline
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
+from ui.controls import page_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,20 @@ def timeline_chart(app: AppContext, outline: MigrationOutline, options: Timeline
 
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_retrospective(_app: AppContext, outline: MigrationOutline, cache_key: Hashable) -> Retrospective:
-    return build_retrospective(_app.archive, _app.migration, outline)
+    whole = _cached_timeline(_app, outline.source, outline.window, cache_key)
+    return build_retrospective(_app.archive, _app.migration, outline, whole=whole, checkpoint=page_checkpoint())
+
+
+@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
+def _cached_timeline(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> Timeline:
+    return read_timeline(_app.archive, _app.migration, source, window)
 
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_timeline_chart(
     _app: AppContext, outline: MigrationOutline, options: TimelineOptions, cache_key: Hashable
 ) -> tuple[bytes | None, int]:
-    timeline = read_timeline(_app.archive, _app.migration, outline.source, options.window)
+    timeline = _cached_timeline(_app, outline.source, options.window, cache_key)
     if timeline.empty:
         return None, timeline.bucket_s
     frame = chart_frame(_app.migration, options.window, theme=options.theme)

@@ -28,8 +28,8 @@ class Archive:
         self.metrics = MetricStore(database, final_after_s=migration.settle_minutes * 60, clock=clock)
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
         self.access_logs = AccessLogStore(database)
-        self.notes = NoteStore(database)
-        self.steps = StepStore(database)
+        self.notes = NoteStore(database, clock)
+        self.steps = StepStore(database, clock)
 
     @classmethod
     def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:

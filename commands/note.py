@@ -1,12 +1,13 @@
 """`note`: adds a note to the archive, lists them, or removes one."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
 from commands.shared import startup
-from commands.shared.entries import KEY_CHARS, clock, entered_time, remove_entry
+from commands.shared.entries import KEY_CHARS, clock, entered_time, entries_with_removals, removal_json, remove_entry
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
 from commands.shared.output import echo, echo_text, plain
@@ -33,17 +34,19 @@ def note(
         raise typer.BadParameter(text.EMPTY, param_hint="TEXT")
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         if list_all:
-            notes = archive.notes.read()
+            notes, removals = archive.notes.read(), archive.notes.removals()
+            as_rows = [_note_json(item) for item in notes]
             echo(
-                {"ok": True, "notes": [_note_json(item) for item in notes]}
+                {"ok": True, "notes": as_rows, "removals": list(map(removal_json, removals))}
                 if as_json
-                else _notes_table(migration, notes)
+                else entries_with_removals(migration, _notes_table(migration, notes), removals)
             )
             return
         if remove:
             removed = {item.key: text.removed(item.title) for item in archive.notes.read()}
             not_found = text.no_such_note(remove)
-            remove_entry(removed, remove, archive.notes.remove, not_found=not_found, as_json=as_json)
+            by_author = partial(archive.notes.remove, removed_by=author)
+            remove_entry(removed, remove, by_author, not_found=not_found, as_json=as_json)
         event = archive.notes.add(ts, note_text, author)
     if as_json:
         echo({"ok": True, **_note_json(event)})

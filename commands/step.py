@@ -1,5 +1,6 @@
 """`step`: adds a step of the migration that no source reports, lists such steps, or removes one."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ from rich.console import RenderableType
 
 from archive import Archive
 from commands.shared import startup
-from commands.shared.entries import KEY_CHARS, clock, entered_time, remove_entry
+from commands.shared.entries import KEY_CHARS, clock, entered_time, entries_with_removals, removal_json, remove_entry
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json
 from commands.shared.output import echo, echo_text, plain
@@ -36,14 +37,19 @@ def step(
     ts = _time_of(migration, at)
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         if list_all:
-            steps, used = archive.steps.read(), _used_keys(archive)
+            steps, used, removals = archive.steps.read(), _used_keys(archive), archive.steps.removals()
             as_rows = [_step_json(item, is_used=item.key in used) for item in steps]
-            echo({"ok": True, "steps": as_rows} if as_json else _steps_table(migration, steps, used))
+            echo(
+                {"ok": True, "steps": as_rows, "removals": list(map(removal_json, removals))}
+                if as_json
+                else entries_with_removals(migration, _steps_table(migration, steps, used), removals)
+            )
             return
         if remove:
             removed = {item.key: text.REMOVED for item in archive.steps.read()}
             not_found = text.no_such_step(remove)
-            remove_entry(removed, remove, archive.steps.remove, not_found=not_found, as_json=as_json)
+            by_author = partial(archive.steps.remove, removed_by=author)
+            remove_entry(removed, remove, by_author, not_found=not_found, as_json=as_json)
         entered = archive.steps.add(ts, canary_share, author)
         is_used = entered.key in _used_keys(archive)
     if as_json:

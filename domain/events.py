@@ -29,6 +29,22 @@ class Event:
     change: WeightChange | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Who removed what: an entry of `author` at `ts`, and when and by whom it was removed ("": unknown). Times in epoch seconds.
+
+    `text`: of a note. `share`: of a step, else None. All texts are external: escape them.
+    """
+
+    key: str
+    ts: int
+    author: str
+    removed_at: int
+    removed_by: str
+    text: str = ""
+    share: float | None = None
+
+
 def weight_event(change: WeightChange) -> Event:
     """The event of a change of the split's weights."""
     return replace(rule_event(change), kind="weight", title=change.title, fleet="canary")

@@ -1,5 +1,10 @@
 """Messages for notes, on the Retrospective page and of `cli.py note`."""
 
+from datetime import datetime, tzinfo
+from math import ceil
+
+from domain import Removal
+from messages import numbers, times
 from messages.command_help import command_help
 from messages.i18n import _
 
@@ -27,8 +32,8 @@ COMMAND = command_help(
 )
 TEXT_HELP = _("The note: one line of at most 500 characters.")
 AT_HELP = _("When: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
-BY_HELP = _("The author.")
-LIST_HELP = _("List all notes, also future ones, each with its key.")
+BY_HELP = _("The author; with --remove, who removes it.")
+LIST_HELP = _("List all notes, also future ones, each with its key, and those that were removed.")
 REMOVE_HELP = _("Remove the note whose key starts with this, as --list shows it.")
 ONE_AT_A_TIME = _("Write a note, or list them, or remove one.")
 EMPTY = _("A note needs words.")
@@ -47,8 +52,30 @@ def invalid_time(text: str) -> str:
     return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
 
 
+def too_many(wait_s: float) -> str:
+    return _("Too much was entered within a minute, so this was not stored. Enter it again in {seconds} s.").format(
+        seconds=ceil(wait_s)
+    )
+
+
 def removed(title: str) -> str:
     return _("Removed: {title}").format(title=title)
+
+
+def removal(item: Removal, zone: tzinfo, *, now: datetime) -> str:
+    """The line that a removed note or step leaves."""
+    at, removed_at = (times.clock_of(ts, zone, now=now) for ts in (item.ts, item.removed_at))
+    what = (
+        _("Note “{text}”").format(text=item.text)
+        if item.share is None
+        else _("Step to {share}").format(share=numbers.share(item.share))
+    )
+    entry = _("{what}, {at}").format(what=what, at=at)
+    if item.author:
+        entry = _("{entry}, by {author}").format(entry=entry, author=item.author)
+    if item.removed_by:
+        return _("Removed {when} by {name}: {entry}").format(when=removed_at, name=item.removed_by, entry=entry)
+    return _("Removed {when}: {entry}").format(when=removed_at, entry=entry)
 
 
 def no_such_note(key: str) -> str:

@@ -1,6 +1,6 @@
 """Formatting of times, with the time zone's name, and of ages and durations."""
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from messages.i18n import _
 
@@ -15,6 +15,14 @@ def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
     """A time: "22:33 JST"; "22 Nov 22:33 JST" on another day than `now`; "22 Nov 2025 22:33 JST" in another year."""
     local, today = at.astimezone(zone), now.astimezone(zone)
     return f"{_date_prefix(local, today)}{local:%H:%M} {zone_name(local)}"
+
+
+def clock_of(epoch_s: int, zone: tzinfo, *, now: datetime) -> str:
+    """`clock` of epoch seconds; a text for a time that no calendar has, which an older version may have stored."""
+    try:
+        return clock(datetime.fromtimestamp(epoch_s, UTC), zone, now=now)
+    except (ValueError, OverflowError, OSError):
+        return _("at an impossible time")
 
 
 def clock_s(at: datetime, zone: tzinfo, *, now: datetime) -> str:

@@ -26,8 +26,11 @@ SCHEMA = 1
 
 
 def iso_time(epoch_s: int | None) -> str | None:
-    """ "2026-11-23T20:00:00Z"."""
-    return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """ "2026-11-23T20:00:00Z"; None also for a time that no calendar has."""
+    try:
+        return None if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def pick(item: object, *names: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def show_archive_errors(title: str) -> Iterator[None]:
 
 def format_clock(ts: int, migration: Migration, now: datetime) -> str:
     """Epoch seconds in the migration's time zone: "22:33 JST"."""
-    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=now)
+    return times.clock_of(ts, migration.zone, now=now)
 
 
 def format_ago(ts: int, now: datetime) -> str:

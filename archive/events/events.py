@@ -1,7 +1,6 @@
 """SQL on events."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
@@ -12,6 +11,7 @@ from domain import Event, Window
 from domain.events import EVENT_KINDS
 from domain.window import LATEST_S
 
+REMOVALS = "removals"  # the source of the events that archive/events/removals.py stores
 _COLUMNS = tuple(column.name for column in schema.event.columns if column.name != "migration_id")
 
 
@@ -37,11 +37,11 @@ def delete_missing_events(
 
 
 def read_events(connection: Connection, migration_id: int, window: Window) -> tuple[Event, ...]:
-    """The events that overlap `window`, in order."""
+    """The events that overlap `window`, in order, but for removals."""
     table = schema.event
     overlaps = or_(table.c.open, func.coalesce(table.c.until, table.c.ts) >= window.start)
-    within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, overlaps)
-    return _select_events(connection, within)
+    within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, overlaps, table.c.source != REMOVALS)
+    return tuple(filter(_is_readable, _select_events(connection, within)))
 
 
 def replace_events_of(connection: Connection, migration_id: int, source_name: str, events: Iterable[Event]) -> None:
@@ -55,23 +55,25 @@ def replace_events_of(connection: Connection, migration_id: int, source_name: st
 
 def read_events_of(connection: Connection, migration_id: int, source_name: str) -> tuple[Event, ...]:
     """All events of one source, in order."""
+    return tuple(filter(_is_readable, read_stored_events_of(connection, migration_id, source_name)))
+
+
+def read_stored_events_of(connection: Connection, migration_id: int, source_name: str) -> tuple[Event, ...]:
+    """`read_events_of` with those that cannot be shown."""
     table = schema.event
     return _select_events(connection, and_(table.c.migration_id == migration_id, table.c.source == source_name))
 
 
 def _select_events(connection: Connection, condition: ColumnElement[bool]) -> tuple[Event, ...]:
     table = schema.event
-    return tuple(
-        Event(**{name: getattr(row, name) for name in _COLUMNS})
-        for row in connection.execute(select(table).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
-        if _is_readable(row)
-    )
+    rows = connection.execute(select(table).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
+    return tuple(Event(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
 
 
-def _is_readable(row: Any) -> bool:
+def _is_readable(event: Event) -> bool:
     """Whether an event can be shown; one of another kind, or of a time that no calendar has, is skipped and named in the log."""
-    times = [row.ts] if row.until is None else [row.ts, row.until]
-    if row.kind in EVENT_KINDS and all(isinstance(at, int) and 0 <= at <= LATEST_S for at in times):
+    times: list[object] = [event.ts] if event.until is None else [event.ts, event.until]
+    if event.kind in EVENT_KINDS and all(isinstance(at, int) and 0 <= at <= LATEST_S for at in times):
         return True
-    warn_unreadable(f"event {row.source} {row.key}")
+    warn_unreadable(f"event {event.source} {event.key}")
     return False

@@ -7,8 +7,9 @@ from sqlalchemy import and_, delete, select
 
 from archive.db import schema
 from archive.db.database import Database
-from archive.events.events import read_events_of, write_events
-from domain import Event
+from archive.events.events import read_stored_events_of, write_events
+from archive.events.removals import read_removals, write_removal
+from domain import Clock, Event, Removal, utc_now
 from domain.window import EARLIEST_S, LATEST_S
 
 NOTES = "notes"
@@ -17,15 +18,20 @@ MAX_AUTHOR_CHARS = 60
 logger = logging.getLogger(__name__)
 
 
+def clean_author(name: str) -> str:
+    """A name as it is stored: one line of at most 60 characters."""
+    return " ".join(name.split())[:MAX_AUTHOR_CHARS]
+
+
 class NoteStore:
     """Adds, lists and removes notes. Raises ArchiveError if the database cannot be used."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database, self._clock = database, clock
 
     def add(self, ts: int, text: str, author: str = "") -> Event:
         """Stores a note at `ts` (epoch seconds): `text` becomes the title, on one line, and `author` the detail. Raises ValueError if it is empty."""
-        title, detail = " ".join(text.split())[:MAX_NOTE_CHARS], " ".join(author.split())[:MAX_AUTHOR_CHARS]
+        title, detail = " ".join(text.split())[:MAX_NOTE_CHARS], clean_author(author)
         if not title:
             raise ValueError("A note has words.")
         if not EARLIEST_S <= ts < LATEST_S:
@@ -37,17 +43,25 @@ class NoteStore:
         return note
 
     def read(self) -> tuple[Event, ...]:
-        """All notes, whatever their time, in order."""
-        return self._database.read(read_events_of, NOTES)
+        """All notes in order, also those of a time that no calendar has, which only older versions accepted: they can be removed."""
+        return self._database.read(read_stored_events_of, NOTES)
 
-    def remove(self, key: str) -> bool:
-        """Removes a note; returns whether it existed. Events of other sources are not touched."""
+    def removals(self) -> tuple[Removal, ...]:
+        """The notes that were removed, the last one first."""
+        return tuple(removal for removal in self._database.read(read_removals) if removal.share is None)
+
+    def remove(self, key: str, removed_by: str = "") -> bool:
+        """Removes a note, and stores the removal; returns whether it existed. Events of other sources are not touched."""
         table = schema.event
         is_note = and_(table.c.migration_id == self._database.migration_id, table.c.source == NOTES, table.c.key == key)
         with self._database.writing() as connection:
             note = connection.execute(select(table.c.ts, table.c.title, table.c.detail).where(is_note)).first()
             removed = connection.execute(delete(table).where(is_note)).rowcount == 1
             self._database.row(NOTES, "events").increment_change_counter(connection)
+            if note and removed:
+                at = int(self._clock().timestamp())
+                removal = Removal(key, note.ts, note.detail, at, clean_author(removed_by), note.title)
+                write_removal(connection, self._database.migration_id, removal)
         if note and removed:
             logger.warning("Removed the note %r: time %d, text %r, author %r", key, note.ts, note.title, note.detail)
         return removed

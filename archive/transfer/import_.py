@@ -16,6 +16,7 @@ from archive.db.engine import transaction
 from archive.db.migrations import standard_names
 from archive.db.upsert import Row, upsert
 from archive.events.backlog import add_event_coverage
+from archive.events.removals import read_removals
 from archive.metrics import points, rows
 from archive.metrics.coverage import FetchOutcome, get_or_create_migration, read_series_index, save_outcome
 from archive.metrics.fetch_plan import FetchRequest, FreshnessPolicy
@@ -189,8 +190,9 @@ def _read_group(file: pq.ParquetFile, group: int | None) -> pa.Table:
 
 
 def _import_keyed(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:
-    """Adds missing rows; an event that is open here is updated if it has ended."""
-    new = [{"migration_id": migration_id, **row} for row in imported]
+    """Adds missing rows, but for notes and steps that were removed here; an event that is open here is updated if it has ended."""
+    removed = {removal.key for removal in read_removals(connection, migration_id)}
+    new = [{"migration_id": migration_id, **row} for row in imported if row["key"] not in removed]
     upsert(connection, table, new, ignore_existing=True)
     if table.name == "event":
         is_open = and_(table.c.migration_id == migration_id, table.c.open)

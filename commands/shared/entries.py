@@ -1,16 +1,18 @@
 """What `note` and `step` have in common: entries with a time and a key, which a user adds, lists and removes."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import typer
+from rich.console import Group, RenderableType
 
 from commands.shared import startup
-from commands.shared.output import echo, echo_text
-from domain import Migration
+from commands.shared.output import echo, echo_text, plain
+from commands.shared.styles import FAINT
+from domain import Migration, Removal
 from domain.window import parse_datetime
 from messages import notes, times
+from reports.judgement_json import iso_time, pick
 
 KEY_CHARS = 8  # shown; --remove takes any start of a key that is unambiguous
 
@@ -24,7 +26,23 @@ def entered_time(migration: Migration, at: str) -> int:
 
 
 def clock(migration: Migration, ts: int) -> str:
-    return times.clock(datetime.fromtimestamp(ts, UTC), migration.zone, now=startup.now())
+    return times.clock_of(ts, migration.zone, now=startup.now())
+
+
+def entries_with_removals(migration: Migration, entries: RenderableType, removals: Sequence[Removal]) -> RenderableType:
+    """A list, and a line for each entry that was removed."""
+    lines = [plain(notes.removal(item, migration.zone, now=startup.now()), FAINT) for item in removals]
+    return Group(entries, *lines)
+
+
+def removal_json(removal: Removal) -> dict[str, Any]:
+    of_step = {"text": removal.text} if removal.share is None else {"canary_share": removal.share}
+    return {
+        "at": iso_time(removal.ts),
+        **of_step,
+        **pick(removal, "author", "key", "removed_by"),
+        "removed_at": iso_time(removal.removed_at),
+    }
 
 
 def remove_entry(

@@ -68,6 +68,7 @@ ConfigIssueCode = Literal[
     "not_a_workgroup",
     "not_an_output",
     "not_a_host",
+    "not_a_header",
     # ScheduleErrorCode of domain.cron
     "not_a_schedule",
     "rate_of_nothing",

@@ -148,6 +148,10 @@ _TEXTS: dict[str, IssueText] = {
         _("“{given}” is not the name of a host, nor an IP address."),
         _("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),
     ),
+    "not_a_header": (
+        _("“{given}” is not the name of an HTTP header."),
+        _("Write the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
+    ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
 }  # fmt: skip

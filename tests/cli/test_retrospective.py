@@ -1,6 +1,7 @@
 """`retrospective` and `note`."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -135,8 +136,19 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     assert run("step", "--remove", listed[0]["key"][:8]).stdout.strip() == "Removed."
     again = run("step", "--remove", listed[0]["key"])
     assert again.exit_code == 1 and "No single step" in again.stderr
-    assert json.loads(run("step", "--remove", listed[1]["key"], "--json").stdout)["removed"] == [listed[1]["key"]]
-    assert run("step", "--list").stdout.strip() == "No step was entered."
+    again = run("step", "--remove", listed[1]["key"], "--by", "Taro", "--json")
+    assert json.loads(again.stdout)["removed"] == [listed[1]["key"]]
+    output = [line.strip() for line in run("step", "--list").stdout.splitlines()]
+    assert output[0] == "No step was entered."
+    assert {re.sub(r"^Removed .*? JST", "Removed", line) for line in output[1:]} == {
+        "Removed by Taro: Step to 25.0 %, 15 Mar 13:10 JST",
+        "Removed: Step to 10.0 %, 14 Mar 13:10 JST, by Mika",
+    }
+    removals = json.loads(run("step", "--list", "--json").stdout)["removals"]
+    assert {(item["canary_share"], item["removed_by"], item["author"]) for item in removals} == {
+        (0.25, "Taro", ""),
+        (0.1, "", "Mika"),
+    }
 
 
 @pytest.mark.parametrize(

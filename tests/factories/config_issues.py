@@ -268,6 +268,11 @@ SERVER_ISSUES: list[InvalidConfig] = [
     ("server", {"allowed_hosts": "localhost"}, "server.allowed_hosts", "wrong_type", {"kind": "list"}),
     ("server", {"expose": ["health"]}, "server.expose.0", "not_a_choice", {"given": "'health'"}),
     ("server", {"protected": "by a proxy"}, "server.protected", "wrong_type", {"kind": "yes or no"}),
+    *(
+        ("server", {"author_header": name}, "server.author_header", "not_a_header", {"given": name})
+        for name in ("X-Forwarded-User: me", "X_Forwarded_User", "a\r\nb")
+    ),
+    ("server", {"author_header": 1}, "server.author_header", "wrong_type", {"kind": "text"}),
     ("server", {"hosts": []}, "server.hosts", "unknown_key", {}),
     ("server", {"allow_hosts": []}, "server.allow_hosts", "unknown_key", {"close": "allowed_hosts"}),
     ("allowed_hosts", [], "allowed_hosts", "unknown_key", {}),

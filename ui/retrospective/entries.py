@@ -1,19 +1,26 @@
 """What the forms and lists of notes and of steps have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 import streamlit as st
 from markupsafe import Markup
+from streamlit.delta_generator import DeltaGenerator
 
 from archive import ArchiveError
+from domain import Removal
 from domain.window import parse_datetime
 from messages import notes as text
 from reports.templating import render
 from ui import layout
 from ui.app_context import AppContext
+from ui.retrospective.rate_limit import ARCHIVE_LIMIT, SESSION_LIMIT, RateLimit
+
+MAX_REMOVALS = 20
+_of_archive = RateLimit(ARCHIVE_LIMIT)  # a process has one archive
 
 
 def entered_time(app: AppContext, at: str) -> int:
@@ -25,8 +32,31 @@ def show_invalid(message: str) -> None:
     st.html(Markup("<p class='warn'>{}</p>").format(message))
 
 
+def signed_in_author(app: AppContext) -> str:
+    """The name in the header that `author_header` names; "" if none is configured, or the session's connection has none, or several."""
+    header = app.migration.server.author_header
+    values = st.context.headers.get_all(header) if header else []
+    if len(values) != 1:
+        return ""
+    with suppress(UnicodeError):  # ASGI decodes headers as Latin-1; proxies send UTF-8
+        return values[0].encode("latin-1").decode().strip()
+    return values[0].strip()
+
+
+def author_input(app: AppContext, label: str, container: DeltaGenerator) -> str:
+    """The author of an entry: who is signed in, else what is typed."""
+    if author := signed_in_author(app):
+        container.text_input(label, value=author, disabled=True)
+        return author
+    return container.text_input(label, max_chars=60)
+
+
 def save_entry(title: str, save: Callable[[], object]) -> None:
-    """Stores an entry and draws the section again, or says why the archive cannot be used."""
+    """Stores an entry and draws the section again, or says that there were too many or why the archive cannot be used."""
+    of_session: RateLimit = st.session_state.setdefault("entry_limit", RateLimit(SESSION_LIMIT))
+    if wait_s := of_session.try_enter() or _of_archive.try_enter():
+        show_invalid(text.too_many(wait_s))
+        return
     try:
         save()
     except ArchiveError as error:
@@ -43,6 +73,12 @@ def entry_row(
         st.html(render("retrospective.note", clock=clock, title=title, author=author))
         if remove:
             st.button(text.REMOVE, key=f"remove_{key}", on_click=partial(_remove, remove, key), type="tertiary")
+
+
+def removal_lines(app: AppContext, removals: Iterable[Removal], *, now: datetime) -> None:
+    """A line for each entry that was removed."""
+    for item in islice(removals, MAX_REMOVALS):
+        layout.note(text.removal(item, app.migration.zone, now=now))
 
 
 def _remove(remove: Callable[[str], object], key: str) -> None:

@@ -13,7 +13,15 @@ from messages import notes as text
 from services.retrospective import MigrationOutline
 from ui import layout
 from ui.app_context import AppContext
-from ui.retrospective.entries import entered_time, entry_row, save_entry, show_invalid
+from ui.retrospective.entries import (
+    author_input,
+    entered_time,
+    entry_row,
+    removal_lines,
+    save_entry,
+    show_invalid,
+    signed_in_author,
+)
 
 MAX_NOTES = 50
 LOOKAHEAD_S = DAY_S  # a source's note may be about the future
@@ -28,7 +36,7 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
         words = st.text_input(text.TEXT, max_chars=500)
         first, second = st.columns(2)
         at = first.text_input(text.WHEN, help=text.when_help(app.migration.timezone), max_chars=40)
-        author = second.text_input(text.AUTHOR, max_chars=60)
+        author = author_input(app, text.AUTHOR, second)
         if st.form_submit_button(text.SAVE):
             _save(app, words, at, author)
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
@@ -38,11 +46,13 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
     notes = sorted((*others, *app.archive.notes.read()), key=lambda note: note.ts, reverse=True)
     if not notes:
         layout.note(text.NONE)
+    remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
     for note in notes[:MAX_NOTES]:
         is_own = note.source == NOTES
         author = text.by_author(note.detail) if is_own else note.detail
         clock = layout.format_clock(note.ts, app.migration, now)
-        entry_row(clock, note.title, author, key=note.key, remove=app.archive.notes.remove if is_own else None)
+        entry_row(clock, note.title, author, key=note.key, remove=remove if is_own else None)
+    removal_lines(app, app.archive.notes.removals(), now=now)
 
 
 def _save(app: AppContext, words: str, at: str, author: str) -> None:

@@ -11,7 +11,15 @@ from messages import notes, numbers
 from messages import steps as text
 from ui import layout
 from ui.app_context import AppContext
-from ui.retrospective.entries import entered_time, entry_row, save_entry, show_invalid
+from ui.retrospective.entries import (
+    author_input,
+    entered_time,
+    entry_row,
+    removal_lines,
+    save_entry,
+    show_invalid,
+    signed_in_author,
+)
 
 
 def steps_section(app: AppContext, *, now: datetime) -> None:
@@ -23,16 +31,18 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
         first, second, third = st.columns(3)
         share = first.text_input(text.SHARE, help=text.SHARE_EXAMPLE, max_chars=20)
         at = second.text_input(text.AT, help=notes.when_help(app.migration.timezone), max_chars=40)
-        author = third.text_input(text.AUTHOR, max_chars=60)
+        author = author_input(app, text.AUTHOR, third)
         if st.form_submit_button(text.SAVE):
             _save(app, share, at, author, now)
     steps = sorted(app.archive.steps.read(), key=lambda step: step.ts, reverse=True)
     used = {change.key for change in app.archive.events.weight_changes() if change.origin == "entered"}
+    remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
     for step in steps:
         clock, share = layout.format_clock(step.ts, app.migration, now), numbers.share(step.after or 0.0)
         details = [notes.by_author(step.author), "" if step.key in used else text.UNUSED]
         shown = ", ".join(filter(None, details))
-        entry_row(clock, share, shown, key=step.key, remove=app.archive.steps.remove)
+        entry_row(clock, share, shown, key=step.key, remove=remove)
+    removal_lines(app, app.archive.steps.removals(), now=now)
 
 
 def _save(app: AppContext, share: str, at: str, author: str, now: datetime) -> None:

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from archive import NOTES, Archive
-from domain import Event, Window
+from archive.db import schema
+from domain import Event, Removal, Window
 from sources.base import Events
+from tests.factories import archives
 from tests.factories.archives import MIGRATION, open_archive
 from tests.fakes.metric_source import EC2, NOON, FakeMetricSource, minute_time, minute_window
 
@@ -44,6 +47,30 @@ def test_a_note_is_removed_once(archive: Archive) -> None:
     assert archive.notes.remove(note.key) is True
     assert archive.events.read(HOUR) == ()
     assert archive.notes.remove(note.key) is False
+
+
+def test_a_removal_leaves_a_trace_that_no_chart_draws(tmp_path: Path) -> None:
+    with Archive.open(archives.archive_url(tmp_path), MIGRATION, clock=lambda: minute_time(30)) as archive:
+        note, step = archive.notes.add(NOON, "wrong", "Mika"), archive.steps.add(NOON + 60, 0.25)
+        archive.notes.remove(note.key, " Taro\n")
+        archive.notes.remove(note.key, "Eve")
+        archive.steps.remove(step.key)
+    with open_archive(tmp_path) as archive:
+        assert archive.notes.removals() == (Removal(note.key, NOON, "Mika", NOON + 1800, "Taro", "wrong"),)
+        assert archive.steps.removals() == (Removal(step.key, NOON + 60, "", NOON + 1800, "", share=0.25),)
+        assert archive.events.read(HOUR) == archive.notes.read() == ()
+
+
+@pytest.mark.parametrize("ts", [253_402_300_799, -62_135_596_800, 2**62])
+def test_a_note_of_an_impossible_time_is_listed_and_removed(archive: Archive, ts: int) -> None:
+    """Versions before 1.1 stored notes of the year 9999."""
+    note = archive.notes.add(NOON, "Sale begins")
+    with archive.engine.begin() as connection:
+        connection.execute(update(schema.event).values(ts=ts))
+    assert [item.ts for item in archive.notes.read()] == [ts]
+    assert archive.events.read(HOUR) == ()
+    assert archive.notes.remove(note.key)
+    assert (archive.notes.read(), [item.ts for item in archive.notes.removals()]) == ((), [ts])
 
 
 def test_only_notes_can_be_removed_and_sources_delete_none(archive: Archive) -> None:

@@ -184,6 +184,25 @@ def test_an_older_export_does_not_replace_newer_data(folder: Path, url: UrlFacto
     assert [len(row["counts"]) for row in after["log_count"]] == [1, 2]
 
 
+def test_removals_are_exported_and_an_import_does_not_bring_back_what_was_removed(
+    tmp_path: Path, url: UrlFactory
+) -> None:
+    here, elsewhere = url("sqlite", "here"), url("sqlite", "elsewhere")
+    with Archive.open(here, MIGRATION) as archive:
+        note, step = archive.notes.add(NOON, "Sale begins"), archive.steps.add(NOON, 0.25)
+        before = export_to(here, tmp_path / "before")
+        archive.notes.remove(note.key, "Mika")
+        archive.steps.remove(step.key, "Mika")
+        removals = (archive.notes.removals(), archive.steps.removals())
+    after = export_to(here, tmp_path / "after")
+    import_from(before, here)
+    import_from(after, elsewhere)
+    for archive_url in (here, elsewhere):
+        with Archive.open(archive_url, MIGRATION) as archive:
+            assert (archive.notes.removals(), archive.steps.removals()) == removals
+            assert (archive.notes.read(), archive.steps.read()) == ((), ())
+
+
 def test_an_import_extends_the_time_of_a_snapshot(folder: Path, url: UrlFactory) -> None:
     """The export saw the weights of NOON until NOON; this archive saw the ones before only once."""
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:

@@ -39,7 +39,7 @@ _BatchResult = tuple[Sequence[LogFile], LogCounts | None, tuple[Problem, ...]]  
 class IngestProgress:
     """How far the logs of `window` are counted.
 
-    `state`: "busy" while another process counts; "stopped" by a problem or on request. `files`, `bytes`: the new ones;
+    `state`: "busy" while another process counts; "stopped" by a problem or on request, also if the listing was not complete. `files`, `bytes`: the new ones;
     `already_counted`: files; `changed`: those of them with another size now, whose new lines are not counted; `skipped`: files that are
     no access logs of this load balancer. `lines`: of the new files, of which `skipped_lines` are of another load balancer, or years away from all others.
     `file_stats`: of files with a problem, or with lines that were not counted.
@@ -97,7 +97,7 @@ def ingest_access_logs(
                     stack, source, batches, lease, templates=route_templates, load_balancer=listing.load_balancer
                 )
             state = ingest.save_batches(batches, results)
-        return ingest.report(replace(ingest.progress, state=state))
+        return ingest.report(replace(ingest.progress, state=state if listing.is_complete else "stopped"))
 
 
 def _plan(archive: Archive, listing: LogListing, window: Window) -> tuple[list[LogFile], IngestProgress]:

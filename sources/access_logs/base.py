@@ -28,6 +28,11 @@ class LogListing:
     skipped: int = 0
     load_balancer: str = ""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether no file of the window may be missing, but for those of days that are not over."""
+        return all(problem.kind == "incomplete" for problem in self.problems)
+
 
 class LogSource(Protocol):
     name: str

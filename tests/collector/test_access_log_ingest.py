@@ -31,6 +31,7 @@ class FakeRemoteCounter:
     starts: Sequence[int] = (0, 5, 10)
     size: int = 60_000_000  # one file per batch
     problem: Problem | None = None
+    listing_problem: Problem | None = None
     counted_files: list[str] = field(default_factory=list)
     n_listings: int = 0
     name: str = "access_logs"
@@ -39,7 +40,8 @@ class FakeRemoteCounter:
         self.n_listings += 1
         windows = [Window(NOON + start * 60, NOON + start * 60 + FILE_S) for start in self.starts]
         return LogListing(
-            tuple(LogFile(f"bucket/{item.start}.log", self.size, item) for item in windows if item.overlap(window))
+            tuple(LogFile(f"bucket/{item.start}.log", self.size, item) for item in windows if item.overlap(window)),
+            (self.listing_problem,) if self.listing_problem else (),
         )
 
     def download(self, file: LogFile) -> Problem:
@@ -130,6 +132,18 @@ def test_a_denied_download_stops_it_and_is_reported(archive) -> None:
     progress = ingest_access_logs(archive, FakeRemoteCounter(problem=denied), minute_window(0, 5), now=minute_time(60))
     assert (progress.state, progress.problems) == ("stopped", (denied,))
     assert ingest_access_logs(archive, FakeRemoteCounter(), minute_window(0, 5), now=minute_time(60)).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("bad_reply", "stopped"), ("denied", "stopped"), ("timeout", "stopped"), ("incomplete", "done")]
+)
+def test_what_an_incomplete_listing_has_is_counted_and_it_is_not_done(archive, kind, state) -> None:
+    problem = Problem(kind, "access_logs", "s3:ListBucket", "photo-logs")
+    logs = FakeRemoteCounter(listing_problem=problem)
+    progress = ingest_access_logs(archive, logs, minute_window(0, 15), now=minute_time(60))
+    assert (progress.state, progress.files_done, progress.problems) == (state, 3, (problem,))
+    without_files = FakeRemoteCounter(starts=(), listing_problem=problem)
+    assert ingest_access_logs(archive, without_files, minute_window(0, 15), now=minute_time(60)).state == state
 
 
 def test_the_collector_counts_requested_windows_only(archive) -> None:

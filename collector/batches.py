@@ -27,9 +27,8 @@ class BatchCollector(Collector):
         super().__init__(archive, Sources(sources.batches, None, ()), config, clock=clock)
         self._metrics = sources.batches
         if sources.triggers is not None:
-            self.tasks.append(
-                PollTask(sources.triggers.name, "triggers", partial(self.poll_triggers, sources.triggers))
-            )
+            poll = partial(self.poll_triggers, sources.triggers)
+            self.tasks.append(PollTask(sources.triggers.name, "triggers", poll, POLL_INTERVAL_S))
 
     def fill_status(self, source: MetricSource) -> BackfillStatus:
         """How much of the horizon is archived. Raises ArchiveError."""

@@ -28,8 +28,8 @@ MAX_PENDING_WINDOWS = 32  # the oldest requests are dropped
 EVENT_HISTORY_S = 120 * DAY_S  # backfilled without a configured start
 EVENT_OVERLAP_S = HOUR_S
 EVENT_BACKFILL_INTERVAL_S = 2
-MAX_STATE_AGE_S = 1200  # of a state of a source that answers; every source is polled at least every five minutes
 IDLE_WAIT_S = 3600.0  # until a request wakes the task
+LOGS_PROGRESS_S = HOUR_S  # of downloading and counting one batch of access logs, at most
 
 OnNewMetrics = Callable[[MetricSource, datetime], None]
 
@@ -100,16 +100,22 @@ class Collector:
         self.tasks = self._tasks_of(sources)
 
     def _tasks_of(self, sources: Sources) -> list[PollTask]:
-        tasks = [PollTask(source.name, "metrics", partial(self.poll_metrics, source)) for source in sources.metrics]
-        tasks += [PollTask(source.name, "events", partial(self.poll_events, source)) for source in sources.events]
+        config, tasks = self.config, list[PollTask]()
+        for source in sources.metrics:
+            poll = partial(self.poll_metrics, source)
+            tasks.append(PollTask(source.name, "metrics", poll, config.metrics_interval_s))
+        for events in sources.events:
+            interval_s = events.poll_interval_s if isinstance(events, HistorySource) else config.events_interval_s
+            tasks.append(PollTask(events.name, "events", partial(self.poll_events, events), interval_s))
         for source in sources.metrics:
             if isinstance(source, WindowLatencySource):
                 poll, key = partial(self.poll_window_latency, source), _latency_key(source.name)
-                tasks.append(PollTask(source.name, "window_latency", poll, key))
+                tasks.append(PollTask(source.name, "window_latency", poll, LEASE_RETRY_S, key))
         if sources.traffic is not None:
-            tasks.append(PollTask(sources.traffic.name, "traffic", partial(self.poll_traffic, sources.traffic)))
+            poll = partial(self.poll_traffic, sources.traffic)
+            tasks.append(PollTask(sources.traffic.name, "traffic", poll, config.traffic_interval_s))
         if sources.logs is not None:
-            tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs))
+            tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs, LOGS_PROGRESS_S))
         return tasks
 
     # ---- status and requests
@@ -139,8 +145,9 @@ class Collector:
     def _aged(self, state: SourceState) -> SourceState:
         """The state, "down" if a running task of its source and role should have renewed it by now."""
         age_s = self._clock().timestamp() - state.checked_at
-        polled = {(task.source, task.role) for task in self.tasks if self._threads and task.due_at is not None}
-        if (state.source, state.role) not in polled or state.state not in ANSWERING_STATES or age_s <= MAX_STATE_AGE_S:
+        running = (task for task in self.tasks if self._threads and task.due_at is not None)
+        task = next((task for task in running if (task.source, task.role) == (state.source, state.role)), None)
+        if task is None or state.state not in ANSWERING_STATES or age_s <= task.max_state_age_s:
             return state
         return replace(state, state="down", problems=(*state.problems, silent(state.source, state.role, age_s)))
 
@@ -358,9 +365,15 @@ class Collector:
     def poll_access_logs(self) -> float:
         """Counts the access logs of one requested window. Returns the seconds until the next poll. Raises ArchiveError."""
         worker = self._access_log_worker
-        return worker.poll(self._notify, self._stopping.is_set) if worker else IDLE_WAIT_S
+        return worker.poll(self._on_log_progress, self._stopping.is_set) if worker else IDLE_WAIT_S
 
     # ---- helpers
+
+    def _on_log_progress(self) -> None:
+        for task in self.tasks:
+            if task.role == "logs":
+                task.report_progress()
+        self._notify()
 
     def _notify(self) -> None:
         with self._condition:
@@ -369,7 +382,7 @@ class Collector:
     def _wake(self, key: str) -> None:
         for task in self.tasks:
             if (task.key or task.source) == key:
-                task.wake.set()
+                task.request()
 
     def _acquire_slot(self, source_name: str, role: Role, interval_s: int) -> float:
         """0 if it is this process's turn to poll, else the seconds to wait."""

@@ -12,14 +12,17 @@ from sources.base import Problem
 
 ARCHIVE_RETRY_S = 15.0
 MIN_BACKOFF_S, MAX_BACKOFF_S = 15, 900
-SILENT_AFTER_S = 600  # a poll that is overdue, or has been running, for longer is reported
+# A poll that is overdue, or has been running, for longer than this and than so many of its intervals is reported.
+SILENT_AFTER_S, SILENT_AFTER_INTERVALS = 600, 3
+# Likewise the state of a source that answers, if no poll has renewed it; a poll may wait MAX_BACKOFF_S for the archive's back-off.
+MAX_STATE_AGE_S, MAX_STATE_AGE_INTERVALS = 1200, 4
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class PollTask:
-    """`poll` polls once and returns the seconds until the next poll. `wake` ends that wait.
+    """`poll` polls once and returns the seconds until the next poll, usually `interval_s`. `request` ends that wait.
 
     `archive_problem`: why the last poll could not use the archive. `failure`: the exception that the last poll raised.
     `due_at`: when the current or next poll begins (time.monotonic()); None before the thread is started.
@@ -28,6 +31,7 @@ class PollTask:
     source: str
     role: Role
     poll: Callable[[], float]
+    interval_s: float
     key: str = ""  # of the windows that pages request; the source's name by default
     wake: threading.Event = field(default_factory=threading.Event)
     archive_problem: ArchiveProblem | None = None
@@ -36,16 +40,31 @@ class PollTask:
     due_at: float | None = None
 
     @property
-    def problem(self) -> Problem | None:
-        """The failure, or that the poll has been silent for SILENT_AFTER_S: its request does not end, or its thread has died.
+    def silent_after_s(self) -> float:
+        return max(SILENT_AFTER_S, SILENT_AFTER_INTERVALS * self.interval_s)
 
-        Counting access logs may take longer.
-        """
-        if self.due_at is not None and self.role != "logs":
+    @property
+    def max_state_age_s(self) -> float:
+        return max(MAX_STATE_AGE_S, MAX_STATE_AGE_INTERVALS * self.interval_s)
+
+    @property
+    def problem(self) -> Problem | None:
+        """The failure, or that the poll has been silent for `silent_after_s`: its request does not end, or its thread has died."""
+        if self.due_at is not None:
             silent_s = time.monotonic() - self.due_at
-            if silent_s > SILENT_AFTER_S:
+            if silent_s > self.silent_after_s:
                 return silent(self.source, self.role, silent_s)
         return self.failure
+
+    def request(self) -> None:
+        """Makes the next poll due now, unless the last one failed."""
+        self.wake.set()
+        if self.due_at is not None and not self.failure:
+            self.due_at = min(self.due_at, time.monotonic())
+
+    def report_progress(self) -> None:
+        """Of a poll that may take longer than `silent_after_s`: it is still at work."""
+        self.due_at = time.monotonic()
 
     def run(self, migration: str) -> float:
         """Polls once and logs it with the name of the migration. Returns the seconds until the next poll; never raises.

@@ -2,18 +2,23 @@
 
 import gzip
 import json
+import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from charts.base.plotlyjs import plotly_js
-from tests.factories.dashboard_server import DashboardServer, run_dashboard
+from tests.factories.dashboard_server import ROOT, DashboardServer, run_dashboard
+from tests.fakes.services import fake_services
+from tests.fakes.traffic_model import SteadyTraffic
 
 PLOTLY = f"/assets/plotly-{plotly_js()[0]}.min.js"
 
@@ -65,6 +70,38 @@ def test_health_check_has_the_state_of_each_source(server: DashboardServer) -> N
 def test_dashboard_is_ready_while_every_poll_ends(server: DashboardServer) -> None:
     status, _, body = get(server, "/readyz")
     assert (status, json.loads(body)) == (200, {"status": "ok", "silent": []})
+
+
+@pytest.mark.slow
+def test_dashboard_is_not_ready_while_a_poll_does_not_end(tmp_path: Path) -> None:
+    """With a limit of 4 seconds for a silent poll, in the server's process."""
+    limit = "from collector import polling\npolling.SILENT_AFTER_S, polling.SILENT_AFTER_INTERVALS = 4, 0\n"
+    (tmp_path / "sitecustomize.py").write_text(limit, encoding="utf-8")
+    config = tmp_path / "migration.toml"
+    with fake_services(SteadyTraffic(lambda _: {"photo-ec2": 0.9, "photo-ecs": 0.1})) as services:
+        services.cloudwatch.hang = threading.Event()
+        config.write_text(services.config(str(tmp_path / "archive.db"), backfill=False), encoding="utf-8")
+        environment = {"MIGRATION_CONFIG": str(config), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+        with run_dashboard(tmp_path, services.environment | environment) as server:
+            assert wait_for_readiness(server, 503)["status"] == "unavailable"
+            assert "cloudwatch" in wait_for_readiness(server, 503)["silent"]
+            services.cloudwatch.release()
+            assert wait_for_readiness(server, 200) == {"status": "ok", "silent": []}
+
+
+def wait_for_readiness(server: DashboardServer, status: int) -> dict[str, Any]:
+    """The content of /readyz as soon as it has this status."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            found, _, body = get(server, "/readyz")
+        except HTTPError as error:
+            found, body = error.code, error.read()
+        if found == status:
+            content: dict[str, Any] = json.loads(body)
+            return content
+        time.sleep(0.1)
+    raise AssertionError(f"/readyz is {found}: {body.decode()}\n{server.log}")
 
 
 def test_access_log_has_one_line_per_request_and_no_health_checks(server: DashboardServer) -> None:

@@ -5,15 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cli
 from archive import Archive, BatchArchive
+from collector import polling
+from collector.collector import Collector
 from commands import record
+from commands.shared import output
 from domain import Migration, Window
 from domain.config.batches import series_of_runs
 from domain.window import DAY_S
@@ -127,7 +132,23 @@ def test_it_records_until_a_signal_stops_it(tmp_path: Path) -> None:
             recorder.stdout.close()
 
 
-def test_it_ends_with_1_as_soon_as_a_poll_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "silent_sources", lambda _tasks: ("cloudwatch",))
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    assert run("record", "--demo", "--json").exit_code == 1
+def test_it_ends_with_1_as_soon_as_a_poll_does_not_end(
+    monkeypatch: pytest.MonkeyPatch, use_sources: Callable[[Sources], None]
+) -> None:
+    released = threading.Event()
+
+    class HangingSource(FakeMetricSource):
+        def pull(self, window: Window, series: Any = None) -> Any:
+            released.wait(60)
+            return super().pull(window, series)
+
+    use_sources(Sources((HangingSource(),)))
+    monkeypatch.setattr(polling, "SILENT_AFTER_S", 0.05)
+    monkeypatch.setattr(polling, "SILENT_AFTER_INTERVALS", 0)
+    monkeypatch.setattr(record, "repeat", lambda action, _interval_s: output.repeat(action, 0.01))
+    stop = Collector.stop
+    monkeypatch.setattr(Collector, "stop", lambda collector: (released.set(), stop(collector)))
+    result = run("record", "--demo", "--json")
+    assert result.exit_code == 1
+    (source,) = json.loads(result.stdout.splitlines()[-1])["sources"]
+    assert (source["source"], source["state"]) == ("cloudwatch", "down")

@@ -14,10 +14,12 @@ from collector.batches import BatchCollector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask
 from domain import Window
+from sources.access_logs.base import LogListing
 from sources.base import Problem
 from sources.registry import Sources
 from tests.factories.archives import open_archive
 from tests.fakes.metric_source import FakeMetricSource, minute_time, minute_window
+from tests.fakes.window_latency_source import FakeWindowLatencySource
 
 KIND_OF_POLL = {
     "metrics": "metrics",
@@ -112,7 +114,7 @@ def test_an_exception_is_the_state_of_the_source_until_a_poll_succeeds(archive: 
 
 
 def test_the_back_off_is_limited(archive: Archive) -> None:
-    task = PollTask("cloudwatch", "metrics", lambda: 1 / 0)
+    task = PollTask("cloudwatch", "metrics", lambda: 1 / 0, 60)
     waits = [task.run("Photo") for _ in range(8)]
     assert waits == [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
 
@@ -152,6 +154,78 @@ def test_each_poll_is_one_log_line(archive: Archive, caplog: pytest.LogCaptureFi
     assert fields["duration_s"] >= 0 and fields["next_in_s"] == 0.0
 
 
+def test_every_poll_of_the_collectors_is_supervised(archive: Archive) -> None:
+    """A poll that is added to a collector needs a kind in KIND_OF_POLL, for the tests above and below."""
+    source: Any = BrokenHistory()
+    sources = Sources((source,), source, (source,), (source,), source, source)
+    collectors = Collector(archive, sources), BatchCollector(archive, sources)  # type: ignore[arg-type]
+    assert {task.role for each in collectors for task in each.tasks} == set(KIND_OF_POLL.values())
+
+
+@pytest.mark.parametrize("interval_s", [None, 3600])
+@pytest.mark.parametrize("kind", KIND_OF_POLL)
+def test_a_poll_that_does_not_end_or_does_not_begin_is_silent(
+    archive: Archive, kind: str, interval_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    collector = broken_collector(archive, kind)
+    task = task_of(collector, kind)
+    task.interval_s = interval_s or task.interval_s
+    limit_s = max(600, 3 * task.interval_s)
+
+    def silent_after_limit() -> tuple[str, ...]:
+        now_s[0] += limit_s
+        assert polling.silent_sources(collector.tasks) == ()
+        now_s[0] += 1
+        (state,) = [state for state in collector.source_states() if state.role == task.role]
+        assert state.state == "down"
+        return polling.silent_sources(collector.tasks)
+
+    def hang() -> float:
+        assert silent_after_limit() == ("cloudwatch",)
+        return 3600.0
+
+    task.poll = hang
+    assert collector.run_task(task) == 3600.0
+    assert not task.problem, "it has ended"
+    now_s[0] += 3600
+    assert silent_after_limit() == ("cloudwatch",)
+
+
+def test_a_request_makes_a_poll_due(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a poll that waits for requests could be dead for an hour."""
+    now_s = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    collector = Collector(archive, Sources((FakeWindowLatencySource(),)), clock=lambda: minute_time(0))
+    task = task_of(collector, "window latency")
+    assert collector.run_task(task) == 3600.0
+    now_s[0] += 60
+    collector.request_window_latency(minute_window(-60, -30), task.source)
+    now_s[0] += 601
+    assert polling.silent_sources(collector.tasks) == (task.source,)
+
+
+def test_counting_logs_is_silent_without_progress(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    limit_s = 3 * 3600
+
+    class SlowLogs(FakeMetricSource):
+        def files(self, window: Window) -> LogListing:
+            now_s[0] += limit_s - 1
+            return LogListing()
+
+    collector = Collector(archive, Sources(logs=SlowLogs()), clock=lambda: minute_time(0))  # type: ignore[arg-type]
+    states: list[tuple[str, ...]] = []
+    monkeypatch.setattr(collector, "_notify", lambda: states.append(polling.silent_sources(collector.tasks)))
+    collector.request_access_logs(minute_window(-60, -30))
+    task = task_of(collector, "access logs")
+    now_s[0] += 2
+    collector.run_task(task)
+    assert states and not any(states)
+
+
 def test_silent_poll_is_down_whatever_was_archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
@@ -170,21 +244,23 @@ def test_silent_poll_is_down_whatever_was_archived(tmp_path: Path, monkeypatch: 
     assert state.problems == (Problem("timeout", source.name, "poll metrics", detail="no poll has ended for 10 min"),)
 
 
-def test_state_that_a_running_collector_has_not_renewed_is_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interval_s", "limit_minutes"), [(60, 20), (600, 40)])
+def test_state_that_a_running_collector_has_not_renewed_is_down(
+    tmp_path: Path, interval_s: int, limit_minutes: int
+) -> None:
     minute = [0]
     with open_archive(tmp_path) as archive:
-        collector = Collector(
-            archive, Sources((FakeMetricSource(),)), CollectorConfig("Photo"), clock=lambda: minute_time(minute[0])
-        )
+        config = CollectorConfig("Photo", metrics_interval_s=interval_s)
+        collector = Collector(archive, Sources((FakeMetricSource(),)), config, clock=lambda: minute_time(minute[0]))
         task = next(task for task in collector.tasks if task.role == "metrics")
         collector.run_task(task)
 
         def state() -> str:
             return next(state.state for state in collector.source_states() if state.role == "metrics")
 
-        minute[0] = 21
+        minute[0] = limit_minutes + 1
         assert state() == "up"  # not started: nothing renews it
         collector._threads = [threading.current_thread()]
         assert state() == "down"
-        minute[0] = 20
+        minute[0] = limit_minutes
         assert state() == "up"

@@ -17,7 +17,6 @@ from rich.table import Table
 from analysis import AlarmData, SplitShares, TimeGrid, find_alarms, judge, trace
 from analysis.parity.confidence_sequences import running_differences, running_rates
 from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
-from analysis.parity.recent_regression import recent_difference_above_margin, recent_rate_above_margin
 from analysis.series.grid import FleetSeries, FloatArray
 from domain import FLEETS, Criterion, FleetName
 from domain.window import MINUTE_S
@@ -254,38 +253,6 @@ def parity_at_margin(random: np.random.Generator, reps: int, kind: str) -> Float
     return reached(criterion, intervals, "parity")
 
 
-def break_delay(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
-    """Minutes until a recent regression or improvement; from the break at 3 h if the kind has one ("× 10")."""
-    has_break = "× 10" in kind
-    delays = []
-    for _ in range(reps):
-        minutes = 240 if has_break else 480
-        factor = np.where(np.arange(minutes) >= 180, 10.0, 1.0) if has_break else np.ones(minutes)
-        if kind.startswith("latency"):
-            phi = float(kind.rpartition(" ")[2])
-            b, c = (ar1(random, (1, minutes), phi, 0.294)[0] for _ in range(2))
-            running = running_differences(c - b)
-            hits = [
-                recent_difference_above_margin(LATENCY, sign * (c - b), running, 1, last_only=False) for sign in (1, -1)
-            ]
-        else:
-            requests, rate = ((5940.0, 60.0), 1e-3) if "1 %" in kind else ((600.0, 600.0), 2e-3)
-            own = random.gamma(0.5, 2.0, (2, minutes)) if "bursts" in kind else np.ones((2, minutes))
-            n_b, n_c = (np.full(minutes, n) for n in requests)
-            b, c = random.poisson(n_b * rate * own[0]) * 1.0, random.poisson(n_c * rate * factor * own[1]) * 1.0
-            rates = running_rates(b, n_b, c, n_c)
-            hits = [
-                recent_rate_above_margin(ERRORS, samples, rates, 1, last_only=False)
-                for samples in ((b, n_b, c, n_c), (c, n_c, b, n_b))
-            ]
-        delays.append(delay((hits[0] | hits[1])[None, :])[0] - (180 if has_break else 0))
-    return np.array(delays)
-
-
-def false_break(random: np.random.Generator, reps: int, kind: str) -> FloatArray:
-    return np.isfinite(break_delay(random, reps, kind)).astype(float)
-
-
 def relative_margin(per_cent: float) -> Criterion:
     return Criterion.model_validate({"metric": "error_rate", "margin": f"{per_cent:g}%"})
 
@@ -401,18 +368,6 @@ def rows() -> list[BenchmarkRow]:
         )
         for per_cent, fixed, per_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5))
         for summary in ("median", "90 %")
-    ]
-    table += [
-        BenchmarkRow(
-            f"no difference, 8 h, a look a minute, a break seen: {kind}", partial(false_break, kind=kind), "—", ("≤", 1)
-        )
-        for kind in ("Poisson", "bursts", "canary at 1 %", "latency, own AR(1) φ = 0.7", "latency, own AR(1) φ = 0.9")
-    ]
-    table += [
-        BenchmarkRow(
-            f"breaks after 3 h ({kind}): minutes to regression", partial(break_delay, kind=kind), "—", None, "median"
-        )
-        for kind in ("600 rpm a side, base 2e-3, × 10", "canary at 1 %, × 10")
     ]
     table.append(_row("30 % noise over a slow drift: any alarm", None, "—", any_alarm, simulate_slow_drift))
     for name, errors_, per_minute, bursts in (

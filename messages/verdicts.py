@@ -1,6 +1,7 @@
 """Messages for verdicts: labels, signs, reasons, intervals, and a sentence per criterion."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 
 from analysis import CriterionVerdict, Judgement, Verdict
 from domain import Criterion, FleetName
@@ -50,13 +51,15 @@ def difference(criterion: Criterion, number: float | None) -> str:
     return numbers.signed_milliseconds(number) if is_latency(criterion) else numbers.points(number)
 
 
-def reason(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
+def reason(result: CriterionVerdict, labels: Mapping[FleetName, str], zone: tzinfo = UTC) -> str:
     if result.missing:
         return fleet_requests.missing(result.missing, labels)
     return {
         "inside_margin": _("The whole interval lies inside the margin."),
         "beyond_margin": _("The whole interval lies beyond the margin."),
-        "recent_change": _("It broke lately: the newest minutes alone lie beyond the margin."),
+        "recent_change": _("It changed at {time}: since then the interval lies beyond the margin.").format(
+            time=_dated(result.changed_at or 0, zone)
+        ),
         "significantly_worse": _("Surely worse, but perhaps still within the margin."),
         "significantly_better": _("Surely better, but perhaps still within the margin."),
         "inconclusive": _("The interval still reaches across the edge of the margin."),
@@ -66,8 +69,21 @@ def reason(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
         ).format(fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")),
         "unread": _("The newest counts could not be read: see Sources on the Live page."),
         "few_minutes": _("Too few minutes can be used yet."),
+        "resemblance": _("The minutes resemble each other: {minutes:,} count as {effective}.").format(
+            minutes=result.minutes, effective=numbers.count(max(result.effective_minutes or 0, 1))
+        ),
+        "incident": _("Equal but for the canary's own incidents, which alone exceed the margin."),
+        "ratio": _("Within the margin, but surely more than {ratio:g} times the baseline's rate.").format(
+            ratio=result.criterion.max_ratio or 1
+        ),
         "no_events": _("Not one error on either side: nothing was compared."),
     }[result.reason]
+
+
+def _dated(ts: int, zone: tzinfo) -> str:
+    """A time of the phase: "14:05 JST"."""
+    local = datetime.fromtimestamp(ts, zone)
+    return times.clock(local, zone, now=local)
 
 
 def would_change(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
@@ -155,6 +171,8 @@ def excluded(reason: str, minutes: int) -> str:
         "mixed_groups": _("{duration} served by two target groups of one fleet"),
         "low_samples": _("{duration} with too few answers for this percentile"),
         "unread": _("{duration} whose counts could not be read"),
+        "warm_up": _("{duration} of warm-up, after the phase or a release of the canary began"),
+        "incident": _("{duration} of incidents"),
         "in_flight": _("{duration} at the start, when nobody can tell which requests are still on their way"),
     }[reason]
     return text.format(duration=times.duration(minutes * 60))

@@ -100,6 +100,18 @@ def rule_states(data: AlarmData, fleet: FleetName) -> dict[AlarmRule, RuleStates
     }
 
 
+def failed_requests(grid: TimeGrid) -> dict[FleetName, FloatArray]:
+    """The requests of each fleet that certainly failed in each minute: target 5xx and, as far as something else shows it, no response."""
+    unanswered = _no_response(grid)
+    return {fleet: (_target_5xx(grid, fleet) + unanswered[fleet]).lower for fleet in FLEETS}
+
+
+def latency_states(grid: TimeGrid, fleet: FleetName) -> tuple[StateArray, Mapping[FleetName, FloatArray]]:
+    """The state of the rule "latency_p95" in each period, and the p95 of both fleets in seconds."""
+    result = _latency(grid, fleet)
+    return result.states, result.counts
+
+
 def _target_5xx(grid: TimeGrid, fleet: FleetName) -> _Failures:
     requests, count = grid.fleets[fleet].requests, grid.fleets[fleet].counts["target_5xx"]
     return _Failures(requests, np.nan_to_num(count), np.where(np.isnan(count), requests, count))

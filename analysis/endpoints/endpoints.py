@@ -320,6 +320,7 @@ def _paired_samples(
         is_rate=is_rate,
         ts=window.start + index * block * MINUTE_S,
         index=index,
+        judged_from=index,
         baseline=values[0, index],
         canary=values[1, index],
         requests_b=requests[0, index],

@@ -5,13 +5,15 @@ repetitions. So the same code serves the current verdict, its trace over a day, 
 Suffixes: `_b` baseline, `_c` canary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.series.grid import FloatArray
+from analysis.series.grid import BoolArray, FloatArray
 
-MIN_MINUTES = 10  # fewer minutes do not allow an estimate of their variance: no interval
+MIN_MINUTES = 10  # fewer do not allow an estimate of their variance: no interval
+MIN_MINUTES_WITH_HISTORY = 3
+MIN_HISTORY = 60.0  # periods that make the smaller number enough
 
 # Scale of the normal mixture, which decides where the interval is tightest. Chosen for the traffic of migrations, not fitted to data.
 LOG_RATIO_SCALE = 1.25  # standard deviation of log rate ratios: relevant alternatives lie within a factor of about e
@@ -24,14 +26,32 @@ NEWTON_TOLERANCE = 1e-10
 MAX_AUTOCORRELATION = 0.98
 EARLY_MINUTES = 10.0  # prior bursts and autocorrelation fade as (EARLY_MINUTES / n)²…³
 BLOCK_MINUTES = 15  # block length for long-run variance
+MAX_HISTORY = 240.0  # periods; more count as so many
+MAX_MEMORY = 0.95  # autocorrelation of the excess, which few events hardly show
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """How the periods of a criterion scattered before the window that is judged; `periods`: how many of them this is known from.
+
+    `variance`: of the paired difference of a latency; for a rate the excess over that of independent events, divided by the information of a
+    period (n·p, harmonic over the fleets), so that it holds for any traffic and split. `long_run`: how many times more the mean of many periods
+    varies, because they resemble each other.
+    """
+
+    periods: float
+    variance: float
+    long_run: float
+
+
+NO_HISTORY = Scatter(0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningRates:
     """Two rates after each minute: weighted events and exposures of both fleets, and overdispersion.
 
-    `overdispersion` (≥ 1): variance of the difference over that of independent events. `dof`: degrees of freedom of that estimate; large if
-    independent events explain the variance.
+    `overdispersion` (≥ 1): variance of the difference over that of independent events. `is_enough`: whether there are enough minutes for it.
     """
 
     minutes: FloatArray
@@ -40,7 +60,7 @@ class RunningRates:
     events_c: FloatArray
     exposure_c: FloatArray
     overdispersion: FloatArray
-    dof: FloatArray
+    is_enough: BoolArray
 
     @property
     def rate_b(self) -> FloatArray:
@@ -51,24 +71,37 @@ class RunningRates:
         return _safe_divide(self.events_c, self.exposure_c)
 
     @property
+    def information(self) -> FloatArray:
+        """Events, weighted by how much they say of the difference: K·s·(1 − s) with s the canary's share of the exposure."""
+        exposure = self.exposure_b + self.exposure_c
+        return (self.events_b + self.events_c) * _safe_divide(self.exposure_b * self.exposure_c, exposure**2)
+
+    @property
     def swapped(self) -> "RunningRates":
         """The same with baseline and canary swapped."""
         b, c = (self.events_b, self.exposure_b), (self.events_c, self.exposure_c)
-        return RunningRates(self.minutes, *c, *b, self.overdispersion, self.dof)
+        return RunningRates(self.minutes, *c, *b, self.overdispersion, self.is_enough)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningDifferences:
-    """A paired difference after each minute: its mean, its variance per minute, and the number of independent minutes it is worth."""
+    """A paired difference after each minute: its mean weighted by requests, its variance per minute, the number of independent minutes it is
+    worth, and the degrees of freedom of the variance."""
 
     minutes: FloatArray
     mean: FloatArray
     variance: FloatArray
     effective_minutes: FloatArray
+    dof: FloatArray
+    is_enough: BoolArray
 
 
 def running_rates(
-    events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray
+    events_b: FloatArray,
+    requests_b: FloatArray,
+    events_c: FloatArray,
+    requests_c: FloatArray,
+    history: Scatter = NO_HISTORY,
 ) -> RunningRates:
     """Running rates from events among requests per minute (requests > 0 on both fleets).
 
@@ -98,20 +131,36 @@ def running_rates(
     excess = _shrink(np.maximum(relative_variance - 1, 0.0), error_of_variance) * (1 + EARLY_MINUTES / np.sqrt(n))
     # The events of one minute may be a single burst.
     per_minute = _safe_divide(variance_c * weighted_events_c + variance_b * weighted_events_b, poisson_variance) / n
+    lag_1, lag_2 = (_unbiased_autocorrelation(lag, n) for lag in (residuals.lag_1, residuals.lag_2))
     error_variance = _autocorrelation_variance(residuals.lag_1, n)
-    autocorrelation = _shrink(_unbiased_autocorrelation(residuals.lag_1, n), 4 * error_variance)
-    masked = _masked_long_run_factor(
-        _unbiased_autocorrelation(residuals.lag_1, n),
-        _unbiased_autocorrelation(residuals.lag_2, n),
-        error_variance,
-        excess / (1 + excess),
+    masked = _masked_long_run_factor(lag_1, lag_2, error_variance, excess / (1 + excess))
+    long_run = _long_run_factor(_shrink(lag_1, 4 * error_variance) * (1 + 2 * np.sqrt(error_variance)))
+    overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, masked)
+    rates = RunningRates(
+        n, weighted_events_b, exposure_b, weighted_events_c, exposure_c, overdispersion, n >= _min_minutes(history)
     )
-    long_run = _long_run_factor(autocorrelation * (1 + 2 * np.sqrt(error_variance)))
-    long_run = np.maximum(np.maximum(long_run, masked), residuals.block_factor)
-    overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, 1.0)
-    # Satterthwaite: only the excess over the Poisson variance was estimated, from the effective number of minutes.
-    dof = np.maximum(n / long_run - 1, 0.1) * np.square(overdispersion / np.maximum(overdispersion - 1, 1e-9))
-    return RunningRates(n, weighted_events_b, exposure_b, weighted_events_c, exposure_c, overdispersion, dof)
+    n_before = min(history.periods, MAX_HISTORY)
+    before = 1 + history.variance * history.long_run * rates.information / n
+    return replace(rates, overdispersion=(n * overdispersion + n_before * before) / (n + n_before))
+
+
+def rate_scatter(events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray) -> Scatter:
+    """How both fleets' rates scattered in earlier periods, for `running_rates`."""
+    n = float(len(events_b))
+    w = requests_b * requests_c / (requests_b + requests_c)
+    a, b = w * events_c / requests_c, w * events_b / requests_b
+    f_b, f_c = (b.sum() + 0.5) / w.sum(), (a.sum() + 0.5) / w.sum()
+    residuals = f_b * a - f_c * b
+    residuals = residuals - residuals.sum() / w.sum() * w
+    independent = float((w**2 * (f_b**2 * events_c / requests_c**2 + f_c**2 * events_b / requests_b**2)).sum())
+    total = float((residuals**2).sum())
+    if not independent or not total:
+        return Scatter(n, 0.0, 1.0)
+    excess = _shrink(np.array(total / independent * n / max(n - 1, 1) - 1), np.array(4 / n))
+    # Independent events have no autocorrelation: all of it is the excess's.
+    lag_1 = _unbiased_autocorrelation(np.array((residuals[1:] * residuals[:-1]).sum() / total), np.array(n))
+    memory = np.clip(lag_1 * (1 + excess) / np.maximum(excess, 1e-9), 0.0, MAX_MEMORY)
+    return Scatter(n, float(excess / ((f_b + f_c) / 2 * w).mean()), float(_long_run_factor(memory)))
 
 
 def difference_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -134,95 +183,131 @@ def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[Fl
     return -_log_ratio_upper_bound(rates.swapped, threshold), _log_ratio_upper_bound(rates, threshold)
 
 
-def running_differences(values: FloatArray) -> RunningDifferences:
-    """Running mean and variance of paired differences, one a minute.
+def running_differences(
+    values: FloatArray, weights: FloatArray | None = None, history: Scatter = NO_HISTORY
+) -> RunningDifferences:
+    """Running mean and variance of paired differences, one a minute, weighted by `weights` (of traffic; None: equally).
 
     Autocorrelation: AR(1), bias-corrected (Kendall 1954), shrunk towards 0 while within its standard error, and raised by a multiple of it; if
     blocks of BLOCK_MINUTES show a larger long-run variance, that is used.
     """
     n = np.arange(1.0, values.shape[-1] + 1)
-    mean = _running_sum(values) / n
+    n_before = min(history.periods, MAX_HISTORY)
+    w = np.ones_like(values) if weights is None else weights
+    sum_w, sum_w2 = _running_sum(w), _running_sum(w**2)
     # Subtract the level before squaring, for precision; a difference by rounding alone is none.
     first = values[..., :1]
-    centred = np.where(np.abs(values - first) <= 1e-12 * np.abs(values), 0.0, values - first)
-    residuals = _residual_variance((centred, np.ones_like(values)), (np.ones_like(values), -_running_sum(centred) / n))
+    centred = w * np.where(np.abs(values - first) <= 1e-12 * np.abs(values), 0.0, values - first)
+    mean = _running_sum(centred) / sum_w
+    residuals = _residual_variance((centred, w), (np.ones_like(values), -mean))
+    n_equal = sum_w**2 / sum_w2  # as many minutes of equal weight
+    variance = residuals.sum_of_squares / sum_w2 * n_equal
+    variance = (variance + n_before * history.variance) / np.maximum(n_equal - 1 + n_before, 1)
     error_variance = _autocorrelation_variance(residuals.lag_1, n)
     autocorrelation = _shrink(_unbiased_autocorrelation(residuals.lag_1, n), 4 * error_variance)
-    long_run_factor = _long_run_factor(
-        autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2
+    long_run = _long_run_factor(autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2)
+    long_run = (n * np.maximum(long_run, residuals.block_factor) + n_before * history.long_run) / (n + n_before)
+    effective = n_equal / long_run
+    return RunningDifferences(
+        n, first + mean, variance, effective, effective - 1 + n_before / long_run, n >= _min_minutes(history)
     )
-    long_run_factor = np.maximum(long_run_factor, residuals.block_factor)
-    return RunningDifferences(n, mean, residuals.sum_of_squares / np.maximum(n - 1, 1), n / long_run_factor)
 
 
-def mean_bounds(differences: RunningDifferences, alpha: float) -> tuple[FloatArray, FloatArray]:
-    """Bounds of the mean difference, each wrong at any time with probability ≤ alpha; infinite below MIN_MINUTES.
+def difference_scatter(values: FloatArray) -> Scatter:
+    """How paired differences scattered in earlier periods, for `running_differences`."""
+    n = float(len(values))
+    running = running_differences(values)
+    return Scatter(n, float(running.variance[-1]), n / float(running.effective_minutes[-1]))
+
+
+def _min_minutes(history: Scatter) -> int:
+    return MIN_MINUTES_WITH_HISTORY if history.periods >= MIN_HISTORY else MIN_MINUTES
+
+
+def mean_bounds(differences: RunningDifferences, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bounds of the mean difference, each wrong at any time with probability ≤ alpha; infinite while there are too few minutes.
 
     The t-test's e-process with a normal mixture over effect sizes (Wang & Ramdas 2024; Pérez-Ortiz et al. 2024), on effective minutes.
     """
-    n, x = differences.effective_minutes, differences.effective_minutes / TIGHTEST_AT_MINUTES
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        c = np.exp((np.log1p(x) - 2 * np.log(2 * alpha)) / n)
-        t2 = np.where(c < 1 + x, (c - 1) / (1 - c / (1 + x)), np.inf)
-        half_width = np.sqrt(t2 * np.maximum(n - 1, 0.0) * differences.variance / n)
-
-    half_width = np.where((differences.minutes < MIN_MINUTES) | np.isnan(half_width) | (n <= 1), np.inf, half_width)
+    half_width = mean_half_width(
+        differences.effective_minutes, differences.variance, np.maximum(differences.dof, 0.0), alpha
+    )
+    half_width = np.where(~differences.is_enough | (differences.effective_minutes <= 1), np.inf, half_width)
     return differences.mean - half_width, differences.mean + half_width
 
 
-def recent_mean_lower_bound(
-    mean: FloatArray, minutes: FloatArray, history: RunningDifferences, alpha: FloatArray
-) -> FloatArray:
-    """Lower bound of the mean of `minutes` minutes after `history`, with the variance and autocorrelation of `history`."""
-    n = minutes * history.effective_minutes / history.minutes
+def mean_half_width(n: FloatArray, variance: FloatArray, dof: FloatArray, alpha: float | FloatArray) -> FloatArray:
+    """Half the width of the interval for a mean of `n` effective minutes, with a variance that is known to `dof` degrees of freedom."""
     x = n / TIGHTEST_AT_MINUTES
-    boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
-    dof = np.maximum(history.effective_minutes - 1, 0.1)
-    half_width = np.sqrt(dof * np.expm1(np.minimum(2 * boundary / (dof + 1), 30.0)) * history.variance / n)
-    lower: FloatArray = mean - half_width
-    return lower
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        c = np.exp((np.log1p(x) - 2 * np.log(2 * alpha)) / (dof + 1))
+        t2 = np.where(c < 1 + x, dof * (c - 1) / (1 - c / (1 + x)), np.inf)
+        half_width: FloatArray = np.sqrt(t2 * variance / n)
+    return np.where(np.isnan(half_width), np.inf, half_width)
+
+
+def mixture_boundary(information: FloatArray, alpha: float | FloatArray) -> FloatArray:
+    """The log-likelihood ratio that a one-sided normal mixture (Robbins 1970) ever exceeds with probability ≤ alpha."""
+    x = np.maximum(information, 0.25) * LOG_RATIO_SCALE**2
+    boundary: FloatArray = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
+    return boundary
 
 
 def _llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray:
-    """How far the log-likelihood of a value inside the CI may lie below the maximum.
-
-    The boundary of the one-sided normal mixture (Robbins 1970), times the overdispersion, with a t in place of the normal distribution.
-    """
-    events, exposure = rates.events_b + rates.events_c, rates.exposure_b + rates.exposure_c
-    information = events * _safe_divide(rates.exposure_b * rates.exposure_c, exposure**2) / rates.overdispersion
-    x = np.maximum(information, 0.25) * LOG_RATIO_SCALE**2
-    boundary = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
-    # The t statistic with the same evidence: (1 + t²/ν)^((ν + 1)/2) = e^boundary.
-    power = 2 * boundary / (rates.dof + 1)  # above 12 the bound would be uselessly wide, and exp overflow
-    threshold = rates.dof / 2 * np.expm1(np.minimum(power, 12.0)) * rates.overdispersion
-    return np.where((rates.minutes < MIN_MINUTES) | (power > 12.0), np.inf, threshold)
+    """How far the log-likelihood of a value inside the CI may lie below the maximum: the mixture's boundary times the overdispersion."""
+    threshold = mixture_boundary(rates.information / rates.overdispersion, alpha) * rates.overdispersion
+    return np.where(rates.is_enough, threshold, np.inf)
 
 
 def _difference_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
     """The largest difference c − b whose log-likelihood lies within `llr_threshold` of the maximum. Convex: Newton converges from above."""
     events_b, exposure_b, events_c, exposure_c = rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c
-    total, exposure = events_b + events_c, exposure_b + exposure_c
     threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
     spread = (events_b + threshold) / exposure_b**2 + (events_c + threshold) / exposure_c**2
     difference = (
         _safe_divide(events_c, exposure_c) - _safe_divide(events_b, exposure_b) + np.sqrt(2 * threshold * spread)
     )
     for _ in range(MAX_NEWTON_STEPS):
-        # The most likely common level solves N·b² + (N·δ − K)·b − K_b·δ = 0, and the same with the fleets swapped.
-        root = np.sqrt(np.maximum((total - exposure * difference) ** 2 + 4 * exposure * events_b * difference, 0.0))
-        rate_b = _positive_root(total - exposure * difference, 4 * exposure * events_b * difference, root) / (
-            2 * exposure
-        )
-        rate_c = _positive_root(total + exposure * difference, -4 * exposure * events_c * difference, root) / (
-            2 * exposure
-        )
-        llr = _deviance(events_b, exposure_b * rate_b) + _deviance(events_c, exposure_c * rate_c)
-        slope = exposure_c - _safe_divide(events_c, rate_c)
+        llr, slope = _difference_llr_and_slope(events_b, exposure_b, events_c, exposure_c, difference)
         step = _safe_divide(llr - threshold, np.where(slope > 0, slope, 0.0))
         difference = difference - step
         if (np.abs(step) <= NEWTON_TOLERANCE * np.abs(difference)).all():
             break
     return np.where(np.isfinite(llr_threshold), difference, np.inf)
+
+
+def difference_llr(
+    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, difference: FloatArray
+) -> FloatArray:
+    """How far the log-likelihood of two rates with this difference (canary − baseline) lies below its maximum."""
+    return _difference_llr_and_slope(events_b, exposure_b, events_c, exposure_c, difference)[0]
+
+
+def _difference_llr_and_slope(
+    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, difference: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    total, exposure = events_b + events_c, exposure_b + exposure_c
+    # The most likely common level solves N·b² + (N·δ − K)·b − K_b·δ = 0, and the same with the fleets swapped.
+    root = np.sqrt(np.maximum((total - exposure * difference) ** 2 + 4 * exposure * events_b * difference, 0.0))
+    rate_b = _positive_root(total - exposure * difference, 4 * exposure * events_b * difference, root) / (2 * exposure)
+    rate_c = _positive_root(total + exposure * difference, -4 * exposure * events_c * difference, root) / (2 * exposure)
+    llr = _deviance(events_b, exposure_b * rate_b) + _deviance(events_c, exposure_c * rate_c)
+    return llr, exposure_c - _safe_divide(events_c, rate_c)
+
+
+def log_ratio_llr(
+    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, log_ratio: FloatArray
+) -> FloatArray:
+    """The same of two rates with this log ratio (canary / baseline), given the total of their events."""
+    return _binomial_llr(events_b, events_c, log_ratio + np.log(exposure_c) - np.log(exposure_b))
+
+
+def _binomial_llr(events_b: FloatArray, events_c: FloatArray, log_odds: FloatArray) -> FloatArray:
+    total = events_b + events_c
+    maximum = _x_log_y(events_c, _safe_divide(events_c, total)) + _x_log_y(events_b, _safe_divide(events_b, total))
+    # With x the log odds and q the probability: log q = −log(1 + e^−x), log(1 − q) = −log(1 + e^x).
+    llr: FloatArray = maximum + events_c * np.logaddexp(0.0, -log_odds) + events_b * np.logaddexp(0.0, log_odds)
+    return llr
 
 
 def _log_ratio_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
@@ -232,7 +317,6 @@ def _log_ratio_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> Fl
     threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
     # The log odds that an event is the canary's if the rates are equal.
     equal_odds = np.log(rates.exposure_c) - np.log(rates.exposure_b)
-    maximum = _x_log_y(events_c, _safe_divide(events_c, total)) + _x_log_y(events_b, _safe_divide(events_b, total))
     spread = _safe_divide(np.ones_like(total), events_c + 0.5) + _safe_divide(np.ones_like(total), events_b + 0.5)
     log_odds = (
         np.log((events_c + 0.5) / (events_b + 0.5))
@@ -240,8 +324,7 @@ def _log_ratio_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> Fl
         + _safe_divide(threshold, events_b)
     )
     for _ in range(MAX_NEWTON_STEPS):
-        # With x the log odds and q the probability: log q = −log(1 + e^−x), log(1 − q) = −log(1 + e^x).
-        llr = maximum + events_c * np.logaddexp(0.0, -log_odds) + events_b * np.logaddexp(0.0, log_odds)
+        llr = _binomial_llr(events_b, events_c, log_odds)
         slope = events_b - total / (1 + np.exp(np.minimum(log_odds, 700.0)))
         step = _safe_divide(llr - threshold, np.where(slope > 0, slope, 0.0))
         log_odds = log_odds - step

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.parity.confidence_sequences import (
-    MIN_MINUTES,
     RunningDifferences,
     RunningRates,
     difference_bounds,
@@ -24,7 +23,8 @@ ALPHA_PER_SIDE = 0.025  # an interval is ever wrong with probability ≤ 5 %
 class SequentialIntervals:
     """Differences canary − baseline in the metric's own unit, one value for each time; CriterionVerdict describes the fields.
 
-    If `is_known` is False there is no interval yet (or no event), and the bounds are meaningless.
+    If `is_known` is False there is no interval yet (or no event), and the bounds are meaningless. `is_multiple`: the canary's rate is surely more
+    than `max_ratio` times the baseline's.
     """
 
     estimate: FloatArray
@@ -37,11 +37,14 @@ class SequentialIntervals:
     baseline: FloatArray
     canary: FloatArray
     is_known: BoolArray
+    is_multiple: BoolArray
 
     def at(self, index: int) -> dict[str, Any]:
         """All numbers at one time, by name."""
         return {
-            field.name: float(getattr(self, field.name)[index]) for field in fields(self) if field.name != "is_known"
+            field.name: float(getattr(self, field.name)[index])
+            for field in fields(self)
+            if not field.name.startswith("is_")
         }
 
 
@@ -66,7 +69,10 @@ def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int
         else:
             lower, upper = difference_bounds(rates, alpha)
         bounds += [lower, upper]
-    is_known = (rates.minutes >= MIN_MINUTES) & (events > 0)
+    is_known = rates.is_enough & (events > 0)
+    is_multiple = np.zeros_like(is_known)
+    if criterion.max_ratio is not None and not relative:
+        is_multiple = log_ratio_bounds(rates, ALPHA_PER_SIDE / n_comparisons)[0] > np.log(criterion.max_ratio)
     lowest = _margin_lower(margin, relative=relative)
     lower, upper, alarm_lower, alarm_upper = bounds
     return SequentialIntervals(
@@ -80,6 +86,7 @@ def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int
         rate_b,
         rate_c,
         is_known,
+        is_multiple,
     )
 
 
@@ -115,6 +122,7 @@ def latency_intervals(
         baseline_level,
         baseline_level + estimate,
         is_known,
+        np.zeros_like(is_known),
     )
 
 
@@ -128,6 +136,7 @@ def interval_verdicts(criterion: Criterion, intervals: SequentialIntervals) -> n
     above, below = intervals.alarm_lower > intervals.margin, intervals.alarm_upper < intervals.margin_lower
     worse, better = (above, below) if criterion.better == "lower" else (below, above)
     inside = (intervals.lower >= intervals.margin_lower) & (intervals.upper <= intervals.margin)
+    inside &= ~intervals.is_multiple
     return np.select(
         [~intervals.is_known, worse, better, inside],
         ["not enough data", "regression", "improvement", "parity"],

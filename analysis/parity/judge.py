@@ -8,16 +8,29 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.parity.breaks import break_signs, changed_from, latency_weights
 from analysis.parity.confidence_sequences import (
-    MIN_MINUTES,
+    NO_HISTORY,
     RunningDifferences,
     RunningRates,
+    Scatter,
     running_differences,
     running_rates,
 )
-from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
-from analysis.parity.recent_regression import recent_difference_above_margin, recent_rate_above_margin
-from analysis.parity.samples import PairedSamples, is_series_needed, paired_samples, prepare_grid
+from analysis.parity.context import JudgeContext
+from analysis.parity.intervals import (
+    SequentialIntervals,
+    interval_verdicts,
+    latency_intervals,
+    rate_intervals,
+)
+from analysis.parity.samples import (
+    PairedSamples,
+    PreparedGrid,
+    is_series_needed,
+    paired_samples,
+    prepare_grid,
+)
 from analysis.parity.time_to_decision import ForecastInput, minutes_to_decision
 from analysis.parity.verdicts import (
     DECISIVE_VERDICTS,
@@ -31,6 +44,7 @@ from analysis.parity.verdicts import (
 from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
 from analysis.series.grid import FloatArray, UnknownWindows
 from domain import FLEETS, Criterion, Series, Window
+from domain.window import HOUR_S
 
 TRACE_COLUMNS = (
     "ts",
@@ -45,6 +59,8 @@ TRACE_COLUMNS = (
     "margin",
 )
 NUMERIC_COLUMNS = TRACE_COLUMNS[3:]
+MIN_WORST_HOUR = 0.5  # of its periods must be used
+ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 VerdictArray = npt.NDArray[np.str_]
 
 
@@ -56,20 +72,39 @@ def judge(
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
     fleets: Sequence[FleetRequests] = (),
+    context: JudgeContext | None = None,
 ) -> Judgement:
     """The verdict over the final minutes of `frame` (tidy) in `window`, which should be one phase; by DEFAULT_CRITERIA if there are none.
 
     `provisional_from`: epoch seconds from which minutes may still change. `unknown`: when counts are unknown, so that a missing row is not 0.
     `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
-    The verdict is anytime-valid: however often it is computed, the probability that any alarm is ever false stays ≤ 5 %.
+    The verdict may be computed as often as one likes: docs/MATH.md says which of its errors are bounded by proof, and which by measurement.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown, fleets)
+    context = context or JudgeContext()
+    prepared = prepare_grid(
+        frame, window, provisional_from, unknown, fleets, context=context, error_margin=_error_margin(chosen)
+    )
+    period_minutes = prepared.grid.period_s / 60
+    judged = [criterion for criterion in chosen if not criterion.watch_only] or chosen
     verdicts = tuple(
-        judge_criterion(criterion, paired_samples(prepared, criterion), len(chosen), prepared.grid.period_s / 60)
+        judge_criterion(
+            criterion,
+            paired_samples(prepared, criterion),
+            len(judged),
+            period_minutes,
+            excess=_incident_excess(prepared, criterion),
+            history=context.scatter.get(criterion.metric, NO_HISTORY),
+        )
         for criterion in chosen
     )
-    return Judgement(overall_verdict(verdicts), verdicts, default_criteria=not criteria, fleets=prepared.fleets)
+    return Judgement(
+        overall_verdict(verdicts),
+        verdicts,
+        default_criteria=not criteria,
+        fleets=prepared.fleets,
+        incidents=prepared.scan.incidents,
+    )
 
 
 def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
@@ -84,6 +119,7 @@ def trace(
     window: Window | None = None,
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
+    context: JudgeContext | None = None,
     before_criterion: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """The result of `judge` after every final minute, as a frame of TRACE_COLUMNS in the metric's own unit; the last row is the judgement.
@@ -92,7 +128,11 @@ def trace(
     `before_criterion` may raise to give up.
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown)
+    context = context or JudgeContext()
+    prepared = prepare_grid(
+        frame, window, provisional_from, unknown, (), context=context, error_margin=_error_margin(chosen)
+    )
+    n_judged = len([criterion for criterion in chosen if not criterion.watch_only] or chosen)
     final = np.flatnonzero(prepared.final)
     ts = pd.to_datetime(prepared.grid.ts[final], unit="s", utc=True).as_unit("s")
     parts = []
@@ -102,29 +142,39 @@ def trace(
         columns: dict[str, Any] = {"ts": ts, "metric": criterion.metric, "verdict": "not enough data"}
         columns |= dict.fromkeys(NUMERIC_COLUMNS, np.nan)
         if samples.is_measured and len(samples.ts):
-            running, baseline_level = _running_estimates(criterion, samples)
-            intervals = _intervals(criterion, running, baseline_level, len(chosen))
-            verdicts = _with_recent_regression(
-                criterion, samples, running, interval_verdicts(criterion, intervals), len(chosen)
-            )
-            last_sample = (
-                np.searchsorted(samples.index, final, side="right") - 1
-            )  # −1 (the appended value): before the first
-            columns["verdict"] = np.append(verdicts, "not enough data")[last_sample]
+            estimates = _Estimates(criterion, samples, context.scatter.get(criterion.metric, NO_HISTORY))
+            intervals = estimates.intervals(n_judged)
+            # −1, the appended value: before the first sample.
+            last_sample = np.searchsorted(samples.judged_from, final, side="right") - 1
+            excess = _incident_excess(prepared, criterion)[final]
+            signs = np.append(estimates.break_signs(n_judged), 0)[last_sample]
+            verdicts = np.append(interval_verdicts(criterion, intervals), "not enough data")[last_sample]
+            upper = np.append(intervals.upper, np.inf)[last_sample]
+            margin = np.append(intervals.margin, 0.0)[last_sample]
+            verdicts = _with_incidents(verdicts, upper + excess <= margin)
+            columns["verdict"] = _with_breaks(criterion, verdicts, signs)
             if samples.recent_gap:
                 columns["verdict"] = np.where(final > samples.index[-1], "not enough data", columns["verdict"])
             for name in NUMERIC_COLUMNS:
-                columns[name] = np.append(np.where(intervals.is_known, getattr(intervals, name), np.nan), np.nan)[
-                    last_sample
-                ]
+                known = np.where(intervals.is_known, getattr(intervals, name), np.nan)
+                columns[name] = np.append(known, np.nan)[last_sample]
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
     return pd.concat(parts, ignore_index=True)
 
 
 def judge_criterion(
-    criterion: Criterion, samples: PairedSamples, n_comparisons: int, period_minutes: float
+    criterion: Criterion,
+    samples: PairedSamples,
+    n_comparisons: int,
+    period_minutes: float,
+    *,
+    excess: FloatArray | None = None,
+    history: Scatter = NO_HISTORY,
 ) -> CriterionVerdict:
-    """The verdict over all of `samples`, whose periods have `period_minutes`. `n_comparisons`: how many criteria share the alarms' error budget."""
+    """The verdict over all of `samples`, whose periods have `period_minutes`. `n_comparisons`: how many criteria share the alarms' error budget.
+
+    `excess`: what the canary's own incidents add to its rate up to each period. `history`: the scatter of earlier periods.
+    """
     counts: dict[str, Any] = _counts(samples) | {
         "minutes": round(len(samples.ts) * period_minutes),
         "excluded": samples.excluded,
@@ -134,30 +184,176 @@ def judge_criterion(
         details: dict[str, Any] = {"missing": samples.missing} if samples.missing and not len(samples.ts) else {}
         details |= {"gone": samples.gone} if insufficient == "one_side_gone" else {}
         return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **counts, **details)
-    running, levels = _running_estimates(criterion, samples)
-    latest, baseline_level = _last(running), levels[-1:]
-    intervals = _intervals(criterion, latest, baseline_level, n_comparisons)
+    estimates = _Estimates(criterion, samples, history)
+    latest = estimates.latest
+    intervals = latest.intervals(n_comparisons)
     numbers = intervals.at(-1)
+    counts |= estimates.worst_hour(intervals) | {"effective_minutes": estimates.effective_minutes}
     phase_verdicts = interval_verdicts(criterion, intervals)
-    verdict: Verdict = str(_with_recent_regression(criterion, samples, running, phase_verdicts, n_comparisons)[-1])  # type: ignore[assignment]
+    in_margin = numbers["upper"] + (excess[-1] if excess is not None and len(excess) else 0.0) <= numbers["margin"]
+    allowed = _with_incidents(phase_verdicts, np.array([in_margin]))
+    signs = estimates.break_signs(n_comparisons, last_only=True)
+    verdict: Verdict = str(_with_breaks(criterion, allowed, signs)[-1])  # type: ignore[assignment]
     decided: dict[str, Any] = {"minutes_to_decision": 0, "minutes_to_decision_even": 0}
-    if verdict != str(phase_verdicts[-1]):
-        return CriterionVerdict(criterion, verdict, "recent_change", **numbers, **counts, **decided)
+    if verdict != str(allowed[-1]):
+        changed_at = estimates.changed_at(float(signs[-1]))
+        return CriterionVerdict(
+            criterion, verdict, "recent_change", changed_at=changed_at, **numbers, **counts, **decided
+        )
     if verdict in DECISIVE_VERDICTS:
         reason = _reason(criterion, verdict, numbers)
         return CriterionVerdict(criterion, verdict, reason, **numbers, **counts, **decided)
+    if verdict != str(phase_verdicts[-1]):
+        return CriterionVerdict(criterion, verdict, "incident", **numbers, **counts)
     observed_minutes = samples.paired_periods * period_minutes
     forecast = ForecastInput(
-        latest, baseline_level, observed_minutes, counts["baseline_requests"], counts["canary_requests"]
+        latest.running, latest.baseline_level, observed_minutes, counts["baseline_requests"], counts["canary_requests"]
     )
     counts |= {
         "minutes_to_decision": minutes_to_decision(criterion, forecast, n_comparisons),
         "minutes_to_decision_even": minutes_to_decision(criterion, forecast, n_comparisons, even=True),
     }
-    if insufficient is not None or verdict == "not enough data":
-        estimates = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
-        return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **estimates, **counts)
+    if insufficient == "no_events" or verdict == "not enough data":
+        estimates_only = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
+        few: VerdictReason = "few_minutes" if not latest.is_enough else "resemblance"
+        return CriterionVerdict(criterion, "not enough data", insufficient or few, **estimates_only, **counts)
     return CriterionVerdict(criterion, verdict, _reason(criterion, verdict, numbers), **numbers, **counts)
+
+
+class _Estimates:
+    """The estimates of one criterion after each sample. `values`: the paired differences of a latency (log ratios if the margin is relative)."""
+
+    def __init__(self, criterion: Criterion, samples: PairedSamples, history: Scatter) -> None:
+        self._criterion, self._samples = criterion, samples
+        self.values = np.zeros(0)
+        if samples.is_rate:
+            self.running: RunningRates | RunningDifferences = running_rates(
+                samples.baseline, samples.requests_b, samples.canary, samples.requests_c, history
+            )
+            self.baseline_level = samples.baseline
+            return
+        geometric = criterion.margin.unit == "%"
+        transform = np.log if geometric else np.positive
+        baseline, weights = transform(samples.baseline), latency_weights(samples)
+        self.values = transform(samples.canary) - baseline
+        self.running = running_differences(self.values, weights, history)
+        level = np.cumsum(weights * baseline) / np.cumsum(weights)
+        self.baseline_level = np.exp(level) if geometric else level
+
+    @property
+    def latest(self) -> "_Latest":
+        """After the last sample, as arrays of length 1."""
+        names = self.running.__slots__
+        running = type(self.running)(*(getattr(self.running, name)[-1:] for name in names))
+        return _Latest(self._criterion, running, self.baseline_level[-1:])
+
+    @property
+    def effective_minutes(self) -> float | None:
+        """Of a latency: the number of independent periods that its samples are worth."""
+        running = self.running
+        return float(running.effective_minutes[-1]) if isinstance(running, RunningDifferences) else None
+
+    def intervals(self, n_comparisons: int) -> SequentialIntervals:
+        return _Latest(self._criterion, self.running, self.baseline_level).intervals(n_comparisons)
+
+    def break_signs(self, n_comparisons: int, *, last_only: bool = False) -> npt.NDArray[np.int8]:
+        return break_signs(
+            self._criterion, self._samples, self.running, self.values, n_comparisons, last_only=last_only
+        )
+
+    def changed_at(self, sign: float) -> int:
+        """The start of the sample (epoch seconds) from which on the fleets have differed in this direction."""
+        differences, weights = self._differences()
+        newest = slice(-min(len(differences), 120) // 2, None)
+        level = np.average(differences[newest], weights=weights[newest])
+        index = changed_from(sign * weights * (differences - level / 2))
+        return int(self._samples.ts[min(index, len(self._samples.ts) - 1)])
+
+    def worst_hour(self, intervals: SequentialIntervals) -> dict[str, Any]:
+        """The clock hour with the worst difference of both fleets, in the metric's own unit; nothing if no hour has enough samples."""
+        samples = self._samples
+        differences, weights = self._differences()
+        hours, index = np.unique(samples.ts // HOUR_S, return_inverse=True)
+        period_s = int(np.diff(samples.ts).min()) if len(samples.ts) > 1 else HOUR_S
+        enough = np.bincount(index) * period_s >= MIN_WORST_HOUR * HOUR_S
+        if not enough.any():
+            return {}
+        means = np.bincount(index, weights * differences) / np.bincount(index, weights)
+        worse = means if self._criterion.better == "lower" else -means
+        worst = int(np.argmax(np.where(enough, worse, -np.inf)))
+        mean = float(means[worst])
+        if not samples.is_rate and self._criterion.margin.unit == "%":
+            mean = float(np.expm1(mean)) * float(intervals.baseline[-1])
+        return {"worst_hour": int(hours[worst]) * HOUR_S, "worst_hour_estimate": mean}
+
+    def _differences(self) -> tuple[FloatArray, FloatArray]:
+        """Canary − baseline of each sample, and its weight."""
+        samples = self._samples
+        if not samples.is_rate:
+            return self.values, latency_weights(samples)
+        return samples.canary / samples.requests_c - samples.baseline / samples.requests_b, latency_weights(samples)
+
+
+class _Latest:
+    """Running estimates, all or the last ones, and their intervals."""
+
+    def __init__(
+        self, criterion: Criterion, running: RunningRates | RunningDifferences, baseline_level: FloatArray
+    ) -> None:
+        self._criterion, self.running, self.baseline_level = criterion, running, baseline_level
+
+    @property
+    def is_enough(self) -> bool:
+        return bool(self.running.is_enough[-1])
+
+    def intervals(self, n_comparisons: int) -> SequentialIntervals:
+        if isinstance(self.running, RunningRates):
+            return rate_intervals(self._criterion, self.running, n_comparisons)
+        return latency_intervals(self._criterion, self.running, self.baseline_level, n_comparisons)
+
+
+def _error_margin(criteria: Sequence[Criterion]) -> float:
+    """The smallest absolute margin of the criteria of errors, as a fraction of requests; 0 without one."""
+    margins = [
+        criterion.margin.value / 100
+        for criterion in criteria
+        if criterion.metric in ERROR_METRICS and criterion.margin.unit == "pp"
+    ]
+    return min(margins, default=0.0)
+
+
+def _incident_excess(prepared: PreparedGrid, criterion: Criterion) -> FloatArray:
+    """For each period of the grid, what the incidents of the canary alone that are not judged so far add to its rate.
+
+    A fact, not an inference: parity has to hold with it.
+    """
+    scan, grid = prepared.scan, prepared.grid
+    if criterion.metric not in ERROR_METRICS:
+        return np.zeros(len(grid.ts))
+    failed = scan.failed["canary"]
+    target_5xx = np.nan_to_num(grid.fleets["canary"].counts["target_5xx"])
+    if criterion.metric == "target_5xx_rate":
+        failed = np.minimum(failed, target_5xx)
+    elif criterion.metric == "unanswered_rate":
+        failed = np.maximum(failed - scan.uncounted - target_5xx, 0.0)
+    own = np.flatnonzero(scan.in_incident["canary"] & ~scan.in_incident["baseline"])
+    added = np.zeros(len(grid.ts) + 1)
+    np.add.at(added, own, failed[own])
+    np.add.at(added, np.minimum(scan.judged_from[own], len(grid.ts)), -failed[own])
+    excess: FloatArray = np.cumsum(added)[:-1] / np.maximum(np.cumsum(scan.requests["canary"]), 1.0)
+    return excess
+
+
+def _with_incidents(verdicts: VerdictArray, in_margin: npt.NDArray[np.bool_]) -> VerdictArray:
+    """Parity must also hold with the canary's own incidents."""
+    return np.where((verdicts == "parity") & ~in_margin, "undecided", verdicts)
+
+
+def _with_breaks(criterion: Criterion, verdicts: VerdictArray, signs: npt.NDArray[np.int8]) -> VerdictArray:
+    """`verdicts`, replaced where a fleet has been beyond the margin since some start."""
+    worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
+    replaceable = ~np.isin(verdicts, ("regression", "improvement"))
+    return np.select([replaceable & worse, replaceable & better], ["regression", "improvement"], verdicts)
 
 
 _REASONS: dict[RequestsState, VerdictReason] = {
@@ -196,7 +392,7 @@ def _insufficiency(samples: PairedSamples) -> VerdictReason | None:
         return "not_measured"
     if samples.recent_gap:
         return samples.recent_gap
-    if len(samples.ts) < MIN_MINUTES:
+    if not len(samples.ts):
         return "few_minutes"
     if samples.is_rate and not samples.baseline.any() and not samples.canary.any():
         return "no_events"
@@ -214,59 +410,3 @@ def _reason(criterion: Criterion, verdict: Verdict, numbers: dict[str, float]) -
     if numbers["alarm_upper"] < 0:
         return "significantly_better" if lower_is_better else "significantly_worse"
     return "inconclusive"
-
-
-def _running_estimates(
-    criterion: Criterion, samples: PairedSamples
-) -> tuple[RunningRates | RunningDifferences, FloatArray]:
-    """The estimates after each period, and the baseline's mean level so far (used for a latency only; geometric if the margin is relative)."""
-    if samples.is_rate:
-        return running_rates(samples.baseline, samples.requests_b, samples.canary, samples.requests_c), samples.baseline
-    geometric = criterion.margin.unit == "%"
-    mean = np.cumsum(np.log(samples.baseline) if geometric else samples.baseline) / np.arange(1, len(samples.ts) + 1)
-    return running_differences(_paired_differences(criterion, samples)), np.exp(mean) if geometric else mean
-
-
-def _with_recent_regression(
-    criterion: Criterion,
-    samples: PairedSamples,
-    running: RunningRates | RunningDifferences,
-    phase_verdicts: VerdictArray,
-    n_comparisons: int,
-) -> VerdictArray:
-    """`phase_verdicts`, replaced by an alarm in the periods whose last hour alone is beyond the margin.
-
-    `phase_verdicts` has one value per period, or only the last one.
-    """
-    last_only = len(phase_verdicts) < len(samples.ts)
-    if isinstance(running, RunningRates):
-        b, c = (samples.baseline, samples.requests_b), (samples.canary, samples.requests_c)
-        above = recent_rate_above_margin(criterion, (*b, *c), running, n_comparisons, last_only=last_only)
-        below = recent_rate_above_margin(criterion, (*c, *b), running, n_comparisons, last_only=last_only)
-    else:
-        differences = _paired_differences(criterion, samples)
-        above = recent_difference_above_margin(criterion, differences, running, n_comparisons, last_only=last_only)
-        below = recent_difference_above_margin(criterion, -differences, running, n_comparisons, last_only=last_only)
-    worse, better = (above, below) if criterion.better == "lower" else (below, above)
-    replaceable = np.isin(phase_verdicts, ("undecided", "parity"))
-    return np.select([replaceable & worse, replaceable & better], ["regression", "improvement"], phase_verdicts)
-
-
-def _paired_differences(criterion: Criterion, samples: PairedSamples) -> FloatArray:
-    """Canary against baseline latency of each period: the log ratio if the margin is relative, else the difference."""
-    if criterion.margin.unit == "%":
-        return np.log(samples.canary / samples.baseline)
-    return samples.canary - samples.baseline
-
-
-def _last(running: RunningRates | RunningDifferences) -> RunningRates | RunningDifferences:
-    """The last of the running estimates, as arrays of length 1."""
-    return type(running)(*(getattr(running, name)[-1:] for name in running.__slots__))
-
-
-def _intervals(
-    criterion: Criterion, running: RunningRates | RunningDifferences, baseline_level: FloatArray, n_comparisons: int
-) -> SequentialIntervals:
-    if isinstance(running, RunningRates):
-        return rate_intervals(criterion, running, n_comparisons)
-    return latency_intervals(criterion, running, baseline_level, n_comparisons)

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.parity.context import JudgeContext
+from analysis.parity.incidents import FailureScan, scan_failures
 from analysis.parity.verdicts import ExclusionReason
 from analysis.series.comparison import latency, slow_share
 from analysis.series.fleet_requests import FleetRequests, requests_of_series
@@ -28,6 +30,8 @@ RecentGap = Literal["one_side_gone", "unread"]
 class PairedSamples:
     """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value per fleet.
 
+    `judged_from`: the index on the grid from which on each of them, and those before it, are judged: its own, unless an incident began there.
+
     Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
     `missing`: the fleets without requests in any final period. `recent_gap`: why the newest periods could not be used; `gone`: the fleets
@@ -37,6 +41,7 @@ class PairedSamples:
     is_rate: bool
     ts: npt.NDArray[np.int64]
     index: npt.NDArray[np.intp]
+    judged_from: npt.NDArray[np.intp]
     baseline: FloatArray
     canary: FloatArray
     requests_b: FloatArray
@@ -54,7 +59,8 @@ class PairedSamples:
 class PreparedGrid:
     """A window of a frame, prepared for any criterion. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
     rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own.
-    `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods."""
+    `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods.
+    `scan`: the failures and incidents. `warm_up`: periods that are not judged because a phase or a release of the canary had just begun."""
 
     grid: TimeGrid
     final: BoolArray
@@ -64,6 +70,8 @@ class PreparedGrid:
     answers_known: bool
     requests_unread: BoolArray
     fleets: tuple[FleetRequests, ...]
+    scan: FailureScan
+    warm_up: BoolArray
 
 
 def is_series_needed(series: Series, criteria: Iterable[Criterion]) -> bool:
@@ -83,12 +91,17 @@ def prepare_grid(
     provisional_from: int | None,
     unknown: UnknownWindows = MappingProxyType({}),
     fleets: Sequence[FleetRequests] = (),
+    *,
+    context: JudgeContext | None = None,
+    error_margin: float = 0.0,
 ) -> PreparedGrid:
     """Puts a tidy frame on a grid over `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are not final.
 
     The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `unknown`: when
     counts are unknown, so that a missing row is not 0. `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say.
+    `error_margin`: of the error rate, as a fraction of requests.
     """
+    context = context or JudgeContext()
     if window is None:
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
@@ -121,7 +134,19 @@ def prepare_grid(
         for fleet in FLEETS
     )
     either = unread["baseline"] | unread["canary"]
-    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets)
+    scan = scan_failures(
+        grid,
+        final & ~either,
+        unanswered=unanswered,
+        answers_known=answers_known,
+        configured=context.configured,
+        margin=error_margin,
+        usual=context.usual,
+    )
+    warm_up = np.zeros(len(grid.ts), dtype=bool)
+    for part in context.warm_up:
+        warm_up |= (grid.ts < part.end) & (grid.ts + grid.lengths_s > part.start)
+    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets, scan, warm_up)
 
 
 def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) -> BoolArray:
@@ -167,6 +192,8 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         present = {fleet: ~np.isnan(comparison.values[fleet]) & (samples[fleet] > 0) for fleet in FLEETS}
         events = {fleet: comparison.values[fleet] * samples[fleet] for fleet in FLEETS}
     else:
+        if criterion.metric == "error_rate":
+            requests["canary"] = requests["canary"] + prepared.scan.uncounted
         samples = requests
         present = {fleet: requests[fleet] > 0 for fleet in FLEETS}
         unread = _unread_periods(prepared, criterion.metric)
@@ -175,12 +202,14 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     either = present["baseline"] | present["canary"]
     no_traffic = ~either & (requests["baseline"] == 0) & (requests["canary"] == 0)
     other_period = ~both & (prepared.coarser | (prepared.finer if not is_rate else False))
+    n_final = int(np.flatnonzero(prepared.final)[-1]) if prepared.final.any() else -1
     usable = np.ones(len(grid.ts), dtype=bool)
     excluded: dict[ExclusionReason, int] = {}
     flags_by_reason: dict[ExclusionReason, BoolArray] = {
         "provisional": ~prepared.final,
         "other_period": other_period,
         "no_traffic": no_traffic & ~prepared.requests_unread,
+        "incident": prepared.scan.judged_from > n_final,
         "one_side_missing": either & ~both & ~prepared.requests_unread,
         "both_sides_missing": ~either & ~prepared.requests_unread,
         "unread": unread | ~both,  # ~both: those whose requests are unknown
@@ -197,19 +226,18 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         is_measured = all(bool(present[fleet].any()) or not requests[fleet].any() for fleet in FLEETS)
     else:
         events, unexplained, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
-    excluded["in_flight"] = _minutes(len(index[:n_uncertain]), grid)
-    index, events = index[n_uncertain:], {fleet: events[fleet][n_uncertain:] for fleet in FLEETS}
+    warm = prepared.warm_up[index]
+    certain = np.arange(len(index)) >= n_uncertain
+    excluded["warm_up"] = _minutes(int(warm.sum()), grid)
+    excluded["in_flight"] = _minutes(int((~certain & ~warm).sum()), grid)
+    used = certain & ~warm
+    index, events = index[used], {fleet: events[fleet][used] for fleet in FLEETS}
     newest = _newest(prepared.final & ~no_traffic & ~other_period, grid.period_s)
-    recent_gap: RecentGap | None = None
-    # Within a phase weights do not change: a silent fleet is broken, if its requests are known.
-    if len(newest) and (~both & ~low_sample)[newest].all():
-        recent_gap = "unread" if prepared.requests_unread[newest].any() else "one_side_gone"
-    elif len(newest) and unread[newest].all():
-        recent_gap = "unread"
     return PairedSamples(
         is_rate,
         grid.ts[index],
         index,
+        np.maximum.accumulate(prepared.scan.judged_from[index]),
         events["baseline"],
         events["canary"],
         samples["baseline"][index],
@@ -218,9 +246,9 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         is_measured,
         int((prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)).sum()),
         missing=tuple(fleet for fleet in prepared.fleets if not fleet.is_counted),
-        recent_gap=recent_gap,
+        recent_gap=_recent_gap(newest, ~both & ~low_sample, unread, prepared.requests_unread),
         gone=tuple(fleet for fleet in FLEETS if not present[fleet][newest].any()),
-        unexplained={fleet: round(float(unexplained[fleet][n_uncertain:].sum())) for fleet in FLEETS},
+        unexplained={fleet: round(float(unexplained[fleet][used].sum())) for fleet in FLEETS},
     )
 
 
@@ -248,6 +276,15 @@ def _newest(expected: BoolArray, period_s: int) -> npt.NDArray[np.intp]:
     return np.flatnonzero(expected)[-max(1, RECENT_GAP_S // period_s) :]
 
 
+def _recent_gap(
+    newest: npt.NDArray[np.intp], missing: BoolArray, unread: BoolArray, requests_unread: BoolArray
+) -> RecentGap | None:
+    """Why none of the `newest` periods could be used. Within a phase weights do not change: a silent fleet is broken, if its requests are known."""
+    if len(newest) and missing[newest].all():
+        return "unread" if requests_unread[newest].any() else "one_side_gone"
+    return "unread" if len(newest) and unread[newest].all() else None
+
+
 def _error_counts(
     prepared: PreparedGrid, metric: str, index: npt.NDArray[np.intp]
 ) -> tuple[dict[FleetName, FloatArray], dict[FleetName, FloatArray], bool, int]:
@@ -267,7 +304,10 @@ def _error_counts(
     for fleet in FLEETS:
         counts = grid.fleets[fleet].counts
         target_5xx = 0.0 if metric == "unanswered_rate" else np.nan_to_num(counts["target_5xx"][index])
-        errors[fleet] = np.minimum(target_5xx + unanswered[fleet], np.nan_to_num(counts["requests"][index]))
+        requests = np.nan_to_num(counts["requests"][index])
+        errors[fleet] = np.minimum(target_5xx + unanswered[fleet], requests)
+    if metric == "error_rate":
+        errors["canary"] = errors["canary"] + prepared.scan.uncounted[index]
     return errors, unexplained, True, delay_periods
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.parity.confidence_sequences import MIN_MINUTES, RunningDifferences, RunningRates
+from analysis.parity.confidence_sequences import RunningDifferences, RunningRates
 from analysis.parity.intervals import interval_verdicts, latency_intervals, rate_intervals
 from analysis.parity.verdicts import DECISIVE_VERDICTS
 from analysis.series.grid import FloatArray
@@ -34,7 +34,7 @@ def minutes_to_decision(
     Assumes that estimate and variance stay as they are. `even`: as if the traffic had been split 50:50 from the start, with a percentile's
     variance falling as for independent answers (best case).
     """
-    if observed.minutes <= 0 or float(observed.running.minutes[-1]) < MIN_MINUTES:
+    if observed.minutes <= 0 or not observed.running.is_enough[-1]:
         return None
     factors = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
     even_requests = (observed.requests_b + observed.requests_c) / 2
@@ -49,7 +49,7 @@ def minutes_to_decision(
             rates.events_c * factors * scale_c,
             rates.exposure_c * factors * scale_c,
             rates.overdispersion * np.ones(TIME_STEPS),
-            rates.dof * factors,
+            np.ones(TIME_STEPS, dtype=bool),
         )
         intervals = rate_intervals(criterion, future_rates, n_comparisons)
     else:
@@ -61,6 +61,8 @@ def minutes_to_decision(
             differences.mean * ones,
             differences.variance * variance_scale * ones,
             differences.effective_minutes * factors,
+            differences.dof * factors,
+            np.ones(TIME_STEPS, dtype=bool),
         )
         intervals = latency_intervals(criterion, future_differences, observed.baseline_level * ones, n_comparisons)
     decisive = np.flatnonzero(np.isin(interval_verdicts(criterion, intervals), DECISIVE_VERDICTS))

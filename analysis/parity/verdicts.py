@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from analysis.parity.incidents import Incident
 from analysis.series.fleet_requests import FleetRequests
 from domain import Criterion, FleetName, Margin
 
@@ -15,9 +16,11 @@ DECISIVE_VERDICTS: tuple[Verdict, ...] = ("parity", "regression", "improvement")
 VerdictReason = Literal[
     "inside_margin",  # parity: the whole interval
     "beyond_margin",  # regression, improvement: the whole interval
-    "recent_change",  # regression, improvement: the interval of the last hour or less
+    "recent_change",  # regression, improvement: since `changed_at`
     "significantly_worse",  # undecided: 0 is excluded, but the margin is not exceeded
     "significantly_better",
+    "incident",  # undecided: parity but for the canary's own incidents
+    "ratio",  # undecided: parity, but the rate is a multiple of the baseline's, beyond the criterion's `max_ratio`
     "inconclusive",  # undecided: neither 0 nor the margin's end is excluded
     "not_measured",  # not enough data: a fleet without this metric
     "one_side_empty",  # … a fleet had no requests in this window (`missing`)
@@ -26,7 +29,8 @@ VerdictReason = Literal[
     "unknown",  # … it was, and did not answer
     "one_side_gone",  # … a fleet (`gone`) had no requests in the newest minutes, though the weights did not change
     "unread",  # … the newest minutes' counts are unknown
-    "few_minutes",  # … fewer than MIN_MINUTES are usable
+    "few_minutes",  # … too few are usable for an interval
+    "resemblance",  # … the minutes resemble each other so much that they are worth too few (`effective_minutes`)
     "no_events",  # … neither fleet had an error
 ]
 # Why a minute is not judged.
@@ -39,13 +43,15 @@ ExclusionReason = Literal[
     "mixed_groups",  # two target groups of one fleet served: their percentiles cannot be merged
     "low_samples",
     "unread",  # a count that the rate needs is unknown
+    "warm_up",  # the phase, or a release of the canary, had just begun
+    "incident",  # a fact by itself, and no sample of the ordinary difference
     "in_flight",  # a window's first minutes: requests in flight look like unanswered ones
 ]
 EXCLUSION_REASONS: tuple[ExclusionReason, ...] = get_args(ExclusionReason)
 
 # Used, and marked as defaults, if the configuration has no criteria.
 DEFAULT_CRITERIA: tuple[Criterion, ...] = (
-    Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True),
+    Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), critical=True, max_ratio=3),
     Criterion(metric="latency_p50", margin=Margin(value=10, unit="%")),
     Criterion(metric="latency_p95", margin=Margin(value=10, unit="%"), critical=True),
     Criterion(metric="latency_p99", margin=Margin(value=20, unit="%")),
@@ -64,7 +70,8 @@ class CriterionVerdict:
     `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
     `…_events` of `…_requests`: the rates' plain numerators and denominators, None for latency and if no minute was used, unless it is known that
     there were none. `…_unexplained`: requests without a counted response that are no errors. `minutes` were used; `excluded` were not, by reason.
-    `missing`: the fleets without counted requests; `gone`: see the reason.
+    `missing`: the fleets without counted requests; `gone`, `changed_at` (epoch seconds), `effective_minutes` (of a latency): see the reason.
+    `worst_hour`: the start (epoch seconds) of the clock hour with the worst difference, which is `worst_hour_estimate`.
     `minutes_to_decision`: forecast of the minutes until a decisive verdict; 0 if there is one, None if unknown or more than four weeks;
     `…_even`: the same at 50:50. `is_over`: its window will not grow, so there is no forecast.
     """
@@ -92,6 +99,10 @@ class CriterionVerdict:
     minutes_to_decision: int | None = None
     minutes_to_decision_even: int | None = None
     is_over: bool = False
+    changed_at: int | None = None
+    effective_minutes: float | None = None
+    worst_hour: int | None = None
+    worst_hour_estimate: float | None = None
     missing: tuple[FleetRequests, ...] = ()
     gone: tuple[FleetName, ...] = ()
 
@@ -111,13 +122,14 @@ class CriterionVerdict:
 class Judgement:
     """The overall verdict and that of each criterion. `default_criteria`: the configuration had none.
 
-    `fleets`: the requests of each fleet in the final part of the window.
+    `fleets`: the requests of each fleet in the final part of the window. `incidents`: in the same, in order of time.
     """
 
     verdict: Verdict
     criteria: tuple[CriterionVerdict, ...]
     default_criteria: bool = False
     fleets: tuple[FleetRequests, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
     def __getitem__(self, metric: str) -> CriterionVerdict:
         return next(criterion for criterion in self.criteria if criterion.metric == metric)
@@ -140,11 +152,12 @@ def close_judgement(judgement: Judgement) -> Judgement:
 
 
 def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:
-    """The worst verdict of the critical criteria, or of all if none is critical.
+    """The worst verdict of the critical criteria, or of all if none is critical; those that are only watched do not count.
 
     In this order: regression, undecided if a criterion is significantly worse, not enough data, undecided, improvement, parity.
     """
-    critical = [criterion for criterion in criteria if criterion.criterion.critical] or list(criteria)
+    judged = [criterion for criterion in criteria if not criterion.criterion.watch_only] or list(criteria)
+    critical = [criterion for criterion in judged if criterion.criterion.critical] or judged
     verdicts = {criterion.verdict for criterion in critical}
     if "regression" not in verdicts and any(criterion.reason == "significantly_worse" for criterion in critical):
         return "undecided"

@@ -72,12 +72,18 @@ class Margin(ConfigTable):
 
 
 class Criterion(ConfigTable):
-    """A parity criterion: metric, margin, better direction, and whether it is critical for the overall verdict."""
+    """A parity criterion: metric, margin, better direction, and whether it is critical for the overall verdict.
+
+    `watch_only`: shown, and never counted. `max_ratio`: an absolute margin is no parity if the canary's rate is surely a larger multiple of the
+    baseline's.
+    """
 
     metric: str
     margin: Margin
     better: Literal["lower", "higher"] = "lower"
     critical: bool = False
+    watch_only: bool = False
+    max_ratio: Annotated[float, Field(gt=1)] | None = None
 
     @field_validator("metric")
     @classmethod

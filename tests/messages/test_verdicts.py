@@ -38,7 +38,10 @@ def test_each_verdict_has_a_label_and_a_sign() -> None:
 REASONS: dict[str, tuple[Verdict, str]] = {
     "inside_margin": ("parity", "The whole interval lies inside the margin."),
     "beyond_margin": ("regression", "The whole interval lies beyond the margin."),
-    "recent_change": ("regression", "It broke lately: the newest minutes alone lie beyond the margin."),
+    "recent_change": ("regression", "It changed at 14:25 UTC: since then the interval lies beyond the margin."),
+    "incident": ("undecided", "Equal but for the canary's own incidents, which alone exceed the margin."),
+    "ratio": ("undecided", "Within the margin, but surely more than 3 times the baseline's rate."),
+    "resemblance": ("not enough data", "The minutes resemble each other: 1,860 count as 6."),
     "significantly_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
     "significantly_better": ("undecided", "Surely better, but perhaps still within the margin."),
     "inconclusive": ("undecided", "The interval still reaches across the edge of the margin."),
@@ -69,6 +72,8 @@ def test_reasons(reason: VerdictReason) -> None:
     states: dict[str, RequestsState] = {"one_side_empty": "none"} | {name: name for name in MISSING_STATES}
     missing = (FleetRequests("canary", states[reason], source="cloudwatch"),) if reason in states else ()
     result = CriterionVerdict(ERRORS, verdict, reason, missing=missing, gone=("canary",))
+    details = {"changed_at": 1_790_000_700, "minutes": 1860, "effective_minutes": 6.2}
+    result = replace(result, criterion=ERRORS.model_copy(update={"max_ratio": 3.0}), **details)
     assert verdicts.reason(result, LABELS) == expected
 
 

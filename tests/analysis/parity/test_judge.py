@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed, judge, trace
-from analysis.parity.confidence_sequences import running_rates
-from analysis.parity.recent_regression import ALPHA, START_EVERY_MINUTES, _alphas, recent_rate_above_margin
+from analysis.parity.breaks import ALPHA, FOLLOWED, START_EVERY, _starts
 from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, Series, empty_frame
@@ -289,7 +288,7 @@ def test_excluded_minutes_are_counted_by_reason() -> None:
             rows[key][1] = None
         if key[2:] == ("latency", "p95"):
             rows[key][4] = None
-    rows["canary", "ecs", "latency", "sample_count"][2] = 199
+    rows["canary", "ecs", "latency", "sample_count"][2] = rows["canary", "ecs", "requests", "sum"][2] = 199
     rows["canary", "blue", "requests", "sum"] = [None] * 3 + [500] + [None] * 16
     result = judge(tidy_frame(rows), [P95], window=window(20), provisional_from=START + 17 * 60).criteria[0]
     assert result.excluded is not None
@@ -467,7 +466,7 @@ def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> No
     counts[1][180:] = list(random.poisson(300.0, 20).astype(float))
     frame = errors_frame(counts[0], counts[1])
     by_minutes = {
-        minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 183, 188, 200)
+        minutes: judge(frame, [ERRORS], window=window(minutes)).criteria[0] for minutes in (180, 185, 192, 200)
     }
     assert [(result.verdict, result.reason) for result in by_minutes.values()] == [
         ("undecided", "inconclusive"),
@@ -476,7 +475,7 @@ def test_a_break_in_the_middle_of_a_phase_is_a_regression_within_minutes() -> No
         ("regression", "recent_change"),
     ]
     traced = trace(frame, [ERRORS])
-    assert traced["verdict"].iloc[[179, 182, 187, 199]].tolist() == [result.verdict for result in by_minutes.values()]
+    assert traced["verdict"].iloc[[179, 184, 191, 199]].tolist() == [result.verdict for result in by_minutes.values()]
 
 
 def test_a_jump_of_latency_in_a_phase_is_a_regression_within_minutes() -> None:
@@ -500,19 +499,38 @@ def test_a_break_at_the_end_of_a_long_phase_at_parity_is_a_regression() -> None:
     )  # the phase is at parity
 
 
-def test_a_break_is_forgotten_after_an_hour() -> None:
-    n, healthy = np.full(200, 1000.0), np.tile([1.0, 2.0], 100)
-    broken = healthy + np.where((np.arange(200) >= 60) & (np.arange(200) < 80), 300.0, 0.0)
-    running = running_rates(healthy, n, broken, n)
-    flags = recent_rate_above_margin(ERRORS, (healthy, n, broken, n), running, 1, last_only=False)
-    assert flags[75:120].all() and not flags[120:].any()
+def test_a_break_is_said_while_it_lasts_and_withdrawn_after_it_is_mended() -> None:
+    """Ten times the errors from minute 420 to 460 of a day."""
+    random, minutes = np.random.default_rng(3), np.arange(1440)
+    healthy, broken = (
+        random.poisson(1.2, 1440) * 1.0,
+        random.poisson(np.where((minutes >= 420) & (minutes < 460), 12, 1.2)) * 1.0,
+    )
+    verdicts = trace(errors_frame(list(healthy), list(broken)), [ERRORS])["verdict"].to_numpy()
+    assert not (verdicts[:420] == "regression").any()
+    assert (verdicts[430:460] == "regression").all()
+    assert not (verdicts[460 + 120 :] == "regression").any()
 
 
-def test_recent_alarms_share_their_error_probability() -> None:
+def test_a_break_is_dated() -> None:
+    random, minutes = np.random.default_rng(4), np.arange(600)
+    healthy, broken = random.poisson(1.2, 600) * 1.0, random.poisson(np.where(minutes >= 420, 6.0, 1.2)) * 1.0
+    (result,) = judge(errors_frame(list(healthy), list(broken)), [ERRORS]).criteria
+    assert result.reason == "recent_change" and result.changed_at is not None
+    assert abs(result.changed_at - (START + 420 * 60)) <= 300
+
+
+def test_starts_share_their_error_probability() -> None:
     """Each start has its part of ALPHA, and each comparison its part of that."""
-    starts = np.arange(START_EVERY_MINUTES, 100_000, START_EVERY_MINUTES)
-    assert _alphas(starts, 1).sum() == pytest.approx(ALPHA, rel=0.01) and _alphas(starts, 1).sum() < ALPHA
-    assert _alphas(starts, 50) == pytest.approx(_alphas(starts, 1) / 50)
+    starts = list(_starts(100_000, 1, last_only=False))
+    assert sum(start.alpha for start in starts) == pytest.approx(ALPHA, rel=0.01)
+    assert sum(start.alpha for start in _starts(100_000, 50, last_only=False)) == pytest.approx(ALPHA / 50, rel=0.01)
+
+
+def test_few_starts_are_followed_at_a_time() -> None:
+    """Every second start is followed twice as long, so a phase of a month is not as expensive as its square."""
+    starts = list(_starts(43_200, 1, last_only=True))
+    assert len(starts) < 300 and starts[-1].index > 43_200 - 2 * START_EVERY and FOLLOWED == 1440
 
 
 def test_three_bad_minutes_are_no_break() -> None:

@@ -1,0 +1,269 @@
+"""Incidents: stretches in which a fleet, or both, failed far beyond the margin by their own counts. Facts, not inferences.
+
+Whether a minute belongs to one depends on it and on earlier minutes alone, so that a trace of the past has the incidents of its time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.alarms.rules import MET, failed_requests, latency_states, other_fleet
+from analysis.series.grid import BoolArray, FloatArray, IntArray, TimeGrid
+from domain import FLEETS, FleetName, Window
+from domain.window import MINUTE_S
+
+IncidentKind = Literal["errors", "slow"]
+ConfiguredShare = Sequence[
+    tuple[int, float]
+]  # (since, epoch seconds; the canary's configured share, 0–1), in order of time
+
+MIN_ERRORS = 10
+ORDINARY_MINUTES = 10  # after so many, the rate of the ordinary minutes so far is the reference; before, the other fleet's of the same minute
+# A minute is one of an incident if its rate is this many times the reference, or, if errors are not rare, so far above a smaller multiple.
+RARE_RATIO = 25.0
+FREQUENT_RATIO, FREQUENT_DIFFERENCE = 5.0, 0.2
+MARGINS = 2.0  # and this many margins above the reference
+MAX_GAP_S = 300  # of ordinary periods within one incident
+SLOW_S = 180
+SHARED_RATIO = 3.0  # shared unless one fleet's excess is this many times the other's
+OUTAGE_SHARE, OUTAGE_S = 0.5, 120  # of the requests of a fleet, and at least so long: it does not answer
+# A longer incident is the state of the fleet: its minutes are judged. Only those of the canary alone are soon: what both fleets or the baseline
+# suffer is no difference of the canary.
+JUDGED_AFTER_S: Mapping[FleetName | None, int] = {"canary": 600, "baseline": 7200, None: 7200}
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A stretch of `window` in which `fleets` failed. `requests`, `errors`: of both fleets in it; None for a slow one.
+
+    `uncounted`: those of the canary's requests that no target received, by its configured share. `p95_s`: of both fleets, the worst period's;
+    None for errors. `open`: the newest final period belongs to it.
+    """
+
+    kind: IncidentKind
+    window: Window
+    fleets: tuple[FleetName, ...]
+    requests: Mapping[FleetName, int] | None
+    errors: Mapping[FleetName, int] | None
+    uncounted: int = 0
+    p95_s: Mapping[FleetName, float] | None = None
+    open: bool = False
+
+    @property
+    def id(self) -> str:
+        """Stable while the incident grows: "2026-11-10T15:19Z", with "-slow" for a slow one."""
+        start = datetime.fromtimestamp(self.window.start, UTC).strftime("%Y-%m-%dT%H:%MZ")
+        return start if self.kind == "errors" else f"{start}-{self.kind}"
+
+    @property
+    def own(self) -> FleetName | None:
+        """The fleet that failed alone; None if both did."""
+        return self.fleets[0] if len(self.fleets) == 1 else None
+
+    @property
+    def excess(self) -> int | None:
+        """Errors of the fleet that failed beyond those at the other's rate in the same time; of both fleets, all of their errors."""
+        if self.requests is None or self.errors is None:
+            return None
+        if self.own is None:
+            return sum(self.errors.values())
+        other = other_fleet(self.own)
+        expected = self.requests[self.own] * self.errors[other] / max(self.requests[other], 1)
+        return max(round(self.errors[self.own] - expected), 0)
+
+    def failed_share(self, fleet: FleetName) -> float | None:
+        """The share of a fleet's requests that failed; None if it had none."""
+        if self.requests is None or self.errors is None or not self.requests[fleet]:
+            return None
+        return self.errors[fleet] / self.requests[fleet]
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the canary alone fails most of its requests, now."""
+        share = self.failed_share("canary") if self.own == "canary" else None
+        return (
+            self.open
+            and share is not None
+            and share >= OUTAGE_SHARE
+            and self.window.end - self.window.start >= OUTAGE_S
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FailureScan:
+    """The failed requests of each fleet in every period of a grid, and those that belong to incidents.
+
+    `requests`, `failed`: with the uncounted ones of the canary. `uncounted`: of these. `in_incident`: the periods of an incident of each fleet.
+    `judged_from`: for each period the index of the period from which on it is judged: its own, unless it belongs to an incident; the grid's length
+    if it never is.
+    """
+
+    requests: Mapping[FleetName, FloatArray]
+    failed: Mapping[FleetName, FloatArray]
+    uncounted: FloatArray
+    in_incident: Mapping[FleetName, BoolArray]
+    judged_from: npt.NDArray[np.intp]
+    incidents: tuple[Incident, ...]
+
+
+def scan_failures(
+    grid: TimeGrid,
+    final: BoolArray,
+    *,
+    unanswered: Mapping[FleetName, FloatArray] | None,
+    answers_known: bool,
+    configured: ConfiguredShare = (),
+    margin: float = 0.0,
+    usual: tuple[float, float] = (0.0, 0.0),
+) -> FailureScan:
+    """The failures and incidents in the `final` periods of `grid`. `margin`: of the error rate, as a fraction of requests.
+
+    `unanswered`: requests without an answer, if they are known as a count of their own. `usual`: errors and requests of both fleets in ordinary
+    periods before the grid.
+    """
+    requests = {fleet: np.where(final, np.nan_to_num(grid.fleets[fleet].requests), 0.0) for fleet in FLEETS}
+    if unanswered is not None or not answers_known:
+        none = np.zeros(len(grid.ts))
+        failed = {
+            fleet: np.nan_to_num(grid.fleets[fleet].counts["target_5xx"])
+            + (unanswered[fleet] if unanswered is not None else none)
+            for fleet in FLEETS
+        }
+    else:
+        failed = failed_requests(grid)
+    failed = {fleet: np.minimum(np.nan_to_num(failed[fleet]), requests[fleet]) for fleet in FLEETS}
+    uncounted = np.where(final, _uncounted(grid, configured), 0.0)
+    requests["canary"] = requests["canary"] + uncounted
+    failed["canary"] = failed["canary"] + uncounted
+    flags = _flag_periods(requests, failed, grid.period_s, margin, usual)
+    newest = np.flatnonzero(final & (requests["baseline"] + requests["canary"] > 0))
+    last = int(newest[-1]) if len(newest) else -1
+    incidents, judged_from = list[Incident](), np.arange(len(grid.ts))
+    for first, end in _stretches(flags["baseline"] | flags["canary"], grid.ts):
+        span = slice(first, end)
+        in_span, errors = _totals(requests, span), _totals(failed, span)
+        fleets = _failing_fleets(flags, in_span, errors, span)
+        window = Window(int(grid.ts[first]), int(grid.ts[end - 1]) + grid.period_s)
+        missing = round(float(uncounted[span].sum()))
+        incident = Incident("errors", window, fleets, in_span, errors, uncounted=missing, open=end - 1 == last)
+        incidents.append(incident)
+        flagged = first + np.flatnonzero((flags["baseline"] | flags["canary"])[span])
+        long_at = first + JUDGED_AFTER_S[incident.own] // grid.period_s - 1
+        judged_from[flagged] = np.maximum(flagged, long_at) if long_at < end else len(grid.ts)
+    incidents += _slow_incidents(grid, final, last)
+    incidents.sort(key=lambda incident: incident.window.start)
+    return FailureScan(requests, failed, uncounted, flags, judged_from, tuple(incidents))
+
+
+def _totals(counts: Mapping[FleetName, FloatArray], span: slice) -> dict[FleetName, int]:
+    return {fleet: round(float(counts[fleet][span].sum())) for fleet in FLEETS}
+
+
+def configured_shares(configured: ConfiguredShare, ts: IntArray) -> FloatArray:
+    """The canary's configured share at each of `ts`; NaN before the first known one."""
+    since = np.array([start for start, _ in configured], dtype=np.int64)
+    shares = np.array([np.nan, *(share for _, share in configured)])
+    return shares[np.searchsorted(since, ts, side="right")]
+
+
+def _uncounted(grid: TimeGrid, configured: ConfiguredShare) -> FloatArray:
+    """Requests of the canary that no target received: it has a share, the baseline is counted, and the canary is not.
+
+    As many as its share of them, but not more than the load balancer's own 503s, where these are known. Of a stretch with fewer than MIN_ERRORS
+    expected requests none: they may be missing by chance. A stretch counts from the period in which there are enough.
+    """
+    none = np.zeros(len(grid.ts))
+    if not configured:
+        return none
+    shares = np.nan_to_num(configured_shares(configured, grid.ts))
+    baseline, canary = np.nan_to_num(grid.fleets["baseline"].requests), np.nan_to_num(grid.fleets["canary"].requests)
+    absent = (shares > 0) & (shares < 1) & (baseline > 0) & (canary == 0)
+    expected = np.where(absent, baseline * shares / np.where(absent, 1 - shares, 1.0), 0.0)
+    failed = np.fmin(expected, grid.alb["alb_503"])
+    for first, end in _runs(absent):
+        enough = np.cumsum(failed[first:end]) >= MIN_ERRORS
+        if not enough.any():
+            failed[first:end] = 0.0
+    return np.where(absent, failed, none)
+
+
+def _flag_periods(
+    requests: Mapping[FleetName, FloatArray],
+    failed: Mapping[FleetName, FloatArray],
+    period_s: int,
+    margin: float,
+    usual: tuple[float, float],
+) -> dict[FleetName, BoolArray]:
+    """Each fleet's periods with a rate far above that of the ordinary periods before, of both fleets together."""
+    n_periods = len(requests["baseline"])
+    flags: dict[FleetName, BoolArray] = {fleet: np.zeros(n_periods, dtype=bool) for fleet in FLEETS}
+    errors, total = usual
+    ordinary = ORDINARY_MINUTES * MINUTE_S // period_s if total else 0
+    by_fleet = [(failed[fleet].tolist(), requests[fleet].tolist()) for fleet in FLEETS]
+    for period in range(n_periods):
+        counts = [(k[period], n[period]) for k, n in by_fleet]
+        is_ordinary = True
+        for fleet, (k, n), (k_other, n_other) in zip(FLEETS, counts, reversed(counts), strict=True):
+            if k < MIN_ERRORS:
+                continue
+            has_past = ordinary * period_s >= ORDINARY_MINUTES * MINUTE_S
+            if not has_past and not n_other:
+                continue
+            reference = (errors + 1) / total if has_past else (k_other + 1) / n_other
+            limit = min(RARE_RATIO * reference, FREQUENT_RATIO * reference + FREQUENT_DIFFERENCE)
+            if k / n >= max(limit, reference + MARGINS * margin):
+                flags[fleet][period] = True
+                is_ordinary = False
+        for fleet, (k, n) in zip(FLEETS, counts, strict=True):
+            if not flags[fleet][period]:
+                errors, total = errors + k, total + n
+        ordinary += is_ordinary and bool(counts[0][1] or counts[1][1])
+    return flags
+
+
+def _failing_fleets(
+    flags: Mapping[FleetName, BoolArray],
+    requests: Mapping[FleetName, int],
+    errors: Mapping[FleetName, int],
+    span: slice,
+) -> tuple[FleetName, ...]:
+    """The fleets with a flagged period in `span`, without one whose rate is a fraction of the other's."""
+    flagged = [fleet for fleet in FLEETS if flags[fleet][span].any()]
+    rates = {fleet: errors[fleet] / max(requests[fleet], 1) for fleet in flagged}
+    return tuple(fleet for fleet in flagged if rates[fleet] * SHARED_RATIO >= max(rates.values()))
+
+
+def _slow_incidents(grid: TimeGrid, final: BoolArray, last: int) -> list[Incident]:
+    """Stretches in which one fleet's p95 met the rule of the alarm `latency_p95`."""
+    found = []
+    for fleet in FLEETS:
+        states, values = latency_states(grid, fleet)
+        for first, end in _stretches((states == MET) & final, grid.ts):
+            span = slice(first, end)
+            window = Window(int(grid.ts[first]), int(grid.ts[end - 1]) + grid.period_s)
+            if (window.end - window.start) >= SLOW_S:
+                worst = first + int(np.nanargmax(values[fleet][span]))
+                p95_s = {name: float(values[name][worst]) for name in FLEETS}
+                found.append(Incident("slow", window, (fleet,), None, None, p95_s=p95_s, open=end - 1 == last))
+    return found
+
+
+def _stretches(flags: BoolArray, ts: IntArray) -> list[tuple[int, int]]:
+    """The index ranges [first, end) of flagged periods with gaps of at most MAX_GAP_S."""
+    flagged = np.flatnonzero(flags)
+    if not len(flagged):
+        return []
+    period_s = int(ts[1] - ts[0]) if len(ts) > 1 else MINUTE_S
+    cuts = np.flatnonzero(np.diff(ts[flagged]) - period_s > MAX_GAP_S) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(flagged, cuts)]
+
+
+def _runs(flags: BoolArray) -> list[tuple[int, int]]:
+    """The index ranges [first, end) of consecutive flagged periods."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    return [(int(first), int(end)) for first, end in pairwise(edges.tolist()) if flags[first]]

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +32,7 @@ from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context
 from ui.components import PLOTLYJS_URL
 from ui.server.connections import ServerSetup, is_unprotected
-from ui.server.health import TIMEOUT_S, SourceStates
+from ui.server.health import LIVENESS_WAIT_S, SourceStates
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
@@ -47,6 +48,9 @@ SECURITY_HEADERS = {
 }
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
+
+# How long a thread may compute while the event loop waits for its turn, which it does several times for each request; 5 ms by default.
+SWITCH_INTERVAL_S = 0.0005
 
 logger = logging.getLogger("dashboard.access")
 source_states = SourceStates()
@@ -110,7 +114,7 @@ async def healthz(_request: Request) -> Response:
     """
     states: tuple[SourceState, ...] = ()
     if context := app_context.opened_app_context():
-        states = await source_states.get(context.source_states)
+        states = await source_states.get(context.source_states, wait_s=LIVENESS_WAIT_S) or ()
     by_name = {state.source: state.state for state in sorted(states, key=lambda state: state.state != "up")}
     failed = {state.source for state in states for problem in state.problems if problem.kind == "internal_error"}
     return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})
@@ -119,10 +123,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(_request: Request) -> Response:
     """200 if the archive can be read and every poll ends in time, else 503. `silent`: the sources with a poll that does not."""
     context = app_context.opened_app_context()
-    try:
-        if context:
-            await asyncio.wait_for(asyncio.to_thread(context.source_states), TIMEOUT_S)
-    except (ArchiveError, TimeoutError):
+    if context and await source_states.get(context.source_states) is None:
         context = None
     silent = context.silent_sources if context else ()
     return JSONResponse(
@@ -160,6 +161,7 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 
 os.umask(PRIVATE_UMASK)
+sys.setswitchinterval(SWITCH_INTERVAL_S)
 configure_logging(default_level="INFO")
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),

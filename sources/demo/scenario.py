@@ -9,7 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from domain import Event, EventKind, FleetName, Window
-from domain.window import merge_windows
+from domain.window import HOUR_S, MINUTE_S, merge_windows
 
 ZONE = ZoneInfo("Asia/Tokyo")
 EC2, BLUE, GREEN = "photo-ec2", "photo-ecs-blue", "photo-ecs-green"
@@ -52,7 +52,7 @@ class Episode:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a key of caches: compared by identity
 class Scenario:
     """The script, in epoch seconds. There is no data before `start`; after the last step it continues unchanged.
 
@@ -175,18 +175,27 @@ def available_periods(scenario: Scenario, window: Window, now: int) -> tuple[tup
 
     Parts are extended to whole periods, so they may begin or end outside `window`.
     """
-    fine = [part for minutes in merge_windows(_minute_windows(scenario, now)) if (part := window.overlap(minutes))]
+    fine = [part for minutes in _minute_windows(scenario, now // HOUR_S) if (part := window.overlap(minutes))]
     coarse = (part.aligned(COARSE_PERIOD_S) for part in window.subtract((Window(0, scenario.start), *fine)))
     return tuple(sorted([*((part, 60) for part in fine), *((part, COARSE_PERIOD_S) for part in coarse)]))
 
 
-def _minute_windows(scenario: Scenario, now: int) -> Iterator[Window]:
-    """When minutes are retained, in whole hours."""
+def finest_period_s(scenario: Scenario, ts: int, now: int) -> int:
+    """The period of `available_periods` in a minute; 0 before the scenario."""
+    if any(window.start <= ts < window.end for window in _minute_windows(scenario, now // HOUR_S)):
+        return MINUTE_S
+    return COARSE_PERIOD_S if ts >= scenario.start else 0
+
+
+@lru_cache(maxsize=8)
+def _minute_windows(scenario: Scenario, hour: int) -> tuple[Window, ...]:
+    """When minutes are retained in this hour since 1970, in whole hours."""
     last = 2**40 // 3600 * 3600
-    yield Window(max((now - DEMO_RETENTION_S) // 3600 * 3600, scenario.start), last)
+    windows = [Window(max(hour * HOUR_S - DEMO_RETENTION_S, scenario.start), last)]
     for episode in _scenario_episodes(scenario):
         around = Window(episode.window.start - EPISODE_PADDING_S, episode.window.end + EPISODE_PADDING_S)
-        yield around.aligned(3600)
+        windows.append(around.aligned(3600))
+    return merge_windows(windows)
 
 
 def _local_epoch_s(day: date, clock: str) -> int:

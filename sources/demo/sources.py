@@ -37,7 +37,7 @@ from sources.base import AnsweredRange, Events, Pull, TrafficSnapshot
 from sources.demo.base import DemoSource
 from sources.demo.batches import demo_batches_config
 from sources.demo.metrics import TARGET_COUNTS, Floats, Ints, minute_metrics
-from sources.demo.scenario import BLUE, EC2, FLEET_OF, GREEN, SOURCE, available_periods
+from sources.demo.scenario import BLUE, EC2, FLEET_OF, GREEN, SOURCE, available_periods, finest_period_s
 from sources.demo.window_latency import group_latencies, period_metrics
 from sources.window_latency import WindowLatency, longest_aligned_period
 
@@ -133,8 +133,7 @@ class DemoMetrics(DemoSource):
 
     def finest_period_s(self, start: int, *, now: int) -> int:
         """60 for fifteen days and around the episodes, else 300; 0 before the scenario."""
-        minute = Window(start - start % MINUTE_S, start - start % MINUTE_S + MINUTE_S)
-        return next((period_s for _, period_s in available_periods(self._scenario, minute, now)), 0)
+        return finest_period_s(self._scenario, start, now)
 
     def pull(self, window: Window, series: Collection[Series] | None = None) -> Pull:
         """The metrics in `window` known by now; only of `series`, if given. Hourly series have the complete hours inside `window`."""

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from archive import Archive
 from archive.access_logs.tables import CountedFile
-from archive.db.lease import Lease
+from archive.db.lease import LEASE_DURATION_S, Lease
 from domain import Window, utc_now
 from domain.log_counts import COUNTS, EXAMPLES
 from domain.window import MINUTE_S
@@ -86,7 +86,8 @@ def ingest_access_logs(
         if isinstance(source, DailyCounter) and (problem := source.check_limits(new_files)):
             return ingest.report(replace(progress, state="stopped", problems=(*progress.problems, problem)))
         with ExitStack() as stack:
-            batches = list(_split_batches(new_files, 0 if isinstance(source, DailyCounter) else MAX_BATCH_BYTES))
+            is_daily = isinstance(source, DailyCounter)
+            batches = [[day] for day in new_files] if is_daily else list(_split_batches(new_files))
             results: Iterator[_BatchResult]
             if isinstance(source, DailyCounter):
                 results = (ingest.count_day(source, batch[0]) for batch in batches)
@@ -271,7 +272,7 @@ def _download(source: LogSource, batch: Sequence[LogFile], lease: Lease) -> list
         path = source.download(file)
         if isinstance(path, Problem) and path.kind not in _PER_FILE_PROBLEMS:
             fatal.append(path)
-        lease.renew()
+        lease.renew(min_age_s=LEASE_DURATION_S / 4)
         return path
 
     with ThreadPoolExecutor(MAX_DOWNLOADS) as threads:
@@ -294,15 +295,16 @@ def _n_files(file: LogFile) -> int:
     return len(file.parts) or 1
 
 
-def _split_batches(files: Sequence[LogFile], max_bytes: int = MAX_BATCH_BYTES) -> Iterator[list[LogFile]]:
-    """Batches of at most `max_bytes` and MAX_BATCH_FILES, in order; a larger file is a batch of its own."""
-    batch, size = list[LogFile](), 0
+def _split_batches(files: Sequence[LogFile]) -> Iterator[list[LogFile]]:
+    """Batches of at most MAX_BATCH_BYTES and MAX_BATCH_FILES, in order; a larger file is a batch of its own. Empty files are not read, and do not count."""
+    batch, size, n_read = list[LogFile](), 0, 0
     for file in files:
-        if batch and (size + file.size > max_bytes or len(batch) == MAX_BATCH_FILES):
+        if batch and file.size and (size + file.size > MAX_BATCH_BYTES or n_read == MAX_BATCH_FILES):
             yield batch
-            batch, size = [], 0
+            batch, size, n_read = [], 0, 0
         batch.append(file)
         size += file.size
+        n_read += file.size > 0
     if batch:
         yield batch
 

@@ -25,10 +25,14 @@ class Lease:
     def __init__(self, engine: Engine, row: SourceRow, now: int) -> None:
         self._engine, self._row, self._token = engine, row, secrets.token_hex(8)
         self._now, self._started = now, time.monotonic()
+        self._renewed_at = self._started
         self.acquired = self.renew()
 
-    def renew(self) -> bool:
-        """Extends the lease to LEASE_DURATION_S from now; False if another process holds it."""
+    def renew(self, *, min_age_s: float = 0) -> bool:
+        """Extends the lease to LEASE_DURATION_S from now; False if another process holds it. Does nothing within `min_age_s` after the last time."""
+        if min_age_s and time.monotonic() - self._renewed_at < min_age_s:
+            return True
+        self._renewed_at = time.monotonic()
         now = self._now + int(time.monotonic() - self._started)
         try:
             with transaction(self._engine, writes=True) as connection:

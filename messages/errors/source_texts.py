@@ -351,6 +351,11 @@ ACCESS_LOG_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
         _("This program may not read {about}."),
         _("Let the user that it runs as read it, with all that lies below."),
     ),
+    ("bad_reply", "read"): (
+        _("Not a file"),
+        _("{about} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."),
+        _("Remove it, or put the file itself in its place."),
+    ),
     ("not_found", "s3:ListBucket"): (
         _("No such bucket"),
         _("There is no bucket {about}."),

@@ -73,7 +73,10 @@ class DailyCounter(LogSource, Protocol):
 
 
 class LocalLogs:
-    """A LogSource: a file or a folder with its subfolders, gzip or plain. Files of other load balancers than `load_balancer`, pipes and devices are skipped."""
+    """A LogSource: a file or a folder with its subfolders, gzip or plain.
+
+    Files of other load balancers than `load_balancer` are skipped; so are pipes, devices and dead links, each a problem.
+    """
 
     name = SOURCE
 
@@ -87,6 +90,8 @@ class LocalLogs:
         files, skipped, problems = list[LogFile](), 0, list[Problem]()
         for path in sorted(self._paths(problems)):
             size = _size_of_file(path)
+            if size is None:
+                problems.append(Problem("bad_reply", self.name, "read", printable(str(path))))
             if size is None or is_other_log(path.name, self._load_balancer):
                 skipped += 1
                 continue

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from io import BufferedReader, FileIO
@@ -142,21 +142,27 @@ class LogCounter:
         return window, files
 
     def _count_while_decompressing(self, batch: Sequence[Path]) -> list[DecompressedFile]:
-        """Streams each file through a named pipe into the query; writes nothing to the disk."""
-        pipes = [self._directory / f"{number}.pipe" for number in range(len(batch))]
-        for pipe in pipes:
+        """Streams each file through a named pipe into the query; writes nothing to the disk. Empty files are not opened."""
+        empty = {path: DecompressedFile(FileStats(printable(path.name)), 0, 0) for path in batch if _is_empty(path)}
+        pipes = {path: self._directory / f"{number}.pipe" for number, path in enumerate(batch) if path not in empty}
+        read = self._stream(pipes)
+        return [empty.get(path) or read[path] for path in batch]
+
+    def _stream(self, pipes: Mapping[Path, Path]) -> dict[Path, DecompressedFile]:
+        """Counts files while each is written into its pipe."""
+        for pipe in pipes.values():
             os.mkfifo(pipe)
-        with ThreadPoolExecutor(max(len(batch), 1)) as threads:
-            running = [threads.submit(decompress, path, pipe) for path, pipe in zip(batch, pipes, strict=True)]
+        with ThreadPoolExecutor(max(len(pipes), 1)) as threads:
+            running = {path: threads.submit(decompress, path, pipe) for path, pipe in pipes.items()}
             try:
-                self._group_lines(pipes)
+                self._group_lines(list(pipes.values()))
             finally:  # if the query failed, writers still wait for a reader
-                while wait(running, timeout=0.05).not_done:
-                    for pipe in pipes:
+                while wait(running.values(), timeout=0.05).not_done:
+                    for pipe in pipes.values():
                         os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
-                for pipe in pipes:
+                for pipe in pipes.values():
                     pipe.unlink()
-        return [future.result() for future in running]
+        return {path: future.result() for path, future in running.items()}
 
     def _group_lines(self, paths: Sequence[Path]) -> None:
         """Fills the table `grouped` with the counts of plain files or pipes."""
@@ -181,6 +187,14 @@ class LogCounter:
             self._group_lines([path])
             totals = line_totals(self._database)
         return totals
+
+
+def _is_empty(path: Path) -> bool:
+    """False if it cannot be read, which is a problem of the file."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _all_counted(totals: LineTotals, files: Sequence[DecompressedFile]) -> bool:

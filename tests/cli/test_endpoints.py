@@ -1,6 +1,7 @@
 """`endpoints`: log files judged by route, files that cannot be read, exit codes."""
 
 import gzip
+import os
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -174,6 +175,32 @@ def test_a_damaged_file_is_reported_by_name() -> None:
     }
     assert data["lines"]["unparsed"] == 2
     assert "readme.txt: None of its lines is a line of an access log" in collapsed(run("--logs", "logs"))
+
+
+@pytest.mark.parametrize("args", [("--logs", "logs"), ()], ids=["--logs", "configured"])
+def test_files_that_are_no_logs_are_named_and_the_others_counted(args: tuple[str, ...]) -> None:
+    at = f"{datetime.now(UTC) - timedelta(minutes=5):%Y-%m-%dT%H:%M}:00.000000Z"
+    log = "".join(access_log_line(time=at, group=ARN.format(group)) for group in ("photo-ec2", "photo-ecs"))
+    Path("migration.toml").write_text(CONFIGURATION + '[access_logs]\npath = "logs"\n', encoding="utf-8")
+    with open(b"logs/caf\xe9.log", "w", encoding="utf-8") as not_utf8:
+        not_utf8.write(log)
+    Path("logs", "zeros.log.gz").write_bytes(gzip.compress(bytes(20_000_000), 1))
+    Path("logs", "line.log").write_bytes(b"x" * 5_000_000 + b"\n" + log.encode())
+    os.mkfifo("logs/pipe.log")
+    Path("logs", "device.log").symlink_to("/dev/zero")
+    Path("logs", "dangling.log").symlink_to("nowhere")
+    for number in range(100):
+        Path("logs", f"{number}.log").touch()
+    data = json_output(run(*args, "--json"))
+    assert data["total"]["canary"]["requests"] == 2
+    assert (data["files"]["counted_now"], data["files"]["skipped"]) == (103, 3)
+    assert [(item["name"], item["problem"], item["lines"], item["parsed"]) for item in data["files"]["wrong"]] == [
+        ("line.log", None, 3, 2),
+        ("zeros.log.gz", "not_a_log", 1, 0),
+    ]
+    assert [(Path(problem["about"]).name, problem["kind"]) for problem in data["problems"]] == [
+        (f"{name}.log", "bad_reply") for name in ("dangling", "device", "pipe")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.log_counts import COUNTS
-from sources.access_logs.counter import FileStats, LogCounter, LogCounts, decompress
+from sources.access_logs.counter import DecompressedFile, FileStats, LogCounter, LogCounts, decompress
 from sources.access_logs.repair import repair_line, split_fields
 from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
 
@@ -225,6 +225,20 @@ def test_many_files_at_once_including_empty_ones(tmp_path: Path) -> None:
     counted = count(tmp_path, *(access_log_line() * number for number in range(40)), b"")
     assert [stats.parsed for stats in counted.files] == [*range(40), 0]
     assert sum(n for (n,) in count_rows(counted, "n")) == 780
+
+
+def test_empty_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[Path]()
+
+    def decompress_and_note(path: Path, destination: Path) -> DecompressedFile:
+        opened.append(path)
+        return decompress(path, destination)
+
+    monkeypatch.setattr("sources.access_logs.counter.decompress", decompress_and_note)
+    counted = count(tmp_path, *[b""] * 3000, access_log_line(), b"")
+    assert len(opened) == 1
+    assert [stats.name for stats in counted.files] == [f"{number}.log.gz" for number in range(3002)]
+    assert [stats.parsed for stats in counted.files] == [*[0] * 3000, 1, 0]
 
 
 def test_missing_file_does_not_affect_the_others(tmp_path: Path) -> None:

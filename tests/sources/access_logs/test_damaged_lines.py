@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.access_logs.counter import FileStats, LogCounter, LogCounts
-from sources.access_logs.lines import MAX_LINE_BYTES
+from sources.access_logs.lines import MAX_LINE_BYTES, LineSplitter
 from sources.access_logs.repair import repair_line
 from tests.factories.access_log_lines import TARGET_GROUP_ARN, access_log_line
 
@@ -157,6 +157,14 @@ CR_LINES = LINE.replace("\n", "\r")
 )
 def test_line_ends(content: str, lines: int, parsed: int, tmp_path: Path) -> None:
     assert count(tmp_path, content).files == (FileStats("0.log", lines=lines, parsed=parsed),)
+
+
+def test_an_endless_line_is_neither_kept_nor_searched_again() -> None:
+    lines, chunk = LineSplitter(), b"x" * MAX_LINE_BYTES
+    for _ in range(1000):
+        assert not b"".join(lines.feed(chunk))
+        assert len(lines._tail) <= MAX_LINE_BYTES
+    assert (lines.lines, lines.finish()) == (1, b"")
 
 
 def test_very_long_lines_are_unparsed_and_others_counted(tmp_path: Path) -> None:

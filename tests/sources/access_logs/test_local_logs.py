@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain import Arn, Window
+from messages.errors.sources import format_problem
 from sources.access_logs.base import LocalLogs
 from sources.access_logs.counter import CountError, FileStats, LogCounter
 from sources.base import Problem
@@ -47,7 +48,7 @@ def test_lines_of_other_load_balancers_are_skipped(tmp_path: Path) -> None:
     assert counted.examples.num_rows == 0
 
 
-def test_what_is_no_regular_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_regular_file_is_a_problem_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.log").write_text(access_log_line(), encoding="utf-8")
     (tmp_path / "link.log").symlink_to(tmp_path / "a.log")
     (tmp_path / "dead.log").symlink_to(tmp_path / "missing")
@@ -59,9 +60,17 @@ def test_what_is_no_regular_file_is_skipped(tmp_path: Path, monkeypatch: pytest.
         server.bind("socket.log")
         listing = LocalLogs(tmp_path).files(ALL_TIME)
     assert [Path(file.key).name for file in listing.files] == ["a.log", "link.log"]
-    assert (listing.skipped, listing.problems) == (5, ())
+    assert listing.skipped == 5
+    problems = tuple(
+        Problem("bad_reply", "access_logs", "read", str(tmp_path / f"{name}.log"))
+        for name in ("dead", "loop", "pipe", "socket", "zero")
+    )
+    assert listing.problems == problems
+    assert format_problem(problems[0]).text == (
+        f"{tmp_path / 'dead.log'} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."
+    )
     pipe = LocalLogs(tmp_path / "pipe.log").files(ALL_TIME)
-    assert (pipe.files, pipe.skipped) == ((), 1)
+    assert (pipe.files, pipe.skipped, pipe.problems) == ((), 1, (problems[2],))
 
 
 def test_folder_that_cannot_be_read_is_a_problem_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

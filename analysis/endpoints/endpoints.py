@@ -276,7 +276,10 @@ def _latency_samples(rows: _CountRows, window: Window, block: int, fraction: flo
 
 def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
     """The shortest block length with `min_answers` of both fleets in most blocks, else the longest. Depends on traffic alone, not on outcomes."""
+    answers = min(rows.n[rows.fleet == index].sum() for index, _ in enumerate(FLEETS))
     for block in BLOCKS_MINUTES:
+        if answers < min_answers * window.minutes / block / 2:
+            continue  # too few for half of the blocks
         samples = _requests_by_block(rows, window.minutes, block).min(axis=0)
         if len(samples) and np.median(samples) >= min_answers:
             return block

@@ -261,6 +261,8 @@ def _llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray
 
 def _difference_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
     """The largest difference c − b whose log-likelihood lies within `llr_threshold` of the maximum. Convex: Newton converges from above."""
+    if not np.isfinite(llr_threshold).any():
+        return np.full_like(llr_threshold, np.inf)
     events_b, exposure_b, events_c, exposure_c = rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c
     threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
     spread = (events_b + threshold) / exposure_b**2 + (events_c + threshold) / exposure_c**2

@@ -123,7 +123,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(_request: Request) -> Response:
     """200 if the archive can be read and every poll ends in time, else 503. `silent`: the sources with a poll that does not."""
     context = app_context.opened_app_context()
-    if context and await source_states.get(context.source_states) is None:
+    if context and (await source_states.get(context.source_states) is None or context.archive.outage):
         context = None
     silent = context.silent_sources if context else ()
     return JSONResponse(

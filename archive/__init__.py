@@ -3,6 +3,7 @@
 from archive.archive import Archive
 from archive.batches import BatchArchive
 from archive.db.errors import ArchiveError, ArchiveErrorKind, ArchiveProblem
+from archive.db.last_known import Outage, recalled_times
 from archive.events.notes import NOTES
 from archive.events.source_state import SourceState
 from archive.metrics.downsampling import BucketedSeries, Overview

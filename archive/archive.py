@@ -1,5 +1,6 @@
 """The archive of one migration: metrics, events, access logs and notes in one database."""
 
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Self
 
@@ -10,6 +11,7 @@ from archive.db import schema
 from archive.db.database import Database
 from archive.db.engine import open_engine
 from archive.db.errors import ArchiveError, ArchiveProblem
+from archive.db.last_known import Outage
 from archive.db.source_row import Role
 from archive.db.upsert import upsert
 from archive.events.notes import NoteStore
@@ -25,6 +27,7 @@ class Archive:
 
     def __init__(self, database: Database, migration: Migration, clock: Clock) -> None:
         self._database = database
+        self.last_view = database.last_known
         self.metrics = MetricStore(database, final_after_s=migration.settle_minutes * 60, clock=clock)
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
         self.access_logs = AccessLogStore(database)
@@ -37,7 +40,7 @@ class Archive:
         engine = open_engine(url)
         try:
             schema.upgrade_schema(engine)
-            return cls(Database(engine, get_or_create_migration(engine, migration.key)), migration, clock)
+            return cls(Database(engine, get_or_create_migration(engine, migration.key), clock), migration, clock)
         except ArchiveError:
             engine.dispose()
             raise
@@ -59,8 +62,20 @@ class Archive:
 
     @property
     def problem(self) -> ArchiveProblem | None:
-        """Why the last write of some source failed; None if all succeeded."""
+        """Why the last read, or the last write of some source, failed; None if all succeeded."""
         return self._database.problem()
+
+    @property
+    def outage(self) -> Outage | None:
+        """Since when the archive cannot be read; None if the last read succeeded."""
+        return self._database.outage
+
+    def current_key(self, read_key: Callable[[], Hashable]) -> Hashable:
+        """A cache key; while it cannot be read, one that changes with every result that is held in memory."""
+        try:
+            return read_key()
+        except ArchiveError:
+            return self._database.outage, self._database.unsaved_changes
 
     def check_writable(self) -> None:
         """Writes and removes about as much as a minute of metrics. Raises ArchiveError."""

@@ -255,7 +255,7 @@ class Collector:
         if backfill:
             backfill.record_outcome(result, now)
         if result.archive_problem and not result.pulls:
-            raise ArchiveError(result.archive_problem.kind, result.archive_problem.detail)
+            raise result.archive_problem.as_error()
         final_until = self._archive.metrics.freshness(now).final_until
         missing = result.missing_minutes(horizon, final_until=final_until)
         with self._condition:

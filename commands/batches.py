@@ -66,7 +66,7 @@ def _poll_and_read(
             result = archive.metrics.get(window, source, now=now, refresh_interval_s=60)
             problems += result.problems
             if result.archive_problem:
-                raise ArchiveError(result.archive_problem.kind, result.archive_problem.detail)
+                raise result.archive_problem.as_error()
         for task in collector.tasks:
             if task.role == "triggers":
                 collector.run_task(task)

@@ -12,7 +12,6 @@ from rich.text import Text
 
 import analysis
 from analysis import WeightStep
-from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.fitting_table import FittingTable
@@ -163,7 +162,7 @@ def read_history(context: CommandContext) -> tuple[tuple[WeightStep, ...], tuple
     """
     context.poll_events()
     if problem := context.collector.problem:
-        raise ArchiveError(problem.kind, problem.detail)
+        raise problem.as_error()
     sources, now = context.sources, startup.now_s()
     names = {source.name for source in sources.events if isinstance(source, HistorySource)}
     names |= {sources.traffic.name} if sources.traffic else set()

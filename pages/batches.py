@@ -43,7 +43,8 @@ def _content(app: AppContext) -> None:
             )
             if "job" in query:
                 st.button(text.ALL_JOBS, key="all_jobs", on_click=set_query, kwargs={"job": None})
-    with layout.show_archive_errors(live.ARCHIVE_ERROR):
+    archive = app.batches.archive if app.batches else app.archive
+    with layout.archive_state(app.migration, archive, live.ARCHIVE_ERROR):
         view = _read_view(app, choice, now)
         if view is None:
             layout.configuration_example(text.NOT_CONFIGURED, text.NOT_CONFIGURED_TEXT, text.EXAMPLE)

@@ -53,16 +53,16 @@ def _content(app: AppContext) -> None:
         if ingest_progress.is_ingesting(app, _window(app, params, now)):
             interval_s = INGEST_REFRESH_S
     heartbeat(interval_s, now=now.timestamp())
-    with layout.show_archive_errors(text.ENDPOINTS_TITLE):
+    with layout.archive_state(app.migration, app.archive, text.ENDPOINTS_TITLE):
         window = _window(app, params, now)
         ingest_progress.request_ingest(app, window)
         _results(app, params, window, now)
 
 
 def _results(app: AppContext, params: EndpointsParams, window: Window, now: datetime) -> None:
-    cache_key = view.endpoints_cache_key(app, window, counting=ingest_progress.is_ingesting(app, window), now=now)
+    counting = ingest_progress.is_ingesting(app, window)
     with st.spinner(text.JUDGING, show_time=False):
-        judged = view.endpoints_view(app, window, params.filters, cache_key)
+        judged = view.endpoints_view(app, window, params.filters, counting=counting, now=now)
     _head(app, params, judged, window, now)
     ingest_progress.progress_section(app, window)
     if judged is None:
@@ -71,10 +71,10 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
     if not judged.endpoints.routes:
         layout.empty_state(text.NO_MATCHING_REQUESTS)
         return
-    span = _span(app.migration, params, window, now)
+    span = _span(app.migration, params, judged.window, now)
     endpoint = next((endpoint for endpoint in judged.endpoints.routes if endpoint.route == params.route), None)
     if endpoint:
-        route_view = view.route_view(app, window, endpoint.route, params.filters, cache_key)
+        route_view = view.route_view(app, window, endpoint.route, params.filters, counting=counting, now=now)
         route.route_detail(app, endpoint, route_view, window, span)
         st.html(route.log_lines(app, route_view, now))
     else:

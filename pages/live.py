@@ -61,7 +61,7 @@ def _content() -> None:
     app, now = get_app_context(), utc_now()
     params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
     heartbeat(REFRESH_S if params.auto_refresh else 0, now=now.timestamp())
-    with layout.show_archive_errors(text.ARCHIVE_ERROR):
+    with layout.archive_state(app.migration, app.archive, text.ARCHIVE_ERROR):
         _dashboard(app, params, now)
 
 

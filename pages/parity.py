@@ -36,7 +36,7 @@ def render() -> None:
 
 
 def _content(app: AppContext) -> None:
-    with layout.show_archive_errors(live.ARCHIVE_ERROR):
+    with layout.archive_state(app.migration, app.archive, live.ARCHIVE_ERROR):
         _judgement(app, utc_now())
 
 

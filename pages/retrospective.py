@@ -1,5 +1,6 @@
 """Retrospective: what happened, and what was the impact? The whole migration on one axis, from the archive alone."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
@@ -7,7 +8,6 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis import Judgement
-from archive import ArchiveError
 from collector.backfill import BackfillStatus
 from domain import Window, utc_now
 from messages import retrospective as text
@@ -39,22 +39,22 @@ def _content(app: AppContext) -> None:
     backfill = app.collector.backfill_status(source)
     is_filling = backfill is not None and backfill.state != "done"
     heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
-    try:
-        outline = read_outline(app.archive, app.migration, source, now=now)
-    except ArchiveError as error:
-        _head(app, source, None, now)
-        layout.archive_error_page(text.RETROSPECTIVE_TITLE, error)
-        return
+    with layout.archive_state(app.migration, app.archive, text.RETROSPECTIVE_TITLE):
+        _page(app, source, now, backfill if is_filling else None)
+
+
+def _page(app: AppContext, source: str, now: datetime, backfill: BackfillStatus | None) -> None:
+    read = partial(read_outline, app.archive, app.migration, source, now=now)
+    outline = app.archive.last_view("outline", source, None, read)
     selected = parse_range(query_params(), zone=app.migration.zone)
     selected = selected.overlap(outline.window) if selected and outline else None
     _head(app, source, selected if outline and selected != outline.window else None, now)
-    if backfill and is_filling:
+    if backfill:
         _backfill_progress(backfill)
     if outline is None:
         layout.empty_state(text.EMPTY)
         return
-    with layout.show_archive_errors(text.RETROSPECTIVE_TITLE):
-        _results(app, outline, selected or outline.window, now)
+    _results(app, outline, selected or outline.window, now)
 
 
 def _head(app: AppContext, source: str, selected: Window | None, now: datetime) -> None:
@@ -106,8 +106,16 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
 def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> None:
     """The table at first without verdicts, then with each as soon as it is known."""
     placeholder = st.empty()
-    judgements = dict[Window, Judgement | None]()
-    placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
-    for window, judgement in phase_judgements(app.archive, app.migration, retrospective, now=now):
-        judgements[window] = judgement
+
+    def show(judgements: Mapping[Window, Judgement | None]) -> None:
         placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
+
+    def judge() -> Mapping[Window, Judgement | None]:
+        judgements = dict[Window, Judgement | None]()
+        show(judgements)
+        for window, judgement in phase_judgements(app.archive, app.migration, retrospective, now=now):
+            judgements[window] = judgement
+            show(judgements)
+        return judgements
+
+    show(app.archive.last_view("phase judgements", retrospective.outline.source, None, judge))

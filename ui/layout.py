@@ -8,9 +8,9 @@ from pathlib import Path
 import streamlit as st
 from markupsafe import Markup
 
-from archive import ArchiveError
+from archive import Archive, ArchiveError, recalled_times
 from charts.base.palette import Theme
-from domain import Migration
+from domain import Migration, utc_now
 from messages import live, times
 from messages.errors import sources
 from messages.errors.sources import Message
@@ -74,12 +74,21 @@ def archive_error_page(title: str, error: ArchiveError) -> None:
 
 
 @contextmanager
-def show_archive_errors(title: str) -> Iterator[None]:
-    """Shows an error page if the block raises ArchiveError."""
-    try:
-        yield
-    except ArchiveError as error:
-        archive_error_page(title, error)
+def archive_state(migration: Migration, archive: Archive, title: str) -> Iterator[None]:
+    """Above what the block draws: why the archive cannot be read or written, and how old what is shown is; an error page if it raises ArchiveError."""
+    banner = st.container()
+    with recalled_times() as read_at:
+        try:
+            yield
+        except ArchiveError as error:
+            archive_error_page(title, error)
+            return
+    if problem := archive.problem:
+        now, outage = utc_now(), archive.outage
+        since = format_clock(outage.since, migration, now) if outage else ""
+        as_of = format_clock(min(read_at), migration, now) if read_at else ""
+        message = sources.format_archive_state(problem.kind, problem.detail, since=since, as_of=as_of)
+        banner.html(render("layout.errors", items=[message]))
 
 
 def format_clock(ts: int, migration: Migration, now: datetime) -> str:

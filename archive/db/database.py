@@ -1,34 +1,44 @@
-"""One migration's rows in the database: transactions, and a record of which sources could not be written."""
+"""One migration's rows in the database: transactions, what was read last, and a record of what could not be read or written."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError, ArchiveProblem
+from archive.db.last_known import LastKnown, Outage, Remembered
 from archive.db.lease import Lease
 from archive.db.source_row import Role, SourceRow, read_change_counter
+from domain import Clock, Window, utc_now
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# A read that failed slowly, such as a connection to a host that does not answer, is not repeated at once.
+SLOW_S, PAUSE_FACTOR, MAX_PAUSE_S = 0.5, 5, 30.0
 
 
 class Database:
     """An engine with the id of a migration. Every method raises ArchiveError if the database cannot be used."""
 
-    def __init__(self, engine: Engine, migration_id: int) -> None:
+    def __init__(self, engine: Engine, migration_id: int, clock: Clock = utc_now) -> None:
         self.engine, self.migration_id = engine, migration_id
         self.unsaved_changes = 0  # changes that only this process has, because they could not be written
-        self._lock = threading.Lock()
+        self.outage: Outage | None = None  # why the last read failed
+        self._clock, self._lock = clock, threading.Lock()
         self._problems: dict[str, ArchiveProblem] = {}
+        self._last_known, self._paused_until = LastKnown(), 0.0
 
     def problem(self, source_name: str | None = None) -> ArchiveProblem | None:
-        """Why the last write of a source (None: of any source) failed; None if it succeeded."""
+        """Why the last write of a source (None: of any source, or the last read) failed; None if it succeeded."""
         with self._lock:
-            return self._problems.get(source_name) if source_name else next(iter(self._problems.values()), None)
+            if source_name:
+                return self._problems.get(source_name)
+            return self.outage.problem if self.outage else next(iter(self._problems.values()), None)
 
     def set_problem(self, source_name: str, problem: ArchiveProblem | None) -> None:
         with self._lock:
@@ -37,13 +47,66 @@ class Database:
             else:
                 self._problems.pop(source_name, None)
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        return transaction(self.engine, writes=False)
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read transaction. Records whether it succeeded."""
+        started = time.monotonic()
+        if self.outage and started < self._paused_until:
+            raise self.outage.problem.as_error()
+        try:
+            with transaction(self.engine, writes=False) as connection:
+                yield connection
+        except ArchiveError as error:
+            failed = time.monotonic()
+            if failed - started > SLOW_S:
+                self._paused_until = failed + min(PAUSE_FACTOR * (failed - started), MAX_PAUSE_S)
+            with self._lock:
+                before = self.outage or Outage(error.problem, self._now())
+                self.outage = replace(before, problem=error.problem)
+            raise
+        self.outage = None
 
     def read(self, query: Callable[Concatenate[Connection, int, P], T], /, *args: P.args, **options: P.kwargs) -> T:
         """Calls `query(connection, migration_id, …)` in a read transaction."""
         with self.reading() as connection:
             return query(connection, self.migration_id, *args, **options)
+
+    def recall(self, query: Callable[Concatenate[Connection, int, P], T], /, *args: P.args, **options: P.kwargs) -> T:
+        """`read`; while the archive cannot be read, what it returned last, for the nearest window if the arguments have one."""
+        window = next((item for item in args if isinstance(item, Window)), None)
+        key = (tuple(item for item in args if item is not window), tuple(options.items()))
+        return self.last_known(query, key, window, lambda: self.read(query, *args, **options))
+
+    def last_known(self, kind: Hashable, key: Hashable, window: Window | None, read: Callable[[], T]) -> T:
+        """What `read` returns. If the archive cannot be read: what it returned last for this kind and key, of the time nearest to `window`.
+
+        Raises ArchiveError if it never returned anything for that.
+        """
+        problem = None
+        try:
+            value = read()
+        except ArchiveError as error:
+            problem = error.problem
+        else:
+            outage = self.outage  # `read` may return a part
+            if outage is None:
+                self.remember(kind, key, window, value)
+                return value
+            problem = outage.problem
+        remembered = self.remembered(kind, key, window)
+        if remembered is None:
+            raise problem.as_error()
+        value = remembered.value
+        return value
+
+    def remember(self, kind: Hashable, key: Hashable, window: Window | None, value: object) -> None:
+        self._last_known.remember(kind, key, window, value, read_at=self._now())
+
+    def remembered(self, kind: Hashable, key: Hashable, window: Window | None) -> Remembered | None:
+        return self._last_known.recall(kind, key, window)
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp())
 
     @contextmanager
     def writing(self, source_name: str | None = None) -> Iterator[Connection]:

@@ -30,6 +30,9 @@ class ArchiveProblem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", redact(self.detail))
 
+    def as_error(self) -> "ArchiveError":
+        return ArchiveError(self.kind, self.detail)
+
 
 class ArchiveError(Exception):
     """The archive cannot be used; `problem` has the reason."""

@@ -39,9 +39,15 @@ def delete_missing_events(
 def read_events(connection: Connection, migration_id: int, window: Window) -> tuple[Event, ...]:
     """The events that overlap `window`, in order, but for removals."""
     table = schema.event
-    overlaps = or_(table.c.open, func.coalesce(table.c.until, table.c.ts) >= window.start)
-    within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, overlaps, table.c.source != REMOVALS)
+    not_before = or_(table.c.open, func.coalesce(table.c.until, table.c.ts) >= window.start)
+    within = and_(table.c.migration_id == migration_id, table.c.ts < window.end, not_before, table.c.source != REMOVALS)
     return tuple(filter(_is_readable, _select_events(connection, within)))
+
+
+def overlaps(event: Event, window: Window) -> bool:
+    """The condition of `read_events`."""
+    last = event.ts if event.until is None else event.until
+    return event.ts < window.end and (event.open or last >= window.start)
 
 
 def replace_events_of(connection: Connection, migration_id: int, source_name: str, events: Iterable[Event]) -> None:

@@ -44,11 +44,11 @@ class NoteStore:
 
     def read(self) -> tuple[Event, ...]:
         """All notes in order, also those of a time that no calendar has, which only older versions accepted: they can be removed."""
-        return self._database.read(read_stored_events_of, NOTES)
+        return self._database.recall(read_stored_events_of, NOTES)
 
     def removals(self) -> tuple[Removal, ...]:
         """The notes that were removed, the last one first."""
-        return tuple(removal for removal in self._database.read(read_removals) if removal.share is None)
+        return tuple(removal for removal in self._database.recall(read_removals) if removal.share is None)
 
     def remove(self, key: str, removed_by: str = "") -> bool:
         """Removes a note, and stores the removal; returns whether it existed. Events of other sources are not touched."""

@@ -3,7 +3,7 @@
 import logging
 from uuid import uuid4
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import Connection, and_, delete, select
 
 from archive.db import schema
 from archive.db.database import Database
@@ -40,18 +40,11 @@ class StepStore:
 
     def read(self) -> tuple[WeightChange, ...]:
         """All steps, also those that are not used because the weights were read, in order. `before` is unknown."""
-        table = schema.weight_change
-        of_source = and_(table.c.migration_id == self._database.migration_id, table.c.source == ENTERED)
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                select(table.c.key, table.c.body).where(of_source).order_by(table.c.ts, table.c.key)
-            )
-            steps = (read_stored(WeightChange, row.body, f"weight_change {ENTERED} {row.key}") for row in rows)
-            return tuple(step for step in steps if step)
+        return self._database.recall(_read_steps)
 
     def removals(self) -> tuple[Removal, ...]:
         """The steps that were removed, the last one first."""
-        return tuple(removal for removal in self._database.read(read_removals) if removal.share is not None)
+        return tuple(removal for removal in self._database.recall(read_removals) if removal.share is not None)
 
     def remove(self, key: str, removed_by: str = "") -> bool:
         """Removes a step, and stores the removal; returns whether it existed. Changes of other sources are not touched."""
@@ -71,3 +64,11 @@ class StepStore:
         if removed:
             logger.warning("Removed the entered step %r", key)
         return removed
+
+
+def _read_steps(connection: Connection, migration_id: int) -> tuple[WeightChange, ...]:
+    table = schema.weight_change
+    of_source = and_(table.c.migration_id == migration_id, table.c.source == ENTERED)
+    rows = connection.execute(select(table.c.key, table.c.body).where(of_source).order_by(table.c.ts, table.c.key))
+    steps = (read_stored(WeightChange, row.body, f"weight_change {ENTERED} {row.key}") for row in rows)
+    return tuple(step for step in steps if step)

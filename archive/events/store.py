@@ -14,6 +14,7 @@ from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
 from archive.events.events import (
     delete_missing_events,
+    overlaps,
     read_events,
     read_events_of,
     replace_events_of,
@@ -35,7 +36,10 @@ MAX_PENDING_SNAPSHOTS = 120  # held in memory while the archive cannot be writte
 
 
 class EventStore:
-    """Everything of one migration but metrics and logs. Raises ArchiveError if the database cannot be used."""
+    """Everything of one migration but metrics and logs. Raises ArchiveError if the database cannot be used.
+
+    While it cannot be read, most methods return what they returned last.
+    """
 
     def __init__(self, database: Database, *, configured_rule: str = "") -> None:
         """`configured_rule`: the ARN of the rule that splits the traffic; "" if the configuration does not name it."""
@@ -70,7 +74,7 @@ class EventStore:
             pending = [snapshot for snapshots in self._pending_snapshots.values() for snapshot in snapshots]
         if pending and (last := max(pending, key=lambda snapshot: snapshot.asked_at)).traffic:
             return last.traffic, last.asked_at
-        return self._database.read(read_latest_snapshot)
+        return self._database.recall(read_latest_snapshot)
 
     def save_events(self, events: Events, source_name: str, *, keep_missing: bool = False) -> None:
         """Stores what a source returned. A complete answer deletes the stored events of its window that it does not contain.
@@ -90,14 +94,15 @@ class EventStore:
 
     def read(self, window: Window) -> tuple[Event, ...]:
         """The events that overlap `window`, with weight changes, in order."""
-        with self._database.reading() as connection:
-            events = read_events(connection, self._database.migration_id, window)
-            history = self._read_weight_history(connection)
-        return tuple(sorted((*events, *history.events(window)), key=lambda event: (event.ts, event.source, event.key)))
+        events, history = self._database.recall(self._read_events, window)
+        # Results from memory may be of more time.
+        overlapping = [event for event in events if overlaps(event, window)]
+        events = (*overlapping, *history.events(window))
+        return tuple(sorted(events, key=lambda event: (event.ts, event.source, event.key)))
 
     def of_source(self, source_name: str) -> tuple[Event, ...]:
         """All events of one source, in order."""
-        return self._database.read(read_events_of, source_name)
+        return self._database.recall(read_events_of, source_name)
 
     def replace_events(self, source_name: str, update: Callable[[tuple[Event, ...]], Iterable[Event]]) -> None:
         """Replaces all events of a source by what `update` makes of them, in one transaction: processes take turns."""
@@ -109,18 +114,16 @@ class EventStore:
 
     def weight_changes(self, window: Window | None = None) -> tuple[WeightChange, ...]:
         """The changes of the split's weights in `window` (None: all), in order, each merged from all sources that recorded it."""
-        with self._database.reading() as connection:
-            changes = self._read_weight_history(connection).changes
+        changes = self._database.recall(self._read_weight_history).changes
         return tuple(change for change in changes if window is None or window.start <= change.ts < window.end)
 
     def initial_share(self) -> InitialShare | None:
         """The canary's configured share before the first known change; None if it is unknown."""
-        with self._database.reading() as connection:
-            return self._read_weight_history(connection).initial
+        return self._database.recall(self._read_weight_history).initial
 
     def source_states(self) -> tuple[SourceState, ...]:
         """Every source that was polled, sorted by role (descending) and name."""
-        return self._database.read(read_states)
+        return self._database.recall(read_states)
 
     def save_source_state(self, state: SourceState, *, success: bool) -> None:
         """Stores the state of a source that could not be polled at all."""
@@ -133,7 +136,7 @@ class EventStore:
 
     def deployment_state(self) -> DeploymentState | None:
         """Services and deployments as last read; None if they never were."""
-        return self._database.read(deployment_state.read)
+        return self._database.recall(deployment_state.read)
 
     def save_triggers(self, snapshot: TriggerSnapshot, source_name: str) -> None:
         """Stores the triggers of batch jobs, if they could be read, and the state of their source."""
@@ -147,20 +150,28 @@ class EventStore:
 
     def triggers(self) -> Triggers | None:
         """The triggers of batch jobs as last read; None if they never were."""
-        table = schema.trigger
-        of_migration = select(table).where(table.c.migration_id == self._database.migration_id)
-        with self._database.reading() as connection:
-            row = connection.execute(of_migration.order_by(table.c.asked_at.desc()).limit(1)).first()
-        triggers = read_stored(Triggers, row.body, f"trigger {row.source}") if row else None
-        return replace(triggers, asked_at=row.asked_at) if row and triggers else None
+        return self._database.recall(_read_triggers)
 
-    def _read_weight_history(self, connection: Connection) -> WeightHistory:
+    def _read_events(
+        self, connection: Connection, migration_id: int, window: Window
+    ) -> tuple[tuple[Event, ...], WeightHistory]:
+        return read_events(connection, migration_id, window), self._read_weight_history(connection, migration_id)
+
+    def _read_weight_history(self, connection: Connection, migration_id: int) -> WeightHistory:
         """All weight changes, merged again only if there are new ones: every page needs them several times."""
-        key = weight_changes.cache_key(connection, self._database.migration_id)
+        key = weight_changes.cache_key(connection, migration_id)
         if self._weight_history is None or self._weight_history[0] != key:
-            history = weight_changes.read_weight_history(connection, self._database.migration_id, self._configured_rule)
+            history = weight_changes.read_weight_history(connection, migration_id, self._configured_rule)
             self._weight_history = key, history
         return self._weight_history[1]
+
+
+def _read_triggers(connection: Connection, migration_id: int) -> Triggers | None:
+    table = schema.trigger
+    of_migration = select(table).where(table.c.migration_id == migration_id)
+    row = connection.execute(of_migration.order_by(table.c.asked_at.desc()).limit(1)).first()
+    triggers = read_stored(Triggers, row.body, f"trigger {row.source}") if row else None
+    return replace(triggers, asked_at=row.asked_at) if row and triggers else None
 
 
 def _buffer(pending: tuple[TrafficSnapshot, ...], snapshot: TrafficSnapshot) -> tuple[TrafficSnapshot, ...]:

@@ -82,6 +82,15 @@ class Coverage:
         start, end = policy.final_until_at(self.asked_at), self.asked_at - self.asked_at % MINUTE_S
         return merge_windows((*self.covered_windows(), Window(start, end)))
 
+    def within(self, window: Window) -> "Coverage":
+        """The part in `window`; with `asked_at` if that was in it or a minute later."""
+        covered = {
+            period_s: tuple(part for known in windows if (part := known.overlap(window)))
+            for period_s, windows in self.covered.items()
+        }
+        asked_at = self.asked_at if self.asked_at is not None and self.asked_at < window.end + MINUTE_S else None
+        return Coverage(covered, asked_at, self.failed_fetches)
+
     def clamp_to_final(self, policy: FreshnessPolicy) -> "Coverage":
         """Without coverage of time that is not final yet, which a clock that ran ahead left behind. Ends at whole periods."""
         latest = policy.final_until + MAX_ARCHIVE_CLOCK_SKEW_S

@@ -4,9 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+
+import numpy as np
+from sqlalchemy import Connection
 
 from archive.db.database import Database
 from archive.db.errors import ArchiveError
@@ -18,6 +21,7 @@ from archive.metrics.downsampling import Overview
 from archive.metrics.fetch_plan import NO_COVERAGE, Coverage, FetchRequest, FreshnessPolicy, due_in_s, plan_fetches
 from archive.metrics.long_windows import read_overview
 from archive.metrics.results import FillResult, MetricsResult, metrics_result
+from archive.metrics.rows import NO_ROWS, Rows
 from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
 from domain.series import any_series, is_not_hourly, is_request_count
@@ -26,6 +30,7 @@ from sources.window_latency import WindowLatency, WindowLatencySource
 
 SeriesFilter = Callable[[Series], bool]
 MAX_PENDING_PULLS = 120  # held in memory while the archive cannot be written
+MAX_REMEMBERED_ROWS = 200_000  # of one window; two days of minutes of sixty series
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,32 @@ class _FillJob:
     max_periods: int
     max_pulls: int | None
     series_filter: SeriesFilter = any_series
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMetrics:
+    """What the database has of some series of one source in `window`. Codes of `rows` are positions in `series`; `coverage`: of all series."""
+
+    window: Window
+    series: tuple[Series, ...] = ()
+    rows: Rows = NO_ROWS
+    coverage: Mapping[Series, Coverage] = field(default_factory=dict)
+    reported: frozenset[Series] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+    def part(self, window: Window, series_filter: SeriesFilter) -> "StoredMetrics":
+        """The selected series in `window`. Time outside of this one's window is not covered."""
+        inside = (self.rows.ts >= window.start) & (self.rows.ts < window.end)
+        selected = np.array([series_filter(item) for item in self.series], dtype=bool)
+        of_selected = self.rows.where(inside & selected[self.rows.code]) if len(self.rows) else self.rows
+        codes = np.cumsum(selected) - 1
+        return replace(
+            self,
+            window=window,
+            series=tuple(filter(series_filter, self.series)),
+            rows=replace(of_selected, code=codes[of_selected.code]),
+            coverage={item: known.within(self.window) for item, known in self.coverage.items()},
+        )
 
 
 class MetricStore:
@@ -116,10 +147,7 @@ class MetricStore:
 
     def latest_ts(self, source_name: str) -> int | None:
         """The newest `ts` (epoch seconds) of a source's configured series, without hourly ones; None without points."""
-        with self._database.reading() as connection:
-            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
-            ids = [index.ids[series] for series in index.configured if is_not_hourly(series)]
-            return points.read_latest_ts(connection, ids)
+        return self._database.recall(_read_latest_ts, source_name)
 
     def has_points(self, window: Window, source_name: str) -> bool:
         """Whether the archive has any point of a source in `window`."""
@@ -139,41 +167,57 @@ class MetricStore:
         now: datetime | None = None,
         series_filter: SeriesFilter = is_not_hourly,
     ) -> MetricsResult:
-        """What the archive has of a source's series in `window`. Never fetches. `now` (default: the clock) decides what is final."""
+        """What the archive has of a source's series in `window`. Never fetches. `now` (default: the clock) decides what is final.
+
+        While the archive cannot be read: what it had of `window` when all series were last read, and what is not written yet.
+        """
         started = time.monotonic()
         policy = self.freshness(now or self._clock())
-        buffer, state = self._buffer_of(source_name), None
+        buffer = self._buffer_of(source_name)
         problem, pending = self._database.problem(source_name), buffer.pending_writes
-        index, result_rows, stored, reported = SeriesIndex(), rows.NO_ROWS, list[Series](), frozenset[Series]()
         try:
             with self._database.reading() as connection:
-                index = coverage.read_series_index(connection, self._database.migration_id, source_name)
-                stored = [
-                    series
-                    for series in buffer.configured_series or index.configured
-                    if series in index.ids and series_filter(series)
-                ]
-                result_rows = points.read_points(connection, [index.ids[series] for series in stored], window)
-                reported = points.read_reported(
-                    connection, {index.ids[item]: item for item in filter(is_request_count, stored)}
-                )
-                state = read_state(connection, self._database.row(source_name, "metrics"))
+                stored = self._read_stored(connection, source_name, window, series_filter)
         except ArchiveError as error:
             problem = error.problem
+            remembered = self._database.remembered(StoredMetrics, source_name, window)
+            stored = remembered.value.part(window, series_filter) if remembered else StoredMetrics(window)
+        else:
+            if series_filter is is_not_hourly and len(stored.rows) <= MAX_REMEMBERED_ROWS:
+                self._database.remember(StoredMetrics, source_name, window, stored)
         # Codes are positions in `series`: stored series first, then those that are not written yet.
-        unstored = (item for item in buffer.configured_series if item not in index.ids and series_filter(item))
-        series = (*stored, *unstored)
+        unstored = (item for item in buffer.configured_series if item not in stored.series and series_filter(item))
+        series, result_rows = (*stored.series, *unstored), stored.rows
         for outcome in pending:
             result_rows = rows.apply_answers(result_rows, series, outcome.pull.frame, outcome.pull.answered_ranges)
         if pending:
             result_rows = result_rows.where((result_rows.ts >= window.start) & (result_rows.ts < window.end))
-        known = coverage.with_pending(pending, index.coverage)
+        known = coverage.with_pending(pending, stored.coverage)
         of_series = [known.get(item, NO_COVERAGE).clamp_to_final(policy) for item in series]
         return replace(
-            metrics_result(window, series, of_series, result_rows, policy, reported=reported),
-            problems=state.problems if state else (),
+            metrics_result(window, series, of_series, result_rows, policy, reported=stored.reported),
+            problems=stored.problems,
             archive_problem=problem,
             took_s=time.monotonic() - started,
+        )
+
+    def _read_stored(
+        self, connection: Connection, source_name: str, window: Window, series_filter: SeriesFilter
+    ) -> StoredMetrics:
+        index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+        series = tuple(
+            item
+            for item in self._buffer_of(source_name).configured_series or index.configured
+            if item in index.ids and series_filter(item)
+        )
+        state = read_state(connection, self._database.row(source_name, "metrics"))
+        return StoredMetrics(
+            window,
+            series,
+            points.read_points(connection, [index.ids[item] for item in series], window),
+            index.coverage,
+            points.read_reported(connection, {index.ids[item]: item for item in filter(is_request_count, series)}),
+            state.problems if state else (),
         )
 
     def overview(
@@ -221,7 +265,7 @@ class MetricStore:
         """The latency of `window` as one period; until it is fetched, that of an earlier window with the same start. Never fetches."""
         if pending := self._pending_window_latencies.get((source_name, window.start)):
             return pending
-        return self._database.read(window_latency.read, source_name, window.start)
+        return self._database.recall(window_latency.read, source_name, window.start)
 
     def _save_window_latency(self, source_name: str, result: WindowLatency) -> None:
         merged = window_latency.merge_result(self.window_latency(result.window, source_name), result)
@@ -332,3 +376,8 @@ def _without(
         window: tuple(request for request in of_window if not made.includes(request))
         for window, of_window in requests.items()
     }
+
+
+def _read_latest_ts(connection: Connection, migration_id: int, source_name: str) -> int | None:
+    index = coverage.read_series_index(connection, migration_id, source_name)
+    return points.read_latest_ts(connection, [index.ids[item] for item in index.configured if is_not_hourly(item)])

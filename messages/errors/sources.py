@@ -5,7 +5,7 @@ docs/problems.md has a section for each kind.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain import Arn
 from messages import times
@@ -77,6 +77,18 @@ def format_archive_problem(kind: str, detail: str) -> Message:
     """The message for the kind and detail of an ArchiveProblem."""
     title, text, next_step = ARCHIVE_TEXTS[kind]
     return Message(title, _quote(text, shorten(detail)), next_step, f"docs/problems.md#archive_{kind}")
+
+
+def format_archive_state(kind: str, detail: str, *, since: str, as_of: str) -> Message:
+    """The message above a page while the archive cannot be read or written. `since`, `as_of`: clock times of the first failure, and of the last
+    read of what the page takes from memory; "" if there is none.
+    """
+    message = format_archive_problem(kind, detail)
+    title = _("{title} (since {since})").format(title=message.title, since=since) if since else message.title
+    shown = _("What is read from the sources is held in memory and shown.")
+    if as_of:
+        shown = _("Shown: as of {as_of}, plus what was read since and is held in memory.").format(as_of=as_of)
+    return replace(message, title=title, text=f"{message.text} {shown}")
 
 
 def shorten(text: str, max_chars: int = MAX_QUOTE_CHARS) -> str:

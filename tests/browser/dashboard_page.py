@@ -106,16 +106,16 @@ class DashboardPage:
         """Advances the page's clock to its next refresh. Needs `clock`."""
         self.page.clock.fast_forward(15_500)
 
-    def refresh_until(self, selector: str, pattern: str, *, within_ms: int) -> None:
-        """Refreshes until an element has the text: the server polls its sources at their own intervals."""
+    def refresh_until(self, selector: str, pattern: str, *, within_ms: int, visible: bool = True) -> None:
+        """Refreshes until an element has the text, or none has: the server polls its sources at their own intervals."""
         element = self.page.locator(selector).filter(has_text=re.compile(pattern)).first
         for _ in range(within_ms // 1000):
             self.refresh()
             try:
-                return expect(element).to_be_visible(timeout=1000)
+                return expect(element).to_be_visible(timeout=1000, visible=visible)
             except AssertionError:
                 continue
-        expect(element).to_be_visible(timeout=0)
+        expect(element).to_be_visible(timeout=0, visible=visible)
 
     def wait_for(self, expression: str, argument: Any = None) -> None:
         """Waits until a JavaScript expression is true."""

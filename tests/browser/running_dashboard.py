@@ -50,11 +50,11 @@ def dashboard_on_fakes(services: FakeServices, folder: Path) -> Iterator[Running
         run_dashboard(folder, server_environment(services, config)) as server,
         Archive.open(migration.archive, migration) as archive,
     ):
-        _wait_until_archived(server, archive)
+        wait_until_archived(server, archive)
         yield RunningDashboard(services, server, migration, archive)
 
 
-def _wait_until_archived(server: DashboardServer, archive: Archive) -> None:
+def wait_until_archived(server: DashboardServer, archive: Archive) -> None:
     """Waits for the newest hours of both metric sources and the weights, so that no test waits for them."""
     until = time.monotonic() + WARM_UP_TIMEOUT_S
     while time.monotonic() < until:

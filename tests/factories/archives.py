@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, create_engine, event, text
 
 from archive import Archive
-from domain import Migration
+from domain import Clock, Migration, utc_now
 
 MIGRATION = Migration.model_validate(
     {
@@ -28,8 +28,8 @@ def archive_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'archive.db'}"
 
 
-def open_archive(folder: Path) -> Archive:
-    return Archive.open(archive_url(folder), MIGRATION)
+def open_archive(folder: Path, *, clock: Clock = utc_now) -> Archive:
+    return Archive.open(archive_url(folder), MIGRATION, clock=clock)
 
 
 def set_read_only(archive: Archive, *, read_only: bool = True) -> None:

@@ -44,9 +44,13 @@ def batch_view(app: AppContext, choice: str, *, now_s: int) -> BatchView | None:
     """All jobs up to `now_s` (a whole minute); None if no batches are configured. Raises ArchiveError."""
     if app.batches is None:
         return None
-    names = tuple(source.name for source in app.batches.sources)
+    archive, names = app.batches.archive, tuple(source.name for source in app.batches.sources)
     window = Window(now_s - int(choice[:-1]) * DAY_S, now_s)
-    return _cached_batch_view(app, names, window, batches_cache_key(app.batches.archive, names))
+
+    def read() -> BatchView | None:
+        return _cached_batch_view(app, names, window, batches_cache_key(archive, names))
+
+    return archive.last_view("batches", choice, None, read)
 
 
 @st.cache_resource(max_entries=24, ttl=timedelta(minutes=10), show_spinner=False)

@@ -27,25 +27,49 @@ PAGE_ROWS = 50
 MAX_MAP_POINTS = 500
 
 
-def endpoints_cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime) -> Hashable:
-    """Changes with the counted logs; while they are being counted, every minute and when the number of files has doubled."""
-    if not counting:
+def endpoints_view(
+    app: AppContext, window: Window, filters: RequestFilter, *, counting: bool = False, now: datetime | None = None
+) -> EndpointsView | None:
+    """The routes of a window; None if none of its logs was counted. Raises ArchiveError.
+
+    `counting`: they are judged again every minute `now` and when the number of counted files has doubled.
+    """
+
+    def read() -> EndpointsView | None:
+        return _cached_endpoints(app, window, filters, _cache_key(app, window, counting=counting, now=now))
+
+    return app.archive.last_view("endpoints", filters, window, read)
+
+
+def route_view(
+    app: AppContext, window: Window, name: str, filters: RequestFilter, *, counting: bool, now: datetime
+) -> RouteView:
+    """One route. Raises ArchiveError."""
+
+    def read() -> RouteView:
+        return _cached_route(app, window, name, filters, _cache_key(app, window, counting=counting, now=now))
+
+    return app.archive.last_view("route", (name, filters), window, read)
+
+
+def _cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime | None) -> Hashable:
+    if not counting or now is None:
         return app.archive.change_counter(ACCESS_LOGS)
     progress = app.collector.ingest_progress(window)
     return progress.files_done.bit_length() if progress else 0, now.replace(second=0, microsecond=0)
 
 
 @st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
-def endpoints_view(
+def _cached_endpoints(
     _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
 ) -> EndpointsView | None:
-    """The routes of a window; None if none of its logs was counted. Raises ArchiveError."""
     return judge_logs(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
 
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
-def route_view(_app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable) -> RouteView:
-    """One route. Raises ArchiveError."""
+def _cached_route(
+    _app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable
+) -> RouteView:
     return judge_route(_app.archive, _app.migration, window, name, filters, checkpoint=page_checkpoint())
 
 
@@ -176,7 +200,7 @@ def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     window = last_day(
         Window(phase.start, max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S))
     )
-    view = endpoints_view(app, window, RequestFilter(), app.archive.change_counter(ACCESS_LOGS))
+    view = endpoints_view(app, window, RequestFilter())
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"
     if view is None:

@@ -1,5 +1,6 @@
 """Open alarms at the top of the Live page."""
 
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 
 import streamlit as st
@@ -14,11 +15,11 @@ from ui.layout import format_clock
 
 def alarm_status(app: AppContext, source: str, data_time: datetime) -> AlarmStatus:
     """The alarms at `data_time`, cached for all viewers until anything of the migration changes. Raises ArchiveError."""
-    return _cached_status(app, source, data_time, app.archive.change_counter())
+    return _cached_status(app, source, data_time, app.archive.current_key(app.archive.change_counter))
 
 
 @st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_status(_app: AppContext, source: str, data_time: datetime, change_counter: int) -> AlarmStatus:
+def _cached_status(_app: AppContext, source: str, data_time: datetime, cache_key: Hashable) -> AlarmStatus:
     return read_alarms(_app.archive, _app.migration, source, now=data_time)
 
 

@@ -25,6 +25,13 @@ MAX_STATE_AGE_S = 300  # read once a minute
 MAX_ISSUE_CHARS, MAX_EVENT_CHARS = 600, 400
 
 
+def _load(app: AppContext, source: str, until: int) -> FleetLoad:
+    def read() -> FleetLoad:
+        return _cached_load(app, source, until, app.archive.change_counter(source))
+
+    return app.archive.last_view("load", source, None, read)
+
+
 @st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
 def _cached_load(_app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
     return fleet_load(_app.archive, _app.migration, source, until=until)
@@ -38,7 +45,7 @@ def deployments_section(
     `until`: a final minute (epoch seconds). `with_rollback`: shows that a rollback is possible even if no services are configured.
     """
     migration, state = app.migration, app.archive.events.deployment_state()
-    load = _cached_load(app, source, until, app.archive.change_counter(source)) if weights else None
+    load = _load(app, source, until) if weights else None
     view = deployments_view(state, weights, load, now=int(now.timestamp()))
     fleets = configured_fleets(migration)
     lines = [_service_line(migration, state, fleet, now) for fleet in fleets]

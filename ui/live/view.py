@@ -47,7 +47,8 @@ class LiveChartOptions:
 def live_view(app: AppContext, params: LiveParams, window: Window, options: LiveChartOptions) -> LiveView:
     """The charts of a window. Reads the archive alone; raises ArchiveError."""
     archive = app.archive
-    cache_key = archive.metrics.cache_key(Window(window.start - LEAD_IN_S, window.end), params.source)
+    with_lead_in = Window(window.start - LEAD_IN_S, window.end)
+    cache_key = archive.current_key(partial(archive.metrics.cache_key, with_lead_in, params.source))
     events = filter_by_kind(archive.events.read(window), params.event_kinds)
     canary_share = constant_share(archive, window)
     return _cached_live_view(
@@ -89,7 +90,8 @@ def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficStatus:
 
 
 def _sample_ratio(app: AppContext, source: str, window: Window, expected_share: float) -> SampleRatio:
-    return _cached_sample_ratio(app, source, window, expected_share, app.archive.metrics.cache_key(window, source))
+    cache_key = app.archive.current_key(partial(app.archive.metrics.cache_key, window, source))
+    return _cached_sample_ratio(app, source, window, expected_share, cache_key)
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -34,6 +35,11 @@ class JudgementView:
 
 def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: str = "") -> JudgementView:
     """The judgement of the phase that started at `phase_start` (epoch seconds, as the URL has it), else of the current one. Raises ArchiveError."""
+    read = partial(_read_judgement, app, source, now, phase_start)
+    return app.archive.last_view("judgement", (source, phase_start), None, read)
+
+
+def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: str) -> JudgementView:
     phases = _phases(app, source, now)
     phase = next((phase for phase in phases if str(phase.window.start) == phase_start), phases[-1])
     cache_key = app.archive.metrics.cache_key(phase.window, source)
@@ -56,7 +62,11 @@ def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
 def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
     _request_history(app)
     minute = now.replace(second=0, microsecond=0)
-    return _cached_phases(app, source, minute, app.archive.change_counter())
+
+    def read() -> tuple[Phase, ...]:
+        return _cached_phases(app, source, minute, app.archive.change_counter())
+
+    return app.archive.last_view("phases", source, None, read)
 
 
 @st.cache_resource(show_spinner=False)

@@ -30,13 +30,21 @@ class TimelineOptions:
 
 def retrospective_view(app: AppContext, outline: MigrationOutline) -> Retrospective:
     """Raises ArchiveError."""
-    return _cached_retrospective(app, outline, app.archive.metrics.cache_key(outline.window, outline.source))
+
+    def read() -> Retrospective:
+        return _cached_retrospective(app, outline, app.archive.metrics.cache_key(outline.window, outline.source))
+
+    return app.archive.last_view("retrospective", outline.source, None, read)
 
 
 def timeline_chart(app: AppContext, outline: MigrationOutline, options: TimelineOptions) -> tuple[bytes | None, int]:
     """The chart for ui.components.overlay_chart, None without data; and the length of its buckets in seconds. Raises ArchiveError."""
-    cache_key = app.archive.metrics.cache_key(options.window, outline.source)
-    return _cached_timeline_chart(app, outline, options, cache_key)
+
+    def read() -> tuple[bytes | None, int]:
+        cache_key = app.archive.metrics.cache_key(options.window, outline.source)
+        return _cached_timeline_chart(app, outline, options, cache_key)
+
+    return app.archive.last_view("timeline", (outline.source, options), None, read)
 
 
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)

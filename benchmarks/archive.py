@@ -1,4 +1,4 @@
-"""An archive with two months of data in both database engines, and kills of its recorder: `python -m benchmarks.archive --help`.
+"""An archive with two months of data in both database engines: `python -m benchmarks.archive --help`.
 
 `python -m benchmarks.retrospective` measures the Retrospective of such an archive.
 """
@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from archive import Archive
-from benchmarks.recorder_kills import kill_recorders
 from domain import Series, Window, assemble
 from domain.series import series_of_load_balancer, series_of_target_group
 from sources.base import AnsweredRange, Health, Pull
@@ -165,18 +164,13 @@ def archive_urls(engine: str) -> Iterator[dict[str, str]]:
 def main(
     days: Annotated[int, typer.Option(help="Days of 40 series; 60 are 3.5 M points.")] = 60,
     engine: Annotated[str, typer.Option(help="sqlite, postgresql or both.")] = "both",
-    kills: Annotated[int, typer.Option(help="Number of recorders to kill at random instants.")] = 100,
 ) -> None:
-    """Fills an archive, reads two months of it downsampled and minute by minute, writes single minutes, and kills recorders."""
+    """Fills an archive, reads two months of it downsampled and minute by minute, and writes single minutes."""
     table = Table("engine", "subject", "figure", "goal")
     with archive_urls(engine) as urls:
         for name, url in urls.items():
             for subject, figure, goal in measure(url, days):
                 table.add_row(name, subject, figure, goal)
-    if kills:
-        points, wrong, duplicates, hit = kill_recorders(kills, seed=1)
-        subject = f"{kills} kills of the recorder, {hit:.0%} during a request, of {points:,} points"
-        table.add_row("SQLite", subject, f"{wrong} lost, {duplicates} duplicates", "0")
     Console().print(table)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import replies, web
+from benchmarks.limits import kills, replies, soak, web
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad
 from benchmarks.live import machine_summary
@@ -19,12 +19,16 @@ from benchmarks.live import machine_summary
 class Part(StrEnum):
     WEB = "web"
     REPLIES = "replies"
+    KILLS = "kills"
+    SOAK = "soak"
 
 
-# What each part measures with its usual size; a part takes between one and ten minutes.
+# What each part measures with its usual size; a part takes between one and fifteen minutes.
 PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.WEB: lambda: web.measure(HostileLoad(sockets=2000), seconds=30, warm_up_s=30),
     Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60, limit_s=900),
+    Part.KILLS: lambda: kills.measure(100, seed=1),
+    Part.SOAK: lambda: soak.measure(hours=20, factor=80),
 }
 
 

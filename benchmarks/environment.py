@@ -7,10 +7,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -108,21 +109,35 @@ class BenchmarkServer:
     def memory_mb(self) -> float:
         return float(self._process.memory_info().rss) / 1e6
 
+    def descriptors(self) -> int:
+        return int(self._process.num_fds())
+
+    def threads(self) -> int:
+        return int(self._process.num_threads())
+
 
 @contextmanager
 def run_server(
-    environment: BenchmarkEnvironment, *, naive: bool = False, backfill: bool = False
+    environment: BenchmarkEnvironment,
+    *,
+    naive: bool = False,
+    backfill: bool = False,
+    module: str = "streamlit",
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[BenchmarkServer]:
-    """Runs the dashboard or the naive page; waits until it answers and, unless it back-fills, until its archive is filled."""
+    """Runs the dashboard or the naive page; waits until it answers and, unless it back-fills, until its archive is filled.
+
+    `module`: that runs Streamlit; `settings`: further environment variables of it, with which the archive is not waited for.
+    """
     cloudwatch = environment.naive_cloudwatch if naive else environment.dashboard_cloudwatch
     script = ROOT / "benchmarks" / "naive" / "dashboard.py" if naive else ROOT / "dashboard.py"
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command = [sys.executable, "-m", module, "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
     # Streamlit reads .streamlit/config.toml in its working directory: the naive page has Streamlit's defaults.
     working_directory = script.parent if naive else ROOT
     log_path = environment.folder / ("naive.log" if naive else "dashboard.log")
-    variables = environment.environment(cloudwatch, backfill=backfill)
+    variables = environment.environment(cloudwatch, backfill=backfill) | dict(settings)
     with log_path.open("ab") as log:
         process = subprocess.Popen(command, cwd=working_directory, env=variables, stdout=log, stderr=log)
     try:
@@ -130,7 +145,7 @@ def run_server(
         wait_until(lambda: process.poll() is not None or _is_up(server.url), timeout_s=60)
         if process.poll() is not None:
             raise RuntimeError(log_path.read_text(encoding="utf-8"))
-        if not (naive or backfill or cloudwatch.hang):
+        if not (naive or backfill or settings or cloudwatch.hang):
             wait_until_quiet(cloudwatch)
         yield server
     finally:

@@ -28,10 +28,11 @@ class PageRun:
 
 @dataclass(slots=True)
 class ViewerPool:
-    """Viewers of one page; `runs` grows while they are connected."""
+    """Viewers of a server; `runs` grows while they are connected. `speed`: how much faster than the server says they refresh."""
 
     url: str
     interval_s: float = 15.0
+    speed: float = 1.0
     runs: list[PageRun] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _watching: "list[Future[None]]" = field(default_factory=list)
@@ -40,10 +41,10 @@ class ViewerPool:
         """The refreshes that ended in this time."""
         return [run for run in self.runs if not run.is_first and since <= run.started_at + run.duration_s < until]
 
-    def add_viewers(self, viewers: int) -> None:
-        """Adds viewers, spread over one interval."""
+    def add_viewers(self, viewers: int, *, page: str = "") -> None:
+        """Adds viewers of a page, spread over one interval."""
         for number in range(viewers):
-            coroutine = self._watch(number * self.interval_s / viewers)
+            coroutine = self._watch(number * self.interval_s / viewers, page)
             self._watching.append(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def raise_failures(self) -> None:
@@ -52,9 +53,9 @@ class ViewerPool:
             if viewer.done():
                 viewer.result()
 
-    async def _watch(self, delay_s: float) -> None:
+    async def _watch(self, delay_s: float, page: str) -> None:
         await asyncio.sleep(delay_s)
-        await run_viewer(self.url, self.runs)
+        await run_viewer(self.url, self.runs, page=page, speed=self.speed)
 
     def _close(self) -> None:
         for viewer in self._watching:
@@ -68,21 +69,21 @@ async def _await_cancelled() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_viewer(url: str, runs: list[PageRun]) -> None:
-    """Opens the page and refreshes it until cancelled; appends each run to `runs`."""
+async def run_viewer(url: str, runs: list[PageRun], *, page: str = "", speed: float = 1.0) -> None:
+    """Opens a page and refreshes it until cancelled; appends each run to `runs`."""
     stream = url.replace("http", "ws", 1) + "_stcore/stream"
     cached: dict[str, int] = {}  # hash → number of the run that last used it
     timers: dict[str, tuple[float, float]] = {}  # fragment → (interval, time of the next run)
     async with connect(stream, subprotocols=["streamlit"], max_size=None, compression=None) as socket:  # type: ignore[list-item]
         number, start, received, running = 0, time.monotonic(), 0, True
-        await socket.send(_rerun(url, "", ()))
+        await socket.send(_rerun(url, page, "", ()))
         while True:
             due = min((due for _, due in timers.values()), default=None)
             if not running and due is not None and due <= time.monotonic():
                 fragment = min(timers, key=lambda fragment: timers[fragment][1])
                 timers[fragment] = (timers[fragment][0], time.monotonic() + timers[fragment][0])
                 number, start, received, running = number + 1, time.monotonic(), 0, True
-                await socket.send(_rerun(url, fragment, cached))
+                await socket.send(_rerun(url, page, fragment, cached))
             try:
                 wait_s = None if running or due is None else max(0.0, due - time.monotonic())
                 data = await asyncio.wait_for(socket.recv(), wait_s)
@@ -96,13 +97,11 @@ async def run_viewer(url: str, runs: list[PageRun]) -> None:
             elif message.metadata.cacheable:
                 cached[message.hash] = number
             if kind == "auto_rerun":
-                timers.setdefault(
-                    message.auto_rerun.fragment_id,
-                    (message.auto_rerun.interval, time.monotonic() + message.auto_rerun.interval),
-                )
-            elif (interval_s := _heartbeat(message)) is not None:
+                interval_s = message.auto_rerun.interval / speed
+                timers.setdefault(message.auto_rerun.fragment_id, (interval_s, time.monotonic() + interval_s))
+            elif (every_s := _heartbeat(message)) is not None:
                 timers.pop(message.delta.fragment_id, None)
-                if interval_s:
+                if interval_s := every_s / speed:
                     timers[message.delta.fragment_id] = (interval_s, time.monotonic() + interval_s)
             elif kind == "script_finished":
                 runs.append(PageRun(number == 0, start, time.monotonic() - start, received))
@@ -116,10 +115,10 @@ def _heartbeat(message: ForwardMsg) -> float | None:
     return float(json.loads(component.json)["every"]) if component.component_name == "heartbeat" else None
 
 
-def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:
+def _rerun(url: str, page: str, fragment: str, cached: Iterable[str]) -> bytes:
     message = BackMsg()
     request = message.rerun_script
-    request.fragment_id, request.is_auto_rerun = fragment, bool(fragment)
+    request.page_name, request.fragment_id, request.is_auto_rerun = page, fragment, bool(fragment)
     request.cached_message_hashes.extend(cached)
     request.context_info.url, request.context_info.color_scheme = url, "light"
     request.context_info.timezone, request.context_info.locale = "Asia/Tokyo", "en"
@@ -127,9 +126,9 @@ def _rerun(url: str, fragment: str, cached: Iterable[str]) -> bytes:
 
 
 @contextmanager
-def viewer_pool(url: str) -> Iterator[ViewerPool]:
+def viewer_pool(url: str, *, speed: float = 1.0) -> Iterator[ViewerPool]:
     """A pool without viewers; they are disconnected at the end of the block."""
-    pool = ViewerPool(url)
+    pool = ViewerPool(url, speed=speed)
     thread = threading.Thread(target=pool._loop.run_forever, daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Recorders (`cli.py record --once`) in processes of their own, against a loopback CloudWatch whose clock is set by the test."""
+"""Recorders (`cli.py record --once`) and dashboards without a web server as processes, against a loopback CloudWatch whose clock is set by the test."""
 
 import multiprocessing
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tests.factories.config import ALB, EC2, ELB_ARN_PREFIX
 from tests.factories.loopback_config import config_toml
 from tests.fakes.cloudwatch import FakeCloudWatch
 from tests.fakes.traffic_model import SteadyTraffic
+from ui import app_context
 
 ECS = f"{ELB_ARN_PREFIX}:targetgroup/photo-ecs/8796a5b4c3d2e1f0"
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200  # a noon in UTC
@@ -36,7 +38,8 @@ Point = tuple[object, ...]
 class RecorderProcesses:
     """An archive that recorders fill, from the midnight before yesterday on, and their CloudWatch."""
 
-    def __init__(self, folder: Path, cloudwatch: FakeCloudWatch) -> None:
+    def __init__(self, folder: Path, cloudwatch: FakeCloudWatch, *, archive_url: str | None = None) -> None:
+        """`archive_url`: of the archive, by default a file in `folder`."""
         self.cloudwatch, self.now_s = cloudwatch, NOON
         self._path = folder / "migration.toml"
         text = config_toml(
@@ -49,6 +52,8 @@ class RecorderProcesses:
             'timezone = "Asia/Tokyo"',
             f'timezone = "UTC"\nslow_thresholds_s = [1.0]\nsince = {datetime.fromtimestamp(self.since, UTC):%Y-%m-%d}',
         )
+        if archive_url:
+            text = text.replace(f"sqlite:///{folder / 'archive.db'}", archive_url)
         self._path.write_text(text.replace("[aws]", "[aws]\ncloudtrail = false"), encoding="utf-8")
         self.migration: Migration = load(self._path)
 
@@ -63,6 +68,12 @@ class RecorderProcesses:
     def start(self, *, kill_after_statements: int | None = None) -> BaseProcess:
         """Starts a recorder that runs until the archive is complete. `kill_after_statements`: it is killed after that many SQL statements."""
         process = _fork.Process(target=_run_recorder, args=(self._path, self.now, kill_after_statements))
+        process.start()
+        return process
+
+    def start_dashboard(self) -> BaseProcess:
+        """Starts what a dashboard does before anybody opens a page: it polls, and runs until it is killed."""
+        process = _fork.Process(target=_run_dashboard, args=(self._path, self.now))
         process.start()
         return process
 
@@ -83,8 +94,8 @@ class RecorderProcesses:
 
 
 @contextmanager
-def recorder_processes(folder: Path) -> Iterator[RecorderProcesses]:
-    """Recorders on an archive in `folder`."""
+def recorder_processes(folder: Path, *, archive_url: str | None = None) -> Iterator[RecorderProcesses]:
+    """Recorders on an archive, by default in `folder`."""
     shares = {"photo-ec2": 0.9, "photo-ecs": 0.1}
     # A quiet service: requests in every fourth minute.
     traffic_model = SteadyTraffic(
@@ -92,7 +103,7 @@ def recorder_processes(folder: Path) -> Iterator[RecorderProcesses]:
     )
     clock: list[Callable[[], datetime]] = []
     with FakeCloudWatch(traffic_model, clock=lambda: clock[0]()) as cloudwatch:
-        processes = RecorderProcesses(folder, cloudwatch)
+        processes = RecorderProcesses(folder, cloudwatch, archive_url=archive_url)
         clock.append(lambda: processes.now)
         os.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = cloudwatch.url
         try:
@@ -119,11 +130,26 @@ def _run_recorder(path: Path, now: datetime, kill_after_statements: int | None) 
                 os.kill(os.getpid(), signal.SIGKILL)
 
         event.listen(Engine, "after_cursor_execute", count_down)
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
-    collector.LEASE_RETRY_S = 0.1  # retries soon if another recorder has the lease
+    _prepare()
     startup.now = lambda: now
     startup.create_sources = lambda *args, **kwargs: replace(create_sources(*args, **kwargs), traffic=None)
     cli.app(["record", "--once", "--json", "--config", str(path)])
+
+
+def _run_dashboard(path: Path, now: datetime) -> None:
+    """The app context of a dashboard with a fixed clock."""
+    _prepare()
+    os.environ["MIGRATION_CONFIG"] = str(path)
+    sources = replace(create_sources(load(path), clock=lambda: now), traffic=None)
+    app_context.registry.create_sources = lambda _migration: sources
+    app_context.Collector = partial(collector.Collector, clock=lambda: now)
+    app_context.get_app_context()
+    signal.pause()
+
+
+def _prepare() -> None:
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    collector.LEASE_RETRY_S = 0.1  # retries soon if another process has the lease
 
 
 def _hourly(series: Series) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import ceil, inf
 from typing import Literal, Protocol, runtime_checkable
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
 from domain.deployments import DeploymentState
 from domain.redaction import redact
-from domain.window import HOUR_S
+from domain.window import HOUR_S, MINUTE_S
 
 ProblemKind = Literal[
     "no_credentials",  # nothing to sign requests with
@@ -129,7 +129,7 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The events of one source in a window. `complete` is False if some are missing because of a problem.
+    """The events of one source in a window. `complete` is False if some are missing because of a problem. `clock_ahead_s`: as of a Pull.
 
     `weight_changes`: changes of rules from an audit log; the archive merges them with the observed traffic snapshots.
     `deployment_state`: the current state of services and deployments, if the source reads them.
@@ -143,6 +143,13 @@ class Events:
     took_s: float = 0.0
     weight_changes: tuple[WeightChange, ...] = ()
     deployment_state: DeploymentState | None = None
+    clock_ahead_s: float = 0.0
+
+    @property
+    def covered(self) -> Window | None:
+        """The part of the window that was over by the local clock and by the source's: later events may still be missing."""
+        end = min(self.window.end, (self.asked_at - ceil(self.clock_ahead_s)) // MINUTE_S * MINUTE_S)
+        return Window(self.window.start, end) if self.complete and self.window.start < end else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,10 @@ class EventStore:
         with self._database.writing(source_name) as connection:
             write_events(connection, migration_id, events.events)
             weight_changes.write_changes(connection, migration_id, source_name, events.weight_changes)
-            if events.complete:
-                add_event_coverage(connection, migration_id, source_name, events.window)
-                if not keep_missing:
-                    delete_missing_events(connection, migration_id, source_name, events.events, events.window)
+            if events.covered:
+                add_event_coverage(connection, migration_id, source_name, events.covered)
+            if events.complete and not keep_missing:
+                delete_missing_events(connection, migration_id, source_name, events.events, events.window)
             deployment_state.write(connection, migration_id, source_name, events.deployment_state)
             save_answer_state(connection, self._database.row(source_name, "events"), events, success=events.complete)
 

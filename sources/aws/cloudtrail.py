@@ -76,6 +76,7 @@ class CloudTrail:
             complete=complete,
             took_s=time.monotonic() - started,
             weight_changes=tuple(sorted(changes, key=lambda change: (change.ts, change.key))),
+            clock_ahead_s=session.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:

@@ -80,6 +80,7 @@ class DeploymentSource(ABC):
             complete=complete,
             took_s=time.monotonic() - started,
             deployment_state=DeploymentState(now, services, newest, routes, listed_at) if has_state else None,
+            clock_ahead_s=session.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:

@@ -72,6 +72,7 @@ class MackerelEvents:
             problems=(*problems, *self._api.clock_skew(self.name)),
             complete=not problems,
             took_s=time.monotonic() - started_s,
+            clock_ahead_s=self._api.clock_ahead_s,
         )
 
     def check(self) -> tuple[Health, ...]:

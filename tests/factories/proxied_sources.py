@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from domain import Migration, Window, utc_now
+from domain import Clock, Migration, Window, utc_now
 from domain.config.loader import load
 from domain.window import DAY_S, MINUTE_S
 from sources import registry
@@ -65,9 +65,9 @@ class ProxiedSources:
     log_window: Window
     cache: Path
 
-    def create(self) -> tuple[CheckableSource, ...]:
+    def create(self, clock: Clock = utc_now) -> tuple[CheckableSource, ...]:
         """New sources, which remember no replies."""
-        return all_sources(registry.create_sources(self.migration))
+        return all_sources(registry.create_sources(self.migration, clock=clock))
 
     def set_change(self, change: Callable[[Reply], Reply]) -> None:
         for proxy in self.proxies:

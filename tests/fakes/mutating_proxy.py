@@ -123,12 +123,16 @@ _MUTATIONS: tuple[Mutation, ...] = (
 
 
 class MutatingProxy(LoopbackServer):
-    """In front of `upstream`. `change` is applied to every reply; `replies` counts them, `changed` those that it did change."""
+    """In front of `upstream`, which is asked once for equal requests: `sound_replies`.
+
+    `change` is applied to every reply; `replies` counts them, `changed` those that it did change.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.change: Callable[[Reply], Reply] = lambda reply: reply
         self.replies = self.changed = 0
+        self.sound_replies: dict[tuple[str, str, str, bytes], Reply] = {}
         self._lock = threading.Lock()
         server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(self))
         server.daemon_threads = True
@@ -161,23 +165,28 @@ def _make_handler(proxy: MutatingProxy) -> type[BaseHTTPRequestHandler]:
 
         def forward(self) -> None:
             request_body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-            connection = HTTPConnection(host, timeout=10)
-            try:
-                connection.request(self.command, self.path, request_body, headers)
-                response = connection.getresponse()
-                reply = Reply(response.status, response.headers.get("Content-Type", ""), response.read())
-            except HTTPException:  # the service cannot answer a request that has something of a damaged reply
-                reply = Reply(502, "text/plain", b"")
-            finally:
-                connection.close()
-            reply = proxy.apply(reply)
+            request = self.command, self.path, self.headers.get("X-Amz-Target", ""), request_body
+            if request not in proxy.sound_replies:
+                proxy.sound_replies[request] = self.ask_upstream(request_body)
+            reply = proxy.apply(proxy.sound_replies[request])
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             if reply.status != 204:
                 self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
+
+        def ask_upstream(self, request_body: bytes) -> Reply:
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            connection = HTTPConnection(host, timeout=10)
+            try:
+                connection.request(self.command, self.path, request_body, headers)
+                response = connection.getresponse()
+                return Reply(response.status, response.headers.get("Content-Type", ""), response.read())
+            except HTTPException:  # the service cannot answer a request that has something of a damaged reply
+                return Reply(502, "text/plain", b"")
+            finally:
+                connection.close()
 
         do_GET = do_POST = forward
 

@@ -68,7 +68,7 @@ def test_a_first_look_at_another_share_is_a_change_since_the_last_step(archive: 
 def test_a_logged_change_has_the_share_of_the_step_before_it(archive: Archive) -> None:
     archive.steps.add(NOON - HOUR // 2, 0.1)
     changes = (logged_change(7, 0.25),)
-    archive.events.save_events(Events(minute_window(-60, 60), NOON, weight_changes=changes), "cloudtrail")
+    archive.events.save_events(Events(minute_window(-60, 60), NOON + 3600, weight_changes=changes), "cloudtrail")
     assert titles(archive) == [(-30, "? → 10.0%", "entered"), (0, "10.0% → 25.0%", "read")]
 
 

@@ -105,6 +105,24 @@ def test_an_event_is_deleted_only_by_a_complete_answer_of_its_source(archive):
     assert len(archive.events.weight_changes(minute_window(-100, 0))) == 1
 
 
+@pytest.mark.parametrize(
+    ("asked_at_s", "clock_ahead_s", "covered"),
+    [
+        (0, 0.0, [minute_window(-60, 0)]),
+        (59, 0.0, [minute_window(-60, 0)]),
+        (-1, 0.0, [minute_window(-60, -1)]),  # the local clock has not reached the end
+        (30, 30.0, [minute_window(-60, 0)]),
+        (30, 30.2, [minute_window(-60, -1)]),
+        (0, 1800.0, [minute_window(-60, -30)]),
+        (0, 3 * 3600.0, []),
+    ],
+)
+def test_events_cover_what_is_over_by_both_clocks(archive, asked_at_s, clock_ahead_s, covered):
+    events = Events(minute_window(-60, 0), NOON + asked_at_s, clock_ahead_s=clock_ahead_s)
+    archive.events.save_events(events, "cloudtrail")
+    assert archive.events.covered("cloudtrail") == tuple(covered)
+
+
 def test_a_write_changes_only_the_counter_of_its_source(archive):
     save_snapshot(archive, TRAFFIC, 0)
     before = (

@@ -28,7 +28,7 @@ def save_snapshot(archive: Archive, canary: int, second: int) -> None:
 
 def save_changes(archive: Archive, *changes: WeightChange) -> None:
     archive.events.save_events(
-        Events(minute_window(-60, 60), NOON, weight_changes=changes), "cloudtrail", keep_missing=True
+        Events(minute_window(-60, 60), NOON + 3600, weight_changes=changes), "cloudtrail", keep_missing=True
     )
 
 

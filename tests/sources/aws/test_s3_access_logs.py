@@ -234,6 +234,18 @@ class TestDownload:
         assert as_problem(logs.download(file)).operation == "s3:GetObject"
         assert len(fake_s3.downloads()) == 1
 
+    def test_no_more_bytes_are_written_than_the_listing_says(
+        self, fake_s3: FakeS3, logs: S3Logs, tmp_path: Path
+    ) -> None:
+        key = fake_s3.put_log(fake_s3.log_key(end_of_file(5)), make_lines(3))
+        (file,) = logs.files(HOUR).files
+        fake_s3.put_log(key, b"x" * 5_000_000)
+        problem = as_problem(logs.download(file))
+        assert (problem.kind, problem.about, problem.detail) == ("bad_reply", key, "more bytes than the object has")
+        assert sum(path.stat().st_size for path in (tmp_path / "cache").iterdir()) <= file.size
+        (longer,) = logs.files(HOUR).files
+        assert longer.size == 5_000_000 and isinstance(logs.download(longer), Path)
+
     def test_full_disk(self, fake_s3: FakeS3, logs: S3Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fake_s3.put_log(fake_s3.log_key(end_of_file(5)), make_lines(3))
 

@@ -27,5 +27,5 @@ from analysis.series.comparison import (
 )
 from analysis.series.grid import TimeGrid, finest_grid, time_grid
 from analysis.series.phases import Phase, PhaseStart, WeightStep, phases, weight_steps
-from analysis.series.sample_ratio import SampleRatio, sample_ratio
+from analysis.series.sample_ratio import ExpectedShare, SampleRatio, sample_ratio
 from analysis.series.unanswered import NOTABLE_SHARE

@@ -24,7 +24,7 @@ from messages import events as event_text
 from messages import fleet_requests, numbers, states, times
 from messages.errors.sources import shorten
 from reports.judgement_json import alarms_json, iso_time, migration_json, pick, problems_json, requests_json
-from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, watch_snapshot
+from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, binding_s, watch_snapshot
 
 
 def watch(
@@ -56,10 +56,11 @@ def refresh(context: CommandContext) -> WatchSnapshot:
     window = Window.last(WATCH_WINDOW_MINUTES, now=now)
     result = archive.metrics.get(window, metrics, now=now)
     try:
-        latest, events = archive.events.latest_traffic(), archive.events.read(window)
+        latest = archive.events.latest_traffic()
+        traffic = latest[0] if latest else None
+        events = archive.events.read(Window(window.end - binding_s(traffic), window.end))
     except ArchiveError:  # `result` has it, too
-        latest, events = None, ()
-    traffic = latest[0] if latest else None
+        traffic, events = None, ()
     snapshot = watch_snapshot(context.migration, metrics.name, result, traffic, events, problems=problems, now=now)
     return replace(snapshot, alarms=context.alarms(now))
 

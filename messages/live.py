@@ -237,4 +237,4 @@ def weights_read(age: str) -> str:
 
 def observed_only(shares: str) -> str:
     """The observed shares if the weights are unknown."""
-    return _("Seen in the last hour: {shares}.").format(shares=shares)
+    return _("Seen in the last two hours: {shares}.").format(shares=shares)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from analysis import SampleRatio
 from domain import Condition, Group, Migration, Rule, Share
 from domain.traffic import BlueGreen
 from messages import numbers, times
@@ -13,45 +14,44 @@ RULES_UNREAD = _(
 )
 
 
-def sample_ratio(
-    *,
-    label: str,
-    configured: float,
-    observed: float | None,
-    requests: int,
-    differs: bool,
-    sticky: bool,
-    other_rules: Sequence[Rule] = (),
-) -> str:
-    """The canary's observed share (0–1) against its configured one. `differs`: significantly and by more than is negligible.
+STICKY = _(
+    "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
+)
+
+
+def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: Sequence[Rule] = ()) -> str:
+    """The canary's observed share against its configured one.
 
     `other_rules`: rules that send requests to the fleets in other shares, the first suspects of a difference.
     """
-    if observed is None:
+    if ratio.observed_share is None or ratio.lower is None or ratio.upper is None:
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
-    if not differs:
-        text = _(
-            "The traffic follows the weights: {label} was told {configured} and got {observed} of {requests} requests."
-        )
-    else:
+    if ratio.verdict == "differs":
         text = _(
             "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
             "{causes}"
         )
+    elif sticky and not ratio.lower <= ratio.expected_share <= ratio.upper:
+        text = _(
+            "The traffic follows the weights as far as sticky sessions let it: {label} was told {configured} and got {observed} of {requests} requests. "
+            "{sticky}"
+        )
+    else:
+        text = _(
+            "The traffic follows the weights: {label} was told {configured} and got {observed} of {requests} requests."
+        )
     return text.format(
         label=label,
-        configured=numbers.share(configured),
-        observed=numbers.share(observed),
-        requests=numbers.count(requests),
+        configured=numbers.share(ratio.expected_share),
+        observed=numbers.share(ratio.observed_share),
+        requests=numbers.count(ratio.requests),
         causes=_causes(other_rules, sticky=sticky),
+        sticky=STICKY,
     )
 
 
 def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
     """Why the observed share may differ from the weights, the likeliest first."""
-    stickiness = _(
-        "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-    )
     if other_rules:
         others = plural(
             "Another rule sends its requests in other shares, and they are counted too: {rules}.",
@@ -59,9 +59,9 @@ def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
             len(other_rules),
             rules=", ".join(map(rule_name, other_rules)),
         )
-        return f"{others} {stickiness}" if sticky else others
+        return f"{others} {STICKY}" if sticky else others
     if sticky:
-        return stickiness
+        return STICKY
     return _("The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read.")
 
 

@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 
 import analysis
-from analysis import Comparison, LatestValues, SampleRatio, TimeGrid
+from analysis import Comparison, ExpectedShare, LatestValues, SampleRatio, TimeGrid
 from analysis.series.fleet_requests import FleetRequests
+from analysis.series.sample_ratio import LOOK_BACK_S
 from archive import Archive, ArchiveProblem, MetricsResult
 from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
 from domain.series import PERCENTILES, is_request_count
+from domain.weight_changes import WeightChange
 from domain.window import HOUR_S, MINUTE_S
 from services.alarms import AlarmStatus
 from services.fleet_requests import fleet_requests, requests_unread
@@ -21,9 +23,8 @@ from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
 LEAD_IN_S = 300  # the error rate is counted over five minutes
-SAMPLE_RATIO_MINUTES = 60
 MAX_POLL_AGE_S = 90  # metrics are polled once a minute
-WATCH_WINDOW_MINUTES = 60
+WATCH_WINDOW_MINUTES = LOOK_BACK_S // MINUTE_S
 MAX_WATCH_EVENTS = 3
 
 
@@ -130,33 +131,48 @@ def _with_zeros(latest: LatestValues, fleets: Iterable[FleetRequests]) -> Latest
 
 
 def traffic_status(
-    archive: Archive, *, until: int, sample_ratio: Callable[[Window, float], SampleRatio]
+    archive: Archive, *, until: int, sample_ratio: Callable[[Window, ExpectedShare], SampleRatio]
 ) -> TrafficStatus:
-    """The current weights, and the observed share in the hour before `until` (epoch seconds, a whole minute).
+    """The current weights, and the observed share before `until` (epoch seconds, a whole minute).
 
-    `sample_ratio(window, expected_share)`: `read_sample_ratio`, or a cached form of it.
+    `sample_ratio(window, expected)`: `read_sample_ratio`, or a cached form of it.
     """
-    window, latest = Window(until - SAMPLE_RATIO_MINUTES * MINUTE_S, until), archive.events.latest_traffic()
+    window, latest = Window(until - LOOK_BACK_S, until), archive.events.latest_traffic()
     if latest is None:
-        return TrafficStatus(None, None, None, sample_ratio(window, 0.5).observed_share)
+        return TrafficStatus(None, None, None, sample_ratio(window, ExpectedShare(0.5)).observed_share)
     traffic, read_at = latest
     # Includes changes after `until`: then the current weights served none of these minutes.
-    changes = [change.ts for change in archive.events.weight_changes(Window(window.start, until + HOUR_S))]
-    if changes:
-        # The minute of the change has both splits, and a listener takes some seconds to apply it.
-        start = (max(changes) // MINUTE_S + 2) * MINUTE_S
-        window = Window(min(start, until - MINUTE_S), until)
-    expected = traffic.configured_shares.get("canary")
-    ratio = None if expected is None else sample_ratio(window, float(expected))
-    return TrafficStatus(traffic, read_at, ratio)
+    changes = archive.events.weight_changes(Window(until - binding_s(traffic), until + HOUR_S))
+    expected = expected_share(traffic, changes)
+    return TrafficStatus(traffic, read_at, sample_ratio(window, expected) if expected else None)
 
 
-def read_sample_ratio(archive: Archive, source: str, window: Window, expected_share: float) -> SampleRatio:
-    """The observed share of the canary against the expected one."""
+def binding_s(traffic: Traffic | None) -> int:
+    """For how long, in seconds and whole minutes, an earlier weight change can matter to the observed share: sessions may be bound by it."""
+    sticky_s = traffic.split.stickiness_s if traffic and traffic.split else None
+    return max(LOOK_BACK_S, -(-(sticky_s or 0) // MINUTE_S) * MINUTE_S)
+
+
+def expected_share(traffic: Traffic | None, changes: Sequence[WeightChange]) -> ExpectedShare | None:
+    """What the weights let expect, after `changes` within the last `binding_s` seconds; None if the weights are not known.
+
+    The minute of a change has both splits, and a listener takes some seconds to apply it: the next one does not count either.
+    """
+    share = traffic.configured_shares.get("canary") if traffic else None
+    if traffic is None or share is None:
+        return None
+    since = max((change.ts // MINUTE_S + 2 for change in changes), default=0) * MINUTE_S
+    sticky = traffic.split is not None and traffic.split.stickiness_s is not None
+    earlier = tuple(change.before for change in changes if sticky and change.before is not None)
+    return ExpectedShare(float(share), since, sticky, earlier)
+
+
+def read_sample_ratio(archive: Archive, source: str, window: Window, expected: ExpectedShare) -> SampleRatio:
+    """The observed share of the canary in `window` against the expected one."""
     result = archive.metrics.read(window, source, series_filter=is_request_count)
     grid = analysis.time_grid(result.frame, window)
-    fleets = fleet_requests(result, source, final_until=window.end, canary_share=expected_share)
-    return analysis.sample_ratio(grid, expected_share, window, unread=requests_unread(result, fleets))
+    fleets = fleet_requests(result, source, final_until=window.end, canary_share=expected.share)
+    return analysis.sample_ratio(grid, expected, window, unread=requests_unread(result, fleets))
 
 
 def _panel_data(comparison: Comparison, margin: Margin | None, *, before: int) -> PanelData:
@@ -234,7 +250,7 @@ def watch_snapshot(
     problems: tuple[Problem, ...] = (),
     now: datetime,
 ) -> WatchSnapshot:
-    """The newest final minute of `result`. `problems`: those of the other sources."""
+    """The newest final minute of `result`. `events`: of the last `binding_s` seconds; `problems`: of the other sources."""
     final_until = provisional_from(migration, result.last_asked_at or 0)
     grid = analysis.time_grid(result.frame, result.window, result.unknown)
     error_rate = analysis.error_rate(grid)
@@ -249,7 +265,8 @@ def watch_snapshot(
     latest = analysis.latest_values(comparisons["requests"], before=final_until)
     minute = latest.start if latest else None
     shares = {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {}
-    is_constant = not any(event.kind == "weight" for event in events)
+    shown = [event for event in events if event.open or (event.until or event.ts) >= result.window.start]
+    is_constant = not any(event.kind == "weight" for event in shown)
     canary_share = shares.get("canary") if is_constant else None
     metrics = (
         {}
@@ -271,8 +288,8 @@ def watch_snapshot(
         metrics=metrics,
         alb_5xx=_mean_alb_5xx(error_rate, analysis.latest_values(error_rate, before=final_until)),
         configured_shares=shares,
-        sample_ratio=_watched_sample_ratio(grid, shares, events, requests_unread(result, fleets), final_until),
-        events=tuple(events[-MAX_WATCH_EVENTS:]),
+        sample_ratio=_watched_sample_ratio(grid, traffic, events, requests_unread(result, fleets), final_until),
+        events=tuple(shown[-MAX_WATCH_EVENTS:]),
         problems=tuple(dict.fromkeys((*result.problems, *problems))),
         archive_problem=result.archive_problem,
         fleets=fleets,
@@ -289,14 +306,14 @@ def _watched_metric(comparison: Comparison, ts: int) -> WatchedMetric:
 
 def _watched_sample_ratio(
     grid: TimeGrid,
-    shares: Mapping[FleetName, float],
+    traffic: Traffic | None,
     events: Sequence[Event],
     unread: Iterable[Window],
     final_until: int,
 ) -> SampleRatio | None:
-    """The observed share since the last weight change, whose minute is left out like the time that is `unread`."""
-    changed = max((event.ts - event.ts % MINUTE_S + MINUTE_S for event in events if event.kind == "weight"), default=0)
-    start, end = max(int(grid.ts[0]), changed), min(int(grid.ts[-1]) + grid.period_s, final_until)
-    if "canary" not in shares or start >= end:
+    """The observed share since the last weight change, without the time that is `unread`."""
+    expected = expected_share(traffic, [event.change for event in events if event.kind == "weight" and event.change])
+    start, end = int(grid.ts[0]), min(int(grid.ts[-1]) + grid.period_s, final_until)
+    if expected is None or start >= end:
         return None
-    return analysis.sample_ratio(grid, shares["canary"], Window(start, end), unread=unread)
+    return analysis.sample_ratio(grid, expected, Window(start, end), unread=unread)

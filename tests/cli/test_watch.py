@@ -14,7 +14,9 @@ from rich.console import Console
 
 from archive import MetricsResult
 from commands.watch import snapshot_json, snapshot_table
-from domain import Event, Migration, Rule, Share, Traffic
+from domain import Migration, Rule, Share, Traffic
+from domain.events import weight_event
+from domain.weight_changes import WeightChange
 from services.live import watch_snapshot
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic
@@ -41,7 +43,7 @@ class TestWatch:
         assert output[3] == "share told 50.0 % 50.0 %"
         assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", output[4])
         assert [line.split(" ")[0] for line in output[9:13]] == ["p50", "p90", "p95", "p99"]
-        assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over an hour ago
+        assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over two hours ago
 
     def test_as_json_it_is_one_line(self):
         data = json_output(run("watch", "--once", "--json"))
@@ -144,7 +146,7 @@ class TestWatch:
             "EC2 ECS ECS − EC2",
             "requests 900 /min 100 /min",
             "share told 90.0 % 10.0 %",
-            "share seen 90.0 % 10.0 % as told",
+            "share seen 90.0 % 10.0 % too early to tell",
             "error rate, 5 min 1.00 % 2.00 % +1.00 pp",
             "of it no response 0 % 2.00 % +2.00 pp",
             "of it target 5xx 1.00 % 0 % −1.00 pp",
@@ -164,18 +166,18 @@ class TestWatch:
 
     def test_after_a_weight_change_the_share_is_of_the_minutes_since(self, demo: Migration):
         requests = {
-            ("baseline", "photo-ec2", "requests", "sum"): [900] * 5 + [700] + [500] * 10,
-            ("canary", "photo-ecs-blue", "requests", "sum"): [100] * 5 + [300] + [500] * 10,
+            ("baseline", "photo-ec2", "requests", "sum"): [900] * 5 + [700] + [500] * 21,
+            ("canary", "photo-ecs-blue", "requests", "sum"): [100] * 5 + [300] + [500] * 21,
         }
-        poll = MetricsResult(tidy_frame(requests), window(16), data_until=START + 960, last_asked_at=START + 20 * 60)
+        poll = MetricsResult(tidy_frame(requests), window(27), data_until=START + 1620, last_asked_at=START + 31 * 60)
         shares = (Share("", "photo-ec2", "baseline", 500), Share("", "photo-ecs-blue", "canary", 500))
         rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
-        change = Event(START + 5 * 60 + 20, None, "weight", "10.0% → 50.0%", "", "canary", "", "load_balancer", "1")
-        now = datetime.fromtimestamp(START + 20 * 60, UTC)
+        change = weight_event(WeightChange(START + 5 * 60 + 20, START + 5 * 60, 0.1, 0.5))
+        now = datetime.fromtimestamp(START + 31 * 60, UTC)
         snapshot = watch_snapshot(demo, "cloudwatch", poll, Traffic(START, (rule,), (), "r"), (change,), now=now)
         assert snapshot.sample_ratio is not None
         assert (snapshot.sample_ratio.verdict, snapshot.sample_ratio.observed_share, snapshot.sample_ratio.minutes) == (
             "matches",
             0.5,
-            10,
+            20,
         )

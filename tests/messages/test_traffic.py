@@ -1,28 +1,43 @@
 """Messages for the traffic split."""
 
+from analysis import SampleRatio
+from analysis.series.sample_ratio import SampleRatioVerdict
 from domain import Condition, Group, Rule, Share, Target
 from domain.traffic import BlueGreen
 from messages import traffic
 from tests.factories.config import make_migration
 
 
+def ratio_of(verdict: SampleRatioVerdict, expected: float, observed: float, requests: int = 8412) -> SampleRatio:
+    """With a CI of ±1 percentage point."""
+    return SampleRatio(verdict, expected, observed, observed - 0.01, observed + 0.01, requests, 60)
+
+
+STICKY = (
+    "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
+)
+
+
 def test_a_share_that_matches_the_weights() -> None:
-    text = traffic.sample_ratio(
-        label="ECS", configured=0.5, observed=0.498, requests=1_234_567, differs=False, sticky=False
-    )
+    text = traffic.sample_ratio(ratio_of("matches", 0.5, 0.498, 1_234_567), label="ECS", sticky=False)
     assert text == "The traffic follows the weights: ECS was told 50.0 % and got 49.8 % of 1.2 M requests."
 
 
 def test_a_share_that_differs() -> None:
     mismatch = "The traffic does not follow the weights: ECS was told 10.0 % and got 4.2 % of 8,412 requests, more than chance explains. "
-    sticky = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=True)
-    assert sticky == mismatch + (
-        "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-    )
-    free = traffic.sample_ratio(label="ECS", configured=0.1, observed=0.042, requests=8412, differs=True, sticky=False)
-    assert free == mismatch + (
+    ratio = ratio_of("differs", 0.1, 0.042)
+    assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == mismatch + STICKY
+    assert traffic.sample_ratio(ratio, label="ECS", sticky=False) == mismatch + (
         "The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read."
     )
+
+
+def test_a_share_that_sticky_sessions_explain() -> None:
+    ratio = ratio_of("matches", 0.1, 0.08)
+    assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
+        f"The traffic follows the weights as far as sticky sessions let it: ECS was told 10.0 % and got 8.0 % of 8,412 requests. {STICKY}"
+    )
+    assert "follows the weights: " in traffic.sample_ratio(ratio_of("matches", 0.1, 0.099), label="ECS", sticky=True)
 
 
 PATH = Condition("path-pattern", "", ("/api/*",))
@@ -35,16 +50,12 @@ def make_rule(priority: str, *conditions: Condition, shares: tuple[Share, ...] =
 
 def test_other_rules_are_named_before_stickiness() -> None:
     def causes(*rules: Rule, sticky: bool) -> str:
-        text = traffic.sample_ratio(
-            label="ECS", configured=0.1, observed=0.4, requests=9, differs=True, sticky=sticky, other_rules=rules
-        )
+        text = traffic.sample_ratio(ratio_of("differs", 0.1, 0.4), label="ECS", sticky=sticky, other_rules=rules)
         return text.partition("more than chance explains. ")[2]
 
     one = "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*)."
     assert causes(make_rule("20", PATH), sticky=False) == one
-    assert causes(make_rule("20", PATH), sticky=True) == one + (
-        " The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-    )
+    assert causes(make_rule("20", PATH), sticky=True) == f"{one} {STICKY}"
     assert causes(make_rule("20", PATH), make_rule("default"), sticky=False) == (
         "Other rules send their requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*), HTTPS:443 default."
     )
@@ -63,9 +74,11 @@ def test_other_splits() -> None:
 
 
 def test_a_share_that_is_not_observed_yet() -> None:
-    assert traffic.sample_ratio(label="ECS", configured=0.5, observed=None, requests=0, differs=False, sticky=True) == (
-        "Too few minutes with requests yet to compare the observed share with the weights."
-    )
+    for observed in (None, 0.1):
+        ratio = SampleRatio("not enough data", 0.5, observed, None, None, 100, 5)
+        assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
+            "Too few minutes with requests yet to compare the observed share with the weights."
+        )
 
 
 def target(state: str, reason: str = "") -> Target:

@@ -100,17 +100,13 @@ def _sample_ratio_facts(
     )
     if ratio is None or (ratio.observed_share is None and metrics_down):
         return
-    differs = ratio.verdict == "differs"
     sentence = traffic_messages.sample_ratio(
+        ratio,
         label=app.migration.fleets.canary.label,
-        configured=ratio.expected_share,
-        observed=ratio.observed_share,
-        requests=ratio.requests,
-        differs=differs,
         sticky=traffic.split is not None and traffic.split.stickiness_s is not None,
         other_rules=traffic.deviating_rules,
     )
-    yield "warn" if differs else "", sentence
+    yield "warn" if ratio.verdict == "differs" else "", sentence
 
 
 def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[Fact]:

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from analysis import SampleRatio
+from analysis import ExpectedShare, SampleRatio
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
 from charts.comparison import comparison_figure
@@ -85,20 +85,20 @@ def _cached_live_view(
 
 
 def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficStatus:
-    """The weights and the observed share in the hour up to `until` (epoch seconds, a whole minute)."""
+    """The weights and the observed share up to `until` (epoch seconds, a whole minute)."""
     return traffic_status(app.archive, until=until, sample_ratio=partial(_sample_ratio, app, source))
 
 
-def _sample_ratio(app: AppContext, source: str, window: Window, expected_share: float) -> SampleRatio:
+def _sample_ratio(app: AppContext, source: str, window: Window, expected: ExpectedShare) -> SampleRatio:
     cache_key = app.archive.current_key(partial(app.archive.metrics.cache_key, window, source))
-    return _cached_sample_ratio(app, source, window, expected_share, cache_key)
+    return _cached_sample_ratio(app, source, window, expected, cache_key)
 
 
 @st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
 def _cached_sample_ratio(
-    _app: AppContext, source: str, window: Window, expected_share: float, cache_key: Hashable
+    _app: AppContext, source: str, window: Window, expected: ExpectedShare, cache_key: Hashable
 ) -> SampleRatio:
-    return read_sample_ratio(_app.archive, source, window, expected_share)
+    return read_sample_ratio(_app.archive, source, window, expected)
 
 
 def slow_choices(migration: Migration) -> dict[str, float]:

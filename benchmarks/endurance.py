@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import kills, replies, soak, web
+from benchmarks.limits import imports, kills, replies, soak, web
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad
 from benchmarks.live import machine_summary
@@ -21,6 +21,7 @@ class Part(StrEnum):
     REPLIES = "replies"
     KILLS = "kills"
     SOAK = "soak"
+    IMPORTS = "imports"
 
 
 # What each part measures with its usual size; a part takes between one and fifteen minutes.
@@ -29,6 +30,7 @@ PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60, limit_s=900),
     Part.KILLS: lambda: kills.measure(100, seed=1),
     Part.SOAK: lambda: soak.measure(hours=20, factor=80),
+    Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=20),
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Engine
@@ -20,6 +21,7 @@ from archive.events.store import EventStore
 from archive.metrics.coverage import get_or_create_migration
 from archive.metrics.store import MetricStore
 from domain import Clock, Migration, utc_now
+from domain.files import FileExposure, exposure_of
 
 
 class Archive:
@@ -76,6 +78,16 @@ class Archive:
             return read_key()
         except ArchiveError:
             return self._database.outage, self._database.unsaved_changes
+
+    @property
+    def file_exposure(self) -> FileExposure | None:
+        """Who else has access to the archive file; None for PostgreSQL. Raises ArchiveError."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        try:
+            return exposure_of(Path(str(self.engine.url.database)))
+        except OSError as error:
+            raise ArchiveError("unreadable", str(error)) from error
 
     def check_writable(self) -> None:
         """Writes and removes about as much as a minute of metrics. Raises ArchiveError."""

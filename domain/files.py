@@ -3,8 +3,11 @@
 import os
 import stat
 from pathlib import Path
+from typing import Literal
 
 PRIVATE_UMASK = 0o077
+# Of a file: it belongs to another user, who can replace and open it; its group or all others can read or write it.
+FileExposure = Literal["other_owner", "readable"]
 
 
 def create_private_folder(path: Path) -> None:
@@ -16,6 +19,14 @@ def create_private_file(path: Path) -> None:
     """Creates an empty file for its owner alone. An existing one is not changed. Raises OSError."""
     if not path.exists():
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
+def exposure_of(path: Path) -> FileExposure | None:
+    """To whom beside this user a file belongs or is readable; None if to nobody. Raises OSError."""
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        return "other_owner"
+    return "readable" if status.st_mode & 0o077 else None
 
 
 def is_own_private_folder(path: Path) -> bool:

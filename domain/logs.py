@@ -1,4 +1,4 @@
-"""Logging: one line per event on standard error, as text or JSON, with credentials redacted.
+"""Logging: one line per event on standard error, as text or JSON, with credentials redacted and control characters escaped.
 
 LOG_LEVEL (DEBUG, INFO, WARNING, ERROR) sets the level of this program's loggers, LOG_FORMAT (text, json) the format of all.
 Loggers of libraries stay at WARNING: at DEBUG botocore writes session tokens.
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 
+from domain.control_characters import escape_control
 from domain.redaction import redact, secrets_of
 
 PACKAGES = (
@@ -43,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         self._secrets = tuple(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(self.fields(record), ensure_ascii=False)
+        return escape_control(json.dumps(self.fields(record), ensure_ascii=False))
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
         """The fields of the line, redacted."""
@@ -74,7 +75,7 @@ class TextFormatter(JsonFormatter):
         head = f"{fields.pop('ts')} {fields.pop('level')} {fields.pop('logger')}: {message}"
         exception = fields.pop("exception", None)
         line = " ".join((head, *(f"{name}={_quoted(value)}" for name, value in fields.items())))
-        return line if exception is None else f"{line}\n{exception}"
+        return escape_control(line if exception is None else f"{line}\n{exception}")
 
 
 def _quoted(value: object) -> str:
@@ -83,8 +84,8 @@ def _quoted(value: object) -> str:
 
 
 def print_exception(_type: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
-    """Prints the traceback of a crash on standard error, redacted; a sys.excepthook."""
-    sys.stderr.write(redact("".join(traceback.format_exception(error))))
+    """Prints the traceback of a crash on standard error, redacted and without control characters; a sys.excepthook."""
+    sys.stderr.write(escape_control(redact("".join(traceback.format_exception(error)))))
 
 
 def configure_logging(*, default_level: str = "WARNING", environ: Mapping[str, str] = os.environ) -> None:

@@ -1,5 +1,6 @@
 """Messages of the command line: help texts, table headings and errors."""
 
+from domain.files import FileExposure
 from messages import times
 from messages.command_help import USAGE_ERROR, command_help
 from messages.i18n import _
@@ -124,6 +125,14 @@ WATCH_VERDICT = _("Repeat until it is decided.")
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")
+ARCHIVE_EXPOSED: dict[FileExposure, str] = {
+    "other_owner": _(
+        "The file belongs to another user, who can read and replace it. Run the program as that user, or change the owner with `chown`."
+    ),
+    "readable": _(
+        "Other users of this machine can read or write the file. Run `chmod 600` on it, and on the files beside it that begin with its name."
+    ),
+}
 BUILT_IN_DEMO = _("built in: the demo")
 ALL_OTHER_REQUESTS = _("all others")  # the condition of a rule without conditions
 SPLIT = _("the split")

@@ -1,10 +1,12 @@
 """SQLAlchemy engines and transactions of the archive; database errors become ArchiveError."""
 
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from archive.db import postgres
 from archive.db.errors import ArchiveError, ArchiveErrorKind
-from domain.files import create_private_file, create_private_folder
+from domain.files import FileExposure, create_private_file, create_private_folder, exposure_of
 from domain.redaction import register_url
 
+logger = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 5.0  # how long a writer waits for another
 
 # By SQLite's result code; extended codes begin with it.
@@ -51,6 +54,8 @@ def open_engine(url: str) -> Engine:
         create_private_folder(Path(str(parsed.database)).parent)
         create_private_file(Path(str(parsed.database)))  # SQLite's further files get the permissions of this one
         check_same_file = _file_check(Path(str(parsed.database)).absolute())
+        if exposure := exposure_of(Path(str(parsed.database))):
+            _warn_of_exposure(str(parsed.database), exposure)
     except OSError as error:
         raise ArchiveError("unreadable", str(error)) from error
     # No limit on connections: a page never waits for the collector's threads.
@@ -60,6 +65,15 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "begin", check_same_file)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+@lru_cache
+def _warn_of_exposure(path: str, exposure: FileExposure) -> None:
+    """Logs, once in a process, that others have access to the archive file."""
+    if exposure == "other_owner":
+        logger.warning("The archive file belongs to another user, who can read and replace it: chown %s", path)
+    else:
+        logger.warning("The archive file is open to other users of this machine: chmod 600 %s*", path)
 
 
 def _file_check(path: Path) -> Callable[..., None]:

@@ -13,6 +13,7 @@ from archive import ArchiveProblem
 from commands.shared.output import message_lines, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import ConfigIssue, Migration
+from domain.files import FileExposure
 from messages import cli as text
 from messages import states
 from messages.errors import config
@@ -34,6 +35,7 @@ class DoctorReport:
     migration: Migration | None = None
     archive: str = ""
     archive_problem: ArchiveProblem | None = None
+    archive_exposure: FileExposure | None = None
     checks: tuple[Health, ...] = ()
 
     @property
@@ -56,6 +58,7 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
         "url": report.archive,
         "ok": problem is None,
         "problem": archive_problem_json(problem) if problem else None,
+        "exposure": report.archive_exposure,
     }
     return {
         "ok": not report.n_failures,
@@ -83,7 +86,10 @@ def doctor_table(report: DoctorReport) -> RenderableType:
     parts.append(_line(not report.config_issues, text.CONFIGURATION, plain(report.configuration), width=LABEL_WIDTH))
     parts += [_indented(message_lines(config.format_config_issue(issue))) for issue in report.config_issues]
     if report.migration:
-        parts.append(_line(report.archive_problem is None, text.ARCHIVE, plain(report.archive), width=LABEL_WIDTH))
+        ok, exposure = report.archive_problem is None, report.archive_exposure
+        parts.append(_line(ok, text.ARCHIVE, plain(report.archive), remark=exposure is not None, width=LABEL_WIDTH))
+        if exposure:
+            parts.append(_indented(plain(text.ARCHIVE_EXPOSED[exposure])))
     parts += map(_indented, problem_lines((), report.archive_problem))
     for source, checks in groupby(report.checks, key=lambda check: check.source):
         parts += _source_lines(source, tuple(checks))

@@ -2,21 +2,22 @@
 
 import json
 import time
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
+from rich.segment import Segment
 from rich.text import Text
 
 from archive import ArchiveProblem
 from commands.shared.styles import FAINT, WARN
 from domain import Migration
+from domain.control_characters import remove_control
 from domain.redaction import redact_userinfo
 from messages import evidence
 from messages.errors import sources as errors
@@ -25,8 +26,6 @@ from messages.live import DEMO_MARK
 from reports.judgement_json import SCHEMA
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
-
-CONTROL = ("Cc", "Cf", "Cs")  # Unicode categories: control and invisible characters, surrogates
 
 
 def echo(output: dict[str, Any] | RenderableType) -> None:
@@ -39,11 +38,19 @@ def echo(output: dict[str, Any] | RenderableType) -> None:
 
 def echo_text(text: str, *, err: bool = False) -> None:
     """Prints lines as they are, but for control characters, which could steer the terminal."""
-    typer.echo("".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in CONTROL), err=err)
+    typer.echo(remove_control(text), err=err)
+
+
+class SafeConsole(Console):
+    """A console that removes control characters from every text that it renders; those that rich adds for colours and cursor stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=remove_control(segment.text))
 
 
 def console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    return SafeConsole(highlight=False, markup=False, emoji=False)
 
 
 def live_display(*, as_json: bool) -> AbstractContextManager[Live | None]:

@@ -12,6 +12,7 @@ from archive import Archive, ArchiveError, ArchiveProblem
 from commands.shared.doctor_report import DoctorReport, doctor_json, doctor_table
 from commands.shared.output import echo, redact_url
 from domain import ConfigurationError, Migration, utc_now
+from domain.files import FileExposure
 from messages import cli as text
 from sources.base import Health
 from sources.registry import DEFAULT_PATH, Sources, create_sources, load_migration
@@ -59,13 +60,15 @@ def examine(
 ) -> DoctorReport:
     """The report; checks the archive, too, without a known `problem`."""
     configuration = text.BUILT_IN_DEMO if migration.demo else str(config or DEFAULT_PATH)
+    exposure: FileExposure | None = None
     if problem is None:
         try:
             with Archive.open(migration.archive, migration) as archive:
                 archive.check_writable()
+                exposure = archive.file_exposure
         except ArchiveError as error:
             problem = error.problem
-    return DoctorReport(configuration, (), migration, redact_url(migration.archive), problem, checks)
+    return DoctorReport(configuration, (), migration, redact_url(migration.archive), problem, exposure, checks)
 
 
 def exit_with_report(report: DoctorReport, *, as_json: bool, exit_code: int = 1) -> NoReturn:

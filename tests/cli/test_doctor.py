@@ -1,5 +1,6 @@
 """`doctor`: one line per check, and the next step for each failure."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,40 @@ class TestDoctor:
             assert result.exit_code == 1
             assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
         assert json_output(run("doctor", "--json"))["archive"]["problem"]["kind"] == "not_a_database"
+
+    @pytest.mark.parametrize(
+        ("owner", "exposure", "sentence", "logged"),
+        [
+            (0, "readable", "Run `chmod 600` on it", "is open to other users of this machine: chmod 600 "),
+            (
+                1,
+                "other_owner",
+                "change the owner with `chown`.",
+                "belongs to another user, who can read and replace it",
+            ),
+        ],
+    )
+    def test_an_archive_that_others_have_access_to_is_a_warning(
+        self,
+        owner: int,
+        exposure: str,
+        sentence: str,
+        logged: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ):
+        (tmp_path / "archive.db").touch(mode=0o644)
+        (tmp_path / "archive.db").chmod(0o644)
+        user = os.geteuid() + owner
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        result = run("doctor")
+        assert result.exit_code == 0
+        assert lines(result.stdout)[2].startswith("! Archive sqlite:///")
+        assert sentence in " ".join(lines(result.stdout)[3:5])
+        data = json_output(run("doctor", "--json"))
+        assert (data["ok"], data["archive"]["ok"], data["archive"]["exposure"]) == (True, True, exposure)
+        assert len([message for message in caplog.messages if logged in message]) == 1
 
     def test_an_archive_url_is_shown_without_credentials(self):
         assert redact_url("postgresql+psycopg://me:pa@ss@db/archive?password=x") == "postgresql+psycopg://db/archive"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.files import create_private_file, create_private_folder, is_own_private_folder
+from domain.files import create_private_file, create_private_folder, exposure_of, is_own_private_folder
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,20 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         create_private_file(tmp_path / "none" / "archive.db")
     with pytest.raises(FileNotFoundError):
         is_own_private_folder(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("mode", "exposure"), [(0o600, None), (0o640, "readable"), (0o604, "readable"), (0o620, "readable")]
+)
+def test_who_else_has_access_to_a_file(
+    mode: int, exposure: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "archive.db"
+    file.touch()
+    file.chmod(mode)
+    assert exposure_of(file) == exposure
+    monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+    assert exposure_of(file) == "other_owner"
 
 
 def test_only_an_own_folder_that_nobody_else_can_enter_is_private(

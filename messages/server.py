@@ -3,6 +3,9 @@
 from messages.i18n import _
 
 INVALID_HOST = _("The request has no valid Host header, which HTTP/1.1 requires.")
+HEADERS_TOO_LARGE = _(
+    "The headers of the request have more than 64 kB: delete the cookies of this address, and open the page again."
+)
 REACHABLE_FROM_OUTSIDE = _(
     "This dashboard is reachable from other machines and has no sign-in: everyone who can connect sees all of it. "
     "Put an authenticating proxy or a private network in front of it, then set protected = true under [server] in migration.toml (docs/OPERATIONS.md)."

@@ -19,6 +19,7 @@ STREAMLIT_PREFIX = "/_stcore/"
 # The endpoints of Streamlit that its pages use, by the first part of their path; and those that `expose` adds.
 USED_ENDPOINTS = frozenset({"health", "host-config", "stream", "bidi-components"})
 EXPOSABLE_ENDPOINTS = {"agent": "agent", "metrics": "metrics", "upload_file": "upload"}
+MAX_HEADER_BYTES = 65_536  # h11 bounds only what arrives in parts
 LOG_INTERVAL_S = 60.0
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ class Refusal:
 
 def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | None:
     """Why the request of an http or websocket scope is refused; None if it is not. `settings`: None if the configuration is invalid."""
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        return Refusal(431, text.HEADERS_TOO_LARGE)
     hosts = header_values(scope, b"host")
     host = parse_host_port(hosts[0]) if len(hosts) == 1 else None
     if _is_from_another_site(scope, host):

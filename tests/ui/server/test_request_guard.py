@@ -45,6 +45,13 @@ def make_scope(path: str = "/", *, kind: str = "http", scheme: str = "", **heade
     }
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+def test_large_headers_are_refused(path: str) -> None:
+    assert check_request(make_scope(path, cookie="a" * 65_000), LOOPBACK_ONLY) is None
+    refusal = check_request(make_scope(path, cookie="a" * 65_536), LOOPBACK_ONLY)
+    assert refusal and refusal.status == 431
+
+
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize(
     "host",

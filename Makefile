@@ -8,6 +8,7 @@ SHELL := /bin/bash
 HOST ?= 127.0.0.1
 PORT ?= 8501
 WORKERS ?= logical
+SBOM ?= sbom.json
 BIN := .venv/bin
 # Stamps: what was installed from which lock file. A changed lock file is installed at the next use.
 RUN := .venv/.installed-run
@@ -19,7 +20,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # The programs that some tests need: installed if missing.
 PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)"
 
-.PHONY: help run demo test test-fast coverage lint typecheck format lock world bench clean
+.PHONY: help run demo test test-fast coverage lint typecheck format lock sbom audit world bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,12 @@ format: $(DEV) ## Format the code, and fix what can be fixed automatically
 lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
+
+sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM=sbom.json)
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) requirements.txt
+
+audit: $(DEV) ## Look up known vulnerabilities of the locked packages; needs network access
+	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt
 
 world: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)

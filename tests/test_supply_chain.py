@@ -1,0 +1,63 @@
+"""`make sbom` lists what is locked, and `make audit` never takes silence for safety."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCKED = re.compile(r"(?m)^([a-zA-Z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)")
+
+
+def test_the_sbom_lists_exactly_the_locked_packages(tmp_path: Path) -> None:
+    file = tmp_path / "sbom.json"
+    # -o: without installing anything, if a lock file is newer than the environment.
+    options = ("-o", ".venv/.installed-dev", f"BIN={Path(sys.executable).parent}", f"SBOM={file}")
+    subprocess.run(["make", "--silent", *options, "sbom"], cwd=ROOT, check=True, timeout=60)
+    sbom = json.loads(file.read_text(encoding="utf-8"))
+    assert (sbom["bomFormat"], sbom["metadata"]["component"]["name"]) == ("CycloneDX", "migration-dashboard")
+    locked = dict(LOCKED.findall((ROOT / "requirements.txt").read_text(encoding="utf-8")))
+    listed = [(component["name"], component["version"]) for component in sbom["components"]]
+    assert len(listed) == len(locked) > 50
+    assert dict(listed) == locked
+    assert {component["purl"] for component in sbom["components"]} == {f"pkg:pypi/{n}@{v}" for n, v in locked.items()}
+    assert all(component["externalReferences"][0]["hashes"] for component in sbom["components"])
+
+
+FOUND = "Found 1 known vulnerability in 1 package\nName Version ID\njinja2 1.0 PYSEC-1"
+NOT_FOUND = "ERROR:pip_audit._cli:jinja2: Dependency not found and could not be audited: jinja2 (1.0)"
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "exit_code", "output", "error"),
+    [
+        (0, "No known vulnerabilities found", 0, "No known vulnerabilities found", ""),
+        (1, FOUND, 1, FOUND, ""),
+        (
+            1,
+            f"Traceback (most recent call last):\n{NOT_FOUND}",
+            2,
+            "",
+            f"{NOT_FOUND}\nNot audited: the advisory database did not",
+        ),
+    ],
+)
+def test_an_audit_without_an_answer_for_every_package_fails_with_a_sentence(
+    status: int, printed: str, exit_code: int, output: str, error: str, tmp_path: Path
+) -> None:
+    (tmp_path / "printed").write_text(f"{printed}\n", encoding="utf-8")
+    tool = tmp_path / "pip-audit"
+    tool.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/args\ncat {tmp_path}/printed\nexit {status}\n', encoding="utf-8"
+    )
+    tool.chmod(0o755)
+    environment = {**os.environ, "PIP_AUDIT": str(tool)}
+    command = [str(ROOT / ".ci" / "audit"), "requirements.txt"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert (result.returncode, result.stdout.strip()) == (exit_code, output)
+    assert result.stderr.startswith(error) and bool(result.stderr) == bool(error)
+    assert "--strict" in (tmp_path / "args").read_text(encoding="utf-8")

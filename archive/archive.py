@@ -62,9 +62,18 @@ class Archive:
         """For functions on the whole database: status, export, import."""
         return self._database.engine
 
+    def check_integrity(self) -> None:
+        """Looks for damage of an SQLite file; while there is any, nothing is written. Raises ArchiveError."""
+        self._database.check_integrity()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the last check, a read or a write found damage."""
+        return self._database.damage is not None
+
     @property
     def problem(self) -> ArchiveProblem | None:
-        """Why the last read, or the last write of some source, failed; None if all succeeded."""
+        """Why the last read, or the last write of some source, failed, or the damage of the file; None if there is nothing."""
         return self._database.problem()
 
     @property

@@ -16,6 +16,7 @@ from archive.db.source_row import Role
 from archive.events.backlog import BACKLOG_CHUNK_S, EVENTS_RETRY_AFTER_S, next_fetch
 from collector.access_log_ingest import IngestProgress
 from collector.access_log_worker import AccessLogWorker
+from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, ArchiveCheck
 from collector.backfill import Backfill, BackfillStatus
 from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
@@ -116,6 +117,7 @@ class Collector:
             tasks.append(PollTask(sources.traffic.name, "traffic", poll, config.traffic_interval_s))
         if sources.logs is not None:
             tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs, LOGS_PROGRESS_S))
+        tasks.append(PollTask("archive", "check", ArchiveCheck(self._archive).poll, DAMAGE_CHECK_INTERVAL_S))
         return tasks
 
     # ---- status and requests

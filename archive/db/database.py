@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError, ArchiveProblem
+from archive.db.integrity import check_integrity
 from archive.db.last_known import LastKnown, Outage, Remembered
 from archive.db.lease import Lease
 from archive.db.source_row import Role, SourceRow, read_change_counter
@@ -29,16 +30,18 @@ class Database:
         self.engine, self.migration_id = engine, migration_id
         self.unsaved_changes = 0  # changes that only this process has, because they could not be written
         self.outage: Outage | None = None  # why the last read failed
+        self.damage: ArchiveProblem | None = None  # nothing is written to a damaged file
         self._clock, self._lock = clock, threading.Lock()
         self._problems: dict[str, ArchiveProblem] = {}
         self._last_known, self._paused_until = LastKnown(), 0.0
 
     def problem(self, source_name: str | None = None) -> ArchiveProblem | None:
-        """Why the last write of a source (None: of any source, or the last read) failed; None if it succeeded."""
+        """Why the last write of a source (None: of any source, or the last read) failed, or the damage of the file; None if there is nothing."""
         with self._lock:
             if source_name:
                 return self._problems.get(source_name)
-            return self.outage.problem if self.outage else next(iter(self._problems.values()), None)
+            reading = self.outage.problem if self.outage else None
+            return reading or self.damage or next(iter(self._problems.values()), None)
 
     def set_problem(self, source_name: str, problem: ArchiveProblem | None) -> None:
         with self._lock:
@@ -63,6 +66,7 @@ class Database:
             with self._lock:
                 before = self.outage or Outage(error.problem, self._now())
                 self.outage = replace(before, problem=error.problem)
+            self._note_damage(error)
             raise
         self.outage = None
 
@@ -105,16 +109,32 @@ class Database:
     def remembered(self, kind: Hashable, key: Hashable, window: Window | None) -> Remembered | None:
         return self._last_known.recall(kind, key, window)
 
+    def check_integrity(self) -> None:
+        """Looks for damage. Raises ArchiveError."""
+        try:
+            check_integrity(self.engine)
+        except ArchiveError as error:
+            self._note_damage(error)
+            raise
+        self.damage = None
+
+    def _note_damage(self, error: ArchiveError) -> None:
+        if error.kind == "damaged":
+            self.damage = error.problem
+
     def _now(self) -> int:
         return int(self._clock().timestamp())
 
     @contextmanager
     def writing(self, source_name: str | None = None) -> Iterator[Connection]:
-        """A write transaction. With the name of the source whose answer is written, records whether it succeeded."""
+        """A write transaction, unless the file is damaged. With the name of the source whose answer is written, records whether it succeeded."""
         try:
+            if self.damage:
+                raise self.damage.as_error()
             with transaction(self.engine, writes=True) as connection:
                 yield connection
         except ArchiveError as error:
+            self._note_damage(error)
             if source_name:
                 self.set_problem(source_name, error.problem)
                 self.unsaved_changes += 1

@@ -32,7 +32,7 @@ _ERROR_KINDS: dict[str, ArchiveErrorKind] = {
     "SQLITE_PERM": "read_only",
     "SQLITE_NOTADB": "not_a_database",
     "SQLITE_CANTOPEN": "unreadable",
-    "SQLITE_CORRUPT": "unreadable",
+    "SQLITE_CORRUPT": "damaged",
     "SQLITE_IOERR": "unreadable",
 }
 

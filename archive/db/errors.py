@@ -10,6 +10,7 @@ ArchiveErrorKind = Literal[
     "disk_full",
     "locked",
     "unreadable",
+    "damaged",
     "not_a_database",
     "replaced",
     "read_only",

@@ -66,6 +66,7 @@ def examine(
             with Archive.open(migration.archive, migration) as archive:
                 archive.check_writable()
                 exposure = archive.file_exposure
+                archive.check_integrity()
         except ArchiveError as error:
             problem = error.problem
     return DoctorReport(configuration, (), migration, redact_url(migration.archive), problem, exposure, checks)

@@ -23,9 +23,16 @@ ARCHIVE_TEXTS: dict[str, Texts] = {
     ),
     "unreadable": (
         _("The archive cannot be read"),
-        _("The archive cannot be opened, or is damaged."),
-        _("Check `archive` under [migration], and that this user may read and write the file and its folder. If the file is damaged, move it aside: a new "
+        _("The archive cannot be opened, or its disk reports an error."),
+        _("Check `archive` under [migration], and that this user may read and write the file and its folder. If it stays unreadable, move it aside: a new "
           "one is filled from the sources as far back as they keep."),
+    ),
+    "damaged": (
+        _("The archive's file is damaged"),
+        _("SQLite found damage in the archive's file, as a failing disk or a copy of a file in use leaves it. Nothing is written to it any more; what can "
+          "be read is shown."),
+        _("Stop this program, keep a copy of the file, and restore a backup; or move the file aside: a new one is filled from the sources as far back as "
+          "they keep. What was read since is held in memory until then, and lost with the process."),
     ),
     "replaced": (
         _("The archive's file was removed or replaced"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from archive import Archive
 from commands.shared.output import redact_url
 from domain import Migration
 from sources.base import Health, Problem
@@ -13,6 +14,7 @@ from sources.demo.audit_log import DemoAuditLog
 from sources.demo.sources import DemoMetrics, DemoTraffic
 from sources.registry import Sources
 from tests.cli.conftest import ANCHOR, DENIED, json_output, lines, run
+from tests.factories.archives import overwrite_page
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -245,6 +247,13 @@ class TestDoctor:
         data = json_output(run("doctor", "--json"))
         assert (data["ok"], data["archive"]["ok"], data["archive"]["exposure"]) == (True, True, exposure)
         assert len([message for message in caplog.messages if logged in message]) == 1
+
+    def test_a_damaged_archive_is_reported(self, demo: Migration):
+        with Archive.open(demo.archive, demo) as archive:
+            overwrite_page(archive)
+        result = run("doctor", "--json")
+        assert result.exit_code == 1
+        assert json_output(result)["archive"]["problem"]["kind"] == "damaged"
 
     def test_an_archive_url_is_shown_without_credentials(self):
         assert redact_url("postgresql+psycopg://me:pa@ss@db/archive?password=x") == "postgresql+psycopg://db/archive"

@@ -57,3 +57,15 @@ def query_database(folder: Path, statement: str) -> list[tuple[Any, ...]]:
             return [tuple(row) for row in connection.execute(text(statement))]
     finally:
         engine.dispose()
+
+
+def overwrite_page(archive: Archive, content: bytes = b"\xff" * 4096) -> bytes:
+    """Overwrites the page in the middle of an SQLite file, and returns what was there."""
+    archive.close()  # moves the write-ahead log into the file
+    with Path(str(archive.engine.url.database)).open("r+b") as file:
+        start = file.seek(0, 2) // len(content) // 2 * len(content)
+        file.seek(start)
+        before = file.read(len(content))
+        file.seek(start)
+        file.write(content)
+    return before

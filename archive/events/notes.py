@@ -23,20 +23,33 @@ def clean_author(name: str) -> str:
     return " ".join(name.split())[:MAX_AUTHOR_CHARS]
 
 
+def note_key(incident: str = "") -> str:
+    """A new key. `incident`: the id of the incident that the note acknowledges."""
+    return f"{uuid4().hex}:{incident}" if incident else uuid4().hex
+
+
+def acknowledged_incident(note: Event) -> str:
+    """The id of the incident that a note acknowledges; "" if it is of none."""
+    return note.key.partition(":")[2] if note.source == NOTES else ""
+
+
 class NoteStore:
     """Adds, lists and removes notes. Raises ArchiveError if the database cannot be used."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database, self._clock = database, clock
 
-    def add(self, ts: int, text: str, author: str = "") -> Event:
-        """Stores a note at `ts` (epoch seconds): `text` becomes the title, on one line, and `author` the detail. Raises ValueError if it is empty."""
+    def add(self, ts: int, text: str, author: str = "", *, incident: str = "") -> Event:
+        """Stores a note at `ts` (epoch seconds): `text` becomes the title, on one line, and `author` the detail. Raises ValueError if it is empty.
+
+        `incident`: the id of the incident that it acknowledges.
+        """
         title, detail = " ".join(text.split())[:MAX_NOTE_CHARS], clean_author(author)
         if not title:
             raise ValueError("A note has words.")
         if not EARLIEST_S <= ts < LATEST_S:
             raise ValueError("A time is between 2010 and 2100.")
-        note = Event(ts, None, "note", title, detail, "", "", NOTES, uuid4().hex)
+        note = Event(ts, None, "note", title, detail, "", "", NOTES, note_key(incident))
         with self._database.writing() as connection:
             write_events(connection, self._database.migration_id, (note,))
             self._database.row(NOTES, "events").increment_change_counter(connection)

@@ -1,0 +1,95 @@
+"""The decision on a phase: one rule for pages, commands, reports and the trace."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis import Alarm, Judgement, Verdict
+from analysis.parity.incidents import Incident
+from domain import Criterion, Event
+from domain.decision import DecisionReason, ReasonedDecision, gate_criteria, judged_criteria
+
+UNREAD_REASONS = ("unread", "unknown")  # of a criterion: counts that the source did not deliver
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision depends on beside the judgement. `no_data`: why there is no verdict for now.
+
+    `sources_down`: of those that the verdict rests on. `acknowledged`: the ids of the incidents with a note. `regressed_routes`: None if no log was
+    counted. `alarms`, `alerts`: those that are open now.
+    """
+
+    no_data: Literal["unavailable", "stale"] | None = None
+    sources_down: tuple[str, ...] = ()
+    acknowledged: frozenset[str] = frozenset()
+    regressed_routes: tuple[str, ...] | None = None
+    alarms: tuple[Alarm, ...] = ()
+    alerts: tuple[Event, ...] = ()
+    sample_ratio_differs: bool = False
+
+
+def decide(
+    judgement: Judgement, circumstances: Circumstances = Circumstances(), *, is_over: bool = False
+) -> ReasonedDecision:
+    """The decision on the judged phase. `is_over`: it is of the past, so what is open now says nothing about it, and nothing more is awaited."""
+    reasons = [*_reasons_of_criteria(judgement, is_over=is_over)]
+    reasons += _reasons_of_incidents(judgement.incidents, circumstances.acknowledged)
+    reasons += [DecisionReason("route_regression", route) for route in circumstances.regressed_routes or ()]
+    if circumstances.no_data:
+        reasons.append(DecisionReason(circumstances.no_data))
+    if not is_over:
+        reasons += _reasons_of_now(circumstances)
+    return ReasonedDecision(tuple(reasons))
+
+
+def decide_minute(
+    verdicts: Sequence[tuple[Criterion, Verdict]],
+    incidents: Iterable[Incident],
+    acknowledged: Collection[str] = frozenset(),
+) -> ReasonedDecision:
+    """What `decide` would have said at a minute of the past, by the verdicts of then and the incidents as they were known then."""
+    reasons = (*_reasons_of_verdicts(verdicts), *_reasons_of_incidents(incidents, acknowledged))
+    return ReasonedDecision(reasons)
+
+
+def _reasons_of_criteria(judgement: Judgement, *, is_over: bool) -> Iterator[DecisionReason]:
+    results = {result.criterion: result for result in judgement.criteria}
+    gate = gate_criteria(tuple(results))
+    gone = dict.fromkeys(fleet for result in judgement.criteria for fleet in result.gone)
+    yield from (DecisionReason("fleet_gone", fleet) for fleet in gone)
+    yield from (DecisionReason("unread", item.metric) for item in gate if results[item].reason in UNREAD_REASONS)
+    for reason in _reasons_of_verdicts([(item, result.verdict) for item, result in results.items()]):
+        if reason.code != "undecided":
+            yield reason
+        elif is_over:
+            yield DecisionReason("inconclusive", reason.subject)
+        else:
+            yield DecisionReason("undecided", reason.subject, judgement[reason.subject].minutes_to_decision)
+
+
+def _reasons_of_verdicts(verdicts: Sequence[tuple[Criterion, Verdict]]) -> Iterator[DecisionReason]:
+    criteria = tuple(criterion for criterion, _verdict in verdicts)
+    judged, gate = judged_criteria(criteria), gate_criteria(criteria)
+    for criterion, verdict in verdicts:
+        if verdict == "regression" and criterion in judged:
+            yield DecisionReason("gate_regression" if criterion in gate else "regression", criterion.metric)
+        elif verdict in ("undecided", "not enough data") and criterion in gate:
+            yield DecisionReason("undecided", criterion.metric)
+
+
+def _reasons_of_incidents(incidents: Iterable[Incident], acknowledged: Collection[str]) -> Iterator[DecisionReason]:
+    """An incident that is over holds only if it is of the canary alone and has no note."""
+    for incident in incidents:
+        if incident.is_outage:
+            yield DecisionReason("outage", incident.id)
+        elif incident.open or (incident.own == "canary" and incident.id not in acknowledged):
+            yield DecisionReason("incident", incident.id)
+
+
+def _reasons_of_now(circumstances: Circumstances) -> Iterator[DecisionReason]:
+    yield from (DecisionReason("alarm", f"{alarm.rule}:{alarm.fleet}") for alarm in circumstances.alarms)
+    yield from (DecisionReason("alert", event.title) for event in circumstances.alerts)
+    if circumstances.sample_ratio_differs:
+        yield DecisionReason("sample_ratio")
+    yield from (DecisionReason("source_down", source) for source in circumstances.sources_down)

@@ -15,6 +15,8 @@ from archive.metrics.rows import KEY_MINUTE, KEY_SERIES, CoveredByCode, Integers
 from domain import Series, Window
 from domain.window import MINUTE_S, merge_windows
 
+INSERTED_ROWS = 20_000  # at once: each is a dictionary
+
 ReplacedWindow = tuple[int, int, Window]  # (code, period_s, window): rows of a series to be replaced
 
 
@@ -172,5 +174,6 @@ def _insert(
     if len(points):
         key = {"series_id": np.asarray(ids)[points.code], "ts": points.ts, "period_s": points.period_s}
         arrays = {**key, **columns}
-        records = zip(*(array.tolist() for array in arrays.values()), strict=True)
-        upsert(connection, table, [dict(zip(arrays, record, strict=True)) for record in records])
+        for start in range(0, len(points), INSERTED_ROWS):
+            records = zip(*(array[start : start + INSERTED_ROWS].tolist() for array in arrays.values()), strict=True)
+            upsert(connection, table, [dict(zip(arrays, record, strict=True)) for record in records])

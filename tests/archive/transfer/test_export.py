@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
@@ -12,10 +12,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, Table, select
 
 from archive import Archive
 from archive.db import schema
+from archive.db.upsert import Row, upsert
 from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import CONVERTED_TABLES, COPIED_TABLES, EXCLUDED_TABLES, ExportError, read_manifest
 from collector.collector import Collector, CollectorConfig
@@ -131,6 +132,21 @@ def test_an_imported_archive_returns_the_same(folder: Path, url: UrlFactory) -> 
         assert kinds == ["alert", "alert", "weight", "weight", "weight"]
         assert archive.events.latest_traffic() == (replace(TRAFFIC, asked_at=NOON), NOON)
         assert archive.access_logs.counts(minute_window(0, 60)).num_rows == 4
+
+
+def test_points_are_written_in_parts(folder: Path, url: UrlFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series may have millions of them."""
+    sizes = list[int]()
+
+    def upsert_and_note(connection: Connection, table: Table, new: Sequence[Row]) -> None:
+        sizes.append(len(new))
+        upsert(connection, table, new)
+
+    monkeypatch.setattr("archive.metrics.points.upsert", upsert_and_note)
+    monkeypatch.setattr("archive.metrics.points.INSERTED_ROWS", 100)
+    import_from(folder, url("sqlite", "two"))
+    assert table_rows(url("sqlite", "two"))["point"] == table_rows(url("sqlite", "one"))["point"]
+    assert max(sizes) == 100
 
 
 def test_the_files_have_labels_instead_of_ids(folder: Path) -> None:

@@ -73,7 +73,8 @@ def time_grid(
     inside = (ts_all >= window.start) & (ts_all < window.end)
     if period_s is not None:
         inside &= frame["period_s"].to_numpy() <= period_s
-    frame, ts_all = frame[inside], ts_all[inside]
+    if not inside.all():
+        frame, ts_all = frame[inside], ts_all[inside]
     step = period_s or (int(frame["period_s"].max()) if len(frame) else 60)
     start = window.start - window.start % step
     ts = np.arange(start, window.end, step, dtype=np.int64)
@@ -87,7 +88,8 @@ def finest_grid(frame: pd.DataFrame, window: Window, unknown: UnknownWindows = M
     """
     ts_all = epoch_s(frame)
     inside = (ts_all >= window.start) & (ts_all < window.end)
-    frame, ts_all = frame[inside], ts_all[inside]
+    if not inside.all():
+        frame, ts_all = frame[inside], ts_all[inside]
     ts, lengths = _tiles(ts_all, frame["period_s"].to_numpy(), window)
     return _build_grid(_IndexedRows(frame, ts_all, ts, lengths, unknown))
 

@@ -147,8 +147,11 @@ def apply_answers(
 
 def finest_resolution(rows: Rows, covered: CoveredByCode) -> Rows:
     """One resolution for any time of a series: finer rows if they are covered for all of a coarse row's period, else the coarse row."""
+    coarser = _periods(rows)[1:]
+    if not coarser:
+        return rows
     keep = np.ones(len(rows), dtype=bool)
-    for period_s in _periods(rows)[1:]:
+    for period_s in coarser:
         for code in np.unique(rows.code[rows.period_s == period_s]):
             of_series = keep & (rows.code == code)
             coarse, fine = of_series & (rows.period_s == period_s), of_series & (rows.period_s < period_s)

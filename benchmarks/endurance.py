@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import imports, kills, replies, soak, web
+from benchmarks.limits import big_archive, imports, kills, replies, soak, urls, web
+from benchmarks.limits.big_archive import ArchiveSize
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad
 from benchmarks.live import machine_summary
@@ -22,6 +23,8 @@ class Part(StrEnum):
     KILLS = "kills"
     SOAK = "soak"
     IMPORTS = "imports"
+    URLS = "urls"
+    BIG_ARCHIVE = "big-archive"
 
 
 # What each part measures with its usual size; a part takes between one and fifteen minutes.
@@ -31,6 +34,8 @@ PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.KILLS: lambda: kills.measure(100, seed=1),
     Part.SOAK: lambda: soak.measure(hours=20, factor=80),
     Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=20),
+    Part.URLS: lambda: urls.measure(2000, limit_s=480, warm_up_s=30),
+    Part.BIG_ARCHIVE: lambda: big_archive.measure(ArchiveSize()),
 }
 
 

@@ -109,16 +109,49 @@ async def run_viewer(url: str, runs: list[PageRun], *, page: str = "", speed: fl
                 cached = {key: used for key, used in cached.items() if number - used <= CACHED_RUNS}
 
 
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """The first run of a page: seconds from the request until all of it was received, whether it has a title, and its exceptions."""
+
+    duration_s: float
+    received: int  # bytes
+    has_title: bool
+    exceptions: tuple[str, ...]
+
+
+async def view_page(url: str, page: str = "", query: str = "", *, timeout_s: float = 120.0) -> PageView:
+    """Opens a page of the server at `url` once, and closes it when it is complete. Raises TimeoutError."""
+    stream = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+    received, has_title, exceptions = 0, False, list[str]()
+    async with (
+        asyncio.timeout(timeout_s),
+        connect(stream, subprotocols=["streamlit"], max_size=None, compression=None) as socket,  # type: ignore[list-item]
+    ):
+        start = time.monotonic()
+        await socket.send(_rerun(f"{url}/{page}", page, "", (), query=query))
+        async for data in socket:
+            received += len(data)
+            message = ForwardMsg.FromString(data)
+            element = message.delta.new_element
+            has_title |= "page-title" in element.html.body
+            if element.WhichOneof("type") == "exception":
+                exceptions.append(f"{element.exception.type}: {element.exception.message}")
+            if message.WhichOneof("type") == "script_finished":
+                return PageView(time.monotonic() - start, received, has_title, tuple(exceptions))
+    raise ConnectionError("The server closed the connection before the page was complete.")
+
+
 def _heartbeat(message: ForwardMsg) -> float | None:
     """Seconds until the next refresh, if this is a message of `ui.components.heartbeat`."""
     component = message.delta.new_element.bidi_component
     return float(json.loads(component.json)["every"]) if component.component_name == "heartbeat" else None
 
 
-def _rerun(url: str, page: str, fragment: str, cached: Iterable[str]) -> bytes:
+def _rerun(url: str, page: str, fragment: str, cached: Iterable[str], *, query: str = "") -> bytes:
     message = BackMsg()
     request = message.rerun_script
-    request.page_name, request.fragment_id, request.is_auto_rerun = page, fragment, bool(fragment)
+    request.page_name, request.query_string = page, query
+    request.fragment_id, request.is_auto_rerun = fragment, bool(fragment)
     request.cached_message_hashes.extend(cached)
     request.context_info.url, request.context_info.color_scheme = url, "light"
     request.context_info.timezone, request.context_info.locale = "Asia/Tokyo", "en"

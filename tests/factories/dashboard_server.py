@@ -23,6 +23,7 @@ class DashboardServer:
 
     url: str
     home_dir: Path
+    pid: int
 
     @property
     def log(self) -> str:
@@ -41,7 +42,6 @@ def run_dashboard(
     It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
     port = _free_port()
-    server = DashboardServer(f"http://127.0.0.1:{port}", home_dir)
     options = ("--server.headless=true", f"--server.address={address}", f"--server.port={port}")
     base_environment = {
         "HOME": str(home_dir),
@@ -57,6 +57,7 @@ def run_dashboard(
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        server = DashboardServer(f"http://127.0.0.1:{port}", home_dir, process.pid)
         try:
             _wait_until_healthy(server, process)
             yield server

@@ -142,7 +142,7 @@ def build_retrospective(
         canary_requests=sum(known)
         if (known := [n for row in phase_rows if (n := row.requests["canary"]) is not None])
         else None,
-        excess_errors=impact.sum_excess([impact.excess_errors(item, dispersion) for item in pairs]),
+        excess_errors=impact.excess_errors(pairs),
         error_rate_outside_minutes=_flagged_minutes(
             timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]
         ),

@@ -24,6 +24,7 @@ REMAINING_SHARE = (
 CONSECUTIVE_PERIODS = 3
 LOOK_AHEAD_S = 3600
 MIN_PAIRS = 10
+MIN_BATCHES, MAX_BATCH = 4, 36  # of buckets, for their long-run variance: batches of at most six hours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +43,8 @@ class PairedBuckets:
 class ExcessErrors:
     """The canary's errors beyond those expected at the baseline's rate: `estimate` with prediction interval `lower` … `upper`.
 
-    `observed` errors in `requests` paired requests, `expected` at the baseline's rate. `overdispersion` (≥ 1): variance of ordinary buckets
-    over that of independent errors. `unpaired_requests` are in neither. Bounds are None below MIN_PAIRS buckets.
+    `observed` errors in `requests` paired requests, `expected` at the baseline's rate. `unpaired_requests` are in neither. Bounds are None
+    without a phase of MIN_PAIRS buckets.
     """
 
     estimate: float
@@ -52,7 +53,6 @@ class ExcessErrors:
     observed: int
     expected: float
     requests: int
-    overdispersion: float
     unpaired_requests: int
 
 
@@ -85,66 +85,79 @@ def paired_buckets(timeline: Timeline) -> PairedBuckets:
 def overdispersion(phases: Sequence[PairedBuckets]) -> float:
     """Long-run variance of the paired differences of ordinary buckets over that of independent errors; ≥ 1.
 
-    Residuals e = K_c − θ·ρ·K_b of each phase, with ρ = N_c/N_b and θ the ratio of the rates in its ordinary buckets, against the variance v of
-    independent errors. Residuals are clipped at OUTLIER_SIGMAS: an outage is no variance. Σe²/Σv, so that buckets with many errors weigh more,
-    times the long-run factor of their autocorrelation (analysis.parity.confidence_sequences.running_differences).
+    Residuals are clipped at OUTLIER_SIGMAS: an outage is no variance. Σe²/Σv, so that buckets with many errors weigh more, times the long-run
+    factor of their autocorrelation (analysis.parity.confidence_sequences.running_differences).
     """
-    residuals, variances = [], []
-    for pairs in phases:
-        if len(pairs.ts) >= MIN_PAIRS:
-            z, _ = _residuals(pairs, 1.0)
-            ordinary = np.abs(z - np.median(z)) <= OUTLIER_SIGMAS * _robust_sd(z) / 2
-            expected = (pairs.requests_c / pairs.requests_b * pairs.errors_b)[ordinary].sum()
-            z, variance = _residuals(pairs, (pairs.errors_c[ordinary].sum() + 0.5) / (expected + 0.5))
-            residuals.append(np.clip(z, -OUTLIER_SIGMAS * _robust_sd(z), OUTLIER_SIGMAS * _robust_sd(z)))
-            variances.append(variance)
+    residuals = [_residuals(pairs) for pairs in phases if len(pairs.ts) >= MIN_PAIRS]
     if not residuals:
         return 1.0
-    z, variance = np.concatenate(residuals), np.concatenate(variances)
+    z, variance = (np.concatenate([getattr(phase, name) for phase in residuals]) for name in ("clipped", "variance"))
     running = running_differences(z)
     long_run = float(running.minutes[-1] / max(running.effective_minutes[-1], 1e-9))
     return max(1.0, float((z**2 * variance).sum() / variance.sum()) * max(long_run, 1.0))
 
 
-def excess_errors(pairs: PairedBuckets, overdispersion: float) -> ExcessErrors:
-    """The canary's errors minus those expected at the baseline's rate in the same bucket, so that shared bursts cancel.
+def excess_errors(phases: Sequence[PairedBuckets]) -> ExcessErrors:
+    """The canary's errors minus those expected at the baseline's rate in the same bucket, so that shared bursts cancel; of all phases.
 
     K_c is known; unknown is K*, the errors of the same requests on the baseline. Per bucket its expectation is ρ·K_b with ρ = N_c/N_b, and
     K* − ρ·K_b has variance ρ(1 + ρ)·E[K_b] for independent errors: a prediction interval for a Poisson count (Nelson 1982, Applied Life Data
-    Analysis, ch. 6), widened by the overdispersion, and by one event at the mean ρ, so that a baseline without errors does not look certain.
-    Normal quantiles; the excess cannot be more than the observed errors.
+    Analysis, ch. 6), with one more event at the mean ρ, so that a baseline without errors does not look certain. The variance is multiplied by
+    the overdispersion of long batches of ordinary buckets, and the storms of the baseline are added. docs/MATH.md, "Impact". The excess cannot
+    be more than the observed errors.
     """
-    ratio = pairs.requests_c / pairs.requests_b if len(pairs.ts) else np.array([])
-    expected = float((ratio * pairs.errors_b).sum())
-    observed, requests = round(pairs.errors_c.sum()), round(pairs.requests_c.sum())
-    lower = upper = None
-    if len(pairs.ts) >= MIN_PAIRS:
-        mean_ratio = requests / float(pairs.requests_b.sum())
-        variance = float((ratio * (1 + ratio) * pairs.errors_b).sum()) + mean_ratio * (1 + mean_ratio)
-        half_width = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * (overdispersion * variance) ** 0.5
-        lower, upper = observed - expected - half_width, min(observed - expected + half_width, float(observed))
-    return ExcessErrors(
-        observed - expected, lower, upper, observed, expected, requests, overdispersion, pairs.unpaired_requests
+    errors_b, requests_b, errors_c, requests_c = (
+        np.concatenate([getattr(pairs, name) for pairs in phases]) if phases else np.array([])
+        for name in ("errors_b", "requests_b", "errors_c", "requests_c")
     )
-
-
-def sum_excess(phases: Sequence[ExcessErrors]) -> ExcessErrors:
-    """The excess of several independent phases: estimates add up, and so do the squares of their half-widths."""
-    bounded = [phase for phase in phases if phase.lower is not None and phase.upper is not None]
-    estimate, observed = sum(phase.estimate for phase in phases), sum(phase.observed for phase in phases)
-    lower = upper = None
-    if bounded:
-        half_width = sum((phase.estimate - (phase.lower or 0.0)) ** 2 for phase in bounded) ** 0.5
+    ratio = requests_c / requests_b
+    observed, expected = round(errors_c.sum()), float((ratio * errors_b).sum())
+    estimate, lower, upper = observed - expected, None, None
+    if residuals := [_residuals(pairs) for pairs in phases if len(pairs.ts) >= MIN_PAIRS]:
+        mean_ratio = float(requests_c.sum() / requests_b.sum())
+        variance = float((ratio * (1 + ratio) * errors_b).sum()) + mean_ratio * (1 + mean_ratio)
+        half_width = float(_ordinary_factor(residuals) * variance + _storm_variance(residuals)) ** 0.5
         lower, upper = estimate - half_width, min(estimate + half_width, float(observed))
-    return ExcessErrors(
-        estimate,
-        lower,
-        upper,
-        observed,
-        sum(phase.expected for phase in phases),
-        sum(phase.requests for phase in phases),
-        max((phase.overdispersion for phase in phases), default=1.0),
-        sum(phase.unpaired_requests for phase in phases),
+    unpaired = sum(pairs.unpaired_requests for pairs in phases)
+    return ExcessErrors(estimate, lower, upper, observed, expected, round(requests_c.sum()), unpaired)
+
+
+def _ordinary_factor(phases: Sequence["_Residuals"]) -> float:
+    """The squared half-width of a sum of ordinary buckets over the variance of independent errors: at least the squared normal quantile.
+
+    Batch means: the sum of a few batches that are independent has a t distribution. The largest counts of batches of at most six hours, of
+    half as long ones, and so on: that of the longest if buckets resemble their neighbours.
+    """
+    e = np.concatenate([phase.clipped * phase.variance**0.5 for phase in phases])
+    largest, batches = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2, max(MIN_BATCHES, len(e) // MAX_BATCH)
+    while (length := len(e) // batches) >= 1:
+        sums = e[: length * batches].reshape(batches, length).sum(axis=1)
+        mean_square = float((sums**2).sum()) * len(e) / (length * batches)
+        largest = max(largest, t_quantile(batches - 1) ** 2 * mean_square / sum(p.variance.sum() for p in phases))
+        batches *= 2
+    return largest
+
+
+def _storm_variance(phases: Sequence["_Residuals"]) -> float:
+    """The squared half-width from the storms of the baseline, whose number and size may be different in K*: each counts twice, and one more.
+
+    Degrees of freedom: (Σs²)²/Σs⁴, the number of storms if they are equal. A storm of the canary alone is impact.
+    """
+    squares = np.concatenate([phase.storms**2 for phase in phases])
+    if not len(squares):
+        return 0.0
+    dof = float(squares.sum() ** 2 / (squares**2).sum())
+    return t_quantile(dof) ** 2 * 2 * float(squares.sum()) * (1 + 1 / len(squares))
+
+
+def t_quantile(dof: float) -> float:
+    """Student's t at CONFIDENCE, both sides (Abramowitz & Stegun 26.7.5): too low by 3 % at 2 degrees of freedom, by less than 1 % from 3 on."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    return (
+        z
+        + (z**3 + z) / (4 * dof)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * dof**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * dof**3)
     )
 
 
@@ -220,7 +233,32 @@ def _known_sum(values: FloatArray) -> int | None:
     return None if np.isnan(values).all() else round(float(np.nansum(values)))
 
 
-def _residuals(pairs: PairedBuckets, theta: float) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Residuals:
+    """The residuals e = K_c − θ·ρ·K_b of a phase, with θ the ratio of the rates in its ordinary buckets.
+
+    `clipped`: in standard deviations of independent errors, at most ± OUTLIER_SIGMAS robust ones, and 0 in a storm. `variance`: that of
+    independent errors, by the baseline's. `storms`: e/θ of the buckets in which the baseline was further above the canary than that.
+    """
+
+    clipped: FloatArray
+    variance: FloatArray
+    storms: FloatArray
+
+
+def _residuals(pairs: PairedBuckets) -> _Residuals:
+    z, _ = _standardised(pairs, 1.0)
+    ordinary = np.abs(z - np.median(z)) <= OUTLIER_SIGMAS * _robust_sd(z) / 2
+    expected = (pairs.requests_c / pairs.requests_b * pairs.errors_b)[ordinary].sum()
+    theta = (pairs.errors_c[ordinary].sum() + 0.5) / (expected + 0.5)
+    z, variance = _standardised(pairs, theta)
+    limit = OUTLIER_SIGMAS * _robust_sd(z)
+    storm = z < -limit
+    e = pairs.errors_c / theta - pairs.requests_c / pairs.requests_b * pairs.errors_b
+    return _Residuals(np.where(storm, 0.0, np.minimum(z, limit)), variance, e[storm])
+
+
+def _standardised(pairs: PairedBuckets, theta: float) -> tuple[FloatArray, FloatArray]:
     """Standardised residuals if the canary's rate is `theta` times the baseline's, and the Poisson variance by the baseline's errors."""
     ratio = theta * pairs.requests_c / pairs.requests_b
     # The pooled rate of both fleets; half an event avoids division by zero.

@@ -27,8 +27,7 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
 )
 def test_excess_errors(lower: float | None, upper: float | None, estimate: float, expected: str) -> None:
     assert (
-        retrospective.impact_errors("ECS", "EC2", ExcessErrors(estimate, lower, upper, 270, 56, 100_000, 1.0, 0))
-        == expected
+        retrospective.impact_errors("ECS", "EC2", ExcessErrors(estimate, lower, upper, 270, 56, 100_000, 0)) == expected
     )
 
 

@@ -15,7 +15,7 @@ from analysis.retrospective.impact import (
     overdispersion,
     paired_buckets,
     rollbacks,
-    sum_excess,
+    t_quantile,
     time_to_effect_s,
     totals,
 )
@@ -33,7 +33,7 @@ def ten_buckets(**changed: list[float]) -> PairedBuckets:
 
 
 def test_excess_is_observed_minus_expected_errors() -> None:
-    result = excess_errors(ten_buckets(), 1.0)
+    result = excess_errors([ten_buckets()])
     # ρ = 1/9 in each bucket; variance Σ ρ(1 + ρ)·9 = 11.11, plus one event at the mean ρ: 0.12; 1.96 · √11.23 = 6.57
     assert (result.observed, result.expected, result.estimate, result.requests) == (
         30,
@@ -44,14 +44,29 @@ def test_excess_is_observed_minus_expected_errors() -> None:
     assert (result.lower, result.upper) == (pytest.approx(13.4306, abs=1e-3), pytest.approx(26.5694, abs=1e-3))
 
 
-def test_overdispersion_widens_the_interval_by_its_square_root() -> None:
-    narrow, wide = excess_errors(ten_buckets(), 1.0), excess_errors(ten_buckets(), 4.0)
-    assert narrow.lower is not None and wide.lower is not None
-    assert wide.estimate - wide.lower == pytest.approx(2 * (narrow.estimate - narrow.lower))
+def test_a_storm_of_the_baseline_is_uncertainty_and_one_of_the_canary_is_impact() -> None:
+    storm = [9.0] * 5 + [909.0] + [9.0] * 4
+    # 900 errors too many are 100 of the canary's requests; e = 3 − 2.9/9·909 of its errors, so 99.97 at the baseline's rate. One storm, twice,
+    # and one more: the squared half-width is t(1)² · 2 · 2 · 99.97², and that of ordinary buckets 1.96² times 11.23 + 111.1.
+    result = excess_errors([ten_buckets(errors_b=storm)])
+    assert result.estimate == pytest.approx(-80)
+    assert result.lower is not None
+    assert result.estimate - result.lower == pytest.approx(
+        ((t_quantile(1) ** 2 * 4 * 99.97**2) + 1.96**2 * 122.3) ** 0.5, rel=1e-3
+    )
+    canary = excess_errors([ten_buckets(errors_c=[3.0] * 5 + [93.0] + [3.0] * 4)])
+    assert canary.estimate == pytest.approx(110) and canary.lower is not None and canary.lower > 80
+
+
+def test_quantiles_of_t() -> None:
+    assert [t_quantile(dof) for dof in (3, 4, 10, 1e9)] == [
+        pytest.approx(exact, rel=0.01) for exact in (3.182, 2.776, 2.228, 1.960)
+    ]
+    assert t_quantile(2) == pytest.approx(4.303, rel=0.04)
 
 
 def test_the_excess_is_at_most_the_observed_errors() -> None:
-    result = excess_errors(ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0]), 1.0)
+    result = excess_errors([ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0])])
     assert (result.estimate, result.upper) == (1, 1)
     assert result.lower is not None and 0.2 < result.lower < 1  # a baseline without errors does not look certain
 
@@ -60,21 +75,16 @@ def test_below_ten_buckets_there_is_no_interval() -> None:
     nine = PairedBuckets(
         *(getattr(ten_buckets(), name)[:9] for name in ("ts", "errors_b", "requests_b", "errors_c", "requests_c"))
     )
-    assert excess_errors(nine, 1.0) == ExcessErrors(pytest.approx(18), None, None, 27, pytest.approx(9), 900, 1.0, 0)
+    assert excess_errors([nine]) == ExcessErrors(pytest.approx(18), None, None, 27, pytest.approx(9), 900, 0)
     assert overdispersion([nine]) == 1.0
-    assert (
-        excess_errors(paired_buckets(make_timeline(make_fleet_timeline([]), make_fleet_timeline([]))), 1.0).estimate
-        == 0
-    )
+    empty = paired_buckets(make_timeline(make_fleet_timeline([]), make_fleet_timeline([])))
+    assert excess_errors([empty]) == excess_errors([]) == ExcessErrors(0, None, None, 0, 0, 0, 0)
 
 
 def test_phases_add_up() -> None:
-    both = sum_excess([excess_errors(ten_buckets(), 1.0), excess_errors(ten_buckets(), 1.0)])
+    both = excess_errors([ten_buckets(), ten_buckets()])
     assert (both.estimate, both.observed, both.requests) == (pytest.approx(40), 60, 2000)
-    assert both.lower == pytest.approx(40 - 6.5694 * 2**0.5, abs=1e-3)
-    few = excess_errors(ten_buckets(errors_b=[0.0] * 10, errors_c=[0.0] * 9 + [1.0]), 1.0)
-    assert sum_excess([few, few]).upper == 2  # at most what was observed
-    assert sum_excess([]) == ExcessErrors(0, None, None, 0, 0, 0, 1.0, 0)
+    assert both.lower == pytest.approx(40 - 6.5694 * 2**0.5, abs=0.1)  # one event at the mean ρ, not two
 
 
 def test_unpaired_requests_are_counted_separately() -> None:
@@ -104,6 +114,13 @@ def simulate(
     counterfactual = rng.poisson(canary * rate * own_bursts())
     if kind == "outage":
         errors_c[100:103] = canary[100:103]
+    if kind == "storms":  # of one minute, every other hour, on each fleet
+
+        def storms(requests: np.ndarray) -> np.ndarray:
+            return (rng.random(n) < 1 / 12) * rng.uniform(1000, 2000, n).round() * requests / served
+
+        errors_b, errors_c = errors_b + storms(baseline), errors_c + storms(canary)
+        counterfactual = counterfactual + storms(canary)
     return PairedBuckets(START + np.arange(n) * 600, errors_b, baseline, errors_c, canary), float(
         errors_c.sum() - counterfactual.sum()
     )
@@ -120,13 +137,15 @@ def simulate(
         ("own bursts", {}),
         ("worse", {}),
         ("outage", {}),
+        ("storms", {"days": 1}),
+        ("storms", {"share": 0.5}),
     ],
 )
 def test_the_interval_covers_the_truth_in_95_of_100_simulations(kind: str, options: dict[str, float]) -> None:
     rng, covered = np.random.default_rng(20261124), 0
     for _ in range(200):
         pairs, truth = simulate(kind, rng, **options)
-        result = excess_errors(pairs, overdispersion([pairs]))
+        result = excess_errors([pairs])
         assert result.lower is not None and result.upper is not None
         covered += result.lower <= truth <= result.upper
     assert covered >= 182  # 95 % of 200 are 190; two and a half standard errors are 8

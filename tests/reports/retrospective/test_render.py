@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.retrospective.impact import sum_excess
+from analysis.retrospective.impact import excess_errors
 from archive import Archive
 from reports.retrospective.render import RetrospectiveReport, build_report, retrospective_file_name
 from reports.retrospective.summary import impact_sentences
@@ -62,7 +62,7 @@ def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
 
 
 def test_nothing_compared_is_not_known(report: RetrospectiveReport) -> None:
-    story = replace(report.retrospective, excess_errors=sum_excess([]), canary_requests=None)
+    story = replace(report.retrospective, excess_errors=excess_errors([]), canary_requests=None)
     assert impact_sentences(MIGRATION, story, now=NOW)[:3] == [
         "The number of requests that ECS served is not known.",
         "Too little was served side by side to tell how many errors beyond EC2's rate users saw.",

@@ -1,7 +1,10 @@
-"""The pages on the demo, without a server: any query string gives a page within bounds, and a closed page is given up."""
+"""The pages on the demo, without a server: any query string gives a page within bounds, a closed page is given up, and an outage empties none."""
 
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from archive import Archive
 from domain import utc_now
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls
@@ -122,3 +126,45 @@ def test_the_evidence_file_of_a_closed_page_is_given_up(monkeypatch: pytest.Monk
         monkeypatch.setattr(controls, "get_script_run_ctx", lambda: SimpleNamespace(session_id="a"))
         evidence_button(app, view, app.source_names[0])
         assert bool(button["data"]()) == is_open
+
+
+@contextmanager
+def without_file(archive: Archive) -> Iterator[None]:
+    """The archive's file is away."""
+    path = Path(str(archive.engine.url.database))
+    moved = path.rename(path.with_suffix(".moved"))
+    try:
+        yield
+    finally:
+        moved.rename(path)
+
+
+def texts(test: AppTest) -> list[str]:
+    return [html.proto.body for html in test.get("html")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) -> None:
+    archive = app_context.get_app_context().archive
+    before = texts(open_page(page, {}))
+    with without_file(archive):
+        test = open_page(page, {})
+        assert not test.exception
+        banner, *rest = [body for body in texts(test) if "class='error'" in body]
+        assert "The archive&#39;s file was removed or replaced (since " in banner
+        assert "Shown: as of " in banner and "Put the file back" in banner
+        assert rest == []
+        assert len(texts(test)) == len(before) + 1
+    after = open_page(page, {})
+    assert not after.exception and not any("class='error'" in body for body in texts(after))
+
+
+def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_context.get_app_context()
+    with Archive.open(app.migration.archive, app.migration) as archive, without_file(archive):
+        monkeypatch.setattr(app_context, "_app_context", replace(app, archive=archive))
+        streamlit.cache_resource.clear()
+        test = open_page("parity", {})
+    assert not test.exception
+    (error,) = [body for body in texts(test) if "class='error'" in body]
+    assert "Put the file back" in error and "Shown" not in error

@@ -1,4 +1,4 @@
-"""Limits of every HTTP reply, for boto3 and requests alike: a deadline for the whole reply, headers included, and its size."""
+"""What HTTP replies have in common, for boto3 and requests alike: a deadline for the whole reply, headers included, its size, and its date."""
 
 import http.client
 import io
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Any
 
@@ -143,3 +145,12 @@ class LimitedBotocoreSession:
 
     def close(self) -> None:
         self._session.close()
+
+
+def http_date_s(text: str) -> float | None:
+    """An HTTP date in epoch seconds, None if it is invalid."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()

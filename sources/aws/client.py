@@ -5,7 +5,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any
 
@@ -14,12 +13,13 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+from botocore.session import get_session
 
 from domain import Aws, Migration
 from domain.redaction import register_secret
-from sources.aws.shapes import drop_invalid_items
+from sources.aws.shapes import drop_invalid_items, parse_time
 from sources.base import MAX_CLOCK_SKEW_S, Problem, ProblemKind
-from sources.transport import LimitedBotocoreSession, ReplyTooLargeError
+from sources.transport import LimitedBotocoreSession, ReplyTooLargeError, http_date_s
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)  # what `create_client` and `call_api` raise
 # What botocore does not wrap.
@@ -81,7 +81,9 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
     Its credentials are redacted in all texts from its first request on. `max_attempts` includes the first. Raises BotoCoreError for an invalid
     profile or endpoint.
     """
-    session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region)
+    botocore_session = get_session()
+    botocore_session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse_time)
+    session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region, botocore_session=botocore_session)
     session.events.register("before-sign", _register_credentials)
     config = Config(
         connect_timeout=3,
@@ -192,13 +194,8 @@ def _title_of_html(text: str) -> str:
 
 def clock_ahead_s(response: dict[str, Any]) -> float:
     """By how much the local clock is ahead of the response's Date header, in seconds; 0 without a valid one."""
-    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if not date:
-        return 0.0
-    try:
-        return time.time() - parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
+    server_time_s = http_date_s(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+    return 0.0 if server_time_s is None else time.time() - server_time_s
 
 
 def clock_skew_problem(ahead_s: float, *, source: str, operation: str) -> Problem | None:

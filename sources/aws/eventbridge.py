@@ -80,5 +80,5 @@ def _check_all(session: ApiSession, action: str, names: Collection[str]) -> Iter
 
 def _parse_trigger(job: str, kind: str, name: str, payload: Mapping[str, Any]) -> Trigger:
     """A response of DescribeRule (always UTC) or GetSchedule."""
-    expression, zone = payload.get("ScheduleExpression") or "", payload.get("ScheduleExpressionTimezone") or "UTC"
-    return Trigger(job, kind, name, str(expression), str(zone), payload.get("State") != "DISABLED")
+    expression, zone = payload.get("ScheduleExpression", ""), payload.get("ScheduleExpressionTimezone") or "UTC"
+    return Trigger(job, kind, name, expression, zone, payload.get("State") != "DISABLED")

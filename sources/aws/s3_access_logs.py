@@ -14,6 +14,7 @@ from sources.access_logs.cache import LogFileCache
 from sources.access_logs.filenames import LogFile, day_prefixes, overlaps, window_of_name
 from sources.aws.calls import ClientProvider
 from sources.aws.client import AWS_ERRORS, call_api, problem_from_error, require_keys
+from sources.aws.shapes import INVALID_ITEMS
 from sources.base import Health, Problem
 
 ATTRIBUTES_PERMISSION = "elasticloadbalancing:DescribeLoadBalancerAttributes"
@@ -129,6 +130,8 @@ class S3Logs:
             "IsTruncated",
         }:  # boto3 parses any XML, and no body, as an empty listing
             raise ResponseParserError("no ListBucketResult")
+        if invalid_items := response.get("ResponseMetadata", {}).get(INVALID_ITEMS):
+            raise ResponseParserError(invalid_items[0])
         return response
 
     def _problem(self, error: Exception, client: ClientProvider, operation: str, about: str) -> Problem:

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.model import Shape
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 
 INVALID_ITEMS = "InvalidItems"  # of ResponseMetadata: descriptions of the items that were left out
 _POINT_TYPES = frozenset(
@@ -23,6 +24,14 @@ _IS_OF_TYPE: Mapping[str, Callable[[Any], bool]] = {
     "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_INT,
 }
 _SAME_CHECK = {"long": "integer", "double": "float"}
+
+
+def parse_time(value: Any) -> Any:
+    """As botocore's parser, but for a value that is no time the value itself: botocore would give up the whole response."""
+    try:
+        return parse_timestamp(value)
+    except (ValueError, TypeError, OverflowError, RuntimeError):
+        return value
 
 
 def drop_invalid_items(response: dict[str, Any], shape: Shape) -> None:

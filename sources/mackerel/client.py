@@ -21,7 +21,7 @@ from domain import Window
 from sources.base import MAX_CLOCK_SKEW_S, Health, Problem, ProblemKind, check_result, clock_lead_s, with_newest
 from sources.mackerel import models, protocol
 from sources.mackerel.protocol import MackerelError, ModelT
-from sources.transport import LimitedAdapter, read_body
+from sources.transport import LimitedAdapter, http_date_s, read_body
 
 BASE_URL = "https://api.mackerelio.com"
 TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
@@ -229,7 +229,7 @@ class MackerelApi:
             public_url = re.sub(r"[^/]*@", "", self._base_url)
             detail = _root_cause(error).replace(self._base_url, public_url)
             raise MackerelError(_transport_error_kind(error), request.operation, public_url, detail) from None
-        server_time_s = protocol.http_date_s(reply.headers.get("Date", ""))
+        server_time_s = http_date_s(reply.headers.get("Date", ""))
         if server_time_s is not None:
             self._clock_skew_s = time.time() - server_time_s
         return protocol.parse_response(request, reply.status_code, body, model)

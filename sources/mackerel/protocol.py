@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
 from sources.base import Problem, ProblemKind
+from sources.transport import http_date_s
 
 MAX_DETAIL_CHARS = 300  # of an error text
 # After one of these errors every further request would most likely fail the same way.
@@ -59,15 +58,6 @@ def _error_message(data: Any, body: bytes) -> str:
     if not isinstance(text, str):
         text = body.decode("utf-8", "replace")
     return text.strip()[:MAX_DETAIL_CHARS]
-
-
-def http_date_s(text: str) -> float | None:
-    """An HTTP date in epoch seconds, None if it is invalid."""
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

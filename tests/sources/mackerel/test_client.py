@@ -31,11 +31,11 @@ from sources.mackerel.protocol import (
     MackerelError,
     Request,
     build_request,
-    http_date_s,
     parse_response,
     problem_kind,
     retry_after_s,
 )
+from sources.transport import http_date_s
 from tests.factories.mackerel import NOON
 from tests.fakes.mackerel import ALB_HOST, API_KEY, SAMPLES, FakeMackerel, load_sample, response_step_s
 

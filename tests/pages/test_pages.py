@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from archive import Archive
+from archive import Archive, ArchiveError
 from domain import utc_now
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls
@@ -157,6 +157,20 @@ def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) 
         assert len(texts(test)) == len(before) + 1
     after = open_page(page, {})
     assert not after.exception and not any("class='error'" in body for body in texts(after))
+
+
+def test_no_evidence_file_is_made_of_what_is_left_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_context.get_app_context()
+    view = judgement_view(app, app.source_names[0], now=utc_now())
+    button: dict[str, Any] = {}
+    monkeypatch.setattr(streamlit, "download_button", lambda _label, **options: button.update(options))
+    evidence_button(app, view, app.source_names[0])
+    assert not button["disabled"]
+    with without_file(app.archive):
+        with pytest.raises(ArchiveError, match="replaced"):
+            button["data"]()
+        evidence_button(app, view, app.source_names[0])
+        assert button["disabled"]
 
 
 def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:

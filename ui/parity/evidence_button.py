@@ -27,6 +27,7 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
         on_click="ignore",
         icon=":material/download:",
         help=text.FILE_EXPLAINED,
+        disabled=app.archive.outage is not None,
     )
 
 
@@ -41,6 +42,8 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
     now = utc_now()
     phase = view.phase
     result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
+    if outage := app.archive.outage:
+        raise outage.problem.as_error()  # what is left in memory is no evidence
     checkpoint()
     alarms = read_alarms(app.archive, app.migration, source, now=now)
     data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms)

@@ -21,6 +21,7 @@ def report_button(app: AppContext, retrospective: Retrospective) -> None:
         on_click="ignore",
         icon=":material/download:",
         help=text.REPORT_EXPLAINED,
+        disabled=app.archive.outage is not None,
     )
 
 

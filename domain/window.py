@@ -1,5 +1,6 @@
 """Time windows in whole minutes, the clock, and parsing of times."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -105,6 +106,21 @@ def merge_windows(windows: Iterable[Window]) -> tuple[Window, ...]:
         else:
             merged.append(window)
     return tuple(merged)
+
+
+def parse_minutes(duration: str) -> int | None:
+    """The minutes of "90m", "3h", "1h30m" or "2d"; None if it is invalid or zero."""
+    match = re.fullmatch(r"(?:(\d{1,3})d)? ?(?:(\d{1,4})h)? ?(?:(\d{1,5})m(?:in)?)?", duration.strip().lower())
+    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    return days * DAY_S // MINUTE_S + hours * HOUR_S // MINUTE_S + minutes or None
+
+
+def parse_warm_up(duration: str) -> int | None:
+    """The seconds of a warm-up, "10m", at most a day; "0" is none. None if it is invalid."""
+    if duration.strip() == "0":
+        return 0
+    minutes = parse_minutes(duration)
+    return minutes * MINUTE_S if minutes is not None and minutes * MINUTE_S <= DAY_S else None
 
 
 def parse_datetime(text: str, zone: tzinfo) -> datetime:

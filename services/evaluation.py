@@ -1,11 +1,12 @@
 """One evaluation of a phase, a window or a CSV: the judgement, whether its data is current, and the exit code for a pipeline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 import analysis
 from analysis import Judgement, Phase, Verdict
+from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
 from domain import FLEETS, FleetName, Migration, Window, epoch_s
@@ -46,7 +47,7 @@ class NoSuchPhaseError(LookupError):
 class JudgementInput:
     """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources.
 
-    `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`: of now; None likewise.
+    `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`: of now; None likewise. `context`: of the data.
     """
 
     result: MetricsResult
@@ -56,6 +57,7 @@ class JudgementInput:
     now: datetime
     counts: PhaseCounts | None = None
     alarms: AlarmStatus | None = None
+    context: JudgeContext = field(default_factory=JudgeContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
     stale = result.window.end > oldest > (result.last_asked_at or 0)
     failed = bool(result.problems or result.archive_problem) and result.data_until is None
     share = data.phase.canary_share if data.phase else None
-    judged = judge_result(migration, source, result, now=data.now, canary_share=share)
+    judged = judge_result(migration, source, result, now=data.now, canary_share=share, context=data.context)
     judgement = judged.judgement
     is_over = data.phase is not None and data.now.timestamp() - result.window.end >= PHASE_OVER_AFTER_S
     return Evaluation(

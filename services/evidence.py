@@ -86,7 +86,7 @@ def build_bundle(
         evaluation=evaluate(migration, source, data),
         rows=rows,
         unread=unread_rows(rows, result.unknown),
-        trace=trace_result(migration, result, now=data.now, checkpoint=checkpoint),
+        trace=trace_result(migration, result, now=data.now, context=data.context, checkpoint=checkpoint),
         final_window=final_window,
         grid=analysis.time_grid(rows, final_window or window, result.unknown),
         events=(),

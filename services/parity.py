@@ -1,31 +1,34 @@
 """Judges a phase, or any window, from the archive. Only the series that the judge needs are read."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Lock
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 import analysis
+from analysis.parity.context import JudgeContext
 from archive import Archive, MetricsResult
 from domain import Migration, Window
 from services.fleet_requests import fleet_requests
 from services.freshness import final_until
-
-MAX_CACHED_JUDGEMENTS = 64  # per archive
+from services.judge_context import history_key, read_context, read_settings
+from services.versioned_cache import VersionedCache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowJudgement:
-    """The judgement of a window; data after `final_until` (epoch seconds) was not judged. `result`: the judged data, None from the cache."""
+    """The judgement of a window; data after `final_until` (epoch seconds) was not judged. `result`: the judged data, None from the cache.
+
+    `context`: what the judge was given beside it.
+    """
 
     window: Window
     judgement: analysis.Judgement
     final_until: int
     result: MetricsResult | None
+    context: JudgeContext = field(default_factory=JudgeContext)
 
 
 def judge_window(
@@ -40,26 +43,41 @@ def judge_window(
 ) -> WindowJudgement:
     """Judges the data of `source` in `window`. `canary_share`: the configured share in all of it, if known. Raises ArchiveError.
 
-    A judgement is cached until data of its window changes. `with_result`: includes the judged data, even for a cached judgement.
+    A judgement is cached until what it is made from changes. `with_result`: includes the judged data, even for a cached judgement.
     """
-    cache, key = _caches.setdefault(archive, _JudgementCache()), (source, window, migration.criteria, canary_share)
-    cache_key = archive.metrics.cache_key(window, source)
-    cached = cache.get(key, cache_key)
+    cache, key = _caches.setdefault(archive, VersionedCache()), (source, window, migration.criteria, canary_share)
+    version = judgement_key(archive, migration, source, window)
+    cached = cache.get(key, version)
     if cached and not with_result:
         return cached
     result = archive.metrics.read(
         window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
     )
-    judgement = judge_result(migration, source, result, now=now, canary_share=canary_share)
+    context = read_context(archive, migration, source, result, now=now)
+    judgement = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
     if not result.archive_problem:
-        cache.put(key, cache_key, replace(judgement, result=None))
+        cache.put(key, version, replace(judgement, result=None))
     return judgement
 
 
+def judgement_key(archive: Archive, migration: Migration, source: str, window: Window) -> Hashable:
+    """A value that changes whenever `judge_window` may say something else of `window` at the same time. Raises ArchiveError."""
+    settings = read_settings(archive, migration, window)
+    data = archive.metrics.cache_key(window, source), history_key(archive, source, window)
+    return data, settings.configured, settings.warm_up
+
+
 def judge_result(
-    migration: Migration, source: str, result: MetricsResult, *, now: datetime, canary_share: float | None = None
+    migration: Migration,
+    source: str,
+    result: MetricsResult,
+    *,
+    now: datetime,
+    canary_share: float | None = None,
+    context: JudgeContext | None = None,
 ) -> WindowJudgement:
     """Judges data of `source` that was read already."""
+    context = context or JudgeContext()
     end = final_until(migration, result, now=now)
     judgement = analysis.judge(
         result.frame,
@@ -68,12 +86,18 @@ def judge_result(
         provisional_from=end,
         unknown=result.unknown,
         fleets=fleet_requests(result, source, final_until=end, canary_share=canary_share),
+        context=context,
     )
-    return WindowJudgement(result.window, judgement, end, result)
+    return WindowJudgement(result.window, judgement, end, result, context)
 
 
 def trace_result(
-    migration: Migration, result: MetricsResult, *, now: datetime, checkpoint: Callable[[], None] = lambda: None
+    migration: Migration,
+    result: MetricsResult,
+    *,
+    now: datetime,
+    context: JudgeContext | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """The judgement after each minute (analysis.TRACE_COLUMNS). `checkpoint` may raise to give up."""
     return analysis.trace(
@@ -82,27 +106,9 @@ def trace_result(
         window=result.window,
         provisional_from=final_until(migration, result, now=now),
         unknown=result.unknown,
+        context=context,
         before_criterion=checkpoint,
     )
 
 
-class _JudgementCache:
-    """The latest judgements by key, each valid for one cache key of its data."""
-
-    def __init__(self) -> None:
-        self._lock, self._entries = Lock(), OrderedDict[Hashable, tuple[Hashable, WindowJudgement]]()
-
-    def get(self, key: Hashable, cache_key: Hashable) -> WindowJudgement | None:
-        with self._lock:
-            known, judgement = self._entries.get(key, (None, None))
-            return judgement if known == cache_key else None
-
-    def put(self, key: Hashable, cache_key: Hashable, judgement: WindowJudgement) -> None:
-        with self._lock:
-            self._entries[key] = (cache_key, judgement)
-            self._entries.move_to_end(key)
-            while len(self._entries) > MAX_CACHED_JUDGEMENTS:
-                self._entries.popitem(last=False)
-
-
-_caches: WeakKeyDictionary[Archive, _JudgementCache] = WeakKeyDictionary()
+_caches: WeakKeyDictionary[Archive, VersionedCache[WindowJudgement]] = WeakKeyDictionary()

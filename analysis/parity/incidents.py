@@ -180,7 +180,9 @@ def _uncounted(grid: TimeGrid, configured: ConfiguredShare) -> FloatArray:
     none = np.zeros(len(grid.ts))
     if not configured:
         return none
-    shares = np.nan_to_num(configured_shares(configured, grid.ts))
+    # The smallest share in a period: after a rollback in it, few requests may have been expected.
+    ends = configured_shares(configured, grid.ts + grid.lengths_s - 1)
+    shares = np.nan_to_num(np.minimum(configured_shares(configured, grid.ts), ends))
     baseline, canary = np.nan_to_num(grid.fleets["baseline"].requests), np.nan_to_num(grid.fleets["canary"].requests)
     absent = (shares > 0) & (shares < 1) & (baseline > 0) & (canary == 0)
     expected = np.where(absent, baseline * shares / np.where(absent, 1 - shares, 1.0), 0.0)

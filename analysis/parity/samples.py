@@ -106,7 +106,7 @@ def prepare_grid(
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
         window = Window(start, end)
-    period_s, others = _dominant_period(frame, window)
+    period_s, others = dominant_period(frame, window)
     grid = time_grid(frame, window, unknown, period_s=period_s)
     coarser = finer = np.zeros(len(grid.ts), dtype=bool)
     for starts, length_s in others:
@@ -159,7 +159,7 @@ def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) 
     return unread & np.isnan(grid.fleets[fleet].requests)
 
 
-def _dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
+def dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
     """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length."""
     ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
     if not len(ts) or periods.min() == periods.max():

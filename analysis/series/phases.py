@@ -66,7 +66,7 @@ def phases(events: Iterable[Event], window: Window, share: float | None = None) 
     is the newest minute until the next begins. `share`: the configured share at the window's start, if no change before it is known; by default
     what the first change says.
     """
-    boundaries = sorted((event for event in events if _is_boundary(event)), key=lambda event: event.ts)
+    boundaries = sorted((event for event in events if begins_phase(event)), key=lambda event: event.ts)
     if share is None:
         share = next((event.change.before for event in boundaries if event.change), None)
     started_by: PhaseStart = "window"
@@ -114,7 +114,8 @@ def _settled_at(ts: int) -> int:
     return _minute_of(ts) + 2 * MINUTE_S
 
 
-def _is_boundary(event: Event) -> bool:
+def begins_phase(event: Event) -> bool:
+    """Whether a phase begins with an event: a change of the weights, or a deployment of the canary."""
     return (event.kind == "weight" and event.change is not None) or (
         event.kind == "deployment" and event.fleet == "canary"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import typer
 
-from archive import Archive, ArchiveError, SourceState
+from analysis.parity.context import JudgeContext
+from archive import Archive, ArchiveError, MetricsResult, SourceState
 from collector.collector import Collector, CollectorConfig
 from commands.shared import startup
 from commands.shared.options import metric_source
@@ -18,6 +19,7 @@ from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.evaluation import Evaluation, JudgementInput, NoSuchPhaseError, evaluate, read_phase
+from services.judge_context import read_context
 from services.phases import EVENT_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
 from sources.registry import Sources
@@ -61,7 +63,13 @@ class CommandContext:
         """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
         problems, now = self.poll_events(), startup.now()
         data = self._judgement_input(minutes, phase, problems, now)
-        return replace(data, alarms=self.alarms(now))
+        return replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
+
+    def _judge_context(self, result: MetricsResult, now: datetime) -> JudgeContext:
+        try:
+            return read_context(self.archive, self.migration, self.metrics.name, result, now=now)
+        except ArchiveError:  # reading the metrics reports it
+            return JudgeContext()
 
     def _judgement_input(
         self, minutes: int | None, phase: str, problems: tuple[Problem, ...], now: datetime

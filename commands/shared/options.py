@@ -1,12 +1,11 @@
 """The options that several commands share."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from domain.window import DAY_S, HOUR_S, MAX_WINDOW_MINUTES, MINUTE_S
+from domain.window import MAX_WINDOW_MINUTES, parse_minutes
 from messages import cli as text
 from sources.base import MetricSource
 from sources.registry import Sources
@@ -18,13 +17,6 @@ Source = Annotated[str, typer.Option(help=text.SOURCE)]
 JudgedWindow = Annotated[str, typer.Option("--window", help=text.WINDOW)]
 JudgedPhase = Annotated[str, typer.Option("--phase", help=text.PHASE)]
 Interval = Annotated[int, typer.Option("--every", min=5, max=3600, help=text.EVERY)]
-
-
-def parse_minutes(duration: str) -> int | None:
-    """The minutes of "90m", "3h", "1h30m" or "2d"; None if it is invalid or zero."""
-    match = re.fullmatch(r"(?:(\d{1,3})d)? ?(?:(\d{1,4})h)? ?(?:(\d{1,5})m(?:in)?)?", duration.strip().lower())
-    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    return days * DAY_S // MINUTE_S + hours * HOUR_S // MINUTE_S + minutes or None
 
 
 def parse_window(window: str) -> int | None:

@@ -38,6 +38,7 @@ ConfigIssueCode = Literal[
     "no_source",
     "unknown_timezone",
     "not_a_day",
+    "not_a_warm_up",
     "not_an_archive",
     "archive_without_file",
     "archive_without_database",

@@ -16,7 +16,7 @@ from domain.config.errors import closest, config_error
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
-from domain.window import parse_datetime
+from domain.window import parse_datetime, parse_warm_up
 
 # The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
 CRITERION_METRICS = (
@@ -29,6 +29,7 @@ CRITERION_METRICS = (
     "latency_p99",
 )
 THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
+DEFAULT_WARM_UP = "10m"
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
 _Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]
 _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
@@ -191,6 +192,7 @@ class Migration(ConfigTable):
     archive: str = "sqlite:///archive.db"
     provisional_minutes: Annotated[int, Field(ge=0, le=60)] = 3  # drawn, never judged
     settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # re-read at each refresh until then
+    warm_up: str = DEFAULT_WARM_UP  # not judged at the start of a phase and after a deployment of the canary
     backfill: bool = True  # also fetch the history that the sources retain
     since: date | Literal[""] = ""  # first day of that history, in `timezone`; "": all of it
     slow_thresholds_s: tuple[Annotated[float, Field(ge=10**-THRESHOLD_DECIMALS, le=60)], ...] = (
@@ -216,6 +218,13 @@ class Migration(ConfigTable):
         except (TypeError, ValueError):
             raise config_error("not_a_day", given=value) from None
         return day
+
+    @field_validator("warm_up")
+    @classmethod
+    def _check_warm_up(cls, duration: str) -> str:
+        if parse_warm_up(duration) is None:
+            raise config_error("not_a_warm_up", given=duration)
+        return duration
 
     @field_validator("archive")
     @classmethod
@@ -320,6 +329,11 @@ class Migration(ConfigTable):
     def since_s(self) -> int | None:
         """`since` in epoch seconds, at a whole minute; None: all that the sources retain."""
         return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
+
+    @property
+    def warm_up_s(self) -> int:
+        """`warm_up` in seconds."""
+        return parse_warm_up(self.warm_up) or 0
 
     @property
     def key(self) -> str:

@@ -22,6 +22,7 @@ _EXAMPLES = {
     "migration.archive": 'archive = "sqlite:///archive.db"',
     "migration.provisional_minutes": "provisional_minutes = 3",
     "migration.settle_minutes": "settle_minutes = 15",
+    "migration.warm_up": 'warm_up = "10m"',
     "migration.slow_thresholds_s": "slow_thresholds_s = [0.1, 0.3, 1.0]",
     "aws.region": 'region = "ap-northeast-1"',
     "aws.load_balancer": f'load_balancer = "{_ARNS["load balancer"]}"',
@@ -103,6 +104,10 @@ _TEXTS: dict[str, IssueText] = {
     "not_a_day": (
         _("“{given}” is not a day between 2010 and 2100."),
         _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+    ),
+    "not_a_warm_up": (
+        _("“{given}” is not a time of at most a day."),
+        _("Write minutes or hours, for example `warm_up = \"10m\"`, or `warm_up = \"0\"` to judge from the first minute."),
     ),
     "not_an_archive": (
         _("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),

@@ -16,9 +16,9 @@ import pytest
 import cli
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
 from commands.shared import startup
-from commands.shared.options import parse_minutes
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
+from domain.window import parse_minutes
 from reports.judgement_json import evaluation_json
 from services.evaluation import EXIT_CODES, Evaluation, NoSuchPhaseError, select_phase
 from services.phases import known_phases

@@ -46,6 +46,6 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
         raise outage.problem.as_error()  # what is left in memory is no evidence
     checkpoint()
     alarms = read_alarms(app.archive, app.migration, source, now=now)
-    data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms)
+    data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms, view.context)
     bundle = collect_evidence(app.archive, app.migration, source, data, checkpoint=checkpoint)
     return evidence_zip(bundle, made_at=now)

@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from analysis import Judgement, Phase
+from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import MetricsResult
 from domain import Window, utc_now
 from domain.window import MINUTE_S
-from services.parity import WindowJudgement, judge_window, trace_result
+from services.parity import WindowJudgement, judge_window, judgement_key, trace_result
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
@@ -21,7 +22,8 @@ from ui.controls import page_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class JudgementView:
-    """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: the judged data, identified by `cache_key`."""
+    """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: the judged data, identified by `cache_key`;
+    `context`: what the judge was given beside it."""
 
     phase: Phase
     phases: tuple[Phase, ...]
@@ -29,6 +31,7 @@ class JudgementView:
     cache_key: Hashable
     judgement: Judgement
     result: MetricsResult
+    context: JudgeContext
     counts: PhaseCounts
     counted_until: int
 
@@ -42,11 +45,13 @@ def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: 
 def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: str) -> JudgementView:
     phases = _phases(app, source, now)
     phase = next((phase for phase in phases if str(phase.window.start) == phase_start), phases[-1])
-    cache_key = app.archive.metrics.cache_key(phase.window, source)
+    cache_key = judgement_key(app.archive, app.migration, source, phase.window)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
     judgement = close_judgement(judged.judgement) if phase.number < len(phases) else judged.judgement
     assert judged.result is not None
-    return JudgementView(phase, phases, source, cache_key, judgement, judged.result, counts, judged.final_until)
+    return JudgementView(
+        phase, phases, source, cache_key, judgement, judged.result, judged.context, counts, judged.final_until
+    )
 
 
 def current_phase(app: AppContext, *, now: datetime) -> Phase:
@@ -56,7 +61,7 @@ def current_phase(app: AppContext, *, now: datetime) -> Phase:
 
 def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
     """The judgement after each minute (analysis.TRACE_COLUMNS). Takes three times as long as the judgement."""
-    return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.result)
+    return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.result, view.context)
 
 
 def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
@@ -102,6 +107,6 @@ def _cached_judgement(
 
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_trace(
-    _app: AppContext, source: str, window: Window, cache_key: Hashable, _result: MetricsResult
+    _app: AppContext, source: str, window: Window, cache_key: Hashable, _result: MetricsResult, _context: JudgeContext
 ) -> pd.DataFrame:
-    return trace_result(_app.migration, _result, now=utc_now(), checkpoint=page_checkpoint())
+    return trace_result(_app.migration, _result, now=utc_now(), context=_context, checkpoint=page_checkpoint())

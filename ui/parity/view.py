@@ -86,7 +86,8 @@ def _cached_phases(_app: AppContext, source: str, now: datetime, change_counter:
     return read_phases(_app.archive, source, now=now)
 
 
-@st.cache_resource(max_entries=16, ttl=timedelta(hours=1), show_spinner=False)
+# Few: each keeps its data, 37 MB of eight days of twenty target groups. Judgements without it are cached by services.parity.
+@st.cache_resource(max_entries=4, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_judgement(
     _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:

@@ -28,7 +28,7 @@ _CREDENTIALS = (
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"\b(?:(?i:bearer)\s+(?!authenti|authori|tokens?\b)|(?i:basic)\s+(?=\S*[0-9A-Z=]))[\w.~+/=-]{6,}"),
     re.compile(
-        r"(?i)(?<![\w-])(?:x-api-key|x-amz-security-token|x-amz-signature|x-amz-credential|authorization|password|passwd|pwd)"
+        r"(?i)(?<![\w-])(?:x-api-key|x-amz-security-token|x-amz-sso_bearer_token|x-amz-signature|x-amz-credential|authorization|password|passwd|pwd)"
         r"[\"']?\s*[=:]\s*b?(?:\"[^\"]*\"|'[^']*'|(?:aws4-hmac-sha256|bearer|basic)\s[^\r\n\"']*|[^\s&,;)\"']+)"
     ),
     re.compile(

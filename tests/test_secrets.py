@@ -17,7 +17,7 @@ from tests.fakes.elbv2 import REGION
 from tests.fakes.quoting_server import QuotingServer
 from tests.fakes.services import MACKEREL_TABLE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # a dozen processes
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = f"arn:aws:elasticloadbalancing:{REGION}:123456789012"

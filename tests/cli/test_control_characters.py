@@ -87,6 +87,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 def test_no_command_prints_a_control_character(
     evil_demo: Migration, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,6 +119,7 @@ SHAPES = {
     "Basic bWU6aHVudGVyMg== refused": "*** refused",
     "GET /x?a=1&X-Amz-Security-Token=abc%2Fdef&b=2": "GET /x?a=1&***&b=2",
     "GET /x?AWSAccessKeyId=abc&Signature=def%3D&Expires=1": "GET /x?***&***&Expires=1",
+    "x-amz-sso_bearer_token: abc refused": "*** refused",
     "DB_PASSWORD=hunter2 is wrong": "*** is wrong",
     '{"access_token": "abc", "n": 1}': '{"***, "n": 1}',
 }

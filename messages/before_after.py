@@ -2,7 +2,7 @@
 
 from datetime import datetime, tzinfo
 
-from analysis.retrospective.before_after import BeforeAfter, MeasureChange
+from analysis.retrospective.before_after import MIN_DAYS, BeforeAfter, MeasureChange
 from messages import numbers, times
 from messages.i18n import _, plural
 
@@ -10,7 +10,7 @@ TITLE = _("Before and after")
 TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
 NO_STEP = _("Without a step there is no before and no after.")
 EXPLAINED = _(
-    "Both fleets together, hour by hour. Other things change in two months too: this is what users saw, not what the migration caused."
+    "Both fleets together, by days. Other things change in two months too: this is what users saw, not what the migration caused."
 )
 
 
@@ -45,11 +45,17 @@ def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> s
             "The week before the first step ({before}) against the time since the last step: {length} so far ({after}). It is complete after a week."
         )
     length = times.duration(comparison.after.end - comparison.after.start)
-    hours = plural("{n} hour", "{n} hours", comparison.hours)
+    hours, days = plural("{n} hour", "{n} hours", comparison.hours), plural("{n} day", "{n} days", comparison.days)
     sentences = [
         opening.format(before=before, after=after, length=length),
-        _("{hours} of the same weekdays could be paired.").format(hours=hours),
+        _("{hours} of the same weekdays could be paired, on {days}.").format(hours=hours, days=days),
     ]
+    if comparison.days < MIN_DAYS:
+        sentences.append(
+            _("One day is one observation: a difference has an interval from {least} paired days on.").format(
+                least=MIN_DAYS
+            )
+        )
     if comparison.clocks_changed:
         sentences.append(_("The clocks changed in between: hours are paired by the wall clock."))
     return " ".join(sentences)
@@ -57,12 +63,14 @@ def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> s
 
 def no_comparison(comparison: BeforeAfter | None) -> str:
     if comparison is None:
-        return _("The last step is too young: the first whole hour after it has to be over, and to have settled.")
-    return _("The archive holds no hour of the same weekday from both before the first step and after the last.")
+        return _("The last step is too young: the first day after it has to be over, and to have settled.")
+    return _(
+        "The archive holds no day of which half the hours are from both before the first step and after the last, of the same weekday."
+    )
 
 
 def interval(change: MeasureChange) -> str:
-    """The CI of the difference; "–" with fewer than ten paired hours."""
+    """The CI of the difference; "–" with too few paired days."""
     if change.lower is None or change.upper is None:
         return numbers.NONE
     return f"{difference(change, change.lower)} … {difference(change, change.upper)}"

@@ -180,7 +180,7 @@ def _before_after_json(comparison: BeforeAfter | None) -> dict[str, Any] | None:
     return {
         "before": window_json(comparison.before),
         "after": window_json(comparison.after),
-        **pick(comparison, "hours", "complete", "clocks_changed"),
+        **pick(comparison, "hours", "days", "complete", "clocks_changed"),
         "changes": [asdict(change) for change in comparison.changes],
     }
 

@@ -55,14 +55,16 @@ def test_basis_of_a_p95() -> None:
 def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
     start = int(datetime(2026, 9, 18, 1, tzinfo=UTC).timestamp())
     after = int(datetime(2026, 11, 24, 0, tzinfo=UTC).timestamp())
-    length = 7 * 86_400 if complete else 6 * 3600
-    return BeforeAfter(Window(start, start + 7 * 86_400), Window(after, after + length), 6, complete, clocks, ())
+    days = 7 if complete else 1
+    later = Window(after, after + days * 86_400)
+    return BeforeAfter(Window(start, start + 7 * 86_400), later, days * 24, days, complete, clocks, ())
 
 
 def test_compared_weeks() -> None:
     assert before_after.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
-        "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 6 h so far "
-        "(24 Nov 09:00–15:00 JST). It is complete after a week. 6 hours of the same weekdays could be paired."
+        "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 1 d so far "
+        "(24 Nov 09:00 – 25 Nov 09:00 JST). It is complete after a week. 24 hours of the same weekdays could be paired, on 1 day. "
+        "One day is one observation: a difference has an interval from 5 paired days on."
     )
     assert before_after.compared_weeks(before_after_result(complete=True, clocks=True), TOKYO, now=NOW).endswith(
         "The clocks changed in between: hours are paired by the wall clock."
@@ -70,9 +72,9 @@ def test_compared_weeks() -> None:
 
 
 def test_differences_have_units() -> None:
-    requests = MeasureChange("requests", 607_270, 621_539, 0.025, 0.01, 0.04, True)
-    errors = MeasureChange("error_rate", 0.0021, 0.0023, 0.0002, None, None, False)
-    p95 = MeasureChange("p95", 0.275, 0.279, 0.016, -0.01, 0.04, True)
+    requests = MeasureChange("requests", 607_270, 621_539, 0.025, 0.01, 0.04, True, 7)
+    errors = MeasureChange("error_rate", 0.0021, 0.0023, 0.0002, None, None, False, 4)
+    p95 = MeasureChange("p95", 0.275, 0.279, 0.016, -0.01, 0.04, True, 7)
     texts = [
         (
             before_after.value(change, change.before),

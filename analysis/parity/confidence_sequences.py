@@ -141,7 +141,7 @@ def running_rates(
     )
     n_before = min(history.periods, MAX_HISTORY)
     before = 1 + history.variance * history.long_run * rates.information / n
-    return replace(rates, overdispersion=(n * overdispersion + n_before * before) / (n + n_before))
+    return replace(rates, overdispersion=_pooled(n, overdispersion, n_before, before))
 
 
 def rate_scatter(events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray) -> Scatter:
@@ -206,7 +206,7 @@ def running_differences(
     error_variance = _autocorrelation_variance(residuals.lag_1, n)
     autocorrelation = _shrink(_unbiased_autocorrelation(residuals.lag_1, n), 4 * error_variance)
     long_run = _long_run_factor(autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2)
-    long_run = (n * np.maximum(long_run, residuals.block_factor) + n_before * history.long_run) / (n + n_before)
+    long_run = _pooled(n, np.maximum(long_run, residuals.block_factor), n_before, history.long_run)
     effective = n_equal / long_run
     return RunningDifferences(
         n, first + mean, variance, effective, effective - 1 + n_before / long_run, n >= _min_minutes(history)
@@ -218,6 +218,12 @@ def difference_scatter(values: FloatArray) -> Scatter:
     n = float(len(values))
     running = running_differences(values)
     return Scatter(n, float(running.variance[-1]), n / float(running.effective_minutes[-1]))
+
+
+def _pooled(n: FloatArray, own: FloatArray, n_before: float, before: FloatArray | float) -> FloatArray:
+    """The mean of two factors of a variance, by periods: geometric, because few periods allow for a factor that is far too large."""
+    pooled: FloatArray = np.exp((n * np.log(own) + n_before * np.log(before)) / (n + n_before))
+    return pooled
 
 
 def _min_minutes(history: Scatter) -> int:

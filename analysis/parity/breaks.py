@@ -19,8 +19,10 @@ from analysis.parity.confidence_sequences import (
     mixture_boundary,
 )
 from analysis.parity.samples import PairedSamples
-from analysis.series.grid import FloatArray
+from analysis.series.grid import BoolArray, FloatArray
 from domain import Criterion
+
+SignArray = npt.NDArray[np.int8]
 
 START_EVERY = 30  # periods between starts, and before the first
 FIRST_LOOK = 4  # periods after a start
@@ -50,19 +52,47 @@ def break_signs(
     n_comparisons: int,
     *,
     last_only: bool = False,
-) -> npt.NDArray[np.int8]:
+) -> SignArray:
     """For each period (or the last one), 1 if the canary has been above the margin since some start, −1 if below it, else 0.
 
-    `values`: the paired differences of a latency, weighted by requests; of a rate they are not used.
+    `values`: the paired differences of a latency; of a rate they are not used.
     """
     signs = np.zeros(len(samples.ts), dtype=np.int8)
+    plain = _PlainMeans(criterion, samples, values)
     for start in _starts(len(samples.ts), n_comparisons, last_only=last_only):
-        if isinstance(running, RunningRates):
-            found = _rate_signs(criterion, samples, running, start)
-        else:
-            found = _difference_signs(criterion, samples, running, values, start)
-        signs[start.ends] = np.where(signs[start.ends] == 0, found, signs[start.ends])
+        beyond = plain.beyond_margin(start)
+        if beyond.any():
+            if isinstance(running, RunningRates):
+                found = _rate_signs(criterion, samples, running, start)
+            else:
+                found = _difference_signs(criterion, samples, running, values, start)
+            signs[start.ends] = np.where(signs[start.ends] == 0, np.where(found == beyond, found, 0), signs[start.ends])
     return signs[-1:] if last_only else signs
+
+
+class _PlainMeans:
+    """The means since any start, of all values as they are."""
+
+    def __init__(self, criterion: Criterion, samples: PairedSamples, values: FloatArray) -> None:
+        w = paired_weights(samples)
+        relative, margin = criterion.margin.unit == "%", criterion.margin.value / 100
+        if samples.is_rate:
+            rate_b, rate_c = samples.baseline / samples.requests_b, samples.canary / samples.requests_c
+            factor, distance = (1 + margin, 0.0) if relative else (1.0, margin)
+        else:
+            rate_b, rate_c, factor = np.zeros_like(values), values, 1.0
+            distance = np.log1p(margin) if relative else criterion.margin.value / 1000
+        # Above the margin if this is positive.
+        self._above = _sums(w * (rate_c - factor * rate_b - distance))
+        self._below = _sums(w * (rate_b - factor * rate_c - distance))
+
+    def beyond_margin(self, start: _Start) -> SignArray:
+        """1 (above) or −1 (below) where the mean since the start and that of its trailing periods are beyond the margin."""
+        above, below = (
+            (total[start.ends + 1] > total[start.index]) & (total[start.ends + 1] > total[start.trailing_from])
+            for total in (self._above, self._below)
+        )
+        return _signs(above, below)
 
 
 def changed_from(excess: FloatArray) -> int:
@@ -82,9 +112,7 @@ def _starts(periods: int, n_comparisons: int, *, last_only: bool) -> Iterator[_S
             yield _Start(index, ends, ends + 1 - trailing, ALPHA / n_comparisons * 6 / (np.pi * number) ** 2)
 
 
-def _rate_signs(
-    criterion: Criterion, samples: PairedSamples, running: RunningRates, start: _Start
-) -> npt.NDArray[np.int8]:
+def _rate_signs(criterion: Criterion, samples: PairedSamples, running: RunningRates, start: _Start) -> SignArray:
     relative, margin, before = criterion.margin.unit == "%", criterion.margin.value / 100, start.index - 1
     overdispersion = float(running.overdispersion[before])
     usual = float(
@@ -98,57 +126,44 @@ def _rate_signs(
     w = n_b * n_c / (n_b + n_c)
     cap = highest + CAP_SIGMAS * np.sqrt(overdispersion * (w * highest + 1)) / w
     b, c = np.minimum(samples.baseline[used], n_b * cap), np.minimum(samples.canary[used], n_c * cap)
-    sums = [_sums(part) for part in (w, w * b / n_b, w * c / n_c, w**2 / n_b, w**2 / n_c)]
-    since_start = [total[start.ends + 1 - start.index] for total in sums]
-    sum_w, sum_b, sum_c, sum_w2_b, sum_w2_c = since_start
+    sum_w, sum_b, sum_c, sum_w2_b, sum_w2_c = (
+        _sums(part)[start.ends + 1 - start.index] for part in (w, w * b / n_b, w * c / n_c, w**2 / n_b, w**2 / n_c)
+    )
     exposure_b, exposure_c = sum_w**2 / sum_w2_b, sum_w**2 / sum_w2_c
     events_b, events_c = sum_b / sum_w * exposure_b, sum_c / sum_w * exposure_c
-    trailing_w, trailing_b, trailing_c = (
-        whole - total[start.trailing_from - start.index] for whole, total in zip(since_start, sums[:3], strict=False)
-    )
     if relative:
         factor = np.where(sum_c > sum_b, 1 + margin, 1 / (1 + margin))
         llr = log_ratio_llr(events_b, exposure_b, events_c, exposure_c, np.log(factor))
-        above, below = (c > b * (1 + margin) for b, c in ((sum_b, sum_c), (sum_c, sum_b)))
-        trailing_above, trailing_below = (
-            c > b * (1 + margin) for b, c in ((trailing_b, trailing_c), (trailing_c, trailing_b))
-        )
+        above, below = sum_c > sum_b * (1 + margin), sum_b > sum_c * (1 + margin)
     else:
         target = np.where(sum_c > sum_b, margin, -margin)
         llr = difference_llr(events_b, exposure_b, events_c, exposure_c, target)
         above, below = sum_c - sum_b > margin * sum_w, sum_b - sum_c > margin * sum_w
-        trailing_above = trailing_c - trailing_b > margin * trailing_w
-        trailing_below = trailing_b - trailing_c > margin * trailing_w
     exposure = exposure_b + exposure_c
     information = (events_b + events_c) * exposure_b * exposure_c / exposure**2
     decided = llr >= mixture_boundary(information / overdispersion, start.alpha) * overdispersion
-    return _signs(decided & above & trailing_above, decided & below & trailing_below)
+    return _signs(decided & above, decided & below)
 
 
 def _difference_signs(
     criterion: Criterion, samples: PairedSamples, running: RunningDifferences, values: FloatArray, start: _Start
-) -> npt.NDArray[np.int8]:
+) -> SignArray:
     before = start.index - 1
     margin = np.log1p(criterion.margin.value / 100) if criterion.margin.unit == "%" else criterion.margin.value / 1000
     variance, dof = float(running.variance[before]), max(float(running.dof[before]), 0.1)
     share = float(running.effective_minutes[before] / running.minutes[before])
     used = slice(start.index, int(start.ends[-1]) + 1)
-    w = latency_weights(samples)[used]
+    w = paired_weights(samples)[used]
     cap = margin + CAP_SIGMAS * np.sqrt(variance)
-    sum_w, sum_w2, sum_d = (_sums(part) for part in (w, w**2, w * np.clip(values[used], -cap, cap)))
-    ends, trailing = start.ends + 1 - start.index, start.trailing_from - start.index
-    mean = sum_d[ends] / sum_w[ends]
-    trailing_mean = (sum_d[ends] - sum_d[trailing]) / (sum_w[ends] - sum_w[trailing])
-    n = sum_w[ends] ** 2 / sum_w2[ends] * share
+    ends = start.ends + 1 - start.index
+    sum_w, sum_w2, sum_d = (_sums(part)[ends] for part in (w, w**2, w * np.clip(values[used], -cap, cap)))
+    mean, n = sum_d / sum_w, sum_w**2 / sum_w2 * share
     half_width = mean_half_width(n, np.array(variance), np.array(dof), start.alpha)
-    return _signs(
-        (mean - half_width > margin) & (trailing_mean > margin),
-        (mean + half_width < -margin) & (trailing_mean < -margin),
-    )
+    return _signs(mean - half_width > margin, mean + half_width < -margin)
 
 
-def latency_weights(samples: PairedSamples) -> FloatArray:
-    """The weight of each period of a latency: its requests, harmonic over the fleets, so that the smaller one decides."""
+def paired_weights(samples: PairedSamples) -> FloatArray:
+    """The weight of each period: its requests, harmonic over the fleets, so that the smaller one decides (Mantel & Haenszel)."""
     weights: FloatArray = samples.requests_b * samples.requests_c / (samples.requests_b + samples.requests_c)
     return weights
 
@@ -157,5 +172,5 @@ def _sums(values: FloatArray) -> FloatArray:
     return np.concatenate(([0.0], np.cumsum(values)))
 
 
-def _signs(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+def _signs(above: BoolArray, below: BoolArray) -> SignArray:
     return above.astype(np.int8) - below.astype(np.int8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis.parity.breaks import latency_weights
+from analysis.parity.breaks import paired_weights
 from analysis.parity.confidence_sequences import MIN_HISTORY, Scatter, difference_scatter, rate_scatter
 from analysis.parity.context import JudgeContext
 from analysis.parity.samples import PairedSamples, PreparedGrid, paired_samples
@@ -18,7 +18,7 @@ from domain.window import DAY_S
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What earlier periods say. `scatter`: by metric; `weights`: of the periods that each is known from, see `latency_weights`.
+    """What earlier periods say. `scatter`: by metric; `weights`: of the periods that each is known from, see `paired_weights`.
 
     `usual`: errors and requests of both fleets in ordinary periods.
     """
@@ -91,7 +91,7 @@ def _learn(criterion: Criterion, samples: PairedSamples, used: BoolArray) -> _Le
     if samples.is_rate:
         return _Learnt(rate_scatter(baseline, samples.requests_b[used], canary, samples.requests_c[used]), None)
     differences = np.log(canary / baseline) if criterion.margin.unit == "%" else canary - baseline
-    return _Learnt(difference_scatter(differences), float(latency_weights(samples)[used].mean()))
+    return _Learnt(difference_scatter(differences), float(paired_weights(samples)[used].mean()))
 
 
 def _usual(prepared: PreparedGrid, ordinary: BoolArray) -> tuple[float, float] | None:

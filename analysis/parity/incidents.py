@@ -3,8 +3,8 @@
 Whether a minute belongs to one depends on it and on earlier minutes alone, so that a trace of the past has the incidents of its time.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Literal
@@ -204,6 +204,8 @@ def _flag_periods(
     """Each fleet's periods with a rate far above that of the ordinary periods before, of both fleets together."""
     n_periods = len(requests["baseline"])
     flags: dict[FleetName, BoolArray] = {fleet: np.zeros(n_periods, dtype=bool) for fleet in FLEETS}
+    if all((failed[fleet] < MIN_ERRORS).all() for fleet in FLEETS):
+        return flags
     errors, total = usual
     ordinary = ORDINARY_MINUTES * MINUTE_S // period_s if total else 0
     by_fleet = [(failed[fleet].tolist(), requests[fleet].tolist()) for fleet in FLEETS]
@@ -269,3 +271,16 @@ def _runs(flags: BoolArray) -> list[tuple[int, int]]:
     """The index ranges [first, end) of consecutive flagged periods."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     return [(int(first), int(end)) for first, end in pairwise(edges.tolist()) if flags[first]]
+
+
+def known_at(incidents: Iterable[Incident], end: int) -> tuple[Incident, ...]:
+    """The incidents as they stood at `end` (epoch seconds): begun before it, and open if they lasted so long. Their counts are those of now."""
+    return tuple(
+        replace(
+            incident,
+            window=Window(incident.window.start, min(incident.window.end, end)),
+            open=incident.window.end >= end,
+        )
+        for incident in incidents
+        if incident.window.start < end
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.parity.breaks import break_signs, changed_from, latency_weights
+from analysis.parity.breaks import SignArray, break_signs, changed_from, paired_weights
 from analysis.parity.confidence_sequences import (
     NO_HISTORY,
     RunningDifferences,
@@ -234,7 +234,7 @@ class _Estimates:
             return
         geometric = criterion.margin.unit == "%"
         transform = np.log if geometric else np.positive
-        baseline, weights = transform(samples.baseline), latency_weights(samples)
+        baseline, weights = transform(samples.baseline), paired_weights(samples)
         self.values = transform(samples.canary) - baseline
         self.running = running_differences(self.values, weights, history)
         level = np.cumsum(weights * baseline) / np.cumsum(weights)
@@ -256,7 +256,7 @@ class _Estimates:
     def intervals(self, n_comparisons: int) -> SequentialIntervals:
         return _Latest(self._criterion, self.running, self.baseline_level).intervals(n_comparisons)
 
-    def break_signs(self, n_comparisons: int, *, last_only: bool = False) -> npt.NDArray[np.int8]:
+    def break_signs(self, n_comparisons: int, *, last_only: bool = False) -> SignArray:
         return break_signs(
             self._criterion, self._samples, self.running, self.values, n_comparisons, last_only=last_only
         )
@@ -290,8 +290,8 @@ class _Estimates:
         """Canary − baseline of each sample, and its weight."""
         samples = self._samples
         if not samples.is_rate:
-            return self.values, latency_weights(samples)
-        return samples.canary / samples.requests_c - samples.baseline / samples.requests_b, latency_weights(samples)
+            return self.values, paired_weights(samples)
+        return samples.canary / samples.requests_c - samples.baseline / samples.requests_b, paired_weights(samples)
 
 
 class _Latest:
@@ -349,7 +349,7 @@ def _with_incidents(verdicts: VerdictArray, in_margin: npt.NDArray[np.bool_]) ->
     return np.where((verdicts == "parity") & ~in_margin, "undecided", verdicts)
 
 
-def _with_breaks(criterion: Criterion, verdicts: VerdictArray, signs: npt.NDArray[np.int8]) -> VerdictArray:
+def _with_breaks(criterion: Criterion, verdicts: VerdictArray, signs: SignArray) -> VerdictArray:
     """`verdicts`, replaced where a fleet has been beyond the margin since some start."""
     worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
     replaceable = ~np.isin(verdicts, ("regression", "improvement"))

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.parity.confidence_sequences import RunningDifferences, RunningRates
 from analysis.parity.intervals import interval_verdicts, latency_intervals, rate_intervals
@@ -12,6 +13,7 @@ from analysis.series.grid import FloatArray
 from domain import Criterion
 
 MAX_MINUTES = 28 * 24 * 60
+DEVIATIONS = (-0.75, 0.0, 0.4)  # in standard errors
 TIME_STEPS = 60  # geometric: each a few per cent longer than the one before
 
 
@@ -31,42 +33,85 @@ def minutes_to_decision(
 ) -> int | None:
     """Minutes until the verdict is parity, regression or improvement; 0 if it is already, None if not within four weeks.
 
-    Assumes that estimate and variance stay as they are. `even`: as if the traffic had been split 50:50 from the start, with a percentile's
-    variance falling as for independent answers (best case).
+    The soonest for the differences in DEVIATIONS: noise decides sooner than a steady estimate would. `even`: as if the traffic had been split
+    50:50 from the start, with a percentile's variance falling as for independent answers (best case).
     """
     if observed.minutes <= 0 or not observed.running.is_enough[-1]:
         return None
     factors = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
+    found = [
+        factors[decisive[0]]
+        for deviation in DEVIATIONS
+        if len(decisive := _decisive(criterion, observed, n_comparisons, factors, deviation, even=even))
+    ]
+    return math.ceil((float(min(found)) - 1) * observed.minutes) if found else None
+
+
+def _decisive(
+    criterion: Criterion,
+    observed: ForecastInput,
+    n_comparisons: int,
+    factors: FloatArray,
+    deviation: float,
+    *,
+    even: bool,
+) -> npt.NDArray[np.intp]:
+    """The indices of the `factors` (multiples of the time so far) with a decisive verdict, if the difference is `deviation` standard errors
+    further from 0, but not beyond it."""
     even_requests = (observed.requests_b + observed.requests_c) / 2
     if isinstance(observed.running, RunningRates):
-        rates, (scale_b, scale_c) = observed.running, (1.0, 1.0)
-        if even:
-            scale_b, scale_c = even_requests / observed.requests_b, even_requests / observed.requests_c
-        future_rates = RunningRates(
-            rates.minutes * factors,
-            rates.events_b * factors * scale_b,
-            rates.exposure_b * factors * scale_b,
-            rates.events_c * factors * scale_c,
-            rates.exposure_c * factors * scale_c,
-            rates.overdispersion * np.ones(TIME_STEPS),
-            np.ones(TIME_STEPS, dtype=bool),
+        scales = (even_requests / observed.requests_b, even_requests / observed.requests_c) if even else (1.0, 1.0)
+        intervals = rate_intervals(
+            criterion, _future_rates(observed.running, factors, deviation, scales), n_comparisons
         )
-        intervals = rate_intervals(criterion, future_rates, n_comparisons)
     else:
-        differences = observed.running
-        variance_scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
-        ones = np.ones(TIME_STEPS)
-        future_differences = RunningDifferences(
-            differences.minutes * factors,
-            differences.mean * ones,
-            differences.variance * variance_scale * ones,
-            differences.effective_minutes * factors,
-            differences.dof * factors,
-            np.ones(TIME_STEPS, dtype=bool),
-        )
-        intervals = latency_intervals(criterion, future_differences, observed.baseline_level * ones, n_comparisons)
-    decisive = np.flatnonzero(np.isin(interval_verdicts(criterion, intervals), DECISIVE_VERDICTS))
-    if not len(decisive):
-        return None
-    factor = float(factors[decisive[0]])
-    return math.ceil((factor - 1) * observed.minutes)
+        scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
+        future = _future_differences(observed.running, factors, deviation, scale)
+        level = observed.baseline_level * np.ones(TIME_STEPS)
+        intervals = latency_intervals(criterion, future, level, n_comparisons)
+    return np.flatnonzero(np.isin(interval_verdicts(criterion, intervals), DECISIVE_VERDICTS))
+
+
+def _future_rates(
+    rates: RunningRates, factors: FloatArray, deviation: float, scales: tuple[float, float]
+) -> RunningRates:
+    pooled = (rates.events_b + rates.events_c) / (rates.exposure_b + rates.exposure_c)
+    variance = rates.overdispersion * pooled * (1 / rates.exposure_b + 1 / rates.exposure_c)
+    kept = _multiple(rates.rate_c - rates.rate_b, variance, deviation)
+    exposure_b, exposure_c = rates.exposure_b * factors * scales[0], rates.exposure_c * factors * scales[1]
+    rate_b, rate_c = (np.maximum(pooled + kept * (rate - pooled), 0.0) for rate in (rates.rate_b, rates.rate_c))
+    return RunningRates(
+        rates.minutes * factors,
+        rate_b * exposure_b,
+        exposure_b,
+        rate_c * exposure_c,
+        exposure_c,
+        _fade(rates.overdispersion, factors),
+        np.ones(TIME_STEPS, dtype=bool),
+    )
+
+
+def _future_differences(
+    differences: RunningDifferences, factors: FloatArray, deviation: float, scale: float
+) -> RunningDifferences:
+    n = differences.minutes * factors
+    effective = n / _fade(differences.minutes / differences.effective_minutes, factors)
+    variance = differences.variance / differences.effective_minutes
+    return RunningDifferences(
+        n,
+        differences.mean * _multiple(differences.mean, variance, deviation) * np.ones(TIME_STEPS),
+        differences.variance * scale * np.ones(TIME_STEPS),
+        effective,
+        differences.dof + effective - differences.effective_minutes,
+        np.ones(TIME_STEPS, dtype=bool),
+    )
+
+
+def _multiple(difference: FloatArray, variance: FloatArray, deviation: float) -> FloatArray:
+    """The factor that moves a difference by `deviation` standard errors, but not beyond 0."""
+    return np.maximum(1 + deviation * np.sqrt(variance) / np.maximum(np.abs(difference), 1e-300), 0.0)
+
+
+def _fade(widening: FloatArray, factors: FloatArray) -> FloatArray:
+    """A widening of the intervals (≥ 1) after `factors` times as many minutes: most of it is caution that falls with their root."""
+    return 1 + (widening - 1) / factors**0.3

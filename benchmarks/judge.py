@@ -474,22 +474,19 @@ def _cpu_ms(function: Callable[[], object]) -> float:
     return float(np.median(durations_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A chunk of one row of a table: "intervals" or "worlds"."""
-
-    table: str
-    row: int
-    chunk: int
-    reps: int
+# A row of the table "intervals" or "worlds", and a judge: the outcomes of all repetitions.
+Results = dict[tuple[str, int, str], list[FloatArray]]
 
 
-def _simulate(seed: int, work: _Work) -> tuple[_Work, dict[str, FloatArray]]:
-    if work.table == "intervals":
-        return work, {"ours": outcomes(seed, work.row, work.chunk, work.reps)[1]}
-    random = np.random.default_rng([seed, 1, work.row, work.chunk])
-    found = judge_worlds.simulate(judge_worlds.rows()[work.row], random, work.reps)
-    return work, {name: np.array(values) for name, values in found.items()}
+def _simulate_intervals(seed: int, index: int, chunk: int, reps: int) -> dict[tuple[str, int, str], FloatArray]:
+    return {("intervals", index, "ours"): outcomes(seed, index, chunk, reps)[1]}
+
+
+def _simulate_worlds(
+    seed: int, group: tuple[int, int], chunk: int, reps: int
+) -> dict[tuple[str, int, str], FloatArray]:
+    found = judge_worlds.simulate(group, np.random.default_rng([seed, 1, group[0], chunk]), reps)
+    return {("worlds", index, judge_name): np.array(values) for (index, judge_name), values in found.items()}
 
 
 def main(
@@ -505,31 +502,32 @@ def main(
         name: [index for index, row in enumerate(table) if only.lower() in row.name.lower()]
         for name, table in tables.items()
     }
-    sizes = {"intervals": (reps, CHUNK), "worlds": (world_reps, WORLD_CHUNK)}
-    work = [
-        _Work(name, index, chunk, min(size, total - chunk))
-        for name, (total, size) in sizes.items()
-        for index in chosen[name]
-        for chunk in range(0, total, size)
-    ]
-    results: dict[tuple[str, int], dict[str, list[FloatArray]]] = defaultdict(lambda: defaultdict(list))
+    sizes = {"intervals": reps, "worlds": world_reps}
+    results: Results = defaultdict(list)
     with ProcessPoolExecutor(processes) as pool:
-        futures = [pool.submit(_simulate, seed, part) for part in work]
+        futures = [
+            pool.submit(_simulate_intervals, seed, index, chunk, min(CHUNK, reps - chunk))
+            for index in chosen["intervals"]
+            for chunk in range(0, reps, CHUNK)
+        ]
+        futures += [
+            pool.submit(_simulate_worlds, seed, group, chunk, min(WORLD_CHUNK, world_reps - chunk))
+            for group in judge_worlds.groups()
+            if set(range(*group)) & set(chosen["worlds"])
+            for chunk in range(0, world_reps, WORLD_CHUNK)
+        ]
         for n_done, future in enumerate(as_completed(futures), start=1):
-            part, found = future.result()
-            for name, values in found.items():
-                results[part.table, part.row][name].append(values)
+            for key, values in future.result().items():
+                results[key].append(values)
             print(f"\r{n_done} of {len(futures)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     missed = False
     for name, table in tables.items():
         peers = ["Kayenta"] if name == "intervals" else list(judge_worlds.PEERS)
-        output = Table(
-            "scenario", "ours", "to reach", *peers, "met?", title=f"{name}: {sizes[name][0]} repetitions a row"
-        )
+        output = Table("scenario", "ours", "to reach", *peers, "met?", title=f"{name}: {sizes[name]} repetitions a row")
         for index in chosen[name]:
             row = table[index]
-            values = {key: np.concatenate(parts) for key, parts in results[name, index].items()}
+            values = {key[2]: np.concatenate(parts) for key, parts in results.items() if key[:2] == (name, index)}
             ours, goal, met = summarize(row, values["ours"])
             missed |= met is False
             theirs = [summarize(row, values[peer])[0] if peer in values else "—" for peer in peers]

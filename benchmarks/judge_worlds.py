@@ -1,5 +1,6 @@
 """Worlds in which a judge is easily wrong, as traffic of whole phases: what the real `judge` and `trace` say in them, beside other judges."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -360,14 +361,24 @@ def peer_signs(traffic: Traffic) -> dict[str, npt.NDArray[np.int8]]:
     }
 
 
-def simulate(row: WorldRow, random: np.random.Generator, reps: int) -> dict[str, list[float]]:
-    """The outcome of each repetition: "ours", and of each peer that says something comparable."""
-    outcomes: dict[str, list[float]] = {}
+def groups() -> list[tuple[int, int]]:
+    """The rows that share a world, as ranges [first, end) of indices: each world is simulated once for all of them."""
+    table = rows()
+    firsts = [index for index, row in enumerate(table) if not index or row.world is not table[index - 1].world]
+    return list(zip(firsts, [*firsts[1:], len(table)], strict=True))
+
+
+def simulate(group: tuple[int, int], random: np.random.Generator, reps: int) -> dict[tuple[int, str], list[float]]:
+    """The outcome of each repetition by row and judge: "ours", and each peer that says something comparable."""
+    table = rows()[slice(*group)]
+    outcomes: dict[tuple[int, str], list[float]] = defaultdict(list)
     for _ in range(reps):
-        seen = replay(row.world(random))
-        outcomes.setdefault("ours", []).append(row.outcome(seen))
-        for peer, signs in peer_signs(seen.traffic).items() if row.peer else ():
-            outcomes.setdefault(peer, []).append(row.peer(signs) if row.peer else 0.0)
+        seen = replay(table[0].world(random))
+        signs = peer_signs(seen.traffic) if any(row.peer for row in table) else {}
+        for index, row in enumerate(table, start=group[0]):
+            outcomes[index, "ours"].append(row.outcome(seen))
+            for peer, said in signs.items() if row.peer else ():
+                outcomes[index, peer].append(row.peer(said) if row.peer else 0.0)
     return outcomes
 
 

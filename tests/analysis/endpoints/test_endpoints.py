@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint, FleetStats, JudgedEndpoints, judge_endpoints
+from analysis.endpoints.endpoints import (
+    ALL_ROUTES,
+    UNDECIDED_COMPARISONS,
+    Endpoint,
+    FleetStats,
+    JudgedEndpoints,
+    judge_endpoints,
+    route_comparisons,
+)
 from analysis.series.quantiles import Percentile
 from domain import Criterion, FleetName, Margin
 from domain.log_counts import COUNTS, NO_STATUS, UNANSWERED_MS
@@ -274,6 +282,60 @@ def test_alarms_are_corrected_for_routes_times_criteria() -> None:
     )
     assert two == four and two is not None and one is not None and two < one
     assert total_two is not None and total_one is not None and total_two < total_one  # the total is one route
+
+
+def test_the_share_of_a_route_by_hand() -> None:
+    """Two routes in the first ten minutes share 6/π² of α; one each until the 20th and the 40th minute; one whose block lasts until the 80th."""
+    judgeable_after = np.array([10, 10, 15, 40, 50, 61])
+    assert list(route_comparisons(judgeable_after, 60, 1)) == [
+        4,
+        4,
+        7,
+        15,
+        UNDECIDED_COMPARISONS,
+        UNDECIDED_COMPARISONS,
+    ]
+    assert list(route_comparisons(judgeable_after, 80, 2)) == [7, 7, 14, 30, 106, 106]
+    assert route_comparisons(np.array([], dtype=np.int64), 60, 1).size == 0
+
+
+@given(
+    judgeable_after=some.lists(some.integers(10, 3000), min_size=1, max_size=60),
+    looks=some.tuples(some.integers(10, 3000), some.integers(10, 3000)),
+    n_criteria=some.integers(1, 8),
+)
+def test_all_routes_share_alpha_and_no_later_route_takes_any_away(
+    judgeable_after: list[int], looks: tuple[int, int], n_criteria: int
+) -> None:
+    def comparisons(minutes: int) -> np.ndarray:
+        """As known after `minutes`."""
+        return route_comparisons(np.minimum(judgeable_after, minutes + 1), minutes, n_criteria)
+
+    earlier, later = (comparisons(minutes) for minutes in sorted(looks))
+    assert n_criteria * (1 / later).sum() <= 1 + 1e-6
+    decided = earlier < UNDECIDED_COMPARISONS
+    assert (earlier[decided] == later[decided]).all()
+
+
+def test_a_route_that_begins_later_takes_nothing_from_earlier_ones() -> None:
+    early = busy_route(60, 300, route="/a", errors=0.01, canary_error_factor=2)
+    late = [row | {"minute": row["minute"] + 1800} for row in busy_route(30, 300, route="/late", errors=0.01)]
+
+    def alarm_lower(rows: list[dict[str, Any]], route: str) -> float | None:
+        report = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(60), (ERRORS,))
+        return endpoint_of(report, route).judgement["error_rate"].alarm_lower
+
+    alone = alarm_lower(early, "/a")
+    assert alone is not None and alarm_lower([*early, *late], "/a") == alone
+    both = judge_endpoints(count_table([*early, *late]), FLEET_OF, first_minutes(60), (ERRORS,))
+    assert both.n_judged == 2
+    # Judgeable after 40 minutes, so one of the block that ends then: α is divided by ⌈(3π)²/6⌉ = 15.
+    late_alarm = endpoint_of(both, "/late").judgement["error_rate"]
+    assert (
+        late_alarm.alarm_lower is not None
+        and late_alarm.lower is not None
+        and late_alarm.alarm_lower < late_alarm.lower
+    )
 
 
 def naive_alarms(report: JudgedEndpoints) -> int:

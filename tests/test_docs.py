@@ -75,7 +75,7 @@ def test_documented_defaults_are_the_real_ones(table: str) -> None:
         assert row
         field = model.model_fields[key]
         assert ("*required*" in row[1]) == field.is_required(), key
-        if not field.is_required() and field.default not in ("", ()):
+        if not field.is_required() and field.default not in ("", (), None):
             documented = row[1].strip().strip("`")
             assert tomllib.loads(f"default = {documented}")["default"] == _as_toml(field.default), key
 

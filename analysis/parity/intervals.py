@@ -48,6 +48,15 @@ class SequentialIntervals:
         }
 
 
+def intervals(
+    criterion: Criterion, running: RunningRates | RunningDifferences, baseline_level: FloatArray, n_comparisons: int
+) -> SequentialIntervals:
+    """The intervals of running estimates. `n_comparisons`: Bonferroni correction of the alarm bounds; `baseline_level`: see `latency_intervals`."""
+    if isinstance(running, RunningRates):
+        return rate_intervals(criterion, running, n_comparisons)
+    return latency_intervals(criterion, running, baseline_level, n_comparisons)
+
+
 def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int) -> SequentialIntervals:
     """Intervals of a difference of rates. `n_comparisons`: Bonferroni correction of the alarm bounds."""
     margin, relative = criterion.margin.value / 100, criterion.margin.unit == "%"

@@ -1,6 +1,7 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +22,7 @@ from analysis.parity.context import JudgeContext
 from analysis.parity.intervals import (
     SequentialIntervals,
     interval_verdicts,
-    latency_intervals,
-    rate_intervals,
+    intervals,
 )
 from analysis.parity.samples import (
     PairedSamples,
@@ -44,6 +44,7 @@ from analysis.parity.verdicts import (
 from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
 from analysis.series.grid import FloatArray, UnknownWindows
 from domain import FLEETS, Criterion, Series, Window
+from domain.decision import judged_criteria
 from domain.window import HOUR_S
 
 TRACE_COLUMNS = (
@@ -80,19 +81,16 @@ def judge(
     `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
     The verdict may be computed as often as one likes: docs/MATH.md says which of its errors are bounded by proof, and which by measurement.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    context = context or JudgeContext()
+    chosen, context = tuple(criteria) or DEFAULT_CRITERIA, context or JudgeContext()
     prepared = prepare_grid(
         frame, window, provisional_from, unknown, fleets, context=context, error_margin=_error_margin(chosen)
     )
-    period_minutes = prepared.grid.period_s / 60
-    judged = [criterion for criterion in chosen if not criterion.watch_only] or chosen
     verdicts = tuple(
         judge_criterion(
             criterion,
             paired_samples(prepared, criterion),
-            len(judged),
-            period_minutes,
+            len(judged_criteria(chosen)),
+            prepared.grid.period_s / 60,
             excess=_incident_excess(prepared, criterion),
             history=context.scatter.get(criterion.metric, NO_HISTORY),
         )
@@ -127,12 +125,11 @@ def trace(
     `ts` (UTC) is the period's start. An excluded minute repeats the row before it; NaN and "not enough data" until there is an interval.
     `before_criterion` may raise to give up.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    context = context or JudgeContext()
+    chosen, context = tuple(criteria) or DEFAULT_CRITERIA, context or JudgeContext()
     prepared = prepare_grid(
         frame, window, provisional_from, unknown, (), context=context, error_margin=_error_margin(chosen)
     )
-    n_judged = len([criterion for criterion in chosen if not criterion.watch_only] or chosen)
+    n_judged = len(judged_criteria(chosen))
     final = np.flatnonzero(prepared.final)
     ts = pd.to_datetime(prepared.grid.ts[final], unit="s", utc=True).as_unit("s")
     parts = []
@@ -143,20 +140,20 @@ def trace(
         columns |= dict.fromkeys(NUMERIC_COLUMNS, np.nan)
         if samples.is_measured and len(samples.ts):
             estimates = _Estimates(criterion, samples, context.scatter.get(criterion.metric, NO_HISTORY))
-            intervals = estimates.intervals(n_judged)
+            found = estimates.intervals(n_judged)
             # −1, the appended value: before the first sample.
             last_sample = np.searchsorted(samples.judged_from, final, side="right") - 1
             excess = _incident_excess(prepared, criterion)[final]
             signs = np.append(estimates.break_signs(n_judged), 0)[last_sample]
-            verdicts = np.append(interval_verdicts(criterion, intervals), "not enough data")[last_sample]
-            upper = np.append(intervals.upper, np.inf)[last_sample]
-            margin = np.append(intervals.margin, 0.0)[last_sample]
+            verdicts = np.append(interval_verdicts(criterion, found), "not enough data")[last_sample]
+            upper = np.append(found.upper, np.inf)[last_sample]
+            margin = np.append(found.margin, 0.0)[last_sample]
             verdicts = _with_incidents(verdicts, upper + excess <= margin)
             columns["verdict"] = _with_breaks(criterion, verdicts, signs)
             if samples.recent_gap:
                 columns["verdict"] = np.where(final > samples.index[-1], "not enough data", columns["verdict"])
             for name in NUMERIC_COLUMNS:
-                known = np.where(intervals.is_known, getattr(intervals, name), np.nan)
+                known = np.where(found.is_known, getattr(found, name), np.nan)
                 columns[name] = np.append(known, np.nan)[last_sample]
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
     return pd.concat(parts, ignore_index=True)
@@ -185,52 +182,55 @@ def judge_criterion(
         details |= {"gone": samples.gone} if insufficient == "one_side_gone" else {}
         return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **counts, **details)
     estimates = _Estimates(criterion, samples, history)
-    latest = estimates.latest
-    intervals = latest.intervals(n_comparisons)
-    numbers = intervals.at(-1)
-    counts |= estimates.worst_hour(intervals) | {"effective_minutes": estimates.effective_minutes}
-    phase_verdicts = interval_verdicts(criterion, intervals)
+    latest = estimates.last()
+    found = latest.intervals(n_comparisons)
+    numbers = found.at(-1)
+    counts |= estimates.worst_hour(found) | {"effective_minutes": estimates.effective_minutes}
+    by_interval = interval_verdicts(criterion, found)
     in_margin = numbers["upper"] + (excess[-1] if excess is not None and len(excess) else 0.0) <= numbers["margin"]
-    allowed = _with_incidents(phase_verdicts, np.array([in_margin]))
+    with_incidents = _with_incidents(by_interval, np.array([in_margin]))
     signs = estimates.break_signs(n_comparisons, last_only=True)
-    verdict: Verdict = str(_with_breaks(criterion, allowed, signs)[-1])  # type: ignore[assignment]
-    decided: dict[str, Any] = {"minutes_to_decision": 0, "minutes_to_decision_even": 0}
-    if verdict != str(allowed[-1]):
-        changed_at = estimates.changed_at(float(signs[-1]))
-        return CriterionVerdict(
-            criterion, verdict, "recent_change", changed_at=changed_at, **numbers, **counts, **decided
-        )
+    verdict: Verdict = str(_with_breaks(criterion, with_incidents, signs)[-1])  # type: ignore[assignment]
     if verdict in DECISIVE_VERDICTS:
-        reason = _reason(criterion, verdict, numbers)
-        return CriterionVerdict(criterion, verdict, reason, **numbers, **counts, **decided)
-    if verdict != str(phase_verdicts[-1]):
+        counts |= {"minutes_to_decision": 0, "minutes_to_decision_even": 0}
+        reason = _reason(criterion, verdict, found)
+        if verdict != str(by_interval[-1]):
+            reason, counts["changed_at"] = "recent_change", estimates.changed_at(float(signs[-1]))
+        return CriterionVerdict(criterion, verdict, reason, **numbers, **counts)
+    if verdict != str(by_interval[-1]):
         return CriterionVerdict(criterion, verdict, "incident", **numbers, **counts)
-    observed_minutes = samples.paired_periods * period_minutes
     forecast = ForecastInput(
-        latest.running, latest.baseline_level, observed_minutes, counts["baseline_requests"], counts["canary_requests"]
+        latest.running,
+        latest.baseline_level,
+        samples.paired_periods * period_minutes,
+        counts["baseline_requests"],
+        counts["canary_requests"],
     )
     counts |= {
         "minutes_to_decision": minutes_to_decision(criterion, forecast, n_comparisons),
         "minutes_to_decision_even": minutes_to_decision(criterion, forecast, n_comparisons, even=True),
     }
     if insufficient == "no_events" or verdict == "not enough data":
-        estimates_only = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
-        few: VerdictReason = "few_minutes" if not latest.is_enough else "resemblance"
-        return CriterionVerdict(criterion, "not enough data", insufficient or few, **estimates_only, **counts)
-    return CriterionVerdict(criterion, verdict, _reason(criterion, verdict, numbers), **numbers, **counts)
+        numbers = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
+        few: VerdictReason = "resemblance" if latest.running.is_enough[-1] else "few_minutes"
+        return CriterionVerdict(criterion, "not enough data", insufficient or few, **numbers, **counts)
+    return CriterionVerdict(criterion, verdict, _reason(criterion, verdict, found), **numbers, **counts)
 
 
 class _Estimates:
-    """The estimates of one criterion after each sample. `values`: the paired differences of a latency (log ratios if the margin is relative)."""
+    """The estimates of one criterion after each sample. `values`: the paired differences of a latency (log ratios if the margin is relative).
+
+    `baseline_level`: of a latency, see `latency_intervals`.
+    """
 
     def __init__(self, criterion: Criterion, samples: PairedSamples, history: Scatter) -> None:
         self._criterion, self._samples = criterion, samples
-        self.values = np.zeros(0)
+        self.values, self.baseline_level = np.zeros(0), samples.baseline
+        self.running: RunningRates | RunningDifferences
         if samples.is_rate:
-            self.running: RunningRates | RunningDifferences = running_rates(
+            self.running = running_rates(
                 samples.baseline, samples.requests_b, samples.canary, samples.requests_c, history
             )
-            self.baseline_level = samples.baseline
             return
         geometric = criterion.margin.unit == "%"
         transform = np.log if geometric else np.positive
@@ -240,12 +240,12 @@ class _Estimates:
         level = np.cumsum(weights * baseline) / np.cumsum(weights)
         self.baseline_level = np.exp(level) if geometric else level
 
-    @property
-    def latest(self) -> "_Latest":
-        """After the last sample, as arrays of length 1."""
-        names = self.running.__slots__
-        running = type(self.running)(*(getattr(self.running, name)[-1:] for name in names))
-        return _Latest(self._criterion, running, self.baseline_level[-1:])
+    def last(self) -> "_Estimates":
+        """Those after the last sample alone, as arrays of length 1."""
+        last = copy(self)
+        last.running = type(self.running)(*(getattr(self.running, name)[-1:] for name in self.running.__slots__))
+        last.baseline_level = self.baseline_level[-1:]
+        return last
 
     @property
     def effective_minutes(self) -> float | None:
@@ -254,7 +254,7 @@ class _Estimates:
         return float(running.effective_minutes[-1]) if isinstance(running, RunningDifferences) else None
 
     def intervals(self, n_comparisons: int) -> SequentialIntervals:
-        return _Latest(self._criterion, self.running, self.baseline_level).intervals(n_comparisons)
+        return intervals(self._criterion, self.running, self.baseline_level, n_comparisons)
 
     def break_signs(self, n_comparisons: int, *, last_only: bool = False) -> SignArray:
         return break_signs(
@@ -269,7 +269,7 @@ class _Estimates:
         index = changed_from(sign * weights * (differences - level / 2))
         return int(self._samples.ts[min(index, len(self._samples.ts) - 1)])
 
-    def worst_hour(self, intervals: SequentialIntervals) -> dict[str, Any]:
+    def worst_hour(self, found: SequentialIntervals) -> dict[str, Any]:
         """The clock hour with the worst difference of both fleets, in the metric's own unit; nothing if no hour has enough samples."""
         samples = self._samples
         differences, weights = self._differences()
@@ -283,7 +283,7 @@ class _Estimates:
         worst = int(np.argmax(np.where(enough, worse, -np.inf)))
         mean = float(means[worst])
         if not samples.is_rate and self._criterion.margin.unit == "%":
-            mean = float(np.expm1(mean)) * float(intervals.baseline[-1])
+            mean = float(np.expm1(mean)) * float(found.baseline[-1])
         return {"worst_hour": int(hours[worst]) * HOUR_S, "worst_hour_estimate": mean}
 
     def _differences(self) -> tuple[FloatArray, FloatArray]:
@@ -292,24 +292,6 @@ class _Estimates:
         if not samples.is_rate:
             return self.values, paired_weights(samples)
         return samples.canary / samples.requests_c - samples.baseline / samples.requests_b, paired_weights(samples)
-
-
-class _Latest:
-    """Running estimates, all or the last ones, and their intervals."""
-
-    def __init__(
-        self, criterion: Criterion, running: RunningRates | RunningDifferences, baseline_level: FloatArray
-    ) -> None:
-        self._criterion, self.running, self.baseline_level = criterion, running, baseline_level
-
-    @property
-    def is_enough(self) -> bool:
-        return bool(self.running.is_enough[-1])
-
-    def intervals(self, n_comparisons: int) -> SequentialIntervals:
-        if isinstance(self.running, RunningRates):
-            return rate_intervals(self._criterion, self.running, n_comparisons)
-        return latency_intervals(self._criterion, self.running, self.baseline_level, n_comparisons)
 
 
 def _error_margin(criteria: Sequence[Criterion]) -> float:
@@ -399,14 +381,16 @@ def _insufficiency(samples: PairedSamples) -> VerdictReason | None:
     return None
 
 
-def _reason(criterion: Criterion, verdict: Verdict, numbers: dict[str, float]) -> VerdictReason:
+def _reason(criterion: Criterion, verdict: Verdict, found: SequentialIntervals) -> VerdictReason:
     if verdict == "parity":
         return "inside_margin"
     if verdict != "undecided":
         return "beyond_margin"
+    if found.is_multiple[-1] and found.lower[-1] >= found.margin_lower[-1] and found.upper[-1] <= found.margin[-1]:
+        return "ratio"
     lower_is_better = criterion.better == "lower"
-    if numbers["alarm_lower"] > 0:
+    if found.alarm_lower[-1] > 0:
         return "significantly_worse" if lower_is_better else "significantly_better"
-    if numbers["alarm_upper"] < 0:
+    if found.alarm_upper[-1] < 0:
         return "significantly_better" if lower_is_better else "significantly_worse"
     return "inconclusive"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.parity.confidence_sequences import RunningDifferences, RunningRates
-from analysis.parity.intervals import interval_verdicts, latency_intervals, rate_intervals
+from analysis.parity.intervals import interval_verdicts, intervals
 from analysis.parity.verdicts import DECISIVE_VERDICTS
 from analysis.series.grid import FloatArray
 from domain import Criterion
@@ -59,17 +59,16 @@ def _decisive(
     """The indices of the `factors` (multiples of the time so far) with a decisive verdict, if the difference is `deviation` standard errors
     further from 0, but not beyond it."""
     even_requests = (observed.requests_b + observed.requests_c) / 2
+    future: RunningRates | RunningDifferences
     if isinstance(observed.running, RunningRates):
         scales = (even_requests / observed.requests_b, even_requests / observed.requests_c) if even else (1.0, 1.0)
-        intervals = rate_intervals(
-            criterion, _future_rates(observed.running, factors, deviation, scales), n_comparisons
-        )
+        future = _future_rates(observed.running, factors, deviation, scales)
     else:
         scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
         future = _future_differences(observed.running, factors, deviation, scale)
-        level = observed.baseline_level * np.ones(TIME_STEPS)
-        intervals = latency_intervals(criterion, future, level, n_comparisons)
-    return np.flatnonzero(np.isin(interval_verdicts(criterion, intervals), DECISIVE_VERDICTS))
+    level = observed.baseline_level * np.ones(TIME_STEPS)
+    verdicts = interval_verdicts(criterion, intervals(criterion, future, level, n_comparisons))
+    return np.flatnonzero(np.isin(verdicts, DECISIVE_VERDICTS))
 
 
 def _future_rates(

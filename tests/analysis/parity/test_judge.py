@@ -8,6 +8,8 @@ import pytest
 
 from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed, judge, trace
 from analysis.parity.breaks import ALPHA, FOLLOWED, START_EVERY, _starts
+from analysis.parity.confidence_sequences import Scatter
+from analysis.parity.context import JudgeContext
 from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, Series, empty_frame
@@ -539,3 +541,82 @@ def test_three_bad_minutes_are_no_break() -> None:
     for minute in (181, 182, 185):
         counts[1][minute] = 300.0
     assert set(trace(errors_frame(counts[0], counts[1]), [ERRORS])["verdict"]) <= {"not enough data", "undecided"}
+
+
+def test_a_rare_rate_that_is_surely_a_multiple_is_no_parity() -> None:
+    """30 times 1e-5 is far inside 0.05 pp."""
+    frame = errors_frame([0, 0, 0, 0, 1] * 60, [3] * 300, requests=(10_000, 10_000))
+    guarded = criterion("target_5xx_rate", "0.05pp", max_ratio=3)
+    assert judge_one(frame, ERRORS).verdict == "parity"
+    assert (judge_one(frame, guarded).verdict, judge_one(frame, guarded).reason) == ("undecided", "ratio")
+    equal = errors_frame([0, 0, 0, 0, 1] * 60, [0, 0, 0, 1, 0] * 60, requests=(10_000, 10_000))
+    assert judge_one(equal, guarded).verdict == "parity"
+
+
+def test_minutes_of_a_latency_weigh_by_their_requests() -> None:
+    """The canary is 50 % slower in minutes with a hundredth of the requests."""
+    n, slow = np.tile([100_000.0, 1000.0], 60), np.tile([1.0, 1.5], 60)
+    noise = np.exp(0.01 * np.random.default_rng(3).normal(size=120))
+    rows: SeriesValues = {
+        ("baseline", "ec2", "requests", "sum"): list(n),
+        ("canary", "ecs", "requests", "sum"): list(n),
+        ("baseline", "ec2", "latency", "p95"): [0.1] * 120,
+        ("canary", "ecs", "latency", "p95"): list(0.1 * slow * noise),
+    }
+    result = judge_one(tidy_frame(rows), P95)
+    assert result.estimate == pytest.approx(0.1 * (1.5 ** (1 / 101) - 1), abs=2e-4)
+
+
+def test_the_worst_hour_is_named_beside_the_whole() -> None:
+    start = START // 3600 * 3600 + 3600
+    slow = [1.3 if 120 <= minute < 180 else 1.0 for minute in range(360)]
+    noise = np.exp(0.02 * np.random.default_rng(3).normal(size=360))
+    rows: SeriesValues = {(fleet, group, "requests", "sum"): [1000] * 360 for fleet, group in (("baseline", "ec2"), ("canary", "ecs"))} | {
+        ("baseline", "ec2", "latency", "p95"): [0.1] * 360,
+        ("canary", "ecs", "latency", "p95"): list(0.1 * np.array(slow) * noise),
+    }  # fmt: skip
+    result = judge(tidy_frame(rows, start=start), [P95]).criteria[0]
+    assert result.worst_hour == start + 2 * 3600
+    assert result.worst_hour_estimate == pytest.approx(0.03, abs=0.002)
+
+
+def test_warm_up_is_left_out_and_counted() -> None:
+    noise = np.exp(0.05 * np.random.default_rng(3).normal(size=(2, 100)))
+    slow = np.where(np.arange(100) < 10, 2.0, 1.0)
+    frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * slow))
+    context = JudgeContext(warm_up=(window(10),))
+    without, with_warm_up = (judge(frame, [P95], context=given).criteria[0] for given in (None, context))
+    assert without.verdict != "parity" and with_warm_up.verdict == "parity"
+    assert with_warm_up.excluded is not None and with_warm_up.excluded["warm_up"] == 10
+
+
+def test_history_gives_short_phases_an_answer() -> None:
+    """Six minutes of a p95 twice as high: with a day of the same scatter that is enough."""
+    noise = np.exp(0.05 * np.random.default_rng(3).normal(size=(2, 6)))
+    frame = latency_frame(list(0.1 * noise[0]), list(0.2 * noise[1]))
+    known = JudgeContext(scatter={"latency_p95": Scatter(1440, 2 * 0.05**2, 1.0)})
+    wild = JudgeContext(scatter={"latency_p95": Scatter(1440, 2 * 1.0**2, 1.0)})
+    assert judge_one(frame, P95).verdict == "not enough data"
+    assert judge(frame, [P95], context=known).verdict == "regression"
+    assert judge(frame, [P95], context=wild).verdict == "undecided"
+
+
+def test_history_of_rates_that_drift_widens_their_interval() -> None:
+    frame = errors_frame([2, 3] * 30, [5, 6] * 30, requests=(10_000, 10_000))
+    calm = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 0.0, 1.0)})
+    drifting = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 0.2, 19.0)})
+    alone, narrow, wide = (judge(frame, [ERRORS], context=given).criteria[0] for given in (None, calm, drifting))
+    assert alone.lower is not None and narrow.lower is not None and wide.lower is not None
+    assert wide.lower < alone.lower <= narrow.lower
+    assert (narrow.is_significantly_worse, wide.is_significantly_worse) == (True, False)
+
+
+def test_watched_criteria_never_count() -> None:
+    bad, good = criterion("target_5xx_rate", "0.05pp", watch_only=True), criterion("latency_p95", "10%", critical=True)
+    noise = np.exp(0.02 * np.random.default_rng(3).normal(size=(2, 60)))
+    frame = pd.concat(
+        [latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1])), errors_frame([0] * 60, [50, 60] * 30)]
+    )
+    frame = frame.drop_duplicates(["ts", "fleet", "metric", "stat"])
+    judgement = judge(frame, [bad, good])
+    assert (judgement["target_5xx_rate"].verdict, judgement.verdict) == ("regression", "parity")

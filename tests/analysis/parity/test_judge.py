@@ -604,7 +604,7 @@ def test_history_gives_short_phases_an_answer() -> None:
 def test_history_of_rates_that_drift_widens_their_interval() -> None:
     frame = errors_frame([2, 3] * 30, [5, 6] * 30, requests=(10_000, 10_000))
     calm = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 0.0, 1.0)})
-    drifting = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 0.2, 19.0)})
+    drifting = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 1.0, 19.0)})
     alone, narrow, wide = (judge(frame, [ERRORS], context=given).criteria[0] for given in (None, calm, drifting))
     assert alone.lower is not None and narrow.lower is not None and wide.lower is not None
     assert wide.lower < alone.lower <= narrow.lower

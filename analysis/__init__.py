@@ -26,6 +26,6 @@ from analysis.series.comparison import (
     slow_share,
 )
 from analysis.series.grid import TimeGrid, finest_grid, time_grid
-from analysis.series.phases import Phase, PhaseStart, WeightStep, phases, weight_steps
+from analysis.series.phases import Phase, PhaseOutcome, PhaseStart, WeightStep, phases, weight_steps
 from analysis.series.sample_ratio import ExpectedShare, SampleRatio, sample_ratio
 from analysis.series.unanswered import NOTABLE_SHARE

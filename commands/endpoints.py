@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from analysis import Verdict
 from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint, FleetStats, JudgedEndpoints
 from archive import Archive
 from archive.access_logs.tables import LineCounts
@@ -34,7 +35,7 @@ from messages import numbers, times, verdicts
 from messages.errors.sources import shorten
 from reports.judgement_json import migration_json, pick, problems_json, window_json
 from services.endpoints import EndpointsView, judge_logs
-from services.evaluation import EXIT_CODES, EXIT_UNAVAILABLE
+from services.evaluation import EXIT_UNAVAILABLE
 from sources.access_logs.aggregate import YEAR_S, plausible_window
 from sources.access_logs.base import LocalLogs, LogSource
 
@@ -42,6 +43,13 @@ LogEngine = Literal["files", "athena"]
 ALL_TIME = Window(-(2**37) // MINUTE_S * MINUTE_S, 2**38 // MINUTE_S * MINUTE_S)  # from before year 1 to after 9999
 DEFAULT_MINUTES = 60
 MAX_ROWS = 40
+EXIT_CODES: dict[Verdict, int] = {
+    "parity": 0,
+    "improvement": 0,
+    "regression": 1,
+    "undecided": 2,
+    "not enough data": 2,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from analysis import CriterionVerdict, Judgement
 from commands.shared import startup
 from commands.shared.alarms import alarm_lines
 from commands.shared.context import open_context
+from commands.shared.decision import decision_lines, incident_lines
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
 from commands.shared.output import echo, live_output, message_lines, plain, problem_lines
@@ -25,7 +26,11 @@ from messages import cli as text
 from messages import live, parity, times, verdicts
 from messages.errors import csv as csv_errors
 from messages.errors.sources import shorten
-from reports.judgement_json import counts_sentence, evaluation_json, headline, issue_json
+from reports.judgement_json import (
+    counts_sentence,
+    evaluation_json,
+    issue_json,
+)
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation, evaluate_csv
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
 
@@ -69,16 +74,16 @@ def _judge_csv(path: str, config: Path | None, minutes: int | None, *, as_json: 
 
 def exit_with_evaluation(evaluation: Evaluation, *, as_json: bool) -> NoReturn:
     echo(_output(evaluation, as_json=as_json))
-    raise typer.Exit(evaluation.exit_code)
+    raise typer.Exit(evaluation.decision.exit_code)
 
 
 def _exit_once_decided(evaluate: Callable[[], Evaluation], interval_s: int, *, as_json: bool) -> NoReturn:
-    """Evaluates repeatedly until there is a verdict. Ctrl-C exits with the code of the last evaluation."""
+    """Evaluates repeatedly until nothing is awaited. Ctrl-C exits with the code of the last evaluation."""
     exit_code = EXIT_UNAVAILABLE
     with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
         while True:
             evaluation = evaluate()
-            exit_code = evaluation.exit_code
+            exit_code = evaluation.decision.exit_code
             show(_output(evaluation, as_json=as_json))
             if evaluation.is_decided:
                 break
@@ -110,10 +115,8 @@ def csv_issue_lines(name: str, issues: Sequence[CsvIssue]) -> RenderableType:
 
 def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType:
     judgement = evaluation.judgement
-    sign = "✘" if evaluation.unavailable else verdicts.SIGNS[judgement.verdict]
-    style = BAD if evaluation.unavailable else VERDICT_STYLES[judgement.verdict]
     parts: list[RenderableType] = [
-        Text(f"{sign} {headline(evaluation)}", f"bold {style}"),
+        *decision_lines(evaluation),
         _subtitle(evaluation, now=now),
         _opening(evaluation),
         *alarm_lines(evaluation.alarms, evaluation.labels, evaluation.zone, now=now),
@@ -122,11 +125,15 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         Text(),
         *([plain(counted, FAINT)] if (counted := counts_sentence(evaluation)) else []),
     ]
+    explained = {reason.subject for reason in evaluation.decision.reasons}
     parts += [
-        plain(f"{verdicts.metric(result.criterion)}: {verdicts.reason(result, evaluation.labels)}", FAINT)
+        plain(
+            f"{verdicts.metric(result.criterion)}: {verdicts.reason(result, evaluation.labels, evaluation.zone)}", FAINT
+        )
         for result in judgement.criteria
-        if result.verdict != "parity" and not result.missing  # the opening says why
+        if result.verdict != "parity" and result.metric not in explained
     ]
+    parts += incident_lines(evaluation, now=now)
     if unexplained := parity.unexplained(judgement, evaluation.labels):
         parts.append(plain(unexplained, FAINT))
     if judgement.default_criteria:

@@ -1,7 +1,7 @@
 """`note`: adds a note to the archive, lists them, or removes one."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import RenderableType
@@ -13,7 +13,8 @@ from commands.shared.options import Config, Demo, Json
 from commands.shared.output import echo, echo_text, plain
 from domain import Event, Migration
 from messages import notes as text
-from reports.judgement_json import iso_time
+from reports.judgement_json import note_json
+from services.incidents import parse_incident_id
 
 
 def note(
@@ -24,18 +25,21 @@ def note(
     author: Annotated[str, typer.Option("--by", metavar="NAME", help=text.BY_HELP)] = "",
     list_all: Annotated[bool, typer.Option("--list", help=text.LIST_HELP)] = False,
     remove: Annotated[str, typer.Option(metavar="KEY", help=text.REMOVE_HELP)] = "",
+    incident: Annotated[str, typer.Option(metavar="ID", help=text.INCIDENT_HELP)] = "",
     as_json: Json = False,
 ) -> None:
     if bool(note_text) + list_all + bool(remove) > 1:
         raise typer.BadParameter(text.ONE_AT_A_TIME, param_hint="TEXT")
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     ts = entered_time(migration, at)
+    if incident:
+        ts = _incident_start(incident, ts if at else None)
     if not (list_all or remove or note_text.strip()):
         raise typer.BadParameter(text.EMPTY, param_hint="TEXT")
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         if list_all:
             notes, removals = archive.notes.read(), archive.notes.removals()
-            as_rows = [_note_json(item) for item in notes]
+            as_rows = [note_json(item) for item in notes]
             echo(
                 {"ok": True, "notes": as_rows, "removals": list(map(removal_json, removals))}
                 if as_json
@@ -47,11 +51,20 @@ def note(
             not_found = text.no_such_note(remove)
             by_author = partial(archive.notes.remove, removed_by=author)
             remove_entry(removed, remove, by_author, not_found=not_found, as_json=as_json)
-        event = archive.notes.add(ts, note_text, author)
+        event = archive.notes.add(ts, note_text, author, incident=incident)
     if as_json:
-        echo({"ok": True, **_note_json(event)})
+        echo({"ok": True, **note_json(event)})
     else:
         echo_text(text.saved(clock(migration, ts)))
+
+
+def _incident_start(incident: str, at: int | None) -> int:
+    """When a note on an incident stands: at `at`, else where the incident began (epoch seconds). Raises typer.BadParameter."""
+    try:
+        start = parse_incident_id(incident)[1]
+    except ValueError:
+        raise typer.BadParameter(text.invalid_incident(incident), param_hint="--incident") from None
+    return start if at is None else at
 
 
 def _notes_table(migration: Migration, notes: tuple[Event, ...]) -> RenderableType:
@@ -66,7 +79,3 @@ def _notes_table(migration: Migration, notes: tuple[Event, ...]) -> RenderableTy
             plain(text.by_author(item.detail)),
         )
     return grid
-
-
-def _note_json(item: Event) -> dict[str, Any]:
-    return {"at": iso_time(item.ts), "text": item.title, "author": item.detail, "key": item.key}

@@ -13,7 +13,7 @@ from commands.shared.output import echo, echo_text, write_file
 from messages import evidence as text
 from messages import states
 from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
-from reports.judgement_json import window_json
+from reports.judgement_json import decision_json, window_json
 from services.evaluation import EXIT_UNAVAILABLE
 from services.evidence import collect_evidence
 
@@ -41,9 +41,15 @@ def report(
     write_file(path, zip_files(files, judged.ends_at))
     checksum = sha256(files[DATA_NAME])
     if as_json:
-        verdict = bundle.evaluation.judgement.verdict
         echo(
-            {"ok": True, "path": str(path), "data_sha256": checksum, "verdict": verdict, "window": window_json(judged)}
+            {
+                "ok": True,
+                "path": str(path),
+                "data_sha256": checksum,
+                "verdict": bundle.evaluation.judgement.verdict,
+                **decision_json(bundle.evaluation),
+                "window": window_json(judged),
+            }
         )
     else:
         echo_text(str(path))

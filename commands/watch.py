@@ -14,6 +14,7 @@ from archive import ArchiveError
 from commands.shared import startup
 from commands.shared.alarms import alarm_lines
 from commands.shared.context import CommandContext, open_context
+from commands.shared.decision import decision_lines
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, Source
 from commands.shared.output import echo, live_output, plain, problem_lines, repeat, title
@@ -23,7 +24,16 @@ from messages import cli as text
 from messages import events as event_text
 from messages import fleet_requests, numbers, states, times
 from messages.errors.sources import shorten
-from reports.judgement_json import alarms_json, iso_time, migration_json, pick, problems_json, requests_json
+from reports.judgement_json import (
+    alarms_json,
+    decision_json,
+    iso_time,
+    migration_json,
+    pick,
+    problems_json,
+    requests_json,
+)
+from services.evaluation import EXIT_UNAVAILABLE, Evaluation
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, binding_s, watch_snapshot
 
 
@@ -35,24 +45,25 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help=text.ONCE)] = False,
     source: Source = "",
 ) -> None:
-    with open_context(config, demo, source, as_json=as_json) as context:
+    with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         migration = context.migration
 
-        def render(snapshot: WatchSnapshot) -> dict[str, Any] | RenderableType:
-            return snapshot_json(migration, snapshot) if as_json else snapshot_table(migration, snapshot)
+        def render(snapshot: WatchSnapshot, evaluation: Evaluation) -> dict[str, Any] | RenderableType:
+            to_output = snapshot_json if as_json else snapshot_table
+            return to_output(migration, snapshot, evaluation)
 
         if once:
-            snapshot = refresh(context)
-            echo(render(snapshot))
-            raise typer.Exit(0 if snapshot.minute is not None else 1)
+            snapshot, evaluation = refresh(context)
+            echo(render(snapshot, evaluation))
+            raise typer.Exit(evaluation.decision.exit_code)
         with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
-            repeat(lambda: show(render(refresh(context))), interval_s)
+            repeat(lambda: show(render(*refresh(context))), interval_s)
 
 
-def refresh(context: CommandContext) -> WatchSnapshot:
-    """Polls what is due, then reads the newest final minute."""
-    archive, metrics = context.archive, context.metrics
-    problems, now = context.poll_events(), startup.now()
+def refresh(context: CommandContext) -> tuple[WatchSnapshot, Evaluation]:
+    """Polls what is due, then reads the newest final minute, and judges the current phase."""
+    archive, metrics, evaluation = context.archive, context.metrics, context.evaluate(None, "")
+    now = startup.now()
     window = Window.last(WATCH_WINDOW_MINUTES, now=now)
     result = archive.metrics.get(window, metrics, now=now)
     try:
@@ -61,13 +72,17 @@ def refresh(context: CommandContext) -> WatchSnapshot:
         events = archive.events.read(Window(window.end - binding_s(traffic), window.end))
     except ArchiveError:  # `result` has it, too
         traffic, events = None, ()
-    snapshot = watch_snapshot(context.migration, metrics.name, result, traffic, events, problems=problems, now=now)
-    return replace(snapshot, alarms=context.alarms(now))
+    snapshot = watch_snapshot(
+        context.migration, metrics.name, result, traffic, events, problems=evaluation.problems, now=now
+    )
+    return replace(snapshot, alarms=evaluation.alarms), evaluation
 
 
-def snapshot_json(migration: Migration, snapshot: WatchSnapshot) -> dict[str, Any]:
+def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "ok": snapshot.minute is not None,
+        "exit_code": evaluation.decision.exit_code,
+        **decision_json(evaluation),
         **migration_json(migration),
         "source": snapshot.source,
         "now": iso_time(int(snapshot.now.timestamp())),
@@ -98,9 +113,10 @@ def _observed_shares(snapshot: WatchSnapshot) -> dict[FleetName, float]:
     return {} if canary is None else {"baseline": 1 - canary, "canary": canary}
 
 
-def snapshot_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableType:
+def snapshot_table(migration: Migration, snapshot: WatchSnapshot, evaluation: Evaluation) -> RenderableType:
     parts: list[RenderableType] = [
         title(migration, states.source_name(snapshot.source), _subtitle(migration, snapshot)),
+        *decision_lines(evaluation),
         Text(),
         *alarm_lines(snapshot.alarms, _labels(migration), migration.zone, now=snapshot.now),
     ]

@@ -71,13 +71,15 @@ DEPLOYMENTS = command_help(
 WATCH = command_help(
     _("Show both fleets side by side, refreshed."),
     _(
-        "Requests, configured and observed share, errors, latency and the differences, in the newest final minute. They are read through the archive, "
+        "The decision on the current phase, as of judge; and requests, configured and observed share, errors, latency and the differences, in the newest "
+        "final minute. They are read through the archive, "
         "like those of the pages."
     ),
     exit_codes={
-        0: _("Ended by Ctrl-C; with --once: there are numbers."),
-        1: _("With --once: there are none. The configuration is invalid, or the archive cannot be opened."),
-        2: USAGE_ERROR,
+        0: _("Ended by Ctrl-C; with --once: CONTINUE."),
+        1: _("With --once: ROLL BACK."),
+        2: _("With --once: HOLD or WAIT."),
+        3: _("With --once: NO DATA. An option or the configuration is invalid, or the archive cannot be opened."),
     },
     examples="""
         cli.py watch                            # a table, every 20 seconds
@@ -92,20 +94,18 @@ JUDGE = command_help(
         "The current phase is the time since the last weight change or deployment of the canary. It is safe to poll: the intervals are anytime-valid."
     ),
     exit_codes={
-        0: _(
-            "Parity; or improvement: nothing is worse, and something is better by more than its margin. `verdict` in the JSON says which."
-        ),
-        1: _("Regression."),
-        2: _("Undecided, or not enough data."),
+        0: _("CONTINUE: parity, or improvement. `verdict` in the JSON says which."),
+        1: _("ROLL BACK: a critical criterion regressed, or the canary fails most of its requests."),
+        2: _("HOLD: something argues against going on. WAIT: not decided yet. `reasons` in the JSON says why."),
         3: _(
-            "Not judged: an option, the configuration or the CSV is invalid, the archive cannot be opened, or there are no current numbers."
+            "NO DATA, or not judged: an option, the configuration or the CSV is invalid, the archive cannot be opened, or there are no current numbers."
         ),
     },
     examples="""
         cli.py judge
         cli.py judge --window 3h            # the last three hours
         cli.py judge --phase 4              # counted from the oldest known phase
-        cli.py judge --watch --every 60     # every minute, until it is decided
+        cli.py judge --watch --every 60     # until CONTINUE or ROLL BACK
         cli.py judge --json | jq -r '.criteria[] | [.metric, .verdict] | @tsv'
         cli.py judge --csv numbers.csv      # ts,fleet,metric,stat,value
     """,
@@ -121,7 +121,7 @@ PHASE = _(
     "The phase to judge: current, or its number or name as Parity and retrospective --json show it. Default: current."
 )
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
-WATCH_VERDICT = _("Repeat until it is decided.")
+WATCH_VERDICT = _("Repeat until CONTINUE or ROLL BACK.")
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")
@@ -153,8 +153,6 @@ NO_FINAL_DATA = _("No settled numbers yet.")
 DEFAULT_CRITERIA = _(
     "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
 )
-NO_DATA = _("Could not ask: there are no numbers for this window")
-STALE_DATA = _("Could not ask: the newest numbers are too old to judge what happens now")
 WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
 NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
 STANDARD_INPUT = _("standard input")

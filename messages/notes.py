@@ -26,6 +26,7 @@ COMMAND = command_help(
     examples="""
         cli.py note "Sale begins"
         cli.py note "Cache was cold" --at "2026-11-24 13:10" --by Mika
+        cli.py note "A broken release" --incident 2026-11-10T15:19Z
         cli.py note --list
         cli.py note --remove 3f9a1c07
     """,
@@ -35,6 +36,9 @@ AT_HELP = _("When: 2026-11-24 13:10 in the migration's zone, or with a zone of i
 BY_HELP = _("The author; with --remove, who removes it.")
 LIST_HELP = _("List all notes, also future ones, each with its key, and those that were removed.")
 REMOVE_HELP = _("Remove the note whose key starts with this, as --list shows it.")
+INCIDENT_HELP = _(
+    "The incident that the note acknowledges, by its id as judge shows it. Default of --at: the incident's start."
+)
 ONE_AT_A_TIME = _("Write a note, or list them, or remove one.")
 EMPTY = _("A note needs words.")
 EXPLAINED = _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")
@@ -50,6 +54,10 @@ def when_help(zone: str) -> str:
 
 def invalid_time(text: str) -> str:
     return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
+
+
+def invalid_incident(text: str) -> str:
+    return _("“{text}” is not the id of an incident. `cli.py judge` shows it: 2026-11-10T15:19Z.").format(text=text)
 
 
 def too_many(wait_s: float) -> str:

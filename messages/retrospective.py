@@ -1,13 +1,15 @@
 """Messages of the Retrospective page and its report: summary, timeline, impact, phases, missing data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
+from analysis.parity.incidents import Incident
 from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
 from analysis.series.phases import MergedSwap
+from domain import FleetName
 from domain.window import DAY_S
-from messages import numbers, times
+from messages import incidents, numbers, times
 from messages.command_help import command_help
 from messages.i18n import _, plural
 
@@ -194,7 +196,7 @@ def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime)
 def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
     both = _("requests {baseline} / {canary}"), _("error rate {baseline} / {canary}"), _("p95 {baseline} / {canary}")
     metrics = (text.format(baseline=baseline, canary=canary) for text in both)
-    return (_("phase"), _("held for"), *metrics, _("verdict"), _("what happened"))
+    return (_("phase"), _("held for"), *metrics, _("verdict"), _("outcome"), _("what happened"))
 
 
 def merged_swap(swap: MergedSwap) -> str:
@@ -222,8 +224,12 @@ def p95_explained(p95: PhaseP95 | None) -> str:
     )
 
 
-def more_incidents(count: int) -> str:
+def more_events(count: int) -> str:
     return _("and {count} more").format(count=count)
+
+
+def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
+    return _("Incident {sentence}").format(sentence=incidents.sentence(item, labels, zone))
 
 
 def filling(done: int, total: int) -> str:

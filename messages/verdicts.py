@@ -5,6 +5,7 @@ from datetime import UTC, datetime, tzinfo
 
 from analysis import CriterionVerdict, Judgement, Verdict
 from domain import Criterion, FleetName
+from domain.decision import gate_criteria
 from messages import fleet_requests, numbers, times
 from messages.i18n import _
 
@@ -144,20 +145,10 @@ def margin(result: CriterionVerdict) -> str:
     return f"{configured} ({lower} … {upper})"
 
 
-def headline(judgement: Judgement) -> str:
-    """The overall verdict, with the time to a decision: "Undecided, about 25 min to go"."""
-    text = label(judgement.verdict)
-    text = text[:1].upper() + text[1:]
-    if judgement.verdict not in ("undecided", "not enough data"):
-        return text
-    remaining = [result.minutes_to_decision for result in deciding_criteria(judgement)]
-    known = [minutes for minutes in remaining if minutes is not None]
-    return f"{text}, {time_to_decision(max(known))}" if len(known) == len(remaining) and any(known) else text
-
-
 def deciding_criteria(judgement: Judgement) -> tuple[CriterionVerdict, ...]:
-    """The criteria that decide the overall verdict: the critical ones, or all if none is critical."""
-    return tuple(result for result in judgement.criteria if result.criterion.critical) or judgement.criteria
+    """The criteria that decide."""
+    gate = gate_criteria(tuple(result.criterion for result in judgement.criteria))
+    return tuple(result for result in judgement.criteria if result.criterion in gate)
 
 
 def excluded(reason: str, minutes: int) -> str:

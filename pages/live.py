@@ -12,7 +12,7 @@ from services.freshness import is_stale, provisional_from
 from services.live import PanelName, as_of
 from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
-from ui import events, layout, verdicts
+from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart, top_line
 from ui.controls import (
@@ -25,13 +25,14 @@ from ui.controls import (
     sync_widget,
     window_control,
 )
+from ui.decision import decision_hero, incidents_table
 from ui.live import panels
 from ui.live.alarms import alarm_band, alarm_status
 from ui.live.deployments import deployments_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.traffic import rules_section, traffic_section
 from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
-from ui.parity.view import judgement_view
+from ui.parity.view import judgement_view, phase_evaluation
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
 
 REFRESH_S = 15
@@ -81,7 +82,11 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     traffic_section(app, traffic, now, past=_is_past(params, now))
     deployments_section(app, params.source, traffic.traffic, now, until=until, with_rollback=bool(alarms.alarms))
     judged = judgement_view(app, params.source, now=data_time)
-    st.html(verdicts.verdict_strip(app.migration, judged.judgement, judged.phase))
+    evaluation = phase_evaluation(app, judged, now=now)
+    st.html(decision_hero(evaluation, rollback="#rollback"))
+    with st.container():
+        if table := incidents_table(evaluation, now=now):
+            st.html(table)
     window_events = app.archive.events.read(window)
     with st.container():
         events.kind_filter(window_events)

@@ -4,7 +4,6 @@ from datetime import datetime
 from functools import partial
 
 import streamlit as st
-from markupsafe import Markup
 
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
@@ -13,6 +12,7 @@ from domain.window import MINUTE_S
 from messages import live, times, verdicts
 from messages import parity as text
 from reports.templating import render as render_html
+from services.evaluation import Evaluation
 from services.freshness import provisional_from
 from services.phases import counted_window, judged_phase
 from ui import layout
@@ -20,9 +20,11 @@ from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
+from ui.decision import decision_hero
 from ui.endpoints.view import endpoints_summary
 from ui.parity.evidence_button import evidence_button
-from ui.parity.view import JudgementView, judgement_trace, judgement_view
+from ui.parity.incidents import incidents_section
+from ui.parity.view import JudgementView, judgement_trace, judgement_view, phase_evaluation
 from ui.parity.window_latency import window_latency_section
 from ui.verdicts import criteria_table
 
@@ -50,9 +52,13 @@ def _judgement(app: AppContext, now: datetime) -> None:
         if len(view.phases) > 1:
             _phase_select(app, view, now)
         evidence_button(app, view, source)
-    _headline(app, view)
+    evaluation = phase_evaluation(app, view, now=now)
+    st.html(decision_hero(evaluation))
+    _summary(view, evaluation)
     st.html(criteria_table(app.migration, view.judgement))
     _counts(app, view)
+    with st.container():
+        incidents_section(app, evaluation, now=now)
     _interval_trace(app, view)
     window_latency_section(app, source, judged_phase(view.phase), now=now)
     st.html(
@@ -80,16 +86,11 @@ def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
     selectbox("phase", text.PHASE_TITLE, list(labels), str(view.phase.window.start), labels.__getitem__)
 
 
-def _headline(app: AppContext, view: JudgementView) -> None:
-    labels = app.migration.labels
-    judgement, phase = view.judgement, view.phase
-    counts = view.counts if phase.started_by != "window" else None
+def _summary(view: JudgementView, evaluation: Evaluation) -> None:
+    phase = view.phase
     length_s = phase.judged_window.minutes * MINUTE_S
-    summary = text.summary(judgement, phase.canary_share, length_s, labels, counts)
-    word = verdicts.headline(judgement)
-    st.html(render_html("verdicts.headline", verdict=judgement.verdict, word=word, text=summary))
-    if judgement.default_criteria:
-        st.html(Markup("<div class='note'>{}</div>").format(text.DEFAULT_CRITERIA))
+    counts = evaluation.counts_of_judged_phase
+    layout.note(text.summary(view.judgement, phase.canary_share, length_s, evaluation.labels, counts))
 
 
 def _counts(app: AppContext, view: JudgementView) -> None:

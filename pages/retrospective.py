@@ -7,17 +7,17 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from analysis import Judgement
 from collector.backfill import BackfillStatus
 from domain import Window, utc_now
 from messages import retrospective as text
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
-from services.retrospective import MigrationOutline, Retrospective, phase_judgements, read_outline
+from services.evaluation import Evaluation
+from services.retrospective import MigrationOutline, Retrospective, phase_evaluations, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart
-from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
+from ui.controls import leave_range_button, page_checkpoint, query_param, query_params, set_range, source_control
 from ui.retrospective.download import report_button
 from ui.retrospective.notes import notes_section
 from ui.retrospective.steps import steps_section
@@ -107,15 +107,16 @@ def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> Non
     """The table at first without verdicts, then with each as soon as it is known."""
     placeholder = st.empty()
 
-    def show(judgements: Mapping[Window, Judgement | None]) -> None:
-        placeholder.html(phases_table(app.migration, retrospective, judgements, now=now))
+    def show(evaluations: Mapping[Window, Evaluation]) -> None:
+        placeholder.html(phases_table(app.migration, retrospective, evaluations, now=now))
 
-    def judge() -> Mapping[Window, Judgement | None]:
-        judgements = dict[Window, Judgement | None]()
-        show(judgements)
-        for window, judgement in phase_judgements(app.archive, app.migration, retrospective, now=now):
-            judgements[window] = judgement
-            show(judgements)
-        return judgements
+    def judge() -> Mapping[Window, Evaluation]:
+        evaluations, checkpoint = dict[Window, Evaluation](), page_checkpoint()
+        show(evaluations)
+        found = phase_evaluations(app.archive, app.migration, retrospective, now=now, checkpoint=checkpoint)
+        for window, evaluation in found:
+            evaluations[window] = evaluation
+            show(evaluations)
+        return evaluations
 
-    show(app.archive.last_view("phase judgements", retrospective.outline.source, None, judge))
+    show(app.archive.last_view("phase evaluations", retrospective.outline.source, None, judge))

@@ -7,17 +7,19 @@ from math import isfinite
 from typing import Any
 
 from analysis import ALARM_RULES, CriterionVerdict, Phase
+from analysis.parity.incidents import Incident
 from analysis.series.fleet_requests import FleetRequests
 from archive import ArchiveProblem
-from domain import ConfigIssue, FleetName, Migration, Window
-from messages import cli as text
-from messages import fleet_requests, verdicts
+from archive.events.notes import acknowledged_incident
+from domain import ConfigIssue, Event, FleetName, Migration, Window
+from messages import decision, fleet_requests, incidents, verdicts
 from messages.alarms import sentence
 from messages.errors import sources as errors
 from messages.errors.sources import Message
 from messages.parity import phase_counts, phase_name
 from services.alarms import AlarmStatus
 from services.evaluation import Evaluation
+from services.incidents import acknowledgements
 from services.phases import counted_window
 from sources.base import Problem
 from sources.csv_import import CsvIssue
@@ -92,10 +94,61 @@ def alarms_json(alarms: AlarmStatus | None, labels: Mapping[FleetName, str]) -> 
     }
 
 
-def headline(evaluation: Evaluation) -> str:
-    if not evaluation.unavailable:
-        return verdicts.headline(evaluation.judgement)
-    return text.NO_DATA if evaluation.data_until is None else text.STALE_DATA
+def decision_headline(evaluation: Evaluation) -> str:
+    return decision.headline(evaluation.decision, evaluation.judgement, evaluation.outcome)
+
+
+def reason_sentences(evaluation: Evaluation) -> list[str]:
+    """The reasons of the decision, the weightiest first."""
+    return [
+        decision.reason(reason, evaluation.judgement, evaluation.labels, evaluation.zone, outcome=evaluation.outcome)
+        for reason in evaluation.decision.reasons
+    ]
+
+
+def decision_json(evaluation: Evaluation) -> dict[str, Any]:
+    """The decision, its reasons by weight, and the incidents of the window."""
+    decided, judgement = evaluation.decision, evaluation.judgement
+    return {
+        "decision": decided.decision,
+        "reasons": [
+            {**pick(reason, "code", "subject", "minutes"), "sentence": sentence}
+            for reason, sentence in zip(decided.reasons, reason_sentences(evaluation), strict=True)
+        ],
+        "incidents": incidents_json(judgement.incidents, evaluation.circumstances.notes),
+    }
+
+
+def incidents_json(found: Sequence[Incident], notes: Sequence[Event]) -> list[dict[str, Any]]:
+    acknowledged = acknowledgements(found, notes)
+    return [
+        {
+            **pick(incident, "id", "kind", "fleets"),
+            **window_json(incident.window),
+            **pick(incident, "requests", "errors", "uncounted", "excess", "p95_s", "open", "is_outage"),
+            "acknowledged_by": note_json(note) if (note := acknowledged.get(incident.id)) else None,
+        }
+        for incident in found
+    ]
+
+
+def incident_rows(evaluation: Evaluation, *, now: datetime) -> list[tuple[Incident, str, str]]:
+    """Each incident, the newest first, with its time and the note that acknowledges it, in words."""
+    found = evaluation.judgement.incidents
+    acknowledged = acknowledgements(found, evaluation.circumstances.notes)
+    return [
+        (
+            incident,
+            incidents.span(incident, evaluation.zone, now=now),
+            incidents.acknowledged_by(acknowledged.get(incident.id), evaluation.zone, now=now),
+        )
+        for incident in reversed(found)
+    ]
+
+
+def note_json(note: Event) -> dict[str, Any]:
+    incident = acknowledged_incident(note) or None
+    return {"at": iso_time(note.ts), "text": note.title, "author": note.detail, "key": note.key, "incident": incident}
 
 
 def counts_sentence(evaluation: Evaluation) -> str:
@@ -110,10 +163,11 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     phase = evaluation.phase
     return {
         "schema": SCHEMA,
-        "ok": evaluation.exit_code == 0,
-        "exit_code": evaluation.exit_code,
+        "ok": evaluation.decision.exit_code == 0,
+        "exit_code": evaluation.decision.exit_code,
         "verdict": None if evaluation.unavailable else evaluation.judgement.verdict,
-        "headline": headline(evaluation),
+        "headline": decision_headline(evaluation),
+        **decision_json(evaluation),
         "name": evaluation.name,
         "demo": evaluation.demo,
         "source": evaluation.source,
@@ -146,7 +200,7 @@ def _phase_json(evaluation: Evaluation, phase: Phase) -> dict[str, Any]:
         "number": number,
         "name": None if number is None else phase_name(phase),
         **window_json(phase.window),
-        **pick(phase, "canary_share", "started_by", "origin"),
+        **pick(phase, "canary_share", "started_by", "origin", "outcome"),
         "requests": counts and counts.requests,
         "errors": counts and counts.errors,
     }
@@ -159,7 +213,7 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
     return {
         **pick(result, "metric", "verdict", "reason"),
         "sentence": verdicts.sentence(result, evaluation.labels),
-        "critical": result.criterion.critical,
+        **pick(result.criterion, "critical", "watch_only"),
         "margin_given": str(result.criterion.margin),
         **{name: None if value is None or not isfinite(value) else value for name, value in numbers.items()},
         "events": None if is_latency else {"baseline": result.baseline_events, "canary": result.canary_events},
@@ -169,5 +223,7 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
         else {"baseline": result.baseline_unexplained, "canary": result.canary_unexplained},
         "minutes": result.minutes,
         "excluded": dict(result.excluded or {}),
-        **pick(result, "minutes_to_decision", "minutes_to_decision_even"),
+        **pick(result, "minutes_to_decision", "minutes_to_decision_even", "effective_minutes", "worst_hour_estimate"),
+        "changed_at": iso_time(result.changed_at),
+        "worst_hour": iso_time(result.worst_hour),
     }

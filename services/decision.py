@@ -2,12 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from analysis import Alarm, Judgement, Verdict
 from analysis.parity.incidents import Incident
-from domain import Criterion, Event
+from archive import Archive
+from domain import Criterion, Event, Window
 from domain.decision import DecisionReason, ReasonedDecision, gate_criteria, judged_criteria
+from domain.window import MINUTE_S
+from services.endpoints import EndpointsView
+from services.incidents import acknowledgements
+from services.live import TrafficStatus
 
 UNREAD_REASONS = ("unread", "unknown")  # of a criterion: counts that the source did not deliver
 
@@ -16,25 +22,52 @@ UNREAD_REASONS = ("unread", "unknown")  # of a criterion: counts that the source
 class Circumstances:
     """What a decision depends on beside the judgement. `no_data`: why there is no verdict for now.
 
-    `sources_down`: of those that the verdict rests on. `acknowledged`: the ids of the incidents with a note. `regressed_routes`: None if no log was
+    `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: None if no log was
     counted. `alarms`, `alerts`: those that are open now.
     """
 
     no_data: Literal["unavailable", "stale"] | None = None
     sources_down: tuple[str, ...] = ()
-    acknowledged: frozenset[str] = frozenset()
+    notes: tuple[Event, ...] = ()
     regressed_routes: tuple[str, ...] | None = None
     alarms: tuple[Alarm, ...] = ()
     alerts: tuple[Event, ...] = ()
     sample_ratio_differs: bool = False
 
 
+NO_CIRCUMSTANCES = Circumstances()
+
+
+def read_circumstances(
+    archive: Archive, source: str, traffic: TrafficStatus | None, endpoints: EndpointsView | None, *, now: datetime
+) -> Circumstances:
+    """Those of `now` that the archive has, for a verdict on data of `source`. Raises ArchiveError."""
+    start = int(now.timestamp()) // MINUTE_S * MINUTE_S
+    minute = Window(start, start + MINUTE_S)
+    ratio = traffic.sample_ratio if traffic else None
+    return Circumstances(
+        sources_down=tuple(
+            state.source
+            for state in archive.events.source_states()
+            if (state.role == "traffic" or (state.source, state.role) == (source, "metrics"))
+            and state.last_success_at is not None
+            and state.state in ("down", "denied")
+        ),
+        notes=archive.notes.read(),
+        regressed_routes=None
+        if endpoints is None
+        else tuple(item.route for item in endpoints.endpoints.routes if item.judgement.verdict == "regression"),
+        alerts=tuple(event for event in archive.events.read(minute) if event.kind == "alert" and event.open),
+        sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
+    )
+
+
 def decide(
-    judgement: Judgement, circumstances: Circumstances = Circumstances(), *, is_over: bool = False
+    judgement: Judgement, circumstances: Circumstances = NO_CIRCUMSTANCES, *, is_over: bool = False
 ) -> ReasonedDecision:
     """The decision on the judged phase. `is_over`: it is of the past, so what is open now says nothing about it, and nothing more is awaited."""
     reasons = [*_reasons_of_criteria(judgement, is_over=is_over)]
-    reasons += _reasons_of_incidents(judgement.incidents, circumstances.acknowledged)
+    reasons += _reasons_of_incidents(judgement.incidents, acknowledgements(judgement.incidents, circumstances.notes))
     reasons += [DecisionReason("route_regression", route) for route in circumstances.regressed_routes or ()]
     if circumstances.no_data:
         reasons.append(DecisionReason(circumstances.no_data))

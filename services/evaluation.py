@@ -1,21 +1,28 @@
 """One evaluation of a phase, a window or a CSV: the judgement, whether its data is current, and the exit code for a pipeline."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
+from typing import Literal
 
 import analysis
-from analysis import Judgement, Phase, Verdict
+from analysis import Judgement, Phase, PhaseOutcome
 from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
 from domain import FLEETS, FleetName, Migration, Window, epoch_s
+from domain.decision import EXIT_CODES, ReasonedDecision
+from domain.series import is_request_count
 from domain.window import MINUTE_S
 from messages.parity import phase_share
-from services.alarms import AlarmStatus
+from services.alarms import AlarmStatus, alarm_window, read_alarms
+from services.decision import NO_CIRCUMSTANCES, Circumstances, decide, read_circumstances
+from services.endpoints import EndpointsView, judge_logs, last_day
 from services.fleet_requests import fleet_requests
-from services.freshness import final_until
-from services.parity import judge_result
+from services.freshness import final_until, provisional_from
+from services.live import read_sample_ratio, traffic_status
+from services.parity import judge_result, judge_window
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
 from sources.base import MetricSource, Problem
 from sources.csv_import import SOURCE, CsvData
@@ -25,14 +32,7 @@ PHASE_OVER_AFTER_S = (
     2 * MINUTE_S
 )  # the current phase reaches to now; the next one begins in the second minute after a change
 CURRENT_PHASE = ("", "current")
-EXIT_UNAVAILABLE = 3
-EXIT_CODES: dict[Verdict, int] = {
-    "parity": 0,
-    "improvement": 0,  # not equal, but no reason to stop
-    "regression": 1,
-    "undecided": 2,
-    "not enough data": 2,
-}
+EXIT_UNAVAILABLE = EXIT_CODES["no_data"]
 
 
 class NoSuchPhaseError(LookupError):
@@ -48,6 +48,7 @@ class JudgementInput:
     """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources.
 
     `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`: of now; None likewise. `context`: of the data.
+    `endpoints`: the counted logs of its last day. `circumstances`: as the archive has them; the alarms and what is known of the data are added.
     """
 
     result: MetricsResult
@@ -58,15 +59,16 @@ class JudgementInput:
     counts: PhaseCounts | None = None
     alarms: AlarmStatus | None = None
     context: JudgeContext = field(default_factory=JudgeContext)
+    endpoints: EndpointsView | None = None
+    circumstances: Circumstances = NO_CIRCUMSTANCES
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A judgement and its context. `name`: of the migration, or the path of a CSV (then `source` is "csv").
+    """A judgement, its circumstances and the decision. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
-    `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged.
-    `unavailable`: current data could not be fetched, so there is no verdict for now. `alarms`: of now, beside the verdict, which they
-    do not change; None for a CSV and for a phase of the past.
+    `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged. `alarms`: of now; None for a CSV and for
+    a phase of the past, which `is_over`.
     """
 
     judgement: Judgement
@@ -81,7 +83,8 @@ class Evaluation:
     counts: PhaseCounts | None = None
     data_until: int | None = None
     final_until: int = 0
-    unavailable: bool = False
+    circumstances: Circumstances = NO_CIRCUMSTANCES
+    is_over: bool = False
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
     alarms: AlarmStatus | None = None
@@ -92,13 +95,22 @@ class Evaluation:
         return None if self.phase is None or self.phase.started_by == "window" else self.counts
 
     @property
-    def exit_code(self) -> int:
-        return EXIT_UNAVAILABLE if self.unavailable else EXIT_CODES[self.judgement.verdict]
+    def decision(self) -> ReasonedDecision:
+        return decide(self.judgement, self.circumstances, is_over=self.is_over)
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether current data could not be fetched, so that there is no verdict for now."""
+        return self.circumstances.no_data is not None
+
+    @property
+    def outcome(self) -> PhaseOutcome | None:
+        return self.phase.outcome if self.phase else None
 
     @property
     def is_decided(self) -> bool:
-        """Whether the verdict is final."""
-        return not self.unavailable and self.judgement.verdict in ("parity", "regression", "improvement")
+        """Whether nothing is awaited: neither data, nor a note, nor the end of an alarm."""
+        return self.decision.decision in ("continue", "roll_back")
 
 
 def read_phase(
@@ -155,9 +167,7 @@ def _is_name_of_share(text: str, share: float | None) -> bool:
 
 def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluation:
     """Judges `data`."""
-    result, oldest = data.result, int(data.now.timestamp()) - MAX_JUDGED_DATA_AGE_S
-    stale = result.window.end > oldest > (result.last_asked_at or 0)
-    failed = bool(result.problems or result.archive_problem) and result.data_until is None
+    result = data.result
     share = data.phase.canary_share if data.phase else None
     judged = judge_result(migration, source, result, now=data.now, canary_share=share, context=data.context)
     judgement = judged.judgement
@@ -175,11 +185,76 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         data.counts,
         result.data_until,
         judged.final_until,
-        unavailable=stale or failed,
+        replace(
+            data.circumstances,
+            no_data=missing_data(result, now=data.now),
+            alarms=data.alarms.alarms if data.alarms else (),
+        ),
+        is_over,
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
         alarms=None if is_over else data.alarms,
     )
+
+
+def evaluate_archived(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    phase: Phase,
+    *,
+    now: datetime,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """The evaluation of a phase by what is archived, without its counts. `checkpoint` may raise to give up. Raises ArchiveError."""
+    window, is_over = phase.judged_window, phase.outcome != "running"
+    judged = judge_window(archive, migration, source, window, now=now, canary_share=phase.canary_share)
+    _endpoints, circumstances = archived_circumstances(
+        archive, migration, source, window, now=now, checkpoint=checkpoint
+    )
+    if not is_over:
+        newest = archive.metrics.read(alarm_window(now), source, now=now, series_filter=is_request_count)
+        alarms = read_alarms(archive, migration, source, now=now).alarms
+        circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms)
+    return Evaluation(
+        close_judgement(judged.judgement) if is_over else judged.judgement,
+        window,
+        migration.name,
+        source,
+        migration.labels,
+        migration.zone,
+        migration.demo,
+        phase,
+        phase.number,
+        final_until=judged.final_until,
+        circumstances=circumstances,
+        is_over=is_over,
+    )
+
+
+def archived_circumstances(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    window: Window,
+    *,
+    now: datetime,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> tuple[EndpointsView | None, Circumstances]:
+    """The counted logs of the last day of `window`, and the circumstances of now but for alarms. Raises ArchiveError."""
+    endpoints = judge_logs(archive, migration, last_day(window), checkpoint=checkpoint)
+    until = provisional_from(migration, now.timestamp())
+    traffic = traffic_status(archive, until=until, sample_ratio=partial(read_sample_ratio, archive, source))
+    return endpoints, read_circumstances(archive, source, traffic, endpoints, now=now)
+
+
+def missing_data(result: MetricsResult, *, now: datetime) -> Literal["unavailable", "stale"] | None:
+    """Why `result` does not say how things are now; None if it does, or if it is of the past."""
+    oldest = int(now.timestamp()) - MAX_JUDGED_DATA_AGE_S
+    is_stale = result.window.end > oldest > (result.last_asked_at or 0)
+    if result.data_until is None:
+        return "unavailable" if is_stale or result.problems or result.archive_problem else None
+    return "stale" if is_stale else None
 
 
 def evaluate_csv(name: str, csv: CsvData, migration: Migration | None, minutes: int | None) -> Evaluation:

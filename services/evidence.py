@@ -11,7 +11,7 @@ from analysis import Phase
 from archive import Archive, ArchiveError
 from domain import Event, Migration, Series, Window, assemble, epoch_s
 from domain.frame import LABEL_COLUMNS
-from services.endpoints import EndpointsView, judge_logs, last_day
+from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
 from services.parity import trace_result
@@ -56,7 +56,7 @@ def collect_evidence(
 ) -> EvidenceBundle:
     """The bundle with everything that the archive has about the window of `data`. `fetch_from`: fetches the latency of the window first.
 
-    After an ArchiveError, events, latency and endpoints are left out; `data.result` has the problem.
+    After an ArchiveError, events and latency are left out; `data.result` has the problem.
     `checkpoint` may raise to give up.
     """
     window = data.result.window
@@ -67,7 +67,6 @@ def collect_evidence(
             bundle,
             events=tuple(event for event in archive.events.read(window) if window.start <= event.ts < window.end),
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
-            endpoints=judge_logs(archive, migration, last_day(window), checkpoint=checkpoint),
         )
     except ArchiveError:
         return bundle
@@ -76,7 +75,7 @@ def collect_evidence(
 def build_bundle(
     migration: Migration, source: str, data: JudgementInput, *, checkpoint: Callable[[], None] = lambda: None
 ) -> EvidenceBundle:
-    """The bundle of data that was read already, without events, latency and endpoints. `checkpoint` may raise to give up."""
+    """The bundle of data that was read already, without events and latency. `checkpoint` may raise to give up."""
     result, window = data.result, data.result.window
     end = final_until(migration, result, now=data.now)
     rows = final_rows(result.frame, window, end)
@@ -91,6 +90,7 @@ def build_bundle(
         grid=analysis.time_grid(rows, final_window or window, result.unknown),
         events=(),
         queries=tuple(source_queries(migration, source, window, max(result.resolutions, default=60))),
+        endpoints=data.endpoints,
     )
 
 

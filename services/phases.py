@@ -13,6 +13,7 @@ from analysis.retrospective import impact
 from analysis.retrospective.phase_rows import merge_swaps
 from analysis.retrospective.timeline import Timeline, concat_buckets, timeline, timeline_series
 from analysis.series.grid import BoolArray
+from analysis.series.phases import phase_outcome
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
 from domain import Event, FleetName, Migration, Series, Window
@@ -62,7 +63,10 @@ def known_phases(
         # Only the minute of the first change: it belongs to the phase that the change began.
         first, *later = later
         first = replace(first, window=Window(window.start, first.window.end))
-    return tuple(replace(_with_last_day_judged(phase), number=n) for n, phase in enumerate((first, *later), 1))
+    return tuple(
+        replace(_with_last_day_judged(phase), number=n, outcome=phase_outcome(phase, following))
+        for n, (phase, following) in enumerate(zip((first, *later), (*later, None), strict=True), 1)
+    )
 
 
 def _with_last_day_judged(phase: Phase) -> Phase:

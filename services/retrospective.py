@@ -11,21 +11,21 @@ import analysis
 from analysis.retrospective import impact
 from analysis.retrospective.before_after import BeforeAfter, before_after, weeks
 from analysis.retrospective.impact import ExcessErrors, Rollback
-from analysis.retrospective.phase_rows import PhaseRow, incidents, phase_p95
+from analysis.retrospective.phase_rows import PhaseRow, events_of_phase, phase_p95
 from analysis.retrospective.timeline import Timeline, timeline, timeline_series, with_hourly_p95
 from archive import Archive
 from domain import FLEETS, Event, Margin, Migration, Series, Window
 from domain.series import hourly_stat
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
-from services.parity import judge_window
+from services.evaluation import Evaluation, evaluate_archived
 from services.phases import alb_known, counts_of, phase_timelines, phases_until, settled_end, slow_threshold_s
 
 LEAD_S = 7 * DAY_S  # shown before the first step
 MIN_LEAD_S = DAY_S  # even if the archive begins later
 MAX_BUCKETS = 2000
 
-JudgementsByWindow = Mapping[Window, analysis.Judgement]
+EvaluationsByWindow = Mapping[Window, Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def build_retrospective(
     pairs = [impact.paired_buckets(item) for item in timelines]
     ends = [phase.judged_window.start for phase in phases[1:]] + [end]
     phase_rows = tuple(
-        reader.phase_row(phase, phase_timeline, incidents(outline.events, phase, until=until))
+        reader.phase_row(phase, phase_timeline, events_of_phase(outline.events, phase, until=until))
         for phase, phase_timeline, until in zip(phases, timelines, ends, strict=True)
     )
     dispersion = impact.overdispersion(pairs)
@@ -155,15 +155,19 @@ def build_retrospective(
     )
 
 
-def phase_judgements(
-    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
-) -> Iterator[tuple[Window, analysis.Judgement]]:
-    """The window and the judgement of each phase, one after the other. Raises ArchiveError."""
+def phase_evaluations(
+    archive: Archive,
+    migration: Migration,
+    retrospective: Retrospective,
+    *,
+    now: datetime,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Window, Evaluation]]:
+    """The window and the evaluation of each phase, one after the other. `checkpoint` may raise to give up. Raises ArchiveError."""
     source = retrospective.outline.source
     for row in retrospective.phase_rows:
-        phase = row.phase
-        judged = judge_window(archive, migration, source, phase.judged_window, now=now, canary_share=phase.canary_share)
-        yield phase.window, judged.judgement
+        checkpoint()
+        yield row.phase.window, evaluate_archived(archive, migration, source, row.phase, now=now, checkpoint=checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ class _ArchiveReader:
         self,
         phase: analysis.Phase,
         timeline: Timeline,
-        incidents: tuple[Event, ...],
+        events: tuple[Event, ...],
     ) -> PhaseRow:
         counts = counts_of(self.archive, self.source, phase, phase.window, timeline)
         self.checkpoint()
@@ -208,7 +212,7 @@ class _ArchiveReader:
         groups = latency.groups if latency and latency.covered == phase.judged_window else ()
         hourly = self.hourly_timeline(phase.window)
         p95 = {fleet: phase_p95(timeline, fleet, groups, hourly) for fleet in FLEETS}
-        return PhaseRow(phase, counts.requests, counts.errors, p95, incidents)
+        return PhaseRow(phase, counts.requests, counts.errors, p95, events)
 
     def before_after(self, first: int | None, last: int | None, end: int) -> BeforeAfter | None:
         if first is None or last is None:

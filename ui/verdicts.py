@@ -1,29 +1,21 @@
-"""A judgement in HTML: the strip on the Live page, and the table of criteria with their intervals and margins."""
+"""The criteria of a judgement in HTML: a table with their intervals and margins."""
+
+from collections.abc import Mapping
+from datetime import tzinfo
 
 from markupsafe import Markup
 
 import analysis
 from charts.interval_bar import interval_bar
-from domain import Migration
-from domain.window import MINUTE_S
+from domain import FleetName, Migration
 from messages import parity, verdicts
 from reports.templating import render
 
 
-def verdict_strip(migration: Migration, judgement: analysis.Judgement, phase: analysis.Phase) -> Markup:
-    """The overall verdict with its phase, and each criterion's verdict."""
-    return render(
-        "verdicts.strip",
-        judgement=judgement,
-        about=parity.about(phase.canary_share, phase.judged_window.minutes * MINUTE_S),
-        criteria=[(result, _tooltip(migration, result)) for result in judgement.criteria],
-    )
-
-
-def _tooltip(migration: Migration, result: analysis.CriterionVerdict) -> str:
+def criterion_tooltip(result: analysis.CriterionVerdict, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
     """One criterion's interval and its reason, in sentences."""
-    sentence = verdicts.sentence(result, migration.labels)
-    return sentence if result.lower is None else f"{sentence} {verdicts.reason(result, migration.labels)}"
+    sentence = verdicts.sentence(result, labels)
+    return sentence if result.lower is None else f"{sentence} {verdicts.reason(result, labels, zone)}"
 
 
 def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Markup:
@@ -33,7 +25,8 @@ def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Marku
         "verdicts.criteria_table",
         head=parity.table_head(fleets.baseline.label, fleets.canary.label),
         criteria=[
-            (result, interval_bar(result), verdicts.reason(result, migration.labels)) for result in judgement.criteria
+            (result, interval_bar(result), verdicts.reason(result, migration.labels, migration.zone))
+            for result in judgement.criteria
         ],
         note=parity.unexplained(judgement, migration.labels),
     )

@@ -12,7 +12,7 @@ from domain import Event, FleetName, Window
 from domain.latency import LatencySummary
 
 MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that a deployment explains is a swap, not a phase
-INCIDENT_KINDS = ("alarm", "alert", "rollback", "deployment", "note", "annotation")
+PHASE_EVENT_KINDS = ("alarm", "alert", "rollback", "deployment", "note", "annotation")
 
 # What a p95 is computed from: all answers of the phase; or it is the median of the p95s of hours, or of shorter periods.
 P95Basis = Literal["window", "hours", "periods"]
@@ -30,13 +30,13 @@ class PhaseP95:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase: requests, errors and p95 of each fleet, and its incidents. Counts are None if they are unknown."""
+    """One phase: requests, errors and p95 of each fleet, and its events. Counts are None if they are unknown."""
 
     phase: Phase
     requests: dict[FleetName, int | None]
     errors: dict[FleetName, int | None]
     p95: dict[FleetName, PhaseP95 | None]
-    incidents: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
 
     def error_rate(self, fleet: FleetName) -> float | None:
         errors, requests = self.errors[fleet], self.requests[fleet]
@@ -90,10 +90,10 @@ def _swap_end(phases: Sequence[Phase], first: int, before: Phase | None) -> int 
     return end if restored and duration_s < MAX_SWAP_S else None
 
 
-def incidents(events: Iterable[Event], phase: Phase, *, until: int) -> tuple[Event, ...]:
-    """Events of INCIDENT_KINDS from the phase's first settled minute up to `until`, which may include the change that ended it."""
+def events_of_phase(events: Iterable[Event], phase: Phase, *, until: int) -> tuple[Event, ...]:
+    """Events of PHASE_EVENT_KINDS from the phase's first settled minute up to `until`, which may include the change that ended it."""
     start = phase.judged_window.start
-    return tuple(event for event in events if event.kind in INCIDENT_KINDS and start <= event.ts < until)
+    return tuple(event for event in events if event.kind in PHASE_EVENT_KINDS and start <= event.ts < until)
 
 
 def phase_p95(

@@ -10,6 +10,8 @@ from domain.window import MINUTE_S
 
 # "first_look": the weights were as they were first read, so the phase began before. "window": its beginning is unknown.
 PhaseStart = Literal["weight", "deployment", "first_look", "window"]
+# What ended a phase: the next one has a larger share of the canary, a smaller one, or began with a deployment. "running": nothing yet.
+PhaseOutcome = Literal["advanced", "rolled_back", "deployed", "running"]
 MIN_STAGE_S = 30 * 60
 
 
@@ -29,7 +31,7 @@ class Phase:
     `window` is what is counted: the phases of a migration adjoin. `judged`: the part of it with requests of these weights and this release
     alone; None if there is no such minute. `bake_time_s`: seconds from the event that started the phase to the one that ended it.
     `change`: the weight change that started it. `merged_swaps`: swaps at its start, which `window` includes and `judged` does not.
-    `number`: from 1, the oldest phase of the migration; 0 outside of one.
+    `number`: from 1, the oldest phase of the migration; 0 outside of one. `outcome`: None outside of one, or if a share is unknown.
     """
 
     window: Window
@@ -40,6 +42,7 @@ class Phase:
     judged: Window | None = None
     merged_swaps: tuple[MergedSwap, ...] = ()
     number: int = 0
+    outcome: PhaseOutcome | None = None
 
     @property
     def is_one_sided(self) -> bool:
@@ -95,6 +98,18 @@ def phases(events: Iterable[Event], window: Window, share: float | None = None) 
         result = [_cut(phase, start) for phase in result if phase.window.start < start]
     close(window.end, window.end, window.end)
     return tuple(result)
+
+
+def phase_outcome(phase: Phase, following: Phase | None) -> PhaseOutcome | None:
+    """The outcome of a phase, by the phase that follows it, if one does."""
+    if following is None:
+        return "running"
+    before, after = phase.canary_share, following.canary_share
+    if following.started_by == "deployment" or (before == after and following.merged_swaps):
+        return "deployed"
+    if before is None or after is None or before == after:
+        return None
+    return "advanced" if after > before else "rolled_back"
 
 
 def _cut(phase: Phase, end: int) -> Phase:

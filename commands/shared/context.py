@@ -18,7 +18,14 @@ from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
-from services.evaluation import Evaluation, JudgementInput, NoSuchPhaseError, evaluate, read_phase
+from services.evaluation import (
+    Evaluation,
+    JudgementInput,
+    NoSuchPhaseError,
+    archived_circumstances,
+    evaluate,
+    read_phase,
+)
 from services.judge_context import read_context
 from services.phases import EVENT_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
@@ -63,7 +70,14 @@ class CommandContext:
         """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
         problems, now = self.poll_events(), startup.now()
         data = self._judgement_input(minutes, phase, problems, now)
-        return replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
+        data = replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
+        try:
+            endpoints, circumstances = archived_circumstances(
+                self.archive, self.migration, self.metrics.name, data.result.window, now=now
+            )
+        except ArchiveError:  # `data.result` has it, too
+            return data
+        return replace(data, endpoints=endpoints, circumstances=circumstances)
 
     def _judge_context(self, result: MetricsResult, now: datetime) -> JudgeContext:
         try:

@@ -26,7 +26,7 @@ from messages import parity, states, times, verdicts
 from reports.evidence.data import to_csv, to_parquet
 from reports.evidence.window_latency import LatencyTable, labelled_groups, latency_note, latency_table
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import counts_sentence, evaluation_json
+from reports.judgement_json import counts_sentence, evaluation_json, incident_rows
 from reports.templating import environment
 from services.evidence import SORT_COLUMNS, EvidenceBundle
 from sources.window_latency import WindowLatency
@@ -84,6 +84,7 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
     return environment.get_template("evidence.html.j2").render(
         bundle=bundle,
         summary=evaluation_json(evaluation),
+        incidents=incident_rows(evaluation, now=made_at),
         sentences=parity.summary(
             judgement, share, window.end - window.start, evaluation.labels, evaluation.counts_of_judged_phase
         ),

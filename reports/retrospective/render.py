@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from analysis import Judgement
 from analysis.retrospective.before_after import BeforeAfter
 from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
 from archive import NOTES, Archive
@@ -16,22 +15,23 @@ from domain import FLEETS, Event, Migration
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import SCHEMA, iso_time, migration_json, pick, window_json
+from reports.judgement_json import SCHEMA, decision_json, iso_time, migration_json, pick, window_json
 from reports.retrospective.summary import impact_sentences, opening
 from reports.templating import environment
 from services import retrospective as service
-from services.retrospective import JudgementsByWindow, MigrationOutline, Retrospective
+from services.evaluation import Evaluation
+from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
 
 MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrospectiveReport:
-    """A retrospective with its chart data and judgements. `made_at`: the time of the report."""
+    """A retrospective with its chart data and evaluations. `made_at`: the time of the report."""
 
     migration: Migration
     retrospective: Retrospective
-    judgements: JudgementsByWindow
+    evaluations: EvaluationsByWindow
     made_at: datetime
 
     @property
@@ -99,7 +99,7 @@ class RetrospectiveReport:
                     for rollback in retrospective.rollbacks
                 ],
             },
-            "phases": [_phase_json(row, self.judgements.get(row.phase.window)) for row in retrospective.phase_rows],
+            "phases": [_phase_json(row, self.evaluations.get(row.phase.window)) for row in retrospective.phase_rows],
             "before_after": _before_after_json(retrospective.before_after),
             "gaps": [window_json(gap) for gap in retrospective.gaps],
             "hourly_only_until": iso_time(retrospective.hourly_only_until),
@@ -120,8 +120,8 @@ def report_of(
     archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
 ) -> RetrospectiveReport:
     """The report of a retrospective. Raises ArchiveError."""
-    judgements = dict(service.phase_judgements(archive, migration, retrospective, now=now))
-    return RetrospectiveReport(migration, retrospective, judgements, now)
+    evaluations = dict(service.phase_evaluations(archive, migration, retrospective, now=now))
+    return RetrospectiveReport(migration, retrospective, evaluations, now)
 
 
 def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:
@@ -144,18 +144,19 @@ def retrospective_file_name(name: str, outline: MigrationOutline) -> str:
     return f"retrospective-{slug(name)}-{outline.window.starts_at:%Y%m%d}-{outline.window.ends_at:%Y%m%d}.html"
 
 
-def _phase_json(row: PhaseRow, judgement: Judgement | None) -> dict[str, Any]:
+def _phase_json(row: PhaseRow, evaluation: Evaluation | None) -> dict[str, Any]:
     return {
         "number": row.phase.number,
         "name": phase_name(row.phase),
         **window_json(row.phase.window),
         "judged": window_json(row.phase.judged_window),
-        **pick(row.phase, "canary_share", "started_by", "origin", "bake_time_s"),
+        **pick(row.phase, "canary_share", "started_by", "origin", "bake_time_s", "outcome"),
         "requests": dict(row.requests),
         "errors": dict(row.errors),
         "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},
-        "verdict": judgement.verdict if judgement else None,
-        "incidents": [_event_json(event) for event in row.incidents],
+        "verdict": evaluation.judgement.verdict if evaluation else None,
+        **(decision_json(evaluation) if evaluation else {}),
+        "events": [_event_json(event) for event in row.events],
         "merged_swaps": [
             {
                 "start": iso_time(swap.start),

@@ -20,7 +20,8 @@ from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
 from domain.window import parse_minutes
 from reports.judgement_json import evaluation_json
-from services.evaluation import EXIT_CODES, Evaluation, NoSuchPhaseError, select_phase
+from services.decision import Circumstances
+from services.evaluation import Evaluation, NoSuchPhaseError, select_phase
 from services.phases import known_phases
 from sources.csv_import import CsvIssueCode
 from sources.demo.scenario import scenario_for
@@ -58,7 +59,7 @@ class TestCsv:
         result = run("--csv", str(SAMPLE))
         assert result.exit_code == 0
         output = lines(result.stdout)
-        assert output[0] == "● Parity"
+        assert output[0] == "✓ CONTINUE · parity"
         assert output[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
         assert output[2:4] == [
             "In 1 h, 720,549 and 721,008 requests:",
@@ -116,9 +117,9 @@ class TestCsv:
     def test_a_fleet_that_is_not_in_the_file_is_not_0(self):
         csv = re.sub(r"(?m)^\d+,canary,.*\n", "", csv_text())
         result = run("--csv", "-", stdin=csv)
-        assert lines(result.stdout)[2] == (
+        assert (
             "In 1 h. baseline: 360,000 requests. The CSV has no line with requests of canary in this window."
-        )
+        ) in lines(result.stdout)
         data = json_output(run("--csv", "-", "--json", stdin=csv))
         assert data["fleets"]["canary"]["state"] == "not_asked" and data["fleets"]["canary"]["requests"] is None
         assert data["criteria"][0]["requests"] == {"baseline": None, "canary": None}
@@ -217,7 +218,7 @@ class TestPhases:
         result = run()
         assert result.exit_code == 0
         output = lines(result.stdout)
-        assert output[0] == "● Parity"
+        assert output[0] == "✓ CONTINUE · parity"
         assert output[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
         assert output[2].startswith("At 50:50 for 6 h 25 min, ")
         assert output[3] == "criterion EC2 ECS difference margin verdict still needed"
@@ -232,6 +233,7 @@ class TestPhases:
             "canary_share": 0.5,
             "started_by": "weight",
             "origin": "read",
+            "outcome": "running",
             "requests": {"baseline": 2_526_911, "canary": 2_527_840},
             "errors": {"baseline": 6131, "canary": 6031},
         }
@@ -292,7 +294,13 @@ class TestPhases:
         weight, deployment = weight_event(step(end - 7200)), deployed(end - 3600)
         assert known_phases((weight,), end=end)[-1].judged_window == Window(end - 7200 + 120, end)
         assert known_phases((weight, deployment), end=end)[-1] == Phase(
-            Window(end - 3600, end), 0.5, "deployment", 3600, judged=Window(end - 3480, end), number=2
+            Window(end - 3600, end),
+            0.5,
+            "deployment",
+            3600,
+            judged=Window(end - 3480, end),
+            number=2,
+            outcome="running",
         )
 
     def test_right_after_a_change_nothing_is_judged_by_the_phase_before(self):
@@ -316,9 +324,9 @@ class TestYoungPhase:
         set_now(at)
         result = run()
         assert result.exit_code == 2
-        assert re.fullmatch(
-            r"At [\d:]+ for \d min\. No minute of EC2 and ECS is final yet: the newest minutes may still change\.",
-            lines(result.stdout)[2],
+        assert re.search(
+            r"(?m)^At [\d:]+ for \d min\. No minute of EC2 and ECS is final yet: the newest minutes may still change\.$",
+            "\n".join(lines(result.stdout)),
         )
         data = json_output(run("--json"))
         assert {name: (state["state"], state["requests"]) for name, state in data["fleets"].items()} == {
@@ -363,11 +371,10 @@ CRITERIA = demo_migration(ANCHOR).criteria
 
 class TestUnavailable:
     def test_every_verdict_has_its_code(self):
-        assert EXIT_CODES == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
-        assert (
-            evaluation("parity", unavailable=True).exit_code == 3
-            and not evaluation("parity", unavailable=True).is_decided
-        )
+        codes = {verdict: evaluation(verdict).decision.exit_code for verdict in VERDICTS}
+        assert codes == {"parity": 0, "improvement": 0, "regression": 1, "undecided": 2, "not enough data": 2}
+        stale = evaluation("parity", circumstances=Circumstances("stale"))
+        assert stale.decision.exit_code == 3 and not stale.is_decided
 
     @pytest.mark.parametrize(
         "args",
@@ -417,7 +424,7 @@ class TestUnavailable:
         result = run()
         assert result.exit_code == 3
         output = lines(result.stdout)
-        assert output[0] == "✘ Could not ask: there are no numbers for this window"
+        assert output[0] == "○ NO DATA · no data for this window"
         assert (
             "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
             in " ".join(output)
@@ -434,11 +441,11 @@ class TestUnavailable:
     ):
         assert run().exit_code == 0
         deny_metrics()
-        for minutes, code in ((10, 0), (30, 3)):
+        for minutes, code in ((10, 2), (30, 3)):
             later = NOW + timedelta(minutes=minutes)
             set_now(later)
             assert run().exit_code == code
-        assert lines(run().stdout)[0] == "✘ Could not ask: the newest numbers are too old to judge what happens now"
+        assert lines(run().stdout)[0] == "○ NO DATA · the newest data is too old"
         assert json_output(run("--json"))["verdict"] is None
 
     def test_a_past_phase_is_judged_from_the_archive_alone(self, deny_metrics: Callable[[], None]):
@@ -469,7 +476,10 @@ def test_external_text_cannot_control_the_terminal(
 def test_help_documents_the_exit_codes():
     result = run("--help")
     assert result.exit_code == 0
-    assert "1  Regression." in result.stdout and "cli.py judge --csv numbers.csv" in result.stdout
+    assert (
+        "1  ROLL BACK: a critical criterion regressed" in result.stdout
+        and "cli.py judge --csv numbers.csv" in result.stdout
+    )
 
 
 def test_every_option_key_and_code_is_documented():

@@ -45,10 +45,10 @@ def test_its_json_has_the_path_and_the_checksum() -> None:
         "ok": True,
         "path": "out.zip",
         "data_sha256": checksum,
-        "verdict": output["verdict"],
+        **{name: output[name] for name in ("verdict", "decision", "reasons", "incidents")},
         "window": {"from": "2026-11-23T19:17:00Z", "to": "2026-11-23T20:17:00Z"},
     }
-    assert output["verdict"] in ("parity", "undecided")
+    assert (output["verdict"], output["decision"]) in (("parity", "continue"), ("undecided", "wait"))
 
 
 def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_without_an_answer_there_is_no_evidence(
     monkeypatch.setattr(startup, "create_sources", denied)
     result = run()
     assert result.exit_code == 3
-    assert "Could not ask" in result.stdout and "cloudwatch:GetMetricData" in result.stdout
+    assert "NO DATA" in result.stdout and "cloudwatch:GetMetricData" in result.stdout
     assert not list(tmp_path.glob("*.zip"))
 
 

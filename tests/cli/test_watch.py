@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from analysis import CriterionVerdict, Judgement
 from archive import MetricsResult
 from commands.watch import snapshot_json, snapshot_table
 from domain import Migration, Rule, Share, Traffic
 from domain.events import weight_event
 from domain.weight_changes import WeightChange
+from services.evaluation import Evaluation
 from services.live import watch_snapshot
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic
@@ -39,10 +41,10 @@ class TestWatch:
         assert result.exit_code == 0
         output = lines(result.stdout)
         assert output[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20 s old"
-        assert output[1] == "EC2 ECS ECS − EC2"
-        assert output[3] == "share told 50.0 % 50.0 %"
-        assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", output[4])
-        assert [line.split(" ")[0] for line in output[9:13]] == ["p50", "p90", "p95", "p99"]
+        assert output[1:3] == ["✓ CONTINUE · parity", "EC2 ECS ECS − EC2"]
+        assert output[4] == "share told 50.0 % 50.0 %"
+        assert re.fullmatch(r"share seen (49|50)\.\d % (49|50)\.\d % as told", output[5])
+        assert [line.split(" ")[0] for line in output[10:14]] == ["p50", "p90", "p95", "p99"]
         assert "04:32 JST alert photo: 5xx above 0.4 %" not in result.stdout  # over two hours ago
 
     def test_as_json_it_is_one_line(self):
@@ -91,7 +93,7 @@ class TestWatch:
         assert (result.exit_code, waited) == (0, [30, 30, 30])
         assert len([json.loads(line) for line in result.stdout.splitlines()]) == 3
 
-    def test_a_denied_source_is_reported_and_without_data_it_exits_with_1(self, demo: Migration, use_sources: Any):
+    def test_a_denied_source_is_reported_and_without_data_it_exits_with_3(self, demo: Migration, use_sources: Any):
         class Refused(DemoMetrics):
             def pull(self, window: Any, series: Any = None) -> Any:
                 return replace(super().pull(window, ()), problems=(DENIED,), answered_ranges=())
@@ -104,7 +106,7 @@ class TestWatch:
             )
         )
         result = run("watch", "--once")
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert (
             "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
             in " ".join(lines(result.stdout))
@@ -118,7 +120,7 @@ class TestWatch:
 
     def test_a_source_that_is_not_configured_is_refused(self):
         result = run("watch", "--once", "--source", "mackerel")
-        assert result.exit_code == 2
+        assert result.exit_code == 3
         assert "There is no source mackerel in this migration. There is: demo." in " ".join(lines(result.stderr))
 
     def test_a_small_data_set_by_hand(self, demo: Migration):
@@ -142,7 +144,12 @@ class TestWatch:
         rule = Rule("r", "l", "HTTPS:443", "default", "forward", (), shares, None)
         now = datetime.fromtimestamp(START + 12 * 60 + 5, UTC)
         snapshot = watch_snapshot(demo, "cloudwatch", poll, Traffic(START, (rule,), (), "r"), (), now=now)
-        assert lines(rendered(snapshot_table(demo, snapshot)))[1:] == [
+        undecided = CriterionVerdict(demo.criteria[0], "not enough data", "few_minutes")
+        judgement = Judgement("not enough data", (undecided,))
+        evaluation = Evaluation(judgement, window(10), demo.name, "cloudwatch", demo.labels, demo.zone)
+        assert lines(rendered(snapshot_table(demo, snapshot, evaluation)))[1:] == [
+            "◐ WAIT · not decided yet",
+            "error rate: Too few minutes can be used yet.",
             "EC2 ECS ECS − EC2",
             "requests 900 /min 100 /min",
             "share told 90.0 % 10.0 %",
@@ -158,8 +165,9 @@ class TestWatch:
             "ALB-generated 5xx, whole load balancer 2.0 /min",
             "? stands on too few answers to be judged",
         ]
-        assert snapshot_json(demo, snapshot)["alb_5xx"] == 2
-        assert snapshot_json(demo, snapshot)["measures"]["latency_p95"]["low_samples"] == {
+        as_json = snapshot_json(demo, snapshot, evaluation)
+        assert (as_json["alb_5xx"], as_json["decision"], as_json["exit_code"]) == (2, "wait", 2)
+        assert as_json["measures"]["latency_p95"]["low_samples"] == {
             "baseline": False,
             "canary": True,
         }

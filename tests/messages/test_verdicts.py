@@ -176,7 +176,6 @@ def test_a_window_that_is_over_needs_nothing_more() -> None:
     closed = close_judgement(Judgement("undecided", (undecided, worse, young)))
     assert [verdicts.still_needed(result) for result in closed.criteria] == ["–", "decided", "–"]
     assert [verdicts.still_needed_even(result) for result in closed.criteria] == ["", "", ""]
-    assert verdicts.headline(Judgement("undecided", closed.criteria[:1])) == "Undecided"
 
 
 def test_intervals_and_margins_are_in_the_metrics_unit() -> None:
@@ -191,27 +190,6 @@ def test_intervals_and_margins_are_in_the_metrics_unit() -> None:
 
 
 OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision=25)
-
-
-@pytest.mark.parametrize(
-    ("judgement", "expected"),
-    [
-        (Judgement("parity", (PARITY,)), "Parity"),
-        (Judgement("regression", (CriterionVerdict(ERRORS, "regression", "beyond_margin"), OPEN)), "Regression"),
-        (Judgement("improvement", (CriterionVerdict(P95, "improvement", "beyond_margin"),)), "Improvement"),
-        (Judgement("undecided", (OPEN,)), "Undecided, about 25 min to go"),
-        (Judgement("undecided", (PARITY, OPEN)), "Undecided, about 25 min to go"),
-        # A criterion that is not critical does not count.
-        (
-            Judgement("undecided", (OPEN, CriterionVerdict(P95, "undecided", "inconclusive"))),
-            "Undecided, about 25 min to go",
-        ),
-        (Judgement("undecided", (CriterionVerdict(ERRORS, "undecided", "inconclusive"),)), "Undecided"),
-        (Judgement("not enough data", (CriterionVerdict(ERRORS, "not enough data", "no_events"),)), "Not enough data"),
-    ],
-)
-def test_headlines(judgement: Judgement, expected: str) -> None:
-    assert verdicts.headline(judgement) == expected
 
 
 @pytest.mark.parametrize(

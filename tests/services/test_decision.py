@@ -115,7 +115,7 @@ def test_incidents(incident: Incident, decision: Decision) -> None:
     [(OUTAGE, "continue"), (replace(OUTAGE, open=True), "roll_back"), (replace(SLOW, open=True), "hold")],
 )
 def test_a_note_on_an_incident_that_is_over_lifts_the_hold(incident: Incident, decision: Decision) -> None:
-    decided = decide(replace(EQUAL, incidents=(incident,)), Circumstances(acknowledged=frozenset({incident.id})))
+    decided = decide(replace(EQUAL, incidents=(incident,)), Circumstances(notes=(acknowledging_note(incident.id),)))
     assert decided.decision == decision
 
 

@@ -53,7 +53,7 @@ def test_phases_have_exact_request_and_error_counts(retrospective: Retrospective
 
 def test_incidents_and_p95_of_a_phase(retrospective: Retrospective) -> None:
     with_outage = retrospective.phase_rows[1]
-    assert [item.title for item in with_outage.incidents] == ["no healthy host", "Back to 0 %"]
+    assert [item.title for item in with_outage.events] == ["no healthy host", "Back to 0 %"]
     p95 = with_outage.p95["canary"]
     assert p95 is not None and (p95.basis, p95.value) == ("periods", pytest.approx(0.2, abs=0.003))
     assert retrospective.phase_rows[2].p95["canary"] is None
@@ -181,8 +181,6 @@ def test_a_note_is_an_incident_of_its_phase(tmp_path: Path) -> None:
         data = build_outline(archive, "mackerel", end=END)
         assert data is not None
         (note,) = [
-            item
-            for item in build_retrospective(archive, MIGRATION, data).phase_rows[0].incidents
-            if item.kind == "note"
+            item for item in build_retrospective(archive, MIGRATION, data).phase_rows[0].events if item.kind == "note"
         ]
         assert (note.title, note.detail) == ("Sale begins", "Mika")

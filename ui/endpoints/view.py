@@ -195,12 +195,19 @@ def _difference(endpoint: Endpoint, axis: str) -> float | None:
     return (canary.value_s / baseline.value_s - 1) * 100
 
 
+def last_day_view(app: AppContext, phase: Window) -> EndpointsView | None:
+    """The routes in the last day of a phase, for another page. Raises ArchiveError."""
+    return endpoints_view(app, _last_day(phase), RequestFilter())
+
+
+def _last_day(phase: Window) -> Window:
+    end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
+    return last_day(Window(phase.start, end))
+
+
 def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     """For another page: what the logs of a phase's last day show, with a link to the Endpoints page."""
-    window = last_day(
-        Window(phase.start, max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S))
-    )
-    view = endpoints_view(app, window, RequestFilter())
+    window, view = _last_day(phase), last_day_view(app, phase)
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"
     if view is None:

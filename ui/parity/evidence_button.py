@@ -15,7 +15,8 @@ from services.evaluation import JudgementInput
 from services.evidence import collect_evidence
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
-from ui.parity.view import JudgementView
+from ui.endpoints.view import last_day_view
+from ui.parity.view import JudgementView, phase_evaluation
 
 
 def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
@@ -45,7 +46,18 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
     if outage := app.archive.outage:
         raise outage.problem.as_error()  # what is left in memory is no evidence
     checkpoint()
-    alarms = read_alarms(app.archive, app.migration, source, now=now)
-    data = JudgementInput(result, phase, phase.number, (), now, view.counts, alarms, view.context)
+    evaluation = phase_evaluation(app, view, now=now)
+    data = JudgementInput(
+        result,
+        phase,
+        phase.number,
+        (),
+        now,
+        view.counts,
+        read_alarms(app.archive, app.migration, source, now=now),
+        view.context,
+        last_day_view(app, phase.window),
+        evaluation.circumstances,
+    )
     bundle = collect_evidence(app.archive, app.migration, source, data, checkpoint=checkpoint)
     return evidence_zip(bundle, made_at=now)

@@ -1,7 +1,7 @@
 """The judgement of a phase for the pages, cached for all viewers until new data arrives."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,10 +14,18 @@ from analysis.parity.verdicts import close_judgement
 from archive import MetricsResult
 from domain import Window, utc_now
 from domain.window import MINUTE_S
+from services.alarms import AlarmStatus
+from services.decision import read_circumstances
+from services.evaluation import Evaluation, missing_data
+from services.freshness import provisional_from
+from services.live import as_of
 from services.parity import WindowJudgement, judge_window, judgement_key, trace_result
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
+from ui.endpoints.view import last_day_view
+from ui.live.alarms import alarm_status
+from ui.live.view import traffic_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,35 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     assert judged.result is not None
     return JudgementView(
         phase, phases, source, cache_key, judgement, judged.result, judged.context, counts, judged.final_until
+    )
+
+
+def phase_evaluation(app: AppContext, view: JudgementView, *, now: datetime) -> Evaluation:
+    """The judged phase with its decision, as `judge` has it. Raises ArchiveError."""
+    migration, phase, is_over = app.migration, view.phase, view.phase.number < len(view.phases)
+    data_time = as_of(app.archive, view.source, now)
+    alarms, traffic = AlarmStatus((), None, ()), None
+    if not is_over:
+        alarms = alarm_status(app, view.source, data_time)
+        until = provisional_from(migration, data_time.timestamp())
+        traffic = traffic_view(app, view.source, until=until)
+    endpoints = last_day_view(app, phase.window)
+    circumstances = read_circumstances(app.archive, view.source, traffic, endpoints, now=now)
+    return Evaluation(
+        view.judgement,
+        phase.judged_window,
+        migration.name,
+        view.source,
+        migration.labels,
+        migration.zone,
+        migration.demo,
+        phase,
+        phase.number,
+        view.counts,
+        view.result.data_until,
+        view.counted_until,
+        replace(circumstances, no_data=missing_data(view.result, now=now), alarms=alarms.alarms),
+        is_over,
     )
 
 

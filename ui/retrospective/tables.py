@@ -5,7 +5,6 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from analysis import Judgement
 from charts.base.events import EVENT_SYMBOLS
 from charts.timeline import EVENT_PRIORITY
 from domain import Event, Migration, Window
@@ -15,11 +14,12 @@ from messages import retrospective as text
 from messages.errors.sources import shorten
 from reports.retrospective.summary import impact_sentences
 from reports.templating import render
+from services.evaluation import Evaluation
 from services.retrospective import Retrospective
 from ui.layout import format_clock
 from ui.url import format_time
 
-MAX_INCIDENTS = 4
+MAX_EVENTS = 4
 MAX_LIVE_WINDOW_S = DAY_S  # the longest range of the Live page
 
 
@@ -28,31 +28,31 @@ def impact_list(migration: Migration, retrospective: Retrospective, *, now: date
 
 
 def phases_table(
-    migration: Migration, retrospective: Retrospective, judgements: Mapping[Window, Judgement | None], *, now: datetime
+    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, now: datetime
 ) -> Markup:
-    """One row per phase, the newest last. A phase without a judgement is being judged."""
+    """One row per phase, the newest last. A phase without an evaluation is being judged."""
     labels = migration.labels
     rows = []
     for row in retrospective.phase_rows:
         window = row.phase.window
         live_end = min(window.end, window.start + MAX_LIVE_WINDOW_S)
-        shown = sorted(row.incidents, key=lambda event: (EVENT_PRIORITY[event.kind], event.ts))[:MAX_INCIDENTS]
-        incidents = [_incident(event, migration, now) for event in sorted(shown, key=lambda event: event.ts)]
+        shown = sorted(row.events, key=lambda event: (EVENT_PRIORITY[event.kind], event.ts))[:MAX_EVENTS]
+        happened = [_event(event, migration, now) for event in sorted(shown, key=lambda event: event.ts)]
         rows.append(
             (
                 row,
                 text.phase_title(row, migration.zone, now=now),
                 f"/?from={format_time(window.start)}&to={format_time(live_end)}",
-                judgements.get(window),
-                incidents,
-                len(row.incidents) - len(shown),
+                evaluations.get(window),
+                happened,
+                len(row.events) - len(shown),
             )
         )
     head = text.phases_head(labels["baseline"], labels["canary"])
     return render("retrospective.phases_table", head=head, rows=rows, labels=labels)
 
 
-def _incident(event: Event, migration: Migration, now: datetime) -> tuple[str, str]:
+def _event(event: Event, migration: Migration, now: datetime) -> tuple[str, str]:
     """Tooltip and text."""
     clock = format_clock(event.ts, migration, now)
     return shorten(event.detail, 300), f"{EVENT_SYMBOLS[event.kind]} {clock} {shorten(events.title(event), 80)}"

@@ -1,11 +1,11 @@
-"""Rows of the phase table: merged swaps, incidents, and the basis of a p95."""
+"""Rows of the phase table: merged swaps, events, and the basis of a p95."""
 
 from dataclasses import replace
 
 import pytest
 
 from analysis import Phase
-from analysis.retrospective.phase_rows import PhaseP95, PhaseRow, incidents, merge_swaps, phase_p95
+from analysis.retrospective.phase_rows import PhaseP95, PhaseRow, events_of_phase, merge_swaps, phase_p95
 from analysis.series.phases import MergedSwap
 from domain import WeightChange, Window
 from domain.latency import LatencySummary
@@ -75,7 +75,7 @@ def test_no_phases_have_no_swaps() -> None:
     assert merge_swaps([], []) == ()
 
 
-def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
+def test_a_step_that_ended_a_phase_is_among_its_events() -> None:
     current = make_phase(0, 60, 0.25)
     events = [
         make_event(-1, "alert", "before"),
@@ -83,7 +83,7 @@ def test_a_step_that_ended_a_phase_is_among_its_incidents() -> None:
         make_event(60, "rollback", "Back"),
         make_event(62, "note", "later"),
     ]
-    result = incidents([*events, make_event(20, "weight", "10 % → 25 %")], current, until=START + 62 * 60)
+    result = events_of_phase([*events, make_event(20, "weight", "10 % → 25 %")], current, until=START + 62 * 60)
     assert [incident.title for incident in result] == ["5xx", "Back"]
 
 

@@ -1,10 +1,11 @@
 """Boundaries of phases."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import phases, weight_steps
-from analysis.series.phases import Phase
+from analysis.series.phases import MergedSwap, Phase, phase_outcome
 from domain import Event, WeightChange, Window
 from domain.events import weight_event
 from tests.factories.frames import START
@@ -164,3 +165,20 @@ def test_a_weight_step_is_brief_if_it_is_over_within_half_an_hour() -> None:
         (0.5, 10, False, True),
     ]
     assert weight_steps([], START) == ()
+
+
+@pytest.mark.parametrize(
+    ("share", "following", "outcome"),
+    [
+        (0.1, None, "running"),
+        (0.1, Phase(Window(START, START + 60), 0.25, "weight"), "advanced"),
+        (0.1, Phase(Window(START, START + 60), 0.05, "weight"), "rolled_back"),
+        (0.1, Phase(Window(START, START + 60), 0.1, "deployment"), "deployed"),
+        (0.1, Phase(Window(START, START + 60), 0.1, "weight", merged_swaps=(MergedSwap(0, 60, 0.0),)), "deployed"),
+        (0.1, Phase(Window(START, START + 60), 0.25, "weight", merged_swaps=(MergedSwap(0, 60, 0.0),)), "advanced"),
+        (0.1, Phase(Window(START, START + 60), 0.1, "weight"), None),
+        (None, Phase(Window(START, START + 60), 0.1, "weight"), None),
+    ],
+)
+def test_the_outcome_of_a_phase(share: float | None, following: Phase | None, outcome: str | None) -> None:
+    assert phase_outcome(Phase(Window(START - 60, START), share, "weight"), following) == outcome

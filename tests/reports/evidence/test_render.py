@@ -154,24 +154,24 @@ def test_the_page_shows_what_was_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("errors", "given", "verdict"),
+    ("errors", "given", "decision"),
     [
-        (0.0, {}, "▼ Improvement"),
-        (300.0, {}, "▲ Regression"),
+        (0.0, {}, "✓ CONTINUE · improvement"),
+        (300.0, {}, "✕ ROLL BACK · error rate regressed"),
         (
             0.0,
             {"last_asked_at": WINDOW.start + 60, "missing": (WINDOW,)},
-            "✘ Could not ask: the newest numbers are too old",
+            "○ NO DATA · the newest data is too old",
         ),
     ],
 )
-def test_it_is_titled_by_its_verdict(errors: float, given: dict[str, object], verdict: str) -> None:
+def test_it_is_titled_by_its_decision(errors: float, given: dict[str, object], decision: str) -> None:
     rows = sample_rows()
     rows["canary", "photo-ecs-blue", "target_5xx", "sum"] = [errors] * MINUTES
     page = evidence_files(make_evidence(None, rows, **given), made_at=MADE_AT)["evidence.html"].decode()  # type: ignore[arg-type]
     title, heading = re.findall(r"<(?:title|h1)[^>]*>(.*?)</", page)
-    assert title.startswith(verdict) and title.endswith(" · Photo service · Evidence file")
-    assert heading.startswith(verdict)
+    assert title.startswith(decision) and title.endswith(" · Photo service · Evidence file")
+    assert heading.startswith(decision)
 
 
 def test_every_cloudwatch_query_is_listed_with_its_console_link() -> None:
@@ -252,10 +252,10 @@ def test_without_final_data_nothing_is_proven() -> None:
     page = parsed_page(last_asked_at=WINDOW.start + 60, missing=(WINDOW,))
     assert "nothing of it is settled yet" in page.text
     assert "There are no settled minutes to draw." in page.text
-    assert "✘ Could not ask: the newest numbers are too old to judge what happens now" in page.text
+    assert "○ NO DATA · the newest data is too old" in page.text
     empty = make_evidence(None, {})
     assert evidence_files(empty, made_at=MADE_AT)["data.csv"].count(b"\n") == 1
-    assert "Not enough data" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
+    assert "◐ WAIT · not decided yet" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
 
 
 def test_default_margins_are_marked() -> None:

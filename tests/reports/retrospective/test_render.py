@@ -56,7 +56,7 @@ def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) ->
 
 
 def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
-    verdicts = [judgement.verdict for judgement in report.judgements.values()]
+    verdicts = [evaluation.judgement.verdict for evaluation in report.evaluations.values()]
     assert len(verdicts) == 4
     assert verdicts[2] == "not enough data"  # at 0 % there was nothing to compare
 

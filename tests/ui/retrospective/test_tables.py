@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.retrospective import build_retrospective, phase_judgements, read_outline
+from services.retrospective import build_retrospective, phase_evaluations, read_outline
 from tests.factories.archived_migration import NOW, archived_migration, make_migration
 from ui.retrospective.tables import phases_table
 
@@ -14,7 +14,7 @@ def test_every_judged_phase_has_its_verdict_and_the_reason(tmp_path: Path) -> No
         outline = read_outline(archive, MIGRATION, "mackerel", now=NOW)
         assert outline
         retrospective = build_retrospective(archive, MIGRATION, outline)
-        judgements = dict(phase_judgements(archive, MIGRATION, retrospective, now=NOW))
+        judgements = dict(phase_evaluations(archive, MIGRATION, retrospective, now=NOW))
     first = retrospective.phase_rows[0].phase.window
     pages = [
         phases_table(MIGRATION, retrospective, known, now=NOW) for known in ({}, {first: judgements[first]}, judgements)

@@ -1,0 +1,41 @@
+"""The decision, its reasons and the incidents in the terminal."""
+
+from datetime import datetime
+
+from rich.text import Text
+
+from commands.shared.output import plain
+from commands.shared.styles import DECISION_STYLES, FAINT
+from messages import decision, incidents
+from messages.errors.sources import shorten
+from reports.judgement_json import decision_headline, incident_rows, reason_sentences
+from services.evaluation import Evaluation
+
+MAX_REASONS = 8
+MAX_REASON_CHARS = 300
+
+
+def decision_lines(evaluation: Evaluation) -> list[Text]:
+    """The decision, and a line for each of its reasons."""
+    sign, style = decision.SIGNS[evaluation.decision.decision], DECISION_STYLES[evaluation.decision.decision]
+    sentences = list(dict.fromkeys(reason_sentences(evaluation)))
+    shown = [f"  {shorten(sentence, MAX_REASON_CHARS)}" for sentence in sentences[:MAX_REASONS]]
+    if len(sentences) > MAX_REASONS:
+        shown.append(f"  {decision.more(len(sentences) - MAX_REASONS)}")
+    return [
+        plain(f"{sign} {decision_headline(evaluation)}", f"bold {style}"),
+        *(plain(sentence, style) for sentence in shown),
+    ]
+
+
+def incident_lines(evaluation: Evaluation, *, now: datetime) -> list[Text]:
+    """A line for each incident, with the note that acknowledges it."""
+    lines = (
+        (
+            incident.id,
+            incidents.sentence(incident, evaluation.labels, evaluation.zone),
+            note or incidents.NOT_ACKNOWLEDGED,
+        )
+        for incident, _span, note in incident_rows(evaluation, now=now)
+    )
+    return [plain(" · ".join(line), FAINT) for line in lines]

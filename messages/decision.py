@@ -1,0 +1,174 @@
+"""Messages for the decision: its word, its glyph, and its reasons in sentences."""
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from itertools import groupby
+
+from analysis import CriterionVerdict, Judgement, PhaseOutcome
+from domain import FLEETS, FleetName
+from domain.decision import Decision, DecisionReason, ReasonedDecision
+from messages import alarms, incidents, states, verdicts
+from messages.i18n import _, ngettext
+
+TITLE = _("Decision")
+WORDS: dict[Decision, str] = {
+    "continue": _("CONTINUE"),
+    "wait": _("WAIT"),
+    "hold": _("HOLD"),
+    "roll_back": _("ROLL BACK"),
+    "no_data": _("NO DATA"),
+}
+# Shapes, so that decisions do not differ by colour alone.
+SIGNS: dict[Decision, str] = {"continue": "✓", "wait": "◐", "hold": "■", "roll_back": "✕", "no_data": "○"}
+OUTCOME = _("Outcome")
+OUTCOMES: dict[PhaseOutcome | None, str] = {
+    "advanced": _("Advanced"),
+    "rolled_back": _("Rolled back"),
+    "deployed": _("Deployed"),
+    "running": _("Running"),
+    None: "–",
+}
+ROLLBACK = _("Rollback: readiness and command")
+
+
+def title(decided: ReasonedDecision) -> str:
+    """ "■ HOLD"."""
+    return f"{SIGNS[decided.decision]} {WORDS[decided.decision]}"
+
+
+def headline(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutcome | None = None) -> str:
+    """The word and the weightiest reasons: "HOLD · 1 route regressed", "WAIT · about 25 min to go"."""
+    return f"{WORDS[decided.decision]} · {in_short(decided, judgement, outcome)}"
+
+
+def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutcome | None = None) -> str:
+    """The reasons with the weightiest code, without their details."""
+    if not decided.reasons:
+        return verdicts.label(judgement.verdict)
+    code, group = next(groupby(decided.reasons, key=lambda reason: reason.code))
+    reasons = tuple(group)
+    n, subjects = len(reasons), ", ".join(dict.fromkeys(_subject(reason, judgement) for reason in reasons))
+    if code == "undecided":
+        return _waits(reasons)
+    if code == "inconclusive":
+        return inconclusive(outcome, subjects)
+    text = {
+        "unavailable": _("no data for this window"),
+        "stale": _("the newest data is too old"),
+        "unread": _("{subjects} could not be read"),
+        "outage": _("{canary} does not answer"),
+        "gate_regression": _("{subjects} regressed"),
+        "fleet_gone": _("a fleet stopped reporting"),
+        "regression": _("{subjects} regressed"),
+        "route_regression": ngettext("{n} route regressed", "{n} routes regressed", n),
+        "incident": ngettext("{n} incident", "{n} incidents", n),
+        "alarm": ngettext("{n} alarm", "{n} alarms", n),
+        "alert": ngettext("{n} alert fires", "{n} alerts fire", n),
+        "sample_ratio": _("the traffic does not follow the weights"),
+        "source_down": _("{subjects} unavailable"),
+    }[code]
+    return text.format(n=n, subjects=subjects, canary=_("the canary"))
+
+
+def more(n: int) -> str:
+    return ngettext("and {n} more reason", "and {n} more reasons", n).format(n=n)
+
+
+def of_phase(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutcome | None) -> str:
+    """Of a phase in a list: why it is not to be continued, "" if nothing argues against it."""
+    return headline(decided, judgement, outcome) if decided.reasons else ""
+
+
+def reason(
+    item: DecisionReason,
+    judgement: Judgement,
+    labels: Mapping[FleetName, str],
+    zone: tzinfo,
+    *,
+    outcome: PhaseOutcome | None = None,
+) -> str:
+    """A reason in a sentence, with the next step. Texts of alerts and routes are external: escape it."""
+    subject = _subject(item, judgement)
+    if item.code in ("outage", "incident"):
+        return _of_incident(item, judgement, labels, zone)
+    if item.code in ("gate_regression", "regression", "undecided", "inconclusive"):
+        return _of_criterion(item, judgement[item.subject], labels, zone, outcome)
+    return {
+        "unavailable": _("No data for this window: see the problems of the source."),
+        "stale": _("The newest data is too old to say anything about now: see the problems of the source."),
+        "unread": _("{subject}: the newest counts could not be read. See Sources on the Live page."),
+        "fleet_gone": _(
+            "{fleet} had no requests in the newest minutes, though the weights did not change. Check its targets."
+        ),
+        "route_regression": _("Route {subject} regressed. See Endpoints."),
+        "alarm": _("Alarm: {alarm}. See the Live page."),
+        "alert": _("An alert fires: {subject}."),
+        "sample_ratio": _("The traffic does not follow the weights. See Traffic on the Live page."),
+        "source_down": _("{subject} is unavailable; retrying. See Sources on the Live page."),
+    }[item.code].format(
+        subject=subject,
+        fleet=labels[item.subject] if item.subject in FLEETS else "",
+        alarm=_alarm(item.subject, labels),
+    )
+
+
+def _of_incident(item: DecisionReason, judgement: Judgement, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
+    incident = next(found for found in judgement.incidents if found.id == item.subject)
+    text = _("Incident {incident}. A note on it acknowledges it.")
+    if item.code == "outage":
+        text = _("Incident {incident}. Roll back.")
+    elif incident.open:
+        text = _("Incident {incident}. Wait until it is over.")
+    return text.format(incident=incidents.sentence(incident, labels, zone))
+
+
+def _of_criterion(
+    item: DecisionReason,
+    result: CriterionVerdict,
+    labels: Mapping[FleetName, str],
+    zone: tzinfo,
+    outcome: PhaseOutcome | None,
+) -> str:
+    metric, about = verdicts.metric(result.criterion), verdicts.reason(result, labels, zone)
+    if result.missing:
+        return about
+    if item.code == "inconclusive":
+        return f"{inconclusive(outcome, metric)}: {about}"
+    if item.code == "undecided":
+        remaining = f" ({verdicts.time_to_decision(item.minutes)})" if item.minutes else ""
+        return f"{metric}: {about}{remaining}"
+    return _("{metric} regressed: {interval}, margin {margin}. {about}").format(
+        metric=metric, interval=verdicts.interval(result), margin=verdicts.margin(result), about=about
+    )
+
+
+def inconclusive(outcome: PhaseOutcome | None, subjects: str) -> str:
+    """Of a phase of the past: "p95 inconclusive when rolled back"."""
+    return {
+        "advanced": _("{subjects} inconclusive when advanced"),
+        "rolled_back": _("{subjects} inconclusive when rolled back"),
+        "deployed": _("{subjects} inconclusive at the deployment"),
+    }.get(outcome or "", _("{subjects} inconclusive when the phase ended")).format(subjects=subjects)
+
+
+def _waits(reasons: Sequence[DecisionReason]) -> str:
+    known = [item.minutes for item in reasons if item.minutes is not None]
+    if len(known) == len(reasons) and any(known):
+        return verdicts.time_to_decision(max(known))
+    return _("not decided yet")
+
+
+def _subject(item: DecisionReason, judgement: Judgement) -> str:
+    """The name of what a reason is about."""
+    if item.code == "source_down":
+        return states.source_name(item.subject)
+    result = next((result for result in judgement.criteria if result.metric == item.subject), None)
+    return verdicts.metric(result.criterion) if result else item.subject
+
+
+def _alarm(subject: str, labels: Mapping[FleetName, str]) -> str:
+    """Of "error_rate:canary": "ECS error rate"."""
+    rule, _separator, fleet = subject.partition(":")
+    names = {str(name): text for name, text in alarms.RULES.items()}
+    of_fleet = {str(name): label for name, label in labels.items()}
+    return f"{of_fleet.get(fleet, fleet)} {names.get(rule, rule)}".strip()

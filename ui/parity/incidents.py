@@ -1,0 +1,41 @@
+"""The incidents of a phase, and a form that acknowledges one with a note."""
+
+from datetime import datetime
+from functools import partial
+
+import streamlit as st
+
+from messages import incidents as text
+from messages import notes
+from services.evaluation import Evaluation
+from services.incidents import acknowledgements
+from ui.app_context import AppContext
+from ui.decision import incidents_table
+from ui.retrospective.entries import author_input, save_entry, show_invalid
+
+
+def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime) -> None:
+    """Nothing without an incident; the form while one has no note."""
+    found = evaluation.judgement.incidents
+    if not found:
+        return
+    st.html(incidents_table(evaluation, now=now))
+    acknowledged = acknowledgements(found, evaluation.circumstances.notes)
+    waiting = {incident.id: incident for incident in reversed(found) if incident.id not in acknowledged}
+    if not waiting:
+        return
+    with st.expander(text.ACKNOWLEDGE), st.form("incident", clear_on_submit=True, border=False):
+        labels, zone = evaluation.labels, evaluation.zone
+        chosen = st.selectbox(
+            text.INCIDENT, list(waiting), format_func=lambda name: text.option(waiting[name], labels, zone)
+        )
+        first, second = st.columns(2)
+        words = first.text_input(text.NOTE, max_chars=500)
+        author = author_input(app, notes.AUTHOR, second)
+        if not st.form_submit_button(text.SAVE):
+            return
+        if not words.strip():
+            show_invalid(notes.EMPTY)
+            return
+        start = waiting[chosen].window.start
+        save_entry(text.TITLE, partial(app.archive.notes.add, start, words, author, incident=chosen))

@@ -76,7 +76,7 @@ def replay(traffic: Traffic) -> Replay:
     """The judge, its trace, and the decisions over the phase."""
     start, criteria = START + traffic.history * MINUTE_S, traffic.criteria
     phase = _cut(traffic, slice(traffic.history, None))
-    frame = _frame(phase, start)
+    frame = traffic_frame(phase, start)
     context = JudgeContext(
         configured=tuple((START + minute * MINUTE_S, share) for minute, share in traffic.shares),
         warm_up=tuple(Window(start + a * MINUTE_S, start + b * MINUTE_S) for a, b in traffic.warm_up),
@@ -111,7 +111,8 @@ def _scatter(before: Traffic) -> dict[str, Scatter]:
     return scatter
 
 
-def _frame(traffic: Traffic, start: int) -> pd.DataFrame:
+def traffic_frame(traffic: Traffic, start: int) -> pd.DataFrame:
+    """The tidy frame of CloudWatch's counts and percentiles, from `start` (epoch seconds) on."""
     series, columns = list[Series](), list[FloatArray]()
     for index, (fleet, group) in enumerate((("baseline", "ec2"), ("canary", "ecs"))):
         requests = traffic.requests[index]
@@ -292,7 +293,7 @@ def forecast_ratio(look: int) -> Outcome:
         decided = seen.said("parity", "regression", "improvement")
         if decided[:look].any() or not decided.any():
             return np.nan
-        frame = _frame(seen.traffic, START)
+        frame = traffic_frame(seen.traffic, START)
         window = Window(START, START + look * MINUTE_S)
         forecast = judge(frame, seen.traffic.criteria, window=window).criteria[0].minutes_to_decision
         return (np.inf if forecast is None else forecast) / (float(decided.argmax()) + 1 - look)

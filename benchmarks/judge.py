@@ -20,6 +20,7 @@ from analysis.parity.confidence_sequences import running_differences, running_ra
 from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
 from analysis.series.grid import FleetSeries, FloatArray
 from benchmarks import judge_worlds
+from benchmarks.worlds import ar1, before_after, cost, routes, sample_ratio
 from domain import FLEETS, Criterion, FleetName
 from domain.window import MINUTE_S
 from tests.factories.frames import tidy_frame
@@ -66,14 +67,6 @@ def simulate_autocorrelated_rates(
         random.poisson(errors_per_minute * np.exp(ar1(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2)
     )
     return rate_intervals(ERRORS, running_rates(b, n, c, n), 1)
-
-
-def ar1(random: np.random.Generator, shape: tuple[int, int], phi: float, sd: float) -> FloatArray:
-    """A stationary AR(1) with standard deviation `sd`."""
-    series = random.normal(size=shape) * sd
-    for minute in range(1, shape[1]):
-        series[:, minute] = phi * series[:, minute - 1] + np.sqrt(1 - phi**2) * series[:, minute]
-    return series
 
 
 def simulate_latency(
@@ -399,6 +392,8 @@ def rows() -> list[BenchmarkRow]:
         # The minute of a weight change does not count; of six failures a minute, ten take two or three.
         for bound in [4 if "no targets" in kind else 5 if "600 rpm" in kind else 3]
     ]
+    for module in (sample_ratio, cost, before_after, routes):
+        table += [BenchmarkRow(*row) for row in module.rows()]
     return table
 
 

@@ -15,6 +15,7 @@ from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident, known_at
 from analysis.series.grid import FloatArray
 from benchmarks import judge_peers
+from benchmarks.worlds import ar1
 from domain import Criterion, Series, Window, assemble, check_frame
 from domain.decision import Decision
 from domain.window import DAY_S, MINUTE_S
@@ -149,15 +150,8 @@ def with_latency(
     random: np.random.Generator, base: Traffic, ratio: FloatArray | float, *, noise: float = 0.2, phi: float = 0.0
 ) -> Traffic:
     """p95 with lognormal `noise` per minute and fleet, the canary's `ratio` times as high."""
-    b, c = (0.3 * np.exp(ar1(random, base.minutes, phi, noise)) for _ in range(2))
+    b, c = (0.3 * np.exp(ar1(random, (1, base.minutes), phi, noise)[0]) for _ in range(2))
     return replace(base, p95=(b, c * ratio), criteria=(P95,))
-
-
-def ar1(random: np.random.Generator, minutes: int, phi: float, sd: float) -> FloatArray:
-    series = random.normal(size=minutes) * sd
-    for minute in range(1, minutes) if phi else ():
-        series[minute] = phi * series[minute - 1] + np.sqrt(1 - phi**2) * series[minute]
-    return series
 
 
 def uncounted(random: np.random.Generator, *, every: int = 0, length: int, at: int = 0) -> Traffic:
@@ -230,7 +224,7 @@ def autocorrelated(
 ) -> Traffic:
     """Errors whose rates vary as a log-AR(1) of φ = 0.9 and a standard deviation of 0.3, independently in each fleet."""
     minutes, total = history + 480, 12_000.0
-    own = [np.exp(ar1(random, minutes, 0.9, 0.3) - 0.045) * per_minute / 6000 for _ in range(2)]
+    own = [np.exp(ar1(random, (1, minutes), 0.9, 0.3)[0] - 0.045) * per_minute / 6000 for _ in range(2)]
     own[1] = own[1] + shift * (np.arange(minutes) >= history)
     result = traffic(random, minutes, (own[0], own[1]), (total * (1 - share), total * share))
     return replace(result, shares=((0, share),), history=history)
@@ -239,7 +233,7 @@ def autocorrelated(
 def wander_at_margin(random: np.random.Generator) -> Traffic:
     """p95 10 % higher on average: white noise over a slow wander (φ = 0.95)."""
     return with_latency(
-        random, traffic(random, 480, (1e-3, 1e-3)), 1.1 * np.exp(ar1(random, 480, 0.95, 0.21)), noise=0.29
+        random, traffic(random, 480, (1e-3, 1e-3)), 1.1 * np.exp(ar1(random, (1, 480), 0.95, 0.21)[0]), noise=0.29
     )
 
 
@@ -256,7 +250,7 @@ def everything(random: np.random.Generator) -> Traffic:
     day = 600 * (1 + 0.5 * np.sin(2 * np.pi * minute / 1440))
     bursts = [2e-3 * random.gamma(0.5, 2.0, len(minute)) for _ in range(2)]
     result = traffic(random, len(minute), (bursts[0], bursts[1]), (day, day))
-    shared = np.exp(ar1(random, len(minute), 0.9, 0.2))
+    shared = np.exp(ar1(random, (1, len(minute)), 0.9, 0.2)[0])
     result = with_latency(random, result, 1.0, phi=0.7)
     assert result.p95
     p95 = (result.p95[0] * shared, result.p95[1] * shared)

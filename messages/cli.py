@@ -121,7 +121,10 @@ PHASE = _(
     "The phase to judge: current, or its number or name as Parity and retrospective --json show it. Default: current."
 )
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
-WATCH_VERDICT = _("Repeat until CONTINUE or ROLL BACK.")
+WATCH_VERDICT = _(
+    "Repeat until CONTINUE or ROLL BACK. Safe to poll for a phase (anytime-valid); with --window each look is a new test: over three days "
+    "without a difference, 12 to 28 % of such watches raise an alarm."
+)
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")

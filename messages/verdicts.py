@@ -56,28 +56,28 @@ def reason(result: CriterionVerdict, labels: Mapping[FleetName, str], zone: tzin
     if result.missing:
         return fleet_requests.missing(result.missing, labels)
     return {
-        "inside_margin": _("The whole interval lies inside the margin."),
-        "beyond_margin": _("The whole interval lies beyond the margin."),
-        "recent_change": _("It changed at {time}: since then the interval lies beyond the margin.").format(
+        "inside_margin": _("CI within the margin."),
+        "beyond_margin": _("CI outside the margin."),
+        "recent_change": _("Changed at {time}: CI outside the margin since then.").format(
             time=_dated(result.changed_at or 0, zone)
         ),
-        "significantly_worse": _("Surely worse, but perhaps still within the margin."),
-        "significantly_better": _("Surely better, but perhaps still within the margin."),
-        "inconclusive": _("The interval still reaches across the edge of the margin."),
+        "significantly_worse": _("Worse, possibly within the margin."),
+        "significantly_better": _("Better, possibly within the margin."),
+        "inconclusive": _("CI crosses the margin."),
         "not_measured": _("No source brought this metric for both fleets."),
-        "one_side_gone": _(
-            "{fleets} gave nothing to compare in the newest minutes, though the split did not change: see its targets."
-        ).format(fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")),
+        "one_side_gone": _("{fleets} stopped reporting in recent minutes; check targets.").format(
+            fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")
+        ),
         "unread": _("The newest counts could not be read: see Sources on the Live page."),
-        "few_minutes": _("Too few minutes can be used yet."),
+        "few_minutes": _("Too few minutes so far."),
         "resemblance": _("The minutes resemble each other: {minutes:,} count as {effective}.").format(
             minutes=result.minutes, effective=numbers.count(max(result.effective_minutes or 0, 1))
         ),
-        "incident": _("Equal but for the canary's own incidents, which alone exceed the margin."),
-        "ratio": _("Within the margin, but surely more than {ratio:g} times the baseline's rate.").format(
+        "incident": _("CI within the margin, but not with the canary's own incidents."),
+        "ratio": _("CI within the margin, but more than {ratio:g} times the baseline's rate.").format(
             ratio=result.criterion.max_ratio or 1
         ),
-        "no_events": _("Not one error on either side: nothing was compared."),
+        "no_events": _("No errors on either fleet; not comparable."),
     }[result.reason]
 
 
@@ -164,7 +164,7 @@ def excluded(reason: str, minutes: int) -> str:
         "unread": _("{duration} whose counts could not be read"),
         "warm_up": _("{duration} of warm-up, after the phase or a release of the canary began"),
         "incident": _("{duration} of incidents"),
-        "in_flight": _("{duration} at the start, when nobody can tell which requests are still on their way"),
+        "in_flight": _("{duration} of in-flight requests at the start"),
     }[reason]
     return text.format(duration=times.duration(minutes * 60))
 

@@ -36,15 +36,15 @@ def test_each_verdict_has_a_label_and_a_sign() -> None:
 
 
 REASONS: dict[str, tuple[Verdict, str]] = {
-    "inside_margin": ("parity", "The whole interval lies inside the margin."),
-    "beyond_margin": ("regression", "The whole interval lies beyond the margin."),
-    "recent_change": ("regression", "It changed at 14:25 UTC: since then the interval lies beyond the margin."),
-    "incident": ("undecided", "Equal but for the canary's own incidents, which alone exceed the margin."),
-    "ratio": ("undecided", "Within the margin, but surely more than 3 times the baseline's rate."),
+    "inside_margin": ("parity", "CI within the margin."),
+    "beyond_margin": ("regression", "CI outside the margin."),
+    "recent_change": ("regression", "Changed at 14:25 UTC: CI outside the margin since then."),
+    "incident": ("undecided", "CI within the margin, but not with the canary's own incidents."),
+    "ratio": ("undecided", "CI within the margin, but more than 3 times the baseline's rate."),
     "resemblance": ("not enough data", "The minutes resemble each other: 1,860 count as 6."),
-    "significantly_worse": ("undecided", "Surely worse, but perhaps still within the margin."),
-    "significantly_better": ("undecided", "Surely better, but perhaps still within the margin."),
-    "inconclusive": ("undecided", "The interval still reaches across the edge of the margin."),
+    "significantly_worse": ("undecided", "Worse, possibly within the margin."),
+    "significantly_better": ("undecided", "Better, possibly within the margin."),
+    "inconclusive": ("undecided", "CI crosses the margin."),
     "not_measured": ("not enough data", "No source brought this metric for both fleets."),
     "one_side_empty": ("not enough data", "CloudWatch counted no requests of ECS in this window."),
     "not_yet": ("not enough data", "No minute of ECS is final yet: the newest minutes may still change."),
@@ -58,11 +58,11 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     ),
     "one_side_gone": (
         "not enough data",
-        "ECS gave nothing to compare in the newest minutes, though the split did not change: see its targets.",
+        "ECS stopped reporting in recent minutes; check targets.",
     ),
     "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
-    "few_minutes": ("not enough data", "Too few minutes can be used yet."),
-    "no_events": ("not enough data", "Not one error on either side: nothing was compared."),
+    "few_minutes": ("not enough data", "Too few minutes so far."),
+    "no_events": ("not enough data", "No errors on either fleet; not comparable."),
 }
 
 
@@ -82,7 +82,7 @@ def test_the_fleets_that_stopped_are_named() -> None:
     reasons = [
         verdicts.reason(CriterionVerdict(ERRORS, "not enough data", "one_side_gone", gone=g), LABELS) for g in gone
     ]
-    assert [reason.partition(" gave")[0] for reason in reasons] == ["One fleet", "EC2", "EC2 and ECS"]
+    assert [reason.partition(" stopped")[0] for reason in reasons] == ["One fleet", "EC2", "EC2 and ECS"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_fleets_that_stopped_are_named() -> None:
         ("mixed_groups", "3 min served by two target groups of one fleet"),
         ("low_samples", "3 min with too few answers for this percentile"),
         ("unread", "3 min whose counts could not be read"),
-        ("in_flight", "3 min at the start, when nobody can tell which requests are still on their way"),
+        ("in_flight", "3 min of in-flight requests at the start"),
     ],
 )
 def test_excluded_minutes(reason: ExclusionReason, expected: str) -> None:
@@ -126,7 +126,7 @@ def test_each_exclusion_reason_has_a_text() -> None:
         ),
         (
             CriterionVerdict(P95, "not enough data", "few_minutes"),
-            "Of ECS's p95 nothing can be said yet: Too few minutes can be used yet.",
+            "Of ECS's p95 nothing can be said yet: Too few minutes so far.",
         ),
     ],
 )
@@ -213,7 +213,7 @@ OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision
             ),
             "Minutes in which the two are alike again, until the interval comes back to the margin.",
         ),
-        (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes can be used yet."),
+        (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes so far."),
     ],
 )
 def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:

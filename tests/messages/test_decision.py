@@ -106,17 +106,17 @@ SENTENCES: dict[ReasonCode, str] = {
     "stale": "The newest data is too old to say anything about now: see the problems of the source.",
     "unread": "error rate: the newest counts could not be read. See Sources on the Live page.",
     "outage": f"Incident {DESCRIBED}, over. Roll back.",
-    "gate_regression": "error rate regressed: –, margin ±0.05 pp. The interval still reaches across the edge of the margin.",
+    "gate_regression": "error rate regressed: –, margin ±0.05 pp. CI crosses the margin.",
     "fleet_gone": "ECS had no requests in the newest minutes, though the weights did not change. Check its targets.",
-    "regression": "p95 regressed: +110 ms … +140 ms, margin ±10%. The whole interval lies beyond the margin.",
+    "regression": "p95 regressed: +110 ms … +140 ms, margin ±10%. CI outside the margin.",
     "route_regression": "Route /v1/feed regressed. See Endpoints.",
     "incident": f"Incident {DESCRIBED}, over. A note on it acknowledges it.",
     "alarm": "Alarm: ECS error rate. See the Live page.",
     "alert": "An alert fires: p95 above 1 s.",
     "sample_ratio": "The traffic does not follow the weights. See Traffic on the Live page.",
-    "inconclusive": "error rate inconclusive when the phase ended: The interval still reaches across the edge of the margin.",
+    "inconclusive": "error rate inconclusive when the phase ended: CI crosses the margin.",
     "source_down": "CloudWatch is unavailable; retrying. See Sources on the Live page.",
-    "undecided": "error rate: The interval still reaches across the edge of the margin. (about 25 min to go)",
+    "undecided": "error rate: CI crosses the margin. (about 25 min to go)",
 }
 
 

@@ -56,7 +56,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "unavailable": _("no data for this window"),
         "stale": _("the newest data is too old"),
         "unread": _("{subjects} could not be read"),
-        "outage": _("{canary} does not answer"),
+        "outage": _("the canary does not answer") if outcome in (None, "running") else _("the canary did not answer"),
         "gate_regression": _("{subjects} regressed"),
         "fleet_gone": _("a fleet stopped reporting"),
         "regression": _("{subjects} regressed"),
@@ -67,7 +67,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "sample_ratio": _("the traffic does not follow the weights"),
         "source_down": _("{subjects} unavailable"),
     }[code]
-    return text.format(n=n, subjects=subjects, canary=_("the canary"))
+    return text.format(n=n, subjects=subjects)
 
 
 def more(n: int) -> str:
@@ -88,18 +88,18 @@ def reason(
     outcome: PhaseOutcome | None = None,
 ) -> str:
     """A reason in a sentence, with the next step. Texts of alerts and routes are external: escape it."""
-    subject = _subject(item, judgement)
+    subject, is_over = _subject(item, judgement), outcome not in (None, "running")
     if item.code in ("outage", "incident"):
-        return _of_incident(item, judgement, labels, zone)
+        return _of_incident(item, judgement, labels, zone, is_over=is_over)
     if item.code in ("gate_regression", "regression", "undecided", "inconclusive"):
         return _of_criterion(item, judgement[item.subject], labels, zone, outcome)
     return {
         "unavailable": _("No data for this window: see the problems of the source."),
         "stale": _("The newest data is too old to say anything about now: see the problems of the source."),
         "unread": _("{subject}: the newest counts could not be read. See Sources on the Live page."),
-        "fleet_gone": _(
-            "{fleet} had no requests in the newest minutes, though the weights did not change. Check its targets."
-        ),
+        "fleet_gone": _("{fleet} had no requests in the last minutes of the phase, though the weights did not change.")
+        if is_over
+        else _("{fleet} had no requests in the newest minutes, though the weights did not change. Check its targets."),
         "route_regression": _("Route {subject} regressed. See Endpoints."),
         "alarm": _("Alarm: {alarm}. See the Live page."),
         "alert": _("An alert fires: {subject}."),
@@ -112,14 +112,18 @@ def reason(
     )
 
 
-def _of_incident(item: DecisionReason, judgement: Judgement, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
+def _of_incident(
+    item: DecisionReason, judgement: Judgement, labels: Mapping[FleetName, str], zone: tzinfo, *, is_over: bool
+) -> str:
     incident = next(found for found in judgement.incidents if found.id == item.subject)
     text = _("Incident {incident}. A note on it acknowledges it.")
-    if item.code == "outage":
+    if incident.open and is_over:
+        text = _("Incident {incident}.")
+    elif item.code == "outage":
         text = _("Incident {incident}. Roll back.")
     elif incident.open:
         text = _("Incident {incident}. Wait until it is over.")
-    return text.format(incident=incidents.sentence(incident, labels, zone))
+    return text.format(incident=incidents.sentence(incident, labels, zone, phase_is_over=is_over))
 
 
 def _of_criterion(

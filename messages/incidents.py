@@ -31,11 +31,11 @@ def fleets(incident: Incident, labels: Mapping[FleetName, str]) -> str:
 
 
 def cost(incident: Incident, labels: Mapping[FleetName, str]) -> str:
-    """What happened: "ECS 38.9 % failed (42,050 of 108,000), EC2 0.25 % (130 of 52,000)"; of a slow one "p95 ECS 840 ms, EC2 210 ms"."""
+    """What happened: "failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000)"; of a slow one "p95: ECS 840 ms, EC2 210 ms"."""
     shown = (incident.own, other_fleet(incident.own)) if incident.own else FLEETS
     if incident.p95_s is not None:
         p95 = ", ".join(f"{labels[fleet]} {numbers.milliseconds(incident.p95_s[fleet])}" for fleet in shown)
-        return _("p95 {values}").format(values=p95)
+        return _("p95: {values}").format(values=p95)
     counts = ", ".join(_failed(incident, fleet, labels) for fleet in shown)
     text = _("failed: {counts}").format(counts=counts)
     if incident.uncounted:
@@ -59,8 +59,10 @@ def excess(incident: Incident) -> str:
     return numbers.NONE if incident.excess is None else numbers.count(incident.excess)
 
 
-def state(incident: Incident) -> str:
-    return _("open") if incident.open else _("over")
+def state(incident: Incident, *, phase_is_over: bool = False) -> str:
+    if not incident.open:
+        return _("over")
+    return _("until the phase ended") if phase_is_over else _("open")
 
 
 def acknowledged_by(note: Event | None, zone: tzinfo, *, now: datetime) -> str:
@@ -71,13 +73,10 @@ def acknowledged_by(note: Event | None, zone: tzinfo, *, now: datetime) -> str:
     return " · ".join(filter(None, parts))
 
 
-def sentence(incident: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
-    """ "10 Nov 15:19–15:34 JST, ECS: failed: …, over"."""
-    return _("{span}, {fleets}: {cost}, {state}").format(
-        span=span(incident, zone),
-        fleets=fleets(incident, labels),
-        cost=cost(incident, labels),
-        state=state(incident),
+def sentence(incident: Incident, labels: Mapping[FleetName, str], zone: tzinfo, *, phase_is_over: bool = False) -> str:
+    """ "10 Nov 15:19–15:34 JST, failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000), over"."""
+    return _("{span}, {cost}, {state}").format(
+        span=span(incident, zone), cost=cost(incident, labels), state=state(incident, phase_is_over=phase_is_over)
     )
 
 

@@ -228,8 +228,9 @@ def more_events(count: int) -> str:
     return _("and {count} more").format(count=count)
 
 
-def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
-    return _("Incident {sentence}").format(sentence=incidents.sentence(item, labels, zone))
+def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo, *, phase_is_over: bool) -> str:
+    sentence = incidents.sentence(item, labels, zone, phase_is_over=phase_is_over)
+    return _("Incident {sentence}").format(sentence=sentence)
 
 
 def filling(done: int, total: int) -> str:

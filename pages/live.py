@@ -74,16 +74,23 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     window = view.data.window
 
     _head(app, params, view, now)
+    judged = judgement_view(app, params.source, now=data_time)
+    evaluation = phase_evaluation(app, judged, now=now)
+    st.html(decision_hero(evaluation, rollback="#rollback"))
     alarms = alarm_status(app, params.source, data_time)
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
         alarm_band(app, alarms, now)
     traffic = traffic_view(app, params.source, until=until)
     traffic_section(app, traffic, now, past=_is_past(params, now))
-    deployments_section(app, params.source, traffic.traffic, now, until=until, with_rollback=bool(alarms.alarms))
-    judged = judgement_view(app, params.source, now=data_time)
-    evaluation = phase_evaluation(app, judged, now=now)
-    st.html(decision_hero(evaluation, rollback="#rollback"))
+    deployments_section(
+        app,
+        params.source,
+        traffic.traffic,
+        now,
+        until=until,
+        with_rollback=bool(alarms.alarms) or evaluation.decision.decision == "roll_back",
+    )
     with st.container():
         if table := incidents_table(evaluation, now=now):
             st.html(table)

@@ -74,4 +74,4 @@ def incidents_table(evaluation: Evaluation, *, now: datetime) -> Markup:
     if not rows:
         return Markup("")
     urls = {incident.id: incident_url(incident) for incident, _span, _note in rows}
-    return render("decision.incidents", rows=rows, labels=evaluation.labels, urls=urls)
+    return render("decision.incidents", rows=rows, evaluation=evaluation, urls=urls)

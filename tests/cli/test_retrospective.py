@@ -188,3 +188,18 @@ def test_entered_steps_are_phases_of_the_retrospective(configured: Migration, tm
     ]
     run("retrospective", "--out", "story.html")
     assert "(entered)" in (tmp_path / "story.html").read_text(encoding="utf-8")
+
+
+def test_a_note_on_an_incident_stands_where_it_began(configured: Migration) -> None:
+    data = json.loads(run("note", "A broken release", "--incident", "2026-11-10T15:19Z-slow", "--json").stdout)
+    assert (data["incident"], data["at"]) == ("2026-11-10T15:19Z-slow", "2026-11-10T15:19:00Z")
+    assert json.loads(run("note", "Plain", "--json").stdout)["incident"] is None
+    listed = json.loads(run("note", "--list", "--json").stdout)["notes"]
+    assert {note["incident"] for note in listed} == {"2026-11-10T15:19Z-slow", None}
+    assert run("note", "--remove", data["key"][:8]).exit_code == 0
+
+
+def test_an_incident_has_an_id(configured: Migration) -> None:
+    result = run("note", "A broken release", "--incident", "yesterday")
+    assert result.exit_code == 2
+    assert "“yesterday” is not the id of an incident." in result.stderr

@@ -50,7 +50,7 @@ HEADLINES: dict[ReasonCode, str] = {
     "unavailable": "NO DATA · no data for this window",
     "stale": "NO DATA · the newest data is too old",
     "unread": "NO DATA · error rate could not be read",
-    "outage": "ROLL BACK · the canary does not answer",
+    "outage": "ROLL BACK · the canary did not answer",
     "gate_regression": "ROLL BACK · error rate regressed",
     "fleet_gone": "HOLD · a fleet stopped reporting",
     "regression": "HOLD · p95 regressed",
@@ -98,7 +98,7 @@ def test_a_headline_of_several_reasons_counts_or_names_the_weightiest() -> None:
 
 
 DESCRIBED = (
-    "10 Nov 15:19–15:34 JST, ECS: failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000); 1,200 of them "
+    "10 Nov 15:19–15:34 JST, failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000); 1,200 of them "
     "reached no target of ECS"
 )
 SENTENCES: dict[ReasonCode, str] = {
@@ -129,7 +129,16 @@ def test_an_open_incident_waits_for_its_end() -> None:
     judgement = replace(JUDGEMENT, incidents=(replace(SLOW, open=True),))
     reason = DecisionReason("incident", SLOW.id)
     assert sentence(reason, judgement) == (
-        "Incident 10 Nov 15:19–15:34 JST, ECS: p95 ECS 840 ms, EC2 210 ms, open. Wait until it is over."
+        "Incident 10 Nov 15:19–15:34 JST, p95: ECS 840 ms, EC2 210 ms, open. Wait until it is over."
+    )
+
+
+def test_an_incident_at_the_end_of_a_phase_of_the_past_is_not_open() -> None:
+    judgement = replace(JUDGEMENT, incidents=(replace(INCIDENT, open=True),))
+    for reason in (REASONS["outage"], REASONS["incident"]):
+        assert sentence(reason, judgement, "rolled_back") == f"Incident {DESCRIBED}, until the phase ended."
+    assert sentence(REASONS["fleet_gone"], outcome="rolled_back") == (
+        "ECS had no requests in the last minutes of the phase, though the weights did not change."
     )
 
 

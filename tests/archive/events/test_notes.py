@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from archive import NOTES, Archive
 from archive.db import schema
+from archive.events.notes import acknowledged_incident
 from domain import Event, Removal, Window
 from sources.base import Events
 from tests.factories import archives
@@ -115,3 +116,10 @@ def test_the_covered_span_and_the_configured_series(archive: Archive) -> None:
     archive.metrics.fill(minute_window(80, 90), source, now=minute_time(120))
     assert archive.metrics.covered_span("cloudwatch") == minute_window(0, 90)
     assert EC2 in archive.metrics.configured_series("cloudwatch") and MIGRATION.name == "Photo service"
+
+
+def test_a_note_names_the_incident_that_it_acknowledges(archive: Archive) -> None:
+    about = archive.notes.add(NOON, "A broken release", incident="2026-11-10T15:19Z")
+    plain = archive.notes.add(NOON, "Sale begins")
+    assert [acknowledged_incident(note) for note in (about, plain)] == ["2026-11-10T15:19Z", ""]
+    assert archive.notes.remove(about.key) and archive.notes.read() == (plain,)

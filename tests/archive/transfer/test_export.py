@@ -219,6 +219,15 @@ def test_removals_are_exported_and_an_import_does_not_bring_back_what_was_remove
             assert (archive.notes.read(), archive.steps.read()) == ((), ())
 
 
+def test_a_note_on_an_incident_is_exported(tmp_path: Path, url: UrlFactory) -> None:
+    here, elsewhere = url("sqlite", "here"), url("sqlite", "elsewhere")
+    with Archive.open(here, MIGRATION) as archive:
+        note = archive.notes.add(NOON, "A broken release", incident="2026-11-10T15:19Z")
+    import_from(export_to(here, tmp_path / "export"), elsewhere)
+    with Archive.open(elsewhere, MIGRATION) as archive:
+        assert archive.notes.read() == (note,)
+
+
 def test_an_import_extends_the_time_of_a_snapshot(folder: Path, url: UrlFactory) -> None:
     """The export saw the weights of NOON until NOON; this archive saw the ones before only once."""
     with Archive.open(url("sqlite", "two"), MIGRATION) as archive:

@@ -33,7 +33,7 @@ PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60, limit_s=1500),
     Part.KILLS: lambda: kills.measure(100, seed=1),
     Part.SOAK: lambda: soak.measure(hours=20, factor=80),
-    Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=20),
+    Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=(1, 20)),
     Part.URLS: lambda: urls.measure(2000, limit_s=480, warm_up_s=30),
     Part.BIG_ARCHIVE: lambda: big_archive.measure(ArchiveSize()),
 }

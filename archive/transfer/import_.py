@@ -1,7 +1,7 @@
 """Imports an export into an archive. Existing rows stay; importing twice changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,27 @@ from archive.events.backlog import add_event_coverage
 from archive.events.removals import read_removals
 from archive.metrics import points, rows
 from archive.metrics.coverage import FetchOutcome, get_or_create_migration, read_series_index, save_outcome
+from archive.metrics.downsampling import ROLLUP_S
 from archive.metrics.fetch_plan import FetchRequest, FreshnessPolicy
 from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS, ignore_progress
 from archive.transfer.manifest import Manifest, ProgressCallback, read_manifest
 from archive.transfer.validation import check_export
 from domain import Series, Window
+from domain.window import EARLIEST_S, LATEST_S
 from sources.base import AnsweredRange, Pull
 
 _KEYED_TABLES = ("event", "weight_change")  # existing rows stay
 _LATEST_TABLES = ("window_latency", "trigger")  # the newest row wins
 _HISTORY_TABLES = ("traffic_snapshot", "deployment_state")  # rows in order of time
+SLICE_ROWS = 50_000  # of a series in one transaction; a series may have millions
 
 
 @dataclass(frozen=True, slots=True)
 class _ExportedSeries:
-    """A series in an export: its rows, the time that was answered, and when its provisional minutes were."""
+    """A series in an export: the row group of its points, the time that was answered, and when its provisional minutes were."""
 
     series: Series
-    rows: rows.Rows
+    row_group: int | None
     answered_ranges: tuple[AnsweredRange, ...]
     configured: bool
     asked_at: int | None
@@ -62,9 +65,12 @@ def import_archive(
     migration_id = get_or_create_migration(engine, manifest.migration)
     # Coverage in an export is final, and so is what this archive has stored since.
     policy = FreshnessPolicy(max(now, manifest.exported_at), final_after_s=0)
-    for done, (exported, total) in enumerate(_exported_series(folder, manifest), start=1):
-        _import_series(engine, migration_id, exported, policy)
-        on_progress(done, total)
+    file = pq.ParquetFile(folder / "points.parquet")
+    all_series = _exported_series(folder, manifest, file)
+    for done, exported in enumerate(all_series, start=1):
+        for window, new_rows in _slices(file, exported.row_group):
+            _import_slice(engine, migration_id, exported, window, new_rows, policy=policy)
+        on_progress(done, len(all_series))
     _import_logs(engine, migration_id, folder, manifest)
     with transaction(engine, writes=True) as connection:
         for names, import_rows in (
@@ -99,24 +105,27 @@ def _read_rows(folder: Path, manifest: Manifest, table_name: str) -> list[Row]:
     return imported
 
 
-def _exported_series(folder: Path, manifest: Manifest) -> Iterator[tuple[_ExportedSeries, int]]:
-    """Every series in the order in which they were first configured, and their number."""
+def _exported_series(folder: Path, manifest: Manifest, points_file: pq.ParquetFile) -> list[_ExportedSeries]:
+    """Every series in the order in which they were first configured."""
     series_rows = {_series_of(row): row for row in _read_rows(folder, manifest, "series")}
     answered: dict[Series, list[AnsweredRange]] = {}
     for row in _read_rows(folder, manifest, "coverage"):
         series = _series_of(row)
         answer = AnsweredRange(frozenset((series,)), Window(row["start_s"], row["end_s"]), row["period_s"])
         answered.setdefault(series, []).append(answer)
-    file = pq.ParquetFile(folder / "points.parquet")
-    groups = {_series_of(_first_row(file, group, SERIES_COLUMNS)): group for group in range(file.num_row_groups)}
-    all_series = list(dict.fromkeys((*series_rows, *answered, *groups)))
-    for series in all_series:
-        row = series_rows.get(series, {})
-        of_series = _read_points(file, groups[series]) if series in groups else rows.NO_ROWS
-        exported = _ExportedSeries(
-            series, of_series, tuple(answered.get(series, ())), row.get("configured", True), row.get("asked_at")
+    groups = {
+        _series_of(_first_row(points_file, group, SERIES_COLUMNS)): group for group in range(points_file.num_row_groups)
+    }
+    return [
+        _ExportedSeries(
+            series,
+            groups.get(series),
+            tuple(answered.get(series, ())),
+            series_rows.get(series, {}).get("configured", True),
+            series_rows.get(series, {}).get("asked_at"),
         )
-        yield exported, len(all_series)
+        for series in dict.fromkeys((*series_rows, *answered, *groups))
+    ]
 
 
 def _series_of(row: Mapping[str, Any]) -> Series:
@@ -124,23 +133,39 @@ def _series_of(row: Mapping[str, Any]) -> Series:
 
 
 def _first_row(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> Row:
-    (row,) = file.read_row_group(group, columns=list(columns)).slice(0, 1).to_pylist()
+    (row,) = next(file.iter_batches(1, row_groups=[group], columns=list(columns))).to_pylist()
     return dict(row)
 
 
-def _read_points(file: pq.ParquetFile, group: int) -> rows.Rows:
-    table = file.read_row_group(group, columns=["ts", "period_s", "value"])
-    ts, period_s, value = (table[name].to_numpy() for name in table.column_names)
-    return rows.Rows(np.zeros(len(ts), dtype="int64"), ts, period_s.astype("int64"), value)
+def _slices(file: pq.ParquetFile, group: int | None) -> Iterator[tuple[Window, rows.Rows]]:
+    """The points of a row group, which are in order of time, in windows that follow each other: about SLICE_ROWS in each."""
+    start, pending = EARLIEST_S, rows.NO_ROWS
+    if group is not None:
+        for batch in file.iter_batches(SLICE_ROWS, row_groups=[group], columns=["ts", "period_s", "value"]):
+            ts, period_s, value = (batch[name].to_numpy() for name in ("ts", "period_s", "value"))
+            read = rows.Rows(np.zeros(len(ts), dtype="int64"), ts, period_s.astype("int64"), value)
+            pending = rows.concat((pending, read))
+            end = int(ts[-1]) // ROLLUP_S * ROLLUP_S  # the next batch may have more of these ten minutes
+            if start < end:
+                yield Window(start, end), pending.where(pending.ts < end)
+                start, pending = end, pending.where(pending.ts >= end)
+    yield Window(start, LATEST_S), pending
 
 
-def _import_series(engine: Engine, migration_id: int, exported: _ExportedSeries, policy: FreshnessPolicy) -> None:
-    """Stores a series in one transaction as if its source had just answered it. Covered time stays."""
-    series, window = exported.series, Window(0, policy.latest_end)
+def _import_slice(
+    engine: Engine,
+    migration_id: int,
+    exported: _ExportedSeries,
+    window: Window,
+    new_rows: rows.Rows,
+    *,
+    policy: FreshnessPolicy,
+) -> None:
+    """Stores what a series has in `window` in one transaction, as if its source had just answered it. Covered time stays."""
+    series = exported.series
     with transaction(engine, writes=True) as connection:
         index = read_series_index(connection, migration_id, series.source)
         asked_at = index.coverage[series].asked_at if series in index.ids else None
-        new_rows = exported.rows
         if asked_at is not None and asked_at >= (
             exported.asked_at or 0
         ):  # the later answer about provisional minutes stays
@@ -150,10 +175,16 @@ def _import_series(engine: Engine, migration_id: int, exported: _ExportedSeries,
         configured = (
             (*index.configured, series) if exported.configured and series not in index.ids else index.configured
         )
-        pull = Pull(window, policy.now, new_rows.frame((series,)), exported.answered_ranges)
+        answered = tuple(
+            replace(answer, window=part)
+            for answer in exported.answered_ranges
+            if (part := answer.window.overlap(window))
+        )
+        pull = Pull(window, policy.now, new_rows.frame((series,)), answered)
         outcome = FetchOutcome(FetchRequest((), window, 60), pull, policy)
         save_outcome(connection, migration_id, series.source, configured, outcome)
-        if exported.asked_at is not None and (asked_at is None or asked_at < exported.asked_at):
+        is_last = window.end == LATEST_S  # until then the rows of the export are newer than the provisional ones here
+        if is_last and exported.asked_at is not None and (asked_at is None or asked_at < exported.asked_at):
             table = schema.series
             labels = and_(*(table.c[name] == getattr(series, name) for name in SERIES_COLUMNS))
             of_series = update(table).where(table.c.migration_id == migration_id, labels)

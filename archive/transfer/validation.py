@@ -195,10 +195,10 @@ def _unique_columns(table_name: str) -> tuple[str, ...]:
 
 
 def _check_points(file: _File, latest: int) -> None:
-    """One row group for each series."""
+    """One row group for each series, in order of time."""
     seen = set[tuple[str, ...]]()
     for group in range(file.file.num_row_groups):
-        series, times = set[tuple[str, ...]](), list[Any]()
+        series, last = set[tuple[str, ...]](), 0
         for batch in file.batches(group):
             _check_columns(batch, {field.name: (field.type, False) for field in POINT_SCHEMA})
             labels = {name: batch[name].unique().to_pylist() for name in SERIES_COLUMNS}
@@ -211,12 +211,12 @@ def _check_points(file: _File, latest: int) -> None:
             _require("ts", (ts >= EARLIEST_S) & (ts <= latest) & (ts % MINUTE_S == 0))
             _require("period_s", (period_s >= MINUTE_S) & (period_s <= DAY_S) & (period_s % MINUTE_S == 0))
             _require("value", np.abs(value) <= MAX_VALUE)
-            times.append(ts * 2 * DAY_S + period_s)
+            times = ts * 2 * DAY_S + period_s
+            _require("ts, order", np.diff(times, prepend=last) > 0)
+            last = times[-1]
         if len(series) != 1 or series & seen:
             raise _InvalidError("a series in more than one row group")
         seen |= series
-        if len(np.unique(np.concatenate(times))) != file.file.metadata.row_group(group).num_rows:
-            raise _InvalidError("ts, not unique")
 
 
 def _check_log_groups(file: _File, latest: int) -> None:

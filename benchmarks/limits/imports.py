@@ -31,10 +31,10 @@ MEMORY_LIMIT_MB = 300
 PERIOD_S = 60
 
 
-def measure(points: int, series: int) -> list[Figure]:
-    """Whether every hostile export is refused, and the memory of importing `points`, of so many `series`."""
+def measure(points: int, series: tuple[int, ...]) -> list[Figure]:
+    """Whether every hostile export is refused, and the memory of importing `points`, of so many `series` each time."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_refusals(Path(folder)), _memory(Path(folder), points, series)]
+        return [*_refusals(Path(folder)), *(_memory(Path(folder), points, number) for number in series)]
 
 
 def _refusals(folder: Path) -> list[Figure]:
@@ -75,12 +75,12 @@ def _is_refused(url: str, hostile: Path, name: str) -> bool:
 
 
 def _memory(folder: Path, points: int, series: int) -> Figure:
-    export = folder / "large"
+    export = folder / f"export of {series} series"
     _write_large_export(folder / "export", export, points, series)
     log_progress(f"importing {points:,} points of {series} series")
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(
-        target=_import, args=(f"sqlite:///{folder / 'large.db'}", export, sender)
+        target=_import, args=(f"sqlite:///{folder / f'{series} series.db'}", export, sender)
     )
     process.start()
     sender.close()

@@ -261,6 +261,7 @@ HOSTILE: dict[str, Spoil] = {
     "an event twice": repeat_rows("event"),
     "a series twice": repeat_rows("series"),
     "points twice": repeat_rows("points"),
+    "points backwards": rewrite("points", lambda t: t.take(list(range(t.num_rows))[::-1])),
     "coverage twice": repeat_rows("coverage"),
     "a log file twice": repeat_rows("log_file"),
     "all series in one row group": one_row_group("points"),

@@ -21,18 +21,18 @@ MAX_LAST_RUNS = 10
 def measure(kills: int, seed: int) -> list[Figure]:
     """`kills` in a file, and as many in PostgreSQL if it is installed."""
     os.environ |= EXAMPLE_CREDENTIALS
-    figures = [_measure(kills, seed, None)]
+    figures = _measure(kills, seed, None)
     if path := pg_ctl():
         server = PostgresServer(path, fsync=True)
         try:
-            figures.append(_measure(kills, seed, server))
+            figures += _measure(kills, seed, server)
         finally:
             server.close()
     return figures
 
 
-def _measure(kills: int, seed: int, server: PostgresServer | None) -> Figure:
-    """Each kill ends a recorder and a dashboard, at random instants; a minute later they are started again."""
+def _measure(kills: int, seed: int, server: PostgresServer | None) -> list[Figure]:
+    """Each kill ends a recorder and a dashboard, at random instants; a minute later they are started again. At the end a recorder must finish."""
     rng, hits, restarts, engine = random.Random(seed), 0, 0, "PostgreSQL" if server else "SQLite"
     archive_url = server.url() if server else None
     with (
@@ -57,9 +57,11 @@ def _measure(kills: int, seed: int, server: PostgresServer | None) -> Figure:
             processes.now_s += LEASE_S
             if (number + 1) % 10 == 0:
                 log_progress(f"{engine}: {number + 1} kills")
+        exit_codes = list[int | None]()
         for _ in range(MAX_LAST_RUNS):  # one that runs for a minute is ended
             log_progress(f"{engine}: the last recorder")
-            if processes.run() == 0:
+            exit_codes.append(processes.run())
+            if exit_codes[-1] == 0:
                 break
             processes.now_s += LEASE_S
         points, wrong, doubled = processes.compare_with_source()
@@ -67,9 +69,17 @@ def _measure(kills: int, seed: int, server: PostgresServer | None) -> Figure:
     different = sum(count == 2 for count in counts.values())
     lost = len(counts) - different
     name = f"{kills} kills of recorder and dashboard, {hits} after a request; {engine}"
-    return Figure(
-        f"{name}, restarted {restarts} times" if server else name,
-        "0 lost, doubled or different",
-        f"{lost} lost, {doubled} doubled, {different} different of {points:,} points",
-        not (lost or doubled or different),
-    )
+    return [
+        Figure(
+            f"{name}, restarted {restarts} times" if server else name,
+            "0 lost, doubled or different",
+            f"{lost} lost, {doubled} doubled, {different} different of {points:,} points",
+            not (lost or doubled or different),
+        ),
+        Figure(
+            f"exit code of the last recorder; {engine}",
+            f"0 within {MAX_LAST_RUNS} runs",
+            ", ".join(map(str, exit_codes)),
+            0 in exit_codes,
+        ),
+    ]

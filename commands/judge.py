@@ -1,8 +1,9 @@
 """`judge`: the verdict of a phase, a window or a CSV, with an exit code for pipelines."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,25 +14,31 @@ from rich.text import Text
 
 import analysis
 from analysis import CriterionVerdict, Judgement
+from analysis.parity.context import JudgeContext
 from commands.shared import startup
 from commands.shared.alarms import alarm_lines
 from commands.shared.context import open_context
 from commands.shared.decision import decision_lines, incident_lines
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
-from commands.shared.output import echo, live_output, message_lines, plain, problem_lines
+from commands.shared.output import echo, echo_text, live_output, message_lines, plain, problem_lines
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
+from domain.config.models import DEFAULT_WARM_UP
+from domain.window import parse_warm_up
 from messages import cli as text
 from messages import live, parity, times, verdicts
 from messages.errors import csv as csv_errors
 from messages.errors.sources import shorten
+from reports.context_json import read_context_json
 from reports.judgement_json import (
     counts_sentence,
     evaluation_json,
     issue_json,
+    replayed_minute_json,
 )
-from services.evaluation import EXIT_UNAVAILABLE, Evaluation, evaluate_csv
+from services.csv_judgement import ReplayedMinute, csv_context, csv_window, evaluate_csv, replay_csv
+from services.evaluation import EXIT_UNAVAILABLE, Evaluation
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
 
 
@@ -45,20 +52,51 @@ def judge(
     watch: Annotated[bool, typer.Option("--watch", help=text.WATCH_VERDICT)] = False,
     interval_s: Interval = 60,
     source: Source = "",
+    warm_up: Annotated[str, typer.Option("--warm-up", help=text.WARM_UP)] = "",
+    context_file: Annotated[str, typer.Option("--context", metavar="FILE", help=text.CONTEXT)] = "",
+    trace: Annotated[bool, typer.Option("--trace", help=text.TRACE)] = False,
 ) -> None:
     minutes = judged_minutes(window, phase)
     if csv:
-        for option, value in (("--phase", phase), ("--watch", watch), ("--source", source)):
-            if value:
-                raise typer.BadParameter(text.NOT_WITH_CSV, param_hint=option)
-        _judge_csv(csv, config, minutes, as_json=as_json)
+        _refuse(text.NOT_WITH_CSV, {"--phase": phase, "--watch": watch, "--source": source})
+        _judge_csv(csv, config, minutes, _given_context(warm_up, context_file), traced=trace, as_json=as_json)
+    _refuse(text.ONLY_WITH_CSV, {"--warm-up": warm_up, "--context": context_file, "--trace": trace})
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         if not watch:
             exit_with_evaluation(context.evaluate(minutes, phase), as_json=as_json)
         _exit_once_decided(lambda: context.evaluate(minutes, phase), interval_s, as_json=as_json)
 
 
-def _judge_csv(path: str, config: Path | None, minutes: int | None, *, as_json: bool) -> NoReturn:
+def _refuse(message: str, options: Mapping[str, object]) -> None:
+    """Raises typer.BadParameter for the first of `options` that is given."""
+    for option, value in options.items():
+        if value:
+            raise typer.BadParameter(message, param_hint=option)
+
+
+def _given_context(warm_up: str, path: str) -> int | JudgeContext | None:
+    """The seconds of --warm-up, or the context in the file of --context; None without either. Raises typer.BadParameter."""
+    if not path:
+        seconds = parse_warm_up(warm_up) if warm_up else None
+        if warm_up and seconds is None:
+            raise typer.BadParameter(text.invalid_warm_up(warm_up), param_hint="--warm-up")
+        return seconds
+    _refuse(text.CONTEXT_AND_WARM_UP, {"--warm-up": warm_up})
+    try:
+        return read_context_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise typer.BadParameter(text.NO_CONTEXT, param_hint="--context") from None
+
+
+def _judge_csv(
+    path: str,
+    config: Path | None,
+    minutes: int | None,
+    given: int | JudgeContext | None,
+    *,
+    traced: bool,
+    as_json: bool,
+) -> NoReturn:
     """Judges a CSV; "-" is standard input. Opens neither the archive nor a source."""
     migration = startup.load_or_exit(config, False, as_json=as_json, exit_code=EXIT_UNAVAILABLE) if config else None
     name = text.STANDARD_INPUT if path == "-" else path
@@ -69,7 +107,32 @@ def _judge_csv(path: str, config: Path | None, minutes: int | None, *, as_json: 
     if csv.issues:
         echo(csv_issues_json(name, csv.issues) if as_json else csv_issue_lines(name, csv.issues))
         raise typer.Exit(EXIT_UNAVAILABLE)
-    exit_with_evaluation(evaluate_csv(name, csv, migration, minutes), as_json=as_json)
+    if isinstance(given, JudgeContext):
+        context = replace(given, configured=csv.configured) if csv.configured else given
+    else:
+        default = migration.warm_up_s if migration else parse_warm_up(DEFAULT_WARM_UP) or 0
+        context = csv_context(csv, default if given is None else given)
+    judged_window = csv_window(csv, minutes)
+    evaluation = evaluate_csv(name, csv, migration, judged_window, context)
+    if not traced:
+        exit_with_evaluation(evaluation, as_json=as_json)
+    _echo_trace(replay_csv(csv, migration, judged_window, context), as_json=as_json)
+    raise typer.Exit(evaluation.decision.exit_code)
+
+
+def _echo_trace(minutes: Iterable[ReplayedMinute], *, as_json: bool) -> None:
+    """A line of JSON each; or a CSV with the values of each criterion in columns of their own, as `error_rate.low`."""
+    for number, minute in enumerate(minutes):
+        row = replayed_minute_json(minute)
+        if as_json:
+            echo(row)
+            continue
+        cells = {name: row[name] for name in ("ts", "verdict", "decision")}
+        for item in row["criteria"]:
+            cells |= {f"{item['metric']}.{name}": value for name, value in item.items() if name != "metric"}
+        if not number:
+            echo_text(",".join(cells))
+        echo_text(",".join("" if value is None else str(value) for value in cells.values()))
 
 
 def exit_with_evaluation(evaluation: Evaluation, *, as_json: bool) -> NoReturn:

@@ -121,6 +121,11 @@ PHASE = _(
     "The phase to judge: current, or its number or name as Parity and retrospective --json show it. Default: current."
 )
 CSV = _("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
+WARM_UP = _(
+    "With --csv: not judged at its start and after each change of the share. Default: `warm_up` of the configuration; 0: none."
+)
+CONTEXT = _("With --csv of an evidence file: its judgement.json, which has the warm-up and what was known from before.")
+TRACE = _("With --csv: what it would have said after every minute, as CSV; with --json a line of JSON a minute.")
 WATCH_VERDICT = _(
     "Repeat until CONTINUE or ROLL BACK. Safe to poll for a phase (anytime-valid); with --window each look is a new test: over three days "
     "without a difference, 12 to 28 % of such watches raise an alarm."
@@ -158,6 +163,9 @@ DEFAULT_CRITERIA = _(
 )
 WINDOW_AND_PHASE = _("A phase has its own window. Give one of both.")
 NOT_WITH_CSV = _("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
+ONLY_WITH_CSV = _("It is for a CSV: name one with --csv, or leave it out.")
+CONTEXT_AND_WARM_UP = _("The file has a warm-up already: leave out --warm-up, or --context.")
+NO_CONTEXT = _("The file has no `context`. Name the judgement.json of the evidence file.")
 STANDARD_INPUT = _("standard input")
 SAMPLE_RATIO: dict[str, str] = {
     "matches": _("as told"),
@@ -236,6 +244,10 @@ def excluded(reasons: str) -> str:
 
 def csv_truncated(limit: int) -> str:
     return _("Reading stopped after {limit} mistakes.").format(limit=limit)
+
+
+def invalid_warm_up(given: str) -> str:
+    return _("“{given}” is no time of at most a day, like 10m or 1h; 0 is none.").format(given=given)
 
 
 def invalid_window(given: str) -> str:

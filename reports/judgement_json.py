@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 from analysis import ALARM_RULES, CriterionVerdict, Phase
+from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
 from analysis.series.fleet_requests import FleetRequests
 from archive import ArchiveProblem
@@ -18,6 +19,7 @@ from messages.errors import sources as errors
 from messages.errors.sources import Message
 from messages.parity import phase_counts, phase_name
 from services.alarms import AlarmStatus
+from services.csv_judgement import ReplayedMinute
 from services.evaluation import Evaluation
 from services.incidents import acknowledgements
 from services.phases import counted_window
@@ -175,10 +177,43 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "phase": _phase_json(evaluation, phase) if phase else None,
         "data_until": iso_time(evaluation.data_until),
         "fleets": requests_json(evaluation.judgement.fleets, evaluation.labels),
+        "context": context_json(evaluation.context),
         "default_criteria": evaluation.judgement.default_criteria,
         **alarms_json(evaluation.alarms, evaluation.labels),
         "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
         "problems": problems_json(evaluation.problems, evaluation.archive_problem),
+    }
+
+
+def context_json(context: JudgeContext) -> dict[str, Any]:
+    """What the judge was given beside the data; `reports.context_json` reads it."""
+    errors, requests = context.usual
+    return {
+        "configured": [
+            {"since": iso_time(since), "share": None if isnan(share) else share} for since, share in context.configured
+        ],
+        "warm_up": [window_json(part) for part in context.warm_up],
+        "counts_503": context.counts_503,
+        "scatter": {
+            metric: pick(known, "periods", "variance", "long_run") for metric, known in context.scatter.items()
+        },
+        "usual": {"errors": errors, "requests": requests},
+    }
+
+
+def replayed_minute_json(minute: ReplayedMinute) -> dict[str, Any]:
+    return {
+        "ts": iso_time(minute.ts),
+        **pick(minute, "verdict", "decision"),
+        "criteria": [
+            {
+                **pick(result, "metric", "verdict"),
+                "estimate": result.estimate,
+                "low": _finite(result.lower),
+                "high": _finite(result.upper),
+            }
+            for result in minute.criteria
+        ],
     }
 
 
@@ -215,7 +250,7 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
         "sentence": verdicts.sentence(result, evaluation.labels),
         **pick(result.criterion, "critical", "watch_only"),
         "margin_given": str(result.criterion.margin),
-        **{name: None if value is None or not isfinite(value) else value for name, value in numbers.items()},
+        **{name: _finite(value) for name, value in numbers.items()},
         "events": None if is_latency else {"baseline": result.baseline_events, "canary": result.canary_events},
         "requests": {"baseline": result.baseline_requests, "canary": result.canary_requests},
         "unexplained": None
@@ -227,3 +262,7 @@ def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[st
         "changed_at": iso_time(result.changed_at),
         "worst_hour": iso_time(result.worst_hour),
     }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not isfinite(value) else value

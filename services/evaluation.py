@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Literal
 
-import analysis
 from analysis import Judgement, Phase, PhaseOutcome
 from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
-from domain import FLEETS, FleetName, Migration, Window, epoch_s
+from domain import FleetName, Migration, Window
 from domain.decision import EXIT_CODES, ReasonedDecision
 from domain.series import is_request_count
 from domain.window import MINUTE_S
@@ -19,13 +18,11 @@ from messages.parity import phase_share
 from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.decision import NO_CIRCUMSTANCES, Circumstances, decide, read_circumstances
 from services.endpoints import EndpointsView, judge_logs, last_day
-from services.fleet_requests import fleet_requests
 from services.freshness import final_until, provisional_from
 from services.live import read_sample_ratio, traffic_status
 from services.parity import judge_result, judge_window
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
 from sources.base import MetricSource, Problem
-from sources.csv_import import SOURCE, CsvData
 
 MAX_JUDGED_DATA_AGE_S = 15 * MINUTE_S
 PHASE_OVER_AFTER_S = (
@@ -68,7 +65,7 @@ class Evaluation:
     """A judgement, its circumstances and the decision. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
     `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged. `alarms`: of now; None for a CSV and for
-    a phase of the past, which `is_over`.
+    a phase of the past, which `is_over`. `context`: what the judge was given beside the data.
     """
 
     judgement: Judgement
@@ -88,6 +85,7 @@ class Evaluation:
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
     alarms: AlarmStatus | None = None
+    context: JudgeContext = field(default_factory=JudgeContext)
 
     @property
     def counts_of_judged_phase(self) -> PhaseCounts | None:
@@ -194,6 +192,7 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
         alarms=None if is_over else data.alarms,
+        context=data.context,
     )
 
 
@@ -229,6 +228,7 @@ def evaluate_archived(
         final_until=judged.final_until,
         circumstances=circumstances,
         is_over=is_over,
+        context=judged.context,
     )
 
 
@@ -255,25 +255,3 @@ def missing_data(result: MetricsResult, *, now: datetime) -> Literal["unavailabl
     if result.data_until is None:
         return "unavailable" if is_stale or result.problems or result.archive_problem else None
     return "stale" if is_stale else None
-
-
-def evaluate_csv(name: str, csv: CsvData, migration: Migration | None, minutes: int | None) -> Evaluation:
-    """Judges a CSV, or its last `minutes`, by the criteria and labels of `migration`."""
-    starts = epoch_s(csv.frame)
-    start, end = int(starts.min()), int((starts + csv.frame["period_s"].to_numpy()).max())
-    window = Window(max(start, end - minutes * MINUTE_S) if minutes else start, end)
-    return Evaluation(
-        analysis.judge(
-            csv.frame,
-            migration.criteria if migration else (),
-            window=window,
-            unknown=csv.unknown_counts,
-            fleets=fleet_requests(MetricsResult(csv.frame, window), SOURCE, final_until=end),
-        ),
-        window,
-        name,
-        SOURCE,
-        migration.labels if migration else {fleet: fleet for fleet in FLEETS},
-        migration.zone if migration else UTC,
-        data_until=end,
-    )

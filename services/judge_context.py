@@ -26,7 +26,7 @@ def read_context(
     archive: Archive, migration: Migration, source: str, result: MetricsResult, *, now: datetime
 ) -> JudgeContext:
     """The context of the data of `source` in `result`. Raises ArchiveError."""
-    settings = read_settings(archive, migration, result.window)
+    settings = read_settings(archive, migration, source, result.window)
     period_s, _ = dominant_period(result.frame, result.window)
     if period_s is None:
         return settings
@@ -44,10 +44,11 @@ def _before(settings: JudgeContext, end: int) -> JudgeContext:
     return JudgeContext(
         tuple(step for step in settings.configured if step[0] < end),
         tuple(part for part in settings.warm_up if part.start < end),
+        settings.counts_503,
     )
 
 
-def read_settings(archive: Archive, migration: Migration, window: Window) -> JudgeContext:
+def read_settings(archive: Archive, migration: Migration, source: str, window: Window) -> JudgeContext:
     """The context of `window` and of the two days before it, without what is known from these. Raises ArchiveError."""
     since, warm_up_s = window.start - 2 * DAY_S, migration.warm_up_s
     initial = archive.events.initial_share()
@@ -59,6 +60,7 @@ def read_settings(archive: Archive, migration: Migration, window: Window) -> Jud
     return JudgeContext(
         tuple((start, share) for start, share in steps if first <= start < window.end),
         tuple(warm_up_window(event.ts, warm_up_s) for event in events if begins_phase(event)),
+        any(series.metric == "alb_503" for series in archive.metrics.configured_series(source)),
     )
 
 

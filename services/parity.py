@@ -62,9 +62,9 @@ def judge_window(
 
 def judgement_key(archive: Archive, migration: Migration, source: str, window: Window) -> Hashable:
     """A value that changes whenever `judge_window` may say something else of `window` at the same time. Raises ArchiveError."""
-    settings = read_settings(archive, migration, window)
+    settings = read_settings(archive, migration, source, window)
     data = archive.metrics.cache_key(window, source), history_key(archive, source, window)
-    return data, settings.configured, settings.warm_up
+    return data, settings.configured, settings.warm_up, settings.counts_503
 
 
 def judge_result(

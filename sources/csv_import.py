@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,16 +17,17 @@ import pandas as pd
 from domain import FLEETS, Series, Window, assemble, check_frame, empty_frame
 from domain.config.errors import closest
 from domain.frame import COLUMNS
-from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS, within_stat
+from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS, Owner, within_stat
 from domain.window import DAY_S, MINUTE_S, merge_windows
 
 SOURCE = "csv"
 HEADER = ("ts", "fleet", "metric", "stat", "value")
+SHARE = "share"  # the canary's configured one
 COUNTS = ("requests", "target_5xx", "unanswered")
-METRICS = (*COUNTS, "latency")
+METRICS = (*COUNTS, "latency", SHARE, "alb_503")
 # data.csv of an evidence file has more metrics, and all columns of the tidy frame.
 TIDY_COUNTS = (*COUNTS, *SPARSE_COUNTS, *ALB_COUNTS)
-TIDY_METRICS = (*TIDY_COUNTS, "latency", "healthy_hosts", "unhealthy_hosts")
+TIDY_METRICS = (*TIDY_COUNTS, "latency", SHARE, "healthy_hosts", "unhealthy_hosts")
 MAX_ISSUES = 20  # then parsing stops: more are usually the same error repeated
 MAX_DAYS = 366  # of a file: one mistyped year would make billions of minutes
 MAX_PERIOD_S = DAY_S
@@ -44,12 +46,14 @@ CsvIssueCode = Literal[
     "milliseconds",  # since the epoch, instead of seconds
     "not_a_minute",
     "unknown_fleet",
+    "another_fleet",  # the metric is of one fleet, or of the load balancer, alone
     "unknown_metric",
     "unknown_stat",
     "not_a_number",
     "not_finite",
     "negative",
     "not_a_share",  # a fraction above 1
+    "not_a_configured_share",
     "not_a_period",  # not a number of seconds that makes whole minutes
     "twice",
     "too_long",  # from the first minute to the last
@@ -76,12 +80,14 @@ class CsvIssue:
 class CsvData:
     """The content of a CSV: a tidy frame sorted by time, empty if there are `issues` (by line, at most MAX_ISSUES).
 
-    `unknown_counts`: counts that could not be read when the file was written, and when.
+    `unknown_counts`: counts that could not be read when the file was written, and when. `configured`: from when on (epoch seconds) the canary was
+    configured with which share.
     """
 
     frame: pd.DataFrame
     issues: tuple[CsvIssue, ...] = ()
     unknown_counts: Mapping[Series, tuple[Window, ...]] = field(default_factory=dict)
+    configured: tuple[tuple[int, float], ...] = ()
 
 
 class _Point(NamedTuple):
@@ -105,7 +111,8 @@ def read_csv(data: bytes) -> CsvData:
     """Parses a CSV with the columns of HEADER, in any order: one row is one statistic of one fleet in one minute.
 
     `ts` is the minute's start, ISO-8601 with time zone or epoch seconds; counts are per minute, latency is in seconds. Each fleet is one
-    target group. Rows may be in any order. A byte-order mark, CRLF and blank lines are ignored; any other deviation is an issue.
+    target group; the load balancer's own 503s have the fleet `load_balancer`. `share` is the canary's configured share from that minute on.
+    Rows may be in any order. A byte-order mark, CRLF and blank lines are ignored; any other deviation is an issue.
 
     With all columns of the tidy frame (domain.frame.COLUMNS) it is data.csv of an evidence file, with its own periods and target groups; an
     empty value is a count that could not be read.
@@ -159,7 +166,7 @@ def _file_issues(
     points: list[_Point], line_of: Mapping[tuple[Series, int, int], int], header_line: int
 ) -> Iterator[CsvIssue]:
     """One issue if the file has no value or spans more than MAX_DAYS. `line_of`: line number by series, period and epoch second."""
-    if all(math.isnan(point.value) for point in points):
+    if all(math.isnan(point.value) for point in points if point.series.metric != SHARE):
         yield CsvIssue(header_line, "no_rows")
         return
     first, last = (choose(line_of, key=lambda key: key[-1]) for choose in (min, max))
@@ -201,22 +208,37 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
     row = dict(zip(names, cells, strict=True))
     fleet, metric, stat, is_tidy = row["fleet"], row["metric"], row["stat"], len(names) > len(HEADER)
     ts = _parse_minute(row["ts"])
-    if fleet not in (OWNERS if is_tidy else FLEETS):
+    if fleet not in OWNERS:
         raise _InvalidLineError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
     if metric not in (TIDY_METRICS if is_tidy else METRICS):
         raise _InvalidLineError("unknown_metric", given=metric, close=closest(metric, METRICS))
+    if fleet not in (fleets := _fleets_with(metric)):
+        raise _InvalidLineError("another_fleet", metric=metric, given=fleet, fleet=fleets[0])
     stat = _parse_stat(metric, stat)
     if not is_tidy:
-        series = _create_series(SOURCE, fleet, fleet, metric, stat)
+        series = _create_series(SOURCE, fleet, fleet if fleet in FLEETS else "", metric, stat)
         return _Point(series, MINUTE_S, ts, _parse_value(stat, row["value"]))
     group, source = (_FORMULA_ESCAPE.sub("", row[name]) for name in ("target_group", "source"))
     value = math.nan if stat == "sum" and not row["value"] else _parse_value(stat, row["value"])
     return _Point(_create_series(source, fleet, group, metric, stat), _parse_period(row["period_s"], ts), ts, value)
 
 
+def _fleets_with(metric: str) -> tuple[Owner, ...]:
+    """Whose metric it is."""
+    if metric == SHARE:
+        return ("canary",)
+    return ("load_balancer",) if metric in ALB_COUNTS else FLEETS
+
+
 @cache
 def _create_series(source: str, fleet: str, group: str, metric: str, stat: str) -> Series:
-    unit = "count" if stat in ("sum", "sample_count", "minimum") else "fraction" if stat.startswith("within_") else "s"
+    unit = (
+        "count"
+        if stat in ("sum", "sample_count", "minimum")
+        else "fraction"
+        if stat.startswith("within_") or metric == SHARE
+        else "s"
+    )
     return Series(source, fleet, group, metric, stat, unit)
 
 
@@ -251,6 +273,7 @@ def _parse_minute(text: str) -> int:
 def _parse_stat(metric: str, text: str) -> str:
     """The statistic in the tidy frame's spelling: "within_0.30s" → "within_0.3s"."""
     required = "sum" if metric in TIDY_COUNTS else "minimum" if metric.endswith("_hosts") else ""
+    required = "configured" if metric == SHARE else required
     if text != required if required else not _LATENCY_STAT.fullmatch(text):
         raise _InvalidLineError("unknown_stat", given=text, metric=metric)
     within = _WITHIN.fullmatch(text)
@@ -266,6 +289,8 @@ def _parse_value(stat: str, text: str) -> float:
         raise _InvalidLineError("not_finite", given=text)
     if value < 0:
         raise _InvalidLineError("negative", given=text)
+    if value > 1 and stat == "configured":
+        raise _InvalidLineError("not_a_configured_share", given=text)
     if value > 1 and stat.startswith("within_"):
         raise _InvalidLineError("not_a_share", given=text)
     return value
@@ -273,7 +298,7 @@ def _parse_value(stat: str, text: str) -> float:
 
 def _to_data(points: list[_Point]) -> CsvData:
     """The tidy frame, sorted by time, then series and period; and the periods of counts that could not be read."""
-    known = [point for point in points if not math.isnan(point.value)]
+    known = [point for point in points if point.series.metric != SHARE and not math.isnan(point.value)]
     known.sort(key=lambda point: (point.ts, point.series, point.period_s))
     code_of: dict[Series, int] = {}
     code = np.array([code_of.setdefault(point.series, len(code_of)) for point in known])
@@ -284,4 +309,9 @@ def _to_data(points: list[_Point]) -> CsvData:
         if math.isnan(point.value):
             unknown.setdefault(point.series, []).append(Window(point.ts, point.ts + point.period_s))
     frame = check_frame(assemble(list(code_of), code, ts, value, period_s))
-    return CsvData(frame, unknown_counts={series: merge_windows(windows) for series, windows in unknown.items()})
+    shares = sorted((point.ts, point.value) for point in points if point.series.metric == SHARE)
+    return CsvData(
+        frame,
+        unknown_counts={series: merge_windows(windows) for series, windows in unknown.items()},
+        configured=tuple(shares[:1] + [after for before, after in pairwise(shares) if after[1] != before[1]]),
+    )

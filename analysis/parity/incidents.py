@@ -3,7 +3,7 @@
 Whether a minute belongs to one depends on it and on earlier minutes alone, so that a trace of the past has the incidents of its time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -100,15 +100,48 @@ class FailureScan:
 
     `requests`, `failed`: with the uncounted ones of the canary. `uncounted`: of these. `in_incident`: the periods of an incident of each fleet.
     `judged_from`: for each period the index of the period from which on it is judged: its own, unless it belongs to an incident; the grid's length
-    if it never is.
+    if it never is. `slow`: the periods in which the p95 of each fleet met the rule of the alarm `latency_p95`. `p95_s`: of both.
     """
 
+    ts: IntArray
+    period_s: int
     requests: Mapping[FleetName, FloatArray]
     failed: Mapping[FleetName, FloatArray]
     uncounted: FloatArray
     in_incident: Mapping[FleetName, BoolArray]
+    slow: Mapping[FleetName, BoolArray]
+    p95_s: Mapping[FleetName, FloatArray]
     judged_from: npt.NDArray[np.intp]
-    incidents: tuple[Incident, ...]
+    incidents: tuple[Incident, ...] = ()
+
+    def incidents_after(self, periods: Iterable[int]) -> Iterator[tuple[Incident, ...]]:
+        """The incidents as they were known after each of `periods` (ascending indices), in order of time."""
+        known: dict[tuple[FleetName | None, int, int, bool], Incident] = {}
+        errors = self.in_incident["baseline"] | self.in_incident["canary"]
+        flagged: list[tuple[FleetName | None, BoolArray]] = [(None, errors), *self.slow.items()]
+        served = self.requests["baseline"] + self.requests["canary"] > 0
+        newest = np.maximum.accumulate(np.where(served, np.arange(len(served)), -1)).tolist()
+        for period in periods:
+            found = []
+            for slow, flags in flagged:
+                for first, end in _stretches(flags[: period + 1], self.ts):
+                    key = (slow, first, end, end - 1 == newest[period])
+                    if slow is None or (end - first) * self.period_s >= SLOW_S:
+                        found.append(known.get(key) or known.setdefault(key, self._incident(*key)))
+            yield tuple(sorted(found, key=lambda incident: incident.window.start))
+
+    def _incident(self, slow: FleetName | None, first: int, end: int, is_open: bool) -> Incident:
+        """The incident of errors, or that of a slow fleet, in the periods from `first` until before `end`."""
+        span = slice(first, end)
+        window = Window(int(self.ts[first]), int(self.ts[end - 1]) + self.period_s)
+        if slow:
+            worst = first + int(np.nanargmax(self.p95_s[slow][span]))
+            p95_s = {fleet: float(self.p95_s[fleet][worst]) for fleet in FLEETS}
+            return Incident("slow", window, (slow,), None, None, p95_s=p95_s, open=is_open)
+        requests, errors = _totals(self.requests, span), _totals(self.failed, span)
+        fleets = _failing_fleets(self.in_incident, requests, errors, span)
+        missing = round(float(self.uncounted[span].sum()))
+        return Incident("errors", window, fleets, requests, errors, uncounted=missing, open=is_open)
 
 
 def scan_failures(
@@ -141,23 +174,23 @@ def scan_failures(
     requests["canary"] = requests["canary"] + uncounted
     failed["canary"] = failed["canary"] + uncounted
     flags = _flag_periods(requests, failed, grid.period_s, margin, usual)
-    newest = np.flatnonzero(final & (requests["baseline"] + requests["canary"] > 0))
-    last = int(newest[-1]) if len(newest) else -1
-    incidents, judged_from = list[Incident](), np.arange(len(grid.ts))
-    for first, end in _stretches(flags["baseline"] | flags["canary"], grid.ts):
-        span = slice(first, end)
-        in_span, errors = _totals(requests, span), _totals(failed, span)
-        fleets = _failing_fleets(flags, in_span, errors, span)
-        window = Window(int(grid.ts[first]), int(grid.ts[end - 1]) + grid.period_s)
-        missing = round(float(uncounted[span].sum()))
-        incident = Incident("errors", window, fleets, in_span, errors, uncounted=missing, open=end - 1 == last)
-        incidents.append(incident)
-        flagged = first + np.flatnonzero((flags["baseline"] | flags["canary"])[span])
-        long_at = first + JUDGED_AFTER_S[incident.own] // grid.period_s - 1
-        judged_from[flagged] = np.maximum(flagged, long_at) if long_at < end else len(grid.ts)
-    incidents += _slow_incidents(grid, final, last)
-    incidents.sort(key=lambda incident: incident.window.start)
-    return FailureScan(requests, failed, uncounted, flags, judged_from, tuple(incidents))
+    states = {fleet: latency_states(grid, fleet) for fleet in FLEETS}
+    slow = {fleet: (state == MET) & final for fleet, (state, _p95) in states.items()}
+    judged_from = np.arange(len(grid.ts))
+    scan = FailureScan(
+        grid.ts, grid.period_s, requests, failed, uncounted, flags, slow, states["baseline"][1], judged_from
+    )
+    either = flags["baseline"] | flags["canary"]
+    *_, incidents = ((), *scan.incidents_after([len(grid.ts) - 1] if len(grid.ts) else []))
+    for incident in incidents:
+        if incident.kind == "errors":
+            first, end = (
+                (ts - int(grid.ts[0])) // grid.period_s for ts in (incident.window.start, incident.window.end)
+            )
+            flagged = first + np.flatnonzero(either[first:end])
+            long_at = first + JUDGED_AFTER_S[incident.own] // grid.period_s - 1
+            judged_from[flagged] = np.maximum(flagged, long_at) if long_at < end else len(grid.ts)
+    return replace(scan, incidents=incidents)
 
 
 def _totals(counts: Mapping[FleetName, FloatArray], span: slice) -> dict[FleetName, int]:
@@ -240,21 +273,6 @@ def _failing_fleets(
     flagged = [fleet for fleet in FLEETS if flags[fleet][span].any()]
     rates = {fleet: errors[fleet] / max(requests[fleet], 1) for fleet in flagged}
     return tuple(fleet for fleet in flagged if rates[fleet] * SHARED_RATIO >= max(rates.values()))
-
-
-def _slow_incidents(grid: TimeGrid, final: BoolArray, last: int) -> list[Incident]:
-    """Stretches in which one fleet's p95 met the rule of the alarm `latency_p95`."""
-    found = []
-    for fleet in FLEETS:
-        states, values = latency_states(grid, fleet)
-        for first, end in _stretches((states == MET) & final, grid.ts):
-            span = slice(first, end)
-            window = Window(int(grid.ts[first]), int(grid.ts[end - 1]) + grid.period_s)
-            if (window.end - window.start) >= SLOW_S:
-                worst = first + int(np.nanargmax(values[fleet][span]))
-                p95_s = {name: float(values[name][worst]) for name in FLEETS}
-                found.append(Incident("slow", window, (fleet,), None, None, p95_s=p95_s, open=end - 1 == last))
-    return found
 
 
 def _stretches(flags: BoolArray, ts: IntArray) -> list[tuple[int, int]]:

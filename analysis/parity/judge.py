@@ -1,6 +1,6 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from analysis.parity.confidence_sequences import (
     running_rates,
 )
 from analysis.parity.context import JudgeContext
+from analysis.parity.incidents import Incident
 from analysis.parity.intervals import (
     SequentialIntervals,
     interval_verdicts,
@@ -157,6 +158,21 @@ def trace(
                 columns[name] = np.append(known, np.nan)[last_sample]
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
     return pd.concat(parts, ignore_index=True)
+
+
+def trace_incidents(
+    frame: pd.DataFrame,
+    criteria: Sequence[Criterion] = (),
+    *,
+    window: Window | None = None,
+    provisional_from: int | None = None,
+    unknown: UnknownWindows = MappingProxyType({}),
+    context: JudgeContext | None = None,
+) -> Iterator[tuple[Incident, ...]]:
+    """The incidents as they were known after every final minute: as many as `trace` has times."""
+    margin = _error_margin(tuple(criteria) or DEFAULT_CRITERIA)
+    prepared = prepare_grid(frame, window, provisional_from, unknown, (), context=context, error_margin=margin)
+    return prepared.scan.incidents_after(np.flatnonzero(prepared.final).tolist())
 
 
 def judge_criterion(

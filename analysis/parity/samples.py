@@ -1,7 +1,7 @@
 """Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -108,6 +108,9 @@ def prepare_grid(
         window = Window(start, end)
     period_s, others = dominant_period(frame, window)
     grid = time_grid(frame, window, unknown, period_s=period_s)
+    if context.counts_503:
+        alb_503 = np.where(np.isnan(grid.alb["alb_5xx"]), grid.alb["alb_503"], np.nan_to_num(grid.alb["alb_503"]))
+        grid = replace(grid, alb={**grid.alb, "alb_503": alb_503})
     coarser = finer = np.zeros(len(grid.ts), dtype=bool)
     for starts, length_s in others:
         index = (starts - grid.ts[0]) // grid.period_s

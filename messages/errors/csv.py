@@ -9,6 +9,7 @@ EXAMPLE = "2026-11-23T20:17:00Z,canary,requests,sum,1200"
 _LATENCY_STATS = _(
     "`p50`, `p90`, `p95`, `p99` (in seconds), `sample_count`, or `within_0.3s` for the share within 0.3 s"
 )
+_STATS_OF = {"latency": _LATENCY_STATS, "share": _("`configured`")}
 _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     "not_readable": (
         _("It cannot be read: {detail}."),
@@ -55,6 +56,7 @@ _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
         _("There is no fleet “{given}”."),
         _("{close}Write `baseline` for the old side and `canary` for the new one."),
     ),
+    "another_fleet": (_("“{given}” has no `{metric}`."), _("Write `{fleet}` as the fleet of `{metric}`.")),
     "unknown_metric": (_("There is no metric “{given}” to judge."), _("{close}There are {metrics}.")),
     "unknown_stat": (_("`{metric}` has no statistic “{given}”."), _("Write {stats}.")),
     "not_a_number": (
@@ -72,6 +74,10 @@ _TEXTS: dict[CsvIssueCode, tuple[str, str]] = {
     "not_a_share": (
         _("“{given}” is more than all answers."),
         _("Write the share of answers within the threshold as a fraction from 0 to 1."),
+    ),
+    "not_a_configured_share": (
+        _("“{given}” is more than all requests."),
+        _("Write the share of the weights that the canary is configured with, as a fraction from 0 to 1."),
     ),
     "not_a_period": (
         _("No period of “{given}” seconds starts there."),
@@ -99,7 +105,7 @@ def format_csv_issue(issue: CsvIssue) -> Message:
         "header": ",".join(HEADER),
         "example": EXAMPLE,
         "metrics": ", ".join(f"`{metric}`" for metric in METRICS),
-        "stats": _LATENCY_STATS if params.get("metric") == "latency" else _("`sum`: it is a count"),
+        "stats": _STATS_OF.get(params.get("metric", ""), _("`sum`: it is a count")),
     }
     if issue.code == "other_separator":
         params["given"] = {"semicolons": _("semicolons"), "tabs": _("tabs")}[params["given"]]

@@ -62,14 +62,15 @@ class TestCsv:
         assert output[0] == "✓ CONTINUE · parity"
         assert output[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
         assert output[2:4] == [
-            "In 1 h, 720,549 and 721,008 requests:",
+            "In 1 h, 600,245 and 600,614 requests:",
             "criterion baseline canary difference margin verdict still needed",
         ]
         assert re.fullmatch(
-            r"error rate 0\.018 % 0\.019 % −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4]
+            r"error rate 0\.017 % 0\.02 % −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4]
         )
-        assert output[5] == "critical 133 of 720,549 139 of 721,008"
-        assert output[-1].startswith("These margins are defaults: nobody has fixed any.")
+        assert output[5] == "critical 105 of 600,245 118 of 600,614"
+        assert output[-2].startswith("These margins are defaults: nobody has fixed any.")
+        assert output[-1] == "Left out: 10 min of warm-up, after the phase or a release of the canary began."
 
     @pytest.mark.parametrize(
         ("csv", "verdict", "code"),
@@ -107,10 +108,12 @@ class TestCsv:
         assert (errors["verdict"], errors["reason"], errors["minutes_to_decision"]) == ("parity", "inside_margin", 0)
         assert errors["lower"] <= errors["estimate"] == 0 <= errors["upper"]
         assert (errors["margin"], errors["margin_given"], errors["critical"]) == (0.0005, "0.05 pp", True)
-        assert errors["baseline"] == errors["canary"] == pytest.approx(210 / 360_000)
-        assert errors["events"] == {"baseline": 210, "canary": 210}
-        assert errors["requests"] == {"baseline": 360_000, "canary": 360_000}
-        assert errors["minutes"] == 60 and set(errors["excluded"].values()) == {0}
+        assert errors["baseline"] == errors["canary"] == pytest.approx(175 / 300_000)
+        assert errors["events"] == {"baseline": 175, "canary": 175}
+        assert errors["requests"] == {"baseline": 300_000, "canary": 300_000}
+        assert errors["minutes"] == 50 and errors["excluded"].pop("warm_up") == 10
+        assert set(errors["excluded"].values()) == {0}
+        assert data["context"]["warm_up"] == [{"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T20:27:00Z"}]
         assert errors["sentence"].startswith("canary's error rate is between ")
         assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
 
@@ -194,6 +197,111 @@ class TestCsv:
         result = run("--csv", str(SAMPLE), *option)
         assert result.exit_code == 3
         assert "A CSV has no phases and no sources" in " ".join(lines(result.stderr))
+
+
+def with_silence(first: int = 40, minutes: int = 3, share: float | None = 0.5, alb_503: int | None = None) -> str:
+    """An hour at parity in which no target of the canary received anything for some minutes."""
+    rows = csv_text().splitlines()
+    silent = range(1_795_465_020 + first * 60, 1_795_465_020 + (first + minutes) * 60, 60)
+    rows = [row for row in rows if not any(row.startswith(f"{at},canary") for at in silent)]
+    if share is not None:
+        rows.append(f"1795465020,canary,share,configured,{share}")
+    if alb_503 is not None:
+        rows += [f"{at},load_balancer,alb_503,sum,{alb_503}" for at in silent]
+    return "\n".join(rows) + "\n"
+
+
+class TestContextOfACsv:
+    def test_a_silent_canary_with_a_share_failed(self):
+        args = ("--csv", "-", "--json")
+        assert json_output(run(*args, stdin=with_silence(share=None)))["verdict"] == "parity"
+        for csv, failed in ((with_silence(), 18_000), (with_silence(alb_503=7), 21)):
+            (errors, *_) = json_output(run(*args, stdin=csv))["criteria"]
+            assert errors["verdict"] != "parity" and errors["excluded"]["incident"] == (3 if failed > 30 else 0)
+        for csv in (with_silence(share=0.0), with_silence(alb_503=0)):
+            assert json_output(run(*args, stdin=csv))["verdict"] == "parity"
+
+    @pytest.mark.parametrize(("warm_up", "minutes"), [("0", 0), ("10m", 10), ("1h", 60)])
+    def test_the_start_is_warm_up(self, warm_up: str, minutes: int, tmp_path: Path):
+        data = json_output(run("--csv", "-", "--json", "--warm-up", warm_up, stdin=csv_text(minutes=90)))
+        assert data["criteria"][0]["excluded"]["warm_up"] == minutes
+        config = CONFIGURED.replace('name = "Mine"', f'name = "Mine"\nwarm_up = "{warm_up}"')
+        (tmp_path / "migration.toml").write_text(config, encoding="utf-8")
+        data = json_output(run("--csv", "-", "--json", "--config", "migration.toml", stdin=csv_text(minutes=90)))
+        assert data["criteria"][0]["excluded"]["warm_up"] == minutes
+
+    def test_so_is_the_time_after_a_change_of_the_share(self):
+        shares = [f"{1_795_465_020 + minute * 60},canary,share,configured,0.{minute}" for minute in (25, 50)]
+        csv = csv_text(minutes=90) + "\n".join(shares) + "\n"
+        (errors, *_) = json_output(run("--csv", "-", "--json", stdin=csv))["criteria"]
+        assert errors["excluded"]["warm_up"] == 20
+
+    def test_invalid_options_are_refused(self, tmp_path: Path):
+        (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+        for args, message in (
+            (("--csv", str(SAMPLE), "--warm-up", "soon"), "no time of at most a day"),
+            (("--csv", str(SAMPLE), "--context", "other.json"), "judgement.json of the evidence file"),
+            (("--csv", str(SAMPLE), "--context", "nowhere.json"), "judgement.json of the evidence file"),
+            (("--csv", str(SAMPLE), "--context", "other.json", "--warm-up", "5m"), "leave out --warm-up"),
+            (("--trace",), "It is for a CSV"),
+            (("--warm-up", "5m"), "It is for a CSV"),
+        ):
+            result = run(*args)
+            assert result.exit_code == 3 and message in " ".join(lines(result.stderr)), args
+
+
+class TestTrace:
+    def test_a_row_a_minute_and_the_last_one_is_the_judgement(self):
+        result = run("--csv", str(SAMPLE), "--trace")
+        head, *rows = (line.split(",") for line in result.stdout.splitlines())
+        assert head[:8] == [
+            *("ts", "verdict", "decision"),
+            *(f"error_rate.{name}" for name in ("verdict", "estimate", "low", "high")),
+            "latency_p50.verdict",
+        ]
+        assert len(rows) == 60 and {len(row) for row in rows} == {len(head)}
+        assert rows[0][:7] == ["2026-11-23T12:00:00Z", "not enough data", "wait", "not enough data", "", "", ""]
+        assert rows[-1][:3] == ["2026-11-23T12:59:00Z", "parity", "continue"]
+        (errors, *_) = json_output(run("--csv", str(SAMPLE), "--json"))["criteria"]
+        assert [float(cell) for cell in rows[-1][4:7]] == pytest.approx(
+            [errors["estimate"], errors["lower"], errors["upper"]]
+        )
+        assert result.exit_code == 0
+
+    def test_json_is_an_object_a_line(self):
+        result = run("--csv", str(SAMPLE), "--trace", "--json")
+        first, *_, last = map(json.loads, result.stdout.splitlines())
+        assert first["criteria"][0] == dict(
+            metric="error_rate", verdict="not enough data", estimate=None, low=None, high=None
+        )
+        assert (last["ts"], last["verdict"], last["decision"]) == ("2026-11-23T12:59:00Z", "parity", "continue")
+
+    @pytest.mark.parametrize(
+        "csv",
+        [
+            with_silence(),
+            csv_text(errors=60),
+            csv_text(errors=6),
+            csv_text(p95=lambda minute: 0.2 if minute < 30 else 0.5),
+        ],
+        ids=["a silent canary", "errors", "few errors", "a break"],
+    )
+    def test_each_row_is_what_was_said_then(self, csv: str):
+        rows = [json.loads(line) for line in run("--csv", "-", "--trace", "--json", stdin=csv).stdout.splitlines()]
+        head, *body = csv.splitlines()
+        for minute in (12, 25, 41, 42, 44, 59):
+            end = 1_795_465_020 + (minute + 1) * 60
+            then = "\n".join([head, *(row for row in body if int(row.partition(",")[0]) < end)])
+            said = json_output(run("--csv", "-", "--json", stdin=then))
+            assert rows[minute]["verdict"] == said["verdict"], minute
+            assert [item["verdict"] for item in rows[minute]["criteria"]] == [
+                item["verdict"] for item in said["criteria"]
+            ]
+
+    def test_the_decision_follows_an_incident(self):
+        output = run("--csv", "-", "--trace", stdin=with_silence()).stdout.splitlines()
+        decisions = [line.split(",")[2] for line in output[1:]]
+        assert decisions[39:46] == ["continue", "hold", "roll_back", "roll_back", "hold", "hold", "hold"]
 
 
 CONFIGURED = """

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analysis import Phase
+from analysis.parity.context import JudgeContext
 from archive import MetricsResult
 from domain import Event, Migration
 from services.evaluation import JudgementInput
@@ -48,12 +49,13 @@ def make_evidence(
     rows: Mapping[tuple[str, str, str, str], Any] | None = None,
     *,
     events: tuple[Event, ...] = (EVENT,),
+    context: JudgeContext | None = None,
     **overrides: Any,
 ) -> EvidenceBundle:
     """The evidence of `rows`, read from CloudWatch just after the hour; three minutes of it are provisional. `overrides`: of MetricsResult."""
     fields = {"data_until": WINDOW.end, "last_asked_at": WINDOW.end, "periods": ((WINDOW, 60),)} | overrides
     result = replace(MetricsResult(tidy_frame(sample_rows() if rows is None else rows), WINDOW), **fields)
-    data = JudgementInput(result, Phase(WINDOW, 0.5, "weight"), None, (), NOW)
+    data = JudgementInput(result, Phase(WINDOW, 0.5, "weight"), None, (), NOW, context=context or JudgeContext())
     return replace(build_bundle(config or make_migration(), "cloudwatch", data), events=events)
 
 

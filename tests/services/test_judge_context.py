@@ -92,7 +92,7 @@ class TestConfiguredShare:
     def test_it_is_that_of_the_changes_before_and_in_the_window(self, archive: Archive, migration: Migration):
         steps = ((-9 * DAY_S, 0.0, 0.01), (-8 * DAY_S, 0.01, 0.1), (0, 0.1, 0.25), (3600, 0.25, 0.5))
         save_events(archive, changes=tuple(weight_change(START + after, *shares) for after, *shares in steps))
-        assert read_settings(archive, migration, PHASE).configured == (
+        assert read_settings(archive, migration, "cloudwatch", PHASE).configured == (
             (START - 8 * DAY_S, 0.1),
             (START, 0.25),
             (START + 3600, 0.5),
@@ -100,12 +100,12 @@ class TestConfiguredShare:
 
     def test_it_is_unknown_between_two_snapshots(self, archive: Archive, migration: Migration):
         save_events(archive, changes=(weight_change(START + 600, 0.1, 0.25, since=START + 480),))
-        (_, initial), (since, unknown), (ts, after) = read_settings(archive, migration, PHASE).configured
+        (_, initial), (since, unknown), (ts, after) = read_settings(archive, migration, "cloudwatch", PHASE).configured
         assert (initial, since - START, ts - START, after) == (0.1, 480, 600, 0.25)
         assert math.isnan(unknown)
 
     def test_without_a_change_nothing_is_known(self, archive: Archive, migration: Migration):
-        assert read_settings(archive, migration, PHASE) == JudgeContext()
+        assert read_settings(archive, migration, "cloudwatch", PHASE) == JudgeContext()
 
 
 class TestWarmUp:
@@ -118,7 +118,7 @@ class TestWarmUp:
             deployment(START + 9000, "baseline"),
             changes=(weight_change(START, 0.1, 0.25),),
         )
-        assert read_settings(archive, migration, PHASE).warm_up == (
+        assert read_settings(archive, migration, "cloudwatch", PHASE).warm_up == (
             Window(START, START + 600),
             Window(START + 7200, START + 7260 + 600),
         )
@@ -132,7 +132,7 @@ class TestWarmUp:
             assert [(item.excluded or {})["warm_up"] for item in judgement.criteria] == [minutes, minutes]
 
     def test_a_phase_of_unknown_start_has_none(self, archive: Archive, migration: Migration):
-        assert read_settings(archive, migration, PHASE).warm_up == ()
+        assert read_settings(archive, migration, "cloudwatch", PHASE).warm_up == ()
 
 
 class TestHistory:
@@ -214,3 +214,18 @@ def test_a_canary_that_is_not_counted_at_times_is_never_at_parity(archive: Archi
     judged = judge_window(archive, migration, "cloudwatch", PHASE, now=NOW).judgement
     assert judged["error_rate"].verdict != "parity"
     assert sum(incident.uncounted for incident in judged.incidents) == 6 * 1000
+
+
+def test_without_503s_a_canary_without_requests_had_none(archive: Archive, migration: Migration) -> None:
+    """As with a rule that few requests meet at night."""
+
+    def values(series: Series, ts: int, now: int) -> float | None:
+        is_gap = series.fleet == "canary" and ts // PERIOD_S % 12 == 3
+        return None if is_gap or series.metric == "alb_503" else value_at(series, ts, now)
+
+    save_events(archive, changes=(weight_change(START - 3 * DAY_S, 0.0, 0.5),))
+    alb_503 = Series("cloudwatch", "load_balancer", "", "alb_503", "sum", "count")
+    source = FakeMetricSource((*SERIES, alb_503), "cloudwatch", values, NOW, finest_period=lambda start, now: PERIOD_S)
+    archive.metrics.fill(PHASE, source, now=NOW)
+    judged = judge_window(archive, migration, "cloudwatch", PHASE, now=NOW).judgement
+    assert (judged["error_rate"].verdict, judged.incidents) == ("parity", ())

@@ -38,6 +38,22 @@ def test_line_becomes_a_row_of_the_tidy_frame() -> None:
     check_frame(read_csv((HEAD + LINE).encode()).frame)
 
 
+def test_a_load_balancers_503s_are_its_own() -> None:
+    expected = (AT, "load_balancer", "", "alb_503", "sum", 7.0, "count")
+    assert single_row(f"{AT},load_balancer,alb_503,sum,7") == expected
+
+
+def test_the_configured_share_is_a_history_of_steps_and_no_row() -> None:
+    shares = [
+        f"{AT + minute * 60},canary,share,configured,{share}"
+        for minute, share in ((9, 0), (0, 0.1), (5, 0.1), (7, 0.25))
+    ]
+    data = read_csv((HEAD + "\n".join([LINE, *shares])).encode())
+    assert data.issues == () and len(data.frame) == 1
+    assert data.configured == ((AT, 0.1), (AT + 420, 0.25), (AT + 540, 0.0))
+    assert [issue.code for issue in issues_of(HEAD + shares[0])] == ["no_rows"], "a share alone is nothing to judge"
+
+
 @pytest.mark.parametrize(
     "ts",
     [
@@ -77,7 +93,11 @@ INVALID_LINES = [
     ("1795465021,canary,requests,sum,1", "not_a_minute"),
     ("2026-11-23T20:17:00.5Z,canary,requests,sum,1", "not_a_minute"),
     (f"{AT},Canary,requests,sum,1", "unknown_fleet"),
-    (f"{AT},load_balancer,requests,sum,1", "unknown_fleet"),
+    (f"{AT},load_balancer,requests,sum,1", "another_fleet"),
+    (f"{AT},canary,alb_503,sum,1", "another_fleet"),
+    (f"{AT},baseline,share,configured,0.1", "another_fleet"),
+    (f"{AT},canary,share,sum,0.1", "unknown_stat"),
+    (f"{AT},canary,share,configured,10", "not_a_configured_share"),
     (f"{AT},canary,target_4xx,sum,1", "unknown_metric"),
     (f"{AT},canary,requests,p50,1", "unknown_stat"),
     (f"{AT},canary,latency,sum,1", "unknown_stat"),

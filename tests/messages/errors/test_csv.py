@@ -31,7 +31,7 @@ ANCHOR = "docs/cli.md#a-csv-of-your-own"
             "0,canary,request,sum,1",
             "line 2",
             "There is no metric “request” to judge.",
-            "Did you mean `requests`? There are `requests`, `target_5xx`, `unanswered`, `latency`.",
+            "Did you mean `requests`? There are `requests`, `target_5xx`, `unanswered`, `latency`, `share`, `alb_503`.",
         ),
         ("0,canary,requests,p50,1", "line 2", "`requests` has no statistic “p50”.", "Write `sum`: it is a count."),
         (

@@ -196,6 +196,11 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         for result in judgement.criteria
         if result.verdict != "parity" and result.metric not in explained
     ]
+    parts += [
+        plain(f"{verdicts.metric(result.criterion)}: {worst_hour}", FAINT)
+        for result in judgement.criteria
+        if (worst_hour := verdicts.worst_hour(result, evaluation.zone))
+    ]
     parts += incident_lines(evaluation, now=now)
     if unexplained := parity.unexplained(judgement, evaluation.labels):
         parts.append(plain(unexplained, FAINT))

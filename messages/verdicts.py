@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from analysis import CriterionVerdict, Judgement, Verdict
-from domain import Criterion, FleetName
+from domain import Criterion, FleetName, Window
 from domain.decision import gate_criteria
+from domain.window import HOUR_S
 from messages import fleet_requests, numbers, times
 from messages.i18n import _
 
@@ -134,6 +135,17 @@ def interval(result: CriterionVerdict) -> str:
     if result.lower is None or result.upper is None:
         return numbers.NONE
     return f"{difference(result.criterion, result.lower)} … {difference(result.criterion, result.upper)}"
+
+
+def worst_hour(result: CriterionVerdict, zone: tzinfo) -> str:
+    """ "Worst hour: 22 Nov 13:00–14:00 JST, +12 ms"; "" if no hour has enough minutes."""
+    if result.worst_hour is None:
+        return ""
+    hour = Window(result.worst_hour, result.worst_hour + HOUR_S)
+    return _("Worst hour: {hour}, {difference}").format(
+        hour=times.span(hour.starts_at, hour.ends_at, zone),
+        difference=difference(result.criterion, result.worst_hour_estimate),
+    )
 
 
 def margin(result: CriterionVerdict) -> str:

@@ -25,7 +25,12 @@ def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Marku
         "verdicts.criteria_table",
         head=parity.table_head(fleets.baseline.label, fleets.canary.label),
         criteria=[
-            (result, interval_bar(result), verdicts.reason(result, migration.labels, migration.zone))
+            (
+                result,
+                interval_bar(result),
+                verdicts.reason(result, migration.labels, migration.zone),
+                verdicts.worst_hour(result, migration.zone),
+            )
             for result in judgement.criteria
         ],
         note=parity.unexplained(judgement, migration.labels),

@@ -1,6 +1,7 @@
 """Messages for verdicts, reasons, exclusions, intervals and margins."""
 
 from dataclasses import replace
+from datetime import UTC
 from typing import get_args
 
 import pytest
@@ -218,3 +219,9 @@ OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision
 )
 def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:
     assert verdicts.would_change(result, LABELS) == expected
+
+
+def test_the_worst_hour_has_its_time_and_its_difference() -> None:
+    result = CriterionVerdict(ERRORS, "parity", "inside_margin", worst_hour=1_790_002_800, worst_hour_estimate=0.0012)
+    assert verdicts.worst_hour(result, UTC) == "Worst hour: 21 Sep 15:00–16:00 UTC, +0.12 pp"
+    assert verdicts.worst_hour(replace(result, worst_hour=None), UTC) == ""

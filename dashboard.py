@@ -143,12 +143,18 @@ async def plotlyjs(_request: Request) -> Response:
     return Response(script, media_type="text/javascript", headers=headers)
 
 
+def _prepare() -> None:
+    """Opens the app context, and imports the pages, which would take the first visitor a second."""
+    app_context.get_app_context()
+    from pages import batches, endpoints, live, parity, retrospective  # noqa: F401
+
+
 @contextlib.asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the app context before the first request, so that collection starts. The pages show errors."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
     try:
-        await asyncio.to_thread(app_context.get_app_context)
+        await asyncio.to_thread(_prepare)
     except (ConfigurationError, ArchiveError) as error:
         logging.getLogger("dashboard").error("%s", error)
     # The objects of the imports are never freed. To examine them in each full collection would stop all threads for half a second.

@@ -233,6 +233,11 @@ def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo, *, p
     return _("Incident {sentence}").format(sentence=sentence)
 
 
+def judging(number: int, total: int) -> str:
+    """`number`: of the phase that is being judged."""
+    return _("Judging phase {number} of {total} …").format(number=number, total=total)
+
+
 def filling(done: int, total: int) -> str:
     share = numbers.share(done / total if total else 0.0)
     return _("The archive is being filled: {share} so far. What is below grows with it.").format(share=share)

@@ -1,6 +1,5 @@
 """Retrospective: what happened, and what was the impact? The whole migration on one axis, from the archive alone."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
@@ -12,16 +11,16 @@ from domain import Window, utc_now
 from messages import retrospective as text
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
-from services.evaluation import Evaluation
-from services.retrospective import MigrationOutline, Retrospective, phase_evaluations, read_outline
+from services.retrospective import MigrationOutline, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart
-from ui.controls import leave_range_button, page_checkpoint, query_param, query_params, set_range, source_control
+from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
 from ui.retrospective.download import report_button
 from ui.retrospective.notes import notes_section
+from ui.retrospective.phases import phases_section
 from ui.retrospective.steps import steps_section
-from ui.retrospective.tables import before_after_table, impact_list, phases_table
+from ui.retrospective.tables import before_after_table, impact_list
 from ui.retrospective.view import TimelineOptions, retrospective_view, timeline_chart
 from ui.url import parse_range
 
@@ -81,7 +80,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
     if missing := missing_data(app.migration, retrospective, now=now):
         layout.note(" ".join(missing))
     report_button(app, retrospective)
-    _phases(app, retrospective, now)
+    phases_section(app, retrospective)
     st.html(before_after_table(app.migration, retrospective, now=now))
     steps_section(app, now=now)
     notes_section(app, outline, now=now)
@@ -101,22 +100,3 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
     overlay_chart(chart, key="chart_timeline", on_range=partial(set_range, app.migration, window))
     layout.note(f"{text.DRAG_HINT} {text.bucket_note(bucket_s)}")
     events.events_table(app.migration, window_events, kinds, now=now)
-
-
-def _phases(app: AppContext, retrospective: Retrospective, now: datetime) -> None:
-    """The table at first without verdicts, then with each as soon as it is known."""
-    placeholder = st.empty()
-
-    def show(evaluations: Mapping[Window, Evaluation]) -> None:
-        placeholder.html(phases_table(app.migration, retrospective, evaluations, now=now))
-
-    def judge() -> Mapping[Window, Evaluation]:
-        evaluations, checkpoint = dict[Window, Evaluation](), page_checkpoint()
-        show(evaluations)
-        found = phase_evaluations(app.archive, app.migration, retrospective, now=now, checkpoint=checkpoint)
-        for window, evaluation in found:
-            evaluations[window] = evaluation
-            show(evaluations)
-        return evaluations
-
-    show(app.archive.last_view("phase evaluations", retrospective.outline.source, None, judge))

@@ -1,9 +1,10 @@
 """A whole migration from the archive: its phases, their impact, and the weeks before and after."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import PhaseRow, events_of_phase, phase_p95
 from analysis.retrospective.timeline import Timeline, timeline, timeline_series, with_hourly_p95
 from archive import Archive
+from archive.access_logs.store import ACCESS_LOGS
 from domain import FLEETS, Event, Margin, Migration, Series, Window
 from domain.series import hourly_stat
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
 from services.evaluation import Evaluation, evaluate_archived
+from services.parity import judgement_key
 from services.phases import alb_known, counts_of, phase_timelines, phases_until, settled_end, slow_threshold_s
+from services.versioned_cache import VersionedCache
 
 LEAD_S = 7 * DAY_S  # shown before the first step
 MIN_LEAD_S = DAY_S  # even if the archive begins later
@@ -167,7 +171,58 @@ def phase_evaluations(
     source = retrospective.outline.source
     for row in retrospective.phase_rows:
         checkpoint()
-        yield row.phase.window, evaluate_archived(archive, migration, source, row.phase, now=now, checkpoint=checkpoint)
+        yield row.phase.window, evaluate_phase(archive, migration, source, row.phase, now=now, checkpoint=checkpoint)
+
+
+def evaluate_phase(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    phase: analysis.Phase,
+    *,
+    now: datetime,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Cached until what it is made from changes, that of a running phase until the next minute. `checkpoint` may raise to give up.
+
+    Raises ArchiveError, also if only a part of the data can be read.
+    """
+    version = _evaluation_version(archive, migration, source, phase, now)
+    if cached := _evaluations_of(archive).get((source, phase.window), version):
+        return cached
+    evaluation = evaluate_archived(archive, migration, source, phase, now=now, checkpoint=checkpoint)
+    if outage := archive.outage:
+        raise outage.problem.as_error()
+    _evaluations_of(archive).put((source, phase.window), version, evaluation)
+    return evaluation
+
+
+def known_evaluations(
+    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
+) -> dict[Window, Evaluation]:
+    """The evaluations of phases, by their window, that need no computation. Raises ArchiveError."""
+    source, cache = retrospective.outline.source, _evaluations_of(archive)
+    phases = [row.phase for row in retrospective.phase_rows]
+    known = {
+        phase.window: cache.get((source, phase.window), _evaluation_version(archive, migration, source, phase, now))
+        for phase in phases
+    }
+    return {window: evaluation for window, evaluation in known.items() if evaluation}
+
+
+def _evaluation_version(
+    archive: Archive, migration: Migration, source: str, phase: analysis.Phase, now: datetime
+) -> Hashable:
+    minute = int(now.timestamp()) // MINUTE_S if phase.outcome == "running" else None
+    judged = judgement_key(archive, migration, source, phase.judged_window)
+    return phase, judged, minute, archive.notes.read(), archive.change_counter(ACCESS_LOGS)
+
+
+def _evaluations_of(archive: Archive) -> VersionedCache[Evaluation]:
+    return _evaluations.setdefault(archive, VersionedCache())
+
+
+_evaluations: WeakKeyDictionary[Archive, VersionedCache[Evaluation]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ def top_line(texts: dict[str, Any], *, key: str = "top_line") -> None:
     _top_line(key=key, data=texts)
 
 
-def heartbeat(interval_s: int, *, now: float) -> None:
+def heartbeat(interval_s: float, *, now: float, key: str = "heartbeat") -> None:
     """Reruns the current fragment every `interval_s` after `now`; never for 0. Call it first.
 
     st.fragment's run_every can only be changed by running the whole script, and clicks around such a run get lost.
     """
-    _heartbeat(key="heartbeat", data={"every": interval_s, "now": now}, on_beat_change=lambda: None)
+    _heartbeat(key=key, data={"every": interval_s, "now": now}, on_beat_change=lambda: None)

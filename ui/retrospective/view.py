@@ -1,8 +1,9 @@
 """The data and the chart of the Retrospective page, cached for all viewers until new data arrives."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import streamlit as st
 
@@ -47,7 +48,15 @@ def timeline_chart(app: AppContext, outline: MigrationOutline, options: Timeline
     return app.archive.last_view("timeline", (outline.source, options), None, read)
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
+def _outline_hash(outline: MigrationOutline) -> int:
+    """Thousands of events take Streamlit's own hash a second. Events are equal whatever their change."""
+    return hash((outline, outline.share_steps))
+
+
+_HASH_FUNCS: dict[str | type, Callable[[Any], int]] = {MigrationOutline: _outline_hash, TimelineOptions: hash}
+
+
+@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False, hash_funcs=_HASH_FUNCS)
 def _cached_retrospective(_app: AppContext, outline: MigrationOutline, cache_key: Hashable) -> Retrospective:
     whole = _cached_timeline(_app, outline.source, outline.window, cache_key)
     return build_retrospective(_app.archive, _app.migration, outline, whole=whole, checkpoint=page_checkpoint())
@@ -58,7 +67,7 @@ def _cached_timeline(_app: AppContext, source: str, window: Window, cache_key: H
     return read_timeline(_app.archive, _app.migration, source, window)
 
 
-@st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
+@st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False, hash_funcs=_HASH_FUNCS)
 def _cached_timeline_chart(
     _app: AppContext, outline: MigrationOutline, options: TimelineOptions, cache_key: Hashable
 ) -> tuple[bytes | None, int]:

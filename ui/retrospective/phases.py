@@ -1,0 +1,72 @@
+"""The phases of a migration: the table at first with the verdicts that are known, then with each as soon as it is computed."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from archive import ArchiveError
+from domain import Window, utc_now
+from messages import retrospective as text
+from messages.errors.sources import format_archive_problem
+from reports.templating import render
+from services.evaluation import Evaluation
+from services.retrospective import Retrospective, evaluate_phase, known_evaluations
+from ui.app_context import AppContext
+from ui.components import heartbeat
+from ui.controls import page_checkpoint
+from ui.retrospective.tables import phases_table
+
+NEXT_AFTER_S = 0.2
+RETRY_AFTER_S = 15.0  # while the archive cannot be read
+
+
+@dataclass
+class _Judging:
+    """The evaluations so far, by window of the phase. `is_drawn`: the page was shown with them, so that the next one may take its time."""
+
+    evaluations: dict[Window, Evaluation]
+    is_drawn: bool = False
+
+
+def phases_section(app: AppContext, retrospective: Retrospective) -> None:
+    """The fragment judges one phase in each of its runs, after the page was drawn: clicks wait for one phase at most, and a closed page ends it.
+
+    Raises ArchiveError.
+    """
+    read = partial(known_evaluations, app.archive, app.migration, retrospective, now=utc_now())
+    judging = _Judging(app.archive.last_view("phase evaluations", retrospective.outline.source, None, read))
+    st.fragment(partial(_phases, app, retrospective, judging))()
+
+
+def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) -> None:
+    now, source = utc_now(), retrospective.outline.source
+    timer, table, progress = st.container(), st.empty(), st.empty()
+    # A phase in which one fleet had all the weight has no verdict.
+    compared = [row.phase for row in retrospective.phase_rows if not row.phase.is_one_sided]
+
+    def show() -> bool:
+        """Whether all phases are judged."""
+        table.html(phases_table(app.migration, retrospective, judging.evaluations, now=now))
+        n_judged = sum(phase.window in judging.evaluations for phase in compared)
+        if n_judged < len(compared):
+            progress.progress(n_judged / len(compared), text.judging(n_judged + 1, len(compared)))
+            return False
+        progress.empty()
+        return True
+
+    is_complete, interval_s = show(), NEXT_AFTER_S
+    if judging.is_drawn and not is_complete:
+        phase = next(phase for phase in compared if phase.window not in judging.evaluations)
+        try:
+            judging.evaluations[phase.window] = evaluate_phase(
+                app.archive, app.migration, source, phase, now=now, checkpoint=page_checkpoint()
+            )
+        except ArchiveError as error:
+            interval_s = RETRY_AFTER_S
+            progress.html(render("layout.errors", items=[format_archive_problem(error.kind, error.detail)]))
+        else:
+            is_complete = show()
+    judging.is_drawn = True
+    with timer:
+        heartbeat(0 if is_complete else interval_s, now=now.timestamp(), key="judging")

@@ -69,7 +69,8 @@ def test_both_fleets_have_the_colours_of_the_theme(
 def test_the_parity_page_fits_a_phone(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = _open(open_page, demo_server, "parity", **PHONE)
     assert dashboard.fits_width()
-    expect(dashboard.page.locator(".headline")).to_contain_text("ECS's error rate is")
+    expect(dashboard.page.locator(".hero")).to_contain_text("CONTINUE")
+    expect(dashboard.page.get_by_text("ECS's error rate is")).to_be_visible()
     expect(dashboard.page.locator(".forest").first.locator("tbody tr")).to_have_count(3)  # the demo's criteria
 
 

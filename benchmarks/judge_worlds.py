@@ -12,7 +12,8 @@ import pandas as pd
 from analysis import judge, trace
 from analysis.parity.confidence_sequences import Scatter, difference_scatter, rate_scatter
 from analysis.parity.context import JudgeContext
-from analysis.parity.incidents import Incident, known_at
+from analysis.parity.incidents import Incident
+from analysis.parity.judge import trace_incidents
 from analysis.series.grid import FloatArray
 from benchmarks import judge_peers
 from benchmarks.worlds import ar1
@@ -85,17 +86,15 @@ def replay(traffic: Traffic) -> Replay:
     )
     window = Window(start, start + phase.minutes * MINUTE_S)
     traced = trace(frame, criteria, window=window, context=context)
-    incidents = judge(frame, criteria, window=window, context=context).incidents
+    incidents = list(trace_incidents(frame, criteria, window=window, context=context))
     shape = (len(criteria), -1)
     shown = ((traced["alarm_lower"] > 0) | (traced["alarm_upper"] < 0)).to_numpy().reshape(shape)
     verdicts = traced["verdict"].to_numpy(dtype=str).reshape(shape)
     decisions = [
-        decide_minute(
-            list(zip(criteria, minute, strict=True)), known_at(incidents, start + (index + 1) * MINUTE_S)
-        ).decision
-        for index, minute in enumerate(verdicts.T.tolist())
+        decide_minute(list(zip(criteria, minute, strict=True)), known).decision
+        for minute, known in zip(verdicts.T.tolist(), incidents, strict=True)
     ]
-    return Replay(verdicts, shown, np.array(decisions), incidents, phase)
+    return Replay(verdicts, shown, np.array(decisions), incidents[-1], phase)
 
 
 def _cut(traffic: Traffic, minutes: slice) -> Traffic:

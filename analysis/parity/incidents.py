@@ -289,16 +289,3 @@ def _runs(flags: BoolArray) -> list[tuple[int, int]]:
     """The index ranges [first, end) of consecutive flagged periods."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     return [(int(first), int(end)) for first, end in pairwise(edges.tolist()) if flags[first]]
-
-
-def known_at(incidents: Iterable[Incident], end: int) -> tuple[Incident, ...]:
-    """The incidents as they stood at `end` (epoch seconds): begun before it, and open if they lasted so long. Their counts are those of now."""
-    return tuple(
-        replace(
-            incident,
-            window=Window(incident.window.start, min(incident.window.end, end)),
-            open=incident.window.end >= end,
-        )
-        for incident in incidents
-        if incident.window.start < end
-    )

@@ -6,7 +6,8 @@ import pytest
 
 from analysis import judge, trace
 from analysis.parity.context import JudgeContext
-from analysis.parity.incidents import Incident, known_at
+from analysis.parity.incidents import Incident
+from analysis.parity.judge import trace_incidents
 from analysis.series.grid import FloatArray
 from domain import Criterion, FleetName, Window
 from tests.factories.frames import START, tidy_frame
@@ -156,11 +157,26 @@ def test_an_outage_is_open_while_it_lasts() -> None:
     data = frame(errors(), with_burst(errors(1.0, 2), 600, 117, 3))
     incident = the_incident(data)
     assert incident.open and incident.is_outage
-    (before,) = known_at([incident], at(118))
-    assert before.open and not before.is_outage  # one minute
-    assert not known_at([incident], at(117))
-    (over,) = known_at([the_incident(frame(errors(), with_burst(errors(1.0, 2), 600, 100, 3)))], at(110))
-    assert not over.open and not over.is_outage
+    before, *_, latest = list(trace_incidents(data, [ERRORS], context=HALF))[116:]
+    assert not before and latest == (incident,)
+    assert not the_incident(frame(errors(), with_burst(errors(1.0, 2), 600, 100, 3))).is_outage
+
+
+def test_a_trace_has_the_incidents_as_they_were_known_then() -> None:
+    canary = with_burst(with_burst(with_burst(errors(1.0, 2), 600, 60, 5), 300, 67, 2), 200, 110)
+    values = 0.1 * np.exp(0.05 * np.random.default_rng(5).normal(size=(2, MINUTES)))
+    values[1, 90:95] *= 3
+    rows = {
+        (fleet, group, "latency", stat): list(counts)
+        for fleet, group, p95 in (("baseline", "ec2", values[0]), ("canary", "ecs", values[1]))
+        for stat, counts in (("p95", p95), ("sample_count", np.full(MINUTES, 600.0)))
+    }
+    data = pd.concat([frame(with_burst(errors(), 500, 64, 3), canary), tidy_frame(rows)], ignore_index=True)
+    known = list(trace_incidents(data, [ERRORS], context=HALF))
+    assert [incident.kind for incident in known[-1]] == ["errors", "slow", "errors"]
+    for minute in (59, 60, 63, 65, 67, 70, 75, 91, 93, 95, 110, 119):
+        then = data[data["ts"] < pd.Timestamp(at(minute + 1), unit="s", tz="UTC")]
+        assert known[minute] == judge(then, [ERRORS], context=HALF).incidents, minute
 
 
 def test_p95_far_above_the_others_is_a_slow_incident() -> None:

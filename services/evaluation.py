@@ -209,7 +209,7 @@ def evaluate_archived(
     window, is_over = phase.judged_window, phase.outcome != "running"
     judged = judge_window(archive, migration, source, window, now=now, canary_share=phase.canary_share)
     _endpoints, circumstances = archived_circumstances(
-        archive, migration, source, window, now=now, checkpoint=checkpoint
+        archive, migration, source, window, now=now, is_over=is_over, checkpoint=checkpoint
     )
     if not is_over:
         newest = archive.metrics.read(alarm_window(now), source, now=now, series_filter=is_request_count)
@@ -239,12 +239,17 @@ def archived_circumstances(
     window: Window,
     *,
     now: datetime,
+    is_over: bool = False,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> tuple[EndpointsView | None, Circumstances]:
-    """The counted logs of the last day of `window`, and the circumstances of now but for alarms. Raises ArchiveError."""
+    """The counted logs of the last day of `window`, and the circumstances of now but for alarms. Raises ArchiveError.
+
+    `is_over`: of a phase of the past, which the weights and the traffic of now do not concern.
+    """
     endpoints = judge_logs(archive, migration, last_day(window), checkpoint=checkpoint)
     until = provisional_from(migration, now.timestamp())
-    traffic = traffic_status(archive, until=until, sample_ratio=partial(read_sample_ratio, archive, source))
+    sample_ratio = partial(read_sample_ratio, archive, source)
+    traffic = None if is_over else traffic_status(archive, until=until, sample_ratio=sample_ratio)
     return endpoints, read_circumstances(archive, source, traffic, endpoints, now=now)
 
 

@@ -74,11 +74,6 @@ def more(n: int) -> str:
     return ngettext("and {n} more reason", "and {n} more reasons", n).format(n=n)
 
 
-def of_phase(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutcome | None) -> str:
-    """Of a phase in a list: why it is not to be continued, "" if nothing argues against it."""
-    return headline(decided, judgement, outcome) if decided.reasons else ""
-
-
 def reason(
     item: DecisionReason,
     judgement: Judgement,

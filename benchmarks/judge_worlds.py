@@ -444,14 +444,14 @@ def _burst_rows() -> Iterator[WorldRow]:
 def _autocorrelated_rows() -> Iterator[WorldRow]:
     name = "white noise over a slow wander, p95 at the margin: parity"
     yield WorldRow(name, wander_at_margin, says("parity"), ("≤", 5))
-    for history in (HISTORY_MINUTES, 0):
+    for history, margins, counts in ((HISTORY_MINUTES, (1, 2, 6, 30), (1, 2, 5, 15, 60)), (0, (6,), (5, 15))):
         before = "" if history else ", without history"
-        for per_minute in (1, 2, 6, 30):
+        for per_minute in margins:
             world = partial(autocorrelated, per_minute=per_minute, shift=5e-4, history=history)
             name = f"errors AR(1) φ = 0.9, {per_minute} a minute, truth at the margin{before}: parity"
             yield WorldRow(name, world, says("parity"), ("≤", 5) if history else None)
         for share in (0.5, 0.1):
-            for per_minute in (1, 2, 5, 15, 60):
+            for per_minute in counts:
                 world = partial(autocorrelated, per_minute=per_minute, share=share, history=history)
                 name = f"errors AR(1) φ = 0.9, {per_minute} a minute, canary {share:.0%}{before}"
                 yield WorldRow(f"{name}: verdicts", world, VERDICTS, ("≤", 3) if history else None, peer_alarm)

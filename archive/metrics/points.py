@@ -23,10 +23,7 @@ ReplacedWindow = tuple[int, int, Window]  # (code, period_s, window): rows of a 
 def read_points(connection: Connection, ids: Sequence[int], window: Window) -> Rows:
     """The rows of these series in a window; codes are positions in `ids`."""
     table = schema.point
-    # Rows.key instead of three columns: most of the time is spent on making objects of the numbers.
-    key = cast(table.c.series_id, BigInteger) * KEY_SERIES + table.c.ts // MINUTE_S * KEY_MINUTE
-    columns = (key + table.c.period_s // MINUTE_S, table.c.value)
-    return rows.rows_from_sql(_read(connection, table, columns, ids, window), ids)
+    return rows.rows_from_sql(_read(connection, table, (_key(table), table.c.value), ids, window), ids)
 
 
 def read_latest_ts(connection: Connection, ids: Sequence[int]) -> int | None:
@@ -54,11 +51,13 @@ def read_reported(connection: Connection, series_by_id: Mapping[int, Series]) ->
 
 def read_rollup(connection: Connection, ids: Sequence[int], window: Window) -> tuple[Rollup, Integers]:
     """The rollups of these series that start in a window, and the period of each; codes are positions in `ids`."""
-    series_id, ts, period_s, value, low, high, periods = rows.to_columns(
-        _read(connection, schema.rollup_10m, schema.rollup_10m.c, ids, window), 7
-    )
-    rollup = Rollup(rows.positions(series_id, ids), _to_int(ts), value, low, high, _to_int(periods))
-    return rollup, _to_int(period_s)
+    table = schema.rollup_10m
+    columns = (_key(table), table.c.value, table.c.low, table.c.high, table.c.periods)
+    types = [("key", np.int64), *((name, np.float64) for name in ("value", "low", "high")), ("periods", np.int64)]
+    records = np.fromiter(_read(connection, table, columns, ids, window), dtype=types)
+    code, ts, period_s = rows.split_key(records["key"], ids)
+    values = (np.ascontiguousarray(records[name]) for name, _ in types[1:])
+    return Rollup(code, ts, *values), period_s
 
 
 def read_rollup_and_gaps(
@@ -119,8 +118,10 @@ def write_points(
     _insert(connection, schema.rollup_10m, updated, series_ids, columns)
 
 
-def _to_int(column: rows.Values) -> Integers:
-    return column.astype("int64")
+def _key(table: Table) -> ColumnElement[int]:
+    """Rows.key with the series id as its code, instead of three columns: most of the time is spent on making objects of the numbers."""
+    key = cast(table.c.series_id, BigInteger) * KEY_SERIES + table.c.ts // MINUTE_S * KEY_MINUTE
+    return key + table.c.period_s // MINUTE_S
 
 
 def _read(

@@ -81,15 +81,14 @@ def concat(parts: Iterable[Rows]) -> Rows:
 def rows_from_sql(records: Iterable[tuple[int, float]], ids: Sequence[int]) -> Rows:
     """Rows of records of a Rows.key, with a series id as its code, and a value; a code is the position of the series id in `ids`."""
     table = np.fromiter(records, dtype=[("key", np.int64), ("value", np.float64)])
-    series_id, rest = np.divmod(table["key"], KEY_SERIES)
+    return Rows(*split_key(table["key"], ids), np.ascontiguousarray(table["value"]))
+
+
+def split_key(key: Integers, ids: Sequence[int]) -> tuple[Integers, Integers, Integers]:
+    """`code`, `ts` and `period_s` of Rows.key with a series id as its code; a code is the position of the series id in `ids`."""
+    series_id, rest = np.divmod(key, KEY_SERIES)
     minute, period = np.divmod(rest, KEY_MINUTE)
-    return Rows(positions(series_id, ids), minute * MINUTE_S, period * MINUTE_S, np.ascontiguousarray(table["value"]))
-
-
-def to_columns(records: Iterable[Sequence[float]], width: int) -> tuple[Values, ...]:
-    """Records of `width` numbers as one array a column."""
-    table = np.fromiter(records, dtype=[("", np.float64)] * width)  # numpy names the fields f0, f1, …
-    return tuple(np.ascontiguousarray(table[f"f{at}"]) for at in range(width))
+    return positions(series_id, ids), minute * MINUTE_S, period * MINUTE_S
 
 
 def positions(series_id: Values | Integers, ids: Sequence[int]) -> Integers:

@@ -149,7 +149,7 @@ class TestWatch:
         evaluation = Evaluation(judgement, window(10), demo.name, "cloudwatch", demo.labels, demo.zone)
         assert lines(rendered(snapshot_table(demo, snapshot, evaluation)))[1:] == [
             "◐ WAIT · not decided yet",
-            "error rate: Too few minutes can be used yet.",
+            "error rate: Too few minutes so far.",
             "EC2 ECS ECS − EC2",
             "requests 900 /min 100 /min",
             "share told 90.0 % 10.0 %",

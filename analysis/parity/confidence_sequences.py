@@ -425,8 +425,8 @@ def _masked_long_run_factor(
     Noise lowers the lag-1 autocorrelation but not its decay lag_2 / lag_1, which is taken at its upper bound. The square of the share makes
     the correction vanish for independent events.
     """
-    decay = _safe_divide(lag_2 + 2 * np.sqrt(variance), np.where(lag_1 > 0, lag_1, 0.0))
-    raised = _shrink(lag_1, 2 * variance) * (1 + 3 * np.sqrt(variance))
+    decay = _safe_divide(lag_2 + 4 * np.sqrt(variance), np.where(lag_1 > 0, lag_1, 0.0))
+    raised = _shrink(lag_1, variance) * (1 + 8 * np.sqrt(variance))
     factor: FloatArray = 1 + 2 * share**2 * raised / (1 - np.clip(decay, 0.0, MAX_AUTOCORRELATION))
     return factor
 

@@ -9,50 +9,22 @@ import streamlit as st
 from streamlit.runtime.context import StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
-from analysis import CriterionVerdict, Judgement
-from analysis.parity.incidents import Incident
-from domain import Window
-from services.decision import NO_CIRCUMSTANCES, Circumstances
-from services.evaluation import Evaluation
+from services.decision import Circumstances
 from services.incidents import acknowledgements
 from tests.factories.app_context import NOW
-from tests.factories.config import make_migration
 from tests.factories.html import EVIL, ParsedHtml
+from tests.factories.incidents import EARLIER, INCIDENT, evaluation_with
 from ui import app_context
 from ui.app_context import AppContext
 from ui.decision import decision_hero, incident_url, incidents_table, reason_url
 from ui.retrospective import entries
 from ui.retrospective.rate_limit import RateLimit
 
-START = int(NOW.timestamp()) - 7200
-MIGRATION = make_migration()
-INCIDENT = Incident(
-    "errors",
-    Window(START, START + 300),
-    ("canary",),
-    {"baseline": 3000, "canary": 3000},
-    {"baseline": 3, "canary": 2900},
-)
-EARLIER = replace(INCIDENT, window=Window(START - 3600, START - 3300))
-
-
-def evaluation_with(*incidents: Incident, circumstances: Circumstances = NO_CIRCUMSTANCES) -> Evaluation:
-    results = tuple(CriterionVerdict(criterion, "parity", "inside_margin") for criterion in MIGRATION.criteria)
-    judgement = Judgement("parity", results, incidents=incidents)
-    return Evaluation(
-        judgement,
-        Window(START - 7200, START + 3600),
-        MIGRATION.name,
-        "cloudwatch",
-        MIGRATION.labels,
-        MIGRATION.zone,
-        circumstances=circumstances,
-    )
-
 
 def _page() -> None:
+    from services.decision import Circumstances
     from tests.factories.app_context import NOW
-    from tests.ui.parity.test_incidents import EARLIER, INCIDENT, Circumstances, evaluation_with
+    from tests.factories.incidents import EARLIER, INCIDENT, evaluation_with
     from ui.app_context import get_app_context
     from ui.parity.incidents import incidents_section
 

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.parity.confidence_sequences import RunningDifferences, RunningRates
 from analysis.parity.intervals import interval_verdicts, intervals
@@ -38,45 +37,28 @@ def minutes_to_decision(
     """
     if observed.minutes <= 0 or not observed.running.is_enough[-1]:
         return None
-    factors = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
-    found = [
-        factors[decisive[0]]
-        for deviation in DEVIATIONS
-        if len(decisive := _decisive(criterion, observed, n_comparisons, factors, deviation, even=even))
-    ]
-    return math.ceil((float(min(found)) - 1) * observed.minutes) if found else None
-
-
-def _decisive(
-    criterion: Criterion,
-    observed: ForecastInput,
-    n_comparisons: int,
-    factors: FloatArray,
-    deviation: float,
-    *,
-    even: bool,
-) -> npt.NDArray[np.intp]:
-    """The indices of the `factors` (multiples of the time so far) with a decisive verdict, if the difference is `deviation` standard errors
-    further from 0, but not beyond it."""
+    steps = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
+    factors, deviations = np.tile(steps, len(DEVIATIONS)), np.repeat(DEVIATIONS, TIME_STEPS)
     even_requests = (observed.requests_b + observed.requests_c) / 2
     future: RunningRates | RunningDifferences
     if isinstance(observed.running, RunningRates):
         scales = (even_requests / observed.requests_b, even_requests / observed.requests_c) if even else (1.0, 1.0)
-        future = _future_rates(observed.running, factors, deviation, scales)
+        future = _future_rates(observed.running, factors, deviations, scales)
     else:
         scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
-        future = _future_differences(observed.running, factors, deviation, scale)
-    level = observed.baseline_level * np.ones(TIME_STEPS)
+        future = _future_differences(observed.running, factors, deviations, scale)
+    level = observed.baseline_level * np.ones_like(factors)
     verdicts = interval_verdicts(criterion, intervals(criterion, future, level, n_comparisons))
-    return np.flatnonzero(np.isin(verdicts, DECISIVE_VERDICTS))
+    decisive = factors[np.isin(verdicts, DECISIVE_VERDICTS)]
+    return math.ceil((float(decisive.min()) - 1) * observed.minutes) if len(decisive) else None
 
 
 def _future_rates(
-    rates: RunningRates, factors: FloatArray, deviation: float, scales: tuple[float, float]
+    rates: RunningRates, factors: FloatArray, deviations: FloatArray, scales: tuple[float, float]
 ) -> RunningRates:
     pooled = (rates.events_b + rates.events_c) / (rates.exposure_b + rates.exposure_c)
     variance = rates.overdispersion * pooled * (1 / rates.exposure_b + 1 / rates.exposure_c)
-    kept = _multiple(rates.rate_c - rates.rate_b, variance, deviation)
+    kept = _multiple(rates.rate_c - rates.rate_b, variance, deviations)
     exposure_b, exposure_c = rates.exposure_b * factors * scales[0], rates.exposure_c * factors * scales[1]
     rate_b, rate_c = (np.maximum(pooled + kept * (rate - pooled), 0.0) for rate in (rates.rate_b, rates.rate_c))
     return RunningRates(
@@ -86,31 +68,31 @@ def _future_rates(
         rate_c * exposure_c,
         exposure_c,
         _fade(rates.overdispersion, factors),
-        np.ones(TIME_STEPS, dtype=bool),
+        np.ones_like(factors, dtype=bool),
     )
 
 
 def _future_differences(
-    differences: RunningDifferences, factors: FloatArray, deviation: float, scale: float
+    differences: RunningDifferences, factors: FloatArray, deviations: FloatArray, scale: float
 ) -> RunningDifferences:
     n = differences.minutes * factors
     effective = n / _fade(differences.minutes / differences.effective_minutes, factors)
     variance = differences.variance / differences.effective_minutes
     return RunningDifferences(
         n,
-        differences.mean * _multiple(differences.mean, variance, deviation) * np.ones(TIME_STEPS),
-        differences.variance * scale * np.ones(TIME_STEPS),
+        differences.mean * _multiple(differences.mean, variance, deviations) * np.ones_like(factors),
+        differences.variance * scale * np.ones_like(factors),
         effective,
         differences.dof + effective - differences.effective_minutes,
-        np.ones(TIME_STEPS, dtype=bool),
+        np.ones_like(factors, dtype=bool),
     )
 
 
-def _multiple(difference: FloatArray, variance: FloatArray, deviation: float) -> FloatArray:
-    """The factor that moves a difference by `deviation` standard errors, but not beyond 0."""
-    return np.maximum(1 + deviation * np.sqrt(variance) / np.maximum(np.abs(difference), 1e-300), 0.0)
+def _multiple(difference: FloatArray, variance: FloatArray, deviations: FloatArray) -> FloatArray:
+    """The factor that moves a difference by `deviations` in standard errors, but not beyond 0."""
+    return np.maximum(1 + deviations * np.sqrt(variance) / np.maximum(np.abs(difference), 1e-300), 0.0)
 
 
 def _fade(widening: FloatArray, factors: FloatArray) -> FloatArray:
-    """A widening of the intervals (≥ 1) after `factors` times as many minutes: most of it is caution that falls with their root."""
+    """A widening of the intervals (≥ 1) after `factors` times as many minutes: most of it is caution that fades."""
     return 1 + (widening - 1) / factors**0.3

@@ -200,7 +200,9 @@ class DashboardPage:
 
     def plot_area(self, name: str) -> Any:
         """The bounding box of a chart's plot: x, y, width, height."""
-        box = self.chart(name).locator(".nsewdrag").first.bounding_box()
+        area = self.chart(name).locator(".nsewdrag").first
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
         assert box
         return box
 

@@ -192,9 +192,9 @@ class TestDoctor:
     def test_every_configuration_issue_is_printed(self, tmp_path: Path):
         path = tmp_path / "wrong.toml"
         path.write_text('[migration]\nname = "Photo"\ntimezone = "Asia/Tokio"\n', encoding="utf-8")
-        for command in ("doctor", "weights", "watch"):
+        for command, exit_code in (("doctor", 1), ("weights", 1), ("watch", 3)):
             result = run(command, "--config", str(path))
-            assert result.exit_code == 1
+            assert result.exit_code == exit_code
             assert lines(result.stdout)[0] == f"✘ Configuration {path}"
             assert "There is no time zone “Asia/Tokio”." in result.stdout
         data = json_output(run("doctor", "--config", str(path), "--json"))
@@ -208,9 +208,9 @@ class TestDoctor:
 
     def test_an_unusable_archive_is_reported(self, demo: Migration, tmp_path: Path):
         (tmp_path / "archive.db").write_bytes(b"This is no database. " * 100)
-        for args in (("doctor",), ("watch", "--once")):
+        for args, exit_code in ((("doctor",), 1), (("watch", "--once"), 3)):
             result = run(*args)
-            assert result.exit_code == 1
+            assert result.exit_code == exit_code
             assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
         assert json_output(run("doctor", "--json"))["archive"]["problem"]["kind"] == "not_a_database"
 

@@ -84,7 +84,7 @@ def test_watch_shows_requests_and_errors_and_names_the_percentiles() -> None:
     assert output[start : start + 12] == [
         "requests 900 /min 100 /min",
         "share told 90.0 % 10.0 %",
-        "share seen 90.0 % 10.0 % as told",
+        "share seen 90.0 % 10.0 % too early to tell",
         "error rate, 5 min 0 % 1.00 % +1.00 pp",
         "of it no response 0 % 0 % ±0 pp",
         "of it target 5xx 0 % 1.00 % +1.00 pp",

@@ -1,6 +1,6 @@
 """LogCounter on damaged and forged lines: `parsed` + `unparsed` + `skipped` are always all lines, and no request moves to another fleet.
 
-The inputs of issue 10: L05c, L07, L16, X01, X05, X05c.
+The inputs that once broke the counter: L05c, L07, L16, X01, X05, X05c.
 """
 
 from pathlib import Path

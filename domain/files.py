@@ -22,8 +22,10 @@ def create_private_file(path: Path) -> None:
 
 
 def exposure_of(path: Path) -> FileExposure | None:
-    """To whom beside this user a file belongs or is readable; None if to nobody. Raises OSError."""
+    """To whom beside this user a file belongs or is readable; None if to nobody, or if it is no regular file. Raises OSError."""
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return None
     if status.st_uid != os.geteuid():
         return "other_owner"
     return "readable" if status.st_mode & 0o077 else None

@@ -236,11 +236,11 @@ def wander_at_margin(random: np.random.Generator) -> Traffic:
     )
 
 
-def outage(random: np.random.Generator) -> Traffic:
-    """The canary fails every request for three minutes."""
-    result = traffic(random, 240, (1e-3, 1e-3), (3000.0, 3000.0))
-    result.errors[1][120:123] = result.requests[1][120:123]
-    return result
+def outage(random: np.random.Generator, *, canary: float = 3000.0, minutes: int = 3) -> Traffic:
+    """The canary, of so many requests a minute, fails every one for `minutes`."""
+    result = traffic(random, 240, (1e-3, 1e-3), (3000.0, canary))
+    result.errors[1][120 : 120 + minutes] = result.requests[1][120 : 120 + minutes]
+    return replace(result, shares=((0, canary / (3000 + canary)),))
 
 
 def everything(random: np.random.Generator) -> Traffic:
@@ -486,3 +486,6 @@ def _decision_rows() -> Iterator[WorldRow]:
     name = "no difference, everything at once, 24 h"
     yield WorldRow(f"{name}: any ROLL BACK", everything, decides("roll_back"), ("≤", 1))
     yield WorldRow(f"{name}: any HOLD", everything, decides("hold"), ("≤", 5))
+    small = partial(outage, canary=10.0, minutes=5)
+    said = "total outage of a canary with 10 requests a minute: ROLL BACK by its fifth minute"
+    yield WorldRow(said, small, decides("roll_back", start=120, minutes=5), ("≥", 95))

@@ -18,11 +18,10 @@ from domain import FLEETS, FleetName, Window
 from domain.window import MINUTE_S
 
 IncidentKind = Literal["errors", "slow"]
-ConfiguredShare = Sequence[
-    tuple[int, float]
-]  # (since, epoch seconds; the canary's configured share, 0–1), in order of time
+# (since, epoch seconds; the canary's configured share, 0–1), in order of time.
+ConfiguredShare = Sequence[tuple[int, float]]
 
-MIN_ERRORS = 10
+MIN_ERRORS = 10  # of consecutive periods with such a rate: a small canary has few errors a minute even if all of its requests fail
 ORDINARY_MINUTES = 10  # after so many, the rate of the ordinary minutes so far is the reference; before, the other fleet's of the same minute
 # A minute is one of an incident if its rate is this many times the reference, or, if errors are not rare, so far above a smaller multiple.
 RARE_RATIO = 25.0
@@ -30,7 +29,7 @@ FREQUENT_RATIO, FREQUENT_DIFFERENCE = 5.0, 0.2
 MARGINS = 2.0  # and this many margins above the reference
 MAX_GAP_S = 300  # of ordinary periods within one incident
 SLOW_S = 180
-SHARED_RATIO = 3.0  # shared unless one fleet's excess is this many times the other's
+SHARED_RATIO = 3.0  # shared unless one fleet's rate is more than this many times the other's
 OUTAGE_SHARE, OUTAGE_S = 0.5, 120  # of the requests of a fleet, and at least so long: it does not answer
 # A longer incident is the state of the fleet: its minutes are judged. Only those of the canary alone are soon: what both fleets or the baseline
 # suffer is no difference of the canary.
@@ -221,9 +220,7 @@ def _uncounted(grid: TimeGrid, configured: ConfiguredShare) -> FloatArray:
     expected = np.where(absent, baseline * shares / np.where(absent, 1 - shares, 1.0), 0.0)
     failed = np.fmin(expected, grid.alb["alb_503"])
     for first, end in _runs(absent):
-        enough = np.cumsum(failed[first:end]) >= MIN_ERRORS
-        if not enough.any():
-            failed[first:end] = 0.0
+        failed[first:end][np.cumsum(failed[first:end]) < MIN_ERRORS] = 0.0
     return np.where(absent, failed, none)
 
 
@@ -234,26 +231,26 @@ def _flag_periods(
     margin: float,
     usual: tuple[float, float],
 ) -> dict[FleetName, BoolArray]:
-    """Each fleet's periods with a rate far above that of the ordinary periods before, of both fleets together."""
+    """Each fleet's periods with a rate far above that of the ordinary periods before, of both fleets together; of consecutive ones those from
+    MIN_ERRORS on."""
     n_periods = len(requests["baseline"])
     flags: dict[FleetName, BoolArray] = {fleet: np.zeros(n_periods, dtype=bool) for fleet in FLEETS}
-    if all((failed[fleet] < MIN_ERRORS).all() for fleet in FLEETS):
-        return flags
     errors, total = usual
+    consecutive = dict.fromkeys(FLEETS, 0.0)
     ordinary = ORDINARY_MINUTES * MINUTE_S // period_s if total else 0
     by_fleet = [(failed[fleet].tolist(), requests[fleet].tolist()) for fleet in FLEETS]
     for period in range(n_periods):
         counts = [(k[period], n[period]) for k, n in by_fleet]
         is_ordinary = True
         for fleet, (k, n), (k_other, n_other) in zip(FLEETS, counts, reversed(counts), strict=True):
-            if k < MIN_ERRORS:
-                continue
             has_past = ordinary * period_s >= ORDINARY_MINUTES * MINUTE_S
-            if not has_past and not n_other:
-                continue
-            reference = (errors + 1) / total if has_past else (k_other + 1) / n_other
-            limit = min(RARE_RATIO * reference, FREQUENT_RATIO * reference + FREQUENT_DIFFERENCE)
-            if k / n >= max(limit, reference + MARGINS * margin):
+            is_far = False
+            if k and (has_past or n_other):
+                reference = (errors + 1) / total if has_past else (k_other + 1) / n_other
+                limit = min(RARE_RATIO * reference, FREQUENT_RATIO * reference + FREQUENT_DIFFERENCE)
+                is_far = k / n >= max(limit, reference + MARGINS * margin)
+            consecutive[fleet] = consecutive[fleet] + k if is_far else 0.0
+            if consecutive[fleet] >= MIN_ERRORS:
                 flags[fleet][period] = True
                 is_ordinary = False
         for fleet, (k, n) in zip(FLEETS, counts, strict=True):

@@ -145,6 +145,25 @@ def test_a_small_canary_is_absent_by_chance() -> None:
     assert not judge(frame(errors(), np.zeros(MINUTES), small), [ERRORS], context=context).incidents
 
 
+@pytest.mark.parametrize("failure", ["5xx", "no target"])
+def test_an_outage_of_a_small_canary_is_one_although_no_minute_has_ten_errors(failure: str) -> None:
+    """6 requests a minute: after two or three minutes ten of them failed."""
+    failing, counted = range(100, 106), failure == "5xx"
+    requests: list[float | None] = [None if minute in failing and not counted else 6.0 for minute in range(MINUTES)]
+    canary = np.array([6.0 if minute in failing and counted else 0.0 for minute in range(MINUTES)])
+    context = JudgeContext(configured=((START, 6 / 606),))
+    incident = the_incident(frame(errors(), canary, requests), context)
+    assert (incident.own, incident.window.end, incident.failed_share("canary")) == ("canary", at(106), 1.0)
+    assert incident.window.start == at(101 if counted else 102)
+
+
+def test_single_errors_of_a_small_canary_are_none() -> None:
+    canary = np.zeros(MINUTES)
+    canary[[40, 41, 60, 80, 81, 82]] = 1.0
+    data = frame(errors(), canary, [6.0] * MINUTES)
+    assert not judge(data, [ERRORS], context=JudgeContext(configured=((START, 6 / 606),))).incidents
+
+
 def test_the_canarys_incident_is_judged_after_ten_minutes_that_of_the_baseline_is_not() -> None:
     """30 % fail for half an hour."""
     quiet, broken = errors(), with_burst(errors(1.0, 2), 180, 60, 30)

@@ -22,7 +22,7 @@ def create_private_file(path: Path) -> None:
 
 
 def exposure_of(path: Path) -> FileExposure | None:
-    """To whom beside this user a file belongs or is readable; None if to nobody, or if it is no regular file. Raises OSError."""
+    """Whether a file belongs to another user, or others can read it; None if neither, or if it is no regular file. Raises OSError."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return None

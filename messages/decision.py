@@ -29,6 +29,7 @@ OUTCOMES: dict[PhaseOutcome | None, str] = {
     None: "–",
 }
 ROLLBACK = _("Rollback: readiness and command")
+OF_NOW = _("The decision now; the charts below show another time.")
 
 
 def title(decided: ReasonedDecision) -> str:
@@ -64,7 +65,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "incident": ngettext("{n} incident", "{n} incidents", n),
         "alarm": ngettext("{n} alarm", "{n} alarms", n),
         "alert": ngettext("{n} alert fires", "{n} alerts fire", n),
-        "sample_ratio": _("the traffic does not follow the weights"),
+        "sample_ratio": _("split mismatch"),
         "source_down": _("{subjects} unavailable"),
     }[code]
     return text.format(n=n, subjects=subjects)
@@ -98,7 +99,7 @@ def reason(
         "route_regression": _("Route {subject} regressed. See Endpoints."),
         "alarm": _("Alarm: {alarm}. See the Live page."),
         "alert": _("An alert fires: {subject}."),
-        "sample_ratio": _("The traffic does not follow the weights. See Traffic on the Live page."),
+        "sample_ratio": _("Split mismatch: the traffic does not follow the weights. See the Live page."),
         "source_down": _("{subject} is unavailable; retrying. See Sources on the Live page."),
     }[item.code].format(
         subject=subject,

@@ -14,9 +14,7 @@ RULES_UNREAD = _(
 )
 
 
-STICKY = _(
-    "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-)
+STICKY = _("Stickiness delays weight changes: existing sessions stay on their fleet.")
 
 
 def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: Sequence[Rule] = ()) -> str:
@@ -28,18 +26,16 @@ def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: S
         return _("Too few minutes with requests yet to compare the observed share with the weights.")
     if ratio.verdict == "differs":
         text = _(
-            "The traffic does not follow the weights: {label} was told {configured} and got {observed} of {requests} requests, more than chance explains. "
+            "Split mismatch: {label} got {observed} of {requests} requests, configured {configured} (statistically significant). "
             "{causes}"
         )
     elif sticky and not ratio.lower <= ratio.expected_share <= ratio.upper:
         text = _(
-            "The traffic follows the weights as far as sticky sessions let it: {label} was told {configured} and got {observed} of {requests} requests. "
+            "Observed split within what sticky sessions allow: {label} {observed} of {requests} requests (configured {configured}). "
             "{sticky}"
         )
     else:
-        text = _(
-            "The traffic follows the weights: {label} was told {configured} and got {observed} of {requests} requests."
-        )
+        text = _("Observed split matches weights: {label} {observed} of {requests} requests (configured {configured}).")
     return text.format(
         label=label,
         configured=numbers.share(ratio.expected_share),

@@ -76,7 +76,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     _head(app, params, view, now)
     judged = judgement_view(app, params.source, now=data_time)
     evaluation = phase_evaluation(app, judged, now=now)
-    st.html(decision_hero(evaluation, rollback="#rollback"))
+    st.html(decision_hero(evaluation, rollback="#rollback", past=_is_past(params, now)))
     alarms = alarm_status(app, params.source, data_time)
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():

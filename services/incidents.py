@@ -25,7 +25,7 @@ def acknowledgements(incidents: Sequence[Incident], notes: Iterable[Event]) -> M
     """
     found = dict[str, Event]()
     for note in notes:
-        with suppress(ValueError):  # an ordinary note, or an id that an import brought
+        with suppress(ValueError):  # an ordinary note, or an imported id of another form
             kind, start = parse_incident_id(acknowledged_incident(note))
             for incident in incidents:
                 first, last = incident.window.start - MAX_SHIFT_S, incident.window.end + MAX_SHIFT_S

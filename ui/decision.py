@@ -22,8 +22,9 @@ MAX_REASON_CHARS = 240
 LIVE_LEAD_S = HOUR_S // 2  # of the Live page around an incident
 
 
-def decision_hero(evaluation: Evaluation, *, rollback: str = "/#rollback") -> Markup:
-    """The decision with its reasons as links, the phase, and each criterion's verdict. `rollback`: the URL of the rollback command."""
+def decision_hero(evaluation: Evaluation, *, rollback: str = "/#rollback", past: bool = False) -> Markup:
+    """The decision with its reasons as links, the phase, and each criterion's verdict. `rollback`: the URL of the rollback command. `past`: the page
+    shows another time than now, of which the decision is, and the section says so."""
     judgement, phase, decided = evaluation.judgement, evaluation.phase, evaluation.decision
     window = evaluation.window
     share = phase.canary_share if phase else None
@@ -42,6 +43,7 @@ def decision_hero(evaluation: Evaluation, *, rollback: str = "/#rollback") -> Ma
         criteria=[
             (result, criterion_tooltip(result, evaluation.labels, evaluation.zone)) for result in judgement.criteria
         ],
+        of_now=text.OF_NOW if past else "",
         rollback=rollback if decided.decision == "roll_back" and not evaluation.is_over else "",
         note=parity.DEFAULT_CRITERIA if judgement.default_criteria else "",
     )

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_integrity(engine: Engine, *, timeout_s: float = CHECK_TIMEOUT_S) -> None:
-    """Runs SQLite's `quick_check`, which reads the whole file and delays nobody. Nothing for PostgreSQL, which has checks of its own.
+    """Runs SQLite's `quick_check`, which reads the whole file without blocking writers. Nothing for PostgreSQL, which has checks of its own.
 
     Given up, with a line in the log, after `timeout_s`. Raises ArchiveError: "damaged" with the first finding.
     """

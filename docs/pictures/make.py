@@ -173,7 +173,7 @@ def inconclusive() -> Picture:
     picture.text(
         WIDTH / 2,
         618,
-        "A phase that ends while it is undecided stays inconclusive: nobody can say “equal” or “worse”",
+        "A phase that ends while it is undecided stays inconclusive: neither “equal” nor “worse” was shown",
         anchor="middle",
     )
     return picture

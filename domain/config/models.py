@@ -101,6 +101,8 @@ class Criterion(ConfigTable):
         units = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
         if self.margin.unit not in units:
             raise config_error("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(units))
+        if self.max_ratio is not None and self.margin.unit != "pp":
+            raise config_error("ratio_without_points", given=self.margin)
         return self
 
     @property

@@ -149,6 +149,10 @@ _TEXTS: dict[str, IssueText] = {
         _("A margin of {given} does not fit `{metric}`."),
         _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
+    "ratio_without_points": (
+        _("`max_ratio` goes with a margin in pp, not with one of {given}."),
+        _("Remove it: a relative margin limits the ratio itself, and a latency has no rate."),
+    ),
     "not_a_host": (
         _("“{given}” is not the name of a host, nor an IP address."),
         _("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),

@@ -139,7 +139,7 @@ def call_api(method: Callable[..., dict[str, Any]], **params: Any) -> dict[str, 
 
 
 def require_keys(response: Mapping[str, Any], *keys: str) -> None:
-    """Raises ResponseParserError if a response lacks one of the keys, as boto3's result of a proxy's page does."""
+    """Raises ResponseParserError if one of the keys is missing in a response, as boto3's result of a proxy's page does."""
     if missing := [key for key in keys if key not in response]:
         raise ResponseParserError(f"no {missing[0]}")
 

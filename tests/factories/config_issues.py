@@ -138,6 +138,7 @@ CONFIG_ISSUES: list[InvalidConfig] = [
     ("criteria.0.margin", "0pp", "criteria.0.margin", "margin_of_nothing", {"given": "0pp"}),
     ("criteria.0.margin", "20ms", "criteria.0.margin", "margin_of_another_unit", {"fits": "pp / %"}),
     ("criteria.1.margin", "1pp", "criteria.1.margin", "margin_of_another_unit", {"fits": "ms / %"}),
+    ("criteria.1.max_ratio", 3, "criteria.1.max_ratio", "ratio_without_points", {"given": "10%"}),
 ]  # fmt: skip
 
 BATCH_ISSUES: list[InvalidConfig] = [

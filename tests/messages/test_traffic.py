@@ -13,18 +13,16 @@ def ratio_of(verdict: SampleRatioVerdict, expected: float, observed: float, requ
     return SampleRatio(verdict, expected, observed, observed - 0.01, observed + 0.01, requests, 60)
 
 
-STICKY = (
-    "The rule is sticky: visitors keep the side they were first sent to, so the share lags behind a change of weights."
-)
+STICKY = "Stickiness delays weight changes: existing sessions stay on their fleet."
 
 
 def test_a_share_that_matches_the_weights() -> None:
     text = traffic.sample_ratio(ratio_of("matches", 0.5, 0.498, 1_234_567), label="ECS", sticky=False)
-    assert text == "The traffic follows the weights: ECS was told 50.0 % and got 49.8 % of 1.2 M requests."
+    assert text == "Observed split matches weights: ECS 49.8 % of 1.2 M requests (configured 50.0 %)."
 
 
 def test_a_share_that_differs() -> None:
-    mismatch = "The traffic does not follow the weights: ECS was told 10.0 % and got 4.2 % of 8,412 requests, more than chance explains. "
+    mismatch = "Split mismatch: ECS got 4.2 % of 8,412 requests, configured 10.0 % (statistically significant). "
     ratio = ratio_of("differs", 0.1, 0.042)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == mismatch + STICKY
     assert traffic.sample_ratio(ratio, label="ECS", sticky=False) == mismatch + (
@@ -35,9 +33,11 @@ def test_a_share_that_differs() -> None:
 def test_a_share_that_sticky_sessions_explain() -> None:
     ratio = ratio_of("matches", 0.1, 0.08)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
-        f"The traffic follows the weights as far as sticky sessions let it: ECS was told 10.0 % and got 8.0 % of 8,412 requests. {STICKY}"
+        f"Observed split within what sticky sessions allow: ECS 8.0 % of 8,412 requests (configured 10.0 %). {STICKY}"
     )
-    assert "follows the weights: " in traffic.sample_ratio(ratio_of("matches", 0.1, 0.099), label="ECS", sticky=True)
+    assert "Observed split matches weights" in traffic.sample_ratio(
+        ratio_of("matches", 0.1, 0.099), label="ECS", sticky=True
+    )
 
 
 PATH = Condition("path-pattern", "", ("/api/*",))
@@ -51,7 +51,7 @@ def make_rule(priority: str, *conditions: Condition, shares: tuple[Share, ...] =
 def test_other_rules_are_named_before_stickiness() -> None:
     def causes(*rules: Rule, sticky: bool) -> str:
         text = traffic.sample_ratio(ratio_of("differs", 0.1, 0.4), label="ECS", sticky=sticky, other_rules=rules)
-        return text.partition("more than chance explains. ")[2]
+        return text.partition("(statistically significant). ")[2]
 
     one = "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*)."
     assert causes(make_rule("20", PATH), sticky=False) == one

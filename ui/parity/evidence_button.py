@@ -33,7 +33,7 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
 
 
 def _evidence_file(app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None]) -> bytes:
-    """b"" if the page was closed meanwhile: nobody receives it."""
+    """b"" if the page was closed meanwhile."""
     with suppress(StopException):
         return _build_evidence_file(app, view, source, checkpoint)
     return b""

@@ -89,7 +89,7 @@ def test_observed_share_of_two_fleets_is_not_compared_with_weights_of_three_grou
     ratio = SampleRatio("matches", 0.0, 0.0, 0.0, 0.0, 36_000, 60)
     traffic_section(build_app(), status(rule((HALF[0], OTHER)), sample_ratio=ratio), NOW, past=False)
     text = ParsedHtml(rendered[0]).text
-    assert "seen" not in text and "follows the weights" not in text
+    assert "seen" not in text and "Observed split" not in text
 
 
 @pytest.mark.parametrize("past", [False, True])

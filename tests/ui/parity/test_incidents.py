@@ -65,6 +65,12 @@ def test_the_decision_has_its_word_its_reasons_and_their_links() -> None:
     assert urls[1] == "/?from=2026-11-22T09%3A30Z&to=2026-11-22T10%3A35Z"
 
 
+def test_above_charts_of_the_past_it_is_said_to_be_of_now() -> None:
+    sentence = "The decision now; the charts below show another time."
+    assert sentence in decision_hero(evaluation_with(INCIDENT), past=True)
+    assert sentence not in decision_hero(evaluation_with(INCIDENT))
+
+
 def test_a_rollback_is_linked() -> None:
     html = decision_hero(evaluation_with(replace(INCIDENT, open=True)))
     assert "<b>✕ ROLL BACK</b>" in html and "href='/#rollback'" in html

@@ -118,7 +118,7 @@ def _of_incident(
     elif item.code == "outage":
         text = _("Incident {incident}. Roll back.")
     elif incident.open:
-        text = _("Incident {incident}. Wait until it is over.")
+        text = _("Incident {incident}. Do not continue while it lasts.")
     return text.format(incident=incidents.sentence(incident, labels, zone, phase_is_over=is_over))
 
 

@@ -129,7 +129,7 @@ def test_an_open_incident_waits_for_its_end() -> None:
     judgement = replace(JUDGEMENT, incidents=(replace(SLOW, open=True),))
     reason = DecisionReason("incident", SLOW.id)
     assert sentence(reason, judgement) == (
-        "Incident 10 Nov 15:19–15:34 JST, p95: ECS 840 ms, EC2 210 ms, open. Wait until it is over."
+        "Incident 10 Nov 15:19–15:34 JST, p95: ECS 840 ms, EC2 210 ms, open. Do not continue while it lasts."
     )
 
 

@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,6 +142,13 @@ def without_file(archive: Archive) -> Iterator[None]:
 
 def texts(test: AppTest) -> list[str]:
     return [html.proto.body for html in test.get("html")]
+
+
+def test_live_says_above_charts_of_the_past_that_the_decision_is_of_now() -> None:
+    now, sentence = utc_now(), "The decision now; the charts below show another time."
+    past = {name: [f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"] for name, hours in (("from", 8), ("to", 6))}
+    assert any(sentence in text for text in texts(open_page("live", past)))
+    assert not any(sentence in text for text in texts(open_page("live", {})))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -121,6 +121,17 @@ def test_minutes_that_no_target_received_are_failed_requests_of_the_canary() -> 
     assert "parity" not in set(trace(frame(errors(), errors(1.0, 2), gone), [ERRORS], context=HALF)["verdict"][60:])
 
 
+def test_a_canary_that_is_down_again_and_again_is_not_at_parity() -> None:
+    """Rates are equal, and without the outages the interval is within the margin. Three of every 20 minutes from minute 240 on."""
+    counts = [np.random.default_rng(seed).poisson(0.1, 480).astype(float) for seed in (1, 2)]
+    gone = [None if minute >= 240 and minute % 20 >= 17 else 600.0 for minute in range(480)]
+    verdicts = trace(frame(*counts, gone), [ERRORS], context=HALF)["verdict"].to_numpy()
+    assert (verdicts[200:257] == "parity").all() and not (verdicts[257:] == "parity").any()
+    (result,) = judge(frame(*counts, gone), [ERRORS], context=HALF).criteria
+    assert (result.verdict, result.reason) == ("undecided", "incident")
+    assert judge(frame(*counts), [ERRORS], context=HALF).verdict == "parity"
+
+
 @pytest.mark.parametrize(
     "context",
     [JudgeContext(), JudgeContext(configured=((START, 0.0),)), JudgeContext(configured=((START + 7200, 0.5),))],

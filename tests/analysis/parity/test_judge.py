@@ -535,6 +535,17 @@ def test_few_starts_are_followed_at_a_time() -> None:
     assert len(starts) < 300 and starts[-1].index > 43_200 - 2 * START_EVERY and FOLLOWED == 1440
 
 
+@pytest.mark.parametrize("minute", range(150, 158))
+def test_one_burst_that_is_no_incident_is_no_break(minute: int) -> None:
+    """80 errors in one minute, over four a minute: soon after the start at minute 150 it is most of what is known since then."""
+    random = np.random.default_rng(8)
+    counts = [list(random.poisson(4.0, 160).astype(float)) for _ in range(2)]
+    counts[1][minute] = 80.0
+    judgement = judge(errors_frame(*counts), [ERRORS])
+    assert not judgement.incidents
+    assert "regression" not in set(trace(errors_frame(*counts), [ERRORS])["verdict"])
+
+
 def test_three_bad_minutes_are_no_break() -> None:
     random = np.random.default_rng(8)
     counts = [list(random.poisson(3.0, 200).astype(float)) for _ in range(2)]

@@ -206,8 +206,8 @@ def configured_shares(configured: ConfiguredShare, ts: IntArray) -> FloatArray:
 def _uncounted(grid: TimeGrid, configured: ConfiguredShare) -> FloatArray:
     """Requests of the canary that no target received: it has a share, the baseline is counted, and the canary is not.
 
-    As many as its share of them, but not more than the load balancer's own 503s, where these are known. Of a stretch with fewer than MIN_ERRORS
-    expected requests none: they may be missing by chance. A stretch counts from the period in which there are enough.
+    As many as its share of them, but not more than the load balancer's own 503s. Where these are not known, a stretch counts from the period in
+    which MIN_ERRORS requests were expected: fewer may be missing by chance.
     """
     none = np.zeros(len(grid.ts))
     if not configured:
@@ -220,7 +220,8 @@ def _uncounted(grid: TimeGrid, configured: ConfiguredShare) -> FloatArray:
     expected = np.where(absent, baseline * shares / np.where(absent, 1 - shares, 1.0), 0.0)
     failed = np.fmin(expected, grid.alb["alb_503"])
     for first, end in _runs(absent):
-        failed[first:end][np.cumsum(failed[first:end]) < MIN_ERRORS] = 0.0
+        by_chance = np.isnan(grid.alb["alb_503"][first:end]) & (np.cumsum(failed[first:end]) < MIN_ERRORS)
+        failed[first:end][by_chance] = 0.0
     return np.where(absent, failed, none)
 
 

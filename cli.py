@@ -27,7 +27,11 @@ from messages import cli as text
 from messages import retrospective as retrospective_text
 
 app = typer.Typer(
-    help=text.HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    help=str(text.HELP),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -41,7 +45,7 @@ def _print_version(requested: bool) -> None:
 def main(
     context: typer.Context,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help=text.VERSION)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help=str(text.VERSION))
     ] = False,
 ) -> None:
     # The table of `record` would be overwritten by log lines.
@@ -53,19 +57,19 @@ def main(
         raise typer.BadParameter(str(error), param_hint="LOG_LEVEL, LOG_FORMAT") from None
 
 
-app.command(help=text.DOCTOR)(doctor)
-app.command(help=text.WEIGHTS)(weights)
-app.command(help=text.DEPLOYMENTS)(deployments)
-app.command(help=recording.RECORD)(record)
-app.command(help=text.WATCH, cls=GateCommand)(watch)
-app.command(help=text.JUDGE, cls=GateCommand)(judge)
-app.command(help=evidence.REPORT, cls=GateCommand)(report)
-app.command(help=retrospective_text.RETROSPECTIVE, cls=GateCommand)(retrospective)
-app.command(help=notes.COMMAND)(note)
-app.command(help=steps.COMMAND)(step)
+app.command(help=str(text.DOCTOR))(doctor)
+app.command(help=str(text.WEIGHTS))(weights)
+app.command(help=str(text.DEPLOYMENTS))(deployments)
+app.command(help=str(recording.RECORD))(record)
+app.command(help=str(text.WATCH), cls=GateCommand)(watch)
+app.command(help=str(text.JUDGE), cls=GateCommand)(judge)
+app.command(help=str(evidence.REPORT), cls=GateCommand)(report)
+app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand)(retrospective)
+app.command(help=str(notes.COMMAND))(note)
+app.command(help=str(steps.COMMAND))(step)
 app.add_typer(archive.app, name="archive")
-app.command(help=batch_text.COMMAND, cls=GateCommand)(batches)
-app.command(help=access_logs.COMMAND, cls=GateCommand)(endpoints)
+app.command(help=str(batch_text.COMMAND), cls=GateCommand)(batches)
+app.command(help=str(access_logs.COMMAND), cls=GateCommand)(endpoints)
 
 
 if __name__ == "__main__":

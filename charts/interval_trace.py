@@ -33,9 +33,9 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
     data = [
         line("margin_lower", "margin", **hidden),
         line("margin", "margin", **hidden, fill="tonexty", fillcolor=palette.band),
-        line("lower", text.LOWER, line=edge),
-        line("upper", text.UPPER, line=edge, fill="tonexty", fillcolor=palette.unattributed),
-        line("estimate", text.ESTIMATE, line={"color": palette.ink, "width": 2}),
+        line("lower", str(text.LOWER), line=edge),
+        line("upper", str(text.UPPER), line=edge, fill="tonexty", fillcolor=palette.unattributed),
+        line("estimate", str(text.ESTIMATE), line={"color": palette.ink, "width": 2}),
     ]
     reach = _reach(trace) * scale
     times = {"type": "date", "hoverformat": f"%-d %b %H:%M {frame.zone}", "tickformat": "%H:%M\n%-d %b"}

@@ -45,7 +45,7 @@ def timeline_figure(
     share, hover = timeline.canary_share * 100, "%{y:.3~g} %"
     data = [
         _weight_trace(steps, frame),
-        _line(x, share, "y", observed, name=text.OBSERVED, hovertemplate=hover, showlegend=False),
+        _line(x, share, "y", observed, name=str(text.OBSERVED), hovertemplate=hover, showlegend=False),
     ]
     for fleet in FLEETS:
         data += _error_rate_traces(x, timeline, fleet, frame, low_sample[fleet])
@@ -57,7 +57,7 @@ def timeline_figure(
         p95[fleet] = np.where(series.is_sufficient, series.p95, np.nan) * 1000
         line = _fleet_line(x, p95[fleet], frame, fleet, "y3")
         custom = np.column_stack((series.p95_min * 1000, series.p95_max * 1000, series.periods)).astype("float32")
-        data.append(line | {"hovertemplate": text.HOVER_P95, "showlegend": False, "customdata": custom})
+        data.append(line | {"hovertemplate": str(text.HOVER_P95), "showlegend": False, "customdata": custom})
     data += _event_hover_traces(timeline, frame, events)
     rates = {fleet: np.where(low_sample[fleet], np.nan, timeline.fleets[fleet].error_rate * 100) for fleet in FLEETS}
     top_rate, top_p95 = _axis_top(rates.values()), _axis_top(p95.values())
@@ -65,7 +65,7 @@ def timeline_figure(
     layout["shapes"] = event_shapes(frame, [event for event in events if event.kind in ("rollback", "note")])
     titles = ((WEIGHTS, text.PANEL_WEIGHTS), (ERRORS, text.PANEL_ERRORS), (LATENCY, text.PANEL_LATENCY))
     layout["annotations"] = [
-        *(panel_label(name, domain, 11, palette, name="title") for domain, name in titles),
+        *(panel_label(str(name), domain, 11, palette, name="title") for domain, name in titles),
         *_event_markers(frame, events),
         *_peak_labels(x, rates, top_rate, frame),
         zone_label(frame),
@@ -87,7 +87,7 @@ def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, An
     trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False)
     name = text.configured_share(plotly_text(frame.labels["canary"]))
     fill = {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
-    return trace | fill | {"name": name, "hovertemplate": text.HOVER_SHARE}
+    return trace | fill | {"name": name, "hovertemplate": str(text.HOVER_SHARE)}
 
 
 def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _error_rate_traces(
 ) -> list[dict[str, Any]]:
     """A fleet's error rate, and faintly its part with low samples."""
     series, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
-    custom = {"customdata": np.nan_to_num(series.requests).astype("float32"), "hovertemplate": text.HOVER_RATE}
+    custom = {"customdata": np.nan_to_num(series.requests).astype("float32"), "hovertemplate": str(text.HOVER_RATE)}
     lines: list[dict[str, Any]] = []
     for mask, more in ((~low_sample, {}), (low_sample, {"opacity": 0.3, "showlegend": False})):
         if (mask & ~np.isnan(rate)).any() or not lines:
@@ -153,7 +153,7 @@ def _event_hover_traces(timeline: Timeline, frame: ChartFrame, events: Sequence[
     if not by_bucket:
         return []
     return [
-        {"type": "scatter", "mode": "markers", "name": text.EVENT, "yaxis": "y4", "showlegend": False}
+        {"type": "scatter", "mode": "markers", "name": str(text.EVENT), "yaxis": "y4", "showlegend": False}
         | {"x": [axis_time(ts, frame) for ts in by_bucket], "y": [0.5] * len(by_bucket)}
         | {"marker": {"color": frame.palette.event, "size": 1, "opacity": 0}, "hovertemplate": "%{text}<extra></extra>"}
         | {"text": ["<br>".join(lines[:6]) for lines in by_bucket.values()]}

@@ -27,12 +27,12 @@ from messages import recording as text
 from reports.formats import local_minute
 from reports.judgement_json import iso_time, migration_json, pick, window_json
 
-app = typer.Typer(help=text.ARCHIVE, no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help=str(text.ARCHIVE), no_args_is_help=True, rich_markup_mode=None)
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help=text.FOLDER)]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help=str(text.FOLDER))]
 
 
-@app.command("status", help=text.STATUS)
+@app.command("status", help=str(text.STATUS))
 def status_command(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     names = startup.open_sources(migration).batch_source_names
@@ -41,7 +41,7 @@ def status_command(config: Config = None, demo: Demo = False, as_json: Json = Fa
     echo(status_json(migration, status) if as_json else status_table(migration, status, now=startup.now()))
 
 
-@app.command("export", help=text.EXPORT)
+@app.command("export", help=str(text.EXPORT))
 def export_command(folder: Folder, config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
@@ -53,7 +53,7 @@ def export_command(folder: Folder, config: Config = None, demo: Demo = False, as
         echo(plain(text.exported(str(folder), numbers.count(manifest.points), decimal(size))))
 
 
-@app.command("import", help=text.IMPORT)
+@app.command("import", help=str(text.IMPORT))
 def import_command(folder: Folder, config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
@@ -66,7 +66,7 @@ def import_command(folder: Folder, config: Config = None, demo: Demo = False, as
         echo(plain(text.another_migration(manifest.migration, migration.key)))
 
 
-@app.command("compact", help=text.COMPACT)
+@app.command("compact", help=str(text.COMPACT))
 def compact_command(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive:
@@ -112,7 +112,7 @@ def _access_logs_json(status: ArchiveStatus) -> dict[str, Any] | None:
 
 
 def status_table(migration: Migration, status: ArchiveStatus, *, now: datetime) -> RenderableType:
-    grid = FittingTable(*text.COVERAGE_HEAD)
+    grid = FittingTable(*map(str, text.COVERAGE_HEAD))
     for row in status.coverage:
         ends = (row.covered[0].start, row.covered[-1].end) if row.covered else ()
         grid.add_row(

@@ -37,7 +37,7 @@ def batches(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    window: Annotated[str, typer.Option(help=text.WINDOW)] = "",
+    window: Annotated[str, typer.Option(help=str(text.WINDOW))] = "",
 ) -> None:
     minutes = parse_window(window) or DEFAULT_MINUTES
     migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
@@ -133,14 +133,14 @@ def batches_table(
         plain(text.in_window(times.last(view.window.minutes), view.status_counts)),
         Text(),
     ]
-    grid = FittingTable(*text.TERMINAL_HEAD)
+    grid = FittingTable(*map(str, text.TERMINAL_HEAD))
     for job in view.jobs:
         schedule = schedules.format_schedule(job.schedule, job.timezone) if job.schedule else text.NO_SCHEDULE
         last, duration = _last_run(job, now)
         grid.add_row(
             plain(f"{text.SIGNS[job.state]} {text.state(job.state)}", STATE_STYLES.get(job.state, "")),
             plain(job.name),
-            plain(schedule),
+            plain(str(schedule)),
             last,
             duration,
             plain(text.typical_duration(job.typical_duration)),

@@ -117,7 +117,7 @@ def deployments_table(migration: Migration, report: DeploymentsReport) -> Render
             parts.append(plain(sentence, BAD))
         parts.append(Text())
     if not report.view.state:
-        parts += [Text(text.NOTHING_READ, WARN), Text()]
+        parts += [Text(str(text.NOTHING_READ), WARN), Text()]
     for preflight in report.view.preflights:
         style = {"ready": GOOD, "blocked": WARN, "unknown": ""}[preflight.verdict]
         parts.append(plain(text.preflight(preflight), style))
@@ -156,13 +156,13 @@ def _deployment(fleet: FleetDeployment, now: datetime) -> list[RenderableType]:
 
 def aws_commands(migration: Migration, view: DeploymentsView) -> str:
     """The AWS commands with their purposes, not wrapped, so that they can be copied from any terminal."""
-    commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
+    commands = [(str(text.PURPOSES[step.purpose]), step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
         commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
     if not commands:
         return ""
     intros = (text.commands_intro(item, migration) for item in view.preflights if item.interim_fleet)
-    lines = ["", text.NEVER_RUN, *intros]
+    lines = ["", str(text.NEVER_RUN), *intros]
     for purpose, command in commands:
         lines += ["", f"# {purpose}", command or f"# {text.COMMAND_NOT_AVAILABLE}"]
     return "".join(letter for letter in "\n".join(lines) if letter == "\n" or letter.isprintable())

@@ -78,19 +78,19 @@ def endpoints(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    logs: Annotated[Path | None, typer.Option(metavar="PATH", help=text.LOGS)] = None,
-    engine: Annotated[LogEngine, typer.Option(help=text.ENGINE)] = "files",
-    window: Annotated[str, typer.Option(help=text.WINDOW)] = "",
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help=text.FROM)] = "",
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help=text.TO)] = "",
+    logs: Annotated[Path | None, typer.Option(metavar="PATH", help=str(text.LOGS))] = None,
+    engine: Annotated[LogEngine, typer.Option(help=str(text.ENGINE))] = "files",
+    window: Annotated[str, typer.Option(help=str(text.WINDOW))] = "",
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help=str(text.FROM))] = "",
+    until: Annotated[str, typer.Option("--to", metavar="TIME", help=str(text.TO))] = "",
 ) -> None:
     minutes = parse_window(window)
     migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     between = _parse_range(migration, since, until)
     if minutes and between:
-        raise typer.BadParameter(text.WINDOW_AND_RANGE, param_hint="--window")
+        raise typer.BadParameter(str(text.WINDOW_AND_RANGE), param_hint="--window")
     if logs is not None and engine == "athena":
-        raise typer.BadParameter(text.ATHENA_WITH_LOGS, param_hint="--engine")
+        raise typer.BadParameter(str(text.ATHENA_WITH_LOGS), param_hint="--engine")
     open_archive = partial(startup.open_archive, config=config, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     if logs is not None:
         with TemporaryDirectory(prefix="endpoints-") as folder:
@@ -102,7 +102,7 @@ def endpoints(
         sources = startup.open_sources(migration)
         source: LogSource | None = sources.athena if engine == "athena" else sources.logs
         if source is None:
-            echo_text(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED, err=True)
+            echo_text(str(text.ATHENA_NOT_CONFIGURED if engine == "athena" else text.NOT_CONFIGURED), err=True)
             raise typer.Exit(EXIT_UNAVAILABLE)
         requested = _clip(between) if between else Window.last(minutes or DEFAULT_MINUTES, now=startup.now())
         with open_archive(migration) as archive:
@@ -126,7 +126,7 @@ def _parse_range(migration: Migration, since: str, until: str) -> Window | None:
     if not since:
         start = end - HOUR_S
     if start >= end:
-        raise typer.BadParameter(text.RANGE_REVERSED, param_hint="--to")
+        raise typer.BadParameter(str(text.RANGE_REVERSED), param_hint="--to")
     return Window(start, end)
 
 
@@ -134,9 +134,9 @@ def _clip(window: Window) -> Window:
     """What is listed and counted of --from and --to; says if that is less. Raises typer.BadParameter if all of it is in the future."""
     clipped = window.clip(Window(0, -(-startup.now_s() // MINUTE_S) * MINUTE_S))
     if clipped is None:
-        raise typer.BadParameter(text.RANGE_WITHOUT_PAST, param_hint="--from")
+        raise typer.BadParameter(str(text.RANGE_WITHOUT_PAST), param_hint="--from")
     if clipped != window:
-        echo_text(text.RANGE_CLIPPED, err=True)
+        echo_text(str(text.RANGE_CLIPPED), err=True)
     return clipped
 
 
@@ -195,13 +195,13 @@ def _progress_bar() -> Iterator[IngestCallback]:
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(text.LISTING_FILES, total=None)
+        task = bar.add_task(str(text.LISTING_FILES), total=None)
 
         def update(progress: IngestProgress) -> None:
             description = {"listing": text.LISTING_FILES, "busy": text.WAITING}.get(
                 progress.state, text.counting(progress.files, progress.lines)
             )
-            bar.update(task, description=description, total=progress.bytes or None, completed=progress.bytes_done)
+            bar.update(task, description=str(description), total=progress.bytes or None, completed=progress.bytes_done)
 
         yield update
 
@@ -286,7 +286,7 @@ def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datet
 def _judged(migration: Migration, report: EndpointsReport) -> list[RenderableType]:
     endpoints = report.endpoints
     if endpoints is None or report.view is None:
-        return [Text(text.NO_LOGS, BAD)]
+        return [Text(str(text.NO_LOGS), BAD)]
     if not endpoints.routes:
         target_groups = ", ".join(report.view.target_groups) or "–"
         return [plain(text.no_fleet_requests(endpoints.unassigned_requests, target_groups), BAD)]
@@ -297,7 +297,7 @@ def _judged(migration: Migration, report: EndpointsReport) -> list[RenderableTyp
     if len(endpoints.routes) > MAX_ROWS:
         parts.append(Text(text.more_routes(len(endpoints.routes) - MAX_ROWS), FAINT))
     if endpoints.total.judgement.default_criteria:
-        parts.append(Text(cli_text.DEFAULT_CRITERIA, WARN))
+        parts.append(Text(str(cli_text.DEFAULT_CRITERIA), WARN))
     return parts
 
 
@@ -312,7 +312,7 @@ def _routes_table(migration: Migration, endpoints: JudgedEndpoints) -> Renderabl
         fleets = [endpoint.fleets[fleet] for fleet in FLEETS]
         p95 = [fleet.percentiles["p95"] for fleet in fleets]
         grid.add_row(
-            Text(text.ALL_ROUTES, "italic") if endpoint.route == ALL_ROUTES else plain(endpoint.route),
+            Text(str(text.ALL_ROUTES), "italic") if endpoint.route == ALL_ROUTES else plain(endpoint.route),
             Text(f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}", VERDICT_STYLES[verdict]),
             numbers.count(endpoint.requests),
             *(numbers.percent(fleet.error_rate) for fleet in fleets),

@@ -48,19 +48,19 @@ def judge(
     as_json: Json = False,
     window: JudgedWindow = "",
     phase: JudgedPhase = "",
-    csv: Annotated[str, typer.Option(metavar="FILE", help=text.CSV)] = "",
-    watch: Annotated[bool, typer.Option("--watch", help=text.WATCH_VERDICT)] = False,
+    csv: Annotated[str, typer.Option(metavar="FILE", help=str(text.CSV))] = "",
+    watch: Annotated[bool, typer.Option("--watch", help=str(text.WATCH_VERDICT))] = False,
     interval_s: Interval = 60,
     source: Source = "",
-    warm_up: Annotated[str, typer.Option("--warm-up", help=text.WARM_UP)] = "",
-    context_file: Annotated[str, typer.Option("--context", metavar="FILE", help=text.CONTEXT)] = "",
-    trace: Annotated[bool, typer.Option("--trace", help=text.TRACE)] = False,
+    warm_up: Annotated[str, typer.Option("--warm-up", help=str(text.WARM_UP))] = "",
+    context_file: Annotated[str, typer.Option("--context", metavar="FILE", help=str(text.CONTEXT))] = "",
+    trace: Annotated[bool, typer.Option("--trace", help=str(text.TRACE))] = False,
 ) -> None:
     minutes = judged_minutes(window, phase)
     if csv:
-        _refuse(text.NOT_WITH_CSV, {"--phase": phase, "--watch": watch, "--source": source})
+        _refuse(str(text.NOT_WITH_CSV), {"--phase": phase, "--watch": watch, "--source": source})
         _judge_csv(csv, config, minutes, _given_context(warm_up, context_file), traced=trace, as_json=as_json)
-    _refuse(text.ONLY_WITH_CSV, {"--warm-up": warm_up, "--context": context_file, "--trace": trace})
+    _refuse(str(text.ONLY_WITH_CSV), {"--warm-up": warm_up, "--context": context_file, "--trace": trace})
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         if not watch:
             exit_with_evaluation(context.evaluate(minutes, phase), as_json=as_json)
@@ -81,11 +81,11 @@ def _given_context(warm_up: str, path: str) -> int | JudgeContext | None:
         if warm_up and seconds is None:
             raise typer.BadParameter(text.invalid_warm_up(warm_up), param_hint="--warm-up")
         return seconds
-    _refuse(text.CONTEXT_AND_WARM_UP, {"--warm-up": warm_up})
+    _refuse(str(text.CONTEXT_AND_WARM_UP), {"--warm-up": warm_up})
     try:
         return read_context_json(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise typer.BadParameter(text.NO_CONTEXT, param_hint="--context") from None
+        raise typer.BadParameter(str(text.NO_CONTEXT), param_hint="--context") from None
 
 
 def _judge_csv(
@@ -105,7 +105,7 @@ def _judge_csv(
     except OSError as error:
         csv = CsvData(empty_frame(), (CsvIssue(0, "not_readable", {"detail": error.strerror or str(error)}),))
     if csv.issues:
-        echo(csv_issues_json(name, csv.issues) if as_json else csv_issue_lines(name, csv.issues))
+        echo(csv_issues_json(str(name), csv.issues) if as_json else csv_issue_lines(str(name), csv.issues))
         raise typer.Exit(EXIT_UNAVAILABLE)
     if isinstance(given, JudgeContext):
         context = replace(given, configured=csv.configured) if csv.configured else given
@@ -113,7 +113,7 @@ def _judge_csv(
         default = migration.warm_up_s if migration else parse_warm_up(DEFAULT_WARM_UP) or 0
         context = csv_context(csv, default if given is None else given)
     judged_window = csv_window(csv, minutes)
-    evaluation = evaluate_csv(name, csv, migration, judged_window, context)
+    evaluation = evaluate_csv(str(name), csv, migration, judged_window, context)
     if not traced:
         exit_with_evaluation(evaluation, as_json=as_json)
     _echo_trace(replay_csv(csv, migration, judged_window, context), as_json=as_json)
@@ -205,7 +205,7 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
     if unexplained := parity.unexplained(judgement, evaluation.labels):
         parts.append(plain(unexplained, FAINT))
     if judgement.default_criteria:
-        parts.append(Text(text.DEFAULT_CRITERIA, WARN))
+        parts.append(Text(str(text.DEFAULT_CRITERIA), WARN))
     parts += problem_lines(evaluation.problems, evaluation.archive_problem)
     return Group(*parts, *_excluded_minutes(judgement))
 
@@ -238,7 +238,7 @@ def _criteria_table(evaluation: Evaluation) -> RenderableType:
     for result in evaluation.judgement.criteria:
         criterion = result.criterion
         grid.add_row(
-            _two_line_cell(verdicts.metric(criterion), parity.CRITICAL if criterion.critical else ""),
+            _two_line_cell(verdicts.metric(criterion), str(parity.CRITICAL if criterion.critical else "")),
             _value_cell(result, result.baseline, result.baseline_events, result.baseline_requests),
             _value_cell(result, result.canary, result.canary_events, result.canary_requests),
             verdicts.interval(result),

@@ -18,24 +18,24 @@ from services.incidents import parse_incident_id
 
 
 def note(
-    note_text: Annotated[str, typer.Argument(metavar="[TEXT]", help=text.TEXT_HELP)] = "",
+    note_text: Annotated[str, typer.Argument(metavar="[TEXT]", help=str(text.TEXT_HELP))] = "",
     config: Config = None,
     demo: Demo = False,
-    at: Annotated[str, typer.Option(metavar="TIME", help=text.AT_HELP)] = "",
-    author: Annotated[str, typer.Option("--by", metavar="NAME", help=text.BY_HELP)] = "",
-    list_all: Annotated[bool, typer.Option("--list", help=text.LIST_HELP)] = False,
-    remove: Annotated[str, typer.Option(metavar="KEY", help=text.REMOVE_HELP)] = "",
-    incident: Annotated[str, typer.Option(metavar="ID", help=text.INCIDENT_HELP)] = "",
+    at: Annotated[str, typer.Option(metavar="TIME", help=str(text.AT_HELP))] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help=str(text.BY_HELP))] = "",
+    list_all: Annotated[bool, typer.Option("--list", help=str(text.LIST_HELP))] = False,
+    remove: Annotated[str, typer.Option(metavar="KEY", help=str(text.REMOVE_HELP))] = "",
+    incident: Annotated[str, typer.Option(metavar="ID", help=str(text.INCIDENT_HELP))] = "",
     as_json: Json = False,
 ) -> None:
     if bool(note_text) + list_all + bool(remove) > 1:
-        raise typer.BadParameter(text.ONE_AT_A_TIME, param_hint="TEXT")
+        raise typer.BadParameter(str(text.ONE_AT_A_TIME), param_hint="TEXT")
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     ts = entered_time(migration, at)
     if incident:
         ts = _incident_start(incident, ts if at else None)
     if not (list_all or remove or note_text.strip()):
-        raise typer.BadParameter(text.EMPTY, param_hint="TEXT")
+        raise typer.BadParameter(str(text.EMPTY), param_hint="TEXT")
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         if list_all:
             notes, removals = archive.notes.read(), archive.notes.removals()
@@ -69,7 +69,7 @@ def _incident_start(incident: str, at: int | None) -> int:
 
 def _notes_table(migration: Migration, notes: tuple[Event, ...]) -> RenderableType:
     if not notes:
-        return plain(text.NONE)
+        return plain(str(text.NONE))
     grid = FittingTable()
     for item in notes:
         grid.add_row(

@@ -41,7 +41,7 @@ def record(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    once: Annotated[bool, typer.Option("--once", help=text.RECORD_ONCE)] = False,
+    once: Annotated[bool, typer.Option("--once", help=str(text.RECORD_ONCE))] = False,
 ) -> None:
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     sources = startup.open_sources(migration)
@@ -155,15 +155,15 @@ def _style(state: SourceState, *, optional: bool) -> str:
 
 
 def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableType:
-    grid = FittingTable(*text.SOURCES_HEAD)
+    grid = FittingTable(*map(str, text.SOURCES_HEAD))
     for state in status.states:
         style = _style(state, optional=state.source in status.optional_sources)
         at = state.last_success_at
         ago = text.NEVER if at is None else times.ago(datetime.fromtimestamp(at, UTC), now=status.now)
         grid.add_row(
             plain(states.source_name(state.source)),
-            Text(states.STATE_LABELS[state.state], style),
-            Text(ago),
+            Text(str(states.STATE_LABELS[state.state]), style),
+            Text(str(ago)),
             _backfill_cell(migration, status, state) if state.role == "metrics" else Text(),
         )
     return Group(title(migration), Text(), grid, *problem_lines(status.problems, status.archive_problem))
@@ -183,7 +183,7 @@ def recorder_line(migration: Migration, status: RecorderStatus) -> RenderableTyp
 def _backfill_cell(migration: Migration, status: RecorderStatus, state: SourceState) -> RenderableType:
     backfill = status.backfills.get(state.source)
     if backfill is None:
-        return Text(text.NOT_CHECKED if migration.backfill else text.NO_BACKFILL, FAINT)
+        return Text(str(text.NOT_CHECKED if migration.backfill else text.NO_BACKFILL), FAINT)
     bar = ProgressBar(total=max(backfill.total, 1), completed=backfill.available, width=24)
     line = Table.grid(padding=(0, 1))
     line.add_row(bar, Text(_backfill_text(migration, backfill)))
@@ -238,7 +238,7 @@ class Recorder:
         incomplete += [name for name in status.down if name not in incomplete]
         if not self.as_json:
             names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
-            echo_text(text.incomplete(", ".join(names)) if names else text.ALL_DONE)
+            echo_text(str(text.incomplete(", ".join(names)) if names else text.ALL_DONE))
         return 1 if set(incomplete) - status.optional_sources else 0
 
     def run(self) -> int:

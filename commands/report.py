@@ -22,7 +22,7 @@ def report(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help=text.OUT)] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=str(text.OUT))] = None,
     window: JudgedWindow = "",
     phase: JudgedPhase = "",
     source: Source = "",

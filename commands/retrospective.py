@@ -18,13 +18,13 @@ def retrospective(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help=text.OUT)] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=str(text.OUT))] = None,
     source: Source = "",
 ) -> None:
     with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
     if report is None:
-        echo_text(text.EMPTY, err=True)
+        echo_text(str(text.EMPTY), err=True)
         raise typer.Exit(EXIT_UNAVAILABLE)
     path = out or (None if as_json else Path(report.file_name))
     if path is not None:

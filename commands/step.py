@@ -22,16 +22,16 @@ from reports.judgement_json import iso_time
 def step(
     config: Config = None,
     demo: Demo = False,
-    at: Annotated[str, typer.Option(metavar="TIME", help=text.AT_HELP)] = "",
-    share: Annotated[str, typer.Option(metavar="PERCENT", help=text.SHARE_HELP)] = "",
-    weights: Annotated[str, typer.Option(metavar="A:B", help=text.WEIGHTS_HELP)] = "",
-    author: Annotated[str, typer.Option("--by", metavar="NAME", help=text.BY_HELP)] = "",
-    list_all: Annotated[bool, typer.Option("--list", help=text.LIST_HELP)] = False,
-    remove: Annotated[str, typer.Option(metavar="KEY", help=text.REMOVE_HELP)] = "",
+    at: Annotated[str, typer.Option(metavar="TIME", help=str(text.AT_HELP))] = "",
+    share: Annotated[str, typer.Option(metavar="PERCENT", help=str(text.SHARE_HELP))] = "",
+    weights: Annotated[str, typer.Option(metavar="A:B", help=str(text.WEIGHTS_HELP))] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help=str(text.BY_HELP))] = "",
+    list_all: Annotated[bool, typer.Option("--list", help=str(text.LIST_HELP))] = False,
+    remove: Annotated[str, typer.Option(metavar="KEY", help=str(text.REMOVE_HELP))] = "",
     as_json: Json = False,
 ) -> None:
     if bool(share) + bool(weights) + list_all + bool(remove) != 1:
-        raise typer.BadParameter(text.ONE_AT_A_TIME, param_hint="--share, --weights, --list, --remove")
+        raise typer.BadParameter(str(text.ONE_AT_A_TIME), param_hint="--share, --weights, --list, --remove")
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     canary_share = _share_of(share, weights)
     ts = _time_of(migration, at)
@@ -46,7 +46,7 @@ def step(
             )
             return
         if remove:
-            removed = {item.key: text.REMOVED for item in archive.steps.read()}
+            removed = {item.key: str(text.REMOVED) for item in archive.steps.read()}
             not_found = text.no_such_step(remove)
             by_author = partial(archive.steps.remove, removed_by=author)
             remove_entry(removed, remove, by_author, not_found=not_found, as_json=as_json)
@@ -73,7 +73,7 @@ def _time_of(migration: Migration, at: str) -> int:
     """The time of a new step (epoch seconds). Raises typer.BadParameter."""
     ts = entered_time(migration, at)
     if ts > startup.now().timestamp():
-        raise typer.BadParameter(text.FUTURE, param_hint="--at")
+        raise typer.BadParameter(str(text.FUTURE), param_hint="--at")
     return ts
 
 
@@ -83,7 +83,7 @@ def _used_keys(archive: Archive) -> set[str]:
 
 def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: set[str]) -> RenderableType:
     if not steps:
-        return plain(text.NONE)
+        return plain(str(text.NONE))
     grid = FittingTable()
     for item in steps:
         grid.add_row(
@@ -91,7 +91,7 @@ def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: se
             plain(clock(migration, item.ts)),
             plain(numbers.share(item.after or 0.0)),
             plain(notes.by_author(item.author)),
-            plain("" if item.key in used else text.UNUSED),
+            plain(str("" if item.key in used else text.UNUSED)),
         )
     return grid
 

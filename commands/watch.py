@@ -42,7 +42,7 @@ def watch(
     demo: Demo = False,
     as_json: Json = False,
     interval_s: Interval = 20,
-    once: Annotated[bool, typer.Option("--once", help=text.ONCE)] = False,
+    once: Annotated[bool, typer.Option("--once", help=str(text.ONCE))] = False,
     source: Source = "",
 ) -> None:
     with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
@@ -123,13 +123,13 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot, evaluation: Ev
     missing = [requests for requests in snapshot.fleets if not requests.is_counted]
     sentence = fleet_requests.missing_explained(missing, migration.labels)
     if snapshot.minute is None:
-        parts.append(plain(sentence or text.NO_FINAL_DATA, WARN))
+        parts.append(plain(str(sentence or text.NO_FINAL_DATA), WARN))
     else:
         alb_5xx = f"{text.metric('alb_5xx')}  {numbers.per_minute(snapshot.alb_5xx)}"
         parts += [_metrics_table(migration, snapshot), plain(alb_5xx, FAINT)]
         parts += [plain(sentence, WARN)] if sentence else []
         if any(low for metric in snapshot.metrics.values() for low in metric.low_sample.values()):
-            parts.append(Text(text.LOW_SAMPLE_NOTE, FAINT))
+            parts.append(Text(str(text.LOW_SAMPLE_NOTE), FAINT))
     parts += [Text(), *(_event(migration, event, snapshot.now) for event in snapshot.events)]
     return Group(*parts, *problem_lines(snapshot.problems, snapshot.archive_problem))
 
@@ -166,7 +166,9 @@ def _cells(metric: WatchedMetric) -> list[Text]:
 
 def _ratio_verdict(snapshot: WatchSnapshot) -> Text:
     ratio = snapshot.sample_ratio
-    return Text(text.SAMPLE_RATIO[ratio.verdict], BAD if ratio.verdict == "differs" else FAINT) if ratio else Text()
+    return (
+        Text(str(text.SAMPLE_RATIO[ratio.verdict]), BAD if ratio.verdict == "differs" else FAINT) if ratio else Text()
+    )
 
 
 def _subtitle(migration: Migration, snapshot: WatchSnapshot) -> str:

@@ -41,7 +41,7 @@ def weights(
     config: Config = None,
     demo: Demo = False,
     as_json: Json = False,
-    history: Annotated[bool, typer.Option("--history", help=text.HISTORY)] = False,
+    history: Annotated[bool, typer.Option("--history", help=str(text.HISTORY))] = False,
 ) -> None:
     if history:
         with open_context(config, demo, as_json=as_json) as context:
@@ -52,7 +52,7 @@ def weights(
     migration = startup.load_or_exit(config, demo, as_json=as_json)
     source = startup.open_sources(migration).traffic
     if source is None:
-        echo_text(text.WEIGHTS_WITHOUT_AWS, err=True)
+        echo_text(str(text.WEIGHTS_WITHOUT_AWS), err=True)
     snapshot = source.snapshot() if source else TrafficSnapshot(startup.now_s(), None)
     echo(weights_json(migration, snapshot) if as_json else weights_tables(migration, snapshot))
     raise typer.Exit(0 if is_complete(snapshot) else 1)
@@ -105,7 +105,7 @@ def weights_tables(migration: Migration, snapshot: TrafficSnapshot) -> Renderabl
         parts += [_rule(migration, traffic, rule) for rule in traffic.rules]
         parts += [Text(), *map(_health, traffic.groups), Text()]
         if not traffic.split:
-            parts.append(Text(text.NO_SPLIT, BAD))
+            parts.append(Text(str(text.NO_SPLIT), BAD))
         if traffic.split and traffic.other_splits:
             parts.append(plain(traffic_text.other_splits(traffic.other_splits, traffic.split, migration), WARN))
         if traffic.unreachable_splits:
@@ -120,7 +120,7 @@ def _rule(migration: Migration, traffic: Traffic, rule: Rule) -> RenderableType:
     """The rule, and below it the target groups that it forwards to."""
     role = ROLES[_role(traffic, rule)]
     conditions = ", ".join(map(traffic_text.rule_condition, rule.conditions)) or text.ALL_OTHER_REQUESTS
-    head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(conditions))
+    head = plain(f"{rule.listener} {rule.priority}", "bold").append("  ").append_text(plain(str(conditions)))
     for fact in (role, traffic_text.stickiness(rule.stickiness_s) if rule.shares else ""):
         head.append(f"  ·  {fact}" if fact else "", GOOD if fact == role else "")
     if not rule.shares:
@@ -214,7 +214,7 @@ def history_table(
     for column in grid.columns[1:3]:
         column.no_wrap = True
     parts: list[RenderableType] = [title(migration), Text()]
-    parts.append(grid if steps else Text(text.NO_WEIGHT_CHANGES))
+    parts.append(grid if steps else Text(str(text.NO_WEIGHT_CHANGES)))
     if any(step.is_brief for step in steps):
-        parts += [Text(), Text(text.SHORT_STEPS_NOTE, FAINT)]
+        parts += [Text(), Text(str(text.SHORT_STEPS_NOTE), FAINT)]
     return Group(*parts, *problem_lines(problems))

@@ -1,7 +1,7 @@
 """Messages for the counting of access logs on the Endpoints page."""
 
 from messages import numbers, times
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
 EXAMPLE = """[access_logs]
 # Where they lie on this machine; or leave both out, and the load balancer's attributes say where in S3.
@@ -9,17 +9,17 @@ path = "logs/2026-09-21"
 # Routes that go by a name of their own: * is one segment, ** the rest.
 routes = ["/photos/*/comments", "/admin/**"]
 """
-LISTING = _("Looking for the logs of this window …")
-BUSY = _("Another process is counting logs just now; what it has counted is shown.")
-COUNT_EXPLAINED = _(
+LISTING = lazy("Looking for the logs of this window …")
+BUSY = lazy("Another process is counting logs just now; what it has counted is shown.")
+COUNT_EXPLAINED = lazy(
     "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
 )
-NO_REQUESTS = _("No requests in the logs of this window.")
-NO_REQUESTS_TEXT = _(
+NO_REQUESTS = lazy("No requests in the logs of this window.")
+NO_REQUESTS_TEXT = lazy(
     "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
 )
-NOT_CONFIGURED = _("Access logs are not configured")
-NOT_CONFIGURED_TEXT = _(
+NOT_CONFIGURED = lazy("Access logs are not configured")
+NOT_CONFIGURED_TEXT = lazy(
     "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
     "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
 )

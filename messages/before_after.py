@@ -4,12 +4,18 @@ from datetime import datetime, tzinfo
 
 from analysis.retrospective.before_after import MIN_DAYS, BeforeAfter, MeasureChange
 from messages import numbers, times
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
-TITLE = _("Before and after")
-TABLE_HEAD = (_("the service as a whole"), _("before"), _("after"), _("difference"), _("where it surely lies"))
-NO_STEP = _("Without a step there is no before and no after.")
-EXPLAINED = _(
+TITLE = lazy("Before and after")
+TABLE_HEAD = (
+    lazy("the service as a whole"),
+    lazy("before"),
+    lazy("after"),
+    lazy("difference"),
+    lazy("where it surely lies"),
+)
+NO_STEP = lazy("Without a step there is no before and no after.")
+EXPLAINED = lazy(
     "Both fleets together, by days. Other things change in two months too: this is what users saw, not what the migration caused."
 )
 

@@ -8,28 +8,28 @@ from analysis import CriterionVerdict, Judgement, PhaseOutcome
 from domain import FLEETS, FleetName
 from domain.decision import Decision, DecisionReason, ReasonedDecision
 from messages import alarms, incidents, states, verdicts
-from messages.i18n import _, ngettext
+from messages.i18n import LazyText, _, lazy, ngettext
 
-TITLE = _("Decision")
-WORDS: dict[Decision, str] = {
-    "continue": _("CONTINUE"),
-    "wait": _("WAIT"),
-    "hold": _("HOLD"),
-    "roll_back": _("ROLL BACK"),
-    "no_data": _("NO DATA"),
+TITLE = lazy("Decision")
+WORDS: dict[Decision, LazyText] = {
+    "continue": lazy("CONTINUE"),
+    "wait": lazy("WAIT"),
+    "hold": lazy("HOLD"),
+    "roll_back": lazy("ROLL BACK"),
+    "no_data": lazy("NO DATA"),
 }
 # Shapes, so that decisions do not differ by colour alone.
 SIGNS: dict[Decision, str] = {"continue": "✓", "wait": "◐", "hold": "■", "roll_back": "✕", "no_data": "○"}
-OUTCOME = _("Outcome")
-OUTCOMES: dict[PhaseOutcome | None, str] = {
-    "advanced": _("Advanced"),
-    "rolled_back": _("Rolled back"),
-    "deployed": _("Deployed"),
-    "running": _("Running"),
+OUTCOME = lazy("Outcome")
+OUTCOMES: dict[PhaseOutcome | None, LazyText | str] = {
+    "advanced": lazy("Advanced"),
+    "rolled_back": lazy("Rolled back"),
+    "deployed": lazy("Deployed"),
+    "running": lazy("Running"),
     None: "–",
 }
-ROLLBACK = _("Rollback: readiness and command")
-OF_NOW = _("The decision now; the charts below show another time.")
+ROLLBACK = lazy("Rollback: readiness and command")
+OF_NOW = lazy("The decision now; the charts below show another time.")
 
 
 def title(decided: ReasonedDecision) -> str:

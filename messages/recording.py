@@ -1,23 +1,23 @@
 """Messages of `cli.py record` and `cli.py archive`."""
 
 from messages.command_help import USAGE_ERROR, command_help
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 from messages.numbers import count
 
 _ARCHIVE_EXIT_CODES = {
-    0: _("Done."),
-    1: _("The configuration is invalid, the archive cannot be opened, or files cannot be read or written."),
+    0: lazy("Done."),
+    1: lazy("The configuration is invalid, the archive cannot be opened, or files cannot be read or written."),
     2: USAGE_ERROR,
 }
 RECORD = command_help(
-    _("Keep the archive up to date without a page."),
-    _(
+    lazy("Keep the archive up to date without a page."),
+    lazy(
         "It also fetches what the sources still keep of earlier time. The dashboard does the same while it runs. Several recorders and "
         "dashboards on one archive take turns: nothing is requested twice. Ctrl-C or SIGTERM ends it; everything that was confirmed is stored."
     ),
     exit_codes={
-        0: _("Ended by Ctrl-C or SIGTERM; with --once: everything that is available was stored."),
-        1: _(
+        0: lazy("Ended by Ctrl-C or SIGTERM; with --once: everything that is available was stored."),
+        1: lazy(
             "With --once: a source did not answer, or not with everything in time. The configuration is invalid, or the archive cannot be opened."
         ),
         2: USAGE_ERROR,
@@ -28,18 +28,21 @@ RECORD = command_help(
         cli.py record --json    # a line of JSON a minute
     """,
 )
-RECORD_ONCE = _("Bring everything up to date, back-fill included, and exit.")
+RECORD_ONCE = lazy("Bring everything up to date, back-fill included, and exit.")
 ARCHIVE = command_help(
-    _("Inspect, export, import and compact the archive."),
-    exit_codes={0: _("Done. Each command lists what its other exit codes mean."), 2: _("There is no such command.")},
+    lazy("Inspect, export, import and compact the archive."),
+    exit_codes={
+        0: lazy("Done. Each command lists what its other exit codes mean."),
+        2: lazy("There is no such command."),
+    },
     examples="""
         cli.py archive status
         cli.py archive export --help
     """,
 )
 STATUS = command_help(
-    _("Show what is stored, and whether a recorder is running."),
-    _("Size, time and points of each source and period, gaps, events and access logs."),
+    lazy("Show what is stored, and whether a recorder is running."),
+    lazy("Size, time and points of each source and period, gaps, events and access logs."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="""
         cli.py archive status
@@ -47,14 +50,14 @@ STATUS = command_help(
     """,
 )
 EXPORT = command_help(
-    _("Write everything stored as Parquet files with a manifest."),
-    _("The manifest has the SHA-256 of each file. `cli.py archive import` reads them into another archive."),
+    lazy("Write everything stored as Parquet files with a manifest."),
+    lazy("The manifest has the SHA-256 of each file. `cli.py archive import` reads them into another archive."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive export photo-2026",
 )
 IMPORT = command_help(
-    _("Read an export into the archive of this configuration."),
-    _(
+    lazy("Read an export into the archive of this configuration."),
+    lazy(
         "Existing data stays; importing the same export twice changes nothing. A damaged export, or one of a later version, is rejected before "
         "anything is written."
     ),
@@ -62,18 +65,18 @@ IMPORT = command_help(
     examples="cli.py archive import photo-2026",
 )
 COMPACT = command_help(
-    _("Return unused space of the archive to the disk."),
-    _("A recorder may go on; it waits meanwhile."),
+    lazy("Return unused space of the archive to the disk."),
+    lazy("A recorder may go on; it waits meanwhile."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive compact",
 )
-FOLDER = _("The folder of the export.")
-NO_BACKFILL = _("the past is not asked for")
-NOT_CHECKED = _("not looked at yet")
-NEVER = _("never")
-SOURCES_HEAD = (_("Source"), _("State"), _("Last answer"), _("The past"))
-ALL_DONE = _("Everything that can be had is in the archive.")
-COVERAGE_HEAD = (_("Source"), _("Period"), _("From"), _("To"), _("Points"))
+FOLDER = lazy("The folder of the export.")
+NO_BACKFILL = lazy("the past is not asked for")
+NOT_CHECKED = lazy("not looked at yet")
+NEVER = lazy("never")
+SOURCES_HEAD = (lazy("Source"), lazy("State"), lazy("Last answer"), lazy("The past"))
+ALL_DONE = lazy("Everything that can be had is in the archive.")
+COVERAGE_HEAD = (lazy("Source"), lazy("Period"), lazy("From"), lazy("To"), lazy("Points"))
 
 
 def recorder(name: str, *, alive: bool, age: str) -> str:

@@ -1,12 +1,12 @@
 """Messages of the web server: why it refuses a request, and that it is reachable from outside."""
 
-from messages.i18n import _
+from messages.i18n import _, lazy
 
-INVALID_HOST = _("The request has no valid Host header, which HTTP/1.1 requires.")
-HEADERS_TOO_LARGE = _(
+INVALID_HOST = lazy("The request has no valid Host header, which HTTP/1.1 requires.")
+HEADERS_TOO_LARGE = lazy(
     "The headers of the request have more than 64 kB: delete the cookies of this address, and open the page again."
 )
-REACHABLE_FROM_OUTSIDE = _(
+REACHABLE_FROM_OUTSIDE = lazy(
     "This dashboard is reachable from other machines and has no sign-in: everyone who can connect sees all of it. "
     "Put an authenticating proxy or a private network in front of it, then set protected = true under [server] in migration.toml (docs/OPERATIONS.md)."
 )

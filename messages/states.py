@@ -1,52 +1,52 @@
 """Names of sources and labels of their states."""
 
-from messages.i18n import _
+from messages.i18n import LazyText, lazy
 from sources.base import CheckState, HealthState
 
-_SOURCE_NAMES = {
+_SOURCE_NAMES: dict[str, LazyText | str] = {
     "cloudwatch": "CloudWatch",
     "load_balancer": "Elastic Load Balancing",
     "codedeploy": "CodeDeploy",
     "ecs": "Amazon ECS",
     "mackerel": "Mackerel",
-    "mackerel_events": _("Mackerel alerts and annotations"),
-    "mackerel_batches": _("Mackerel batches"),
+    "mackerel_events": lazy("Mackerel alerts and annotations"),
+    "mackerel_batches": lazy("Mackerel batches"),
     "eventbridge": "EventBridge",
-    "lambda": _("CloudWatch of Lambda"),
-    "demo": _("Demo metrics"),
-    "demo_batches": _("Demo batches"),
-    "demo_triggers": _("Demo rules"),
-    "demo_lambda": _("Demo functions"),
-    "demo_traffic": _("Demo weights"),
+    "lambda": lazy("CloudWatch of Lambda"),
+    "demo": lazy("Demo metrics"),
+    "demo_batches": lazy("Demo batches"),
+    "demo_triggers": lazy("Demo rules"),
+    "demo_lambda": lazy("Demo functions"),
+    "demo_traffic": lazy("Demo weights"),
     "cloudtrail": "CloudTrail",
-    "demo_events": _("Demo events"),
-    "demo_audit_log": _("Demo log of changes"),
-    "demo_deployments": _("Demo deployments"),
-    "access_logs": _("Access logs"),
-    "athena": _("Athena"),
-    "demo_logs": _("Demo access logs"),
-    "archive": _("Archive"),
+    "demo_events": lazy("Demo events"),
+    "demo_audit_log": lazy("Demo log of changes"),
+    "demo_deployments": lazy("Demo deployments"),
+    "access_logs": lazy("Access logs"),
+    "athena": lazy("Athena"),
+    "demo_logs": lazy("Demo access logs"),
+    "archive": lazy("Archive"),
 }
-STATE_LABELS: dict[HealthState, str] = {
-    "up": _("up"),
-    "slow": _("slow"),
-    "partial": _("partial"),
-    "throttled": _("throttled"),
-    "denied": _("denied"),
-    "down": _("down"),
+STATE_LABELS: dict[HealthState, LazyText] = {
+    "up": lazy("up"),
+    "slow": lazy("slow"),
+    "partial": lazy("partial"),
+    "throttled": lazy("throttled"),
+    "denied": lazy("denied"),
+    "down": lazy("down"),
 }
-CHECK_LABELS: dict[CheckState, str] = {
-    "up": _("ok"),
-    "slow": _("slow"),
-    "throttled": _("throttled"),
-    "denied": _("denied"),
-    "failed": _("failed"),
-    "not_checked": _("not checked"),
-    "never_reported": _("never reported"),
-    "idle": _("never reported"),
-    "stale": _("stale"),
+CHECK_LABELS: dict[CheckState, LazyText] = {
+    "up": lazy("ok"),
+    "slow": lazy("slow"),
+    "throttled": lazy("throttled"),
+    "denied": lazy("denied"),
+    "failed": lazy("failed"),
+    "not_checked": lazy("not checked"),
+    "never_reported": lazy("never reported"),
+    "idle": lazy("never reported"),
+    "stale": lazy("stale"),
 }
 
 
 def source_name(name: str) -> str:
-    return _SOURCE_NAMES.get(name, name)
+    return str(_SOURCE_NAMES.get(name, name))

@@ -17,18 +17,18 @@ from ui.server.connections import is_unprotected
 
 
 def main() -> None:
-    st.set_page_config(page_title=text.APP_TITLE, page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(page_title=str(text.APP_TITLE), page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
     layout.apply_style()
     try:
         app = get_app_context()
     except ConfigurationError as error:
         messages = [config.format_config_issue(issue) for issue in error.issues]
         layout.error_page(text.configuration_error(str(error.path)), messages)
-        st.button(text.TRY_AGAIN, key="try_again")
+        st.button(str(text.TRY_AGAIN), key="try_again")
         return
     except ArchiveError as error:
-        layout.archive_error_page(text.ARCHIVE_ERROR, error)
-        st.button(text.TRY_AGAIN, key="try_again")
+        layout.archive_error_page(str(text.ARCHIVE_ERROR), error)
+        st.button(str(text.TRY_AGAIN), key="try_again")
         return
     # Not before: they take long to import, and the error page does not need them.
     from pages import batches, endpoints, live, parity, retrospective
@@ -36,17 +36,17 @@ def main() -> None:
     st.set_page_config(page_title=f"{app.migration.name} · {text.APP_TITLE}")
     page = st.navigation(
         [
-            st.Page(live.render, title=text.LIVE_TITLE, url_path="", default=True),
-            st.Page(parity.render, title=PARITY_TITLE, url_path="parity"),
-            st.Page(endpoints.render, title=ENDPOINTS_TITLE, url_path="endpoints"),
-            st.Page(batches.render, title=BATCHES_TITLE, url_path="batches"),
-            st.Page(retrospective.render, title=RETROSPECTIVE_TITLE, url_path="retrospective"),
+            st.Page(live.render, title=str(text.LIVE_TITLE), url_path="", default=True),
+            st.Page(parity.render, title=str(PARITY_TITLE), url_path="parity"),
+            st.Page(endpoints.render, title=str(ENDPOINTS_TITLE), url_path="endpoints"),
+            st.Page(batches.render, title=str(BATCHES_TITLE), url_path="batches"),
+            st.Page(retrospective.render, title=str(RETROSPECTIVE_TITLE), url_path="retrospective"),
         ],
         position="top",
     )
     controls.on_page_change(page.url_path)
     if is_unprotected(app.migration.server):
-        layout.warning(REACHABLE_FROM_OUTSIDE)
+        layout.warning(str(REACHABLE_FROM_OUTSIDE))
     page.run()
 
 

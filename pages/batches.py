@@ -35,19 +35,19 @@ def _content(app: AppContext) -> None:
         if app.batches is not None:
             segmented_control(
                 "window",
-                text.WINDOW_LABEL,
+                str(text.WINDOW_LABEL),
                 batches.WINDOW_CHOICES,
                 choice,
                 text.window_length,
                 default=batches.DEFAULT_WINDOW,
             )
             if "job" in query:
-                st.button(text.ALL_JOBS, key="all_jobs", on_click=set_query, kwargs={"job": None})
+                st.button(str(text.ALL_JOBS), key="all_jobs", on_click=set_query, kwargs={"job": None})
     archive = app.batches.archive if app.batches else app.archive
-    with layout.archive_state(app.migration, archive, live.ARCHIVE_ERROR):
+    with layout.archive_state(app.migration, archive, str(live.ARCHIVE_ERROR)):
         view = _read_view(app, choice, now)
         if view is None:
-            layout.configuration_example(text.NOT_CONFIGURED, text.NOT_CONFIGURED_TEXT, text.EXAMPLE)
+            layout.configuration_example(str(text.NOT_CONFIGURED), str(text.NOT_CONFIGURED_TEXT), text.EXAMPLE)
         else:
             _show(app, view, choice, now)
 
@@ -105,4 +105,4 @@ def _why_incomplete(app: AppContext) -> str:
     """Whether the runs are being read, or their source does not answer."""
     states = {state.source: state.state for state in app.source_states()}
     is_down = app.batches is not None and states.get(app.batches.sources[0].name) in ("denied", "down", "throttled")
-    return text.PARTLY_UNREAD if is_down else text.READING
+    return str(text.PARTLY_UNREAD if is_down else text.READING)

@@ -53,7 +53,7 @@ def _content(app: AppContext) -> None:
         if ingest_progress.is_ingesting(app, _window(app, params, now)):
             interval_s = INGEST_REFRESH_S
     heartbeat(interval_s, now=now.timestamp())
-    with layout.archive_state(app.migration, app.archive, text.ENDPOINTS_TITLE):
+    with layout.archive_state(app.migration, app.archive, str(text.ENDPOINTS_TITLE)):
         window = _window(app, params, now)
         ingest_progress.request_ingest(app, window)
         _results(app, params, window, now)
@@ -61,7 +61,7 @@ def _content(app: AppContext) -> None:
 
 def _results(app: AppContext, params: EndpointsParams, window: Window, now: datetime) -> None:
     counting = ingest_progress.is_ingesting(app, window)
-    with st.spinner(text.JUDGING, show_time=False):
+    with st.spinner(str(text.JUDGING), show_time=False):
         judged = view.endpoints_view(app, window, params.filters, counting=counting, now=now)
     _head(app, params, judged, window, now)
     ingest_progress.progress_section(app, window)
@@ -69,7 +69,7 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
         ingest_progress.empty_state(app, window)
         return
     if not judged.endpoints.routes:
-        layout.empty_state(text.NO_MATCHING_REQUESTS)
+        layout.empty_state(str(text.NO_MATCHING_REQUESTS))
         return
     span = _span(app.migration, params, judged.window, now)
     endpoint = next((endpoint for endpoint in judged.endpoints.routes if endpoint.route == params.route), None)
@@ -95,7 +95,7 @@ def _head(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         layout.page_title(app.migration.name)
         choice = None if params.fixed_window else params.window_choice
-        window_control(text.WINDOW_LABEL, WINDOW_CHOICES, choice, default=DEFAULT_WINDOW, format_func=text.window)
+        window_control(str(text.WINDOW_LABEL), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW, format_func=text.window)
         if params.fixed_window:
             leave_range_button(app.migration, window, now)
         for name, label, options, value, format_func, width in (
@@ -105,13 +105,13 @@ def _head(
         ):
             # The chosen value stays an option, even if no request of this window has it.
             choices = tuple(dict.fromkeys(("", *options, value)))
-            selectbox(name, label, choices, value, format_func, width=width)
+            selectbox(name, str(label), choices, value, format_func, width=width)
         if params.route is not None:
-            st.button(text.ALL_ROUTES, key="all_routes", on_click=set_query, kwargs={"route": None})
+            st.button(str(text.ALL_ROUTES), key="all_routes", on_click=set_query, kwargs={"route": None})
     if params.has_invalid_params:
-        layout.warning(text.INVALID_PARAMS)
+        layout.warning(str(text.INVALID_PARAMS))
     if params.range_clipped:
-        layout.note(text.RANGE_CLIPPED)
+        layout.note(str(text.RANGE_CLIPPED))
     if status:
         layout.note(text.status_filter_note(status, judged=status >= 4))
 
@@ -141,7 +141,7 @@ def _page_buttons(n_routes: int, page: int) -> None:
             (text.PREVIOUS_ROUTES, previous, shown == 1),
             (text.NEXT_ROUTES, str(shown + 1), end == n_routes),
         ):
-            st.button(label, key=label, on_click=set_query, kwargs={"page": target}, disabled=disabled)
+            st.button(str(label), key=str(label), on_click=set_query, kwargs={"page": target}, disabled=disabled)
         layout.note(text.routes_shown(first + 1, end, n_routes))
 
 
@@ -149,11 +149,13 @@ def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> Non
     """A scatter plot of the routes by traffic and difference."""
     fleets, status = app.migration.fleets, params.filters.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.panel_title(text.MAP_TITLE, tooltip=text.MAP_EXPLAINED)
-        segmented_control("map", text.MAP_CHOICE_LABEL, list(MAPS), params.map, partial(text.map_choice, status=status))
+        layout.panel_title(str(text.MAP_TITLE), tooltip=str(text.MAP_EXPLAINED))
+        segmented_control(
+            "map", str(text.MAP_CHOICE_LABEL), list(MAPS), params.map, partial(text.map_choice, status=status)
+        )
     points = view.map_points(judged, params.map)
     if not points:
-        layout.empty_state(text.NOTHING_ON_MAP)
+        layout.empty_state(str(text.NOTHING_ON_MAP))
         return
     if len(points) > view.MAX_MAP_POINTS:
         layout.note(text.map_limited(view.MAX_MAP_POINTS, len(points)))
@@ -166,7 +168,7 @@ def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> Non
         points,
         layout.theme(),
         difference_title=text.map_axis(params.map, fleets.baseline.label, fleets.canary.label, status=status),
-        traffic_title=text.MAP_TRAFFIC,
+        traffic_title=str(text.MAP_TRAFFIC),
         suffix=unit,
         margin=margin.value if margin and margin.unit == unit else None,
     )

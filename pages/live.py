@@ -62,7 +62,7 @@ def _content() -> None:
     app, now = get_app_context(), utc_now()
     params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
     heartbeat(REFRESH_S if params.auto_refresh else 0, now=now.timestamp())
-    with layout.archive_state(app.migration, app.archive, text.ARCHIVE_ERROR):
+    with layout.archive_state(app.migration, app.archive, str(text.ARCHIVE_ERROR)):
         _dashboard(app, params, now)
 
 
@@ -138,16 +138,18 @@ def _head(app: AppContext, params: LiveParams, view: LiveView, now: datetime) ->
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         layout.page_title(app.migration.name)
         choice = None if params.fixed_window else params.window_choice
-        window_control(text.WINDOW, WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
+        window_control(str(text.WINDOW), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
         if params.fixed_window:
             leave_range_button(app.migration, params.fixed_window, now)
         source_control(app.source_names, params.source)
         on = sync_widget("live", params.auto_refresh)
-        st.toggle(text.LIVE_TITLE, on, key="live", on_change=_on_auto_refresh_change, help=text.live_help(REFRESH_S))
+        st.toggle(
+            str(text.LIVE_TITLE), on, key="live", on_change=_on_auto_refresh_change, help=text.live_help(REFRESH_S)
+        )
         with st.container(width="stretch"):
             _top_line(app, params, view, now)
     for name in params.invalid_params:
-        layout.warning(text.INVALID_PARAMS[name])
+        layout.warning(str(text.INVALID_PARAMS[name]))
 
 
 def _on_auto_refresh_change() -> None:
@@ -178,12 +180,14 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
         panels.panel_head(app, params, view, name, slow_s=slow_s)
         if name == "latency":
             offered = panels.supported_percentiles(app, params.source)
-            segmented_control("percentile", text.PERCENTILE, offered, params.percentile, default=DEFAULT_PERCENTILE)
+            segmented_control(
+                "percentile", str(text.PERCENTILE), offered, params.percentile, default=DEFAULT_PERCENTILE
+            )
         choices = slow_choices(app.migration)
         unsupported = app.metric_source(params.source).unsupported_metrics()
         if name == "slow" and len(choices) > 1 and "latency.within" not in unsupported:
             choice = next(name for name, seconds in choices.items() if seconds == slow_s)
-            segmented_control("slow", text.THRESHOLD, list(choices), choice, default=default_slow(app.migration))
+            segmented_control("slow", str(text.THRESHOLD), list(choices), choice, default=default_slow(app.migration))
     chart = view.charts[name]
     if chart is None:
         panels.empty_panel(app, params, view, name)

@@ -38,7 +38,7 @@ def render() -> None:
 
 
 def _content(app: AppContext) -> None:
-    with layout.archive_state(app.migration, app.archive, live.ARCHIVE_ERROR):
+    with layout.archive_state(app.migration, app.archive, str(live.ARCHIVE_ERROR)):
         _judgement(app, utc_now())
 
 
@@ -83,7 +83,7 @@ def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
         )
         for phase in reversed(view.phases)
     }
-    selectbox("phase", text.PHASE_TITLE, list(labels), str(view.phase.window.start), labels.__getitem__)
+    selectbox("phase", str(text.PHASE_TITLE), list(labels), str(view.phase.window.start), labels.__getitem__)
 
 
 def _summary(view: JudgementView, evaluation: Evaluation) -> None:
@@ -105,14 +105,14 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
     metric = query_param("criterion", list(criteria))
     title = text.interval_trace_title(verdicts.metric(criteria[metric]))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.panel_title(title, tooltip=text.INTERVAL_TRACE_EXPLAINED)
+        layout.panel_title(title, tooltip=str(text.INTERVAL_TRACE_EXPLAINED))
         segmented_control(
-            "criterion", text.CRITERION_TITLE, list(criteria), metric, lambda name: verdicts.metric(criteria[name])
+            "criterion", str(text.CRITERION_TITLE), list(criteria), metric, lambda name: verdicts.metric(criteria[name])
         )
     trace = judgement_trace(app, view)
     trace = trace[trace["metric"] == metric]
     if trace["lower"].isna().all():
-        layout.empty_state(text.NO_DATA_YET)
+        layout.empty_state(str(text.NO_DATA_YET))
         return
     provisional = provisional_from(app.migration, view.result.last_asked_at or 0)
     frame = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())

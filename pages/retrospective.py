@@ -38,7 +38,7 @@ def _content(app: AppContext) -> None:
     backfill = app.collector.backfill_status(source)
     is_filling = backfill is not None and backfill.state != "done"
     heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
-    with layout.archive_state(app.migration, app.archive, text.RETROSPECTIVE_TITLE):
+    with layout.archive_state(app.migration, app.archive, str(text.RETROSPECTIVE_TITLE)):
         _page(app, source, now, backfill if is_filling else None)
 
 
@@ -51,7 +51,7 @@ def _page(app: AppContext, source: str, now: datetime, backfill: BackfillStatus 
     if backfill:
         _backfill_progress(backfill)
     if outline is None:
-        layout.empty_state(text.EMPTY)
+        layout.empty_state(str(text.EMPTY))
         return
     _results(app, outline, selected or outline.window, now)
 
@@ -74,7 +74,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
     sentence = opening(app.migration, outline, now=now)
     st.html(Markup("<p class='headline'>{}</p>").format(sentence))
     _chart(app, outline, window, sentence, now)
-    with st.spinner(text.COUNTING):
+    with st.spinner(str(text.COUNTING)):
         retrospective = retrospective_view(app, outline)
     st.html(impact_list(app.migration, retrospective, now=now))
     if missing := missing_data(app.migration, retrospective, now=now):
@@ -95,7 +95,7 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
     shown = events.filter_by_kind(window_events, kinds)
     chart, bucket_s = timeline_chart(app, outline, TimelineOptions(window, shown, layout.theme(), sentence))
     if chart is None:
-        layout.empty_state(text.NO_DATA)
+        layout.empty_state(str(text.NO_DATA))
         return
     overlay_chart(chart, key="chart_timeline", on_range=partial(set_range, app.migration, window))
     layout.note(f"{text.DRAG_HINT} {text.bucket_note(bucket_s)}")

@@ -160,4 +160,4 @@ def leave_range_button(migration: Migration, window: Window, now: datetime) -> N
 def source_control(names: Sequence[str], source: str) -> None:
     """Switches between metric sources, if there are several."""
     if len(names) > 1:
-        segmented_control("source", live.SOURCE, names, source, states.source_name)
+        segmented_control("source", str(live.SOURCE), names, source, states.source_name)

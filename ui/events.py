@@ -34,7 +34,7 @@ def kind_filter(events: Sequence[Event]) -> None:
         return
     kinds = selected_kinds()
     st.pills(
-        text.FILTER_LABEL,
+        str(text.FILTER_LABEL),
         available,
         default=sync_widget(_WIDGET_KEY, [kind for kind in available if kind in kinds]),
         selection_mode="multi",

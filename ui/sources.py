@@ -24,7 +24,11 @@ def source_line(state: SourceState, now: datetime) -> SourceLine:
     css = {"up": "good", "slow": "warn", "partial": "warn", "throttled": "warn"}.get(state.state, "bad")
     if state.source in SUPPLEMENTARY and css == "bad":
         css = "note"
-    success = text.last_success(format_ago(state.last_success_at, now)) if state.last_success_at else None
+    success = (
+        text.last_success(format_ago(state.last_success_at, now))
+        if state.last_success_at
+        else str(text.NEVER_SUCCEEDED)
+    )
     label = f"{states.STATE_LABELS[state.state]} {text.elapsed(state.took_s)}"
     problems = [format_problem(problem) for problem in state.problems]
-    return states.source_name(state.source), css, label, success or text.NEVER_SUCCEEDED, problems
+    return states.source_name(state.source), css, label, success, problems

@@ -120,7 +120,7 @@ def event_traces(period_starts: IntArray, frame: ChartFrame, events: Sequence[Ev
     for start, event in zip(period_starts[indices].tolist(), visible, strict=True):
         by_period.setdefault(start, []).append(event)
     return [
-        {"type": "scatter", "mode": "markers", "showlegend": False, "name": text.EVENT}
+        {"type": "scatter", "mode": "markers", "showlegend": False, "name": str(text.EVENT)}
         | {"x": [axis_time(start, frame) for start in by_period], "y": [0] * len(by_period)}
         | {"marker": {"color": frame.palette.event, "size": 1, "opacity": 0}, "hovertemplate": "%{text}<extra></extra>"}
         | {"text": [_hover_text(in_period, frame) for in_period in by_period.values()]}

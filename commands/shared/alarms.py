@@ -25,7 +25,7 @@ def alarm_lines(
         sentence = text.since(text.sentence(alarm, labels), start)
         lines.append(plain(f"{text.SIGN} {text.HEADING}: {sentence}", f"bold {BAD}"))
     if not alarms.is_known:
-        lines.append(Text(text.NOT_KNOWN, WARN))
+        lines.append(Text(str(text.NOT_KNOWN), WARN))
     elif alarms.not_known:
         lines.append(Text(text.not_known(rule for rule, _fleet in alarms.not_known), WARN))
     return lines

@@ -34,7 +34,7 @@ def incident_lines(evaluation: Evaluation, *, now: datetime) -> list[Text]:
         (
             incident.id,
             incidents.sentence(incident, evaluation.labels, evaluation.zone, phase_is_over=evaluation.is_over),
-            note or incidents.NOT_ACKNOWLEDGED,
+            note or str(incidents.NOT_ACKNOWLEDGED),
         )
         for incident, _span, note in incident_rows(evaluation, now=now)
     )

@@ -22,7 +22,7 @@ from messages.times import duration
 from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
 from sources.base import SUPPLEMENTARY, Health, Problem
 
-LABEL_WIDTH = max(map(len, (text.CONFIGURATION, text.ARCHIVE)))
+LABEL_WIDTH = max(len(str(label)) for label in (text.CONFIGURATION, text.ARCHIVE))
 NAME_WIDTH = 47  # of permissions and subjects; longer ones move their state to the right
 
 
@@ -83,13 +83,17 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
 def doctor_table(report: DoctorReport) -> RenderableType:
     """A line for each check, at most 80 columns wide unless a name is longer than any permission."""
     parts: list[RenderableType] = [title(report.migration)] if report.migration else []
-    parts.append(_line(not report.config_issues, text.CONFIGURATION, plain(report.configuration), width=LABEL_WIDTH))
+    parts.append(
+        _line(not report.config_issues, str(text.CONFIGURATION), plain(report.configuration), width=LABEL_WIDTH)
+    )
     parts += [_indented(message_lines(config.format_config_issue(issue))) for issue in report.config_issues]
     if report.migration:
         ok, exposure = report.archive_problem is None, report.archive_exposure
-        parts.append(_line(ok, text.ARCHIVE, plain(report.archive), remark=exposure is not None, width=LABEL_WIDTH))
+        parts.append(
+            _line(ok, str(text.ARCHIVE), plain(report.archive), remark=exposure is not None, width=LABEL_WIDTH)
+        )
         if exposure:
-            parts.append(_indented(plain(text.ARCHIVE_EXPOSED[exposure])))
+            parts.append(_indented(plain(str(text.ARCHIVE_EXPOSED[exposure]))))
     parts += map(_indented, problem_lines((), report.archive_problem))
     for source, checks in groupby(report.checks, key=lambda check: check.source):
         parts += _source_lines(source, tuple(checks))
@@ -109,7 +113,7 @@ def _source_lines(source: str, checks: Sequence[Health]) -> Iterator[RenderableT
         if isinstance(problem, Problem):
             yield from map(_indented, problem_lines([problem]))
         elif not_checked:
-            yield _indented(plain(text.not_checked(problem) if problem else text.NOTHING_TO_CHECK, FAINT))
+            yield _indented(plain(str(text.not_checked(problem) if problem else text.NOTHING_TO_CHECK), FAINT))
 
 
 def _reason(check: Health) -> tuple[bool, Problem | str | None]:
@@ -128,7 +132,7 @@ def _is_remark(check: Health) -> bool:
 
 
 def _state(check: Health) -> Text:
-    label, age_s = states.CHECK_LABELS[check.state], check.newest_age_s
+    label, age_s = str(states.CHECK_LABELS[check.state]), check.newest_age_s
     if age_s is not None:
         label = f"{label}, {text.newest(duration(age_s))}"
     elif not check.subject and check.state != "not_checked":

@@ -10,13 +10,13 @@ from messages import cli as text
 from sources.base import MetricSource
 from sources.registry import Sources
 
-Config = Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=text.CONFIG)]
-Demo = Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=text.DEMO)]
-Json = Annotated[bool, typer.Option("--json", help=text.JSON)]
-Source = Annotated[str, typer.Option(help=text.SOURCE)]
-JudgedWindow = Annotated[str, typer.Option("--window", help=text.WINDOW)]
-JudgedPhase = Annotated[str, typer.Option("--phase", help=text.PHASE)]
-Interval = Annotated[int, typer.Option("--every", min=5, max=3600, help=text.EVERY)]
+Config = Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=str(text.CONFIG))]
+Demo = Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=str(text.DEMO))]
+Json = Annotated[bool, typer.Option("--json", help=str(text.JSON))]
+Source = Annotated[str, typer.Option(help=str(text.SOURCE))]
+JudgedWindow = Annotated[str, typer.Option("--window", help=str(text.WINDOW))]
+JudgedPhase = Annotated[str, typer.Option("--phase", help=str(text.PHASE))]
+Interval = Annotated[int, typer.Option("--every", min=5, max=3600, help=str(text.EVERY))]
 
 
 def parse_window(window: str) -> int | None:
@@ -31,7 +31,7 @@ def judged_minutes(window: str, phase: str) -> int | None:
     """The minutes of --window, which excludes --phase. Raises typer.BadParameter."""
     minutes = parse_window(window)
     if window and phase:
-        raise typer.BadParameter(text.WINDOW_AND_PHASE, param_hint="--phase")
+        raise typer.BadParameter(str(text.WINDOW_AND_PHASE), param_hint="--phase")
     return minutes
 
 

@@ -69,7 +69,7 @@ def examine(
                 archive.check_integrity()
         except ArchiveError as error:
             problem = error.problem
-    return DoctorReport(configuration, (), migration, redact_url(migration.archive), problem, exposure, checks)
+    return DoctorReport(str(configuration), (), migration, redact_url(migration.archive), problem, exposure, checks)
 
 
 def exit_with_report(report: DoctorReport, *, as_json: bool, exit_code: int = 1) -> NoReturn:

@@ -7,7 +7,7 @@ from domain import ConfigIssue
 from domain.config.models import CRITERION_METRICS
 from messages.errors import config_access_logs, config_batches
 from messages.errors.sources import Message, shorten
-from messages.i18n import _
+from messages.i18n import LazyText, _, lazy
 
 _PREFIX = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012"
 _ARNS = {
@@ -53,113 +53,113 @@ _LISTED_BY = {
     "target group": "aws elbv2 describe-target-groups",
 }
 ANCHOR = "docs/configuration.md"
-IssueText = tuple[str, str]
+IssueText = tuple[LazyText, LazyText]
 
 # ConfigIssueCode -> the issue, the fix
 _TEXTS: dict[str, IssueText] = {
     "not_readable": (
-        _("It cannot be read: {detail}."),
-        _("Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`."),
+        lazy("It cannot be read: {detail}."),
+        lazy("Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`."),
     ),
-    "not_utf8": (_("It is not UTF-8: byte {byte} is something else."), _("Save it as UTF-8 in your editor.")),
+    "not_utf8": (lazy("It is not UTF-8: byte {byte} is something else."), lazy("Save it as UTF-8 in your editor.")),
     "not_toml": (
-        _("It is not TOML: {detail}."),
-        _("Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."),
+        lazy("It is not TOML: {detail}."),
+        lazy("Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."),
     ),
-    "renamed_key": (_("`{name}` was renamed to `{new}`."), _("Write `{new}` instead; its value means the same.")),
-    "not_a_choice": (_("`{name}` is {given}."), _("Write {choices}.")),
+    "renamed_key": (lazy("`{name}` was renamed to `{new}`."), lazy("Write `{new}` instead; its value means the same.")),
+    "not_a_choice": (lazy("`{name}` is {given}."), lazy("Write {choices}.")),
     "arn_needed": (
-        _("“{given}” is a bare name, and AWS is asked by ARN."),
-        _("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
+        lazy("“{given}” is a bare name, and AWS is asked by ARN."),
+        lazy("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
     ),
     "not_a_region": (
-        _("“{given}” is not the name of an AWS region."),
-        _("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
+        lazy("“{given}” is not the name of an AWS region."),
+        lazy("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
     ),
     "another_region": (
-        _("`region` is {given}, and the load balancer's ARN says {found}."),
-        _('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
+        lazy("`region` is {given}, and the load balancer's ARN says {found}."),
+        lazy('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
     ),
     "rule_of_another_load_balancer": (
-        _("The rule “{given}” belongs to another load balancer than {load_balancer}."),
-        _("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
+        lazy("The rule “{given}” belongs to another load balancer than {load_balancer}."),
+        lazy("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
     ),
     "group_of_another_load_balancer": (
-        _("“{given}” is in {found}; the load balancer is in {home}."),
-        _("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
+        lazy("“{given}” is in {found}; the load balancer is in {home}."),
+        lazy("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
     ),
     "group_on_both_sides": (
-        _("On both sides: {given}. A target group belongs to one fleet."),
-        _("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
+        lazy("On both sides: {given}. A target group belongs to one fleet."),
+        lazy("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
     ),
-    "group_twice": (_("“{given}” stands here more than once, and would be counted more than once."), _("Take one of them out.")),
+    "group_twice": (lazy("“{given}” stands here more than once, and would be counted more than once."), lazy("Take one of them out.")),
     "same_label": (
-        _("Both fleets are called “{given}”, so nobody could tell them apart."),
-        _('Give each its own `label`, for example "EC2" and "ECS".'),
+        lazy("Both fleets are called “{given}”, so nobody could tell them apart."),
+        lazy('Give each its own `label`, for example "EC2" and "ECS".'),
     ),
     "no_source": (
-        _("It names no place to read numbers from."),
-        _("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
+        lazy("It names no place to read numbers from."),
+        lazy("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
     ),
     "not_a_day": (
-        _("“{given}” is not a day between 2010 and 2100."),
-        _("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+        lazy("“{given}” is not a day between 2010 and 2100."),
+        lazy("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
     ),
     "not_a_warm_up": (
-        _("“{given}” is not a time of at most a day."),
-        _("Write minutes or hours, for example `warm_up = \"10m\"`, or `warm_up = \"0\"` to judge from the first minute."),
+        lazy("“{given}” is not a time of at most a day."),
+        lazy("Write minutes or hours, for example `warm_up = \"10m\"`, or `warm_up = \"0\"` to judge from the first minute."),
     ),
     "not_an_archive": (
-        _("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),
-        _("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),
+        lazy("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
     ),
     "archive_driver": (
-        _("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
-        _("Write `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
+        lazy("Write `postgresql+psycopg://user@host/database`."),
     ),
     "archive_without_database": (
-        _("“{given}” names no database of the server."),
-        _("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” names no database of the server."),
+        lazy("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
     ),
     "archive_without_file": (
-        _("“{given}” names no file, so everything would be forgotten at the next start."),
-        _("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
+        lazy("“{given}” names no file, so everything would be forgotten at the next start."),
+        lazy("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
     ),
     "provisional_beyond_settled": (
-        _("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
-        _("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
+        lazy("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
+        lazy("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
     ),
     "metric_twice": (
-        _("`{given}` has a margin already."),
-        _("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
+        lazy("`{given}` has a margin already."),
+        lazy("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
     ),
     "threshold_not_asked": (
-        _("`{given}` needs a threshold of {threshold} s, which is not asked for."),
-        _("Add {threshold} to `slow_thresholds_s` under [migration]."),
+        lazy("`{given}` needs a threshold of {threshold} s, which is not asked for."),
+        lazy("Add {threshold} to `slow_thresholds_s` under [migration]."),
     ),
     "margin_without_unit": (
-        _("“{given}” is not a margin: it needs a number above 0, and a unit."),
-        _('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
+        lazy("“{given}” is not a margin: it needs a number above 0, and a unit."),
+        lazy('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
     ),
     "margin_of_nothing": (
-        _("A margin of “{given}” can never be proven: there is always some uncertainty left."),
-        _('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
+        lazy("A margin of “{given}” can never be proven: there is always some uncertainty left."),
+        lazy('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
     ),
     "margin_of_another_unit": (
-        _("A margin of {given} does not fit `{metric}`."),
-        _("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
+        lazy("A margin of {given} does not fit `{metric}`."),
+        lazy("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
     "ratio_without_points": (
-        _("`max_ratio` goes with a margin in pp, not with one of {given}."),
-        _("Remove it: a relative margin limits the ratio itself, and a latency has no rate."),
+        lazy("`max_ratio` goes with a margin in pp, not with one of {given}."),
+        lazy("Remove it: a relative margin limits the ratio itself, and a latency has no rate."),
     ),
     "not_a_host": (
-        _("“{given}” is not the name of a host, nor an IP address."),
-        _("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),
+        lazy("“{given}” is not the name of a host, nor an IP address."),
+        lazy("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),
     ),
     "not_a_header": (
-        _("“{given}” is not the name of an HTTP header."),
-        _("Write the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
+        lazy("“{given}” is not the name of an HTTP header."),
+        lazy("Write the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
     ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
@@ -174,7 +174,7 @@ def format_config_issue(issue: ConfigIssue) -> Message:
     else:
         text, step = _TEXTS[issue.code]
         name = _name(issue.key)
-        texts = text.format(name=name, **params), step.format(name=name, **params)
+        texts = str(text).format(name=name, **params), str(step).format(name=name, **params)
     return Message(format_key(issue.key), *texts, ANCHOR)
 
 
@@ -228,12 +228,12 @@ def _suggestion(params: dict[str, str]) -> str:
     return _("Did you mean `{close}`?").format(close=params["close"]) + " " if params["close"] else ""
 
 
-def _unknown_key(key: str, params: dict[str, str]) -> IssueText:
+def _unknown_key(key: str, params: dict[str, str]) -> tuple[str, str]:
     step = _suggestion(params) + _("See docs/configuration.md for every key.")
     return _("There is no key `{name}` here.").format(name=_name(key)), step
 
 
-def _outside(key: str, params: dict[str, str]) -> IssueText:
+def _outside(key: str, params: dict[str, str]) -> tuple[str, str]:
     text = _("`{name}` stands in the wrong place.").format(name=_name(key))
     if params["table"] == "migration":
         return text, _("Move it below the line `[migration]`.")
@@ -241,7 +241,7 @@ def _outside(key: str, params: dict[str, str]) -> IssueText:
     return text, _("Give it a table of its own, `{table}`, not one inside of [migration].").format(table=table)
 
 
-def _missing(key: str, _params: dict[str, str]) -> IssueText:
+def _missing(key: str, _params: dict[str, str]) -> tuple[str, str]:
     if key in ("fleets", "fleets.baseline", "fleets.canary"):
         return _("The table is missing, so there is nothing to compare."), _(
             "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
@@ -249,7 +249,7 @@ def _missing(key: str, _params: dict[str, str]) -> IssueText:
     return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write_example(key)
 
 
-def _wrong_type(key: str, params: dict[str, str]) -> IssueText:
+def _wrong_type(key: str, params: dict[str, str]) -> tuple[str, str]:
     if key in ("criteria", "batches.jobs"):
         text = _("Jobs are a list of tables, and this is something else: {given}.")
         if key == "criteria":
@@ -273,7 +273,7 @@ def _wrong_type(key: str, params: dict[str, str]) -> IssueText:
     return text.format(subject=_subject(key), kind=kind, given=params["given"]), _write_example(key)
 
 
-def _out_of_range(key: str, params: dict[str, str]) -> IssueText:
+def _out_of_range(key: str, params: dict[str, str]) -> tuple[str, str]:
     limit = {
         "gt": _("must be more than {limit}"),
         "ge": _("must be at least {limit}"),
@@ -288,47 +288,47 @@ def _out_of_range(key: str, params: dict[str, str]) -> IssueText:
 _OTHER_LOAD_BALANCERS = (
     (
         r":loadbalancer/net/",
-        _("“{given}” is a Network Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
+        lazy("“{given}” is a Network Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
     ),
     (
         r":loadbalancer/gwy/",
-        _("“{given}” is a Gateway Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
+        lazy("“{given}” is a Gateway Load Balancer: it counts no HTTP requests, so there is nothing to compare."),
     ),
     (
         r":loadbalancer/[^/\s]+$",
-        _(
+        lazy(
             "“{given}” is a Classic Load Balancer: it has no target groups, so it cannot split the traffic between two fleets."
         ),
     ),
 )
 
 
-def _not_an_arn(_key: str, params: dict[str, str]) -> IssueText:
+def _not_an_arn(_key: str, params: dict[str, str]) -> tuple[str, str]:
     text = _("“{given}” is not the ARN of a {kind}.")
     if params["kind"] == "load balancer":
         reason = next((reason for part, reason in _OTHER_LOAD_BALANCERS if re.search(part, params["given"])), "")
-        text = reason or _("“{given}” is not the ARN of an Application Load Balancer.")
+        text = str(reason) or _("“{given}” is not the ARN of an Application Load Balancer.")
     step = _("Copy it from `{command}`; it looks like `{arn}`.")
     return text.format(**params), step.format(command=_LISTED_BY[params["kind"]], arn=_ARNS[params["kind"]])
 
 
-_ARN_PARTS: dict[str, str] = {
-    "prefix": _("the beginning `arn:`"),
-    "partition": _("the partition"),
-    "service": _("the service"),
-    "region": _("the region"),
-    "account": _("the account"),
-    "type": _("the resource type"),
-    "name": _("the name"),
-    "load_balancer_id": _("the load balancer's ID"),
-    "listener_id": _("the listener's ID"),
-    "rule_id": _("the rule's ID"),
-    "id": _("the ID"),
+_ARN_PARTS: dict[str, LazyText] = {
+    "prefix": lazy("the beginning `arn:`"),
+    "partition": lazy("the partition"),
+    "service": lazy("the service"),
+    "region": lazy("the region"),
+    "account": lazy("the account"),
+    "type": lazy("the resource type"),
+    "name": lazy("the name"),
+    "load_balancer_id": lazy("the load balancer's ID"),
+    "listener_id": lazy("the listener's ID"),
+    "rule_id": lazy("the rule's ID"),
+    "id": lazy("the ID"),
 }
 
 
-def _truncated_arn(key: str, params: dict[str, str]) -> IssueText:
-    missing = [_ARN_PARTS[part] for part in params["missing"].split(",")]
+def _truncated_arn(key: str, params: dict[str, str]) -> tuple[str, str]:
+    missing = [str(_ARN_PARTS[part]) for part in params["missing"].split(",")]
     if params["in_part"] == "true":
         missing[0] = _("the rest of {part}").format(part=missing[0])
     text = _("“{given}” is a truncated ARN of a {found}. Missing: {missing}.").format(
@@ -337,24 +337,24 @@ def _truncated_arn(key: str, params: dict[str, str]) -> IssueText:
     return text, _not_an_arn(key, params)[1]
 
 
-def _another_kind(key: str, params: dict[str, str]) -> IssueText:
+def _another_kind(key: str, params: dict[str, str]) -> tuple[str, str]:
     text = _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**params)
     return text, _not_an_arn(key, params)[1]
 
 
-def _unknown_timezone(_key: str, params: dict[str, str]) -> IssueText:
+def _unknown_timezone(_key: str, params: dict[str, str]) -> tuple[str, str]:
     step = _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
     return _("There is no time zone “{given}”.").format(given=params["given"]), _suggestion(params).strip() or step
 
 
-def _unknown_metric(_key: str, params: dict[str, str]) -> IssueText:
+def _unknown_metric(_key: str, params: dict[str, str]) -> tuple[str, str]:
     metrics = ", ".join(f"`{metric}`" for metric in CRITERION_METRICS)
     text = _("There is no metric “{given}” to fix a margin for.").format(given=params["given"])
     known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
     return text, _suggestion(params) + known.format(metrics=metrics)
 
 
-_FORMATTERS: dict[str, Callable[[str, dict[str, str]], IssueText]] = {
+_FORMATTERS: dict[str, Callable[[str, dict[str, str]], tuple[str, str]]] = {
     "unknown_key": _unknown_key,
     "outside_its_table": _outside,
     "missing": _missing,

@@ -1,6 +1,6 @@
 """Messages for issues in [access_logs], and example lines."""
 
-from messages.i18n import _
+from messages.i18n import lazy
 
 EXAMPLES = {
     "access_logs.path": 'path = "logs/2026-09-21"',
@@ -20,37 +20,37 @@ EXAMPLES = {
 # ConfigIssueCode -> the issue, the fix
 TEXTS = {
     "no_logs_place": (
-        _("It names no place where access logs lie, and without [aws] no load balancer can be asked for it."),
-        _('Write the folder that holds them, for example `path = "logs"`, or the load balancer under [aws].'),
+        lazy("It names no place where access logs lie, and without [aws] no load balancer can be asked for it."),
+        lazy('Write the folder that holds them, for example `path = "logs"`, or the load balancer under [aws].'),
     ),
     "not_a_bucket": (
-        _("“{given}” is not the name of an S3 bucket."),
-        _("Write the name alone, without `s3://` and without a folder: that belongs to `prefix`."),
+        lazy("“{given}” is not the name of an S3 bucket."),
+        lazy("Write the name alone, without `s3://` and without a folder: that belongs to `prefix`."),
     ),
     "path_and_bucket": (
-        _("The logs would lie in two places: in “{given}” on this machine and in the bucket {bucket}."),
-        _("Keep the one that is meant: `path` or `bucket`."),
+        lazy("The logs would lie in two places: in “{given}” on this machine and in the bucket {bucket}."),
+        lazy("Keep the one that is meant: `path` or `bucket`."),
     ),
     "prefix_without_bucket": (
-        _("“{given}” is a prefix in a bucket, and no `bucket` is named."),
-        _("Write `bucket`, too, or leave both out: the load balancer's attributes name them."),
+        lazy("“{given}” is a prefix in a bucket, and no `bucket` is named."),
+        lazy("Write `bucket`, too, or leave both out: the load balancer's attributes name them."),
     ),
     "not_a_route": (
-        _("“{given}” is no pattern of a path: it begins with `/`, and has no blank, no `?` and no `#`."),
-        _('Write `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
+        lazy("“{given}” is no pattern of a path: it begins with `/`, and has no blank, no `?` and no `#`."),
+        lazy('Write `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
     ),
-    "route_twice": (_("“{given}” stands here more than once."), _("Take one of them out: the first pattern that fits a path names its route.")),
+    "route_twice": (lazy("“{given}” stands here more than once."), lazy("Take one of them out: the first pattern that fits a path names its route.")),
     "athena_and_path": (
-        _("Athena reads logs in S3, and these are on this machine, in “{given}”."),
-        _("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
+        lazy("Athena reads logs in S3, and these are on this machine, in “{given}”."),
+        lazy("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
     ),
     "not_a_database": (
-        _("“{given}” is no name of a database in Athena's catalogue."),
-        _("Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."),
+        lazy("“{given}” is no name of a database in Athena's catalogue."),
+        lazy("Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."),
     ),
-    "not_a_workgroup": (_("“{given}” is no name of a workgroup of Athena."), _("Write the name alone, as `aws athena list-work-groups` has it.")),
+    "not_a_workgroup": (lazy("“{given}” is no name of a workgroup of Athena."), lazy("Write the name alone, as `aws athena list-work-groups` has it.")),
     "not_an_output": (
-        _("“{given}” is no place in S3 where Athena could put its results."),
-        _('Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'),
+        lazy("“{given}” is no place in S3 where Athena could put its results."),
+        lazy('Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'),
     ),
 }  # fmt: skip

@@ -6,375 +6,375 @@ Placeholders: {source}, {operation}, {about}, {key} (the configuration key that 
 
 from typing import Literal
 
-from messages.i18n import _
+from messages.i18n import LazyText, lazy
 from sources.base import ProblemKind
 
 Vendor = Literal["aws", "mackerel", ""]
-Texts = tuple[str, str, str]
+Texts = tuple[LazyText | str, LazyText | str, LazyText | str]
 
 PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
     "no_credentials": (
-        _("No credentials"),
-        _("{source} was not asked, because there is nothing to sign in with."),
-        _("Give this program credentials for it, and start it again."),
+        lazy("No credentials"),
+        lazy("{source} was not asked, because there is nothing to sign in with."),
+        lazy("Give this program credentials for it, and start it again."),
     ),
-    "expired_token": (_("Sign-in has run out"), _("{source} refuses {operation}, because the sign-in has run out."), _("Sign in again. {again}")),
-    "denied": (_("Not allowed"), _("{source} does not allow {operation}."), _("Allow it there. {again}")),
+    "expired_token": (lazy("Sign-in has run out"), lazy("{source} refuses {operation}, because the sign-in has run out."), lazy("Sign in again. {again}")),
+    "denied": (lazy("Not allowed"), lazy("{source} does not allow {operation}."), lazy("Allow it there. {again}")),
     "wrong_key": (
-        _("Unknown key"),
-        _("{source} does not know the key that it was asked with."),
-        _("Set the right key, and start this program again."),
+        lazy("Unknown key"),
+        lazy("{source} does not know the key that it was asked with."),
+        lazy("Set the right key, and start this program again."),
     ),
     "wrong_region": (
-        _("Wrong region"),
-        _("{source} was asked for {about} in a region where that is not."),
-        _("Set `region` under [aws] to the region in the load balancer's ARN (its fourth part), for example `ap-northeast-1`."),
+        lazy("Wrong region"),
+        lazy("{source} was asked for {about} in a region where that is not."),
+        lazy("Set `region` under [aws] to the region in the load balancer's ARN (its fourth part), for example `ap-northeast-1`."),
     ),
-    "not_found": (_("Not found"), _("{source} does not find {about}."), _("Check {key}.")),
+    "not_found": (lazy("Not found"), lazy("{source} does not find {about}."), lazy("Check {key}.")),
     "gone": (
-        _("Not there, or not any more"),
-        _("{source} does not find {about} ({operation}). What is known of it stays."),
-        _("If it was deleted, nothing is to be done. Otherwise correct `ecs_service` (cluster/service) or `codedeploy` (application/deployment group) "
+        lazy("Not there, or not any more"),
+        lazy("{source} does not find {about} ({operation}). What is known of it stays."),
+        lazy("If it was deleted, nothing is to be done. Otherwise correct `ecs_service` (cluster/service) or `codedeploy` (application/deployment group) "
           "under [fleets.baseline] or [fleets.canary]."),
     ),
     "elsewhere": (
-        _("Another load balancer's"),
-        _("Another load balancer serves {about}, so the numbers are not this migration's."),
-        _("Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: the target groups must be that load "
+        lazy("Another load balancer's"),
+        lazy("Another load balancer serves {about}, so the numbers are not this migration's."),
+        lazy("Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: the target groups must be that load "
           "balancer's."),
     ),
     "no_split": (
-        _("No split"),
-        _("There is no rule at {about} that sends traffic to the target groups of both fleets."),
-        _("Before the first step and after the last that is as it should be. Otherwise forward to both fleets' target groups with weights in one rule, or "
+        lazy("No split"),
+        lazy("There is no rule at {about} that sends traffic to the target groups of both fleets."),
+        lazy("Before the first step and after the last that is as it should be. Otherwise forward to both fleets' target groups with weights in one rule, or "
           "name the rule that does in `rule` under [aws]."),
     ),
     "throttled": (
-        _("Throttled"),
-        _("{source} was asked more often than it allows."),
-        _("{again} If it goes on, look for other readers of the same account."),
+        lazy("Throttled"),
+        lazy("{source} was asked more often than it allows."),
+        lazy("{again} If it goes on, look for other readers of the same account."),
     ),
     "timeout": (
-        _("No answer in time"),
-        _("{source} did not answer {operation} in time."),
-        _("{again} If it goes on, check the way there from this machine: proxy, firewall, DNS."),
+        lazy("No answer in time"),
+        lazy("{source} did not answer {operation} in time."),
+        lazy("{again} If it goes on, check the way there from this machine: proxy, firewall, DNS."),
     ),
-    "unreachable": (_("Unreachable"), _("There is no connection to {source}."), _("Check the network, DNS and proxy of this machine. {again}")),
-    "server_error": (_("Their own error"), _("{source} failed with an error of its own."), _("{again}")),
+    "unreachable": (lazy("Unreachable"), lazy("There is no connection to {source}."), lazy("Check the network, DNS and proxy of this machine. {again}")),
+    "server_error": (lazy("Their own error"), lazy("{source} failed with an error of its own."), lazy("{again}")),
     "not_supported": (
-        _("Not supported"),
-        _("The server that answers for {source} does not support {operation}."),
-        _("AWS does: check AWS_ENDPOINT_URL if it is set, or the proxy. {again}"),
+        lazy("Not supported"),
+        lazy("The server that answers for {source} does not support {operation}."),
+        lazy("AWS does: check AWS_ENDPOINT_URL if it is set, or the proxy. {again}"),
     ),
     "bad_request": (
-        _("Refused as nonsense"),
-        _("{source} refused {operation} as wrong."),
-        _("Check {key} against what is quoted. If that is right, it is a mistake in this program: please report it with the quoted text."),
+        lazy("Refused as nonsense"),
+        lazy("{source} refused {operation} as wrong."),
+        lazy("Check {key} against what is quoted. If that is right, it is a mistake in this program: please report it with the quoted text."),
     ),
     "bad_reply": (
-        _("Unreadable answer"),
-        _("{source} answered {operation} with something that its documentation does not promise."),
-        _("{again} If it goes on, look for a proxy or gateway that answers in its place, and report the quoted text."),
+        lazy("Unreadable answer"),
+        lazy("{source} answered {operation} with something that its documentation does not promise."),
+        lazy("{again} If it goes on, look for a proxy or gateway that answers in its place, and report the quoted text."),
     ),
     "partial_data": (
-        _("Cut short"),
-        _("{source} stopped in the middle of its answer and did not go on when asked, for {about}."),
-        _("Nothing to do. {again} Until then, what is missing is a gap."),
+        lazy("Cut short"),
+        lazy("{source} stopped in the middle of its answer and did not go on when asked, for {about}."),
+        lazy("Nothing to do. {again} Until then, what is missing is a gap."),
     ),
     "internal_error": (
-        _("Some series failed"),
-        _("{source} could not answer for {about}."),
-        _("Nothing to do. {again} Until then, what is missing is a gap."),
+        lazy("Some series failed"),
+        lazy("{source} could not answer for {about}."),
+        lazy("Nothing to do. {again} Until then, what is missing is a gap."),
     ),
     "forbidden_metric": (
-        _("Some series refused"),
-        _("{source} refuses {about}."),
-        _("The role may read metrics, but not these. Look for a condition on `cloudwatch:GetMetricData` in its IAM policy, or for a load balancer in an "
+        lazy("Some series refused"),
+        lazy("{source} refuses {about}."),
+        lazy("The role may read metrics, but not these. Look for a condition on `cloudwatch:GetMetricData` in its IAM policy, or for a load balancer in an "
           "account that does not share its metrics; {page} has the whole policy."),
     ),
     "refused_metric": (
-        _("Some series invalid"),
-        _("{source} rejects {about} as invalid. All other series were read."),
-        _("Check `slow_thresholds_s` under [migration] against what is quoted. If that is right, it is a mistake in this program: please report it with the "
+        lazy("Some series invalid"),
+        lazy("{source} rejects {about} as invalid. All other series were read."),
+        lazy("Check `slow_thresholds_s` under [migration] against what is quoted. If that is right, it is a mistake in this program: please report it with the "
           "quoted text."),
     ),
     "unanswered_metric": (
-        _("Some series unanswered"),
-        _("{source} answered with an error of its own when asked for {about}. All other series were read."),
-        _("{again} Until then, these series are gaps. If it goes on and AWS_ENDPOINT_URL is set, that server does not support these statistics."),
+        lazy("Some series unanswered"),
+        lazy("{source} answered with an error of its own when asked for {about}. All other series were read."),
+        lazy("{again} Until then, these series are gaps. If it goes on and AWS_ENDPOINT_URL is set, that server does not support these statistics."),
     ),
     "message": (
-        _("A remark"),
-        _("{source} remarked something on its answer."),
-        _("Read the remark; the numbers may be incomplete. Where it speaks of too many metrics or too long a range, choose a shorter window."),
+        lazy("A remark"),
+        lazy("{source} remarked something on its answer."),
+        lazy("Read the remark; the numbers may be incomplete. Where it speaks of too many metrics or too long a range, choose a shorter window."),
     ),
     "no_such_metric": (
-        _("Never reported"),
-        _("{source} has never heard of {about}."),
-        _("Nothing to do if it is new: it comes with the first requests. Otherwise check {key}."),
+        lazy("Never reported"),
+        lazy("{source} has never heard of {about}."),
+        lazy("Nothing to do if it is new: it comes with the first requests. Otherwise check {key}."),
     ),
     "clock_skew": (
-        _("Clocks differ"),
-        _("The clock of this machine is {skew} that of {source}, so the newest minutes are not the ones asked for."),
-        _("Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`."),
+        lazy("Clocks differ"),
+        lazy("The clock of this machine is {skew} that of {source}, so the newest minutes are not the ones asked for."),
+        lazy("Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`."),
     ),
     "not_enabled": (
-        _("Access logs are off"),
-        _("The load balancer {about} writes no access logs, so nothing can be compared request by request."),
-        _("Turn them on: `aws elbv2 modify-load-balancer-attributes --load-balancer-arn {about} --attributes Key=access_logs.s3.enabled,Value=true "
+        lazy("Access logs are off"),
+        lazy("The load balancer {about} writes no access logs, so nothing can be compared request by request."),
+        lazy("Turn them on: `aws elbv2 modify-load-balancer-attributes --load-balancer-arn {about} --attributes Key=access_logs.s3.enabled,Value=true "
           "Key=access_logs.s3.bucket,Value=BUCKET`. The bucket is in the same region and has a policy that lets Elastic Load Balancing write: {page} has "
           "it. From then on there are logs; of the time before there are none."),
     ),
     "no_room": (
-        _("The disk is full"),
-        _("There is no space left for access logs on this machine ({about})."),
-        _("Free space there, or make `cache_gb` under [access_logs] smaller or `cache` another folder. What was counted is safe. {again}"),
+        lazy("The disk is full"),
+        lazy("There is no space left for access logs on this machine ({about})."),
+        lazy("Free space there, or make `cache_gb` under [access_logs] smaller or `cache` another folder. What was counted is safe. {again}"),
     ),
     "too_costly": (
-        _("Too costly"),
-        _("{source} would cost more for this than is allowed, so nothing was begun."),
-        _("Ask for less, or raise the ceiling in the configuration."),
+        lazy("Too costly"),
+        lazy("{source} would cost more for this than is allowed, so nothing was begun."),
+        lazy("Ask for less, or raise the ceiling in the configuration."),
     ),
     "query_failed": (
-        _("Query failed"),
-        _("{source} began a query and could not end it."),
-        _("What is quoted says why; what was read until then is charged. {page} has the permissions and what is known to go wrong. What was counted "
+        lazy("Query failed"),
+        lazy("{source} began a query and could not end it."),
+        lazy("What is quoted says why; what was read until then is charged. {page} has the permissions and what is known to go wrong. What was counted "
           "before is safe."),
     ),
     "query_cancelled": (
-        _("Query cancelled"),
-        _("{source} ended a query before it was done: somebody cancelled it, or a limit of the workgroup did."),
-        _("Ask again. If it was the limit on the bytes that one query may read, have it raised in the workgroup: a day cannot be read in parts. What was "
+        lazy("Query cancelled"),
+        lazy("{source} ended a query before it was done: somebody cancelled it, or a limit of the workgroup did."),
+        lazy("Ask again. If it was the limit on the bytes that one query may read, have it raised in the workgroup: a day cannot be read in parts. What was "
           "counted before is safe."),
     ),
     "incomplete": (
-        _("Answered in part"),
-        _("{source}: not all of what was asked for was answered ({about})."),
-        _("Nothing to do for this alone: the rest is asked for again. The source's other problems say why."),
+        lazy("Answered in part"),
+        lazy("{source}: not all of what was asked for was answered ({about})."),
+        lazy("Nothing to do for this alone: the rest is asked for again. The source's other problems say why."),
     ),
 }  # fmt: skip
 # Texts for one vendor; "": as in PROBLEM_TEXTS.
 VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
     ("no_credentials", "aws"): (
-        _("No AWS credentials"),
-        _("{source} was not asked, because there are no AWS credentials to sign the request with."),
-        _("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached. If the profile "
+        lazy("No AWS credentials"),
+        lazy("{source} was not asked, because there are no AWS credentials to sign the request with."),
+        lazy("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached. If the profile "
           "has a `credential_process`, that command must exist and print credentials."),
     ),
     ("no_credentials", "mackerel"): (
-        _("No Mackerel key"),
-        _("{source}: not asked, because MACKEREL_APIKEY is not set."),
-        _("Create an API key with the Read right in Mackerel (organization → API keys), put it into MACKEREL_APIKEY, and start this program again."),
+        lazy("No Mackerel key"),
+        lazy("{source}: not asked, because MACKEREL_APIKEY is not set."),
+        lazy("Create an API key with the Read right in Mackerel (organization → API keys), put it into MACKEREL_APIKEY, and start this program again."),
     ),
     ("expired_token", "aws"): (
-        _("AWS sign-in has run out"),
-        _("{source} refuses {operation}, because the AWS credentials have run out."),
-        _("Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. {again}"),
+        lazy("AWS sign-in has run out"),
+        lazy("{source} refuses {operation}, because the AWS credentials have run out."),
+        lazy("Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. {again}"),
     ),
     ("denied", "aws"): (
         "",
-        _("AWS knows who is asking and does not allow {operation}."),
-        _("Allow `{operation}` in the IAM policy of the user or role that this program runs as; {page} has the whole policy. {again}"),
+        lazy("AWS knows who is asking and does not allow {operation}."),
+        lazy("Allow `{operation}` in the IAM policy of the user or role that this program runs as; {page} has the whole policy. {again}"),
     ),
     ("denied", "mackerel"): (
         "",
-        _("Mackerel knows the key and does not allow {operation}."),
-        _("Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, add the address of this "
+        lazy("Mackerel knows the key and does not allow {operation}."),
+        lazy("Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, add the address of this "
           "machine. {again}"),
     ),
     ("wrong_key", "aws"): (
-        _("Unknown AWS access key"),
-        _("AWS does not know the access key, or its secret or session token does not belong to it."),
-        _("Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN together, or none of them and a profile; `aws sts get-caller-identity` "
+        lazy("Unknown AWS access key"),
+        lazy("AWS does not know the access key, or its secret or session token does not belong to it."),
+        lazy("Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN together, or none of them and a profile; `aws sts get-caller-identity` "
           "shows whether they fit."),
     ),
     ("wrong_key", "mackerel"): (
-        _("Unknown Mackerel key"),
-        _("Mackerel does not know the key in MACKEREL_APIKEY, or it is another organization's."),
-        _("Put a key of the organization that has this service into MACKEREL_APIKEY, and start this program again."),
+        lazy("Unknown Mackerel key"),
+        lazy("Mackerel does not know the key in MACKEREL_APIKEY, or it is another organization's."),
+        lazy("Put a key of the organization that has this service into MACKEREL_APIKEY, and start this program again."),
     ),
     ("not_found", "aws"): (
         "",
-        _("{source} does not find {about} ({operation})."),
-        _("Check {key}: was it deleted, or is it in another account? `aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the "
+        lazy("{source} does not find {about} ({operation})."),
+        lazy("Check {key}: was it deleted, or is it in another account? `aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the "
           "ARNs there are."),
     ),
     ("not_found", "mackerel"): (
-        _("Not found in Mackerel"),
-        _("Mackerel does not find {about} in the organization that the key belongs to ({operation})."),
-        _("Check {key}, and that MACKEREL_APIKEY is a key of the right organization."),
+        lazy("Not found in Mackerel"),
+        lazy("Mackerel does not find {about} in the organization that the key belongs to ({operation})."),
+        lazy("Check {key}, and that MACKEREL_APIKEY is a key of the right organization."),
     ),
     ("throttled", "aws"): (
         "",
-        _("{source} was asked for {operation} more often than the quota of this account and region allows."),
-        _("{again} If it goes on, look for other programs that read in the same account and region, or have the quota raised in Service Quotas; {page} "
+        lazy("{source} was asked for {operation} more often than the quota of this account and region allows."),
+        lazy("{again} If it goes on, look for other programs that read in the same account and region, or have the quota raised in Service Quotas; {page} "
           "says what this program asks for."),
     ),
     ("throttled", "mackerel"): (
         "",
-        _("Mackerel was asked more often than it allows (429)."),
-        _("{again} If it goes on, look for other programs that read with keys of the same organization."),
+        lazy("Mackerel was asked more often than it allows (429)."),
+        lazy("{again} If it goes on, look for other programs that read with keys of the same organization."),
     ),
-    ("timeout", "aws"): ("", "", _("{again} If it goes on, check the way there from this machine: proxy, VPC endpoint, security group.")),
+    ("timeout", "aws"): ("", "", lazy("{again} If it goes on, check the way there from this machine: proxy, VPC endpoint, security group.")),
     ("unreachable", "aws"): (
         "",
         "",
-        _("Check the network, DNS and proxy of this machine, `region` under [aws] (a region that does not exist has no address), and AWS_ENDPOINT_URL if "
+        lazy("Check the network, DNS and proxy of this machine, `region` under [aws] (a region that does not exist has no address), and AWS_ENDPOINT_URL if "
           "it is set. {again}"),
     ),
     ("unreachable", "mackerel"): (
         "",
-        _("There is no connection to Mackerel."),
-        _("Check the network, DNS and proxy of this machine, and MACKEREL_APIBASE if it is set. {again}"),
+        lazy("There is no connection to Mackerel."),
+        lazy("Check the network, DNS and proxy of this machine, and MACKEREL_APIBASE if it is set. {again}"),
     ),
     ("server_error", "aws"): (
-        _("Error at AWS"),
-        _("{source} answered {operation} with an error of its own."),
-        _("{again} If it goes on, see https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, what that server supports."),
+        lazy("Error at AWS"),
+        lazy("{source} answered {operation} with an error of its own."),
+        lazy("{again} If it goes on, see https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, what that server supports."),
     ),
     ("server_error", "mackerel"): (
-        _("Error at Mackerel"),
-        _("Mackerel failed with an error of its own."),
-        _("{again} If it goes on, see https://status.mackerel.io."),
+        lazy("Error at Mackerel"),
+        lazy("Mackerel failed with an error of its own."),
+        lazy("{again} If it goes on, see https://status.mackerel.io."),
     ),
     ("bad_request", "aws"): (
         "",
         "",
-        _("Check {key} against what is quoted, and AWS_ENDPOINT_URL if it is set. If those are right, it is a mistake in this program: please report it "
+        lazy("Check {key} against what is quoted, and AWS_ENDPOINT_URL if it is set. If those are right, it is a mistake in this program: please report it "
           "with the quoted text."),
     ),
     ("bad_reply", "aws"): (
         "",
         "",
-        _("{again} If it goes on, look for a proxy or an AWS_ENDPOINT_URL that answers in its place, and report the quoted text."),
+        lazy("{again} If it goes on, look for a proxy or an AWS_ENDPOINT_URL that answers in its place, and report the quoted text."),
     ),
     ("no_such_metric", "mackerel"): (
-        _("Never posted"),
-        _("Mackerel has never received {about}."),
-        _("Nothing to do if it is new: it comes with the first requests. Otherwise check `alb_host` under [mackerel], and that Mackerel's AWS integration "
+        lazy("Never posted"),
+        lazy("Mackerel has never received {about}."),
+        lazy("Nothing to do if it is new: it comes with the first requests. Otherwise check `alb_host` under [mackerel], and that Mackerel's AWS integration "
           "collects this load balancer's metrics per target group."),
     ),
-    ("clock_skew", "aws"): ("", _("The clock of this machine is {skew} that of AWS, which refuses signatures that are five minutes off."), ""),
+    ("clock_skew", "aws"): ("", lazy("The clock of this machine is {skew} that of AWS, which refuses signatures that are five minutes off."), ""),
 }  # fmt: skip
 SPECIAL_TEXTS: dict[str, Texts] = {
     "poll_failed": (
-        _("Internal error"),
-        _("Polling {source} raised an exception in this program."),
-        _("It is tried again by itself. The log has the traceback: please report it."),
+        lazy("Internal error"),
+        lazy("Polling {source} raised an exception in this program."),
+        lazy("It is tried again by itself. The log has the traceback: please report it."),
     ),
     "no_such_host": (
-        _("No such load balancer in Mackerel"),
-        _("No host in Mackerel has metrics of these target groups. Seen: {hosts}."),
-        _("Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
+        lazy("No such load balancer in Mackerel"),
+        lazy("No host in Mackerel has metrics of these target groups. Seen: {hosts}."),
+        lazy("Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
           "`alb_host` under [mackerel]."),
     ),
     "no_such_service": (
-        _("No such service in Mackerel"),
-        _("The organization “{organization}”, to which the key belongs, has no service “{service}”."),
-        _("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
+        lazy("No such service in Mackerel"),
+        lazy("The organization “{organization}”, to which the key belongs, has no service “{service}”."),
+        lazy("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
     ),
     "no_such_rule": (
-        _("No such rule"),
-        _("EventBridge has no rule or schedule “{name}” in this account and region."),
-        _("Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."),
+        lazy("No such rule"),
+        lazy("EventBridge has no rule or schedule “{name}” in this account and region."),
+        lazy("Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."),
     ),
     "too_costly": (
-        _("Too costly"),
-        _("Athena would read {size}, for about {cost}. {ceiling} are allowed, so nothing was begun."),
-        _("Ask for fewer days, or raise `max_usd` under [access_logs.athena]."),
+        lazy("Too costly"),
+        lazy("Athena would read {size}, for about {cost}. {ceiling} are allowed, so nothing was begun."),
+        lazy("Ask for fewer days, or raise `max_usd` under [access_logs.athena]."),
     ),
     "not_over": (
-        _("Day not over"),
-        _("Athena counts whole days (UTC), half an hour after their end: not yet {days}."),
-        _("Ask again then, or count the files of that day without `--engine athena`."),
+        lazy("Day not over"),
+        lazy("Athena counts whole days (UTC), half an hour after their end: not yet {days}."),
+        lazy("Ask again then, or count the files of that day without `--engine athena`."),
     ),
     "counted": (
-        _("Counted by files"),
-        _("So many files of {days} were counted one by one that a query cannot leave them all out."),
-        _("Count the rest of that day without `--engine athena`, and leave that day out here."),
+        lazy("Counted by files"),
+        lazy("So many files of {days} were counted one by one that a query cannot leave them all out."),
+        lazy("Count the rest of that day without `--engine athena`, and leave that day out here."),
     ),
     "no_output_location": (
-        _("No place for results"),
-        _("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
-        _("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
+        lazy("No place for results"),
+        lazy("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
+        lazy("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
     ),
     "no_such_group": (
-        _("Never reported"),
-        _("CloudWatch has no datapoint of the target group {about} at this load balancer, in the last 454 days."),
-        _("Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
+        lazy("Never reported"),
+        lazy("CloudWatch has no datapoint of the target group {about} at this load balancer, in the last 454 days."),
+        lazy("Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
           "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`)."),
     ),
     "idle_group": (
-        _("Never reported"),
-        _("{source} has datapoints of another target group of the fleet, but none of {about}."),
-        _("Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`."),
+        lazy("Never reported"),
+        lazy("{source} has datapoints of another target group of the fleet, but none of {about}."),
+        lazy("Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`."),
     ),
     "no_invocation": (
-        _("Never invoked"),
-        _("CloudWatch has no invocation of the function of job {about}, in the last 454 days."),
-        _("Nothing to do if the job has not run yet. Otherwise check `function` under [[batches.jobs]], `region` under [aws], and that the credentials "
+        lazy("Never invoked"),
+        lazy("CloudWatch has no invocation of the function of job {about}, in the last 454 days."),
+        lazy("Nothing to do if the job has not run yet. Otherwise check `function` under [[batches.jobs]], `region` under [aws], and that the credentials "
           "are those of the function's account."),
     ),
     "no_run_of_job": (
-        _("Never posted"),
-        _("No metric of job {about} was ever posted to the service “{service}”."),
-        _("Nothing to do if the job has not run yet. Otherwise correct its `name` under [[batches.jobs]], or `service` and the patterns under [batches]: "
+        lazy("Never posted"),
+        lazy("No metric of job {about} was ever posted to the service “{service}”."),
+        lazy("Nothing to do if the job has not run yet. Otherwise correct its `name` under [[batches.jobs]], or `service` and the patterns under [batches]: "
           "together they make the metric's name."),
     ),
     "no_run": (
-        _("No batch has reported"),
-        _("No metric of the service “{service}” fits a pattern of [batches]: {patterns}."),
-        _("Nothing to do if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
+        lazy("No batch has reported"),
+        lazy("No metric of the service “{service}” fits a pattern of [batches]: {patterns}."),
+        lazy("Nothing to do if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
     ),
-    "baseline_only": ("", _("Nothing is split: the baseline has all the weight."), ""),
-    "canary_only": ("", _("Nothing is split: the canary has all the weight."), ""),
+    "baseline_only": ("", lazy("Nothing is split: the baseline has all the weight."), ""),
+    "canary_only": ("", lazy("Nothing is split: the canary has all the weight."), ""),
     "too_coarse": (
-        _("Too coarse"),
-        _("Mackerel answered with averages over {step} where minutes were asked for, from {since} on; they are not counted as answered."),
-        _("Nothing to do: it is asked again by itself. If it goes on, the plan keeps minutes for less time than is asked for."),
+        lazy("Too coarse"),
+        lazy("Mackerel answered with averages over {step} where minutes were asked for, from {since} on; they are not counted as answered."),
+        lazy("Nothing to do: it is asked again by itself. If it goes on, the plan keeps minutes for less time than is asked for."),
     ),
 }  # fmt: skip
 # By problem kind and operation; shown with the source's own words.
 ACCESS_LOG_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
     ("internal_error", "count"): (
-        _("A file could not be counted"),
-        _("{about} could not be counted; all other files were."),
-        _("Look whether it is an access log. It is tried again the next time."),
+        lazy("A file could not be counted"),
+        lazy("{about} could not be counted; all other files were."),
+        lazy("Look whether it is an access log. It is tried again the next time."),
     ),
     ("not_found", "read"): (
-        _("No such folder"),
-        _("There is no file and no folder {about}."),
-        _("Correct `path` under [access_logs], or what stands after `--logs`."),
+        lazy("No such folder"),
+        lazy("There is no file and no folder {about}."),
+        lazy("Correct `path` under [access_logs], or what stands after `--logs`."),
     ),
     ("denied", "read"): (
-        _("Logs cannot be read"),
-        _("This program may not read {about}."),
-        _("Let the user that it runs as read it, with all that lies below."),
+        lazy("Logs cannot be read"),
+        lazy("This program may not read {about}."),
+        lazy("Let the user that it runs as read it, with all that lies below."),
     ),
     ("bad_reply", "read"): (
-        _("Not a file"),
-        _("{about} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."),
-        _("Remove it, or put the file itself in its place."),
+        lazy("Not a file"),
+        lazy("{about} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."),
+        lazy("Remove it, or put the file itself in its place."),
     ),
     ("not_found", "s3:ListBucket"): (
-        _("No such bucket"),
-        _("There is no bucket {about}."),
-        _("Correct `bucket` under [access_logs], or leave it out: the load balancer's attributes name the bucket that it writes to now."),
+        lazy("No such bucket"),
+        lazy("There is no bucket {about}."),
+        lazy("Correct `bucket` under [access_logs], or leave it out: the load balancer's attributes name the bucket that it writes to now."),
     ),
     ("not_found", "s3:GetObject"): (
-        _("A log file is gone"),
-        _("It was listed and is not there any more: {about}. Its lines are not counted."),
-        _("Nothing to do if a lifecycle rule of the bucket removes old logs: count them before that, with `ingest` under [access_logs]."),
+        lazy("A log file is gone"),
+        lazy("It was listed and is not there any more: {about}. Its lines are not counted."),
+        lazy("Nothing to do if a lifecycle rule of the bucket removes old logs: count them before that, with `ingest` under [access_logs]."),
     ),
     ("denied", "InvalidObjectState"): (
-        _("A log file is archived"),
-        _("A lifecycle rule has moved it to an archive class of S3: {about}. Its lines are not counted."),
-        _("Restore it with `aws s3api restore-object`, if that time matters; it is then counted by itself."),
+        lazy("A log file is archived"),
+        lazy("A lifecycle rule has moved it to an archive class of S3: {about}. Its lines are not counted."),
+        lazy("Restore it with `aws s3api restore-object`, if that time matters; it is then counted by itself."),
     ),
     ("denied", "s3:GetObject"): (
-        _("A log file may not be read"),
-        _("AWS does not allow s3:GetObject of {about}. Its lines are not counted; all other files are."),
-        _("Allow `s3:GetObject` for it in the IAM policy (docs/access_logs.md has the whole policy), and look for a bucket policy or an owner "
+        lazy("A log file may not be read"),
+        lazy("AWS does not allow s3:GetObject of {about}. Its lines are not counted; all other files are."),
+        lazy("Allow `s3:GetObject` for it in the IAM policy (docs/access_logs.md has the whole policy), and look for a bucket policy or an owner "
           "of the object that refuses. It is asked for again with the next look at that time."),
     ),
 }  # fmt: skip

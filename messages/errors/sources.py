@@ -11,7 +11,7 @@ from domain import Arn
 from messages import times
 from messages.errors.archive import ARCHIVE_TEXTS
 from messages.errors.source_texts import ACCESS_LOG_TEXTS, PROBLEM_TEXTS, SPECIAL_TEXTS, VENDOR_TEXTS, Texts, Vendor
-from messages.i18n import _
+from messages.i18n import LazyText, _, lazy
 from messages.states import source_name
 from sources.base import IDLE_GROUP, Problem, ProblemKind
 
@@ -33,7 +33,10 @@ _KEYS = {
     "listener rule": "`rule` under [aws]",
     "target group": "`target_groups` under [fleets.baseline] or [fleets.canary]",
 }
-_DEFAULTS: dict[ProblemKind, str] = {"no_split": _("this load balancer"), "elsewhere": _("one of the target groups")}
+_DEFAULTS: dict[ProblemKind, LazyText] = {
+    "no_split": lazy("this load balancer"),
+    "elsewhere": lazy("one of the target groups"),
+}
 _PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches", "lambda": "batches"}
 MAX_QUOTE_CHARS = 240
 
@@ -69,14 +72,14 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Mess
         elif problem.kind == "no_split":
             detail = ""  # a code, not a text
     title, text, next_step = (own or default for own, default in zip(texts, PROBLEM_TEXTS[problem.kind], strict=True))
-    text = _quote(text.format(**values), detail)
-    return Message(title, text, next_step.format(**values), f"docs/problems.md#{problem.kind}")
+    text = _quote(str(text).format(**values), detail)
+    return Message(str(title), text, str(next_step).format(**values), f"docs/problems.md#{problem.kind}")
 
 
 def format_archive_problem(kind: str, detail: str) -> Message:
     """The message for the kind and detail of an ArchiveProblem."""
     title, text, next_step = ARCHIVE_TEXTS[kind]
-    return Message(title, _quote(text, shorten(detail)), next_step, f"docs/problems.md#archive_{kind}")
+    return Message(str(title), _quote(str(text), shorten(detail)), str(next_step), f"docs/problems.md#archive_{kind}")
 
 
 def format_archive_state(kind: str, detail: str, *, since: str, as_of: str) -> Message:

@@ -142,7 +142,7 @@ def _comparison_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[Ti
             figure = comparison_figure(
                 comparison, frame, margin=bundle.migration.margin_of(metric), events=bundle.events
             )
-            yield (title, figure_svg(figure, text.page_alternative(title)))
+            yield (str(title), figure_svg(figure, text.page_alternative(str(title))))
 
 
 def _latency(

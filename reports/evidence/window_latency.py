@@ -42,7 +42,7 @@ def latency_table(labelled: Sequence[tuple[str, LatencySummary]]) -> LatencyTabl
         for name in PERCENTILES
     ]
     answers = [(numbers.count(group.answers), text.window_latency_of_requests(group.requests)) for group in groups]
-    rows.append((text.WINDOW_LATENCY_ANSWERS, (*answers, *((("", ""),) if pair else ()))))
+    rows.append((str(text.WINDOW_LATENCY_ANSWERS), (*answers, *((("", ""),) if pair else ()))))
     head = text.window_latency_head(tuple(label for label, _ in labelled), difference=pair is not None)
     return LatencyTable(head, tuple(rows))
 
@@ -56,7 +56,7 @@ def latency_note(migration: Migration, latency: WindowLatency, source_label: str
         sentences.append(text.window_latency_span(source_label, span, length_s))
         # After a failed request the percentiles are those of an earlier window.
         if latency.complete and latency.covered != latency.window:
-            sentences.append(text.WINDOW_LATENCY_PARTIAL)
+            sentences.append(str(text.WINDOW_LATENCY_PARTIAL))
     fleets = [group.fleet for _, group in labelled_groups(migration, latency)]
     sentences += [
         text.window_latency_groups(migration.fleets[fleet].label, fleets.count(fleet))
@@ -68,7 +68,8 @@ def latency_note(migration: Migration, latency: WindowLatency, source_label: str
 
 def _value(group: LatencySummary, percentile: str) -> TableCell:
     is_low_sample = percentile in group.percentiles and (group.answers or 0) < analysis.required_samples(percentile)
-    return numbers.milliseconds(group.percentiles.get(percentile)), text.WINDOW_LATENCY_TOO_FEW if is_low_sample else ""
+    note = str(text.WINDOW_LATENCY_TOO_FEW) if is_low_sample else ""
+    return numbers.milliseconds(group.percentiles.get(percentile)), note
 
 
 def _difference(baseline: LatencySummary, canary: LatencySummary, percentile: str) -> TableCell:

@@ -42,7 +42,7 @@ def sentence(reason: DecisionReason, judgement: Judgement = JUDGEMENT, outcome: 
 
 
 def test_every_decision_has_a_word_and_a_sign_of_its_own() -> None:
-    assert list(decision.WORDS.values()) == ["CONTINUE", "WAIT", "HOLD", "ROLL BACK", "NO DATA"]
+    assert [str(word) for word in decision.WORDS.values()] == ["CONTINUE", "WAIT", "HOLD", "ROLL BACK", "NO DATA"]
     assert set(decision.SIGNS) == set(get_args(Decision)) and len(set(decision.SIGNS.values())) == 5
 
 

@@ -54,7 +54,7 @@ def _facts(job: JobReport) -> Iterator[str]:
     if job.overlapping_runs:
         yield text.overlaps(job.overlapping_runs)
     if job.job is None:
-        yield text.FOUND_BY_PATTERN
+        yield str(text.FOUND_BY_PATTERN)
 
 
 def _durations_chart(migration: Migration, view: BatchView, job: JobReport, now: datetime) -> None:

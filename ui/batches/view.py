@@ -97,7 +97,7 @@ def jobs_table(migration: Migration, view: BatchView, choice: str, now: datetime
 def schedule_lines(migration: Migration, job: JobReport, now: datetime) -> list[str]:
     """The schedule, and the next scheduled time."""
     if job.schedule is None:
-        return [text.NO_SCHEDULE]
+        return [str(text.NO_SCHEDULE)]
     lines = [schedules.format_schedule(job.schedule, job.timezone)]
     if job.next_scheduled_at:
         lines.append(text.next_due(job.next_scheduled_at, migration.zone, now))
@@ -222,4 +222,4 @@ def _scheduler_rows(migration: Migration, job: JobReport, now: datetime) -> list
 def sources(app: AppContext, now: datetime) -> Markup:
     """The sources of batch runs."""
     lines = [source_line(state, now) for state in app.source_states() if state.source in app.batch_source_names]
-    return sources_table(text.SOURCES_TITLE, lines, text.ONE_POINT_A_MINUTE)
+    return sources_table(str(text.SOURCES_TITLE), lines, str(text.ONE_POINT_A_MINUTE))

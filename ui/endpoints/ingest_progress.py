@@ -51,12 +51,12 @@ def progress_section(app: AppContext, window: Window) -> None:
             key="count_logs",
             on_click=_on_request,
             args=(app, window),
-            help=text.COUNT_EXPLAINED,
+            help=str(text.COUNT_EXPLAINED),
         )
     elif progress is None or progress.state == "listing":
-        st.progress(0.0, text.LISTING)
+        st.progress(0.0, str(text.LISTING))
     elif progress.state == "busy":
-        layout.note(text.BUSY)
+        layout.note(str(text.BUSY))
     elif is_ingesting(app, window):
         share = progress.bytes_done / progress.bytes if progress.bytes else 0.0
         label = text.progress(progress.files_done, progress.files, progress.bytes_done, progress.bytes)
@@ -76,12 +76,12 @@ def _problems(progress: IngestProgress) -> Markup:
 def empty_state(app: AppContext, window: Window) -> None:
     """If the window has no requests: why, and the next step."""
     if app.sources.logs is None:
-        layout.configuration_example(text.NOT_CONFIGURED, text.NOT_CONFIGURED_TEXT, text.EXAMPLE)
+        layout.configuration_example(str(text.NOT_CONFIGURED), str(text.NOT_CONFIGURED_TEXT), text.EXAMPLE)
         return
     progress = app.collector.ingest_progress(window)
     # Otherwise the progress bar, the button or the problem says why.
     if progress and not is_ingesting(app, window) and not progress.problems:
-        layout.empty_state(text.NO_REQUESTS, text.NO_REQUESTS_TEXT)
+        layout.empty_state(str(text.NO_REQUESTS), str(text.NO_REQUESTS_TEXT))
 
 
 def _was_requested(window: Window) -> bool:

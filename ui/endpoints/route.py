@@ -37,9 +37,9 @@ def route_detail(app: AppContext, endpoint: Endpoint, view: RouteView, window: W
 
 
 def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[FleetName, str]) -> None:
-    layout.panel_title(text.DISTRIBUTION_TITLE)
+    layout.panel_title(str(text.DISTRIBUTION_TITLE))
     if not any(len(distribution.ms) for distribution in route.distributions.values()):
-        layout.empty_state(text.NO_ANSWERS)
+        layout.empty_state(str(text.NO_ANSWERS))
         return
     curves = list[tuple[str, float | None, float | None]]()
     for fleet in FLEETS:
@@ -52,7 +52,7 @@ def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[Fle
 
 def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, window: Window, span: str) -> None:
     frame = chart_frame(app.migration, window, theme=layout.theme())
-    layout.panel_title(text.TIMELINE_TITLE, note=text.timeline_bucket(route.timelines["baseline"].block_s))
+    layout.panel_title(str(text.TIMELINE_TITLE), note=text.timeline_bucket(route.timelines["baseline"].block_s))
     figure = route_timeline_figure(route.timelines, frame, text.TIMELINE_PANELS)
     overlay_chart(chart_payload(figure, text.timeline_alternative(endpoint.route, span)), key="route_timeline")
 

@@ -141,7 +141,7 @@ def first_row(n_routes: int, page: int) -> int:
 
 def _name_and_link(endpoint: Endpoint, view: EndpointsView, query_params: Mapping[str, str]) -> tuple[str, str]:
     if endpoint.route == ALL_ROUTES:
-        return text.TOTAL, ""
+        return str(text.TOTAL), ""
     if endpoint.route == OTHER_ROUTE and view.endpoints.n_folded:
         return text.other_routes(view.endpoints.n_folded), ""
     return endpoint.route, route_link(query_params, endpoint.route)

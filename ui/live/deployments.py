@@ -62,7 +62,7 @@ def deployments_section(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch"):
             st.html(render("deployments.section", lines=lines, items=facts))
-        popover = st.popover(text.COMMANDS_TITLE, type="tertiary", key="deployment_commands", on_change="rerun")
+        popover = st.popover(str(text.COMMANDS_TITLE), type="tertiary", key="deployment_commands", on_change="rerun")
     if popover.open:
         with popover:
             _commands(migration, view)
@@ -98,18 +98,18 @@ def _preflight_fact(preflight: Preflight) -> Fact:
 
 def _commands(migration: Migration, view: DeploymentsView) -> None:
     """The commands to copy, each with its purpose."""
-    commands = [(text.PURPOSES[step.purpose], step.command) for item in view.preflights for step in item.steps]
+    commands = [(str(text.PURPOSES[step.purpose]), step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
         commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
     if commands:
         intros = (text.commands_intro(preflight, migration) for preflight in view.preflights)
-        note(" ".join([text.NEVER_RUN, *filter(None, intros)]))
+        note(" ".join([str(text.NEVER_RUN), *filter(None, intros)]))
     for title, command in commands:
         st.html(render("deployments.step", title=title))
         if command:
             st.code(command, language="bash", wrap_lines=True)
         else:
-            note(text.COMMAND_NOT_AVAILABLE)
+            note(str(text.COMMAND_NOT_AVAILABLE))
 
 
 def _details(migration: Migration, view: DeploymentsView, now: datetime) -> None:

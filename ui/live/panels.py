@@ -51,7 +51,7 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
         return
     for fleet in FLEETS:
         value = f"{migration.fleets[fleet].label} {format_value(quantity, getattr(latest, fleet))}"
-        yield ("note", f"{value} ?", text.LOW_SAMPLE) if fleet in latest.low_sample else (fleet, value, "")
+        yield ("note", f"{value} ?", str(text.LOW_SAMPLE)) if fleet in latest.low_sample else (fleet, value, "")
     if quantity != "count":
         format_difference = numbers.points if quantity == "rate" else numbers.signed_milliseconds
         yield "", format_difference(latest.difference), ""
@@ -61,11 +61,11 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
     yield "bad" if _is_notable(shares) else "note", text.unanswered(_listed(migration, shares)), ""
     unexplained = _shares(panel, "unexplained")
     if _is_notable(unexplained):
-        yield "note", text.unexplained(_listed(migration, unexplained)), text.UNEXPLAINED
+        yield "note", text.unexplained(_listed(migration, unexplained)), str(text.UNEXPLAINED)
     if panel.alb_5xx is None and _is_notable(shares):
-        yield "note", text.ALB_5XX_UNKNOWN, text.ALB_5XX_UNKNOWN_EXPLAINED
+        yield "note", str(text.ALB_5XX_UNKNOWN), str(text.ALB_5XX_UNKNOWN_EXPLAINED)
     elif panel.alb_5xx and panel.alb_5xx >= NOTABLE_SHARE * panel.requests_per_minute:
-        yield "warn", text.alb_5xx(numbers.per_minute(panel.alb_5xx)), text.ALB_5XX_EXPLAINED
+        yield "warn", text.alb_5xx(numbers.per_minute(panel.alb_5xx)), str(text.ALB_5XX_EXPLAINED)
 
 
 def _shares(panel: PanelData, component: str) -> dict[FleetName, float | None]:

@@ -23,16 +23,18 @@ def sources_section(app: AppContext, source: str, result: MetricsResult, now: da
     names += [app.sources.traffic.name] if app.sources.traffic else []
     for name in dict.fromkeys(names):
         if name not in {state.source for state in known}:
-            lines.append((states.source_name(name), "warn", text.AWAITING_FIRST_ANSWER, text.NEVER_SUCCEEDED, ()))
+            lines.append(
+                (states.source_name(name), "warn", str(text.AWAITING_FIRST_ANSWER), str(text.NEVER_SUCCEEDED), ())
+            )
     if problem := result.archive_problem or app.collector.problem:
         message = sources.format_archive_problem(problem.kind, problem.detail)
-        lines.append((states.source_name("archive"), "bad", states.STATE_LABELS["down"], "", [message]))
+        lines.append((states.source_name("archive"), "bad", str(states.STATE_LABELS["down"]), "", [message]))
     unsupported = (
         text.unsupported_metric(states.source_name(source), metric, with_cloudwatch="cloudwatch" in app.source_names)
         for metric in app.metric_source(source).unsupported_metrics()
     )
     note = " ".join([_resolution(app.migration, result, now), *dict.fromkeys(unsupported)])
-    st.html(sources_table(text.SOURCES_TITLE, lines, note))
+    st.html(sources_table(str(text.SOURCES_TITLE), lines, note))
 
 
 def _resolution(migration: Migration, result: MetricsResult, now: datetime) -> str:
@@ -50,7 +52,7 @@ def queries_section(app: AppContext, source: str, window: Window) -> None:
     """The CloudWatch queries with links to the console; built only while the section is open."""
     if source != "cloudwatch":
         return
-    expander = st.expander(text.QUERIES_TITLE, key="queries", on_change="rerun")
+    expander = st.expander(str(text.QUERIES_TITLE), key="queries", on_change="rerun")
     if expander.open:
         rows = [(series.target_group, query, link) for series, query, link in console_queries(app.migration, window)]
         with expander:

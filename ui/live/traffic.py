@@ -119,7 +119,7 @@ def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[F
         for state in states
         for problem in state.problems
     ):
-        yield "warn", traffic_messages.RULES_UNREAD
+        yield "warn", str(traffic_messages.RULES_UNREAD)
 
 
 def _other_rule_facts(traffic: Traffic, split: Rule, migration: Migration) -> Iterator[Fact]:

@@ -21,13 +21,13 @@ from ui.parity.view import JudgementView, phase_evaluation
 
 def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     st.download_button(
-        text.FILE,
+        str(text.FILE),
         data=partial(_evidence_file, app, view, source, page_checkpoint()),
         file_name=evidence_file_name(app.migration.name, view.phase.judged_window),
         mime="application/zip",
         on_click="ignore",
         icon=":material/download:",
-        help=text.FILE_EXPLAINED,
+        help=str(text.FILE_EXPLAINED),
         disabled=app.archive.outage is not None,
     )
 

@@ -24,18 +24,18 @@ def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime)
     waiting = {incident.id: incident for incident in reversed(found) if incident.id not in acknowledged}
     if not waiting:
         return
-    with st.expander(text.ACKNOWLEDGE), st.form("incident", clear_on_submit=True, border=False):
+    with st.expander(str(text.ACKNOWLEDGE)), st.form("incident", clear_on_submit=True, border=False):
         labels, zone = evaluation.labels, evaluation.zone
         chosen = st.selectbox(
-            text.INCIDENT, list(waiting), format_func=lambda name: text.option(waiting[name], labels, zone)
+            str(text.INCIDENT), list(waiting), format_func=lambda name: text.option(waiting[name], labels, zone)
         )
         first, second = st.columns(2)
-        words = first.text_input(text.NOTE, max_chars=500)
-        author = author_input(app, notes.AUTHOR, second)
-        if not st.form_submit_button(text.SAVE):
+        words = first.text_input(str(text.NOTE), max_chars=500)
+        author = author_input(app, str(notes.AUTHOR), second)
+        if not st.form_submit_button(str(text.SAVE)):
             return
         if not words.strip():
-            show_invalid(notes.EMPTY)
+            show_invalid(str(notes.EMPTY))
             return
         start = waiting[chosen].window.start
-        save_entry(text.TITLE, partial(app.archive.notes.add, start, words, author, incident=chosen))
+        save_entry(str(text.TITLE), partial(app.archive.notes.add, start, words, author, incident=chosen))

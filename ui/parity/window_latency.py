@@ -27,14 +27,14 @@ INITIAL_WAIT_S = 1.5
 
 def window_latency_section(app: AppContext, source: str, phase: Phase, *, now: datetime) -> None:
     """Requests the latency from the source if necessary, and shows what is known."""
-    layout.panel_title(text.WINDOW_LATENCY_TITLE, tooltip=text.WINDOW_LATENCY_EXPLAINED)
+    layout.panel_title(str(text.WINDOW_LATENCY_TITLE), tooltip=str(text.WINDOW_LATENCY_EXPLAINED))
     label = states.source_name(source)
     if not isinstance(app.metric_source(source), WindowLatencySource):
         layout.empty_state(text.window_latency_unsupported(label))
         return
     window = latency_window(app.migration, phase, now=now)
     if window is None:
-        layout.empty_state(text.WINDOW_LATENCY_TOO_YOUNG)
+        layout.empty_state(str(text.WINDOW_LATENCY_TOO_YOUNG))
         return
     latency = _read_latency(app, window, source)
     if latency is None:

@@ -14,13 +14,13 @@ from ui.app_context import AppContext
 def report_button(app: AppContext, retrospective: Retrospective) -> None:
     """The report covers the whole migration, whatever range the chart shows."""
     st.download_button(
-        text.REPORT_FILE,
+        str(text.REPORT_FILE),
         data=partial(_report_file, app, retrospective),
         file_name=retrospective_file_name(app.migration.name, retrospective.outline),
         mime="text/html",
         on_click="ignore",
         icon=":material/download:",
-        help=text.REPORT_EXPLAINED,
+        help=str(text.REPORT_EXPLAINED),
         disabled=app.archive.outage is not None,
     )
 

@@ -72,7 +72,7 @@ def entry_row(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(render("retrospective.note", clock=clock, title=title, author=author))
         if remove:
-            st.button(text.REMOVE, key=f"remove_{key}", on_click=partial(_remove, remove, key), type="tertiary")
+            st.button(str(text.REMOVE), key=f"remove_{key}", on_click=partial(_remove, remove, key), type="tertiary")
 
 
 def removal_lines(app: AppContext, removals: Iterable[Removal], *, now: datetime) -> None:

@@ -33,11 +33,11 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
         Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(text.TITLE, text.EXPLAINED)
     )
     with st.form("note", clear_on_submit=True, border=False):
-        words = st.text_input(text.TEXT, max_chars=500)
+        words = st.text_input(str(text.TEXT), max_chars=500)
         first, second = st.columns(2)
-        at = first.text_input(text.WHEN, help=text.when_help(app.migration.timezone), max_chars=40)
-        author = author_input(app, text.AUTHOR, second)
-        if st.form_submit_button(text.SAVE):
+        at = first.text_input(str(text.WHEN), help=text.when_help(app.migration.timezone), max_chars=40)
+        author = author_input(app, str(text.AUTHOR), second)
+        if st.form_submit_button(str(text.SAVE)):
             _save(app, words, at, author)
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
     events = app.archive.events.read(Window(outline.window.start, end))
@@ -45,7 +45,7 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
     # Own notes of any time: one that is not listed could not be removed.
     notes = sorted((*others, *app.archive.notes.read()), key=lambda note: note.ts, reverse=True)
     if not notes:
-        layout.note(text.NONE)
+        layout.note(str(text.NONE))
     remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
     for note in notes[:MAX_NOTES]:
         is_own = note.source == NOTES
@@ -57,11 +57,11 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
 
 def _save(app: AppContext, words: str, at: str, author: str) -> None:
     if not words.strip():
-        show_invalid(text.EMPTY)
+        show_invalid(str(text.EMPTY))
         return
     try:
         ts = entered_time(app, at)
     except ValueError:
         show_invalid(text.invalid_time(at))
         return
-    save_entry(text.TITLE, partial(app.archive.notes.add, ts, words, author))
+    save_entry(str(text.TITLE), partial(app.archive.notes.add, ts, words, author))

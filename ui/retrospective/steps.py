@@ -29,17 +29,17 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
     )
     with st.form("step", clear_on_submit=True, border=False):
         first, second, third = st.columns(3)
-        share = first.text_input(text.SHARE, help=text.SHARE_EXAMPLE, max_chars=20)
-        at = second.text_input(text.AT, help=notes.when_help(app.migration.timezone), max_chars=40)
-        author = author_input(app, text.AUTHOR, third)
-        if st.form_submit_button(text.SAVE):
+        share = first.text_input(str(text.SHARE), help=str(text.SHARE_EXAMPLE), max_chars=20)
+        at = second.text_input(str(text.AT), help=notes.when_help(app.migration.timezone), max_chars=40)
+        author = author_input(app, str(text.AUTHOR), third)
+        if st.form_submit_button(str(text.SAVE)):
             _save(app, share, at, author, now)
     steps = sorted(app.archive.steps.read(), key=lambda step: step.ts, reverse=True)
     used = {change.key for change in app.archive.events.weight_changes() if change.origin == "entered"}
     remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
     for step in steps:
         clock, share = layout.format_clock(step.ts, app.migration, now), numbers.share(step.after or 0.0)
-        details = [notes.by_author(step.author), "" if step.key in used else text.UNUSED]
+        details = [notes.by_author(step.author), "" if step.key in used else str(text.UNUSED)]
         shown = ", ".join(filter(None, details))
         entry_row(clock, share, shown, key=step.key, remove=remove)
     removal_lines(app, app.archive.steps.removals(), now=now)
@@ -57,6 +57,6 @@ def _save(app: AppContext, share: str, at: str, author: str, now: datetime) -> N
         show_invalid(notes.invalid_time(at))
         return
     if ts > now.timestamp():
-        show_invalid(text.FUTURE)
+        show_invalid(str(text.FUTURE))
         return
-    save_entry(text.TITLE, partial(app.archive.steps.add, ts, canary_share, author))
+    save_entry(str(text.TITLE), partial(app.archive.steps.add, ts, canary_share, author))

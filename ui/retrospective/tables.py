@@ -65,5 +65,5 @@ def before_after_table(migration: Migration, retrospective: Retrospective, *, no
         about = before_after.compared_weeks(comparison, migration.zone, now=now)
         return render("retrospective.before_after", comparison=comparison, about=about)
     has_steps = retrospective.outline.last_step is not None
-    about = before_after.no_comparison(comparison) if has_steps else before_after.NO_STEP
+    about = before_after.no_comparison(comparison) if has_steps else str(before_after.NO_STEP)
     return render("retrospective.before_after", comparison=None, about=about)

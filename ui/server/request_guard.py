@@ -36,7 +36,7 @@ class Refusal:
 def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | None:
     """Why the request of an http or websocket scope is refused; None if it is not. `settings`: None if the configuration is invalid."""
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
-        return Refusal(431, text.HEADERS_TOO_LARGE)
+        return Refusal(431, str(text.HEADERS_TOO_LARGE))
     hosts = header_values(scope, b"host")
     host = parse_host_port(hosts[0]) if len(hosts) == 1 else None
     if _is_from_another_site(scope, host):
@@ -45,7 +45,7 @@ def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | No
     if scope["path"] in HEALTH_CHECKS and (not hosts or (host and is_ip_address(host.host))):
         return None
     if host is None:
-        return Refusal(400, text.INVALID_HOST)
+        return Refusal(400, str(text.INVALID_HOST))
     if not is_loopback(host.host) and (settings is None or host.host not in settings.allowed_hosts):
         return Refusal(403, text.host_not_allowed(host.host, is_configured=settings is not None))
     return _check_endpoint(scope["path"], settings.expose if settings else ())

@@ -8,31 +8,42 @@ import numpy as np
 
 from analysis import NOTABLE_SHARE, Comparison, Quantity
 from analysis.series.grid import BoolArray, FloatArray
-from charts.base.events import event_annotations, event_shapes, event_traces
+from charts.base.events import event_annotations, event_shapes
 from charts.base.figure import Figure
 from charts.base.frame import ChartFrame, axis_time, plotly_text
-from charts.base.layout import BAND, LEGEND, ZOOM, base_axis, base_layout, label, time_axis, zone_label
+from charts.base.layout import (
+    BAND,
+    ZOOM,
+    Unit,
+    base_axis,
+    base_layout,
+    clock_meta,
+    label,
+    readable,
+    time_axis,
+    zone_label,
+)
 from charts.base.palette import DASHES
 from domain import FLEETS, Event, FleetName, Margin
-from messages import times
+from messages import charts, times
 from messages.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """Display of a quantity: the factor from the data's unit to the chart's, the units, and d3 number formats."""
+    """Display of a quantity: the factor from the data's unit to the chart's, and the units of values, differences and both axes."""
 
     scale: float
-    unit: str
-    difference_unit: str
-    value: str
-    difference: str
+    unit: Unit
+    difference_unit: Unit
+    suffix: str
+    difference_suffix: str
 
 
 _FORMATS: dict[Quantity, _Format] = {
-    "rate": _Format(100.0, "%", "pp", ".3~g", "+.2~g"),
-    "latency": _Format(1000.0, "ms", "ms", ",.0f", "+,.0f"),
-    "count": _Format(1.0, "", "", ",.0f", "+,.0f"),
+    "rate": _Format(100.0, "percent", "points", "%", " pp"),
+    "latency": _Format(1000.0, "milliseconds", "signed_milliseconds", " ms", " ms"),
+    "count": _Format(1.0, "per_minute", "count", "/min", "/min"),
 }
 
 
@@ -50,23 +61,22 @@ def comparison_figure(
     low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
     difference = np.where(low_sample, np.nan, comparison.difference)
     lines = [comparison.values[fleet] for fleet in FLEETS]
-    data = _alb_5xx_traces(comparison, frame)
-    for fleet in FLEETS:
-        data += _fleet_traces(comparison, frame, fleet)
-    name = _("{canary} − {baseline}").format(**{fleet: plotly_text(frame.labels[fleet]) for fleet in FLEETS})
+    data = [trace for fleet in FLEETS for trace in _fleet_traces(comparison, frame, fleet)]
+    name = charts.difference(**{fleet: plotly_text(frame.labels[fleet]) for fleet in FLEETS})
     data.append(
         _trace(comparison, frame, difference, name)
         | {"yaxis": "y2", "showlegend": False, "line": {"color": palette.ink, "width": 1.5}}
-        | {"hovertemplate": f"%{{y:{display.difference}}} {display.difference_unit}"}
+        | readable(display.difference_unit)
     )
     data += _relative_margin_traces(comparison, frame, margin)
-    data += event_traces(comparison.ts, frame, events)
+    data += [trace for fleet in FLEETS for trace in _component_traces(comparison, frame, fleet)]
+    data += _alb_5xx_traces(comparison, frame)
 
     labels = event_annotations(frame, events)
     top = _scale_max(lines, is_final, low_sample) * display.scale
     spread = _scale_max([np.abs(difference)], is_final, low_sample) * display.scale
     reach = max(spread * 1.1, _margin_reach(margin, comparison) * 1.25) or 1.0
-    layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, reach, " %" if display.unit == "%" else "")
+    layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, reach, display)
     if comparison.alb_5xx is not None:
         layout["yaxis3"] = _alb_5xx_axis(comparison, frame, is_final, layout["yaxis"])
     fixed = margin.value if margin and margin.unit != "%" else 0.0
@@ -87,8 +97,7 @@ def comparison_figure(
 
 def _trace(comparison: Comparison, frame: ChartFrame, values: FloatArray, name: str) -> dict[str, Any]:
     display = _FORMATS[comparison.quantity]
-    hover = f"%{{y:{display.value}}} {display.unit}".rstrip()
-    trace = {"type": "scatter", "mode": "lines", "name": name, "connectgaps": False, "hovertemplate": hover}
+    trace = {"type": "scatter", "mode": "lines", "name": name, "connectgaps": False}
     return _x_values(comparison, frame) | trace | {"y": (values * display.scale).astype("float32")}
 
 
@@ -97,7 +106,7 @@ def _alb_5xx_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str,
     if comparison.alb_5xx is None or not np.nan_to_num(comparison.alb_5xx).any():
         return []
     trace = _trace(comparison, frame, comparison.alb_5xx, _("ALB-generated 5xx, whole load balancer"))
-    trace |= {"y": comparison.alb_5xx.astype("float32"), "yaxis": "y3", "hovertemplate": "%{y:,.0f} /min"}
+    trace |= {"y": comparison.alb_5xx.astype("float32"), "yaxis": "y3"} | readable("per_minute", name=charts.alb_5xx())
     return [trace | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": frame.palette.unattributed}]
 
 
@@ -148,20 +157,24 @@ def _fleet_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -
     low_sample = comparison.low_sample[fleet]
     stroke = {"color": frame.palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
     sufficient = np.where(low_sample, np.nan, values)
-    sample_size = "" if comparison.quantity == "count" else _(" of %{customdata:,.0f}")
-    custom = {"legendgroup": fleet, "customdata": np.nan_to_num(comparison.samples[fleet]).astype("float32")}
-    line = _trace(comparison, frame, sufficient, name) | custom | {"line": stroke}
-    line["hovertemplate"] += sample_size
+    unit = _FORMATS[comparison.quantity].unit
+    group: dict[str, Any] = {"legendgroup": fleet}
+    line = _trace(comparison, frame, sufficient, name) | group | {"line": stroke} | readable(unit)
     if (isolated := _isolated(sufficient)).any():  # a line alone would not show them
         marker = {"size": np.where(isolated, 5, 0).astype("int8"), "color": stroke["color"]}
         line |= {"mode": "lines+markers", "marker": marker}
     traces = [line]
     if (low_sample & ~np.isnan(values)).any():
-        faint = _trace(comparison, frame, np.where(low_sample, values, np.nan), name) | custom
+        faint = _trace(comparison, frame, np.where(low_sample, values, np.nan), name) | group
         faint |= {"mode": "lines+markers", "opacity": 0.35, "line": stroke | {"width": 1}, "showlegend": False}
         faint |= {"marker": {"size": 4, "color": stroke["color"]}}
-        faint["hovertemplate"] += sample_size + " " + _("(too few to judge)")
-        traces.append(faint)
+        traces.append(faint | readable(unit, note=charts.low_sample()))
+    return traces
+
+
+def _component_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -> list[dict[str, Any]]:
+    """The parts of a fleet's error rate that are not 0."""
+    name, traces = plotly_text(frame.labels[fleet]), []
     for component, title, dash in (
         ("unanswered", _("{fleet} no response"), "dot"),
         ("connection_errors", _("{fleet} connection errors"), "dashdot"),
@@ -169,8 +182,9 @@ def _fleet_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -
         values = comparison.components.get(component, {}).get(fleet, np.array([]))
         if np.nan_to_num(values).any():
             trace = _trace(comparison, frame, values, title.format(fleet=name))
-            thin = {"color": stroke["color"], "width": 1, "dash": dash}
-            traces.append(trace | {"line": thin, "legendgroup": fleet, "showlegend": False})
+            thin = {"color": frame.palette.fleets[fleet], "width": 1, "dash": dash}
+            unit = _FORMATS[comparison.quantity].unit
+            traces.append(trace | {"line": thin, "legendgroup": fleet} | readable(unit))
     return traces
 
 
@@ -219,7 +233,7 @@ def _relative_margin_traces(comparison: Comparison, frame: ChartFrame, margin: M
     if margin is None or margin.unit != "%":
         return []
     edge = comparison.values["baseline"] * margin.value / 100
-    hidden = {"yaxis": "y2", "showlegend": False, "hoverinfo": "skip", "hovertemplate": None, "line": {"width": 0}}
+    hidden = {"yaxis": "y2", "showlegend": False, "line": {"width": 0}}
     lower, upper = (_trace(comparison, frame, values, "margin") | hidden for values in (-edge, edge))
     return [lower, upper | {"fill": "tonexty", "fillcolor": frame.palette.band}]
 
@@ -239,20 +253,20 @@ def _provisional(frame: ChartFrame) -> tuple[list[dict[str, Any]], list[dict[str
     shading = {"type": "rect", "layer": "above", "xref": "x", "x0": start, "x1": end, "yref": "paper", "y0": 0, "y1": 1}
     shading |= {"fillcolor": frame.palette.provisional, "line": {"width": 0}, "name": "provisional"}
     position = {"xref": "x", "x": start, "yref": "paper", "y": 0.31, "xanchor": "right", "yanchor": "middle"}
-    return [shading], [label(_("provisional"), 10, frame.palette.faint, position)]
+    return [shading], [label(charts.provisional(), 10, frame.palette.faint, position)]
 
 
-def _layout(frame: ChartFrame, top: float, reach: float, suffix: str) -> dict[str, Any]:
+def _layout(frame: ChartFrame, top: float, reach: float, display: _Format) -> dict[str, Any]:
     palette = frame.palette
     zero_line = {"zeroline": True, "zerolinecolor": palette.faint, "zerolinewidth": 1, "tickformat": "+~g"}
-    upper = {"domain": [0.36, 1], "range": [0, top], "ticksuffix": suffix, "nticks": 5}
-    lower = {"domain": [0, 0.26], "range": [-reach, reach], "nticks": 4}
+    upper = {"domain": [0.36, 1], "range": [0, top], "ticksuffix": display.suffix, "nticks": 5}
+    lower = {"domain": [0, 0.26], "range": [-reach, reach], "ticksuffix": display.difference_suffix, "nticks": 4}
     return (
         base_layout(
             palette,
             height=frame.height_px,
-            margin={"l": 52, "r": 12, "t": 8, "b": 34},
-            legend=LEGEND | {"font": {"size": 12}, "itemsizing": "trace"},
+            margin={"l": 62, "r": 12, "t": 8, "b": 34},
+            meta=clock_meta(frame),
             xaxis=time_axis(frame, anchor="y2"),
             yaxis=base_axis(palette, automargin=False) | upper,
             yaxis2=base_axis(palette, automargin=False) | lower | zero_line,

@@ -10,11 +10,21 @@ from analysis.retrospective.timeline import Timeline
 from analysis.series.grid import BoolArray, FloatArray, runs_of
 from charts.base.events import EVENT_SYMBOLS, event_shapes
 from charts.base.frame import ChartFrame, axis_time, plotly_text
-from charts.base.layout import LEGEND, ZOOM, base_axis, base_layout, label, panel_label, time_axis, zone_label
+from charts.base.layout import (
+    ZOOM,
+    base_axis,
+    base_layout,
+    clock_meta,
+    label,
+    panel_label,
+    readable,
+    time_axis,
+    zone_label,
+)
 from charts.base.palette import DASHES
 from domain import FLEETS, Event, EventKind, FleetName
+from messages import charts
 from messages import retrospective as text
-from messages.events import title
 
 HEIGHT_PX = 540
 # Domains of the panels, from the top: event markers, weights, error rate, p95.
@@ -42,10 +52,14 @@ def timeline_figure(
     x = [axis_time(int(ts), frame) for ts in timeline.ts]
     low_sample = _low_sample(timeline)
     observed = {"color": palette.ink, "width": 1, "dash": "dot"}
-    share, hover = timeline.canary_share * 100, "%{y:.3~g} %"
+    panel = charts.share_panel(frame.labels["canary"])
     data = [
         _weight_trace(steps, frame),
-        _line(x, share, "y", observed, name=str(text.OBSERVED), hovertemplate=hover, showlegend=False),
+        # The steps have other times than the buckets: what is read beside the observed share is their mean in each bucket.
+        _line(x, _mean_steps(steps, timeline) * 100, "y", {"width": 0}, name=charts.configured(), showlegend=False)
+        | readable("share", panel=panel),
+        _line(x, timeline.canary_share * 100, "y", observed, name=charts.observed(), showlegend=False)
+        | readable("share", panel=panel),
     ]
     for fleet in FLEETS:
         data += _error_rate_traces(x, timeline, fleet, frame, low_sample[fleet])
@@ -56,9 +70,7 @@ def timeline_figure(
         series = timeline.fleets[fleet]
         p95[fleet] = np.where(series.is_sufficient, series.p95, np.nan) * 1000
         line = _fleet_line(x, p95[fleet], frame, fleet, "y3")
-        custom = np.column_stack((series.p95_min * 1000, series.p95_max * 1000, series.periods)).astype("float32")
-        data.append(line | {"hovertemplate": str(text.HOVER_P95), "showlegend": False, "customdata": custom})
-    data += _event_hover_traces(timeline, frame, events)
+        data.append(line | {"showlegend": False} | readable("milliseconds", panel=charts.p95()))
     rates = {fleet: np.where(low_sample[fleet], np.nan, timeline.fleets[fleet].error_rate * 100) for fleet in FLEETS}
     top_rate, top_p95 = _axis_top(rates.values()), _axis_top(p95.values())
     layout = _layout(frame, steps, top_rate, top_p95)
@@ -84,10 +96,22 @@ def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, An
             x += [axis_time(first, frame), axis_time(last, frame)]
             y += [np.nan if share is None else share * 100] * 2
     colour = frame.palette.fleets["canary"]
-    trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False)
-    name = text.configured_share(plotly_text(frame.labels["canary"]))
-    fill = {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
-    return trace | fill | {"name": name, "hovertemplate": str(text.HOVER_SHARE)}
+    trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False, name="steps")
+    return trace | {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
+
+
+def _mean_steps(steps: Sequence[ShareStep], timeline: Timeline) -> FloatArray:
+    """The configured share in each bucket, as a mean over its time: what the observed share is to be compared with. NaN if a part is unknown."""
+    starts = np.array([start for start, _ in steps], dtype=float)
+    shares = np.array([np.nan if share is None else share for _, share in steps], dtype=float)
+    means = np.full(len(timeline.ts), np.nan)
+    for index, start in enumerate(timeline.ts.tolist()):
+        edges = starts[(starts > start) & (starts < start + timeline.bucket_s)]
+        first = int(np.searchsorted(starts, start, side="right")) - 1
+        if first >= 0:
+            lengths = np.diff(np.concatenate(([start], edges, [start + timeline.bucket_s])))
+            means[index] = np.average(shares[first : first + len(lengths)], weights=lengths)
+    return means
 
 
 def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -105,11 +129,15 @@ def _error_rate_traces(
 ) -> list[dict[str, Any]]:
     """A fleet's error rate, and faintly its part with low samples."""
     series, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
-    custom = {"customdata": np.nan_to_num(series.requests).astype("float32"), "hovertemplate": str(text.HOVER_RATE)}
-    lines: list[dict[str, Any]] = []
-    for mask, more in ((~low_sample, {}), (low_sample, {"opacity": 0.3, "showlegend": False})):
-        if (mask & ~np.isnan(rate)).any() or not lines:
-            lines.append(_fleet_line(x, np.where(mask, rate, np.nan), frame, fleet, "y2") | custom | more)
+    requests = {"customdata": np.nan_to_num(series.requests).astype("float32")}
+
+    def line(mask: BoolArray, **note: str) -> dict[str, Any]:
+        trace = _fleet_line(x, np.where(mask, rate, np.nan), frame, fleet, "y2") | requests
+        return trace | readable("percent", panel=charts.error_rate(), **note)
+
+    lines = [line(~low_sample)]
+    if (low_sample & ~np.isnan(rate)).any():
+        lines.append(line(low_sample, note=charts.low_sample()) | {"opacity": 0.3, "showlegend": False})
     return lines
 
 
@@ -138,26 +166,8 @@ def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: Ch
         heights += [series.p95_max[run], series.p95_min[run][::-1], np.array([np.nan])]
     colour = frame.palette.fleets[fleet]
     area = _line(corners, np.concatenate(heights) * 1000, "y3", {"color": colour, "width": 0, "dash": "solid"})
-    area |= {"name": "range", "hoverinfo": "skip", "hovertemplate": None, "showlegend": False}
+    area |= {"name": "range", "showlegend": False}
     return [area | {"fill": "toself", "fillcolor": _with_opacity(colour, 0.16)}]
-
-
-def _event_hover_traces(timeline: Timeline, frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Invisible markers that list a bucket's events in its hover box."""
-    by_bucket: dict[int, list[str]] = {}
-    first = int(timeline.ts[0]) if len(timeline.ts) else 0
-    for event in events:
-        if frame.window.start <= event.ts < frame.window.end:
-            line = f"{EVENT_SYMBOLS[event.kind]} {plotly_text(title(event))}"
-            by_bucket.setdefault(max(event.ts - event.ts % timeline.bucket_s, first), []).append(line)
-    if not by_bucket:
-        return []
-    return [
-        {"type": "scatter", "mode": "markers", "name": str(text.EVENT), "yaxis": "y4", "showlegend": False}
-        | {"x": [axis_time(ts, frame) for ts in by_bucket], "y": [0.5] * len(by_bucket)}
-        | {"marker": {"color": frame.palette.event, "size": 1, "opacity": 0}, "hovertemplate": "%{text}<extra></extra>"}
-        | {"text": ["<br>".join(lines[:6]) for lines in by_bucket.values()]}
-    ]
 
 
 def _event_markers(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -210,13 +220,12 @@ def _layout(frame: ChartFrame, steps: Sequence[ShareStep], top_rate: float, top_
         base_layout(
             palette,
             height=HEIGHT_PX,
-            margin={"l": 58, "r": 12, "t": 6, "b": 58},
-            legend=LEGEND | {"y": -0.1, "yanchor": "top"},
+            margin={"l": 58, "r": 12, "t": 6, "b": 34},
             xaxis=time_axis(frame, anchor="y3"),
             yaxis=axis(WEIGHTS, max(highest * 1.12, 1.0), " %", 3),
             yaxis2=axis(ERRORS, top_rate, " %", 5),
             yaxis3=axis(LATENCY, top_p95, " ms", 5),
-            yaxis4={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+            meta=clock_meta(frame),
         )
         | ZOOM
     )

@@ -7,7 +7,6 @@ from messages import numbers
 from messages.i18n import _, plural
 from messages.steps import ENTERED
 
-EVENT = _("event")
 FILTER_LABEL = _("Events on the charts")
 LIST_HEAD = (_("when"), _("what"), _("by"), _("more"))
 # In filters.

@@ -44,11 +44,6 @@ JUDGING = _("being judged …")
 COUNTING = _("Counting …")
 NO_DATA = _("The archive holds no number of this time.")
 
-OBSERVED = _("seen")
-EVENT = _("event")
-HOVER_SHARE = _("%{y:.3~g} %")
-HOVER_RATE = _("%{y:.3~g} % of %{customdata:,.3~s}")
-HOVER_P95 = _("%{y:,.0f} ms (%{customdata[0]:,.0f}–%{customdata[1]:,.0f} of %{customdata[2]} periods)")
 PANEL_WEIGHTS = _("canary's share: told by the weights (filled), seen (dotted)")
 PANEL_ERRORS = _("error rate: target 5xx + unanswered")
 PANEL_LATENCY = _("p95: median of the periods in each bucket, and their range")
@@ -70,10 +65,6 @@ PHASES_NOTE = _(
 EMPTY = _(
     "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
 )
-
-
-def configured_share(canary: str) -> str:
-    return _("{canary}, told").format(canary=canary)
 
 
 def chart_alternative(sentence: str) -> str:

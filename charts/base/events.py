@@ -1,15 +1,12 @@
-"""Events on a chart: a line at the start, a strip for the duration, a label on top, and the details in the hover box.
+"""Events on a chart: a line at the start, a strip for the duration, and a label on top with the details as its tooltip.
 
-Three functions for a chart's shapes, annotations and traces. Events too close together to be distinguished share one line and label.
+Two functions for a chart's shapes and annotations. Events too close together to be distinguished share one line and label.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from analysis.series.grid import IntArray
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import label
 from domain import Event, EventKind
@@ -85,8 +82,8 @@ def event_shapes(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, A
 def event_annotations(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
     """Annotations: labels on top of the lines, in up to _LABEL_ROWS rows, with the details as hover text.
 
-    If a row has no room for the label, the symbol stands alone; if not even that fits, the details are in the hover box only. Weight changes
-    come first. An event that began before the window and still lasts has its label at the left edge.
+    If a row has no room for the label, the symbol stands alone; if not even that fits, the details are in the table only. Weight changes come
+    first. An event that began before the window and still lasts has its label at the left edge.
     """
     palette = frame.palette
     hover_label = {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"size": 12, "color": palette.ink}}
@@ -103,28 +100,6 @@ def event_annotations(frame: ChartFrame, events: Sequence[Event]) -> list[dict[s
         hover = {"hovertext": _hover_text(cluster.events, frame), "hoverlabel": hover_label}
         annotations.append(label(plotly_text(name), 11, palette.ink, position, name="event", **hover))
     return annotations
-
-
-def event_traces(period_starts: IntArray, frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Traces: an invisible marker for each period with events, whose hover box has the details.
-
-    They share the data's y axis: an axis that comes and goes with the events would make plotly.js rebuild the chart and close the hover box.
-    """
-    visible = sorted(
-        (event for event in events if _in_window(event.ts, frame)), key=lambda event: _order(event, event.ts)
-    )
-    if not visible or not len(period_starts):
-        return []
-    indices = np.maximum(np.searchsorted(period_starts, [event.ts for event in visible], side="right") - 1, 0)
-    by_period: dict[int, list[Event]] = {}
-    for start, event in zip(period_starts[indices].tolist(), visible, strict=True):
-        by_period.setdefault(start, []).append(event)
-    return [
-        {"type": "scatter", "mode": "markers", "showlegend": False, "name": str(text.EVENT)}
-        | {"x": [axis_time(start, frame) for start in by_period], "y": [0] * len(by_period)}
-        | {"marker": {"color": frame.palette.event, "size": 1, "opacity": 0}, "hovertemplate": "%{text}<extra></extra>"}
-        | {"text": [_hover_text(in_period, frame) for in_period in by_period.values()]}
-    ]
 
 
 def _clusters(frame: ChartFrame, events: Iterable[Event]) -> list[_Cluster]:

@@ -1,17 +1,20 @@
 """Parts that all charts share, as plain plotly dictionaries: colours, type, axes, legends and labels."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from charts.base.frame import ChartFrame, axis_time
+from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.palette import Palette
 from domain.window import DAY_S
+from messages import charts as text
+
+Unit = Literal["percent", "share", "points", "milliseconds", "signed_milliseconds", "count", "per_minute"]
 
 MARGIN_PX = {"l": 60, "r": 12, "t": 8, "b": 34}
 TRANSPARENT = "rgba(0,0,0,0)"
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-# One hover box for all panels; a drag zooms, and the zoom survives an update.
-ZOOM = {"hovermode": "x unified", "hoversubplots": "axis", "dragmode": "zoom", "uirevision": "same"}
+# A drag zooms, and the zoom survives an update. Values are read above the plot (ui/components/chart_values.js), not in a hover box.
+ZOOM = {"hovermode": False, "showlegend": False, "dragmode": "zoom", "uirevision": "same"}
 BAND = {"type": "rect", "layer": "below", "xref": "paper", "x0": 0, "x1": 1, "line": {"width": 0}}
 
 
@@ -43,8 +46,23 @@ def time_axis(frame: ChartFrame, *, anchor: str) -> dict[str, Any]:
             {"dtickrange": [None, day_ms - 1], "value": "%H:%M\n%-d %b"},
             {"dtickrange": [day_ms, None], "value": "%-d %b"},
         ],
-        "hoverformat": f"%-d %b %H:%M {frame.zone}",
     }
+
+
+def readable(unit: Unit, **more: str) -> dict[str, Any]:
+    """Makes a trace's values readable at the crosshair and in the table, formatted as messages.numbers does; y is in %, pp, ms or per minute.
+
+    `more`: `panel`, the title of its panel; `name`, if it is another than the trace's; `note`, what to say of every value.
+    """
+    return {"meta": {"unit": unit, **more}}
+
+
+def clock_meta(frame: ChartFrame) -> dict[str, str]:
+    """What the crosshair's time needs: the zone, and from when on values are provisional."""
+    meta = {"zone": plotly_text(frame.zone)}
+    if frame.provisional_from < frame.window.end:
+        meta |= {"provisional_from": axis_time(frame.provisional_from, frame), "provisional": text.provisional()}
+    return meta
 
 
 def label(text: str, size: int, colour: str, position: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A refresh updates the page in place: no chart is removed, and the viewer's interaction continues."""
 
+import re
 from datetime import UTC, datetime
 from itertools import count
 
@@ -51,15 +52,20 @@ def test_a_refresh_redraws_every_chart_in_place(running: RunningDashboard, open_
     assert dashboard.page.evaluate("window.removed") == 0
 
 
-def test_a_hover_box_survives_a_refresh(running: RunningDashboard, open_page: OpenPage) -> None:
+def test_values_under_the_crosshair_survive_a_refresh(running: RunningDashboard, open_page: OpenPage) -> None:
     """Also a refresh that adds the first event to a window."""
     now = this_minute()
     start, end = now - 170 * 60, now - 110 * 60
     dashboard = open_page(running.server, f"/?from={format_time(start)}&to={format_time(end)}", clock=True)
     box = dashboard.plot_area("latency")
     dashboard.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
-    hover = dashboard.chart("latency").locator(".hoverlayer .legend")
-    expect(hover).to_contain_text("EC2")
+    values = dashboard.page.locator(".chart-values")
+    expect(values).to_have_count(4)
+    clocks = values.locator("time")
+    expect(clocks.first).to_have_text(re.compile(r"^\d\d:\d\d [A-Z]+$"))
+    at = clocks.first.inner_text()
+    expect(clocks).to_have_text([at] * 4)  # all charts, at one time
+    expect(values.nth(1)).to_have_text(re.compile(r"EC2 \d+ ms"))
     drawn = dashboard.draw_count("latency")
 
     write_event(running, "Rebooted", at=start + 45 * 60)
@@ -67,7 +73,8 @@ def test_a_hover_box_survives_a_refresh(running: RunningDashboard, open_page: Op
     dashboard.wait_for(
         f"() => Number(document.querySelector('.st-key-chart_latency .overlay-chart').dataset.drawn) > {drawn}"
     )
-    expect(hover).to_contain_text("EC2")
+    expect(clocks).to_have_text([at] * 4)
+    expect(values.nth(1)).to_have_text(re.compile(r"EC2 \d+ ms"))
 
 
 def test_a_refresh_keeps_a_dragged_window(running: RunningDashboard, open_page: OpenPage) -> None:

@@ -71,7 +71,7 @@ def test_a_deep_link_shows_everything_from_the_archive_alone(
     dashboard.expect_text(".cost", r"took effect within 5 min\. \(Back to 0 %\)")
     dashboard.expect_text(".forest", "requests an hour")
     names = dashboard.chart("timeline").evaluate("box => box._fullData.map(trace => trace.name)")
-    assert {"EC2", "ECS", "ECS, told"} <= set(names)
+    assert {"EC2", "ECS", "configured", "observed"} <= set(names)
 
 
 def test_live_links_from_an_empty_window_to_the_newest_numbers(

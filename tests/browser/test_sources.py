@@ -252,7 +252,7 @@ target_groups = ["photo-ecs"]
     expect(dashboard.page.locator("details", has_text="events in this window")).to_contain_text(
         "<img src=x onerror=ale"
     )
-    expect(dashboard.chart("requests")).to_contain_text("<i>EC2</i>")
+    expect(dashboard.page.locator(".st-key-chart_requests .chart-values")).to_contain_text("<i>EC2</i>")
     expect(dashboard.panel_head("requests")).to_contain_text("<i>EC2</i>")
     assert dashboard.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0
 

@@ -56,7 +56,7 @@ def test_rates_are_percent_and_their_difference_percentage_points() -> None:
     assert_allclose(traces["EC2"].y, [0.2] * 6, rtol=1e-6)
     assert_allclose(traces["ECS − EC2"].y, [-0.1, 0.1, NAN, 0.1, 0.1, 0.1], rtol=1e-5)
     assert traces["ECS − EC2"].yaxis == "y2"
-    assert traces["ECS − EC2"].hovertemplate.endswith(" pp")
+    assert (traces["EC2"].meta["unit"], traces["ECS − EC2"].meta["unit"]) == ("percent", "points")
 
 
 def test_a_gap_stays_a_gap_and_a_minute_between_gaps_is_a_dot() -> None:
@@ -111,6 +111,7 @@ def test_low_samples_are_faint_and_have_no_difference() -> None:
     assert_allclose(firm.y, [20, 20, NAN, NAN, 20, 20])
     assert_allclose(faint.y, [NAN, NAN, 20, 20, NAN, NAN])
     assert faint.opacity < 0.5
+    assert (firm.meta, faint.meta) == ({"unit": "percent"}, {"unit": "percent", "note": "low sample"})
     assert_allclose(
         traces_by_name(comparison_figure(overlay, frame()))["ECS − EC2"].y, [10, 10, NAN, NAN, 10, 10], rtol=1e-6
     )
@@ -175,7 +176,7 @@ def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown()
     }
     # A count on an axis of its own, never a percentage of the fleets' requests.
     area = traces["ALB-generated 5xx, whole load balancer"]
-    assert (area.fill, area.yaxis, area.hovertemplate) == ("tozeroy", "y3", "%{y:,.0f} /min")
+    assert (area.fill, area.yaxis, area.meta["unit"]) == ("tozeroy", "y3", "per_minute")
     assert_allclose(area.y, [NAN, 0, 5000, 100, 0, 0])
     assert_allclose(figure.layout.yaxis3.range, (0, 5600))
     assert (figure.layout.yaxis3.side, figure.layout.yaxis3.ticksuffix, figure.layout.yaxis3.visible) == (
@@ -204,9 +205,15 @@ def test_external_names_are_escaped() -> None:
     assert "%{customdata}" not in traces
 
 
-def test_one_hover_box_reads_both_panels() -> None:
-    layout = comparison_figure(CALM, frame()).layout
-    assert (layout.hovermode, layout.hoversubplots) == ("x unified", "axis")
+def test_values_are_read_above_the_plot_and_not_in_a_box() -> None:
+    layout = comparison_figure(CALM, frame(provisional_from=WINDOW.end - 180)).layout
+    assert (layout.hovermode, layout.showlegend) == (False, False)
+    assert layout.meta == {"zone": "JST", "provisional_from": "2026-09-21 23:13:00", "provisional": "provisional"}
+
+
+def test_the_margin_is_drawn_and_not_read() -> None:
+    figure = comparison_figure(CALM, frame(), margin=Margin.model_validate("10%"))
+    assert [trace.name for trace in figure.data if not trace.meta] == ["margin", "margin"]
 
 
 def test_a_chart_without_any_value_can_still_be_drawn() -> None:
@@ -216,31 +223,17 @@ def test_a_chart_without_any_value_can_still_be_drawn() -> None:
     )
 
 
-def test_events_add_no_axis() -> None:
-    """plotly.js rebuilds a chart, and closes the hover box, when an axis comes or goes."""
-
-    def axes(*events: Event) -> set[str]:
-        figure = comparison_figure(CALM, frame(), events=events).to_plotly_json()
-        return {trace.get("yaxis", "y") for trace in figure["data"]} | {
-            name for name in figure["layout"] if name.startswith("yaxis")
-        }
-
-    assert axes(Event(START + 60, None, "note", "Deployed", "", "", "", "by_hand", "one")) == axes()
-
-
 def test_a_change_of_resolution_is_marked() -> None:
     """A five-minute period, then five one-minute periods."""
     window = Window(START, START + 600)
     lines = {"baseline": np.array([0.1] * 6), "canary": np.array([0.2, 0.1, 0.1, NAN, 0.1, 0.1])}
     ts, lengths = START + np.array([0, 300, 360, 420, 480, 540]), np.array([300, 60, 60, 60, 60, 60])
     overlay = Comparison(ts, lengths, "latency", lines, lines, {"baseline": FEW, "canary": FEW})
-    event = Event(START + 250, None, "note", "Deployed", "", "", "", "by_hand", "one")
     around = ChartFrame({"baseline": "EC2", "canary": "ECS"}, window, 32_400, "JST", window.end)
-    figure = comparison_figure(overlay, around, events=[event])
+    figure = comparison_figure(overlay, around)
     traces = traces_by_name(figure)
     assert [str(x)[11:16] for x in traces["ECS"].x] == ["23:10", "23:15", "23:16", "23:17", "23:18", "23:19"]
     assert_allclose(traces["ECS − EC2"].y, [100, 0, 0, NAN, 0, 0], atol=1e-5)
-    assert list(traces["event"].x) == ["2026-09-21 23:10:00"]
     assert [(line.x0, line.x1) for line in figure.layout.shapes if line.name == "resolution"] == [
         ("2026-09-21 23:15:00", "2026-09-21 23:15:00")
     ]

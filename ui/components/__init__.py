@@ -11,8 +11,17 @@ PLOTLYJS_URL = "/assets/plotly-{version}.min.js"
 
 _chart = st.components.v2.component(
     "overlay_chart",
-    html="<div class='overlay-chart' style='width:100%'></div>",
-    js=(_DIRECTORY / "overlay_chart.js").read_text(encoding="utf-8"),
+    html="""
+        <div class='chart'>
+            <div class='chart-values'></div>
+            <div class='chart-plot' tabindex='0'><div class='overlay-chart'></div><i class='crosshair' hidden></i></div>
+        </div>
+    """,
+    # One module: a component cannot import another file.
+    js="\n".join(
+        (_DIRECTORY / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("number_format", "chart_values", "overlay_chart")
+    ),
     isolate_styles=False,
 )
 _top_line = st.components.v2.component(

@@ -1,4 +1,4 @@
-// Draws a figure and redraws it in place, so that a refresh neither flickers nor loses the hover.
+// Draws a figure and redraws it in place, so that a refresh neither flickers nor loses the crosshair.
 let plotlyjs;
 
 function load(url) {
@@ -17,7 +17,7 @@ function load(url) {
 
 // The server places event labels for a wide chart. On a narrow one they would overlap: only the symbol stays, the text is in its tooltip.
 const NARROW_PX = 480;
-const MAX_LABEL_LENGTH = 9; // a weight, "◆ 50.0 %", may stay
+const MAX_LABEL_LENGTH = 9; // a weight, "◆ 50.0%", may stay
 
 function shortenLabel(annotation) {
   if (annotation.name === "event" && annotation.text.length > MAX_LABEL_LENGTH) annotation.text = [...annotation.text][0];
@@ -36,8 +36,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.payload = payload;
     enqueue(box, () => draw(box, payload));
   }
+  box.unfollow ??= followCrosshair(box);
   return () => {
     box.payload = undefined;
+    box.unfollow();
+    box.unfollow = undefined;
     box.observer?.disconnect();
     enqueue(box, () => {
       box.observer = undefined;
@@ -47,7 +50,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 async function draw(box, payload) {
-  const { figure, alt, plotlyjs: url } = JSON.parse(payload);
+  const { figure, alt, texts, plotlyjs: url } = JSON.parse(payload);
   box.setAttribute("role", "img"); // only together with a label
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
@@ -63,7 +66,10 @@ async function draw(box, payload) {
   // On a touch screen, a drag scrolls the page.
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
   if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(shortenLabel);
+  Object.assign(box, { texts, meta: figure.layout.meta ?? {}, series: readSeries(figure) });
+  box.isLong = box.series.some(({ x }) => x.at(-1) - x[0] > 86_400_000);
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
+  showValues(box, box.time ?? null);
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
   if (box.observer) return;
   box.observer = new ResizeObserver(() => enqueue(box, () => fit(box, Plotly)));

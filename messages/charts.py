@@ -1,0 +1,45 @@
+"""Texts in and around charts. Functions, because each reader has a language."""
+
+from messages.i18n import _
+
+
+def component_texts() -> dict[str, str]:
+    """The texts of ui/components/overlay_chart.js, which fills in {n}."""
+    return {"n": _("(n = {n})")}
+
+
+def provisional() -> str:
+    return _("provisional")
+
+
+def low_sample() -> str:
+    return _("low sample")
+
+
+def alb_5xx() -> str:
+    return _("ALB 5xx")
+
+
+def difference(baseline: str, canary: str) -> str:
+    return _("{canary} − {baseline}").format(canary=canary, baseline=baseline)
+
+
+def share_panel(canary: str) -> str:
+    """The panel of the canary's share of the requests."""
+    return _("{canary} share").format(canary=canary)
+
+
+def configured() -> str:
+    return _("configured")
+
+
+def observed() -> str:
+    return _("observed")
+
+
+def error_rate() -> str:
+    return _("Error rate")
+
+
+def p95() -> str:
+    return _("p95")

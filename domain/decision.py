@@ -22,6 +22,7 @@ ReasonCode = Literal[
     "sample_ratio",
     "inconclusive",
     "source_down",
+    "routes_pending",
     "undecided",
 ]
 # The decision that each reason leads to, by weight. Without a reason it is "continue".
@@ -40,6 +41,7 @@ DECISION_BY_REASON: dict[ReasonCode, Decision] = {
     "sample_ratio": "hold",  # the traffic does not follow the weights
     "inconclusive": "hold",  # a criterion, when the phase ended
     "source_down": "wait",  # one that the verdict rests on; its data is not too old yet
+    "routes_pending": "wait",  # their judgement is not made yet
     "undecided": "wait",  # a criterion
 }
 _WEIGHTS = {code: weight for weight, code in enumerate(DECISION_BY_REASON)}

@@ -67,6 +67,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "alert": ngettext("{n} alert fires", "{n} alerts fire", n),
         "sample_ratio": _("split mismatch"),
         "source_down": _("{subjects} unavailable"),
+        "routes_pending": _("routes not judged yet"),
     }[code]
     return text.format(n=n, subjects=subjects)
 
@@ -100,6 +101,7 @@ def reason(
         "alarm": _("Alarm: {alarm}. See the Live page."),
         "alert": _("An alert fires: {subject}."),
         "sample_ratio": _("Split mismatch: the traffic does not follow the weights. See the Live page."),
+        "routes_pending": _("The routes are not judged yet."),
         "source_down": _("{subject} is unavailable; retrying. See Sources on the Live page."),
     }[item.code].format(
         subject=subject,

@@ -29,6 +29,7 @@ RANGE_CLIPPED = _("The range in the URL was shortened: at most the last 14 days 
 PREVIOUS_ROUTES = _("Previous routes")
 NEXT_ROUTES = _("Next routes")
 SUMMARY_TITLE = _("Route by route")
+SUMMARY_PENDING = _("The routes are being judged.")
 NO_SUMMARY = _(
     "No access logs were counted for this phase, so nothing can be said about single routes: "
     "totals may agree while one of them is broken."

@@ -26,6 +26,7 @@ from ui.controls import (
     window_control,
 )
 from ui.decision import decision_hero, incidents_table
+from ui.endpoints.view import request_last_day
 from ui.live import panels
 from ui.live.alarms import alarm_band, alarm_status
 from ui.live.deployments import deployments_section
@@ -110,6 +111,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
     sources_section(app, params.source, view.data.result, now)
     rules_section(traffic)
     queries_section(app, params.source, window)
+    request_last_day(app, judged.phase.window, now=now)
 
 
 def _slow_s(app: AppContext) -> float:

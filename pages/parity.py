@@ -21,7 +21,7 @@ from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
 from ui.decision import decision_hero
-from ui.endpoints.view import endpoints_summary
+from ui.endpoints.view import endpoints_summary, request_last_day
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
 from ui.parity.view import JudgementView, judgement_trace, judgement_view, phase_evaluation
@@ -73,6 +73,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
     )
     st.html(endpoints_summary(app, view.phase.window))
     _excluded(app, view, now)
+    request_last_day(app, view.phase.window, now=now)
 
 
 def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:

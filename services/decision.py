@@ -23,13 +23,14 @@ class Circumstances:
     """What a decision depends on beside the judgement. `no_data`: why there is no verdict for now.
 
     `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: None if no log was
-    counted. `alarms`, `alerts`: those that are open now.
+    counted, or while `routes_pending`. `alarms`, `alerts`: those that are open now.
     """
 
     no_data: Literal["unavailable", "stale"] | None = None
     sources_down: tuple[str, ...] = ()
     notes: tuple[Event, ...] = ()
     regressed_routes: tuple[str, ...] | None = None
+    routes_pending: bool = False
     alarms: tuple[Alarm, ...] = ()
     alerts: tuple[Event, ...] = ()
     sample_ratio_differs: bool = False
@@ -39,7 +40,12 @@ NO_CIRCUMSTANCES = Circumstances()
 
 
 def read_circumstances(
-    archive: Archive, source: str, traffic: TrafficStatus | None, endpoints: EndpointsView | None, *, now: datetime
+    archive: Archive,
+    source: str,
+    traffic: TrafficStatus | None,
+    endpoints: EndpointsView | Literal["pending"] | None,
+    *,
+    now: datetime,
 ) -> Circumstances:
     """Those of `now` that the archive has, for a verdict on data of `source`. Raises ArchiveError."""
     start = int(now.timestamp()) // MINUTE_S * MINUTE_S
@@ -55,8 +61,9 @@ def read_circumstances(
         ),
         notes=archive.notes.read(),
         regressed_routes=None
-        if endpoints is None
+        if endpoints is None or endpoints == "pending"
         else tuple(item.route for item in endpoints.endpoints.routes if item.judgement.verdict == "regression"),
+        routes_pending=endpoints == "pending",
         alerts=tuple(event for event in archive.events.read(minute) if event.kind == "alert" and event.open),
         sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
     )
@@ -69,6 +76,8 @@ def decide(
     reasons = [*_reasons_of_criteria(judgement, is_over=is_over)]
     reasons += _reasons_of_incidents(judgement.incidents, acknowledgements(judgement.incidents, circumstances.notes))
     reasons += [DecisionReason("route_regression", route) for route in circumstances.regressed_routes or ()]
+    if circumstances.routes_pending:
+        reasons.append(DecisionReason("routes_pending"))
     if circumstances.no_data:
         reasons.append(DecisionReason(circumstances.no_data))
     if not is_over:

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive import Archive, ArchiveError, BatchArchive, SourceState
@@ -14,6 +14,7 @@ from domain import Migration, Window
 from domain.config.server import ServerSettings
 from domain.hosts import normalize_host
 from services.alarms import alarm_saver
+from services.background_routes import BackgroundRoutes
 from sources import registry
 from sources.base import MetricSource
 
@@ -36,6 +37,10 @@ class AppContext:
     sources: registry.Sources
     collector: Collector
     batches: BatchContext | None = None
+    background_routes: BackgroundRoutes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "background_routes", BackgroundRoutes(self.archive, self.migration))
 
     @property
     def batch_source_names(self) -> frozenset[str]:
@@ -113,6 +118,7 @@ def close() -> None:
     global _app_context
     with _lock:
         if _app_context is not None:
+            _app_context.background_routes.stop()
             _app_context.collector.stop()
             if _app_context.batches:
                 _app_context.batches.collector.stop()

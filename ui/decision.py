@@ -54,10 +54,11 @@ def reason_url(reason: DecisionReason, evaluation: Evaluation) -> str:
     if reason.code in ("outage", "incident"):
         found = (incident for incident in evaluation.judgement.incidents if incident.id == reason.subject)
         return next(map(incident_url, found), "/")
-    if reason.code == "route_regression":
+    if reason.code in ("route_regression", "routes_pending"):
         window = evaluation.window
         times = {"from": format_time(window.start), "to": format_time(window.end)}
-        return "/endpoints?" + urlencode({"route": reason.subject} | times)
+        route = {"route": reason.subject} if reason.subject else {}
+        return "/endpoints?" + urlencode(route | times)
     if reason.code in ("gate_regression", "regression", "undecided", "inconclusive"):
         phase = {"phase": evaluation.phase.window.start} if evaluation.phase and evaluation.is_over else {}
         return "/parity?" + urlencode({"criterion": reason.subject} | phase)

@@ -36,6 +36,10 @@ class AccessLogStore:
         """The counts of `window` (domain.log_counts.COUNTS). Rows with the same key must be added up."""
         return self._database.read(tables.read_counts, window)
 
+    def count_routes(self, window: Window) -> int:
+        """How many distinct routes the counts of the hours of `window` have."""
+        return self._database.read(tables.count_routes, window)
+
     def examples(self, window: Window) -> pa.Table:
         """Failed and slow requests of `window` (domain.log_counts.EXAMPLES)."""
         return self._database.read(tables.read_examples, window)

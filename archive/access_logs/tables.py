@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, Select, and_, func, insert, select
 
 from archive.db import schema
 from domain import Window
@@ -22,6 +22,8 @@ from sources.access_logs.counter import FileStats, LogCounts
 ATHENA_DAY_PREFIX = "athena:"  # of the keys of whole days, which are not files; their files have rows of their own
 MAX_EXAMPLES = 2_000  # of one hour and batch: half the slowest, half the newest failed
 MAX_PARAMETERS = 500  # of one statement
+
+Column = Literal["counts", "examples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,15 @@ def read_counts(connection: Connection, migration_id: int, window: Window) -> pa
     return _read(connection, migration_id, window, "counts")
 
 
+def count_routes(connection: Connection, migration_id: int, window: Window) -> int:
+    """How many distinct routes the counts of the hours of `window` have."""
+    routes = [pa.array([], pa.string())]
+    for body in connection.scalars(_select_hours(migration_id, window, "counts")):
+        column = pq.ParquetFile(pa.BufferReader(body)).read(columns=["route"], use_threads=False)["route"]
+        routes.append(column.cast(pa.string()).unique())
+    return len(pa.chunked_array(routes).unique())
+
+
 def read_examples(connection: Connection, migration_id: int, window: Window) -> pa.Table:
     """Failed and slow requests of `window` (EXAMPLES)."""
     return _read(connection, migration_id, window, "examples")
@@ -137,13 +148,9 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
     return None if first is None else Window(int(first), int(last) + HOUR_S)
 
 
-def _read(connection: Connection, migration_id: int, window: Window, column: Literal["counts", "examples"]) -> pa.Table:
-    table = schema.log_count
+def _read(connection: Connection, migration_id: int, window: Window, column: Column) -> pa.Table:
     parquet_schema, time_column = (COUNTS, "minute") if column == "counts" else (EXAMPLES, "ts")
-    overlaps = and_(
-        table.c.migration_id == migration_id, table.c.hour_s > window.start - HOUR_S, table.c.hour_s < window.end
-    )
-    bodies = connection.scalars(select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id))
+    bodies = connection.scalars(_select_hours(migration_id, window, column))
     # Each part is filtered before the next is read, by one thread: this takes a third of the memory.
     parts = [parquet_schema.empty_table()]
     for body in bodies:
@@ -151,6 +158,15 @@ def _read(connection: Connection, migration_id: int, window: Window, column: Lit
         times = rows[time_column].to_numpy()
         parts.append(rows.filter(pa.array((times >= window.start) & (times < window.end))))
     return pa.concat_tables(parts)
+
+
+def _select_hours(migration_id: int, window: Window, column: Column) -> Select[tuple[bytes]]:
+    """The Parquet of the hours that overlap `window`, in order."""
+    table = schema.log_count
+    overlaps = and_(
+        table.c.migration_id == migration_id, table.c.hour_s > window.start - HOUR_S, table.c.hour_s < window.end
+    )
+    return select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id)
 
 
 def _limit_examples(examples: pa.Table) -> pa.Table:

@@ -61,6 +61,7 @@ HEADLINES: dict[ReasonCode, str] = {
     "sample_ratio": "HOLD · split mismatch",
     "inconclusive": "HOLD · error rate inconclusive when rolled back",
     "source_down": "WAIT · CloudWatch unavailable",
+    "routes_pending": "WAIT · routes not judged yet",
     "undecided": "WAIT · about 25 min to go",
 }
 REASONS: dict[ReasonCode, DecisionReason] = {
@@ -78,6 +79,7 @@ REASONS: dict[ReasonCode, DecisionReason] = {
     "sample_ratio": DecisionReason("sample_ratio"),
     "inconclusive": DecisionReason("inconclusive", "error_rate"),
     "source_down": DecisionReason("source_down", "cloudwatch"),
+    "routes_pending": DecisionReason("routes_pending"),
     "undecided": DecisionReason("undecided", "error_rate", 25),
 }
 
@@ -116,6 +118,7 @@ SENTENCES: dict[ReasonCode, str] = {
     "sample_ratio": "Split mismatch: the traffic does not follow the weights. See the Live page.",
     "inconclusive": "error rate inconclusive when the phase ended: CI crosses the margin.",
     "source_down": "CloudWatch is unavailable; retrying. See Sources on the Live page.",
+    "routes_pending": "The routes are not judged yet.",
     "undecided": "error rate: CI crosses the margin. (about 25 min to go)",
 }
 

@@ -151,6 +151,18 @@ def test_live_says_above_charts_of_the_past_that_the_decision_is_of_now() -> Non
     assert not any(sentence in text for text in texts(open_page("live", {})))
 
 
+@pytest.mark.parametrize("page", ["live", "parity"])
+def test_many_routes_are_judged_after_the_page_and_pending_until_then(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, pending = replace(app_context.get_app_context()), "The routes are not judged yet."
+    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr("ui.endpoints.view.MAX_ROUTES_AT_ONCE", 10)
+    assert any(pending in text for text in texts(open_page(page, {})))
+    app.background_routes.wait()
+    assert not any(pending in text for text in texts(open_page(page, {})))
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) -> None:
     archive = app_context.get_app_context().archive

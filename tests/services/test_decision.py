@@ -126,6 +126,7 @@ def test_a_note_on_an_incident_that_is_over_lifts_the_hold(incident: Incident, d
         ({"no_data": "stale", "alerts": (ALERT,)}, "no_data", [("stale", ""), ("alert", "p95 above 1 s")]),
         ({"regressed_routes": ("/v1/feed",)}, "hold", [("route_regression", "/v1/feed")]),
         ({"regressed_routes": ()}, "continue", []),
+        ({"routes_pending": True}, "wait", [("routes_pending", "")]),
         ({"alarms": (ALARM,)}, "hold", [("alarm", "error_rate:canary")]),
         ({"alerts": (ALERT,)}, "hold", [("alert", "p95 above 1 s")]),
         ({"sample_ratio_differs": True}, "hold", [("sample_ratio", "")]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from datetime import datetime, timedelta
+from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -19,11 +20,14 @@ from reports.templating import render
 from services.endpoints import EndpointsView, RequestFilter, RouteView, judge_logs, judge_route, last_day
 from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.app_context import AppContext
+from ui.components import heartbeat
 from ui.controls import page_checkpoint
 from ui.endpoints.url import EndpointsParams, route_link
 from ui.url import format_time
 
 PAGE_ROWS = 50
+MAX_ROUTES_AT_ONCE = 100  # by a page about something else: each takes two milliseconds
+PENDING_REFRESH_S = 2.0
 MAX_MAP_POINTS = 500
 
 
@@ -64,6 +68,11 @@ def _cached_endpoints(
     _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
 ) -> EndpointsView | None:
     return judge_logs(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
+
+
+@st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
+def _cached_n_routes(_app: AppContext, window: Window, cache_key: Hashable) -> int:
+    return _app.archive.access_logs.count_routes(window)
 
 
 @st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
@@ -200,6 +209,34 @@ def last_day_view(app: AppContext, phase: Window) -> EndpointsView | None:
     return endpoints_view(app, _last_day(phase), RequestFilter())
 
 
+def last_day_so_far(app: AppContext, phase: Window) -> EndpointsView | Literal["pending"] | None:
+    """`last_day_view` of few routes, or what `request_last_day` has made known of many. Raises ArchiveError."""
+    window = _last_day(phase)
+    if not _has_many_routes(app, window):
+        return last_day_view(app, phase)
+    known = app.background_routes.known(phase.start, window)
+    return known.view if known else "pending"
+
+
+def request_last_day(app: AppContext, phase: Window, *, now: datetime) -> None:
+    """Has the many routes of `last_day_so_far` judged, and reruns the fragment until they are. Call it last: the judgement would slow the page down.
+
+    Raises ArchiveError.
+    """
+    window = _last_day(phase)
+    is_pending = last_day_so_far(app, phase) == "pending"
+    if _has_many_routes(app, window):
+        app.background_routes.request(phase.start, window, app.archive.change_counter(ACCESS_LOGS))
+    heartbeat(PENDING_REFRESH_S if is_pending else 0, now=now.timestamp(), key="routes")
+
+
+def _has_many_routes(app: AppContext, window: Window) -> bool:
+    def count() -> int:
+        return _cached_n_routes(app, window, app.archive.change_counter(ACCESS_LOGS))
+
+    return app.archive.last_view("n_routes", None, window, count) > MAX_ROUTES_AT_ONCE
+
+
 def _last_day(phase: Window) -> Window:
     end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
     return last_day(Window(phase.start, end))
@@ -207,11 +244,12 @@ def _last_day(phase: Window) -> Window:
 
 def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     """For another page: what the logs of a phase's last day show, with a link to the Endpoints page."""
-    window, view = _last_day(phase), last_day_view(app, phase)
+    window, view = _last_day(phase), last_day_so_far(app, phase)
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"
-    if view is None:
-        return render("endpoints.summary", sentence=text.NO_SUMMARY, url=url, note=True, banner="")
+    if view is None or view == "pending":
+        sentence = text.SUMMARY_PENDING if view else text.NO_SUMMARY
+        return render("endpoints.summary", sentence=sentence, url=url, note=True, banner="")
     labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
     sentences = (
         text.summary(view.verdict_counts, view.minutes, view.lines.parsed),

@@ -46,7 +46,7 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
     if outage := app.archive.outage:
         raise outage.problem.as_error()  # what is left in memory is no evidence
     checkpoint()
-    evaluation = phase_evaluation(app, view, now=now)
+    evaluation = phase_evaluation(app, view, now=now, with_all_routes=True)
     data = JudgementInput(
         result,
         phase,

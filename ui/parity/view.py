@@ -23,7 +23,7 @@ from services.parity import WindowJudgement, judge_window, judgement_key, trace_
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
-from ui.endpoints.view import last_day_view
+from ui.endpoints.view import last_day_so_far, last_day_view
 from ui.live.alarms import alarm_status
 from ui.live.view import traffic_view
 
@@ -62,8 +62,10 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     )
 
 
-def phase_evaluation(app: AppContext, view: JudgementView, *, now: datetime) -> Evaluation:
-    """The judged phase with its decision, as `judge` has it. Raises ArchiveError."""
+def phase_evaluation(
+    app: AppContext, view: JudgementView, *, now: datetime, with_all_routes: bool = False
+) -> Evaluation:
+    """The judged phase with its decision, as `judge` has it; many routes are pending at first, unless `with_all_routes`. Raises ArchiveError."""
     migration, phase, is_over = app.migration, view.phase, view.phase.number < len(view.phases)
     data_time = as_of(app.archive, view.source, now)
     alarms, traffic = AlarmStatus((), None, ()), None
@@ -71,7 +73,7 @@ def phase_evaluation(app: AppContext, view: JudgementView, *, now: datetime) -> 
         alarms = alarm_status(app, view.source, data_time)
         until = provisional_from(migration, data_time.timestamp())
         traffic = traffic_view(app, view.source, until=until)
-    endpoints = last_day_view(app, phase.window)
+    endpoints = (last_day_view if with_all_routes else last_day_so_far)(app, phase.window)
     circumstances = read_circumstances(app.archive, view.source, traffic, endpoints, now=now)
     return Evaluation(
         view.judgement,

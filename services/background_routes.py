@@ -1,0 +1,93 @@
+"""Judges many routes in a thread of its own, for pages that do not wait for it."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from archive import Archive
+from domain import Migration, Window
+from domain.window import MINUTE_S
+from services.endpoints import EndpointsView, judge_logs
+
+MAX_LAG_S = 15 * MINUTE_S  # of what is shown until the newest logs are judged: a file has those of five minutes
+UNWANTED_AFTER_S = 60.0  # without a request: nobody looks at such a page any more
+RETRY_AFTER_S = 60.0
+MAX_PHASES = 8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRoutes:
+    """The routes of `window` by a version of the counted logs. `view`: None if no log of it was counted."""
+
+    window: Window
+    version: Hashable
+    view: EndpointsView | None
+
+
+class _GivenUpError(Exception):
+    """Nobody has requested the judgement for a while."""
+
+
+class BackgroundRoutes:
+    """The routes of the end of phases, which are named by their start: the end of a running phase moves on. One is judged at a time.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, archive: Archive, migration: Migration) -> None:
+        self._archive, self._migration = archive, migration
+        self._lock, self._judged = threading.Lock(), OrderedDict[int, JudgedRoutes]()
+        self._thread: threading.Thread | None = None
+        self._wanted_until = self._paused_until = 0.0  # on the monotonic clock
+
+    def known(self, phase_start: int, window: Window) -> JudgedRoutes | None:
+        """What was judged last of the phase, unless `window` ends more than MAX_LAG_S later."""
+        with self._lock:
+            judged = self._judged.get(phase_start)
+        return judged if judged and judged.window.end >= window.end - MAX_LAG_S else None
+
+    def request(self, phase_start: int, window: Window, version: Hashable) -> None:
+        """Has the routes of `window` judged if those of this version are not known, and no others are under way. Returns at once."""
+        with self._lock:
+            now, judged = time.monotonic(), self._judged.get(phase_start)
+            self._wanted_until = now + UNWANTED_AFTER_S
+            is_known = judged is not None and (judged.window, judged.version) == (window, version)
+            if is_known or now < self._paused_until or (self._thread and self._thread.is_alive()):
+                return
+            arguments = (phase_start, window, version)
+            self._thread = threading.Thread(target=self._run, args=arguments, name="routes", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Until nothing is under way."""
+        if self._thread:
+            self._thread.join()
+
+    def stop(self) -> None:
+        """Gives up what is under way."""
+        self._wanted_until = 0.0
+        self.wait()
+
+    def _run(self, phase_start: int, window: Window, version: Hashable) -> None:
+        try:
+            view = judge_logs(self._archive, self._migration, window, checkpoint=self._checkpoint)
+        except _GivenUpError:
+            return
+        except Exception:  # the routes stay unknown, which pages say
+            logger.exception("routes not judged", extra={"retry_in_s": RETRY_AFTER_S})
+            self._paused_until = time.monotonic() + RETRY_AFTER_S
+            return
+        with self._lock:
+            self._judged[phase_start] = JudgedRoutes(window, version, view)
+            self._judged.move_to_end(phase_start)
+            while len(self._judged) > MAX_PHASES:
+                self._judged.popitem(last=False)
+
+    def _checkpoint(self) -> None:
+        if time.monotonic() > self._wanted_until:
+            raise _GivenUpError

@@ -1,4 +1,4 @@
-"""Scatter chart of routes: difference of the canary against traffic, so that outliers stand out."""
+"""Scatter chart of routes: difference of the canary in one metric against traffic, so that outliers stand out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,16 @@ from analysis.parity.verdicts import VERDICTS, Verdict
 from charts.base.frame import HEIGHT_PX, plotly_text
 from charts.base.layout import BAND, LEGEND, TRANSPARENT, base_axis, base_layout
 from charts.base.palette import PALETTES, Theme
-from messages import verdicts
+from messages import endpoints, verdicts
 
 # A verdict is shown by symbol and name; fleet colours are for fleets, and verdict colours for text.
-SYMBOLS: dict[Verdict, str] = {
+SYMBOLS: dict[Verdict | None, str] = {
     "parity": "circle",
     "regression": "triangle-up",
     "improvement": "triangle-down",
     "undecided": "circle-open-dot",
     "not enough data": "circle-open",
+    None: "x-thin-open",
 }
 HIGHLIGHTED: tuple[Verdict, ...] = ("regression", "improvement")
 MAX_LABELS = 5
@@ -27,12 +28,15 @@ MAX_LABEL_CHARS = 36
 
 @dataclass(frozen=True, slots=True)
 class RoutePoint:
-    """A route: `traffic` in requests per minute, `difference` canary − baseline in the axis's unit, and the text of its hover box."""
+    """A route: `traffic` in requests per minute, `difference` canary − baseline in the axis's unit, and the text of its hover box.
+
+    `verdict`: of the axis's metric; None if no criterion judges it.
+    """
 
     route: str
     traffic: float
     difference: float
-    verdict: Verdict
+    verdict: Verdict | None
     hover: str
 
 
@@ -49,7 +53,7 @@ def route_scatter_figure(
     palette = PALETTES[theme]
     labelled = {point.route for point in [point for point in points if point.verdict in HIGHLIGHTED][:MAX_LABELS]}
     data: list[dict[str, Any]] = []
-    for verdict in reversed(VERDICTS):
+    for verdict in (None, *reversed(VERDICTS)):
         group = [point for point in points if point.verdict == verdict]
         if not group:
             continue
@@ -60,7 +64,11 @@ def route_scatter_figure(
         marker = {"symbol": SYMBOLS[verdict], "size": size, "color": colour, "opacity": opacity}
         outline = {"line": {"width": 1.4, "color": colour}}
         data.append(
-            {"type": "scatter", "mode": "markers+text" if highlighted else "markers", "name": verdicts.label(verdict)}
+            {
+                "type": "scatter",
+                "mode": "markers+text" if highlighted else "markers",
+                "name": verdicts.label(verdict) if verdict else str(endpoints.NOT_JUDGED),
+            }
             | {"x": [point.traffic for point in group], "y": [point.difference for point in group]}
             | {
                 "text": names,

@@ -245,6 +245,13 @@ def cell(start: str, counts: Mapping[RunStatus, int]) -> str:
     return f"{start}: {_status_counts(counts)}"
 
 
+def partial_cell(start: str, status: RunStatus, n: int, total: int) -> str:
+    """Below the strip: "◔ 26 Nov: 1/288 failed"."""
+    return _("◔ {start}: {n}/{total} {status}").format(
+        start=start, n=numbers.count(n), total=numbers.count(total), status=run_status(status)
+    )
+
+
 def strip(name: str, counts: Mapping[RunStatus, int]) -> str:
     """The text alternative of a strip."""
     text = _status_counts(counts) or _("nothing in this window")

@@ -160,10 +160,8 @@ def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> Non
     if len(points) > view.MAX_MAP_POINTS:
         layout.note(text.map_limited(view.MAX_MAP_POINTS, len(points)))
         points = points[: view.MAX_MAP_POINTS]
-    metric, unit, format_difference = (
-        ("error_rate", "pp", numbers.points) if params.map == "errors" else ("latency_p95", "%", numbers.relative)
-    )
-    margin = app.migration.margin_of(metric)
+    unit, format_difference = ("pp", numbers.points) if params.map == "errors" else ("%", numbers.relative)
+    margin = app.migration.margin_of(view.AXIS_METRICS[params.map])
     figure = route_scatter_figure(
         points,
         layout.theme(),

@@ -364,6 +364,11 @@ class StripCell:
         statuses = [run.status for run in self.scheduled_runs]
         return {status: statuses.count(status) for status in RUN_STATUSES if status in statuses}
 
+    @property
+    def share(self) -> float:
+        """How much of the cell has its status: 1/288 if one run of a day failed."""
+        return self.counts[self.status] / len(self.scheduled_runs)
+
 
 def strip(scheduled_runs: Sequence[ScheduledRun], edges: Sequence[int], *, max_cells: int) -> tuple[StripCell, ...]:
     """One cell per scheduled run if there are at most `max_cells`; else one per interval between `edges` (epoch seconds, in order) with runs."""

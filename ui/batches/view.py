@@ -147,22 +147,34 @@ def history_strip(migration: Migration, view: BatchView, job: JobReport, now: da
     starts = [(cell.start - window.start) / (window.end - window.start) for cell in cells]
     steps = [(later - earlier) * 100 for earlier, later in pairwise(starts)]
     width = min(MAX_CELL_PERCENT, max(median(steps), MIN_CELL_PERCENT)) if steps else MAX_CELL_PERCENT
+    partial = [cell for cell in cells if cell.share < 1 and TONES[cell.status] == "bad"]
     return render(
         "batches.strip",
         label=text.strip(job.name, count_statuses(job.scheduled_runs)),
         cells=[
-            (cell.status, max(start, 0) * (100 - width), width + min(start, 0) * 100, _cell_title(migration, cell, now))
+            (cell, max(start, 0) * (100 - width), width + min(start, 0) * 100, _cell_title(migration, cell, now))
             for cell, start in zip(cells, starts, strict=True)
         ],
+        # A title cannot be read on a phone.
+        newest_partial=_partial_cell(migration, partial[-1], now) if partial else "",
     )
 
 
 def _cell_title(migration: Migration, cell: StripCell, now: datetime) -> str:
     if len(cell.scheduled_runs) == 1:
         return text.scheduled_run(cell.scheduled_runs[0], migration.zone, now)
+    return text.cell(_cell_start(migration, cell, now), cell.counts)
+
+
+def _partial_cell(migration: Migration, cell: StripCell, now: datetime) -> str:
+    n, total = cell.counts[cell.status], len(cell.scheduled_runs)
+    return text.partial_cell(_cell_start(migration, cell, now), cell.status, n, total)
+
+
+def _cell_start(migration: Migration, cell: StripCell, now: datetime) -> str:
     start = datetime.fromtimestamp(cell.start, UTC)
     format_start = times.date if cell.end - cell.start > 2 * HOUR_S else times.clock
-    return text.cell(format_start(start, migration.zone, now=now), cell.counts)
+    return format_start(start, migration.zone, now=now)
 
 
 def bucket_edges(migration: Migration, window: Window) -> list[int]:

@@ -9,7 +9,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint
-from analysis.parity.verdicts import Judgement, Verdict
+from analysis.parity.verdicts import CriterionVerdict, Judgement, Verdict
 from archive.access_logs.store import ACCESS_LOGS
 from charts.route_scatter import RoutePoint
 from domain import FLEETS, Migration, Window
@@ -29,6 +29,7 @@ PAGE_ROWS = 50
 MAX_ROUTES_AT_ONCE = 100  # by a page about something else: each takes two milliseconds
 PENDING_REFRESH_S = 2.0
 MAX_MAP_POINTS = 500
+AXIS_METRICS = {"errors": "error_rate", "p95": "latency_p95"}
 
 
 def endpoints_view(
@@ -181,18 +182,30 @@ def still_needed(judgement: Judgement) -> str:
 
 
 def map_points(view: EndpointsView, axis: str) -> list[RoutePoint]:
-    """The routes with a difference between the fleets, the worst first. `axis`: "errors" (in pp) or "p95" (in % of the baseline's)."""
+    """The routes with a difference between the fleets, with the verdict on the axis's metric, in the order of the table.
+
+    `axis`: "errors" (in pp) or "p95" (in % of the baseline's).
+    """
     points = []
     format_difference = numbers.points if axis == "errors" else numbers.relative
     for endpoint in view.endpoints.routes:
-        difference, verdict = _difference(endpoint, axis), endpoint.judgement.verdict
+        difference = _difference(endpoint, axis)
         if difference is None or endpoint.route == OTHER_ROUTE:
             continue
         requests = (endpoint.fleets[fleet].requests for fleet in FLEETS)
-        hover = text.map_hover(format_difference(difference / 100), verdicts.label(verdict), *requests)
+        criterion = axis_criterion(endpoint.judgement, axis)
+        verdict = criterion.verdict if criterion else None
+        label = verdicts.label(verdict) if verdict else str(text.NOT_JUDGED)
+        hover = text.map_hover(format_difference(difference / 100), label, *requests)
         per_minute = endpoint.requests / max(view.minutes, 1)
         points.append(RoutePoint(endpoint.route, per_minute, difference, verdict, hover))
     return points
+
+
+def axis_criterion(judgement: Judgement, axis: str) -> CriterionVerdict | None:
+    """The criterion of an axis's metric; None if the migration does not judge it."""
+    metric = AXIS_METRICS[axis]
+    return next((result for result in judgement.criteria if result.criterion.metric == metric), None)
 
 
 def _difference(endpoint: Endpoint, axis: str) -> float | None:

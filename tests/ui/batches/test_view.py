@@ -40,7 +40,9 @@ def view(*jobs: JobReport) -> BatchView:
 
 def cells(html: str) -> list[tuple[str, float, float]]:
     """Status, left and width in percent of each cell of a strip."""
-    matches = re.findall(r"<i class='(\w+)' style='left:([\d.]+)%;width:([\d.]+)%'", html)
+    matches = re.findall(
+        r"<i class='(\w+)(?: partial)?' style='left:([\d.]+)%;width:([\d.]+)%(?:;--share:[\d.]+)?'", html
+    )
     return [(status, float(left), float(width)) for status, left, width in matches]
 
 
@@ -114,6 +116,8 @@ def test_frequent_job_has_one_cell_per_day_of_the_time_zone() -> None:
     (_, left, width), (_, second_left, full_width) = drawn[:2]
     assert left == 0.0 and width < full_width / 2 and second_left > 0
     assert "title='24 Nov: 1 failed, 20 ran'" in html
+    assert html.count("--share:") == 1 and "class='failed partial'" in html and "--share:0.0476" in html
+    assert "<small>◔ 24 Nov: 1/21 failed</small>" in html
     assert "aria-label='cleanup, oldest first: 1 failed, 335 ran'" in html
 
 

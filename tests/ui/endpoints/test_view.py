@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis import DEFAULT_CRITERIA
 from analysis.endpoints.endpoints import judge_endpoints
 from archive.access_logs.tables import LineCounts
 from domain import Window
@@ -18,6 +19,7 @@ from ui.endpoints import view as parts
 from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
 
 NOW = datetime.fromtimestamp(START + 3600 + 77, UTC)
+ERROR_RATE = next(criterion for criterion in DEFAULT_CRITERIA if criterion.metric == "error_rate")
 HOSTILE = "/search/<script>alert(1)</script>\"'"
 
 
@@ -127,5 +129,17 @@ def test_map_point_has_its_difference_in_the_unit_of_the_axis(axis: str, differe
     rows = [count_row(EC2, 1000, ms=50), count_row(ECS, 995, ms=100), count_row(ECS, 5, elb=500, ms=100)]
     (point,) = parts.map_points(judged(rows, 1), axis)  # type: ignore[arg-type]
     assert point.difference == pytest.approx(difference) and point.traffic == 2000.0
+    assert point.verdict == "not enough data"
     canary_only = judged([count_row(ECS, 5)], 1)  # type: ignore[list-item]
     assert parts.map_points(canary_only, axis) == []
+
+
+def test_the_map_shows_the_verdict_on_its_own_metric() -> None:
+    """An error regression is no mark on the map of p95; a metric without a criterion is not judged."""
+    view = judged(busy_route(240, 300, errors=0.002, canary_error_factor=8), 240)
+    (errors,), (p95,) = (parts.map_points(view, axis) for axis in ("errors", "p95"))
+    assert view.endpoints.routes[0].judgement.verdict == errors.verdict == "regression"
+    assert p95.verdict not in ("regression", None) and "regression" not in p95.hover
+    only_errors = judge_endpoints(count_table(busy_route(240, 300)), FLEET_OF, first_minutes(240), [ERROR_RATE])
+    (unjudged,) = parts.map_points(replace(view, endpoints=only_errors), "p95")
+    assert unjudged.verdict is None and "not judged" in unjudged.hover

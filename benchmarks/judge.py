@@ -17,7 +17,7 @@ from rich.table import Table
 
 from analysis import AlarmData, SplitShares, TimeGrid, find_alarms, judge, trace
 from analysis.parity.confidence_sequences import running_differences, running_rates
-from analysis.parity.intervals import SequentialIntervals, interval_verdicts, latency_intervals, rate_intervals
+from analysis.parity.intervals import SequentialIntervals, interval_verdicts, intervals
 from analysis.series.grid import FleetSeries, FloatArray
 from benchmarks import judge_worlds
 from benchmarks.worlds import ar1, before_after, cost, routes, sample_ratio
@@ -55,7 +55,7 @@ def simulate_rates(
         [random.poisson(r * n * g).astype(float) for r, n, g in zip(rates, requests, own, strict=True)],
         [np.full(shape, n) for n in requests],
     )
-    return rate_intervals(criterion, running_rates(np.minimum(b, n_b), n_b, np.minimum(c, n_c), n_c), 1)
+    return intervals(criterion, running_rates(np.minimum(b, n_b), n_b, np.minimum(c, n_c), n_c), 1)
 
 
 def simulate_autocorrelated_rates(
@@ -66,7 +66,7 @@ def simulate_autocorrelated_rates(
     b, c = (
         random.poisson(errors_per_minute * np.exp(ar1(random, shape, phi, 0.3) - 0.045)).astype(float) for _ in range(2)
     )
-    return rate_intervals(ERRORS, running_rates(b, n, c, n), 1)
+    return intervals(ERRORS, running_rates(b, n, c, n), 1)
 
 
 def simulate_latency(
@@ -76,13 +76,13 @@ def simulate_latency(
     sd = float(np.sqrt(np.log1p(noise**2)))
     b, c = ar1(random, shape, phi, sd), ar1(random, shape, phi, sd)
     running = running_differences(c - b + np.log(ratio))
-    return latency_intervals(LATENCY, running, np.exp(np.cumsum(b, axis=1) / running.minutes), 1)
+    return intervals(LATENCY, running, 1, np.exp(np.cumsum(b, axis=1) / running.minutes))
 
 
 def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> SequentialIntervals:
     """30 % independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
     running = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
-    return latency_intervals(LATENCY, running, np.ones(shape), 1)
+    return intervals(LATENCY, running, 1, np.ones(shape))
 
 
 # Worlds for the alarm: the counts and p95 of both fleets in each minute of a day, after the three hours that the rules look back.

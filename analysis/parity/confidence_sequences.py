@@ -5,7 +5,9 @@ repetitions. So the same code serves the current verdict, its trace over a day, 
 Suffixes: `_b` baseline, `_c` canary.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -47,12 +49,21 @@ class Scatter:
 NO_HISTORY = Scatter(0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunningRates:
-    """Two rates after each minute: weighted events and exposures of both fleets, and overdispersion.
+class Running:
+    """Estimates after each minute. `is_enough`: whether there are enough minutes for an estimate of their variance."""
 
-    `overdispersion` (≥ 1): variance of the difference over that of independent events. `is_enough`: whether there are enough minutes for it.
-    """
+    __slots__ = ()
+    is_enough: BoolArray
+
+    def at(self, index: Any) -> Self:
+        """Those after some of the minutes."""
+        return type(self)(*(getattr(self, field.name)[..., index] for field in fields(self)))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningRates(Running):
+    """Two rates: weighted events and exposures of both fleets, and `overdispersion` (≥ 1), the variance of their difference over that of
+    independent events."""
 
     minutes: FloatArray
     events_b: FloatArray
@@ -84,9 +95,9 @@ class RunningRates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RunningDifferences:
-    """A paired difference after each minute: its mean weighted by requests, its variance per minute, the number of independent minutes it is
-    worth, and the degrees of freedom of the variance."""
+class RunningDifferences(Running):
+    """A paired difference: its mean weighted by requests, its variance per minute, the number of independent minutes it is worth, and the degrees
+    of freedom of the variance."""
 
     minutes: FloatArray
     mean: FloatArray
@@ -96,6 +107,36 @@ class RunningDifferences:
     is_enough: BoolArray
 
 
+def paired_weights(requests_b: FloatArray, requests_c: FloatArray) -> FloatArray:
+    """The weight of a minute on both fleets (Mantel & Haenszel 1959), so that neither a shared burst nor an hour with other traffic weights looks
+    like a difference."""
+    weights: FloatArray = requests_b * requests_c / (requests_b + requests_c)
+    return weights
+
+
+def weighted_rates(
+    events_b: FloatArray,
+    requests_b: FloatArray,
+    events_c: FloatArray,
+    requests_c: FloatArray,
+    overdispersion: float | FloatArray = 1.0,
+) -> RunningRates:
+    """Rates of weighted minutes, with the exposures (Σw)² / Σ(w²/N): the plain totals if the split is constant."""
+    w = paired_weights(requests_b, requests_c)
+    sum_w = _running_sum(w)
+    exposure_b, exposure_c = (sum_w**2 / _running_sum(w**2 / requests) for requests in (requests_b, requests_c))
+    total_b, total_c = _running_sum(w * events_b / requests_b), _running_sum(w * events_c / requests_c)
+    return RunningRates(
+        np.broadcast_to(np.arange(1.0, w.shape[-1] + 1), w.shape),
+        total_b / sum_w * exposure_b,
+        exposure_b,
+        total_c / sum_w * exposure_c,
+        exposure_c,
+        np.full_like(w, overdispersion),
+        np.ones_like(w, dtype=bool),
+    )
+
+
 def running_rates(
     events_b: FloatArray,
     requests_b: FloatArray,
@@ -103,22 +144,16 @@ def running_rates(
     requests_c: FloatArray,
     history: Scatter = NO_HISTORY,
 ) -> RunningRates:
-    """Running rates from events among requests per minute (requests > 0 on both fleets).
-
-    Each minute has the weight w = N_b·N_c / (N_b + N_c) on both fleets (Mantel & Haenszel 1959), so that neither a shared burst nor an hour
-    with other weights looks like a difference; with a constant split these are the plain totals. Effective exposure: (Σw)² / Σ(w²/N).
-    """
-    n = np.arange(1.0, events_b.shape[-1] + 1)
-    w = requests_b * requests_c / (requests_b + requests_c)
-    weighted_c, weighted_b = w * events_c / requests_c, w * events_b / requests_b
-    sum_w, sum_c, sum_b = _running_sum(w), _running_sum(weighted_c), _running_sum(weighted_b)
-    exposure_b, exposure_c = sum_w**2 / _running_sum(w**2 / requests_b), sum_w**2 / _running_sum(w**2 / requests_c)
-    weighted_events_b, weighted_events_c = sum_b / sum_w * exposure_b, sum_c / sum_w * exposure_c
+    """Running rates from events among requests per minute (requests > 0 on both fleets), with their overdispersion."""
+    rates = weighted_rates(events_b, requests_b, events_c, requests_c)
+    n, w = rates.minutes, paired_weights(requests_b, requests_c)
 
     # Residuals r = f_b·a − f_c·b have mean 0 under any shared burst if the ratio of the rates is constant. Half an event is added to each
     # rate: a rate of 0 would hide the other fleet's bursts.
-    f_b, f_c = (weighted_events_b + 0.5) / exposure_b, (weighted_events_c + 0.5) / exposure_c
-    residuals = _residual_variance((weighted_c, weighted_b, w), (f_b, -f_c, -(f_b * sum_c - f_c * sum_b) / sum_w))
+    f_b, f_c = (rates.events_b + 0.5) / rates.exposure_b, (rates.events_c + 0.5) / rates.exposure_c
+    residuals = _residual_variance(
+        (w * events_c / requests_c, w * events_b / requests_b, w), (f_b, -f_c, f_c * rates.rate_b - f_b * rates.rate_c)
+    )
 
     # The variance that independent events would have, and the variance of its estimate.
     variance_c = f_b**2 * _running_sum(w**2 * events_c / requests_c**2)
@@ -130,18 +165,16 @@ def running_rates(
     error_of_variance = 2 * (2 / n + _safe_divide(fourth_c + fourth_b, poisson_variance**2))
     excess = _shrink(np.maximum(relative_variance - 1, 0.0), error_of_variance) * (1 + EARLY_MINUTES / np.sqrt(n))
     # The events of one minute may be a single burst.
-    per_minute = _safe_divide(variance_c * weighted_events_c + variance_b * weighted_events_b, poisson_variance) / n
+    per_minute = _safe_divide(variance_c * rates.events_c + variance_b * rates.events_b, poisson_variance) / n
     lag_1, lag_2 = (_unbiased_autocorrelation(lag, n) for lag in (residuals.lag_1, residuals.lag_2))
     error_variance = _autocorrelation_variance(residuals.lag_1, n)
     masked = _masked_long_run_factor(lag_1, lag_2, error_variance, excess / (1 + excess))
     long_run = _long_run_factor(_shrink(lag_1, 4 * error_variance) * (1 + 2 * np.sqrt(error_variance)))
     overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, masked)
-    rates = RunningRates(
-        n, weighted_events_b, exposure_b, weighted_events_c, exposure_c, overdispersion, n >= _min_minutes(history)
-    )
     n_before = min(history.periods, MAX_HISTORY)
     before = 1 + history.variance * history.long_run * rates.information / n
-    return replace(rates, overdispersion=_pooled(n, overdispersion, n_before, before))
+    pooled = _pooled(n, overdispersion, n_before, before)
+    return replace(rates, overdispersion=pooled, is_enough=n >= _min_minutes(history))
 
 
 def rate_scatter(events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray) -> Scatter:
@@ -169,9 +202,10 @@ def difference_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[F
     The profile likelihood of two Poisson rates with a given difference (Miettinen & Nurminen 1985), divided by the overdispersion and compared
     with the mixture's boundary. Valid without events, too.
     """
-    threshold = _llr_threshold(rates, alpha)
-    lower = -_difference_upper_bound(rates.swapped, threshold)
-    return np.maximum(lower, -1.0), np.minimum(_difference_upper_bound(rates, threshold), 1.0)
+    upper, lower = (
+        np.minimum(_difference_upper_bound(side, llr_threshold(side, alpha)), 1.0) for side in (rates, rates.swapped)
+    )
+    return -lower, upper
 
 
 def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -179,8 +213,8 @@ def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[Fl
 
     Given the total, the canary's events are binomial: exact for rare errors at any split.
     """
-    threshold = _llr_threshold(rates, alpha)
-    return -_log_ratio_upper_bound(rates.swapped, threshold), _log_ratio_upper_bound(rates, threshold)
+    upper, lower = (_log_ratio_upper_bound(side, llr_threshold(side, alpha)) for side in (rates, rates.swapped))
+    return -lower, upper
 
 
 def running_differences(
@@ -259,86 +293,67 @@ def mixture_boundary(information: FloatArray, alpha: float | FloatArray) -> Floa
     return boundary
 
 
-def _llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray:
+def llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray:
     """How far the log-likelihood of a value inside the CI may lie below the maximum: the mixture's boundary times the overdispersion."""
-    threshold = mixture_boundary(rates.information / rates.overdispersion, alpha) * rates.overdispersion
-    return np.where(rates.is_enough, threshold, np.inf)
+    return mixture_boundary(rates.information / rates.overdispersion, alpha) * rates.overdispersion
 
 
-def _difference_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
-    """The largest difference c − b whose log-likelihood lies within `llr_threshold` of the maximum. Convex: Newton converges from above."""
-    if not np.isfinite(llr_threshold).any():
-        return np.full_like(llr_threshold, np.inf)
-    events_b, exposure_b, events_c, exposure_c = rates.events_b, rates.exposure_b, rates.events_c, rates.exposure_c
-    threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
-    spread = (events_b + threshold) / exposure_b**2 + (events_c + threshold) / exposure_c**2
-    difference = (
-        _safe_divide(events_c, exposure_c) - _safe_divide(events_b, exposure_b) + np.sqrt(2 * threshold * spread)
-    )
-    for _ in range(MAX_NEWTON_STEPS):
-        llr, slope = _difference_llr_and_slope(events_b, exposure_b, events_c, exposure_c, difference)
-        step = _safe_divide(llr - threshold, np.where(slope > 0, slope, 0.0))
-        difference = difference - step
-        if (np.abs(step) <= NEWTON_TOLERANCE * np.abs(difference)).all():
-            break
-    return np.where(np.isfinite(llr_threshold), difference, np.inf)
-
-
-def difference_llr(
-    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, difference: FloatArray
-) -> FloatArray:
-    """How far the log-likelihood of two rates with this difference (canary − baseline) lies below its maximum."""
-    return _difference_llr_and_slope(events_b, exposure_b, events_c, exposure_c, difference)[0]
-
-
-def _difference_llr_and_slope(
-    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, difference: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    total, exposure = events_b + events_c, exposure_b + exposure_c
+def difference_llr(rates: RunningRates, difference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far the log-likelihood of two rates with this difference (canary − baseline) lies below its maximum; and its slope."""
+    total, exposure = rates.events_b + rates.events_c, rates.exposure_b + rates.exposure_c
     # The most likely common level solves N·b² + (N·δ − K)·b − K_b·δ = 0, and the same with the fleets swapped.
-    root = np.sqrt(np.maximum((total - exposure * difference) ** 2 + 4 * exposure * events_b * difference, 0.0))
-    rate_b = _positive_root(total - exposure * difference, 4 * exposure * events_b * difference, root) / (2 * exposure)
-    rate_c = _positive_root(total + exposure * difference, -4 * exposure * events_c * difference, root) / (2 * exposure)
-    llr = _deviance(events_b, exposure_b * rate_b) + _deviance(events_c, exposure_c * rate_c)
-    return llr, exposure_c - _safe_divide(events_c, rate_c)
+    b, product = total - exposure * difference, 4 * exposure * rates.events_b * difference
+    c = total + exposure * difference
+    root = np.sqrt(np.maximum(b**2 + product, 0.0))
+    expected_b = rates.exposure_b * _positive_root(b, product, root) / (2 * exposure)
+    expected_c = (
+        rates.exposure_c * _positive_root(c, -4 * exposure * rates.events_c * difference, root) / (2 * exposure)
+    )
+    llr = _deviance(rates.events_b, expected_b) + _deviance(rates.events_c, expected_c)
+    return llr, rates.exposure_c * (1 - _safe_divide(rates.events_c, expected_c))
 
 
-def log_ratio_llr(
-    events_b: FloatArray, exposure_b: FloatArray, events_c: FloatArray, exposure_c: FloatArray, log_ratio: FloatArray
-) -> FloatArray:
+def log_ratio_llr(rates: RunningRates, log_ratio: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same of two rates with this log ratio (canary / baseline), given the total of their events."""
-    return _binomial_llr(events_b, events_c, log_ratio + np.log(exposure_c) - np.log(exposure_b))
-
-
-def _binomial_llr(events_b: FloatArray, events_c: FloatArray, log_odds: FloatArray) -> FloatArray:
-    total = events_b + events_c
+    events_b, events_c, total = rates.events_b, rates.events_c, rates.events_b + rates.events_c
     maximum = _x_log_y(events_c, _safe_divide(events_c, total)) + _x_log_y(events_b, _safe_divide(events_b, total))
     # With x the log odds and q the probability: log q = −log(1 + e^−x), log(1 − q) = −log(1 + e^x).
-    llr: FloatArray = maximum + events_c * np.logaddexp(0.0, -log_odds) + events_b * np.logaddexp(0.0, log_odds)
-    return llr
+    log_odds = log_ratio + np.log(rates.exposure_c / rates.exposure_b)
+    llr = maximum + events_c * np.logaddexp(0.0, -log_odds) + events_b * np.logaddexp(0.0, log_odds)
+    return llr, events_b - total / (1 + np.exp(np.minimum(log_odds, 700.0)))
 
 
-def _log_ratio_upper_bound(rates: RunningRates, llr_threshold: FloatArray) -> FloatArray:
-    """The largest log(c / b) whose log-likelihood, given the total of events, lies within `llr_threshold` of the maximum; ∞ if b has no events."""
-    events_b, events_c = rates.events_b, rates.events_c
-    total = events_b + events_c
-    threshold = np.where(np.isfinite(llr_threshold), llr_threshold, 1.0)
-    # The log odds that an event is the canary's if the rates are equal.
-    equal_odds = np.log(rates.exposure_c) - np.log(rates.exposure_b)
-    spread = _safe_divide(np.ones_like(total), events_c + 0.5) + _safe_divide(np.ones_like(total), events_b + 0.5)
-    log_odds = (
-        np.log((events_c + 0.5) / (events_b + 0.5))
-        + np.sqrt(2 * threshold * spread)
-        + _safe_divide(threshold, events_b)
-    )
-    for _ in range(MAX_NEWTON_STEPS):
-        llr = _binomial_llr(events_b, events_c, log_odds)
-        slope = events_b - total / (1 + np.exp(np.minimum(log_odds, 700.0)))
+def _difference_upper_bound(rates: RunningRates, threshold: FloatArray) -> FloatArray:
+    """The largest difference c − b whose log-likelihood lies within `threshold` of the maximum."""
+    spread = (rates.events_b + threshold) / rates.exposure_b**2 + (rates.events_c + threshold) / rates.exposure_c**2
+    return _upper_bound(difference_llr, rates, threshold, rates.rate_c - rates.rate_b, np.sqrt(2 * threshold * spread))
+
+
+def _log_ratio_upper_bound(rates: RunningRates, threshold: FloatArray) -> FloatArray:
+    """The largest log(c / b) whose log-likelihood lies within `threshold` of the maximum; ∞ if b has no events."""
+    b, c = rates.events_b + 0.5, rates.events_c + 0.5
+    estimate = np.log(c / b) - np.log(rates.exposure_c / rates.exposure_b)
+    width = np.sqrt(2 * threshold * (1 / b + 1 / c)) + _safe_divide(threshold, rates.events_b)
+    bound = _upper_bound(log_ratio_llr, rates, threshold, estimate, width)
+    return np.where(rates.events_b > 0, bound, np.inf)
+
+
+def _upper_bound(
+    llr_and_slope: Callable[[RunningRates, FloatArray], tuple[FloatArray, FloatArray]],
+    rates: RunningRates,
+    threshold: FloatArray,
+    estimate: FloatArray,
+    width: FloatArray,
+) -> FloatArray:
+    """Where a convex log-likelihood ratio reaches `threshold`, by Newton's method from `estimate + width` above it; ∞ without enough minutes."""
+    bound = estimate + width
+    for _ in range(MAX_NEWTON_STEPS if rates.is_enough.any() else 0):
+        llr, slope = llr_and_slope(rates, bound)
         step = _safe_divide(llr - threshold, np.where(slope > 0, slope, 0.0))
-        log_odds = log_odds - step
-        if (np.abs(step) <= NEWTON_TOLERANCE).all():
+        bound = bound - step
+        if (np.abs(step) <= NEWTON_TOLERANCE * width).all():
             break
-    return np.where(np.isfinite(llr_threshold) & (events_b > 0), log_odds - equal_odds, np.inf)
+    return np.where(rates.is_enough, bound, np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis.parity.breaks import paired_weights
 from analysis.parity.confidence_sequences import MIN_HISTORY, Scatter, difference_scatter, rate_scatter
 from analysis.parity.context import JudgeContext
 from analysis.parity.samples import PairedSamples, PreparedGrid, paired_samples
@@ -87,11 +86,11 @@ class _Learnt:
 
 
 def _learn(criterion: Criterion, samples: PairedSamples, used: BoolArray) -> _Learnt:
-    baseline, canary = samples.baseline[used], samples.canary[used]
     if samples.is_rate:
-        return _Learnt(rate_scatter(baseline, samples.requests_b[used], canary, samples.requests_c[used]), None)
-    differences = np.log(canary / baseline) if criterion.margin.unit == "%" else canary - baseline
-    return _Learnt(difference_scatter(differences), float(paired_weights(samples)[used].mean()))
+        parts = samples.baseline, samples.requests_b, samples.canary, samples.requests_c
+        return _Learnt(rate_scatter(*(part[used] for part in parts)), None)
+    baseline, canary = samples.levels(criterion)
+    return _Learnt(difference_scatter((canary - baseline)[used]), float(samples.weights[used].mean()))
 
 
 def _usual(prepared: PreparedGrid, ordinary: BoolArray) -> tuple[float, float] | None:

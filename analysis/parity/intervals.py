@@ -17,6 +17,7 @@ from analysis.series.grid import BoolArray, FloatArray
 from domain import Criterion
 
 ALPHA_PER_SIDE = 0.025  # an interval is ever wrong with probability ≤ 5 %
+VerdictArray = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,107 +48,67 @@ class SequentialIntervals:
             if not field.name.startswith("is_")
         }
 
+    @property
+    def is_inside(self) -> BoolArray:
+        """Whether the whole interval lies inside the margin."""
+        return (self.lower >= self.margin_lower) & (self.upper <= self.margin)
+
 
 def intervals(
-    criterion: Criterion, running: RunningRates | RunningDifferences, baseline_level: FloatArray, n_comparisons: int
+    criterion: Criterion,
+    running: RunningRates | RunningDifferences,
+    n_comparisons: int,
+    baseline_level: FloatArray | None = None,
 ) -> SequentialIntervals:
-    """The intervals of running estimates. `n_comparisons`: Bonferroni correction of the alarm bounds; `baseline_level`: see `latency_intervals`."""
-    if isinstance(running, RunningRates):
-        return rate_intervals(criterion, running, n_comparisons)
-    return latency_intervals(criterion, running, baseline_level, n_comparisons)
+    """The intervals of running estimates. `n_comparisons`: Bonferroni correction of the alarm bounds.
 
-
-def rate_intervals(criterion: Criterion, rates: RunningRates, n_comparisons: int) -> SequentialIntervals:
-    """Intervals of a difference of rates. `n_comparisons`: Bonferroni correction of the alarm bounds."""
-    margin, relative = criterion.margin.value / 100, criterion.margin.unit == "%"
-    rate_b, rate_c = rates.rate_b, rates.rate_c
-    events = rates.events_b + rates.events_c
-    # A relative margin refers to the baseline's rate, or to both fleets' rate while the baseline has no errors.
-    level = (
-        np.where(rate_b > 0, rate_b, events / (rates.exposure_b + rates.exposure_c))
-        if relative
-        else np.ones_like(rate_b)
-    )
-    bounds: list[FloatArray] = []
-    for alpha in (ALPHA_PER_SIDE, ALPHA_PER_SIDE / n_comparisons):
-        if relative:
-            ratios = (
-                np.expm1(np.clip(bound, -700, 700)) for bound in log_ratio_bounds(rates, alpha)
-            )  # bounds may be ±∞
-            lower, upper = (np.clip(ratio * level, -1.0, 1.0) for ratio in ratios)
-        else:
-            lower, upper = difference_bounds(rates, alpha)
-        bounds += [lower, upper]
-    is_known = rates.is_enough & (events > 0)
-    is_multiple = np.zeros_like(is_known)
-    if criterion.max_ratio is not None and not relative:
-        is_multiple = log_ratio_bounds(rates, ALPHA_PER_SIDE / n_comparisons)[0] > np.log(criterion.max_ratio)
-    lowest = _margin_lower(margin, relative=relative)
-    lower, upper, alarm_lower, alarm_upper = bounds
-    return SequentialIntervals(
-        rate_c - rate_b,
-        lower,
-        upper,
-        alarm_lower,
-        alarm_upper,
-        lowest * level,
-        margin * level,
-        rate_b,
-        rate_c,
-        is_known,
-        is_multiple,
-    )
-
-
-def latency_intervals(
-    criterion: Criterion, differences: RunningDifferences, baseline_level: FloatArray, n_comparisons: int
-) -> SequentialIntervals:
-    """Intervals of a difference of latencies, in seconds.
-
-    `baseline_level`: the baseline's mean so far in seconds; geometric if the margin is relative, and then `differences` are log ratios.
+    `baseline_level`, of a latency: the baseline's mean so far in seconds; geometric if the margin is relative: then the differences are log ratios.
     """
-    relative = criterion.margin.unit == "%"
-    margin = criterion.margin.value / (100 if relative else 1000)
-
-    def own_unit(difference: FloatArray) -> FloatArray:
-        with np.errstate(over="ignore"):
-            return np.expm1(difference) * baseline_level if relative else difference
-
-    bounds = [
-        bound for alpha in (ALPHA_PER_SIDE, ALPHA_PER_SIDE / n_comparisons) for bound in mean_bounds(differences, alpha)
-    ]
-    estimate = own_unit(differences.mean)
-    scale = baseline_level if relative else np.ones_like(baseline_level)
-    is_known = np.isfinite(bounds[2]) & np.isfinite(bounds[3])
-    lower, upper, alarm_lower, alarm_upper = (own_unit(bound) for bound in bounds)
+    relative, margin = criterion.margin.is_relative, criterion.margin.amount
+    is_multiple = np.zeros_like(running.is_enough)
+    alphas = ALPHA_PER_SIDE, ALPHA_PER_SIDE / n_comparisons
+    if isinstance(running, RunningRates):
+        limit, events, baseline = 1.0, running.events_b + running.events_c, running.rate_b
+        # A relative margin refers to the baseline's rate, or to both fleets' rate while the baseline has no errors.
+        level = np.where(baseline > 0, baseline, events / (running.exposure_b + running.exposure_c))
+        estimate, is_known = running.rate_c - baseline, running.is_enough & (events > 0)
+        bounds_of = log_ratio_bounds if relative else difference_bounds
+        bounds = [bound for alpha in alphas for bound in bounds_of(running, alpha)]
+        if criterion.max_ratio is not None and not relative:
+            is_multiple = log_ratio_bounds(running, alphas[1])[0] > np.log(criterion.max_ratio)
+    else:
+        assert baseline_level is not None
+        limit, baseline, level = np.inf, baseline_level, baseline_level
+        estimate = np.expm1(running.mean) * level if relative else running.mean
+        bounds = [bound for alpha in alphas for bound in mean_bounds(running, alpha)]
+        is_known = np.isfinite(bounds[2]) & np.isfinite(bounds[3])
+    if relative:
+        with np.errstate(over="ignore", invalid="ignore"):  # they may be infinite
+            bounds = [np.expm1(bound) * level for bound in bounds]
+    lower, upper, alarm_lower, alarm_upper = (np.clip(bound, -limit, limit) for bound in bounds)
+    # The lower end of a relative margin is the inverse factor (10 % → −9.1 %), so that swapped fleets mirror the verdict.
+    lowest, scale = (-margin / (1 + margin), level) if relative else (-margin, np.ones_like(level))
     return SequentialIntervals(
         estimate,
         lower,
         upper,
         alarm_lower,
         alarm_upper,
-        _margin_lower(margin, relative=relative) * scale,
+        lowest * scale,
         margin * scale,
-        baseline_level,
-        baseline_level + estimate,
+        baseline,
+        baseline + estimate,
         is_known,
-        np.zeros_like(is_known),
+        is_multiple,
     )
 
 
-def _margin_lower(margin: float, *, relative: bool) -> float:
-    """The lower end of a margin; for a relative one the inverse factor (10 % → −9.1 %), so that swapped fleets mirror the verdict."""
-    return -margin / (1 + margin) if relative else -margin
-
-
-def interval_verdicts(criterion: Criterion, intervals: SequentialIntervals) -> npt.NDArray[np.str_]:
+def interval_verdicts(criterion: Criterion, intervals: SequentialIntervals) -> VerdictArray:
     """The verdict at each time."""
     above, below = intervals.alarm_lower > intervals.margin, intervals.alarm_upper < intervals.margin_lower
     worse, better = (above, below) if criterion.better == "lower" else (below, above)
-    inside = (intervals.lower >= intervals.margin_lower) & (intervals.upper <= intervals.margin)
-    inside &= ~intervals.is_multiple
     return np.select(
-        [~intervals.is_known, worse, better, inside],
+        [~intervals.is_known, worse, better, intervals.is_inside & ~intervals.is_multiple],
         ["not enough data", "regression", "improvement", "parity"],
         "undecided",
     )

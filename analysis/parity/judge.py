@@ -1,15 +1,14 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from analysis.parity.breaks import SignArray, break_signs, changed_from, paired_weights
+from analysis.parity.breaks import SignArray, break_signs, changed_from
 from analysis.parity.confidence_sequences import (
     NO_HISTORY,
     RunningDifferences,
@@ -20,19 +19,9 @@ from analysis.parity.confidence_sequences import (
 )
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
-from analysis.parity.intervals import (
-    SequentialIntervals,
-    interval_verdicts,
-    intervals,
-)
-from analysis.parity.samples import (
-    PairedSamples,
-    PreparedGrid,
-    is_series_needed,
-    paired_samples,
-    prepare_grid,
-)
-from analysis.parity.time_to_decision import ForecastInput, minutes_to_decision
+from analysis.parity.intervals import SequentialIntervals, VerdictArray, interval_verdicts, intervals
+from analysis.parity.samples import PairedSamples, PreparedGrid, is_series_needed, paired_samples, prepare_grid
+from analysis.parity.time_to_decision import minutes_to_decision
 from analysis.parity.verdicts import (
     DECISIVE_VERDICTS,
     DEFAULT_CRITERIA,
@@ -43,7 +32,7 @@ from analysis.parity.verdicts import (
     overall_verdict,
 )
 from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
-from analysis.series.grid import FloatArray, UnknownWindows
+from analysis.series.grid import FloatArray, IntArray, UnknownWindows
 from domain import FLEETS, Criterion, Series, Window
 from domain.decision import judged_criteria
 from domain.window import HOUR_S
@@ -63,7 +52,6 @@ TRACE_COLUMNS = (
 NUMERIC_COLUMNS = TRACE_COLUMNS[3:]
 MIN_WORST_HOUR = 0.5  # of its periods must be used
 ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
-VerdictArray = npt.NDArray[np.str_]
 
 
 def judge(
@@ -92,7 +80,7 @@ def judge(
             paired_samples(prepared, criterion),
             len(judged_criteria(chosen)),
             prepared.grid.period_s / 60,
-            excess=_incident_excess(prepared, criterion),
+            excess=_incident_excess(prepared, criterion)[-1:],
             history=context.scatter.get(criterion.metric, NO_HISTORY),
         )
         for criterion in chosen
@@ -140,22 +128,15 @@ def trace(
         columns: dict[str, Any] = {"ts": ts, "metric": criterion.metric, "verdict": "not enough data"}
         columns |= dict.fromkeys(NUMERIC_COLUMNS, np.nan)
         if samples.is_measured and len(samples.ts):
-            estimates = _Estimates(criterion, samples, context.scatter.get(criterion.metric, NO_HISTORY))
-            found = estimates.intervals(n_judged)
-            # −1, the appended value: before the first sample.
-            last_sample = np.searchsorted(samples.judged_from, final, side="right") - 1
-            excess = _incident_excess(prepared, criterion)[final]
-            signs = np.append(estimates.break_signs(n_judged), 0)[last_sample]
-            verdicts = np.append(interval_verdicts(criterion, found), "not enough data")[last_sample]
-            upper = np.append(found.upper, np.inf)[last_sample]
-            margin = np.append(found.margin, 0.0)[last_sample]
-            verdicts = _with_incidents(verdicts, upper + excess <= margin)
-            columns["verdict"] = _with_breaks(criterion, verdicts, signs)
-            if samples.recent_gap:
-                columns["verdict"] = np.where(final > samples.index[-1], "not enough data", columns["verdict"])
+            after = (
+                np.searchsorted(samples.judged_from, final, side="right") - 1
+            )  # the last sample; −1 before the first
+            history, excess = context.scatter.get(criterion.metric, NO_HISTORY), _incident_excess(prepared, criterion)
+            looks = _Estimates(criterion, samples, history).looks(after, excess[final], n_judged)
+            is_judged = (after >= 0) & ~(bool(samples.recent_gap) & (final > samples.index[-1]))
+            columns["verdict"] = np.where(is_judged, looks.verdicts, "not enough data")
             for name in NUMERIC_COLUMNS:
-                known = np.where(found.is_known, getattr(found, name), np.nan)
-                columns[name] = np.append(known, np.nan)[last_sample]
+                columns[name] = np.where((after >= 0) & looks.found.is_known, getattr(looks.found, name), np.nan)
         parts.append(pd.DataFrame(columns, index=range(len(ts))))
     return pd.concat(parts, ignore_index=True)
 
@@ -186,100 +167,101 @@ def judge_criterion(
 ) -> CriterionVerdict:
     """The verdict over all of `samples`, whose periods have `period_minutes`. `n_comparisons`: how many criteria share the alarms' error budget.
 
-    `excess`: what the canary's own incidents add to its rate up to each period. `history`: the scatter of earlier periods.
+    `excess` (one value; None: 0): what the canary's own incidents add to its rate. `history`: the scatter of earlier periods.
     """
-    counts: dict[str, Any] = _counts(samples) | {
+    details: dict[str, Any] = _counts(samples) | {
         "minutes": round(len(samples.ts) * period_minutes),
         "excluded": samples.excluded,
     }
     insufficient = _insufficiency(samples)
-    if insufficient not in (None, "few_minutes", "no_events") or not len(samples.ts):
-        details: dict[str, Any] = {"missing": samples.missing} if samples.missing and not len(samples.ts) else {}
+    if insufficient not in (None, "no_events"):
+        details |= {"missing": () if len(samples.ts) else samples.missing}
         details |= {"gone": samples.gone} if insufficient == "one_side_gone" else {}
-        return CriterionVerdict(criterion, "not enough data", insufficient or "few_minutes", **counts, **details)
-    estimates = _Estimates(criterion, samples, history)
-    latest = estimates.last()
-    found = latest.intervals(n_comparisons)
-    numbers = found.at(-1)
-    counts |= estimates.worst_hour(found) | {"effective_minutes": estimates.effective_minutes}
-    by_interval = interval_verdicts(criterion, found)
-    in_margin = numbers["upper"] + (excess[-1] if excess is not None and len(excess) else 0.0) <= numbers["margin"]
-    with_incidents = _with_incidents(by_interval, np.array([in_margin]))
-    signs = estimates.break_signs(n_comparisons, last_only=True)
-    verdict: Verdict = str(_with_breaks(criterion, with_incidents, signs)[-1])  # type: ignore[assignment]
-    if verdict in DECISIVE_VERDICTS:
-        counts |= {"minutes_to_decision": 0, "minutes_to_decision_even": 0}
-        reason = _reason(criterion, verdict, found)
-        if verdict != str(by_interval[-1]):
-            reason, counts["changed_at"] = "recent_change", estimates.changed_at(float(signs[-1]))
-        return CriterionVerdict(criterion, verdict, reason, **numbers, **counts)
-    if verdict != str(by_interval[-1]):
-        return CriterionVerdict(criterion, verdict, "incident", **numbers, **counts)
-    forecast = ForecastInput(
-        latest.running,
-        latest.baseline_level,
-        samples.paired_periods * period_minutes,
-        counts["baseline_requests"],
-        counts["canary_requests"],
+        return CriterionVerdict(criterion, "not enough data", insufficient, **details)
+    estimates, last = _Estimates(criterion, samples, history), np.array([len(samples.ts) - 1])
+    look, running = (
+        estimates.looks(last, np.zeros(1) if excess is None else excess, n_comparisons),
+        estimates.running.at(last),
     )
-    counts |= {
-        "minutes_to_decision": minutes_to_decision(criterion, forecast, n_comparisons),
-        "minutes_to_decision_even": minutes_to_decision(criterion, forecast, n_comparisons, even=True),
-    }
-    if insufficient == "no_events" or verdict == "not enough data":
+    verdict: Verdict = str(look.verdicts[-1])  # type: ignore[assignment]
+    reason, numbers = _reason(criterion, look), look.found.at(-1)
+    details |= estimates.worst_hour(look.found)
+    if isinstance(running, RunningDifferences):
+        details["effective_minutes"] = float(running.effective_minutes[-1])
+    if reason == "recent_change":
+        details["changed_at"] = estimates.changed_at(float(look.signs[-1]))
+    forecast: list[int | None] = [0, 0]
+    if verdict not in DECISIVE_VERDICTS:
+        forecast = [
+            minutes_to_decision(
+                criterion,
+                running,
+                estimates.baseline_level[last],
+                n_comparisons,
+                minutes=samples.paired_periods * period_minutes,
+                requests=(details["baseline_requests"], details["canary_requests"]),
+                even=even,
+            )
+            for even in (False, True)
+            if reason != "incident"
+        ] or [None, None]
+    if verdict == "not enough data":
+        reason = insufficient or ("resemblance" if running.is_enough[-1] else "few_minutes")
         numbers = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
-        few: VerdictReason = "resemblance" if latest.running.is_enough[-1] else "few_minutes"
-        return CriterionVerdict(criterion, "not enough data", insufficient or few, **numbers, **counts)
-    return CriterionVerdict(criterion, verdict, _reason(criterion, verdict, found), **numbers, **counts)
+    details |= dict(zip(("minutes_to_decision", "minutes_to_decision_even"), forecast, strict=True))
+    return CriterionVerdict(criterion, verdict, reason, **numbers, **details)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looks:
+    """What is said at some looks: by the intervals alone, and with incidents and breaks (`signs`)."""
+
+    found: SequentialIntervals
+    by_interval: VerdictArray
+    signs: SignArray
+    verdicts: VerdictArray
 
 
 class _Estimates:
-    """The estimates of one criterion after each sample. `values`: the paired differences of a latency (log ratios if the margin is relative).
+    """The estimates of one criterion after each sample. `differences`: canary − baseline of each sample, of `PairedSamples.levels`.
 
-    `baseline_level`: of a latency, see `latency_intervals`.
+    `baseline_level`: of a latency, see `intervals`.
     """
 
     def __init__(self, criterion: Criterion, samples: PairedSamples, history: Scatter) -> None:
         self._criterion, self._samples = criterion, samples
-        self.values, self.baseline_level = np.zeros(0), samples.baseline
+        baseline, canary = samples.levels(criterion)
+        self.differences, self.baseline_level = canary - baseline, baseline
         self.running: RunningRates | RunningDifferences
         if samples.is_rate:
             self.running = running_rates(
                 samples.baseline, samples.requests_b, samples.canary, samples.requests_c, history
             )
             return
-        geometric = criterion.margin.unit == "%"
-        transform = np.log if geometric else np.positive
-        baseline, weights = transform(samples.baseline), paired_weights(samples)
-        self.values = transform(samples.canary) - baseline
-        self.running = running_differences(self.values, weights, history)
+        weights = samples.weights
+        self.running = running_differences(self.differences, weights, history)
         level = np.cumsum(weights * baseline) / np.cumsum(weights)
-        self.baseline_level = np.exp(level) if geometric else level
+        self.baseline_level = np.exp(level) if criterion.margin.is_relative else level
 
-    def last(self) -> "_Estimates":
-        """Those after the last sample alone, as arrays of length 1."""
-        last = copy(self)
-        last.running = type(self.running)(*(getattr(self.running, name)[-1:] for name in self.running.__slots__))
-        last.baseline_level = self.baseline_level[-1:]
-        return last
+    def looks(self, after: IntArray, excess: FloatArray, n_comparisons: int) -> _Looks:
+        """What is said after each of these samples (ascending indices); `excess`: what the canary's own incidents add to its rate at each.
 
-    @property
-    def effective_minutes(self) -> float | None:
-        """Of a latency: the number of independent periods that its samples are worth."""
-        running = self.running
-        return float(running.effective_minutes[-1]) if isinstance(running, RunningDifferences) else None
-
-    def intervals(self, n_comparisons: int) -> SequentialIntervals:
-        return intervals(self._criterion, self.running, self.baseline_level, n_comparisons)
-
-    def break_signs(self, n_comparisons: int, *, last_only: bool = False) -> SignArray:
-        return break_signs(
-            self._criterion, self._samples, self.running, self.values, n_comparisons, last_only=last_only
-        )
+        Parity must also hold with them. Since a break a fleet is worse or better, whatever the interval of the whole phase says.
+        """
+        criterion, first = self._criterion, max(int(after[0]), 0)
+        found = intervals(criterion, self.running.at(after), n_comparisons, self.baseline_level[after])
+        by_interval = interval_verdicts(criterion, found)
+        signs = break_signs(criterion, self._samples, self.running, n_comparisons, first_look=first)[after]
+        worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
+        replaceable = ~np.isin(by_interval, ("regression", "improvement"))
+        hidden = (by_interval == "parity") & (found.upper + excess > found.margin)
+        conditions = [replaceable & worse, replaceable & better, hidden]
+        verdicts = np.select(conditions, ["regression", "improvement", "undecided"], by_interval)
+        return _Looks(found, by_interval, signs, verdicts)
 
     def changed_at(self, sign: float) -> int:
         """The start of the sample (epoch seconds) from which on the fleets have differed in this direction."""
-        differences, weights = self._differences()
+        differences, weights = self.differences, self._samples.weights
         newest = slice(-min(len(differences), 120) // 2, None)
         level = np.average(differences[newest], weights=weights[newest])
         index = changed_from(sign * weights * (differences - level / 2))
@@ -287,8 +269,7 @@ class _Estimates:
 
     def worst_hour(self, found: SequentialIntervals) -> dict[str, Any]:
         """The clock hour with the worst difference of both fleets, in the metric's own unit; nothing if no hour has enough samples."""
-        samples = self._samples
-        differences, weights = self._differences()
+        samples, differences, weights = self._samples, self.differences, self._samples.weights
         hours, index = np.unique(samples.ts // HOUR_S, return_inverse=True)
         period_s = int(np.diff(samples.ts).min()) if len(samples.ts) > 1 else HOUR_S
         enough = np.bincount(index) * period_s >= MIN_WORST_HOUR * HOUR_S
@@ -298,26 +279,21 @@ class _Estimates:
         worse = means if self._criterion.better == "lower" else -means
         worst = int(np.argmax(np.where(enough, worse, -np.inf)))
         mean = float(means[worst])
-        if not samples.is_rate and self._criterion.margin.unit == "%":
+        if not samples.is_rate and self._criterion.margin.is_relative:
             mean = float(np.expm1(mean)) * float(found.baseline[-1])
         return {"worst_hour": int(hours[worst]) * HOUR_S, "worst_hour_estimate": mean}
-
-    def _differences(self) -> tuple[FloatArray, FloatArray]:
-        """Canary − baseline of each sample, and its weight."""
-        samples = self._samples
-        if not samples.is_rate:
-            return self.values, paired_weights(samples)
-        return samples.canary / samples.requests_c - samples.baseline / samples.requests_b, paired_weights(samples)
 
 
 def _error_margin(criteria: Sequence[Criterion]) -> float:
     """The smallest absolute margin of the criteria of errors, as a fraction of requests; 0 without one."""
-    margins = [
-        criterion.margin.value / 100
-        for criterion in criteria
-        if criterion.metric in ERROR_METRICS and criterion.margin.unit == "pp"
-    ]
-    return min(margins, default=0.0)
+    return min(
+        (
+            criterion.margin.amount
+            for criterion in criteria
+            if criterion.metric in ERROR_METRICS and not criterion.margin.is_relative
+        ),
+        default=0.0,
+    )
 
 
 def _incident_excess(prepared: PreparedGrid, criterion: Criterion) -> FloatArray:
@@ -340,18 +316,6 @@ def _incident_excess(prepared: PreparedGrid, criterion: Criterion) -> FloatArray
     np.add.at(added, np.minimum(scan.judged_from[own], len(grid.ts)), -failed[own])
     excess: FloatArray = np.cumsum(added)[:-1] / np.maximum(np.cumsum(scan.requests["canary"]), 1.0)
     return excess
-
-
-def _with_incidents(verdicts: VerdictArray, in_margin: npt.NDArray[np.bool_]) -> VerdictArray:
-    """Parity must also hold with the canary's own incidents."""
-    return np.where((verdicts == "parity") & ~in_margin, "undecided", verdicts)
-
-
-def _with_breaks(criterion: Criterion, verdicts: VerdictArray, signs: SignArray) -> VerdictArray:
-    """`verdicts`, replaced where a fleet has been beyond the margin since some start."""
-    worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
-    replaceable = ~np.isin(verdicts, ("regression", "improvement"))
-    return np.select([replaceable & worse, replaceable & better], ["regression", "improvement"], verdicts)
 
 
 _REASONS: dict[RequestsState, VerdictReason] = {
@@ -397,16 +361,15 @@ def _insufficiency(samples: PairedSamples) -> VerdictReason | None:
     return None
 
 
-def _reason(criterion: Criterion, verdict: Verdict, found: SequentialIntervals) -> VerdictReason:
+def _reason(criterion: Criterion, look: _Looks) -> VerdictReason:
+    """Why the last of `look` has its verdict, if there is enough data."""
+    found, verdict, by_interval = look.found, look.verdicts[-1], look.by_interval[-1]
+    if verdict in ("regression", "improvement"):
+        return "beyond_margin" if verdict == by_interval else "recent_change"
     if verdict == "parity":
         return "inside_margin"
-    if verdict != "undecided":
-        return "beyond_margin"
-    if found.is_multiple[-1] and found.lower[-1] >= found.margin_lower[-1] and found.upper[-1] <= found.margin[-1]:
-        return "ratio"
-    lower_is_better = criterion.better == "lower"
-    if found.alarm_lower[-1] > 0:
-        return "significantly_worse" if lower_is_better else "significantly_better"
-    if found.alarm_upper[-1] < 0:
-        return "significantly_better" if lower_is_better else "significantly_worse"
-    return "inconclusive"
+    if found.is_inside[-1]:
+        return "incident" if by_interval == "parity" else "ratio"
+    above, below = found.alarm_lower[-1] > 0, found.alarm_upper[-1] < 0
+    worse, better = (above, below) if criterion.better == "lower" else (below, above)
+    return "significantly_worse" if worse else "significantly_better" if better else "inconclusive"

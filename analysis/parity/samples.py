@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.parity.confidence_sequences import paired_weights
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import FailureScan, scan_failures
 from analysis.parity.verdicts import ExclusionReason
@@ -53,6 +54,20 @@ class PairedSamples:
     recent_gap: RecentGap | None = None
     gone: tuple[FleetName, ...] = ()
     unexplained: Mapping[FleetName, int] = field(default_factory=lambda: dict.fromkeys(FLEETS, 0))
+
+    @property
+    def weights(self) -> FloatArray:
+        return paired_weights(self.requests_b, self.requests_c)
+
+    def levels(self, criterion: Criterion) -> tuple[FloatArray, FloatArray]:
+        """What is compared, of both fleets: rates, or latencies; their logarithms if the margin is relative."""
+        if self.is_rate:
+            return self.baseline / self.requests_b, self.canary / self.requests_c
+        return (
+            (np.log(self.baseline), np.log(self.canary))
+            if criterion.margin.is_relative
+            else (self.baseline, self.canary)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,6 @@
 """Forecast of the time until there is a verdict, at the current split and at 50:50."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,41 +15,37 @@ DEVIATIONS = (-0.75, 0.0, 0.4)  # in standard errors
 TIME_STEPS = 60  # geometric: each a few per cent longer than the one before
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ForecastInput:
-    """Current estimates (arrays of length 1), the baseline's level (latency), and the minutes and requests of each fleet they took."""
-
-    running: RunningRates | RunningDifferences
-    baseline_level: FloatArray
-    minutes: float
-    requests_b: float
-    requests_c: float
-
-
 def minutes_to_decision(
-    criterion: Criterion, observed: ForecastInput, n_comparisons: int, *, even: bool = False
+    criterion: Criterion,
+    running: RunningRates | RunningDifferences,
+    baseline_level: FloatArray,
+    n_comparisons: int,
+    *,
+    minutes: float,
+    requests: tuple[float, float],
+    even: bool = False,
 ) -> int | None:
-    """Minutes until the verdict is parity, regression or improvement; 0 if it is already, None if not within four weeks.
+    """Minutes until the verdict is parity, regression or improvement; None if not within four weeks.
 
-    The soonest for the differences in DEVIATIONS: noise decides sooner than a steady estimate would. `even`: as if the traffic had been split
-    50:50 from the start, with a percentile's variance falling as for independent answers (best case).
+    `running`, `baseline_level`: the current estimates, arrays of length 1, which took `minutes` and these `requests` of each fleet. The soonest
+    for the differences in DEVIATIONS: noise decides sooner than a steady estimate would. `even`: as if the traffic had been split 50:50 from the
+    start, with a percentile's variance falling as for independent answers (best case).
     """
-    if observed.minutes <= 0 or not observed.running.is_enough[-1]:
+    if minutes <= 0 or not running.is_enough[-1]:
         return None
-    steps = np.geomspace(1.0, max(MAX_MINUTES / observed.minutes, 1.0) + 1.0, TIME_STEPS)
+    steps = np.geomspace(1.0, max(MAX_MINUTES / minutes, 1.0) + 1.0, TIME_STEPS)
     factors, deviations = np.tile(steps, len(DEVIATIONS)), np.repeat(DEVIATIONS, TIME_STEPS)
-    even_requests = (observed.requests_b + observed.requests_c) / 2
+    (b, c), half = requests, sum(requests) / 2
     future: RunningRates | RunningDifferences
-    if isinstance(observed.running, RunningRates):
-        scales = (even_requests / observed.requests_b, even_requests / observed.requests_c) if even else (1.0, 1.0)
-        future = _future_rates(observed.running, factors, deviations, scales)
+    if isinstance(running, RunningRates):
+        future = _future_rates(running, factors, deviations, (half / b, half / c) if even else (1.0, 1.0))
     else:
-        scale = (2 / even_requests) / (1 / observed.requests_b + 1 / observed.requests_c) if even else 1.0
-        future = _future_differences(observed.running, factors, deviations, scale)
-    level = observed.baseline_level * np.ones_like(factors)
-    verdicts = interval_verdicts(criterion, intervals(criterion, future, level, n_comparisons))
+        future = _future_differences(running, factors, deviations, (2 / half) / (1 / b + 1 / c) if even else 1.0)
+    verdicts = interval_verdicts(
+        criterion, intervals(criterion, future, n_comparisons, baseline_level * np.ones_like(factors))
+    )
     decisive = factors[np.isin(verdicts, DECISIVE_VERDICTS)]
-    return math.ceil((float(decisive.min()) - 1) * observed.minutes) if len(decisive) else None
+    return math.ceil((float(decisive.min()) - 1) * minutes) if len(decisive) else None
 
 
 def _future_rates(

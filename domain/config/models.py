@@ -68,8 +68,17 @@ class Margin(ConfigTable):
             raise config_error("margin_of_nothing", given=value)
         return {"value": float(match["value"]), "unit": match["unit"]}
 
+    @property
+    def is_relative(self) -> bool:
+        return self.unit == "%"
+
+    @property
+    def amount(self) -> float:
+        """In seconds (ms), or as a fraction of the requests (pp) or of the baseline's level (%)."""
+        return self.value / (1000 if self.unit == "ms" else 100)
+
     def __str__(self) -> str:
-        return f"{self.value:g}{self.unit}" if self.unit == "%" else f"{self.value:g} {self.unit}"
+        return f"{self.value:g}{self.unit}" if self.is_relative else f"{self.value:g} {self.unit}"
 
 
 class Criterion(ConfigTable):

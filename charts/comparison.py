@@ -122,7 +122,7 @@ def _alb_5xx_axis(
     requests = sum(np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS)
     per_minute = float(np.max(requests * 60 / np.maximum(comparison.lengths_s, comparison.window_s), initial=0.0))
     reach = max(top * 1.12, per_minute * upper["range"][1] / 100) or 1.0
-    ticks = {"tickmode": "auto", "nticks": 3, "ticksuffix": " /min", "tickformat": ",", "showgrid": False}
+    ticks = {"tickmode": "auto", "nticks": 3, "ticksuffix": "/min", "tickformat": ",", "showgrid": False}
     ticks |= {"ticklabelposition": "inside top", "showticklabels": top >= NOTABLE_SHARE * per_minute}
     place = {"overlaying": "y", "side": "right", "domain": upper["domain"], "anchor": "x"}
     return base_axis(frame.palette, automargin=False) | place | ticks | {"range": [0, reach], "visible": top > 0}

@@ -59,7 +59,7 @@ def job_durations_figure(
         legend=LEGEND | {"bgcolor": TRANSPARENT},
         shapes=[band | {"y0": typical_duration.p10_s, "y1": typical_duration.p90_s}] if typical_duration else [],
         xaxis=base_axis(palette, type="date", range=[format_time(window.start), format_time(window.end)]),
-        yaxis=base_axis(palette, rangemode="tozero", ticksuffix=" s"),
+        yaxis=base_axis(palette, rangemode="tozero", ticksuffix="s"),
     )
     return go.Figure(data=data, layout=layout)
 
@@ -72,4 +72,4 @@ def _downsample(runs: Sequence[Run]) -> list[Run]:
 
 def _markers(runs: Sequence[Run], format_time: Callable[[int], str]) -> dict[str, Any]:
     points = {"x": [format_time(run.started_at) for run in runs], "y": [run.duration_s for run in runs]}
-    return {"type": "scatter", "mode": "markers", **points, "hovertemplate": "%{x|%-d %b %H:%M} · %{y:,.4~g} s"}
+    return {"type": "scatter", "mode": "markers", **points, "hovertemplate": "%{x|%-d %b %H:%M} · %{y:,.4~g}s"}

@@ -43,5 +43,5 @@ def cdf_layout(palette: Palette, ticks: dict[str, Any]) -> dict[str, Any]:
         showlegend=True,
         legend={"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": TRANSPARENT},
         xaxis=base_axis(palette, type="log", tickformat=",~g", ticksuffix=" ms", **ticks),
-        yaxis=base_axis(palette, range=[0, 102], dtick=25, ticksuffix=" %"),
+        yaxis=base_axis(palette, range=[0, 102], dtick=25, ticksuffix="%"),
     )

@@ -49,7 +49,7 @@ def route_timeline_figure(
         line = {"color": palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]}
         for axis, y, hover in (
             ("y", series.requests, "%{y:,.4~g} /min"),
-            ("y2", series.error_rate * 100, "%{y:.3~g} %"),
+            ("y2", series.error_rate * 100, "%{y:.3~g}%"),
             ("y3", series.p95 * 1000, "%{y:,.4~g} ms"),
         ):
             data.append(
@@ -70,7 +70,7 @@ def route_timeline_figure(
         annotations=[panel_label(plotly_text(name), domain, 12, palette) for name, domain in titles],
         xaxis=base_axis(palette, type="date", anchor="y3", range=window, title=zone),
         yaxis=panel | {"domain": REQUESTS},
-        yaxis2=panel | {"domain": ERRORS, "ticksuffix": " %"},
+        yaxis2=panel | {"domain": ERRORS, "ticksuffix": "%"},
         yaxis3=panel | {"domain": LATENCY, "ticksuffix": " ms"},
     )
     return go.Figure(data=data, layout=layout | {"hovermode": "x"})

@@ -205,7 +205,7 @@ def _peak_labels(
             peak = int(run[np.argmax(rate[run])])
             position = {"x": x[peak], "xref": "x", "xanchor": "left", "xshift": 4}
             position |= {"yref": "y2 domain", "y": 1, "yanchor": "top"}
-            labels.append(label(f"↑ {rate[peak]:.3g} %", 11, frame.palette.ink, position, name="peak"))
+            labels.append(label(f"↑ {rate[peak]:.3g}%", 11, frame.palette.ink, position, name="peak"))
     return labels
 
 
@@ -222,8 +222,8 @@ def _layout(frame: ChartFrame, steps: Sequence[ShareStep], top_rate: float, top_
             height=HEIGHT_PX,
             margin={"l": 58, "r": 12, "t": 6, "b": 34},
             xaxis=time_axis(frame, anchor="y3"),
-            yaxis=axis(WEIGHTS, max(highest * 1.12, 1.0), " %", 3),
-            yaxis2=axis(ERRORS, top_rate, " %", 5),
+            yaxis=axis(WEIGHTS, max(highest * 1.12, 1.0), "%", 3),
+            yaxis2=axis(ERRORS, top_rate, "%", 5),
             yaxis3=axis(LATENCY, top_p95, " ms", 5),
             meta=clock_meta(frame),
         )

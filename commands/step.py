@@ -89,7 +89,7 @@ def _steps_table(migration: Migration, steps: tuple[WeightChange, ...], used: se
         grid.add_row(
             plain(item.key[:KEY_CHARS]),
             plain(clock(migration, item.ts)),
-            plain(numbers.share(item.after or 0.0)),
+            plain(numbers.configured_share(item.after or 0.0)),
             plain(notes.by_author(item.author)),
             plain(str("" if item.key in used else text.UNUSED)),
         )

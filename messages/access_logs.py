@@ -70,7 +70,7 @@ def invalid_time(text: str) -> str:
 
 
 def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
-    """ "1.2 M lines of 36 files were read: all of them could be counted." """
+    """ "1.2M lines of 36 files were read: all of them could be counted." """
     counted = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
     if not unparsed:
         return _("{counted}; all of them could be counted.").format(counted=counted)

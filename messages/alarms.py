@@ -20,12 +20,12 @@ RULES: dict[AlarmRule, str] = {
 
 
 def title(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
-    """ "ECS error rate 96.3 %", "ECS no requests", "ECS p95 840 ms"."""
+    """ "ECS error rate 96.3%", "ECS no requests", "ECS p95 840 ms"."""
     return f"{labels[alarm.fleet]} {RULES[alarm.rule]} {_value(alarm, alarm.values[alarm.fleet])}".rstrip()
 
 
 def sentence(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
-    """Both fleets' values with their counts: "error rate ECS 96.3 % (19,775 of 20,538), EC2 0.21 % (14 of 6,846)"."""
+    """Both fleets' values with their counts: "error rate ECS 96.3% (19,775 of 20,538), EC2 0.21% (14 of 6,846)"."""
     other: FleetName = "baseline" if alarm.fleet == "canary" else "canary"
     own, reference = alarm.values[alarm.fleet], alarm.values[other]
     fleets = {"label": labels[alarm.fleet], "other": labels[other]}

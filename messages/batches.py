@@ -80,12 +80,12 @@ PARTLY_UNREAD = _("Not everything could be read. The source below says why, and 
 
 
 def window_length(choice: str) -> str:
-    """ "14 d" for the choice "14d"."""
+    """ "14d" for the choice "14d"."""
     return times.duration(int(choice[:-1]) * DAY_S)
 
 
 def window(choice: str) -> str:
-    """ "last 14 d"."""
+    """ "last 14d"."""
     return _("last {length}").format(length=window_length(choice))
 
 
@@ -182,7 +182,7 @@ def _unscheduled_clause(jobs: Sequence[str], *, slowly: bool) -> str:
 
 
 def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
-    """ "Last 14 d: 4,403 runs, 2 failed, 1 missed." """
+    """ "Last 14d: 4,403 runs, 2 failed, 1 missed." """
     runs = sum(count for name, count in counts.items() if name in ("ok", "slow", "late", "failed"))
     parts = [plural("{n} run", "{n} runs", runs)]
     parts += [f"{numbers.count(counts[name])} {run_status(name)}" for name in counts if name not in ("ok", "waiting")]
@@ -205,14 +205,8 @@ def result(run: Run) -> str:
 
 
 def run_duration(value: float | None) -> str:
-    """ "7.1 s", "4 min 53 s", "1 h 05 min"."""
-    if value is None:
-        return numbers.NONE
-    if value < 60:
-        return numbers.milliseconds(value)
-    if value < 3600:
-        return _("{minutes} min {seconds:02d} s").format(minutes=int(value) // 60, seconds=int(value) % 60)
-    return times.duration(value)
+    """ "7.1s", "4m 53s", "1h 05m"."""
+    return numbers.NONE if value is None else times.run_time(value)
 
 
 def typical_duration(typical: TypicalDuration | None) -> str:

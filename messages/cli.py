@@ -128,7 +128,7 @@ CONTEXT = _("With --csv of an evidence file: its judgement.json, which has the w
 TRACE = _("With --csv: what it would have said after every minute, as CSV; with --json a line of JSON a minute.")
 WATCH_VERDICT = _(
     "Repeat until CONTINUE or ROLL BACK. Safe to poll for a phase (anytime-valid); with --window each look is a new test: over three days "
-    "without a difference, 12 to 28 % of such watches raise an alarm."
+    "without a difference, 12 to 28% of such watches raise an alarm."
 )
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
 CONFIGURATION = _("Configuration")
@@ -230,7 +230,7 @@ def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
 
 
 def window_length(length_s: int) -> str:
-    """The start of "In 3 h, 1.2 M and 1.2 M requests:"."""
+    """The start of "In 3h, 1.2M and 1.2M requests:"."""
     return _("in {length}").format(length=times.duration(length_s))
 
 

@@ -77,7 +77,7 @@ def rollout(service: EcsService) -> str:
 
 
 def latest(deployment: Deployment, *, age: str) -> str:
-    """ "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3 d ago"."""
+    """ "web:42 is being deployed: AllowTraffic, begun 5 min ago", "last deployment: web:42 succeeded 3d ago"."""
     if deployment.running:
         text = _("{what} is being deployed: {stage}, begun {age}")
     elif deployment.is_rollback:
@@ -202,18 +202,18 @@ def rollback_readiness(readiness: RollbackReadiness, migration: Migration) -> st
     text = {
         "all_on_baseline": _("All of the traffic is on {label}; {healthy}."),
         "carried_before": _(
-            "Rollback: {label} could take 100 % back. {healthy}; each would go from {now} to {then}, and has carried {proven}, averaged over an hour."
+            "Rollback: {label} could take 100% back. {healthy}; each would go from {now} to {then}, and has carried {proven}, averaged over an hour."
         ),
         "never_carried": _(
-            "Rollback: unproven that {label} can take 100 % back. {healthy}; each would go from {now} to {then}; the highest average of an hour is {proven}."
+            "Rollback: unproven that {label} can take 100% back. {healthy}; each would go from {now} to {then}; the highest average of an hour is {proven}."
         ),
         "no_history": _(
-            "Rollback: not known whether {label} can take 100 % back. {healthy}; each would go from {now} to {then}, and nothing is kept of what "
+            "Rollback: not known whether {label} can take 100% back. {healthy}; each would go from {now} to {then}, and nothing is kept of what "
             "one has carried."
         ),
         "no_healthy": _("Rollback: {label} could not take any traffic back: {healthy}."),
         "empty_group": _(
-            "Rollback: {label} could not take 100 % back: {groups} would get traffic and has no healthy target."
+            "Rollback: {label} could not take 100% back: {groups} would get traffic and has no healthy target."
         ),
         "not_in_rule": _("Rollback: not known, because the rule does not name a target group of {label}."),
         "other_groups": _(
@@ -246,7 +246,7 @@ def _healthy_targets(readiness: RollbackReadiness) -> str:
 
 def rollback_command_title(readiness: RollbackReadiness, migration: Migration) -> str:
     """What the command does, and whose requests it leaves on the canary."""
-    title = _("Take 100 % back to {label}").format(label=migration.fleets.baseline.label)
+    title = _("Take 100% back to {label}").format(label=migration.fleets.baseline.label)
     if not readiness.unchanged_rules:
         return title
     return _("{title}, except the requests of {rules}, which stay on {canary}").format(

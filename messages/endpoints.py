@@ -11,7 +11,7 @@ ENDPOINTS_TITLE = _("Endpoints")
 MAX_NAMED = 3
 TOTAL = _("all routes together")
 SUMMARY_HEAD = (_("route"), "", _("requests"), _("error rate"), "p95", _("verdict"))
-INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95 %. A dash: so few answers do not bound it.")
+INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95%. A dash: so few answers do not bound it.")
 MAP_TITLE = _("All routes at a glance")
 MAP_EXPLAINED = _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
 MAP_CHOICE_LABEL = _("What the map shows")
@@ -39,7 +39,7 @@ SUMMARY_LINK = _("Endpoints of this phase")
 
 
 def requests_judged(span: str, baseline: str, canary: str, baseline_requests: int, canary_requests: int) -> str:
-    """ "In the last 24 h: 5.2 M requests on EC2 and 5.3 M on ECS."."""
+    """ "In the last 24h: 5.2M requests on EC2 and 5.3M on ECS."."""
     return _("{span}: {b} requests on {baseline} and {c} on {canary}.").format(
         span=span[:1].upper() + span[1:],
         b=numbers.count(baseline_requests),
@@ -50,7 +50,7 @@ def requests_judged(span: str, baseline: str, canary: str, baseline_requests: in
 
 
 def window_text(choice: str, span: str) -> str:
-    """ "in the last 24 h", "22 Nov 13:10–15:40 JST"."""
+    """ "in the last 24h", "22 Nov 13:10–15:40 JST"."""
     return _("in the last {window}").format(window=choice) if choice else span
 
 
@@ -139,7 +139,7 @@ def multiplicity_note(n_judged: int) -> str:
         "{n} routes had requests on both sides in at least ten minutes and were judged.",
         n_judged,
     )
-    return f"{judged} {_('Alarms are corrected for all of them: the chance that any is false is at most 5 %.')}"
+    return f"{judged} {_('Alarms are corrected for all of them: the chance that any is false is at most 5%.')}"
 
 
 def map_choice(choice: str, *, status: int | None) -> str:

@@ -49,7 +49,7 @@ def short_title(event: Event) -> str:
 
 
 def title(event: Event) -> str:
-    """ "10.0 % → 25.0 %", "Rule changed: …"."""
+    """ "10% → 25%", "Rule changed: …"."""
     change = event.change
     if event.kind == "weight" and change:
         return step(change)
@@ -57,7 +57,7 @@ def title(event: Event) -> str:
 
 
 def step(change: WeightChange) -> str:
-    """ "10.0 % → 25.0 %", "? → 10.0 % (entered)"; "?" for an unknown share."""
+    """ "10% → 25%", "? → 10% (entered)"; "?" for an unknown share."""
     text = f"{_share(change.before)} → {_share(change.after)}"
     return _("{step} ({origin})").format(step=text, origin=ENTERED) if change.origin == "entered" else text
 
@@ -73,7 +73,7 @@ def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
 
 
 def title_with_author(event: Event) -> str:
-    """ "10.0 % → 25.0 % (kenji.mori, AWS CLI)"."""
+    """ "10% → 25% (kenji.mori, AWS CLI)"."""
     change = event.change
     if change is None or (not change.author and change.tool == "unknown"):
         return title(event)
@@ -113,7 +113,7 @@ def more_events(number: int) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "?" if share is None else numbers.share(share)
+    return "?" if share is None else numbers.configured_share(share)
 
 
 def _operation(change: WeightChange) -> str:

@@ -39,7 +39,7 @@ def _sentence(group: Sequence[FleetRequests], labels: Mapping[FleetName, str]) -
     if first.source == CSV and first.state == "not_asked":
         text = _("The CSV has no line with requests of {fleets} in this window.")
     elif first.state == "none" and first.zero_share:
-        text = _("{fleets} has a configured share of 0 %, so no requests are expected.")
+        text = _("{fleets} has a configured share of 0%, so no requests are expected.")
     elif first.state == "none" and not first.source:
         text = _("{fleets} had no requests in this window.")
     else:

@@ -31,7 +31,7 @@ def fleets(incident: Incident, labels: Mapping[FleetName, str]) -> str:
 
 
 def cost(incident: Incident, labels: Mapping[FleetName, str]) -> str:
-    """What happened: "failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000)"; of a slow one "p95: ECS 840 ms, EC2 210 ms"."""
+    """What happened: "failed: ECS 38.9% (42,050 of 108,000), EC2 0.25% (130 of 52,000)"; of a slow one "p95: ECS 840 ms, EC2 210 ms"."""
     shown = (incident.own, other_fleet(incident.own)) if incident.own else FLEETS
     if incident.p95_s is not None:
         p95 = ", ".join(f"{labels[fleet]} {numbers.milliseconds(incident.p95_s[fleet])}" for fleet in shown)
@@ -74,7 +74,7 @@ def acknowledged_by(note: Event | None, zone: tzinfo, *, now: datetime) -> str:
 
 
 def sentence(incident: Incident, labels: Mapping[FleetName, str], zone: tzinfo, *, phase_is_over: bool = False) -> str:
-    """ "10 Nov 15:19–15:34 JST, failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000), over"."""
+    """ "10 Nov 15:19–15:34 JST, failed: ECS 38.9% (42,050 of 108,000), EC2 0.25% (130 of 52,000), over"."""
     return _("{span}, {cost}, {state}").format(
         span=span(incident, zone), cost=cost(incident, labels), state=state(incident, phase_is_over=phase_is_over)
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from messages import events
+from messages import events, times
 from messages.i18n import _
 
 APP_TITLE = _("Migration dashboard")
@@ -76,8 +76,8 @@ def live_help(refresh_s: int) -> str:
 def episode(slug: str) -> str:
     """The link to an episode of the demo."""
     return {
-        "latency_regression": _("a latency regression at 10 %, rolled back"),
-        "blind_spot": _("the blind spot: dead tasks, 0 % target 5xx"),
+        "latency_regression": _("a latency regression at 10%, rolled back"),
+        "blind_spot": _("the blind spot: dead tasks, 0% target 5xx"),
         "half_and_half": _("the step to 50:50"),
     }.get(slug, slug)
 
@@ -145,7 +145,7 @@ def alb_5xx(per_minute: str) -> str:
 
 def errors_unread(source_label: str) -> str:
     return _(
-        "{source} did not answer for the counts that the error rate is made of. It is not known, which is not 0 %: see Sources below."
+        "{source} did not answer for the counts that the error rate is made of. It is not known, which is not 0%: see Sources below."
     ).format(source=source_label)
 
 
@@ -208,7 +208,7 @@ def last_success(age: str) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    return _("{seconds:.1f} s").format(seconds=seconds)
+    return times.run_time(seconds)
 
 
 def open_graph(product: str) -> str:

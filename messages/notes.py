@@ -76,7 +76,7 @@ def removal(item: Removal, zone: tzinfo, *, now: datetime) -> str:
     what = (
         _("Note “{text}”").format(text=item.text)
         if item.share is None
-        else _("Step to {share}").format(share=numbers.share(item.share))
+        else _("Step to {share}").format(share=numbers.configured_share(item.share))
     )
     entry = _("{what}, {at}").format(what=what, at=at)
     if item.author:

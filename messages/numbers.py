@@ -26,28 +26,34 @@ def _optional(format_number: Callable[[float], str]) -> Callable[[Number | None]
 
 @_optional
 def percent(fraction: float) -> str:
-    """A rate: "12.3 %", "1.24 %", "0.21 %", "0.004 %", "< 0.001 %", "0 %"; as exact near 100 % as near 0."""
+    """A rate: "12.3%", "1.24%", "0.21%", "0.004%", "< 0.001%", "0%"; as exact near 100% as near 0."""
     value = fraction * 100
     if value in (0, 100):
-        return f"{value:.0f} %"
+        return f"{value:.0f}%"
     if value > 100:
-        return f"{value:,.1f} %"
+        return f"{value:,.1f}%"
     if value > 99.999:
-        return "> 99.999 %"
+        return "> 99.999%"
     if 0 < value < 0.001:
-        return "< 0.001 %"
-    return f"{_adaptive(value, min(abs(value), 100 - value))} %"
+        return "< 0.001%"
+    return f"{_adaptive(value, min(abs(value), 100 - value))}%"
 
 
 @_optional
 def share(fraction: float) -> str:
-    """A share of the traffic with one decimal: "49.8 %"; "0.0 %" and "100.0 %" are exact."""
+    """A share of the traffic with one decimal: "49.8%"; "0.0%" and "100.0%" are exact."""
     value = round(fraction * 100, 9)  # 0.999 × 100 is 99.9 in spite of binary fractions
     if 0 < value < 0.1:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 99.9 < value < 100:
-        return "> 99.9 %"
-    return f"{value:.1f} %"
+        return "> 99.9%"
+    return f"{value:.1f}%"
+
+
+@_optional
+def configured_share(fraction: float) -> str:
+    """A share that somebody set: "50%", "0.1%", "33.3%"; `share` without needless decimals."""
+    return share(fraction).replace(".0%", "%")
 
 
 @_optional
@@ -72,23 +78,23 @@ def signed_milliseconds(seconds: float) -> str:
 
 @_optional
 def relative(fraction: float) -> str:
-    """A relative difference: "+12.3 %", "−4.1 %", "±0 %"."""
-    return f"{_signed(fraction, f'{abs(fraction) * 100:,.1f}')} %"
+    """A relative difference: "+12.3%", "−4.1%", "±0%"."""
+    return f"{_signed(fraction, f'{abs(fraction) * 100:,.1f}')}%"
 
 
 @_optional
 def count(number: float) -> str:
-    """A count: "8,412", "1.2 M", "2.6 G"."""
+    """A count: "8,412", "1.2M", "2.6B"."""
     sign, value = (MINUS if round(number) < 0 else ""), abs(number)
     if value < 999_999.5:
         return f"{sign}{value:,.0f}"
-    return f"{sign}{value / 1e6:.1f} M" if value < 999.95e6 else f"{sign}{value / 1e9:,.1f} G"
+    return f"{sign}{value / 1e6:.1f}M" if value < 999.95e6 else f"{sign}{value / 1e9:,.1f}B"
 
 
 @_optional
 def per_minute(number: float) -> str:
-    """A rate of requests: "8,412 /min"; below ten with one decimal."""
-    return f"{number:.1f} /min" if 0 < number < 9.95 else f"{count(number)} /min"
+    """A rate of requests: "8,412/min"; below ten with one decimal."""
+    return f"{number:.1f}/min" if 0 < number < 9.95 else f"{count(number)}/min"
 
 
 def threshold(seconds: Number) -> str:

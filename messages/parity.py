@@ -57,7 +57,7 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
 def numerator(rate: float | None, events: int | None, requests: int | None) -> str:
     """The counts behind a rate, and their quotient if `rate`, the mean weighted by minute, is displayed as another number; empty if nothing was counted.
 
-    "133 of 720,549"; "weighted by minute; 39,413 of 107,135 are 36.8 %".
+    "133 of 720,549"; "weighted by minute; 39,413 of 107,135 are 36.8%".
     """
     if not requests or events is None:
         return ""
@@ -111,7 +111,7 @@ def excluded_minutes(result: CriterionVerdict) -> str:
 def opening(
     judgement: Judgement, phase: str, labels: Mapping[FleetName, str], counts: PhaseCountsLike | None = None
 ) -> str:
-    """ "At 50:50 for 6 h 10 min, 1.2 M and 1.2 M requests:"; or the number of one fleet, and why that of the other is not known or is 0.
+    """ "At 50:50 for 6h 10m, 1.2M and 1.2M requests:"; or the number of one fleet, and why that of the other is not known or is 0.
 
     `phase`: `about` a phase, or the length of the window. `counts`: of the whole phase; by default the judged requests.
     """
@@ -141,7 +141,7 @@ def judged_requests(judgement: Judgement) -> dict[FleetName, int | None]:
 
 
 def about(share: float | None, length_s: int) -> str:
-    """ "at 50:50 for 6 h 10 min"."""
+    """ "at 50:50 for 6h 10m"."""
     duration = times.duration(length_s)
     if share is None:
         return _("in the last {duration}").format(duration=duration)
@@ -149,16 +149,16 @@ def about(share: float | None, length_s: int) -> str:
 
 
 def phase_share(canary_share: float | None) -> str:
-    return _("share not known") if canary_share is None else numbers.share(canary_share)
+    return _("share not known") if canary_share is None else numbers.configured_share(canary_share)
 
 
 def phase_name(phase: Phase) -> str:
-    """ "2 · 10.0 %"."""
+    """ "2 · 10%"."""
     return f"{phase.number} · {phase_share(phase.canary_share)}"
 
 
 def phase(phase: Phase, span: str) -> str:
-    """ "2 · 50.0 % · 22 Nov 16:20–22:30 JST"."""
+    """ "2 · 50% · 22 Nov 16:20–22:30 JST"."""
     entered = f" ({steps.ENTERED})" if phase.origin == "entered" else ""
     return f"{phase_name(phase)}{entered} · {span}"
 
@@ -216,7 +216,7 @@ def window_latency_of_requests(requests: float | None) -> str:
 
 
 def window_latency_span(source: str, span: str, length_s: int) -> str:
-    """ "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."."""
+    """ "CloudWatch, for 22 Nov 16:40–22:00 JST (5h 20m)."."""
     return _("{source}, for {span} ({length}).").format(source=source, span=span, length=times.duration(length_s))
 
 
@@ -248,7 +248,7 @@ def window_latency_empty(source: str) -> str:
 
 
 def distribution_hover(share: str, milliseconds: str) -> str:
-    return _("{share} % within {milliseconds} ms").format(share=share, milliseconds=milliseconds)
+    return _("{share}% within {milliseconds} ms").format(share=share, milliseconds=milliseconds)
 
 
 def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:

@@ -90,7 +90,7 @@ def opening(
     n_rollbacks: int,
     now: datetime,
 ) -> str:
-    """ "From 12 Sep to 14 Nov, 63 days: 0.1 % → 50.0 % in 9 phases, with 2 steps back."."""
+    """ "From 12 Sep to 14 Nov, 63 days: 0.1% → 50% in 9 phases, with 2 steps back."."""
     if first is None or not shares:
         return _(
             "No step is known: either none was taken, or no source reads the weights. Enter steps below, or with `cli.py step`."
@@ -102,8 +102,8 @@ def opening(
         first=times.date(first, zone, now=now),
         end=times.date(end, zone, now=now),
         days=_days(first, end),
-        start=numbers.share(shares[0]),
-        now=numbers.share(shares[-1]),
+        start=numbers.configured_share(shares[0]),
+        now=numbers.configured_share(shares[-1]),
         phases=plural("{n} phase", "{n} phases", n_phases),
         rollbacks=rollbacks,
     )
@@ -122,12 +122,12 @@ def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
         return text.format(baseline=baseline)
     lower, upper = round(excess.lower), round(excess.upper)
     if lower > 0:
-        text = _("{seen} of them failed: about {estimate} more than at {baseline}'s rate (95 %: {between}).")
+        text = _("{seen} of them failed: about {estimate} more than at {baseline}'s rate (95%: {between}).")
     elif upper < 0:
-        text = _("{seen} of them failed: about {fewer} fewer than at {baseline}'s rate (95 %: {between}).")
+        text = _("{seen} of them failed: about {fewer} fewer than at {baseline}'s rate (95%: {between}).")
     else:
         text = _(
-            "{seen} of them failed: as many as at {baseline}'s rate, give or take chance ({estimate}; 95 %: {between})."
+            "{seen} of them failed: as many as at {baseline}'s rate, give or take chance ({estimate}; 95%: {between})."
         )
     return text.format(
         seen=numbers.count(excess.observed),
@@ -163,8 +163,8 @@ def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: dateti
 def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
     parts = [
         _("Back from {before} to {after} on {at}").format(
-            before=numbers.share(rollback.share_before),
-            after=numbers.share(rollback.share_after),
+            before=numbers.configured_share(rollback.share_before),
+            after=numbers.configured_share(rollback.share_after),
             at=times.clock(datetime.fromtimestamp(rollback.ts, UTC), zone, now=now),
         )
     ]
@@ -193,7 +193,7 @@ def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
 def merged_swap(swap: MergedSwap) -> str:
     """A short step merged into the following phase: "weights off 12 min for a blue/green swap"."""
     text = _("before it {share} for {length}") if swap.share > 0 else _("weights off {length} for a blue/green swap")
-    return text.format(share=numbers.share(swap.share), length=times.duration(swap.duration_s))
+    return text.format(share=numbers.configured_share(swap.share), length=times.duration(swap.duration_s))
 
 
 def single_fleet(baseline: str, canary: str, canary_share: float) -> str:

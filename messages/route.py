@@ -26,7 +26,7 @@ NO_LINES = _("None in this window.")
 def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
     """The text alternative of CDFs; a curve is its name, median and p95 in seconds."""
     texts = (
-        _("{name}: half within {p50}, 95 % within {p95}").format(
+        _("{name}: half within {p50}, 95% within {p95}").format(
             name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
         )
         for name, p50, p95 in curves

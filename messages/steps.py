@@ -10,7 +10,7 @@ EXPLAINED = _(
     "Where the weights are read, they are not used."
 )
 SHARE = _("Share of the canary, or weights")
-SHARE_EXAMPLE = _("As in 10 %, or as weights of both fleets, the baseline's first: 90:10.")
+SHARE_EXAMPLE = _("As in 10%, or as weights of both fleets, the baseline's first: 90:10.")
 AT = _("From")
 AUTHOR = _("Taken by (may be left empty)")
 SAVE = _("Add the step")
@@ -50,7 +50,7 @@ def invalid_share(text: str) -> str:
 
 
 def saved(at: str, share: float, *, is_used: bool) -> str:
-    text = _("{share} from {at} on.").format(share=numbers.share(share), at=at)
+    text = _("{share} from {at} on.").format(share=numbers.configured_share(share), at=at)
     return (
         text
         if is_used

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, tzinfo
 
+from domain.window import HOUR_S, MINUTE_S
 from messages.i18n import _
 
 # strftime's %b would depend on the process's locale.
@@ -53,34 +54,47 @@ def date(at: datetime, zone: tzinfo, *, now: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration: "41 s", "3 min", "2 h 05 min", "3 d 4 h"; at least "0 s"."""
+    """A duration: "41s", "75s", "3 min", "2h 05m", "3d 4h"; at least "0s"."""
     whole = max(0, int(seconds))
-    if whole < 60:
-        return _("{seconds} s").format(seconds=whole)
-    minutes = whole // 60
+    if whole < 2 * MINUTE_S and whole != MINUTE_S:
+        return _("{seconds}s").format(seconds=whole)
+    minutes = whole // MINUTE_S
     if minutes < 60:
         return _("{minutes} min").format(minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
         if not minutes:
-            return _("{hours} h").format(hours=hours)
-        return _("{hours} h {minutes:02d} min").format(hours=hours, minutes=minutes)
+            return _("{hours}h").format(hours=hours)
+        return _("{hours}h {minutes:02d}m").format(hours=hours, minutes=minutes)
     days, hours = divmod(hours, 24)
-    return _("{days} d {hours} h").format(days=days, hours=hours) if hours else _("{days} d").format(days=days)
+    return _("{days}d {hours}h").format(days=days, hours=hours) if hours else _("{days}d").format(days=days)
+
+
+def run_time(seconds: float) -> str:
+    """How long a program or a request ran, with seconds: "0.4s", "6.7s", "42s", "4m 53s", "1h 05m"."""
+    if seconds < 9.95:
+        return _("{seconds:.1f}s").format(seconds=seconds)
+    whole = round(seconds)
+    if whole < MINUTE_S:
+        return _("{seconds}s").format(seconds=whole)
+    if whole < HOUR_S:
+        minutes, whole = divmod(whole, MINUTE_S)
+        return _("{minutes}m {seconds:02d}s").format(minutes=minutes, seconds=whole)
+    return duration(seconds)
 
 
 def old(at: datetime, *, now: datetime) -> str:
-    """ "41 s old", "2 h 05 min old"."""
+    """ "41s old", "2h 05m old"."""
     return _("{age} old").format(age=duration((now - at).total_seconds()))
 
 
 def ago(at: datetime, *, now: datetime) -> str:
-    """ "41 s ago", "2 h 05 min ago"."""
+    """ "41s ago", "2h 05m ago"."""
     return _("{age} ago").format(age=duration((now - at).total_seconds()))
 
 
 def last(minutes: int) -> str:
-    """ "last 30 min", "last 3 h"."""
+    """ "last 30 min", "last 3h"."""
     return _("last {duration}").format(duration=duration(minutes * 60))
 
 

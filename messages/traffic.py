@@ -128,7 +128,7 @@ def target_health(group: Group) -> str:
 
 
 def header_rule(rule: Rule, migration: Migration) -> str:
-    """ "X-Canary: ecs → ECS always"; with other target groups "X-Canary: ecs → ECS 50.0 %, photo-old 50.0 %"."""
+    """ "X-Canary: ecs → ECS always"; with other target groups "X-Canary: ecs → ECS 50.0%, photo-old 50.0%"."""
     (fleet,) = rule.fleets
     conditions, label = ", ".join(map(rule_condition, rule.conditions)), migration.fleets[fleet].label
     others = [share for share in rule.weighted_shares if share.fleet is None]

@@ -44,7 +44,7 @@ def test_before_the_first_change_the_first_weights_apply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "percent"), [("25", "25"), (" 0.1 %\n", "0.1"), ("0", "0"), ("100", "100"), ("99.9", "99.9")]
+    ("text", "percent"), [("25", "25"), (" 0.1%\n", "0.1"), ("0", "0"), ("100", "100"), ("99.9", "99.9")]
 )
 def test_a_percentage_has_one_decimal(text: str, percent: str) -> None:
     assert parse_percent(text) == Decimal(percent)
@@ -88,7 +88,7 @@ def test_it_removes_its_configuration_when_it_ends(ending: str | signal.Signals,
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         for line in process.stdout:
-            if "the canary's weight is 10 %" in line:
+            if "the canary's weight is 10%" in line:
                 break
         written = path.exists()
         if isinstance(ending, str):

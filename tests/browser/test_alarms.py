@@ -16,7 +16,7 @@ def test_an_outage_is_red_within_three_minutes_of_data(open_page: OpenPage, tmp_
     with services_with_outage(-3) as services, dashboard_on_fakes(services, tmp_path) as running:
         dashboard = open_page(running.server)
         band = dashboard.page.get_by_role("alert").filter(has_text="Alarm (not a verdict)")
-        expect(band).to_contain_text("error rate ECS 100 %")
+        expect(band).to_contain_text("error rate ECS 100%")
         band.get_by_role("link", name="Rollback: readiness and command").click()
         expect(dashboard.page.locator("#rollback")).to_be_in_viewport()
         dashboard.page.close()

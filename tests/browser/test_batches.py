@@ -31,10 +31,10 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     expect(dashboard.page.locator(".headline")).to_contain_text(
         "4 of 7 jobs ran as scheduled, rankings slowly; cleanup failed, newsletter is paused, export ran and has no schedule."
     )
-    dashboard.expect_selected("7 d")
-    dashboard.select("1 d")
+    dashboard.expect_selected("7d")
+    dashboard.select("1d")
     dashboard.wait_query_params(window="1d")
-    expect(dashboard.page.locator(".headline")).to_contain_text("Last 1 d:")
+    expect(dashboard.page.locator(".headline")).to_contain_text("Last 1d:")
 
 
 @THEMES

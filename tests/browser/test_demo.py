@@ -26,7 +26,7 @@ def test_every_page_is_labelled_demo(demo_server: DashboardServer, open_page: Op
     dashboard = open_page(demo_server)
     expect(dashboard.page.locator(".demo").first).to_contain_text("DEMO A scripted migration, up to this minute.")
     expect(dashboard.page).to_have_title("Photo service (demo) · Migration dashboard")
-    expect(dashboard.page.locator(".traffic")).to_contain_text("50.0 % told")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("50.0% told")
 
 
 def test_links_of_the_banner_open_their_episodes(demo_server: DashboardServer, open_page: OpenPage) -> None:

@@ -34,7 +34,7 @@ def test_the_line_shows_the_service_and_its_commands_stay_open(running: RunningD
     expect(commands.locator("code").nth(1)).to_have_text("ecspresso deploy")
     expect(commands.get_by_text("--listener-arn").first).to_contain_text(running.services.elbv2.listener)
     running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    dashboard.refresh_until(".canary-end", r"50\.0 % told", within_ms=45_000)
+    dashboard.refresh_until(".canary-end", r"50\.0% told", within_ms=45_000)
     expect(commands).to_contain_text('"Weight":50')  # a refresh does not close it
     running.services.elbv2.reset()
 

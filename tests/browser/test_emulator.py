@@ -35,8 +35,8 @@ def server(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_live_shows_requests_and_errors_and_names_what_fails(server: DashboardServer, open_page: OpenPage) -> None:
     page = open_page(server, "/?window=30m", charts=2).page
     for text in (
-        "EC2 0 %",
-        "ECS 1.00 %",
+        "EC2 0%",
+        "ECS 1.00%",
         "X-Canary: ecs → ECS always",
         "another deployment is running",
         "CloudWatch answered for requests, and failed for some series: see Sources below for what to do.",

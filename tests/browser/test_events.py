@@ -51,7 +51,7 @@ def test_the_list_has_author_and_tool_of_a_weight_change(demo_server: DashboardS
     dashboard.page.get_by_text("4 events in this window").click()
     rows = dashboard.page.locator("details[open] tbody tr")
     expect(rows).to_have_count(4)
-    expect(rows.last).to_contain_text("weights: 5.0 % → 10.0 %")
+    expect(rows.last).to_contain_text("weights: 5% → 10%")
     expect(rows.last).to_contain_text("kenji.mori, AWS CLI")
     expect(dashboard.page.get_by_role("img").first).to_be_attached()
 
@@ -59,5 +59,5 @@ def test_the_list_has_author_and_tool_of_a_weight_change(demo_server: DashboardS
 def test_hovering_over_a_weight_change_shows_all_of_it(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
     open_episode(dashboard)
-    dashboard.chart("latency").locator(".annotation-text", has_text="10.0 %").hover()
+    dashboard.chart("latency").locator(".annotation-text", has_text="10.0%").hover()
     expect(dashboard.chart("latency").locator(".hoverlayer")).to_contain_text("kenji.mori, AWS CLI")

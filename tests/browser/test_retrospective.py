@@ -65,10 +65,10 @@ def test_a_deep_link_shows_everything_from_the_archive_alone(
     archive_only_server: DashboardServer, open_page: OpenPage
 ) -> None:
     dashboard = open_retrospective(archive_only_server, open_page)
-    dashboard.expect_text(".headline", r"10\.0 % → 50\.0 % in 4 phases, with 1 step back\.$")
-    dashboard.expect_text(".cost", r"ECS served 14\.3 M requests\.")
+    dashboard.expect_text(".headline", r"10% → 50% in 4 phases, with 1 step back\.$")
+    dashboard.expect_text(".cost", r"ECS served 14\.3M requests\.")
     dashboard.expect_text(".cost", r"about 9,980 more than at EC2's rate")
-    dashboard.expect_text(".cost", r"took effect within 5 min\. \(Back to 0 %\)")
+    dashboard.expect_text(".cost", r"took effect within 5 min\. \(Back to 0%\)")
     dashboard.expect_text(".forest", "requests an hour")
     names = dashboard.chart("timeline").evaluate("box => box._fullData.map(trace => trace.name)")
     assert {"EC2", "ECS", "configured", "observed"} <= set(names)
@@ -135,10 +135,10 @@ def test_a_step_is_entered_begins_a_phase_and_is_removed(
     dashboard.page.get_by_label("Share of the canary, or weights", exact=True).fill("95:5")
     dashboard.page.get_by_label("From", exact=True).fill(format_time(6, 6))
     dashboard.page.get_by_role("button", name="Add the step").click()
-    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 5.0 % (entered)")
+    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 5% (entered)")
     dashboard.wait_until_idle()
     dashboard.page.get_by_role("button", name="Remove").click()
-    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 10.0 %")
+    expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 10%")
 
 
 def test_a_note_is_stored_drawn_and_removed_and_its_markup_is_not_executed(

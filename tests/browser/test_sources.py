@@ -67,8 +67,8 @@ def no_faults(services: FakeServices) -> Iterator[None]:
 def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_page: OpenPage) -> None:
     dashboard = open_page(running.server)
     traffic = dashboard.page.locator(".traffic")
-    expect(traffic).to_contain_text("10.0 % told")
-    expect(traffic).to_contain_text("90.0 % told")
+    expect(traffic).to_contain_text("10.0% told")
+    expect(traffic).to_contain_text("90.0% told")
     expect(dashboard.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+ % *ECS"))
     assert 0.08 < drawn_share(dashboard) < 0.12
     for name in ("CloudWatch", "Elastic Load Balancing", "Mackerel"):
@@ -78,15 +78,15 @@ def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_
 
 def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open_page: OpenPage) -> None:
     dashboard = open_page(running.server, clock=True)
-    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0 % told")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% told")
     before = running.archive.events.weight_changes()
     running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    dashboard.refresh_until(".canary-end", r"50\.0 % told", within_ms=POLL_TIMEOUT_MS)
-    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0 % told")
+    dashboard.refresh_until(".canary-end", r"50\.0% told", within_ms=POLL_TIMEOUT_MS)
+    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0% told")
     # It is drawn on the charts as soon as its minute is over: see tests/charts.
     *earlier, change = running.archive.events.weight_changes()
     assert tuple(earlier) == before, "one change, stored once"
-    assert change.title == "10.0% → 50.0%"
+    assert change.title == "10% → 50%"
 
 
 def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
@@ -198,7 +198,7 @@ def test_a_cloudwatch_that_never_answered(
     dashboard.expect_text(".empty", "Nothing from CloudWatch in this window")
     expect_state(dashboard, "CloudWatch", "down")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("no good answer yet")
-    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0 % told")  # the other sources are unaffected
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% told")  # the other sources are unaffected
     dashboard.select("Mackerel")
     dashboard.wait_for_charts(3)
 

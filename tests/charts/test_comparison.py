@@ -97,7 +97,7 @@ def test_the_load_balancers_own_5xx_have_a_scale_of_their_own() -> None:
 
 
 def test_few_errors_of_the_load_balancer_look_like_few() -> None:
-    """One among 1,500 requests a minute, where the axis of the fleets' rates ends at 11.2 %: that is 168 requests."""
+    """One among 1,500 requests a minute, where the axis of the fleets' rates ends at 11.2%: that is 168 requests."""
     calm = rate_comparison([0.1] * 6, [0.1] * 6, alb_5xx=np.array([0, 1.0, 0, 0, 0, 0]))
     axis = comparison_figure(calm, frame()).layout.yaxis3
     assert_allclose(axis.range, (0, 168))
@@ -181,7 +181,7 @@ def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown()
     assert_allclose(figure.layout.yaxis3.range, (0, 5600))
     assert (figure.layout.yaxis3.side, figure.layout.yaxis3.ticksuffix, figure.layout.yaxis3.visible) == (
         "right",
-        " /min",
+        "/min",
         True,
     )
     assert_allclose(figure.layout.yaxis.range, (0, 56))

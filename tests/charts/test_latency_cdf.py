@@ -25,12 +25,12 @@ def test_shares_and_percentiles_are_points_of_one_curve_in_milliseconds_and_perc
     (ec2,) = latency_cdf_figure([("EC2", EC2)], "light").data
     assert list(ec2.x) == pytest.approx([20, 80, 100, 300, 1000])
     assert list(ec2.y) == pytest.approx([0, 50, 60, 95, 100])
-    assert ec2.hovertemplate == "%{y:.4~g} % within %{x:,.4~g} ms"
+    assert ec2.hovertemplate == "%{y:.4~g}% within %{x:,.4~g} ms"
 
 
 def test_the_axis_is_logarithmic() -> None:
     layout = latency_cdf_figure([("EC2", EC2)], "light").layout
-    assert (layout.xaxis.type, layout.xaxis.ticksuffix, layout.yaxis.ticksuffix) == ("log", " ms", " %")
+    assert (layout.xaxis.type, layout.xaxis.ticksuffix, layout.yaxis.ticksuffix) == ("log", " ms", "%")
     assert list(layout.yaxis.range) == [0, 102]
 
 

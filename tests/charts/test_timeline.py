@@ -108,7 +108,7 @@ def test_an_extreme_peak_is_cut_off_and_labelled() -> None:
     )
     figure = timeline_figure(long, STEPS, frame(), ())
     assert figure.layout.yaxis2.range[1] == pytest.approx(0.5)  # two and a half times the usual 0.2 %
-    assert [trace.text for trace in figure.layout.annotations if trace.name == "peak"] == ["↑ 100 %"]
+    assert [trace.text for trace in figure.layout.annotations if trace.name == "peak"] == ["↑ 100%"]
 
 
 def test_low_samples_are_faint() -> None:
@@ -121,7 +121,7 @@ def test_events_have_markers() -> None:
     happened = [
         event(1, "deployment", "web 1.0"),
         event(1.01, "annotation", "right beside it"),
-        event(2, "weight", "0 % → 10 %"),
+        event(2, "weight", "0% → 10%"),
         event(3, "rollback", "Back"),
         event(5, "note", MALICIOUS_TEXT),
         event(9, "alert", "after the window"),

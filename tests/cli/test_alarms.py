@@ -57,7 +57,7 @@ def test_watch_shows_an_outage_after_three_minutes_of_data(configure: Configure)
         output = lines(run("watch", "--once", "--config", config).stdout)
         assert output[1].startswith("■ HOLD · ")
         assert re.search(
-            r"(?m)^✕ Alarm \(not a verdict\): error rate ECS 100 % \(([\d,]+) of \1\), EC2 0 % \(0 of [\d,]+\), since \d\d:\d\d JST$",
+            r"(?m)^✕ Alarm \(not a verdict\): error rate ECS 100% \(([\d,]+) of \1\), EC2 0% \(0 of [\d,]+\), since \d\d:\d\d JST$",
             "\n".join(output),
         )
 
@@ -70,7 +70,7 @@ def test_judge_prints_it_beside_a_verdict_that_is_still_open(configure: Configur
         assert [alarm["rule"] for alarm in data["alarms"]] == ["error_rate"]
         assert data["verdict"] != "regression" and result.exit_code == data["exit_code"] != 1
         output = run("judge", "--window", "45m", "--config", config)
-        assert "✕ Alarm (not a verdict): error rate ECS 100 %" in output.stdout
+        assert "✕ Alarm (not a verdict): error rate ECS 100%" in output.stdout
         assert output.exit_code == result.exit_code
 
 
@@ -86,12 +86,12 @@ def test_it_is_gone_when_it_is_over_and_kept_as_an_event(configure: Configure):
     assert (event.source, event.fleet, event.title, event.open) == (
         ALARM_EVENTS,
         "canary",
-        "ECS error rate 100 %",
+        "ECS error rate 100%",
         False,
     )
     assert event.until is not None and event.until - event.ts == 300
     assert re.fullmatch(
-        r"Alarm \(not a verdict\): error rate ECS 100 % \(([\d,]+) of \1\), EC2 0 % \(0 of [\d,]+\)\.", event.detail
+        r"Alarm \(not a verdict\): error rate ECS 100% \(([\d,]+) of \1\), EC2 0% \(0 of [\d,]+\)\.", event.detail
     )
 
 

@@ -52,7 +52,7 @@ def test_status_lists_what_is_archived(local: Path) -> None:
     result = run(local, "archive", "status")
     assert result.exit_code == 0, result.output
     assert [" ".join(line.split()) for line in result.stdout.splitlines()[1:]] == [
-        "Somebody records: the sources were asked 0 s ago.",
+        "Somebody records: the sources were asked 0s ago.",
         "Source Period From To Points",
         "CloudWatch 1 min 2026-09-21 20:00 2026-09-21 20:45 120",
         "CloudWatch: no gaps.",

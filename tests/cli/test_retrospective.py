@@ -30,8 +30,8 @@ def test_it_prints_the_summary_and_writes_the_page(configured: Migration, tmp_pa
     result = run("retrospective", "--out", "story.html")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0] == "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back."
-    assert lines[1] == "- ECS served 14.3 M requests."
+    assert lines[0] == "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 step back."
+    assert lines[1] == "- ECS served 14.3M requests."
     assert lines[-1] == "story.html"
     assert "<svg" in (tmp_path / "story.html").read_text(encoding="utf-8")
 
@@ -120,7 +120,7 @@ def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> Non
 
 def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     added = run("step", "--at", "2026-03-14 13:10", "--share", "10", "--by", "Mika")
-    assert (added.exit_code, added.stdout.strip()) == (0, "10.0 % from 14 Mar 13:10 JST on.")
+    assert (added.exit_code, added.stdout.strip()) == (0, "10% from 14 Mar 13:10 JST on.")
     data = json.loads(run("step", "--at", "2026-03-15 13:10", "--weights", "75:25", "--json").stdout)
     assert (data["ok"], data["at"], data["canary_share"], data["used"]) == (True, "2026-03-15T04:10:00Z", 0.25, True)
     listed = json.loads(run("step", "--list", "--json").stdout)["steps"]
@@ -130,8 +130,8 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     ]
     lines = [" ".join(line.split()) for line in run("step", "--list").stdout.splitlines() if line.strip()]
     assert lines == [
-        f"{listed[0]['key'][:8]} 14 Mar 13:10 JST 10.0 % by Mika",
-        f"{listed[1]['key'][:8]} 15 Mar 13:10 JST 25.0 %",
+        f"{listed[0]['key'][:8]} 14 Mar 13:10 JST 10% by Mika",
+        f"{listed[1]['key'][:8]} 15 Mar 13:10 JST 25%",
     ]
     assert run("step", "--remove", listed[0]["key"][:8]).stdout.strip() == "Removed."
     again = run("step", "--remove", listed[0]["key"])
@@ -141,8 +141,8 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     output = [line.strip() for line in run("step", "--list").stdout.splitlines()]
     assert output[0] == "No step was entered."
     assert {re.sub(r"^Removed .*? JST", "Removed", line) for line in output[1:]} == {
-        "Removed by Taro: Step to 25.0 %, 15 Mar 13:10 JST",
-        "Removed: Step to 10.0 %, 14 Mar 13:10 JST, by Mika",
+        "Removed by Taro: Step to 25%, 15 Mar 13:10 JST",
+        "Removed: Step to 10%, 14 Mar 13:10 JST, by Mika",
     }
     removals = json.loads(run("step", "--list", "--json").stdout)["removals"]
     assert {(item["canary_share"], item["removed_by"], item["author"]) for item in removals} == {
@@ -183,8 +183,8 @@ def test_entered_steps_are_phases_of_the_retrospective(configured: Migration, tm
     run("step", "--at", "2026-03-12T09:00+00:00", "--share", "50")
     phases = json.loads(run("retrospective", "--json").stdout)["phases"]
     assert [(phase["name"], phase["started_by"], phase["origin"], phase["requests"]["canary"]) for phase in phases] == [
-        ("1 · 10.0 %", "weight", "entered", 288 * 1000 + 76 * 2500),
-        ("2 · 50.0 %", "weight", "entered", 2772 * 5000),
+        ("1 · 10%", "weight", "entered", 288 * 1000 + 76 * 2500),
+        ("2 · 50%", "weight", "entered", 2772 * 5000),
     ]
     run("retrospective", "--out", "story.html")
     assert "(entered)" in (tmp_path / "story.html").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from commands.shared.fitting_table import FittingTable
 from domain import Migration, Window
 from tests.cli.conftest import NOW, run
 
-NUMBER = re.compile(r"[(+−±]*\d[\d.,:–]*[%):;,.]*")
+NUMBER = re.compile(r"[(+−±]*\d[\d.,:–]*(?:[MB%hdms]|/min)?[):;,.]*")
 SHORT = ("EC2", "ECS")
 LONG = ("photo-service-on-ec2-in-tokyo-before-2026", "写真サービス新系（東京リージョンのECSタスク群）")
 
@@ -62,7 +62,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> list[RenderableType]:
 
 
 def large_numbers() -> Iterator[str]:
-    """A CSV of four hours with 100 G requests a minute and latencies of hours."""
+    """A CSV of four hours with 100B requests a minute and latencies of hours."""
     yield "ts,fleet,metric,stat,value"
     for minute in range(240):
         at = f"{datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"

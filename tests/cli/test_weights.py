@@ -25,11 +25,11 @@ class TestWeights:
         assert lines(result.stdout)[:11] == [
             "Photo service (demo) DEMO",
             "HTTPS:443 10 X-Canary: ecs · a door · not sticky",
-            "photo-ecs-green ECS 1 100.0 %",
+            "photo-ecs-green ECS 1 100.0%",
             "HTTPS:443 default all others · the split · not sticky",
-            "photo-ec2 EC2 500 50.0 %",
-            "photo-ecs-blue ECS 0 0.0 %",
-            "photo-ecs-green ECS 500 50.0 %",
+            "photo-ec2 EC2 500 50.0%",
+            "photo-ecs-blue ECS 0 0.0%",
+            "photo-ecs-green ECS 500 50.0%",
             "HTTP:80 default all others · redirect, to no target group",
             "photo-ec2: 4/4 healthy",
             "photo-ecs-blue: no targets",
@@ -133,5 +133,5 @@ class TestHistory:
     def test_for_people_it_is_a_table(self):
         output = run("weights", "--history", "--demo").stdout
         assert "18 Oct 11:38 JST" in output
-        assert re.search(r"10\.0 % → 5\.0 % +4 d 2 h +kenji\.mori, AWS CLI", output)
+        assert re.search(r"10% → 5% +4d 2h +kenji\.mori, AWS CLI", output)
         assert "so far" in output and output.rstrip().endswith("blue/green deployment.")

@@ -1,4 +1,4 @@
-"""An archive of twenty days in which a migration went to 50 %, with one outage, in simple numbers."""
+"""An archive of twenty days in which a migration went to 50%, with one outage, in simple numbers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -94,7 +94,7 @@ def make_event(ts: int, kind: str, title: str, *, until: int | None = None, flee
 
 EVENTS = (
     make_event(time_of(9, 15, 4), "alert", "no healthy host", until=time_of(9, 15, 40)),
-    make_event(time_of(9, 15, 20), "rollback", "Back to 0 %"),
+    make_event(time_of(9, 15, 20), "rollback", "Back to 0%"),
 )
 
 

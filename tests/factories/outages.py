@@ -1,4 +1,4 @@
-"""A canary that stops responding at the step from 50 % to 75 %, as the fakes report it."""
+"""A canary that stops responding at the step from 50% to 75%, as the fakes report it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

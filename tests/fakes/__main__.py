@@ -43,9 +43,9 @@ exit codes:
   0  ended by Ctrl-C, SIGTERM or q
   2  an option is invalid, a port is in use, or the configuration is not its own
 examples:
-  python -m tests.fakes                     10 % → 25 % → 50 %, every 2 minutes
+  python -m tests.fakes                     10% → 25% → 50%, every 2 minutes
   python -m tests.fakes --steps 0.1,1,10,100 --step-every 5m
-  python -m tests.fakes --steps 10 --latency 1.3    a canary that is 30 % slower
+  python -m tests.fakes --steps 10 --latency 1.3    a canary that is 30% slower
 The weights are real ones; this works, too:
   aws elbv2 modify-listener --endpoint-url http://127.0.0.1:14566 …
 """
@@ -188,13 +188,13 @@ def run_steps(
             try:
                 scheduled.set_percent(parse_percent(line))
             except ValueError as error:
-                output(f"{error} Type 25 for 25 %, q to end.")
+                output(f"{error} Type 25 for 25%, q to end.")
                 continue
             remaining.clear()
-            output(f"{clock_time()} set to {line.strip().removesuffix('%')} %; there are no further automatic steps")
+            output(f"{clock_time()} set to {line.strip().removesuffix('%')}%; there are no further automatic steps")
         elif remaining and time.monotonic() >= next_at:
             scheduled.set_percent(remaining[0])
-            output(f"{clock_time()} the canary's weight is {remaining.pop(0)} % now")
+            output(f"{clock_time()} the canary's weight is {remaining.pop(0)}% now")
             next_at = time.monotonic() + interval_s
         elif scheduled.sync_weights():
             output(f"{clock_time()} another program set the weights: {scheduled.services.elbv2.weights()}")
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines = shell_lines(scheduled, options.config)
             print_flushed(f"Paste this into another shell, and start the dashboard there (make run):\n\n{lines}\n")
             print_flushed(
-                f"{clock_time()} the canary's weight is {first} %. Type a percentage and Enter to change it; Ctrl-C to end."
+                f"{clock_time()} the canary's weight is {first}%. Type a percentage and Enter to change it; Ctrl-C to end."
             )
             run_steps(scheduled, steps, options.step_every, sys.stdin)
     except KeyboardInterrupt:

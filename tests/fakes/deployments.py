@@ -275,7 +275,7 @@ def deployed_service(group_arn: str, listener_arn: str, *, port: int = 0) -> Fak
 
 
 def start_linear_shift(fake: FakeDeployments, now: int) -> None:
-    """Begins a linear deployment that has shifted 30 % of the traffic to the second group of the pair by `now`."""
+    """Begins a linear deployment that has shifted 30% of the traffic to the second group of the pair by `now`."""
     linear = "CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
     day_s = 86_400
     fake.deployments = [

@@ -100,7 +100,7 @@ def test_a_headline_of_several_reasons_counts_or_names_the_weightiest() -> None:
 
 
 DESCRIBED = (
-    "10 Nov 15:19–15:34 JST, failed: ECS 38.9 % (42,050 of 108,000), EC2 0.25 % (130 of 52,000); 1,200 of them "
+    "10 Nov 15:19–15:34 JST, failed: ECS 38.9% (42,050 of 108,000), EC2 0.25% (130 of 52,000); 1,200 of them "
     "reached no target of ECS"
 )
 SENTENCES: dict[ReasonCode, str] = {
@@ -160,7 +160,7 @@ def test_an_inconclusive_phase_says_how_it_ended(outcome: PhaseOutcome | None, e
 
 def test_incidents() -> None:
     both = replace(INCIDENT, fleets=("baseline", "canary"), uncounted=0)
-    assert incidents.cost(both, LABELS) == "failed: EC2 0.25 % (130 of 52,000), ECS 38.9 % (42,050 of 108,000)"
+    assert incidents.cost(both, LABELS) == "failed: EC2 0.25% (130 of 52,000), ECS 38.9% (42,050 of 108,000)"
     assert (incidents.fleets(both, LABELS), incidents.fleets(INCIDENT, LABELS)) == ("both fleets", "ECS")
     assert (incidents.excess(INCIDENT), incidents.excess(both), incidents.excess(SLOW)) == ("41,780", "42,180", "–")
     note = acknowledging_note(INCIDENT.id)

@@ -29,7 +29,7 @@ def canary(state: str, source: str = "cloudwatch", **fields: object) -> FleetReq
         (canary("not_yet"), "No minute of ECS is final yet: the newest minutes may still change."),
         (canary("none"), "CloudWatch counted no requests of ECS in this window."),
         (canary("none", ""), "ECS had no requests in this window."),
-        (canary("none", zero_share=True), "ECS has a configured share of 0 %, so no requests are expected."),
+        (canary("none", zero_share=True), "ECS has a configured share of 0%, so no requests are expected."),
         (
             canary("never_reported", groups=("photo-ecs",)),
             "CloudWatch has never reported a request of ECS (target group photo-ecs).",

@@ -16,7 +16,7 @@ ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.05, unit="pp"), cr
     ("rate", "events", "requests", "expected"),
     [
         (133 / 720_549, 133, 720_549, "133 of 720,549"),
-        (0.198, 39_413, 107_135, "weighted by minute; 39,413 of 107,135 are 36.8 %"),
+        (0.198, 39_413, 107_135, "weighted by minute; 39,413 of 107,135 are 36.8%"),
         (0.0, 0, 720_549, "0 of 720,549"),
         (None, 0, 0, ""),
     ],
@@ -51,7 +51,7 @@ def test_requests_without_a_counted_response(unexplained: tuple[int, int], expec
 def test_span() -> None:
     assert (
         parity.window_latency_span("CloudWatch", "22 Nov 16:40–22:00 JST", 19_200)
-        == "CloudWatch, for 22 Nov 16:40–22:00 JST (5 h 20 min)."
+        == "CloudWatch, for 22 Nov 16:40–22:00 JST (5h 20m)."
     )
 
 
@@ -70,7 +70,7 @@ def test_a_source_without_window_latency() -> None:
 
 def test_text_alternative_of_the_cdf() -> None:
     assert parity.distribution_alternative((("EC2", 0.08, 0.25), ("ECS", 0.09, None))) == (
-        "Share of the answers that took at most so long. EC2: half within 80 ms, 95 % within 250 ms; ECS: half within 90 ms, 95 % within –."
+        "Share of the answers that took at most so long. EC2: half within 80 ms, 95% within 250 ms; ECS: half within 90 ms, 95% within –."
     )
 
 
@@ -83,7 +83,7 @@ def test_the_counts_of_a_phase_are_beside_what_was_judged_of_it() -> None:
     )  # fmt: skip
     assert parity.phase_counts(counts, Judgement("undecided", (rate,)), 380, labels) == (
         "In the whole phase 135 of 675,000 requests failed on EC2 and 10,350 of 225,000 on ECS. "
-        "Judged: 6 h 13 min of 6 h 20 min, in which 133 of 660,000 and 9,855 of 220,000 failed."
+        "Judged: 6h 13m of 6h 20m, in which 133 of 660,000 and 9,855 of 220,000 failed."
     )
     nothing = Judgement("undecided", (replace(rate, minutes=0),))
     assert parity.phase_counts(counts, nothing, 380, labels).endswith("on ECS. None of it was judged.")

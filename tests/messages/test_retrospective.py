@@ -19,9 +19,9 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
 @pytest.mark.parametrize(
     ("lower", "upper", "estimate", "expected"),
     [
-        (90, 340, 214, "270 of them failed: about 214 more than at EC2's rate (95 %: 90 to 340)."),
-        (-80, -20, -50, "270 of them failed: about 50 fewer than at EC2's rate (95 %: −80 to −20)."),
-        (-20, 60, 20, "270 of them failed: as many as at EC2's rate, give or take chance (20; 95 %: −20 to 60)."),
+        (90, 340, 214, "270 of them failed: about 214 more than at EC2's rate (95%: 90 to 340)."),
+        (-80, -20, -50, "270 of them failed: about 50 fewer than at EC2's rate (95%: −80 to −20)."),
+        (-20, 60, 20, "270 of them failed: as many as at EC2's rate, give or take chance (20; 95%: −20 to 60)."),
         (None, None, 3, "Too little was served side by side to tell how many errors beyond EC2's rate users saw."),
     ],
 )
@@ -32,18 +32,18 @@ def test_excess_errors(lower: float | None, upper: float | None, estimate: float
 
 
 def test_rollbacks() -> None:
-    whole = Rollback(MORNING, 0.25, 0.0, "Back to 0 %", 60, 480)
+    whole = Rollback(MORNING, 0.25, 0.0, "Back to 0%", 60, 480)
     bare = Rollback(MORNING, 0.25, 0.1, "", None, None)
     assert retrospective.impact_rollbacks((whole, bare), TOKYO, now=NOW) == [
-        "Back from 25.0 % to 0.0 % on 8 Nov 15:34 JST, 8 min after the first alert, it took effect within 1 min. (Back to 0 %)",
-        "Back from 25.0 % to 10.0 % on 8 Nov 15:34 JST, how fast it took effect is not known.",
+        "Back from 25% to 0% on 8 Nov 15:34 JST, 8 min after the first alert, it took effect within 1 min. (Back to 0%)",
+        "Back from 25% to 10% on 8 Nov 15:34 JST, how fast it took effect is not known.",
     ]
     assert retrospective.impact_rollbacks((), TOKYO, now=NOW) == ["No step was taken back."]
 
 
 def test_merged_swaps() -> None:
     assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0)) == "weights off 12 min for a blue/green swap"
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05)) == "before it 5.0 % for 12 min"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05)) == "before it 5% for 12 min"
 
 
 def test_basis_of_a_p95() -> None:
@@ -62,7 +62,7 @@ def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
 
 def test_compared_weeks() -> None:
     assert before_after.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
-        "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 1 d so far "
+        "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 1d so far "
         "(24 Nov 09:00 – 25 Nov 09:00 JST). It is complete after a week. 24 hours of the same weekdays could be paired, on 1 day. "
         "One day is one observation: a difference has an interval from 5 paired days on."
     )
@@ -84,9 +84,9 @@ def test_differences_have_units() -> None:
         for change in (requests, errors, p95)
     ]
     assert texts == [
-        ("607,270", "+2.5 %", "+1.0 % … +4.0 %"),
-        ("0.21 %", "+0.02 pp", "–"),
-        ("275 ms", "+1.6 %", "−1.0 % … +4.0 %"),
+        ("607,270", "+2.5%", "+1.0% … +4.0%"),
+        ("0.21%", "+0.02 pp", "–"),
+        ("275 ms", "+1.6%", "−1.0% … +4.0%"),
     ]
 
 
@@ -100,5 +100,5 @@ def test_at_most_three_gaps_are_listed() -> None:
 
 def test_bucket_note() -> None:
     assert retrospective.bucket_note(3600).startswith(
-        "Each point is 1 h: counts are summed, exactly; a percentile cannot be merged"
+        "Each point is 1h: counts are summed, exactly; a percentile cannot be merged"
     )

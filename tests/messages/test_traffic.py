@@ -18,11 +18,11 @@ STICKY = "Stickiness delays weight changes: existing sessions stay on their flee
 
 def test_a_share_that_matches_the_weights() -> None:
     text = traffic.sample_ratio(ratio_of("matches", 0.5, 0.498, 1_234_567), label="ECS", sticky=False)
-    assert text == "Observed split matches weights: ECS 49.8 % of 1.2 M requests (configured 50.0 %)."
+    assert text == "Observed split matches weights: ECS 49.8% of 1.2M requests (configured 50.0%)."
 
 
 def test_a_share_that_differs() -> None:
-    mismatch = "Split mismatch: ECS got 4.2 % of 8,412 requests, configured 10.0 % (statistically significant). "
+    mismatch = "Split mismatch: ECS got 4.2% of 8,412 requests, configured 10.0% (statistically significant). "
     ratio = ratio_of("differs", 0.1, 0.042)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == mismatch + STICKY
     assert traffic.sample_ratio(ratio, label="ECS", sticky=False) == mismatch + (
@@ -33,7 +33,7 @@ def test_a_share_that_differs() -> None:
 def test_a_share_that_sticky_sessions_explain() -> None:
     ratio = ratio_of("matches", 0.1, 0.08)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
-        f"Observed split within what sticky sessions allow: ECS 8.0 % of 8,412 requests (configured 10.0 %). {STICKY}"
+        f"Observed split within what sticky sessions allow: ECS 8.0% of 8,412 requests (configured 10.0%). {STICKY}"
     )
     assert "Observed split matches weights" in traffic.sample_ratio(
         ratio_of("matches", 0.1, 0.099), label="ECS", sticky=True
@@ -64,11 +64,11 @@ def test_other_rules_are_named_before_stickiness() -> None:
 def test_other_splits() -> None:
     migration, default = make_migration(), make_rule("default")
     assert traffic.other_splits([make_rule("20", PATH)], default, migration) == (
-        "Another rule has weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0 %. "
+        "Another rule has weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%. "
         "The weights shown are those of HTTPS:443 default."
     )
     assert traffic.other_splits([make_rule("20", PATH), make_rule("30")], default, migration) == (
-        "Other rules have weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0 %, HTTPS:443 30: ECS 50.0 %. "
+        "Other rules have weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%, HTTPS:443 30: ECS 50.0%. "
         "The weights shown are those of HTTPS:443 default."
     )
 
@@ -100,7 +100,7 @@ def test_health() -> None:
 
 def test_stickiness() -> None:
     assert traffic.stickiness(None) == "not sticky"
-    assert traffic.stickiness(3600) == "sticky: a visitor stays on one side for 1 h"
+    assert traffic.stickiness(3600) == "sticky: a visitor stays on one side for 1h"
 
 
 def test_a_header_rule() -> None:
@@ -113,7 +113,7 @@ def test_a_header_rule() -> None:
 def test_a_header_rule_that_sends_a_part_elsewhere() -> None:
     shares = (HALF[1], Share("c", "photo-old", None, 3))
     rule = make_rule("10", Condition("http-header", "X-Canary", ("ecs",)), shares=shares)
-    assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs → ECS 25.0 %, photo-old 75.0 %"
+    assert traffic.header_rule(rule, make_migration()) == "X-Canary: ecs → ECS 25.0%, photo-old 75.0%"
 
 
 def test_unreachable_rules() -> None:

@@ -106,7 +106,7 @@ def test_excluded_minutes(reason: ExclusionReason, expected: str) -> None:
 
 def test_each_exclusion_reason_has_a_text() -> None:
     for reason in EXCLUSION_REASONS:
-        assert verdicts.excluded(reason, 90).startswith("1 h 30 min ")
+        assert verdicts.excluded(reason, 90).startswith("1h 30m ")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_metric_names(metric: str, expected: str) -> None:
     [
         ("parity", 0, 0, "decided", ""),
         ("undecided", 25, 25, "about 25 min to go", ""),
-        ("undecided", 2000, 25, "about 1 d 9 h to go", "at 50:50 about 25 min"),
+        ("undecided", 2000, 25, "about 1d 9h to go", "at 50:50 about 25 min"),
         ("undecided", None, None, "no end in sight at this traffic", ""),
-        ("undecided", None, 90, "no end in sight at this traffic", "at 50:50 about 1 h 30 min"),
+        ("undecided", None, 90, "no end in sight at this traffic", "at 50:50 about 1h 30m"),
         ("not enough data", None, None, "–", ""),
         ("not enough data", 7, None, "about 7 min to go", ""),
     ],

@@ -66,8 +66,8 @@ def test_an_outage_from_the_first_minute_to_the_event_of_the_past(tmp_path: Path
         outages.poll(archive, 190)  # the outage has left the window of the rules
         assert stored(archive) == [(0, 10, False)]
         (event,) = archive.events.of_source(ALARM_EVENTS)
-    assert (event.kind, event.fleet, event.title) == ("alarm", "canary", "ECS error rate 90.0 %")
-    assert event.detail == "Alarm (not a verdict): error rate ECS 90.0 % (9,000 of 10,000), EC2 0 % (0 of 10,000)."
+    assert (event.kind, event.fleet, event.title) == ("alarm", "canary", "ECS error rate 90.0%")
+    assert event.detail == "Alarm (not a verdict): error rate ECS 90.0% (9,000 of 10,000), EC2 0% (0 of 10,000)."
 
 
 @both_engines

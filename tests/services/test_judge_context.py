@@ -38,7 +38,7 @@ CRITERIA = [{"metric": "error_rate", "margin": "0.5pp"}, {"metric": "latency_p95
 
 
 def value_at(series: Series, ts: int, _now: int) -> float:
-    """Both fleets have 1,000 requests, 5 errors and a p95 of 200 ms, more or less 2 % by chance."""
+    """Both fleets have 1,000 requests, 5 errors and a p95 of 200 ms, more or less 2% by chance."""
     noise = np.random.default_rng([ts // PERIOD_S, series.fleet == "canary"]).normal()
     return {
         ("requests", "sum"): 1000.0,

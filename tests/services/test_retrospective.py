@@ -53,7 +53,7 @@ def test_phases_have_exact_request_and_error_counts(retrospective: Retrospective
 
 def test_incidents_and_p95_of_a_phase(retrospective: Retrospective) -> None:
     with_outage = retrospective.phase_rows[1]
-    assert [item.title for item in with_outage.events] == ["no healthy host", "Back to 0 %"]
+    assert [item.title for item in with_outage.events] == ["no healthy host", "Back to 0%"]
     p95 = with_outage.p95["canary"]
     assert p95 is not None and (p95.basis, p95.value) == ("periods", pytest.approx(0.2, abs=0.003))
     assert retrospective.phase_rows[2].p95["canary"] is None
@@ -67,7 +67,7 @@ def test_impact(retrospective: Retrospective) -> None:
     assert lost.lower is not None and lost.upper is not None and 9000 < lost.lower < lost.estimate < lost.upper < 11_000
     assert (retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes) == (20, 0)
     (back,) = retrospective.rollbacks
-    assert (back.ts, back.share_before, back.share_after, back.title) == (time_of(9, 15, 20), 0.25, 0.0, "Back to 0 %")
+    assert (back.ts, back.share_before, back.share_after, back.title) == (time_of(9, 15, 20), 0.25, 0.0, "Back to 0%")
     assert (back.effect_s, back.alert_lead_s) == (300, 16 * 60)  # only five minutes are kept: within five
 
 
@@ -87,13 +87,13 @@ def test_sentences(retrospective: Retrospective) -> None:
         round(bound or 0) for bound in (retrospective.excess_errors.lower, retrospective.excess_errors.upper)
     )
     assert opening(MIGRATION, retrospective.outline, now=NOW) == (
-        "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back."
+        "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 step back."
     )
     assert impact_sentences(MIGRATION, retrospective, now=NOW) == [
-        "ECS served 14.3 M requests.",
-        f"38,656 of them failed: about 9,980 more than at EC2's rate (95 %: {lower:,} to {upper:,}).",
+        "ECS served 14.3M requests.",
+        f"38,656 of them failed: about 9,980 more than at EC2's rate (95%: {lower:,} to {upper:,}).",
         "Outside the margin: error rate for 20 min, p95 at no time.",
-        "Back from 25.0 % to 0.0 % on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0 %)",
+        "Back from 25% to 0% on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0%)",
         "From the first step (10 Mar) to the last (12 Mar): 2 days.",
     ]
 

@@ -38,7 +38,7 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
     used = {change.key for change in app.archive.events.weight_changes() if change.origin == "entered"}
     remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
     for step in steps:
-        clock, share = layout.format_clock(step.ts, app.migration, now), numbers.share(step.after or 0.0)
+        clock, share = layout.format_clock(step.ts, app.migration, now), numbers.configured_share(step.after or 0.0)
         details = [notes.by_author(step.author), "" if step.key in used else str(text.UNUSED)]
         shown = ", ".join(filter(None, details))
         entry_row(clock, share, shown, key=step.key, remove=remove)

@@ -252,7 +252,7 @@ def alarms(report: JudgedEndpoints) -> int:
 
 @pytest.mark.slow
 def test_hundreds_of_equal_routes_raise_no_alarm() -> None:
-    """500 routes, half an hour, and a tiny margin, so that every false alarm shows. A test at 5 % per route raises several in every simulation."""
+    """500 routes, half an hour, and a tiny margin, so that every false alarm shows. A test at 5% per route raises several in every simulation."""
     criterion = ERRORS.model_copy(update={"margin": Margin(value=0.0001, unit="pp")})
     for seed in range(3):
         report = judge_endpoints(simulated_counts(seed, 500, 30), FLEET_OF, first_minutes(30), (criterion,))
@@ -339,7 +339,7 @@ def test_a_route_that_begins_later_takes_nothing_from_earlier_ones() -> None:
 
 
 def naive_alarms(report: JudgedEndpoints) -> int:
-    """Alarms of a two-proportion z-test at 5 % per route."""
+    """Alarms of a two-proportion z-test at 5% per route."""
     count = 0
     for endpoint in report.routes:
         b, c = endpoint.fleets["baseline"], endpoint.fleets["canary"]

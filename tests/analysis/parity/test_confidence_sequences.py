@@ -41,7 +41,7 @@ def test_minutes_are_weighted_by_requests() -> None:
 
 
 def test_a_change_of_the_split_is_no_difference() -> None:
-    """Simpson's paradox: a 1 % split while errors are frequent, 50 % while they are rare, and equal rates in every minute."""
+    """Simpson's paradox: a 1% split while errors are frequent, 50% while they are rare, and equal rates in every minute."""
     share, rate = np.repeat([0.01, 0.5], 60), np.repeat([0.02, 0.001], 60)
     n_b, n_c = 10_000 * (1 - share), 10_000 * share
     running = running_rates(n_b * rate, n_b, n_c * rate, n_c)

@@ -85,7 +85,7 @@ def test_where_errors_are_not_rare_a_fifth_of_the_requests_more_is_enough() -> N
 
 
 def test_a_burst_far_within_the_margin_is_none() -> None:
-    """30 of 600 are 5 %, 25 times the usual 0.2 %, and not two margins of 3 percentage points."""
+    """30 of 600 are 5%, 25 times the usual 0.2%, and not two margins of 3 percentage points."""
     wide = ERRORS.model_copy(update={"margin": ERRORS.margin.model_copy(update={"value": 3.0})})
     data = frame(errors(), with_burst(errors(1.0, 2), 30, 60))
     assert judge(data, [ERRORS]).incidents and not judge(data, [wide]).incidents
@@ -176,7 +176,7 @@ def test_single_errors_of_a_small_canary_are_none() -> None:
 
 
 def test_the_canarys_incident_is_judged_after_ten_minutes_that_of_the_baseline_is_not() -> None:
-    """30 % fail for half an hour."""
+    """30% fail for half an hour."""
     quiet, broken = errors(), with_burst(errors(1.0, 2), 180, 60, 30)
     verdicts = trace(frame(quiet, broken), [ERRORS], context=HALF)["verdict"].to_numpy()
     assert "regression" not in verdicts[:69] and verdicts[75] == "regression"

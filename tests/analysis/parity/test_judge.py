@@ -565,7 +565,7 @@ def test_a_rare_rate_that_is_surely_a_multiple_is_no_parity() -> None:
 
 
 def test_minutes_of_a_latency_weigh_by_their_requests() -> None:
-    """The canary is 50 % slower in minutes with a hundredth of the requests."""
+    """The canary is 50% slower in minutes with a hundredth of the requests."""
     n, slow = np.tile([100_000.0, 1000.0], 60), np.tile([1.0, 1.5], 60)
     noise = np.exp(0.01 * np.random.default_rng(3).normal(size=120))
     rows: SeriesValues = {

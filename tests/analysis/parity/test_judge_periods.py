@@ -13,7 +13,7 @@ SLOW = Criterion.model_validate({"metric": "slow_0.3s", "margin": "2pp"})
 
 
 def frame_of(n: int, times: int) -> pd.DataFrame:
-    """`n` periods of `times` minutes: per minute and fleet 3,000 requests and three errors, p95 of 200 to 220 ms, 1 % slower than 0.3 s."""
+    """`n` periods of `times` minutes: per minute and fleet 3,000 requests and three errors, p95 of 200 to 220 ms, 1% slower than 0.3 s."""
     rows = {}
     for fleet in ("baseline", "canary"):
         rows[fleet, fleet, "requests", "sum"] = [3000.0 * times] * n

@@ -127,7 +127,7 @@ def test_unpaired_minutes_change_nothing(world: tuple[int, float, float, int], d
 @few_examples
 @given(scenarios, st.integers(2, 6))
 def test_repeated_evidence_does_not_widen_the_interval(world: tuple[int, float, float, int], times: int) -> None:
-    """The same minutes again and again: each round narrows every interval, but for what their own memory is believed (≤ 5 %)."""
+    """The same minutes again and again: each round narrows every interval, but for what their own memory is believed (≤ 5%)."""
     minutes, worse, share, seed = world
     random = np.random.default_rng(seed)
     n_b, n_c = np.full(minutes, 20_000 * (1 - share)), np.full(minutes, 20_000 * share)

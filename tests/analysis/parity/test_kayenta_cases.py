@@ -88,7 +88,7 @@ def test_the_reported_cases_do_not_pass(report: dict[str, Any]) -> None:
 
 
 def test_expected_failures_are_met_or_would_exceed_the_error_budget() -> None:
-    """docs/MATH.md, "The complaints": the gate stays closed for all four; "High" would exceed 2.5 % false alarms per side."""
+    """docs/MATH.md, "The complaints": the gate stays closed for all four; "High" would exceed 2.5% false alarms per side."""
     memory, variability, four_errors, seven_errors = (
         next(report for report in REPORTS if report["thread"].endswith(thread))
         for thread in ("#6278", "#780", "#426", "#799")

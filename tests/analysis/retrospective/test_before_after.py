@@ -17,7 +17,7 @@ HOUR, DAY, WEEK = 3600, 86_400, 7 * 86_400
 
 
 def hours(start: int, count: int, *, errors: float = 2.0, p95: float = 0.2, requests: float = 1000.0) -> Timeline:
-    """`count` hours in which EC2 serves 90 %, with a small variation that repeats every seven hours."""
+    """`count` hours in which EC2 serves 90%, with a small variation that repeats every seven hours."""
     wave = 1 + 0.01 * (np.arange(count) % 7 - 3)
     return make_timeline(
         make_fleet_timeline(list(requests * 0.9 * wave), list(errors * 0.9 * wave), list(p95 * wave), periods=1),
@@ -83,7 +83,7 @@ def test_a_day_counts_from_half_of_its_hours_on() -> None:
 
 
 def test_equal_weeks_with_days_that_differ_rarely_differ() -> None:
-    """Days vary by 5 %, looked at from the fifth day on."""
+    """Days vary by 5%, looked at from the fifth day on."""
     random = np.random.default_rng(3)
     differences = random.normal(0, 0.05 * 2**0.5, (400, 7))
     excluded = [any(abs(days[:n].mean()) > day_half_width(days[:n]) for n in (5, 6, 7)) for days in differences]

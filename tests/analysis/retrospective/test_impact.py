@@ -243,10 +243,10 @@ def test_rollbacks_have_a_title_and_the_first_alert() -> None:
         make_event(5, "alert", "long over", until=8),
         make_event(48, "alert", "no healthy host", until=70),
         make_event(52, "alert", "5xx", until=61),
-        make_event(61, "rollback", "Back to 0 %"),
+        make_event(61, "rollback", "Back to 0%"),
     ]
     around = {START + 3600: replace(minute_timeline([0.25, 0.0, 0.0, 0.0]), ts=START + 3540 + np.arange(4) * 60)}  # type: ignore[type-var]
-    assert rollbacks(known, happened, around) == (Rollback(START + 3600, 0.25, 0.0, "Back to 0 %", 60, 720),)
+    assert rollbacks(known, happened, around) == (Rollback(START + 3600, 0.25, 0.0, "Back to 0%", 60, 720),)
     far = [make_event(71, "rollback", "Another"), make_event(-1390, "alert", "yesterday", until=70)]
     assert rollbacks(known, far, {}) == (Rollback(START + 3600, 0.25, 0.0, "", None, None),)
     assert rollbacks(known, [], {}) == (Rollback(START + 3600, 0.25, 0.0, "", None, None),)

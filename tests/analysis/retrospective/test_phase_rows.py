@@ -83,7 +83,7 @@ def test_a_step_that_ended_a_phase_is_among_its_events() -> None:
         make_event(60, "rollback", "Back"),
         make_event(62, "note", "later"),
     ]
-    result = events_of_phase([*events, make_event(20, "weight", "10 % → 25 %")], current, until=START + 62 * 60)
+    result = events_of_phase([*events, make_event(20, "weight", "10% → 25%")], current, until=START + 62 * 60)
     assert [incident.title for incident in result] == ["5xx", "Back"]
 
 

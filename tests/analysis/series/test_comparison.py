@@ -37,7 +37,7 @@ def alb_5xx(values: list[float | None]) -> SeriesValues:
 
 
 def test_all_requests_of_a_dead_fleet_fail_without_target_5xx() -> None:
-    """The blind spot: requests are counted, but neither status codes nor latency; 5xx / requests would be 0 %."""
+    """The blind spot: requests are counted, but neither status codes nor latency; 5xx / requests would be 0%."""
     frame = tidy_frame(
         fleet_rows("baseline", [100] * 8, target_2xx=[100] * 8)
         | fleet_rows("canary", [10] * 8, target_2xx=[10, 10, 10] + [None] * 5)
@@ -272,7 +272,7 @@ def across_resolutions(coarse: SeriesValues, fine: SeriesValues) -> pd.DataFrame
 
 
 def test_rates_are_consistent_across_resolutions() -> None:
-    """100 requests per minute with 2 % errors, and one unanswered in the fourth minute: a five-minute period, then five one-minute periods."""
+    """100 requests per minute with 2% errors, and one unanswered in the fourth minute: a five-minute period, then five one-minute periods."""
     coarse = fleet_rows("canary", [500], target_2xx=[490], target_5xx=[10])
     fine = fleet_rows("canary", [100] * 5, target_2xx=[98, 98, 98, 97, 98], target_5xx=[2] * 5)
     fine |= alb_5xx([None] * 3 + [1, None])

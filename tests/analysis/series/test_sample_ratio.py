@@ -60,7 +60,7 @@ def test_minutes_that_resemble_each_other_widen_the_interval() -> None:
 
 
 def test_independent_requests_are_the_least_that_is_assumed() -> None:
-    """Minutes that are all equal: 20,000 requests at 10 % have a standard error of 0.21 points."""
+    """Minutes that are all equal: 20,000 requests at 10% have a standard error of 0.21 points."""
     result = ratio_of([900] * 20, [100] * 20, TEN)
     assert result.upper is not None and result.upper - 0.1 > 3 * (0.1 * 0.9 / 20_000) ** 0.5
 

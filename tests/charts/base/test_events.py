@@ -56,15 +56,15 @@ def test_a_weight_change_is_a_line_labelled_with_the_new_share() -> None:
     assert [(line["type"], line["name"], line["x0"], line["line"]["dash"]) for line in lines] == [
         ("line", "weight", "2026-09-22 00:00:00", "solid")
     ]
-    assert label_texts([step(60, 0.1, 0.25)]) == ["◆ 25.0 %"]
+    assert label_texts([step(60, 0.1, 0.25)]) == ["◆ 25%"]
 
 
 def test_the_hover_text_of_a_weight_change_has_shares_time_author_and_tool() -> None:
     assert hover_texts(step(60.5, 0.1, 0.25, "kenji.mori")) == [
-        "◆ weights: 10.0 % → 25.0 %<br>kenji.mori, AWS CLI<br>00:00:30"
+        "◆ weights: 10% → 25%<br>kenji.mori, AWS CLI<br>00:00:30"
     ]
     assert hover_texts(step(60.25, 0.1, 0.25, since=60)) == [
-        "◆ weights: 10.0 % → 25.0 %<br>author not known<br>between 00:00:00 and 00:00:15"
+        "◆ weights: 10% → 25%<br>author not known<br>between 00:00:00 and 00:00:15"
     ]
 
 
@@ -105,7 +105,7 @@ def test_simultaneous_events_share_a_line_with_their_number() -> None:
 
 def test_a_weight_change_among_many_events_is_labelled() -> None:
     crowd = [event(60, "deployment", "web 2"), step(60.5, 0.25, 0.0), step(61, 0.0, 0.25), event(61.5, "alert", "5xx")]
-    assert label_texts(crowd) == ["◆●▲ 25.0 % · 4 events"]
+    assert label_texts(crowd) == ["◆●▲ 25% · 4 events"]
 
 
 def test_a_changed_header_rule_is_described() -> None:
@@ -165,6 +165,6 @@ def test_an_empty_window_has_no_events(minutes: int) -> None:
 
 
 def test_a_weight_change_is_listed_first_within_a_second() -> None:
-    (both,) = hover_texts(event(60, "rollback", "Back to 5 %"), step(60, 0.1, 0.05, "kenji.mori"))
-    assert both.startswith("◆ weights: 10.0 % → 5.0 %<br>kenji.mori, AWS CLI<br>00:00:00<br>↩")
-    assert label_texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5.0 % · 2 events"]
+    (both,) = hover_texts(event(60, "rollback", "Back to 5%"), step(60, 0.1, 0.05, "kenji.mori"))
+    assert both.startswith("◆ weights: 10% → 5%<br>kenji.mori, AWS CLI<br>00:00:00<br>↩")
+    assert label_texts([event(60, "rollback", "Back"), step(60, 0.1, 0.05)]) == ["◆↩\ufe0e 5% · 2 events"]

@@ -123,13 +123,13 @@ def test_a_comparison_has_its_lines_margin_and_events() -> None:
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     few = dict.fromkeys(values, np.zeros(6, dtype=bool))
     overlay = Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", values, samples, few)  # type: ignore[arg-type]
-    event = Event(START + 120, START + 180, "alert", "5xx <above> 1 %", "", "", "", "test", "1")
+    event = Event(START + 120, START + 180, "alert", "5xx <above> 1%", "", "", "", "test", "1")
     made = comparison_figure(overlay, FRAME, margin=Margin(value=0.05, unit="pp"), events=(event,))
     svg = ParsedSvg(figure_svg(made, 'the "error rate"'))
     fleets = PALETTES["light"].fleets
     assert [path.count("M") for path in svg.paths(stroke=fleets["baseline"], fill="none")] == [1]
     assert [path.count("M") for path in svg.paths(stroke=fleets["canary"], fill="none")] == [2]
-    assert {"EC2", "<b>ECS</b>", "● 5xx <above> 1 %", "margin ±0.05 pp", "JST"} <= set(svg.words)
+    assert {"EC2", "<b>ECS</b>", "● 5xx <above> 1%", "margin ±0.05 pp", "JST"} <= set(svg.words)
     assert "b" not in {tag for tag, _ in svg.elements}
     assert svg.elements[0][1]["aria-label"] == 'the "error rate"'
     assert len([at for tag, at in svg.elements if tag == "rect"]) == 2  # the margin, and how long the alert lasted

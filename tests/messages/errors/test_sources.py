@@ -149,7 +149,7 @@ def test_the_key_of_a_rule() -> None:
 
 def test_the_time_of_the_next_try() -> None:
     message = format_problem(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), retry_in_s=15)
-    assert message.next_step.startswith("It is asked again by itself in 15 s. If it goes on,")
+    assert message.next_step.startswith("It is asked again by itself in 15s. If it goes on,")
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_TEXTS)

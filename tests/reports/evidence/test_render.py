@@ -142,8 +142,8 @@ def test_the_page_shows_what_was_judged() -> None:
     text = parsed_page().text
     sentences = [item["sentence"] for item in evaluation_json(case.evaluation)["criteria"] if item["critical"]]
     assert sentences and all(sentence in text for sentence in sentences)
-    assert "At 50:50 for 1 h, 57,000 and 57,000 requests:" in text
-    assert "21 Sep 23:10 – 22 Sep 00:10 JST, 1 h" in text
+    assert "At 50:50 for 1h, 57,000 and 57,000 requests:" in text
+    assert "21 Sep 23:10 – 22 Sep 00:10 JST, 1h" in text
     assert "2026-09-21 14:10 – 2026-09-21 15:10 UTC" in text
     assert "judged until 2026-09-22 00:07 Asia/Tokyo" in text
     assert "3 min still provisional" in text
@@ -311,7 +311,7 @@ def endpoints_view(route: str) -> EndpointsView:
 def test_routes_are_listed_if_logs_were_counted() -> None:
     case = replace(make_evidence(), endpoints=endpoints_view(MALICIOUS_TEXT))
     text = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode()).text
-    assert "2 routes in the access logs of 2 h (115,200 lines): 1 regression, 1 undecided." in text
+    assert "2 routes in the access logs of 2h (115,200 lines): 1 regression, 1 undecided." in text
     assert "▲ regression error rate +" in text and MALICIOUS_TEXT in text
     assert "No access logs were counted" not in text
 

@@ -46,11 +46,11 @@ def test_the_page_is_self_contained(report: RetrospectiveReport) -> None:
 def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) -> None:
     page, text = report.html(), plain_text(report.html())
     assert page.count("<svg viewBox") == 1
-    assert "From 10 Mar to 22 Mar, 12 days: 10.0 % → 50.0 % in 4 phases, with 1 step back." in text
-    assert "ECS served 14.3 M requests." in text
+    assert "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 step back." in text
+    assert "ECS served 14.3M requests." in text
     assert text.count("median of periods") == 4
-    assert "1 · 10.0 % 10 Mar 09:00 – 11 Mar 09:00 UTC" in text
-    assert "requests an hour 120,000 120,000 ±0 %" in text
+    assert "1 · 10% 10 Mar 09:00 – 11 Mar 09:00 UTC" in text
+    assert "requests an hour 120,000 120,000 ±0%" in text
     assert "2026-03-14 00:00 ✎ note Sale begins by Mika" in text
     assert "JST" not in text
 
@@ -66,7 +66,7 @@ def test_nothing_compared_is_not_known(report: RetrospectiveReport) -> None:
     assert impact_sentences(MIGRATION, story, now=NOW)[:3] == [
         "The number of requests that ECS served is not known.",
         "Too little was served side by side to tell how many errors beyond EC2's rate users saw.",
-        "Back from 25.0 % to 0.0 % on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0 %)",
+        "Back from 25% to 0% on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0%)",
     ]
     impact = replace(report, retrospective=story).json()["impact"]
     assert {name: impact[name] for name in ("canary_requests", "errors", "minutes_outside")} == {
@@ -95,7 +95,7 @@ def test_the_json_has_no_infinity_and_null_for_unknown(report: RetrospectiveRepo
     first = as_json["phases"][0]
     assert {key: first[key] for key in ("number", "name", "from", "to", "judged", "requests", "errors")} == {
         "number": 1,
-        "name": "1 · 10.0 %",
+        "name": "1 · 10%",
         "from": "2026-03-10T09:00:00Z",
         "to": "2026-03-11T09:00:00Z",
         "judged": {"from": "2026-03-10T09:02:00Z", "to": "2026-03-11T09:00:00Z"},

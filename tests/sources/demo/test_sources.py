@@ -281,7 +281,7 @@ def test_changes_have_authors_and_are_not_in_the_future():
 
 
 def test_both_incidents_have_an_alert_and_a_rollback():
-    assert [title for kind, title in event_titles() if kind == "rollback"] == ["Back to 5 %", "Back to 0 %"]
+    assert [title for kind, title in event_titles() if kind == "rollback"] == ["Back to 5%", "Back to 0%"]
     for slug in ("latency_regression", "blind_spot"):
         assert {"alert", "rollback"} <= {kind for kind, _ in event_titles(EPISODES[slug])}
         assert weight_changes(EPISODES[slug])

@@ -151,8 +151,8 @@ def test_both_schedulers_are_compared() -> None:
         now=NOW_S,
     )
     html = ui.schedulers_table(MIGRATION, reports, NOW)
-    assert "<small>both reported for 5 d</small><small>median −20.0 % against cron</small>" in html
-    assert html.count("<td>9</td>") == 2 and "1 min 20 s – 1 min 20 s" in html
+    assert "<small>both reported for 5d</small><small>median −20.0% against cron</small>" in html
+    assert html.count("<td>9</td>") == 2 and "1m 20s – 1m 20s" in html
     assert ui.schedulers_table(MIGRATION, [job()], NOW) == "", "no runs"
 
 

@@ -32,8 +32,8 @@ def band(app: AppContext, rendered: list[str], *alarms: Alarm, not_known: tuple[
 def test_every_rule_in_words(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
     text = band(build_app(), rendered, *map(make_alarm, VALUES)).text
     for sentence in (
-        "✕ Alarm (not a verdict): error rate ECS 96.28 % (19,775 of 20,538), EC2 0.20 % (14 of 6,846), since 20:50 JST",
-        "✕ Alarm (not a verdict): no response ECS 50.0 % (10,269 of 20,538), EC2 0 % (0 of 6,846), since 20:50 JST",
+        "✕ Alarm (not a verdict): error rate ECS 96.28% (19,775 of 20,538), EC2 0.20% (14 of 6,846), since 20:50 JST",
+        "✕ Alarm (not a verdict): no response ECS 50.0% (10,269 of 20,538), EC2 0% (0 of 6,846), since 20:50 JST",
         "✕ Alarm (not a verdict): no requests to ECS, where 20,538 were expected; EC2 had 6,846, since 20:50 JST",
         "✕ Alarm (not a verdict): p95 ECS 840 ms (8,092 answers), EC2 200 ms (2,700 answers), since 20:50 JST",
         "Rollback: readiness and command",
@@ -43,7 +43,7 @@ def test_every_rule_in_words(build_app: Callable[..., AppContext], rendered: lis
 
 def test_a_broken_baseline_is_not_rolled_back_to(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
     text = band(build_app(), rendered, make_alarm("error_rate", "baseline")).text
-    assert "error rate EC2 0.20 % (14 of 6,846), ECS 96.28 % (19,775 of 20,538)" in text and "Rollback" not in text
+    assert "error rate EC2 0.20% (14 of 6,846), ECS 96.28% (19,775 of 20,538)" in text and "Rollback" not in text
 
 
 def test_nothing_without_an_alarm(build_app: Callable[..., AppContext], rendered: list[str]) -> None:

@@ -58,7 +58,7 @@ def test_healthy_service_has_no_warning(render: Render) -> None:
     page = render(deployment_state(), make_traffic(make_rule(blue=0, green=100)))
     for text in (
         "photo/web", "desired 4 · running 4 · pending 0", "task definition web:42 (before web:41)", "CodeDeploy blue/green",
-        "last deployment: web:42 succeeded 2 h ago", "✓ A blue/green deployment by CodeDeploy could start now.",
+        "last deployment: web:42 succeeded 2h ago", "✓ A blue/green deployment by CodeDeploy could start now.",
     ):  # fmt: skip
         assert text in page.text
     assert "⚠" not in page.text
@@ -93,7 +93,7 @@ def test_running_traffic_shift(render: Render) -> None:
     )  # fmt: skip
     page = render(deployment_state(latest=running))
     assert "web:43 is being deployed: AllowTraffic, begun 5 min ago" in page.text
-    assert "Traffic shift: photo-ecs-blue web:42 70.0 % → photo-ecs-green web:43 30.0 %" in page.text
+    assert "Traffic shift: photo-ecs-blue web:42 70.0% → photo-ecs-green web:43 30.0%" in page.text
     assert "another deployment is running" in page.text
 
 

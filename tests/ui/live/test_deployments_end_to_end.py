@@ -71,11 +71,11 @@ def test_deployment_from_traffic_shift_to_rollback(
     shift_traffic(fake_aws, 10.0)
     text = render(canary_only)
     assert "web:43 is being deployed: AllowTraffic, begun 4 min ago" in text
-    assert "Traffic shift: photo-ecs-blue web:42 90.0 % → photo-ecs-green web:43 10.0 %" in text
+    assert "Traffic shift: photo-ecs-blue web:42 90.0% → photo-ecs-green web:43 10.0%" in text
     assert "task definition web:42CodeDeploy" in text  # the one in service; web:43 did not precede it
 
     shift_traffic(fake_aws, 50.0)
-    assert "photo-ecs-green web:43 50.0 %" in render(canary_only)
+    assert "photo-ecs-green web:43 50.0%" in render(canary_only)
     (running,) = app.archive.events.read(Window(NOON - 3600, NOON))
     assert (running.kind, running.title, running.fleet, running.open) == (
         "deployment", "web:43 InProgress", "canary", True,
@@ -92,7 +92,7 @@ def test_deployment_from_traffic_shift_to_rollback(
         | {"rollbackInfo": {"rollbackDeploymentId": "d-44"}},
     ]
     text = render(canary_only)
-    assert "last deployment: back to web:42, succeeded 30 s ago" in text
+    assert "last deployment: back to web:42, succeeded 30s ago" in text
     assert "✓ A blue/green deployment by CodeDeploy could start now." in text
     stopped, rollback = app.archive.events.read(Window(NOON - 3600, NOON))
     assert (stopped.title, stopped.until, stopped.open) == ("web:43 Stopped", NOON - 61, False)

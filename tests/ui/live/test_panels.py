@@ -87,7 +87,7 @@ def test_requests_without_a_counted_response_are_named_beside_the_error_rate(
     none, unexplained = values(0.0, 0.0), values(0.1, 0.2)
     shown = view("error_rate", none, unanswered=none, unexplained=unexplained)
     panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
-    assert "no response EC2 0 % · ECS 0 %response not counted EC2 10.0 % · ECS 20.0 %" in ParsedHtml(rendered[0]).text
+    assert "no response EC2 0% · ECS 0%response not counted EC2 10.0% · ECS 20.0%" in ParsedHtml(rendered[0]).text
     assert "WebSocket upgrades (101) and clients that went away (460) look like this." in rendered[0]
 
 
@@ -98,7 +98,7 @@ def test_load_balancer_5xx_are_a_count_of_the_whole_load_balancer(
     app, latest = build_app(), values(0.0, None)
     for per_minute in (5000, 0.9):
         panels.panel_head(app, PARAMS, view("error_rate", latest, alb_5xx=per_minute), "error_rate", slow_s=0.3)
-    assert "ALB-generated 5xx, whole load balancer: 5,000 /min" in ParsedHtml(rendered[0]).text
+    assert "ALB-generated 5xx, whole load balancer: 5,000/min" in ParsedHtml(rendered[0]).text
     assert "ALB" not in ParsedHtml(rendered[1]).text
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_count_of_the_load_balancer_is_said_beside_requests_without_a
     latest = values(0.0, 0.2)
     shown = view("error_rate", latest, alb_5xx=None, unanswered=latest)
     panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
-    assert "no response EC2 0 % · ECS 20.0 %ALB-generated 5xx not known" in ParsedHtml(rendered[0]).text
+    assert "no response EC2 0% · ECS 20.0%ALB-generated 5xx not known" in ParsedHtml(rendered[0]).text
 
 
 @pytest.mark.parametrize(("minutes_ago", "css", "clock"), [(5, "note", "20:55"), (90, "warn", "19:30")])
@@ -175,7 +175,7 @@ def test_unreadable_error_counts(build_app: Callable[..., AppContext], rendered:
     requests = tidy_frame({("canary", "photo-ecs-blue", "requests", "sum"): [10]}, start=WINDOW.start)
     result = replace(NO_DATA, frame=requests, unknown={errors: (WINDOW,)})
     panels.empty_panel(app, PARAMS, view(result=result), "error_rate")
-    assert "It is not known, which is not 0 %" in only_text(rendered)
+    assert "It is not known, which is not 0%" in only_text(rendered)
 
 
 def test_percentiles_that_the_source_fails_to_calculate(

@@ -43,7 +43,7 @@ def test_source_that_fails_for_some_series_is_partial(
     state = SourceState("cloudwatch", "metrics", health_state((problem,), 0.1), NOW_S, NOW_S, 0.1, (problem,))
     app.archive.events.save_source_state(state, success=True)
     sources_section(app, "cloudwatch", NO_DATA, NOW)
-    assert "<th>CloudWatch</th><td><span class='warn'>partial 0.1 s" in rendered[0].replace("\n", "")
+    assert "<th>CloudWatch</th><td><span class='warn'>partial 0.1s" in rendered[0].replace("\n", "")
 
 
 def test_supplementary_source_without_permission_is_a_note(

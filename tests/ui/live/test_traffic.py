@@ -80,7 +80,7 @@ def test_weight_on_a_group_of_neither_fleet_is_a_warning(
 ) -> None:
     traffic_section(build_app(), status(rule((HALF[0], OTHER))), NOW, past=False)
     text = ParsedHtml(rendered[0]).text
-    assert "10.0 % goes to photo-old, which belongs to neither fleet: check target_groups" in text
+    assert "10.0% goes to photo-old, which belongs to neither fleet: check target_groups" in text
 
 
 def test_observed_share_of_two_fleets_is_not_compared_with_weights_of_three_groups(
@@ -119,6 +119,6 @@ def test_another_split_is_a_warning_and_the_first_cause_of_a_mismatch(
     traffic_section(build_app(), status(*rules, sample_ratio=ratio), NOW, past=False)
     text = ParsedHtml(rendered[0]).text
     assert (
-        "Another rule has weight on both fleets too: HTTPS:443 10 (host-header: photo.example.com): ECS 50.0 %." in text
+        "Another rule has weight on both fleets too: HTTPS:443 10 (host-header: photo.example.com): ECS 50.0%." in text
     )
     assert "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 10" in text

@@ -19,8 +19,8 @@ UNDECIDED = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_dec
     ("judgement", "expected"),
     [
         (Judgement("not enough data", (YOUNG,)), "–"),
-        (Judgement("undecided", (UNDECIDED,)), "about 6 h 51 min to goat 50:50 about 1 h 30 min"),
-        (Judgement("undecided", (replace(UNDECIDED, minutes_to_decision=None),)), "no end in sight at this trafficat 50:50 about 1 h 30 min"),
+        (Judgement("undecided", (UNDECIDED,)), "about 6h 51m to goat 50:50 about 1h 30m"),
+        (Judgement("undecided", (replace(UNDECIDED, minutes_to_decision=None),)), "no end in sight at this trafficat 50:50 about 1h 30m"),
         (close_judgement(Judgement("undecided", (UNDECIDED,))), "–"),
     ],
 )  # fmt: skip

@@ -80,7 +80,7 @@ def test_a_session_enters_ten_in_a_minute(open_app: Callable[..., AppContext]) -
     for number in range(10):
         enter_note(page, f"note {number}")
     assert "Too much was entered" not in shown_text(page)
-    field(page, "Share of the canary, or weights").set_value("10 %")  # a step counts, too
+    field(page, "Share of the canary, or weights").set_value("10%")  # a step counts, too
     field(page, "From").set_value("2026-11-22 20:00")
     page.button[0].click().run()
     assert "Too much was entered within a minute, so this was not stored. Enter it again in" in shown_text(page)
@@ -140,7 +140,7 @@ def test_a_removal_is_a_line_on_the_page(open_app: Callable[..., AppContext]) ->
     app.archive.steps.remove(step.key)
     text = shown_text(open_page())
     assert f"Removed 21:00 JST by Taro: Note “{EVIL}”, 20:00 JST, by Mika" in text
-    assert "Removed 21:00 JST: Step to 25.0 %, 20:00 JST" in text
+    assert "Removed 21:00 JST: Step to 25%, 20:00 JST" in text
 
 
 @pytest.mark.parametrize("ts", [253_402_300_799, 2**62])

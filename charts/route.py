@@ -48,7 +48,7 @@ def route_timeline_figure(
         x = [axis_time(int(ts), frame) for ts in series.ts]
         line = {"color": palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]}
         for axis, y, hover in (
-            ("y", series.requests, "%{y:,.4~g} /min"),
+            ("y", series.requests, "%{y:,.4~g}/min"),
             ("y2", series.error_rate * 100, "%{y:.3~g}%"),
             ("y3", series.p95 * 1000, "%{y:,.4~g} ms"),
         ):

@@ -16,28 +16,30 @@ DEV := .venv/.installed-dev
 
 SERVE = exec $(BIN)/streamlit run dashboard.py --server.address=$(HOST) --server.port=$(PORT) --server.headless=true
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+# A catalogue is compiled whenever its translations are newer.
+MO = $(patsubst %.po,%.mo,$(wildcard messages/locale/*/LC_MESSAGES/*.po))
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # The programs that some tests need: installed if missing.
 PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)"
 
-.PHONY: help run demo test test-fast coverage lint typecheck format lock sbom audit world bench clean
+.PHONY: help run demo test test-fast coverage lint typecheck format messages lock sbom audit world bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(RUN) ## Serve the dashboard for migration.toml, or the demo without one (HOST=127.0.0.1 PORT=8501)
+run: $(RUN) $(MO) ## Serve the dashboard for migration.toml, or the demo without one (HOST=127.0.0.1 PORT=8501)
 	$(SERVE)
 
-demo: $(RUN) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
+demo: $(RUN) $(MO) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
 	MIGRATION_DEMO=1 $(SERVE)
 
-test: $(DEV) ## Run all tests, in the browser too; installs Chromium, PostgreSQL and Java if they are missing (ARGS='-k name' WORKERS=logical)
+test: $(DEV) $(MO) ## Run all tests, in the browser too; installs Chromium, PostgreSQL and Java if they are missing (ARGS='-k name' WORKERS=logical)
 	$(PROGRAMS) $(PYTEST) $(ARGS)
 
-test-fast: $(DEV) ## Run the tests that need no browser, PostgreSQL or Java and take no long time (ARGS='-k name')
+test-fast: $(DEV) $(MO) ## Run the tests that need no browser, PostgreSQL or Java and take no long time (ARGS='-k name')
 	PG_CTL=none $(PYTEST) -m 'not browser and not postgresql and not spark and not slow' $(ARGS)
 
-coverage: $(DEV) ## Run all tests and report the branch coverage of the program
+coverage: $(DEV) $(MO) ## Run all tests and report the branch coverage of the program
 	$(PROGRAMS) $(PYTEST) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 lint: $(DEV) typecheck ## Check format, style, types and the direction of imports
@@ -51,6 +53,9 @@ typecheck: $(DEV) ## Check the types
 format: $(DEV) ## Format the code, and fix what can be fixed automatically
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+messages: $(RUN) ## Extract all texts into the catalogues of messages/locale/, compile them, and list what is not translated
+	$(BIN)/python -m tests.messages.catalogues
 
 lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
@@ -79,6 +84,9 @@ $(RUN): requirements.txt | $(BIN)/pip
 $(DEV): requirements-dev.txt $(RUN)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	touch $@
+
+%.mo: %.po | $(RUN)
+	$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
 $(BIN)/pip:
 	@.ci/venv .venv

@@ -8,10 +8,20 @@ import typer
 from commands.judge import exit_with_evaluation
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import Config, Demo, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
+from commands.shared.options import (
+    Config,
+    Demo,
+    Json,
+    JudgedPhase,
+    JudgedWindow,
+    ReportLanguage,
+    Source,
+    judged_minutes,
+)
 from commands.shared.output import echo, echo_text, write_file
 from messages import evidence as text
 from messages import states
+from messages.i18n import in_language
 from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
 from reports.judgement_json import decision_json, window_json
 from services.evaluation import EXIT_UNAVAILABLE
@@ -26,6 +36,7 @@ def report(
     window: JudgedWindow = "",
     phase: JudgedPhase = "",
     source: Source = "",
+    language: ReportLanguage = None,
 ) -> None:
     minutes = judged_minutes(window, phase)
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
@@ -35,7 +46,8 @@ def report(
         bundle = collect_evidence(context.archive, context.migration, metrics.name, data, fetch_from=metrics)
     if bundle.evaluation.unavailable:
         exit_with_evaluation(bundle.evaluation, as_json=as_json)
-    files = evidence_files(bundle, made_at=startup.now())
+    with in_language(language):
+        files = evidence_files(bundle, made_at=startup.now())
     judged = bundle.evaluation.window
     path = out or Path(evidence_file_name(context.migration.name, judged))
     write_file(path, zip_files(files, judged.ends_at))

@@ -7,9 +7,10 @@ import typer
 
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import Config, Demo, Json, Source
+from commands.shared.options import Config, Demo, Json, ReportLanguage, Source
 from commands.shared.output import echo, echo_text, write_file
 from messages import retrospective as text
+from messages.i18n import in_language
 from reports.retrospective.render import build_report
 from services.evaluation import EXIT_UNAVAILABLE
 
@@ -20,6 +21,7 @@ def retrospective(
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=str(text.OUT))] = None,
     source: Source = "",
+    language: ReportLanguage = None,
 ) -> None:
     with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
@@ -28,7 +30,9 @@ def retrospective(
         raise typer.Exit(EXIT_UNAVAILABLE)
     path = out or (None if as_json else Path(report.file_name))
     if path is not None:
-        write_file(path, report.html().encode())
+        with in_language(language):
+            page = report.html()
+        write_file(path, page.encode())
     if as_json:
         echo(report.json())
     else:

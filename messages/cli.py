@@ -131,6 +131,7 @@ WATCH_VERDICT = _(
     "without a difference, 12 to 28% of such watches raise an alarm."
 )
 SOURCE = _("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
+REPORT_LANGUAGE = _("The language of the report: en or ja. Default: that of MIGRATION_LANGUAGE or of the system.")
 CONFIGURATION = _("Configuration")
 ARCHIVE = _("Archive")
 ARCHIVE_EXPOSED: dict[FileExposure, str] = {

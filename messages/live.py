@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from messages import events, times
 from messages.i18n import _
 
+LANGUAGE = _("Language")
 APP_TITLE = _("Migration dashboard")
 LIVE_TITLE = _("Live")
 ARCHIVE_ERROR = _("The archive cannot be opened")

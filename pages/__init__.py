@@ -13,11 +13,13 @@ from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
 from ui.app_context import get_app_context
+from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
 
 
 def main() -> None:
     st.set_page_config(page_title=str(text.APP_TITLE), page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
+    use_language_of_reader()
     layout.apply_style()
     try:
         app = get_app_context()
@@ -44,7 +46,8 @@ def main() -> None:
         ],
         position="top",
     )
-    controls.on_page_change(page.url_path)
+    controls.on_page_change(page.url_path, kept={"lang": chosen_language()})
+    language_switch()
     if is_unprotected(app.migration.server):
         layout.warning(str(REACHABLE_FROM_OUTSIDE))
     page.run()

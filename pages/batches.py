@@ -15,6 +15,7 @@ from ui.app_context import AppContext, get_app_context
 from ui.batches import view as batches
 from ui.batches.detail import job_detail
 from ui.controls import query_params, segmented_control, set_query
+from ui.language import fragment
 
 REFRESH_S = 60  # runs are read every five minutes
 INITIAL_WAIT_S = 1.5
@@ -23,7 +24,7 @@ INITIAL_WAIT_S = 1.5
 def render() -> None:
     app = get_app_context()
     layout.demo_banner(app.migration)
-    st.fragment(partial(_content, app), run_every=REFRESH_S)()
+    fragment(partial(_content, app), run_every=REFRESH_S)
 
 
 def _content(app: AppContext) -> None:

@@ -19,6 +19,7 @@ from ui.components import heartbeat, overlay_chart
 from ui.controls import leave_range_button, query_params, segmented_control, selectbox, set_query, window_control
 from ui.endpoints import ingest_progress, route, view
 from ui.endpoints.url import DEFAULT_WINDOW, MAPS, STATUSES, WINDOW_CHOICES, EndpointsParams, parse_endpoints_params
+from ui.language import fragment
 from ui.parity.view import current_phase
 
 REFRESH_S = 60
@@ -33,7 +34,7 @@ def render() -> None:
         window = _window(app, _params(app, now), now)
         ingest_progress.request_ingest(app, window)
         ingest_progress.wait_for_ingest(app, window)
-    st.fragment(partial(_content, app))()
+    fragment(partial(_content, app))
 
 
 def _params(app: AppContext, now: datetime) -> EndpointsParams:

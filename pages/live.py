@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from domain import utc_now
 from messages import live as text
+from messages.i18n import current_language
 from services.freshness import is_stale, provisional_from
 from services.live import PanelName, as_of
 from sources.demo.scenario import episodes
@@ -27,6 +28,7 @@ from ui.controls import (
 )
 from ui.decision import decision_hero, incidents_table
 from ui.endpoints.view import request_last_day
+from ui.language import fragment
 from ui.live import panels
 from ui.live.alarms import alarm_band, alarm_status
 from ui.live.deployments import deployments_section
@@ -46,7 +48,7 @@ def render() -> None:
     """The whole page is one fragment, which refreshes without a run of the script."""
     app = get_app_context()
     layout.demo_banner(app.migration, _demo_text() if app.migration.demo else "")
-    st.fragment(_content)()
+    fragment(_content)
 
 
 def _demo_text() -> Markup:
@@ -123,7 +125,9 @@ def _slow_s(app: AppContext) -> float:
 def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s: float) -> LiveView:
     """The view from the archive. Requests what is missing; waits for it only if there is nothing to show yet."""
     window = params.window(data_time)
-    read = partial(live_view, app, params, window, LiveChartOptions(params.percentile, slow_s, layout.theme()))
+    read = partial(
+        live_view, app, params, window, LiveChartOptions(params.percentile, slow_s, layout.theme(), current_language())
+    )
     view = read()
     if not view.data.result.missing:
         return view

@@ -22,6 +22,7 @@ from ui.components import overlay_chart
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
 from ui.decision import decision_hero
 from ui.endpoints.view import endpoints_summary, request_last_day
+from ui.language import fragment
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
 from ui.parity.view import JudgementView, judgement_trace, judgement_view, phase_evaluation
@@ -34,7 +35,7 @@ REFRESH_S = 60  # a judgement changes once a minute
 def render() -> None:
     app = get_app_context()
     layout.demo_banner(app.migration)
-    st.fragment(partial(_content, app), run_every=REFRESH_S)()
+    fragment(partial(_content, app), run_every=REFRESH_S)
 
 
 def _content(app: AppContext) -> None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from collector.backfill import BackfillStatus
 from domain import Window, utc_now
 from messages import retrospective as text
+from messages.i18n import current_language
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
 from services.retrospective import MigrationOutline, read_outline
@@ -16,6 +17,7 @@ from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.components import heartbeat, overlay_chart
 from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
+from ui.language import fragment
 from ui.retrospective.download import report_button
 from ui.retrospective.notes import notes_section
 from ui.retrospective.phases import phases_section
@@ -30,7 +32,7 @@ REFRESH_S = 60  # only during the backfill
 def render() -> None:
     app = get_app_context()
     layout.demo_banner(app.migration)
-    st.fragment(partial(_content, app))()
+    fragment(partial(_content, app))
 
 
 def _content(app: AppContext) -> None:
@@ -93,7 +95,9 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
     events.kind_filter(window_events)
     kinds = events.selected_kinds()
     shown = events.filter_by_kind(window_events, kinds)
-    chart, bucket_s = timeline_chart(app, outline, TimelineOptions(window, shown, layout.theme(), sentence))
+    chart, bucket_s = timeline_chart(
+        app, outline, TimelineOptions(window, shown, layout.theme(), sentence, current_language())
+    )
     if chart is None:
         layout.empty_state(str(text.NO_DATA))
         return

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.messages import catalogues
+
 pytest_plugins = ["tests.factories.databases", "tests.factories.emulator"]
 
 # The same examples at every run, and no deadline: machines are shared and noisy.
@@ -32,6 +34,11 @@ os.environ |= {
     "AWS_DEFAULT_REGION": "ap-northeast-1",
     "MIGRATION_LANGUAGE": "en",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # once, before the workers of pytest-xdist start
+        catalogues.compile_stale()
 
 
 class NetworkAccessError(AssertionError):

@@ -1,6 +1,6 @@
 """Controls whose values are query parameters of the URL: a reload or a shared link shows the same page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -17,11 +17,13 @@ _QUERY_KEY, _PAGE_KEY = "query_params", "page"
 _Value = TypeVar("_Value")
 
 
-def on_page_change(page: str) -> None:
-    """Call before a page runs: drops the query parameters of the previous page."""
+def on_page_change(page: str, *, kept: Mapping[str, str]) -> None:
+    """Call before a page runs: drops the query parameters of the previous page, but for those in `kept`, unless they are empty."""
     if st.session_state.get(_PAGE_KEY) != page:
         st.session_state[_PAGE_KEY] = page
         st.session_state.pop(_QUERY_KEY, None)
+    if missing := {name: value for name, value in kept.items() if value and value != query_params().get(name)}:
+        set_query(**missing)
 
 
 def page_checkpoint() -> Callable[[], None]:

@@ -21,7 +21,11 @@ BAND = {"type": "rect", "layer": "below", "xref": "paper", "x0": 0, "x1": 1, "li
 def base_layout(palette: Palette, **more: Any) -> dict[str, Any]:
     """A layout with the theme's colours and type, without drag and zoom; `more` is added."""
     hover = {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"color": palette.ink}, "align": "left"}
-    font = {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 12, "color": palette.ink}
+    font = {
+        "family": '"Source Sans", system-ui, "Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", sans-serif',
+        "size": 12,
+        "color": palette.ink,
+    }
     colours = {"paper_bgcolor": TRANSPARENT, "plot_bgcolor": TRANSPARENT}
     return {**colours, "font": font, "hovermode": "closest", "hoverlabel": hover, "dragmode": False, **more}
 

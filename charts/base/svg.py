@@ -82,7 +82,7 @@ def figure_svg(figure: PlotlyFigure, alt_text: str) -> Markup:
         _legend(in_legend, left, layout["font"]["color"]),
     ]
     return Markup(
-        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="system-ui, sans-serif" font-size="11">{}</svg>'
+        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="inherit, sans-serif" font-size="11">{}</svg>'
     ).format(WIDTH_PX, height, alt_text, Markup("").join(parts))
 
 

@@ -1,7 +1,7 @@
 """The options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help=str(text.JSON))]
 Source = Annotated[str, typer.Option(help=str(text.SOURCE))]
 JudgedWindow = Annotated[str, typer.Option("--window", help=str(text.WINDOW))]
 JudgedPhase = Annotated[str, typer.Option("--phase", help=str(text.PHASE))]
+ReportLanguage = Annotated[Literal["en", "ja"] | None, typer.Option("--lang", help=str(text.REPORT_LANGUAGE))]
 Interval = Annotated[int, typer.Option("--every", min=5, max=3600, help=str(text.EVERY))]
 
 

@@ -1,4 +1,4 @@
-"""JavaScript components: a chart that is redrawn in place, a line that counts seconds, and a heartbeat."""
+"""JavaScript components: a chart that is redrawn in place, a line that counts seconds, a heartbeat, and the document's language."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +30,9 @@ _top_line = st.components.v2.component(
     js=(_DIRECTORY / "top_line.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
+_page_language = st.components.v2.component(
+    "page_language", js=(_DIRECTORY / "page_language.js").read_text(encoding="utf-8")
+)
 _heartbeat = st.components.v2.component("heartbeat", js=(_DIRECTORY / "heartbeat.js").read_text(encoding="utf-8"))
 
 
@@ -57,3 +60,8 @@ def heartbeat(interval_s: float, *, now: float, key: str = "heartbeat") -> None:
     st.fragment's run_every can only be changed by running the whole script, and clicks around such a run get lost.
     """
     _heartbeat(key=key, data={"every": interval_s, "now": now}, on_beat_change=lambda: None)
+
+
+def page_language(language: str, *, chosen: str, key: str = "page_language") -> None:
+    """`chosen`: the language to keep in links; "" if it is the browser's."""
+    _page_language(key=key, data={"language": language, "chosen": chosen})

@@ -42,6 +42,7 @@ class LiveChartOptions:
     percentile: str
     slow_s: float
     theme: Theme
+    language: str
 
 
 def live_view(app: AppContext, params: LiveParams, window: Window, options: LiveChartOptions) -> LiveView:

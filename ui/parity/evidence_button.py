@@ -9,6 +9,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from domain import utc_now
 from messages import evidence as text
+from messages.i18n import current_language, in_language
 from reports.evidence.render import evidence_file_name, evidence_zip
 from services.alarms import read_alarms
 from services.evaluation import JudgementInput
@@ -22,7 +23,7 @@ from ui.parity.view import JudgementView, phase_evaluation
 def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     st.download_button(
         str(text.FILE),
-        data=partial(_evidence_file, app, view, source, page_checkpoint()),
+        data=partial(_evidence_file, app, view, source, current_language(), page_checkpoint()),
         file_name=evidence_file_name(app.migration.name, view.phase.judged_window),
         mime="application/zip",
         on_click="ignore",
@@ -32,9 +33,11 @@ def evidence_button(app: AppContext, view: JudgementView, source: str) -> None:
     )
 
 
-def _evidence_file(app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None]) -> bytes:
+def _evidence_file(
+    app: AppContext, view: JudgementView, source: str, language: str, checkpoint: Callable[[], None]
+) -> bytes:
     """b"" if the page was closed meanwhile."""
-    with suppress(StopException):
+    with in_language(language), suppress(StopException):
         return _build_evidence_file(app, view, source, checkpoint)
     return b""
 

@@ -15,6 +15,7 @@ from services.retrospective import Retrospective, evaluate_phase, known_evaluati
 from ui.app_context import AppContext
 from ui.components import heartbeat
 from ui.controls import page_checkpoint
+from ui.language import fragment
 from ui.retrospective.tables import phases_table
 
 NEXT_AFTER_S = 0.2
@@ -36,7 +37,7 @@ def phases_section(app: AppContext, retrospective: Retrospective) -> None:
     """
     read = partial(known_evaluations, app.archive, app.migration, retrospective, now=utc_now())
     judging = _Judging(app.archive.last_view("phase evaluations", retrospective.outline.source, None, read))
-    st.fragment(partial(_phases, app, retrospective, judging))()
+    fragment(partial(_phases, app, retrospective, judging))
 
 
 def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) -> None:

@@ -27,6 +27,7 @@ class TimelineOptions:
     events: tuple[Event, ...]
     theme: Theme
     sentence: str
+    language: str
 
 
 def retrospective_view(app: AppContext, outline: MigrationOutline) -> Retrospective:

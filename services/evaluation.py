@@ -20,14 +20,11 @@ from services.decision import NO_CIRCUMSTANCES, Circumstances, decide, read_circ
 from services.endpoints import EndpointsView, judge_logs, last_day
 from services.freshness import final_until, provisional_from
 from services.live import read_sample_ratio, traffic_status
-from services.parity import judge_result, judge_window
+from services.parity import WindowJudgement, judge_result, judge_window
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
 from sources.base import MetricSource, Problem
 
 MAX_JUDGED_DATA_AGE_S = 15 * MINUTE_S
-PHASE_OVER_AFTER_S = (
-    2 * MINUTE_S
-)  # the current phase reaches to now; the next one begins in the second minute after a change
 CURRENT_PHASE = ("", "current")
 EXIT_UNAVAILABLE = EXIT_CODES["no_data"]
 
@@ -65,7 +62,7 @@ class Evaluation:
     """A judgement, its circumstances and the decision. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
     `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged. `alarms`: of now; None for a CSV and for
-    a phase of the past, which `is_over`. `context`: what the judge was given beside the data.
+    a phase of the past. `context`: what the judge was given beside the data.
     """
 
     judgement: Judgement
@@ -81,7 +78,6 @@ class Evaluation:
     data_until: int | None = None
     final_until: int = 0
     circumstances: Circumstances = NO_CIRCUMSTANCES
-    is_over: bool = False
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
     alarms: AlarmStatus | None = None
@@ -91,6 +87,11 @@ class Evaluation:
     def counts_of_judged_phase(self) -> PhaseCounts | None:
         """`counts`, unless the phase's start is unknown: then its last day is judged, and its counts are of all data before."""
         return None if self.phase is None or self.phase.started_by == "window" else self.counts
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is of a phase of the past, about which what is open now says nothing."""
+        return self.phase is not None and self.phase.is_over
 
     @property
     def decision(self) -> ReasonedDecision:
@@ -165,34 +166,22 @@ def _is_name_of_share(text: str, share: float | None) -> bool:
 
 def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluation:
     """Judges `data`."""
-    result = data.result
-    share = data.phase.canary_share if data.phase else None
+    result, phase = data.result, data.phase
+    share = phase.canary_share if phase else None
     judged = judge_result(migration, source, result, now=data.now, canary_share=share, context=data.context)
-    judgement = judged.judgement
-    is_over = data.phase is not None and data.now.timestamp() - result.window.end >= PHASE_OVER_AFTER_S
-    return Evaluation(
-        close_judgement(judgement) if is_over else judgement,
-        result.window,
-        migration.name,
-        source,
-        migration.labels,
-        migration.zone,
-        migration.demo,
-        data.phase,
-        data.phase_number,
-        data.counts,
-        result.data_until,
-        judged.final_until,
-        replace(
-            data.circumstances,
-            no_data=missing_data(result, now=data.now),
-            alarms=data.alarms.alarms if data.alarms else (),
-        ),
-        is_over,
+    circumstances = replace(
+        data.circumstances,
+        no_data=missing_data(result, now=data.now),
+        alarms=data.alarms.alarms if data.alarms else (),
+    )
+    return replace(
+        _evaluation(migration, source, phase, judged, circumstances),
+        phase_number=data.phase_number,
+        counts=data.counts,
+        data_until=result.data_until,
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
-        alarms=None if is_over else data.alarms,
-        context=data.context,
+        alarms=None if phase and phase.is_over else data.alarms,
     )
 
 
@@ -206,7 +195,7 @@ def evaluate_archived(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """The evaluation of a phase by what is archived, without its counts. `checkpoint` may raise to give up. Raises ArchiveError."""
-    window, is_over = phase.judged_window, phase.outcome != "running"
+    window, is_over = phase.judged_window, phase.is_over
     judged = judge_window(archive, migration, source, window, now=now, canary_share=phase.canary_share)
     _endpoints, circumstances = archived_circumstances(
         archive, migration, source, window, now=now, is_over=is_over, checkpoint=checkpoint
@@ -215,19 +204,23 @@ def evaluate_archived(
         newest = archive.metrics.read(alarm_window(now), source, now=now, series_filter=is_request_count)
         alarms = read_alarms(archive, migration, source, now=now).alarms
         circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms)
+    return replace(_evaluation(migration, source, phase, judged, circumstances), phase_number=phase.number)
+
+
+def _evaluation(
+    migration: Migration, source: str, phase: Phase | None, judged: WindowJudgement, circumstances: Circumstances
+) -> Evaluation:
     return Evaluation(
-        close_judgement(judged.judgement) if is_over else judged.judgement,
-        window,
+        close_judgement(judged.judgement) if phase and phase.is_over else judged.judgement,
+        judged.window,
         migration.name,
         source,
         migration.labels,
         migration.zone,
         migration.demo,
         phase,
-        phase.number,
         final_until=judged.final_until,
         circumstances=circumstances,
-        is_over=is_over,
         context=judged.context,
     )
 

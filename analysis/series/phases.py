@@ -50,6 +50,11 @@ class Phase:
         return self.canary_share in (0.0, 1.0)
 
     @property
+    def is_over(self) -> bool:
+        """Whether another phase of the migration follows."""
+        return self.number > 0 and self.outcome != "running"
+
+    @property
     def origin(self) -> ChangeOrigin | None:
         """How the change that started it is known; None if no change did."""
         return self.change.origin if self.change else None

@@ -55,7 +55,7 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     phase = next((phase for phase in phases if str(phase.window.start) == phase_start), phases[-1])
     cache_key = judgement_key(app.archive, app.migration, source, phase.window)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
-    judgement = close_judgement(judged.judgement) if phase.number < len(phases) else judged.judgement
+    judgement = close_judgement(judged.judgement) if phase.is_over else judged.judgement
     assert judged.result is not None
     return JudgementView(
         phase, phases, source, cache_key, judgement, judged.result, judged.context, counts, judged.final_until
@@ -66,10 +66,10 @@ def phase_evaluation(
     app: AppContext, view: JudgementView, *, now: datetime, with_all_routes: bool = False
 ) -> Evaluation:
     """The judged phase with its decision, as `judge` has it; many routes are pending at first, unless `with_all_routes`. Raises ArchiveError."""
-    migration, phase, is_over = app.migration, view.phase, view.phase.number < len(view.phases)
+    migration, phase = app.migration, view.phase
     data_time = as_of(app.archive, view.source, now)
     alarms, traffic = AlarmStatus((), None, ()), None
-    if not is_over:
+    if not phase.is_over:
         alarms = alarm_status(app, view.source, data_time)
         until = provisional_from(migration, data_time.timestamp())
         traffic = traffic_view(app, view.source, until=until)
@@ -89,7 +89,6 @@ def phase_evaluation(
         view.result.data_until,
         view.counted_until,
         replace(circumstances, no_data=missing_data(view.result, now=now), alarms=alarms.alarms),
-        is_over,
     )
 
 

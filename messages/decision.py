@@ -83,11 +83,12 @@ def reason(
     zone: tzinfo,
     *,
     outcome: PhaseOutcome | None = None,
+    n: int = 1,
 ) -> str:
-    """A reason in a sentence, with the next step. Texts of alerts and routes are external: escape it."""
+    """A reason in a sentence, with the next step. Texts of alerts and routes are external: escape it. `n`: of an incident, the last of so many."""
     subject, is_over = _subject(item, judgement), outcome not in (None, "running")
     if item.code in ("outage", "incident"):
-        return _of_incident(item, judgement, labels, zone, is_over=is_over)
+        return _of_incident(item, judgement, labels, zone, n, is_over=is_over)
     if item.code in ("gate_regression", "regression", "undecided", "inconclusive"):
         return _of_criterion(item, judgement[item.subject], labels, zone, outcome)
     return {
@@ -111,17 +112,26 @@ def reason(
 
 
 def _of_incident(
-    item: DecisionReason, judgement: Judgement, labels: Mapping[FleetName, str], zone: tzinfo, *, is_over: bool
+    item: DecisionReason, judgement: Judgement, labels: Mapping[FleetName, str], zone: tzinfo, n: int, *, is_over: bool
 ) -> str:
     incident = next(found for found in judgement.incidents if found.id == item.subject)
-    text = _("Incident {incident}. A note on it acknowledges it.")
     if incident.open and is_over:
-        text = _("Incident {incident}.")
+        text = ngettext("Incident {incident}.", "{n} incidents, the last {incident}.", n)
     elif item.code == "outage":
         text = _("Incident {incident}. Roll back.")
     elif incident.open:
-        text = _("Incident {incident}. Do not continue while it lasts.")
-    return text.format(incident=incidents.sentence(incident, labels, zone, phase_is_over=is_over))
+        text = ngettext(
+            "Incident {incident}. Do not continue while it lasts.",
+            "{n} incidents, the last {incident}. Do not continue while it lasts.",
+            n,
+        )
+    else:
+        text = ngettext(
+            "Incident {incident}. A note on it acknowledges it.",
+            "{n} incidents, the last {incident}. A note on each acknowledges it.",
+            n,
+        )
+    return text.format(n=n, incident=incidents.sentence(incident, labels, zone, phase_is_over=is_over))
 
 
 def _of_criterion(

@@ -13,6 +13,7 @@ from analysis.series.fleet_requests import FleetRequests
 from archive import ArchiveProblem
 from archive.events.notes import acknowledged_incident
 from domain import ConfigIssue, Event, FleetName, Migration, Window
+from domain.decision import DecisionReason
 from messages import decision, fleet_requests, incidents, verdicts
 from messages.alarms import sentence
 from messages.errors import sources as errors
@@ -102,10 +103,27 @@ def decision_headline(evaluation: Evaluation) -> str:
 
 def reason_sentences(evaluation: Evaluation) -> list[str]:
     """The reasons of the decision, the weightiest first."""
-    return [
-        decision.reason(reason, evaluation.judgement, evaluation.labels, evaluation.zone, outcome=evaluation.outcome)
-        for reason in evaluation.decision.reasons
-    ]
+    return [_sentence(reason, evaluation) for reason in evaluation.decision.reasons]
+
+
+def shown_reasons(evaluation: Evaluation) -> dict[str, DecisionReason]:
+    """The reasons of the decision by their sentences, for a reader: several incidents are one reason, with the last of them.
+
+    Criteria without requests have the same sentence.
+    """
+    reasons = evaluation.decision.reasons
+    of_incidents = [reason for reason in reasons if reason.code == "incident"]
+    return {
+        _sentence(reason, evaluation, max(len(of_incidents), 1)): reason
+        for reason in reasons
+        if reason not in of_incidents[:-1]
+    }
+
+
+def _sentence(reason: DecisionReason, evaluation: Evaluation, n: int = 1) -> str:
+    return decision.reason(
+        reason, evaluation.judgement, evaluation.labels, evaluation.zone, outcome=evaluation.outcome, n=n
+    )
 
 
 def decision_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from domain.window import HOUR_S, MINUTE_S
 from messages import decision as text
 from messages import parity
 from messages.errors.sources import shorten
-from reports.judgement_json import incident_rows, reason_sentences
+from reports.judgement_json import incident_rows, shown_reasons
 from reports.templating import render
 from services.evaluation import Evaluation
 from ui.url import format_time
@@ -28,10 +28,9 @@ def decision_hero(evaluation: Evaluation, *, rollback: str = "/#rollback", past:
     judgement, phase, decided = evaluation.judgement, evaluation.phase, evaluation.decision
     window = evaluation.window
     share = phase.canary_share if phase else None
-    # By its sentence: criteria without requests have the same one.
     urls = {
         shorten(sentence, MAX_REASON_CHARS): reason_url(reason, evaluation)
-        for reason, sentence in zip(decided.reasons, reason_sentences(evaluation), strict=True)
+        for sentence, reason in shown_reasons(evaluation).items()
     }
     return render(
         "decision.hero",

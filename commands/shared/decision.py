@@ -8,7 +8,7 @@ from commands.shared.output import plain
 from commands.shared.styles import DECISION_STYLES, FAINT
 from messages import decision, incidents
 from messages.errors.sources import shorten
-from reports.judgement_json import decision_headline, incident_rows, reason_sentences
+from reports.judgement_json import decision_headline, incident_rows, shown_reasons
 from services.evaluation import Evaluation
 
 MAX_REASONS = 8
@@ -18,7 +18,7 @@ MAX_REASON_CHARS = 300
 def decision_lines(evaluation: Evaluation) -> list[Text]:
     """The decision, and a line for each of its reasons."""
     sign, style = decision.SIGNS[evaluation.decision.decision], DECISION_STYLES[evaluation.decision.decision]
-    sentences = list(dict.fromkeys(reason_sentences(evaluation)))
+    sentences = list(shown_reasons(evaluation))
     shown = [f"  {shorten(sentence, MAX_REASON_CHARS)}" for sentence in sentences[:MAX_REASONS]]
     if len(sentences) > MAX_REASONS:
         shown.append(f"  {decision.more(len(sentences) - MAX_REASONS)}")

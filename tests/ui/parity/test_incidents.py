@@ -1,5 +1,6 @@
 """The incidents of a phase on a page: the decision above them, and the form that acknowledges one."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ import streamlit as st
 from streamlit.runtime.context import StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
+from analysis import Phase
+from domain import Window
 from services.decision import Circumstances
 from services.incidents import acknowledgements
 from tests.factories.app_context import NOW
@@ -65,6 +68,16 @@ def test_the_decision_has_its_word_its_reasons_and_their_links() -> None:
     assert urls[1] == "/?from=2026-11-22T09%3A30Z&to=2026-11-22T10%3A35Z"
 
 
+def test_many_incidents_are_one_reason_with_the_last() -> None:
+    first = replace(INCIDENT, window=Window(EARLIER.window.start - 3600, EARLIER.window.end - 3600))
+    html = decision_hero(evaluation_with(first, EARLIER, INCIDENT))
+    assert html.count("<li>") == 1 and "<span>3 incidents</span>" in html
+    ((url, sentence),) = re.findall("<li><a href='([^']+)'[^>]*>([^<]+)", html)
+    assert url.replace("&amp;", "&") == incident_url(INCIDENT)
+    assert sentence.startswith("3 incidents, the last 22 Nov 19:00–19:05 JST, failed: ECS 96.67 %")
+    assert sentence.endswith("over. A note on each acknowledges it.")
+
+
 def test_above_charts_of_the_past_it_is_said_to_be_of_now() -> None:
     sentence = "The decision now; the charts below show another time."
     assert sentence in decision_hero(evaluation_with(INCIDENT), past=True)
@@ -74,7 +87,8 @@ def test_above_charts_of_the_past_it_is_said_to_be_of_now() -> None:
 def test_a_rollback_is_linked() -> None:
     html = decision_hero(evaluation_with(replace(INCIDENT, open=True)))
     assert "<b>✕ ROLL BACK</b>" in html and "href='/#rollback'" in html
-    over = replace(evaluation_with(replace(INCIDENT, open=True)), is_over=True)
+    phase = Phase(INCIDENT.window, 0.1, "weight", number=1, outcome="rolled_back")
+    over = replace(evaluation_with(replace(INCIDENT, open=True)), phase=phase)
     assert "✕ ROLL BACK" in decision_hero(over) and "#rollback" not in decision_hero(over)
 
 

@@ -26,7 +26,6 @@ from charts.base.layout import (
 from charts.base.palette import DASHES
 from domain import FLEETS, Event, FleetName, Margin
 from messages import charts, times
-from messages.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _alb_5xx_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str,
     """The load balancer's own 5xx a minute: a count of all its target groups, so not on the axis of the fleets' rates."""
     if comparison.alb_5xx is None or not np.nan_to_num(comparison.alb_5xx).any():
         return []
-    trace = _trace(comparison, frame, comparison.alb_5xx, _("ALB-generated 5xx, whole load balancer"))
+    trace = _trace(comparison, frame, comparison.alb_5xx, charts.alb_5xx_of_load_balancer())
     trace |= {"y": comparison.alb_5xx.astype("float32"), "yaxis": "y3"} | readable("per_minute", name=charts.alb_5xx())
     return [trace | {"line": {"width": 0}, "fill": "tozeroy", "fillcolor": frame.palette.unattributed}]
 
@@ -176,12 +175,12 @@ def _component_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetNam
     """The parts of a fleet's error rate that are not 0."""
     name, traces = plotly_text(frame.labels[fleet]), []
     for component, title, dash in (
-        ("unanswered", _("{fleet} no response"), "dot"),
-        ("connection_errors", _("{fleet} connection errors"), "dashdot"),
+        ("unanswered", charts.no_response(name), "dot"),
+        ("connection_errors", charts.connection_errors(name), "dashdot"),
     ):
         values = comparison.components.get(component, {}).get(fleet, np.array([]))
         if np.nan_to_num(values).any():
-            trace = _trace(comparison, frame, values, title.format(fleet=name))
+            trace = _trace(comparison, frame, values, title)
             thin = {"color": frame.palette.fleets[fleet], "width": 1, "dash": dash}
             unit = _FORMATS[comparison.quantity].unit
             traces.append(trace | {"line": thin, "legendgroup": fleet} | readable(unit))
@@ -220,11 +219,7 @@ def _no_difference_label(comparison: Comparison, difference: FloatArray, frame: 
     if not np.isnan(difference).all():
         return []
     scarce = any((comparison.low_sample[fleet] & ~np.isnan(comparison.values[fleet])).any() for fleet in FLEETS)
-    text = (
-        _("no difference: too few answers a minute; a lower percentile needs fewer")
-        if scarce
-        else _("no difference: a side has no values")
-    )
+    text = charts.no_difference(is_scarce=scarce)
     position = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "y2 domain", "y": 0.5, "yanchor": "middle"}
     return [label(text, 11, frame.palette.ink, position, name="no difference", bgcolor=frame.palette.paper)]
 
@@ -242,7 +237,7 @@ def _margin_label(margin: Margin | None, frame: ChartFrame) -> list[dict[str, An
     if margin is None:
         return []
     position = {"xref": "paper", "x": 0.005, "xanchor": "left", "yref": "y2 domain", "y": 1, "yanchor": "top"}
-    return [label(_("margin ±{margin}").format(margin=margin), 10, frame.palette.faint, position)]
+    return [label(charts.margin(str(margin)), 10, frame.palette.faint, position)]
 
 
 def _provisional(frame: ChartFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from messages import numbers
 from messages.command_help import command_help
-from messages.i18n import _
+from messages.i18n import LazyText, _, lazy
 
 COMMAND = command_help(
-    _("Compare the fleets by route, from access logs."),
-    _("All routes, the worst first. Logs are those of [access_logs], or of --logs."),
+    lazy("Compare the fleets by route, from access logs."),
+    lazy("All routes, the worst first. Logs are those of [access_logs], or of --logs."),
     exit_codes={
-        0: _("No route regresses, and all of them together are at parity, or better."),
-        1: _("A route regresses, or all of them together do."),
-        2: _("Undecided, or not enough data."),
-        3: _(
+        0: lazy("No route regresses, and all of them together are at parity, or better."),
+        1: lazy("A route regresses, or all of them together do."),
+        2: lazy("Undecided, or not enough data."),
+        3: lazy(
             "Not judged: no logs of that time or none of the fleets' requests in them, no [access_logs], an option or the configuration is "
             "invalid, or the archive cannot be opened."
         ),
@@ -25,33 +25,33 @@ COMMAND = command_help(
         cli.py endpoints --engine athena --from 2026-09-20T00:00Z
     """,
 )
-LOGS = _("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is stored.")
-ENGINE = _("files: counted on this machine; athena: whole days, counted by Athena in S3, which costs money.")
-WINDOW = _("How far back: 45m, 3h, 2d; 14d at most. Default: the last hour; with --logs, all of it.")
-FROM = _("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
-TO = _("Up to this time. Default: now.")
-LISTING_FILES = _("Looking for files")
-WAITING = _("Another process is counting; waiting for it")
-NOT_CONFIGURED = _(
+LOGS = lazy("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is stored.")
+ENGINE = lazy("files: counted on this machine; athena: whole days, counted by Athena in S3, which costs money.")
+WINDOW = lazy("How far back: 45m, 3h, 2d; 14d at most. Default: the last hour; with --logs, all of it.")
+FROM = lazy("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
+TO = lazy("Up to this time. Default: now.")
+LISTING_FILES = lazy("Looking for files")
+WAITING = lazy("Another process is counting; waiting for it")
+NOT_CONFIGURED = lazy(
     "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
     "balancer says where its logs are (docs/access_logs.md)."
 )
-ATHENA_NOT_CONFIGURED = _(
+ATHENA_NOT_CONFIGURED = lazy(
     "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
 )
-ATHENA_WITH_LOGS = _("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
-NO_LOGS = _("There is no access log of that time. A file comes about five minutes after its last line.")
-WINDOW_AND_RANGE = _("Write --window or --from and --to, not both.")
-RANGE_REVERSED = _("It is to end before it begins.")
-RANGE_CLIPPED = _("The range is shortened: at most the last 14 days of it are counted, and no future time.")
-RANGE_WITHOUT_PAST = _("The range has no time between 1970 and now.")
-ALL_ROUTES = _("all together")
-FILE_PROBLEMS: dict[str, str] = {
-    "cut_off": _("It ends in the middle; the lines before that were counted. Was it still being copied?"),
-    "damaged": _("It is damaged; the lines before the damage were counted. Fetch it again."),
-    "not_a_log": _("None of its lines is a line of an access log of an Application Load Balancer."),
-    "unreadable": _("It cannot be read. Look who may read it."),
-    "": _("Some of its lines could not be counted: they are no lines of an access log."),
+ATHENA_WITH_LOGS = lazy("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
+NO_LOGS = lazy("There is no access log of that time. A file comes about five minutes after its last line.")
+WINDOW_AND_RANGE = lazy("Write --window or --from and --to, not both.")
+RANGE_REVERSED = lazy("It is to end before it begins.")
+RANGE_CLIPPED = lazy("The range is shortened: at most the last 14 days of it are counted, and no future time.")
+RANGE_WITHOUT_PAST = lazy("The range has no time between 1970 and now.")
+ALL_ROUTES = lazy("all together")
+FILE_PROBLEMS: dict[str, LazyText] = {
+    "cut_off": lazy("It ends in the middle; the lines before that were counted. Was it still being copied?"),
+    "damaged": lazy("It is damaged; the lines before the damage were counted. Fetch it again."),
+    "not_a_log": lazy("None of its lines is a line of an access log of an Application Load Balancer."),
+    "unreadable": lazy("It cannot be read. Look who may read it."),
+    "": lazy("Some of its lines could not be counted: they are no lines of an access log."),
 }
 
 

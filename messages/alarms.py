@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping
 from analysis import Alarm, AlarmRule, AlarmValue
 from domain import FleetName
 from messages import numbers
-from messages.i18n import _
+from messages.i18n import LazyText, _, lazy
 
-HEADING = _("Alarm (not a verdict)")
+HEADING = lazy("Alarm (not a verdict)")
 SIGN = "✕"
-ROLLBACK = _("Rollback: readiness and command")
-NOT_KNOWN = _("Alarms are not known: there is no current data.")
-RULES: dict[AlarmRule, str] = {
-    "error_rate": _("error rate"),
-    "no_response": _("no response"),
-    "no_requests": _("no requests"),
+ROLLBACK = lazy("Rollback: readiness and command")
+NOT_KNOWN = lazy("Alarms are not known: there is no current data.")
+RULES: dict[AlarmRule, LazyText | str] = {
+    "error_rate": lazy("error rate"),
+    "no_response": lazy("no response"),
+    "no_requests": lazy("no requests"),
     "latency_p95": "p95",
 }
 
@@ -54,7 +54,7 @@ def since(sentence: str, time: str) -> str:
 
 def not_known(rules: Iterable[AlarmRule]) -> str:
     """Rules that could not be checked for lack of data."""
-    names = ", ".join(RULES[rule] for rule in dict.fromkeys(rules))
+    names = ", ".join(str(RULES[rule]) for rule in dict.fromkeys(rules))
     return _("Not known for lack of data, so neither an alarm nor none: {rules}.").format(rules=names)
 
 

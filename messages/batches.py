@@ -10,9 +10,9 @@ from domain.config.batches import SchedulerKind
 from domain.window import DAY_S
 from messages import numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, ngettext, plural
+from messages.i18n import _, lazy, ngettext, plural
 
-BATCHES_TITLE = _("Batches")
+BATCHES_TITLE = lazy("Batches")
 # Shapes, so that states do not differ by colour alone.
 SIGNS: Mapping[str, str] = {
     "failed": "✕",
@@ -27,11 +27,11 @@ SIGNS: Mapping[str, str] = {
     "ok": "✓",
 }
 COMMAND = command_help(
-    _("Show whether every batch ran as scheduled, the worst first."),
+    lazy("Show whether every batch ran as scheduled, the worst first."),
     exit_codes={
-        0: _("Every job ran as scheduled; slow, late and paused ones are remarks."),
-        1: _("A job failed, missed its last run, stopped, or never reported."),
-        3: _(
+        0: lazy("Every job ran as scheduled; slow, late and paused ones are remarks."),
+        1: lazy("A job failed, missed its last run, stopped, or never reported."),
+        3: lazy(
             "Unknown: a source does not answer, there is no [batches], an option or the configuration is invalid, or the archive cannot be opened."
         ),
     },
@@ -41,7 +41,7 @@ COMMAND = command_help(
         cli.py batches --json | jq -r '.jobs[] | select(.state != "ok") | .name'
     """,
 )
-WINDOW = _("How far back to look: 45m, 3h, 2d; at most and by default 14d.")
+WINDOW = lazy("How far back to look: 45m, 3h, 2d; at most and by default 14d.")
 EXAMPLE = """[batches]
 service = "photo"
 duration = "batch.{job}.duration"
@@ -53,30 +53,38 @@ cron_success = "cron.{job}.success"
 name = "thumbnails"
 schedule = "cron(0 18 ? * MON-FRI *)"
 """
-WINDOW_LABEL = _("Window")
-TABLE_HEAD = (_("job"), _("state"), _("last run"), _("took"), _("history"))
-TERMINAL_HEAD = (_("state"), _("job"), _("due"), _("last run"), _("took"), "")
-NO_SCHEDULE = _("no schedule configured")
-COMPARISON_TITLE = _("By cron, and now")
-COMPARISON_HEAD = (_("job"), _("era"), _("runs"), _("succeeded"), _("median"), _("usual range"), _("known from – to"))
-TOO_FEW_RUNS = _("too few runs")
-FOUND_BY_PATTERN = _(
+WINDOW_LABEL = lazy("Window")
+TABLE_HEAD = (lazy("job"), lazy("state"), lazy("last run"), lazy("took"), lazy("history"))
+TERMINAL_HEAD = (lazy("state"), lazy("job"), lazy("due"), lazy("last run"), lazy("took"), "")
+NO_SCHEDULE = lazy("no schedule configured")
+COMPARISON_TITLE = lazy("By cron, and now")
+COMPARISON_HEAD = (
+    lazy("job"),
+    lazy("era"),
+    lazy("runs"),
+    lazy("succeeded"),
+    lazy("median"),
+    lazy("usual range"),
+    lazy("known from – to"),
+)
+TOO_FEW_RUNS = lazy("too few runs")
+FOUND_BY_PATTERN = lazy(
     "Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen."
 )
-ONE_POINT_A_MINUTE = _(
+ONE_POINT_A_MINUTE = lazy(
     "Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen."
 )
-RUNS_TITLE = _("Runs")
-RUNS_HEAD = (_("due"), _("began"), _("what became of it"), _("took"), _("era"))
-ALL_JOBS = _("All jobs")
-SOURCES_TITLE = _("Where this comes from")
-NOT_CONFIGURED = _("Batches are not configured")
-NOT_CONFIGURED_TEXT = _(
+RUNS_TITLE = lazy("Runs")
+RUNS_HEAD = (lazy("due"), lazy("began"), lazy("what became of it"), lazy("took"), lazy("era"))
+ALL_JOBS = lazy("All jobs")
+SOURCES_TITLE = lazy("Where this comes from")
+NOT_CONFIGURED = lazy("Batches are not configured")
+NOT_CONFIGURED_TEXT = lazy(
     "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
     "this program again. docs/batches.md explains the rest."
 )
-READING = _("The runs are being read; they come by themselves.")
-PARTLY_UNREAD = _("Not everything could be read. The source below says why, and what to do.")
+READING = lazy("The runs are being read; they come by themselves.")
+PARTLY_UNREAD = lazy("Not everything could be read. The source below says why, and what to do.")
 
 
 def window_length(choice: str) -> str:

@@ -43,3 +43,25 @@ def error_rate() -> str:
 
 def p95() -> str:
     return _("p95")
+
+
+def alb_5xx_of_load_balancer() -> str:
+    return _("ALB-generated 5xx, whole load balancer")
+
+
+def no_response(fleet: str) -> str:
+    return _("{fleet} no response").format(fleet=fleet)
+
+
+def connection_errors(fleet: str) -> str:
+    return _("{fleet} connection errors").format(fleet=fleet)
+
+
+def no_difference(*, is_scarce: bool) -> str:
+    if is_scarce:
+        return _("no difference: too few answers a minute; a lower percentile needs fewer")
+    return _("no difference: a side has no values")
+
+
+def margin(margin: str) -> str:
+    return _("margin ±{margin}").format(margin=margin)

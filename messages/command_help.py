@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from textwrap import dedent, indent, wrap
 
-from messages.i18n import LazyText, Text, _, lazy
+from messages.i18n import LazyText, _, lazy
 
 LINE_CHARS = 70
 USAGE_ERROR = lazy("An option is invalid.")
@@ -17,8 +17,10 @@ class HelpText(LazyText):
 
     __slots__ = ("_details", "_examples", "_exit_codes")
 
-    def __init__(self, summary: Text, details: Text = "", *, exit_codes: Mapping[int, Text], examples: str) -> None:
-        super().__init__(summary if isinstance(summary, str) else summary.message)
+    def __init__(
+        self, summary: LazyText, details: LazyText | str = "", *, exit_codes: Mapping[int, LazyText], examples: str
+    ) -> None:
+        super().__init__(summary.message)
         self._details, self._exit_codes, self._examples = details, exit_codes, examples
 
     def __str__(self) -> str:

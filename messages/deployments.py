@@ -8,32 +8,34 @@ from analysis.deployments.rollback import RollbackReadiness
 from domain import FleetName, Migration
 from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
-from messages.i18n import _, plural
+from messages.i18n import LazyText, _, lazy, plural
 from messages.traffic import rule_name
 
-TITLE = _("Deployment")
-TRAFFIC_SHIFT_TITLE = _("Traffic shift")
-COMMAND_NOT_AVAILABLE = _(
+TITLE = lazy("Deployment")
+TRAFFIC_SHIFT_TITLE = lazy("Traffic shift")
+COMMAND_NOT_AVAILABLE = lazy(
     "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
     "`aws elbv2 describe-rules` and change the weights alone."
 )
-COMMANDS_TITLE = _("Commands")
-NEVER_RUN = _("This program runs none of these: copy what you mean to run.")
-NOTHING_READ = _(
+COMMANDS_TITLE = lazy("Commands")
+NEVER_RUN = lazy("This program runs none of these: copy what you mean to run.")
+NOTHING_READ = lazy(
     "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."
 )
-OUTCOMES: dict[Outcome, str] = {
-    "running": _("running"),
-    "succeeded": _("succeeded"),
-    "failed": _("failed"),
-    "stopped": _("stopped"),
-    "rolled_back": _("rolled back"),
+OUTCOMES: dict[Outcome, LazyText] = {
+    "running": lazy("running"),
+    "succeeded": lazy("succeeded"),
+    "failed": lazy("failed"),
+    "stopped": lazy("stopped"),
+    "rolled_back": lazy("rolled back"),
 }
-PURPOSES: dict[StepPurpose, str] = {
-    "route_off": _("1. Weighted routing off"),
-    "deploy": _("2. Deploy both sides (the other one by its own means)"),
-    "route_back": _("3. Routing back, if the deployment succeeded: the shares of now, with the new group in service"),
-    "route_back_unchanged": _("3. Routing back, if it was rolled back: exactly the weights of now"),
+PURPOSES: dict[StepPurpose, LazyText] = {
+    "route_off": lazy("1. Weighted routing off"),
+    "deploy": lazy("2. Deploy both sides (the other one by its own means)"),
+    "route_back": lazy(
+        "3. Routing back, if the deployment succeeded: the shares of now, with the new group in service"
+    ),
+    "route_back_unchanged": lazy("3. Routing back, if it was rolled back: exactly the weights of now"),
 }
 
 

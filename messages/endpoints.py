@@ -5,37 +5,41 @@ from collections.abc import Mapping
 from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
 from domain import FleetName
 from messages import numbers, times, verdicts
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
-ENDPOINTS_TITLE = _("Endpoints")
+ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
-TOTAL = _("all routes together")
-SUMMARY_HEAD = (_("route"), "", _("requests"), _("error rate"), "p95", _("verdict"))
-INTERVAL_EXPLAINED = _("Small: where the true percentile lies with 95%. A dash: so few answers do not bound it.")
-MAP_TITLE = _("All routes at a glance")
-MAP_EXPLAINED = _("Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier.")
-MAP_CHOICE_LABEL = _("What the map shows")
-MAP_TRAFFIC = _("requests a minute, both fleets")
-NOT_JUDGED = _("not judged")
-NOTHING_ON_MAP = _("No route has enough answers on both sides to be drawn.")
-ALL_ROUTES = _("All routes")
-JUDGING = _("Judging every route …")
-NO_MATCHING_REQUESTS = _("No requests fit what was chosen above.")
-WINDOW_LABEL = _("Window")
-METHOD_LABEL = _("Method")
-HOST_LABEL = _("Host")
-STATUS_LABEL = _("Status class")
-INVALID_PARAMS = _("Something in the address made no sense and was left out.")
-RANGE_CLIPPED = _("The range in the URL was shortened: at most the last 14 days of it are shown, and no future time.")
-PREVIOUS_ROUTES = _("Previous routes")
-NEXT_ROUTES = _("Next routes")
-SUMMARY_TITLE = _("Route by route")
-SUMMARY_PENDING = _("The routes are being judged.")
-NO_SUMMARY = _(
+TOTAL = lazy("all routes together")
+SUMMARY_HEAD = (lazy("route"), "", lazy("requests"), lazy("error rate"), "p95", lazy("verdict"))
+INTERVAL_EXPLAINED = lazy("Small: where the true percentile lies with 95%. A dash: so few answers do not bound it.")
+MAP_TITLE = lazy("All routes at a glance")
+MAP_EXPLAINED = lazy(
+    "Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier."
+)
+MAP_CHOICE_LABEL = lazy("What the map shows")
+MAP_TRAFFIC = lazy("requests a minute, both fleets")
+NOT_JUDGED = lazy("not judged")
+NOTHING_ON_MAP = lazy("No route has enough answers on both sides to be drawn.")
+ALL_ROUTES = lazy("All routes")
+JUDGING = lazy("Judging every route …")
+NO_MATCHING_REQUESTS = lazy("No requests fit what was chosen above.")
+WINDOW_LABEL = lazy("Window")
+METHOD_LABEL = lazy("Method")
+HOST_LABEL = lazy("Host")
+STATUS_LABEL = lazy("Status class")
+INVALID_PARAMS = lazy("Something in the address made no sense and was left out.")
+RANGE_CLIPPED = lazy(
+    "The range in the URL was shortened: at most the last 14 days of it are shown, and no future time."
+)
+PREVIOUS_ROUTES = lazy("Previous routes")
+NEXT_ROUTES = lazy("Next routes")
+SUMMARY_TITLE = lazy("Route by route")
+SUMMARY_PENDING = lazy("The routes are being judged.")
+NO_SUMMARY = lazy(
     "No access logs were counted for this phase, so nothing can be said about single routes: "
     "totals may agree while one of them is broken."
 )
-SUMMARY_LINK = _("Endpoints of this phase")
+SUMMARY_LINK = lazy("Endpoints of this phase")
 
 
 def requests_judged(span: str, baseline: str, canary: str, baseline_requests: int, canary_requests: int) -> str:

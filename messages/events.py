@@ -4,38 +4,38 @@ from collections.abc import Callable
 
 from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
-from messages.i18n import _, plural
+from messages.i18n import LazyText, _, lazy, plural
 from messages.steps import ENTERED
 
-FILTER_LABEL = _("Events on the charts")
-LIST_HEAD = (_("when"), _("what"), _("by"), _("more"))
+FILTER_LABEL = lazy("Events on the charts")
+LIST_HEAD = (lazy("when"), lazy("what"), lazy("by"), lazy("more"))
 # In filters.
-KINDS: dict[EventKind, str] = {
-    "weight": _("Weights"),
-    "alarm": _("Alarms"),
-    "alert": _("Alerts"),
-    "annotation": _("Annotations"),
-    "deployment": _("Deployments"),
-    "rollback": _("Roll-backs"),
-    "note": _("Notes"),
+KINDS: dict[EventKind, LazyText] = {
+    "weight": lazy("Weights"),
+    "alarm": lazy("Alarms"),
+    "alert": lazy("Alerts"),
+    "annotation": lazy("Annotations"),
+    "deployment": lazy("Deployments"),
+    "rollback": lazy("Roll-backs"),
+    "note": lazy("Notes"),
 }
-KINDS_SINGULAR: dict[EventKind, str] = {
-    "weight": _("weights"),
-    "alarm": _("alarm"),
-    "alert": _("alert"),
-    "annotation": _("annotation"),
-    "deployment": _("deployment"),
-    "rollback": _("roll-back"),
-    "note": _("note"),
+KINDS_SINGULAR: dict[EventKind, LazyText] = {
+    "weight": lazy("weights"),
+    "alarm": lazy("alarm"),
+    "alert": lazy("alert"),
+    "annotation": lazy("annotation"),
+    "deployment": lazy("deployment"),
+    "rollback": lazy("roll-back"),
+    "note": lazy("note"),
 }
-TOOLS: dict[ChangeTool, str] = {
-    "console": _("AWS console"),
-    "cli": _("AWS CLI"),
-    "program": _("a program"),
+TOOLS: dict[ChangeTool, LazyText | str] = {
+    "console": lazy("AWS console"),
+    "cli": lazy("AWS CLI"),
+    "program": lazy("a program"),
     "terraform": "Terraform",
     "cloudformation": "CloudFormation",
-    "deployment": _("a deployment"),
-    "unknown": _("not known"),
+    "deployment": lazy("a deployment"),
+    "unknown": lazy("not known"),
 }
 
 
@@ -99,7 +99,7 @@ def change_time(change: WeightChange, format_time: Callable[[int], str]) -> str:
 def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
     tool = TOOLS[change.tool] if change.tool != "unknown" else ""
-    parts = [change.author, ENTERED if change.origin == "entered" else tool]
+    parts = [change.author, str(ENTERED if change.origin == "entered" else tool)]
     return ", ".join(filter(None, parts)) or _("author not known")
 
 

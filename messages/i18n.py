@@ -120,9 +120,6 @@ class LazyText:
         return format(str(self), spec)
 
 
-Text = LazyText | str
-
-
 def lazy(message: str) -> LazyText:
     return LazyText(message)
 

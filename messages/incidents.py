@@ -7,18 +7,18 @@ from analysis.alarms.rules import other_fleet
 from analysis.parity.incidents import Incident
 from domain import FLEETS, Event, FleetName
 from messages import notes, numbers, times
-from messages.i18n import _
+from messages.i18n import _, lazy
 
-TITLE = _("Incidents")
-HEAD = (_("when"), _("what"), _("beyond the other fleet"), _("state"), _("acknowledged"))
-EXPLAINED = _(
+TITLE = lazy("Incidents")
+HEAD = (lazy("when"), lazy("what"), lazy("beyond the other fleet"), lazy("state"), lazy("acknowledged"))
+EXPLAINED = lazy(
     "Stretches in which a fleet failed or slowed down far beyond the margin. An incident of the canary alone holds the migration until it has a note."
 )
-ACKNOWLEDGE = _("Acknowledge an incident")
-INCIDENT = _("Incident")
-NOTE = _("What happened (becomes a note)")
-SAVE = _("Acknowledge")
-NOT_ACKNOWLEDGED = _("no note yet")
+ACKNOWLEDGE = lazy("Acknowledge an incident")
+INCIDENT = lazy("Incident")
+NOTE = lazy("What happened (becomes a note)")
+SAVE = lazy("Acknowledge")
+NOT_ACKNOWLEDGED = lazy("no note yet")
 
 
 def span(incident: Incident, zone: tzinfo, *, now: datetime | None = None) -> str:

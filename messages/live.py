@@ -3,52 +3,62 @@
 from collections.abc import Iterable
 
 from messages import events, times
-from messages.i18n import _
+from messages.i18n import LazyText, _, lazy
 
-LANGUAGE = _("Language")
-APP_TITLE = _("Migration dashboard")
-LIVE_TITLE = _("Live")
-ARCHIVE_ERROR = _("The archive cannot be opened")
-TRY_AGAIN = _("Try again")
-WINDOW = _("Window")
-SOURCE = _("Source")
-PERCENTILE = _("Percentile")
-THRESHOLD = _("Slow means longer than")
-DEMO_MARK = _("DEMO")
-DEMO_TEXT = _("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
-UNEXPLAINED = _(
+LANGUAGE = lazy("Language")
+APP_TITLE = lazy("Migration dashboard")
+LIVE_TITLE = lazy("Live")
+ARCHIVE_ERROR = lazy("The archive cannot be opened")
+TRY_AGAIN = lazy("Try again")
+WINDOW = lazy("Window")
+SOURCE = lazy("Source")
+PERCENTILE = lazy("Percentile")
+THRESHOLD = lazy("Slow means longer than")
+DEMO_MARK = lazy("DEMO")
+DEMO_TEXT = lazy("A scripted migration, up to this minute. Write a migration.toml to see your own. Episodes:")
+UNEXPLAINED = lazy(
     "No metric shows that a target failed these requests: WebSocket upgrades (101) and clients that went away (460) look like this. They are not "
     "counted as errors."
 )
-ALB_5XX_EXPLAINED = _("A count of all target groups behind the load balancer, not only of these fleets.")
-ALB_5XX_UNKNOWN = _("ALB-generated 5xx not known")
-ALB_5XX_UNKNOWN_EXPLAINED = _(
+ALB_5XX_EXPLAINED = lazy("A count of all target groups behind the load balancer, not only of these fleets.")
+ALB_5XX_UNKNOWN = lazy("ALB-generated 5xx not known")
+ALB_5XX_UNKNOWN_EXPLAINED = lazy(
     "Without it, every request without a counted response counts as an error, also WebSocket upgrades (101) and clients that went away (460)."
 )
-LOW_SAMPLE = _("Stands on too few answers to be judged")
-AWAITING_FIRST_ANSWER = _("asked, no answer yet")
-SEVERAL_GROUPS = _("Some minutes were served by two target groups of one fleet: the busier one's percentile is shown.")
-QUERIES_TITLE = _("Queries behind this page")
-LOAD_BALANCER = _("load balancer")
-RULES_TITLE = _("All rules")
-RULES_HEAD = (_("listener"), _("priority"), _("condition"), _("forwards to, weight (share)"), _("stickiness"))
-ANY_REQUEST = _("any request")
-SOURCES_TITLE = _("Sources")
-NEVER_SUCCEEDED = _("no good answer yet")
-TRAFFIC_TITLE = _("Traffic")
-WEIGHTS_NOW = _("The weights now; the charts below show another time.")
-WEIGHTS_WITHOUT_AWS = _("The weights are read from AWS, and this migration has no [aws].")
+LOW_SAMPLE = lazy("Stands on too few answers to be judged")
+AWAITING_FIRST_ANSWER = lazy("asked, no answer yet")
+SEVERAL_GROUPS = lazy(
+    "Some minutes were served by two target groups of one fleet: the busier one's percentile is shown."
+)
+QUERIES_TITLE = lazy("Queries behind this page")
+LOAD_BALANCER = lazy("load balancer")
+RULES_TITLE = lazy("All rules")
+RULES_HEAD = (
+    lazy("listener"),
+    lazy("priority"),
+    lazy("condition"),
+    lazy("forwards to, weight (share)"),
+    lazy("stickiness"),
+)
+ANY_REQUEST = lazy("any request")
+SOURCES_TITLE = lazy("Sources")
+NEVER_SUCCEEDED = lazy("no good answer yet")
+TRAFFIC_TITLE = lazy("Traffic")
+WEIGHTS_NOW = lazy("The weights now; the charts below show another time.")
+WEIGHTS_WITHOUT_AWS = lazy("The weights are read from AWS, and this migration has no [aws].")
 # Why a URL parameter was ignored, and its valid values.
-INVALID_PARAMS: dict[str, str] = {
-    "window": _("The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."),
-    "range": _("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
-    "range_order": _("The address's to lies before its from; showing the last hours. Swap them."),
-    "range_too_long": _("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
-    "events": _(
+INVALID_PARAMS: dict[str, LazyText] = {
+    "window": lazy(
+        "The address asks for a window that does not exist; showing 3h. Windows are 30m, 1h, 3h, 12h and 24h."
+    ),
+    "range": lazy("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
+    "range_order": lazy("The address's to lies before its from; showing the last hours. Swap them."),
+    "range_too_long": lazy("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+    "events": lazy(
         "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
     ),
-    "source": _("The address asks for a source that is not configured; showing the first that is."),
-    "percentile": _(
+    "source": lazy("The address asks for a source that is not configured; showing the first that is."),
+    "percentile": lazy(
         "The address asks for a percentile that is not kept; showing p95. There are p50, p90, p95 and p99."
     ),
 }

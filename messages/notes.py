@@ -6,22 +6,22 @@ from math import ceil
 from domain import Removal
 from messages import numbers, times
 from messages.command_help import command_help
-from messages.i18n import _
+from messages.i18n import _, lazy
 
-TITLE = _("Notes")
-TEXT = _("Note")
-WHEN = _("When")
-AUTHOR = _("By (may be left empty)")
-SAVE = _("Keep the note")
-REMOVE = _("Remove")
-NONE = _("Nobody has written anything down yet.")
+TITLE = lazy("Notes")
+TEXT = lazy("Note")
+WHEN = lazy("When")
+AUTHOR = lazy("By (may be left empty)")
+SAVE = lazy("Keep the note")
+REMOVE = lazy("Remove")
+NONE = lazy("Nobody has written anything down yet.")
 COMMAND = command_help(
-    _("Add a note at a time to all charts, list or remove notes."),
-    _("Notes are stored in the program's own archive and nowhere else."),
+    lazy("Add a note at a time to all charts, list or remove notes."),
+    lazy("Notes are stored in the program's own archive and nowhere else."),
     exit_codes={
-        0: _("Stored, listed or removed."),
-        1: _("No single note has that key, the configuration is invalid, or the archive cannot be opened."),
-        2: _("An option is invalid, or there is no text."),
+        0: lazy("Stored, listed or removed."),
+        1: lazy("No single note has that key, the configuration is invalid, or the archive cannot be opened."),
+        2: lazy("An option is invalid, or there is no text."),
     },
     examples="""
         cli.py note "Sale begins"
@@ -31,17 +31,19 @@ COMMAND = command_help(
         cli.py note --remove 3f9a1c07
     """,
 )
-TEXT_HELP = _("The note: one line of at most 500 characters.")
-AT_HELP = _("When: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
-BY_HELP = _("The author; with --remove, who removes it.")
-LIST_HELP = _("List all notes, also future ones, each with its key, and those that were removed.")
-REMOVE_HELP = _("Remove the note whose key starts with this, as --list shows it.")
-INCIDENT_HELP = _(
+TEXT_HELP = lazy("The note: one line of at most 500 characters.")
+AT_HELP = lazy("When: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
+BY_HELP = lazy("The author; with --remove, who removes it.")
+LIST_HELP = lazy("List all notes, also future ones, each with its key, and those that were removed.")
+REMOVE_HELP = lazy("Remove the note whose key starts with this, as --list shows it.")
+INCIDENT_HELP = lazy(
     "The incident that the note acknowledges, by its id as judge shows it. Default of --at: the incident's start."
 )
-ONE_AT_A_TIME = _("Write a note, or list them, or remove one.")
-EMPTY = _("A note needs words.")
-EXPLAINED = _("What you know and no source tells. It is kept in this program's own archive, and drawn on every chart.")
+ONE_AT_A_TIME = lazy("Write a note, or list them, or remove one.")
+EMPTY = lazy("A note needs words.")
+EXPLAINED = lazy(
+    "What you know and no source tells. It is kept in this program's own archive, and drawn on every chart."
+)
 
 
 def by_author(author: str) -> str:

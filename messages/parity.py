@@ -6,31 +6,31 @@ from typing import Protocol
 from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement, Phase, PhaseStart
 from domain import FLEETS, FleetName
 from messages import fleet_requests, live, numbers, route, steps, times, verdicts
-from messages.i18n import _
+from messages.i18n import _, lazy
 
-PARITY_TITLE = _("Parity")
-DEFAULT_CRITERIA = _("default margins: fix your own under [[criteria]]")
-CRITICAL = _("critical")
-PHASE_TITLE = _("Phase")
-CRITERION_TITLE = _("Criterion")
-INTERVAL_TRACE_EXPLAINED = _(
+PARITY_TITLE = lazy("Parity")
+DEFAULT_CRITERIA = lazy("default margins: fix your own under [[criteria]]")
+CRITICAL = lazy("critical")
+PHASE_TITLE = lazy("Phase")
+CRITERION_TITLE = lazy("Criterion")
+INTERVAL_TRACE_EXPLAINED = lazy(
     "Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin."
 )
-WOULD_CHANGE_TITLE = _("What would change the verdict")
-EXCLUDED_TITLE = _("Left out")
-NOTHING_EXCLUDED = _("nothing")
-ESTIMATE = _("difference")
-LOWER = _("at least")
-UPPER = _("at most")
-NO_DATA_YET = _("Nothing can be drawn yet: the judge needs final minutes with requests of both fleets.")
-WINDOW_LATENCY_TITLE = _("Latency of the whole window")
-WINDOW_LATENCY_EXPLAINED = _(
+WOULD_CHANGE_TITLE = lazy("What would change the verdict")
+EXCLUDED_TITLE = lazy("Left out")
+NOTHING_EXCLUDED = lazy("nothing")
+ESTIMATE = lazy("difference")
+LOWER = lazy("at least")
+UPPER = lazy("at most")
+NO_DATA_YET = lazy("Nothing can be drawn yet: the judge needs final minutes with requests of both fleets.")
+WINDOW_LATENCY_TITLE = lazy("Latency of the whole window")
+WINDOW_LATENCY_EXPLAINED = lazy(
     "Percentiles of all answers of the window together, asked as one period: never an average of minutes."
 )
-WINDOW_LATENCY_ANSWERS = _("answers")
-WINDOW_LATENCY_TOO_FEW = _("too few answers")
-WINDOW_LATENCY_PARTIAL = _("That is the longest part of the phase that can be had in one piece.")
-WINDOW_LATENCY_TOO_YOUNG = _("This phase is too young: its first five minutes have to be over, and to have settled.")
+WINDOW_LATENCY_ANSWERS = lazy("answers")
+WINDOW_LATENCY_TOO_FEW = lazy("too few answers")
+WINDOW_LATENCY_PARTIAL = lazy("That is the longest part of the phase that can be had in one piece.")
+WINDOW_LATENCY_TOO_YOUNG = lazy("This phase is too young: its first five minutes have to be over, and to have settled.")
 
 
 class PhaseCountsLike(Protocol):
@@ -105,7 +105,7 @@ def summary(
 def excluded_minutes(result: CriterionVerdict) -> str:
     """ "3 min still provisional · 5 min without requests"."""
     reasons = (verdicts.excluded(reason, minutes) for reason, minutes in (result.excluded or {}).items() if minutes)
-    return " · ".join(reasons) or NOTHING_EXCLUDED
+    return " · ".join(reasons) or str(NOTHING_EXCLUDED)
 
 
 def opening(

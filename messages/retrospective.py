@@ -11,23 +11,23 @@ from domain import FleetName
 from domain.window import DAY_S
 from messages import incidents, numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
-RETROSPECTIVE_TITLE = _("Retrospective")
-IMPACT = _("What it cost")
-PHASES = _("Phases")
-REPORT_FILE = _("Report")
-REPORT_EXPLAINED = _("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
-MADE = _("Made")
+RETROSPECTIVE_TITLE = lazy("Retrospective")
+IMPACT = lazy("What it cost")
+PHASES = lazy("Phases")
+REPORT_FILE = lazy("Report")
+REPORT_EXPLAINED = lazy("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
+MADE = lazy("Made")
 RETROSPECTIVE = command_help(
-    _("Summarize the whole migration, from the archive alone."),
-    _(
+    lazy("Summarize the whole migration, from the archive alone."),
+    lazy(
         "Its impact, its phases with their verdicts, before and after: as sentences and as one HTML page that opens offline and prints. With --json the "
         "page is written only with --out."
     ),
     exit_codes={
-        0: _("Done."),
-        3: _(
+        0: lazy("Done."),
+        3: lazy(
             "An option or the configuration is invalid, the archive is empty or cannot be opened, or the page cannot be written."
         ),
     },
@@ -37,32 +37,32 @@ RETROSPECTIVE = command_help(
         cli.py retrospective --json | jq .impact
     """,
 )
-OUT = _(
+OUT = lazy(
     "Where to write the page. Default: the working directory, named after the migration and its days. An existing file is replaced."
 )
-JUDGING = _("being judged …")
-COUNTING = _("Counting …")
-NO_DATA = _("The archive holds no number of this time.")
+JUDGING = lazy("being judged …")
+COUNTING = lazy("Counting …")
+NO_DATA = lazy("The archive holds no number of this time.")
 
-PANEL_WEIGHTS = _("canary's share: told by the weights (filled), seen (dotted)")
-PANEL_ERRORS = _("error rate: target 5xx + unanswered")
-PANEL_LATENCY = _("p95: median of the periods in each bucket, and their range")
-DRAG_HINT = _("Drag to zoom, double-click to go back.")
-IMPACT_ERRORS_EXPLAINED = _(
+PANEL_WEIGHTS = lazy("canary's share: told by the weights (filled), seen (dotted)")
+PANEL_ERRORS = lazy("error rate: target 5xx + unanswered")
+PANEL_LATENCY = lazy("p95: median of the periods in each bucket, and their range")
+DRAG_HINT = lazy("Drag to zoom, double-click to go back.")
+IMPACT_ERRORS_EXPLAINED = lazy(
     "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
     "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
 )
-IMPACT_OUTSIDE_EXPLAINED = _(
+IMPACT_OUTSIDE_EXPLAINED = lazy(
     "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
     "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
 )
-LIVE_LINK = _("Live")
-PARITY_LINK = _("Parity")
-PHASES_NOTE = _(
+LIVE_LINK = lazy("Live")
+PARITY_LINK = lazy("Parity")
+PHASES_NOTE = lazy(
     "The minute of a change belongs to the phase that it ends. An error rate is target 5xx and requests that were never answered. Steps of minutes "
     "around a swap are told in the phase that follows them."
 )
-EMPTY = _(
+EMPTY = lazy(
     "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
 )
 

@@ -3,24 +3,27 @@
 from collections.abc import Sequence
 
 from messages import numbers, times
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
-DISTRIBUTION_TITLE = _("How long answers took")
-NO_ANSWERS = _("Nobody answered here in this window.")
-CODES_TITLE = _("Error codes")
-CODES_BOTH = _("on both")
-CODE_NONE = _("none")
-CODES_NOTE = _(
+DISTRIBUTION_TITLE = lazy("How long answers took")
+NO_ANSWERS = lazy("Nobody answered here in this window.")
+CODES_TITLE = lazy("Error codes")
+CODES_BOTH = lazy("on both")
+CODE_NONE = lazy("none")
+CODES_NOTE = lazy(
     "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
     "Where fewer than about three would be expected there, seeing none says nothing."
 )
-TIMELINE_TITLE = _("Over time")
-TIMELINE_PANELS = (_("requests a minute"), _("error rate"), "p95")
-SLOWEST_TITLE = _("The slowest lines")
-FAILED_TITLE = _("The newest failed lines")
-LINES_HEAD = (_("time"), _("fleet"), _("target"), _("request"), _("code"), _("took"))
-LINES_NOTE = _("Some lines are kept as examples, without their query strings.")
-NO_LINES = _("None in this window.")
+TIMELINE_TITLE = lazy("Over time")
+SLOWEST_TITLE = lazy("The slowest lines")
+FAILED_TITLE = lazy("The newest failed lines")
+LINES_HEAD = (lazy("time"), lazy("fleet"), lazy("target"), lazy("request"), lazy("code"), lazy("took"))
+LINES_NOTE = lazy("Some lines are kept as examples, without their query strings.")
+NO_LINES = lazy("None in this window.")
+
+
+def timeline_panels() -> tuple[str, str, str]:
+    return _("requests a minute"), _("error rate"), "p95"
 
 
 def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:

@@ -2,31 +2,31 @@
 
 from messages import numbers
 from messages.command_help import command_help
-from messages.i18n import _
+from messages.i18n import _, lazy
 
-TITLE = _("Steps")
-EXPLAINED = _(
+TITLE = lazy("Steps")
+EXPLAINED = lazy(
     "Changes of the weights from before the weights were read: without AWS, or from before this program ran. They begin phases, and are marked as entered. "
     "Where the weights are read, they are not used."
 )
-SHARE = _("Share of the canary, or weights")
-SHARE_EXAMPLE = _("As in 10%, or as weights of both fleets, the baseline's first: 90:10.")
-AT = _("From")
-AUTHOR = _("Taken by (may be left empty)")
-SAVE = _("Add the step")
-NONE = _("No step was entered.")
-REMOVED = _("Removed.")
-UNUSED = _("not used: the weights are read")
-ENTERED = _("entered")
+SHARE = lazy("Share of the canary, or weights")
+SHARE_EXAMPLE = lazy("As in 10%, or as weights of both fleets, the baseline's first: 90:10.")
+AT = lazy("From")
+AUTHOR = lazy("Taken by (may be left empty)")
+SAVE = lazy("Add the step")
+NONE = lazy("No step was entered.")
+REMOVED = lazy("Removed.")
+UNUSED = lazy("not used: the weights are read")
+ENTERED = lazy("entered")
 COMMAND = command_help(
-    _("Add, list or remove steps that no source reports."),
-    _(
+    lazy("Add, list or remove steps that no source reports."),
+    lazy(
         "For a migration whose weights nothing reads, and for the time before they were read. Steps begin phases, and are marked as entered everywhere."
     ),
     exit_codes={
-        0: _("Stored, listed or removed."),
-        1: _("No single step has that key, the configuration is invalid, or the archive cannot be opened."),
-        2: _("An option is invalid, or there is no share."),
+        0: lazy("Stored, listed or removed."),
+        1: lazy("No single step has that key, the configuration is invalid, or the archive cannot be opened."),
+        2: lazy("An option is invalid, or there is no share."),
     },
     examples="""
         cli.py step --at "2026-11-24 10:30" --share 10
@@ -35,14 +35,14 @@ COMMAND = command_help(
         cli.py step --remove 3f9a1c07
     """,
 )
-AT_HELP = _("From when on: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
-SHARE_HELP = _("The canary's share in percent: 10, 0.1, 12.5.")
-WEIGHTS_HELP = _("The weights instead, the baseline's first: 90:10.")
-BY_HELP = _("Who took the step; with --remove, who removes it.")
-LIST_HELP = _("List all steps, each with its key and whether it is used, and those that were removed.")
-REMOVE_HELP = _("Remove the step whose key starts with this, as --list shows it.")
-ONE_AT_A_TIME = _("Give one of --share, --weights, --list and --remove.")
-FUTURE = _("This time has not come yet: a step is entered once it was taken.")
+AT_HELP = lazy("From when on: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
+SHARE_HELP = lazy("The canary's share in percent: 10, 0.1, 12.5.")
+WEIGHTS_HELP = lazy("The weights instead, the baseline's first: 90:10.")
+BY_HELP = lazy("Who took the step; with --remove, who removes it.")
+LIST_HELP = lazy("List all steps, each with its key and whether it is used, and those that were removed.")
+REMOVE_HELP = lazy("Remove the step whose key starts with this, as --list shows it.")
+ONE_AT_A_TIME = lazy("Give one of --share, --weights, --list and --remove.")
+FUTURE = lazy("This time has not come yet: a step is entered once it was taken.")
 
 
 def invalid_share(text: str) -> str:

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, tzinfo
 
 from domain.window import HOUR_S, MINUTE_S
-from messages.i18n import _
+from messages.i18n import _, lazy
 
 # strftime's %b would depend on the process's locale.
 _MONTHS = (
-    _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"),
-    _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
+    lazy("Jan"), lazy("Feb"), lazy("Mar"), lazy("Apr"), lazy("May"), lazy("Jun"),
+    lazy("Jul"), lazy("Aug"), lazy("Sep"), lazy("Oct"), lazy("Nov"), lazy("Dec"),
 )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def zone_name(local: datetime) -> str:
 
 def month(number: int) -> str:
     """The abbreviated name of a month, 1 to 12."""
-    return _MONTHS[number - 1]
+    return str(_MONTHS[number - 1])
 
 
 def _day(local: datetime, *, year: bool) -> str:

@@ -7,14 +7,14 @@ from analysis import SampleRatio
 from domain import Condition, Group, Migration, Rule, Share
 from domain.traffic import BlueGreen
 from messages import numbers, times
-from messages.i18n import _, plural
+from messages.i18n import _, lazy, plural
 
-RULES_UNREAD = _(
+RULES_UNREAD = lazy(
     "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
 )
 
 
-STICKY = _("Stickiness delays weight changes: existing sessions stay on their fleet.")
+STICKY = lazy("Stickiness delays weight changes: existing sessions stay on their fleet.")
 
 
 def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: Sequence[Rule] = ()) -> str:
@@ -57,7 +57,7 @@ def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
         )
         return f"{others} {STICKY}" if sticky else others
     if sticky:
-        return STICKY
+        return str(STICKY)
     return _("The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read.")
 
 

@@ -1,6 +1,9 @@
-"""The catalogues: translations have the placeholders of the text."""
+"""Translations have the placeholders of the text, and texts are translated when they are shown."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,33 @@ def test_translations_have_the_placeholders_of_the_text(language: str) -> None:
         expected = {frozenset(_PLACEHOLDER.findall(text)) for text in _texts(message.id)}
         for text in _texts(message.string):
             assert not text or frozenset(_PLACEHOLDER.findall(text)) in expected, f"{message.id}\n{text}"
+
+
+def test_constants_are_translated_when_they_are_shown() -> None:
+    """At a module's level `_` would translate once, for whoever imports it first."""
+    for path in (catalogues.ROOT / "messages").rglob("*.py"):
+        names = {"_", "ngettext", "pgettext", "plural"}
+        lines = [
+            call.lineno for call in _calls_at_import(path) if isinstance(call.func, ast.Name) and call.func.id in names
+        ]
+        assert not lines, f"{path}: use `lazy` on the lines {lines}"
+
+
+def test_texts_are_only_in_messages() -> None:
+    for path in catalogues.ROOT.glob("[!.]*/**/*.py"):
+        if path.parts[len(catalogues.ROOT.parts)] not in ("messages", "tests"):
+            assert not re.search(
+                r"^from messages\.i18n import .*\b(_|lazy|ngettext|plural|pgettext)\b", path.read_text(), re.M
+            ), path
+
+
+def _calls_at_import(path: Path) -> Iterator[ast.Call]:
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, (ast.FunctionDef, ast.Lambda))]
 
 
 def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[Fle
 def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, window: Window, span: str) -> None:
     frame = chart_frame(app.migration, window, theme=layout.theme())
     layout.panel_title(str(text.TIMELINE_TITLE), note=text.timeline_bucket(route.timelines["baseline"].block_s))
-    figure = route_timeline_figure(route.timelines, frame, text.TIMELINE_PANELS)
+    figure = route_timeline_figure(route.timelines, frame, text.timeline_panels())
     overlay_chart(chart_payload(figure, text.timeline_alternative(endpoint.route, span)), key="route_timeline")
 
 

@@ -261,7 +261,7 @@ def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"
     if view is None or view == "pending":
-        sentence = text.SUMMARY_PENDING if view else text.NO_SUMMARY
+        sentence = str(text.SUMMARY_PENDING if view else text.NO_SUMMARY)
         return render("endpoints.summary", sentence=sentence, url=url, note=True, banner="")
     labels = {fleet: app.migration.fleets[fleet].label for fleet in FLEETS}
     sentences = (

@@ -20,7 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -144,6 +144,11 @@ async def plotlyjs(_request: Request) -> Response:
     return Response(script, media_type="text/javascript", headers=headers)
 
 
+async def live(request: Request) -> Response:
+    """The Live page is at /; for /live, Streamlit would show it below a dialog "Page not found"."""
+    return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
+
+
 def _prepare() -> None:
     """Opens the app context, and imports the pages, which would take the first visitor a second."""
     app_context.get_app_context()
@@ -177,6 +182,7 @@ app = st.App(
     routes=[
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route("/live", live),
         Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs),
     ],
     middleware=[

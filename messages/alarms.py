@@ -9,7 +9,6 @@ from messages.i18n import LazyText, _, lazy
 
 HEADING = lazy("Alarm (not a verdict)")
 SIGN = "✕"
-ROLLBACK = lazy("Rollback: readiness and command")
 NOT_KNOWN = lazy("Alarms are not known: there is no current data.")
 RULES: dict[AlarmRule, LazyText | str] = {
     "error_rate": lazy("error rate"),

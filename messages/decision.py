@@ -28,8 +28,6 @@ OUTCOMES: dict[PhaseOutcome | None, LazyText | str] = {
     "running": lazy("Running"),
     None: "–",
 }
-ROLLBACK = lazy("Rollback: readiness and command")
-OF_NOW = lazy("The decision now; the charts below show another time.")
 
 
 def title(decided: ReasonedDecision) -> str:

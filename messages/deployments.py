@@ -17,7 +17,6 @@ COMMAND_NOT_AVAILABLE = lazy(
     "This rule does more than forward (it signs visitors in, say), so the command cannot be printed whole: take its actions from "
     "`aws elbv2 describe-rules` and change the weights alone."
 )
-COMMANDS_TITLE = lazy("Commands")
 NEVER_RUN = lazy("This program runs none of these: copy what you mean to run.")
 NOTHING_READ = lazy(
     "No service and no deployment was read. Name `ecs_service` and `codedeploy` under [fleets.canary]; what was refused stands below."

@@ -44,7 +44,6 @@ ANY_REQUEST = lazy("any request")
 SOURCES_TITLE = lazy("Sources")
 NEVER_SUCCEEDED = lazy("no good answer yet")
 TRAFFIC_TITLE = lazy("Traffic")
-WEIGHTS_NOW = lazy("The weights now; the charts below show another time.")
 WEIGHTS_WITHOUT_AWS = lazy("The weights are read from AWS, and this migration has no [aws].")
 # Why a URL parameter was ignored, and its valid values.
 INVALID_PARAMS: dict[str, LazyText] = {

@@ -6,18 +6,19 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
+from archive import ArchiveError
 from domain import utc_now
+from domain.series import is_request_count
 from messages import live as text
 from messages.i18n import current_language
-from services.freshness import is_stale, provisional_from
+from services.freshness import provisional_from
 from services.live import PanelName, as_of
 from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
-from ui.components import heartbeat, overlay_chart, top_line
+from ui.components import heartbeat, overlay_chart
 from ui.controls import (
-    leave_range_button,
     query_params,
     segmented_control,
     set_query,
@@ -26,21 +27,23 @@ from ui.controls import (
     sync_widget,
     window_control,
 )
-from ui.decision import decision_hero, incidents_table
+from ui.decision import incidents_table
 from ui.endpoints.view import request_last_day
+from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.live import panels
-from ui.live.alarms import alarm_band, alarm_status
 from ui.live.deployments import deployments_section
+from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
-from ui.live.traffic import rules_section, traffic_section
+from ui.live.traffic import rules_section, traffic_warnings
 from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
-from ui.parity.view import judgement_view, phase_evaluation
+from ui.parity.view import is_loading, judgement_view, phase_evaluation
+from ui.rollback import read_deployments
+from ui.sources import outage_strip
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
 
 REFRESH_S = 15
 INITIAL_WAIT_S = 1.5
-PAST_S = 3600  # the age of a range that ended longer ago is not shown
 PANEL_ROWS: tuple[tuple[PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
 
 
@@ -64,39 +67,34 @@ def _demo_text() -> Markup:
 def _content() -> None:
     app, now = get_app_context(), utc_now()
     params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
-    heartbeat(REFRESH_S if params.auto_refresh else 0, now=now.timestamp())
+    refresh_s = _refresh_s(app, params)
+    heartbeat(refresh_s, now=now.timestamp())
     with layout.archive_state(app.migration, app.archive, str(text.ARCHIVE_ERROR)):
-        _dashboard(app, params, now)
+        _dashboard(app, params, now, refresh_s)
 
 
-def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
+def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: int) -> None:
     data_time = as_of(app.archive, params.source, now)
     until = provisional_from(app.migration, data_time.timestamp())
     slow_s = _slow_s(app)
     view = _read_view(app, params, data_time, slow_s)
     window = view.data.window
 
-    _head(app, params, view, now)
     judged = judgement_view(app, params.source, now=data_time)
     evaluation = phase_evaluation(app, judged, now=now)
-    st.html(decision_hero(evaluation, rollback="#rollback", past=_is_past(params, now)))
-    alarms = alarm_status(app, params.source, data_time)
+    loading = is_loading(app, judged)
+    outage_strip(app, None if params.fixed_window else evaluation.data_until, now=now)
+    with st.container():
+        if params.fixed_window:
+            past_section(app, view, params.source, evaluation, now=now)
+        else:
+            show_in_tab(app.migration, evaluation, is_loading=loading)
+            hero_section(app, params.source, evaluation, now=now, refresh_s=refresh_s, is_loading=loading)
+    _head(app, params, now)
+    traffic = traffic_view(app, params.source, until=until)
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
-        alarm_band(app, alarms, now)
-    traffic = traffic_view(app, params.source, until=until)
-    traffic_section(app, traffic, now, past=_is_past(params, now))
-    deployments_section(
-        app,
-        params.source,
-        traffic.traffic,
-        now,
-        until=until,
-        with_rollback=bool(alarms.alarms) or evaluation.decision.decision == "roll_back",
-    )
-    with st.container():
-        if table := incidents_table(evaluation, now=now):
-            st.html(table)
+        traffic_warnings(app, traffic)
     window_events = app.archive.events.read(window)
     with st.container():
         events.kind_filter(window_events)
@@ -110,8 +108,13 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime) -> None:
                 _panel(app, params, view, name, slow_s=slow_s)
     with st.container():
         events.events_table(app.migration, window_events, params.event_kinds, now=now)
+    with st.container():
+        if table := incidents_table(evaluation, now=now):
+            st.html(table)
+    deployments = read_deployments(app, params.source, traffic.traffic, until=until, now=now)
+    deployments_section(app, deployments, traffic.traffic, now)
     sources_section(app, params.source, view.data.result, now)
-    rules_section(traffic)
+    rules_section(app, traffic)
     queries_section(app, params.source, window)
     request_last_day(app, judged.phase.window, now=now)
 
@@ -140,20 +143,16 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     return read()
 
 
-def _head(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
+def _head(app: AppContext, params: LiveParams, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         layout.page_title(app.migration.name)
         choice = None if params.fixed_window else params.window_choice
         window_control(str(text.WINDOW), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
-        if params.fixed_window:
-            leave_range_button(app.migration, params.fixed_window, now)
         source_control(app.source_names, params.source)
         on = sync_widget("live", params.auto_refresh)
         st.toggle(
             str(text.LIVE_TITLE), on, key="live", on_change=_on_auto_refresh_change, help=text.live_help(REFRESH_S)
         )
-        with st.container(width="stretch"):
-            _top_line(app, params, view, now)
     for name in params.invalid_params:
         layout.warning(str(text.INVALID_PARAMS[name]))
 
@@ -162,23 +161,17 @@ def _on_auto_refresh_change() -> None:
     set_query(live=None if st.session_state["live"] else "off")
 
 
-def _is_past(params: LiveParams, now: datetime) -> bool:
-    return params.fixed_window is not None and now.timestamp() - params.fixed_window.end > PAST_S
-
-
-def _top_line(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
-    until = view.data.result.data_until
-    top_line(
-        {
-            **text.top_line(paused=not params.auto_refresh),
-            "now": now.timestamp(),
-            "data_until": until,
-            "past": _is_past(params, now),
-            "until": text.data_until(layout.format_clock(until, app.migration, now)) if until else "",
-            "refresh": REFRESH_S if params.auto_refresh else 0,
-            "stale": is_stale(app.migration, params.source, until, now) and not params.fixed_window,
-        }
-    )
+def _refresh_s(app: AppContext, params: LiveParams) -> int:
+    """0: never. A fixed range does not change once all of its requests are known."""
+    if not params.auto_refresh:
+        return 0
+    if params.fixed_window is None:
+        return REFRESH_S
+    try:
+        requests = app.archive.metrics.read(params.fixed_window, params.source, series_filter=is_request_count)
+    except ArchiveError:
+        return REFRESH_S
+    return REFRESH_S if requests.missing else 0
 
 
 def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:

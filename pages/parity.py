@@ -20,13 +20,15 @@ from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
-from ui.decision import decision_hero
 from ui.endpoints.view import endpoints_summary, request_last_day
+from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
-from ui.parity.view import JudgementView, judgement_trace, judgement_view, phase_evaluation
+from ui.parity.view import JudgementView, is_loading, judgement_trace, judgement_view, phase_evaluation
 from ui.parity.window_latency import window_latency_section
+from ui.past import finding, past_hero, show_past_in_tab
+from ui.sources import outage_strip
 from ui.verdicts import criteria_table
 
 REFRESH_S = 60  # a judgement changes once a minute
@@ -54,7 +56,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
             _phase_select(app, view, now)
         evidence_button(app, view, source)
     evaluation = phase_evaluation(app, view, now=now)
-    st.html(decision_hero(evaluation))
+    _hero(app, view, evaluation, source, now)
     _summary(view, evaluation)
     st.html(criteria_table(app.migration, view.judgement))
     _counts(app, view)
@@ -75,6 +77,21 @@ def _judgement(app: AppContext, now: datetime) -> None:
     st.html(endpoints_summary(app, view.phase.window))
     _excluded(app, view, now)
     request_last_day(app, view.phase.window, now=now)
+
+
+def _hero(app: AppContext, view: JudgementView, evaluation: Evaluation, source: str, now: datetime) -> None:
+    """The decision of the current phase, or what happened in one that is over."""
+    outage_strip(app, None if evaluation.is_over else evaluation.data_until, now=now)
+    page = str(text.PARITY_TITLE)
+    with st.container():
+        if evaluation.is_over:
+            _css, sign, sentence = finding(evaluation)
+            show_past_in_tab(app.migration, text.phase_name(view.phase), f"{sign} {sentence}", page)
+            st.html(past_hero(evaluation))
+            return
+        loading = is_loading(app, view)
+        show_in_tab(app.migration, evaluation, page, is_loading=loading)
+        hero_section(app, source, evaluation, now=now, refresh_s=REFRESH_S, is_loading=loading)
 
 
 def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:

@@ -18,6 +18,7 @@ from messages.parity import phase_share
 from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.decision import NO_CIRCUMSTANCES, Circumstances, decide, read_circumstances
 from services.endpoints import EndpointsView, judge_logs, last_day
+from services.fleet_requests import constant_share
 from services.freshness import final_until, provisional_from
 from services.live import read_sample_ratio, traffic_status
 from services.parity import WindowJudgement, judge_result, judge_window
@@ -221,6 +222,28 @@ def _evaluation(
         phase,
         final_until=judged.final_until,
         circumstances=circumstances,
+        context=judged.context,
+    )
+
+
+def evaluate_window(
+    archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime
+) -> Evaluation:
+    """The evaluation of a range of the past by what is archived, without routes and whatever is of now. Raises ArchiveError."""
+    share = constant_share(archive, window)
+    judged = judge_window(archive, migration, source, window, now=now, canary_share=share, with_result=True)
+    assert judged.result is not None
+    return Evaluation(
+        close_judgement(judged.judgement),
+        window,
+        migration.name,
+        source,
+        migration.labels,
+        migration.zone,
+        migration.demo,
+        data_until=judged.result.data_until,
+        final_until=judged.final_until,
+        circumstances=Circumstances(notes=archive.notes.read()),
         context=judged.context,
     )
 

@@ -1,19 +1,44 @@
-"""The list of sources: the state of each, its last success, and what to do about its problems."""
+"""The sources: the state of each, its last success, what to do about its problems, and a strip while some are unavailable."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
+import streamlit as st
 from markupsafe import Markup
 
 from archive import SourceState
 from messages import live as text
-from messages import states
+from messages import outage, states
 from messages.errors.sources import Message, format_problem
 from reports.templating import render
-from sources.base import SUPPLEMENTARY
-from ui.layout import format_ago
+from sources.base import SUPPLEMENTARY, HealthState
+from ui.app_context import AppContext
+from ui.layout import format_ago, format_clock
+
+UNAVAILABLE: tuple[HealthState, ...] = ("down", "denied")
 
 SourceLine = tuple[str, str, str, str, Sequence[Message]]  # name, CSS class, state, last success, problems
+
+
+def outage_strip(app: AppContext, decision_as_of: int | None, *, now: datetime) -> None:
+    """Which of the sources are unavailable and since when, and how old the decision is (epoch seconds), at the top of the window while it is scrolled.
+
+    An element stays if all sources are up: what follows keeps its position. Raises ArchiveError.
+    """
+    known = [state for state in app.source_states() if state.source not in app.batch_source_names]
+    down = {state.source: state for state in known if state.state in UNAVAILABLE}
+    if down.keys() <= SUPPLEMENTARY:
+        st.html(render("outage.no_outage"))
+        return
+    succeeded = [state.last_success_at for state in down.values()]
+    since = None if None in succeeded else min(filter(None, succeeded))
+    as_of = "" if decision_as_of is None else outage.decision_as_of(format_clock(decision_as_of, app.migration, now))
+    strip = outage.unavailable(
+        [states.source_name(name) for name in down],
+        len({state.source for state in known}),
+        "" if since is None else format_clock(since, app.migration, now),
+    )
+    st.html(render("outage.strip", strip=strip, as_of=as_of))
 
 
 def sources_table(title: str, lines: Sequence[SourceLine], note: str) -> Markup:

@@ -11,6 +11,15 @@ from domain import FleetName, Migration
 from messages import parity, verdicts
 from reports.templating import render
 
+# The CSS class of each verdict.
+TONES: dict[analysis.Verdict, str] = {
+    "parity": "good",
+    "improvement": "good",
+    "regression": "bad",
+    "undecided": "warn",
+    "not enough data": "note",
+}
+
 
 def criterion_tooltip(result: analysis.CriterionVerdict, labels: Mapping[FleetName, str], zone: tzinfo) -> str:
     """One criterion's interval and its reason, in sentences."""

@@ -25,7 +25,10 @@ def highest(dashboard: DashboardPage, chart: str, trace: str) -> float:
 def test_every_page_is_labelled_demo(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
     expect(dashboard.page.locator(".demo").first).to_contain_text("DEMO A scripted migration, up to this minute.")
-    expect(dashboard.page).to_have_title("Photo service (demo) · Migration dashboard")
+    expect(dashboard.page).to_have_title(re.compile(r"^[✓■◐] (CONTINUE|HOLD|WAIT) · .* — Photo service \(demo\)$"))
+    expect(dashboard.page.locator("link[rel='icon'], link[rel='shortcut icon']").first).to_have_attribute(
+        "href", re.compile("^data:image/svg")
+    )
     expect(dashboard.page.locator(".traffic")).to_contain_text("50.0% told")
 
 

@@ -28,7 +28,7 @@ def test_the_line_shows_the_service_and_its_commands_stay_open(running: RunningD
     ):
         expect(line).to_contain_text(text)
     expect(line).to_contain_text(re.compile(r"each would go from \d+ /min to \d+ /min"))
-    dashboard.page.get_by_role("button", name="Commands").click()
+    dashboard.page.get_by_role("button", name="Deployment steps").click()
     commands = dashboard.page.locator("[data-testid=stPopoverBody]")
     expect(commands).to_contain_text("1. Weighted routing off")
     expect(commands.locator("code").nth(1)).to_have_text("ecspresso deploy")

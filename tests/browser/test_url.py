@@ -21,6 +21,12 @@ def test_a_deep_link_may_be_the_first_request_of_a_server(start_server: StartSer
     expect(dashboard.page.get_by_role("heading", name="Latency p99")).to_be_visible()
 
 
+def test_live_is_the_start_page(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/live?window=1h")
+    dashboard.wait_query_params(window="1h")
+    expect(dashboard.page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_an_unknown_path_shows_live_and_a_message(start_server: StartServer, open_page: OpenPage) -> None:
     server = start_server({"MIGRATION_DEMO": "1"})
     dashboard = open_page(server, "/no-such-page", fail_on_errors=False)
@@ -178,6 +184,7 @@ def test_a_button_closes_a_fixed_window(demo_server: DashboardServer, open_page:
     dashboard = open_page(demo_server)
     fixed = dashboard.page.get_by_role("link", name="the step to 50:50").get_attribute("href")
     dashboard.open(f"/{fixed}")
-    dashboard.page.get_by_role("button", name="✕").click()
+    expect(dashboard.page.locator(".past-band")).to_contain_text("VIEWING")
+    dashboard.page.get_by_role("button", name="Back to live").click()
     dashboard.wait_query_params()
     dashboard.wait_window_minutes(180)

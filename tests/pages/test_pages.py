@@ -144,11 +144,13 @@ def texts(test: AppTest) -> list[str]:
     return [html.proto.body for html in test.get("html")]
 
 
-def test_live_says_above_charts_of_the_past_that_the_decision_is_of_now() -> None:
-    now, sentence = utc_now(), "The decision now; the charts below show another time."
+def test_a_fixed_range_has_its_band_and_its_own_finding() -> None:
+    now = utc_now()
     past = {name: [f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"] for name, hours in (("from", 8), ("to", 6))}
-    assert any(sentence in text for text in texts(open_page("live", past)))
-    assert not any(sentence in text for text in texts(open_page("live", {})))
+    of_range, of_now = " ".join(texts(open_page("live", past))), " ".join(texts(open_page("live", {})))
+    assert "VIEWING " in of_range and "(ended 6 h" in of_range and "Now: " in of_range
+    assert "class='hero past" in of_range and "class='hero past" not in of_now
+    assert "VIEWING" not in of_now and "Rollback capacity" in of_now and "Rollback capacity" not in of_range
 
 
 @pytest.mark.parametrize("page", ["live", "parity"])

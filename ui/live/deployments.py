@@ -1,58 +1,38 @@
 """Deployments on the Live page: the services, what is being deployed, and whether a deployment or a rollback could start."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 from markupsafe import Markup
 
 from analysis.deployments.health import stage_started_at
 from analysis.deployments.preflight import Preflight
-from analysis.deployments.rollback import FleetLoad
 from domain import FleetName, Migration, Traffic
 from domain.deployments import Deployment, DeploymentState, traffic_shift
 from domain.traffic import blue_green_blocked
 from messages import deployments as text
-from messages import times, traffic
+from messages import hero, times, traffic
 from messages.errors.sources import shorten
 from reports.templating import render
-from services.deployments import DeploymentsView, configured_fleets, deployments_view, fleet_deployment
-from services.rollback import fleet_load
+from services.deployments import DeploymentsView, configured_fleets, fleet_deployment
 from ui.app_context import AppContext
 from ui.layout import format_ago, format_clock, note
 from ui.live.traffic import Fact
+from ui.rollback import command_to_copy
 
 MAX_STATE_AGE_S = 300  # read once a minute
 MAX_ISSUE_CHARS, MAX_EVENT_CHARS = 600, 400
 
 
-def _load(app: AppContext, source: str, until: int) -> FleetLoad:
-    def read() -> FleetLoad:
-        return _cached_load(app, source, until, app.archive.change_counter(source))
-
-    return app.archive.last_view("load", source, None, read)
-
-
-@st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_load(_app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
-    return fleet_load(_app.archive, _app.migration, source, until=until)
-
-
-def deployments_section(
-    app: AppContext, source: str, weights: Traffic | None, now: datetime, *, until: int, with_rollback: bool = False
-) -> None:
-    """One line per service, a sentence each on deployment and rollback, and a popover with commands and details.
-
-    `until`: a final minute (epoch seconds). `with_rollback`: shows that a rollback is possible even if no services are configured.
-    """
-    migration, state = app.migration, app.archive.events.deployment_state()
-    load = _load(app, source, until) if weights else None
-    view = deployments_view(state, weights, load, now=int(now.timestamp()))
+def deployments_section(app: AppContext, view: DeploymentsView, weights: Traffic | None, now: datetime) -> None:
+    """One line per service, a sentence each on deployment and rollback, and a popover with the steps of a deployment and details."""
+    migration = app.migration
     fleets = configured_fleets(migration)
-    lines = [_service_line(migration, state, fleet, now) for fleet in fleets]
+    lines = [_service_line(migration, view.state, fleet, now) for fleet in fleets]
     facts = [_preflight_fact(preflight) for preflight in view.preflights]
     if fleets and not view.preflights and weights and blue_green_blocked(weights).blocked:
-        facts.append(("remark", f"⚠ {traffic.blue_green(blue_green_blocked(weights))}"))
-    if view.rollback and (fleets or with_rollback or view.rollback.verdict != "ready"):
+        facts.append(("", f"⚠ {traffic.blue_green(blue_green_blocked(weights))}"))
+    if view.rollback and (fleets or view.rollback.verdict != "ready"):
         css, sign = {"ready": ("", "✓"), "unproven": ("remark", "⚠"), "impossible": ("bad", "⚠"), "unknown": ("", "?")}[
             view.rollback.verdict
         ]
@@ -62,7 +42,7 @@ def deployments_section(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch"):
             st.html(render("deployments.section", lines=lines, items=facts))
-        popover = st.popover(str(text.COMMANDS_TITLE), type="tertiary", key="deployment_commands", on_change="rerun")
+        popover = st.popover(str(hero.DEPLOYMENT_STEPS), type="tertiary", key="deployment_steps", on_change="rerun")
     if popover.open:
         with popover:
             _commands(migration, view)
@@ -93,23 +73,17 @@ def _service_line(migration: Migration, state: DeploymentState | None, fleet: Fl
 
 def _preflight_fact(preflight: Preflight) -> Fact:
     sign = {"ready": "✓", "blocked": "⚠", "unknown": "?"}[preflight.verdict]
-    return "remark" if preflight.verdict == "blocked" else "", f"{sign} {text.preflight(preflight)}"
+    return "", f"{sign} {text.preflight(preflight)}"
 
 
 def _commands(migration: Migration, view: DeploymentsView) -> None:
-    """The commands to copy, each with its purpose."""
-    commands = [(str(text.PURPOSES[step.purpose]), step.command) for item in view.preflights for step in item.steps]
-    if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
-        commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
-    if commands:
+    """The commands of a deployment to copy, each with its purpose."""
+    steps = [step for preflight in view.preflights for step in preflight.steps]
+    if steps:
         intros = (text.commands_intro(preflight, migration) for preflight in view.preflights)
         note(" ".join([str(text.NEVER_RUN), *filter(None, intros)]))
-    for title, command in commands:
-        st.html(render("deployments.step", title=title))
-        if command:
-            st.code(command, language="bash", wrap_lines=True)
-        else:
-            note(str(text.COMMAND_NOT_AVAILABLE))
+    for step in steps:
+        command_to_copy(str(text.PURPOSES[step.purpose]), step.command)
 
 
 def _details(migration: Migration, view: DeploymentsView, now: datetime) -> None:

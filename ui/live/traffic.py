@@ -1,4 +1,4 @@
-"""The weights on the Live page: the split as a bar with the observed share, what to know about it, and all rules."""
+"""The weights: the split as a bar with the observed share, what is wrong with it, and all rules."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -7,10 +7,11 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis import SampleRatio
+from analysis.series.sample_ratio import SampleRatioVerdict
 from archive import SourceState
 from domain import FLEETS, FleetName, Migration, Rule, Traffic
+from messages import hero, numbers
 from messages import live as text
-from messages import numbers
 from messages import traffic as traffic_messages
 from messages.errors import sources
 from reports.templating import render
@@ -21,35 +22,65 @@ from ui.layout import format_ago
 MAX_WEIGHTS_AGE_S = 60  # they are read every 15 s
 
 Fact = tuple[str, str]  # CSS class, text
+TooltipFact = tuple[str, str, str]
+_MATCHES: dict[SampleRatioVerdict, tuple[str, str]] = {
+    "matches": ("", "✓"),
+    "differs": ("warn", "⚠"),
+    "not enough data": ("", "◐"),
+}
 
 
-def traffic_section(app: AppContext, status: TrafficStatus, now: datetime, *, past: bool) -> None:
-    """`past`: the charts show another time than the weights, and the section says so."""
+def split_bar(app: AppContext, status: TrafficStatus, now: datetime, facts: Sequence[TooltipFact] = ()) -> Markup:
+    """The configured and observed shares as a bar, whether they match, and `facts`."""
     traffic = status.traffic
     if traffic is None or traffic.split is None:
-        st.html(_no_split(app, status))
-        return
-    split, states = traffic.split, app.source_states()
-    # The observed share is one of two fleets: it cannot be compared with the weights of three groups.
-    ratio = None if any(share.fleet is None for share in split.weighted_shares) else status.sample_ratio
-    facts = [
-        *([("strong", text.WEIGHTS_NOW)] if past else []),
-        *_sample_ratio_facts(app, states, traffic, ratio),
-        *_other_group_facts(states, split),
-        *_other_rule_facts(traffic, split, app.migration),
-        *_target_facts(traffic, split),
-        ("", traffic_messages.stickiness(split.stickiness_s)),
-        *(("", traffic_messages.header_rule(rule, app.migration)) for rule in traffic.header_rules),
-    ]
-    if status.read_at is not None and now.timestamp() - status.read_at > MAX_WEIGHTS_AGE_S:
-        facts.append(("warn", text.weights_read(format_ago(status.read_at, now))))
+        return _no_split(app, status, facts)
+    split, ratio = traffic.split, comparable_ratio(status)
     observed = ratio.observed_share if ratio else None
-    ends = [(fleet, app.migration.fleets[fleet].label, _shares(split, observed, fleet)) for fleet in FLEETS]
-    arrow = None if observed is None else ((1 - observed) * 100, text.observed_share(numbers.share(observed)))
-    st.html(render("live.traffic", ends=ends, bar=_bar(app.migration, split), observed=arrow, items=facts))
+    match: tuple[TooltipFact, ...] = ()
+    if ratio and not _metrics_down(app, ratio):
+        css, sign = _MATCHES[ratio.verdict]
+        match = ((css, f"{sign} {hero.split(ratio.verdict)}", _sample_ratio_sentence(app.migration, traffic, ratio)),)
+    if status.read_at is not None and now.timestamp() - status.read_at > MAX_WEIGHTS_AGE_S:
+        facts = ("warn", text.weights_read(format_ago(status.read_at, now)), ""), *facts
+    return render(
+        "hero.split",
+        title=text.TRAFFIC_TITLE,
+        ends=[(fleet, app.migration.fleets[fleet].label, _shares(split, observed, fleet)) for fleet in FLEETS],
+        bar=_bar(app.migration, split),
+        observed=None if observed is None else ((1 - observed) * 100, text.observed_share(numbers.share(observed))),
+        facts=[*match, *facts],
+    )
 
 
-def _no_split(app: AppContext, status: TrafficStatus) -> Markup:
+def traffic_warnings(app: AppContext, status: TrafficStatus) -> None:
+    """What is wrong with the split, the rules and the targets, a sentence each; nothing if nothing is."""
+    if warnings := [fact for fact in _facts(app, status) if fact[0]]:
+        st.html(render("live.traffic_facts", items=warnings))
+
+
+def comparable_ratio(status: TrafficStatus) -> SampleRatio | None:
+    """The sample ratio; None if some weight is on a group of neither fleet, because the observed share is one of two fleets."""
+    split = status.traffic.split if status.traffic else None
+    return None if split and any(share.fleet is None for share in split.weighted_shares) else status.sample_ratio
+
+
+def _facts(app: AppContext, status: TrafficStatus) -> Iterator[Fact]:
+    """What is known about the split, its targets and other rules; the CSS class is "warn" for what is wrong."""
+    traffic = status.traffic
+    if traffic is None or traffic.split is None:
+        return
+    split, states, ratio = traffic.split, app.source_states(), comparable_ratio(status)
+    if ratio and not _metrics_down(app, ratio):
+        yield "warn" if ratio.verdict == "differs" else "", _sample_ratio_sentence(app.migration, traffic, ratio)
+    yield from _other_group_facts(states, split)
+    yield from _other_rule_facts(traffic, split, app.migration)
+    yield from _target_facts(traffic, split)
+    yield "", traffic_messages.stickiness(split.stickiness_s)
+    yield from (("", traffic_messages.header_rule(rule, app.migration)) for rule in traffic.header_rules)
+
+
+def _no_split(app: AppContext, status: TrafficStatus, facts: Sequence[TooltipFact]) -> Markup:
     if app.sources.traffic is None:
         labels = [app.migration.fleets[fleet].label for fleet in FLEETS]
         share = status.observed_share
@@ -58,7 +89,7 @@ def _no_split(app: AppContext, status: TrafficStatus) -> Markup:
             observed = text.observed_only(
                 f"{labels[0]} {numbers.share(1 - share)} · {labels[1]} {numbers.share(share)}"
             )
-        return render("live.no_split", item=f"{text.WEIGHTS_WITHOUT_AWS} {observed}")
+        return render("hero.no_split", item=f"{text.WEIGHTS_WITHOUT_AWS} {observed}")
     problems = [
         sources.format_problem(problem)
         for state in app.source_states()
@@ -66,7 +97,7 @@ def _no_split(app: AppContext, status: TrafficStatus) -> Markup:
         for problem in state.problems
     ]
     reason = f"{problems[0].text} {problems[0].next_step}" if problems else ""
-    return render("live.no_split", item=text.no_weights(reason), css="warn")
+    return render("hero.no_split", item=text.no_weights(reason), css="warn", facts=facts)
 
 
 def _shares(split: Rule, observed: float | None, fleet: FleetName) -> str:
@@ -90,23 +121,21 @@ def _bar(migration: Migration, split: Rule) -> list[tuple[str, float, str]]:
     return [(css, share * 100, f"{label} {numbers.share(share)}") for css, share, label in parts]
 
 
-def _sample_ratio_facts(
-    app: AppContext, states: Sequence[SourceState], traffic: Traffic, ratio: SampleRatio | None
-) -> Iterator[Fact]:
-    # Without metrics the source is to blame, not the traffic: the list of sources says so.
-    metrics_down = any(
+def _metrics_down(app: AppContext, ratio: SampleRatio) -> bool:
+    """Whether the source is to blame that nothing was observed, and not the traffic: the list of sources says so."""
+    return ratio.observed_share is None and any(
         state.source in app.source_names and state.role == "metrics" and state.state in ("denied", "down")
-        for state in states
+        for state in app.source_states()
     )
-    if ratio is None or (ratio.observed_share is None and metrics_down):
-        return
-    sentence = traffic_messages.sample_ratio(
+
+
+def _sample_ratio_sentence(migration: Migration, traffic: Traffic, ratio: SampleRatio) -> str:
+    return traffic_messages.sample_ratio(
         ratio,
-        label=app.migration.fleets.canary.label,
+        label=migration.fleets.canary.label,
         sticky=traffic.split is not None and traffic.split.stickiness_s is not None,
         other_rules=traffic.deviating_rules,
     )
-    yield "warn" if ratio.verdict == "differs" else "", sentence
 
 
 def _other_group_facts(states: Sequence[SourceState], split: Rule) -> Iterator[Fact]:
@@ -141,8 +170,8 @@ def _target_facts(traffic: Traffic, split: Rule) -> Iterator[Fact]:
         yield "warn" if bad else "", traffic_messages.target_health(group)
 
 
-def rules_section(status: TrafficStatus) -> None:
-    """Every rule of every listener, with the one that splits the traffic marked."""
+def rules_section(app: AppContext, status: TrafficStatus) -> None:
+    """What is known about the split, and every rule of every listener, with the one that splits the traffic marked."""
     if status.traffic is None:
         return
     rows = [
@@ -158,7 +187,7 @@ def rules_section(status: TrafficStatus) -> None:
         )
         for rule in status.traffic.rules
     ]
-    st.html(render("live.rules", rows=rows))
+    st.html(render("live.rules", items=list(_facts(app, status)), rows=rows))
 
 
 def _forwards(rule: Rule) -> str:

@@ -26,6 +26,7 @@ from ui.controls import page_checkpoint
 from ui.endpoints.view import last_day_so_far, last_day_view
 from ui.live.alarms import alarm_status
 from ui.live.view import traffic_view
+from ui.sources import UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ def phase_evaluation(
         view.counted_until,
         replace(circumstances, no_data=missing_data(view.result, now=now), alarms=alarms.alarms),
     )
+
+
+def is_loading(app: AppContext, view: JudgementView) -> bool:
+    """Whether there is no data yet because the source has not answered for the first time, which is not the same as none. Raises ArchiveError."""
+    if view.result.data_until is not None or not view.result.missing:
+        return False
+    states = [state for state in app.source_states() if (state.source, state.role) == (view.source, "metrics")]
+    return all(state.state not in UNAVAILABLE for state in states)
 
 
 def current_phase(app: AppContext, *, now: datetime) -> Phase:

@@ -13,6 +13,7 @@ from tests.factories.html import EVIL, ParsedHtml
 from tests.factories.traffic import BLUE, GREEN, HEADER_RULE, LISTENER, make_rule, make_traffic
 from ui.app_context import AppContext
 from ui.live.deployments import deployments_section
+from ui.rollback import read_deployments
 
 NOW_S = int(NOW.timestamp())
 PRIMARY = TaskSet("ecs-svc/1", "PRIMARY", "web:42", GREEN, 4, 4, 0)
@@ -44,7 +45,8 @@ def render(app: AppContext, rendered: list[str]) -> Render:
             window = Window(NOW_S - 3600, NOW_S)
             state = replace(state, asked_at=NOW_S - age_s)
             app.archive.events.save_events(Events(window, NOW_S - age_s, deployment_state=state), "ecs")
-        deployments_section(app, "cloudwatch", weights, NOW, until=NOW_S - 180)
+        view = read_deployments(app, "cloudwatch", weights, until=NOW_S - 180, now=NOW)
+        deployments_section(app, view, weights, NOW)
         return ParsedHtml(" ".join(rendered))
 
     return section
@@ -66,7 +68,8 @@ def test_healthy_service_has_no_warning(render: Render) -> None:
 
 def test_nothing_is_shown_without_aws(app: AppContext, rendered: list[str]) -> None:
     without_aws = replace(app, migration=app.migration.model_copy(update={"aws": None}))
-    deployments_section(without_aws, "mackerel", None, NOW, until=NOW_S - 180)
+    view = read_deployments(without_aws, "mackerel", None, until=NOW_S - 180, now=NOW)
+    deployments_section(without_aws, view, None, NOW)
     assert rendered == []
 
 

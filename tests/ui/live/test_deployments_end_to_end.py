@@ -15,6 +15,7 @@ from tests.factories.traffic import make_rule, make_traffic
 from tests.fakes.deployments import BLUE, GREEN, FakeDeployments, deployment_payload, service, target, task_set
 from ui.app_context import AppContext
 from ui.live.deployments import deployments_section
+from ui.rollback import read_deployments
 
 DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/viewer/x is not authorized")
 STAGES = [("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AllowTraffic", "InProgress")]
@@ -44,7 +45,8 @@ def render(app: AppContext, rendered: list[str]) -> Callable[[Traffic], str]:
             if source.name in ("ecs", "codedeploy"):
                 app.archive.events.save_events(source.events(Window(NOON - 3600, NOON)), source.name)
         rendered.clear()
-        deployments_section(app, "cloudwatch", weights, clock(), until=NOON - 180)
+        view = read_deployments(app, "cloudwatch", weights, until=NOON - 180, now=clock())
+        deployments_section(app, view, weights, clock())
         return ParsedHtml(" ".join(rendered)).text
 
     return section

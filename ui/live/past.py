@@ -1,0 +1,61 @@
+"""A fixed range on the Live page: the band that says which, what happened in it, and one line about now."""
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+from functools import partial
+
+import streamlit as st
+
+from domain import Window
+from messages import decision, times
+from messages import hero as hero_text
+from messages import past as text
+from reports.templating import render
+from services.evaluation import Evaluation, evaluate_window
+from ui.app_context import AppContext
+from ui.controls import set_query
+from ui.hero import loading_hero
+from ui.layout import format_ago
+from ui.live.view import LiveView
+from ui.past import finding, past_hero, show_past_in_tab
+
+
+def past_section(app: AppContext, view: LiveView, source: str, current: Evaluation, *, now: datetime) -> None:
+    """The band, and what happened in the range. `current`: the evaluation of now. Raises ArchiveError."""
+    migration, window = app.migration, view.data.window
+    span = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
+    with st.container(key="past", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(render("past.band", viewing=text.viewing(span, _age(window, now)), now=text.now(_in_short(current))))
+        st.button(str(text.BACK), key="back_to_live", on_click=set_query, kwargs={"from_": None, "to": None})
+    if view.data.result.missing and view.empty:
+        show_past_in_tab(migration, span, str(hero_text.LOADING))
+        st.html(loading_hero(""))
+        return
+    evaluation = window_evaluation(app, source, window, now=now)
+    _css, sign, sentence = finding(evaluation)
+    show_past_in_tab(migration, span, f"{sign} {sentence}")
+    st.html(past_hero(evaluation))
+
+
+def window_evaluation(app: AppContext, source: str, window: Window, *, now: datetime) -> Evaluation:
+    """The evaluation of a range, cached for all viewers until its data changes. Raises ArchiveError."""
+    cache_key = app.archive.current_key(partial(app.archive.metrics.cache_key, window, source))
+    return _cached_evaluation(app, source, window, cache_key, _now=now)
+
+
+@st.cache_resource(max_entries=16, ttl=timedelta(minutes=15), show_spinner=False)
+def _cached_evaluation(
+    _app: AppContext, source: str, window: Window, cache_key: Hashable, *, _now: datetime
+) -> Evaluation:
+    return evaluate_window(_app.archive, _app.migration, source, window, now=_now)
+
+
+def _age(window: Window, now: datetime) -> str:
+    if window.end > now.timestamp():
+        return times.last(window.minutes)
+    return text.ended(format_ago(window.end, now))
+
+
+def _in_short(evaluation: Evaluation) -> str:
+    summary = decision.in_short(evaluation.decision, evaluation.judgement, evaluation.outcome)
+    return f"{decision.title(evaluation.decision)} · {summary}"

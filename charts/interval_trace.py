@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from charts.base.frame import ChartFrame, axis_time
 from charts.base.layout import MARGIN_PX, base_axis, base_layout
+from messages import charts
 from messages import parity as text
 
 MAX_POINTS = 1500  # a screen has fewer pixels
@@ -38,7 +39,8 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
         line("estimate", str(text.ESTIMATE), line={"color": palette.ink, "width": 2}),
     ]
     reach = _reach(trace) * scale
-    times = {"type": "date", "hoverformat": f"%-d %b %H:%M {frame.zone}", "tickformat": "%H:%M\n%-d %b"}
+    day = charts.day_format()
+    times = {"type": "date", "hoverformat": f"{day} %H:%M {frame.zone}", "tickformat": f"%H:%M\n{day}"}
     zero_line = {"zeroline": True, "zerolinecolor": palette.faint}
     layout = base_layout(
         palette,

@@ -13,6 +13,7 @@ from charts.base.layout import BAND, LEGEND, MARGIN_PX, TRANSPARENT, base_axis, 
 from charts.base.palette import PALETTES, Theme
 from domain import FLEETS, FleetName, Window
 from messages import batches as text
+from messages.charts import day_format
 
 _SYMBOLS: dict[FleetName, str] = {"baseline": "circle", "canary": "diamond"}
 MAX_MARKERS = 1_500  # per scheduler; a browser draws no more in reasonable time
@@ -72,4 +73,9 @@ def _downsample(runs: Sequence[Run]) -> list[Run]:
 
 def _markers(runs: Sequence[Run], format_time: Callable[[int], str]) -> dict[str, Any]:
     points = {"x": [format_time(run.started_at) for run in runs], "y": [run.duration_s for run in runs]}
-    return {"type": "scatter", "mode": "markers", **points, "hovertemplate": "%{x|%-d %b %H:%M} · %{y:,.4~g}s"}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        **points,
+        "hovertemplate": f"%{{x|{day_format()} %H:%M}} · %{{y:,.4~g}}s",
+    }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from analysis import Alarm, AlarmRule, AlarmValue
 from domain import FleetName
 from messages import numbers
-from messages.i18n import LazyText, _, lazy
+from messages.i18n import LazyText, _, comma_list, lazy
 
 HEADING = lazy("Alarm (not a verdict)")
 SIGN = "✕"
@@ -53,7 +53,7 @@ def since(sentence: str, time: str) -> str:
 
 def not_known(rules: Iterable[AlarmRule]) -> str:
     """Rules that could not be checked for lack of data."""
-    names = ", ".join(str(RULES[rule]) for rule in dict.fromkeys(rules))
+    names = comma_list(str(RULES[rule]) for rule in dict.fromkeys(rules))
     return _("Not known for lack of data, so neither an alarm nor none: {rules}.").format(rules=names)
 
 

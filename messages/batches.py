@@ -10,7 +10,7 @@ from domain.config.batches import SchedulerKind
 from domain.window import DAY_S
 from messages import numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, lazy, ngettext, plural
+from messages.i18n import _, comma_list, lazy, ngettext, plural
 
 BATCHES_TITLE = lazy("Batches")
 # Shapes, so that states do not differ by colour alone.
@@ -261,7 +261,7 @@ def strip(name: str, counts: Mapping[RunStatus, int]) -> str:
 
 
 def _status_counts(counts: Mapping[RunStatus, int]) -> str:
-    return ", ".join(f"{numbers.count(count)} {run_status(name)}" for name, count in counts.items())
+    return comma_list(f"{numbers.count(count)} {run_status(name)}" for name, count in counts.items())
 
 
 def scheduler_kind(name: SchedulerKind) -> str:
@@ -303,14 +303,14 @@ def lambda_counts(counts: InvocationTotals) -> str:
         parts.append(_("{n} throttled").format(n=numbers.count(counts.throttles)))
     if counts.undelivered:
         parts.append(_undelivered(counts.undelivered))
-    return _("Lambda in this window: {parts}.").format(parts=", ".join(parts))
+    return _("Lambda in this window: {parts}.").format(parts=comma_list(parts))
 
 
 def lambda_issues(counts: InvocationTotals) -> str:
     """The errors among them; "" if there are none."""
     parts = [plural("{n} error", "{n} errors", counts.errors)] if counts.errors else []
     parts += [_("{n} throttled").format(n=numbers.count(counts.throttles))] if counts.throttles else []
-    issues = [_("Lambda: {parts}").format(parts=", ".join(parts))] if parts else []
+    issues = [_("Lambda: {parts}").format(parts=comma_list(parts))] if parts else []
     issues += [_undelivered(counts.undelivered)] if counts.undelivered else []
     return "; ".join(issues)
 

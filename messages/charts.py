@@ -65,3 +65,8 @@ def no_difference(*, is_scarce: bool) -> str:
 
 def margin(margin: str) -> str:
     return _("margin ±{margin}").format(margin=margin)
+
+
+def day_format() -> str:
+    """A day on an axis, for plotly: "22 Nov"."""
+    return _("%-d %b")

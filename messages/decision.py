@@ -8,7 +8,7 @@ from analysis import CriterionVerdict, Judgement, PhaseOutcome
 from domain import FLEETS, FleetName
 from domain.decision import Decision, DecisionReason, ReasonedDecision
 from messages import alarms, incidents, states, verdicts
-from messages.i18n import LazyText, _, lazy, ngettext
+from messages.i18n import LazyText, _, comma_list, lazy, ngettext
 
 TITLE = lazy("Decision")
 WORDS: dict[Decision, LazyText] = {
@@ -46,7 +46,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         return verdicts.label(judgement.verdict)
     code, group = next(groupby(decided.reasons, key=lambda reason: reason.code))
     reasons = tuple(group)
-    n, subjects = len(reasons), ", ".join(dict.fromkeys(_subject(reason, judgement) for reason in reasons))
+    n, subjects = len(reasons), comma_list(dict.fromkeys(_subject(reason, judgement) for reason in reasons))
     if code == "undecided":
         return _waits(reasons)
     if code == "inconclusive":

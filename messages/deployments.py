@@ -8,7 +8,7 @@ from analysis.deployments.rollback import RollbackReadiness
 from domain import FleetName, Migration
 from domain.deployments import Deployment, EcsService, Outcome, Strategy
 from messages import numbers, times
-from messages.i18n import LazyText, _, lazy, plural
+from messages.i18n import LazyText, _, comma_list, lazy, plural
 from messages.traffic import rule_name
 
 TITLE = lazy("Deployment")
@@ -56,7 +56,7 @@ def task_definition(service: EcsService) -> str:
 
 def images(service: EcsService) -> str:
     """Names and tags of the images, without the registry."""
-    return ", ".join(image.rpartition("/")[2] for image in service.images)
+    return comma_list(image.rpartition("/")[2] for image in service.images)
 
 
 def strategy(name: Strategy) -> str:
@@ -252,7 +252,7 @@ def rollback_command_title(readiness: RollbackReadiness, migration: Migration) -
         return title
     return _("{title}, except the requests of {rules}, which stay on {canary}").format(
         title=title,
-        rules=", ".join(map(rule_name, readiness.unchanged_rules)),
+        rules=comma_list(map(rule_name, readiness.unchanged_rules)),
         canary=migration.fleets.canary.label,
     )
 
@@ -276,4 +276,4 @@ def read_age(age: str) -> str:
 def _join(groups: Sequence[str]) -> str:
     if len(groups) < 2:
         return "".join(groups)
-    return _("{groups} and {last}").format(groups=", ".join(groups[:-1]), last=groups[-1])
+    return _("{groups} and {last}").format(groups=comma_list(groups[:-1]), last=groups[-1])

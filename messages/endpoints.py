@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
 from domain import FleetName
 from messages import numbers, times, verdicts
-from messages.i18n import _, lazy, plural
+from messages.i18n import _, comma_list, lazy, plural
 
 ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
@@ -77,7 +77,7 @@ def headline(counts: Mapping[Verdict, int], n_judged: int) -> str:
 
 def tally(counts: Mapping[Verdict, int]) -> str:
     """ "1 regression, 11 parity, 2 undecided"."""
-    return ", ".join(
+    return comma_list(
         _("{n} {verdict}").format(n=numbers.count(counts[verdict]), verdict=verdicts.label(verdict))
         for verdict in VERDICTS
         if counts.get(verdict)

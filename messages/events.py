@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from domain import ChangeTool, Event, EventKind, WeightChange
 from messages import numbers
-from messages.i18n import LazyText, _, lazy, plural
+from messages.i18n import LazyText, _, comma_list, lazy, plural
 from messages.steps import ENTERED
 
 FILTER_LABEL = lazy("Events on the charts")
@@ -100,7 +100,7 @@ def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
     tool = TOOLS[change.tool] if change.tool != "unknown" else ""
     parts = [change.author, str(ENTERED if change.origin == "entered" else tool)]
-    return ", ".join(filter(None, parts)) or _("author not known")
+    return comma_list(filter(None, parts)) or _("author not known")
 
 
 def event_count(number: int) -> str:

@@ -6,7 +6,7 @@ from itertools import groupby
 from analysis.series.fleet_requests import MISSING_STATES, FleetRequests
 from domain import FleetName
 from messages import states
-from messages.i18n import _
+from messages.i18n import _, comma_list
 from sources.csv_import import SOURCE as CSV
 from sources.mackerel.queries import SOURCE as MACKEREL
 
@@ -55,7 +55,7 @@ def _sentence(group: Sequence[FleetRequests], labels: Mapping[FleetName, str]) -
     return text.format(
         source=states.source_name(first.source),
         fleets=_(" and ").join(labels[requests.fleet] for requests in group),
-        groups=", ".join(name for requests in group for name in requests.groups),
+        groups=comma_list(name for requests in group for name in requests.groups),
     )
 
 

@@ -7,7 +7,7 @@ from analysis.alarms.rules import other_fleet
 from analysis.parity.incidents import Incident
 from domain import FLEETS, Event, FleetName
 from messages import notes, numbers, times
-from messages.i18n import _, lazy
+from messages.i18n import _, comma_list, lazy
 
 TITLE = lazy("Incidents")
 HEAD = (lazy("when"), lazy("what"), lazy("beyond the other fleet"), lazy("state"), lazy("acknowledged"))
@@ -34,9 +34,9 @@ def cost(incident: Incident, labels: Mapping[FleetName, str]) -> str:
     """What happened: "failed: ECS 38.9% (42,050 of 108,000), EC2 0.25% (130 of 52,000)"; of a slow one "p95: ECS 840 ms, EC2 210 ms"."""
     shown = (incident.own, other_fleet(incident.own)) if incident.own else FLEETS
     if incident.p95_s is not None:
-        p95 = ", ".join(f"{labels[fleet]} {numbers.milliseconds(incident.p95_s[fleet])}" for fleet in shown)
+        p95 = comma_list(f"{labels[fleet]} {numbers.milliseconds(incident.p95_s[fleet])}" for fleet in shown)
         return _("p95: {values}").format(values=p95)
-    counts = ", ".join(_failed(incident, fleet, labels) for fleet in shown)
+    counts = comma_list(_failed(incident, fleet, labels) for fleet in shown)
     text = _("failed: {counts}").format(counts=counts)
     if incident.uncounted:
         text = _("{text}; {n} of them reached no target of {fleet}").format(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from messages import events, times
-from messages.i18n import LazyText, _, lazy
+from messages.i18n import LazyText, _, comma_list, lazy
 
 LANGUAGE = lazy("Language")
 APP_TITLE = lazy("Migration dashboard")
@@ -97,8 +97,11 @@ def data_until(time_of_day: str) -> str:
 
 
 def top_line(*, paused: bool) -> dict[str, str]:
-    """The texts of components/top_line.js, which fills in {age} and {s} every second."""
+    """The texts of components/top_line.js, which fills in {age} and {s} every second, {s}, {m} and {h} in an age, as `times.duration` does."""
     return {
+        "age_s": _("{s}s"),
+        "age_m": _("{m} min"),
+        "age_h": _("{h}h {m}m"),
         "nothing": _("no data yet"),
         "old": _("{age} old"),
         "next": _("next in {s} s"),
@@ -209,7 +212,7 @@ def resolution(period: str) -> str:
 
 def resolutions(parts: Iterable[tuple[str, str]]) -> str:
     """`parts`: pairs of a period and the time to which it applies."""
-    text = ", ".join(_("{period} {when}").format(period=period, when=when) for period, when in parts)
+    text = comma_list(_("{period} {when}").format(period=period, when=when) for period, when in parts)
     return _("Resolution {parts}.").format(parts=text)
 
 

@@ -2,7 +2,7 @@
 
 from domain.cron import Cron, DayRule, Rate, Schedule
 from messages import times
-from messages.i18n import _
+from messages.i18n import _, comma_list
 
 MAX_TIMES = 4  # times of a day that are listed
 
@@ -14,7 +14,7 @@ def format_schedule(schedule: Schedule, timezone: str) -> str:
     days = _days(schedule.days)
     if not (hours and days) or len(schedule.years) < 100:
         return f"{schedule.text} {timezone}"
-    months = ", ".join(map(times.month, schedule.months))
+    months = comma_list(map(times.month, schedule.months))
     months = "" if len(schedule.months) == 12 else _("in {months}").format(months=months)
     if days == _("every day") and len(schedule.hours) == 24:
         days = ""  # implied by "every 15 min"
@@ -24,7 +24,7 @@ def format_schedule(schedule: Schedule, timezone: str) -> str:
 def _hours(schedule: Cron) -> str:
     minutes, hours = schedule.minutes, schedule.hours
     if len(minutes) * len(hours) <= MAX_TIMES:
-        return ", ".join(f"{hour:02}:{minute:02}" for hour in hours for minute in minutes)
+        return comma_list(f"{hour:02}:{minute:02}" for hour in hours for minute in minutes)
     if len(minutes) == 1:
         interval = _("every hour at :{minute:02}").format(minute=minutes[0])
     elif step := _step(minutes):
@@ -49,7 +49,7 @@ def _days(rule: DayRule) -> str:
     if len(rule.days) == 31 or len(rule.weekdays) == 7:
         text = _("every day")
     elif rule.days:
-        text = _("day {days} of the month").format(days=", ".join(map(str, sorted(rule.days))))
+        text = _("day {days} of the month").format(days=comma_list(map(str, sorted(rule.days))))
     elif rule.weekdays:
         text = _weekdays(sorted(rule.weekdays))
     elif rule.last:
@@ -70,7 +70,7 @@ def _days(rule: DayRule) -> str:
 def _weekdays(days: list[int]) -> str:
     if len(days) > 2 and days == list(range(days[0], days[-1] + 1)):
         return f"{_day(days[0])}–{_day(days[-1])}"
-    return ", ".join(map(_day, days))
+    return comma_list(map(_day, days))
 
 
 def _day(number: int) -> str:

@@ -113,7 +113,8 @@ def month(number: int) -> str:
 
 
 def _day(local: datetime, *, year: bool) -> str:
-    return f"{local.day} {_MONTHS[local.month - 1]}" + (f" {local.year}" if year else "")
+    pattern = _("{day} {month} {year}") if year else _("{day} {month}")
+    return pattern.format(day=local.day, month=_MONTHS[local.month - 1], year=local.year)
 
 
 def _date_prefix(local: datetime, today: datetime) -> str:

@@ -7,7 +7,7 @@ from analysis import SampleRatio
 from domain import Condition, Group, Migration, Rule, Share
 from domain.traffic import BlueGreen
 from messages import numbers, times
-from messages.i18n import _, lazy, plural
+from messages.i18n import _, comma_list, lazy, plural
 
 RULES_UNREAD = lazy(
     "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
@@ -53,7 +53,7 @@ def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
             "Another rule sends its requests in other shares, and they are counted too: {rules}.",
             "Other rules send their requests in other shares, and they are counted too: {rules}.",
             len(other_rules),
-            rules=", ".join(map(rule_name, other_rules)),
+            rules=comma_list(map(rule_name, other_rules)),
         )
         return f"{others} {STICKY}" if sticky else others
     if sticky:
@@ -65,7 +65,7 @@ def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
     """Target groups with weight that belong to neither fleet, so that their requests are not counted. `total_weight`: of the rule."""
     return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
         share=numbers.share(sum(share.weight for share in shares) / total_weight),
-        groups=", ".join(share.target_group for share in shares),
+        groups=comma_list(share.target_group for share in shares),
     )
 
 
@@ -75,7 +75,7 @@ def unreachable_rules(rules: Sequence[Rule]) -> str:
         "No request reaches {rules}: an earlier rule takes them all, and these weights have no effect",
         "No request reaches {rules}: earlier rules take them all, and these weights have no effect",
         len(rules),
-        rules=", ".join(map(rule_name, rules)),
+        rules=comma_list(map(rule_name, rules)),
     )
 
 
@@ -86,7 +86,7 @@ def other_splits(rules: Sequence[Rule], split: Rule, migration: Migration) -> st
         "Another rule has weight on both fleets too: {rules}. The weights shown are those of {split}.",
         "Other rules have weight on both fleets too: {rules}. The weights shown are those of {split}.",
         len(rules),
-        rules=", ".join(
+        rules=comma_list(
             _("{rule}: {label} {share}").format(
                 rule=rule_name(rule), label=label, share=numbers.share(float(rule.configured_shares["canary"]))
             )
@@ -98,7 +98,7 @@ def other_splits(rules: Sequence[Rule], split: Rule, migration: Migration) -> st
 
 def rule_name(rule: Rule) -> str:
     """ "HTTPS:443 10 (X-Canary: ecs)", "HTTPS:443 default"."""
-    conditions = ", ".join(map(rule_condition, rule.conditions))
+    conditions = comma_list(map(rule_condition, rule.conditions))
     name = f"{rule.listener} {rule.priority}".strip()
     return f"{name} ({conditions})" if conditions else name
 
@@ -123,21 +123,21 @@ def target_health(group: Group) -> str:
         for target in group.targets
         if target.state != "healthy"
     )
-    unhealthy = ", ".join(f"{number} {state}" for state, number in sorted(others.items()))
+    unhealthy = comma_list(f"{number} {state}" for state, number in sorted(others.items()))
     return f"{text} ({unhealthy})" if unhealthy else text
 
 
 def header_rule(rule: Rule, migration: Migration) -> str:
     """ "X-Canary: ecs → ECS always"; with other target groups "X-Canary: ecs → ECS 50.0%, photo-old 50.0%"."""
     (fleet,) = rule.fleets
-    conditions, label = ", ".join(map(rule_condition, rule.conditions)), migration.fleets[fleet].label
+    conditions, label = comma_list(map(rule_condition, rule.conditions)), migration.fleets[fleet].label
     others = [share for share in rule.weighted_shares if share.fleet is None]
     if not others:
         return _("{conditions} → {label} always").format(conditions=conditions, label=label)
     total = sum(share.weight for share in rule.weighted_shares)
     parts = [(label, float(rule.configured_shares[fleet]))]
     parts += [(share.target_group, share.weight / total) for share in others]
-    shares = ", ".join(f"{name} {numbers.share(share)}" for name, share in parts)
+    shares = comma_list(f"{name} {numbers.share(share)}" for name, share in parts)
     return _("{conditions} → {shares}").format(conditions=conditions, shares=shares)
 
 
@@ -156,4 +156,4 @@ def blue_green(check: BlueGreen) -> str:
         "carries all. Before deploying, move all the weight to one fleet. A deployment that succeeds leaves the other one of the service's two "
         "target groups in service: afterwards give that one the old group's weight, and set the old weights again only if it was rolled back. "
         "`cli.py deployments` prints the commands."
-    ).format(groups=", ".join(names), last=last)
+    ).format(groups=comma_list(names), last=last)

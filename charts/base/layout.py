@@ -7,6 +7,7 @@ from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.palette import Palette
 from domain.window import DAY_S
 from messages import charts as text
+from messages.i18n import ENGLISH, current_language
 
 Unit = Literal["percent", "share", "points", "milliseconds", "signed_milliseconds", "count", "per_minute"]
 
@@ -47,8 +48,8 @@ def time_axis(frame: ChartFrame, *, anchor: str) -> dict[str, Any]:
         "showgrid": False,
         "tickfont": {"color": frame.palette.faint},
         "tickformatstops": [
-            {"dtickrange": [None, day_ms - 1], "value": "%H:%M\n%-d %b"},
-            {"dtickrange": [day_ms, None], "value": "%-d %b"},
+            {"dtickrange": [None, day_ms - 1], "value": f"%H:%M\n{text.day_format()}"},
+            {"dtickrange": [day_ms, None], "value": text.day_format()},
         ],
     }
 
@@ -64,6 +65,8 @@ def readable(unit: Unit, **more: str) -> dict[str, Any]:
 def clock_meta(frame: ChartFrame) -> dict[str, str]:
     """What the crosshair's time needs: the zone, and from when on values are provisional."""
     meta = {"zone": plotly_text(frame.zone)}
+    if current_language() != ENGLISH:
+        meta["locale"] = current_language()
     if frame.provisional_from < frame.window.end:
         meta |= {"provisional_from": axis_time(frame.provisional_from, frame), "provisional": text.provisional()}
     return meta

@@ -7,9 +7,9 @@ export default function ({ data, parentElement }) {
     const since = now - data.now;
     const isLate = data.refresh && since > 3 * data.refresh;
     const parts = [data.data_until ? data.until : data.nothing];
-    if (data.data_until && !data.past) parts.push(data.old.replace("{age}", formatAge(now - data.data_until)));
+    if (data.data_until && !data.past) parts.push(data.old.replace("{age}", formatAge(now - data.data_until, data)));
     if (!data.refresh) parts.push(data.paused);
-    else if (isLate) parts.push(data.late.replace("{age}", formatAge(since)));
+    else if (isLate) parts.push(data.late.replace("{age}", formatAge(since, data)));
     else parts.push(data.next.replace("{s}", String(Math.max(0, Math.ceil(data.refresh - since)))));
     line.textContent = parts.join(" · ");
     line.classList.toggle("late", Boolean(data.stale || isLate));
@@ -20,9 +20,10 @@ export default function ({ data, parentElement }) {
   return () => clearInterval(line.ticking);
 }
 
-function formatAge(seconds) {
+function formatAge(seconds, { age_s, age_m, age_h }) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 120) return `${whole}s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
-  return `${Math.floor(whole / 3600)}h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
+  if (whole < 120) return age_s.replace("{s}", whole);
+  if (whole < 3600) return age_m.replace("{m}", Math.floor(whole / 60));
+  const minutes = String(Math.floor((whole % 3600) / 60)).padStart(2, "0");
+  return age_h.replace("{h}", Math.floor(whole / 3600)).replace("{m}", minutes);
 }

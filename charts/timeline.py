@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from analysis.retrospective.timeline import Timeline
 from analysis.series.grid import BoolArray, FloatArray, runs_of
+from analysis.series.shares import ShareStep, mean_share
 from charts.base.events import EVENT_SYMBOLS, event_shapes
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import (
@@ -37,8 +38,6 @@ MARKER_SPACING = 0.011  # as a share of the chart's width
 _BY_PRIORITY: tuple[EventKind, ...] = ("rollback", "alarm", "note", "alert", "deployment", "annotation", "weight")
 EVENT_PRIORITY = {kind: priority for priority, kind in enumerate(_BY_PRIORITY)}
 
-ShareStep = tuple[int, float | None]  # from when (epoch seconds) a configured canary share holds; None: unknown
-
 
 def timeline_figure(
     timeline: Timeline, steps: Sequence[ShareStep], frame: ChartFrame, events: Sequence[Event]
@@ -52,11 +51,12 @@ def timeline_figure(
     x = [axis_time(int(ts), frame) for ts in timeline.ts]
     low_sample = _low_sample(timeline)
     observed = {"color": palette.ink, "width": 1, "dash": "dot"}
+    configured = mean_share(steps, timeline.ts, np.full(len(timeline.ts), timeline.bucket_s))
     panel = charts.share_panel(frame.labels["canary"])
     data = [
         _weight_trace(steps, frame),
         # The steps have other times than the buckets: what is read beside the observed share is their mean in each bucket.
-        _line(x, _mean_steps(steps, timeline) * 100, "y", {"width": 0}, name=charts.configured(), showlegend=False)
+        _line(x, configured * 100, "y", {"width": 0}, name=charts.configured(), showlegend=False)
         | readable("share", panel=panel),
         _line(x, timeline.canary_share * 100, "y", observed, name=charts.observed(), showlegend=False)
         | readable("share", panel=panel),
@@ -98,20 +98,6 @@ def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, An
     colour = frame.palette.fleets["canary"]
     trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False, name="steps")
     return trace | {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
-
-
-def _mean_steps(steps: Sequence[ShareStep], timeline: Timeline) -> FloatArray:
-    """The configured share in each bucket, as a mean over its time: what the observed share is to be compared with. NaN if a part is unknown."""
-    starts = np.array([start for start, _ in steps], dtype=float)
-    shares = np.array([np.nan if share is None else share for _, share in steps], dtype=float)
-    means = np.full(len(timeline.ts), np.nan)
-    for index, start in enumerate(timeline.ts.tolist()):
-        edges = starts[(starts > start) & (starts < start + timeline.bucket_s)]
-        first = int(np.searchsorted(starts, start, side="right")) - 1
-        if first >= 0:
-            lengths = np.diff(np.concatenate(([start], edges, [start + timeline.bucket_s])))
-            means[index] = np.average(shares[first : first + len(lengths)], weights=lengths)
-    return means
 
 
 def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from messages.i18n import _
 
 
 def component_texts() -> dict[str, str]:
-    """The texts of ui/components/overlay_chart.js, which fills in {n}."""
-    return {"n": _("(n = {n})")}
+    """The texts of ui/components/overlay_chart.js, which fills in what is in braces."""
+    return {"n": _("(n = {n})"), "ci": _("({lower} … {upper})")}
 
 
 def provisional() -> str:
@@ -59,14 +59,37 @@ def connection_errors(fleet: str) -> str:
 
 def no_difference(*, is_scarce: bool) -> str:
     if is_scarce:
-        return _("no difference: too few answers a minute; a lower percentile needs fewer")
-    return _("no difference: a side has no values")
-
-
-def margin(margin: str) -> str:
-    return _("margin ±{margin}").format(margin=margin)
+        return _("Too few responses per minute; try a lower percentile")
+    return _("No data for one fleet")
 
 
 def day_format() -> str:
     """A day on an axis, for plotly: "22 Nov"."""
     return _("%-d %b")
+
+
+def estimate() -> str:
+    """The judge's running estimate of the difference."""
+    return _("estimate")
+
+
+def difference_title(name: str, margin: object, *, estimated: bool) -> str:
+    """The lower panel's title. `margin`: as configured, or None."""
+    if not estimated:
+        return _("{difference}, each period").format(difference=name)
+    if margin is None:
+        return _("{difference} so far, 95% CI; faint: each period").format(difference=name)
+    return _("{difference} so far, 95% CI; margin ±{margin}; faint: each period").format(difference=name, margin=margin)
+
+
+def share_title(canary: str) -> str:
+    return _("{canary} share: configured (filled), observed (line)").format(canary=canary)
+
+
+def estimate_in_head(difference: str) -> str:
+    """The judge's estimate of a difference, in the head of a chart."""
+    return _("Δ {difference}").format(difference=difference)
+
+
+def estimate_explained(lower: str, upper: str) -> str:
+    return _("Canary − baseline over the whole phase so far; 95% CI {lower} … {upper}").format(lower=lower, upper=upper)

@@ -37,7 +37,7 @@ from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.traffic import rules_section, traffic_warnings
 from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
-from ui.parity.view import is_loading, judgement_view, phase_evaluation
+from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
 from ui.sources import outage_strip
 from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
@@ -128,9 +128,9 @@ def _slow_s(app: AppContext) -> float:
 def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s: float) -> LiveView:
     """The view from the archive. Requests what is missing; waits for it only if there is nothing to show yet."""
     window = params.window(data_time)
-    read = partial(
-        live_view, app, params, window, LiveChartOptions(params.percentile, slow_s, layout.theme(), current_language())
-    )
+    trace = live_trace(app, params.source, params.fixed_window, now=data_time)
+    options = LiveChartOptions(params.percentile, slow_s, layout.theme(), current_language())
+    read = partial(live_view, app, params, window, options, trace=trace.rows, trace_key=trace.key)
     view = read()
     if not view.data.result.missing:
         return view

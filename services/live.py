@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 import analysis
 from analysis import Comparison, ExpectedShare, LatestValues, SampleRatio, TimeGrid
+from analysis.parity.estimates import RunningEstimate, running_estimate
 from analysis.series.fleet_requests import FleetRequests
 from analysis.series.sample_ratio import LOOK_BACK_S
+from analysis.series.shares import ShareStep
 from archive import Archive, ArchiveProblem, MetricsResult
 from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
 from domain.series import PERCENTILES, is_request_count
@@ -30,7 +33,7 @@ MAX_WATCH_EVENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class PanelData:
-    """One comparison of both fleets, and its newest final values.
+    """One comparison of both fleets, and its newest final values. `margin`, `estimate`: of the criterion that judges it; None without one.
 
     `components`: the newest components of the error rate (fractions of the same requests); `multi_group`: some minutes had several target
     groups of one fleet; `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, in the time of `latest`,
@@ -44,16 +47,18 @@ class PanelData:
     multi_group: bool
     alb_5xx: float | None = None
     requests_per_minute: float = 0.0
+    estimate: RunningEstimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LiveData:
-    """What the Live page shows of one window. `missing`: the fleets without requests in it, and why."""
+    """What the Live page shows of one window. `missing`: the fleets without requests in it, and why; `steps`: see `share_steps`."""
 
     window: Window
     result: MetricsResult
     panels: Mapping[PanelName, PanelData]
     missing: tuple[FleetRequests, ...] = ()
+    steps: tuple[ShareStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +88,29 @@ def live_data(
     *,
     percentile: str,
     slow_s: float,
-    canary_share: float | None = None,
+    trace: pd.DataFrame | None = None,
 ) -> LiveData:
-    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel; `canary_share`: the configured
-    share in all of the window, if known."""
+    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel; `trace`: the judge's
+    (analysis.TRACE_COLUMNS) of the phase or range that the window belongs to."""
+    steps = share_steps(archive, window)
+    canary_share = steps[0][1] if len(steps) == 1 and steps[0][0] <= window.start else None
     result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
     grid = analysis.finest_grid(result.frame, result.window, result.unknown)
     before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
-    slow_margins = [criterion.margin for criterion in migration.criteria if criterion.slow_threshold_s == slow_s]
-    comparisons: dict[PanelName, tuple[Comparison, Margin | None]] = {
-        "error_rate": (analysis.error_rate(grid), migration.margin_of("error_rate")),
-        "latency": (analysis.latency(grid, percentile), migration.margin_of(f"latency_{percentile}")),
-        "slow": (analysis.slow_share(grid, slow_s), next(iter(slow_margins), None)),
-        "requests": (analysis.requests(grid), None),
+    slow = (criterion.metric for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
+    comparisons: dict[PanelName, tuple[Comparison, str]] = {
+        "error_rate": (analysis.error_rate(grid), "error_rate"),
+        "latency": (analysis.latency(grid, percentile), f"latency_{percentile}"),
+        "slow": (analysis.slow_share(grid, slow_s), next(slow, "")),
+        "requests": (analysis.requests(grid), ""),
     }
-    panels = {name: _panel_data(*comparison, before=before) for name, comparison in comparisons.items()}
+    panels = {
+        name: replace(
+            _panel_data(comparison, migration.margin_of(metric), before=before),
+            estimate=running_estimate(trace, metric, window) if trace is not None else None,
+        )
+        for name, (comparison, metric) in comparisons.items()
+    }
     shown, answered_until = replace(result, window=window), window.end if result.last_asked_at is None else before
     if latest := panels["requests"].latest:
         newest = _requests_in(result, source, latest, canary_share)
@@ -108,7 +121,16 @@ def live_data(
         for of_fleet in fleet_requests(shown, source, final_until=answered_until, canary_share=canary_share)
         if not of_fleet.is_counted and np.isnan(requests[of_fleet.fleet]).all()
     )
-    return LiveData(window, result, panels, missing)
+    return LiveData(window, result, panels, missing, steps)
+
+
+def share_steps(archive: Archive, window: Window) -> tuple[ShareStep, ...]:
+    """From when on the canary was configured with which share, up to the end of `window`; the first holds at its start if it is known."""
+    initial = archive.events.initial_share()
+    known = [(initial.since, initial.share)] if initial else []
+    steps = [*known, *((change.ts, change.after) for change in archive.events.weight_changes())]
+    before = [step for step in steps if step[0] <= window.start]
+    return tuple(before[-1:] + [step for step in steps if window.start < step[0] < window.end])
 
 
 def _requests_in(

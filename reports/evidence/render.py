@@ -15,6 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import analysis
+from analysis.parity.estimates import running_estimate
 from charts.base.frame import ChartFrame, chart_frame
 from charts.base.svg import figure_svg
 from charts.comparison import comparison_figure
@@ -140,7 +141,11 @@ def _comparison_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[Ti
     ):
         if not comparison.empty:
             figure = comparison_figure(
-                comparison, frame, margin=bundle.migration.margin_of(metric), events=bundle.events
+                comparison,
+                frame,
+                estimate=running_estimate(bundle.trace, metric, frame.window),
+                margin=bundle.migration.margin_of(metric),
+                events=bundle.events,
             )
             yield (str(title), figure_svg(figure, text.page_alternative(str(title))))
 

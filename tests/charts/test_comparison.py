@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from analysis import Comparison
+from analysis.parity.estimates import RunningEstimate
 from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES, Theme
 from charts.comparison import comparison_figure as drawn_figure
@@ -117,17 +118,64 @@ def test_low_samples_are_faint_and_have_no_difference() -> None:
     )
 
 
-def test_an_absolute_margin_is_a_band_and_a_relative_one_follows_the_baseline() -> None:
-    fixed = comparison_figure(CALM, frame(), margin=Margin.model_validate("0.05pp"))
-    band = next(shape for shape in fixed.layout.shapes if shape.yref == "y2")
-    assert (band.y0, band.y1) == (-0.05, 0.05)
-    assert "margin ±0.05 pp" in [words.text for words in fixed.layout.annotations]
-    relative = [
-        trace
-        for trace in comparison_figure(CALM, frame(), margin=Margin.model_validate("10%")).data
-        if trace.name == "margin"
+def running(**more: Any) -> RunningEstimate:
+    """Every other minute from the third on: +0.01 pp (−0.02 … +0.04), in a margin of ±0.05 pp; nothing is known at first."""
+    fields = {"estimate": 0.0001, "lower": -0.0002, "upper": 0.0004, "margin_lower": -0.0005, "margin": 0.0005} | more
+    ts = START + np.array([120, 240])
+    return RunningEstimate(ts, 120, **{name: np.array([NAN, value]) for name, value in fields.items()})
+
+
+def test_the_lower_panel_has_the_running_estimate_with_its_ci_in_the_margin() -> None:
+    figure = comparison_figure(CALM, frame(), estimate=running(), margin=Margin.model_validate("0.05pp"))
+    lower = [trace for trace in figure.data if trace.yaxis == "y2"]
+    assert [(trace.name, trace.fill, trace.opacity) for trace in lower] == [
+        ("margin", None, None),
+        ("margin", "tonexty", None),
+        ("ECS − EC2", None, 0.3),  # what single minutes say is faint behind it
+        ("lower", None, None),
+        ("upper", "tonexty", None),
+        ("estimate", None, None),
     ]
-    assert_allclose([trace.y[0] for trace in relative], [-0.02, 0.02], rtol=1e-6)
+    assert_allclose([trace.y[1] for trace in (*lower[:2], *lower[3:])], [-0.05, 0.05, -0.02, 0.04, 0.01], rtol=1e-6)
+    assert (lower[5].x0, lower[5].dx) == ("2026-09-21 23:12:00", 120_000)
+    assert [trace.meta for trace in lower[3:]] == [{"bound": "lower"}, {"bound": "upper"}, {"unit": "points"}]
+    titles = [words.text for words in figure.layout.annotations if words.name == "difference"]
+    assert titles == ["ECS − EC2 so far, 95% CI; margin ±0.05 pp; faint: each period"]
+
+
+def test_the_noise_of_single_minutes_does_not_set_the_scale_of_the_estimate() -> None:
+    """±0.1 pp a minute beside a margin of ±0.05 pp: the panel reaches to twice the margin, or as far as the CI."""
+    for widest, reach in ((0.0004, 0.1), (0.004, 0.44)):
+        layout = comparison_figure(CALM, frame(), estimate=running(upper=widest)).layout
+        assert_allclose(layout.yaxis2.range, (-reach, reach))
+
+
+def test_without_an_estimate_there_is_no_margin_beside_single_minutes() -> None:
+    unknown = running(lower=NAN, upper=NAN, estimate=NAN)
+    for figure in (
+        comparison_figure(CALM, frame(), margin=Margin.model_validate("0.05pp")),
+        comparison_figure(CALM, frame(), margin=Margin.model_validate("0.05pp"), estimate=unknown),
+    ):
+        assert [trace.name for trace in figure.data if trace.yaxis == "y2"] == ["ECS − EC2"]
+        assert [words.text for words in figure.layout.annotations if words.name == "difference"] == [
+            "ECS − EC2, each period"
+        ]
+        assert_allclose(figure.layout.yaxis2.range, (-0.11, 0.11), rtol=1e-6)
+
+
+def test_requests_are_compared_by_the_canarys_share() -> None:
+    """A difference of counts is that of the weights: what matters is whether the traffic follows them."""
+    lines = {"baseline": np.array([90.0] * 5 + [NAN]), "canary": np.array([10.0] * 4 + [NAN] * 2)}
+    counts = Comparison(
+        START + np.arange(6) * 60, np.full(6, 60), "count", lines, lines, dict.fromkeys(("baseline", "canary"), FEW)
+    )
+    figure = comparison_figure(counts, frame(), steps=((START - 60, 0.05), (START + 90, 0.1)))
+    lower = {trace.name: trace for trace in figure.data if trace.yaxis == "y2"}
+    assert list(lower) == ["configured", "observed"]
+    assert (lower["configured"].fill, lower["configured"].line.shape) == ("tozeroy", "hv")
+    assert_allclose(lower["configured"].y, [5, 7.5, 10, 10, 10, 10])
+    assert_allclose(lower["observed"].y, [10, 10, 10, 10, 0, NAN])
+    assert [trace.meta["unit"] for trace in lower.values()] == ["share", "share"]
 
 
 def latency_comparison(canary: float = 0.210, **options: object) -> Comparison:
@@ -145,16 +193,10 @@ def test_an_empty_difference_has_a_reason() -> None:
         ]
 
     assert reasons(latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})) == [
-        "no difference: too few answers a minute; a lower percentile needs fewer"
+        "Too few responses per minute; try a lower percentile"
     ]
-    assert reasons(latency_comparison(NAN)) == ["no difference: a side has no values"]
+    assert reasons(latency_comparison(NAN)) == ["No data for one fleet"]
     assert reasons(latency_comparison()) == []
-
-
-def test_a_relative_margin_never_fills_the_panel() -> None:
-    for overlay in (latency_comparison(0.200), latency_comparison(low_sample={"baseline": FEW, "canary": ~FEW})):
-        low, high = comparison_figure(overlay, frame(), margin=Margin(value=10, unit="%")).layout.yaxis2.range
-        assert_allclose((low, high), (-25, 25))  # the margin is ±20 ms
 
 
 def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown() -> None:
@@ -209,11 +251,6 @@ def test_values_are_read_above_the_plot_and_not_in_a_box() -> None:
     layout = comparison_figure(CALM, frame(provisional_from=WINDOW.end - 180)).layout
     assert (layout.hovermode, layout.showlegend) == (False, False)
     assert layout.meta == {"zone": "JST", "provisional_from": "2026-09-21 23:13:00", "provisional": "provisional"}
-
-
-def test_the_margin_is_drawn_and_not_read() -> None:
-    figure = comparison_figure(CALM, frame(), margin=Margin.model_validate("10%"))
-    assert [trace.name for trace in figure.data if not trace.meta] == ["margin", "margin"]
 
 
 def test_a_chart_without_any_value_can_still_be_drawn() -> None:

@@ -6,8 +6,10 @@ const ENTITIES = new DOMParser();
 const plainText = (escaped) => ENTITIES.parseFromString(escaped, "text/html").documentElement.textContent;
 const wallClock = (text) => (typeof text === "number" ? text : Date.parse(`${text.replace(" ", "T")}Z`));
 
-// The traces as {name, panel, unit, note, colour, dash, width, fill, x: [ms], y, n}.
+// The traces as {name, panel, unit, note, line, fill, x: [ms], y, n, bounds}. Traces that are the bounds of a CI belong to the next one.
 function readSeries(figure) {
+  const bounds = figure.data.filter((trace) => trace.meta?.bound);
+  const last = bounds.length && figure.data[figure.data.indexOf(bounds.at(-1)) + 1];
   return figure.data
     .filter((trace) => trace.meta?.unit)
     .map((trace) => ({
@@ -15,10 +17,12 @@ function readSeries(figure) {
       name: plainText(trace.meta.name ?? trace.name),
       panel: trace.meta.panel ?? "",
       line: trace.line ?? {},
+      opacity: trace.opacity ?? 1,
       fill: trace.fillcolor,
       x: readTimes(trace),
       y: readNumbers(trace.y),
       n: trace.customdata && readNumbers(trace.customdata),
+      bounds: trace === last ? bounds.map(({ y }) => readNumbers(y)) : [],
     }));
 }
 
@@ -66,26 +70,27 @@ function showValues(box, time) {
     const key = `${series.panel}\n${series.name}`;
     if (groups.has(key) && !Number.isFinite(value)) continue; // its faint or its firm part has the value
     const count = index < 0 || !Number.isFinite(value) ? undefined : series.n?.[index];
-    groups.set(key, { series, value, count });
+    groups.set(key, { series, value, count, bounds: series.bounds.map((bound) => bound[index]) });
   }
   const clock = document.createElement("time");
   clock.textContent = time === null ? "" : formatClock(box, time);
   let panel = "";
   const items = [clock];
-  for (const { series, value, count } of groups.values()) {
+  for (const reading of groups.values()) {
+    const { series } = reading;
     if (series.panel !== panel) {
       panel = series.panel;
       const head = document.createElement("b");
       head.textContent = panel;
       items.push(head);
     }
-    items.push(valueItem(series, value, count, time !== null, box.texts));
+    items.push(valueItem(reading, time !== null, box.texts));
   }
   list.replaceChildren(...items);
   moveCrosshair(box, time);
 }
 
-function valueItem(series, value, count, withValue, texts) {
+function valueItem({ series, value, count, bounds }, withValue, texts) {
   const item = document.createElement("span");
   if (series.line.color || series.fill) item.append(swatch(series));
   item.append(series.name);
@@ -93,13 +98,18 @@ function valueItem(series, value, count, withValue, texts) {
   const number = document.createElement("strong");
   number.textContent = formatNumber(value, series.unit);
   item.append(" ", number);
+  if (bounds.length && Number.isFinite(value)) {
+    const [lower, upper] = bounds.map((bound) => formatNumber(bound, series.unit));
+    item.append(` ${texts.ci.replace("{lower}", lower).replace("{upper}", upper)}`);
+  }
   if (count) item.append(` ${texts.n.replace("{n}", formatNumber(count, "count"))}`);
   if (series.note && Number.isFinite(value)) item.append(` · ${series.note}`);
   return item;
 }
 
-function swatch({ line, fill }) {
+function swatch({ line, fill, opacity }) {
   const mark = document.createElement("i");
+  mark.style.opacity = Math.max(opacity, 0.5);
   const style = { dash: "dashed", dot: "dotted", dashdot: "dashed" }[line.dash] ?? "solid";
   if (line.width) mark.style.borderTop = `${Math.max(line.width, 1)}px ${style} ${line.color}`;
   else mark.style.background = fill;

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import isfinite
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -12,7 +13,7 @@ from analysis.series.fleet_requests import worst_state
 from domain import FLEETS, FleetName, Migration
 from domain.series import PERCENTILES
 from domain.window import MINUTE_S
-from messages import fleet_requests, numbers, states, times
+from messages import charts, fleet_requests, numbers, states, times
 from messages import live as text
 from reports.templating import render
 from services.freshness import max_data_age_s
@@ -53,8 +54,7 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
         value = f"{migration.fleets[fleet].label} {format_value(quantity, getattr(latest, fleet))}"
         yield ("note", f"{value} ?", str(text.LOW_SAMPLE)) if fleet in latest.low_sample else (fleet, value, "")
     if quantity != "count":
-        format_difference = numbers.points if quantity == "rate" else numbers.signed_milliseconds
-        yield "", format_difference(latest.difference), ""
+        yield _difference(panel)
     if name != "error_rate":
         return
     shares = _shares(panel, "unanswered")
@@ -66,6 +66,16 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
         yield "note", str(text.ALB_5XX_UNKNOWN), str(text.ALB_5XX_UNKNOWN_EXPLAINED)
     elif panel.alb_5xx and panel.alb_5xx >= NOTABLE_SHARE * panel.requests_per_minute:
         yield "warn", text.alb_5xx(numbers.per_minute(panel.alb_5xx)), str(text.ALB_5XX_EXPLAINED)
+
+
+def _difference(panel: PanelData) -> Value:
+    """The judge's newest estimate, as in the hero; without one, the difference of the newest values."""
+    estimate, latest = panel.estimate, panel.latest
+    format_difference = numbers.points if panel.comparison.quantity == "rate" else numbers.signed_milliseconds
+    if estimate is None or not isfinite(estimate.lower[-1]):
+        return "", format_difference(latest.difference if latest else None), ""
+    newest, *bounds = (format_difference(values[-1]) for values in (estimate.estimate, estimate.lower, estimate.upper))
+    return "", charts.estimate_in_head(newest), charts.estimate_explained(*bounds)
 
 
 def _shares(panel: PanelData, component: str) -> dict[FleetName, float | None]:

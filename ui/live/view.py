@@ -5,18 +5,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from analysis import ExpectedShare, SampleRatio
+from analysis.series.shares import ShareStep
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
 from charts.comparison import comparison_figure
 from domain import Event, Migration, Window
 from messages import live as text
 from messages import numbers
-from services.fleet_requests import constant_share
 from services.freshness import provisional_from
-from services.live import LEAD_IN_S, LiveData, PanelName, TrafficStatus, live_data, read_sample_ratio, traffic_status
+from services.live import (
+    LEAD_IN_S,
+    LiveData,
+    PanelName,
+    TrafficStatus,
+    live_data,
+    read_sample_ratio,
+    share_steps,
+    traffic_status,
+)
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.events import filter_by_kind
@@ -45,15 +55,23 @@ class LiveChartOptions:
     language: str
 
 
-def live_view(app: AppContext, params: LiveParams, window: Window, options: LiveChartOptions) -> LiveView:
-    """The charts of a window. Reads the archive alone; raises ArchiveError."""
+def live_view(
+    app: AppContext,
+    params: LiveParams,
+    window: Window,
+    options: LiveChartOptions,
+    *,
+    trace: pd.DataFrame,
+    trace_key: Hashable,
+) -> LiveView:
+    """The charts of a window. `trace`: the judge's (analysis.TRACE_COLUMNS), identified by its key. Reads the archive alone; raises ArchiveError."""
     archive = app.archive
     with_lead_in = Window(window.start - LEAD_IN_S, window.end)
     cache_key = archive.current_key(partial(archive.metrics.cache_key, with_lead_in, params.source))
     events = filter_by_kind(archive.events.read(window), params.event_kinds)
-    canary_share = constant_share(archive, window)
+    steps = share_steps(archive, window)
     return _cached_live_view(
-        app, params.source, window, options, events=events, canary_share=canary_share, cache_key=cache_key
+        app, params.source, window, options, trace, events=events, steps=steps, cache_key=(cache_key, trace_key)
     )
 
 
@@ -63,15 +81,14 @@ def _cached_live_view(
     source: str,
     window: Window,
     options: LiveChartOptions,
+    _trace: pd.DataFrame,
     *,
     events: tuple[Event, ...],
-    canary_share: float | None,
+    steps: tuple[ShareStep, ...],
     cache_key: Hashable,
 ) -> LiveView:
     migration, percentile, slow_s = _app.migration, options.percentile, options.slow_s
-    data = live_data(
-        _app.archive, migration, source, window, percentile=percentile, slow_s=slow_s, canary_share=canary_share
-    )
+    data = live_data(_app.archive, migration, source, window, percentile=percentile, slow_s=slow_s, trace=_trace)
     provisional = provisional_from(migration, data.result.last_asked_at or 0)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}
@@ -80,7 +97,9 @@ def _cached_live_view(
         alt_text = text.alternative(title, text.panel_explained(name), events_marked=len(events))
         charts[name] = None
         if not panel.comparison.empty:
-            figure = comparison_figure(panel.comparison, frame, margin=panel.margin, events=events)
+            figure = comparison_figure(
+                panel.comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
+            )
             charts[name] = chart_payload(figure, alt_text)
     return LiveView(data, charts)
 

@@ -111,6 +111,35 @@ def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
     return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.result, view.context)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgeTrace:
+    """The judgement after each minute (analysis.TRACE_COLUMNS), identified by `key`."""
+
+    rows: pd.DataFrame
+    key: Hashable
+
+
+def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now: datetime) -> JudgeTrace:
+    """The trace of the current phase, or of a range of the past, which is judged by itself. Raises ArchiveError."""
+    if fixed_window is None:
+        view = judgement_view(app, source, now=now)
+        return JudgeTrace(judgement_trace(app, view), (view.phase.judged_window, view.cache_key))
+
+    def read() -> JudgeTrace:
+        key = judgement_key(app.archive, app.migration, source, fixed_window)
+        return JudgeTrace(_cached_range_trace(app, source, fixed_window, key), (fixed_window, key))
+
+    return app.archive.last_view("range_trace", (source, fixed_window), None, read)
+
+
+@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
+def _cached_range_trace(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
+    now = utc_now()
+    judged = judge_window(_app.archive, _app.migration, source, window, now=now, with_result=True)
+    assert judged.result is not None
+    return trace_result(_app.migration, judged.result, now=now, context=judged.context, checkpoint=page_checkpoint())
+
+
 def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
     _request_history(app)
     minute = now.replace(second=0, microsecond=0)

@@ -118,7 +118,7 @@ def test_axes_are_labelled_in_round_steps_and_days() -> None:
     assert words == ["−0.10 pp", "−0.05 pp", "0.00 pp", "+0.05 pp", "+0.10 pp"]
 
 
-def test_a_comparison_has_its_lines_margin_and_events() -> None:
+def test_a_comparison_has_its_lines_and_events() -> None:
     values = {"baseline": np.full(6, 0.002), "canary": np.array([0.001, 0.003, NAN, 0.003, 0.003, 0.003])}
     samples = {"baseline": np.full(6, 1000.0), "canary": np.full(6, 500.0)}
     few = dict.fromkeys(values, np.zeros(6, dtype=bool))
@@ -129,10 +129,10 @@ def test_a_comparison_has_its_lines_margin_and_events() -> None:
     fleets = PALETTES["light"].fleets
     assert [path.count("M") for path in svg.paths(stroke=fleets["baseline"], fill="none")] == [1]
     assert [path.count("M") for path in svg.paths(stroke=fleets["canary"], fill="none")] == [2]
-    assert {"EC2", "<b>ECS</b>", "● 5xx <above> 1%", "margin ±0.05 pp", "JST"} <= set(svg.words)
+    assert {"EC2", "<b>ECS</b>", "● 5xx <above> 1%", "<b>ECS</b> − EC2, each period", "JST"} <= set(svg.words)
     assert "b" not in {tag for tag, _ in svg.elements}
     assert svg.elements[0][1]["aria-label"] == 'the "error rate"'
-    assert len([at for tag, at in svg.elements if tag == "rect"]) == 2  # the margin, and how long the alert lasted
+    assert len([at for tag, at in svg.elements if tag == "rect"]) == 1  # how long the alert lasted
 
 
 def test_an_interval_trace_has_margin_bounds_and_estimate() -> None:

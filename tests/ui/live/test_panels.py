@@ -5,9 +5,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis import LatestValues
+from analysis.parity.estimates import RunningEstimate
 from archive import MetricsResult, RequestCoverage
 from domain import Window, empty_frame
 from domain.series import is_request_count
@@ -62,6 +64,19 @@ def test_head_has_both_values_and_their_difference(build_app: Callable[..., AppC
     panels.panel_head(build_app(), PARAMS, view("latency", values(0.20, 0.25)), "latency", slow_s=0.3)
     text = " ".join(ParsedHtml(rendered[0].replace("><", "> <")).text.split())
     assert text.startswith("Latency p95 EC2 200 ms ECS 250 ms +50 ms 20:55")
+
+
+def test_head_has_the_judges_estimate_instead_of_one_minute_against_another(
+    build_app: Callable[..., AppContext], rendered: list[str]
+) -> None:
+    column = np.array([np.nan, -0.004])
+    estimate = RunningEstimate(np.array([0, 60]), 60, column, column - 0.002, column + 0.002, column, column)
+    shown = view("latency", values(0.20, 0.25))
+    panel = replace(shown.data.panels["latency"], estimate=estimate)
+    shown = replace(shown, data=replace(shown.data, panels={"latency": panel}))
+    panels.panel_head(build_app(), PARAMS, shown, "latency", slow_s=0.3)
+    assert "Δ −4 ms" in ParsedHtml(rendered[0]).text and "+50 ms" not in rendered[0]
+    assert "95% CI −6 ms … −2 ms" in rendered[0]
 
 
 def test_low_sample_value_is_marked_and_not_compared(build_app: Callable[..., AppContext], rendered: list[str]) -> None:

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,7 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import AlarmData, SplitShares, TimeGrid, find_alarms, judge, trace
-from analysis.parity.confidence_sequences import running_differences, running_rates
+from analysis.parity.confidence_sequences import (
+    NO_HISTORY,
+    RunningDifferences,
+    difference_scatter,
+    running_differences,
+    running_rates,
+)
 from analysis.parity.intervals import SequentialIntervals, interval_verdicts, intervals
 from analysis.series.grid import FleetSeries, FloatArray
 from benchmarks import judge_worlds
@@ -82,6 +88,32 @@ def simulate_latency(
 def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> SequentialIntervals:
     """30 % independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
     running = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
+    return intervals(LATENCY, running, 1, np.ones(shape))
+
+
+def simulate_answers(
+    random: np.random.Generator, shape: tuple[int, int], *, ratio: float, history: int = 0
+) -> SequentialIntervals:
+    """p95 of every minute from 600 answers of each fleet (lognormal, σ = 0.5), as from access logs; after `history` minutes with ratio 1."""
+    minutes = history + shape[1]
+    p95 = np.log(
+        [
+            np.quantile(np.exp(0.5 * random.normal(size=(minutes, 600))), 0.95, axis=1, method="inverted_cdf")
+            for _ in range(2 * shape[0])
+        ]
+    )
+    b, c = p95[: shape[0]], p95[shape[0] :]
+    judged = [
+        running_differences(
+            c[i, history:] - b[i, history:] + np.log(ratio),
+            None,
+            difference_scatter(c[i, :history] - b[i, :history]) if history else NO_HISTORY,
+        )
+        for i in range(shape[0])
+    ]
+    running = RunningDifferences(
+        *(np.stack([getattr(one, field.name) for one in judged]) for field in fields(RunningDifferences))
+    )
     return intervals(LATENCY, running, 1, np.ones(shape))
 
 
@@ -394,6 +426,13 @@ def rows() -> list[BenchmarkRow]:
     ]
     for module in (sample_ratio, cost, before_after, routes):
         table += [BenchmarkRow(*row) for row in module.rows()]
+    for history, name in ((0, ""), (240, ", with four hours of history")):
+        table.append(
+            _row(
+                f"p95 × 1.2 from 600 raw answers a minute: minutes to worse{name}", ("≤", 10), "—",
+                lambda intervals: delay(worse(intervals)), simulate_answers, ratio=1.2, history=history, minutes=60, summary="median",
+            )
+        )  # fmt: skip
     return table
 
 

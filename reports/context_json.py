@@ -21,7 +21,7 @@ def read_context_json(text: str) -> JudgeContext:
             tuple(Window(_epoch_s(part["from"]), _epoch_s(part["to"])) for part in given["warm_up"]),
             bool(given["counts_503"]),
             {
-                metric: Scatter(*(float(known[name]) for name in ("periods", "variance", "long_run")))
+                metric: Scatter(**{name: float(value) for name, value in known.items()})
                 for metric, known in given["scatter"].items()
             },
             (float(given["usual"]["errors"]), float(given["usual"]["requests"])),

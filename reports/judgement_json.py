@@ -213,7 +213,8 @@ def context_json(context: JudgeContext) -> dict[str, Any]:
         "warm_up": [window_json(part) for part in context.warm_up],
         "counts_503": context.counts_503,
         "scatter": {
-            metric: pick(known, "periods", "variance", "long_run") for metric, known in context.scatter.items()
+            metric: pick(known, "periods", "variance", "long_run", "weight")
+            for metric, known in context.scatter.items()
         },
         "usual": {"errors": errors, "requests": requests},
     }

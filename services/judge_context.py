@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import analysis
 from analysis.parity.context import JudgeContext
-from analysis.parity.history import History, baseline_by_day, learn_history
+from analysis.parity.history import baseline_by_day, learn_history
 from analysis.parity.samples import PreparedGrid, dominant_period, prepare_grid
 from analysis.series.phases import begins_phase
 from archive import Archive, MetricsResult
@@ -37,7 +37,7 @@ def read_context(
     if history is None:
         history = learn_history(_pasts(archive, migration, source, past, now=now), migration.criteria)
         cache.put(key, version, history)
-    return history.added_to(settings, result.frame)
+    return replace(settings, scatter=history.scatter, usual=history.usual)
 
 
 def _before(settings: JudgeContext, end: int) -> JudgeContext:
@@ -116,4 +116,4 @@ class _Past:
     settings: JudgeContext
 
 
-_histories: WeakKeyDictionary[Archive, VersionedCache[History]] = WeakKeyDictionary()
+_histories: WeakKeyDictionary[Archive, VersionedCache[JudgeContext]] = WeakKeyDictionary()

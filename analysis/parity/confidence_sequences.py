@@ -6,7 +6,8 @@ Suffixes: `_b` baseline, `_c` canary.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -38,12 +39,14 @@ class Scatter:
 
     `variance`: of the paired difference of a latency; for a rate the excess over that of independent events, divided by the information of a
     period (n·p, harmonic over the fleets), so that it holds for any traffic and split. `long_run`: how many times more the mean of many periods
-    varies, because they resemble each other.
+    varies, because they resemble each other. `weight`: of a latency, the mean of `paired_weights`. Percentiles of fewer answers scatter more, but
+    at most by as many times as there are fewer: that is assumed, as it errs on the wide side.
     """
 
     periods: float
     variance: float
     long_run: float
+    weight: float = 0.0
 
 
 NO_HISTORY = Scatter(0.0, 0.0, 1.0)
@@ -52,12 +55,12 @@ NO_HISTORY = Scatter(0.0, 0.0, 1.0)
 class Running:
     """Estimates after each minute. `is_enough`: whether there are enough minutes for an estimate of their variance."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
     is_enough: BoolArray
 
     def at(self, index: Any) -> Self:
         """Those after some of the minutes."""
-        return type(self)(*(getattr(self, field.name)[..., index] for field in fields(self)))  # type: ignore[arg-type]
+        return type(self)(*(getattr(self, name)[..., index] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,23 +154,20 @@ def running_rates(
     # Residuals r = f_b·a − f_c·b have mean 0 under any shared burst if the ratio of the rates is constant. Half an event is added to each
     # rate: a rate of 0 would hide the other fleet's bursts.
     f_b, f_c = (rates.events_b + 0.5) / rates.exposure_b, (rates.events_c + 0.5) / rates.exposure_c
-    residuals = _residual_variance(
-        (w * events_c / requests_c, w * events_b / requests_b, w), (f_b, -f_c, f_c * rates.rate_b - f_b * rates.rate_c)
-    )
+    parts = w * events_c / requests_c, w * events_b / requests_b, w
+    factors = f_b, -f_c, f_c * rates.rate_b - f_b * rates.rate_c
+    squares, *raw = _autocorrelations(parts, factors, 1, 2)
 
-    # The variance that independent events would have, and the variance of its estimate.
+    # The variance that independent events would have.
     variance_c = f_b**2 * _running_sum(w**2 * events_c / requests_c**2)
     variance_b = f_c**2 * _running_sum(w**2 * events_b / requests_b**2)
     poisson_variance = variance_c + variance_b
-    fourth_c = f_b**4 * _running_sum(w**4 * events_c / requests_c**4)
-    fourth_b = f_c**4 * _running_sum(w**4 * events_b / requests_b**4)
-    relative_variance = _safe_divide(residuals.sum_of_squares, poisson_variance) * n / np.maximum(n - 1, 1)
-    error_of_variance = 2 * (2 / n + _safe_divide(fourth_c + fourth_b, poisson_variance**2))
-    excess = _shrink(np.maximum(relative_variance - 1, 0.0), error_of_variance) * (1 + EARLY_MINUTES / np.sqrt(n))
+    relative_variance = _safe_divide(squares, poisson_variance) * n / np.maximum(n - 1, 1)
+    excess = _shrink(relative_variance - 1, 4 / n) * (1 + EARLY_MINUTES / np.sqrt(n))
     # The events of one minute may be a single burst.
     per_minute = _safe_divide(variance_c * rates.events_c + variance_b * rates.events_b, poisson_variance) / n
-    lag_1, lag_2 = (_unbiased_autocorrelation(lag, n) for lag in (residuals.lag_1, residuals.lag_2))
-    error_variance = _autocorrelation_variance(residuals.lag_1, n)
+    lag_1, lag_2 = (_unbiased_autocorrelation(lag, n) for lag in raw)
+    error_variance = _autocorrelation_variance(raw[0], n)
     masked = _masked_long_run_factor(lag_1, lag_2, error_variance, excess / (1 + excess))
     long_run = _long_run_factor(_shrink(lag_1, 4 * error_variance) * (1 + 2 * np.sqrt(error_variance)))
     overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, masked)
@@ -189,7 +189,7 @@ def rate_scatter(events_b: FloatArray, requests_b: FloatArray, events_c: FloatAr
     total = float((residuals**2).sum())
     if not independent or not total:
         return Scatter(n, 0.0, 1.0)
-    excess = _shrink(np.array(total / independent * n / max(n - 1, 1) - 1), np.array(4 / n))
+    excess = _shrink(np.array(total / independent * n / max(n - 1, 1) - 1), 4 / n)
     # Independent events have no autocorrelation: all of it is the excess's.
     lag_1 = _unbiased_autocorrelation(np.array((residuals[1:] * residuals[:-1]).sum() / total), np.array(n))
     memory = np.clip(lag_1 * (1 + excess) / np.maximum(excess, 1e-9), 0.0, MAX_MEMORY)
@@ -233,25 +233,26 @@ def running_differences(
     first = values[..., :1]
     centred = w * np.where(np.abs(values - first) <= 1e-12 * np.abs(values), 0.0, values - first)
     mean = _running_sum(centred) / sum_w
-    residuals = _residual_variance((centred, w), (np.ones_like(values), -mean))
+    parts, factors = (centred, w), (np.ones_like(values), -mean)
+    squares, lag_1 = _autocorrelations(parts, factors, 1)
     n_equal = sum_w**2 / sum_w2  # as many minutes of equal weight
-    variance = residuals.sum_of_squares / sum_w2 * n_equal
-    variance = (variance + n_before * history.variance) / np.maximum(n_equal - 1 + n_before, 1)
-    error_variance = _autocorrelation_variance(residuals.lag_1, n)
-    autocorrelation = _shrink(_unbiased_autocorrelation(residuals.lag_1, n), 4 * error_variance)
+    before = n_before * history.variance * np.maximum(history.weight * n / sum_w, 1.0)
+    variance = (squares / sum_w2 * n_equal + before) / np.maximum(n_equal - 1 + n_before, 1)
+    error_variance = _autocorrelation_variance(lag_1, n)
+    autocorrelation = _shrink(_unbiased_autocorrelation(lag_1, n), 4 * error_variance)
     long_run = _long_run_factor(autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2)
-    long_run = _pooled(n, np.maximum(long_run, residuals.block_factor), n_before, history.long_run)
+    long_run = _pooled(n, np.maximum(long_run, _block_factor(parts, factors, squares / n)), n_before, history.long_run)
     effective = n_equal / long_run
     return RunningDifferences(
         n, first + mean, variance, effective, effective - 1 + n_before / long_run, n >= _min_minutes(history)
     )
 
 
-def difference_scatter(values: FloatArray) -> Scatter:
+def difference_scatter(values: FloatArray, weights: FloatArray | None = None) -> Scatter:
     """How paired differences scattered in earlier periods, for `running_differences`."""
-    n = float(len(values))
-    running = running_differences(values)
-    return Scatter(n, float(running.variance[-1]), n / float(running.effective_minutes[-1]))
+    n, last = len(values), running_differences(values).at(-1)
+    weight = 0.0 if weights is None else float(weights.mean())
+    return Scatter(n, float(last.variance), n / float(last.effective_minutes), weight)
 
 
 def _pooled(n: FloatArray, own: FloatArray, n_before: float, before: FloatArray | float) -> FloatArray:
@@ -356,64 +357,49 @@ def _upper_bound(
     return np.where(rates.is_enough, bound, np.inf)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _ResidualVariance:
-    """Residuals after each minute: their sum of squares, their autocorrelation at lags of one and two minutes, and `block_factor`: a lower bound
-    of the ratio of the long-run variance, from blocks of BLOCK_MINUTES, to the variance of a minute; 0 before there are four blocks."""
-
-    sum_of_squares: FloatArray
-    lag_1: FloatArray
-    lag_2: FloatArray
-    block_factor: FloatArray
+# Residuals Σ factor·part, whose factors are re-estimated at every time.
+_Parts = tuple[FloatArray, ...]
 
 
-def _residual_variance(parts: tuple[FloatArray, ...], factors: tuple[FloatArray, ...]) -> _ResidualVariance:
-    """The variance of the residuals Σ factor·part, whose factors are re-estimated at every time.
+def _autocorrelations(parts: _Parts, factors: _Parts, *lags: int) -> tuple[FloatArray, ...]:
+    """The residuals' sum of squares after each minute, and their autocorrelation at each of `lags`."""
+    squares = np.maximum(_cross_moment(parts, factors, 0), 0.0)
+    return squares, *(_safe_divide(_cross_moment(parts, factors, lag), squares) for lag in lags)
 
-    Blocks: overlapping batch means (Meketon & Schmeiser 1984), with the autocorrelation from each block to the next.
+
+def _block_factor(parts: _Parts, factors: _Parts, variance: FloatArray) -> FloatArray:
+    """A lower bound of the long-run variance over the `variance` of a minute, from blocks of BLOCK_MINUTES; 0 before there are four of them.
+
+    Overlapping batch means (Meketon & Schmeiser 1984), with the autocorrelation from each block to the next.
     """
     n = np.arange(1.0, parts[0].shape[-1] + 1)
-    squares = np.maximum(_cross_moment(parts, parts, factors), 0.0)
-    lag_1, lag_2 = (
-        _safe_divide(
-            _cross_moment(tuple(part[..., k:] for part in parts), tuple(part[..., :-k] for part in parts), factors),
-            squares,
-        )
-        for k in (1, 2)
-    )
-    sums = tuple(_running_sum(np.concatenate((np.zeros_like(part[..., :1]), part), axis=-1)) for part in parts)
-    blocks = tuple(total[..., BLOCK_MINUTES:] - total[..., :-BLOCK_MINUTES] for total in sums)
-    variance = np.maximum(_cross_moment(blocks, blocks, factors), 0.0) / np.maximum(n - BLOCK_MINUTES + 1, 1)
-    next_blocks, blocks_before = (
-        tuple(part[..., cut] for part in blocks) for cut in (slice(BLOCK_MINUTES, None), slice(None, -BLOCK_MINUTES))
-    )
-    block_autocorrelation = _safe_divide(
-        _cross_moment(next_blocks, blocks_before, factors) / np.maximum(n - 2 * BLOCK_MINUTES + 1, 1), variance
-    )
-    n_blocks = n / BLOCK_MINUTES  # blocks that do not overlap
+    blocks = tuple(_block_sums(part) for part in parts)
+    squares, ratio = _autocorrelations(blocks, factors, BLOCK_MINUTES)
+    of_blocks = squares / np.maximum(n - BLOCK_MINUTES + 1, 1)
+    lag_1 = ratio * np.maximum(n - BLOCK_MINUTES + 1, 1) / np.maximum(n - 2 * BLOCK_MINUTES + 1, 1)
+    n_blocks = n / BLOCK_MINUTES  # that do not overlap
     z = np.clip(150 / n, 0.6, 1.75)  # standard errors to subtract: fewer with more data
-    autocorrelation = _unbiased_autocorrelation(block_autocorrelation, n_blocks) - z * np.sqrt(
-        _autocorrelation_variance(block_autocorrelation, n_blocks)
-    )
-    autocorrelation = np.clip(autocorrelation, -0.3, MAX_AUTOCORRELATION)
-    factor = _safe_divide(variance / BLOCK_MINUTES, squares / n) / (1 + z * np.sqrt(2 / np.maximum(1.3 * n_blocks, 1)))
-    return _ResidualVariance(
-        squares, lag_1, lag_2, np.where(n_blocks >= 4, factor * (1 + autocorrelation) / (1 - autocorrelation), 0.0)
-    )
+    error = np.sqrt(_autocorrelation_variance(lag_1, n_blocks))
+    autocorrelation = np.clip(_unbiased_autocorrelation(lag_1, n_blocks) - z * error, -0.3, MAX_AUTOCORRELATION)
+    factor = _safe_divide(of_blocks / BLOCK_MINUTES, variance) / (1 + z * np.sqrt(2 / np.maximum(1.3 * n_blocks, 1)))
+    return np.where(n_blocks >= 4, factor * (1 + autocorrelation) / (1 - autocorrelation), 0.0)
 
 
-def _cross_moment(
-    left: tuple[FloatArray, ...], right: tuple[FloatArray, ...], factors: tuple[FloatArray, ...]
-) -> FloatArray:
-    """Running sum of (Σ factor·left) (Σ factor·right) with each time's own factors; shorter arrays lack their first times."""
+def _block_sums(values: FloatArray) -> FloatArray:
+    """The sum of the block that ends with each minute; 0 before the first whole one."""
+    sums = _running_sum(values)
+    sums[..., BLOCK_MINUTES:] -= sums[..., :-BLOCK_MINUTES].copy()
+    sums[..., : BLOCK_MINUTES - 1] = 0.0
+    return sums
+
+
+def _cross_moment(parts: _Parts, factors: _Parts, lag: int) -> FloatArray:
+    """Running sum of the products of the residuals with those `lag` minutes before, each time with its own factors."""
     total = np.zeros_like(factors[0])
-    length = left[0].shape[-1]
-    available = (..., slice(total.shape[-1] - length, None))
-    for i, left_part in enumerate(left):
-        for j, right_part in enumerate(right):
-            total[available] += (
-                factors[i][available] * factors[j][available] * _running_sum(left_part * right_part) if length else 0.0
-            )
+    length = total.shape[-1] - lag
+    if length > 0:
+        for (part, factor), (other, other_factor) in product(zip(parts, factors, strict=True), repeat=2):
+            total[..., lag:] += (factor * other_factor)[..., lag:] * _running_sum(part[..., lag:] * other[..., :length])
     return total
 
 
@@ -427,7 +413,7 @@ def _autocorrelation_variance(autocorrelation: FloatArray, n: FloatArray) -> Flo
     return np.maximum(1 - np.clip(_unbiased_autocorrelation(autocorrelation, n), -1, 1) ** 2, 0.0) / n
 
 
-def _shrink(estimate: FloatArray, variance: FloatArray) -> FloatArray:
+def _shrink(estimate: FloatArray, variance: float | FloatArray) -> FloatArray:
     """Shrinks an estimate towards 0 if it is small beside its error variance; 0 if negative."""
     return np.where(estimate > 0, estimate**3 / np.maximum(estimate**2 + variance, 1e-300), 0.0)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.parity.confidence_sequences import running_differences
 from analysis.parity.context import JudgeContext
 from archive import Archive
 from domain import Event, Migration, Series, WeightChange, Window
@@ -177,9 +178,11 @@ class TestHistory:
             return value / 10 if is_small else value
 
         fill(archive, Window(START - 2 * DAY_S, PHASE.end), values=few)
-        assert context_of(archive, migration).scatter["latency_p95"].variance == pytest.approx(
-            2 * 0.02**2 * 500 / (1000 * 100 / 1100), rel=0.2
-        )
+        known = context_of(archive, migration).scatter["latency_p95"]
+        assert (known.variance, known.weight) == (pytest.approx(2 * 0.02**2, rel=0.2), 500)
+        weights, none = np.full(10, 1000 * 100 / 1100), np.zeros(10)
+        judged = running_differences(none, weights, known)
+        assert judged.variance[-1] == pytest.approx(known.variance * 500 / weights[0] * 240 / 249)
 
     def test_seven_periods_get_an_answer(self, archive: Archive, migration: Migration):
         short = Window(START, START + 7 * PERIOD_S)

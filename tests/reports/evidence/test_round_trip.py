@@ -70,7 +70,7 @@ CONTEXT = JudgeContext(
     ((START - 3600, math.nan), (START - 1800, 0.5)),
     (Window(START - 60, START + 540),),
     counts_503=False,
-    scatter={"latency_p95": Scatter(200.0, 0.01, 1.5), "error_rate": Scatter(180.0, 0.2, 3.0)},
+    scatter={"latency_p95": Scatter(200.0, 0.01, 1.5, 400.0), "error_rate": Scatter(180.0, 0.2, 3.0)},
     usual=(500.0, 200_000.0),
 )
 CASES = {

@@ -1,6 +1,7 @@
 """A CI beside its margin as a bar: one row of a forest plot."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from analysis import CriterionVerdict
 
@@ -9,11 +10,19 @@ REACH_MARGINS = 2.0  # the picture extends to twice the margin on each side
 
 @dataclass(frozen=True, slots=True)
 class IntervalBar:
-    """Positions in % of the picture's width: 0 is at 50, the margin's ends at 25 and 75. Values beyond the picture are at its ends."""
+    """Positions in % of the picture's width: 0 is at 50, the margin's ends at 25 and 75. Values beyond the picture are at its ends.
+
+    `beyond`: the ends of the picture beyond which the interval reaches.
+    """
 
     left_percent: float
     right_percent: float
     estimate_percent: float
+
+    @property
+    def beyond(self) -> tuple[Literal["left", "right"], ...]:
+        left: tuple[Literal["left", "right"], ...] = ("left",) if self.left_percent <= 0 else ()
+        return (*left, "right") if self.right_percent >= 100 else left
 
 
 def interval_bar(verdict: CriterionVerdict) -> IntervalBar | None:

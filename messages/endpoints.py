@@ -1,8 +1,9 @@
 """Messages of the Endpoints page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
+from analysis.series.quantiles import Percentile
 from domain import FleetName
 from messages import numbers, times, verdicts
 from messages.i18n import _, comma_list, lazy, plural
@@ -11,7 +12,13 @@ ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
 TOTAL = lazy("all routes together")
 SUMMARY_HEAD = (lazy("route"), "", lazy("requests"), lazy("error rate"), "p95", lazy("verdict"))
-INTERVAL_EXPLAINED = lazy("Small: where the true percentile lies with 95%. A dash: so few answers do not bound it.")
+SEARCH_LABEL = lazy("Search routes")
+VERDICT_LABEL = lazy("Verdict")
+CSV_LABEL = "CSV"
+CSV_EXPLAINED = lazy("The routes of the table, with p50, p95 and p99, as a CSV file.")
+NO_ROUTES_SHOWN = lazy("No route matches the search and the verdict.")
+SHOW_ALL_ROUTES = lazy("Show all routes")
+COPIED = lazy("Copied")
 MAP_TITLE = lazy("All routes at a glance")
 MAP_EXPLAINED = lazy(
     "Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier."
@@ -102,12 +109,58 @@ def share(status: int | None) -> str:
     return _("error rate") if status is None else _("share of {status}xx").format(status=status)
 
 
-def table_head(*, status: int | None) -> tuple[str, ...]:
-    return (_("route"), _("requests"), share(status), "p50", "p95", "p99", _("verdict"), _("still needed"))
+def table_head(labels: Mapping[FleetName, str], *, status: int | None) -> tuple[str, ...]:
+    return (
+        _("Route"),
+        _("Requests"),
+        _("{metric} {baseline} → {canary}").format(
+            metric=_capitalized(share(status)), baseline=labels["baseline"], canary=labels["canary"]
+        ),
+        _("Difference (95% CI)"),
+        _("p95 difference"),
+        _("Error rate over time"),
+        _("Verdict"),
+    )
 
 
-def numerator(errors: int) -> str:
-    return _("{n} of them").format(n=numbers.count(errors))
+def table_note(labels: Mapping[FleetName, str]) -> str:
+    text = _("Differences: {canary} − {baseline}. CI: anytime-valid, over the margin in grey. “–”: too few samples.")
+    return text.format(baseline=labels["baseline"], canary=labels["canary"])
+
+
+def _capitalized(label: str) -> str:
+    return label[:1].upper() + label[1:]
+
+
+def of_fleet(label: str, requests: int) -> str:
+    return _("{fleet}: {n}").format(fleet=label, n=numbers.count(requests))
+
+
+def error_counts(baseline: int, canary: int) -> str:
+    return f"{numbers.count(baseline)} → {numbers.count(canary)}"
+
+
+def p95_values(baseline: Percentile | None, canary: Percentile | None) -> str:
+    if baseline is None and canary is None:
+        return ""
+    return " → ".join(numbers.milliseconds(value.value_s if value else None) for value in (baseline, canary))
+
+
+def trend_alternative(labels: Mapping[FleetName, str], trend: Mapping[FleetName, Sequence[float | None]]) -> str:
+    """ "Highest error rate: EC2 0.4%, ECS 3%"."""
+    highest = (
+        f"{labels[fleet]} {numbers.percent(max((value for value in values if value is not None), default=None))}"
+        for fleet, values in trend.items()
+    )
+    return _("Highest error rate: {fleets}").format(fleets=", ".join(highest))
+
+
+def verdict_filter(name: str, counts: Mapping[Verdict, int]) -> str:
+    """ "▲ regression 1"; for "": "all 13"."""
+    verdict = next((verdict for verdict in VERDICTS if verdict == name), None)
+    if verdict is None:
+        return _("all {n}").format(n=numbers.count(sum(counts.values())))
+    return f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)} {numbers.count(counts.get(verdict, 0))}"
 
 
 def metric_interval(metric: str, interval: str) -> str:

@@ -6,19 +6,39 @@ from functools import partial
 
 import streamlit as st
 
+from analysis.endpoints.endpoints import WORST_FIRST
 from archive import ArchiveError
 from charts.route_scatter import route_scatter_figure
 from domain import Migration, Window, utc_now
 from messages import endpoints as text
 from messages import numbers, times
+from reports.endpoints_csv import routes_csv
+from reports.formats import slug
 from services.endpoints import EndpointsView
 from ui import layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
-from ui.components import heartbeat, overlay_chart
-from ui.controls import leave_range_button, query_params, segmented_control, selectbox, set_query, window_control
-from ui.endpoints import ingest_progress, route, view
-from ui.endpoints.url import DEFAULT_WINDOW, MAPS, STATUSES, WINDOW_CHOICES, EndpointsParams, parse_endpoints_params
+from ui.components import heartbeat, overlay_chart, page_actions
+from ui.controls import (
+    follow_link,
+    leave_range_button,
+    query_params,
+    search_input,
+    segmented_control,
+    selectbox,
+    set_query,
+    window_control,
+)
+from ui.endpoints import ingest_progress, route, table, view
+from ui.endpoints.url import (
+    DEFAULT_WINDOW,
+    MAPS,
+    MAX_PARAM_LENGTH,
+    STATUSES,
+    WINDOW_CHOICES,
+    EndpointsParams,
+    parse_endpoints_params,
+)
 from ui.language import fragment
 from ui.parity.view import current_phase
 
@@ -54,6 +74,7 @@ def _content(app: AppContext) -> None:
         if ingest_progress.is_ingesting(app, _window(app, params, now)):
             interval_s = INGEST_REFRESH_S
     heartbeat(interval_s, now=now.timestamp())
+    page_actions(str(text.COPIED), follow_link)
     with layout.archive_state(app.migration, app.archive, str(text.ENDPOINTS_TITLE)):
         window = _window(app, params, now)
         ingest_progress.request_ingest(app, window)
@@ -79,7 +100,7 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
         route.route_detail(app, endpoint, route_view, window, span)
         st.html(route.log_lines(app, route_view, now))
     else:
-        _overview(app, judged, params, span)
+        _overview(app, judged, params, window, span)
 
 
 def _span(migration: Migration, params: EndpointsParams, window: Window, now: datetime) -> str:
@@ -117,25 +138,58 @@ def _head(
         layout.note(text.status_filter_note(status, judged=status >= 4))
 
 
-def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, span: str) -> None:
+def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, window: Window, span: str) -> None:
     migration, query = app.migration, query_params()
     if params.route is not None:
         layout.warning(text.no_such_route(params.route))
     st.html(view.headline(migration, judged, span))
     if banner := view.hidden_routes_banner(migration, judged, query):
         st.html(banner)
+    shown = table.shown_routes(judged, params)
+    _table_controls(migration, params, shown, window)
+    if shown.routes:
+        st.html(table.routes_table(migration, judged, params, query, theme=layout.theme()))
+        _page_buttons(len(shown.routes), params.page)
+    else:
+        layout.empty_state(str(text.NO_ROUTES_SHOWN))
+        st.button(
+            str(text.SHOW_ALL_ROUTES), key="all", on_click=set_query, kwargs={"q": None, "verdict": None, "page": None}
+        )
     _map(app, judged, params)
-    st.html(view.routes_table(migration, judged, params, query))
-    _page_buttons(len(judged.endpoints.routes), params.page)
     layout.note(view.ingest_summary(judged))
+
+
+def _table_controls(migration: Migration, params: EndpointsParams, shown: table.ShownRoutes, window: Window) -> None:
+    counts = shown.verdict_counts
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        search_input("q", str(text.SEARCH_LABEL), params.search, max_chars=MAX_PARAM_LENGTH)
+        segmented_control(
+            "verdict",
+            str(text.VERDICT_LABEL),
+            # The chosen verdict stays an option, even if no route has it.
+            ("", *(verdict for verdict in WORST_FIRST if counts.get(verdict) or verdict == params.verdict)),
+            params.verdict or "",
+            partial(text.verdict_filter, counts=counts),
+            page=None,
+        )
+        st.download_button(
+            text.CSV_LABEL,
+            data=partial(routes_csv, shown.routes),
+            file_name=f"endpoints-{slug(migration.name)}-{window.starts_at:%Y%m%dT%H%M}Z.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            help=str(text.CSV_EXPLAINED),
+            disabled=not shown.routes,
+        )
 
 
 def _page_buttons(n_routes: int, page: int) -> None:
     """Which routes the table shows, and the way to the others."""
-    if n_routes <= view.PAGE_ROWS:
+    if n_routes <= table.PAGE_ROWS:
         return
-    first = view.first_row(n_routes, page)
-    shown, end = first // view.PAGE_ROWS + 1, min(first + view.PAGE_ROWS, n_routes)
+    first = table.first_row(n_routes, page)
+    shown, end = first // table.PAGE_ROWS + 1, min(first + table.PAGE_ROWS, n_routes)
     previous = str(shown - 1) if shown > 2 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for label, target, disabled in (

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis import Verdict
+from analysis import CriterionVerdict, Judgement, Verdict
 from analysis.endpoints.endpoints import MAX_ROUTES, JudgedEndpoints, judge_endpoints
 from analysis.endpoints.route import RouteDetail, route_detail
 from archive import Archive
@@ -142,6 +142,11 @@ def judge_route(
 def last_day(window: Window) -> Window:
     """The last day of a phase: the logs of weeks take too long to judge, and too much memory, for a page about something else."""
     return Window(max(window.start, window.end - DAY_S), window.end)
+
+
+def criterion_of(judgement: Judgement, metric: str) -> CriterionVerdict | None:
+    """The criterion of a metric; None if the migration, or the filter by status, does not judge it."""
+    return next((result for result in judgement.criteria if result.metric == metric), None)
 
 
 def fleet_by_target_group(migration: Migration) -> dict[str, FleetName]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import streamlit as st
 from streamlit import runtime
@@ -65,6 +66,12 @@ def set_query(**changes: str | None) -> None:
     st.query_params.from_dict(st.session_state[_QUERY_KEY])
 
 
+def follow_link(url: str) -> None:
+    """Shows the page that a link "?…" leads to. Streamlit's own limits on query strings apply."""
+    st.session_state[_QUERY_KEY] = dict(parse_qsl(url.removeprefix("?"), keep_blank_values=True))
+    st.query_params.from_dict(st.session_state[_QUERY_KEY])
+
+
 def set_range(migration: Migration, window: Window, ends: list[str]) -> None:
     """After a drag on a chart of `window`: shows the dragged range. `ends` as the axis writes them; [] (a double click) removes the range."""
     if not ends:
@@ -99,15 +106,16 @@ def segmented_control(
     format_func: Callable[[str], str] = str,
     *,
     default: str = "",
+    **removed: None,
 ) -> None:
-    """A row of choices for the query parameter `name`, which is removed for the default."""
+    """A row of choices for the query parameter `name`, which is removed for the default, as are the parameters `removed` at each choice."""
     key = f"{name}_choice"
     st.segmented_control(
         label,
         options,
         default=sync_widget(key, value if value in options else None),
         key=key,
-        on_change=partial(_on_change, name, key, default or options[0]),
+        on_change=partial(_on_change, name, key, default or options[0], **removed),
         required=True,
         format_func=format_func,
         label_visibility="collapsed",
@@ -132,6 +140,22 @@ def selectbox(
         key=key,
         on_change=partial(_on_change, name, key, options[0]),
         format_func=format_func,
+        label_visibility="collapsed",
+        width=width,
+    )
+
+
+def search_input(name: str, label: str, value: str, *, max_chars: int, width: int = 260) -> None:
+    """A text for the query parameter `name`, entered with Enter; the first page of what it finds is shown."""
+    key = f"{name}_text"
+    st.text_input(
+        label,
+        value=sync_widget(key, value),
+        key=key,
+        max_chars=max_chars,
+        placeholder=label,
+        icon=":material/search:",
+        on_change=partial(_on_change, name, key, "", page=None),
         label_visibility="collapsed",
         width=width,
     )

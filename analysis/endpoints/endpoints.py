@@ -1,7 +1,7 @@
 """Parity per route, from access log counts: finds regressions of single routes that the totals hide."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from analysis.parity.verdicts import (
     CriterionVerdict,
     ExclusionReason,
     Judgement,
+    Verdict,
     overall_verdict,
 )
 from analysis.series.fleet_requests import FleetRequests
@@ -30,6 +31,7 @@ from domain.window import MINUTE_S
 MAX_ROUTES = 500
 PERCENTILES = ("p50", "p95", "p99")
 BLOCKS_MINUTES = (1, 5, 15, 60)
+TREND_BLOCKS = 24
 ALL_ROUTES = ""  # the route name of the total
 ERROR_CLASSES = (4, 5)  # status code classes of which fewer are better
 
@@ -55,11 +57,15 @@ class FleetStats:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One route (or ALL_ROUTES) of both fleets, with its judgement."""
+    """One route (or ALL_ROUTES) of both fleets, with its judgement.
+
+    `trend`: each fleet's error rate in TREND_BLOCKS equal parts of the window, None without requests.
+    """
 
     route: str
     fleets: Mapping[FleetName, FleetStats]
     judgement: Judgement
+    trend: Mapping[FleetName, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -70,6 +76,12 @@ class Endpoint:
         """Canary − baseline, as a fraction of requests."""
         b, c = (self.fleets[fleet].error_rate for fleet in FLEETS)
         return c - b if b is not None and c is not None else None
+
+    @property
+    def p95_difference(self) -> float | None:
+        """Canary against baseline, as a fraction of the baseline's."""
+        b, c = (self.fleets[fleet].percentiles["p95"] for fleet in FLEETS)
+        return c.value_s / b.value_s - 1 if b and c and b.value_s else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +268,22 @@ def _endpoint(
 ) -> Endpoint:
     fleets = {fleet: _fleet_stats(rows.select(rows.fleet == index)) for index, fleet in enumerate(FLEETS)}
     verdicts = tuple(_judge_criterion(criterion, rows, window, n_comparisons) for criterion in criteria)
-    return Endpoint(name, fleets, Judgement(overall_verdict(verdicts), verdicts, default_criteria=default))
+    judgement = Judgement(overall_verdict(verdicts), verdicts, default_criteria=default)
+    return Endpoint(name, fleets, judgement, _trend(rows, window))
+
+
+def _trend(rows: _CountRows, window: Window) -> dict[FleetName, tuple[float | None, ...]]:
+    block = rows.fleet * TREND_BLOCKS + rows.minute * TREND_BLOCKS // window.minutes
+    requests, errors = (
+        np.bincount(block, weights=weights, minlength=len(FLEETS) * TREND_BLOCKS).reshape(len(FLEETS), TREND_BLOCKS)
+        for weights in (rows.n, rows.n * rows.failed)
+    )
+    return {
+        fleet: tuple(
+            failed / n if n else None for n, failed in zip(requests[i].tolist(), errors[i].tolist(), strict=True)
+        )
+        for i, fleet in enumerate(FLEETS)
+    }
 
 
 def _fleet_stats(rows: _CountRows) -> FleetStats:
@@ -377,7 +404,7 @@ def _paired_samples(
 
 
 MIN_RANKED_REQUESTS = 100  # of both fleets; routes with fewer come after all others
-_WORST_FIRST = ("regression", "undecided", "not enough data", "parity", "improvement")
+WORST_FIRST: tuple[Verdict, ...] = ("regression", "undecided", "not enough data", "parity", "improvement")
 
 
 def _sort_key(endpoint: Endpoint) -> tuple[bool, int, bool, float, str]:
@@ -390,7 +417,7 @@ def _sort_key(endpoint: Endpoint) -> tuple[bool, int, bool, float, str]:
     difference = endpoint.error_difference or 0.0
     return (
         endpoint.requests < MIN_RANKED_REQUESTS and judgement.verdict != "regression",
-        _WORST_FIRST.index(judgement.verdict),
+        WORST_FIRST.index(judgement.verdict),
         not significant,
         -difference * endpoint.fleets["canary"].requests,
         endpoint.route,

@@ -5,8 +5,7 @@ import csv
 import pandas as pd
 
 from domain.frame import LABEL_COLUMNS
-
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+from reports.csv_table import escape_formulas
 
 
 def to_csv(rows: pd.DataFrame) -> bytes:
@@ -16,7 +15,7 @@ def to_csv(rows: pd.DataFrame) -> bytes:
     """
     escaped = rows.assign(
         ts=rows["ts"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **{name: _escape_formulas(rows[name]) for name in LABEL_COLUMNS},
+        **{name: escape_formulas(rows[name]) for name in LABEL_COLUMNS},
     )
     return escaped.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).encode()
 
@@ -24,7 +23,3 @@ def to_csv(rows: pd.DataFrame) -> bytes:
 def to_parquet(rows: pd.DataFrame) -> bytes:
     """`rows` with their types and unchanged names."""
     return rows.to_parquet(engine="pyarrow", index=False)
-
-
-def _escape_formulas(names: "pd.Series[str]") -> "pd.Series[str]":
-    return names.where(~names.str.startswith(FORMULA_PREFIXES), "'" + names)

@@ -44,7 +44,7 @@ def test_a_route_has_a_url_with_its_times_codes_and_lines(demo_server: Dashboard
     dashboard = wait_for_counts(open_subpage(open_page, demo_server, "/endpoints"))
     dashboard.page.locator(".routes tbody a", has_text=SHARE).click()
     expect(dashboard.page.locator(".job-head")).to_contain_text(SHARE)
-    assert dashboard.query_params == {"route": SHARE}
+    dashboard.wait_query_params(route=SHARE)
     dashboard.wait_for_charts(2)
     expect(dashboard.page.locator(".codes")).to_contain_text("500")
     expect(dashboard.page.locator(".log-lines").first).to_contain_text("POST api.photo.example.com/v1/albums/")
@@ -70,6 +70,28 @@ def test_filters_are_in_the_url(demo_server: DashboardServer, open_page: OpenPag
     assert dashboard.page.locator(".routes tbody a").get_attribute("href") == (
         "?route=%2Fv1%2Falbums%2F%3Aid%2Fshare&window=3h&method=POST&host=api.photo.example.com&map=p95"
     )
+
+
+def test_search_verdict_and_order_are_in_the_url_and_go_back(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = wait_for_counts(open_subpage(open_page, demo_server, "/endpoints"))
+    page, rows = dashboard.page, dashboard.page.locator(".routes tbody tr")
+    page.get_by_role("columnheader", name="Requests").get_by_role("link").press("Enter")
+    expect(page.get_by_role("columnheader", name="Requests")).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_role("columnheader", name="Requests").get_by_role("link")).to_be_focused()
+    dashboard.wait_query_params(sort="-requests")
+    page.get_by_role("textbox", name="Search routes").fill("V1")
+    page.get_by_role("textbox", name="Search routes").press("Enter")
+    expect(rows).to_have_count(3)
+    page.get_by_text("▲ regression 1").click()
+    expect(rows).to_have_count(1)
+    dashboard.wait_query_params(sort="-requests", q="V1", verdict="regression")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert download.value.path().read_text(encoding="utf-8").splitlines()[1].startswith(f'"{SHARE}","regression",')
+    rows.first.click(position={"x": 500, "y": 10})  # the whole row is the link
+    expect(page.locator(".job-head")).to_contain_text(SHARE)
+    page.go_back()
+    expect(rows).to_have_count(1)
 
 
 def test_invalid_parameters_are_reported_and_ignored(demo_server: DashboardServer, open_page: OpenPage) -> None:

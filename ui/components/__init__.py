@@ -33,6 +33,9 @@ _top_line = st.components.v2.component(
 _page_language = st.components.v2.component(
     "page_language", js=(_DIRECTORY / "page_language.js").read_text(encoding="utf-8")
 )
+_page_actions = st.components.v2.component(
+    "page_actions", js=(_DIRECTORY / "page_actions.js").read_text(encoding="utf-8")
+)
 _heartbeat = st.components.v2.component("heartbeat", js=(_DIRECTORY / "heartbeat.js").read_text(encoding="utf-8"))
 
 
@@ -65,3 +68,16 @@ def heartbeat(interval_s: float, *, now: float, key: str = "heartbeat") -> None:
 def page_language(language: str, *, chosen: str, key: str = "page_language") -> None:
     """`chosen`: the language to keep in links; "" if it is the browser's."""
     _page_language(key=key, data={"language": language, "chosen": chosen})
+
+
+def page_actions(copied: str, on_query: Callable[[str], None], *, key: str = "page_actions") -> None:
+    """Makes links to the page itself ("?…") call `on_query` instead of loading the page again, and buttons with data-copy work.
+
+    `copied`: the label of such a button after a click.
+    """
+
+    def on_query_change() -> None:
+        if query := st.session_state[key].query:
+            on_query(str(query))
+
+    _page_actions(key=key, data={"copied": copied}, on_query_change=on_query_change)

@@ -1,4 +1,4 @@
-"""The query parameters of the Endpoints page: the window, the filters, the route, and what the map and the table show."""
+"""The query parameters of the Endpoints page: the window, the filters, the route, and what the table and the map show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from analysis import VERDICTS, Verdict
 from domain import Window
 from domain.window import MINUTE_S
 from services.endpoints import RequestFilter
@@ -19,9 +20,19 @@ DEFAULT_WINDOW: LogWindowChoice = "phase"
 WINDOW_MINUTES: dict[LogWindowChoice, int] = {"phase": 1440, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 MAPS = ("errors", "p95")
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
-LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map")
+LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map", "q", "verdict", "sort")
+SortColumn = Literal["route", "requests", "errors", "difference", "p95"]
+SORT_COLUMNS: tuple[SortColumn, ...] = get_args(SortColumn)
 MAX_PARAM_LENGTH = 300
 MAX_PAGE_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of the table: `-errors` in the URL is descending. Without one, the worst route is first."""
+
+    column: SortColumn
+    descending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,7 @@ class EndpointsParams:
     """`fixed_window`: the range of the URL, else `window_choice` counts back from now. Invalid parameters have their default.
 
     `range_clipped`: the range of the URL is longer than MAX_WINDOW_MINUTES or ends in the future; `fixed_window` is what remains of it.
+    `search`: a part of the routes' names; `verdict`, `sort`: None for all, and for the worst first.
     `page`: of the table of routes, from 1; there may be fewer pages.
     """
 
@@ -40,6 +52,9 @@ class EndpointsParams:
     page: int
     has_invalid_params: bool
     range_clipped: bool = False
+    search: str = ""
+    verdict: Verdict | None = None
+    sort: Sort | None = None
 
     def window(self, phase: Window, *, now: datetime) -> Window:
         """The window to show, up to the newest complete log file. "phase": at most the last day of the current phase."""
@@ -64,8 +79,10 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, n
     selected = parse_range(query_params, zone=zone) if has_range else None
     past = Window(0, _newest_complete_file(now) + FILE_INTERVAL_S)
     fixed = selected.clip(past) if selected else None
+    verdict, sort = query_params.get("verdict", ""), _parse_sort(query_params.get("sort", ""))
     is_valid = choice in WINDOW_CHOICES and status in ("", *STATUSES) and map_choice in MAPS
-    method, host = (query_params.get(name, "")[:MAX_PARAM_LENGTH] for name in ("method", "host"))
+    is_valid = is_valid and verdict in ("", *VERDICTS) and (sort is not None or not query_params.get("sort"))
+    method, host, search = (query_params.get(name, "")[:MAX_PARAM_LENGTH] for name in ("method", "host", "q"))
     return EndpointsParams(
         window_choice=next((item for item in WINDOW_CHOICES if item == choice), DEFAULT_WINDOW),
         fixed_window=fixed,
@@ -75,12 +92,30 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, n
         page=_parse_page(query_params.get("page", "")),
         has_invalid_params=not is_valid or (has_range and fixed is None),
         range_clipped=fixed is not None and fixed != selected,
+        search=search.strip(),
+        verdict=next((item for item in VERDICTS if item == verdict), None),
+        sort=sort,
     )
+
+
+def _parse_sort(text: str) -> Sort | None:
+    column = next((item for item in SORT_COLUMNS if item == text.removeprefix("-")), None)
+    return Sort(column, text.startswith("-")) if column else None
 
 
 def _parse_page(text: str) -> int:
     """The first page if it is not a number."""
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= MAX_PAGE_DIGITS else 1
+
+
+def sort_link(query_params: Mapping[str, str], column: SortColumn, current: Sort | None) -> str:
+    """The URL of the table by a column: by numbers, the highest first; a second time, the other way round; then the worst first again."""
+    descending_first = column != "route"
+    value = f"-{column}" if descending_first else column
+    if current and current.column == column:
+        value = (column if descending_first else f"-{column}") if current.descending == descending_first else ""
+    params = {name: query_params[name] for name in LINK_PARAMS if name in query_params and name != "sort"}
+    return "?" + urlencode(params | ({"sort": value} if value else {}))
 
 
 def route_link(query_params: Mapping[str, str], route: str) -> str:

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import streamlit as st
 from markupsafe import Markup
 
-from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint
-from analysis.parity.verdicts import CriterionVerdict, Judgement, Verdict
+from analysis.endpoints.endpoints import Endpoint
+from analysis.parity.verdicts import Verdict
 from archive.access_logs.store import ACCESS_LOGS
 from charts.route_scatter import RoutePoint
 from domain import FLEETS, Migration, Window
@@ -17,15 +17,14 @@ from domain.route_templates import OTHER_ROUTE
 from messages import access_log_ingest, numbers, verdicts
 from messages import endpoints as text
 from reports.templating import render
-from services.endpoints import EndpointsView, RequestFilter, RouteView, judge_logs, judge_route, last_day
+from services.endpoints import EndpointsView, RequestFilter, RouteView, criterion_of, judge_logs, judge_route, last_day
 from sources.access_logs.filenames import FILE_INTERVAL_S
 from ui.app_context import AppContext
 from ui.components import heartbeat
 from ui.controls import page_checkpoint
-from ui.endpoints.url import EndpointsParams, route_link
+from ui.endpoints.url import route_link
 from ui.url import format_time
 
-PAGE_ROWS = 50
 MAX_ROUTES_AT_ONCE = 100  # by a page about something else: each takes two milliseconds
 PENDING_REFRESH_S = 2.0
 MAX_MAP_POINTS = 500
@@ -122,65 +121,6 @@ def hidden_routes_banner(
     )
 
 
-def routes_table(
-    migration: Migration, view: EndpointsView, params: EndpointsParams, query_params: Mapping[str, str]
-) -> Markup:
-    """The total, then one page of the routes, the worst first."""
-    first = first_row(len(view.endpoints.routes), params.page)
-    routes = view.endpoints.routes[first : first + PAGE_ROWS]
-    rows = [
-        (
-            endpoint,
-            *_name_and_link(endpoint, view, query_params),
-            _tooltip(endpoint.judgement),
-            still_needed(endpoint.judgement),
-        )
-        for endpoint in (view.endpoints.total, *routes)
-    ]
-    labels = migration.labels
-    return render(
-        "endpoints.routes_table", names=text.table_head(status=params.filters.status), labels=labels, rows=rows
-    )
-
-
-def first_row(n_routes: int, page: int) -> int:
-    """The index of the first route on `page`; of the last page if there are fewer."""
-    last_page = max(n_routes - 1, 0) // PAGE_ROWS + 1
-    return (min(page, last_page) - 1) * PAGE_ROWS
-
-
-def _name_and_link(endpoint: Endpoint, view: EndpointsView, query_params: Mapping[str, str]) -> tuple[str, str]:
-    if endpoint.route == ALL_ROUTES:
-        return str(text.TOTAL), ""
-    if endpoint.route == OTHER_ROUTE and view.endpoints.n_folded:
-        return text.other_routes(view.endpoints.n_folded), ""
-    return endpoint.route, route_link(query_params, endpoint.route)
-
-
-def _tooltip(judgement: Judgement) -> str:
-    """One line per criterion."""
-    return "\n".join(
-        f"{verdicts.SIGNS[result.verdict]} "
-        + text.metric_interval(verdicts.metric(result.criterion), verdicts.interval(result))
-        for result in judgement.criteria
-    )
-
-
-def still_needed(judgement: Judgement) -> str:
-    """The time to a decision; "–" if it was reached or cannot be estimated."""
-    if judgement.verdict not in ("undecided", "not enough data"):
-        return numbers.NONE
-    waits = [
-        result.minutes_to_decision
-        for result in verdicts.deciding_criteria(judgement)
-        if result.minutes_to_decision != 0
-    ]
-    if judgement.verdict == "not enough data" and not any(waits):
-        return numbers.NONE
-    known = [minutes for minutes in waits if minutes is not None]
-    return verdicts.time_to_decision(max(known) if waits and len(known) == len(waits) else None)
-
-
 def map_points(view: EndpointsView, axis: str) -> list[RoutePoint]:
     """The routes with a difference between the fleets, with the verdict on the axis's metric, in the order of the table.
 
@@ -193,7 +133,7 @@ def map_points(view: EndpointsView, axis: str) -> list[RoutePoint]:
         if difference is None or endpoint.route == OTHER_ROUTE:
             continue
         requests = (endpoint.fleets[fleet].requests for fleet in FLEETS)
-        criterion = axis_criterion(endpoint.judgement, axis)
+        criterion = criterion_of(endpoint.judgement, AXIS_METRICS[axis])
         verdict = criterion.verdict if criterion else None
         label = verdicts.label(verdict) if verdict else str(text.NOT_JUDGED)
         hover = text.map_hover(format_difference(difference / 100), label, *requests)
@@ -202,19 +142,9 @@ def map_points(view: EndpointsView, axis: str) -> list[RoutePoint]:
     return points
 
 
-def axis_criterion(judgement: Judgement, axis: str) -> CriterionVerdict | None:
-    """The criterion of an axis's metric; None if the migration does not judge it."""
-    metric = AXIS_METRICS[axis]
-    return next((result for result in judgement.criteria if result.criterion.metric == metric), None)
-
-
 def _difference(endpoint: Endpoint, axis: str) -> float | None:
-    if axis == "errors":
-        return None if endpoint.error_difference is None else endpoint.error_difference * 100
-    baseline, canary = (endpoint.fleets[fleet].percentiles["p95"] for fleet in FLEETS)
-    if baseline is None or canary is None or not baseline.value_s:
-        return None
-    return (canary.value_s / baseline.value_s - 1) * 100
+    difference = endpoint.error_difference if axis == "errors" else endpoint.p95_difference
+    return None if difference is None else difference * 100
 
 
 def last_day_view(app: AppContext, phase: Window) -> EndpointsView | None:

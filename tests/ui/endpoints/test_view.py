@@ -15,8 +15,9 @@ from messages import endpoints as messages
 from services.endpoints import EndpointsView, RequestFilter
 from tests.factories.archives import MIGRATION
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
+from ui.endpoints import table
 from ui.endpoints import view as parts
-from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
+from ui.endpoints.url import EndpointsParams, Sort, parse_endpoints_params, route_link, sort_link
 
 NOW = datetime.fromtimestamp(START + 3600 + 77, UTC)
 ERROR_RATE = next(criterion for criterion in DEFAULT_CRITERIA if criterion.metric == "error_rate")
@@ -50,9 +51,12 @@ def test_filters_and_invalid_params() -> None:
     parsed = params(method="POST", host="api.example.com", status="4xx", map="p95", page="3", route="/a")
     assert parsed.filters == RequestFilter("POST", "api.example.com", 4) and not parsed.has_invalid_params
     assert (parsed.route, parsed.map, parsed.page) == ("/a", "p95", 3)
-    for name, value in (("window", "7d"), ("status", "9xx"), ("map", "x"), ("from_", "never")):
+    for name, value in (("window", "7d"), ("status", "9xx"), ("map", "x"), ("from_", "never"), ("sort", "-")):
         assert params(**{name: value}).has_invalid_params
     assert params(status="9xx").filters == RequestFilter()
+    assert params(verdict="<b>").has_invalid_params and params(verdict="<b>").verdict is None
+    assert params(q="  photos  ", verdict="regression", sort="-p95").sort == Sort("p95", descending=True)
+    assert len(params(q="x" * 10**6).search) == 300 and params(sort="x" * 10**6).sort is None
     assert [params(page=page).page for page in ("0", "-1", "x", "²", "9" * 5000)] == [1] * 5
 
 
@@ -69,7 +73,7 @@ def test_a_range_is_cut_to_its_last_14_days_and_to_the_past() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["window", "from", "to", "page", "route", "status", "all"]),
+        st.sampled_from(["window", "from", "to", "page", "route", "status", "q", "verdict", "sort"]),
         st.text(max_size=30) | st.datetimes().map(lambda time: f"{time.isoformat()}Z") | st.integers().map(str),
     )
 )
@@ -78,7 +82,7 @@ def test_any_query_string_has_a_bounded_window_and_page(query: dict[str, str]) -
     window = parsed.window(Window(START - 90 * 86_400, START + 3600), now=NOW)
     assert window.minutes <= 14 * 1440 and window.start >= 0 and window.end <= NOW.timestamp() + 300
     for n_routes in (0, 1, 50, 51, 5000):
-        assert 0 <= parts.first_row(n_routes, parsed.page) <= max(n_routes - 1, 0)
+        assert 0 <= table.first_row(n_routes, parsed.page) <= max(n_routes - 1, 0)
 
 
 def test_route_link_keeps_window_and_filters() -> None:
@@ -86,9 +90,18 @@ def test_route_link_keeps_window_and_filters() -> None:
     assert route_link(query_params, "/a?x&y") == "?route=%2Fa%3Fx%26y&window=1h&method=POST"
 
 
+def test_a_column_is_sorted_down_then_up_then_not_at_all() -> None:
+    links = [
+        sort_link({"window": "1h", "page": "3"}, "requests", params(sort=sort).sort)
+        for sort in ("", "-requests", "requests")
+    ]
+    assert links == ["?window=1h&sort=-requests", "?window=1h&sort=requests", "?window=1h"]
+    assert [sort_link({}, "route", params(sort=sort).sort) for sort in ("", "route")] == ["?sort=route", "?sort=-route"]
+
+
 def test_untrusted_text_is_escaped() -> None:
     view = judged(busy_route(120, 60, route=HOSTILE, errors=0.02, canary_error_factor=8))
-    html = parts.routes_table(MIGRATION, view, params(), {"method": HOSTILE}) + parts.headline(MIGRATION, view, HOSTILE)
+    html = table.routes_table(MIGRATION, view, params(), {"method": HOSTILE}) + parts.headline(MIGRATION, view, HOSTILE)
     html += parts.hidden_routes_banner(MIGRATION, view, {})
     assert "<script" not in html and "&lt;script&gt;" in html
 
@@ -110,10 +123,10 @@ def test_banner_names_a_route_that_the_total_hides() -> None:
 def test_routes_are_shown_in_pages() -> None:
     rows = [count_row(group, 5, route=f"/r/{index}") for index in range(70) for group in (EC2, ECS)]
     view = judged(rows, 1)  # type: ignore[arg-type]
-    assert parts.routes_table(MIGRATION, view, params(), {}).count("<tr") == 1 + 1 + 50
-    assert parts.routes_table(MIGRATION, view, params(page="2"), {}).count("<tr") == 1 + 1 + 20
+    assert table.routes_table(MIGRATION, view, params(), {}).count("<tr") == 1 + 1 + 50
+    assert table.routes_table(MIGRATION, view, params(page="2"), {}).count("<tr") == 1 + 1 + 20
 
-    assert parts.routes_table(MIGRATION, view, params(page="9"), {}).count("<tr") == 1 + 1 + 20
+    assert table.routes_table(MIGRATION, view, params(page="9"), {}).count("<tr") == 1 + 1 + 20
     assert messages.routes_shown(51, 70, 70) == "Routes 51–70 of 70, the worst first"
     assert messages.map_limited(500, 5000) == "The worst 500 of 5,000 routes are drawn."
 

@@ -67,7 +67,7 @@ def set_query(**changes: str | None) -> None:
 
 
 def follow_link(url: str) -> None:
-    """Shows the page that a link "?…" leads to. Streamlit's own limits on query strings apply."""
+    """Shows what a link to this page ("?…") leads to."""
     st.session_state[_QUERY_KEY] = dict(parse_qsl(url.removeprefix("?"), keep_blank_values=True))
     st.query_params.from_dict(st.session_state[_QUERY_KEY])
 

@@ -71,9 +71,9 @@ def page_language(language: str, *, chosen: str, key: str = "page_language") -> 
 
 
 def page_actions(copied: str, on_query: Callable[[str], None], *, key: str = "page_actions") -> None:
-    """Makes links to the page itself ("?…") call `on_query` instead of loading the page again, and buttons with data-copy work.
+    """Links with data-soft call `on_query` with their query string instead of loading the page again; buttons with data-copy copy it.
 
-    `copied`: the label of such a button after a click.
+    `copied`: the label of such a button after a click. Call it once on a page.
     """
 
     def on_query_change() -> None:

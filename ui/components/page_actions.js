@@ -1,4 +1,4 @@
-// Follows the page's links to itself ("?…") without loading it again, and copies the text of buttons with data-copy.
+// Follows links with data-soft, which lead to the page itself, without loading it again; and copies the text of buttons with data-copy.
 const FOCUS_WITHIN_MS = 5000;
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -6,11 +6,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const onClick = (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button, data.copied);
-    const link = event.target.closest('a[href^="?"]');
+    const link = event.target.closest("a[data-soft]");
     const isPlain = !(event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || !isPlain || event.defaultPrevented) return;
     event.preventDefault();
-    setTriggerValue("query", link.getAttribute("href"));
+    setTriggerValue("query", new URL(link.href).search);
     if (link.dataset.key) keepFocus(link.dataset.key);
     if ("top" in link.dataset) document.querySelector("[data-testid='stMain']")?.scrollTo(0, 0);
   };

@@ -52,7 +52,7 @@ INVALID_PARAMS: dict[str, LazyText] = {
     ),
     "range": lazy("The address's from and to are not times; showing the last hours. Write them as 2026-11-22T13:10Z."),
     "range_order": lazy("The address's to lies before its from; showing the last hours. Swap them."),
-    "range_too_long": lazy("The address asks for more than 24 hours; showing the last hours. Narrow from and to."),
+    "range_too_long": lazy("The address asks for more than 14 days; showing the last hours. Narrow from and to."),
     "events": lazy(
         "The address names no kind of event that there is; showing all. There are weight, alert, annotation, deployment, rollback, note, and none."
     ),
@@ -75,12 +75,6 @@ def last_known(moment: str, age: str) -> tuple[str, str]:
 
 def leave_window(span: str) -> str:
     return f"✕ {span}"
-
-
-def live_help(refresh_s: int) -> str:
-    return _("On: the page refreshes every {seconds} s. Off: it stays as it is, to be read in peace.").format(
-        seconds=refresh_s
-    )
 
 
 def episode(slug: str) -> str:

@@ -8,17 +8,21 @@ from messages import live as text
 from messages.batches import BATCHES_TITLE
 from messages.endpoints import ENDPOINTS_TITLE
 from messages.errors import config
+from messages.hero import page_title
 from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
 from ui.app_context import get_app_context
+from ui.favicon import favicon
 from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
 
 
 def main() -> None:
-    st.set_page_config(page_title=str(text.APP_TITLE), page_icon="⚖️", layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(
+        page_title=str(text.APP_TITLE), page_icon=favicon(), layout="wide", initial_sidebar_state="collapsed"
+    )
     use_language_of_reader()
     layout.apply_style()
     try:
@@ -35,7 +39,7 @@ def main() -> None:
     # Not before: they take long to import, and the error page does not need them.
     from pages import batches, endpoints, live, parity, retrospective
 
-    st.set_page_config(page_title=f"{app.migration.name} · {text.APP_TITLE}")
+    layout.brand(app.migration.name)
     page = st.navigation(
         [
             st.Page(live.render, title=str(text.LIVE_TITLE), url_path="", default=True),
@@ -46,6 +50,7 @@ def main() -> None:
         ],
         position="top",
     )
+    st.set_page_config(page_title=page_title(page.title, app.migration.name))
     controls.on_page_change(page.url_path, kept={"lang": chosen_language()})
     language_switch()
     if is_unprotected(app.migration.server):

@@ -32,7 +32,7 @@ def _content(app: AppContext) -> None:
     choice = query.get("window", batches.DEFAULT_WINDOW)
     choice = choice if choice in batches.WINDOW_CHOICES else batches.DEFAULT_WINDOW
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.page_title(app.migration.name)
+        layout.page_title(app.migration, str(text.BATCHES_TITLE))
         if app.batches is not None:
             segmented_control(
                 "window",

@@ -115,7 +115,7 @@ def _head(
     filters, status = params.filters, params.filters.status
     methods, hosts = (judged.methods, judged.hosts) if judged else ((), ())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.page_title(app.migration.name)
+        layout.page_title(app.migration, str(text.ENDPOINTS_TITLE))
         choice = None if params.fixed_window else params.window_choice
         window_control(str(text.WINDOW_LABEL), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW, format_func=text.window)
         if params.fixed_window:

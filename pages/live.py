@@ -7,8 +7,9 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
-from domain import utc_now
+from domain import Window, utc_now
 from domain.series import is_request_count
+from messages import frame
 from messages import live as text
 from messages.i18n import current_language
 from services.freshness import provisional_from
@@ -17,15 +18,12 @@ from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
-from ui.components import heartbeat, overlay_chart
+from ui.components import heartbeat, overlay_chart, page_tools
 from ui.controls import (
     query_params,
     segmented_control,
-    set_query,
     set_range,
     source_control,
-    sync_widget,
-    window_control,
 )
 from ui.decision import incidents_table
 from ui.endpoints.view import request_last_day
@@ -35,14 +33,14 @@ from ui.live import panels
 from ui.live.deployments import deployments_section
 from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
+from ui.live.time_controls import refresh_control, time_controls
 from ui.live.traffic import rules_section, traffic_warnings
 from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
 from ui.sources import outage_strip
-from ui.url import DEFAULT_PERCENTILE, DEFAULT_WINDOW, WINDOW_CHOICES, LiveParams, format_time, parse_live_params
+from ui.url import DEFAULT_PERCENTILE, LiveParams, format_time, parse_live_params
 
-REFRESH_S = 15
 INITIAL_WAIT_S = 1.5
 PANEL_ROWS: tuple[tuple[PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
 
@@ -83,6 +81,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     judged = judgement_view(app, params.source, now=data_time)
     evaluation = phase_evaluation(app, judged, now=now)
     loading = is_loading(app, judged)
+    layout.page_title(app.migration, str(text.LIVE_TITLE))
     outage_strip(app, None if params.fixed_window else evaluation.data_until, now=now)
     with st.container():
         if params.fixed_window:
@@ -90,7 +89,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         else:
             show_in_tab(app.migration, evaluation, is_loading=loading)
             hero_section(app, params.source, evaluation, now=now, refresh_s=refresh_s, is_loading=loading)
-    _head(app, params, now)
+    _controls(app, params, window, now)
     traffic = traffic_view(app, params.source, until=until)
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
@@ -143,35 +142,25 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     return read()
 
 
-def _head(app: AppContext, params: LiveParams, now: datetime) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.page_title(app.migration.name)
-        choice = None if params.fixed_window else params.window_choice
-        window_control(str(text.WINDOW), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
+def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls"):
+        time_controls(app.migration, params, window, now)
+        refresh_control(params)
         source_control(app.source_names, params.source)
-        on = sync_widget("live", params.auto_refresh)
-        st.toggle(
-            str(text.LIVE_TITLE), on, key="live", on_change=_on_auto_refresh_change, help=text.live_help(REFRESH_S)
-        )
+        page_tools(frame.page_tools(), is_kiosk=layout.is_kiosk())
     for name in params.invalid_params:
         layout.warning(str(text.INVALID_PARAMS[name]))
 
 
-def _on_auto_refresh_change() -> None:
-    set_query(live=None if st.session_state["live"] else "off")
-
-
 def _refresh_s(app: AppContext, params: LiveParams) -> int:
     """0: never. A fixed range does not change once all of its requests are known."""
-    if not params.auto_refresh:
-        return 0
-    if params.fixed_window is None:
-        return REFRESH_S
+    if not params.refresh_s or params.fixed_window is None:
+        return params.refresh_s
     try:
         requests = app.archive.metrics.read(params.fixed_window, params.source, series_filter=is_request_count)
     except ArchiveError:
-        return REFRESH_S
-    return REFRESH_S if requests.missing else 0
+        return params.refresh_s
+    return params.refresh_s if requests.missing else 0
 
 
 def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:

@@ -50,7 +50,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
     view = judgement_view(app, source, now=now, phase_start=phase_start)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.page_title(app.migration.name)
+        layout.page_title(app.migration, str(text.PARITY_TITLE))
         source_control(app.source_names, source)
         if len(view.phases) > 1:
             _phase_select(app, view, now)

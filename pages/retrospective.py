@@ -60,7 +60,7 @@ def _page(app: AppContext, source: str, now: datetime, backfill: BackfillStatus 
 
 def _head(app: AppContext, source: str, selected: Window | None, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        layout.page_title(app.migration.name)
+        layout.page_title(app.migration, str(text.RETROSPECTIVE_TITLE))
         source_control(app.source_names, source)
         if selected:
             leave_range_button(app.migration, selected, now)

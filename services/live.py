@@ -26,6 +26,7 @@ from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
 LEAD_IN_S = 300  # the error rate is counted over five minutes
+MAX_UNMERGED_MINUTES, MERGED_PERIOD_S = 1440, 600
 MAX_POLL_AGE_S = 90  # metrics are polled once a minute
 WATCH_WINDOW_MINUTES = LOOK_BACK_S // MINUTE_S
 MAX_WATCH_EVENTS = 3
@@ -96,13 +97,14 @@ def live_data(
     canary_share = steps[0][1] if len(steps) == 1 and steps[0][0] <= window.start else None
     result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
     grid = analysis.finest_grid(result.frame, result.window, result.unknown)
+    counts = _merged_counts(result) if window.minutes > MAX_UNMERGED_MINUTES else grid
     before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
     slow = (criterion.metric for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
     comparisons: dict[PanelName, tuple[Comparison, str]] = {
-        "error_rate": (analysis.error_rate(grid), "error_rate"),
+        "error_rate": (analysis.error_rate(counts), "error_rate"),
         "latency": (analysis.latency(grid, percentile), f"latency_{percentile}"),
-        "slow": (analysis.slow_share(grid, slow_s), next(slow, "")),
-        "requests": (analysis.requests(grid), ""),
+        "slow": (analysis.slow_share(counts, slow_s), next(slow, "")),
+        "requests": (analysis.requests(counts), ""),
     }
     panels = {
         name: replace(
@@ -131,6 +133,12 @@ def share_steps(archive: Archive, window: Window) -> tuple[ShareStep, ...]:
     steps = [*known, *((change.ts, change.after) for change in archive.events.weight_changes())]
     before = [step for step in steps if step[0] <= window.start]
     return tuple(before[-1:] + [step for step in steps if window.start < step[0] < window.end])
+
+
+def _merged_counts(result: MetricsResult) -> TimeGrid:
+    """Counts of a long window in longer periods, which merge exactly; percentiles do not."""
+    period_s = max((period_s for _part, period_s in result.periods), default=MERGED_PERIOD_S)
+    return analysis.time_grid(result.frame, result.window, result.unknown, period_s=max(period_s, MERGED_PERIOD_S))
 
 
 def _requests_in(

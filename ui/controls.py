@@ -129,16 +129,17 @@ def selectbox(
     value: str,
     format_func: Callable[[str], str] = str,
     *,
+    default: str = "",
     width: int = 340,
 ) -> None:
-    """The same as a drop-down list, for many or long choices. The default is the first option."""
+    """The same as a drop-down list, for many or long choices."""
     key = f"{name}_choice"
     st.selectbox(
         label,
         options,
         index=options.index(sync_widget(key, value)),
         key=key,
-        on_change=partial(_on_change, name, key, options[0]),
+        on_change=partial(_on_change, name, key, default or options[0]),
         format_func=format_func,
         label_visibility="collapsed",
         width=width,

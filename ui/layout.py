@@ -1,5 +1,6 @@
 """What all pages share: style, title, demo banner, notes, and error pages."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,18 +16,37 @@ from messages import live, times
 from messages.errors import sources
 from messages.errors.sources import Message
 from reports.templating import render
+from ui.controls import query_params
+from ui.favicon import favicon
 
-CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+CSS, KIOSK_CSS = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page.css", "kiosk.css"))
+
+
+def is_kiosk() -> bool:
+    """Whether the page is shown on a wall: large, dark, without controls."""
+    return query_params().get("kiosk") == "1"
 
 
 def theme() -> Theme:
-    """The theme of the viewer's browser."""
-    return "dark" if st.context.theme.type == "dark" else "light"
+    """The theme of the viewer's browser; dark in a kiosk."""
+    return "dark" if is_kiosk() or st.context.theme.type == "dark" else "light"
 
 
 def apply_style() -> None:
     css = CSS.replace(".dark {", ":root {") if theme() == "dark" else CSS
-    st.html(f"<style>{css}</style>")
+    st.html(f"<style>{css}{KIOSK_CSS if is_kiosk() else ''}</style>")
+
+
+def brand(name: str) -> None:
+    """The program's mark and the name of the service in the header, before the navigation."""
+    mark = b64encode(favicon().encode()).decode()
+    rule = f"content: {_css_string(name)}; background-image: url('data:image/svg+xml;base64,{mark}')"
+    st.html(f"<style>[data-testid='stToolbar']::before {{ {rule} }}</style>")
+
+
+def _css_string(text: str) -> str:
+    """`text` as a CSS string whose characters are escaped, so that none ends the string or the element."""
+    return '"' + "".join(char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text) + '"'
 
 
 def demo_banner(migration: Migration, text: str | Markup = "") -> None:
@@ -35,9 +55,9 @@ def demo_banner(migration: Migration, text: str | Markup = "") -> None:
         st.html(Markup("<div class='demo'><b>{}</b>{}</div>").format(live.DEMO_MARK, text))
 
 
-def page_title(title: str) -> None:
-    """The heading, in a row with the controls of the page."""
-    st.html(Markup("<h1 class='page-title'>{}</h1>").format(title), width="content")
+def page_title(migration: Migration, page: str) -> None:
+    """The heading, for screen readers alone: the header shows both names."""
+    st.html(Markup("<h1 class='page-title hidden'>{} – {}</h1>").format(page, migration.name))
 
 
 def panel_title(title: str, *, tooltip: str = "", note: str = "") -> None:

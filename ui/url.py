@@ -15,9 +15,12 @@ WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
 WINDOW_MINUTES: dict[WindowChoice, int] = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 DEFAULT_WINDOW: WindowChoice = "3h"
 DEFAULT_PERCENTILE = "p95"
+DEFAULT_REFRESH = "15s"
 NO_KINDS = "none"
 MIN_WINDOW_MINUTES = 5
-MAX_WINDOW_MINUTES = 1440
+MAX_WINDOW_DAYS = 14
+MAX_WINDOW_MINUTES = MAX_WINDOW_DAYS * 1440
+REFRESH_S: dict[str, int] = {"5s": 5, "15s": 15, "60s": 60, "off": 0}
 
 InvalidParam = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events"]
 
@@ -26,14 +29,14 @@ InvalidParam = Literal["window", "range", "range_order", "range_too_long", "sour
 class LiveParams:
     """`fixed_window`: the range of the URL (`from`, `to`), else `window_choice` counts back from now. `event_kinds`: the events in the charts.
 
-    The parameters in `invalid_params` have their default.
+    `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
     """
 
     window_choice: WindowChoice
     fixed_window: Window | None
     source: str
     percentile: str
-    auto_refresh: bool
+    refresh_s: int
     invalid_params: tuple[InvalidParam, ...] = ()
     event_kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
 
@@ -68,7 +71,15 @@ def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, source
     if kinds is None:
         invalid.append("events")
         kinds = frozenset(EVENT_KINDS)
-    return LiveParams(choice, fixed, source, percentile, query_params.get("live") != "off", tuple(invalid), kinds)
+    return LiveParams(
+        choice,
+        fixed,
+        source,
+        percentile,
+        REFRESH_S.get(query_params.get("refresh", ""), REFRESH_S[DEFAULT_REFRESH]),
+        tuple(invalid),
+        kinds,
+    )
 
 
 def parse_event_kinds(text: str | None) -> frozenset[EventKind] | None:

@@ -172,8 +172,12 @@ class DashboardPage:
         self.wait_until_idle()
 
     @property
-    def live_switch(self) -> Locator:
-        return self.page.get_by_role("switch", name="Live")
+    def refresh_choice(self) -> Locator:
+        return self.page.get_by_role("combobox", name="Refresh")
+
+    def choose_refresh(self, choice: str) -> None:
+        self.refresh_choice.click()
+        self.page.get_by_role("option", name=f"⟳ {choice}", exact=True).click()
 
     def select(self, label: str) -> None:
         """Presses one of the buttons of a row of choices."""

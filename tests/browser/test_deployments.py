@@ -27,7 +27,7 @@ def test_the_line_shows_the_service_and_its_commands_stay_open(running: RunningD
         "A blue/green deployment by CodeDeploy would fail now: photo-ec2 and photo-ecs carry weight in the production rule at once.",
     ):
         expect(line).to_contain_text(text)
-    expect(line).to_contain_text(re.compile(r"each would go from \d+ /min to \d+ /min"))
+    expect(line).to_contain_text(re.compile(r"each would go from \d+ ?/min to \d+ ?/min"))
     dashboard.page.get_by_role("button", name="Deployment steps").click()
     commands = dashboard.page.locator("[data-testid=stPopoverBody]")
     expect(commands).to_contain_text("1. Weighted routing off")

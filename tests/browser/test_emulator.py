@@ -37,13 +37,13 @@ def test_live_shows_requests_and_errors_and_names_what_fails(server: DashboardSe
     for text in (
         "EC2 0%",
         "ECS 1.00%",
-        "X-Canary: ecs → ECS always",
         "another deployment is running",
         "CloudWatch answered for requests, and failed for some series: see Sources below for what to do.",
         "when asked for photo-ecs: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +4. All other series were read.",
         "CloudTrail answered cloudtrail:LookupEvents with an error of its own.",
     ):
         expect(page.get_by_text(text).first).to_be_visible()
+    expect(page.locator(".rules").first).to_contain_text("X-Canary: ecs → ECS always")
 
 
 def test_batches_has_the_run_and_the_paused_rule(server: DashboardServer, open_page: OpenPage) -> None:

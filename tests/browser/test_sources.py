@@ -69,7 +69,7 @@ def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_
     traffic = dashboard.page.locator(".traffic")
     expect(traffic).to_contain_text("10.0% told")
     expect(traffic).to_contain_text("90.0% told")
-    expect(dashboard.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+ % *ECS"))
+    expect(dashboard.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+% *ECS"))
     assert 0.08 < drawn_share(dashboard) < 0.12
     for name in ("CloudWatch", "Elastic Load Balancing", "Mackerel"):
         expect_state(dashboard, name, "up")
@@ -246,7 +246,7 @@ target_groups = ["photo-ecs"]
     dashboard.expect_text(".empty", "Mackerel does not report shares within a threshold")
 
     # Names and texts from outside are shown as text.
-    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b> **service**")
+    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("Live – <b>Photo</b> **service**")
     dashboard.chart("requests").locator(".annotation-text", has_text="events").last.hover()
     expect(dashboard.chart("requests").locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
     expect(dashboard.page.locator("details", has_text="events in this window")).to_contain_text(

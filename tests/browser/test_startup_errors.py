@@ -41,7 +41,7 @@ def test_configuration_errors_are_shown_until_corrected(
     dashboard.page.get_by_role("button", name="Try again").click()
     dashboard.wait_for_charts()
     assert dashboard.window_minutes == 60
-    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("<b>Photo</b>")
+    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("Live – <b>Photo</b>")
 
 
 def test_a_missing_configuration_does_not_open_the_demo(

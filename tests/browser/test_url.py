@@ -31,7 +31,9 @@ def test_an_unknown_path_shows_live_and_a_message(start_server: StartServer, ope
     server = start_server({"MIGRATION_DEMO": "1"})
     dashboard = open_page(server, "/no-such-page", fail_on_errors=False)
     expect(dashboard.page.get_by_role("dialog")).to_contain_text("Page not found")
-    expect(dashboard.page.get_by_role("heading", name="Photo service (demo)", include_hidden=True)).to_be_visible()
+    expect(dashboard.page.get_by_role("heading", level=1, include_hidden=True)).to_have_text(
+        "Live – Photo service (demo)"
+    )
 
 
 def test_each_window_is_in_the_url_and_on_every_chart(demo_server: DashboardServer, open_page: OpenPage) -> None:
@@ -52,7 +54,7 @@ def test_each_window_is_in_the_url_and_on_every_chart(demo_server: DashboardServ
     dashboard.wait_window_minutes(180)
 
 
-def test_percentile_threshold_and_live_survive_a_reload_and_defaults_are_not_in_the_url(
+def test_percentile_threshold_and_refresh_survive_a_reload_and_defaults_are_not_in_the_url(
     demo_server: DashboardServer, open_page: OpenPage
 ) -> None:
     dashboard = open_page(demo_server)
@@ -60,26 +62,26 @@ def test_percentile_threshold_and_live_survive_a_reload_and_defaults_are_not_in_
 
     dashboard.select("p50")
     dashboard.select("1s")
-    dashboard.live_switch.press("Space")
-    dashboard.wait_query_params(percentile="p50", slow="1s", live="off")
+    dashboard.choose_refresh("off")
+    dashboard.wait_query_params(percentile="p50", slow="1s", refresh="off")
     dashboard.expect_text(".panel-head h2", "^Latency p50$")
     dashboard.expect_text(".panel-head h2", "^Slow answers > 1 s$")
     dashboard.expect_text(".top-line", "paused$")
 
     dashboard.reload()
     dashboard.expect_selected("3h", "p50", "1s")
-    expect(dashboard.live_switch).not_to_be_checked()
+    expect(dashboard.refresh_choice).to_have_value("⟳ off")
     dashboard.expect_text(".panel-head h2", "^Latency p50$")
     dashboard.expect_text(".top-line", "paused$")
 
     dashboard.select("p95")
     dashboard.select("300ms")
-    dashboard.live_switch.press("Space")
+    dashboard.choose_refresh("15s")
     dashboard.wait_query_params()
     dashboard.expect_text(".top-line", r"next in \d+ s$")
 
 
-@pytest.mark.parametrize("presses", [("p50", "1s", "Live"), ("Live", "p50", "1s"), ("p50", "Live", "1s")])
+@pytest.mark.parametrize("presses", [("p50", "1s", "off"), ("off", "p50", "1s"), ("p50", "off", "1s")])
 def test_presses_before_any_response_are_all_applied(
     demo_server: DashboardServer, open_page: OpenPage, presses: tuple[str, ...]
 ) -> None:
@@ -90,14 +92,14 @@ def test_presses_before_any_response_are_all_applied(
     with websocket.paused():
         for press in presses:
             before = websocket.finished_runs
-            if press == "Live":
-                dashboard.live_switch.press("Space")
+            if press == "off":
+                dashboard.choose_refresh(press)
             else:
                 dashboard.select(press)
             websocket.wait_finished_runs(before + 1)
-    dashboard.wait_query_params(percentile="p50", slow="1s", live="off")
+    dashboard.wait_query_params(percentile="p50", slow="1s", refresh="off")
     dashboard.expect_selected("3h", "p50", "1s")
-    expect(dashboard.live_switch).not_to_be_checked()
+    expect(dashboard.refresh_choice).to_have_value("⟳ off")
     dashboard.expect_text(".panel-head h2", "^Latency p50$")
     dashboard.expect_text(".panel-head h2", "^Slow answers > 1 s$")
     dashboard.expect_text(".top-line", "paused$")
@@ -139,7 +141,7 @@ def test_invalid_parameters_are_reported_and_replaced_by_defaults(
     demo_server: DashboardServer, open_page: OpenPage
 ) -> None:
     dashboard = open_page(
-        demo_server, "/?window=5y&percentile=<b>p42</b>&source=prometheus&slow=7s&from=yesterday&live=perhaps"
+        demo_server, "/?window=5y&percentile=<b>p42</b>&source=prometheus&slow=7s&from=yesterday&refresh=perhaps"
     )
     dashboard.expect_selected("3h", "p95", "300ms")
     warnings = dashboard.page.locator(".warn").all_inner_texts()
@@ -178,6 +180,44 @@ def test_a_drag_on_one_chart_sets_the_window_of_all(demo_server: DashboardServer
     dashboard.wait_query_params(window="30m")
     dashboard.wait_window_minutes(30)
     assert dashboard.selected()[0] == "30m"
+
+
+def test_the_buttons_step_through_time_and_zoom_out(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/?window=1h")
+    dashboard.page.get_by_role("button", name="←").click()
+    dashboard.wait_window_minutes(60)
+    dashboard.wait_for("() => new URLSearchParams(location.search).has('to')")
+    first = dashboard.query_params
+    dashboard.page.get_by_role("button", name="→").click()
+    dashboard.wait_for("to => new URLSearchParams(location.search).get('to') > to", first["to"])
+    dashboard.page.get_by_role("button", name="⊖").click()
+    dashboard.wait_window_minutes(120)
+
+
+def test_a_range_is_chosen_in_a_calendar(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/?from=2026-11-22T03:00Z&to=2026-11-22T05:00Z", charts=0)
+    dashboard.page.get_by_role("button", name="Range").click()
+    form = dashboard.page.locator("[data-testid=stPopoverBody]")
+    expect(form.get_by_label("From", exact=True)).to_have_value("2026/11/22")
+    form.get_by_role("button", name="Show range").click()
+    dashboard.wait_query_params(**{"from": "2026-11-22T03:00Z", "to": "2026-11-22T05:00Z"})
+
+
+def test_the_link_is_copied_and_a_kiosk_has_no_controls(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/?window=1h")
+    dashboard.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    dashboard.page.get_by_role("button", name="Copy link").click()
+    expect(dashboard.page.get_by_role("button", name="Copied")).to_be_visible()
+    assert dashboard.page.evaluate("navigator.clipboard.readText()") == dashboard.page.url
+    dashboard.page.get_by_role("button", name="Kiosk").click()
+    dashboard.wait_for_charts()
+    dashboard.wait_query_params(window="1h", kiosk="1")
+    expect(dashboard.page.locator(".hero")).to_be_visible()
+    expect(dashboard.page.get_by_role("button")).to_have_count(0)
+    expect(dashboard.page.locator("[data-testid='stApp']")).to_have_css("background-color", "rgb(23, 22, 20)")
+    dashboard.page.keyboard.press("Escape")
+    dashboard.wait_for_charts()
+    dashboard.wait_query_params(window="1h")
 
 
 def test_a_button_closes_a_fixed_window(demo_server: DashboardServer, open_page: OpenPage) -> None:

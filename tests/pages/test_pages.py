@@ -29,7 +29,8 @@ NAMES = (
     "to",
     "source",
     "percentile",
-    "live",
+    "refresh",
+    "kiosk",
     "slow",
     "events",
     "phase",
@@ -148,7 +149,7 @@ def test_a_fixed_range_has_its_band_and_its_own_finding() -> None:
     now = utc_now()
     past = {name: [f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"] for name, hours in (("from", 8), ("to", 6))}
     of_range, of_now = " ".join(texts(open_page("live", past))), " ".join(texts(open_page("live", {})))
-    assert "VIEWING " in of_range and "(ended 6 h" in of_range and "Now: " in of_range
+    assert "VIEWING " in of_range and "(ended 6" in of_range and "Now: " in of_range
     assert "class='hero past" in of_range and "class='hero past" not in of_now
     assert "VIEWING" not in of_now and "Rollback capacity" in of_now and "Rollback capacity" not in of_range
 

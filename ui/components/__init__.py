@@ -36,6 +36,12 @@ _page_language = st.components.v2.component(
 _page_actions = st.components.v2.component(
     "page_actions", js=(_DIRECTORY / "page_actions.js").read_text(encoding="utf-8")
 )
+_page_tools = st.components.v2.component(
+    "page_tools",
+    html="<div class='page-tools'><button type='button'></button><button type='button'></button></div>",
+    js=(_DIRECTORY / "page_tools.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
 _heartbeat = st.components.v2.component("heartbeat", js=(_DIRECTORY / "heartbeat.js").read_text(encoding="utf-8"))
 
 
@@ -81,3 +87,8 @@ def page_actions(copied: str, on_query: Callable[[str], None], *, key: str = "pa
             on_query(str(query))
 
     _page_actions(key=key, data={"copied": copied}, on_query_change=on_query_change)
+
+
+def page_tools(texts: dict[str, Any], *, is_kiosk: bool, key: str = "page_tools") -> None:
+    """Buttons that copy the address and show the page as a kiosk. `texts`: see page_tools.js."""
+    _page_tools(key=key, data={**texts, "is_kiosk": is_kiosk})

@@ -27,7 +27,7 @@ from ui.url import LiveParams
 NOW_S = int(NOW.timestamp())
 WINDOW = Window(NOW_S - 3600, NOW_S)
 NO_DATA = MetricsResult(empty_frame(), WINDOW)
-PARAMS = LiveParams("1h", None, "cloudwatch", "p95", True)
+PARAMS = LiveParams("1h", None, "cloudwatch", "p95", 15)
 QUANTITIES = {"latency": "latency", "requests": "count"}
 
 

@@ -1,0 +1,32 @@
+"""Messages of the frame around all pages, and of the controls of the Live page's time."""
+
+from messages.i18n import _, lazy
+
+RANGE = lazy("Range…")
+FROM_DATE, FROM_TIME = lazy("From"), lazy("From, time of day")
+TO_DATE, TO_TIME = lazy("To"), lazy("To, time of day")
+SHOW_RANGE = lazy("Show range")
+EARLIER, LATER = lazy("Earlier"), lazy("Later")
+ZOOM_OUT = lazy("Zoom out")
+REFRESH = lazy("Refresh")
+OFF = lazy("off")
+
+
+def refresh(choice: str) -> str:
+    """ "⟳ 15s"; "⟳ off"."""
+    return f"⟳ {OFF if choice == 'off' else choice}"
+
+
+def zone(name: str, days: int) -> str:
+    return _("Times are {zone}. At most {days} days.").format(zone=name, days=days)
+
+
+def page_tools() -> dict[str, str]:
+    """The texts of components/page_tools.js."""
+    return {
+        "copy": _("Copy link"),
+        "copied": _("✓ Copied"),
+        "not_copied": _("Copy failed"),
+        "kiosk": _("Kiosk"),
+        "kiosk_help": _("Large type, dark, without controls. Escape leaves it."),
+    }

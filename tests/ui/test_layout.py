@@ -1,0 +1,20 @@
+"""The frame: the brand in the header, and the kiosk."""
+
+import pytest
+
+from tests.factories.html import EVIL
+from ui import layout
+
+
+def test_the_name_in_the_header_can_end_neither_its_string_nor_the_style(rendered: list[str]) -> None:
+    layout.brand(f"{EVIL}</style>\\")
+    body = rendered[0].removeprefix("<style>").removesuffix("</style>")
+    assert "<" not in body and body.count('"') == 2
+
+
+def test_a_kiosk_is_dark_and_has_its_style(monkeypatch: pytest.MonkeyPatch, rendered: list[str]) -> None:
+    for query, theme in (({"kiosk": "1"}, "dark"), ({"kiosk": "0"}, "light"), ({}, "light")):
+        monkeypatch.setattr(layout, "query_params", lambda query=query: query)
+        assert layout.theme() == theme
+        layout.apply_style()
+        assert ("/* A page on a wall" in rendered[-1]) is (theme == "dark")

@@ -1,4 +1,4 @@
-"""Looks for damage of the archive's file, at the start and daily."""
+"""Looks for damage of the archive's file, soon after the start and daily."""
 
 import time
 from contextlib import suppress
@@ -6,6 +6,7 @@ from contextlib import suppress
 from archive import Archive, ArchiveError
 from domain.window import DAY_S
 
+FIRST_CHECK_AFTER_S = 60  # the first pages and polls have the machine to themselves
 CHECK_INTERVAL_S = DAY_S
 DAMAGE_CHECK_INTERVAL_S = 600  # while there is damage, which may have been repaired
 
@@ -15,13 +16,13 @@ class ArchiveCheck:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._checked_at: float | None = None  # on the monotonic clock
+        self._due_at = time.monotonic() + FIRST_CHECK_AFTER_S
 
     def poll(self) -> float:
         """Checks if that is due; the archive's `problem` has the result. Returns the seconds until the next poll."""
         now = time.monotonic()
-        if self._checked_at is None or self._archive.is_damaged or now - self._checked_at >= CHECK_INTERVAL_S:
-            self._checked_at = now
+        if self._archive.is_damaged or now >= self._due_at:
+            self._due_at = now + CHECK_INTERVAL_S
             with suppress(ArchiveError):
                 self._archive.check_integrity()
-        return float(DAMAGE_CHECK_INTERVAL_S)
+        return float(min(self._due_at - now, DAMAGE_CHECK_INTERVAL_S))

@@ -1,6 +1,8 @@
 """SQL on events."""
 
 from collections.abc import Iterable
+from dataclasses import fields
+from itertools import starmap
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
@@ -12,11 +14,11 @@ from domain.events import EVENT_KINDS
 from domain.window import LATEST_S
 
 REMOVALS = "removals"  # the source of the events that archive/events/removals.py stores
-_COLUMNS = tuple(column.name for column in schema.event.columns if column.name != "migration_id")
+_FIELDS = tuple(field.name for field in fields(Event) if field.name != "change")  # also the columns
 
 
 def write_events(connection: Connection, migration_id: int, events: Iterable[Event]) -> None:
-    rows = [{"migration_id": migration_id, **{name: getattr(event, name) for name in _COLUMNS}} for event in events]
+    rows = [{"migration_id": migration_id, **{name: getattr(event, name) for name in _FIELDS}} for event in events]
     upsert(connection, schema.event, rows)
 
 
@@ -72,8 +74,9 @@ def read_stored_events_of(connection: Connection, migration_id: int, source_name
 
 def _select_events(connection: Connection, condition: ColumnElement[bool]) -> tuple[Event, ...]:
     table = schema.event
-    rows = connection.execute(select(table).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
-    return tuple(Event(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
+    columns = (table.c[name] for name in _FIELDS)
+    rows = connection.execute(select(*columns).where(condition).order_by(table.c.ts, table.c.source, table.c.key))
+    return tuple(starmap(Event, rows))
 
 
 def _is_readable(event: Event) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from archive.db.database import Database
 from archive.db.errors import ArchiveError
 from archive.db.lease import Lease
+from archive.db.source_row import read_change_counter
 from archive.events.source_state import read_state, save_answer_state
 from archive.metrics import coverage, points, rows, window_latency
 from archive.metrics.coverage import FetchOutcome, SeriesIndex
@@ -78,6 +79,7 @@ class MetricStore:
         self._database, self._final_after_s, self._clock = database, final_after_s, clock
         self._lock = threading.Lock()
         self._buffers: dict[str, WriteBuffer] = {}
+        self._indexes: dict[str, tuple[int, SeriesIndex]] = {}  # by source, with the version that was read
         self._pending_window_latencies: dict[tuple[str, int], WindowLatency] = {}
 
     def get(
@@ -130,7 +132,7 @@ class MetricStore:
         """The coverage of each series of a source, with answers that are not written yet. If the archive cannot be read, from the last read."""
         buffer = self._buffer_of(source_name)
         try:
-            buffer.index = self._database.read(coverage.read_series_index, source_name)
+            buffer.index = self._database.read(self._read_index, source_name)
         except ArchiveError as error:
             if buffer.index is None:
                 raise
@@ -139,7 +141,7 @@ class MetricStore:
 
     def configured_series(self, source_name: str) -> tuple[Series, ...]:
         """The series of a source that the configuration included at the last fill by any process."""
-        return self._database.read(coverage.read_series_index, source_name).configured
+        return self._database.read(self._read_index, source_name).configured
 
     def covered_span(self, source_name: str) -> Window | None:
         """From the first to the last covered time of a source, possibly with gaps; None without coverage."""
@@ -147,12 +149,12 @@ class MetricStore:
 
     def latest_ts(self, source_name: str) -> int | None:
         """The newest `ts` (epoch seconds) of a source's configured series, without hourly ones; None without points."""
-        return self._database.recall(_read_latest_ts, source_name)
+        return self._database.recall(self._read_latest_ts, source_name)
 
     def has_points(self, window: Window, source_name: str) -> bool:
         """Whether the archive has any point of a source in `window`."""
         with self._database.reading() as connection:
-            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+            index = self._read_index(connection, self._database.migration_id, source_name)
             return points.has_points(connection, tuple(index.ids.values()), window)
 
     def freshness(self, now: datetime, refresh_interval_s: int = 60) -> FreshnessPolicy:
@@ -204,7 +206,7 @@ class MetricStore:
     def _read_stored(
         self, connection: Connection, source_name: str, window: Window, series_filter: SeriesFilter
     ) -> StoredMetrics:
-        index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+        index = self._read_index(connection, self._database.migration_id, source_name)
         series = tuple(
             item
             for item in self._buffer_of(source_name).configured_series or index.configured
@@ -230,7 +232,7 @@ class MetricStore:
         """
         policy, buffer = self.freshness(self._clock()), self._buffer_of(source_name)
         with self._database.reading() as connection:
-            index = coverage.read_series_index(connection, self._database.migration_id, source_name)
+            index = self._read_index(connection, self._database.migration_id, source_name)
             return read_overview(connection, index, buffer, window, policy, series=series, max_buckets=max_buckets)
 
     def cache_key(self, window: Window, source_name: str, *, now: datetime | None = None) -> Hashable:
@@ -361,6 +363,19 @@ class MetricStore:
                 save_answer_state(connection, row, answer, success=bool(outcome.pull.answered_ranges))
             buffer.index, buffer.pending_writes = index, ()
 
+    def _read_index(self, connection: Connection, migration_id: int, source_name: str) -> SeriesIndex:
+        """The stored series of a source. What was read last is kept until something of the source changes: a page needs it dozens of times."""
+        version = read_change_counter(connection, migration_id, source_name)
+        known = self._indexes.get(source_name)
+        if known is None or known[0] != version:
+            known = version, coverage.read_series_index(connection, migration_id, source_name)
+            self._indexes[source_name] = known
+        return known[1]
+
+    def _read_latest_ts(self, connection: Connection, migration_id: int, source_name: str) -> int | None:
+        index = self._read_index(connection, migration_id, source_name)
+        return points.read_latest_ts(connection, [index.ids[item] for item in index.configured if is_not_hourly(item)])
+
     def _buffer_of(self, source_name: str) -> WriteBuffer:
         with self._lock:
             return self._buffers.setdefault(source_name, WriteBuffer())
@@ -376,8 +391,3 @@ def _without(
         window: tuple(request for request in of_window if not made.includes(request))
         for window, of_window in requests.items()
     }
-
-
-def _read_latest_ts(connection: Connection, migration_id: int, source_name: str) -> int | None:
-    index = coverage.read_series_index(connection, migration_id, source_name)
-    return points.read_latest_ts(connection, [index.ids[item] for item in index.configured if is_not_hourly(item)])

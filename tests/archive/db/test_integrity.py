@@ -1,4 +1,4 @@
-"""A damaged SQLite file is noticed at start and daily, and nothing is written to it any more."""
+"""A damaged SQLite file is noticed soon after the start and daily, and nothing is written to it any more."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_no_part_of_a_file_is_written_once_damage_was_found(archive: Archive, mo
     assert len(archive.notes.read()) == 1
 
 
-def test_the_collector_checks_at_start_daily_and_while_there_is_damage(
+def test_the_collector_checks_after_the_start_daily_and_while_there_is_damage(
     archive: Archive, source: FakeMetricSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, checks = [0.0], list[float]()
@@ -86,12 +86,12 @@ def test_the_collector_checks_at_start_daily_and_while_there_is_damage(
     polls = Collector(archive, Sources((source,)), CollectorConfig())
     (task,) = [task for task in polls.tasks if task.role == "check"]
     problems = list[bool]()
-    for _ in range(2 * 144):
+    for _ in range(2 * 144 + 1):
         wait_s = polls.run_task(task)
         problems.append(archive.is_damaged)
         clock[0] += wait_s
-    assert checks == [0.0, 86_400.0, 87_000.0], "daily, and again after ten minutes"
-    assert problems.index(True) == 144 and problems.count(True) == 1
+    assert checks == [60.0, 86_460.0, 87_060.0], "daily, and again after ten minutes"
+    assert problems.index(True) == 145 and problems.count(True) == 1
     assert task.archive_problem is None and polls.failures == ()
 
 

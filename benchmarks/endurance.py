@@ -27,14 +27,14 @@ class Part(StrEnum):
     BIG_ARCHIVE = "big-archive"
 
 
-# What each part measures with its usual size; a part takes between one and fifteen minutes.
+# What each part measures with its usual size; a part takes between one and thirty minutes.
 PARTS: dict[Part, Callable[[], list[Figure]]] = {
-    Part.WEB: lambda: web.measure(HostileLoad(sockets=2000), seconds=30, warm_up_s=30),
-    Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60, limit_s=1500),
+    Part.WEB: lambda: web.measure(HostileLoad(), seconds=30),
+    Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60),
     Part.KILLS: lambda: kills.measure(100, seed=1),
     Part.SOAK: lambda: soak.measure(hours=20, factor=80),
     Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=(1, 20)),
-    Part.URLS: lambda: urls.measure(2000, limit_s=480, warm_up_s=30),
+    Part.URLS: lambda: urls.measure(2000, limit_s=1800),
     Part.BIG_ARCHIVE: lambda: big_archive.measure(ArchiveSize()),
 }
 

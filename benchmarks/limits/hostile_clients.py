@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.synchronize import Event
 
 CHUNK = b"\0" * 65_536
@@ -20,17 +21,19 @@ HANDSHAKE = (
 UPLOAD = "PUT /_stcore/upload_file/session/file HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {length}\r\n\r\n"
 PARTIAL_HEADER = b"GET / HTTP/1.1\r\nHost: 127"
 
+Client = Callable[[], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class HostileLoad:
     """`sockets` clients open connections, half of them with a part of a header, and again soon after the server has closed them.
 
-    `uploads` of `upload_mb` run at a time.
+    A page of another site makes `knocks_per_s` WebSocket handshakes, and `uploads_per_s` of `upload_mb` are tried.
     """
 
     sockets: int = 2000
     knocks_per_s: float = 10.0
-    uploads: int = 4
+    uploads_per_s: float = 2.0
     upload_mb: int = 20
 
 
@@ -101,40 +104,47 @@ async def _attack(port: int, load: HostileLoad, ready: Event, stop: Event) -> No
         finally:
             writer.close()
 
-    async def knock(number: int) -> None:
+    async def knock() -> None:
         await _exchange(port, HANDSHAKE.format(port=port).encode())
 
-    async def upload(_number: int) -> None:
+    async def upload() -> None:
         length = load.upload_mb * 1_000_000
         body = (CHUNK for _ in range(length // len(CHUNK) + 1))
         await _exchange(port, UPLOAD.format(port=port, length=length).encode(), body)
 
-    interval_s = 1 / load.knocks_per_s
-    tasks = [asyncio.create_task(_repeat(idle, number, pause_s=5.0)) for number in range(load.sockets)]
+    tasks = [asyncio.create_task(_repeat(partial(idle, number), pause_s=5.0)) for number in range(load.sockets)]
     while len(opened) < load.sockets and not stop.is_set():
         await asyncio.sleep(0.1)
     ready.set()
-    tasks += [asyncio.create_task(_repeat(upload, number, pause_s=0.1)) for number in range(load.uploads)]
-    pending: set[asyncio.Task[None]] = set()
+    tasks += [
+        asyncio.create_task(_start_often(client, interval_s=1 / rate))
+        for client, rate in ((knock, load.knocks_per_s), (upload, load.uploads_per_s))
+    ]
     while not stop.is_set():
-        pending.add(asyncio.create_task(_attempt(knock, 0)))
-        await asyncio.sleep(interval_s)
-        pending = {task for task in pending if not task.done()}
-    for task in (*tasks, *pending):
+        await asyncio.sleep(0.1)
+    for task in tasks:
         task.cancel()
 
 
-async def _repeat(client: Callable[[int], Awaitable[None]], number: int, *, pause_s: float) -> None:
+async def _repeat(client: Client, *, pause_s: float) -> None:
     """Runs a client again and again, with pauses of random length and this mean."""
     while True:
-        await _attempt(client, number)
+        await _attempt(client)
         await asyncio.sleep(random.uniform(0, 2 * pause_s))
 
 
-async def _attempt(client: Callable[[int], Awaitable[None]], number: int) -> None:
+async def _start_often(client: Client, *, interval_s: float) -> None:
+    """Starts a client every `interval_s`, whether or not earlier ones have ended."""
+    async with asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(_attempt(client))
+            await asyncio.sleep(interval_s)
+
+
+async def _attempt(client: Client) -> None:
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(60):
-            await client(number)
+            await client()
 
 
 async def _exchange(port: int, request: bytes, body: Iterable[bytes] = ()) -> bytes:

@@ -43,13 +43,13 @@ class _Caught:
         return ", ".join(f"{n} {kind}" for kind, n in list(kinds.items())[:3])
 
 
-def measure(replies: int, poll_seconds: float, *, limit_s: float, seed: int = 1) -> list[Figure]:
-    """Asks every source again and again, for `replies` mutated replies or `limit_s`; then lets the collectors poll."""
+def measure(replies: int, poll_seconds: float, *, seed: int = 1) -> list[Figure]:
+    """Asks every source again and again, for `replies` mutated replies; then lets the collectors poll."""
     logging.getLogger("collector").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder, proxied_sources(Path(folder)) as proxied:
         mutations = random.Random(seed)
         with _caught_exceptions() as caught:
-            mutated, raised = _ask_sources(proxied, replies, mutations, limit_s)
+            mutated, raised = _ask_sources(proxied, replies, mutations)
         with _caught_exceptions():
             polls = list(_poll(proxied, mutations, poll_seconds))
         total, n_kinds = mutated.total(), len({kind for _, kind in caught.counts})
@@ -65,12 +65,10 @@ def measure(replies: int, poll_seconds: float, *, limit_s: float, seed: int = 1)
         ]
 
 
-def _ask_sources(
-    proxied: ProxiedSources, replies: int, mutations: random.Random, limit_s: float
-) -> tuple[Counter[str], Counter[str]]:
+def _ask_sources(proxied: ProxiedSources, replies: int, mutations: random.Random) -> tuple[Counter[str], Counter[str]]:
     """The mutated replies by source, and the exceptions that left a source."""
-    mutated, raised, end, n_rounds = Counter[str](), Counter[str](), time.monotonic() + limit_s, 0
-    while mutated.total() < replies and time.monotonic() < end:
+    mutated, raised, n_rounds = Counter[str](), Counter[str](), 0
+    while mutated.total() < replies:
         for source in proxied.create():
             for request in proxied.requests_of(source).values():
                 before = _n_changed(proxied)

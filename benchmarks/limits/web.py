@@ -6,13 +6,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad, hostile_clients, request_latencies, silent_proxy
+from benchmarks.limits.server_memory import wait_until_idle
 from benchmarks.live import log_progress
 from tests.factories.dashboard_server import ROOT, run_dashboard
 
@@ -21,15 +21,17 @@ REQUEST_TIMEOUT_S = 30.0
 USUAL_DESCRIPTORS = 1024  # the soft limit that most systems start a process with
 
 
-def measure(load: HostileLoad, seconds: float, warm_up_s: float) -> list[Figure]:
+def measure(load: HostileLoad, seconds: float) -> list[Figure]:
     """The latency of the health check without load, and while hostile clients are at work."""
-    with _dashboard(ROOT / "dashboard.py", warm_up_s) as port:
+    with _dashboard(ROOT / "dashboard.py") as port:
         quiet, loaded = _latencies(port, load, seconds, "dashboard")
-    with _dashboard(ROOT / "benchmarks" / "bare" / "unprotected.py", warm_up_s) as port:
+    with _dashboard(ROOT / "benchmarks" / "bare" / "unprotected.py") as port:
         unprotected = _latencies(port, load, seconds, "unprotected")
     with _bare_server() as port:
         bare = _latencies(port, load, seconds, "bare server")
-    clients = f"{load.knocks_per_s:g} foreign handshakes/s, {load.sockets:,} idle sockets, {load.uploads} uploads"
+    clients = (
+        f"{load.knocks_per_s:g} foreign handshakes/s, {load.sockets:,} idle sockets, {load.uploads_per_s:g} uploads/s"
+    )
     is_met = _p99(loaded) <= HEALTHZ_LIMIT_S
     return [
         Figure("/healthz p99, without load", "", _format(quiet), None, _compared(unprotected[0], bare[0])),
@@ -44,16 +46,16 @@ def measure(load: HostileLoad, seconds: float, warm_up_s: float) -> list[Figure]
 
 
 @contextmanager
-def _dashboard(script: Path, warm_up_s: float) -> Iterator[int]:
-    """The port of a server with the demo."""
+def _dashboard(script: Path) -> Iterator[int]:
+    """The port of a server with the demo, which has filled its archive."""
     with (
         tempfile.TemporaryDirectory() as folder,
         silent_proxy() as proxy,
         _usual_descriptor_limit(),
         run_dashboard(Path(folder), {"MIGRATION_DEMO": "1", "PYTHONPATH": str(ROOT)} | proxy, script=script) as server,
     ):
-        log_progress(f"{script.name}: warming up")
-        time.sleep(warm_up_s)
+        log_progress(f"{script.name}: filling the archive of the demo")
+        wait_until_idle(server)
         yield int(server.url.rpartition(":")[2])
 
 

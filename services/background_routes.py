@@ -15,7 +15,7 @@ from services.endpoints import EndpointsView, judge_logs
 MAX_LAG_S = 15 * MINUTE_S  # of what is shown until the newest logs are judged: a file has those of five minutes
 UNWANTED_AFTER_S = 60.0  # without a request: nobody looks at such a page any more
 RETRY_AFTER_S = 60.0
-MAX_PHASES = 8
+MAX_PHASES = 4
 
 logger = logging.getLogger(__name__)
 

@@ -231,8 +231,7 @@ def evaluate_window(
 ) -> Evaluation:
     """The evaluation of a range of the past by what is archived, without routes and whatever is of now. Raises ArchiveError."""
     share = constant_share(archive, window)
-    judged = judge_window(archive, migration, source, window, now=now, canary_share=share, with_result=True)
-    assert judged.result is not None
+    judged = judge_window(archive, migration, source, window, now=now, canary_share=share)
     return Evaluation(
         close_judgement(judged.judgement),
         window,

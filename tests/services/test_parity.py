@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import analysis
 from archive import Archive
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import judge_window
+from services.parity import judge_window, trace_result, trace_window
 from services.phases import known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.factories import archives
@@ -51,12 +52,16 @@ def test_the_whole_phase_is_evidence_or_the_last_day_if_its_start_is_unknown() -
 
 
 def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
-    archive: Archive, migration: Migration, metrics: DemoMetrics
+    archive: Archive, migration: Migration, metrics: DemoMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = archive.metrics.get(PHASE, metrics, now=NOW)
+    expected = analysis.judge(result.frame, migration.criteria, window=PHASE, unknown=result.unknown)
+    frames, real = list[pd.DataFrame](), analysis.judge
+    monkeypatch.setattr(
+        analysis, "judge", lambda frame, *given, **more: frames.append(frame) or real(frame, *given, **more)
+    )
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
-    assert judged.result is not None
-    read = judged.result.frame
+    (read,) = frames
     assert set(read["metric"].unique()) == {
         "requests",
         "target_2xx",
@@ -67,7 +72,6 @@ def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
         "latency",
     }
     assert set(read.loc[read["metric"] == "latency", "stat"].unique()) == {"p95", "within_0.3s", "sample_count"}
-    expected = analysis.judge(result.frame, migration.criteria, window=PHASE, unknown=result.unknown)
     assert (judged.judgement.verdict, judged.judgement.criteria) == (expected.verdict, expected.criteria)
 
 
@@ -81,21 +85,22 @@ def test_a_final_phase_is_judged_once_and_again_after_new_data(
     first = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is first.judgement
     archive.metrics.get(Window(PHASE.end, NOW_S), metrics, now=NOW)  # other minutes are none of its business
-    assert judge_window(archive, migration, "demo", PHASE, now=NOW).result is None
+    assert judge_window(archive, migration, "demo", PHASE, now=NOW) is first
     assert len(judged) == 1
     archive.metrics.get(PHASE, metrics, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement["error_rate"].minutes == 27 * 60 - 5
     assert len(judged) == 2
 
 
-def test_a_cached_verdict_comes_with_its_data_on_request(
+def test_a_judgement_keeps_no_rows_and_its_trace_reads_them_again(
     archive: Archive, migration: Migration, metrics: DemoMetrics
 ) -> None:
-    archive.metrics.get(PHASE, metrics, now=NOW)
-    first = judge_window(archive, migration, "demo", PHASE, now=NOW)
-    again = judge_window(archive, migration, "demo", PHASE, now=NOW, with_result=True)
-    assert again.judgement == first.judgement
-    assert again.result is not None and len(again.result.frame) > 10 * PHASE.minutes
+    result = archive.metrics.get(PHASE, metrics, now=NOW)
+    judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
+    assert judged.result.frame.empty and judged.result.data_until == result.data_until
+    trace = trace_window(archive, migration, "demo", PHASE, now=NOW, context=judged.context)
+    expected = trace_result(migration, result, now=NOW, context=judged.context)
+    pd.testing.assert_frame_equal(trace, expected)
 
 
 def test_another_margin_is_another_judgement(archive: Archive, migration: Migration, metrics: DemoMetrics) -> None:

@@ -19,7 +19,7 @@ from services.decision import read_circumstances
 from services.evaluation import Evaluation, missing_data
 from services.freshness import provisional_from
 from services.live import as_of
-from services.parity import WindowJudgement, judge_window, judgement_key, trace_result
+from services.parity import WindowJudgement, judge_window, judgement_key, trace_window
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
@@ -31,8 +31,8 @@ from ui.sources import UNAVAILABLE
 
 @dataclass(frozen=True, slots=True)
 class JudgementView:
-    """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: the judged data, identified by `cache_key`;
-    `context`: what the judge was given beside it."""
+    """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: of the judged data, identified by `cache_key`,
+    without its rows; `context`: what the judge was given beside it."""
 
     phase: Phase
     phases: tuple[Phase, ...]
@@ -57,7 +57,6 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     cache_key = judgement_key(app.archive, app.migration, source, phase.window)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
     judgement = close_judgement(judged.judgement) if phase.is_over else judged.judgement
-    assert judged.result is not None
     return JudgementView(
         phase, phases, source, cache_key, judgement, judged.result, judged.context, counts, judged.final_until
     )
@@ -108,7 +107,7 @@ def current_phase(app: AppContext, *, now: datetime) -> Phase:
 
 def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
     """The judgement after each minute (analysis.TRACE_COLUMNS). Takes three times as long as the judgement."""
-    return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.result, view.context)
+    return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.context)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,9 +134,10 @@ def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_range_trace(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
     now = utc_now()
-    judged = judge_window(_app.archive, _app.migration, source, window, now=now, with_result=True)
-    assert judged.result is not None
-    return trace_result(_app.migration, judged.result, now=now, context=judged.context, checkpoint=page_checkpoint())
+    judged = judge_window(_app.archive, _app.migration, source, window, now=now)
+    return trace_window(
+        _app.archive, _app.migration, source, window, now=now, context=judged.context, checkpoint=page_checkpoint()
+    )
 
 
 def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
@@ -162,8 +162,7 @@ def _cached_phases(_app: AppContext, source: str, now: datetime, change_counter:
     return read_phases(_app.archive, source, now=now)
 
 
-# Few: each keeps its data, 37 MB of eight days of twenty target groups. Judgements without it are cached by services.parity.
-@st.cache_resource(max_entries=4, ttl=timedelta(hours=1), show_spinner=False)
+@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_judgement(
     _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
@@ -175,7 +174,6 @@ def _cached_judgement(
         phase.judged_window,
         now=now,
         canary_share=phase.canary_share,
-        with_result=True,
     )
     checkpoint()
     counts = count_phase(_app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
@@ -184,6 +182,8 @@ def _cached_judgement(
 
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_trace(
-    _app: AppContext, source: str, window: Window, cache_key: Hashable, _result: MetricsResult, _context: JudgeContext
+    _app: AppContext, source: str, window: Window, cache_key: Hashable, _context: JudgeContext
 ) -> pd.DataFrame:
-    return trace_result(_app.migration, _result, now=utc_now(), context=_context, checkpoint=page_checkpoint())
+    return trace_window(
+        _app.archive, _app.migration, source, window, now=utc_now(), context=_context, checkpoint=page_checkpoint()
+    )

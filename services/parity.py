@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 import analysis
-from analysis.parity.context import JudgeContext
+from analysis.parity.context import NO_CONTEXT, JudgeContext
 from archive import Archive, MetricsResult
 from domain import Migration, Window
 from services.fleet_requests import fleet_requests
@@ -76,10 +76,9 @@ def judge_result(
     *,
     now: datetime,
     canary_share: float | None = None,
-    context: JudgeContext | None = None,
+    context: JudgeContext = NO_CONTEXT,
 ) -> WindowJudgement:
     """Judges data of `source` that was read already."""
-    context = context or JudgeContext()
     end = final_until(migration, result, now=now)
     judgement = analysis.judge(
         result.frame,
@@ -114,7 +113,7 @@ def trace_result(
     result: MetricsResult,
     *,
     now: datetime,
-    context: JudgeContext | None = None,
+    context: JudgeContext = NO_CONTEXT,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """The judgement after each minute (analysis.TRACE_COLUMNS). `checkpoint` may raise to give up."""

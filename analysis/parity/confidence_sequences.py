@@ -148,52 +148,49 @@ def running_rates(
     history: Scatter = NO_HISTORY,
 ) -> RunningRates:
     """Running rates from events among requests per minute (requests > 0 on both fleets), with their overdispersion."""
-    rates = weighted_rates(events_b, requests_b, events_c, requests_c)
-    n, w = rates.minutes, paired_weights(requests_b, requests_c)
-
-    # Residuals r = f_b·a − f_c·b have mean 0 under any shared burst if the ratio of the rates is constant. Half an event is added to each
-    # rate: a rate of 0 would hide the other fleet's bursts.
-    f_b, f_c = (rates.events_b + 0.5) / rates.exposure_b, (rates.events_c + 0.5) / rates.exposure_c
-    parts = w * events_c / requests_c, w * events_b / requests_b, w
-    factors = f_b, -f_c, f_c * rates.rate_b - f_b * rates.rate_c
-    squares, *raw = _autocorrelations(parts, factors, 1, 2)
-
-    # The variance that independent events would have.
-    variance_c = f_b**2 * _running_sum(w**2 * events_c / requests_c**2)
-    variance_b = f_c**2 * _running_sum(w**2 * events_b / requests_b**2)
-    poisson_variance = variance_c + variance_b
-    relative_variance = _safe_divide(squares, poisson_variance) * n / np.maximum(n - 1, 1)
+    rates, relative_variance, per_minute, raw = _rate_residuals(events_b, requests_b, events_c, requests_c)
+    n = rates.minutes
     excess = _shrink(relative_variance - 1, 4 / n) * (1 + EARLY_MINUTES / np.sqrt(n))
-    # The events of one minute may be a single burst.
-    per_minute = _safe_divide(variance_c * rates.events_c + variance_b * rates.events_b, poisson_variance) / n
     lag_1, lag_2 = (_unbiased_autocorrelation(lag, n) for lag in raw)
     error_variance = _autocorrelation_variance(raw[0], n)
     masked = _masked_long_run_factor(lag_1, lag_2, error_variance, excess / (1 + excess))
     long_run = _long_run_factor(_shrink(lag_1, 4 * error_variance) * (1 + 2 * np.sqrt(error_variance)))
     overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, masked)
-    n_before = min(history.periods, MAX_HISTORY)
     before = 1 + history.variance * history.long_run * rates.information / n
-    pooled = _pooled(n, overdispersion, n_before, before)
+    pooled = _pooled(n, overdispersion, history, before)
     return replace(rates, overdispersion=pooled, is_enough=n >= _min_minutes(history))
+
+
+def _rate_residuals(
+    events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray
+) -> tuple[RunningRates, FloatArray, FloatArray, list[FloatArray]]:
+    """The rates; the variance of their residuals over that of independent events; the events of a mean minute, which may be a single burst; and
+    the residuals' autocorrelation at lags of one and two minutes.
+
+    Residuals r = f_b·a − f_c·b have mean 0 under any shared burst if the ratio of the rates is constant. Half an event is added to each rate f:
+    a rate of 0 would hide the other fleet's bursts.
+    """
+    rates, w = weighted_rates(events_b, requests_b, events_c, requests_c), paired_weights(requests_b, requests_c)
+    f_b, f_c = (rates.events_b + 0.5) / rates.exposure_b, (rates.events_c + 0.5) / rates.exposure_c
+    parts = w * events_c / requests_c, w * events_b / requests_b, w
+    squares, *lags = _autocorrelations(parts, (f_b, -f_c, f_c * rates.rate_b - f_b * rates.rate_c), 1, 2)
+    variance_c = f_b**2 * _running_sum(w**2 * events_c / requests_c**2)
+    variance_b = f_c**2 * _running_sum(w**2 * events_b / requests_b**2)
+    independent, n = variance_c + variance_b, rates.minutes
+    relative_variance = _safe_divide(squares, independent) * n / np.maximum(n - 1, 1)
+    per_minute = _safe_divide(variance_c * rates.events_c + variance_b * rates.events_b, independent) / n
+    return rates, relative_variance, per_minute, lags
 
 
 def rate_scatter(events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray) -> Scatter:
     """How both fleets' rates scattered in earlier periods, for `running_rates`."""
-    n = float(len(events_b))
-    w = requests_b * requests_c / (requests_b + requests_c)
-    a, b = w * events_c / requests_c, w * events_b / requests_b
-    f_b, f_c = (b.sum() + 0.5) / w.sum(), (a.sum() + 0.5) / w.sum()
-    residuals = f_b * a - f_c * b
-    residuals = residuals - residuals.sum() / w.sum() * w
-    independent = float((w**2 * (f_b**2 * events_c / requests_c**2 + f_c**2 * events_b / requests_b**2)).sum())
-    total = float((residuals**2).sum())
-    if not independent or not total:
-        return Scatter(n, 0.0, 1.0)
-    excess = _shrink(np.array(total / independent * n / max(n - 1, 1) - 1), 4 / n)
+    rates, relative_variance, _, lags = _rate_residuals(events_b, requests_b, events_c, requests_c)
+    n = rates.minutes
+    excess = _shrink(relative_variance - 1, 4 / n)
     # Independent events have no autocorrelation: all of it is the excess's.
-    lag_1 = _unbiased_autocorrelation(np.array((residuals[1:] * residuals[:-1]).sum() / total), np.array(n))
-    memory = np.clip(lag_1 * (1 + excess) / np.maximum(excess, 1e-9), 0.0, MAX_MEMORY)
-    return Scatter(n, float(excess / ((f_b + f_c) / 2 * w).mean()), float(_long_run_factor(memory)))
+    memory = _unbiased_autocorrelation(lags[0], n) * (1 + excess) / np.maximum(excess, 1e-9)
+    variance, long_run = _safe_divide(excess * n, rates.information), _long_run_factor(np.minimum(memory, MAX_MEMORY))
+    return Scatter(float(n[-1]), float(variance[-1]), float(long_run[-1]))
 
 
 def difference_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -241,7 +238,7 @@ def running_differences(
     error_variance = _autocorrelation_variance(lag_1, n)
     autocorrelation = _shrink(_unbiased_autocorrelation(lag_1, n), 4 * error_variance)
     long_run = _long_run_factor(autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2)
-    long_run = _pooled(n, np.maximum(long_run, _block_factor(parts, factors, squares / n)), n_before, history.long_run)
+    long_run = _pooled(n, np.maximum(long_run, _block_factor(parts, factors, squares / n)), history, history.long_run)
     effective = n_equal / long_run
     return RunningDifferences(
         n, first + mean, variance, effective, effective - 1 + n_before / long_run, n >= _min_minutes(history)
@@ -255,8 +252,9 @@ def difference_scatter(values: FloatArray, weights: FloatArray | None = None) ->
     return Scatter(n, float(last.variance), n / float(last.effective_minutes), weight)
 
 
-def _pooled(n: FloatArray, own: FloatArray, n_before: float, before: FloatArray | float) -> FloatArray:
+def _pooled(n: FloatArray, own: FloatArray, history: Scatter, before: FloatArray | float) -> FloatArray:
     """The mean of two factors of a variance, by periods: geometric, because few periods allow for a factor that is far too large."""
+    n_before = min(history.periods, MAX_HISTORY)
     pooled: FloatArray = np.exp((n * np.log(own) + n_before * np.log(before)) / (n + n_before))
     return pooled
 
@@ -287,16 +285,12 @@ def mean_half_width(n: FloatArray, variance: FloatArray, dof: FloatArray, alpha:
     return np.where(np.isnan(half_width), np.inf, half_width)
 
 
-def mixture_boundary(information: FloatArray, alpha: float | FloatArray) -> FloatArray:
-    """The log-likelihood ratio that a one-sided normal mixture (Robbins 1970) ever exceeds with probability ≤ alpha."""
-    x = np.maximum(information, 0.25) * LOG_RATIO_SCALE**2
-    boundary: FloatArray = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha))
-    return boundary
-
-
 def llr_threshold(rates: RunningRates, alpha: float | FloatArray) -> FloatArray:
-    """How far the log-likelihood of a value inside the CI may lie below the maximum: the mixture's boundary times the overdispersion."""
-    return mixture_boundary(rates.information / rates.overdispersion, alpha) * rates.overdispersion
+    """How far the log-likelihood of a value inside the CI may lie below the maximum: the log-likelihood ratio that a one-sided normal mixture
+    (Robbins 1970) ever exceeds with probability ≤ alpha, times the overdispersion."""
+    x = np.maximum(rates.information / rates.overdispersion, 0.25) * LOG_RATIO_SCALE**2
+    threshold: FloatArray = (1 + x) / x * (np.log1p(x) / 2 - np.log(2 * alpha)) * rates.overdispersion
+    return threshold
 
 
 def difference_llr(rates: RunningRates, difference: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -21,3 +21,6 @@ class JudgeContext:
     counts_503: bool = False
     scatter: Mapping[str, Scatter] = field(default_factory=dict)
     usual: tuple[float, float] = (0.0, 0.0)
+
+
+NO_CONTEXT = JudgeContext()

@@ -17,10 +17,17 @@ from analysis.parity.confidence_sequences import (
     running_differences,
     running_rates,
 )
-from analysis.parity.context import JudgeContext
+from analysis.parity.context import NO_CONTEXT, JudgeContext
 from analysis.parity.incidents import Incident
 from analysis.parity.intervals import SequentialIntervals, VerdictArray, interval_verdicts, intervals
-from analysis.parity.samples import PairedSamples, PreparedGrid, is_series_needed, paired_samples, prepare_grid
+from analysis.parity.samples import (
+    ERROR_METRICS,
+    PairedSamples,
+    PreparedGrid,
+    is_series_needed,
+    paired_samples,
+    prepare_grid,
+)
 from analysis.parity.time_to_decision import minutes_to_decision
 from analysis.parity.verdicts import (
     DECISIVE_VERDICTS,
@@ -51,7 +58,6 @@ TRACE_COLUMNS = (
 )
 NUMERIC_COLUMNS = TRACE_COLUMNS[3:]
 MIN_WORST_HOUR = 0.5  # of its periods must be used
-ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 
 
 def judge(
@@ -62,7 +68,7 @@ def judge(
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
     fleets: Sequence[FleetRequests] = (),
-    context: JudgeContext | None = None,
+    context: JudgeContext = NO_CONTEXT,
 ) -> Judgement:
     """The verdict over the final minutes of `frame` (tidy) in `window`, which should be one phase; by DEFAULT_CRITERIA if there are none.
 
@@ -70,10 +76,8 @@ def judge(
     `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
     The verdict may be computed as often as one likes: docs/MATH.md says which of its errors are bounded by proof, and which by measurement.
     """
-    chosen, context = tuple(criteria) or DEFAULT_CRITERIA, context or JudgeContext()
-    prepared = prepare_grid(
-        frame, window, provisional_from, unknown, fleets, context=context, error_margin=_error_margin(chosen)
-    )
+    chosen = tuple(criteria) or DEFAULT_CRITERIA
+    prepared = prepare_grid(frame, window, provisional_from, unknown, fleets, context=context, criteria=chosen)
     verdicts = tuple(
         judge_criterion(
             criterion,
@@ -106,7 +110,7 @@ def trace(
     window: Window | None = None,
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
-    context: JudgeContext | None = None,
+    context: JudgeContext = NO_CONTEXT,
     before_criterion: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """The result of `judge` after every final minute, as a frame of TRACE_COLUMNS in the metric's own unit; the last row is the judgement.
@@ -114,10 +118,8 @@ def trace(
     `ts` (UTC) is the period's start. An excluded minute repeats the row before it; NaN and "not enough data" until there is an interval.
     `before_criterion` may raise to give up.
     """
-    chosen, context = tuple(criteria) or DEFAULT_CRITERIA, context or JudgeContext()
-    prepared = prepare_grid(
-        frame, window, provisional_from, unknown, (), context=context, error_margin=_error_margin(chosen)
-    )
+    chosen = tuple(criteria) or DEFAULT_CRITERIA
+    prepared = prepare_grid(frame, window, provisional_from, unknown, context=context, criteria=chosen)
     n_judged = len(judged_criteria(chosen))
     final = np.flatnonzero(prepared.final)
     ts = pd.to_datetime(prepared.grid.ts[final], unit="s", utc=True).as_unit("s")
@@ -128,9 +130,8 @@ def trace(
         columns: dict[str, Any] = {"ts": ts, "metric": criterion.metric, "verdict": "not enough data"}
         columns |= dict.fromkeys(NUMERIC_COLUMNS, np.nan)
         if samples.is_measured and len(samples.ts):
-            after = (
-                np.searchsorted(samples.judged_from, final, side="right") - 1
-            )  # the last sample; −1 before the first
+            # The last sample; −1 before the first.
+            after = np.searchsorted(samples.judged_from, final, side="right") - 1
             history, excess = context.scatter.get(criterion.metric, NO_HISTORY), _incident_excess(prepared, criterion)
             looks = _Estimates(criterion, samples, history).looks(after, excess[final], n_judged)
             is_judged = (after >= 0) & ~(bool(samples.recent_gap) & (final > samples.index[-1]))
@@ -148,11 +149,11 @@ def trace_incidents(
     window: Window | None = None,
     provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
-    context: JudgeContext | None = None,
+    context: JudgeContext = NO_CONTEXT,
 ) -> Iterator[tuple[Incident, ...]]:
     """The incidents as they were known after every final minute: as many as `trace` has times."""
-    margin = _error_margin(tuple(criteria) or DEFAULT_CRITERIA)
-    prepared = prepare_grid(frame, window, provisional_from, unknown, (), context=context, error_margin=margin)
+    chosen = tuple(criteria) or DEFAULT_CRITERIA
+    prepared = prepare_grid(frame, window, provisional_from, unknown, context=context, criteria=chosen)
     return prepared.scan.incidents_after(np.flatnonzero(prepared.final).tolist())
 
 
@@ -282,18 +283,6 @@ class _Estimates:
         if not samples.is_rate and self._criterion.margin.is_relative:
             mean = float(np.expm1(mean)) * float(found.baseline[-1])
         return {"worst_hour": int(hours[worst]) * HOUR_S, "worst_hour_estimate": mean}
-
-
-def _error_margin(criteria: Sequence[Criterion]) -> float:
-    """The smallest absolute margin of the criteria of errors, as a fraction of requests; 0 without one."""
-    return min(
-        (
-            criterion.margin.amount
-            for criterion in criteria
-            if criterion.metric in ERROR_METRICS and not criterion.margin.is_relative
-        ),
-        default=0.0,
-    )
 
 
 def _incident_excess(prepared: PreparedGrid, criterion: Criterion) -> FloatArray:

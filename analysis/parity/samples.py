@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.parity.confidence_sequences import paired_weights
-from analysis.parity.context import JudgeContext
+from analysis.parity.context import NO_CONTEXT, JudgeContext
 from analysis.parity.incidents import FailureScan, scan_failures
 from analysis.parity.verdicts import ExclusionReason
 from analysis.series.comparison import latency, slow_share
@@ -20,6 +20,7 @@ from analysis.series.unanswered import ResponseCounts, alb_errors, failed_respon
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
 from domain.series import within_stat
 
+ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 RECENT_GAP_S = 300
 MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
 MAX_IN_FLIGHT_MINUTES = 5  # how long a request may be in flight before it counts as unanswered
@@ -107,16 +108,15 @@ def prepare_grid(
     unknown: UnknownWindows = MappingProxyType({}),
     fleets: Sequence[FleetRequests] = (),
     *,
-    context: JudgeContext | None = None,
-    error_margin: float = 0.0,
+    context: JudgeContext = NO_CONTEXT,
+    criteria: Sequence[Criterion] = (),
 ) -> PreparedGrid:
     """Puts a tidy frame on a grid over `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are not final.
 
     The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `unknown`: when
     counts are unknown, so that a missing row is not 0. `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say.
-    `error_margin`: of the error rate, as a fraction of requests.
+    `criteria`: an incident exceeds the smallest absolute margin of those of errors.
     """
-    context = context or JudgeContext()
     if window is None:
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
@@ -126,15 +126,10 @@ def prepare_grid(
     if context.counts_503:
         alb_503 = np.where(np.isnan(grid.alb["alb_5xx"]), grid.alb["alb_503"], np.nan_to_num(grid.alb["alb_503"]))
         grid = replace(grid, alb={**grid.alb, "alb_503": alb_503})
-    coarser = finer = np.zeros(len(grid.ts), dtype=bool)
+    coarser, finer = (np.zeros(len(grid.ts), dtype=bool) for _ in range(2))
     for starts, length_s in others:
-        index = (starts - grid.ts[0]) // grid.period_s
-        inside = (index >= 0) & (index < len(grid.ts))
-        if length_s < grid.period_s:
-            finer = finer | np.isin(np.arange(len(grid.ts)), index[inside])
-        else:
-            covered = index[:, None] + np.arange(length_s // grid.period_s)
-            coarser = coarser | np.isin(np.arange(len(grid.ts)), covered)
+        covered = (starts - grid.ts[0])[:, None] // grid.period_s + np.arange(max(1, length_s // grid.period_s))
+        (finer if length_s < grid.period_s else coarser)[covered[(covered >= 0) & (covered < len(grid.ts))]] = True
     final = np.ones(len(grid.ts), dtype=bool)
     if provisional_from is not None:
         final = grid.ts + grid.period_s <= provisional_from
@@ -158,7 +153,10 @@ def prepare_grid(
         unanswered=unanswered,
         answers_known=answers_known,
         configured=context.configured,
-        margin=error_margin,
+        margin=min(
+            (item.margin.amount for item in criteria if item.metric in ERROR_METRICS and not item.margin.is_relative),
+            default=0.0,
+        ),
         usual=context.usual,
     )
     warm_up = np.zeros(len(grid.ts), dtype=bool)
@@ -250,7 +248,7 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     excluded["in_flight"] = _minutes(int((~certain & ~warm).sum()), grid)
     used = certain & ~warm
     index, events = index[used], {fleet: events[fleet][used] for fleet in FLEETS}
-    newest = _newest(prepared.final & ~no_traffic & ~other_period, grid.period_s)
+    newest = np.flatnonzero(prepared.final & ~no_traffic & ~other_period)[-max(1, RECENT_GAP_S // grid.period_s) :]
     return PairedSamples(
         is_rate,
         grid.ts[index],
@@ -287,11 +285,6 @@ def _unread_periods(prepared: PreparedGrid, metric: str) -> BoolArray:
             missing |= np.any([absent[status] for status in STATUS_COUNTS], axis=0) & absent["sample_count"]
         unread |= missing & (np.nan_to_num(counts["requests"]) > 0)
     return unread
-
-
-def _newest(expected: BoolArray, period_s: int) -> npt.NDArray[np.intp]:
-    """The indices of the newest `expected` periods, of RECENT_GAP_S in all."""
-    return np.flatnonzero(expected)[-max(1, RECENT_GAP_S // period_s) :]
 
 
 def _recent_gap(

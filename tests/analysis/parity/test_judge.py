@@ -9,7 +9,7 @@ import pytest
 from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed, judge, trace
 from analysis.parity.breaks import ALPHA, FOLLOWED, START_EVERY, _starts
 from analysis.parity.confidence_sequences import Scatter
-from analysis.parity.context import JudgeContext
+from analysis.parity.context import NO_CONTEXT, JudgeContext
 from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, Series, empty_frame
@@ -596,7 +596,7 @@ def test_warm_up_is_left_out_and_counted() -> None:
     slow = np.where(np.arange(100) < 10, 2.0, 1.0)
     frame = latency_frame(list(0.1 * noise[0]), list(0.1 * noise[1] * slow))
     context = JudgeContext(warm_up=(window(10),))
-    without, with_warm_up = (judge(frame, [P95], context=given).criteria[0] for given in (None, context))
+    without, with_warm_up = (judge(frame, [P95], context=given).criteria[0] for given in (NO_CONTEXT, context))
     assert without.verdict != "parity" and with_warm_up.verdict == "parity"
     assert with_warm_up.excluded is not None and with_warm_up.excluded["warm_up"] == 10
 
@@ -616,7 +616,7 @@ def test_history_of_rates_that_drift_widens_their_interval() -> None:
     frame = errors_frame([2, 3] * 30, [5, 6] * 30, requests=(10_000, 10_000))
     calm = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 0.0, 1.0)})
     drifting = JudgeContext(scatter={"target_5xx_rate": Scatter(1440, 1.0, 19.0)})
-    alone, narrow, wide = (judge(frame, [ERRORS], context=given).criteria[0] for given in (None, calm, drifting))
+    alone, narrow, wide = (judge(frame, [ERRORS], context=given).criteria[0] for given in (NO_CONTEXT, calm, drifting))
     assert alone.lower is not None and narrow.lower is not None and wide.lower is not None
     assert wide.lower < alone.lower <= narrow.lower
     assert (narrow.is_significantly_worse, wide.is_significantly_worse) == (True, False)

@@ -10,11 +10,21 @@ EARLIER, LATER = lazy("Earlier"), lazy("Later")
 ZOOM_OUT = lazy("Zoom out")
 REFRESH = lazy("Refresh")
 OFF = lazy("off")
+METHOD_TITLE = lazy("Method")
+METHOD = lazy(
+    "95% CI, anytime-valid: it holds at every look, however often the page is opened. Minutes of both fleets are paired, so that shared bursts "
+    "cancel. Parity: the whole CI lies within the margin. The margins are those of the configuration. Formulas and error rates: docs/MATH.md."
+)
 
 
 def refresh(choice: str) -> str:
     """ "⟳ 15s"; "⟳ off"."""
     return f"⟳ {OFF if choice == 'off' else choice}"
+
+
+def until_now(start: str) -> str:
+    """Of a phase that goes on: "16:52 JST – now"."""
+    return _("{start} – now").format(start=start)
 
 
 def zone(name: str, days: int) -> str:

@@ -5,11 +5,12 @@ from functools import partial
 
 import streamlit as st
 
+from analysis import Phase
 from charts.base.frame import chart_frame
 from charts.interval_trace import interval_trace_figure
 from domain import utc_now
 from domain.window import MINUTE_S
-from messages import live, times, verdicts
+from messages import decision, frame, live, times, verdicts
 from messages import parity as text
 from reports.templating import render as render_html
 from services.evaluation import Evaluation
@@ -18,9 +19,9 @@ from services.phases import counted_window, judged_phase
 from ui import layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
-from ui.components import overlay_chart
+from ui.components import overlay_chart, page_tools
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
-from ui.endpoints.view import endpoints_summary, request_last_day
+from ui.endpoints.view import endpoints_summary, request_last_day, routes_row
 from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.parity.evidence_button import evidence_button
@@ -49,34 +50,44 @@ def _judgement(app: AppContext, now: datetime) -> None:
     source, phase_start = query_param("source", app.source_names), query_params().get("phase", "")
     view = judgement_view(app, source, now=now, phase_start=phase_start)
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls"):
         layout.page_title(app.migration, str(text.PARITY_TITLE))
-        source_control(app.source_names, source)
         if len(view.phases) > 1:
             _phase_select(app, view, now)
+        source_control(app.source_names, source)
         evidence_button(app, view, source)
+        page_tools(frame.page_tools(), is_kiosk=layout.is_kiosk())
     evaluation = phase_evaluation(app, view, now=now)
     _hero(app, view, evaluation, source, now)
     _summary(view, evaluation)
-    st.html(criteria_table(app.migration, view.judgement))
+    st.html(criteria_table(app.migration, view.judgement, routes_row(app, view.phase.window)))
     _counts(app, view)
     with st.container():
         incidents_section(app, evaluation, now=now)
     _interval_trace(app, view)
     window_latency_section(app, source, judged_phase(view.phase), now=now)
-    st.html(
-        render_html(
-            "parity.pairs",
-            title=text.WOULD_CHANGE_TITLE,
-            rows=[
-                (verdicts.metric(result.criterion), verdicts.would_change(result, app.migration.labels))
-                for result in verdicts.deciding_criteria(view.judgement)
-            ],
-        )
-    )
     st.html(endpoints_summary(app, view.phase.window))
-    _excluded(app, view, now)
+    _folded(app, view, now)
     request_last_day(app, view.phase.window, now=now)
+
+
+def _folded(app: AppContext, view: JudgementView, now: datetime) -> None:
+    """What was not judged, what would change the verdict, and how it is judged."""
+    excluded = [
+        (verdicts.metric(result.criterion), text.excluded_minutes(result)) for result in view.judgement.criteria
+    ]
+    headroom = [
+        (verdicts.metric(result.criterion), verdicts.would_change(result, app.migration.labels))
+        for result in verdicts.deciding_criteria(view.judgement)
+    ]
+    clock = layout.format_clock(view.phase.window.start, app.migration, now)
+    horizon = text.evidence_horizon(view.phase.started_by, clock)
+    with st.expander(str(text.EXCLUDED_TITLE), key="excluded"):
+        st.html(render_html("parity.pairs", rows=excluded, note=horizon))
+    with st.expander(str(text.WOULD_CHANGE_TITLE), key="headroom"):
+        st.html(render_html("parity.pairs", rows=headroom))
+    with st.expander(str(frame.METHOD_TITLE), key="method"):
+        layout.note(str(frame.METHOD))
 
 
 def _hero(app: AppContext, view: JudgementView, evaluation: Evaluation, source: str, now: datetime) -> None:
@@ -96,13 +107,21 @@ def _hero(app: AppContext, view: JudgementView, evaluation: Evaluation, source: 
 
 def _phase_select(app: AppContext, view: JudgementView, now: datetime) -> None:
     # A phase is identified by its start, which does not change.
-    labels = {
-        str(phase.window.start): text.phase(
-            phase, times.span(phase.window.starts_at, phase.window.ends_at, app.migration.zone, now=now)
-        )
-        for phase in reversed(view.phases)
-    }
-    selectbox("phase", str(text.PHASE_TITLE), list(labels), str(view.phase.window.start), labels.__getitem__)
+    labels = {str(phase.window.start): _phase_label(app, view, phase, now) for phase in reversed(view.phases)}
+    selectbox("phase", str(text.PHASE_TITLE), list(labels), str(view.phase.window.start), labels.__getitem__, width=420)
+
+
+def _phase_label(app: AppContext, view: JudgementView, phase: Phase, now: datetime) -> str:
+    """The share, the time, and how the phase ended; of the selected one that goes on, the verdict."""
+    zone = app.migration.zone
+    span = times.span(phase.window.starts_at, phase.window.ends_at, zone, now=now)
+    if not phase.is_over:
+        span = frame.until_now(times.clock(phase.window.starts_at, zone, now=now))
+    result = str(decision.OUTCOMES[phase.outcome])
+    if not phase.is_over and phase == view.phase:
+        verdict = view.judgement.verdict
+        result = f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}"
+    return f"{text.phase(phase, span)} · {result}"
 
 
 def _summary(view: JudgementView, evaluation: Evaluation) -> None:
@@ -134,14 +153,6 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
         layout.empty_state(str(text.NO_DATA_YET))
         return
     provisional = provisional_from(app.migration, view.result.last_asked_at or 0)
-    frame = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
-    figure = interval_trace_figure(trace, frame, is_latency=verdicts.is_latency(criteria[metric]))
+    chart = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
+    figure = interval_trace_figure(trace, chart, is_latency=verdicts.is_latency(criteria[metric]))
     overlay_chart(chart_payload(figure, f"{title}. {text.INTERVAL_TRACE_EXPLAINED}"), key="interval_trace")
-
-
-def _excluded(app: AppContext, view: JudgementView, now: datetime) -> None:
-    """The minutes of each criterion that were not judged, by reason."""
-    rows = [(verdicts.metric(result.criterion), text.excluded_minutes(result)) for result in view.judgement.criteria]
-    clock = layout.format_clock(view.phase.window.start, app.migration, now)
-    note = text.evidence_horizon(view.phase.started_by, clock)
-    st.html(render_html("parity.pairs", title=text.EXCLUDED_TITLE, rows=rows, note=note))

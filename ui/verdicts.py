@@ -27,8 +27,13 @@ def criterion_tooltip(result: analysis.CriterionVerdict, labels: Mapping[FleetNa
     return sentence if result.lower is None else f"{sentence} {verdicts.reason(result, labels, zone)}"
 
 
-def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Markup:
-    """One row per criterion: both fleets' values, the interval in its margin, the verdict, the time to a decision."""
+Routes = tuple[
+    str, list[tuple[analysis.Verdict, int]], analysis.Verdict
+]  # URL, numbers by verdict, the weightiest verdict
+
+
+def criteria_table(migration: Migration, judgement: analysis.Judgement, routes: Routes | None = None) -> Markup:
+    """One row per criterion: both fleets' values, the interval in its margin, the verdict, the time to a decision; and one of all routes."""
     fleets = migration.fleets
     return render(
         "verdicts.criteria_table",
@@ -43,4 +48,5 @@ def criteria_table(migration: Migration, judgement: analysis.Judgement) -> Marku
             for result in judgement.criteria
         ],
         note=parity.unexplained(judgement, migration.labels),
+        routes=routes,
     )

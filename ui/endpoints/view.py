@@ -24,6 +24,7 @@ from ui.components import heartbeat
 from ui.controls import page_checkpoint
 from ui.endpoints.url import route_link
 from ui.url import format_time
+from ui.verdicts import Routes
 
 MAX_ROUTES_AT_ONCE = 100  # by a page about something else: each takes two milliseconds
 PENDING_REFRESH_S = 2.0
@@ -183,6 +184,17 @@ def _has_many_routes(app: AppContext, window: Window) -> bool:
 def _last_day(phase: Window) -> Window:
     end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
     return last_day(Window(phase.start, end))
+
+
+def routes_row(app: AppContext, phase: Window) -> Routes | None:
+    """The routes of a phase's last day by verdict, the weightiest first; None if they are not known (yet). Raises ArchiveError."""
+    window, view = _last_day(phase), last_day_so_far(app, phase)
+    if view is None or view == "pending" or not view.verdict_counts:
+        return None
+    order: tuple[Verdict, ...] = ("regression", "undecided", "not enough data", "improvement", "parity")
+    counts = [(verdict, view.verdict_counts[verdict]) for verdict in order if view.verdict_counts.get(verdict)]
+    query = urlencode({"from": format_time(window.start), "to": format_time(window.end)})
+    return f"/endpoints?{query}", counts, counts[0][0]
 
 
 def endpoints_summary(app: AppContext, phase: Window) -> Markup:

@@ -27,3 +27,14 @@ UNDECIDED = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_dec
 def test_what_is_still_needed_is_what_the_cli_says(judgement: Judgement, expected: str) -> None:
     text = " ".join(ParsedHtml(str(criteria_table(MIGRATION, judgement))).text.split())
     assert text.endswith(expected)
+
+
+def test_routes_are_the_last_row_and_gate_criteria_are_marked() -> None:
+    criterion = ERRORS.model_copy(update={"critical": True})
+    judgement = Judgement("undecided", (replace(UNDECIDED, criterion=criterion),))
+    routes = ("/endpoints?from=a", [("regression", 1), ("parity", 2)], "regression")
+    html = criteria_table(MIGRATION, judgement, routes)  # type: ignore[arg-type]
+    text = " ".join(ParsedHtml(html).text.split())
+    assert text.endswith("routes1 ▲ regression 2 ● parity ▲ regression")
+    assert "<a href='/endpoints?from=a'" in html and "<span class='gate'>critical</span>" in html
+    assert "of-routes" not in criteria_table(MIGRATION, judgement)

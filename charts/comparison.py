@@ -9,15 +9,19 @@ from analysis import NOTABLE_SHARE, Comparison
 from analysis.parity.estimates import RunningEstimate
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.shares import ShareStep
+from charts.base.end_labels import end_labels, end_margin_px
 from charts.base.events import event_annotations, event_shapes
 from charts.base.figure import Figure
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import ZOOM, base_axis, base_layout, clock_meta, label, readable, time_axis, zone_label
-from charts.base.palette import DASHES
+from charts.base.palette import fleet_line
+from charts.base.ticks import value_ticks
 from charts.base.traces import DISPLAYS, Display, line_trace, x_values
 from charts.lower_panel import DOMAIN, LowerPanel, difference_panel, share_panel
 from domain import FLEETS, Event, FleetName, Margin
 from messages import charts, times
+
+UPPER_DOMAIN = (0.36, 1.0)
 
 
 def comparison_figure(
@@ -31,8 +35,8 @@ def comparison_figure(
 ) -> Figure:
     """Two panels on one x axis: both fleets, and below their difference, or of counts the canary's share (charts/lower_panel.py).
 
-    Rates in %, their difference in pp; latency in ms; counts per minute. Traces by name: the fleets' labels (baseline solid, canary dashed; gaps
-    stay gaps), components of the error rate that are not 0, the load balancer's own 5xx as a grey area with an axis of its own, and those of the
+    Rates in %, their difference in pp; latency in ms; counts per minute. Traces by name: the fleets' labels (see fleet_line; gaps stay
+    gaps), components of the error rate that are not 0, the load balancer's own 5xx as a grey area with an axis of its own, and those of the
     lower panel. Low samples are separate faint traces; provisional minutes are shaded.
     """
     display = DISPLAYS[comparison.quantity]
@@ -56,7 +60,10 @@ def comparison_figure(
     shading, shading_labels = _provisional(frame)
     changes, change_labels = _resolution_changes(comparison, frame)
     layout["shapes"] = [*event_shapes(frame, events), *shading, *changes]
-    layout["annotations"] = [*labels, *lower.labels, *shading_labels, *change_labels, zone_label(frame)]
+    ends = {fleet: _end(comparison.values[fleet] * display.scale, is_final) for fleet in FLEETS}
+    upper_px = (frame.height_px - layout["margin"]["t"] - layout["margin"]["b"]) * (1 - UPPER_DOMAIN[0])
+    names = end_labels(ends, frame, top=layout["yaxis"]["range"][1], height_px=upper_px)
+    layout["annotations"] = [*labels, *lower.labels, *names, *shading_labels, *change_labels, zone_label(frame)]
     return Figure(data, layout)
 
 
@@ -86,7 +93,7 @@ def _alb_5xx_axis(
     requests = sum(np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS)
     per_minute = float(np.max(requests * 60 / np.maximum(comparison.lengths_s, comparison.window_s), initial=0.0))
     reach = max(top * 1.12, per_minute * upper["range"][1] / 100) or 1.0
-    ticks = {"tickmode": "auto", "nticks": 3, "ticksuffix": "/min", "tickformat": ",", "showgrid": False}
+    ticks = value_ticks(0, reach, "/min", n=3) | {"showgrid": False}
     ticks |= {"ticklabelposition": "inside top", "showticklabels": top >= NOTABLE_SHARE * per_minute}
     place = {"overlaying": "y", "side": "right", "domain": upper["domain"], "anchor": "x"}
     return base_axis(frame.palette, automargin=False) | place | ticks | {"range": [0, reach], "visible": top > 0}
@@ -110,7 +117,7 @@ def _resolution_changes(comparison: Comparison, frame: ChartFrame) -> tuple[list
 def _fleet_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -> list[dict[str, Any]]:
     name, values = plotly_text(frame.labels[fleet]), comparison.values[fleet]
     low_sample = comparison.low_sample[fleet]
-    stroke = {"color": frame.palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
+    stroke = fleet_line(frame.palette, fleet, int(np.count_nonzero(~np.isnan(values))))
     sufficient = np.where(low_sample, np.nan, values)
     unit = DISPLAYS[comparison.quantity].unit
     group: dict[str, Any] = {"legendgroup": fleet}
@@ -131,8 +138,8 @@ def _component_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetNam
     """The parts of a fleet's error rate that are not 0."""
     name, traces = plotly_text(frame.labels[fleet]), []
     for component, title, dash in (
-        ("unanswered", charts.no_response(name), "dot"),
-        ("connection_errors", charts.connection_errors(name), "dashdot"),
+        ("unanswered", charts.no_response(name), "solid"),
+        ("connection_errors", charts.connection_errors(name), "dot"),
     ):
         values = comparison.components.get(component, {}).get(fleet, np.array([]))
         if np.nan_to_num(values).any():
@@ -141,6 +148,13 @@ def _component_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetNam
             unit = DISPLAYS[comparison.quantity].unit
             traces.append(trace | {"line": thin, "legendgroup": fleet} | readable(unit))
     return traces
+
+
+def _end(values: FloatArray, is_final: BoolArray) -> float | None:
+    """The last final value of a line; else the last one."""
+    final = values[is_final & ~np.isnan(values)]
+    known = final if len(final) else values[~np.isnan(values)]
+    return float(known[-1]) if len(known) else None
 
 
 def _isolated(values: FloatArray) -> BoolArray:
@@ -171,12 +185,12 @@ def _provisional(frame: ChartFrame) -> tuple[list[dict[str, Any]], list[dict[str
 
 
 def _layout(frame: ChartFrame, top: float, display: Display, lower: LowerPanel) -> dict[str, Any]:
-    upper = {"domain": [0.36, 1], "range": [0, top], "ticksuffix": display.suffix, "nticks": 5}
+    upper = {"domain": list(UPPER_DOMAIN), "range": [0, top]} | value_ticks(0, top, display.suffix)
     return (
         base_layout(
             frame.palette,
             height=frame.height_px,
-            margin={"l": 62, "r": 12, "t": 8, "b": 34},
+            margin={"l": 62, "r": end_margin_px(frame), "t": 8, "b": 34},
             meta=clock_meta(frame),
             xaxis=time_axis(frame, anchor="y2"),
             yaxis=base_axis(frame.palette, automargin=False) | upper,

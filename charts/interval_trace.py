@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from charts.base.frame import ChartFrame, axis_time
-from charts.base.layout import MARGIN_PX, base_axis, base_layout
+from charts.base.layout import MARGIN_PX, base_axis, base_layout, clock_meta, readable
+from charts.base.ticks import value_ticks
 from messages import charts
 from messages import parity as text
 
@@ -27,29 +28,35 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
     def line(column: str, name: str, **more: Any) -> dict[str, Any]:
         y = (trace[column].to_numpy() * scale).astype("float32")
         trace_ = {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "showlegend": False}
-        return trace_ | {"connectgaps": False, "hovertemplate": f"%{{y:+,.3~g}} {unit}"} | more
+        return trace_ | {"connectgaps": False} | more
 
-    hidden = {"line": {"width": 0}, "hoverinfo": "skip", "hovertemplate": None}
+    hidden = {"line": {"width": 0}}
     edge = {"color": palette.ink, "width": 1, "dash": "dot"}
     data = [
         line("margin_lower", "margin", **hidden),
         line("margin", "margin", **hidden, fill="tonexty", fillcolor=palette.band),
-        line("lower", str(text.LOWER), line=edge),
-        line("upper", str(text.UPPER), line=edge, fill="tonexty", fillcolor=palette.unattributed),
-        line("estimate", str(text.ESTIMATE), line={"color": palette.ink, "width": 2}),
+        line("lower", str(text.LOWER), line=edge, meta={"bound": "lower"}),
+        line(
+            "upper", str(text.UPPER), line=edge, fill="tonexty", fillcolor=palette.unattributed, meta={"bound": "upper"}
+        ),
+        line("estimate", str(text.ESTIMATE), line={"color": palette.ink, "width": 2})
+        | readable("signed_milliseconds" if is_latency else "points"),
     ]
     reach = _reach(trace) * scale
     day = charts.day_format()
-    times = {"type": "date", "hoverformat": f"{day} %H:%M {frame.zone}", "tickformat": f"%H:%M\n{day}"}
+    times = {"type": "date", "tickformat": f"%H:%M\n{day}"}
     zero_line = {"zeroline": True, "zerolinecolor": palette.faint}
     layout = base_layout(
         palette,
         height=frame.height_px,
         margin=MARGIN_PX,
+        meta=clock_meta(frame),
         xaxis=base_axis(palette, showgrid=False) | times,
-        yaxis=base_axis(palette, range=[-reach, reach], ticksuffix=f" {unit}") | zero_line,
+        yaxis=base_axis(palette, range=[-reach, reach])
+        | value_ticks(-reach, reach, f" {unit}", signed=True)
+        | zero_line,
     )
-    return go.Figure(data=data, layout=layout | {"hovermode": "x unified"})
+    return go.Figure(data=data, layout=layout | {"hovermode": False})
 
 
 def _reach(trace: pd.DataFrame) -> float:

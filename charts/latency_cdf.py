@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from charts.base.frame import HEIGHT_PX, plotly_text
 from charts.base.layout import MARGIN_PX, TRANSPARENT, base_axis, base_layout
-from charts.base.palette import DASHES, PALETTES, Palette, Theme
+from charts.base.palette import PALETTES, Palette, Theme, fleet_line
 from domain.latency import LatencySummary
 from messages import parity as text
 
@@ -27,7 +27,7 @@ def latency_cdf_figure(groups: Sequence[tuple[str, LatencySummary]], theme: Them
         data.append(
             {"type": "scatter", "mode": "lines+markers", "name": plotly_text(name)}
             | {"x": [seconds * 1000 for seconds, _ in points], "y": [share * 100 for _, share in points]}
-            | {"line": {"color": colour, "width": 2, "dash": DASHES[group.fleet]}}
+            | {"line": fleet_line(palette, group.fleet, len(points))}
             | {"marker": {"color": colour, "size": 5, "symbol": symbol}}
             | {"hovertemplate": text.distribution_hover("%{y:.4~g}", "%{x:,.4~g}")}
         )

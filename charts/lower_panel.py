@@ -12,6 +12,7 @@ from analysis.series.grid import FloatArray
 from analysis.series.shares import ShareStep, mean_share
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import label, panel_label, readable
+from charts.base.ticks import value_ticks
 from charts.base.traces import DISPLAYS, line_trace, x_values
 from domain import FLEETS, Margin
 from messages import charts as text
@@ -49,9 +50,9 @@ def difference_panel(
     note = text.difference_title(name, margin, estimated=len(traces) > 1)
     labels = [panel_label(note, DOMAIN, 10, palette, name="difference"), *_empty_label(comparison, difference, frame)]
     reach = _reach(estimate, display.scale) or _reach_of(difference, comparison, frame) or 1.0
-    zero_line = {"zeroline": True, "zerolinecolor": palette.faint, "zerolinewidth": 1, "tickformat": "+~g"}
-    axis = {"range": [-reach, reach], "ticksuffix": display.difference_suffix, "nticks": 4}
-    return LowerPanel(traces, labels, axis | zero_line)
+    zero_line = {"zeroline": True, "zerolinecolor": palette.faint, "zerolinewidth": 1}
+    ticks = value_ticks(-reach, reach, display.difference_suffix, n=4, signed=True)
+    return LowerPanel(traces, labels, {"range": [-reach, reach]} | ticks | zero_line)
 
 
 def _estimate_traces(
@@ -130,5 +131,6 @@ def share_panel(comparison: Comparison, frame: ChartFrame, steps: Sequence[Share
     ]  # fmt: skip
     title = text.share_title(plotly_text(frame.labels["canary"]))
     highest = max((float(values[~np.isnan(values)].max(initial=0.0)) for values in (configured, observed)), default=0.0)
-    axis = {"range": [0, min(highest * 1.25 or 1.0, 104)], "ticksuffix": "%", "nticks": 4}
+    top = min(highest * 1.25 or 1.0, 104)
+    axis = {"range": [0, top]} | value_ticks(0, top, "%", n=3)
     return LowerPanel(traces, [panel_label(title, DOMAIN, 10, frame.palette, name="share")], axis)

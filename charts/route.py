@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from analysis.endpoints.route import LatencyDistribution, RouteTimeline, downsample
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import LEGEND, TRANSPARENT, base_axis, base_layout, panel_label
-from charts.base.palette import DASHES, PALETTES, Theme
+from charts.base.palette import PALETTES, Theme, fleet_line
 from charts.latency_cdf import cdf_layout
 from domain import FLEETS, FleetName
 from messages import parity as text
@@ -27,7 +27,7 @@ def route_cdf_figure(
         if not len(distributions[fleet].ms):
             continue
         ms, share = downsample(distributions[fleet])
-        line = {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet], "shape": "hv"}
+        line = fleet_line(palette, fleet, len(ms)) | {"shape": "hv"}
         data.append(
             {"type": "scatter", "mode": "lines", "name": plotly_text(labels[fleet]), "line": line}
             | {"x": [max(x, 0.5) for x in ms], "y": [y * 100 for y in share]}  # a logarithmic axis has no 0
@@ -46,7 +46,7 @@ def route_timeline_figure(
     for fleet in FLEETS:
         series, name = timelines[fleet], plotly_text(frame.labels[fleet])
         x = [axis_time(int(ts), frame) for ts in series.ts]
-        line = {"color": palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]}
+        line = fleet_line(palette, fleet, len(x))
         for axis, y, hover in (
             ("y", series.requests, "%{y:,.4~g}/min"),
             ("y2", series.error_rate * 100, "%{y:.3~g}%"),

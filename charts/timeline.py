@@ -22,7 +22,8 @@ from charts.base.layout import (
     time_axis,
     zone_label,
 )
-from charts.base.palette import DASHES
+from charts.base.palette import fleet_line
+from charts.base.ticks import value_ticks
 from domain import FLEETS, Event, EventKind, FleetName
 from messages import charts
 from messages import retrospective as text
@@ -45,7 +46,7 @@ def timeline_figure(
     """Three panels on one x axis, and a strip of event markers on top.
 
     The canary's configured share as a filled step line, its observed share as a thin line; error rates in %; p95 in ms as a line, with the
-    range of the merged periods as a band. Baseline solid, canary dashed; gaps stay gaps.
+    range of the merged periods as a band. Gaps stay gaps.
     """
     palette = frame.palette
     x = [axis_time(int(ts), frame) for ts in timeline.ts]
@@ -106,7 +107,7 @@ def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, 
 
 
 def _fleet_line(x: Sequence[str], y: FloatArray, frame: ChartFrame, fleet: FleetName, axis: str) -> dict[str, Any]:
-    line = {"color": frame.palette.fleets[fleet], "width": 1.6, "dash": DASHES[fleet]}
+    line = fleet_line(frame.palette, fleet, int(np.count_nonzero(~np.isnan(y))))
     return _line(x, y, axis, line, name=plotly_text(frame.labels[fleet]), legendgroup=fleet)
 
 
@@ -200,7 +201,7 @@ def _layout(frame: ChartFrame, steps: Sequence[ShareStep], top_rate: float, top_
     highest = max((share for _, share in steps if share is not None), default=1.0) * 100
 
     def axis(domain: tuple[float, float], top: float, suffix: str, nticks: int) -> dict[str, Any]:
-        return base_axis(palette, domain=domain, range=[0, top], ticksuffix=suffix, nticks=nticks)
+        return base_axis(palette, domain=domain, range=[0, top], **value_ticks(0, top, suffix, n=nticks))
 
     return (
         base_layout(

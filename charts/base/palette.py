@@ -1,22 +1,32 @@
-"""Colours and dashes of all charts, in the light and the dark theme."""
+"""Colours and lines of all charts, in the light and the dark theme."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from domain import FleetName
 
 Theme = Literal["light", "dark"]
 
-# Okabe–Ito pairs: contrast of at least 3:1, distinguishable with every kind of colour blindness. Their lightness is nearly equal, so that in
-# print the dash tells them apart.
+# A line of few points is dashed for the canary. With more, dashes hide what a line does: there the weight and the luminance differ.
 DASHES: dict[FleetName, str] = {"baseline": "solid", "canary": "dash"}
+MAX_DASHED_POINTS = 60
+MANY_POINTS = 600  # of a line: about one a pixel
+_WIDTHS: dict[FleetName, float] = {
+    "baseline": 2.8,
+    "canary": 1.5,
+}  # the canary's lies on top: both are seen where they coincide
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """CSS colours. `fleets` are used for data series only, and verdict colours never for data series."""
+    """CSS colours. `fleets` are used for data series only, and verdict colours never for data series.
+
+    They have a contrast of at least 3:1, are distinguishable with every kind of colour blindness, and differ in luminance: the baseline's is
+    always the darker one. `fleet_texts`: the same for words, at least 4.5:1.
+    """
 
     fleets: dict[FleetName, str]
+    fleet_texts: dict[FleetName, str]
     ink: str
     faint: str
     grid: str
@@ -29,7 +39,8 @@ class Palette:
 
 PALETTES: dict[Theme, Palette] = {
     "light": Palette(
-        fleets={"baseline": "#0072B2", "canary": "#D55E00"},
+        fleets={"baseline": "#005A9C", "canary": "#E06C00"},
+        fleet_texts={"baseline": "#005A9C", "canary": "#B85100"},
         ink="#31333F",
         faint="#5F6270",
         grid="rgba(49,51,63,0.12)",
@@ -40,7 +51,8 @@ PALETTES: dict[Theme, Palette] = {
         event="#5F6270",
     ),
     "dark": Palette(
-        fleets={"baseline": "#56B4E9", "canary": "#E69F00"},
+        fleets={"baseline": "#3D9ADB", "canary": "#FFB84D"},
+        fleet_texts={"baseline": "#56B4E9", "canary": "#FFB84D"},
         ink="#EDEAE4",
         faint="#A6A29A",
         grid="rgba(237,234,228,0.14)",
@@ -51,3 +63,11 @@ PALETTES: dict[Theme, Palette] = {
         event="#A6A29A",
     ),
 }
+
+
+def fleet_line(palette: Palette, fleet: FleetName, n_points: int) -> dict[str, Any]:
+    """The line of a fleet with so many points."""
+    if n_points < MAX_DASHED_POINTS:
+        return {"color": palette.fleets[fleet], "width": 2, "dash": DASHES[fleet]}
+    width = _WIDTHS[fleet] if n_points < MANY_POINTS else _WIDTHS[fleet] * 0.7
+    return {"color": palette.fleets[fleet], "width": round(width, 2), "dash": "solid"}

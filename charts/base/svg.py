@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from analysis.series.grid import runs_of
 from charts.base.figure import PlotlyFigure
+from charts.base.ticks import value_ticks
 from domain.window import DAY_S
 from messages.times import date
 
@@ -213,16 +214,13 @@ def _annotation_svg(annotation: Mapping[str, Any], x: _Axis, paper: _Axis, ys: M
 
 
 def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Markup:
-    step = _tick_step(0.7 * (y.high - y.low) / axis.get("nticks", 5))
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
     inside_right = axis.get("side") == "right"
     grid_line = Markup('<path d="M{},{:.1f}H{}" stroke="{}"/>')
     template = Markup('<text x="{}" y="{:.1f}" text-anchor="end" fill="{}">{}</text>')
     svg = Markup("")
-    for tick in np.arange(np.ceil(y.low / step - 1e-9), np.floor(y.high / step + 1e-9) + 1) * step:
-        y_px, sign = y.px(tick), "+" if axis.get("tickformat", "").startswith("+") and tick > step / 2 else ""
-        text = f"{sign}{tick + 0.0:,.{decimals}f}".replace("-", "−") + axis.get("ticksuffix", "")
-        stroke = axis["zerolinecolor" if axis.get("zeroline") and abs(tick) < step / 2 else "gridcolor"]
+    for tick, text in _tick_texts(axis, y):
+        y_px = y.px(tick)
+        stroke = axis["zerolinecolor" if axis.get("zeroline") and abs(tick) < 1e-12 else "gridcolor"]
         if axis.get("showgrid", True):
             svg += grid_line.format(left, y_px, right, stroke)
         if not axis.get("showticklabels", True):
@@ -232,10 +230,13 @@ def _y_ticks(axis: Mapping[str, Any], y: _Axis, left: float, right: float) -> Ma
     return svg
 
 
-def _tick_step(minimum: float) -> float:
-    """The smallest of 1, 2, 5, 10, … that is at least `minimum`."""
-    power = 10 ** np.floor(np.log10(minimum))
-    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= minimum * (1 - 1e-9)))
+def _tick_texts(axis: Mapping[str, Any], y: _Axis) -> list[tuple[float, str]]:
+    """The axis's own ticks; without any, round ones."""
+    if "ticktext" in axis:
+        return list(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    signed, n = axis.get("tickformat", "").startswith("+"), round(axis.get("nticks", 5) / 0.7)
+    ticks = value_ticks(y.low, y.high, axis.get("ticksuffix", ""), n=n, signed=signed)
+    return list(zip(ticks["tickvals"], ticks["ticktext"], strict=True))
 
 
 def _x_ticks(axis: Mapping[str, Any], x: _Axis, bottom: float) -> Markup:

@@ -62,7 +62,7 @@ def test_both_fleets_have_the_colours_of_the_theme(
             "box => box._fullData.map(line => [line.name, line.line?.color, line.line?.dash])"
         )
         assert ["EC2", fleets["baseline"], "solid"] in lines
-        assert ["ECS", fleets["canary"], "dash"] in lines
+        assert ["ECS", fleets["canary"], "solid"] in lines
     background = dashboard.page.locator("[data-testid='stApp']")
     expect(background).to_have_css("background-color", _rgb(PALETTES[theme].paper))
 

@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from analysis import Comparison
 from analysis.parity.estimates import RunningEstimate
 from charts.base.frame import ChartFrame
-from charts.base.palette import PALETTES, Theme
+from charts.base.palette import PALETTES, Theme, fleet_line
 from charts.comparison import comparison_figure as drawn_figure
-from domain import Event, Margin, Window
+from domain import FLEETS, Event, Margin, Window
 from tests.factories.frames import START
 
 NAN = np.nan
@@ -43,8 +43,51 @@ def traces_by_name(figure) -> dict[str, object]:  # type: ignore[no-untyped-def]
     return {trace.name: trace for trace in figure.data}
 
 
+def test_long_lines_are_solid_and_differ_in_weight_and_luminance() -> None:
+    """Dashes of 180 points hide what a line does. The canary's line is thin and on top, so that both are seen where they coincide."""
+    for theme in ("light", "dark"):
+        palette = PALETTES[theme]
+        baseline, canary = (fleet_line(palette, fleet, 180) for fleet in FLEETS)
+        assert (baseline["dash"], canary["dash"]) == ("solid", "solid")
+        assert baseline["width"] > 1.5 * canary["width"]
+        assert _luminance(canary["color"]) > 1.8 * _luminance(baseline["color"])
+        assert fleet_line(palette, "baseline", 1440)["width"] < baseline["width"], "one point a pixel"
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", "#FFFFFF"), ("dark", "#171614")])
+def test_colours_of_fleets_have_contrast(theme: Theme, paper: str) -> None:
+    def contrast(colour: str) -> float:
+        low, high = sorted((_luminance(colour), _luminance(paper)))
+        return (high + 0.05) / (low + 0.05)
+
+    palette = PALETTES[theme]
+    assert min(map(contrast, palette.fleets.values())) >= 3
+    assert min(map(contrast, palette.fleet_texts.values())) >= 4.5
+
+
+def test_names_stand_at_the_ends_of_the_lines_and_never_on_each_other() -> None:
+    apart = rate_comparison([0.002] * 6, [0.001, 0.003, 0.003, 0.003, NAN, NAN])
+    close = rate_comparison([0.0021] * 6, [0.002] * 6)
+    for overlay, expected in (
+        (apart, [("EC2", 0.2, 0), ("ECS", 0.3, 0)]),
+        (close, [("ECS", 0.2, -2.0), ("EC2", 0.21, 2.0)]),
+    ):
+        names = [words for words in comparison_figure(overlay, frame()).layout.annotations if words.name == "end"]
+        assert [(words.text, round(words.y, 6)) for words in names] == [item[:2] for item in expected]
+        assert all(words.x == 1 and words.xref == "paper" for words in names)
+        shifts = [words.yshift for words in names]
+        assert shifts == [0, 0] if overlay is apart else shifts[0] < 0 < shifts[1]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_baseline_is_solid_canary_dashed_each_in_its_colour(theme: Theme) -> None:
+def test_of_few_points_baseline_is_solid_and_canary_dashed(theme: Theme) -> None:
     traces = traces_by_name(comparison_figure(CALM, frame(theme)))
     assert [(name, traces[name].line.dash, traces[name].line.color) for name in ("EC2", "ECS")] == [
         ("EC2", "solid", PALETTES[theme].fleets["baseline"]),
@@ -221,11 +264,8 @@ def test_unanswered_connection_errors_and_the_load_balancers_own_5xx_are_shown()
     assert (area.fill, area.yaxis, area.meta["unit"]) == ("tozeroy", "y3", "per_minute")
     assert_allclose(area.y, [NAN, 0, 5000, 100, 0, 0])
     assert_allclose(figure.layout.yaxis3.range, (0, 5600))
-    assert (figure.layout.yaxis3.side, figure.layout.yaxis3.ticksuffix, figure.layout.yaxis3.visible) == (
-        "right",
-        "/min",
-        True,
-    )
+    axis = figure.layout.yaxis3
+    assert (axis.side, axis.visible, axis.ticktext) == ("right", True, ("0/min", "2,000/min", "4,000/min"))
     assert_allclose(figure.layout.yaxis.range, (0, 56))
 
 

@@ -151,7 +151,7 @@ def test_it_is_rendered_as_svg() -> None:
     )
     assert svg.count('role="none"') == 3  # three panels
     assert "↩" in svg and "<script" not in svg
-    assert len(re.findall(r'fill="rgba\(213,94,0,0.16\)"', svg)) == 1
+    assert len(re.findall(r'fill="rgba\(224,108,0,0.16\)"', svg)) == 1
     assert "nan," not in svg and ",nan" not in svg
 
 

@@ -63,6 +63,7 @@ function nearest(times, time) {
 function showValues(box, time) {
   const frame = box.closest(".chart");
   const list = frame.querySelector(".chart-values");
+  list.hidden = !box.series?.length;
   const groups = new Map();
   for (const series of box.series ?? []) {
     const index = time === null ? -1 : indexAt(series.x, time);

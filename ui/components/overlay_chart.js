@@ -54,6 +54,9 @@ async function draw(box, payload) {
   box.setAttribute("role", "img"); // only together with a label
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
+  Object.assign(box, { texts, meta: figure.layout.meta ?? {}, series: readSeries(figure) });
+  box.isLong = box.series.some(({ x }) => x.at(-1) - x[0] > 86_400_000);
+  showValues(box, box.time ?? null);
   let Plotly;
   try {
     Plotly = await load(url);
@@ -66,8 +69,6 @@ async function draw(box, payload) {
   // On a touch screen, a drag scrolls the page.
   if (window.matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
   if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(shortenLabel);
-  Object.assign(box, { texts, meta: figure.layout.meta ?? {}, series: readSeries(figure) });
-  box.isLong = box.series.some(({ x }) => x.at(-1) - x[0] > 86_400_000);
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
   showValues(box, box.time ?? null);
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);

@@ -26,7 +26,7 @@ from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
-from ui.parity.view import JudgementView, is_loading, judgement_trace, judgement_view, phase_evaluation
+from ui.parity.view import JudgementView, is_loading, judgement_view, phase_evaluation
 from ui.parity.window_latency import window_latency_section
 from ui.past import finding, past_hero, show_past_in_tab
 from ui.sources import outage_strip
@@ -147,8 +147,7 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
         segmented_control(
             "criterion", str(text.CRITERION_TITLE), list(criteria), metric, lambda name: verdicts.metric(criteria[name])
         )
-    trace = judgement_trace(app, view)
-    trace = trace[trace["metric"] == metric]
+    trace = view.trace[view.trace["metric"] == metric]
     if trace["lower"].isna().all():
         layout.empty_state(str(text.NO_DATA_YET))
         return

@@ -20,7 +20,8 @@ from services.versioned_cache import VersionedCache
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowJudgement:
     """The judgement of a window; data after `final_until` (epoch seconds) was not judged. `result`: of the read, without its rows: those of eight days
-    of twenty target groups take 37 MB. `context`: what the judge was given beside it.
+    of twenty target groups take 37 MB. `context`: what the judge was given beside it. `trace`: the judgement after each minute (analysis.TRACE_COLUMNS),
+    None if it was not asked for.
     """
 
     window: Window
@@ -28,6 +29,7 @@ class WindowJudgement:
     final_until: int
     result: MetricsResult
     context: JudgeContext = field(default_factory=JudgeContext)
+    trace: pd.DataFrame | None = None
 
 
 def judge_window(
@@ -45,18 +47,35 @@ def judge_window(
     """
     cache, key = _caches.setdefault(archive, VersionedCache()), (source, window, migration.criteria, canary_share)
     version = judgement_key(archive, migration, source, window)
-    cached = cache.get(key, version)
-    if cached:
+    if cached := cache.get(key, version):
         return cached
-    result = _read(archive, migration, source, window, now=now)
+    result = _read(archive, migration, source, window, now)
     context = read_context(archive, migration, source, result, now=now)
-    judgement = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
+    judged = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
     if not result.archive_problem:
-        cache.put(key, version, judgement)
-    return judgement
+        cache.put(key, version, judged)
+    return judged
 
 
-def _read(archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime) -> MetricsResult:
+def judge_with_trace(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    window: Window,
+    *,
+    now: datetime,
+    canary_share: float | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> WindowJudgement:
+    """`judge_window` with the trace, by one read; not cached. `checkpoint` may raise to give up. Raises ArchiveError."""
+    result = _read(archive, migration, source, window, now)
+    context = read_context(archive, migration, source, result, now=now)
+    judged = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
+    checkpoint()
+    return replace(judged, trace=trace_result(migration, result, now=now, context=context, checkpoint=checkpoint))
+
+
+def _read(archive: Archive, migration: Migration, source: str, window: Window, now: datetime) -> MetricsResult:
     return archive.metrics.read(
         window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
     )
@@ -91,21 +110,6 @@ def judge_result(
     )
     without_rows = replace(result, frame=result.frame.iloc[:0].copy())
     return WindowJudgement(result.window, judgement, end, without_rows, context)
-
-
-def trace_window(
-    archive: Archive,
-    migration: Migration,
-    source: str,
-    window: Window,
-    *,
-    now: datetime,
-    context: JudgeContext,
-    checkpoint: Callable[[], None] = lambda: None,
-) -> pd.DataFrame:
-    """`trace_result` of what the archive has in `window`."""
-    result = _read(archive, migration, source, window, now=now)
-    return trace_result(migration, result, now=now, context=context, checkpoint=checkpoint)
 
 
 def trace_result(

@@ -10,7 +10,7 @@ import analysis
 from archive import Archive
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import judge_window, trace_result, trace_window
+from services.parity import judge_window, judge_with_trace, trace_result
 from services.phases import known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.factories import archives
@@ -92,15 +92,15 @@ def test_a_final_phase_is_judged_once_and_again_after_new_data(
     assert len(judged) == 2
 
 
-def test_a_judgement_keeps_no_rows_and_its_trace_reads_them_again(
+def test_a_judgement_keeps_no_rows_and_comes_with_its_trace_on_request(
     archive: Archive, migration: Migration, metrics: DemoMetrics
 ) -> None:
     result = archive.metrics.get(PHASE, metrics, now=NOW)
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judged.result.frame.empty and judged.result.data_until == result.data_until
-    trace = trace_window(archive, migration, "demo", PHASE, now=NOW, context=judged.context)
-    expected = trace_result(migration, result, now=NOW, context=judged.context)
-    pd.testing.assert_frame_equal(trace, expected)
+    traced = judge_with_trace(archive, migration, "demo", PHASE, now=NOW)
+    assert judged.trace is None and traced.judgement == judged.judgement and traced.trace is not None
+    pd.testing.assert_frame_equal(traced.trace, trace_result(migration, result, now=NOW, context=judged.context))
 
 
 def test_another_margin_is_another_judgement(archive: Archive, migration: Migration, metrics: DemoMetrics) -> None:

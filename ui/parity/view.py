@@ -19,7 +19,7 @@ from services.decision import read_circumstances
 from services.evaluation import Evaluation, missing_data
 from services.freshness import provisional_from
 from services.live import as_of
-from services.parity import WindowJudgement, judge_window, judgement_key, trace_window
+from services.parity import WindowJudgement, judge_with_trace, judgement_key
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
@@ -32,7 +32,7 @@ from ui.sources import UNAVAILABLE
 @dataclass(frozen=True, slots=True)
 class JudgementView:
     """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: of the judged data, identified by `cache_key`,
-    without its rows; `context`: what the judge was given beside it."""
+    without its rows; `trace`: the judgement after each minute (analysis.TRACE_COLUMNS); `context`: what the judge was given beside it."""
 
     phase: Phase
     phases: tuple[Phase, ...]
@@ -41,6 +41,7 @@ class JudgementView:
     judgement: Judgement
     result: MetricsResult
     context: JudgeContext
+    trace: pd.DataFrame
     counts: PhaseCounts
     counted_until: int
 
@@ -57,8 +58,18 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     cache_key = judgement_key(app.archive, app.migration, source, phase.window)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
     judgement = close_judgement(judged.judgement) if phase.is_over else judged.judgement
+    assert judged.trace is not None
     return JudgementView(
-        phase, phases, source, cache_key, judgement, judged.result, judged.context, counts, judged.final_until
+        phase,
+        phases,
+        source,
+        cache_key,
+        judgement,
+        judged.result,
+        judged.context,
+        judged.trace,
+        counts,
+        judged.final_until,
     )
 
 
@@ -105,11 +116,6 @@ def current_phase(app: AppContext, *, now: datetime) -> Phase:
     return judged_phase(_phases(app, app.source_names[0], now)[-1])
 
 
-def judgement_trace(app: AppContext, view: JudgementView) -> pd.DataFrame:
-    """The judgement after each minute (analysis.TRACE_COLUMNS). Takes three times as long as the judgement."""
-    return _cached_trace(app, view.source, view.phase.judged_window, view.cache_key, view.context)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgeTrace:
     """The judgement after each minute (analysis.TRACE_COLUMNS), identified by `key`."""
@@ -122,7 +128,7 @@ def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now
     """The trace of the current phase, or of a range of the past, which is judged by itself. Raises ArchiveError."""
     if fixed_window is None:
         view = judgement_view(app, source, now=now)
-        return JudgeTrace(judgement_trace(app, view), (view.phase.judged_window, view.cache_key))
+        return JudgeTrace(view.trace, (view.phase.judged_window, view.cache_key))
 
     def read() -> JudgeTrace:
         key = judgement_key(app.archive, app.migration, source, fixed_window)
@@ -134,10 +140,9 @@ def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now
 @st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
 def _cached_range_trace(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
     now = utc_now()
-    judged = judge_window(_app.archive, _app.migration, source, window, now=now)
-    return trace_window(
-        _app.archive, _app.migration, source, window, now=now, context=judged.context, checkpoint=page_checkpoint()
-    )
+    judged = judge_with_trace(_app.archive, _app.migration, source, window, now=now, checkpoint=page_checkpoint())
+    assert judged.trace is not None
+    return judged.trace
 
 
 def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
@@ -167,23 +172,15 @@ def _cached_judgement(
     _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
     now, migration, checkpoint = utc_now(), _app.migration, page_checkpoint()
-    judged = judge_window(
+    judged = judge_with_trace(
         _app.archive,
         migration,
         source,
         phase.judged_window,
         now=now,
         canary_share=phase.canary_share,
+        checkpoint=checkpoint,
     )
     checkpoint()
     counts = count_phase(_app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
     return judged, counts
-
-
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
-def _cached_trace(
-    _app: AppContext, source: str, window: Window, cache_key: Hashable, _context: JudgeContext
-) -> pd.DataFrame:
-    return trace_window(
-        _app.archive, _app.migration, source, window, now=utc_now(), context=_context, checkpoint=page_checkpoint()
-    )

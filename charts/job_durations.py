@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from analysis.batches.jobs import ScheduledRun
 from analysis.batches.runs import Run, TypicalDuration
 from charts.base.frame import HEIGHT_PX, plotly_text
-from charts.base.layout import BAND, LEGEND, MARGIN_PX, TRANSPARENT, base_axis, base_layout
+from charts.base.layout import BAND, LEGEND, MARGIN_PX, TRANSPARENT, base_axis, base_layout, date_ticks
 from charts.base.palette import PALETTES, Theme
 from domain import FLEETS, FleetName, Window
 from messages import batches as text
@@ -59,7 +59,9 @@ def job_durations_figure(
         showlegend=True,
         legend=LEGEND | {"bgcolor": TRANSPARENT},
         shapes=[band | {"y0": typical_duration.p10_s, "y1": typical_duration.p90_s}] if typical_duration else [],
-        xaxis=base_axis(palette, type="date", range=[format_time(window.start), format_time(window.end)]),
+        xaxis=base_axis(
+            palette, type="date", range=[format_time(window.start), format_time(window.end)], **date_ticks()
+        ),
         yaxis=base_axis(palette, rangemode="tozero", ticksuffix="s"),
     )
     return go.Figure(data=data, layout=layout)

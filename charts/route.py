@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from analysis.endpoints.route import LatencyDistribution, RouteTimeline, downsample
 from charts.base.frame import ChartFrame, axis_time, plotly_text
-from charts.base.layout import LEGEND, TRANSPARENT, base_axis, base_layout, panel_label
+from charts.base.layout import LEGEND, TRANSPARENT, base_axis, base_layout, date_ticks, panel_label
 from charts.base.palette import PALETTES, Theme, fleet_line
 from charts.latency_cdf import cdf_layout
 from domain import FLEETS, FleetName
@@ -68,7 +68,7 @@ def route_timeline_figure(
         showlegend=True,
         legend=LEGEND | {"x": 1, "xanchor": "right", "y": 1.01, "bgcolor": TRANSPARENT},
         annotations=[panel_label(plotly_text(name), domain, 12, palette) for name, domain in titles],
-        xaxis=base_axis(palette, type="date", anchor="y3", range=window, title=zone),
+        xaxis=base_axis(palette, type="date", anchor="y3", range=window, title=zone, **date_ticks()),
         yaxis=panel | {"domain": REQUESTS},
         yaxis2=panel | {"domain": ERRORS, "ticksuffix": "%"},
         yaxis3=panel | {"domain": LATENCY, "ticksuffix": " ms"},

@@ -2,7 +2,8 @@
 
 The pages choose it at the start of each run (`use_language`). The default is that of the process: MIGRATION_LANGUAGE ("ja", "en"), else the
 system's (LANGUAGE, LC_ALL, LC_MESSAGES, LANG). A new thread starts with the default, so threads that collect keep values, not texts.
-Catalogues are `messages/locale/<language>/LC_MESSAGES/dashboard.po`, which `make` compiles. The process's locale is not changed.
+Catalogues are `messages/locale/<language>/LC_MESSAGES/dashboard.po`, which `make` compiles; MIGRATION_LOCALE_DIR names other ones. The process's
+locale is not changed.
 """
 
 import gettext as _gettext
@@ -18,7 +19,7 @@ from pathlib import Path
 from messages import numbers
 
 GETTEXT_DOMAIN = "dashboard"
-LOCALE_DIR = Path(__file__).parent / "locale"
+LOCALE_DIR = Path(os.environ.get("MIGRATION_LOCALE_DIR") or Path(__file__).parent / "locale")
 ENGLISH = "en"
 # What each language calls itself, by its BCP 47 tag.
 LANGUAGES = {ENGLISH: "English", "ja": "日本語"}

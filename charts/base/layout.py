@@ -39,7 +39,6 @@ def base_axis(palette: Palette, **more: Any) -> dict[str, Any]:
 
 def time_axis(frame: ChartFrame, *, anchor: str) -> dict[str, Any]:
     """The x axis of a chart that zooms: the frame's window, with times of the day or dates."""
-    day_ms = DAY_S * 1000
     return {
         "type": "date",
         "range": [axis_time(frame.window.start, frame), axis_time(frame.window.end, frame)],
@@ -47,11 +46,15 @@ def time_axis(frame: ChartFrame, *, anchor: str) -> dict[str, Any]:
         "anchor": anchor,
         "showgrid": False,
         "tickfont": {"color": frame.palette.faint},
-        "tickformatstops": [
-            {"dtickrange": [None, day_ms - 1], "value": f"%H:%M\n{text.day_format()}"},
-            {"dtickrange": [day_ms, None], "value": text.day_format()},
-        ],
+        **date_ticks(),
     }
+
+
+def date_ticks() -> dict[str, Any]:
+    """The labels of a time axis: times of the day or dates. Without it, plotly's are English."""
+    day_ms, day = DAY_S * 1000, text.day_format()
+    stops = [{"dtickrange": [None, day_ms - 1], "value": f"%H:%M\n{day}"}, {"dtickrange": [day_ms, None], "value": day}]
+    return {"tickformatstops": stops, "hoverformat": f"{day} %H:%M"}
 
 
 def readable(unit: Unit, **more: str) -> dict[str, Any]:

@@ -3,40 +3,51 @@
 A text that changed loses its translation: it is printed, and test_catalogues.py fails, until it is translated again.
 """
 
+import ast
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 from babel.messages import Catalog, Message
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from messages.i18n import ENGLISH, GETTEXT_DOMAIN, LANGUAGES, LOCALE_DIR
 
 ROOT = Path(__file__).parents[2]
-# The functions of messages/i18n.py, with the positions of their texts ("c": of the context).
-KEYWORDS = {
-    "_": None,
-    "lazy": None,
-    "ngettext": (1, 2),
-    "plural": (1, 2),
-    "pgettext": ((1, "c"), 2),
-    "lazy_pgettext": ((1, "c"), 2),
-}
+# The functions of messages/i18n.py, with the number of texts that they begin with; those of a context have it first.
+FUNCTIONS = {"_": 1, "lazy": 1, "ngettext": 2, "plural": 2, "pgettext": 2, "lazy_pgettext": 2}
+# {name}, {minutes:02d}, plotly's %{y:.3~g}, and a format of dates.
+PLACEHOLDER = re.compile(r"(%?\{\{?[^{}]*\}?\}|%-?[a-zA-Z])")
+_ACCENTS = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "àƀçďéƒĝĥîĵķļɱñôƥǫŕšţûṽŵẋýžÀƁÇĎÉƑĜĤÎĴĶĻṀÑÔƤǪŔŠŢÛṼŴẊÝŽ"
+)
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 
 
 def extract() -> Catalog:
-    """All texts in the code, each with the modules that it is in."""
+    """All texts in the code, each with the modules that it is in. Babel's own extraction would leave out those in f-strings."""
     catalog = Catalog(domain=GETTEXT_DOMAIN)
     for path in sorted((ROOT / "messages").rglob("*.py")):
         module = path.relative_to(ROOT).as_posix()
-        for _line, text, comments, context in extract_from_file(
-            "python", path, KEYWORDS, ["i18n:"], strip_comment_tags=True
-        ):
-            catalog.add(text, locations=[(module, 0)], auto_comments=comments, context=context)
+        for name, texts in _calls(path):
+            context = texts[0] if "pgettext" in name else None
+            text = texts[-1] if context or len(texts) == 1 else tuple(texts)
+            catalog.add(text, locations=[(module, 0)], context=context)
     return catalog
+
+
+def _calls(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The calls of FUNCTIONS, in their order in the file."""
+    nodes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    for node in sorted(nodes, key=lambda call: (call.lineno, call.col_offset)):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        texts = node.args[: FUNCTIONS.get(name, 0)]
+        if texts and (
+            path.name != "i18n.py" or isinstance(texts[0], ast.Constant)
+        ):  # there the functions call each other
+            yield name, [ast.literal_eval(text) for text in texts]
 
 
 def po_file(language: str) -> Path:
@@ -68,6 +79,30 @@ def compile_stale() -> None:
         po, mo = po_file(language), po_file(language).with_suffix(".mo")
         if po.exists() and (not mo.exists() or mo.stat().st_mtime_ns < po.stat().st_mtime_ns):
             compile_catalogue(language)
+
+
+def write_pseudo_catalogue(folder: Path, language: str) -> None:
+    """A compiled catalogue in which every text has accents on all letters, so that a letter without one is no text of the catalogue."""
+    template, catalog = extract(), Catalog(locale=language, domain=GETTEXT_DOMAIN)
+    for message in template:
+        if message.id:
+            ids = message.id if isinstance(message.id, tuple) else (message.id,)
+            text = _accented(ids[-1])
+            catalog.add(message.id, (text,) * catalog.num_plurals if len(ids) > 1 else text, context=message.context)
+    path = folder / language / "LC_MESSAGES" / f"{GETTEXT_DOMAIN}.mo"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        write_mo(file, catalog)
+
+
+def _accented(text: str) -> str:
+    """With the placeholders as they are."""
+    return "".join(part if is_placeholder else part.translate(_ACCENTS) for is_placeholder, part in _parts(text))
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    for index, part in enumerate(PLACEHOLDER.split(text)):
+        yield index % 2 == 1, part
 
 
 def _po_text(catalog: Catalog) -> bytes:

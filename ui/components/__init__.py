@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from messages.streamlit import streamlit_texts
+
 _DIRECTORY = Path(__file__).parent
 PLOTLYJS_URL = "/assets/plotly-{version}.min.js"
 
@@ -73,7 +75,7 @@ def heartbeat(interval_s: float, *, now: float, key: str = "heartbeat") -> None:
 
 def page_language(language: str, *, chosen: str, key: str = "page_language") -> None:
     """`chosen`: the language to keep in links; "" if it is the browser's."""
-    _page_language(key=key, data={"language": language, "chosen": chosen})
+    _page_language(key=key, data={"language": language, "chosen": chosen, "streamlit": streamlit_texts()})
 
 
 def page_actions(copied: str, on_query: Callable[[str], None], *, key: str = "page_actions") -> None:

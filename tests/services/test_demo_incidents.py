@@ -40,7 +40,7 @@ def judge(folder: Path, window: Window, period_s: int) -> Judgement:
         archive.metrics.fill(Window(window.start - 2 * DAY_S, window.end), source, now=NOW)
         assert len(read_settings(archive, migration, "demo", window).configured) >= 1
         judged = judge_window(archive, migration, "demo", window, now=NOW)
-    assert judged.result is not None and set(judged.result.frame["period_s"]) == {period_s}
+    assert {length_s for _window, length_s in judged.result.periods} == {period_s}
     return judged.judgement
 
 

@@ -97,7 +97,8 @@ class Incident:
 class FailureScan:
     """The failed requests of each fleet in every period of a grid, and those that belong to incidents.
 
-    `requests`, `failed`: with the uncounted ones of the canary. `uncounted`: of these. `in_incident`: the periods of an incident of each fleet.
+    `requests`, `failed`: with the uncounted ones of the canary. `uncounted`: of these. `in_incident`: the periods of an incident of each fleet, from
+    the one in which it was known; `began`: of each of these, where its run of such rates began.
     `judged_from`: for each period the index of the period from which on it is judged: its own, unless it belongs to an incident; the grid's length
     if it never is. `slow`: the periods in which the p95 of each fleet met the rule of the alarm `latency_p95`. `p95_s`: of both.
     """
@@ -108,6 +109,7 @@ class FailureScan:
     failed: Mapping[FleetName, FloatArray]
     uncounted: FloatArray
     in_incident: Mapping[FleetName, BoolArray]
+    began: Mapping[FleetName, IntArray]
     slow: Mapping[FleetName, BoolArray]
     p95_s: Mapping[FleetName, FloatArray]
     judged_from: npt.NDArray[np.intp]
@@ -130,7 +132,9 @@ class FailureScan:
             yield tuple(sorted(found, key=lambda incident: incident.window.start))
 
     def _incident(self, slow: FleetName | None, first: int, end: int, is_open: bool) -> Incident:
-        """The incident of errors, or that of a slow fleet, in the periods from `first` until before `end`."""
+        """The incident of errors, or that of a slow fleet, that is known from `first` on, until before `end`."""
+        if slow is None:
+            first = min(int(self.began[fleet][first]) for fleet in FLEETS if self.in_incident[fleet][first])
         span = slice(first, end)
         window = Window(int(self.ts[first]), int(self.ts[end - 1]) + self.period_s)
         if slow:
@@ -172,12 +176,12 @@ def scan_failures(
     uncounted = np.where(final, _uncounted(grid, configured), 0.0)
     requests["canary"] = requests["canary"] + uncounted
     failed["canary"] = failed["canary"] + uncounted
-    flags = _flag_periods(requests, failed, grid.period_s, margin, usual)
+    flags, began = _flag_periods(requests, failed, grid.period_s, margin, usual)
     states = {fleet: latency_states(grid, fleet) for fleet in FLEETS}
     slow = {fleet: (state == MET) & final for fleet, (state, _p95) in states.items()}
     judged_from = np.arange(len(grid.ts))
     scan = FailureScan(
-        grid.ts, grid.period_s, requests, failed, uncounted, flags, slow, states["baseline"][1], judged_from
+        grid.ts, grid.period_s, requests, failed, uncounted, flags, began, slow, states["baseline"][1], judged_from
     )
     either = flags["baseline"] | flags["canary"]
     *_, incidents = ((), *scan.incidents_after([len(grid.ts) - 1] if len(grid.ts) else []))
@@ -231,11 +235,12 @@ def _flag_periods(
     period_s: int,
     margin: float,
     usual: tuple[float, float],
-) -> dict[FleetName, BoolArray]:
+) -> tuple[dict[FleetName, BoolArray], dict[FleetName, IntArray]]:
     """Each fleet's periods with a rate far above that of the ordinary periods before, of both fleets together; of consecutive ones those from
-    MIN_ERRORS on."""
+    MIN_ERRORS on. And the first of these consecutive ones."""
     n_periods = len(requests["baseline"])
     flags: dict[FleetName, BoolArray] = {fleet: np.zeros(n_periods, dtype=bool) for fleet in FLEETS}
+    began = {fleet: np.arange(n_periods) for fleet in FLEETS}
     errors, total = usual
     consecutive = dict.fromkeys(FLEETS, 0.0)
     ordinary = ORDINARY_MINUTES * MINUTE_S // period_s if total else 0
@@ -250,6 +255,8 @@ def _flag_periods(
                 reference = (errors + 1) / total if has_past else (k_other + 1) / n_other
                 limit = min(RARE_RATIO * reference, FREQUENT_RATIO * reference + FREQUENT_DIFFERENCE)
                 is_far = k / n >= max(limit, reference + MARGINS * margin)
+            if is_far and consecutive[fleet]:
+                began[fleet][period] = began[fleet][period - 1]
             consecutive[fleet] = consecutive[fleet] + k if is_far else 0.0
             if consecutive[fleet] >= MIN_ERRORS:
                 flags[fleet][period] = True
@@ -258,7 +265,7 @@ def _flag_periods(
             if not flags[fleet][period]:
                 errors, total = errors + k, total + n
         ordinary += is_ordinary and bool(counts[0][1] or counts[1][1])
-    return flags
+    return flags, began
 
 
 def _failing_fleets(

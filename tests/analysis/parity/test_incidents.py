@@ -72,6 +72,20 @@ def test_one_burst_is_one_incident_and_no_verdict() -> None:
     assert judge(data, [ERRORS], context=HALF).criteria[0].excluded["incident"] == 1  # type: ignore[index]
 
 
+def test_an_outage_of_few_requests_is_known_late_and_is_from_its_beginning() -> None:
+    n_c, small = [3.0] * MINUTES, JudgeContext(configured=((START, 0.005),))
+    data = frame(errors(0.1), with_burst(np.zeros(MINUTES), 3, 60, 6), n_c)
+    incident = the_incident(data, small)
+    assert (incident.window, incident.own, incident.errors) == (
+        Window(at(60), at(66)),
+        "canary",
+        {"baseline": 1, "canary": 18},
+    )
+    known = [[item.window for item in after] for after in trace_incidents(data, [ERRORS], context=small)]
+    assert known[62] == [] and known[63] == [Window(at(60), at(64))]
+    assert judge(data, [ERRORS], context=small).criteria[0].canary_events == 9, "those before it was known"
+
+
 @pytest.mark.parametrize(("burst", "expected"), [(9, 0), (24, 0), (40, 1)])
 def test_a_burst_needs_ten_errors_and_25_times_the_usual_rate(burst: float, expected: int) -> None:
     data = frame(errors(), with_burst(errors(1.0, 2), burst, 60))
@@ -165,7 +179,7 @@ def test_an_outage_of_a_small_canary_is_one_although_no_minute_has_ten_errors(fa
     context = JudgeContext(configured=((START, 6 / 606),))
     incident = the_incident(frame(errors(), canary, requests), context)
     assert (incident.own, incident.window.end, incident.failed_share("canary")) == ("canary", at(106), 1.0)
-    assert incident.window.start == at(101 if counted else 102)
+    assert incident.window.start == at(100 if counted else 101)
 
 
 def test_single_errors_of_a_small_canary_are_none() -> None:

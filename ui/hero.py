@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import streamlit as st
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from analysis.deployments.rollback import RollbackReadiness
 from domain import Migration
 from domain.window import MINUTE_S
-from messages import alarms, decision, deployments, live, numbers, parity, states, verdicts
+from messages import alarms, decision, deployments, live, numbers, outage, parity, states, times, verdicts
 from messages import hero as text
 from messages.errors.sources import shorten
 from messages.i18n import LazyText
@@ -84,18 +84,19 @@ def hero_section(
 def decision_hero(evaluation: Evaluation, status: CurrentStatus, traffic: str = "", *, note: str = "") -> Markup:
     """The decision with its reasons as links, the phase, and a chip for each criterion, the routes and the alerts. `status`: of now."""
     judgement, phase, decided, window = evaluation.judgement, evaluation.phase, evaluation.decision, evaluation.window
-    reasons = _reasons(evaluation)
+    reasons, as_of = _reasons(evaluation), _as_of(evaluation)
+    about = parity.about(phase.canary_share if phase else None, (window.end - window.start) // MINUTE_S * MINUTE_S)
     hidden = reasons[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS]
     return render(
         "hero.hero",
-        css=decided.decision,
+        css=f"{decided.decision} aged" if as_of else decided.decision,
         sign=decision.SIGNS[decided.decision],
         word=decision.WORDS[decided.decision],
         summary=decision.in_short(decided, judgement, evaluation.outcome),
         reasons=reasons[:MAX_REASONS],
         hidden_reasons=hidden,
         more=decision.more(len(reasons) - MAX_REASONS),
-        about=parity.about(phase.canary_share if phase else None, (window.end - window.start) // MINUTE_S * MINUTE_S),
+        about=" · ".join(filter(None, [as_of, about])),
         chips=[*criteria_chips(evaluation), routes_chip(evaluation), _alerts_chip(evaluation, status)],
         traffic=traffic,
         note=" · ".join(filter(None, [str(parity.DEFAULT_CRITERIA) if judgement.default_criteria else "", note])),
@@ -114,7 +115,8 @@ def show_in_tab(migration: Migration, evaluation: Evaluation, page: str = "", *,
         return
     decided = evaluation.decision
     summary = decision.in_short(decided, evaluation.judgement, evaluation.outcome)
-    title = text.page_title(f"{decision.title(decided)} · {summary}", page, migration.name)
+    parts = filter(None, [decision.title(decided), summary, _as_of(evaluation)])
+    title = text.page_title(" · ".join(parts), page, migration.name)
     st.set_page_config(page_title=title, page_icon=favicon(decided.decision))
 
 
@@ -130,6 +132,15 @@ def freshness(app: AppContext, source: str, until: int | None, *, now: datetime,
             "stale": is_stale(app.migration, source, until, now),
         }
     )
+
+
+def _as_of(evaluation: Evaluation) -> str:
+    """The end of the data that the decision rests on, if a source of it is unavailable."""
+    until = evaluation.data_until
+    if not evaluation.circumstances.sources_down or until is None:
+        return ""
+    at = datetime.fromtimestamp(until, UTC)
+    return outage.decision_as_of(times.clock(at, evaluation.zone, now=at))
 
 
 def _reasons(evaluation: Evaluation) -> list[tuple[str, str]]:

@@ -74,6 +74,18 @@ def test_routes_that_are_being_judged_are_not_none() -> None:
     assert "routes ◐ loading" in ParsedHtml(html).text
 
 
+def test_a_decision_whose_source_is_down_is_as_of_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    circumstances = decision.Circumstances(sources_down=("cloudwatch",))
+    evaluation = replace(evaluation_with(replace(INCIDENT, open=True), circumstances=circumstances), data_until=NOW_S)
+    html = decision_hero(evaluation, of_now())
+    assert "<section class='hero roll_back aged'" in html
+    assert "Decision as of 21:00 JST · in the last 3h" in ParsedHtml(html).text
+    config: dict[str, Any] = {}
+    monkeypatch.setattr(st, "set_page_config", lambda **options: config.update(options))
+    show_in_tab(MIGRATION, evaluation)
+    assert config["page_title"].endswith(" · Decision as of 21:00 JST — Photo service")
+
+
 def test_what_is_firing_is_a_red_chip_and_an_alarm_a_reason_with_its_counts() -> None:
     circumstances = decision.Circumstances(alarms=(ALARM,), alerts=(ALERT,))
     html = decision_hero(evaluation_with(circumstances=circumstances), of_now(AlarmStatus((ALARM,), NOW_S, ())))

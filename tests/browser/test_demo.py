@@ -62,10 +62,10 @@ def test_the_blind_spot_is_prominent(demo_server: DashboardServer, open_page: Op
         f"/?from={start[:11]}{hour // 60:02}:{hour % 60:02}Z&to={start[:11]}{(hour + minute) // 60:02}:{(hour + minute) % 60:02}Z"
     )
     expect(dashboard.panel_head("error_rate").locator(".bad")).to_have_text(
-        [re.compile(r"^no response EC2 0(\.0\d*)? % · ECS (9\d|100)")]
+        [re.compile(r"^no response EC2 0(\.0\d*)?% · ECS (9\d|100)")]
     )
     expect(dashboard.panel_head("error_rate").locator(".warn")).to_have_text(
-        [re.compile(r"^ALB-generated 5xx, whole load balancer: [1-9],?\d{3} /min")]
+        [re.compile(r"^ALB-generated 5xx, whole load balancer: [1-9],?\d{3}/min")]
     )
 
 

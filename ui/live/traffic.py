@@ -38,10 +38,11 @@ def split_bar(app: AppContext, status: TrafficStatus, now: datetime, facts: Sequ
     split, ratio = traffic.split, comparable_ratio(status)
     observed = ratio.observed_share if ratio else None
     match: tuple[TooltipFact, ...] = ()
-    if ratio and not _metrics_down(app, ratio):
+    is_old = status.read_at is not None and now.timestamp() - status.read_at > MAX_WEIGHTS_AGE_S
+    if ratio and not is_old and not _metrics_down(app, ratio):
         css, sign = _MATCHES[ratio.verdict]
         match = ((css, f"{sign} {hero.split(ratio.verdict)}", _sample_ratio_sentence(app.migration, traffic, ratio)),)
-    if status.read_at is not None and now.timestamp() - status.read_at > MAX_WEIGHTS_AGE_S:
+    if is_old and status.read_at is not None:
         facts = ("warn", text.weights_read(format_ago(status.read_at, now)), ""), *facts
     return render(
         "hero.split",

@@ -114,8 +114,10 @@ def test_the_bar_has_both_shares_and_whether_they_match(
 
 
 def test_old_weights_have_their_age(build_app: Callable[..., AppContext]) -> None:
-    old = replace(status(rule(HALF)), read_at=NOW_S - 180)
-    assert "3 min ago" in split_bar(build_app(), old, NOW)
+    ratio = SampleRatio("matches", 0.1, 0.1, 0.09, 0.11, 36_000, 60)
+    old = replace(status(rule(HALF), sample_ratio=ratio), read_at=NOW_S - 180)
+    html = split_bar(build_app(), old, NOW)
+    assert "3 min ago" in html and "split matches" not in html
 
 
 def test_weights_that_no_request_reaches_are_a_warning(

@@ -22,8 +22,8 @@ UNREAD_REASONS = ("unread", "unknown")  # of a criterion: counts that the source
 class Circumstances:
     """What a decision depends on beside the judgement. `no_data`: why there is no verdict for now.
 
-    `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: None if no log was
-    counted, or while `routes_pending`. `alarms`, `alerts`: those that are open now.
+    `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: those known so far,
+    None without any counted log. `routes_pending`: others may regress, too. `alarms`, `alerts`: those that are open now.
     """
 
     no_data: Literal["unavailable", "stale"] | None = None

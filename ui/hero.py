@@ -169,7 +169,7 @@ def criteria_chips(evaluation: Evaluation) -> Iterator[Chip]:
 def routes_chip(evaluation: Evaluation) -> Chip:
     """The number of regressed routes."""
     regressed = evaluation.circumstances.regressed_routes
-    if evaluation.circumstances.routes_pending:
+    if evaluation.circumstances.routes_pending and not regressed:
         return Chip(text.ROUTES, text.ROUTES_PENDING, "note", "◐", tooltip=text.ROUTES_PENDING_EXPLAINED)
     return Chip(
         text.ROUTES,

@@ -150,12 +150,12 @@ def _difference(endpoint: Endpoint, axis: str) -> float | None:
 
 def last_day_view(app: AppContext, phase: Window) -> EndpointsView | None:
     """The routes in the last day of a phase, for another page. Raises ArchiveError."""
-    return endpoints_view(app, _last_day(phase), RequestFilter())
+    return endpoints_view(app, log_window(phase), RequestFilter())
 
 
 def last_day_so_far(app: AppContext, phase: Window) -> EndpointsView | Literal["pending"] | None:
     """`last_day_view` of few routes, or what `request_last_day` has made known of many. Raises ArchiveError."""
-    window = _last_day(phase)
+    window = log_window(phase)
     if not _has_many_routes(app, window):
         return last_day_view(app, phase)
     known = app.background_routes.known(phase.start, window)
@@ -167,7 +167,7 @@ def request_last_day(app: AppContext, phase: Window, *, now: datetime) -> None:
 
     Raises ArchiveError.
     """
-    window = _last_day(phase)
+    window = log_window(phase)
     is_pending = last_day_so_far(app, phase) == "pending"
     if _has_many_routes(app, window):
         app.background_routes.request(phase.start, window, app.archive.change_counter(ACCESS_LOGS))
@@ -181,14 +181,15 @@ def _has_many_routes(app: AppContext, window: Window) -> bool:
     return app.archive.last_view("n_routes", None, window, count) > MAX_ROUTES_AT_ONCE
 
 
-def _last_day(phase: Window) -> Window:
+def log_window(phase: Window) -> Window:
+    """The last day of a phase, to the end of a log file."""
     end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
     return last_day(Window(phase.start, end))
 
 
 def routes_row(app: AppContext, phase: Window) -> Routes | None:
     """The routes of a phase's last day by verdict, the weightiest first; None if they are not known (yet). Raises ArchiveError."""
-    window, view = _last_day(phase), last_day_so_far(app, phase)
+    window, view = log_window(phase), last_day_so_far(app, phase)
     if view is None or view == "pending" or not view.verdict_counts:
         return None
     order: tuple[Verdict, ...] = ("regression", "undecided", "not enough data", "improvement", "parity")
@@ -199,7 +200,7 @@ def routes_row(app: AppContext, phase: Window) -> Routes | None:
 
 def endpoints_summary(app: AppContext, phase: Window) -> Markup:
     """For another page: what the logs of a phase's last day show, with a link to the Endpoints page."""
-    window, view = _last_day(phase), last_day_so_far(app, phase)
+    window, view = log_window(phase), last_day_so_far(app, phase)
     params = {"from": format_time(window.start), "to": format_time(window.end)}
     url = f"endpoints?{urlencode(params)}"
     if view is None or view == "pending":

@@ -23,7 +23,8 @@ from services.parity import WindowJudgement, judge_with_trace, judgement_key
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
-from ui.endpoints.view import last_day_so_far, last_day_view
+from ui.endpoints.ingest_progress import is_mostly_uncounted, request_ingest
+from ui.endpoints.view import last_day_so_far, last_day_view, log_window
 from ui.live.alarms import alarm_status
 from ui.live.view import traffic_view
 from ui.sources import UNAVAILABLE
@@ -86,6 +87,12 @@ def phase_evaluation(
         traffic = traffic_view(app, view.source, until=until)
     endpoints = (last_day_view if with_all_routes else last_day_so_far)(app, phase.window)
     circumstances = read_circumstances(app.archive, view.source, traffic, endpoints, now=now)
+    if not phase.is_over:
+        # Else the decision depends on whether somebody has opened Endpoints.
+        logs = log_window(phase.window)
+        request_ingest(app, logs)
+        pending = is_mostly_uncounted(app, logs, has_counts=endpoints is not None)
+        circumstances = replace(circumstances, routes_pending=circumstances.routes_pending or pending)
     return Evaluation(
         view.judgement,
         phase.judged_window,

@@ -10,7 +10,7 @@ from analysis.parity.estimates import RunningEstimate
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.shares import ShareStep
 from charts.base.end_labels import end_labels, end_margin_px
-from charts.base.events import event_annotations, event_shapes
+from charts.base.events import event_annotations, event_lines, event_strips
 from charts.base.figure import Figure
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import ZOOM, base_axis, base_layout, clock_meta, label, readable, time_axis, zone_label
@@ -32,12 +32,13 @@ def comparison_figure(
     margin: Margin | None = None,
     steps: Sequence[ShareStep] = (),
     events: Sequence[Event] = (),
+    with_labels: bool = False,
 ) -> Figure:
     """Two panels on one x axis: both fleets, and below their difference, or of counts the canary's share (charts/lower_panel.py).
 
     Rates in %, their difference in pp; latency in ms; counts per minute. Traces by name: the fleets' labels (see fleet_line; gaps stay
     gaps), components of the error rate that are not 0, the load balancer's own 5xx as a grey area with an axis of its own, and those of the
-    lower panel. Low samples are separate faint traces; provisional minutes are shaded.
+    lower panel. `with_labels`: of the events. Low samples are separate faint traces; provisional minutes are shaded.
     """
     display = DISPLAYS[comparison.quantity]
     is_final = comparison.ends <= frame.provisional_from
@@ -52,14 +53,15 @@ def comparison_figure(
     data += [trace for fleet in FLEETS for trace in _component_traces(comparison, frame, fleet)]
     data += _alb_5xx_traces(comparison, frame)
 
-    labels = event_annotations(frame, events)
+    labels = event_annotations(frame, events) if with_labels else []
+    strips = event_strips(frame, events) if with_labels else []
     top = _scale_max([comparison.values[fleet] for fleet in FLEETS], is_final, low_sample) * display.scale
     layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, display, lower)
     if comparison.alb_5xx is not None:
         layout["yaxis3"] = _alb_5xx_axis(comparison, frame, is_final, layout["yaxis"])
     shading, shading_labels = _provisional(frame)
     changes, change_labels = _resolution_changes(comparison, frame)
-    layout["shapes"] = [*event_shapes(frame, events), *shading, *changes]
+    layout["shapes"] = [*event_lines(frame, events), *strips, *shading, *changes]
     ends = {fleet: _end(comparison.values[fleet] * display.scale, is_final) for fleet in FLEETS}
     upper_px = (frame.height_px - layout["margin"]["t"] - layout["margin"]["b"]) * (1 - UPPER_DOMAIN[0])
     names = end_labels(ends, frame, top=layout["yaxis"]["range"][1], height_px=upper_px)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from analysis.retrospective.timeline import Timeline
 from analysis.series.grid import BoolArray, FloatArray, runs_of
 from analysis.series.shares import ShareStep, mean_share
-from charts.base.events import EVENT_SYMBOLS, event_shapes
+from charts.base.events import EVENT_SYMBOLS, event_lines, event_strips
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import (
     ZOOM,
@@ -75,7 +75,8 @@ def timeline_figure(
     rates = {fleet: np.where(low_sample[fleet], np.nan, timeline.fleets[fleet].error_rate * 100) for fleet in FLEETS}
     top_rate, top_p95 = _axis_top(rates.values()), _axis_top(p95.values())
     layout = _layout(frame, steps, top_rate, top_p95)
-    layout["shapes"] = event_shapes(frame, [event for event in events if event.kind in ("rollback", "note")])
+    marked = [event for event in events if event.kind in ("rollback", "note")]
+    layout["shapes"] = [*event_lines(frame, marked), *event_strips(frame, marked)]
     titles = ((WEIGHTS, text.PANEL_WEIGHTS), (ERRORS, text.PANEL_ERRORS), (LATENCY, text.PANEL_LATENCY))
     layout["annotations"] = [
         *(panel_label(str(name), domain, 11, palette, name="title") for domain, name in titles),

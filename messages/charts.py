@@ -1,6 +1,6 @@
 """Texts in and around charts. Functions, because each reader has a language."""
 
-from messages.i18n import _
+from messages.i18n import _, plural
 
 
 def component_texts() -> dict[str, str]:
@@ -93,3 +93,10 @@ def estimate_in_head(difference: str) -> str:
 
 def estimate_explained(lower: str, upper: str) -> str:
     return _("Canary − baseline over the whole phase so far; 95% CI {lower} … {upper}").format(lower=lower, upper=upper)
+
+
+def events_alternative(n: int) -> str:
+    """The text alternative of the lane of events."""
+    return plural(
+        "{n} event on the time axis of the charts below.", "{n} events on the time axis of the charts below.", n
+    )

@@ -101,6 +101,9 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         panels.missing_requests_note(app, view)
         if not params.fixed_window and view.empty:
             panels.last_known_link(app, params, view, now)
+    with st.container():
+        if view.lane:
+            overlay_chart(view.lane, key="event_lane", on_range=partial(set_range, app.migration, window))
     for row in PANEL_ROWS:
         for column, name in zip(st.columns(2), row, strict=True):
             with column:

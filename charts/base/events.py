@@ -1,6 +1,7 @@
 """Events on a chart: a line at the start, a strip for the duration, and a label on top with the details as its tooltip.
 
-Two functions for a chart's shapes and annotations. Events too close together to be distinguished share one line and label.
+Live has the labels and strips once, in a lane above all charts (charts/event_lane.py); its charts have the lines alone. Events too close together to
+be distinguished share one line and label.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import label
+from charts.base.text_width import text_width_px, truncate
 from domain import Event, EventKind
 from domain.window import DAY_S
 from messages import events as text
@@ -22,15 +24,31 @@ EVENT_SYMBOLS: dict[EventKind, str] = {
     "rollback": "↩\ufe0e",  # as a sign, not as an emoji
     "note": "✎",
 }
-_MAX_LABEL_CHARS = 26
-_LABEL_ROWS = 3
-_CHAR_WIDTH = 0.0125  # as a share of the chart's width
+_LABEL_PX = 11
+_MAX_LABEL_PX = 170
 _CLUSTER_WIDTH = 0.012  # events closer than this share of the chart's width are drawn as one
 _MAX_HOVER_EVENTS = 8  # per hover box
 _MAX_HOVER_LINE_CHARS = 90  # a hover box does not wrap lines
-# Vertical position of the strips, and dashes of the lines, by kind.
-_STRIP_TOPS: dict[EventKind, float] = {"alarm": 0.97, "alert": 0.985}
+# The row of the strips, and dashes of the lines, by kind.
+_STRIP_ROWS: dict[EventKind, int] = {"alert": 1, "alarm": 2}
 _DASHES: dict[EventKind, str] = {"weight": "solid", "rollback": "solid", "deployment": "dash"}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpace:
+    """Where labels and strips go: the plot's width, and as shares of its height from the top the rows of labels, and from `strips_top` the strips.
+
+    The width is a likely one: the browser's is not known here. On a narrow screen only symbols stay (ui/components/overlay_chart.js).
+    """
+
+    width_px: int = 680
+    rows: int = 3
+    row_step: float = 0.065
+    strips_top: float = 1.0
+    strip_height: float = 0.015
+
+
+IN_CHART = LabelSpace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +67,51 @@ class _Cluster:
         """Possible labels, the longest first."""
         symbols = "".join(dict.fromkeys(EVENT_SYMBOLS[event.kind] for event in sorted(self.events, key=_priority)))
         if len(self.events) == 1:
-            return f"{symbols} {_truncate(text.short_title(self.events[0]))}", symbols
+            return f"{symbols} {truncate(text.short_title(self.events[0]), _MAX_LABEL_PX, _LABEL_PX)}", symbols
         count = text.event_count(len(self.events))
         if self.kind == "weight":
             title = text.short_title([event for event in self.events if event.kind == "weight"][-1])
-            return f"{symbols} {_truncate(title)} · {count}", f"{symbols} {title}", symbols[0]
+            return f"{symbols} {truncate(title, _MAX_LABEL_PX, _LABEL_PX)} · {count}", f"{symbols} {title}", symbols[0]
         return f"{symbols} {count}", symbols[0]
 
 
-def event_shapes(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Shapes: a line at the start of each cluster of events, and a strip on top for the duration of each event."""
-    shapes: list[dict[str, Any]] = []
-    full_height = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
+def event_lines(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Shapes: a line at the start of each cluster of events."""
+    lines: list[dict[str, Any]] = []
     for cluster in _clusters(frame, (event for event in events if _in_window(event.ts, frame))):
         x, kind = axis_time(cluster.ts, frame), cluster.kind
         width = 1.5 if kind == "weight" else 1
         stroke = {"color": frame.palette.event, "width": width, "dash": _DASHES.get(kind, "dot")}
-        shapes.append({"type": "line", "x0": x, "x1": x, "line": stroke, **full_height, "name": kind})
+        position = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x}
+        lines.append({"type": "line", "line": stroke, **position, "name": kind})
+    return lines
+
+
+def event_strips(frame: ChartFrame, events: Sequence[Event], space: LabelSpace = IN_CHART) -> list[dict[str, Any]]:
+    """Shapes: a strip for the duration of each event that lasts."""
+    strips: list[dict[str, Any]] = []
     for event in events:
         until = frame.window.end if event.open else event.until
         if until is None or until <= event.ts:
             continue
         start, end = max(event.ts, frame.window.start), min(until, frame.window.end)
         if start < end:
-            top = _STRIP_TOPS.get(event.kind, 1.0)
-            strip = {"type": "rect", "layer": "below", "x0": axis_time(start, frame), "x1": axis_time(end, frame)}
-            fill = {"line": {"width": 0}, "fillcolor": frame.palette.unattributed, "name": event.kind}
-            shapes.append(strip | full_height | {"y0": top - 0.015, "y1": top} | fill)
-    return shapes
+            top = space.strips_top - _STRIP_ROWS.get(event.kind, 0) * space.strip_height
+            strip: dict[str, Any] = {
+                "type": "rect",
+                "layer": "below",
+                "x0": axis_time(start, frame),
+                "x1": axis_time(end, frame),
+            }
+            height = {"xref": "x", "yref": "paper", "y0": top - space.strip_height, "y1": top}
+            strips.append(
+                strip | height | {"line": {"width": 0}, "fillcolor": frame.palette.unattributed, "name": event.kind}
+            )
+    return strips
 
 
-def event_annotations(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Annotations: labels on top of the lines, in up to _LABEL_ROWS rows, with the details as hover text.
+def event_annotations(frame: ChartFrame, events: Sequence[Event], space: LabelSpace = IN_CHART) -> list[dict[str, Any]]:
+    """Annotations: labels on top of the lines, in the rows of `space`, with the details as hover text.
 
     If a row has no room for the label, the symbol stands alone; if not even that fits, the details are in the table only. Weight changes come
     first. An event that began before the window and still lasts has its label at the left edge.
@@ -88,17 +119,22 @@ def event_annotations(frame: ChartFrame, events: Sequence[Event]) -> list[dict[s
     palette = frame.palette
     hover_label = {"bgcolor": palette.paper, "bordercolor": palette.grid, "font": {"size": 12, "color": palette.ink}}
     annotations: list[dict[str, Any]] = []
-    rows: list[list[tuple[int, int]]] = [[] for _row in range(_LABEL_ROWS)]  # occupied (start, end) of each row
+    rows: list[list[tuple[int, int]]] = [[] for _row in range(space.rows)]  # occupied (start, end) of each row
     visible = (event for event in events if _in_window(_label_ts(event, frame), frame))
     for cluster in sorted(_clusters(frame, visible), key=lambda cluster: (cluster.kind != "weight", cluster.ts)):
-        placed = _place_label(cluster, rows, frame)
+        placed = _place_label(cluster, rows, frame, space)
         if placed is None:
             continue
         name, row, leftward = placed
         x = {"x": axis_time(cluster.ts, frame), "xref": "x", "xanchor": "right" if leftward else "left"}
-        position = x | {"xshift": -3 if leftward else 3, "yref": "paper", "y": 1 - row * 0.065, "yanchor": "top"}
+        position = x | {
+            "xshift": -3 if leftward else 3,
+            "yref": "paper",
+            "y": 1 - row * space.row_step,
+            "yanchor": "top",
+        }
         hover = {"hovertext": _hover_text(cluster.events, frame), "hoverlabel": hover_label}
-        annotations.append(label(plotly_text(name), 11, palette.ink, position, name="event", **hover))
+        annotations.append(label(plotly_text(name), _LABEL_PX, palette.ink, position, name="event", **hover))
     return annotations
 
 
@@ -116,12 +152,12 @@ def _clusters(frame: ChartFrame, events: Iterable[Event]) -> list[_Cluster]:
 
 
 def _place_label(
-    cluster: _Cluster, rows: list[list[tuple[int, int]]], frame: ChartFrame
+    cluster: _Cluster, rows: list[list[tuple[int, int]]], frame: ChartFrame, space: LabelSpace
 ) -> tuple[str, int, bool] | None:
     """The longest label that fits, its row, and whether it stands left of the line. Marks the space in `rows` as occupied."""
     length_s = frame.window.end - frame.window.start
     for name in cluster.labels():
-        width_s = int(length_s * (len(name) + 1) * _CHAR_WIDTH)
+        width_s = int(length_s * (text_width_px(name, _LABEL_PX) + 8) / space.width_px)
         leftward = cluster.ts + width_s > frame.window.end
         start, end = (cluster.ts - width_s, cluster.ts) if leftward else (cluster.ts, cluster.ts + width_s)
         for row, occupied in enumerate(rows):
@@ -137,7 +173,7 @@ def _hover_text(events: Sequence[Event], frame: ChartFrame) -> str:
     paragraphs = []
     for event in events[:_MAX_HOVER_EVENTS]:
         details = text.details(event, lambda ts: axis_time(ts, frame)[first_char:])
-        lines = [plotly_text(_truncate(line, _MAX_HOVER_LINE_CHARS)) for line in details]
+        lines = [plotly_text(_shorten(line)) for line in details]
         paragraphs.append("<br>".join([f"{EVENT_SYMBOLS[event.kind]} {lines[0]}", *lines[1:]]))
     n_more = len(events) - _MAX_HOVER_EVENTS
     return "<br>".join(paragraphs + ([text.more_events(n_more)] if n_more > 0 else []))
@@ -161,5 +197,5 @@ def _in_window(ts: int, frame: ChartFrame) -> bool:
     return frame.window.start <= ts < frame.window.end
 
 
-def _truncate(text: str, max_chars: int = _MAX_LABEL_CHARS) -> str:
-    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
+def _shorten(line: str) -> str:
+    return line if len(line) <= _MAX_HOVER_LINE_CHARS else f"{line[: _MAX_HOVER_LINE_CHARS - 1]}…"

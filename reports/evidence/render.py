@@ -146,6 +146,7 @@ def _comparison_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[Ti
                 estimate=running_estimate(bundle.trace, metric, frame.window),
                 margin=bundle.migration.margin_of(metric),
                 events=bundle.events,
+                with_labels=True,
             )
             yield (str(title), figure_svg(figure, text.page_alternative(str(title))))
 

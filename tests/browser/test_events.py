@@ -59,5 +59,6 @@ def test_the_list_has_author_and_tool_of_a_weight_change(demo_server: DashboardS
 def test_hovering_over_a_weight_change_shows_all_of_it(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
     open_episode(dashboard)
-    dashboard.chart("latency").locator(".annotation-text", has_text="10.0%").hover()
-    expect(dashboard.chart("latency").locator(".hoverlayer")).to_contain_text("kenji.mori, AWS CLI")
+    lane = dashboard.page.locator(".st-key-event_lane")
+    lane.locator(".annotation-text", has_text="◆ 10").first.hover()
+    expect(lane.locator(".hoverlayer")).to_contain_text("kenji.mori, AWS CLI")

@@ -247,8 +247,9 @@ target_groups = ["photo-ecs"]
 
     # Names and texts from outside are shown as text.
     expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("Live – <b>Photo</b> **service**")
-    dashboard.chart("requests").locator(".annotation-text", has_text="events").last.hover()
-    expect(dashboard.chart("requests").locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
+    lane = dashboard.page.locator(".st-key-event_lane")
+    lane.locator(".annotation-text", has_text="events").last.hover()
+    expect(lane.locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
     expect(dashboard.page.locator("details", has_text="events in this window")).to_contain_text(
         "<img src=x onerror=ale"
     )

@@ -45,8 +45,9 @@ def test_on_a_phone_events_are_marks_so_that_labels_do_not_overlap(
     demo_server: DashboardServer, open_page: OpenPage
 ) -> None:
     labels = "box => box._fullLayout.annotations.filter(item => item.name === 'event').map(item => item.text)"
-    wide = open_page(demo_server).chart("latency").evaluate(labels)
-    narrow = open_page(demo_server, **PHONE).chart("latency").evaluate(labels)
+    lane = ".st-key-event_lane .overlay-chart"
+    wide = open_page(demo_server).page.locator(lane).evaluate(labels)
+    narrow = open_page(demo_server, **PHONE).page.locator(lane).evaluate(labels)
     assert any(len(text) > 9 for text in wide), "the demo's last three hours hold an alert and annotations"
     assert narrow == [text if len(text) <= 9 else text[0] for text in wide]
 

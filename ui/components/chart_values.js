@@ -144,9 +144,10 @@ function followCrosshair(box) {
   const send = (time) => document.dispatchEvent(new CustomEvent(CROSSHAIR, { detail: time }));
   const timeAt = (event) => {
     const axis = box._fullLayout?.xaxis;
-    if (axis?.type !== "date" || !box.series?.length) return null;
+    if (axis?.type !== "date") return null;
     const px = event.clientX - box.getBoundingClientRect().left - axis._offset;
-    return px < 0 || px > axis._length ? null : nearest(box.series[0].x, axis.p2l(px));
+    if (px < 0 || px > axis._length) return null;
+    return box.series.length ? nearest(box.series[0].x, axis.p2l(px)) : axis.p2l(px);
   };
   const step = (event) => {
     if (event.key === "Escape") send(null);

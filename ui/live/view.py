@@ -13,7 +13,9 @@ from analysis.series.shares import ShareStep
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
 from charts.comparison import comparison_figure
+from charts.event_lane import event_lane_figure
 from domain import Event, Migration, Window
+from messages import charts as charts_text
 from messages import live as text
 from messages import numbers
 from services.freshness import provisional_from
@@ -35,10 +37,11 @@ from ui.url import LiveParams
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data."""
+    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data. `lane`: None without events."""
 
     data: LiveData
     charts: Mapping[PanelName, bytes | None]
+    lane: bytes | None = None
 
     @property
     def empty(self) -> bool:
@@ -101,7 +104,10 @@ def _cached_live_view(
                 panel.comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
             )
             charts[name] = chart_payload(figure, alt_text)
-    return LiveView(data, charts)
+    lane = (
+        chart_payload(event_lane_figure(frame, events), charts_text.events_alternative(len(events))) if events else None
+    )
+    return LiveView(data, charts, lane)
 
 
 def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficStatus:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charts.base.events import EVENT_SYMBOLS, event_annotations, event_shapes
+from charts.base.events import EVENT_SYMBOLS, event_annotations, event_lines, event_strips
 from charts.base.frame import ChartFrame
+from charts.base.text_width import text_width_px
 from domain import EVENT_KINDS, Event, EventKind, WeightChange, Window
 from domain.events import rule_event, weight_event
 
@@ -52,7 +53,7 @@ def hover_texts(*events: Event, frame: ChartFrame = HOURS) -> list[str]:
 
 
 def test_a_weight_change_is_a_line_labelled_with_the_new_share() -> None:
-    lines = event_shapes(HOURS, [step(60, 0.1, 0.25)])
+    lines = event_lines(HOURS, [step(60, 0.1, 0.25)])
     assert [(line["type"], line["name"], line["x0"], line["line"]["dash"]) for line in lines] == [
         ("line", "weight", "2026-09-22 00:00:00", "solid")
     ]
@@ -82,7 +83,7 @@ def test_lasting_events_have_a_strip_clipped_to_the_window() -> None:
         event(170, "alert", "5xx", open=True),
         event(-60, "alert", "over", until=-30),
     ]
-    strips = [shape for shape in event_shapes(HOURS, events) if shape["type"] == "rect"]
+    strips = event_strips(HOURS, events)
     assert [(strip["name"], strip["x0"], strip["x1"], strip["y1"]) for strip in strips] == [
         ("deployment", "2026-09-21 23:00:00", "2026-09-21 23:10:00", 1.0),
         ("alert", "2026-09-22 01:50:00", "2026-09-22 02:00:00", 0.985),
@@ -96,7 +97,7 @@ def test_lasting_events_have_a_strip_clipped_to_the_window() -> None:
 
 def test_simultaneous_events_share_a_line_with_their_number() -> None:
     crowd = [event(60 + place / 10, "alert", f"alert {place}") for place in range(12)]
-    assert len([line for line in event_shapes(HOURS, crowd) if line["type"] == "line"]) == 1
+    assert len(event_lines(HOURS, crowd)) == 1
     (word,) = event_annotations(HOURS, crowd)
     assert word["text"] == "● 12 events"
     assert word["hovertext"].startswith("● alert: alert 0<br>00:00:00<br>● alert: alert 1<br>")
@@ -136,7 +137,7 @@ def test_external_text_is_escaped_and_truncated() -> None:
 KINDS = st.sampled_from(EVENT_KINDS)
 
 
-@given(st.lists(st.tuples(st.floats(-60, 240), KINDS, st.text("ab ", max_size=40)), max_size=40))
+@given(st.lists(st.tuples(st.floats(-60, 240), KINDS, st.text("ab W画像", max_size=40)), max_size=40))
 def test_labels_never_overlap(
     given_: list[tuple[float, EventKind, str]],
 ) -> None:
@@ -145,7 +146,7 @@ def test_labels_never_overlap(
     boxes = []
     for word in words:
         at = (int(word["x"][11:13]) * 60 + int(word["x"][14:16]) - 23 * 60) % 1440 / 180
-        width = len(word["text"]) * 0.0125
+        width = text_width_px(word["text"], 11) / 680
         boxes.append(
             (
                 word["y"],
@@ -161,7 +162,7 @@ def test_labels_never_overlap(
 @pytest.mark.parametrize("minutes", [30, 1440, 60 * 1440])
 def test_an_empty_window_has_no_events(minutes: int) -> None:
     frame = replace(HOURS, window=Window(START, START + minutes * 60))
-    assert event_shapes(frame, []) == event_annotations(frame, []) == []
+    assert event_lines(frame, []) == event_strips(frame, []) == event_annotations(frame, []) == []
 
 
 def test_a_weight_change_is_listed_first_within_a_second() -> None:

@@ -124,7 +124,7 @@ def test_a_comparison_has_its_lines_and_events() -> None:
     few = dict.fromkeys(values, np.zeros(6, dtype=bool))
     overlay = Comparison(START + np.arange(6) * 60, np.full(6, 60), "rate", values, samples, few)  # type: ignore[arg-type]
     event = Event(START + 120, START + 180, "alert", "5xx <above> 1%", "", "", "", "test", "1")
-    made = comparison_figure(overlay, FRAME, margin=Margin(value=0.05, unit="pp"), events=(event,))
+    made = comparison_figure(overlay, FRAME, margin=Margin(value=0.05, unit="pp"), events=(event,), with_labels=True)
     svg = ParsedSvg(figure_svg(made, 'the "error rate"'))
     fleets = PALETTES["light"].fleets
     assert [path.count("M") for path in svg.paths(stroke=fleets["baseline"], fill="none")] == [1]

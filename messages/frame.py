@@ -27,6 +27,11 @@ def until_now(start: str) -> str:
     return _("{start} – now").format(start=start)
 
 
+def sources_ok(n: int, n_all: int) -> str:
+    """ "Data sources · 5/5 OK"."""
+    return _("Data sources · {n}/{all} OK").format(n=n, all=n_all)
+
+
 def zone(name: str, days: int) -> str:
     return _("Times are {zone}. At most {days} days.").format(zone=name, days=days)
 

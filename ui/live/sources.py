@@ -6,8 +6,8 @@ import streamlit as st
 
 from archive import MetricsResult
 from domain import Migration, Window
+from messages import frame, states, times
 from messages import live as text
-from messages import states, times
 from messages.errors import sources
 from reports.templating import render
 from ui.app_context import AppContext
@@ -34,7 +34,11 @@ def sources_section(app: AppContext, source: str, result: MetricsResult, now: da
         for metric in app.metric_source(source).unsupported_metrics()
     )
     note = " ".join([_resolution(app.migration, result, now), *dict.fromkeys(unsupported)])
-    st.html(sources_table(str(text.SOURCES_TITLE), lines, note))
+    # The label is the element's identity: it is open again when the number changes.
+    n_ok = sum(css == "good" for _name, css, *_rest in lines)
+    is_fine = all(css in ("good", "note") for _name, css, *_rest in lines)
+    with st.expander(frame.sources_ok(n_ok, len(lines)), expanded=not is_fine):
+        st.html(sources_table("", lines, note))
 
 
 def _resolution(migration: Migration, result: MetricsResult, now: datetime) -> str:

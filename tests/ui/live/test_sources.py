@@ -43,7 +43,7 @@ def test_source_that_fails_for_some_series_is_partial(
     state = SourceState("cloudwatch", "metrics", health_state((problem,), 0.1), NOW_S, NOW_S, 0.1, (problem,))
     app.archive.events.save_source_state(state, success=True)
     sources_section(app, "cloudwatch", NO_DATA, NOW)
-    assert "<th>CloudWatch</th><td><span class='warn'>partial 0.1s" in rendered[0].replace("\n", "")
+    assert "<th scope='row'>CloudWatch</th><td><span class='warn'>partial 0.1s" in rendered[0].replace("\n", "")
 
 
 def test_supplementary_source_without_permission_is_a_note(
@@ -53,6 +53,6 @@ def test_supplementary_source_without_permission_is_a_note(
     problem = Problem("denied", "cloudtrail", "cloudtrail:LookupEvents")
     app.archive.events.save_events(Events(WINDOW, NOW_S, problems=(problem,), complete=False), "cloudtrail")
     sources_section(app, "cloudwatch", NO_DATA, NOW)
-    row = next(part for part in rendered[0].split("<tr>") if part.startswith("<th>CloudTrail</th>"))
+    row = next(part for part in rendered[0].split("<tr>") if part.startswith("<th scope='row'>CloudTrail</th>"))
     assert "<span class='note'>denied" in row and "'bad'" not in row
     assert "Allow `cloudtrail:LookupEvents` in the IAM policy" in row

@@ -34,6 +34,7 @@ from ui import app_context
 from ui.components import PLOTLYJS_URL
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.health import LIVENESS_WAIT_S, SourceStates
+from ui.server.memory import return_freed_memory
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
@@ -168,7 +169,9 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     gc.freeze()
     if is_unprotected(app_context.server_settings()):
         logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
+    trimming = asyncio.create_task(return_freed_memory())
     yield
+    trimming.cancel()
     await asyncio.to_thread(app_context.close)
 
 

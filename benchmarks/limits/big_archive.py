@@ -48,7 +48,7 @@ class FirstView:
 
 
 VIEWS = (
-    FirstView("Live", "", 2.0),
+    FirstView("Live, before its routes are judged", "", 2.0),
     FirstView("Retrospective, before its phases are judged", "retrospective", 5.0),
     FirstView("Endpoints", "endpoints", 3.0),
     FirstView("Endpoints, max_routes = 5000", "endpoints", None, "max_routes = 5000"),

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from archive import ArchiveError
 from domain import Window, utc_now
 from domain.series import is_request_count
+from domain.window import MINUTE_S
 from messages import frame
 from messages import live as text
 from messages.i18n import current_language
@@ -65,7 +66,7 @@ def _demo_text() -> Markup:
 def _content() -> None:
     app, now = get_app_context(), utc_now()
     params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
-    refresh_s = _refresh_s(app, params)
+    refresh_s = _refresh_s(app, params, now)
     heartbeat(refresh_s, now=now.timestamp())
     with layout.archive_state(app.migration, app.archive, str(text.ARCHIVE_ERROR)):
         _dashboard(app, params, now, refresh_s)
@@ -155,15 +156,16 @@ def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime
         layout.warning(str(text.INVALID_PARAMS[name]))
 
 
-def _refresh_s(app: AppContext, params: LiveParams) -> int:
-    """0: never. A fixed range does not change once all of its requests are known."""
+def _refresh_s(app: AppContext, params: LiveParams, now: datetime) -> int:
+    """0: never. A fixed range does not change once all of its requests are known, but for those that are still revised."""
     if not params.refresh_s or params.fixed_window is None:
         return params.refresh_s
     try:
         requests = app.archive.metrics.read(params.fixed_window, params.source, series_filter=is_request_count)
     except ArchiveError:
         return params.refresh_s
-    return params.refresh_s if requests.missing else 0
+    final_until = provisional_from(app.migration, now.timestamp()) - app.migration.settle_minutes * MINUTE_S
+    return params.refresh_s if any(gap.start < final_until for gap in requests.missing) else 0
 
 
 def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:

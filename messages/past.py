@@ -44,6 +44,11 @@ def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> s
     return text.format(label=label, span=span, share=numbers.percent(share))
 
 
+def one_sided(label: str) -> str:
+    """Of a phase in which one fleet alone had weight."""
+    return _("{label} only: nothing to compare").format(label=label)
+
+
 def verdict(judgement: Judgement, outcome: PhaseOutcome | None) -> tuple[Verdict, str]:
     """Without an incident: the weightiest verdict on a criterion, as in "p95 regressed", "error rate inconclusive when rolled back", "parity".
 

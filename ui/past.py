@@ -4,7 +4,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis.parity.incidents import Incident
-from domain import Migration
+from domain import FleetName, Migration
 from domain.window import MINUTE_S
 from messages import decision, parity, verdicts
 from messages import hero as hero_text
@@ -46,6 +46,9 @@ def finding(evaluation: Evaluation) -> tuple[str, str, str]:
     if found := incidents_by_weight(evaluation):
         tone = "warn" if found[0].own == "baseline" else "bad"
         return tone, verdicts.SIGNS["regression"], text.incident(found[0], evaluation.labels, evaluation.zone)
+    if evaluation.phase and evaluation.phase.is_one_sided:
+        fleet: FleetName = "canary" if evaluation.phase.canary_share else "baseline"
+        return "note", verdicts.SIGNS["not enough data"], text.one_sided(evaluation.labels[fleet])
     verdict, sentence = text.verdict(judgement, evaluation.outcome)
     return TONES[verdict], verdicts.SIGNS[verdict], sentence
 

@@ -81,6 +81,13 @@ def test_a_phase_has_its_outcome_and_no_word_of_now() -> None:
     )
 
 
+@pytest.mark.parametrize(("share", "label"), [(0.0, "EC2"), (1.0, "ECS")])
+def test_a_phase_of_one_fleet_has_nothing_to_compare(share: float, label: str) -> None:
+    phase = Phase(Window(0, 7200), share, "weight", outcome="advanced")
+    expected = ("note", "○", f"{label} only: nothing to compare")
+    assert finding(of_range(verdict="not enough data", phase=phase)) == expected
+
+
 def test_the_tab_has_the_range_and_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     config: dict[str, Any] = {}
     monkeypatch.setattr(st, "set_page_config", lambda **options: config.update(options))

@@ -13,13 +13,14 @@ from markupsafe import Markup
 
 from analysis.series.grid import runs_of
 from charts.base.figure import PlotlyFigure
+from charts.base.text_width import text_width_px
 from charts.base.ticks import value_ticks
 from domain.window import DAY_S
 from messages.times import date
 
 WIDTH_PX = 760
 LEGEND_PX = 22
-CHAR_WIDTH_PX = 6.2  # average, in the legend
+FONT_PX = 11
 _DASHES = {"dash": "7 4", "dot": "1.5 3", "dashdot": "7 3 1.5 3"}
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 _BASELINE_SHIFTS = {"top": 1.0, "middle": 0.35, "bottom": -0.25}  # of the text below its point, as a share of its size
@@ -83,8 +84,8 @@ def figure_svg(figure: PlotlyFigure, alt_text: str) -> Markup:
         _legend(in_legend, left, layout["font"]["color"]),
     ]
     return Markup(
-        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="inherit, sans-serif" font-size="11">{}</svg>'
-    ).format(WIDTH_PX, height, alt_text, Markup("").join(parts))
+        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="inherit, sans-serif" font-size="{}">{}</svg>'
+    ).format(WIDTH_PX, height, alt_text, FONT_PX, Markup("").join(parts))
 
 
 def _is_invisible(trace: Mapping[str, Any]) -> bool:
@@ -264,5 +265,5 @@ def _legend(traces: Sequence[Mapping[str, Any]], left: float, text_colour: str) 
         svg += Markup(
             '<path d="M{:.1f},12h26" stroke="{}" stroke-width="{}"{}/><text x="{:.1f}" y="16" fill="{}">{}</text>'
         ).format(x, colour, width, _dash_attribute(line), x + 31, text_colour, name)
-        x += 31 + CHAR_WIDTH_PX * len(name) + 16
+        x += 31 + text_width_px(name, FONT_PX) + 16
     return svg

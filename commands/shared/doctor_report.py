@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -22,7 +23,7 @@ from messages.times import duration
 from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
 from sources.base import SUPPLEMENTARY, Health, Problem
 
-LABEL_WIDTH = max(len(str(label)) for label in (text.CONFIGURATION, text.ARCHIVE))
+LABEL_WIDTH = max(cell_len(str(label)) for label in (text.CONFIGURATION, text.ARCHIVE))
 NAME_WIDTH = 47  # of permissions and subjects; longer ones move their state to the right
 
 
@@ -104,7 +105,7 @@ def doctor_table(report: DoctorReport) -> RenderableType:
 def _source_lines(source: str, checks: Sequence[Health]) -> Iterator[RenderableType]:
     """The source's name, its checks, and each problem once, below consecutive checks that have it."""
     yield plain(states.source_name(source), "bold")
-    width = max(len(_name(check)) for check in checks)
+    width = max(cell_len(_name(check)) for check in checks)
     for (not_checked, problem), group in groupby(checks, key=_reason):
         for check in group:
             yield _line(
@@ -147,7 +148,7 @@ def _line(ok: bool | None, name: str, details: Text, *, remark: bool = False, wi
         Text.assemble(sign)
         .append("  ")
         .append_text(plain(name))
-        .append(" " * max(2, width + 2 - len(name)))
+        .append(" " * max(2, width + 2 - cell_len(name)))
         .append_text(details)
     )
 

@@ -1,14 +1,14 @@
-"""No page has a text that is not in the catalogue of translations."""
+"""Each reader has a language: that of the URL, else the browser's; and no page has a text that is not in the catalogue."""
 
 import ast
 import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard_page import OpenPage, open_subpage
-from tests.factories.dashboard_server import StartServer
+from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.messages.catalogues import ROOT, write_pseudo_catalogue
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -48,6 +48,38 @@ def test_every_text_of_every_page_is_in_the_catalogue(
         expect(page.locator(".main-svg, table").filter(visible=True).first).to_be_visible()
         remaining = {NAMES.sub("", data.sub("", text)) for text in page.evaluate(READ_TEXTS_JS)}
         assert not sorted(filter(WORD.search, remaining)), path
+
+
+def test_two_readers_at_a_time_have_a_language_each(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    japanese = open_page(demo_server, **JAPANESE).page
+    english = open_page(demo_server, locale="de-DE").page
+    for page, language, title in ((japanese, "ja", "ライブ"), (english, "en", "Live"), (japanese, "ja", "ライブ")):
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(_navigation(page).first).to_have_text(title)
+
+
+def test_a_choice_stays_in_the_url_and_in_links(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/?window=1h", fail_on_errors=False)  # of files beside a subpage: open_subpage
+    dashboard.page.locator(".language a").click()
+    expect(dashboard.page.locator("html")).to_have_attribute("lang", "ja")
+    dashboard.wait_query_params(window="1h", lang="ja")
+    _navigation(dashboard.page).nth(1).click()
+    expect(_navigation(dashboard.page).nth(1)).to_have_text("同等性")
+    dashboard.wait_query_params(lang="ja")
+    dashboard.page.locator(".language a").click()
+    expect(dashboard.page.locator("html")).to_have_attribute("lang", "en")
+    dashboard.wait_query_params(lang="en")
+
+
+@pytest.mark.parametrize("language", ["tlh", "", "<b>", "x" * 5000])
+def test_an_unknown_language_is_the_browsers(demo_server: DashboardServer, open_page: OpenPage, language: str) -> None:
+    page = open_page(demo_server, f"/?lang={language}", **JAPANESE).page
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+
+
+def _navigation(page: Page):
+    return page.get_by_test_id("stTopNavLink")
 
 
 def _texts_of_the_demo() -> re.Pattern[str]:

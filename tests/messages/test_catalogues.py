@@ -9,8 +9,8 @@ import pytest
 
 from tests.messages import catalogues
 
-# {name}, {minutes:02d}, plotly's %{y:.3~g} and strftime's %-d; {{ and }} are braces.
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|%?\{[^{}]*\}|%-?[a-zA-Z]|`[^`]*`")
+# {name}, {minutes:02d} and plotly's %{y:.3~g}; {{ and }} are braces; what is between backquotes is code.
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|%?\{[^{}]*\}|`[^`]*`")
 
 
 @pytest.mark.parametrize("language", catalogues.TRANSLATED)

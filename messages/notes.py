@@ -14,6 +14,10 @@ WHEN = lazy("When")
 AUTHOR = lazy("By (may be left empty)")
 SAVE = lazy("Keep the note")
 REMOVE = lazy("Remove")
+UNDO = lazy("Undo")
+ADDED = lazy("Added.")
+REMOVED = lazy("Removed.")
+UNDONE = lazy("Undone.")
 NONE = lazy("Nobody has written anything down yet.")
 COMMAND = command_help(
     lazy("Add a note at a time to all charts, list or remove notes."),

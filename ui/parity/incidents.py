@@ -11,7 +11,9 @@ from services.evaluation import Evaluation
 from services.incidents import acknowledgements
 from ui.app_context import AppContext
 from ui.decision import incidents_table
-from ui.retrospective.entries import author_input, save_entry, show_invalid
+from ui.retrospective.entries import author_input, confirmation, form_key, save_entry, show_invalid
+
+FORM = "incident"
 
 
 def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime) -> None:
@@ -22,20 +24,22 @@ def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime)
     st.html(incidents_table(evaluation, now=now))
     acknowledged = acknowledgements(found, evaluation.circumstances.notes)
     waiting = {incident.id: incident for incident in reversed(found) if incident.id not in acknowledged}
+    confirmation(FORM)
     if not waiting:
         return
-    with st.expander(str(text.ACKNOWLEDGE)), st.form("incident", clear_on_submit=True, border=False):
+    with st.expander(str(text.ACKNOWLEDGE)), st.form(key := form_key(FORM), border=False):
         labels, zone = evaluation.labels, evaluation.zone
         chosen = st.selectbox(
             str(text.INCIDENT), list(waiting), format_func=lambda name: text.option(waiting[name], labels, zone)
         )
         first, second = st.columns(2)
-        words = first.text_input(str(text.NOTE), max_chars=500)
-        author = author_input(app, str(notes.AUTHOR), second)
+        words = first.text_input(str(text.NOTE), max_chars=500, key=f"{key}_text")
+        author = author_input(app, str(notes.AUTHOR), second, key=key)
         if not st.form_submit_button(str(text.SAVE)):
             return
         if not words.strip():
             show_invalid(str(notes.EMPTY))
             return
         start = waiting[chosen].window.start
-        save_entry(str(text.TITLE), partial(app.archive.notes.add, start, words, author, incident=chosen))
+        add = partial(app.archive.notes.add, start, words, author, incident=chosen)
+        save_entry(FORM, str(text.TITLE), add, lambda note: app.archive.notes.remove(note.key))

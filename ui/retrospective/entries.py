@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import streamlit as st
 from markupsafe import Markup
@@ -20,6 +22,8 @@ from ui.app_context import AppContext
 from ui.retrospective.rate_limit import ARCHIVE_LIMIT, SESSION_LIMIT, RateLimit
 
 MAX_REMOVALS = 20
+_DONE = "entry_done"
+_Entry = TypeVar("_Entry")
 _of_archive = RateLimit(ARCHIVE_LIMIT)  # a process has one archive
 
 
@@ -43,36 +47,85 @@ def signed_in_author(app: AppContext) -> str:
     return values[0].strip()
 
 
-def author_input(app: AppContext, label: str, container: DeltaGenerator) -> str:
+def author_input(app: AppContext, label: str, container: DeltaGenerator, *, key: str) -> str:
     """The author of an entry: who is signed in, else what is typed."""
     if author := signed_in_author(app):
         container.text_input(label, value=author, disabled=True)
         return author
-    return container.text_input(label, max_chars=60)
+    return container.text_input(label, max_chars=60, key=f"{key}_author")
 
 
-def save_entry(title: str, save: Callable[[], object]) -> None:
-    """Stores an entry and draws the section again, or says that there were too many or why the archive cannot be used."""
+def form_key(form: str) -> str:
+    """The key of a form, and the beginning of those of its inputs: another one once an entry is stored, so that they are empty again.
+
+    Until then they keep what was typed.
+    """
+    return f"{form}_{st.session_state.get(f'{form}_entries', 0)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was done in the section of a form, in words, and what undoes it (None: nothing)."""
+
+    form: str
+    message: str
+    undo: Callable[[], object] | None
+
+
+def save_entry(form: str, title: str, save: Callable[[], _Entry], undo: Callable[[_Entry], object]) -> None:
+    """Stores an entry, confirms it and draws the section again, or says that there were too many or why the archive cannot be used."""
     of_session: RateLimit = st.session_state.setdefault("entry_limit", RateLimit(SESSION_LIMIT))
     if wait_s := of_session.try_enter() or _of_archive.try_enter():
         show_invalid(text.too_many(wait_s))
         return
     try:
-        save()
+        entry = save()
     except ArchiveError as error:
         layout.archive_error_page(title, error)
         return
+    st.session_state[f"{form}_entries"] = st.session_state.get(f"{form}_entries", 0) + 1
+    st.session_state[_DONE] = _Done(form, str(text.ADDED), partial(undo, entry))
     st.rerun(scope="fragment")
 
 
+def confirmation(form: str) -> None:
+    """What was done last in the section of a form, and a button that undoes it."""
+    done: _Done | None = st.session_state.get(_DONE)
+    if done is None or done.form != form:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(Markup("<p class='good' role='status'>✓ {}</p>").format(done.message), width="content")
+        if done.undo:
+            st.button(str(text.UNDO), key=f"undo_{form}", on_click=partial(_undo, done), type="tertiary")
+
+
+def _undo(done: _Done) -> None:
+    assert done.undo
+    with suppress(ArchiveError):  # shown by the page that follows
+        done.undo()
+        st.session_state[_DONE] = _Done(done.form, str(text.UNDONE), None)
+
+
 def entry_row(
-    clock: str, title: str, author: str, *, key: str = "", remove: Callable[[str], object] | None = None
+    clock: str,
+    title: str,
+    author: str,
+    *,
+    form: str = "",
+    key: str = "",
+    remove: Callable[[str], object] | None = None,
+    restore: Callable[[], object] | None = None,
 ) -> None:
-    """One line of a list; with `remove`, a button that removes the entry `key`."""
+    """One line of a list of a form's entries; with `remove`, a button that removes the entry `key`, which `restore` undoes."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(render("retrospective.note", clock=clock, title=title, author=author))
         if remove:
-            st.button(str(text.REMOVE), key=f"remove_{key}", on_click=partial(_remove, remove, key), type="tertiary")
+            st.button(
+                str(text.REMOVE),
+                key=f"remove_{key}",
+                on_click=partial(_remove, form, remove, key, restore),
+                type="tertiary",
+            )
 
 
 def removal_lines(app: AppContext, removals: Iterable[Removal], *, now: datetime) -> None:
@@ -81,6 +134,7 @@ def removal_lines(app: AppContext, removals: Iterable[Removal], *, now: datetime
         layout.note(text.removal(item, app.migration.zone, now=now))
 
 
-def _remove(remove: Callable[[str], object], key: str) -> None:
+def _remove(form: str, remove: Callable[[str], object], key: str, restore: Callable[[], object] | None) -> None:
     with suppress(ArchiveError):  # shown by the page that follows
         remove(key)
+        st.session_state[_DONE] = _Done(form, str(text.REMOVED), restore)

@@ -1,5 +1,6 @@
 """The notes of a migration: a form that adds one, and the list."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -7,7 +8,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import NOTES
-from domain import Window
+from archive.events.notes import acknowledged_incident
+from domain import Event, Window
 from domain.window import DAY_S, MINUTE_S
 from messages import notes as text
 from services.retrospective import MigrationOutline
@@ -15,14 +17,17 @@ from ui import layout
 from ui.app_context import AppContext
 from ui.retrospective.entries import (
     author_input,
+    confirmation,
     entered_time,
     entry_row,
+    form_key,
     removal_lines,
     save_entry,
     show_invalid,
     signed_in_author,
 )
 
+FORM = "note"
 MAX_NOTES = 50
 LOOKAHEAD_S = DAY_S  # a source's note may be about the future
 
@@ -32,13 +37,15 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
     st.html(
         Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(text.TITLE, text.EXPLAINED)
     )
-    with st.form("note", clear_on_submit=True, border=False):
-        words = st.text_input(str(text.TEXT), max_chars=500)
+    with st.form(key := form_key(FORM), border=False):
+        words = st.text_input(str(text.TEXT), max_chars=500, key=f"{key}_text")
         first, second = st.columns(2)
-        at = first.text_input(str(text.WHEN), help=text.when_help(app.migration.timezone), max_chars=40)
-        author = author_input(app, str(text.AUTHOR), second)
+        when_help = text.when_help(app.migration.timezone)
+        at = first.text_input(str(text.WHEN), help=when_help, max_chars=40, key=f"{key}_when")
+        author = author_input(app, str(text.AUTHOR), second, key=key)
         if st.form_submit_button(str(text.SAVE)):
             _save(app, words, at, author)
+    confirmation(FORM)
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
     events = app.archive.events.read(Window(outline.window.start, end))
     others = [event for event in events if event.kind == "note" and event.source != NOTES]
@@ -51,7 +58,15 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
         is_own = note.source == NOTES
         author = text.by_author(note.detail) if is_own else note.detail
         clock = layout.format_clock(note.ts, app.migration, now)
-        entry_row(clock, note.title, author, key=note.key, remove=remove if is_own else None)
+        entry_row(
+            clock,
+            note.title,
+            author,
+            form=FORM,
+            key=note.key,
+            remove=remove if is_own else None,
+            restore=partial(_restore, app, note),
+        )
     removal_lines(app, app.archive.notes.removals(), now=now)
 
 
@@ -64,4 +79,12 @@ def _save(app: AppContext, words: str, at: str, author: str) -> None:
     except ValueError:
         show_invalid(text.invalid_time(at))
         return
-    save_entry(str(text.TITLE), partial(app.archive.notes.add, ts, words, author))
+    remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
+    add = partial(app.archive.notes.add, ts, words, author)
+    save_entry(FORM, str(text.TITLE), add, lambda note: remove(note.key))
+
+
+def _restore(app: AppContext, note: Event) -> None:
+    """Adds a removed note again. That of a time that only older versions accepted stays removed."""
+    with suppress(ValueError):
+        app.archive.notes.add(note.ts, note.title, note.detail, incident=acknowledged_incident(note))

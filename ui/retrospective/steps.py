@@ -13,13 +13,17 @@ from ui import layout
 from ui.app_context import AppContext
 from ui.retrospective.entries import (
     author_input,
+    confirmation,
     entered_time,
     entry_row,
+    form_key,
     removal_lines,
     save_entry,
     show_invalid,
     signed_in_author,
 )
+
+FORM = "step"
 
 
 def steps_section(app: AppContext, *, now: datetime) -> None:
@@ -27,13 +31,15 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
     st.html(
         Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(text.TITLE, text.EXPLAINED)
     )
-    with st.form("step", clear_on_submit=True, border=False):
+    with st.form(key := form_key(FORM), border=False):
         first, second, third = st.columns(3)
-        share = first.text_input(str(text.SHARE), help=str(text.SHARE_EXAMPLE), max_chars=20)
-        at = second.text_input(str(text.AT), help=notes.when_help(app.migration.timezone), max_chars=40)
-        author = author_input(app, str(text.AUTHOR), third)
+        share = first.text_input(str(text.SHARE), help=str(text.SHARE_EXAMPLE), max_chars=20, key=f"{key}_share")
+        when_help = notes.when_help(app.migration.timezone)
+        at = second.text_input(str(text.AT), help=when_help, max_chars=40, key=f"{key}_when")
+        author = author_input(app, str(text.AUTHOR), third, key=key)
         if st.form_submit_button(str(text.SAVE)):
             _save(app, share, at, author, now)
+    confirmation(FORM)
     steps = sorted(app.archive.steps.read(), key=lambda step: step.ts, reverse=True)
     used = {change.key for change in app.archive.events.weight_changes() if change.origin == "entered"}
     remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
@@ -41,7 +47,8 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
         clock, share = layout.format_clock(step.ts, app.migration, now), numbers.configured_share(step.after or 0.0)
         details = [notes.by_author(step.author), "" if step.key in used else str(text.UNUSED)]
         shown = ", ".join(filter(None, details))
-        entry_row(clock, share, shown, key=step.key, remove=remove)
+        restore = partial(app.archive.steps.add, step.ts, step.after or 0.0, step.author)
+        entry_row(clock, share, shown, form=FORM, key=step.key, remove=remove, restore=restore)
     removal_lines(app, app.archive.steps.removals(), now=now)
 
 
@@ -59,4 +66,6 @@ def _save(app: AppContext, share: str, at: str, author: str, now: datetime) -> N
     if ts > now.timestamp():
         show_invalid(str(text.FUTURE))
         return
-    save_entry(str(text.TITLE), partial(app.archive.steps.add, ts, canary_share, author))
+    remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
+    add = partial(app.archive.steps.add, ts, canary_share, author)
+    save_entry(FORM, str(text.TITLE), add, lambda step: remove(step.key))

@@ -11,6 +11,7 @@ from streamlit.runtime.context import StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
 from archive.db import schema
+from archive.events.notes import acknowledged_incident
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from ui import app_context
@@ -79,6 +80,7 @@ def test_a_session_enters_ten_in_a_minute(open_app: Callable[..., AppContext]) -
     page = open_page()
     for number in range(10):
         enter_note(page, f"note {number}")
+        page.run()  # which st.rerun did
     assert "Too much was entered" not in shown_text(page)
     field(page, "Share of the canary, or weights").set_value("10%")  # a step counts, too
     field(page, "From").set_value("2026-11-22 20:00")
@@ -154,3 +156,39 @@ def test_a_note_of_an_impossible_time_is_removed_on_the_page(ts: int, open_app: 
     page.button(f"remove_{note.key}").click().run()
     assert not page.exception
     assert app.archive.notes.read() == ()
+
+
+def test_a_note_keeps_its_text_on_an_error_confirms_and_can_be_undone(open_app: Callable[..., AppContext]) -> None:
+    app = open_app()
+    page = open_page()
+    field(page, "When").set_value("noon")
+    enter_note(page, "Sale begins", "Mika")
+    assert "noon" in shown_text(page) and "Added." not in shown_text(page)
+    assert [field(page, name).value for name in ("Note", "When", "By (may be left empty)")] == [
+        "Sale begins",
+        "noon",
+        "Mika",
+    ]
+    field(page, "When").set_value("")
+    page.button[1].click().run()
+    page.run()  # which st.rerun did
+    assert "✓ Added." in shown_text(page) and field(page, "Note").value == ""
+    page.button("undo_note").click().run()
+    assert "✓ Undone." in shown_text(page) and app.archive.notes.read() == ()
+
+
+def test_the_removal_of_a_note_and_of_a_step_can_be_undone(open_app: Callable[..., AppContext]) -> None:
+    app = open_app()
+    ts = int((NOW - timedelta(hours=1)).timestamp())
+    note = app.archive.notes.add(ts, "A broken release", "Mika", incident="2026-11-22T11:00Z")
+    step = app.archive.steps.add(ts, 0.25, "Taro")
+    page = open_page()
+    page.button(f"remove_{note.key}").click().run()
+    assert "✓ Removed." in shown_text(page) and app.archive.notes.read() == ()
+    page.button("undo_note").click().run()
+    (restored,) = app.archive.notes.read()
+    assert (restored.ts, restored.title, restored.detail) == (ts, "A broken release", "Mika")
+    assert acknowledged_incident(restored) == "2026-11-22T11:00Z"
+    page.button(f"remove_{step.key}").click().run()
+    page.button("undo_step").click().run()
+    assert [(item.ts, item.after, item.author) for item in app.archive.steps.read()] == [(ts, 0.25, "Taro")]

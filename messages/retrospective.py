@@ -8,10 +8,10 @@ from analysis.retrospective.impact import ExcessErrors, Rollback
 from analysis.retrospective.phase_rows import PhaseP95, PhaseRow
 from analysis.series.phases import MergedSwap
 from domain import FleetName
-from domain.window import DAY_S
+from domain.window import DAY_S, MINUTE_S
 from messages import incidents, numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, lazy, plural
+from messages.i18n import _, comma_list, lazy, ngettext, plural
 
 RETROSPECTIVE_TITLE = lazy("Retrospective")
 IMPACT = lazy("What it cost")
@@ -42,6 +42,11 @@ OUT = lazy(
 )
 JUDGING = lazy("being judged …")
 COUNTING = lazy("Counting …")
+INCIDENTS = lazy("Incidents")
+NO_INCIDENTS = lazy("No incidents.")
+CSV_LABEL = "CSV"
+CSV_EXPLAINED = lazy("The phases with their numbers, verdicts and outcomes as a CSV file.")
+ADD_NOTE = lazy("+ Note")
 NO_DATA = lazy("The archive holds no number of this time.")
 
 PANEL_WEIGHTS = lazy("canary's share: told by the weights (filled), seen (dotted)")
@@ -182,6 +187,51 @@ def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime)
     return _("From the first step ({first}) to the last ({last}): {days}.").format(
         first=times.date(first, zone, now=now), last=times.date(last, zone, now=now), days=_days(first, last)
     )
+
+
+def excess_tile(baseline: str, excess: ExcessErrors) -> tuple[str, str, str]:
+    """Number, label and details: the canary's errors beyond those at the baseline's rate."""
+    label = _("excess errors vs {baseline}").format(baseline=baseline)
+    if excess.lower is None or excess.upper is None:
+        return numbers.NONE, label, _("too few samples")
+    details = _("95% CI {lower} to {upper} · of {total}").format(
+        lower=numbers.count(round(excess.lower)),
+        upper=numbers.count(round(excess.upper)),
+        total=numbers.count(excess.observed),
+    )
+    return numbers.count(round(excess.estimate)), label, details
+
+
+def requests_tile(canary: str, served: int | None) -> tuple[str, str, str]:
+    return numbers.count(served), _("requests by {canary}").format(canary=canary), ""
+
+
+def incidents_tile(n: int | None, minutes_errors: int, minutes_p95: int) -> tuple[str, str, str]:
+    """`n`: None while the phases are being judged."""
+    errors, p95 = (times.duration(minutes * MINUTE_S) for minutes in (minutes_errors, minutes_p95))
+    details = _("out of margin: error rate {errors}, p95 {p95}").format(errors=errors, p95=p95)
+    return numbers.count(n), ngettext("incident", "incidents", 2 if n is None else n), details
+
+
+def rollbacks_tile(rollbacks: Sequence[Rollback]) -> tuple[str, str, str]:
+    leads = [times.duration(item.alert_lead_s) for item in rollbacks if item.alert_lead_s is not None]
+    details = _("{times} after the first alert").format(times=" / ".join(leads)) if leads else ""
+    return numbers.count(len(rollbacks)), ngettext("rollback", "rollbacks", len(rollbacks)), details
+
+
+def incident_times(detected_s: int | None, rolled_back_s: int | None) -> str:
+    """ "detected after 6 min, rolled back after 14 min"."""
+    detected = (
+        _("no alert") if detected_s is None else _("detected after {length}").format(length=times.duration(detected_s))
+    )
+    if rolled_back_s is None:
+        return detected
+    return comma_list((detected, _("rolled back after {length}").format(length=times.duration(rolled_back_s))))
+
+
+def circled(number: int) -> str:
+    """ "①" to "⑳", then "(21)"."""
+    return chr(ord("①") + number - 1) if number <= 20 else f"({number})"
 
 
 def phases_head(baseline: str, canary: str) -> tuple[str, ...]:

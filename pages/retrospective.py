@@ -9,16 +9,18 @@ from markupsafe import Markup
 from collector.backfill import BackfillStatus
 from domain import Window, utc_now
 from messages import retrospective as text
+from messages.endpoints import COPIED
 from messages.i18n import current_language
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import opening
+from reports.templating import render as render_html
 from services.retrospective import MigrationOutline, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
-from ui.components import heartbeat, overlay_chart
-from ui.controls import leave_range_button, query_param, query_params, set_range, source_control
+from ui.components import heartbeat, overlay_chart, page_actions
+from ui.controls import follow_link, leave_range_button, query_param, query_params, set_range, source_control
 from ui.language import fragment
-from ui.retrospective.download import report_button
+from ui.retrospective.download import csv_button, report_button
 from ui.retrospective.notes import notes_section
 from ui.retrospective.phases import phases_section
 from ui.retrospective.steps import steps_section
@@ -40,6 +42,7 @@ def _content(app: AppContext) -> None:
     backfill = app.collector.backfill_status(source)
     is_filling = backfill is not None and backfill.state != "done"
     heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
+    page_actions(str(COPIED), follow_link)
     with layout.archive_state(app.migration, app.archive, str(text.RETROSPECTIVE_TITLE)):
         _page(app, source, now, backfill if is_filling else None)
 
@@ -72,17 +75,22 @@ def _backfill_progress(status: BackfillStatus) -> None:
 
 
 def _results(app: AppContext, outline: MigrationOutline, window: Window, now: datetime) -> None:
-    """The chart first, because the rest takes longer."""
+    """The chart first, because the rest takes longer; above it, the place of the numbers."""
     sentence = opening(app.migration, outline, now=now)
     st.html(Markup("<p class='headline'>{}</p>").format(sentence))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        report_button(app, outline)
+        csv_button(app, outline)
+        st.html(Markup("<a class='add-note' href='#notes'>{}</a>").format(text.ADD_NOTE), width="content")
+    tiles = st.empty()
+    tiles.html(render_html("retrospective.tiles_loading"))
     _chart(app, outline, window, sentence, now)
     with st.spinner(str(text.COUNTING)):
         retrospective = retrospective_view(app, outline)
-    st.html(impact_list(app.migration, retrospective, now=now))
     if missing := missing_data(app.migration, retrospective, now=now):
         layout.note(" ".join(missing))
-    report_button(app, retrospective)
-    phases_section(app, retrospective)
+    phases_section(app, retrospective, tiles)
+    st.html(impact_list(app.migration, retrospective, now=now))
     st.html(before_after_table(app.migration, retrospective, now=now))
     steps_section(app, now=now)
     notes_section(app, outline, now=now)

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.retrospective.timeline import Timeline
 from analysis.series.phases import MergedSwap, Phase
-from domain import Event, FleetName, Window
+from domain import FLEETS, Event, FleetName, Window
 from domain.latency import LatencySummary
 
 MAX_SWAP_S = 30 * 60  # a shorter reduction of the canary's share that a deployment explains is a swap, not a phase
@@ -41,6 +41,18 @@ class PhaseRow:
     def error_rate(self, fleet: FleetName) -> float | None:
         errors, requests = self.errors[fleet], self.requests[fleet]
         return errors / requests if requests and errors is not None else None
+
+    @property
+    def error_difference(self) -> float | None:
+        """Canary − baseline, as a fraction of requests."""
+        b, c = (self.error_rate(fleet) for fleet in FLEETS)
+        return c - b if b is not None and c is not None else None
+
+    @property
+    def p95_difference(self) -> float | None:
+        """Canary against baseline, as a fraction of the baseline's."""
+        b, c = (self.p95[fleet] for fleet in FLEETS)
+        return c.value / b.value - 1 if b and c and b.value else None
 
 
 def merge_swaps(phases: Sequence[Phase], events: Iterable[Event]) -> tuple[Phase, ...]:

@@ -16,10 +16,11 @@ from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import SCHEMA, decision_json, iso_time, migration_json, pick, window_json
-from reports.retrospective.summary import impact_sentences, opening
+from reports.retrospective.summary import impact_sentences, impact_tiles, opening
 from reports.templating import environment
 from services import retrospective as service
 from services.evaluation import Evaluation
+from services.phase_incidents import numbered_incidents
 from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
 
 MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
@@ -51,7 +52,10 @@ class RetrospectiveReport:
         sentence = opening(migration, outline, now=made_at)
         frame = chart_frame(migration, window)
         figure = timeline_figure(self.retrospective.timeline, outline.share_steps, frame, outline.events)
+        numbered = numbered_incidents(retrospective, self.evaluations)
         return environment.get_template("retrospective.html.j2").render(
+            tile_items=impact_tiles(migration, retrospective, len(numbered)),
+            incident_items=numbered,
             EVENT_SYMBOLS=EVENT_SYMBOLS,
             NOTES=NOTES,
             fleets=FLEETS,

@@ -23,6 +23,19 @@ def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -
     )
 
 
+def impact_tiles(
+    migration: Migration, retrospective: Retrospective, n_incidents: int | None
+) -> list[tuple[str, str, str]]:
+    """The impact as numbers, each with a label and details. `n_incidents`: None while the phases are being judged."""
+    baseline, canary = migration.fleets.baseline.label, migration.fleets.canary.label
+    return [
+        text.requests_tile(canary, retrospective.canary_requests),
+        text.excess_tile(baseline, retrospective.excess_errors),
+        text.incidents_tile(n_incidents, retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes),
+        text.rollbacks_tile(retrospective.rollbacks),
+    ]
+
+
 def impact_sentences(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:
     """The impact of the migration, one sentence per item."""
     outline, excess, zone = retrospective.outline, retrospective.excess_errors, migration.zone

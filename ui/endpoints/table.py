@@ -19,7 +19,8 @@ from messages import endpoints as text
 from messages import numbers, verdicts
 from reports.templating import render
 from services.endpoints import EndpointsView, criterion_of
-from ui.endpoints.url import SORT_COLUMNS, EndpointsParams, Sort, SortColumn, route_link, sort_link
+from ui.endpoints.url import SORT_COLUMNS, EndpointsParams, kept_params, route_link
+from ui.sorting import sort_head, sorted_rows
 
 PAGE_ROWS = 50
 
@@ -37,7 +38,7 @@ def shown_routes(view: EndpointsView, params: EndpointsParams) -> ShownRoutes:
     matching = [endpoint for endpoint in view.endpoints.routes if wanted in _folded(endpoint.route)]
     counts = Counter(endpoint.judgement.verdict for endpoint in matching)
     routes = [endpoint for endpoint in matching if params.verdict in (None, endpoint.judgement.verdict)]
-    return ShownRoutes(tuple(_sorted(routes, params.sort)), counts)
+    return ShownRoutes(tuple(sorted_rows(routes, params.sort, _SORT_VALUES)), counts)
 
 
 def _folded(name: str) -> str:
@@ -45,18 +46,7 @@ def _folded(name: str) -> str:
     return normalize("NFKC", name).casefold()
 
 
-def _sorted(routes: list[Endpoint], sort: Sort | None) -> list[Endpoint]:
-    """Routes without a value are last in both directions."""
-    if sort is None:
-        return routes
-    value = _SORT_VALUES[sort.column]
-    known = [endpoint for endpoint in routes if value(endpoint) is not None]
-    rest = [endpoint for endpoint in routes if value(endpoint) is None]
-    return [*sorted(known, key=value, reverse=sort.descending), *rest]
-
-
-# The values of one column are of one type.
-_SORT_VALUES: Mapping[SortColumn, Callable[[Endpoint], Any]] = {
+_SORT_VALUES: Mapping[str, Callable[[Endpoint], Any]] = {
     "route": lambda endpoint: _folded(endpoint.route),
     "requests": lambda endpoint: endpoint.requests,
     "errors": lambda endpoint: endpoint.fleets["canary"].error_rate,
@@ -85,7 +75,13 @@ def routes_table(
     is_filtered = bool(params.search or params.verdict)
     return render(
         "endpoints.routes_table",
-        head=_head(migration, params, query_params),
+        head=sort_head(
+            text.table_head(migration.labels, status=params.filters.status),
+            SORT_COLUMNS,
+            params.sort,
+            kept_params(query_params),
+            ascending_first="route",
+        ),
         labels=migration.labels,
         rows=[
             (
@@ -99,16 +95,6 @@ def routes_table(
             for endpoint in (*(() if is_filtered else (view.endpoints.total,)), *shown[first : first + PAGE_ROWS])
         ],
     )
-
-
-def _head(migration: Migration, params: EndpointsParams, query_params: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Label, URL of the order by this column, and its aria-sort."""
-    labels, sort = text.table_head(migration.labels, status=params.filters.status), params.sort
-    result = []
-    for column, label in zip((*SORT_COLUMNS, None, None), labels, strict=True):
-        direction = ("descending" if sort.descending else "ascending") if sort and sort.column == column else ""
-        result.append((label, sort_link(query_params, column, sort) if column else "", direction))
-    return result
 
 
 def _name_and_link(endpoint: Endpoint, view: EndpointsView, query_params: Mapping[str, str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from domain import Window
 from domain.window import MINUTE_S
 from services.endpoints import RequestFilter
 from sources.access_logs.filenames import FILE_INTERVAL_S
+from ui.sorting import Sort, parse_sort
 from ui.url import parse_range
 
 LogWindowChoice = Literal["phase", "1h", "3h", "12h", "24h"]
@@ -21,18 +22,9 @@ WINDOW_MINUTES: dict[LogWindowChoice, int] = {"phase": 1440, "1h": 60, "3h": 180
 MAPS = ("errors", "p95")
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
 LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map", "q", "verdict", "sort")
-SortColumn = Literal["route", "requests", "errors", "difference", "p95"]
-SORT_COLUMNS: tuple[SortColumn, ...] = get_args(SortColumn)
+SORT_COLUMNS = ("route", "requests", "errors", "difference", "p95")
 MAX_PARAM_LENGTH = 300
 MAX_PAGE_DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """The order of the table: `-errors` in the URL is descending. Without one, the worst route is first."""
-
-    column: SortColumn
-    descending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, n
     selected = parse_range(query_params, zone=zone) if has_range else None
     past = Window(0, _newest_complete_file(now) + FILE_INTERVAL_S)
     fixed = selected.clip(past) if selected else None
-    verdict, sort = query_params.get("verdict", ""), _parse_sort(query_params.get("sort", ""))
+    verdict, sort = query_params.get("verdict", ""), parse_sort(query_params.get("sort", ""), SORT_COLUMNS)
     is_valid = choice in WINDOW_CHOICES and status in ("", *STATUSES) and map_choice in MAPS
     is_valid = is_valid and verdict in ("", *VERDICTS) and (sort is not None or not query_params.get("sort"))
     method, host, search = (query_params.get(name, "")[:MAX_PARAM_LENGTH] for name in ("method", "host", "q"))
@@ -98,27 +90,16 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, n
     )
 
 
-def _parse_sort(text: str) -> Sort | None:
-    column = next((item for item in SORT_COLUMNS if item == text.removeprefix("-")), None)
-    return Sort(column, text.startswith("-")) if column else None
-
-
 def _parse_page(text: str) -> int:
     """The first page if it is not a number."""
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= MAX_PAGE_DIGITS else 1
 
 
-def sort_link(query_params: Mapping[str, str], column: SortColumn, current: Sort | None) -> str:
-    """The URL of the table by a column: by numbers, the highest first; a second time, the other way round; then the worst first again."""
-    descending_first = column != "route"
-    value = f"-{column}" if descending_first else column
-    if current and current.column == column:
-        value = (column if descending_first else f"-{column}") if current.descending == descending_first else ""
-    params = {name: query_params[name] for name in LINK_PARAMS if name in query_params and name != "sort"}
-    return "?" + urlencode(params | ({"sort": value} if value else {}))
+def kept_params(query_params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that links to routes and orders keep."""
+    return {name: query_params[name] for name in LINK_PARAMS if name in query_params}
 
 
 def route_link(query_params: Mapping[str, str], route: str) -> str:
     """The URL of a route's page, with the same window and filters."""
-    params = {name: query_params[name] for name in LINK_PARAMS if name in query_params}
-    return "?" + urlencode({"route": route} | params)
+    return "?" + urlencode({"route": route} | kept_params(query_params))

@@ -35,7 +35,9 @@ LOOKAHEAD_S = DAY_S  # a source's note may be about the future
 def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) -> None:
     """The form, and the notes, newest first."""
     st.html(
-        Markup("<section class='below'><h2>{}</h2><p class='note'>{}</p></section>").format(text.TITLE, text.EXPLAINED)
+        Markup("<section class='below' id='notes'><h2>{}</h2><p class='note'>{}</p></section>").format(
+            text.TITLE, text.EXPLAINED
+        )
     )
     with st.form(key := form_key(FORM), border=False):
         words = st.text_input(str(text.TEXT), max_chars=500, key=f"{key}_text")

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from analysis import Phase
 from archive import ArchiveError
 from domain import Window, utc_now
 from messages import retrospective as text
@@ -14,9 +16,9 @@ from services.evaluation import Evaluation
 from services.retrospective import Retrospective, evaluate_phase, known_evaluations
 from ui.app_context import AppContext
 from ui.components import heartbeat
-from ui.controls import page_checkpoint
+from ui.controls import page_checkpoint, query_params
 from ui.language import fragment
-from ui.retrospective.tables import phases_table
+from ui.retrospective import tables
 
 NEXT_AFTER_S = 0.2
 RETRY_AFTER_S = 15.0  # while the archive cannot be read
@@ -30,26 +32,37 @@ class _Judging:
     is_drawn: bool = False
 
 
-def phases_section(app: AppContext, retrospective: Retrospective) -> None:
-    """The fragment judges one phase in each of its runs, after the page was drawn: clicks wait for one phase at most, and a closed page ends it.
+def phases_section(app: AppContext, retrospective: Retrospective, tiles: DeltaGenerator) -> None:
+    """The incidents and the table, and the numbers in `tiles`, a placeholder above them.
+
+    The fragment judges one phase in each of its runs, after the page was drawn: clicks wait for one phase at most, and a closed page ends it.
 
     Raises ArchiveError.
     """
     read = partial(known_evaluations, app.archive, app.migration, retrospective, now=utc_now())
     judging = _Judging(app.archive.last_view("phase evaluations", retrospective.outline.source, None, read))
+    compared = _compared(retrospective)
+    complete = all(phase.window in judging.evaluations for phase in compared)
+    tiles.html(tables.tiles(app.migration, retrospective, judging.evaluations, complete=complete))
     fragment(partial(_phases, app, retrospective, judging))
+
+
+def _compared(retrospective: Retrospective) -> list[Phase]:
+    """The phases with a verdict: in the others one fleet had all the weight."""
+    return [row.phase for row in retrospective.phase_rows if not row.phase.is_one_sided]
 
 
 def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) -> None:
     now, source = utc_now(), retrospective.outline.source
-    timer, table, progress = st.container(), st.empty(), st.empty()
-    # A phase in which one fleet had all the weight has no verdict.
-    compared = [row.phase for row in retrospective.phase_rows if not row.phase.is_one_sided]
+    timer, incidents, table, progress = st.container(), st.empty(), st.empty(), st.empty()
+    compared = _compared(retrospective)
 
     def show() -> bool:
         """Whether all phases are judged."""
-        table.html(phases_table(app.migration, retrospective, judging.evaluations, now=now))
-        n_judged = sum(phase.window in judging.evaluations for phase in compared)
+        known = judging.evaluations
+        n_judged = sum(phase.window in known for phase in compared)
+        incidents.html(tables.incident_list(app.migration, retrospective, known))
+        table.html(tables.phases_table(app.migration, retrospective, known, query_params(), now=now))
         if n_judged < len(compared):
             progress.progress(n_judged / len(compared), text.judging(n_judged + 1, len(compared)))
             return False
@@ -67,7 +80,8 @@ def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) ->
             interval_s = RETRY_AFTER_S
             progress.html(render("layout.errors", items=[format_archive_problem(error.kind, error.detail)]))
         else:
-            is_complete = show()
+            if is_complete := show():
+                st.rerun(scope="app")  # a fragment cannot change the numbers above the chart
     judging.is_drawn = True
     with timer:
         heartbeat(0 if is_complete else interval_s, now=now.timestamp(), key="judging")

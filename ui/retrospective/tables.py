@@ -1,10 +1,12 @@
 """The retrospective in HTML: its impact in sentences, the phases, and the weeks before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from markupsafe import Markup
 
+from analysis.retrospective.phase_rows import PhaseRow
 from charts.base.events import EVENT_SYMBOLS
 from charts.timeline import EVENT_PRIORITY
 from domain import Event, Migration, Window
@@ -12,13 +14,23 @@ from domain.window import DAY_S
 from messages import before_after, events
 from messages import retrospective as text
 from messages.errors.sources import shorten
-from reports.retrospective.summary import impact_sentences
+from reports.retrospective.summary import impact_sentences, impact_tiles
 from reports.templating import render
 from services.evaluation import Evaluation
+from services.phase_incidents import numbered_incidents
 from services.retrospective import Retrospective
 from ui.layout import format_clock
+from ui.sorting import parse_sort, sort_head, sorted_rows
 from ui.url import format_time
 
+SORT_COLUMNS = ("phase", "duration", "requests", "errors", "p95")
+_SORT_VALUES: Mapping[str, Callable[[PhaseRow], Any]] = {
+    "phase": lambda row: row.phase.number,
+    "duration": lambda row: row.phase.bake_time_s,
+    "requests": lambda row: row.requests["canary"],
+    "errors": lambda row: row.error_difference,
+    "p95": lambda row: row.p95_difference,
+}
 MAX_EVENTS = 4
 MAX_LIVE_WINDOW_S = DAY_S  # the longest range of the Live page
 
@@ -27,13 +39,35 @@ def impact_list(migration: Migration, retrospective: Retrospective, *, now: date
     return render("retrospective.impact", items=impact_sentences(migration, retrospective, now=now))
 
 
-def phases_table(
-    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, now: datetime
+def tiles(
+    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, complete: bool
 ) -> Markup:
-    """One row per phase, the newest last. A phase without an evaluation is being judged."""
-    labels = migration.labels
+    """The impact in four numbers. `complete`: all phases are judged, so that their incidents are known."""
+    n_incidents = len(numbered_incidents(retrospective, evaluations)) if complete else None
+    return render("retrospective.tiles", items=impact_tiles(migration, retrospective, n_incidents))
+
+
+def incident_list(
+    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation]
+) -> Markup:
+    items = numbered_incidents(retrospective, evaluations)
+    return render("retrospective.incidents", items=items, labels=migration.labels)
+
+
+def phases_table(
+    migration: Migration,
+    retrospective: Retrospective,
+    evaluations: Mapping[Window, Evaluation],
+    query_params: Mapping[str, str] | None = None,
+    *,
+    now: datetime,
+) -> Markup:
+    """One row per phase, the newest last unless the URL has another order. A phase without an evaluation is being judged."""
+    labels, query = migration.labels, query_params or {}
+    sort = parse_sort(query.get("sort", ""), SORT_COLUMNS)
+    incidents = numbered_incidents(retrospective, evaluations)
     rows = []
-    for row in retrospective.phase_rows:
+    for row in sorted_rows(retrospective.phase_rows, sort, _SORT_VALUES):
         window = row.phase.window
         live_end = min(window.end, window.start + MAX_LIVE_WINDOW_S)
         shown = sorted(row.events, key=lambda event: (EVENT_PRIORITY[event.kind], event.ts))[:MAX_EVENTS]
@@ -46,9 +80,11 @@ def phases_table(
                 evaluations.get(window),
                 happened,
                 len(row.events) - len(shown),
+                [item for item in incidents if item.evaluation is evaluations.get(window)],
             )
         )
-    head = text.phases_head(labels["baseline"], labels["canary"])
+    names = text.phases_head(labels["baseline"], labels["canary"])
+    head = sort_head(names, SORT_COLUMNS, sort, query, ascending_first="phase")
     return render("retrospective.phases_table", head=head, rows=rows, labels=labels)
 
 

@@ -17,7 +17,8 @@ from tests.factories.archives import MIGRATION
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
 from ui.endpoints import table
 from ui.endpoints import view as parts
-from ui.endpoints.url import EndpointsParams, Sort, parse_endpoints_params, route_link, sort_link
+from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
+from ui.sorting import Sort
 
 NOW = datetime.fromtimestamp(START + 3600 + 77, UTC)
 ERROR_RATE = next(criterion for criterion in DEFAULT_CRITERIA if criterion.metric == "error_rate")
@@ -88,15 +89,6 @@ def test_any_query_string_has_a_bounded_window_and_page(query: dict[str, str]) -
 def test_route_link_keeps_window_and_filters() -> None:
     query_params = {"window": "1h", "method": "POST", "route": "/b", "all": "1"}
     assert route_link(query_params, "/a?x&y") == "?route=%2Fa%3Fx%26y&window=1h&method=POST"
-
-
-def test_a_column_is_sorted_down_then_up_then_not_at_all() -> None:
-    links = [
-        sort_link({"window": "1h", "page": "3"}, "requests", params(sort=sort).sort)
-        for sort in ("", "-requests", "requests")
-    ]
-    assert links == ["?window=1h&sort=-requests", "?window=1h&sort=requests", "?window=1h"]
-    assert [sort_link({}, "route", params(sort=sort).sort) for sort in ("", "route")] == ["?sort=route", "?sort=-route"]
 
 
 def test_untrusted_text_is_escaped() -> None:

@@ -55,7 +55,7 @@ def page(archive: Archive) -> AppTest:
 def state(test: AppTest) -> tuple[int, str, float]:
     """The number of phases without a verdict, the progress, and the seconds until the next run."""
     assert not test.exception
-    (table,) = (html.proto.body for html in test.get("html") if "phases" in html.proto.body)
+    (table,) = (html.proto.body for html in test.get("html") if "class='phases" in html.proto.body)
     texts = [item.proto.text for item in test.get("progress")]
     (timer,) = test.get("bidi_component")
     return table.count("being judged …"), "".join(texts), json.loads(timer.proto.json)["every"]

@@ -1,12 +1,17 @@
 """The tables of the Retrospective page."""
 
+import csv
+import io
 import re
 from pathlib import Path
 
+from reports.retrospective.phases_csv import phases_csv
 from reports.retrospective.render import build_report
+from reports.templating import render
+from services.phase_incidents import numbered_incidents
 from services.retrospective import build_retrospective, phase_evaluations, read_outline
 from tests.factories.archived_migration import NOW, archived_migration, make_migration
-from ui.retrospective.tables import phases_table
+from ui.retrospective.tables import incident_list, phases_table, tiles
 
 MIGRATION = make_migration()
 
@@ -24,6 +29,60 @@ def test_every_judged_phase_has_its_verdict_and_the_reason(tmp_path: Path) -> No
     assert [page.count("being judged …") for page in pages] == [3, 2, 0]
     assert pages[2].count("CI within the margin.") == 4  # two critical criteria of two phases
     assert "CI within the margin." in pages[1]
+
+
+def test_incidents_are_numbered_with_their_detection_and_rollback(tmp_path: Path) -> None:
+    with archived_migration(tmp_path) as archive:
+        outline = read_outline(archive, MIGRATION, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, MIGRATION, outline)
+        evaluations = dict(phase_evaluations(archive, MIGRATION, retrospective, now=NOW))
+        report = build_report(archive, MIGRATION, "mackerel", now=NOW)
+    assert report
+    (item,) = numbered_incidents(retrospective, evaluations)
+    assert (item.number, item.rolled_back_s) == (1, 1200)
+    assert numbered_incidents(retrospective, {}) == ()
+    html = incident_list(MIGRATION, retrospective, evaluations)
+    assert "<b>①</b> 11 Mar 15:00–15:20 UTC" in html and "rolled back after 20 min" in html
+    assert "No incidents." in incident_list(MIGRATION, retrospective, {})
+    assert "①" in phases_table(MIGRATION, retrospective, evaluations, now=NOW) and "①" in report.html()
+
+
+def test_tiles_have_the_impact_and_no_number_before_it_is_known(tmp_path: Path) -> None:
+    with archived_migration(tmp_path) as archive:
+        outline = read_outline(archive, MIGRATION, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, MIGRATION, outline)
+        report = build_report(archive, MIGRATION, "mackerel", now=NOW)
+    assert report and report.html().count("class='tiles'") == 1
+    html = tiles(MIGRATION, retrospective, {}, complete=False)
+    assert re.findall(r"<b>(.*?)</b> <span>(.*?)</span>", html) == [
+        ("14.3M", "requests by ECS"),
+        ("9,980", "excess errors vs EC2"),
+        ("–", "incidents"),
+        ("1", "rollback"),
+    ]
+    assert "<b>0</b> <span>incidents" in tiles(MIGRATION, retrospective, {}, complete=True)
+    assert set(re.findall(r"<b>(.*?)</b>", render("retrospective.tiles_loading"))) == {"–"}
+
+
+def test_the_phases_are_sorted_by_the_url_and_exported(tmp_path: Path) -> None:
+    with archived_migration(tmp_path) as archive:
+        outline = read_outline(archive, MIGRATION, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, MIGRATION, outline)
+        evaluations = dict(phase_evaluations(archive, MIGRATION, retrospective, now=NOW))
+
+    def numbers(sort: str) -> str:
+        html = phases_table(MIGRATION, retrospective, {}, {"sort": sort}, now=NOW)
+        return "".join(re.findall(r"<th scope='row'>(\d) ·", html))
+
+    assert [numbers(sort) for sort in ("", "-phase", "<b>", "-errors")] == ["1234", "4321", "1234", "2143"]
+    rows = list(csv.DictReader(io.StringIO(phases_csv(retrospective, evaluations).decode())))
+    assert [(row["number"], row["outcome"], row["incidents"]) for row in rows][:2] == [
+        ("1", "advanced", "0"),
+        ("2", "rolled_back", "1"),
+    ]
 
 
 def test_no_phase_says_parity_above_a_reason_to_hold(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from reports.endpoints_csv import routes_csv
 from services.endpoints import EndpointsView
 from tests.factories.archives import MIGRATION
+from tests.factories.endpoints_view import judged, params
 from tests.factories.log_counts import EC2, ECS, busy_route, count_row
-from tests.ui.endpoints.test_view import judged, params
 from ui.endpoints.table import routes_table, shown_routes
 
 NAMES = ("/写真/:id", "/صور/:id", "/<img src=x onerror=alert(1)>", "/" + "a" * 200, "=cmd|' /C calc'!A0")

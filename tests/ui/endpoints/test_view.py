@@ -1,7 +1,6 @@
 """The query parameters and the HTML of the Endpoints page."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,33 +8,19 @@ from hypothesis import strategies as st
 
 from analysis import DEFAULT_CRITERIA
 from analysis.endpoints.endpoints import judge_endpoints
-from archive.access_logs.tables import LineCounts
 from domain import Window
 from messages import endpoints as messages
-from services.endpoints import EndpointsView, RequestFilter
+from services.endpoints import RequestFilter
 from tests.factories.archives import MIGRATION
+from tests.factories.endpoints_view import NOW, judged, params
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
 from ui.endpoints import table
 from ui.endpoints import view as parts
-from ui.endpoints.url import EndpointsParams, parse_endpoints_params, route_link
+from ui.endpoints.url import parse_endpoints_params, route_link
 from ui.sorting import Sort
 
-NOW = datetime.fromtimestamp(START + 3600 + 77, UTC)
 ERROR_RATE = next(criterion for criterion in DEFAULT_CRITERIA if criterion.metric == "error_rate")
 HOSTILE = "/search/<script>alert(1)</script>\"'"
-
-
-def params(**values: str) -> EndpointsParams:
-    return parse_endpoints_params(
-        {name.rstrip("_"): value for name, value in values.items()}, zone=MIGRATION.zone, now=NOW
-    )
-
-
-def judged(rows: list[dict[str, object]], n_minutes: int = 120, **overrides: object) -> EndpointsView:
-    endpoints = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(n_minutes))
-    lines = LineCounts(3, 100, 98, (("cut_off", 1),))
-    view = EndpointsView(first_minutes(n_minutes), endpoints, lines, n_minutes, (), (), ())
-    return replace(view, **overrides)  # type: ignore[arg-type]
 
 
 def test_default_window_is_the_current_phase_up_to_the_newest_complete_file() -> None:

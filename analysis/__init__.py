@@ -2,7 +2,8 @@
 
 from analysis.alarms.alarms import Alarm, AlarmState, AlarmValue, find_alarms
 from analysis.alarms.rules import ALARM_RULES, AlarmData, AlarmRule, SplitShares
-from analysis.parity.judge import TRACE_COLUMNS, is_needed, judge, trace
+from analysis.parity.judge import TRACE_COLUMNS, judge, trace
+from analysis.parity.samples import is_needed
 from analysis.parity.verdicts import (
     DEFAULT_CRITERIA,
     EXCLUSION_REASONS,

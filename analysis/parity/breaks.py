@@ -20,7 +20,7 @@ from analysis.parity.confidence_sequences import (
     weighted_rates,
 )
 from analysis.parity.samples import PairedSamples
-from analysis.series.grid import BoolArray, FloatArray
+from analysis.series.grid import BoolArray
 from domain import Criterion
 
 SignArray = npt.NDArray[np.int8]
@@ -80,12 +80,6 @@ def break_signs(
             )
             signs[start.ends] += side * (decided & (signs[start.ends] == 0))
     return signs
-
-
-def changed_from(excess: FloatArray) -> int:
-    """The index of the period from which `excess` (beyond half of the difference, in the direction of the change) has been positive: where its
-    running sum was lowest."""
-    return int(np.argmin(np.cumsum(np.append(0.0, excess))))
 
 
 def _starts(periods: int, n_comparisons: int, first_look: int) -> Iterator[_Start]:

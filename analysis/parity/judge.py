@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.parity.breaks import SignArray, break_signs, changed_from
+from analysis.parity.breaks import SignArray, break_signs
 from analysis.parity.confidence_sequences import (
     NO_HISTORY,
     RunningDifferences,
@@ -24,7 +24,6 @@ from analysis.parity.samples import (
     ERROR_METRICS,
     PairedSamples,
     PreparedGrid,
-    is_series_needed,
     paired_samples,
     prepare_grid,
 )
@@ -40,7 +39,7 @@ from analysis.parity.verdicts import (
 )
 from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
 from analysis.series.grid import FloatArray, IntArray, UnknownWindows
-from domain import FLEETS, Criterion, Series, Window
+from domain import FLEETS, Criterion, Window
 from domain.decision import judged_criteria
 from domain.window import HOUR_S
 
@@ -96,11 +95,6 @@ def judge(
         fleets=prepared.fleets,
         incidents=prepared.scan.incidents,
     )
-
-
-def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
-    """Whether `judge` and `trace` use this series."""
-    return is_series_needed(series, tuple(criteria) or DEFAULT_CRITERIA)
 
 
 def trace(
@@ -261,12 +255,13 @@ class _Estimates:
         return _Looks(found, by_interval, signs, verdicts)
 
     def changed_at(self, sign: float) -> int:
-        """The start of the sample (epoch seconds) from which on the fleets have differed in this direction."""
+        """The start of the sample (epoch seconds) from which on the fleets have differed in this direction by more than half of what they do now:
+        where the running sum of the excess was lowest."""
         differences, weights = self.differences, self._samples.weights
         newest = slice(-min(len(differences), 120) // 2, None)
         level = np.average(differences[newest], weights=weights[newest])
-        index = changed_from(sign * weights * (differences - level / 2))
-        return int(self._samples.ts[min(index, len(self._samples.ts) - 1)])
+        excess = np.cumsum(sign * weights * (differences - level / 2))
+        return int(self._samples.ts[np.argmin(np.append(0.0, excess[:-1]))])
 
     def worst_hour(self, found: SequentialIntervals) -> dict[str, Any]:
         """The clock hour with the worst difference of both fleets, in the metric's own unit; nothing if no hour has enough samples."""

@@ -1,6 +1,6 @@
 """Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.parity.confidence_sequences import paired_weights
 from analysis.parity.context import NO_CONTEXT, JudgeContext
 from analysis.parity.incidents import FailureScan, scan_failures
-from analysis.parity.verdicts import ExclusionReason
+from analysis.parity.verdicts import DEFAULT_CRITERIA, ExclusionReason
 from analysis.series.comparison import latency, slow_share
 from analysis.series.fleet_requests import FleetRequests, requests_of_series
 from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, nan_ratio, time_grid
@@ -90,8 +90,9 @@ class PreparedGrid:
     warm_up: BoolArray
 
 
-def is_series_needed(series: Series, criteria: Iterable[Criterion]) -> bool:
-    """Whether any of `criteria` depends on this series."""
+def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
+    """Whether the judge uses this series."""
+    criteria = criteria or DEFAULT_CRITERIA
     if series.metric != "latency":
         return series.metric in ("requests", "unanswered", "connection_errors", "alb_5xx", "alb_503", *STATUS_COUNTS)
     percentiles = {criterion.metric.removeprefix("latency_") for criterion in criteria}

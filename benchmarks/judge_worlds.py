@@ -180,6 +180,12 @@ def one_burst(random: np.random.Generator, *, size: int, canary: bool = True) ->
     return result
 
 
+def slow_minute(random: np.random.Generator) -> Traffic:
+    """p95 that scatters by 3 % only, and one minute in which the canary's is ten times as high."""
+    ratio = np.where(np.arange(480) == random.integers(60, 420), 10.0, 1.0)
+    return with_latency(random, traffic(random, 480, (2e-3, 2e-3)), ratio, noise=0.03)
+
+
 def storms(random: np.random.Generator) -> Traffic:
     """Each fleet has a minute with 1,000 to 4,000 errors in every other hour, at its own time."""
     result = traffic(random, 480, (1e-4, 1e-4), (6000.0, 6000.0))
@@ -489,3 +495,7 @@ def _decision_rows() -> Iterator[WorldRow]:
     small = partial(outage, canary=10.0, minutes=5)
     said = "total outage of a canary with 10 requests a minute: ROLL BACK by its fifth minute"
     yield WorldRow(said, small, decides("roll_back", start=120, minutes=5), ("≥", 95))
+    name = "one minute of p95 × 10 where p95 scatters by 3 %: regression or improvement"
+    yield WorldRow(
+        name, slow_minute, lambda seen: float(seen.said("regression", "improvement").any()), NEVER, peer_alarm
+    )

@@ -9,7 +9,7 @@ from messages.i18n import LazyText, _, comma_list, lazy
 
 HEADING = lazy("Alarm (not a verdict)")
 SIGN = "✕"
-NOT_KNOWN = lazy("Alarms are not known: there is no current data.")
+NOT_KNOWN = lazy("Alarms unknown: no current data.")
 RULES: dict[AlarmRule, LazyText | str] = {
     "error_rate": lazy("error rate"),
     "no_response": lazy("no response"),
@@ -29,7 +29,7 @@ def sentence(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
     own, reference = alarm.values[alarm.fleet], alarm.values[other]
     fleets = {"label": labels[alarm.fleet], "other": labels[other]}
     if alarm.rule == "no_requests":
-        return _("no requests to {label}, where {expected} were expected; {other} had {requests}").format(
+        return _("no requests to {label} (expected {expected}); {other} had {requests}").format(
             expected=numbers.count(own.total), requests=numbers.count(reference.count), **fleets
         )
     return _("{rule} {label} {value} ({counts}), {other} {reference} ({reference_counts})").format(
@@ -54,7 +54,7 @@ def since(sentence: str, time: str) -> str:
 def not_known(rules: Iterable[AlarmRule]) -> str:
     """Rules that could not be checked for lack of data."""
     names = comma_list(str(RULES[rule]) for rule in dict.fromkeys(rules))
-    return _("Not known for lack of data, so neither an alarm nor none: {rules}.").format(rules=names)
+    return _("Insufficient data for: {rules}.").format(rules=names)
 
 
 def _value(alarm: Alarm, value: AlarmValue) -> str:
@@ -67,5 +67,5 @@ def _percent(rate: float | None) -> str:
 
 def _counts(value: AlarmValue) -> str:
     if value.count is None:
-        return _("{n} answers").format(n=numbers.count(value.total))
+        return _("{n} responses").format(n=numbers.count(value.total))
     return _("{count} of {total}").format(count=numbers.count(value.count), total=numbers.count(value.total))

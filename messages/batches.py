@@ -105,7 +105,7 @@ def state(name: JobState) -> str:
         "never": _("never reported"),
         "late": _("late"),
         "slow": _("slow"),
-        "unknown": _("not known"),
+        "unknown": _("unknown"),
         "paused": _("paused"),
         "ok": _("ran"),
     }[name]

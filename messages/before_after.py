@@ -79,4 +79,4 @@ def interval(change: MeasureChange) -> str:
     """The CI of the difference; "–" with too few paired days."""
     if change.lower is None or change.upper is None:
         return numbers.NONE
-    return f"{difference(change, change.lower)} … {difference(change, change.upper)}"
+    return numbers.interval(difference(change, change.lower), difference(change, change.upper))

@@ -229,12 +229,12 @@ def minute_and_age(clock: str, age: str) -> str:
 
 
 def judge_head(baseline: str, canary: str) -> tuple[str, ...]:
-    return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("still needed")
+    return _("criterion"), baseline, canary, _("difference"), _("margin"), _("verdict"), _("time to decision")
 
 
 def window_length(length_s: int) -> str:
-    """The start of "In 3h, 1.2M and 1.2M requests:"."""
-    return _("in {length}").format(length=times.duration(length_s))
+    """The start of "Last 3h · 1.2M requests per fleet."."""
+    return _("{length}").format(length=times.duration(length_s))
 
 
 def phase(name: str) -> str:

@@ -53,16 +53,18 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         return inconclusive(outcome, subjects)
     text = {
         "unavailable": _("no data for this window"),
-        "stale": _("the newest data is too old"),
+        "stale": _("data is stale"),
         "unread": _("{subjects} could not be read"),
-        "outage": _("the canary does not answer") if outcome in (None, "running") else _("the canary did not answer"),
+        "outage": _("the canary is not responding")
+        if outcome in (None, "running")
+        else _("the canary did not respond"),
         "gate_regression": _("{subjects} regressed"),
         "fleet_gone": _("a fleet stopped reporting"),
         "regression": _("{subjects} regressed"),
         "route_regression": ngettext("{n} route regressed", "{n} routes regressed", n),
         "incident": ngettext("{n} incident", "{n} incidents", n),
         "alarm": ngettext("{n} alarm", "{n} alarms", n),
-        "alert": ngettext("{n} alert fires", "{n} alerts fire", n),
+        "alert": ngettext("{n} alert firing", "{n} alerts firing", n),
         "sample_ratio": _("split mismatch"),
         "source_down": _("{subjects} unavailable"),
         "routes_pending": _("routes not judged yet"),
@@ -90,18 +92,18 @@ def reason(
     if item.code in ("gate_regression", "regression", "undecided", "inconclusive"):
         return _of_criterion(item, judgement[item.subject], labels, zone, outcome)
     return {
-        "unavailable": _("No data for this window: see the problems of the source."),
-        "stale": _("The newest data is too old to say anything about now: see the problems of the source."),
-        "unread": _("{subject}: the newest counts could not be read. See Sources on the Live page."),
-        "fleet_gone": _("{fleet} had no requests in the last minutes of the phase, though the weights did not change.")
+        "unavailable": _("No data for this window. See Data sources."),
+        "stale": _("Data is stale: no statement about now. See Data sources."),
+        "unread": _("{subject}: latest counts unavailable. See Data sources on Live."),
+        "fleet_gone": _("{fleet} had no requests in the last minutes of the phase; weights unchanged.")
         if is_over
-        else _("{fleet} had no requests in the newest minutes, though the weights did not change. Check its targets."),
+        else _("{fleet} has no requests in recent minutes; weights unchanged. Check its targets."),
         "route_regression": _("Route {subject} regressed. See Endpoints."),
-        "alarm": _("Alarm: {alarm}. See the Live page."),
-        "alert": _("An alert fires: {subject}."),
-        "sample_ratio": _("Split mismatch: the traffic does not follow the weights. See the Live page."),
-        "routes_pending": _("The routes are not judged yet."),
-        "source_down": _("{subject} is unavailable; retrying. See Sources on the Live page."),
+        "alarm": _("Alarm: {alarm}. See Live."),
+        "alert": _("Alert firing: {subject}."),
+        "sample_ratio": _("Split mismatch: observed traffic differs from the weights. See Live."),
+        "routes_pending": _("Routes not judged yet."),
+        "source_down": _("{subject} is unavailable; retrying. See Data sources on Live."),
     }[item.code].format(
         subject=subject,
         fleet=labels[item.subject] if item.subject in FLEETS else "",
@@ -125,7 +127,7 @@ def _of_incident(
         )
     else:
         text = ngettext(
-            "Incident {incident}. A note on it acknowledges it.",
+            "Incident {incident}. Add a note to acknowledge it.",
             "{n} incidents, the last {incident}. A note on each acknowledges it.",
             n,
         )
@@ -165,7 +167,7 @@ def _waits(reasons: Sequence[DecisionReason]) -> str:
     known = [item.minutes for item in reasons if item.minutes is not None]
     if len(known) == len(reasons) and any(known):
         return verdicts.time_to_decision(max(known))
-    return _("not decided yet")
+    return _("inconclusive so far")
 
 
 def _subject(item: DecisionReason, judgement: Judgement) -> str:

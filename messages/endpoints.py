@@ -182,7 +182,7 @@ def more_routes(n: int) -> str:
 
 def interval(low_s: float | None, high_s: float | None) -> str:
     """The CI of a percentile, "271 ms … 299 ms"; "–" for a bound that cannot be estimated."""
-    return f"{numbers.milliseconds(low_s)} … {numbers.milliseconds(high_s)}"
+    return numbers.interval(numbers.milliseconds(low_s), numbers.milliseconds(high_s))
 
 
 def unassigned_requests(n: int) -> str:

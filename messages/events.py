@@ -16,7 +16,7 @@ KINDS: dict[EventKind, LazyText] = {
     "alert": lazy("Alerts"),
     "annotation": lazy("Annotations"),
     "deployment": lazy("Deployments"),
-    "rollback": lazy("Roll-backs"),
+    "rollback": lazy("Rollbacks"),
     "note": lazy("Notes"),
 }
 KINDS_SINGULAR: dict[EventKind, LazyText] = {
@@ -25,17 +25,17 @@ KINDS_SINGULAR: dict[EventKind, LazyText] = {
     "alert": lazy("alert"),
     "annotation": lazy("annotation"),
     "deployment": lazy("deployment"),
-    "rollback": lazy("roll-back"),
+    "rollback": lazy("rollback"),
     "note": lazy("note"),
 }
 TOOLS: dict[ChangeTool, LazyText | str] = {
     "console": lazy("AWS console"),
     "cli": lazy("AWS CLI"),
-    "program": lazy("a program"),
+    "program": lazy("API client"),
     "terraform": "Terraform",
     "cloudformation": "CloudFormation",
-    "deployment": lazy("a deployment"),
-    "unknown": lazy("not known"),
+    "deployment": lazy("deployment"),
+    "unknown": lazy("unknown"),
 }
 
 
@@ -84,7 +84,7 @@ def when(event: Event, format_time: Callable[[int], str]) -> str:
     if event.change:
         return change_time(event.change, format_time)
     if event.open:
-        return _("since {start}, still open").format(start=format_time(event.ts))
+        return _("since {start}, open").format(start=format_time(event.ts))
     if event.until is not None and event.until > event.ts:
         return _("{start} to {end}").format(start=format_time(event.ts), end=format_time(event.until))
     return format_time(event.ts)
@@ -100,7 +100,7 @@ def author(change: WeightChange) -> str:
     """ "kenji.mori, AWS CLI"."""
     tool = TOOLS[change.tool] if change.tool != "unknown" else ""
     parts = [change.author, str(ENTERED if change.origin == "entered" else tool)]
-    return comma_list(filter(None, parts)) or _("author not known")
+    return comma_list(filter(None, parts)) or _("author unknown")
 
 
 def event_count(number: int) -> str:
@@ -128,15 +128,15 @@ def _operation(change: WeightChange) -> str:
 
 def list_title(number: int, hidden: int) -> str:
     """`hidden`: the number of events of kinds that are not shown."""
-    text = plural("{number} event in this window", "{number} events in this window", number, number=number)
-    return text if not hidden else _("{text}, {left_out} more not shown").format(text=text, left_out=hidden)
+    text = _("Events ({number})").format(number=numbers.count(number))
+    return text if not hidden else _("{text}, {left_out} filtered out").format(text=text, left_out=hidden)
 
 
 def marked_events(number: int) -> str:
     """In a chart's text alternative."""
     return plural(
-        "{number} event is marked on it and listed below the charts.",
-        "{number} events are marked on it and listed below the charts.",
+        "{number} event is marked and listed below the charts.",
+        "{number} events are marked and listed below the charts.",
         number,
         number=number,
     )

@@ -7,48 +7,45 @@ from messages.events import KINDS_SINGULAR
 from messages.i18n import _, lazy
 
 FILE = lazy("Evidence file")
-FILE_EXPLAINED = lazy(
-    "One ZIP: a page to read and print, the numbers it stands on as CSV and Parquet, the judgement as JSON."
-)
+FILE_EXPLAINED = lazy("One ZIP: the report (HTML), its data (CSV, Parquet) and the judgement (JSON).")
 WINDOW = lazy("Evidence window")
 IN_UTC = lazy("in UTC")
-JUDGED_UNTIL = lazy("judged until")
-NOT_SETTLED = lazy("nothing of it is settled yet")
-MADE = lazy("Made")
+JUDGED_UNTIL = lazy("Data through")
+NOT_SETTLED = lazy("no final data yet")
+MADE = lazy("Generated")
 CRITERIA = lazy("Criteria")
-OVER_TIME = lazy("How the intervals came about")
-SIDE_BY_SIDE = lazy("Side by side")
+OVER_TIME = lazy("CI over time")
+SIDE_BY_SIDE = lazy("Both fleets")
 ERROR_RATE = lazy("Error rate")
 P95 = lazy("Latency, p95")
 CONFIGURATION = lazy("Configuration")
 REGION = lazy("Region")
 LOAD_BALANCER = lazy("Load balancer")
 RULE = lazy("Listener rule")
-RULE_FOUND = lazy("not configured: the rule that splits the traffic is found")
+RULE_FOUND = lazy("not configured: detected")
 ZONE = lazy("Time zone")
-SOURCE = lazy("Source of the numbers")
+SOURCE = lazy("Data source")
 PROVISIONAL = lazy("Provisional minutes")
 BETTER = lazy("better")
-HAPPENED = lazy("What happened in the window")
-NOTHING_HAPPENED = lazy("Nothing that the archive knows of.")
+HAPPENED = lazy("Events")
+NOTHING_HAPPENED = lazy("No events in the archive.")
 QUERIES = lazy("Queries")
-NO_QUERIES = lazy("The demo asks nobody: its numbers are made up.")
-ASKED_AS = lazy("asked as")
+NO_QUERIES = lazy("Demo: generated data, no queries.")
+ASKED_AS = lazy("query")
 SERIES = lazy("series")
 OPEN = lazy("open")
 FILES = lazy("Files")
-CHECK = lazy("To check that the numbers are those of this page, unpack the ZIP and compare:")
-CHECK_JUDGE = lazy("SHA-256 of the judge's program text:")
+CHECK = lazy("To verify the data, unpack the ZIP and compare:")
+CHECK_JUDGE = lazy("Judge source SHA-256:")
 VERSIONS = lazy("Versions")
 NO_WINDOW_LATENCY = lazy(
-    "Nobody told the percentiles of the whole window: the source keeps one value a minute, or was not asked."
+    "No percentiles of the whole window: the source stores one value per minute, or was not queried."
 )
-NO_CHART_DATA = lazy("There are no settled minutes to draw.")
+NO_CHART_DATA = lazy("No final minutes to draw.")
 REPORT = command_help(
-    lazy("Write the evidence file of a phase or a window."),
+    lazy("Write the evidence file of a phase or window"),
     lazy(
-        "One ZIP: a page to read and print, the numbers as CSV and Parquet, and the judgement as JSON. Prints its path, and the SHA-256 of its data.csv as "
-        "`sha256sum` does."
+        "One ZIP: report (HTML), data (CSV, Parquet), judgement (JSON). Prints its path and the SHA-256 of data.csv, as `sha256sum` does."
     ),
     exit_codes={
         0: lazy("Written, whatever its verdict."),
@@ -62,9 +59,7 @@ REPORT = command_help(
         cli.py report --phase 4 --out go.zip    # counted from the oldest known
     """,
 )
-OUT = lazy(
-    "Where to write it. Default: the working directory, named after the migration and the window. An existing file is replaced."
-)
+OUT = lazy("Output file. Default: working directory, named after migration and window. Overwrites.")
 
 
 def better(direction: str) -> str:
@@ -80,7 +75,7 @@ def rows(count: int) -> str:
 
 
 def page_alternative(title: str) -> str:
-    return _("{title}: both fleets overlaid, their difference below.").format(title=title)
+    return _("{title}: both fleets and their difference.").format(title=title)
 
 
 def reading(source: str) -> str:
@@ -88,4 +83,4 @@ def reading(source: str) -> str:
 
 
 def not_written(path: str, detail: str) -> str:
-    return _("{path} could not be written: {detail}. Name another with --out.").format(path=path, detail=detail)
+    return _("Cannot write {path}: {detail}. Use another --out.").format(path=path, detail=detail)

@@ -37,20 +37,18 @@ def _by_state(fleets: Iterable[FleetRequests]) -> list[tuple[FleetRequests, ...]
 def _sentence(group: Sequence[FleetRequests], labels: Mapping[FleetName, str]) -> str:
     first = group[0]
     if first.source == CSV and first.state == "not_asked":
-        text = _("The CSV has no line with requests of {fleets} in this window.")
+        text = _("The CSV has no requests of {fleets} in this window.")
     elif first.state == "none" and first.zero_share:
-        text = _("{fleets} has a configured share of 0%, so no requests are expected.")
+        text = _("{fleets} is configured with 0%: no requests expected.")
     elif first.state == "none" and not first.source:
         text = _("{fleets} had no requests in this window.")
     else:
         text = {
-            "none": _("{source} counted no requests of {fleets} in this window."),
-            "never_reported": _("{source} has never reported a request of {fleets} (target group {groups})."),
-            "not_yet": _("No minute of {fleets} is final yet: the newest minutes may still change."),
-            "not_asked": _(
-                "{source} was not asked for the requests of {fleets} in this window, so their number is not known."
-            ),
-            "unknown": _("The requests of {fleets} could not be read from {source}, so their number is unknown."),
+            "none": _("{source}: no requests of {fleets} in this window."),
+            "never_reported": _("{source} has never reported requests of {fleets} (target group {groups})."),
+            "not_yet": _("No final minutes of {fleets} yet: recent minutes may still change."),
+            "not_asked": _("Requests of {fleets} in this window are unknown: not yet requested from {source}."),
+            "unknown": _("Requests of {fleets} are unknown: {source} could not be read."),
         }[first.state]
     return text.format(
         source=states.source_name(first.source),
@@ -63,10 +61,8 @@ def _what_to_check(group: Sequence[FleetRequests], labels: Mapping[FleetName, st
     if group[0].state != "never_reported":
         return ""
     if group[0].source == MACKEREL:
-        settings = _("Check the organization of the API key, `mackerel.alb_host` and the target group's name.")
+        settings = _("Check the API key's organization, `mackerel.alb_host` and the target group's name.")
     else:
-        settings = _(
-            "Check the account, the region, `load_balancer`, and the name and the end of the target group's ARN."
-        )
-    right = _("If they are right, no request has reached {fleets} yet: check its weight and its targets.")
+        settings = _("Check account, region, `load_balancer` and the target group's ARN.")
+    right = _("If these are correct, {fleets} has had no requests yet: check its weight and targets.")
     return f"{settings} {right.format(fleets=_(' and ').join(labels[requests.fleet] for requests in group))}"

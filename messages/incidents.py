@@ -10,13 +10,13 @@ from messages import notes, numbers, times
 from messages.i18n import _, comma_list, lazy
 
 TITLE = lazy("Incidents")
-HEAD = (lazy("when"), lazy("what"), lazy("beyond the other fleet"), lazy("state"), lazy("acknowledged"))
+HEAD = (lazy("when"), lazy("what"), lazy("excess over the other fleet"), lazy("state"), lazy("acknowledged"))
 EXPLAINED = lazy(
-    "Stretches in which a fleet failed or slowed down far beyond the margin. An incident of the canary alone holds the migration until it has a note."
+    "Periods with errors or latency far outside the margin. An incident of the canary alone means HOLD until it has a note."
 )
 ACKNOWLEDGE = lazy("Acknowledge an incident")
 INCIDENT = lazy("Incident")
-NOTE = lazy("What happened (becomes a note)")
+NOTE = lazy("What happened (saved as a note)")
 SAVE = lazy("Acknowledge")
 NOT_ACKNOWLEDGED = lazy("no note yet")
 
@@ -62,7 +62,7 @@ def excess(incident: Incident) -> str:
 def state(incident: Incident, *, phase_is_over: bool = False) -> str:
     if not incident.open:
         return _("over")
-    return _("until the phase ended") if phase_is_over else _("open")
+    return _("open at the end of the phase") if phase_is_over else _("open")
 
 
 def acknowledged_by(note: Event | None, zone: tzinfo, *, now: datetime) -> str:

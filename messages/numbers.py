@@ -97,6 +97,14 @@ def per_minute(number: float) -> str:
     return f"{number:.1f}/min" if 0 < number < 9.95 else f"{count(number)}/min"
 
 
+def interval(lower: str, upper: str) -> str:
+    """Two formatted bounds with their common unit once: "−0.004 … +0.011 pp", "−1.0 … +4.0%", "−3 ms … +1.24 s"."""
+    for unit in (" pp", " ms", " s", "%"):
+        if lower.endswith(unit) and upper.endswith(unit):
+            lower = lower.removesuffix(unit)
+    return f"{lower} … {upper}"
+
+
 def threshold(seconds: Number) -> str:
     """A latency threshold: "100 ms", "1 s", "1.5 s"."""
     value = float(seconds)

@@ -9,28 +9,24 @@ from messages import fleet_requests, live, numbers, route, steps, times, verdict
 from messages.i18n import _, lazy
 
 PARITY_TITLE = lazy("Parity")
-DEFAULT_CRITERIA = lazy("default margins: fix your own under [[criteria]]")
-CRITICAL = lazy("critical")
+DEFAULT_CRITERIA = lazy("Default margins. Set your own under [[criteria]].")
+CRITICAL = lazy("gate")
 PHASE_TITLE = lazy("Phase")
 CRITERION_TITLE = lazy("Criterion")
-INTERVAL_TRACE_EXPLAINED = lazy(
-    "Where the difference surely lies, at every minute, narrowing as evidence comes in. Grey: the margin."
-)
-WOULD_CHANGE_TITLE = lazy("What would change the verdict")
-EXCLUDED_TITLE = lazy("Left out")
+INTERVAL_TRACE_EXPLAINED = lazy("95% CI (anytime-valid) of the difference per minute. Grey: margin.")
+WOULD_CHANGE_TITLE = lazy("Headroom")
+EXCLUDED_TITLE = lazy("Excluded data")
 NOTHING_EXCLUDED = lazy("nothing")
 ESTIMATE = lazy("difference")
-LOWER = lazy("at least")
-UPPER = lazy("at most")
-NO_DATA_YET = lazy("Nothing can be drawn yet: the judge needs final minutes with requests of both fleets.")
-WINDOW_LATENCY_TITLE = lazy("Latency of the whole window")
-WINDOW_LATENCY_EXPLAINED = lazy(
-    "Percentiles of all answers of the window together, asked as one period: never an average of minutes."
-)
-WINDOW_LATENCY_ANSWERS = lazy("answers")
-WINDOW_LATENCY_TOO_FEW = lazy("too few answers")
-WINDOW_LATENCY_PARTIAL = lazy("That is the longest part of the phase that can be had in one piece.")
-WINDOW_LATENCY_TOO_YOUNG = lazy("This phase is too young: its first five minutes have to be over, and to have settled.")
+LOWER = lazy("lower bound")
+UPPER = lazy("upper bound")
+NO_DATA_YET = lazy("No final minutes with requests of both fleets yet.")
+WINDOW_LATENCY_TITLE = lazy("Whole-window latency")
+WINDOW_LATENCY_EXPLAINED = lazy("Percentiles over all responses of the window as one period, not averages of minutes.")
+WINDOW_LATENCY_ANSWERS = lazy("responses")
+WINDOW_LATENCY_TOO_FEW = lazy("too few responses")
+WINDOW_LATENCY_PARTIAL = lazy("Longest part of the phase that is available as one period.")
+WINDOW_LATENCY_TOO_YOUNG = lazy("Phase too short: its first five minutes must be over and final.")
 
 
 class PhaseCountsLike(Protocol):
@@ -47,10 +43,10 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
         _("criterion"),
         baseline,
         canary,
-        _("difference: where it surely lies, zero in the middle"),
+        _("difference (95% CI)"),
         _("margin"),
         _("verdict"),
-        _("still needed"),
+        _("time to decision"),
     )
 
 
@@ -111,17 +107,20 @@ def excluded_minutes(result: CriterionVerdict) -> str:
 def opening(
     judgement: Judgement, phase: str, labels: Mapping[FleetName, str], counts: PhaseCountsLike | None = None
 ) -> str:
-    """ "At 50:50 for 6h 10m, 1.2M and 1.2M requests:"; or the number of one fleet, and why that of the other is not known or is 0.
+    """ "50:50 for 6h 10m · 1.2M requests per fleet."; or the number of one fleet, and why that of the other is not known or is 0.
 
     `phase`: `about` a phase, or the length of the window. `counts`: of the whole phase; by default the judged requests.
     """
     start = phase[:1].upper() + phase[1:]
     requests = counts.requests if counts and not judgement.missing else judged_requests(judgement)
     if requests.get("baseline") and requests.get("canary"):
-        counted = _("{baseline} and {canary} requests").format(
-            baseline=numbers.count(requests["baseline"]), canary=numbers.count(requests["canary"])
+        baseline, canary = numbers.count(requests["baseline"]), numbers.count(requests["canary"])
+        text = (
+            _("{about} · {baseline} requests per fleet.")
+            if baseline == canary
+            else _("{about} · {baseline} and {canary} requests.")
         )
-        return _("{about}, {counted}:").format(about=start, counted=counted)
+        return text.format(about=start, baseline=baseline, canary=canary)
     counted = " ".join(
         _("{fleet}: {count} requests.").format(fleet=labels[fleet], count=numbers.count(count))
         for fleet, count in requests.items()
@@ -141,15 +140,15 @@ def judged_requests(judgement: Judgement) -> dict[FleetName, int | None]:
 
 
 def about(share: float | None, length_s: int) -> str:
-    """ "at 50:50 for 6h 10m"."""
+    """ "50:50 for 6h 10m"."""
     duration = times.duration(length_s)
     if share is None:
-        return _("in the last {duration}").format(duration=duration)
-    return _("at {split} for {duration}").format(split=f"{100 - share * 100:g}:{share * 100:g}", duration=duration)
+        return _("last {duration}").format(duration=duration)
+    return _("{split} for {duration}").format(split=f"{100 - share * 100:g}:{share * 100:g}", duration=duration)
 
 
 def phase_share(canary_share: float | None) -> str:
-    return _("share not known") if canary_share is None else numbers.configured_share(canary_share)
+    return _("share unknown") if canary_share is None else numbers.configured_share(canary_share)
 
 
 def phase_name(phase: Phase) -> str:
@@ -164,30 +163,28 @@ def phase(phase: Phase, span: str) -> str:
 
 
 def interval_trace_title(metric: str) -> str:
-    return _("The interval over time: {metric}").format(metric=metric)
+    return _("Difference over time (95% CI): {metric}").format(metric=metric)
 
 
 def evidence_horizon(started_by: PhaseStart, start: str) -> str:
     """`start`: when the phase's window begins."""
     if started_by == "window":
-        return _("It is not known when this phase began: its last 24 hours are judged.")
+        return _("Start of this phase unknown: its last 24 hours are judged.")
     if started_by == "first_look":
-        return _(
-            "This phase began before {start}, when the weights were first read: it is judged from then on."
-        ).format(start=start)
-    return _("The whole phase is judged, except the minute of the change and the next.")
+        return _("Phase started before {start}, when weights were first read: judged from then.").format(start=start)
+    return _(
+        "The whole phase is judged, except in-flight requests at its start (the minute of the change and the next)."
+    )
 
 
 def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, labels: Mapping[FleetName, str]) -> str:
     """Requests and errors of a phase of `minutes`, and what the error rate was judged by; "" if a fleet alone has none, which the opening says."""
     if all(counts.requests[fleet] is None for fleet in FLEETS):
-        return _("The archive has no data of this phase.")
+        return _("No data of this phase in the archive.")
     failed = {fleet: numerator(None, counts.errors[fleet], counts.requests[fleet]) for fleet in FLEETS}
     if not all(failed.values()):
         return ""
-    sentence = _(
-        "In the whole phase {baseline} requests failed on {baseline_label} and {canary} on {canary_label}."
-    ).format(
+    sentence = _("Failed in the whole phase: {baseline_label} {baseline}, {canary_label} {canary}.").format(
         baseline=failed["baseline"],
         canary=failed["canary"],
         baseline_label=labels["baseline"],
@@ -197,8 +194,8 @@ def phase_counts(counts: PhaseCountsLike, judgement: Judgement, minutes: int, la
     if rate is None:
         return sentence
     if not rate.minutes:
-        return _("{sentence} None of it was judged.").format(sentence=sentence)
-    judged = _("Judged: {minutes} of {all_minutes}, in which {baseline} and {canary} failed.").format(
+        return _("{sentence} Nothing judged.").format(sentence=sentence)
+    judged = _("Judged: {minutes} of {all_minutes}, failed {baseline} and {canary}.").format(
         minutes=times.duration(rate.minutes * 60),
         all_minutes=times.duration(minutes * 60),
         baseline=numerator(None, rate.baseline_events, rate.baseline_requests),
@@ -222,29 +219,26 @@ def window_latency_span(source: str, span: str, length_s: int) -> str:
 
 def window_latency_groups(fleet: str, groups: int) -> str:
     return _(
-        "{groups} target groups of {fleet} served in this window. Percentiles of several groups cannot be merged, so each stands for itself."
+        "{groups} target groups of {fleet} served in this window. Percentiles cannot be merged, so each group is listed."
     ).format(groups=groups, fleet=fleet)
 
 
 def window_latency_unsupported(source: str) -> str:
     return _(
-        "{source} keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to the "
-        "configuration."
+        "{source} stores one value per minute and has no percentiles of a whole window. Choose CloudWatch, or add [aws] to the configuration."
     ).format(source=source)
 
 
 def window_latency_requested(source: str) -> str:
-    return _("{source} is being asked. The answer appears here by itself within a minute.").format(source=source)
+    return _("Loading from {source}…").format(source=source)
 
 
 def window_latency_not_retained(source: str) -> str:
-    return _("{source} keeps this time in periods that are too coarse to be cut to this phase, or not at all.").format(
-        source=source
-    )
+    return _("{source} has this time only at a coarser resolution, or not at all.").format(source=source)
 
 
 def window_latency_empty(source: str) -> str:
-    return _("{source} knows of no answered request in this window.").format(source=source)
+    return _("{source} has no responses in this window.").format(source=source)
 
 
 def distribution_hover(share: str, milliseconds: str) -> str:
@@ -254,4 +248,4 @@ def distribution_hover(share: str, milliseconds: str) -> str:
 def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:
     """The chart's text alternative; a curve is its name, median and p95 in seconds."""
     curves_text = route.distribution_alternative(curves)
-    return _("Share of the answers that took at most so long. {curves}").format(curves=curves_text)
+    return _("Cumulative share of responses by response time. {curves}").format(curves=curves_text)

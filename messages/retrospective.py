@@ -18,7 +18,7 @@ IMPACT = lazy("What it cost")
 PHASES = lazy("Phases")
 REPORT_FILE = lazy("Report")
 REPORT_EXPLAINED = lazy("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
-MADE = lazy("Made")
+MADE = lazy("Generated")
 RETROSPECTIVE = command_help(
     lazy("Summarize the whole migration, from the archive alone."),
     lazy(

@@ -20,7 +20,7 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "demo_traffic": lazy("Demo weights"),
     "cloudtrail": "CloudTrail",
     "demo_events": lazy("Demo events"),
-    "demo_audit_log": lazy("Demo log of changes"),
+    "demo_audit_log": lazy("Demo change log"),
     "demo_deployments": lazy("Demo deployments"),
     "access_logs": lazy("Access logs"),
     "athena": lazy("Athena"),
@@ -28,12 +28,12 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "archive": lazy("Archive"),
 }
 STATE_LABELS: dict[HealthState, LazyText] = {
-    "up": lazy("up"),
+    "up": lazy("OK"),
     "slow": lazy("slow"),
     "partial": lazy("partial"),
     "throttled": lazy("throttled"),
     "denied": lazy("denied"),
-    "down": lazy("down"),
+    "down": lazy("unavailable"),
 }
 CHECK_LABELS: dict[CheckState, LazyText] = {
     "up": lazy("ok"),

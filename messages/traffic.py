@@ -9,9 +9,7 @@ from domain.traffic import BlueGreen
 from messages import numbers, times
 from messages.i18n import _, comma_list, lazy, plural
 
-RULES_UNREAD = lazy(
-    "Other rules could not be read: some requests may be sent elsewhere, whatever these weights (see Sources)."
-)
+RULES_UNREAD = lazy("Some listener rules could not be read; requests may be routed elsewhere. See Data sources.")
 
 
 STICKY = lazy("Stickiness delays weight changes: existing sessions stay on their fleet.")
@@ -23,7 +21,7 @@ def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: S
     `other_rules`: rules that send requests to the fleets in other shares, the first suspects of a difference.
     """
     if ratio.observed_share is None or ratio.lower is None or ratio.upper is None:
-        return _("Too few minutes with requests yet to compare the observed share with the weights.")
+        return _("Too few minutes to compare observed and configured split.")
     if ratio.verdict == "differs":
         text = _(
             "Split mismatch: {label} got {observed} of {requests} requests, configured {configured} (statistically significant). "
@@ -31,8 +29,7 @@ def sample_ratio(ratio: SampleRatio, *, label: str, sticky: bool, other_rules: S
         )
     elif sticky and not ratio.lower <= ratio.expected_share <= ratio.upper:
         text = _(
-            "Observed split within what sticky sessions allow: {label} {observed} of {requests} requests (configured {configured}). "
-            "{sticky}"
+            "Observed split is within the range of sticky sessions: {label} {observed} of {requests} requests (configured {configured}). {sticky}"
         )
     else:
         text = _("Observed split matches weights: {label} {observed} of {requests} requests (configured {configured}).")
@@ -50,20 +47,20 @@ def _causes(other_rules: Sequence[Rule], *, sticky: bool) -> str:
     """Why the observed share may differ from the weights, the likeliest first."""
     if other_rules:
         others = plural(
-            "Another rule sends its requests in other shares, and they are counted too: {rules}.",
-            "Other rules send their requests in other shares, and they are counted too: {rules}.",
+            "Another rule routes requests in other shares, and they are counted: {rules}.",
+            "Other rules route requests in other shares, and they are counted: {rules}.",
             len(other_rules),
             rules=comma_list(map(rule_name, other_rules)),
         )
         return f"{others} {STICKY}" if sticky else others
     if sticky:
         return str(STICKY)
-    return _("The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read.")
+    return _("Stickiness is off: check for a target group without healthy targets, or an unread rule.")
 
 
 def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
     """Target groups with weight that belong to neither fleet, so that their requests are not counted. `total_weight`: of the rule."""
-    return _("{share} goes to {groups}, which belongs to neither fleet: check target_groups").format(
+    return _("{share} goes to {groups}, an unassigned target group: check target_groups").format(
         share=numbers.share(sum(share.weight for share in shares) / total_weight),
         groups=comma_list(share.target_group for share in shares),
     )
@@ -72,8 +69,8 @@ def other_groups(shares: Sequence[Share], *, total_weight: int) -> str:
 def unreachable_rules(rules: Sequence[Rule]) -> str:
     """Rules that no request reaches, so that their weights have no effect. At least one."""
     return plural(
-        "No request reaches {rules}: an earlier rule takes them all, and these weights have no effect",
-        "No request reaches {rules}: earlier rules take them all, and these weights have no effect",
+        "{rules} is never reached: an earlier rule matches all requests, so these weights have no effect",
+        "{rules} are never reached: earlier rules match all requests, so these weights have no effect",
         len(rules),
         rules=comma_list(map(rule_name, rules)),
     )
@@ -83,8 +80,8 @@ def other_splits(rules: Sequence[Rule], split: Rule, migration: Migration) -> st
     """Rules with weight on both fleets beside `split`. At least one."""
     label = migration.fleets.canary.label
     return plural(
-        "Another rule has weight on both fleets too: {rules}. The weights shown are those of {split}.",
-        "Other rules have weight on both fleets too: {rules}. The weights shown are those of {split}.",
+        "Another rule splits traffic between the fleets: {rules}. Weights shown: {split}.",
+        "Other rules split traffic between the fleets: {rules}. Weights shown: {split}.",
         len(rules),
         rules=comma_list(
             _("{rule}: {label} {share}").format(
@@ -105,14 +102,14 @@ def rule_name(rule: Rule) -> str:
 
 def stickiness(stickiness_s: int | None) -> str:
     if stickiness_s is None:
-        return _("not sticky")
-    return _("sticky: a visitor stays on one side for {duration}").format(duration=times.duration(stickiness_s))
+        return _("Stickiness off")
+    return _("Stickiness {duration}").format(duration=times.duration(stickiness_s))
 
 
 def target_health(group: Group) -> str:
     """ "photo-ec2: 4/4 healthy", "photo-ecs-blue: 1/3 healthy (2 unhealthy: Target.Timeout)"."""
     if group.targets is None:
-        return _("{group}: health not known").format(group=group.target_group)
+        return _("{group}: health unknown").format(group=group.target_group)
     if not group.targets:
         return _("{group}: no targets").format(group=group.target_group)
     text = _("{group}: {healthy}/{all} healthy").format(
@@ -149,11 +146,10 @@ def rule_condition(condition: Condition) -> str:
 def blue_green(check: BlueGreen) -> str:
     """Why a blue/green deployment would fail now, and the fix."""
     if not check.blocked:
-        return _("A blue/green deployment could start now: one target group carries all the weight.")
+        return _("Blue/green deployment possible: one target group has all weight.")
     *names, last = (share.target_group for share in check.groups)
     return _(
-        "A blue/green deployment would fail now, because {groups} and {last} carry weight at once, and it needs one target group that "
-        "carries all. Before deploying, move all the weight to one fleet. A deployment that succeeds leaves the other one of the service's two "
-        "target groups in service: afterwards give that one the old group's weight, and set the old weights again only if it was rolled back. "
-        "`cli.py deployments` prints the commands."
+        "Blue/green is blocked while traffic is split ({groups} and {last} weighted): it needs one target group with all weight. Before deploying, move "
+        "all weight to one fleet. A successful deployment leaves the other of the service's two target groups in service: give it the old group's weight; "
+        "restore the old weights only after a rollback. `cli.py deployments` prints the commands."
     ).format(groups=comma_list(names), last=last)

@@ -25,8 +25,8 @@ def label(verdict: Verdict) -> str:
         "parity": _("parity"),
         "regression": _("regression"),
         "improvement": _("improvement"),
-        "undecided": _("undecided"),
-        "not enough data": _("not enough data"),
+        "undecided": _("inconclusive"),
+        "not enough data": _("insufficient data"),
     }[verdict]
 
 
@@ -34,7 +34,7 @@ def metric(criterion: Criterion) -> str:
     """ "error rate", "p95", "slow > 300 ms"."""
     if criterion.slow_threshold_s is not None:
         return _("slow > {threshold}").format(threshold=numbers.threshold(criterion.slow_threshold_s))
-    return {"error_rate": _("error rate"), "unanswered_rate": _("unanswered"), "target_5xx_rate": _("target 5xx")}.get(
+    return {"error_rate": _("error rate"), "unanswered_rate": _("no response"), "target_5xx_rate": _("target 5xx")}.get(
         criterion.metric, criterion.metric.removeprefix("latency_")
     )
 
@@ -65,13 +65,13 @@ def reason(result: CriterionVerdict, labels: Mapping[FleetName, str], zone: tzin
         "significantly_worse": _("Worse, possibly within the margin."),
         "significantly_better": _("Better, possibly within the margin."),
         "inconclusive": _("CI crosses the margin."),
-        "not_measured": _("No source brought this metric for both fleets."),
+        "not_measured": _("No source reports this metric for both fleets."),
         "one_side_gone": _("{fleets} stopped reporting in recent minutes; check targets.").format(
             fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")
         ),
-        "unread": _("The newest counts could not be read: see Sources on the Live page."),
+        "unread": _("Latest counts unavailable. See Data sources on Live."),
         "few_minutes": _("Too few minutes so far."),
-        "resemblance": _("The minutes resemble each other: {minutes:,} count as {effective}.").format(
+        "resemblance": _("Autocorrelated minutes: {minutes:,} count as {effective}.").format(
             minutes=result.minutes, effective=numbers.count(max(result.effective_minutes or 0, 1))
         ),
         "incident": _("CI within the margin, but not with the canary's own incidents."),
@@ -95,14 +95,12 @@ def would_change(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> s
         return _("Numbers: {reason}").format(reason=reason(result, labels))
     distance = min(result.margin - result.upper, result.lower - result.margin_lower)
     if result.verdict == "parity":
-        return _("An interval that reaches the margin; it is {distance} away.").format(
-            distance=_unsigned(criterion, distance)
-        )
+        return _("Headroom: CI is {distance} inside the margin.").format(distance=_unsigned(criterion, distance))
     if result.verdict in ("regression", "improvement"):
-        return _("Minutes in which the two are alike again, until the interval comes back to the margin.")
-    return _(
-        "Parity needs an interval that ends {distance} sooner; a regression one that lies wholly beyond the margin."
-    ).format(distance=_unsigned(criterion, -distance))
+        return _("Minutes without a difference, until the CI returns to the margin.")
+    return _("Parity needs a CI that ends {distance} earlier; regression needs a CI outside the margin.").format(
+        distance=_unsigned(criterion, -distance)
+    )
 
 
 def _unsigned(criterion: Criterion, number: float) -> str:
@@ -111,8 +109,8 @@ def _unsigned(criterion: Criterion, number: float) -> str:
 
 def time_to_decision(minutes: int | None) -> str:
     if minutes is None:
-        return _("no end in sight at this traffic")
-    return _("decided") if minutes == 0 else _("about {duration} to go").format(duration=times.duration(minutes * 60))
+        return _("> 4 weeks at current traffic")
+    return _("decided") if minutes == 0 else _("~{duration}").format(duration=times.duration(minutes * 60))
 
 
 def still_needed(result: CriterionVerdict) -> str:
@@ -127,14 +125,14 @@ def still_needed_even(result: CriterionVerdict) -> str:
     now, even = result.minutes_to_decision, result.minutes_to_decision_even
     if not even or (now is not None and even >= now):
         return ""
-    return _("at 50:50 about {duration}").format(duration=times.duration(even * 60))
+    return _("~{duration} at 50:50").format(duration=times.duration(even * 60))
 
 
 def interval(result: CriterionVerdict) -> str:
-    """The CI of the difference: "−0.004 pp … +0.011 pp"; "–" if there is none."""
+    """The CI of the difference: "−0.004 … +0.011 pp", "−3 ms … +1.24 s"; "–" if there is none."""
     if result.lower is None or result.upper is None:
         return numbers.NONE
-    return f"{difference(result.criterion, result.lower)} … {difference(result.criterion, result.upper)}"
+    return numbers.interval(difference(result.criterion, result.lower), difference(result.criterion, result.upper))
 
 
 def worst_hour(result: CriterionVerdict, zone: tzinfo) -> str:
@@ -154,7 +152,7 @@ def margin(result: CriterionVerdict) -> str:
     if configured.unit != "%" or result.margin is None or result.margin_lower is None:
         return f"±{configured}"
     lower, upper = (difference(result.criterion, bound) for bound in (result.margin_lower, result.margin))
-    return f"{configured} ({lower} … {upper})"
+    return f"{configured} ({numbers.interval(lower, upper)})"
 
 
 def deciding_criteria(judgement: Judgement) -> tuple[CriterionVerdict, ...]:
@@ -167,14 +165,14 @@ def excluded(reason: str, minutes: int) -> str:
     """Minutes that were excluded for a reason: "3 min still provisional"."""
     text = {
         "provisional": _("{duration} still provisional"),
-        "other_period": _("{duration} kept in other periods than the rest, which cannot be compared with it"),
+        "other_period": _("{duration} at another resolution, not comparable"),
         "no_traffic": _("{duration} without requests"),
         "one_side_missing": _("{duration} with one fleet missing"),
-        "both_sides_missing": _("{duration} without this metric of either fleet"),
+        "both_sides_missing": _("{duration} without this metric on both fleets"),
         "mixed_groups": _("{duration} served by two target groups of one fleet"),
-        "low_samples": _("{duration} with too few answers for this percentile"),
-        "unread": _("{duration} whose counts could not be read"),
-        "warm_up": _("{duration} of warm-up, after the phase or a release of the canary began"),
+        "low_samples": _("{duration} with too few responses for this percentile"),
+        "unread": _("{duration} with unreadable counts"),
+        "warm_up": _("{duration} of warm-up after the start of the phase or a canary release"),
         "incident": _("{duration} of incidents"),
         "in_flight": _("{duration} of in-flight requests at the start"),
     }[reason]
@@ -182,27 +180,21 @@ def excluded(reason: str, minutes: int) -> str:
 
 
 def sentence(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
-    """ "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp." """
+    """ "ECS − EC2 error rate: 95% CI −0.004 … +0.011 pp, within ±0.05 pp." """
     if result.lower is None or result.upper is None:
-        return _("Of {canary}'s {metric} nothing can be said yet: {reason}").format(
+        return _("{metric}, {canary}: {reason}").format(
             canary=labels["canary"], metric=metric(result.criterion), reason=reason(result, labels)
         )
-    return _("{canary}'s {metric} is {between} {baseline}'s; the margin is ±{margin}.").format(
+    within = result.reason == "inside_margin"
+    text = (
+        _("{canary} − {baseline} {metric}: 95% CI {interval}, within ±{margin}.")
+        if within
+        else _("{canary} − {baseline} {metric}: 95% CI {interval}, margin ±{margin}.")
+    )
+    return text.format(
         canary=labels["canary"],
-        metric=metric(result.criterion),
-        between=_between(result),
         baseline=labels["baseline"],
+        metric=metric(result.criterion),
+        interval=interval(result),
         margin=result.criterion.margin,
     )
-
-
-def _between(result: CriterionVerdict) -> str:
-    assert result.lower is not None and result.upper is not None
-    lower, upper = (_unsigned(result.criterion, bound) for bound in (result.lower, result.upper))
-    if result.lower >= 0:
-        text = _("between {lower} and {upper} higher than")
-    elif result.upper <= 0:
-        text = _("between {upper} and {lower} lower than")
-    else:
-        text = _("between {lower} lower and {upper} higher than")
-    return text.format(lower=lower, upper=upper)

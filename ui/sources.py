@@ -54,6 +54,6 @@ def source_line(state: SourceState, now: datetime) -> SourceLine:
         if state.last_success_at
         else str(text.NEVER_SUCCEEDED)
     )
-    label = f"{states.STATE_LABELS[state.state]} {text.elapsed(state.took_s)}"
+    label = f"{states.STATE_LABELS[state.state]} · {text.elapsed(state.took_s)}"
     problems = [format_problem(problem) for problem in state.problems]
     return states.source_name(state.source), css, label, success, problems

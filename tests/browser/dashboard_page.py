@@ -138,7 +138,9 @@ class DashboardPage:
 
     def panel_head(self, name: str) -> Locator:
         """The line above a chart, or above its replacement."""
-        title = {"error_rate": "Error rate", "latency": "Latency", "slow": "Slow answers", "requests": "Requests"}[name]
+        title = {"error_rate": "Error rate", "latency": "Latency", "slow": "Slow responses", "requests": "Requests"}[
+            name
+        ]
         return self.page.locator(".panel-head").filter(has=self.page.get_by_role("heading", name=title))
 
     def draw_count(self, name: str) -> int:

@@ -29,12 +29,12 @@ def test_every_page_is_labelled_demo(demo_server: DashboardServer, open_page: Op
     expect(dashboard.page.locator("link[rel='icon'], link[rel='shortcut icon']").first).to_have_attribute(
         "href", re.compile("^data:image/svg")
     )
-    expect(dashboard.page.locator(".traffic")).to_contain_text("50.0% told")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("50.0% configured")
 
 
 def test_links_of_the_banner_open_their_episodes(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
-    for link, minutes in (("a latency regression", 120), ("the blind spot", 100), ("the step to 50:50", 180)):
+    for link, minutes in (("a latency regression", 120), ("the blind spot", 100), ("step to 50:50", 180)):
         dashboard.page.locator(".demo a").filter(has_text=link).click()
         dashboard.wait_window_minutes(minutes)
         assert set(dashboard.query_params) == {"from", "to"}

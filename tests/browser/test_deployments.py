@@ -24,17 +24,17 @@ def test_the_line_shows_the_service_and_its_commands_stay_open(running: RunningD
         "desired 4 · running 4 · pending 0",
         "task definition web:42",
         "last deployment: web:42 succeeded",
-        "A blue/green deployment by CodeDeploy would fail now: photo-ec2 and photo-ecs carry weight in the production rule at once.",
+        "CodeDeploy blue/green is blocked: photo-ec2 and photo-ecs are both weighted in the production rule.",
     ):
         expect(line).to_contain_text(text)
-    expect(line).to_contain_text(re.compile(r"each would go from \d+ ?/min to \d+ ?/min"))
+    expect(line).to_contain_text(re.compile(r"\d+ → \d+ req/min per target"))
     dashboard.page.get_by_role("button", name="Deployment steps").click()
     commands = dashboard.page.locator("[data-testid=stPopoverBody]")
-    expect(commands).to_contain_text("1. Weighted routing off")
+    expect(commands).to_contain_text("1. Route 100% to the other fleet")
     expect(commands.locator("code").nth(1)).to_have_text("ecspresso deploy")
     expect(commands.get_by_text("--listener-arn").first).to_contain_text(running.services.elbv2.listener)
     running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    dashboard.refresh_until(".canary-end", r"50\.0% told", within_ms=45_000)
+    dashboard.refresh_until(".canary-end", r"50\.0% configured", within_ms=45_000)
     expect(commands).to_contain_text('"Weight":50')  # a refresh does not close it
     running.services.elbv2.reset()
 
@@ -49,8 +49,8 @@ def test_a_running_shift_is_a_bar_with_both_task_sets(
         dashboard = open_page(start_server(server_environment(services, write_config(services, tmp_path))), clock=True)
         dashboard.refresh_until(".deployments .shift", r"photo-ecs .*70.* → photo-ecs-green .*30", within_ms=45_000)
         line = dashboard.page.locator(".deployments")
-        expect(line).to_contain_text("web:42 is being deployed: AllowTraffic")
-        expect(line).to_contain_text("another deployment is running")
+        expect(line).to_contain_text("Deploying web:42: AllowTraffic")
+        expect(line).to_contain_text("another deployment is in progress")
         widths = line.locator(".shift .bar i").evaluate_all("bars => bars.map(bar => bar.style.width)")
         assert widths == ["70%", "30%"]
     finally:

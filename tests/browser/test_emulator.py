@@ -37,8 +37,8 @@ def test_live_shows_requests_and_errors_and_names_what_fails(server: DashboardSe
     for text in (
         "EC2 0%",
         "ECS 1.00%",
-        "another deployment is running",
-        "CloudWatch answered for requests, and failed for some series: see Sources below for what to do.",
+        "another deployment is in progress",
+        "CloudWatch returned requests, but not all series. See Data sources.",
         "when asked for photo-ecs: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +4. All other series were read.",
         "CloudTrail answered cloudtrail:LookupEvents with an error of its own.",
     ):

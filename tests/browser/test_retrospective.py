@@ -134,7 +134,7 @@ def test_a_step_is_entered_begins_a_phase_and_is_removed(
     dashboard = open_retrospective(archive_only_server, open_page)
     dashboard.page.get_by_label("Share of the canary, or weights", exact=True).fill("95:5")
     dashboard.page.get_by_label("From", exact=True).fill(format_time(6, 6))
-    dashboard.page.get_by_role("button", name="Add the step").click()
+    dashboard.page.get_by_role("button", name="Add step").click()
     expect(dashboard.page.locator(".phases tbody tr").first).to_contain_text("1 · 5% (entered)")
     dashboard.wait_until_idle()
     dashboard.page.get_by_role("button", name="Remove").click()

@@ -67,22 +67,22 @@ def no_faults(services: FakeServices) -> Iterator[None]:
 def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_page: OpenPage) -> None:
     dashboard = open_page(running.server)
     traffic = dashboard.page.locator(".traffic")
-    expect(traffic).to_contain_text("10.0% told")
-    expect(traffic).to_contain_text("90.0% told")
+    expect(traffic).to_contain_text("10.0% configured")
+    expect(traffic).to_contain_text("90.0% configured")
     expect(dashboard.panel_head("error_rate")).to_contain_text(re.compile(r"EC2 [01]\.\d+% *ECS"))
     assert 0.08 < drawn_share(dashboard) < 0.12
     for name in ("CloudWatch", "Elastic Load Balancing", "Mackerel"):
-        expect_state(dashboard, name, "up")
+        expect_state(dashboard, name, "OK")
     expect(dashboard.page.locator(".demo")).to_have_count(0)
 
 
 def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open_page: OpenPage) -> None:
     dashboard = open_page(running.server, clock=True)
-    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% told")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% configured")
     before = running.archive.events.weight_changes()
     running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    dashboard.refresh_until(".canary-end", r"50\.0% told", within_ms=POLL_TIMEOUT_MS)
-    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0% told")
+    dashboard.refresh_until(".canary-end", r"50\.0% configured", within_ms=POLL_TIMEOUT_MS)
+    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0% configured")
     # It is drawn on the charts as soon as its minute is over: see tests/charts.
     *earlier, change = running.archive.events.weight_changes()
     assert tuple(earlier) == before, "one change, stored once"
@@ -96,9 +96,7 @@ def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
     dashboard.select("Mackerel")
     dashboard.wait_query_params(percentile="p50", source="mackerel")
     dashboard.expect_text(".empty", "Mackerel does not report p50")
-    dashboard.expect_text(
-        ".empty", "Mackerel does not report shares within a threshold. Choose CloudWatch to see them."
-    )
+    dashboard.expect_text(".empty", "Mackerel does not report the share of slow responses. Choose CloudWatch.")
     expect(dashboard.chart("latency")).to_have_count(0)
     assert "p50" not in dashboard.page.get_by_role("radio").all_inner_texts()
 
@@ -119,18 +117,18 @@ def test_a_denied_cloudwatch_is_shown_with_its_permission_and_the_last_numbers(
 ) -> None:
     running.services.cloudwatch.denied = True
     dashboard = open_page(running.server, days_ago(3), charts=0)
-    dashboard.expect_text(".empty", "Nothing from CloudWatch in this window, and it does not answer: see Sources below")
+    dashboard.expect_text(".empty", "CloudWatch is unavailable; no stored data for this range")
     expect_state(dashboard, "CloudWatch", "denied")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")
 
     dashboard.open("/")  # four charts
     expect_state(dashboard, "CloudWatch", "denied")
-    expect(source_row(dashboard, "CloudWatch")).to_contain_text("last good answer")
+    expect(source_row(dashboard, "CloudWatch")).to_contain_text("last success")
     dashboard.expect_text(".top-line", r"data to .* old")
 
     running.services.cloudwatch.denied = False
     dashboard.open(days_ago(4))
-    expect_state(dashboard, "CloudWatch", "up")
+    expect_state(dashboard, "CloudWatch", "OK")
 
 
 def test_a_throttled_cloudwatch_is_shown(running: RunningDashboard, open_page: OpenPage) -> None:
@@ -175,7 +173,7 @@ def test_a_denied_mackerel_is_shown_and_cloudwatch_is_unaffected(
     dashboard.refresh_until(".sources span", "^denied ", within_ms=POLL_TIMEOUT_MS)
     expect_state(dashboard, "Mackerel", "denied")
     dashboard.open(days_ago(1.5))  # requested at once, while the newest minutes are requested once a minute
-    expect_state(dashboard, "CloudWatch", "up")
+    expect_state(dashboard, "CloudWatch", "OK")
 
 
 def test_denied_weights_do_not_affect_the_charts(running: RunningDashboard, open_page: OpenPage) -> None:
@@ -183,7 +181,7 @@ def test_denied_weights_do_not_affect_the_charts(running: RunningDashboard, open
     running.services.elbv2.errors["*"] = access_denied("DescribeListeners")
     dashboard.refresh_until(".sources", "elasticloadbalancing:DescribeListeners", within_ms=POLL_TIMEOUT_MS)
     expect_state(dashboard, "Elastic Load Balancing", "denied")
-    expect(dashboard.page.locator(".traffic")).to_contain_text("% told")  # as last read
+    expect(dashboard.page.locator(".traffic")).to_contain_text("% configured")  # as last read
     dashboard.wait_for_charts()
 
 
@@ -195,10 +193,10 @@ def test_a_cloudwatch_that_never_answered(
     }
     server = start_server(environment)
     dashboard = open_page(server, charts=0)
-    dashboard.expect_text(".empty", "Nothing from CloudWatch in this window")
-    expect_state(dashboard, "CloudWatch", "down")
-    expect(source_row(dashboard, "CloudWatch")).to_contain_text("no good answer yet")
-    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% told")  # the other sources are unaffected
+    dashboard.expect_text(".empty", "CloudWatch is unavailable")
+    expect_state(dashboard, "CloudWatch", "unavailable")
+    expect(source_row(dashboard, "CloudWatch")).to_contain_text("No successful response yet")
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% configured")  # the other sources are unaffected
     dashboard.select("Mackerel")
     dashboard.wait_for_charts(3)
 
@@ -250,9 +248,7 @@ target_groups = ["photo-ecs"]
     lane = dashboard.page.locator(".st-key-event_lane")
     lane.locator(".annotation-text", has_text="events").last.hover()
     expect(lane.locator(".hoverlayer")).to_contain_text("<img src=x onerror=ale")
-    expect(dashboard.page.locator("details", has_text="events in this window")).to_contain_text(
-        "<img src=x onerror=ale"
-    )
+    expect(dashboard.page.locator("details", has_text="Events (")).to_contain_text("<img src=x onerror=ale")
     expect(dashboard.page.locator(".st-key-chart_requests .chart-values")).to_contain_text("<i>EC2</i>")
     expect(dashboard.panel_head("requests")).to_contain_text("<i>EC2</i>")
     assert dashboard.page.locator("img[src='x'], .page-title b, .panel-head i").count() == 0

@@ -67,7 +67,7 @@ def test_percentile_threshold_and_refresh_survive_a_reload_and_defaults_are_not_
     dashboard.choose_refresh("off")
     dashboard.wait_query_params(percentile="p50", slow="1s", refresh="off")
     dashboard.expect_text(".panel-head h2", "^Latency p50$")
-    dashboard.expect_text(".panel-head h2", "^Slow answers > 1 s$")
+    dashboard.expect_text(".panel-head h2", "^Slow responses > 1 s$")
     dashboard.expect_text(".top-line", "paused$")
 
     dashboard.reload()
@@ -80,7 +80,7 @@ def test_percentile_threshold_and_refresh_survive_a_reload_and_defaults_are_not_
     dashboard.select("300ms")
     dashboard.choose_refresh("15s")
     dashboard.wait_query_params()
-    dashboard.expect_text(".top-line", r"next in \d+ s$")
+    dashboard.expect_text(".top-line", r"refreshes in \d+s$")
 
 
 @pytest.mark.parametrize("presses", [("p50", "1s", "off"), ("off", "p50", "1s"), ("p50", "off", "1s")])
@@ -103,7 +103,7 @@ def test_presses_before_any_response_are_all_applied(
     dashboard.expect_selected("3h", "p50", "1s")
     expect(dashboard.refresh_choice).to_have_value("⟳ off")
     dashboard.expect_text(".panel-head h2", "^Latency p50$")
-    dashboard.expect_text(".panel-head h2", "^Slow answers > 1 s$")
+    dashboard.expect_text(".panel-head h2", "^Slow responses > 1 s$")
     dashboard.expect_text(".top-line", "paused$")
 
 
@@ -224,7 +224,7 @@ def test_the_link_is_copied_and_a_kiosk_has_no_controls(demo_server: DashboardSe
 
 def test_a_button_closes_a_fixed_window(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
-    fixed = dashboard.page.get_by_role("link", name="the step to 50:50").get_attribute("href")
+    fixed = dashboard.page.get_by_role("link", name="step to 50:50").get_attribute("href")
     dashboard.open(f"/{fixed}")
     expect(dashboard.page.locator(".past-band")).to_contain_text("VIEWING")
     dashboard.page.get_by_role("button", name="Back to live").click()

@@ -111,4 +111,4 @@ def test_without_data_alarms_are_not_known(configure: Configure):
         data = json_output(run("watch", "--once", "--json", "--config", config))
         assert data["alarms"] is None
         assert data["alarms_not_known"] == ["error_rate", "no_response", "no_requests", "latency_p95"]
-        assert "Alarms are not known: there is no current data." in run("watch", "--once", "--config", config).stdout
+        assert "Alarms unknown: no current data." in run("watch", "--once", "--config", config).stdout

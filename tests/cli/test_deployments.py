@@ -23,19 +23,19 @@ def test_the_demo_at_half_and_half_could_not_deploy() -> None:
     output = [" ".join(line.split()) for line in result.stdout.splitlines() if line.strip()]
     assert output[:6] == [
         "Photo service (demo) DEMO",
-        "photo/web · desired 6 · running 6 · pending 0 · task definition web:42 (before web:41) · CodeDeploy blue/green",
+        "photo/web · desired 6 · running 6 · pending 0 · task definition web:42 (previous web:41) · CodeDeploy blue/green",
         "(service web) has reached a steady state.",
         "last deployment: web:42 succeeded 4d 15h ago",
-        "A blue/green deployment by CodeDeploy would fail now: photo-ec2 and photo-ecs-green carry weight in the production rule at once.",
-        "✘ photo-ec2 and photo-ecs-green carry weight in the production rule at once",
+        "CodeDeploy blue/green is blocked: photo-ec2 and photo-ecs-green are both weighted in the production rule.",
+        "✘ photo-ec2 and photo-ecs-green are both weighted in the production rule",
     ]
-    assert "# 1. Weighted routing off" in output
+    assert "# 1. Route 100% to the other fleet" in output
     assert "ecspresso deploy" in output
 
 
 def test_a_command_is_not_wrapped_in_a_terminal_of_forty_columns() -> None:
     commands = run(columns=40).stdout.partition(
-        "# Take 100% back to EC2, except the requests of HTTPS:443 10 (X-Canary: ecs), which stay on ECS\n"
+        "# Route 100% to EC2, except HTTPS:443 10 (X-Canary: ecs), which stays on ECS\n"
     )[2]
     *args, action = shlex.split(commands.strip().replace("\\\n", ""))
     assert args[:3] == ["aws", "elbv2", "modify-listener"]

@@ -65,9 +65,9 @@ def test_weights_of_every_rule_and_target_health() -> None:
     assert lines(result.stdout)[:8] == [
         "Photo service",
         "HTTP:80 default all others · redirect, to no target group",
-        "HTTPS:443 10 X-Canary: ecs · a door · not sticky",
+        "HTTPS:443 10 X-Canary: ecs · a door · Stickiness off",
         "photo-ecs ECS 1 100.0%",
-        "HTTPS:443 default all others · the split · not sticky",
+        "HTTPS:443 default all others · the split · Stickiness off",
         "photo-ec2 EC2 90 90.0%",
         "photo-ecs ECS 10 10.0%",
         "photo-ec2: 2/2 healthy",
@@ -79,7 +79,7 @@ def test_watch_shows_requests_and_errors_and_names_the_percentiles() -> None:
     assert result.exit_code == 2
     output = lines(result.stdout)
     assert output[1].startswith("◐ WAIT · ")
-    assert "Not known for lack of data, so neither an alarm nor none: p95." in output
+    assert "Insufficient data for: p95." in output
     start = output.index("requests 900/min 100/min")
     assert output[start : start + 12] == [
         "requests 900/min 100/min",
@@ -103,9 +103,9 @@ def test_judge_has_the_counts_and_no_p95() -> None:
     result = run("judge", "--window", "30m")
     assert result.exit_code == 2
     text = text_of(result)
-    assert re.search(r"In 30 min, [\d,]+ and [\d,]+ requests:", text)  # those after the deployment are warm-up
-    assert "p95 – – – ±10% ○ not enough data" in text
-    assert "p95: No source brought this metric for both fleets." in text
+    assert re.search(r"30 min · [\d,]+ and [\d,]+ requests\.", text)  # those after the deployment are warm-up
+    assert "p95 – – – ±10% ○ insufficient data" in text
+    assert "p95: No source reports this metric for both fleets." in text
     for sentence in NO_PERCENTILES:
         assert sentence in text
 
@@ -116,9 +116,9 @@ def test_deployments_of_codedeploy_without_the_targets_that_moto_lacks() -> None
     assert output[1] == (
         "photo/web · desired 2 · running 0 · pending 2 · task definition web:1 · CodeDeploy blue/green"
     )
-    assert re.fullmatch(r"web:1 is being deployed: Created, begun \d+ min ago", output[2])
-    assert "✘ photo-ec2 and photo-ecs carry weight in the production rule at once" in output
-    assert "✘ another deployment is running" in output
+    assert re.fullmatch(r"Deploying web:1: Created, started \d+ min ago", output[2])
+    assert "✘ photo-ec2 and photo-ecs are both weighted in the production rule" in output
+    assert "✘ another deployment is in progress" in output
     assert not_supported("CodeDeploy", "codedeploy:BatchGetDeploymentTargets") in text_of(result)
 
 
@@ -138,7 +138,7 @@ def test_endpoints_from_the_access_log_in_s3() -> None:
     result = run("endpoints")
     assert result.exit_code == 2
     assert lines(result.stdout)[-2:] == [
-        "/photos/:id ○ not enough data 4 0% 100% 42 ms 42 ms",
+        "/photos/:id ○ insufficient data 4 0% 100% 42 ms 42 ms",
         "4 lines of 1 files were read; all of them could be counted.",
     ]
 

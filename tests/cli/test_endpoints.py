@@ -99,7 +99,7 @@ def test_output_as_a_table() -> None:
     write(traffic(60, broken=10))
     output = collapsed(run("--logs", "logs"))
     assert output.startswith(
-        "Photo <b>service</b> · 21 Sep 23:00 – 22 Sep 00:00 JST regression: 1 · not enough data: 1"
+        "Photo <b>service</b> · 21 Sep 23:00 – 22 Sep 00:00 JST regression: 1 · insufficient data: 1"
     )
     assert "/share ▲ regression 2,400 0% 50.0% 118 ms 118 ms" in output
     assert output.endswith("4,800 lines of 1 files were read; all of them could be counted.")

@@ -62,13 +62,13 @@ class TestCsv:
         assert output[0] == "✓ CONTINUE · parity"
         assert output[1].endswith("equal.csv · 23 Nov 12:00–13:00 UTC")
         assert output[2:4] == [
-            "In 1h, 600,245 and 600,614 requests:",
-            "criterion baseline canary difference margin verdict still needed",
+            "1h · 600,245 and 600,614 requests.",
+            "criterion baseline canary difference margin verdict time to decision",
         ]
-        assert re.fullmatch(r"error rate 0\.017% 0\.02% −0\.\d+ pp … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4])
-        assert output[5] == "critical 105 of 600,245 118 of 600,614"
+        assert re.fullmatch(r"error rate 0\.017% 0\.02% −0\.\d+ … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4])
+        assert output[5] == "gate 105 of 600,245 118 of 600,614"
         assert output[-2].startswith("These margins are defaults: nobody has fixed any.")
-        assert output[-1] == "Left out: 10 min of warm-up, after the phase or a release of the canary began."
+        assert output[-1] == "Left out: 10 min of warm-up after the start of the phase or a canary release."
 
     @pytest.mark.parametrize(
         ("csv", "verdict", "code"),
@@ -112,15 +112,15 @@ class TestCsv:
         assert errors["minutes"] == 50 and errors["excluded"].pop("warm_up") == 10
         assert set(errors["excluded"].values()) == {0}
         assert data["context"]["warm_up"] == [{"from": "2026-11-23T20:17:00Z", "to": "2026-11-23T20:27:00Z"}]
-        assert errors["sentence"].startswith("canary's error rate is between ")
+        assert errors["sentence"].startswith("canary − baseline error rate: 95% CI ")
         assert p95["events"] is None and p95["baseline"] == pytest.approx(0.21, rel=0.01)
 
     def test_a_fleet_that_is_not_in_the_file_is_not_0(self):
         csv = re.sub(r"(?m)^\d+,canary,.*\n", "", csv_text())
         result = run("--csv", "-", stdin=csv)
-        assert (
-            "In 1h. baseline: 360,000 requests. The CSV has no line with requests of canary in this window."
-        ) in lines(result.stdout)
+        assert ("1h. baseline: 360,000 requests. The CSV has no requests of canary in this window.") in lines(
+            result.stdout
+        )
         data = json_output(run("--csv", "-", "--json", stdin=csv))
         assert data["fleets"]["canary"]["state"] == "not_asked" and data["fleets"]["canary"]["requests"] is None
         assert data["criteria"][0]["requests"] == {"baseline": None, "canary": None}
@@ -156,7 +156,7 @@ class TestCsv:
         assert not data["default_criteria"]
         (only,) = data["criteria"]
         assert (only["metric"], only["margin_given"]) == ("latency_p95", "500 ms")
-        assert only["sentence"].startswith("new's p95 is between ") and only["verdict"] == "parity"
+        assert only["sentence"].startswith("new − old p95: 95% CI ") and only["verdict"] == "parity"
         assert "baseline" not in run("--csv", "-", "--config", "migration.toml", stdin=csv_text()).stdout
 
     def test_every_invalid_line_is_reported_and_nothing_is_judged(self):
@@ -327,8 +327,8 @@ class TestPhases:
         output = lines(result.stdout)
         assert output[0] == "✓ CONTINUE · parity"
         assert output[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
-        assert output[2].startswith("At 50:50 for 6h 25m, ")
-        assert output[3] == "criterion EC2 ECS difference margin verdict still needed"
+        assert output[2].startswith("50:50 for 6h 25m · ")
+        assert output[3] == "criterion EC2 ECS difference margin verdict time to decision"
         assert re.match(r"Left out: \d min still provisional", output[-1])
         data = json_output(run("--json", "--phase", "current"))
         assert data["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
@@ -432,7 +432,7 @@ class TestYoungPhase:
         result = run()
         assert result.exit_code == 2
         assert re.search(
-            r"(?m)^At [\d:]+ for \d min\. No minute of EC2 and ECS is final yet: the newest minutes may still change\.$",
+            r"(?m)^[\d:]+ for \d min\. No final minutes of EC2 and ECS yet: recent minutes may still change\.$",
             "\n".join(lines(result.stdout)),
         )
         data = json_output(run("--json"))
@@ -532,10 +532,7 @@ class TestUnavailable:
         assert result.exit_code == 3
         output = lines(result.stdout)
         assert output[0] == "○ NO DATA · no data for this window"
-        assert (
-            "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
-            in " ".join(output)
-        )
+        assert "Requests of EC2 and ECS are unknown: Demo metrics could not be read." in " ".join(output)
         assert "Allow `cloudwatch:GetMetricData`" in result.stdout
         data = json_output(run("--json"))
         assert [state["requests"] for state in data["fleets"].values()] == [None, None]
@@ -552,7 +549,7 @@ class TestUnavailable:
             later = NOW + timedelta(minutes=minutes)
             set_now(later)
             assert run().exit_code == code
-        assert lines(run().stdout)[0] == "○ NO DATA · the newest data is too old"
+        assert lines(run().stdout)[0] == "○ NO DATA · data is stale"
         assert json_output(run("--json"))["verdict"] is None
 
     def test_a_past_phase_is_judged_from_the_archive_alone(self, deny_metrics: Callable[[], None]):

@@ -73,9 +73,7 @@ def test_an_existing_file_is_replaced_and_an_unwritable_one_reported(tmp_path: P
     assert zipfile.is_zipfile(tmp_path / "out.zip")
     result = run("--window", "1h", "--out", "no/such/folder.zip")
     assert result.exit_code == 3
-    assert (
-        "no/such/folder.zip could not be written: No such file or directory. Name another with --out." in result.stderr
-    )
+    assert "Cannot write no/such/folder.zip: No such file or directory. Use another --out." in result.stderr
     assert result.stdout == ""
 
 

@@ -54,7 +54,7 @@ def test_an_unwritable_page_exits_with_3(configured: Migration, tmp_path: Path) 
     archived_migration(tmp_path, configured).close()
     result = run("retrospective", "--out", "no/such/folder.html")
     assert result.exit_code == 3
-    assert "no/such/folder.html could not be written: No such file or directory." in result.stderr
+    assert "Cannot write no/such/folder.html: No such file or directory." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> Non
 
 def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     added = run("step", "--at", "2026-03-14 13:10", "--share", "10", "--by", "Mika")
-    assert (added.exit_code, added.stdout.strip()) == (0, "10% from 14 Mar 13:10 JST on.")
+    assert (added.exit_code, added.stdout.strip()) == (0, "10% from 14 Mar 13:10 JST.")
     data = json.loads(run("step", "--at", "2026-03-15 13:10", "--weights", "75:25", "--json").stdout)
     assert (data["ok"], data["at"], data["canary_share"], data["used"]) == (True, "2026-03-15T04:10:00Z", 0.25, True)
     listed = json.loads(run("step", "--list", "--json").stdout)["steps"]
@@ -135,11 +135,11 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
     ]
     assert run("step", "--remove", listed[0]["key"][:8]).stdout.strip() == "Removed."
     again = run("step", "--remove", listed[0]["key"])
-    assert again.exit_code == 1 and "No single step" in again.stderr
+    assert again.exit_code == 1 and "No unique step" in again.stderr
     again = run("step", "--remove", listed[1]["key"], "--by", "Taro", "--json")
     assert json.loads(again.stdout)["removed"] == [listed[1]["key"]]
     output = [line.strip() for line in run("step", "--list").stdout.splitlines()]
-    assert output[0] == "No step was entered."
+    assert output[0] == "No steps entered."
     assert {re.sub(r"^Removed .*? JST", "Removed", line) for line in output[1:]} == {
         "Removed by Taro: Step to 25%, 15 Mar 13:10 JST",
         "Removed: Step to 10%, 14 Mar 13:10 JST, by Mika",
@@ -154,13 +154,13 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--share", "110"), "“110” is no share."),
-        (("--share", "ten"), "“ten” is no share."),
-        (("--share", "nan"), "“nan” is no share."),
-        (("--weights", "10"), "“10” is no share."),
-        (("--weights", "0:0"), "“0:0” is no share."),
+        (("--share", "110"), "Invalid share “110”."),
+        (("--share", "ten"), "Invalid share “ten”."),
+        (("--share", "nan"), "Invalid share “nan”."),
+        (("--weights", "10"), "Invalid share “10”."),
+        (("--weights", "0:0"), "Invalid share “0:0”."),
         (("--share", "10", "--at", "noon"), "“noon” is no time."),
-        (("--share", "10", "--at", "2027-01-01 00:00"), "This time has not come yet"),
+        (("--share", "10", "--at", "2027-01-01 00:00"), "Time is in the future"),
         ((), "Give one of --share, --weights, --list and --remove."),
         (("--share", "10", "--list"), "Give one of --share, --weights, --list and --remove."),
     ],
@@ -176,7 +176,7 @@ def test_entered_steps_are_phases_of_the_retrospective(configured: Migration, tm
     archived_migration(tmp_path, configured, weight_changes=()).close()
     unknown = json.loads(run("retrospective", "--json").stdout)["phases"]
     assert [(phase["name"], phase["started_by"], phase["origin"]) for phase in unknown] == [
-        ("1 · share not known", "window", None)
+        ("1 · share unknown", "window", None)
     ]
     assert "Enter steps below, or with `cli.py step`." in run("retrospective", "--out", "story.html").stdout
     run("step", "--at", "2026-03-10T09:00+00:00", "--share", "10")

@@ -107,10 +107,7 @@ class TestWatch:
         )
         result = run("watch", "--once")
         assert result.exit_code == 3
-        assert (
-            "The requests of EC2 and ECS could not be read from Demo metrics, so their number is unknown."
-            in " ".join(lines(result.stdout))
-        )
+        assert "Requests of EC2 and ECS are unknown: Demo metrics could not be read." in " ".join(lines(result.stdout))
         data = json_output(run("watch", "--once", "--json"))
         assert {fleet: (state["state"], state["requests"]) for fleet, state in data["fleets"].items()} == {
             "baseline": ("unknown", None),
@@ -148,7 +145,7 @@ class TestWatch:
         judgement = Judgement("not enough data", (undecided,))
         evaluation = Evaluation(judgement, window(10), demo.name, "cloudwatch", demo.labels, demo.zone)
         assert lines(rendered(snapshot_table(demo, snapshot, evaluation)))[1:] == [
-            "◐ WAIT · not decided yet",
+            "◐ WAIT · inconclusive so far",
             "error rate: Too few minutes so far.",
             "EC2 ECS ECS − EC2",
             "requests 900/min 100/min",
@@ -163,7 +160,7 @@ class TestWatch:
             "p95 200 ms 250 ms ? +50 ms",
             "p99 – – –",
             "ALB-generated 5xx, whole load balancer 2.0/min",
-            "? stands on too few answers to be judged",
+            "? stands on too few responses to be judged",
         ]
         as_json = snapshot_json(demo, snapshot, evaluation)
         assert (as_json["alb_5xx"], as_json["decision"], as_json["exit_code"]) == (2, "wait", 2)

@@ -24,9 +24,9 @@ class TestWeights:
         assert result.exit_code == 0
         assert lines(result.stdout)[:11] == [
             "Photo service (demo) DEMO",
-            "HTTPS:443 10 X-Canary: ecs · a door · not sticky",
+            "HTTPS:443 10 X-Canary: ecs · a door · Stickiness off",
             "photo-ecs-green ECS 1 100.0%",
-            "HTTPS:443 default all others · the split · not sticky",
+            "HTTPS:443 default all others · the split · Stickiness off",
             "photo-ec2 EC2 500 50.0%",
             "photo-ecs-blue ECS 0 0.0%",
             "photo-ecs-green ECS 500 50.0%",
@@ -35,7 +35,7 @@ class TestWeights:
             "photo-ecs-blue: no targets",
             "photo-ecs-green: 6/6 healthy",
         ]
-        assert "A blue/green deployment would fail now" in result.stdout
+        assert "Blue/green is blocked" in result.stdout
 
     def test_as_json(self):
         data = json_output(run("weights", "--json"))
@@ -85,8 +85,8 @@ class TestWeights:
 
         use_sources(Sources((), TwoSplits(anchor=ANCHOR), ()))
         output = run("weights").stdout
-        assert "HTTPS:443 10 path-pattern: /api/* · splits too · not sticky" in lines(output)
-        assert "Another rule has weight on both fleets too: HTTPS:443 10 (path-pattern: /api/*)" in " ".join(
+        assert "HTTPS:443 10 path-pattern: /api/* · splits too · Stickiness off" in lines(output)
+        assert "Another rule splits traffic between the fleets: HTTPS:443 10 (path-pattern: /api/*)" in " ".join(
             output.split()
         )
         roles = [rule["role"] for rule in json_output(run("weights", "--json"))["rules"]]
@@ -103,9 +103,9 @@ class TestWeights:
 
         use_sources(Sources((), Shadowed(anchor=ANCHOR), ()))
         result = run("weights")
-        assert "HTTPS:443 10 path-pattern: /* · the split · not sticky" in lines(result.stdout)
-        assert "HTTPS:443 default all others · never reached · not sticky" in lines(result.stdout)
-        assert "No request reaches HTTPS:443 default" in result.stdout
+        assert "HTTPS:443 10 path-pattern: /* · the split · Stickiness off" in lines(result.stdout)
+        assert "HTTPS:443 default all others · never reached · Stickiness off" in lines(result.stdout)
+        assert "HTTPS:443 default is never reached" in result.stdout
         assert [rule["role"] for rule in json_output(run("weights", "--json"))["rules"]] == ["split", "unreachable", ""]
 
     def test_without_aws_there_are_no_weights(self, use_sources: Any):

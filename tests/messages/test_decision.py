@@ -48,21 +48,21 @@ def test_every_decision_has_a_word_and_a_sign_of_its_own() -> None:
 
 HEADLINES: dict[ReasonCode, str] = {
     "unavailable": "NO DATA · no data for this window",
-    "stale": "NO DATA · the newest data is too old",
+    "stale": "NO DATA · data is stale",
     "unread": "NO DATA · error rate could not be read",
-    "outage": "ROLL BACK · the canary did not answer",
+    "outage": "ROLL BACK · the canary did not respond",
     "gate_regression": "ROLL BACK · error rate regressed",
     "fleet_gone": "HOLD · a fleet stopped reporting",
     "regression": "HOLD · p95 regressed",
     "route_regression": "HOLD · 1 route regressed",
     "incident": "HOLD · 1 incident",
     "alarm": "HOLD · 1 alarm",
-    "alert": "HOLD · 1 alert fires",
+    "alert": "HOLD · 1 alert firing",
     "sample_ratio": "HOLD · split mismatch",
     "inconclusive": "HOLD · error rate inconclusive when rolled back",
     "source_down": "WAIT · CloudWatch unavailable",
     "routes_pending": "WAIT · routes not judged yet",
-    "undecided": "WAIT · about 25 min to go",
+    "undecided": "WAIT · ~25 min",
 }
 REASONS: dict[ReasonCode, DecisionReason] = {
     "unavailable": DecisionReason("unavailable"),
@@ -94,7 +94,7 @@ def test_a_headline_of_several_reasons_counts_or_names_the_weightiest() -> None:
     assert headline(*routes, REASONS["undecided"]) == "HOLD · 2 routes regressed"
     both = [DecisionReason("gate_regression", metric) for metric in ("error_rate", "latency_p95")]
     assert headline(*both, *routes) == "ROLL BACK · error rate, p95 regressed"
-    assert headline(DecisionReason("undecided", "error_rate"), REASONS["undecided"]) == "WAIT · not decided yet"
+    assert headline(DecisionReason("undecided", "error_rate"), REASONS["undecided"]) == "WAIT · inconclusive so far"
     equal = Judgement("parity", (CriterionVerdict(ERRORS, "parity", "inside_margin"),))
     assert decision.headline(ReasonedDecision(), equal) == "CONTINUE · parity"
 
@@ -104,22 +104,22 @@ DESCRIBED = (
     "reached no target of ECS"
 )
 SENTENCES: dict[ReasonCode, str] = {
-    "unavailable": "No data for this window: see the problems of the source.",
-    "stale": "The newest data is too old to say anything about now: see the problems of the source.",
-    "unread": "error rate: the newest counts could not be read. See Sources on the Live page.",
+    "unavailable": "No data for this window. See Data sources.",
+    "stale": "Data is stale: no statement about now. See Data sources.",
+    "unread": "error rate: latest counts unavailable. See Data sources on Live.",
     "outage": f"Incident {DESCRIBED}, over. Roll back.",
     "gate_regression": "error rate regressed: –, margin ±0.05 pp. CI crosses the margin.",
-    "fleet_gone": "ECS had no requests in the newest minutes, though the weights did not change. Check its targets.",
-    "regression": "p95 regressed: +110 ms … +140 ms, margin ±10%. CI outside the margin.",
+    "fleet_gone": "ECS has no requests in recent minutes; weights unchanged. Check its targets.",
+    "regression": "p95 regressed: +110 … +140 ms, margin ±10%. CI outside the margin.",
     "route_regression": "Route /v1/feed regressed. See Endpoints.",
-    "incident": f"Incident {DESCRIBED}, over. A note on it acknowledges it.",
-    "alarm": "Alarm: ECS error rate. See the Live page.",
-    "alert": "An alert fires: p95 above 1 s.",
-    "sample_ratio": "Split mismatch: the traffic does not follow the weights. See the Live page.",
+    "incident": f"Incident {DESCRIBED}, over. Add a note to acknowledge it.",
+    "alarm": "Alarm: ECS error rate. See Live.",
+    "alert": "Alert firing: p95 above 1 s.",
+    "sample_ratio": "Split mismatch: observed traffic differs from the weights. See Live.",
     "inconclusive": "error rate inconclusive when the phase ended: CI crosses the margin.",
-    "source_down": "CloudWatch is unavailable; retrying. See Sources on the Live page.",
-    "routes_pending": "The routes are not judged yet.",
-    "undecided": "error rate: CI crosses the margin. (about 25 min to go)",
+    "source_down": "CloudWatch is unavailable; retrying. See Data sources on Live.",
+    "routes_pending": "Routes not judged yet.",
+    "undecided": "error rate: CI crosses the margin. (~25 min)",
 }
 
 
@@ -139,9 +139,9 @@ def test_an_open_incident_waits_for_its_end() -> None:
 def test_an_incident_at_the_end_of_a_phase_of_the_past_is_not_open() -> None:
     judgement = replace(JUDGEMENT, incidents=(replace(INCIDENT, open=True),))
     for reason in (REASONS["outage"], REASONS["incident"]):
-        assert sentence(reason, judgement, "rolled_back") == f"Incident {DESCRIBED}, until the phase ended."
+        assert sentence(reason, judgement, "rolled_back") == f"Incident {DESCRIBED}, open at the end of the phase."
     assert sentence(REASONS["fleet_gone"], outcome="rolled_back") == (
-        "ECS had no requests in the last minutes of the phase, though the weights did not change."
+        "ECS had no requests in the last minutes of the phase; weights unchanged."
     )
 
 

@@ -19,20 +19,20 @@ def canary(state: str, source: str = "cloudwatch", **fields: object) -> FleetReq
     [
         (
             canary("unknown"),
-            "The requests of ECS could not be read from CloudWatch, so their number is unknown.",
+            "Requests of ECS are unknown: CloudWatch could not be read.",
         ),
         (
             canary("not_asked"),
-            "CloudWatch was not asked for the requests of ECS in this window, so their number is not known.",
+            "Requests of ECS in this window are unknown: not yet requested from CloudWatch.",
         ),
-        (canary("not_asked", "csv"), "The CSV has no line with requests of ECS in this window."),
-        (canary("not_yet"), "No minute of ECS is final yet: the newest minutes may still change."),
-        (canary("none"), "CloudWatch counted no requests of ECS in this window."),
+        (canary("not_asked", "csv"), "The CSV has no requests of ECS in this window."),
+        (canary("not_yet"), "No final minutes of ECS yet: recent minutes may still change."),
+        (canary("none"), "CloudWatch: no requests of ECS in this window."),
         (canary("none", ""), "ECS had no requests in this window."),
-        (canary("none", zero_share=True), "ECS has a configured share of 0%, so no requests are expected."),
+        (canary("none", zero_share=True), "ECS is configured with 0%: no requests expected."),
         (
             canary("never_reported", groups=("photo-ecs",)),
-            "CloudWatch has never reported a request of ECS (target group photo-ecs).",
+            "CloudWatch has never reported requests of ECS (target group photo-ecs).",
         ),
     ],
 )
@@ -42,16 +42,13 @@ def test_one_fleet(requests: FleetRequests, expected: str) -> None:
 
 def test_both_fleets_in_the_same_state_share_a_sentence() -> None:
     both = (FleetRequests("baseline", "unknown", source="mackerel"), canary("unknown", "mackerel"))
-    assert fleet_requests.missing(both, LABELS) == (
-        "The requests of EC2 and ECS could not be read from Mackerel, so their number is unknown."
-    )
+    assert fleet_requests.missing(both, LABELS) == ("Requests of EC2 and ECS are unknown: Mackerel could not be read.")
 
 
 def test_fleets_in_different_states_have_a_sentence_each() -> None:
     baseline = FleetRequests("baseline", "none", 0, "cloudwatch")
     assert fleet_requests.missing((baseline, canary("unknown")), LABELS) == (
-        "The requests of ECS could not be read from CloudWatch, so their number is unknown. "
-        "CloudWatch counted no requests of EC2 in this window."
+        "Requests of ECS are unknown: CloudWatch could not be read. CloudWatch: no requests of EC2 in this window."
     )
     assert fleet_requests.missing((COUNTED,), LABELS) == ""
 
@@ -61,15 +58,15 @@ def test_fleets_in_different_states_have_a_sentence_each() -> None:
     [
         (
             "cloudwatch",
-            "Check the account, the region, `load_balancer`, and the name and the end of the target group's ARN.",
+            "Check account, region, `load_balancer` and the target group's ARN.",
         ),
-        ("mackerel", "Check the organization of the API key, `mackerel.alb_host` and the target group's name."),
+        ("mackerel", "Check the API key's organization, `mackerel.alb_host` and the target group's name."),
     ],
 )
 def test_what_to_check_if_a_group_has_never_reported(source: str, settings: str) -> None:
     explained = fleet_requests.missing_explained((canary("never_reported", source, groups=("photo-ecs",)),), LABELS)
     assert explained.endswith(
-        f"(target group photo-ecs). {settings} If they are right, no request has reached ECS yet: check its weight and its targets."
+        f"(target group photo-ecs). {settings} If these are correct, ECS has had no requests yet: check its weight and targets."
     )
     assert fleet_requests.missing_explained((canary("none"),), LABELS) == fleet_requests.missing(
         (canary("none"),), LABELS

@@ -34,8 +34,8 @@ def test_a_rate_beside_its_counts_is_their_quotient_or_says_how_it_is_weighted(
         ((7, 8), ""),  # fewer than one in a thousand
         (
             (7, 1200),
-            "Response not counted: EC2 7 of 10,000 · ECS 1,200 of 10,000 requests. No metric shows that a target failed these requests: "
-            "WebSocket upgrades (101) and clients that went away (460) look like this. They are not counted as errors.",
+            "Response not counted: EC2 7 of 10,000 · ECS 1,200 of 10,000 requests. No metric attributes these requests to a failed target; WebSocket upgrades "
+            "(101) and client disconnects (460) look the same. Not counted as errors.",
         ),
     ],
 )
@@ -57,20 +57,19 @@ def test_span() -> None:
 
 def test_several_target_groups() -> None:
     assert parity.window_latency_groups("ECS", 2) == (
-        "2 target groups of ECS served in this window. Percentiles of several groups cannot be merged, so each stands for itself."
+        "2 target groups of ECS served in this window. Percentiles cannot be merged, so each group is listed."
     )
 
 
 def test_a_source_without_window_latency() -> None:
     assert parity.window_latency_unsupported("Mackerel") == (
-        "Mackerel keeps one value a minute and cannot tell percentiles of a whole window. Choose CloudWatch as the source, or add [aws] to "
-        "the configuration."
+        "Mackerel stores one value per minute and has no percentiles of a whole window. Choose CloudWatch, or add [aws] to the configuration."
     )
 
 
 def test_text_alternative_of_the_cdf() -> None:
     assert parity.distribution_alternative((("EC2", 0.08, 0.25), ("ECS", 0.09, None))) == (
-        "Share of the answers that took at most so long. EC2: half within 80 ms, 95% within 250 ms; ECS: half within 90 ms, 95% within –."
+        "Cumulative share of responses by response time. EC2: half within 80 ms, 95% within 250 ms; ECS: half within 90 ms, 95% within –."
     )
 
 
@@ -82,10 +81,9 @@ def test_the_counts_of_a_phase_are_beside_what_was_judged_of_it() -> None:
         baseline_events=133, baseline_requests=660_000, canary_events=9855, canary_requests=220_000,
     )  # fmt: skip
     assert parity.phase_counts(counts, Judgement("undecided", (rate,)), 380, labels) == (
-        "In the whole phase 135 of 675,000 requests failed on EC2 and 10,350 of 225,000 on ECS. "
-        "Judged: 6h 13m of 6h 20m, in which 133 of 660,000 and 9,855 of 220,000 failed."
+        "Failed in the whole phase: EC2 135 of 675,000, ECS 10,350 of 225,000. Judged: 6h 13m of 6h 20m, failed 133 of 660,000 and 9,855 of 220,000."
     )
     nothing = Judgement("undecided", (replace(rate, minutes=0),))
-    assert parity.phase_counts(counts, nothing, 380, labels).endswith("on ECS. None of it was judged.")
+    assert parity.phase_counts(counts, nothing, 380, labels).endswith("10,350 of 225,000. Nothing judged.")
     unknown = PhaseCounts(dict.fromkeys(labels), dict.fromkeys(labels))
-    assert parity.phase_counts(unknown, nothing, 380, labels) == "The archive has no data of this phase."
+    assert parity.phase_counts(unknown, nothing, 380, labels) == "No data of this phase in the archive."

@@ -10,7 +10,7 @@ from sources.base import HealthState
 
 @pytest.mark.parametrize("state", get_args(HealthState))
 def test_each_state_of_a_source_has_a_label(state: HealthState) -> None:
-    assert str(states.STATE_LABELS[state]) == state
+    assert str(states.STATE_LABELS[state]) == {"up": "OK", "down": "unavailable"}.get(state, state)
 
 
 def test_names_of_sources() -> None:

@@ -26,14 +26,14 @@ def test_a_share_that_differs() -> None:
     ratio = ratio_of("differs", 0.1, 0.042)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == mismatch + STICKY
     assert traffic.sample_ratio(ratio, label="ECS", sticky=False) == mismatch + (
-        "The rule is not sticky: look for a group without healthy targets, or for a rule that could not be read."
+        "Stickiness is off: check for a target group without healthy targets, or an unread rule."
     )
 
 
 def test_a_share_that_sticky_sessions_explain() -> None:
     ratio = ratio_of("matches", 0.1, 0.08)
     assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
-        f"Observed split within what sticky sessions allow: ECS 8.0% of 8,412 requests (configured 10.0%). {STICKY}"
+        f"Observed split is within the range of sticky sessions: ECS 8.0% of 8,412 requests (configured 10.0%). {STICKY}"
     )
     assert "Observed split matches weights" in traffic.sample_ratio(
         ratio_of("matches", 0.1, 0.099), label="ECS", sticky=True
@@ -53,23 +53,22 @@ def test_other_rules_are_named_before_stickiness() -> None:
         text = traffic.sample_ratio(ratio_of("differs", 0.1, 0.4), label="ECS", sticky=sticky, other_rules=rules)
         return text.partition("(statistically significant). ")[2]
 
-    one = "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*)."
+    one = "Another rule routes requests in other shares, and they are counted: HTTPS:443 20 (path-pattern: /api/*)."
     assert causes(make_rule("20", PATH), sticky=False) == one
     assert causes(make_rule("20", PATH), sticky=True) == f"{one} {STICKY}"
     assert causes(make_rule("20", PATH), make_rule("default"), sticky=False) == (
-        "Other rules send their requests in other shares, and they are counted too: HTTPS:443 20 (path-pattern: /api/*), HTTPS:443 default."
+        "Other rules route requests in other shares, and they are counted: HTTPS:443 20 (path-pattern: /api/*), HTTPS:443 default."
     )
 
 
 def test_other_splits() -> None:
     migration, default = make_migration(), make_rule("default")
     assert traffic.other_splits([make_rule("20", PATH)], default, migration) == (
-        "Another rule has weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%. "
-        "The weights shown are those of HTTPS:443 default."
+        "Another rule splits traffic between the fleets: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%. Weights shown: HTTPS:443 default."
     )
     assert traffic.other_splits([make_rule("20", PATH), make_rule("30")], default, migration) == (
-        "Other rules have weight on both fleets too: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%, HTTPS:443 30: ECS 50.0%. "
-        "The weights shown are those of HTTPS:443 default."
+        "Other rules split traffic between the fleets: HTTPS:443 20 (path-pattern: /api/*): ECS 50.0%, HTTPS:443 30: ECS 50.0%. Weights shown: HTTPS:443 "
+        "default."
     )
 
 
@@ -77,7 +76,7 @@ def test_a_share_that_is_not_observed_yet() -> None:
     for observed in (None, 0.1):
         ratio = SampleRatio("not enough data", 0.5, observed, None, None, 100, 5)
         assert traffic.sample_ratio(ratio, label="ECS", sticky=True) == (
-            "Too few minutes with requests yet to compare the observed share with the weights."
+            "Too few minutes to compare observed and configured split."
         )
 
 
@@ -95,12 +94,12 @@ def test_health() -> None:
         "photo-ecs: 1/4 healthy (1 draining, 2 unhealthy: Target.Timeout)"
     )
     assert health() == "photo-ecs: no targets"
-    assert traffic.target_health(Group("arn", "photo-ecs", "canary", None)) == "photo-ecs: health not known"
+    assert traffic.target_health(Group("arn", "photo-ecs", "canary", None)) == "photo-ecs: health unknown"
 
 
 def test_stickiness() -> None:
-    assert traffic.stickiness(None) == "not sticky"
-    assert traffic.stickiness(3600) == "sticky: a visitor stays on one side for 1h"
+    assert traffic.stickiness(None) == "Stickiness off"
+    assert traffic.stickiness(3600) == "Stickiness 1h"
 
 
 def test_a_header_rule() -> None:
@@ -122,21 +121,20 @@ def test_unreachable_rules() -> None:
         Rule("", "", "HTTP:80", at, "forward", (path,) * (at != "default"), (), None) for at in ("2", "default")
     )
     assert traffic.unreachable_rules([first]) == (
-        "No request reaches HTTP:80 2 (path-pattern: /*): an earlier rule takes them all, and these weights have no effect"
+        "HTTP:80 2 (path-pattern: /*) is never reached: an earlier rule matches all requests, so these weights have no effect"
     )
     assert traffic.unreachable_rules([first, second]) == (
-        "No request reaches HTTP:80 2 (path-pattern: /*), HTTP:80 default: earlier rules take them all, and these weights have no effect"
+        "HTTP:80 2 (path-pattern: /*), HTTP:80 default are never reached: earlier rules match all requests, so these weights have no effect"
     )
 
 
 def test_blue_green() -> None:
     groups = (Share("a", "photo-ec2", "baseline", 50), Share("b", "photo-ecs-blue", "canary", 50))
     assert traffic.blue_green(BlueGreen(True, groups)) == (
-        "A blue/green deployment would fail now, because photo-ec2 and photo-ecs-blue carry weight at once, and it needs one target group "
-        "that carries all. Before deploying, move all the weight to one fleet. A deployment that succeeds leaves the other one of the service's "
-        "two target groups in service: afterwards give that one the old group's weight, and set the old weights again only if it was rolled "
-        "back. `cli.py deployments` prints the commands."
+        "Blue/green is blocked while traffic is split (photo-ec2 and photo-ecs-blue weighted): it needs one target group with all weight. Before "
+        "deploying, move all weight to one fleet. A successful deployment leaves the other of the service's two target groups in service: give it the old "
+        "group's weight; restore the old weights only after a rollback. `cli.py deployments` prints the commands."
     )
     assert traffic.blue_green(BlueGreen(False, groups[:1])) == (
-        "A blue/green deployment could start now: one target group carries all the weight."
+        "Blue/green deployment possible: one target group has all weight."
     )

@@ -30,8 +30,8 @@ def test_each_verdict_has_a_label_and_a_sign() -> None:
         "parity",
         "regression",
         "improvement",
-        "undecided",
-        "not enough data",
+        "inconclusive",
+        "insufficient data",
     ]
     assert set(verdicts.SIGNS) == set(VERDICTS) and len(set(verdicts.SIGNS.values())) == len(VERDICTS)
 
@@ -42,26 +42,26 @@ REASONS: dict[str, tuple[Verdict, str]] = {
     "recent_change": ("regression", "Changed at 14:25 UTC: CI outside the margin since then."),
     "incident": ("undecided", "CI within the margin, but not with the canary's own incidents."),
     "ratio": ("undecided", "CI within the margin, but more than 3 times the baseline's rate."),
-    "resemblance": ("not enough data", "The minutes resemble each other: 1,860 count as 6."),
+    "resemblance": ("not enough data", "Autocorrelated minutes: 1,860 count as 6."),
     "significantly_worse": ("undecided", "Worse, possibly within the margin."),
     "significantly_better": ("undecided", "Better, possibly within the margin."),
     "inconclusive": ("undecided", "CI crosses the margin."),
-    "not_measured": ("not enough data", "No source brought this metric for both fleets."),
-    "one_side_empty": ("not enough data", "CloudWatch counted no requests of ECS in this window."),
-    "not_yet": ("not enough data", "No minute of ECS is final yet: the newest minutes may still change."),
+    "not_measured": ("not enough data", "No source reports this metric for both fleets."),
+    "one_side_empty": ("not enough data", "CloudWatch: no requests of ECS in this window."),
+    "not_yet": ("not enough data", "No final minutes of ECS yet: recent minutes may still change."),
     "not_asked": (
         "not enough data",
-        "CloudWatch was not asked for the requests of ECS in this window, so their number is not known.",
+        "Requests of ECS in this window are unknown: not yet requested from CloudWatch.",
     ),
     "unknown": (
         "not enough data",
-        "The requests of ECS could not be read from CloudWatch, so their number is unknown.",
+        "Requests of ECS are unknown: CloudWatch could not be read.",
     ),
     "one_side_gone": (
         "not enough data",
         "ECS stopped reporting in recent minutes; check targets.",
     ),
-    "unread": ("not enough data", "The newest counts could not be read: see Sources on the Live page."),
+    "unread": ("not enough data", "Latest counts unavailable. See Data sources on Live."),
     "few_minutes": ("not enough data", "Too few minutes so far."),
     "no_events": ("not enough data", "No errors on either fleet; not comparable."),
 }
@@ -90,13 +90,13 @@ def test_the_fleets_that_stopped_are_named() -> None:
     ("reason", "expected"),
     [
         ("provisional", "3 min still provisional"),
-        ("other_period", "3 min kept in other periods than the rest, which cannot be compared with it"),
+        ("other_period", "3 min at another resolution, not comparable"),
         ("no_traffic", "3 min without requests"),
         ("one_side_missing", "3 min with one fleet missing"),
-        ("both_sides_missing", "3 min without this metric of either fleet"),
+        ("both_sides_missing", "3 min without this metric on both fleets"),
         ("mixed_groups", "3 min served by two target groups of one fleet"),
-        ("low_samples", "3 min with too few answers for this percentile"),
-        ("unread", "3 min whose counts could not be read"),
+        ("low_samples", "3 min with too few responses for this percentile"),
+        ("unread", "3 min with unreadable counts"),
         ("in_flight", "3 min of in-flight requests at the start"),
     ],
 )
@@ -112,22 +112,22 @@ def test_each_exclusion_reason_has_a_text() -> None:
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        (PARITY, "ECS's error rate is between 0.004 pp lower and 0.011 pp higher than EC2's; the margin is ±0.05 pp."),
+        (PARITY, "ECS − EC2 error rate: 95% CI −0.004 … +0.011 pp, within ±0.05 pp."),
         (
             CriterionVerdict(ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.0042),
-            "ECS's error rate is between 0.10 pp and 0.42 pp higher than EC2's; the margin is ±0.05 pp.",
+            "ECS − EC2 error rate: 95% CI +0.10 … +0.42 pp, margin ±0.05 pp.",
         ),
         (
             CriterionVerdict(P95, "improvement", "beyond_margin", lower=-0.062, upper=-0.041),
-            "ECS's p95 is between 41 ms and 62 ms lower than EC2's; the margin is ±10%.",
+            "ECS − EC2 p95: 95% CI −62 … −41 ms, margin ±10%.",
         ),
         (
             CriterionVerdict(SLOW, "undecided", "inconclusive", lower=-0.012, upper=0.03),
-            "ECS's slow > 300 ms is between 1.20 pp lower and 3.00 pp higher than EC2's; the margin is ±0.5 pp.",
+            "ECS − EC2 slow > 300 ms: 95% CI −1.20 … +3.00 pp, margin ±0.5 pp.",
         ),
         (
             CriterionVerdict(P95, "not enough data", "few_minutes"),
-            "Of ECS's p95 nothing can be said yet: Too few minutes so far.",
+            "p95, ECS: Too few minutes so far.",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_sentences(result: CriterionVerdict, expected: str) -> None:
     ("metric", "expected"),
     [
         ("error_rate", "error rate"),
-        ("unanswered_rate", "unanswered"),
+        ("unanswered_rate", "no response"),
         ("target_5xx_rate", "target 5xx"),
         ("slow_0.3s", "slow > 300 ms"),
         ("latency_p99", "p99"),
@@ -153,15 +153,15 @@ def test_metric_names(metric: str, expected: str) -> None:
     ("verdict", "minutes", "even", "expected", "expected_even"),
     [
         ("parity", 0, 0, "decided", ""),
-        ("undecided", 25, 25, "about 25 min to go", ""),
-        ("undecided", 2000, 25, "about 1d 9h to go", "at 50:50 about 25 min"),
-        ("undecided", None, None, "no end in sight at this traffic", ""),
-        ("undecided", None, 90, "no end in sight at this traffic", "at 50:50 about 1h 30m"),
+        ("undecided", 25, 25, "~25 min", ""),
+        ("undecided", 2000, 25, "~1d 9h", "~25 min at 50:50"),
+        ("undecided", None, None, "> 4 weeks at current traffic", ""),
+        ("undecided", None, 90, "> 4 weeks at current traffic", "~1h 30m at 50:50"),
         ("not enough data", None, None, "–", ""),
-        ("not enough data", 7, None, "about 7 min to go", ""),
+        ("not enough data", 7, None, "~7 min", ""),
     ],
 )
-def test_what_is_still_needed(
+def test_the_time_to_a_decision(
     verdict: Verdict, minutes: int | None, even: int | None, expected: str, expected_even: str
 ) -> None:
     result = CriterionVerdict(
@@ -180,13 +180,13 @@ def test_a_window_that_is_over_needs_nothing_more() -> None:
 
 
 def test_intervals_and_margins_are_in_the_metrics_unit() -> None:
-    assert verdicts.interval(PARITY) == "−0.004 pp … +0.011 pp"
+    assert verdicts.interval(PARITY) == "−0.004 … +0.011 pp"
     assert verdicts.interval(CriterionVerdict(P95, "not enough data", "few_minutes")) == "–"
     assert verdicts.margin(PARITY) == "±0.05 pp"
     relative = CriterionVerdict(
         P95, "undecided", "inconclusive", lower=-0.01, upper=0.05, margin=0.024, margin_lower=-0.0218
     )
-    assert verdicts.margin(relative) == "10% (−22 ms … +24 ms)"
+    assert verdicts.margin(relative) == "10% (−22 … +24 ms)"
     assert verdicts.margin(CriterionVerdict(P95, "not enough data", "few_minutes")) == "±10%"
 
 
@@ -200,19 +200,19 @@ OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision
             CriterionVerdict(
                 ERRORS, "parity", "inside_margin", lower=-0.0004, upper=0.0001, margin=0.0005, margin_lower=-0.0005
             ),
-            "An interval that reaches the margin; it is 0.01 pp away.",
+            "Headroom: CI is 0.01 pp inside the margin.",
         ),
         (
             CriterionVerdict(
                 P95, "undecided", "inconclusive", lower=-0.01, upper=0.04, margin=0.028, margin_lower=-0.025
             ),
-            "Parity needs an interval that ends 12 ms sooner; a regression one that lies wholly beyond the margin.",
+            "Parity needs a CI that ends 12 ms earlier; regression needs a CI outside the margin.",
         ),
         (
             CriterionVerdict(
                 ERRORS, "regression", "beyond_margin", lower=0.001, upper=0.002, margin=0.0005, margin_lower=-0.0005
             ),
-            "Minutes in which the two are alike again, until the interval comes back to the margin.",
+            "Minutes without a difference, until the CI returns to the margin.",
         ),
         (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes so far."),
     ],

@@ -158,7 +158,7 @@ def test_a_fixed_range_has_its_band_and_its_own_finding() -> None:
 def test_many_routes_are_judged_after_the_page_and_pending_until_then(
     page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, pending = replace(app_context.get_app_context()), "The routes are not judged yet."
+    app, pending = replace(app_context.get_app_context()), "Routes not judged yet."
     monkeypatch.setattr(app_context, "_app_context", app)
     monkeypatch.setattr("ui.endpoints.view.MAX_ROUTES_AT_ONCE", 10)
     assert any(pending in text for text in texts(open_page(page, {})))

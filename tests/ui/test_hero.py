@@ -79,7 +79,7 @@ def test_a_decision_whose_source_is_down_is_as_of_its_data(monkeypatch: pytest.M
     evaluation = replace(evaluation_with(replace(INCIDENT, open=True), circumstances=circumstances), data_until=NOW_S)
     html = decision_hero(evaluation, of_now())
     assert "<section class='hero roll_back aged'" in html
-    assert "Decision as of 21:00 JST · in the last 3h" in ParsedHtml(html).text
+    assert "Decision as of 21:00 JST · last 3h" in ParsedHtml(html).text
     config: dict[str, Any] = {}
     monkeypatch.setattr(st, "set_page_config", lambda **options: config.update(options))
     show_in_tab(MIGRATION, evaluation)
@@ -102,9 +102,9 @@ def test_alarms_that_are_not_known_are_not_none() -> None:
         for fleet in ("baseline", "canary")
     )
     html = decision_hero(evaluation_with(), of_now(AlarmStatus((), None, rules)))  # type: ignore[arg-type]
-    assert "alerts ? unknown" in ParsedHtml(html).text and "Alarms are not known: there is no current data." in html
+    assert "alerts ? unknown" in ParsedHtml(html).text and "Alarms unknown: no current data." in html
     html = decision_hero(evaluation_with(), of_now(AlarmStatus((), NOW_S, (("no_requests", "canary"),))))
-    assert "so neither an alarm nor none: no requests." in html
+    assert "Insufficient data for: no requests." in html
 
 
 def test_external_text_is_escaped_and_many_reasons_are_folded() -> None:
@@ -153,7 +153,7 @@ def test_the_rollback_button_opens_the_command_alone(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(st, "code", lambda body, **_: code.append(body))
     rollback_popover(MIGRATION, CAPACITY, is_urgent=True)
     assert code == ["aws elbv2 modify-listener"] and popover.options["type"] == "primary"
-    assert "4 of 4 targets are healthy" in rendered[0] and not popover.options["disabled"]
+    assert "4/4 healthy" in rendered[0] and not popover.options["disabled"]
     for readiness in (None, replace(CAPACITY, reason="all_on_baseline")):
         rollback_popover(MIGRATION, readiness, is_urgent=False)
         assert popover.options["disabled"]

@@ -155,8 +155,8 @@ def test_rules_that_stay_on_the_canary_are_named() -> None:
     assert command_weights(result.command) == {EC2: 500, GREEN: 0}
     assert result.unchanged_rules == (header, signed_in)
     assert rollback_command_title(result, make_migration()) == (
-        "Take 100% back to EC2, except the requests of HTTPS:443 10 (X-Canary: ecs), HTTPS:443 20 (path-pattern: /admin/*), "
-        "which stay on ECS"
+        "Route 100% to EC2, except HTTPS:443 10 (X-Canary: ecs), HTTPS:443 20 (path-pattern: /admin/*), "
+        "which stays on ECS"
     )
 
 

@@ -142,12 +142,12 @@ def test_the_page_shows_what_was_judged() -> None:
     text = parsed_page().text
     sentences = [item["sentence"] for item in evaluation_json(case.evaluation)["criteria"] if item["critical"]]
     assert sentences and all(sentence in text for sentence in sentences)
-    assert "At 50:50 for 1h, 57,000 and 57,000 requests:" in text
+    assert "50:50 for 1h · 57,000 requests per fleet." in text
     assert "21 Sep 23:10 – 22 Sep 00:10 JST, 1h" in text
     assert "2026-09-21 14:10 – 2026-09-21 15:10 UTC" in text
-    assert "judged until 2026-09-22 00:07 Asia/Tokyo" in text
+    assert "Data through 2026-09-22 00:07 Asia/Tokyo" in text
     assert "3 min still provisional" in text
-    assert "±0.05 pp · better: lower · critical" in text
+    assert "±0.05 pp · better: lower · gate" in text
     assert BLUE in text
     assert re.search(r"annotation\s+Deployed admin pages", text)
     assert re.search(r"Python 3\.\d+\.\d+ · pandas \d", text)
@@ -161,7 +161,7 @@ def test_the_page_shows_what_was_judged() -> None:
         (
             0.0,
             {"last_asked_at": WINDOW.start + 60, "missing": (WINDOW,)},
-            "○ NO DATA · the newest data is too old",
+            "○ NO DATA · data is stale",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_every_cloudwatch_query_is_listed_with_its_console_link() -> None:
 
 def test_the_demo_has_no_queries_and_is_marked() -> None:
     page = parsed_page(make_migration().model_copy(update={"demo": True}))
-    assert "The demo asks nobody" in page.text
+    assert "Demo: generated data" in page.text
     assert "DEMO" in page.text
     assert "a" not in page.elements
 
@@ -198,8 +198,8 @@ def test_one_interval_chart_per_criterion_and_two_comparisons() -> None:
     page = parsed_page()
     labels = [value for name, value in page.attributes if name == "aria-label"]
     assert [str(label).partition(".")[0].partition(": both")[0] for label in labels] == [
-        "The interval over time: error rate",
-        "The interval over time: p95",
+        "Difference over time (95% CI): error rate",
+        "Difference over time (95% CI): p95",
         "Error rate",
         "Latency, p95",
     ]
@@ -242,7 +242,7 @@ def test_external_text_is_escaped() -> None:
 
 def test_requests_without_a_counted_response_are_named_below_the_criteria() -> None:
     assert (
-        "Response not counted: EC2 0 of 52,000 · ECS 5,200 of 52,000 requests. No metric shows that a target failed these requests:"
+        "Response not counted: EC2 0 of 52,000 · ECS 5,200 of 52,000 requests. No metric attributes these requests to a failed target;"
         in (parsed_page(None, rows_with_websockets()).text)
     )
     assert "Response not counted" not in parsed_page().text
@@ -250,17 +250,17 @@ def test_requests_without_a_counted_response_are_named_below_the_criteria() -> N
 
 def test_without_final_data_nothing_is_proven() -> None:
     page = parsed_page(last_asked_at=WINDOW.start + 60, missing=(WINDOW,))
-    assert "nothing of it is settled yet" in page.text
-    assert "There are no settled minutes to draw." in page.text
-    assert "○ NO DATA · the newest data is too old" in page.text
+    assert "no final data yet" in page.text
+    assert "No final minutes to draw." in page.text
+    assert "○ NO DATA · data is stale" in page.text
     empty = make_evidence(None, {})
     assert evidence_files(empty, made_at=MADE_AT)["data.csv"].count(b"\n") == 1
-    assert "◐ WAIT · not decided yet" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
+    assert "◐ WAIT · inconclusive so far" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
 
 
 def test_default_margins_are_marked() -> None:
-    assert "default margins" in parsed_page(make_migration("criteria", None)).text
-    assert "default margins" not in parsed_page().text
+    assert "Default margins" in parsed_page(make_migration("criteria", None)).text
+    assert "Default margins" not in parsed_page().text
 
 
 def test_an_unread_window_is_judged_up_to_its_final_minutes() -> None:
@@ -311,7 +311,7 @@ def endpoints_view(route: str) -> EndpointsView:
 def test_routes_are_listed_if_logs_were_counted() -> None:
     case = replace(make_evidence(), endpoints=endpoints_view(MALICIOUS_TEXT))
     text = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode()).text
-    assert "2 routes in the access logs of 2h (115,200 lines): 1 regression, 1 undecided." in text
+    assert "2 routes in the access logs of 2h (115,200 lines): 1 regression, 1 inconclusive." in text
     assert "▲ regression error rate +" in text and MALICIOUS_TEXT in text
     assert "No access logs were counted" not in text
 

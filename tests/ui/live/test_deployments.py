@@ -59,8 +59,8 @@ def deployment_state(service: EcsService = HEALTHY, latest: Deployment = DONE) -
 def test_healthy_service_has_no_warning(render: Render) -> None:
     page = render(deployment_state(), make_traffic(make_rule(blue=0, green=100)))
     for text in (
-        "photo/web", "desired 4 · running 4 · pending 0", "task definition web:42 (before web:41)", "CodeDeploy blue/green",
-        "last deployment: web:42 succeeded 2h ago", "✓ A blue/green deployment by CodeDeploy could start now.",
+        "photo/web", "desired 4 · running 4 · pending 0", "task definition web:42 (previous web:41)", "CodeDeploy blue/green",
+        "last deployment: web:42 succeeded 2h ago", "✓ CodeDeploy blue/green deployment possible.",
     ):  # fmt: skip
         assert text in page.text
     assert "⚠" not in page.text
@@ -76,13 +76,13 @@ def test_nothing_is_shown_without_aws(app: AppContext, rendered: list[str]) -> N
 def test_split_blocks_deployment_and_empty_baseline_blocks_rollback(render: Render) -> None:
     page = render(deployment_state())
     assert (
-        "⚠ A blue/green deployment by CodeDeploy would fail now: photo-ec2 and photo-ecs-green carry weight in the production rule at once."
+        "⚠ CodeDeploy blue/green is blocked: photo-ec2 and photo-ecs-green are both weighted in the production rule."
         in page.text
     )
-    assert "? Rollback: not known, because there are no requests to go by. 1 of 1 target is healthy." in page.text
+    assert "? Rollback capacity unknown: no requests to measure. 1/1 healthy." in page.text
     without_targets = replace(SPLIT, groups=tuple(replace(group, targets=()) for group in SPLIT.groups))
     page = render(deployment_state(), without_targets)
-    assert "⚠ Rollback: EC2 could not take any traffic back: 0 of 0 targets are healthy." in page.text
+    assert "⚠ Cannot roll back: no healthy targets in EC2 (0/0 healthy)." in page.text
 
 
 def test_running_traffic_shift(render: Render) -> None:
@@ -95,9 +95,9 @@ def test_running_traffic_shift(render: Render) -> None:
         stages=(Stage("AllowTraffic", "InProgress", NOW_S - 300),), task_sets=sets,
     )  # fmt: skip
     page = render(deployment_state(latest=running))
-    assert "web:43 is being deployed: AllowTraffic, begun 5 min ago" in page.text
+    assert "Deploying web:43: AllowTraffic, started 5 min ago" in page.text
     assert "Traffic shift: photo-ecs-blue web:42 70.0% → photo-ecs-green web:43 30.0%" in page.text
-    assert "another deployment is running" in page.text
+    assert "another deployment is in progress" in page.text
 
 
 def test_stuck_deployment_is_an_issue(render: Render) -> None:
@@ -105,7 +105,7 @@ def test_stuck_deployment_is_an_issue(render: Render) -> None:
         DONE, status="InProgress", ended=None, stage="Install", stages=(Stage("Install", "InProgress", NOW_S - 1500),)
     )
     page = render(deployment_state(replace(HEALTHY, running=4, pending=2), stuck))
-    assert "⚠ The deployment of web:42 has been at Install for 25 min, longer than tasks take to come up." in page.text
+    assert "⚠ Deployment of web:42 has been at Install for 25 min, longer than tasks need to start." in page.text
 
 
 def test_reason_of_a_rollback_is_quoted(render: Render) -> None:
@@ -124,7 +124,7 @@ def test_reason_of_a_rollback_is_quoted(render: Render) -> None:
         HEALTHY, controller="ECS", strategy="blue_green", route=TrafficRoute((BLUE, GREEN), rule_arn=HEADER_RULE)
     )
     page = render(deployment_state(native, rolled_back))
-    assert f"⚠ The deployment of web:43 did not go through. {reason}" in page.text
+    assert f"⚠ Deployment of web:43 failed. {reason}" in page.text
     assert "last deployment: web:43 rolled back 10 min ago" in page.text
 
 
@@ -135,8 +135,8 @@ def test_age_of_an_old_state_is_shown(render: Render) -> None:
 
 def test_unknown_state_is_shown_and_the_split_still_warns(render: Render) -> None:
     page = render(None)
-    assert "How ECS is deployed is not known yet: see Sources below." in page.text
-    assert "A blue/green deployment would fail now" in page.text
+    assert "Deployment state of ECS unknown: see Data sources." in page.text
+    assert "Blue/green is blocked" in page.text
 
 
 def test_text_from_aws_is_escaped(render: Render) -> None:

@@ -72,7 +72,7 @@ def test_deployment_from_traffic_shift_to_rollback(
     canary_only = make_traffic(make_rule(blue=100, green=0))
     shift_traffic(fake_aws, 10.0)
     text = render(canary_only)
-    assert "web:43 is being deployed: AllowTraffic, begun 4 min ago" in text
+    assert "Deploying web:43: AllowTraffic, started 4 min ago" in text
     assert "Traffic shift: photo-ecs-blue web:42 90.0% → photo-ecs-green web:43 10.0%" in text
     assert "task definition web:42CodeDeploy" in text  # the one in service; web:43 did not precede it
 
@@ -94,8 +94,8 @@ def test_deployment_from_traffic_shift_to_rollback(
         | {"rollbackInfo": {"rollbackDeploymentId": "d-44"}},
     ]
     text = render(canary_only)
-    assert "last deployment: back to web:42, succeeded 30s ago" in text
-    assert "✓ A blue/green deployment by CodeDeploy could start now." in text
+    assert "last deployment: rollback to web:42, succeeded 30s ago" in text
+    assert "✓ CodeDeploy blue/green deployment possible." in text
     stopped, rollback = app.archive.events.read(Window(NOON - 3600, NOON))
     assert (stopped.title, stopped.until, stopped.open) == ("web:43 Stopped", NOON - 61, False)
     assert (rollback.kind, rollback.title) == ("rollback", "web:42 Succeeded")
@@ -109,7 +109,7 @@ def test_last_known_state_is_kept_after_errors(
     fake_aws.services = [service(taskSets=[task_set(1, "PRIMARY", 42, BLUE, "d-42")])]
     fake_aws.deployments = [deployment_payload("d-42", "Succeeded", NOON - 900, 42, before=41, completeTime=NOON - 600)]
     before = render(split)
-    assert "photo-ec2 and photo-ecs-blue carry weight in the production rule at once" in before
+    assert "photo-ec2 and photo-ecs-blue are both weighted in the production rule" in before
 
     fake_aws.errors["DescribeServices"] = DENIED
     fake_aws.application_exists = False

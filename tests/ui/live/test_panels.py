@@ -103,7 +103,7 @@ def test_requests_without_a_counted_response_are_named_beside_the_error_rate(
     shown = view("error_rate", none, unanswered=none, unexplained=unexplained)
     panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
     assert "no response EC2 0% · ECS 0%response not counted EC2 10.0% · ECS 20.0%" in ParsedHtml(rendered[0]).text
-    assert "WebSocket upgrades (101) and clients that went away (460) look like this." in rendered[0]
+    assert "WebSocket upgrades (101) and client disconnects (460) look the same." in rendered[0]
 
 
 def test_load_balancer_5xx_are_a_count_of_the_whole_load_balancer(
@@ -123,7 +123,7 @@ def test_an_unknown_count_of_the_load_balancer_is_said_beside_requests_without_a
     latest = values(0.0, 0.2)
     shown = view("error_rate", latest, alb_5xx=None, unanswered=latest)
     panels.panel_head(build_app(), PARAMS, shown, "error_rate", slow_s=0.3)
-    assert "no response EC2 0% · ECS 20.0%ALB-generated 5xx not known" in ParsedHtml(rendered[0]).text
+    assert "no response EC2 0% · ECS 20.0%ALB-generated 5xx unavailable" in ParsedHtml(rendered[0]).text
 
 
 @pytest.mark.parametrize(("minutes_ago", "css", "clock"), [(5, "note", "20:55"), (90, "warn", "19:30")])
@@ -141,7 +141,7 @@ def test_latency_of_several_groups_has_a_note(build_app: Callable[..., AppContex
     panel = replace(shown.data.panels["latency"], multi_group=True)
     shown = LiveView(replace(shown.data, panels={"latency": panel}), shown.charts)
     panels.panel_head(build_app(), PARAMS, shown, "latency", slow_s=0.3)
-    assert "Some minutes were served by two target groups of one fleet" in rendered[0]
+    assert "Two target groups of one fleet served some minutes" in rendered[0]
 
 
 # Empty charts
@@ -158,7 +158,7 @@ def test_window_without_requests(build_app: Callable[..., AppContext], rendered:
         series: RequestCoverage() for series in app.metric_source("cloudwatch").series() if is_request_count(series)
     }
     panels.empty_panel(app, PARAMS, view(result=replace(NO_DATA, requests=coverage)), "requests")
-    assert only_text(rendered) == "CloudWatch counted no requests of EC2 and ECS in this window."
+    assert only_text(rendered) == "CloudWatch: no requests of EC2 and ECS in this window."
 
 
 def test_target_groups_that_have_never_reported(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
@@ -171,10 +171,9 @@ def test_target_groups_that_have_never_reported(build_app: Callable[..., AppCont
     shown = view(result=replace(NO_DATA, requests=coverage))
     panels.missing_requests_note(app, shown)
     assert only_text(rendered) == (
-        "CloudWatch has never reported a request of ECS (target group photo-ecs-blue, photo-ecs-green). "
-        "Check the account, the region, `load_balancer`, and the name and the end of the target group's ARN. "
-        "If they are right, no request has reached ECS yet: check its weight and its targets. "
-        "CloudWatch counted no requests of EC2 in this window."
+        "CloudWatch has never reported requests of ECS (target group photo-ecs-blue, photo-ecs-green). Check account, region, `load_balancer` and the "
+        "target group's ARN. If these are correct, ECS has had no requests yet: check its weight and targets. CloudWatch: no requests of EC2 in this "
+        "window."
     )
 
 
@@ -190,7 +189,7 @@ def test_unreadable_error_counts(build_app: Callable[..., AppContext], rendered:
     requests = tidy_frame({("canary", "photo-ecs-blue", "requests", "sum"): [10]}, start=WINDOW.start)
     result = replace(NO_DATA, frame=requests, unknown={errors: (WINDOW,)})
     panels.empty_panel(app, PARAMS, view(result=result), "error_rate")
-    assert "It is not known, which is not 0%" in only_text(rendered)
+    assert "Error rate unknown (not 0%)" in only_text(rendered)
 
 
 def test_percentiles_that_the_source_fails_to_calculate(
@@ -204,13 +203,13 @@ def test_percentiles_that_the_source_fails_to_calculate(
     for name in ("latency", "slow"):
         panels.empty_panel(build_app(), PARAMS, view(result=result), name)
     assert [ParsedHtml(html).text for html in rendered] == 2 * [
-        "CloudWatch answered for requests, and failed for some series: see Sources below for what to do."
+        "CloudWatch returned requests, but not all series. See Data sources."
     ]
 
 
 def test_window_that_is_being_read(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
     panels.empty_panel(build_app(), PARAMS, view(result=replace(NO_DATA, missing=(WINDOW,))), "requests")
-    assert only_text(rendered).startswith("Nothing from CloudWatch in this window yet.")
+    assert only_text(rendered).startswith("Loading from CloudWatch…")
 
 
 class DeniedSource:
@@ -234,10 +233,7 @@ def test_window_of_a_denied_source(build_app: Callable[..., AppContext], rendere
     result = app.archive.metrics.read(WINDOW, "cloudwatch", now=NOW)
     assert result.missing
     panels.empty_panel(app, PARAMS, view(result=result), "error_rate")
-    assert (
-        only_text(rendered)
-        == "Nothing from CloudWatch in this window, and it does not answer: see Sources below for what to do."
-    )
+    assert only_text(rendered) == "CloudWatch is unavailable; no stored data for this range. See Data sources."
 
 
 def test_metrics_that_mackerel_does_not_provide(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
@@ -247,12 +243,12 @@ def test_metrics_that_mackerel_does_not_provide(build_app: Callable[..., AppCont
     panels.empty_panel(app, params, missing, "slow")
     assert [ParsedHtml(html).text for html in rendered] == [
         "Mackerel does not report p50.",
-        "Mackerel does not report shares within a threshold. Choose CloudWatch to see them.",
+        "Mackerel does not report the share of slow responses. Choose CloudWatch.",
     ]
     mackerel_only = replace(app.sources, metrics=(app.metric_source("mackerel"),))
     panels.empty_panel(replace(app, sources=mackerel_only), params, missing, "slow")
     assert ParsedHtml(rendered[2]).text == (
-        "Mackerel does not report shares within a threshold. CloudWatch does: add [aws] to migration.toml."
+        "Mackerel does not report the share of slow responses. CloudWatch does: add [aws] to migration.toml."
     )
     assert panels.supported_percentiles(app, "mackerel") == ["p90", "p95", "p99"]
     assert panels.supported_percentiles(app, "cloudwatch") == ["p50", "p90", "p95", "p99"]

@@ -29,8 +29,8 @@ def test_problems_are_escaped(build_app: Callable[..., AppContext], rendered: li
 def test_source_that_never_answered_is_listed(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
     sources_section(build_app(), "cloudwatch", NO_DATA, NOW)
     text = ParsedHtml(rendered[0]).text
-    assert "Elastic Load Balancingasked, no answer yetno good answer yet" in text
-    assert "CloudWatchasked, no answer yetno good answer yet" in text
+    assert "Elastic Load Balancingwaiting for the first responseNo successful response yet" in text
+    assert "CloudWatchwaiting for the first responseNo successful response yet" in text
 
 
 def test_source_that_fails_for_some_series_is_partial(
@@ -43,7 +43,7 @@ def test_source_that_fails_for_some_series_is_partial(
     state = SourceState("cloudwatch", "metrics", health_state((problem,), 0.1), NOW_S, NOW_S, 0.1, (problem,))
     app.archive.events.save_source_state(state, success=True)
     sources_section(app, "cloudwatch", NO_DATA, NOW)
-    assert "<th scope='row'>CloudWatch</th><td><span class='warn'>partial 0.1s" in rendered[0].replace("\n", "")
+    assert "<th scope='row'>CloudWatch</th><td><span class='warn'>partial · 0.1s" in rendered[0].replace("\n", "")
 
 
 def test_supplementary_source_without_permission_is_a_note(

@@ -74,7 +74,7 @@ def test_unreadable_rules_are_a_warning(
     problem = Problem(kind, "load_balancer", "elasticloadbalancing:DescribeRules", "listener")
     app.archive.events.save_snapshot(TrafficSnapshot(NOW_S, traffic.traffic, (problem,)), "load_balancer")
     traffic_warnings(app, traffic)
-    assert ("Other rules could not be read" in "".join(rendered)) is warned
+    assert ("Some listener rules could not be read" in "".join(rendered)) is warned
 
 
 def test_weight_on_a_group_of_neither_fleet_is_a_warning(
@@ -82,7 +82,7 @@ def test_weight_on_a_group_of_neither_fleet_is_a_warning(
 ) -> None:
     traffic_warnings(build_app(), status(rule((HALF[0], OTHER))))
     text = ParsedHtml(rendered[0]).text
-    assert "10.0% goes to photo-old, which belongs to neither fleet: check target_groups" in text
+    assert "10.0% goes to photo-old, an unassigned target group: check target_groups" in text
 
 
 def test_observed_share_of_two_fleets_is_not_compared_with_weights_of_three_groups(
@@ -126,7 +126,7 @@ def test_weights_that_no_request_reaches_are_a_warning(
     everything = Condition("path-pattern", "", ("/*",))
     split = replace(rule((HALF[0],), everything), priority="1")
     traffic_warnings(build_app(), status(split, rule(HALF, arn="default")))
-    assert "No request reaches HTTPS:443 default" in ParsedHtml(rendered[0]).text
+    assert "HTTPS:443 default is never reached" in ParsedHtml(rendered[0]).text
 
 
 def test_another_split_is_a_warning_and_the_first_cause_of_a_mismatch(
@@ -139,6 +139,7 @@ def test_another_split_is_a_warning_and_the_first_cause_of_a_mismatch(
     traffic_warnings(build_app(), status(*rules, sample_ratio=ratio))
     text = ParsedHtml(rendered[0]).text
     assert (
-        "Another rule has weight on both fleets too: HTTPS:443 10 (host-header: photo.example.com): ECS 50.0%." in text
+        "Another rule splits traffic between the fleets: HTTPS:443 10 (host-header: photo.example.com): ECS 50.0%."
+        in text
     )
-    assert "Another rule sends its requests in other shares, and they are counted too: HTTPS:443 10" in text
+    assert "Another rule routes requests in other shares, and they are counted: HTTPS:443 10" in text

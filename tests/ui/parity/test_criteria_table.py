@@ -19,8 +19,8 @@ UNDECIDED = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_dec
     ("judgement", "expected"),
     [
         (Judgement("not enough data", (YOUNG,)), "–"),
-        (Judgement("undecided", (UNDECIDED,)), "about 6h 51m to goat 50:50 about 1h 30m"),
-        (Judgement("undecided", (replace(UNDECIDED, minutes_to_decision=None),)), "no end in sight at this trafficat 50:50 about 1h 30m"),
+        (Judgement("undecided", (UNDECIDED,)), "~6h 51m~1h 30m at 50:50"),
+        (Judgement("undecided", (replace(UNDECIDED, minutes_to_decision=None),)), "> 4 weeks at current traffic~1h 30m at 50:50"),
         (close_judgement(Judgement("undecided", (UNDECIDED,))), "–"),
     ],
 )  # fmt: skip
@@ -36,5 +36,5 @@ def test_routes_are_the_last_row_and_gate_criteria_are_marked() -> None:
     html = criteria_table(MIGRATION, judgement, routes)  # type: ignore[arg-type]
     text = " ".join(ParsedHtml(html).text.split())
     assert text.endswith("routes1 ▲ regression 2 ● parity ▲ regression")
-    assert "<a href='/endpoints?from=a'" in html and "<span class='gate'>critical</span>" in html
+    assert "<a href='/endpoints?from=a'" in html and "<span class='gate'>gate</span>" in html
     assert "of-routes" not in criteria_table(MIGRATION, judgement)

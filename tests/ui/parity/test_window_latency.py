@@ -46,8 +46,8 @@ def test_both_fleets_and_their_difference() -> None:
         ["p50", "80 ms", "100 ms", "+20 ms +25.0%"],
         ["p90", "200 ms", "–", "–"],
         ["p95", "250 ms", "300 ms", "+50 ms +20.0%"],
-        ["p99", "500 ms", "900 ms too few answers", "+400 ms +80.0%"],
-        ["answers", "120,000 of 120,400 requests", "500 of 510 requests", ""],
+        ["p99", "500 ms", "900 ms too few responses", "+400 ms +80.0%"],
+        ["responses", "120,000 of 120,400 requests", "500 of 510 requests", ""],
     ]
 
 

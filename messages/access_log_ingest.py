@@ -36,7 +36,7 @@ def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
 
 
 def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: int) -> str:
-    return _("Counting the logs: {done} of {total} files, {mb_done} of {mb_total} MB.").format(
+    return _("Processing logs: {done} of {total} files, {mb_done} of {mb_total} MB.").format(
         done=numbers.count(files_done),
         total=numbers.count(files_total),
         mb_done=numbers.count(bytes_done / 1e6),

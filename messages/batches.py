@@ -57,7 +57,7 @@ WINDOW_LABEL = lazy("Window")
 TABLE_HEAD = (lazy("job"), lazy("state"), lazy("last run"), lazy("took"), lazy("history"))
 TERMINAL_HEAD = (lazy("state"), lazy("job"), lazy("due"), lazy("last run"), lazy("took"), "")
 NO_SCHEDULE = lazy("no schedule configured")
-COMPARISON_TITLE = lazy("By cron, and now")
+COMPARISON_TITLE = lazy("cron vs. EventBridge + Lambda")
 COMPARISON_HEAD = (
     lazy("job"),
     lazy("era"),
@@ -77,7 +77,7 @@ ONE_POINT_A_MINUTE = lazy(
 RUNS_TITLE = lazy("Runs")
 RUNS_HEAD = (lazy("due"), lazy("began"), lazy("what became of it"), lazy("took"), lazy("era"))
 ALL_JOBS = lazy("All jobs")
-SOURCES_TITLE = lazy("Where this comes from")
+SOURCES_TITLE = lazy("Data sources")
 NOT_CONFIGURED = lazy("Batches are not configured")
 NOT_CONFIGURED_TEXT = lazy(
     "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
@@ -119,7 +119,7 @@ def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
     if name == "ok" and not scheduled:
         return _("It ran. No schedule is known, so it is unknown whether it was due.")
     if name == "failed" and last and not last.was_reported:
-        return _("Its last run died: Lambda reported an error and nothing was posted.")
+        return _("Last run crashed (Lambda error, no metric).")
     return {
         "failed": _("Its last run reported a failure."),
         "stopped": _("It has missed several runs in a row: nothing was reported."),
@@ -128,7 +128,7 @@ def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
         "late": _("Its last run began later than its grace allows."),
         "slow": _("Its last run took longer than the runs before it let expect."),
         "unknown": _("What it did lately was not read: see the sources below."),
-        "paused": _("What starts it is disabled, so it is not due."),
+        "paused": _("Schedule disabled."),
         "ok": _("It ran when it was due."),
     }[name]
 
@@ -142,7 +142,7 @@ def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str
     if not total:
         return _("No job has reported yet.")
     if set(jobs) == {"unknown"}:
-        return _("Nobody knows: what the jobs did was not read.")
+        return _("Unknown: runs could not be read.")
     ok, slow = ([name for name in jobs.get(state, ()) if name not in unscheduled] for state in ("ok", "slow"))
     other_ok, other_slow = ([name for name in jobs.get(state, ()) if name in unscheduled] for state in ("ok", "slow"))
     ran = len(ok) + len(slow)
@@ -219,8 +219,8 @@ def run_duration(value: float | None) -> str:
 
 def typical_duration(typical: TypicalDuration | None) -> str:
     if typical is None:
-        return _("too few runs to say what is usual")
-    return _("usually {low} – {high}").format(low=run_duration(typical.p10_s), high=run_duration(typical.p90_s))
+        return _("Too few runs for a baseline")
+    return _("Typical {low}–{high} (p10–p90)").format(low=run_duration(typical.p10_s), high=run_duration(typical.p90_s))
 
 
 def typical_duration_explained(typical: TypicalDuration) -> str:
@@ -269,7 +269,7 @@ def scheduler_kind(name: SchedulerKind) -> str:
 
 
 def overlap_length(length: str) -> str:
-    return _("both reported for {length}").format(length=length)
+    return _("Parallel run {length}").format(length=length)
 
 
 def median_change(fraction: float) -> str:

@@ -12,7 +12,7 @@ TABLE_HEAD = (
     lazy("before"),
     lazy("after"),
     lazy("difference"),
-    lazy("where it surely lies"),
+    lazy("95% CI"),
 )
 NO_STEP = lazy("Without a step there is no before and no after.")
 EXPLAINED = lazy(
@@ -22,10 +22,10 @@ EXPLAINED = lazy(
 
 def metric(change: MeasureChange) -> str:
     return {
-        "requests": _("requests an hour"),
+        "requests": _("requests per hour"),
         "error_rate": _("error rate"),
         "p95": _("p95 of an hour"),
-        "slow": _("slow answers"),
+        "slow": _("slow responses"),
     }[change.measure]
 
 

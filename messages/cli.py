@@ -148,7 +148,7 @@ BUILT_IN_DEMO = lazy("built in: the demo")
 ALL_OTHER_REQUESTS = lazy("all others")  # the condition of a rule without conditions
 SPLIT = lazy("the split")
 OTHER_SPLIT = lazy("splits too")
-HEADER_RULE = lazy("a door")
+HEADER_RULE = lazy("header override")
 UNREACHABLE = lazy("never reached")
 HISTORY = lazy("Every known change of the weights: its bake time, author and tool.")
 NO_WEIGHT_CHANGES = lazy(
@@ -159,7 +159,7 @@ WEIGHTS_WITHOUT_AWS = lazy(
     "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
 )
 NO_SPLIT = lazy("No rule sends traffic to these fleets.")
-LOW_SAMPLE_NOTE = lazy("? stands on too few answers to be judged")
+LOW_SAMPLE_NOTE = lazy("? low sample, not judged")
 NO_FINAL_DATA = lazy("No settled numbers yet.")
 DEFAULT_CRITERIA = lazy(
     "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
@@ -171,8 +171,8 @@ CONTEXT_AND_WARM_UP = lazy("The file has a warm-up already: leave out --warm-up,
 NO_CONTEXT = lazy("The file has no `context`. Name the judgement.json of the evidence file.")
 STANDARD_INPUT = lazy("standard input")
 SAMPLE_RATIO: dict[str, LazyText] = {
-    "matches": lazy("as told"),
-    "differs": lazy("not as told"),
+    "matches": lazy("matches"),
+    "differs": lazy("mismatch"),
     "not enough data": lazy("too early to tell"),
 }
 
@@ -182,7 +182,7 @@ NOTHING_TO_CHECK = lazy("Not checked: there was nothing to read with it.")
 
 def doctor_summary(failed: int) -> str:
     if not failed:
-        return _("Everything is fine.")
+        return _("All checks passed.")
     return _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
 
 
@@ -203,7 +203,7 @@ def not_forwarded(action: str) -> str:
 
 
 def history_head(canary: str) -> tuple[str, ...]:
-    return _("when"), _("share of {label}").format(label=canary), _("held for"), _("by")
+    return _("when"), _("share of {label}").format(label=canary), _("duration"), _("by")
 
 
 def so_far(duration: str) -> str:
@@ -214,11 +214,11 @@ def metric(name: str) -> str:
     """A row of the table of `watch`."""
     return {
         "requests": _("requests"),
-        "configured_share": _("share told"),
-        "observed_share": _("share seen"),
+        "configured_share": _("share configured"),
+        "observed_share": _("share observed"),
         "error_rate": _("error rate, 5 min"),
-        "unanswered_rate": _("of it no response"),
-        "target_5xx_rate": _("of it target 5xx"),
+        "unanswered_rate": _("↳ no response"),
+        "target_5xx_rate": _("↳ target 5xx"),
         "unexplained_rate": _("response not counted"),
         "alb_5xx": _("ALB-generated 5xx, whole load balancer"),
     }.get(name, name.removeprefix("latency_"))

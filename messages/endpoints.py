@@ -34,7 +34,7 @@ WINDOW_LABEL = lazy("Window")
 METHOD_LABEL = lazy("Method")
 HOST_LABEL = lazy("Host")
 STATUS_LABEL = lazy("Status class")
-INVALID_PARAMS = lazy("Something in the address made no sense and was left out.")
+INVALID_PARAMS = lazy("Invalid URL parameter ignored.")
 RANGE_CLIPPED = lazy(
     "The range in the URL was shortened: at most the last 14 days of it are shown, and no future time."
 )
@@ -77,7 +77,7 @@ def headline(counts: Mapping[Verdict, int], n_judged: int) -> str:
         return plural("The one route is at parity", "All {n} routes are at parity", total)
     if not n_judged:
         return _("Not enough data yet on any route")
-    return _("No route regresses; {open} of {total} not decided").format(
+    return _("No regressions; {open} of {total} inconclusive").format(
         open=numbers.count(total - good), total=numbers.count(total)
     )
 

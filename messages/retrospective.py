@@ -14,7 +14,7 @@ from messages.command_help import command_help
 from messages.i18n import _, comma_list, lazy, ngettext, plural
 
 RETROSPECTIVE_TITLE = lazy("Retrospective")
-IMPACT = lazy("What it cost")
+IMPACT = lazy("Impact")
 PHASES = lazy("Phases")
 REPORT_FILE = lazy("Report")
 REPORT_EXPLAINED = lazy("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
@@ -100,9 +100,7 @@ def opening(
         return _(
             "No step is known: either none was taken, or no source reads the weights. Enter steps below, or with `cli.py step`."
         )
-    rollbacks = (
-        plural("with {n} step back", "with {n} steps back", n_rollbacks) if n_rollbacks else _("never a step back")
-    )
+    rollbacks = plural("with {n} rollback", "with {n} rollbacks", n_rollbacks) if n_rollbacks else _("no rollbacks")
     return _("From {first} to {end}, {days}: {start} → {now} in {phases}, {rollbacks}.").format(
         first=times.date(first, zone, now=now),
         end=times.date(end, zone, now=now),
@@ -237,7 +235,7 @@ def circled(number: int) -> str:
 def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
     both = _("requests {baseline} / {canary}"), _("error rate {baseline} / {canary}"), _("p95 {baseline} / {canary}")
     metrics = (text.format(baseline=baseline, canary=canary) for text in both)
-    return (_("phase"), _("held for"), *metrics, _("verdict"), _("outcome"), _("what happened"))
+    return (_("phase"), _("duration"), *metrics, _("verdict"), _("outcome"), _("what happened"))
 
 
 def merged_swap(swap: MergedSwap) -> str:
@@ -281,7 +279,7 @@ def judging(number: int, total: int) -> str:
 
 def filling(done: int, total: int) -> str:
     share = numbers.share(done / total if total else 0.0)
-    return _("The archive is being filled: {share} so far. What is below grows with it.").format(share=share)
+    return _("Backfilling archive: {share}. Figures below are incomplete.").format(share=share)
 
 
 def hours_only(until: datetime, zone: tzinfo, *, now: datetime) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from messages import numbers, times
 from messages.i18n import _, lazy, plural
 
-DISTRIBUTION_TITLE = lazy("How long answers took")
+DISTRIBUTION_TITLE = lazy("Response-time distribution")
 NO_ANSWERS = lazy("Nobody answered here in this window.")
 CODES_TITLE = lazy("Error codes")
 CODES_BOTH = lazy("on both")
@@ -15,8 +15,8 @@ CODES_NOTE = lazy(
     "Where fewer than about three would be expected there, seeing none says nothing."
 )
 TIMELINE_TITLE = lazy("Over time")
-SLOWEST_TITLE = lazy("The slowest lines")
-FAILED_TITLE = lazy("The newest failed lines")
+SLOWEST_TITLE = lazy("Slowest requests")
+FAILED_TITLE = lazy("Latest failed requests")
 LINES_HEAD = (lazy("time"), lazy("fleet"), lazy("target"), lazy("request"), lazy("code"), lazy("took"))
 LINES_NOTE = lazy("Some lines are kept as examples, without their query strings.")
 NO_LINES = lazy("None in this window.")

@@ -18,7 +18,7 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         lazy("{source} was not asked, because there is nothing to sign in with."),
         lazy("Give this program credentials for it, and start it again."),
     ),
-    "expired_token": (lazy("Sign-in has run out"), lazy("{source} refuses {operation}, because the sign-in has run out."), lazy("Sign in again. {again}")),
+    "expired_token": (lazy("Credentials expired"), lazy("{source} refuses {operation}, because the sign-in has run out."), lazy("Sign in again. {again}")),
     "denied": (lazy("Not allowed"), lazy("{source} does not allow {operation}."), lazy("Allow it there. {again}")),
     "wrong_key": (
         lazy("Unknown key"),
@@ -67,7 +67,7 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         lazy("AWS does: check AWS_ENDPOINT_URL if it is set, or the proxy. {again}"),
     ),
     "bad_request": (
-        lazy("Refused as nonsense"),
+        lazy("Bad request"),
         lazy("{source} refused {operation} as wrong."),
         lazy("Check {key} against what is quoted. If that is right, it is a mistake in this program: please report it with the quoted text."),
     ),
@@ -167,7 +167,7 @@ VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
         lazy("Create an API key with the Read right in Mackerel (organization → API keys), put it into MACKEREL_APIKEY, and start this program again."),
     ),
     ("expired_token", "aws"): (
-        lazy("AWS sign-in has run out"),
+        lazy("AWS credentials expired"),
         lazy("{source} refuses {operation}, because the AWS credentials have run out."),
         lazy("Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. {again}"),
     ),

@@ -25,7 +25,7 @@ class TestDoctor:
         assert result.exit_code == 0
         assert lines(result.stdout)[0] == "Photo service (demo) DEMO"
         assert lines(result.stdout)[1] == "✔ Configuration built in: the demo"
-        assert lines(result.stdout)[-1] == "Everything is fine."
+        assert lines(result.stdout)[-1] == "All checks passed."
 
     def test_each_permission_that_is_refused_says_what_to_do(self, demo: Migration, use_sources: Any):
         class Refused(DemoMetrics):
@@ -132,7 +132,7 @@ class TestDoctor:
             "    Never reported. CloudWatch has datapoints of another target group of the fleet, but none of photo-ecs-green.",
             "    → Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`.  "
             "docs/problems.md#no_such_metric",
-            "Everything is fine.",
+            "All checks passed.",
         ]
         checks = json_output(run("doctor", "--json"))["checks"]
         assert [(check["subject"], check["state"], check["newest_age_s"], check["ok"]) for check in checks] == [

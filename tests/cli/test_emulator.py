@@ -65,7 +65,7 @@ def test_weights_of_every_rule_and_target_health() -> None:
     assert lines(result.stdout)[:8] == [
         "Photo service",
         "HTTP:80 default all others · redirect, to no target group",
-        "HTTPS:443 10 X-Canary: ecs · a door · Stickiness off",
+        "HTTPS:443 10 X-Canary: ecs · header override · Stickiness off",
         "photo-ecs ECS 1 100.0%",
         "HTTPS:443 default all others · the split · Stickiness off",
         "photo-ec2 EC2 90 90.0%",
@@ -83,11 +83,11 @@ def test_watch_shows_requests_and_errors_and_names_the_percentiles() -> None:
     start = output.index("requests 900/min 100/min")
     assert output[start : start + 12] == [
         "requests 900/min 100/min",
-        "share told 90.0% 10.0%",
-        "share seen 90.0% 10.0% too early to tell",
+        "share configured 90.0% 10.0%",
+        "share observed 90.0% 10.0% too early to tell",
         "error rate, 5 min 0% 1.00% +1.00 pp",
-        "of it no response 0% 0% ±0 pp",
-        "of it target 5xx 0% 1.00% +1.00 pp",
+        "↳ no response 0% 0% ±0 pp",
+        "↳ target 5xx 0% 1.00% +1.00 pp",
         "response not counted 0% 0% ±0 pp",
         "p50 – – –",
         "p90 – – –",
@@ -129,8 +129,8 @@ def test_batches_of_an_enabled_and_a_disabled_rule() -> None:
         "1 of 2 jobs ran as scheduled; digest is paused.",
         "Last 14d: 3 runs.",
         "state job due last run took",
-        "‖ paused digest every 5 min – – too few runs to say what is usual",
-        "✓ ran thumbnails every 5 min 5 min ago, succeeded 1.5s too few runs to say what is usual",
+        "‖ paused digest every 5 min – – Too few runs for a baseline",
+        "✓ ran thumbnails every 5 min 5 min ago, succeeded 1.5s Too few runs for a baseline",
     ]
 
 

@@ -42,8 +42,8 @@ class TestWatch:
         output = lines(result.stdout)
         assert output[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20s old"
         assert output[1:3] == ["✓ CONTINUE · parity", "EC2 ECS ECS − EC2"]
-        assert output[4] == "share told 50.0% 50.0%"
-        assert re.fullmatch(r"share seen (49|50)\.\d% (49|50)\.\d% as told", output[5])
+        assert output[4] == "share configured 50.0% 50.0%"
+        assert re.fullmatch(r"share observed (49|50)\.\d% (49|50)\.\d% matches", output[5])
         assert [line.split(" ")[0] for line in output[10:14]] == ["p50", "p90", "p95", "p99"]
         assert "04:32 JST alert photo: 5xx above 0.4%" not in result.stdout  # over two hours ago
 
@@ -149,18 +149,18 @@ class TestWatch:
             "error rate: Too few minutes so far.",
             "EC2 ECS ECS − EC2",
             "requests 900/min 100/min",
-            "share told 90.0% 10.0%",
-            "share seen 90.0% 10.0% too early to tell",
+            "share configured 90.0% 10.0%",
+            "share observed 90.0% 10.0% too early to tell",
             "error rate, 5 min 1.00% 2.00% +1.00 pp",
-            "of it no response 0% 2.00% +2.00 pp",
-            "of it target 5xx 1.00% 0% −1.00 pp",
+            "↳ no response 0% 2.00% +2.00 pp",
+            "↳ target 5xx 1.00% 0% −1.00 pp",
             "response not counted 0% 0% ±0 pp",
             "p50 – – –",
             "p90 – – –",
             "p95 200 ms 250 ms ? +50 ms",
             "p99 – – –",
             "ALB-generated 5xx, whole load balancer 2.0/min",
-            "? stands on too few responses to be judged",
+            "? low sample, not judged",
         ]
         as_json = snapshot_json(demo, snapshot, evaluation)
         assert (as_json["alb_5xx"], as_json["decision"], as_json["exit_code"]) == (2, "wait", 2)

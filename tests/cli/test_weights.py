@@ -24,7 +24,7 @@ class TestWeights:
         assert result.exit_code == 0
         assert lines(result.stdout)[:11] == [
             "Photo service (demo) DEMO",
-            "HTTPS:443 10 X-Canary: ecs · a door · Stickiness off",
+            "HTTPS:443 10 X-Canary: ecs · header override · Stickiness off",
             "photo-ecs-green ECS 1 100.0%",
             "HTTPS:443 default all others · the split · Stickiness off",
             "photo-ec2 EC2 500 50.0%",

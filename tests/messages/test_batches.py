@@ -53,7 +53,7 @@ def test_schedules_in_words(text: str, expected: str) -> None:
             {"failed": ["a"], "slow": ["b", "c"], "ok": ["d"]},
             "3 of 4 jobs ran as scheduled, 2 of them slowly; a failed.",
         ),
-        ({"unknown": ["a", "b"]}, "Nobody knows: what the jobs did was not read."),
+        ({"unknown": ["a", "b"]}, "Unknown: runs could not be read."),
         ({"paused": ["a"], "ok": ["b"]}, "1 of 2 jobs ran as scheduled; a is paused."),
     ],
 )
@@ -84,8 +84,8 @@ def test_durations() -> None:
     assert [batches.run_duration(value) for value in (None, 0.25, 7.1, 59.94, 293, 3900)] == [
         "–", "0.2s", "7.1s", "1m 00s", "4m 53s", "1h 05m",
     ]  # fmt: skip
-    assert batches.typical_duration(TypicalDuration(9, 60, 50, 75)) == "usually 50s – 1m 15s"
-    assert batches.typical_duration(None) == "too few runs to say what is usual"
+    assert batches.typical_duration(TypicalDuration(9, 60, 50, 75)) == "Typical 50s–1m 15s (p10–p90)"
+    assert batches.typical_duration(None) == "Too few runs for a baseline"
 
 
 def test_scheduled_runs() -> None:

@@ -87,7 +87,7 @@ def test_sentences(retrospective: Retrospective) -> None:
         round(bound or 0) for bound in (retrospective.excess_errors.lower, retrospective.excess_errors.upper)
     )
     assert opening(MIGRATION, retrospective.outline, now=NOW) == (
-        "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 step back."
+        "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 rollback."
     )
     assert impact_sentences(MIGRATION, retrospective, now=NOW) == [
         "ECS served 14.3M requests.",

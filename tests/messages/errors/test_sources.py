@@ -65,7 +65,7 @@ def test_each_kind_has_texts() -> None:
         ),
         (
             Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
-            "AWS sign-in has run out",
+            "AWS credentials expired",
             "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
             "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
         ),

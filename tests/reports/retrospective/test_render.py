@@ -46,11 +46,11 @@ def test_the_page_is_self_contained(report: RetrospectiveReport) -> None:
 def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) -> None:
     page, text = report.html(), plain_text(report.html())
     assert page.count("<svg viewBox") == 1
-    assert "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 step back." in text
+    assert "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 rollback." in text
     assert "ECS served 14.3M requests." in text
     assert text.count("median of periods") == 4
     assert "1 · 10% 10 Mar 09:00 – 11 Mar 09:00 UTC" in text
-    assert "requests an hour 120,000 120,000 ±0%" in text
+    assert "requests per hour 120,000 120,000 ±0%" in text
     assert "2026-03-14 00:00 ✎ note Sale begins by Mika" in text
     assert "JST" not in text
 

@@ -70,7 +70,7 @@ def test_row_lists_only_lambda_issues() -> None:
 def test_badge_explains_a_silent_failure() -> None:
     failed = job(state="failed", last_run=run(NOW_S - 60, "failed", was_reported=False))
     html = ui.state_badge(MIGRATION, failed, NOW)
-    assert "title='Its last run died: Lambda reported an error and nothing was posted.'" in html
+    assert "title='Last run crashed (Lambda error, no metric).'" in html
 
 
 def test_names_are_escaped_and_links_keep_the_window() -> None:
@@ -151,7 +151,7 @@ def test_both_schedulers_are_compared() -> None:
         now=NOW_S,
     )
     html = ui.schedulers_table(MIGRATION, reports, NOW)
-    assert "<small>both reported for 5d</small><small>median −20.0% against cron</small>" in html
+    assert "<small>Parallel run 5d</small><small>median −20.0% against cron</small>" in html
     assert html.count("<td>9</td>") == 2 and "1m 20s – 1m 20s" in html
     assert ui.schedulers_table(MIGRATION, [job()], NOW) == "", "no runs"
 

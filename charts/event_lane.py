@@ -18,7 +18,7 @@ def event_lane_figure(frame: ChartFrame, events: Sequence[Event]) -> Figure:
         frame.palette,
         height=HEIGHT_PX,
         margin={"l": 12, "r": 12, "t": 2, "b": 34},
-        meta=clock_meta(frame),
+        meta=clock_meta(frame) | {"no_tools": True},
         xaxis=time_axis(frame, anchor="y") | {"showline": True, "linecolor": frame.palette.grid},
         yaxis=base_axis(frame.palette, range=[0, 1], visible=False),
         shapes=[*event_lines(frame, events), *event_strips(frame, events, SPACE)],

@@ -5,7 +5,15 @@ from messages.i18n import _, plural
 
 def component_texts() -> dict[str, str]:
     """The texts of ui/components/overlay_chart.js, which fills in what is in braces."""
-    return {"n": _("(n = {n})"), "ci": _("({lower} … {upper})")}
+    return {
+        "n": _("(n = {n})"),
+        "ci": _("({lower} … {upper})"),
+        "time": _("Time"),
+        "table": _("Table"),
+        "as_table": _("{chart}: as a table"),
+        "png": _("PNG"),
+        "download": _("{chart}: download as PNG"),
+    }
 
 
 def provisional() -> str:

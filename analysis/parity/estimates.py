@@ -9,7 +9,7 @@ from analysis.series.grid import FloatArray, IntArray
 from domain import Window, epoch_s
 from domain.window import MINUTE_S
 
-MAX_POINTS = 240  # it changes slowly
+MAX_POINTS = 90  # it changes slowly, and a refresh sends five numbers a point
 
 
 @dataclass(frozen=True, slots=True, eq=False)

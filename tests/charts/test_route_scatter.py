@@ -28,7 +28,7 @@ def drawn_json(points: list[RoutePoint], margin: float | None = 0.05) -> dict[st
 def test_each_verdict_has_its_symbol_and_name_and_no_fleet_colour() -> None:
     traces = drawn_json(POINTS)["data"]
     symbols = {trace["name"]: trace["marker"]["symbol"] for trace in traces}  # type: ignore[attr-defined]
-    assert symbols == {"undecided": "circle-open-dot", "regression": "triangle-up", "parity": "circle"}
+    assert symbols == {"inconclusive": "circle-open-dot", "regression": "triangle-up", "parity": "circle"}
     colours = {trace["marker"]["color"] for trace in traces}  # type: ignore[attr-defined]
     assert not colours & set(PALETTES["light"].fleets.values())
 

@@ -17,12 +17,16 @@ _chart = st.components.v2.component(
         <div class='chart'>
             <div class='chart-values'></div>
             <div class='chart-plot' tabindex='0'><div class='overlay-chart'></div><i class='crosshair' hidden></i></div>
+            <div class='chart-tools'>
+                <button type='button' class='chart-png'></button>
+                <details class='chart-table'><summary></summary><div role='region' tabindex='0'></div></details>
+            </div>
         </div>
     """,
     # One module: a component cannot import another file.
     js="\n".join(
         (_DIRECTORY / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("number_format", "chart_values", "overlay_chart")
+        for name in ("number_format", "chart_values", "chart_tools", "overlay_chart")
     ),
     isolate_styles=False,
 )

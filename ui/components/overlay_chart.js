@@ -54,7 +54,7 @@ async function draw(box, payload) {
   box.setAttribute("role", "img"); // only together with a label
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
-  Object.assign(box, { texts, meta: figure.layout.meta ?? {}, series: readSeries(figure) });
+  Object.assign(box, { texts, title: alt.split(". ")[0], meta: figure.layout.meta ?? {}, series: readSeries(figure) });
   box.isLong = box.series.some(({ x }) => x.at(-1) - x[0] > 86_400_000);
   showValues(box, box.time ?? null);
   let Plotly;
@@ -71,6 +71,7 @@ async function draw(box, payload) {
   if (box.clientWidth < NARROW_PX) figure.layout.annotations?.forEach(shortenLabel);
   await Plotly.react(box, figure.data, figure.layout, { displayModeBar: false, doubleClick: false, responsive: false });
   showValues(box, box.time ?? null);
+  updateTools(box, Plotly);
   box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1);
   if (box.observer) return;
   box.observer = new ResizeObserver(() => enqueue(box, () => fit(box, Plotly)));

@@ -10,7 +10,7 @@ from domain.config.batches import SchedulerKind
 from domain.window import DAY_S
 from messages import numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, comma_list, lazy, ngettext, plural
+from messages.i18n import _, comma_list, full_stop, lazy, ngettext, plural
 
 BATCHES_TITLE = lazy("Batches")
 # Shapes, so that states do not differ by colour alone.
@@ -160,7 +160,9 @@ def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str
         )
     clauses = [_clause(name, names) for name, names in jobs.items() if name not in ("ok", "slow")]
     clauses += [_unscheduled_clause(names, slowly=names is other_slow) for names in (other_slow, other_ok) if names]
-    return f"{opening}; {', '.join(clauses)}." if clauses else f"{opening}."
+    if not clauses:
+        return full_stop(opening)
+    return _("{opening}; {clauses}.").format(opening=opening, clauses=comma_list(clauses))
 
 
 def _clause(name: JobState, jobs: Sequence[str]) -> str:
@@ -194,7 +196,7 @@ def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     runs = sum(count for name, count in counts.items() if name in ("ok", "slow", "late", "failed"))
     parts = [plural("{n} run", "{n} runs", runs)]
     parts += [f"{numbers.count(counts[name])} {run_status(name)}" for name in counts if name not in ("ok", "waiting")]
-    return f"{length[:1].upper()}{length[1:]}: {', '.join(parts)}."
+    return _("{window}: {parts}.").format(window=f"{length[:1].upper()}{length[1:]}", parts=comma_list(parts))
 
 
 def next_due(ts: int, zone: tzinfo, now: datetime) -> str:

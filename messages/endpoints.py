@@ -6,7 +6,7 @@ from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
 from analysis.series.quantiles import Percentile
 from domain import FleetName
 from messages import numbers, times, verdicts
-from messages.i18n import _, comma_list, lazy, plural
+from messages.i18n import _, comma_list, full_stop, lazy, plural
 
 ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
@@ -80,6 +80,11 @@ def headline(counts: Mapping[Verdict, int], n_judged: int) -> str:
     return _("No regressions; {open} of {total} inconclusive").format(
         open=numbers.count(total - good), total=numbers.count(total)
     )
+
+
+def requests_and_tally(requests: str, counts: Mapping[Verdict, int]) -> str:
+    """`requests_judged`, and the tally as a sentence."""
+    return f"{requests} {full_stop(tally(counts))}"
 
 
 def tally(counts: Mapping[Verdict, int]) -> str:

@@ -99,6 +99,11 @@ def comma_list(items: Iterable[object]) -> str:
     return _(", ").join(map(str, items))
 
 
+def full_stop(text: str) -> str:
+    """The text as a sentence, with a full stop."""
+    return _("{text}.").format(text=text)
+
+
 class LazyText:
     """A text of a module's level, translated whenever it is shown: by str(), in an f-string, or as a value of a template.
 

@@ -11,7 +11,7 @@ from domain import FleetName
 from domain.window import DAY_S, MINUTE_S
 from messages import incidents, numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, comma_list, lazy, ngettext, plural
+from messages.i18n import _, comma_list, full_stop, lazy, ngettext, plural
 
 RETROSPECTIVE_TITLE = lazy("Retrospective")
 IMPACT = lazy("Impact")
@@ -178,7 +178,7 @@ def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
         if rollback.effect_s is not None
         else _("how fast it took effect is not known")
     )
-    return f"{', '.join(parts)}." + (f" ({rollback.title})" if rollback.title else "")
+    return full_stop(comma_list(parts)) + (f" ({rollback.title})" if rollback.title else "")
 
 
 def impact_days(first: datetime, last: datetime, zone: tzinfo, *, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from messages import numbers, times
-from messages.i18n import _, lazy, plural
+from messages.i18n import _, full_stop, lazy, plural
 
 DISTRIBUTION_TITLE = lazy("Response-time distribution")
 NO_ANSWERS = lazy("Nobody answered here in this window.")
@@ -34,7 +34,7 @@ def distribution_alternative(curves: Sequence[tuple[str, float | None, float | N
         )
         for name, p50, p95 in curves
     )
-    return "; ".join(texts) + "."
+    return full_stop("; ".join(texts))
 
 
 def codes_only(fleet: str) -> str:

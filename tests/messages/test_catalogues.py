@@ -1,4 +1,4 @@
-"""Translations have the placeholders of the text, and texts are translated when they are shown."""
+"""The catalogues have a translation of every text, with the same placeholders, and texts are translated when they are shown."""
 
 import ast
 import re
@@ -6,11 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages import Message
 
 from tests.messages import catalogues
 
+HOW_TO = "Run `make messages`, and translate in messages/locale/{}/LC_MESSAGES/dashboard.po what it lists."
 # {name}, {minutes:02d} and plotly's %{y:.3~g}; {{ and }} are braces; what is between backquotes is code.
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|%?\{[^{}]*\}|`[^`]*`")
+
+
+@pytest.mark.parametrize("language", catalogues.TRANSLATED)
+def test_every_text_is_translated(language: str) -> None:
+    catalog = catalogues.read(language)
+    expected = {(message.context, _singular(message)) for message in catalogues.extract() if message.id}
+    found = {(message.context, _singular(message)) for message in catalog if message.id}
+    assert not expected - found, f"Not in the catalogue. {HOW_TO.format(language)}"
+    assert not found - expected, f"No longer in the code. {HOW_TO.format(language)}"
+    assert not [message.id for message in catalogues.untranslated(catalog)], HOW_TO.format(language)
+    assert not [message.id for message in catalog if message.id and message.fuzzy]
 
 
 @pytest.mark.parametrize("language", catalogues.TRANSLATED)
@@ -48,6 +61,10 @@ def _calls_at_import(path: Path) -> Iterator[ast.Call]:
         if isinstance(node, ast.Call):
             yield node
         nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, (ast.FunctionDef, ast.Lambda))]
+
+
+def _singular(message: Message) -> str:
+    return _texts(message.id)[0]
 
 
 def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:

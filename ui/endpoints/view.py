@@ -98,7 +98,7 @@ def headline(migration: Migration, view: EndpointsView, span: str) -> Markup:
         "verdicts.headline",
         verdict=verdict,
         word=text.headline(counts, n_judged),
-        text=f"{judged} {text.tally(counts)}.",
+        text=text.requests_and_tally(judged, counts),
         role="status",
     )
 

@@ -24,7 +24,7 @@ def highest(dashboard: DashboardPage, chart: str, trace: str) -> float:
 
 def test_every_page_is_labelled_demo(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
-    expect(dashboard.page.locator(".demo").first).to_contain_text("DEMO A scripted migration, up to this minute.")
+    expect(dashboard.page.locator(".demo").first).to_contain_text("DEMO Demo data, generated up to now.")
     expect(dashboard.page).to_have_title(re.compile(r"^[✓■◐] (CONTINUE|HOLD|WAIT) · .* — Photo service \(demo\)$"))
     expect(dashboard.page.locator("link[rel='icon'], link[rel='shortcut icon']").first).to_have_attribute(
         "href", re.compile("^data:image/svg")
@@ -34,7 +34,7 @@ def test_every_page_is_labelled_demo(demo_server: DashboardServer, open_page: Op
 
 def test_links_of_the_banner_open_their_episodes(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
-    for link, minutes in (("a latency regression", 120), ("the blind spot", 100), ("step to 50:50", 180)):
+    for link, minutes in (("latency regression", 120), ("blind spot", 100), ("step to 50:50", 180)):
         dashboard.page.locator(".demo a").filter(has_text=link).click()
         dashboard.wait_window_minutes(minutes)
         assert set(dashboard.query_params) == {"from", "to"}

@@ -6,7 +6,7 @@ from analysis.parity.verdicts import VERDICTS, Judgement, Verdict
 from analysis.series.quantiles import Percentile
 from domain import FleetName
 from messages import numbers, times, verdicts
-from messages.i18n import _, comma_list, full_stop, lazy, plural
+from messages.i18n import _, comma_list, full_stop, lazy, lazy_pgettext, plural
 
 ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
@@ -31,7 +31,7 @@ ALL_ROUTES = lazy("All routes")
 JUDGING = lazy("Judging every route …")
 NO_MATCHING_REQUESTS = lazy("No requests fit what was chosen above.")
 WINDOW_LABEL = lazy("Window")
-METHOD_LABEL = lazy("Method")
+METHOD_LABEL = lazy_pgettext("HTTP", "Method")
 HOST_LABEL = lazy("Host")
 STATUS_LABEL = lazy("Status class")
 INVALID_PARAMS = lazy("Invalid URL parameter ignored.")

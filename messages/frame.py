@@ -1,6 +1,6 @@
 """Messages of the frame around all pages, and of the controls of the Live page's time."""
 
-from messages.i18n import _, lazy
+from messages.i18n import _, lazy, lazy_pgettext
 
 RANGE = lazy("Range…")
 FROM_DATE, FROM_TIME = lazy("From"), lazy("From, time of day")
@@ -10,7 +10,7 @@ EARLIER, LATER = lazy("Earlier"), lazy("Later")
 ZOOM_OUT = lazy("Zoom out")
 REFRESH = lazy("Refresh")
 OFF = lazy("off")
-METHOD_TITLE = lazy("Method")
+METHOD_TITLE = lazy_pgettext("statistics", "Method")
 METHOD = lazy(
     "95% CI, anytime-valid: it holds at every look, however often the page is opened. Minutes of both fleets are paired, so that shared bursts "
     "cancel. Parity: the whole CI lies within the margin. The margins are those of the configuration. Formulas and error rates: docs/MATH.md."

@@ -76,6 +76,8 @@ ONE_POINT_A_MINUTE = lazy(
 )
 RUNS_TITLE = lazy("Runs")
 RUNS_HEAD = (lazy("due"), lazy("began"), lazy("what became of it"), lazy("took"), lazy("era"))
+SHOW_LABEL = lazy("Jobs to show")
+NO_PROBLEMS = lazy("No job has a problem.")
 ALL_JOBS = lazy("All jobs")
 SOURCES_TITLE = lazy("Data sources")
 NOT_CONFIGURED = lazy("Batches are not configured")
@@ -85,6 +87,12 @@ NOT_CONFIGURED_TEXT = lazy(
 )
 READING = lazy("The runs are being read; they come by themselves.")
 PARTLY_UNREAD = lazy("Not everything could be read. The source below says why, and what to do.")
+
+
+def shown_jobs(choice: str, n: int) -> str:
+    """ "All 7", "Problems only 3"."""
+    text = _("Problems only {n}") if choice else _("All {n}")
+    return text.format(n=numbers.count(n))
 
 
 def window_length(choice: str) -> str:

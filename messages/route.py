@@ -1,15 +1,16 @@
 """Messages of the page of a route."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from messages import numbers, times
-from messages.i18n import _, full_stop, lazy, plural
+from analysis import CriterionVerdict
+from domain import FleetName
+from messages import numbers, times, verdicts
+from messages.i18n import _, full_stop, lazy
 
 DISTRIBUTION_TITLE = lazy("Response-time distribution")
 NO_ANSWERS = lazy("Nobody answered here in this window.")
 CODES_TITLE = lazy("Error codes")
-CODES_BOTH = lazy("on both")
-CODE_NONE = lazy("none")
+COPY = lazy("Copy")
 CODES_NOTE = lazy(
     "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
     "Where fewer than about three would be expected there, seeing none says nothing."
@@ -49,18 +50,20 @@ def code(status: int, target_status: int | None) -> str:
     return text.format(status=status, target=target_status)
 
 
-def code_requests(n: int) -> str:
-    return plural("{n} request", "{n} requests", n)
+def codes_head(labels: Mapping[FleetName, str]) -> tuple[str, ...]:
+    baseline, canary = labels["baseline"], labels["canary"]
+    expected = _("{canary} expected at {baseline}'s rate").format(canary=canary, baseline=baseline)
+    return (_("code"), baseline, canary, expected)
 
 
-def code_on(fleet: str, n: int) -> str:
-    return f"{fleet} {numbers.count(n)}"
+def expected(number: float) -> str:
+    """How many requests with a code are expected: whether a count of 0 means anything."""
+    return "< 0.1" if number < 0.05 else f"{number:.1f}" if number < 10 else numbers.count(number)
 
 
-def code_expected(fleet: str, expected: float) -> str:
-    """The count expected on the other fleet at the same rate: whether a count of 0 there means anything."""
-    few = _("< 0.1") if expected < 0.05 else f"{expected:.1f}" if expected < 10 else numbers.count(expected)
-    return _("as often on {fleet}: {few}").format(fleet=fleet, few=few)
+def criterion(result: CriterionVerdict) -> str:
+    """ "error rate +2.18 pp … +2.97 pp"."""
+    return f"{verdicts.metric(result.criterion)} {verdicts.interval(result)}"
 
 
 def timeline_bucket(bucket_s: int) -> str:

@@ -14,7 +14,8 @@ from ui import layout
 from ui.app_context import AppContext, get_app_context
 from ui.batches import view as batches
 from ui.batches.detail import job_detail
-from ui.controls import query_params, segmented_control, set_query
+from ui.components import page_actions
+from ui.controls import follow_link, query_param, query_params, segmented_control, set_query
 from ui.language import fragment
 
 REFRESH_S = 60  # runs are read every five minutes
@@ -28,6 +29,7 @@ def render() -> None:
 
 
 def _content(app: AppContext) -> None:
+    page_actions("", follow_link)
     now, query = utc_now(), query_params()
     choice = query.get("window", batches.DEFAULT_WINDOW)
     choice = choice if choice in batches.WINDOW_CHOICES else batches.DEFAULT_WINDOW
@@ -64,7 +66,18 @@ def _show(app: AppContext, view: BatchView, choice: str, now: datetime) -> None:
         st.html(batches.headline(view, choice))
         if not view.complete:
             layout.note(_why_incomplete(app))
-        table = batches.jobs_table(app.migration, view, choice, now)
+        shown = query_param("show", batches.SHOWN_CHOICES)
+        n_problems = len(batches.problems(view))
+        segmented_control(
+            "show",
+            str(text.SHOW_LABEL),
+            batches.SHOWN_CHOICES,
+            shown,
+            lambda name: text.shown_jobs(name, n_problems if name else len(view.jobs)),
+        )
+        if shown and not n_problems:
+            layout.empty_state(str(text.NO_PROBLEMS))
+        table = batches.jobs_table(app.migration, view, choice, now, problems_only=bool(shown))
         st.html(table + batches.legend(view) + batches.schedulers_table(app.migration, view.jobs, now))
     else:
         _empty_state(app, view)

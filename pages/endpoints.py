@@ -97,8 +97,7 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
     endpoint = next((endpoint for endpoint in judged.endpoints.routes if endpoint.route == params.route), None)
     if endpoint:
         route_view = view.route_view(app, window, endpoint.route, params.filters, counting=counting, now=now)
-        route.route_detail(app, endpoint, route_view, window, span)
-        st.html(route.log_lines(app, route_view, now))
+        route.route_detail(app, endpoint, route_view, window, span, now=now)
     else:
         _overview(app, judged, params, window, span)
 

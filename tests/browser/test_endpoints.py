@@ -49,6 +49,7 @@ def test_a_route_has_a_url_with_its_times_codes_and_lines(demo_server: Dashboard
     expect(dashboard.page.locator(".codes")).to_contain_text("500")
     expect(dashboard.page.locator(".log-lines").first).to_contain_text("POST api.photo.example.com/v1/albums/")
     assert "?" not in dashboard.page.locator(".log-lines").first.inner_text()
+    expect(dashboard.page.locator(".log-lines .copy").first).to_be_visible()
     dashboard.page.reload()
     expect(dashboard.page.locator(".job-head")).to_contain_text(SHARE)
     dashboard.page.get_by_role("button", name="All routes").click()

@@ -26,6 +26,7 @@ MAX_CELLS = 62
 MAX_CELL_PERCENT, MIN_CELL_PERCENT = 6.6, 0.6  # of a strip's width
 WINDOW_CHOICES = ("1d", "7d", "14d", "30d", "60d")
 DEFAULT_WINDOW = "14d"
+SHOWN_CHOICES = ("", "problems")
 TONES: Mapping[str, str] = {
     "failed": "bad",
     "stopped": "bad",
@@ -76,9 +77,19 @@ def headline(view: BatchView, choice: str) -> Markup:
     )
 
 
-def jobs_table(migration: Migration, view: BatchView, choice: str, now: datetime) -> Markup:
-    """One row per job, the worst first; on a phone, one card."""
+def problems(view: BatchView) -> tuple[JobReport, ...]:
+    """The jobs that are neither well nor unknown, with those that are paused: somebody may have forgotten them."""
+    return tuple(job for job in view.jobs if job.state not in ("ok", "unknown"))
+
+
+def jobs_table(
+    migration: Migration, view: BatchView, choice: str, now: datetime, *, problems_only: bool = False
+) -> Markup:
+    """One row per job, the worst first; on a phone, one card. Nothing without a job."""
     window = {} if choice == DEFAULT_WINDOW else {"window": choice}
+    jobs = problems(view) if problems_only else view.jobs
+    if not jobs:
+        return Markup("")
     rows = [
         (
             job,
@@ -89,7 +100,7 @@ def jobs_table(migration: Migration, view: BatchView, choice: str, now: datetime
             duration_cell(job),
             history_strip(migration, view, job, now),
         )
-        for job in view.jobs
+        for job in jobs
     ]
     return render("batches.jobs_table", rows=rows)
 

@@ -8,7 +8,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis.endpoints.endpoints import Endpoint
-from analysis.endpoints.route import RouteDetail, StatusCount
+from analysis.endpoints.route import RouteDetail
 from charts.base.frame import chart_frame
 from charts.route import route_cdf_figure, route_timeline_figure
 from domain import FLEETS, FleetName, Window
@@ -24,16 +24,17 @@ from ui.components import overlay_chart
 from ui.verdicts import criteria_table
 
 
-def route_detail(app: AppContext, endpoint: Endpoint, view: RouteView, window: Window, span: str) -> None:
-    """The page below its head. `span`: the window in words."""
-    head = render("endpoints.route_head", endpoint=endpoint, span=span)
-    st.html(head + criteria_table(app.migration, endpoint.judgement))
-    left, right = st.columns([3, 2])
-    labels = app.migration.labels
-    with left:
-        _latency_section(endpoint, view.route, labels)
-    right.html(_status_codes(view.route, labels))
+def route_detail(
+    app: AppContext, endpoint: Endpoint, view: RouteView, window: Window, span: str, *, now: datetime
+) -> None:
+    """The page below its head: what is wrong, since when, with which codes, for whom, and then the distributions. `span`: the window in words."""
+    chips = [(result.verdict, text.criterion(result)) for result in endpoint.judgement.criteria]
+    st.html(render("endpoints.route_head", endpoint=endpoint, span=span, chips=chips))
     _timeline_section(app, endpoint, view.route, window, span)
+    labels = app.migration.labels
+    st.html(_status_codes(view.route, labels) + _log_lines(app, view, now))
+    _latency_section(endpoint, view.route, labels)
+    st.html(criteria_table(app.migration, endpoint.judgement))
 
 
 def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[FleetName, str]) -> None:
@@ -58,32 +59,20 @@ def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, w
 
 
 def _status_codes(route: RouteDetail, labels: Mapping[FleetName, str]) -> Markup:
-    """The error codes that only one fleet returned, and those that both did."""
-    both = [
-        _code_row(code, " · ".join(text.code_on(labels[fleet], code.requests[fleet]) for fleet in FLEETS), labels)
-        for code in route.on_both
+    """The error codes of both fleets, and how many the canary would have at the baseline's rate."""
+    rows = [
+        (
+            text.code(code.client, code.target),
+            [numbers.count(code.requests[fleet]) for fleet in FLEETS],
+            text.expected(code.expected["canary"]) if code.requests["baseline"] else numbers.NONE,
+            next((text.codes_only(labels[fleet]) for fleet in FLEETS if code in route.only_on(fleet)), ""),
+        )
+        for code in route.codes
     ]
-    lists = [
-        (text.codes_only(labels["canary"]), _codes_only_on(route, "canary", labels)),
-        (text.codes_only(labels["baseline"]), _codes_only_on(route, "baseline", labels)),
-        (text.CODES_BOTH, both),
-    ]
-    return render("endpoints.status_codes", lists=lists)
+    return render("endpoints.status_codes", head=text.codes_head(labels), rows=rows)
 
 
-def _codes_only_on(route: RouteDetail, fleet: FleetName, labels: Mapping[FleetName, str]) -> list[tuple[str, str, str]]:
-    other: FleetName = "canary" if fleet == "baseline" else "baseline"
-    return [_code_row(code, text.code_requests(code.requests[fleet]), labels, other) for code in route.only_on(fleet)]
-
-
-def _code_row(
-    code: StatusCount, requests: str, labels: Mapping[FleetName, str], expected_on: FleetName = "canary"
-) -> tuple[str, str, str]:
-    expected = text.code_expected(labels[expected_on], code.expected[expected_on])
-    return text.code(code.client, code.target), requests, expected
-
-
-def log_lines(app: AppContext, view: RouteView, now: datetime) -> Markup:
+def _log_lines(app: AppContext, view: RouteView, now: datetime) -> Markup:
     """The newest failed requests, and the slowest ones."""
     return Markup("").join(
         render("endpoints.log_lines", title=title, rows=_log_rows(app, lines, now))
@@ -91,21 +80,20 @@ def log_lines(app: AppContext, view: RouteView, now: datetime) -> Markup:
     )
 
 
-def _log_rows(app: AppContext, lines: pa.Table, now: datetime) -> list[tuple[str, ...]]:
+def _log_rows(app: AppContext, lines: pa.Table, now: datetime) -> list[tuple[FleetName | None, tuple[str, ...]]]:
+    """The fleet of each line, and its cells; the second is the fleet's label."""
     fleets, migration = fleet_by_target_group(app.migration), app.migration
-    symbols = {fleet: render("endpoints.symbol", fleet=fleet) for fleet in FLEETS}
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[FleetName | None, tuple[str, ...]]] = []
     for line in lines.to_pylist():
         fleet = fleets.get(line["target_group"])
         target_status = None if line["target_status"] == NO_STATUS else line["target_status"]
-        rows.append(
-            (
-                times.clock_s(datetime.fromtimestamp(line["ts"], UTC), migration.zone, now=now),
-                f"{symbols[fleet]} {migration.fleets[fleet].label}" if fleet else line["target_group"] or numbers.NONE,
-                line["target"],
-                f"{line['method']} {line['host']}{line['path']}",
-                text.code(line["elb_status"], target_status),
-                numbers.milliseconds(line["latency_ms"] / 1000) if line["latency_ms"] >= 0 else numbers.NONE,
-            )
+        cells = (
+            times.clock_s(datetime.fromtimestamp(line["ts"], UTC), migration.zone, now=now),
+            migration.fleets[fleet].label if fleet else line["target_group"] or numbers.NONE,
+            line["target"],
+            f"{line['method']} {line['host']}{line['path']}",
+            text.code(line["elb_status"], target_status),
+            numbers.milliseconds(line["latency_ms"] / 1000) if line["latency_ms"] >= 0 else numbers.NONE,
         )
+        rows.append((fleet, cells))
     return rows

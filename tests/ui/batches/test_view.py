@@ -67,6 +67,13 @@ def test_row_lists_only_lambda_issues() -> None:
     assert "<small>Lambda: 2 throttled; its rule failed to start it once</small>" in undelivered
 
 
+def test_problems_only_are_the_jobs_that_are_not_well() -> None:
+    jobs = view(job("a", state="failed"), job("b", state="paused"), job("c", state="unknown"), job("d"))
+    html = ui.jobs_table(MIGRATION, jobs, "14d", NOW, problems_only=True)
+    assert re.findall(r"\?job=(\w)", html) == ["a", "b"]
+    assert ui.jobs_table(MIGRATION, view(job()), "14d", NOW, problems_only=True) == ""
+
+
 def test_badge_explains_a_silent_failure() -> None:
     failed = job(state="failed", last_run=run(NOW_S - 60, "failed", was_reported=False))
     html = ui.state_badge(MIGRATION, failed, NOW)

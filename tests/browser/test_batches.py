@@ -31,10 +31,13 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     expect(dashboard.page.locator(".headline")).to_contain_text(
         "4 of 7 jobs ran as scheduled, rankings slowly; cleanup failed, newsletter is paused, export ran and has no schedule."
     )
-    dashboard.expect_selected("7d")
+    dashboard.expect_selected("7d", "All 7")
     dashboard.select("1d")
     dashboard.wait_query_params(window="1d")
     expect(dashboard.page.locator(".headline")).to_contain_text("Last 1d:")
+    dashboard.page.get_by_text("Problems only").click()
+    dashboard.wait_query_params(window="1d", show="problems")
+    expect(dashboard.page.locator(".batches tbody tr")).to_have_count(3)
 
 
 @THEMES

@@ -30,9 +30,10 @@ from domain import ConfigurationError
 from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
 from messages.server import REACHABLE_FROM_OUTSIDE
-from ui import app_context
+from ui import app_context, layout
 from ui.components import PLOTLYJS_URL
 from ui.server.connections import ServerSetup, is_unprotected
+from ui.server.document import StyledDocument
 from ui.server.health import LIVENESS_WAIT_S, SourceStates
 from ui.server.memory import return_freed_memory
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
@@ -194,5 +195,6 @@ app = st.App(
         Middleware(RequestGuard, settings=app_context.server_settings),
         Middleware(AccessLog),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        Middleware(StyledDocument, css=layout.document_css()),
     ],
 )

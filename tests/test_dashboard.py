@@ -228,3 +228,16 @@ def test_a_server_on_all_addresses_warns_and_serves_the_allowed_hosts(tmp_path: 
         assert send_raw(server, *HANDSHAKE, *host)[0].startswith("HTTP/1.1 101 ")
         assert send_raw(server, "GET / HTTP/1.1", "Host: other.example.com")[0] == "HTTP/1.1 403 Forbidden"
         assert server.log.count("This dashboard is reachable from other machines and has no sign-in") == 1
+
+
+def test_the_document_has_the_style_of_the_pages(server: DashboardServer) -> None:
+    plain = get(server, "/parity")[2]
+    # As a browser asks again for a document that it had before an update.
+    known = {"If_Modified_Since": "Fri, 01 Jan 2027 00:00:00 GMT", "Accept_Encoding": "gzip, br"}
+    _status, headers, body = get(server, "/parity", Accept="text/html,*/*;q=0.8", **known)
+    assert headers["cache-control"] == "no-cache" and headers["etag"] is None
+    assert headers["content-encoding"] == "gzip"
+    document = gzip.decompress(body)
+    assert b"<style>" not in plain and len(document) > len(plain)
+    assert b"<body><style>" in document and b".hero {" in document
+    assert document.index(b"<body><style>") < document.index(b'<div id="root">')

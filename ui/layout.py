@@ -1,5 +1,6 @@
 """What all pages share: style, title, demo banner, notes, and error pages."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from ui.controls import query_params
 from ui.favicon import favicon
 
 CSS, KIOSK_CSS = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page.css", "kiosk.css"))
+_SELECTORS: dict[Theme, str] = {"light": ":root", "dark": ".dark"}
+# The lines of page.css with the variables of each theme: "{ --header: …; }".
+_VARIABLES = {
+    theme: re.findall(rf"(?m)^{re.escape(selector)} ({{.*}})$", CSS)[0] for theme, selector in _SELECTORS.items()
+}
 
 
 def is_kiosk() -> bool:
@@ -32,9 +38,15 @@ def theme() -> Theme:
     return "dark" if is_kiosk() or st.context.theme.type == "dark" else "light"
 
 
+def document_css() -> str:
+    """The style of all pages, for their document: until the script runs, in the theme that the browser prefers."""
+    dark = _VARIABLES["dark"]
+    return CSS.replace(f".dark {dark}", f"@media (prefers-color-scheme: dark) {{ :root {dark} }}")
+
+
 def apply_style() -> None:
-    css = CSS.replace(".dark {", ":root {") if theme() == "dark" else CSS
-    st.html(f"<style>{css}{KIOSK_CSS if is_kiosk() else ''}</style>")
+    """What is not yet in the document: the theme that the viewer chose in Streamlit's menu, and the kiosk."""
+    st.html(f"<style>:root {_VARIABLES[theme()]} {KIOSK_CSS if is_kiosk() else ''}</style>")
 
 
 def brand(name: str) -> None:

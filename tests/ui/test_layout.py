@@ -18,3 +18,11 @@ def test_a_kiosk_is_dark_and_has_its_style(monkeypatch: pytest.MonkeyPatch, rend
         assert layout.theme() == theme
         layout.apply_style()
         assert ("/* A page on a wall" in rendered[-1]) is (theme == "dark")
+
+
+def test_the_document_has_the_variables_of_the_theme_that_the_browser_prefers(rendered: list[str]) -> None:
+    layout.apply_style()
+    light = rendered[-1].removeprefix("<style>:root ").partition("}")[0] + "}"
+    document = layout.document_css()
+    assert "--paper: #fff" in light and f":root {light}" in document
+    assert "@media (prefers-color-scheme: dark) { :root { --paper: #171614" in document and ".dark" not in document

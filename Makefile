@@ -86,7 +86,8 @@ $(DEV): requirements-dev.txt $(RUN)
 	touch $@
 
 %.mo: %.po | $(RUN)
-	$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+	$(BIN)/python -m tests.messages.catalogues --compile
+	touch $@
 
 $(BIN)/pip:
 	@.ci/venv .venv

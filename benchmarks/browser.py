@@ -69,21 +69,21 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def new_visitor(browser: Browser) -> BrowserContext:
+def new_visitor(browser: Browser, width: int = 1440, height: int = 1000) -> BrowserContext:
     """A context with an empty cache."""
-    return browser.new_context(viewport={"width": 1440, "height": 1000})
+    return browser.new_context(viewport={"width": width, "height": height})
 
 
-def open_page(context: BrowserContext, url: str, *, timeout_s: float = 60) -> OpenedPage:
-    """Opens the page and waits for its charts. Raises playwright's TimeoutError."""
+def open_page(context: BrowserContext, url: str, *, drawn: str = CHARTS_DRAWN_JS, timeout_s: float = 60) -> OpenedPage:
+    """Opens the page and waits for its charts, or for another function `drawn`. Raises playwright's TimeoutError."""
     page, received = context.new_page(), ReceivedBytes()
     session = context.new_cdp_session(page)
     session.on("Network.loadingFinished", lambda event: _add_http(received, event))
     session.on("Network.webSocketFrameReceived", lambda event: _add_frame(received, event))
     session.send("Network.enable")
     page.goto(url, wait_until="commit")
-    drawn = page.wait_for_function(CHARTS_DRAWN_JS, timeout=timeout_s * 1000)
-    return OpenedPage(page, float(drawn.json_value()), received)
+    drawn_s = page.wait_for_function(drawn, timeout=timeout_s * 1000)
+    return OpenedPage(page, float(drawn_s.json_value()), received)
 
 
 def _add_http(received: ReceivedBytes, event: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ def main(
         result = {"machine": machine_summary(), "figures": [asdict(measurement) for measurement in measurements]}
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        Console(width=150).print(_table(measurements))
+        Console(width=150).print(table(measurements))
     raise typer.Exit(1 if any(measurement.is_met is False for measurement in measurements) else 0)
 
 
@@ -486,11 +486,12 @@ def log_progress(text: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
-def _table(measurements: Sequence[Measurement]) -> Table:
-    table = Table("figure", "goal", "dashboard", "naive", "met?", title=machine_summary())
+def table(measurements: Sequence[Measurement], *, peer: str = "naive") -> Table:
+    """`peer`: the page that was measured beside the dashboard."""
+    drawn = Table("figure", "goal", "dashboard", peer, "met?", title=machine_summary())
     for row in measurements:
-        table.add_row(row.name, row.goal, row.dashboard, row.naive, {True: "yes", False: "NO", None: ""}[row.is_met])
-    return table
+        drawn.add_row(row.name, row.goal, row.dashboard, row.naive, {True: "yes", False: "NO", None: ""}[row.is_met])
+    return drawn
 
 
 if __name__ == "__main__":

@@ -212,14 +212,17 @@ class DashboardPage:
         assert box
         return box
 
-    def serious_violations(self) -> list[tuple[str, Any, str]]:
-        """What axe-core finds that is serious or worse: its rule, the element, and the reason."""
+    def violations(self, *impacts: str) -> list[tuple[str, Any, str]]:
+        """What axe-core finds, with one of these impacts or with any: its rule, the element, and the reason."""
         return [
             (violation["id"], node["target"], node["failureSummary"])
             for violation in Axe().run(self.page).response["violations"]
-            if violation["impact"] in ("serious", "critical")
+            if not impacts or violation["impact"] in impacts
             for node in violation["nodes"]
         ]
+
+    def serious_violations(self) -> list[tuple[str, Any, str]]:
+        return self.violations("serious", "critical")
 
     def fits_width(self) -> bool:
         """Whether the page does not scroll sideways."""

@@ -1,12 +1,11 @@
 """The Batches page in a browser: opened first, dark, on a phone, and with a Mackerel that denies access."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import DARK, PHONE, THEMES, OpenPage, open_subpage
+from tests.browser.dashboard_page import DARK, PHONE, OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
 from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import FakeServices
@@ -38,14 +37,6 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     dashboard.page.get_by_text("Problems only").click()
     dashboard.wait_query_params(window="1d", show="problems")
     expect(dashboard.page.locator(".batches tbody tr")).to_have_count(3)
-
-
-@THEMES
-def test_axe_finds_nothing_serious(demo_server: DashboardServer, open_page: OpenPage, options: dict[str, Any]) -> None:
-    dashboard = open_subpage(open_page, demo_server, "/batches", **options)
-    expect(dashboard.page.locator(".batches tbody tr")).to_have_count(7)
-    dashboard.wait_until_idle()
-    assert dashboard.serious_violations() == []
 
 
 def test_a_phone_never_scrolls_sideways(demo_server: DashboardServer, open_page: OpenPage) -> None:

@@ -1,12 +1,11 @@
 """The Endpoints page in a browser: opened first, a route by its URL, filters, a reload, dark, on a phone, and without logs."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard_page import DARK, PHONE, THEMES, DashboardPage, OpenPage, open_subpage
+from tests.browser.dashboard_page import DARK, PHONE, DashboardPage, OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
 from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import FakeServices
@@ -100,17 +99,6 @@ def test_invalid_parameters_are_reported_and_ignored(demo_server: DashboardServe
     expect(dashboard.page.get_by_text("Something in the address made no sense")).to_be_visible()
     expect(dashboard.page.get_by_text("there is no route “/<script>”")).to_be_visible()
     expect(dashboard.page.locator(".routes")).to_be_visible()
-
-
-@THEMES
-@pytest.mark.parametrize("path", ["/endpoints", f"/endpoints?route={SHARE}"])
-def test_axe_finds_nothing_serious(
-    demo_server: DashboardServer, open_page: OpenPage, options: dict[str, Any], path: str
-) -> None:
-    dashboard = open_subpage(open_page, demo_server, path, **options)
-    expect(dashboard.page.locator(".routes, .codes").first).to_be_visible()
-    dashboard.wait_until_idle()
-    assert dashboard.serious_violations() == []
 
 
 @pytest.mark.parametrize("path", ["/endpoints", f"/endpoints?route={SHARE}"])

@@ -96,7 +96,7 @@ def share_title(canary: str) -> str:
 
 def estimate_in_head(difference: str) -> str:
     """The judge's estimate of a difference, in the head of a chart."""
-    return _("Δ {difference}").format(difference=difference)
+    return _("Δ so far {difference}").format(difference=difference)
 
 
 def estimate_explained(lower: str, upper: str) -> str:

@@ -75,7 +75,7 @@ def test_head_has_the_judges_estimate_instead_of_one_minute_against_another(
     panel = replace(shown.data.panels["latency"], estimate=estimate)
     shown = replace(shown, data=replace(shown.data, panels={"latency": panel}))
     panels.panel_head(build_app(), PARAMS, shown, "latency", slow_s=0.3)
-    assert "Δ −4 ms" in ParsedHtml(rendered[0]).text and "+50 ms" not in rendered[0]
+    assert "Δ so far −4 ms" in ParsedHtml(rendered[0]).text and "+50 ms" not in rendered[0]
     assert "95% CI −6 ms … −2 ms" in rendered[0]
 
 

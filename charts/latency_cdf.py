@@ -1,13 +1,12 @@
 """Latency CDF of both fleets: the share of answers at or below each latency."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
 from charts.base.frame import HEIGHT_PX, plotly_text
 from charts.base.layout import MARGIN_PX, TRANSPARENT, base_axis, base_layout
-from charts.base.palette import PALETTES, Palette, Theme, fleet_line
+from charts.base.palette import PALETTES, Theme, fleet_line
 from domain.latency import LatencySummary
 from messages import parity as text
 
@@ -31,17 +30,13 @@ def latency_cdf_figure(groups: Sequence[tuple[str, LatencySummary]], theme: Them
             | {"marker": {"color": colour, "size": 5, "symbol": symbol}}
             | {"hovertemplate": text.distribution_hover("%{y:.4~g}", "%{x:,.4~g}")}
         )
-    return go.Figure(data=data, layout=cdf_layout(palette, {"dtick": "D2"}))
-
-
-def cdf_layout(palette: Palette, ticks: dict[str, Any]) -> dict[str, Any]:
-    """The layout of shares (%) over latency (ms, logarithmic); `ticks`: plotly's settings of the x axis's ticks."""
-    return base_layout(
+    layout = base_layout(
         palette,
         height=HEIGHT_PX,
         margin=MARGIN_PX,
         showlegend=True,
         legend={"x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom", "bgcolor": TRANSPARENT},
-        xaxis=base_axis(palette, type="log", tickformat=",~g", ticksuffix=" ms", **ticks),
+        xaxis=base_axis(palette, type="log", tickformat=",~g", ticksuffix=" ms", dtick="D2"),
         yaxis=base_axis(palette, range=[0, 102], dtick=25, ticksuffix="%"),
     )
+    return go.Figure(data=data, layout=layout)

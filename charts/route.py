@@ -1,40 +1,18 @@
-"""The charts of one route: latency distribution, and requests, error rate and p95 over time."""
+"""The chart of one route: requests, error rate and p95 over time."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 
-from analysis.endpoints.route import LatencyDistribution, RouteTimeline, downsample
+from analysis.endpoints.route import RouteTimeline
 from charts.base.frame import ChartFrame, axis_time, plotly_text
 from charts.base.layout import LEGEND, TRANSPARENT, base_axis, base_layout, date_ticks, panel_label
-from charts.base.palette import PALETTES, Theme, fleet_line
-from charts.latency_cdf import cdf_layout
+from charts.base.palette import fleet_line
 from domain import FLEETS, FleetName
-from messages import parity as text
 
 TIMELINE_HEIGHT_PX = 360
 ERRORS, LATENCY, REQUESTS = (0.74, 1.0), (0.37, 0.64), (0.0, 0.27)  # from the top: what is wrong first
-
-
-def route_cdf_figure(
-    distributions: Mapping[FleetName, LatencyDistribution], labels: Mapping[FleetName, str], theme: Theme
-) -> go.Figure:
-    """The empirical CDF of each fleet's latencies, from all answers; time in ms on a logarithmic axis."""
-    palette = PALETTES[theme]
-    data: list[dict[str, Any]] = []
-    for fleet in FLEETS:
-        if not len(distributions[fleet].ms):
-            continue
-        ms, share = downsample(distributions[fleet])
-        line = fleet_line(palette, fleet, len(ms)) | {"shape": "hv"}
-        data.append(
-            {"type": "scatter", "mode": "lines", "name": plotly_text(labels[fleet]), "line": line}
-            | {"x": [max(x, 0.5) for x in ms], "y": [y * 100 for y in share]}  # a logarithmic axis has no 0
-            | {"hovertemplate": text.distribution_hover("%{y:.4~g}", "%{x:,.4~g}")}
-        )
-    decades = {"dtick": 1, "minor": {"dtick": "D2", "showgrid": True, "gridcolor": palette.grid}}
-    return go.Figure(data=data, layout=cdf_layout(palette, decades))
 
 
 def route_timeline_figure(

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from analysis import NOTABLE_SHARE, CriterionVerdict, Judgement, Phase, PhaseStart
 from domain import FLEETS, FleetName
-from messages import fleet_requests, live, numbers, route, steps, times, verdicts
-from messages.i18n import _, lazy
+from messages import fleet_requests, live, numbers, steps, times, verdicts
+from messages.i18n import _, full_stop, lazy
 
 PARITY_TITLE = lazy("Parity")
 DEFAULT_CRITERIA = lazy("Default margins. Set your own under [[criteria]].")
@@ -247,5 +247,12 @@ def distribution_hover(share: str, milliseconds: str) -> str:
 
 def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:
     """The chart's text alternative; a curve is its name, median and p95 in seconds."""
-    curves_text = route.distribution_alternative(curves)
-    return _("Cumulative share of responses by response time. {curves}").format(curves=curves_text)
+    curve_texts = (
+        _("{name}: half within {p50}, 95% within {p95}").format(
+            name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
+        )
+        for name, p50, p95 in curves
+    )
+    return _("Cumulative share of responses by response time. {curves}").format(
+        curves=full_stop("; ".join(curve_texts))
+    )

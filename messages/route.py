@@ -7,7 +7,11 @@ from domain import FleetName
 from messages import numbers, times, verdicts
 from messages.i18n import _, full_stop, lazy
 
-DISTRIBUTION_TITLE = lazy("Response-time distribution")
+PERCENTILES_TITLE = lazy("Latency percentiles")
+PERCENTILES_EXPLAINED = lazy(
+    "Difference of each percentile of the whole window, with its 95% CI; grey: the margin of a criterion. The CI assumes that requests are "
+    "independent, and is too narrow if slow ones cluster. The verdict compares both fleets minute by minute instead, so it can differ."
+)
 NO_ANSWERS = lazy("Nobody answered here in this window.")
 CODES_TITLE = lazy("Error codes")
 COPY = lazy("Copy")
@@ -27,15 +31,24 @@ def timeline_panels() -> tuple[str, str, str]:
     return _("requests a minute"), _("error rate"), "p95"
 
 
-def distribution_alternative(curves: Sequence[tuple[str, float | None, float | None]]) -> str:
-    """The text alternative of CDFs; a curve is its name, median and p95 in seconds."""
-    texts = (
-        _("{name}: half within {p50}, 95% within {p95}").format(
-            name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
-        )
-        for name, p50, p95 in curves
-    )
-    return full_stop("; ".join(texts))
+def percentiles_note(baseline: str, canary: str) -> str:
+    return _("{canary} − {baseline}, in % of {baseline}, 95% CI").format(baseline=baseline, canary=canary)
+
+
+def percentiles_head(baseline: str, canary: str) -> tuple[str, ...]:
+    return _("latency"), baseline, canary, _("difference")
+
+
+def percentile_ci(lower: float | None, upper: float | None) -> str:
+    """The note below a difference: "95% CI −1.0 … +4.0%", as fractions."""
+    if lower is None or upper is None:
+        return _("too few responses for a CI")
+    return _("95% CI {interval}").format(interval=numbers.interval(numbers.relative(lower), numbers.relative(upper)))
+
+
+def percentiles_alternative(differences: Sequence[tuple[str, str, str]]) -> str:
+    """The text alternative of the differences; of each its name, estimate and CI in words."""
+    return full_stop("; ".join(f"{name} {estimate} ({ci})" for name, estimate, ci in differences))
 
 
 def codes_only(fleet: str) -> str:

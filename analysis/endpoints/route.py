@@ -1,19 +1,20 @@
-"""One route in detail, from access log counts: latency distribution, error status codes, and both fleets over time."""
+"""One route in detail, from access log counts: percentiles, error status codes, and both fleets over time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.endpoints.endpoints import AnyArray
+from analysis.endpoints.endpoints import AnyArray, percentile_fraction
 from analysis.series.grid import BoolArray, FloatArray, nan_ratio
-from analysis.series.quantiles import percentile
+from analysis.series.quantiles import Percentile, percentile
 from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
 from domain.window import MINUTE_S
 
+PERCENTILES = ("p50", "p75", "p90", "p95", "p99")
 MIN_ERROR_STATUS = 400
 BLOCKS_S = (60, 300, 900, 3600, 3 * 3600, 86_400)
 MAX_BLOCKS = 300
@@ -34,14 +35,6 @@ class StatusCount:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LatencyDistribution:
-    """Empirical CDF: latencies in milliseconds, ascending, and the share (0–1) of answers at or below each."""
-
-    ms: AnyArray
-    cumulative_share: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class RouteTimeline:
     """One fleet in blocks of `block_s` from `ts` (epoch seconds): requests per minute, share of 5xx, p95 in seconds; NaN without data."""
 
@@ -54,10 +47,10 @@ class RouteTimeline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteDetail:
-    """The data of a route's page. `codes`: all 4xx and 5xx, the most frequent first."""
+    """The data of a route's page. `codes`: all 4xx and 5xx, the most frequent first; `percentiles`: of all answers, by PERCENTILES."""
 
     codes: tuple[StatusCount, ...]
-    distributions: Mapping[FleetName, LatencyDistribution]
+    percentiles: Mapping[FleetName, Mapping[str, Percentile | None]]
     timelines: Mapping[FleetName, RouteTimeline]
 
     def only_on(self, fleet: FleetName) -> tuple[StatusCount, ...]:
@@ -82,10 +75,10 @@ def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], wind
     ms, n = counts["latency_ms"].to_numpy().astype(np.int64), counts["n"].to_numpy()
     in_window = (minute >= window.start) & (minute < window.end)
     block_s = _block_s(window)
-    distributions, timelines = dict[FleetName, LatencyDistribution](), dict[FleetName, RouteTimeline]()
+    percentiles, timelines = dict[FleetName, Mapping[str, Percentile | None]](), dict[FleetName, RouteTimeline]()
     for fleet in FLEETS:
         of_fleet = in_window & (groups == fleet)
-        distributions[fleet] = _distribution(ms[of_fleet & (ms >= 0)], n[of_fleet & (ms >= 0)])
+        percentiles[fleet] = _percentiles(ms[of_fleet & (ms >= 0)], n[of_fleet & (ms >= 0)])
         timelines[fleet] = _timeline(
             minute[of_fleet],
             elb[of_fleet],
@@ -95,7 +88,7 @@ def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], wind
             block_s=block_s,
         )
     assigned = in_window & (groups != "")
-    return RouteDetail(_codes(groups[assigned], elb[assigned], target[assigned], n[assigned]), distributions, timelines)
+    return RouteDetail(_codes(groups[assigned], elb[assigned], target[assigned], n[assigned]), percentiles, timelines)
 
 
 def _codes(groups: FloatArray, elb: AnyArray, target: AnyArray, n: AnyArray) -> tuple[StatusCount, ...]:
@@ -120,10 +113,9 @@ def _codes(groups: FloatArray, elb: AnyArray, target: AnyArray, n: AnyArray) -> 
     return tuple(sorted(result, key=lambda code: (-sum(code.requests.values()), code.client, code.target or 0)))
 
 
-def _distribution(ms: AnyArray, n: AnyArray) -> LatencyDistribution:
-    times, index = np.unique(ms, return_inverse=True)
-    cumulative = np.cumsum(np.bincount(index, weights=n, minlength=len(times)))
-    return LatencyDistribution(times, cumulative / max(1, cumulative[-1:].sum()))
+def _percentiles(ms: AnyArray, n: AnyArray) -> dict[str, Percentile | None]:
+    order = np.argsort(ms)
+    return {name: percentile(ms[order], n[order], percentile_fraction(name)) for name in PERCENTILES}
 
 
 def _block_s(window: Window) -> int:
@@ -152,16 +144,3 @@ def _timeline(
     return RouteTimeline(
         block_s, ts, requests / minutes, nan_ratio(errors.astype(np.float64), requests.astype(np.float64)), p95
     )
-
-
-def downsample(distribution: LatencyDistribution, max_points: int = 400) -> tuple[Sequence[float], Sequence[float]]:
-    """Points of the CDF for a chart: about `max_points` at most, evenly spread along both axes, with the first and the last."""
-    if len(distribution.ms) <= max_points:
-        return distribution.ms.tolist(), distribution.cumulative_share.tolist()
-    position = (
-        np.log(np.maximum(distribution.ms, 1)) / np.log(max(distribution.ms[-1], 2)) + distribution.cumulative_share
-    )
-    indices = np.unique(
-        np.searchsorted(position, np.linspace(position[0], position[-1], max_points)).clip(0, len(position) - 1)
-    )
-    return distribution.ms[indices].tolist(), distribution.cumulative_share[indices].tolist()

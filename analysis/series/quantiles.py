@@ -42,3 +42,26 @@ def percentile(ms: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], quantil
     return Percentile(
         value, value_at(lower_rank) if lower_rank >= 0 else None, value_at(upper_rank) if upper_rank < total else None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeDifference:
+    """A difference as a fraction of the baseline's value, with its 95% CI; without one, both bounds are None."""
+
+    estimate: float
+    lower: float | None
+    upper: float | None
+
+
+def relative_difference(baseline: Percentile, canary: Percentile) -> RelativeDifference | None:
+    """canary / baseline − 1; None at a baseline of zero.
+
+    The CI joins the worst cases of both CIs. It covers at least 95%: the half widths of independent estimates add up to more than their root
+    sum of squares.
+    """
+    if not baseline.value_s:
+        return None
+    estimate = canary.value_s / baseline.value_s - 1
+    if canary.lower_s is None or canary.upper_s is None or not baseline.lower_s or baseline.upper_s is None:
+        return RelativeDifference(estimate, None, None)
+    return RelativeDifference(estimate, canary.lower_s / baseline.upper_s - 1, canary.upper_s / baseline.lower_s - 1)

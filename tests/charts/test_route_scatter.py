@@ -1,11 +1,11 @@
-"""The scatter chart of routes, and the charts of one route."""
+"""The scatter chart of routes, and the timeline of one route."""
 
 import numpy as np
 
-from analysis.endpoints.route import LatencyDistribution, RouteTimeline
+from analysis.endpoints.route import RouteTimeline
 from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES
-from charts.route import route_cdf_figure, route_timeline_figure
+from charts.route import route_timeline_figure
 from charts.route_scatter import RoutePoint, route_scatter_figure
 from tests.factories.log_counts import START, first_minutes
 
@@ -49,17 +49,6 @@ def test_the_margin_is_a_band_and_traffic_is_logarithmic() -> None:
 def test_route_names_are_escaped() -> None:
     text = str(drawn_json([RoutePoint(EVIL, 3.0, 0.1, "regression", "")]))
     assert "<script>" not in text and "alert(1)%{" not in text and "&lt;script&gt;" in text
-
-
-def test_latencies_are_on_a_logarithmic_axis() -> None:
-    found = {
-        "baseline": LatencyDistribution(np.array([0, 40, 80]), np.array([0.02, 0.9, 1.0])),
-        "canary": LatencyDistribution(np.array([], dtype=np.int64), np.array([])),
-    }
-    figure = route_cdf_figure(found, LABELS, "light").to_plotly_json()  # type: ignore[arg-type]
-    (line,) = figure["data"]
-    assert line["name"] == "EC2" and line["x"] == [0.5, 40, 80] and line["y"] == [2.0, 90.0, 100.0]
-    assert figure["layout"]["xaxis"]["type"] == "log"
 
 
 def test_the_timeline_has_three_panels_of_both_fleets() -> None:

@@ -1,4 +1,4 @@
-"""One route of the Endpoints page: its criteria, latency distribution, status codes, timeline, and log lines."""
+"""One route of the Endpoints page: its criteria, timeline, status codes, log lines, and latency."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from analysis.endpoints.endpoints import Endpoint
 from analysis.endpoints.route import RouteDetail
 from charts.base.frame import chart_frame
-from charts.route import route_cdf_figure, route_timeline_figure
+from charts.route import route_timeline_figure
 from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
 from messages import numbers, times
@@ -21,6 +21,7 @@ from ui import layout
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
+from ui.endpoints.latency import percentiles_section
 from ui.verdicts import criteria_table
 
 
@@ -33,22 +34,8 @@ def route_detail(
     _timeline_section(app, endpoint, view.route, window, span)
     labels = app.migration.labels
     st.html(_status_codes(view.route, labels) + _log_lines(app, view, now))
-    _latency_section(endpoint, view.route, labels)
+    percentiles_section(endpoint, view.route, labels)
     st.html(criteria_table(app.migration, endpoint.judgement))
-
-
-def _latency_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[FleetName, str]) -> None:
-    layout.panel_title(str(text.DISTRIBUTION_TITLE))
-    if not any(len(distribution.ms) for distribution in route.distributions.values()):
-        layout.empty_state(str(text.NO_ANSWERS))
-        return
-    curves = list[tuple[str, float | None, float | None]]()
-    for fleet in FLEETS:
-        p50, p95 = (endpoint.fleets[fleet].percentiles[name] for name in ("p50", "p95"))
-        curves.append((labels[fleet], p50.value_s if p50 else None, p95.value_s if p95 else None))
-    alt_text = f"{text.DISTRIBUTION_TITLE}. {text.distribution_alternative(curves)}"
-    figure = route_cdf_figure(route.distributions, labels, layout.theme())
-    overlay_chart(chart_payload(figure, alt_text), key="route_latency")
 
 
 def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, window: Window, span: str) -> None:

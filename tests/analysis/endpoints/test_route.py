@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.endpoints.route import LatencyDistribution, StatusCount, downsample, route_detail
+from analysis.endpoints.route import StatusCount, route_detail
+from analysis.series.quantiles import Percentile
 from domain import Window
 from domain.log_counts import COUNTS, NO_STATUS, UNANSWERED_MS
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, count_row, count_table, first_minutes
@@ -31,15 +32,12 @@ def test_status_codes_by_fleet() -> None:
     )
 
 
-def test_latencies_are_those_of_answers() -> None:
-    detail = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").distributions
-    assert detail["baseline"].ms.tolist() == [10, 40, 80] and detail["baseline"].cumulative_share.tolist() == [
-        0.02,
-        0.9,
-        1.0,
-    ]
-    assert detail["canary"].ms.tolist() == [10, 60, 900]
-    assert detail["canary"].cumulative_share.tolist() == pytest.approx([1 / 96, 91 / 96, 1.0])
+def test_percentiles_are_those_of_answers() -> None:
+    percentiles = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "/").percentiles
+    baseline, canary = ([found.value_s for found in of_fleet.values() if found] for of_fleet in percentiles.values())
+    assert baseline == pytest.approx([0.04, 0.04, 0.044, 0.08, 0.08])
+    assert canary == pytest.approx([0.06, 0.06, 0.06, 0.27, 0.9])
+    assert percentiles["baseline"]["p95"] == Percentile(0.08, 0.08, 0.08)
 
 
 def test_blocks_are_aligned_to_the_clock() -> None:
@@ -64,18 +62,8 @@ def test_missing_new_minutes_are_no_drop() -> None:
 
 
 def test_all_routes_together_and_none() -> None:
-    assert (
-        route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "").distributions["baseline"].cumulative_share[-1]
-        == 1.0
-    )
+    total = route_detail(count_table(ROWS), FLEET_OF, first_minutes(3), "")
+    assert total.percentiles["baseline"]["p50"] == Percentile(0.04, 0.04, 0.04)
     empty = route_detail(COUNTS.empty_table(), FLEET_OF, first_minutes(3), "/")
-    assert empty.codes == () and len(empty.distributions["canary"].ms) == 0
+    assert empty.codes == () and set(empty.percentiles["canary"].values()) == {None}
     assert np.isnan(empty.timelines["canary"].error_rate).all()
-
-
-def test_downsampling_keeps_both_ends() -> None:
-    ms = np.arange(1, 30_001)
-    times, share = downsample(LatencyDistribution(ms, ms / 30_000), max_points=200)
-    assert 100 < len(times) <= 200 and times[0] == 1 and times[-1] == 30_000 and share[-1] == 1.0
-    assert np.diff(times).min() > 0
-    assert downsample(LatencyDistribution(ms[:5], ms[:5] / 5)) == ([1, 2, 3, 4, 5], [0.2, 0.4, 0.6, 0.8, 1.0])

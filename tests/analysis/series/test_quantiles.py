@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.series.quantiles import Percentile, percentile
+from analysis.series.quantiles import Percentile, RelativeDifference, percentile, relative_difference
 
 SHARES = st.sampled_from([0.0, 0.05, 0.5, 0.9, 0.95, 0.99, 1.0])
 COUNTED = st.dictionaries(st.integers(0, 100_000), st.integers(1, 50), min_size=1, max_size=30)
@@ -63,3 +63,26 @@ def test_the_interval_has_its_coverage(share: float, answers: int) -> None:
             result.upper_s is None or truth <= result.upper_s * 1000 + 0.5
         )
     assert covered >= 0.935 * 400  # 95 %, minus the sampling error of 400 repetitions
+
+
+def test_a_difference_joins_the_worst_cases_of_both_intervals() -> None:
+    baseline, canary = Percentile(0.1, 0.08, 0.125), Percentile(0.12, 0.1, 0.16)
+    difference = relative_difference(baseline, canary)
+    assert difference
+    assert (difference.estimate, difference.lower, difference.upper) == pytest.approx((0.2, -0.2, 1.0))
+    assert relative_difference(baseline, Percentile(0.2, None, 0.3)) == RelativeDifference(1.0, None, None)
+    assert relative_difference(Percentile(0.0, 0.0, 0.1), canary) is None
+
+
+def test_the_interval_of_a_difference_has_its_coverage() -> None:
+    """Two equal fleets, the canary with a tenth of the requests."""
+    rng, covered = np.random.default_rng(11), 0
+    for _ in range(300):
+        pair = []
+        for answers in (2000, 200):
+            ms, counts = np.unique(rng.lognormal(5, 0.8, answers).astype(np.int64), return_counts=True)
+            pair.append(percentile(ms, counts, 0.9))
+        difference = relative_difference(*pair)  # type: ignore[arg-type]
+        assert difference and difference.lower is not None and difference.upper is not None
+        covered += difference.lower <= 0 <= difference.upper
+    assert covered >= 285

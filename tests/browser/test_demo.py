@@ -49,7 +49,9 @@ def test_the_blind_spot_is_prominent(demo_server: DashboardServer, open_page: Op
 
     assert highest(dashboard, "error_rate", "ECS no response") > 90  # %
     assert highest(dashboard, "error_rate", "ALB-generated 5xx, whole load balancer") > 1000  # a minute
-    expect(dashboard.chart("error_rate")).to_contain_text("photo-ecs-green: no healt")
+    lane = dashboard.page.locator(".st-key-event_lane")
+    lane.locator(".annotation-text", has_text=re.compile("^●$")).hover()
+    expect(lane.locator(".hoverlayer")).to_contain_text("photo-ecs-green: no healthy host")
     # The canary's latency has a gap while nothing was answered.
     assert dashboard.chart("latency").evaluate(
         "box => box.calcdata.find(line => line[0].trace.name === 'ECS').some(point => !Number.isFinite(point.y))"

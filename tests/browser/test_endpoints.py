@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from messages.endpoints import INVALID_PARAMS
 from tests.browser.dashboard_page import DARK, PHONE, DashboardPage, OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
 from tests.factories.dashboard_server import DashboardServer, StartServer
@@ -96,7 +97,7 @@ def test_search_verdict_and_order_are_in_the_url_and_go_back(demo_server: Dashbo
 
 def test_invalid_parameters_are_reported_and_ignored(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_subpage(open_page, demo_server, "/endpoints?status=9xx&route=%2F<script>")
-    expect(dashboard.page.get_by_text("Something in the address made no sense")).to_be_visible()
+    expect(dashboard.page.get_by_text(str(INVALID_PARAMS))).to_be_visible()
     expect(dashboard.page.get_by_text("there is no route “/<script>”")).to_be_visible()
     expect(dashboard.page.locator(".routes")).to_be_visible()
 

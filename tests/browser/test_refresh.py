@@ -105,7 +105,7 @@ def test_a_paused_page_sends_no_messages(running: RunningDashboard, open_page: O
     dashboard.expect_text(".top-line", r"1\d ?min old · paused$")
 
     dashboard.choose_refresh("15s")
-    dashboard.expect_text(".top-line", r"next in \d+ s$")
+    dashboard.expect_text(".top-line", r"refreshes in \d+s$")
     dashboard.wait_until_idle()
     for name, before in zip(CHART_NAMES, drawn, strict=True):
         expect(dashboard.chart(name)).not_to_have_attribute("data-drawn", str(before))

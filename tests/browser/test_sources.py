@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from messages import live
 from tests.browser.dashboard_page import DashboardPage, OpenPage, open_subpage
 from tests.browser.running_dashboard import RunningDashboard, server_environment, write_config
 from tests.factories.dashboard_server import StartServer
@@ -86,7 +87,7 @@ def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open
     # It is drawn on the charts as soon as its minute is over: see tests/charts.
     *earlier, change = running.archive.events.weight_changes()
     assert tuple(earlier) == before, "one change, stored once"
-    assert change.title == "10% → 50%"
+    assert change.title == "10.0% → 50.0%"
 
 
 def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
@@ -106,7 +107,8 @@ def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
     assert 0.08 < drawn_share(dashboard) < 0.12
 
     dashboard.reload(charts=3)
-    assert dashboard.selected()[:3] == ["3h", "Mackerel", "p99"]
+    for choice in ("3h", "Mackerel", "p99"):
+        expect(dashboard.page.get_by_role("radio", name=choice, exact=True)).to_be_checked()
     dashboard.select("CloudWatch")
     dashboard.wait_query_params(percentile="p99")
     dashboard.wait_for_charts()
@@ -124,7 +126,7 @@ def test_a_denied_cloudwatch_is_shown_with_its_permission_and_the_last_numbers(
     dashboard.open("/")  # four charts
     expect_state(dashboard, "CloudWatch", "denied")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("last success")
-    dashboard.expect_text(".top-line", r"data to .* old")
+    dashboard.expect_text(".top-line", r"Data through .* old")
 
     running.services.cloudwatch.denied = False
     dashboard.open(days_ago(4))
@@ -240,8 +242,8 @@ target_groups = ["photo-ecs"]
     dashboard = open_page(server, charts=3)
     choices = dashboard.page.get_by_role("radio").all_inner_texts()
     assert choices == ["30m", "1h", "3h", "12h", "24h", "p90", "p95", "p99"]
-    dashboard.expect_text(".traffic", r"this migration has no \[aws\]")
-    dashboard.expect_text(".empty", "Mackerel does not report shares within a threshold")
+    expect(dashboard.page.locator(".traffic")).to_contain_text(str(live.WEIGHTS_WITHOUT_AWS))
+    dashboard.expect_text(".empty", "Mackerel does not report the share of slow responses. CloudWatch does: add")
 
     # Names and texts from outside are shown as text.
     expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("Live – <b>Photo</b> **service**")

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from archive import Archive
 from domain import load
+from messages import live
 from tests.browser.dashboard_page import OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
 from tests.factories.dashboard_server import StartServer
@@ -25,7 +26,7 @@ def test_configuration_errors_are_shown_until_corrected(
     path.write_text(valid.replace('"0.05pp"', '"<i>0.05</i>"').replace("timezone", "timezoen"), encoding="utf-8")
     dashboard = open_page(start_server(server_environment(services, path)), "/?window=1h", charts=0)
 
-    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text(f"{path} cannot be used yet")
+    expect(dashboard.page.get_by_role("heading", level=1)).to_have_text(live.configuration_error(str(path)))
     issues = dashboard.page.locator(".error")
     expect(issues).to_have_count(2)
     expect(issues.filter(has_text="timezoen")).to_contain_text("timezone")

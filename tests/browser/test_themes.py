@@ -65,7 +65,7 @@ def test_the_parity_page_fits_a_phone(demo_server: DashboardServer, open_page: O
     expect(dashboard.page.locator(".hero")).to_contain_text(
         re.compile("CONTINUE|HOLD")
     )  # HOLD if the demo's logs were counted
-    expect(dashboard.page.get_by_text("ECS's error rate is").first).to_be_visible()
+    expect(dashboard.page.get_by_text("ECS − EC2 error rate: 95% CI").first).to_be_visible()
     expect(dashboard.page.locator(".criteria tbody tr:not(.of-routes)")).to_have_count(3)  # the demo's criteria
 
 

@@ -1,6 +1,7 @@
 """The Live page's chart: both fleets overlaid, and how they differ below, on the same time axis."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from analysis import NOTABLE_SHARE, Comparison
 from analysis.parity.estimates import RunningEstimate
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.shares import ShareStep
-from charts.base.end_labels import end_labels, end_margin_px
+from charts.base.end_labels import EndLabel, end_labels, end_margin_px, fleet_label
 from charts.base.events import event_annotations, event_lines, event_strips
 from charts.base.figure import Figure
 from charts.base.frame import ChartFrame, axis_time, plotly_text
@@ -36,35 +37,45 @@ def comparison_figure(
 ) -> Figure:
     """Two panels on one x axis: both fleets, and below their difference, or of counts the canary's share (charts/lower_panel.py).
 
+    With other percentiles: a line each, and the area between the outer ones is filled; the difference is that of `comparison`.
     Rates in %, their difference in pp; latency in ms; counts per minute. Traces by name: the fleets' labels (see fleet_line; gaps stay
     gaps), components of the error rate that are not 0, the load balancer's own 5xx as a grey area with an axis of its own, and those of the
     lower panel. `with_labels`: of the events. Low samples are separate faint traces; provisional minutes are shaded.
     """
     display = DISPLAYS[comparison.quantity]
     is_final = comparison.ends <= frame.provisional_from
-    low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
     lower = (
         share_panel(comparison, frame, steps)
         if comparison.quantity == "count"
         else difference_panel(comparison, frame, estimate=estimate, margin=margin)
     )
-    data = [trace for fleet in FLEETS for trace in _fleet_traces(comparison, frame, fleet)]
+    lines = sorted((comparison, *comparison.others), key=lambda line: line.percentile)
+
+    def suffix(line: Comparison) -> str:
+        return line.percentile if comparison.others else ""
+
+    data = [trace for fleet in FLEETS for trace in _fan_traces(lines, frame, fleet)]
+    for line, fleet in product(lines, FLEETS):
+        data += _fleet_traces(line, frame, fleet, suffix=suffix(line), is_thin=line is not comparison)
     data += lower.traces
     data += [trace for fleet in FLEETS for trace in _component_traces(comparison, frame, fleet)]
     data += _alb_5xx_traces(comparison, frame)
 
     labels = event_annotations(frame, events) if with_labels else []
     strips = event_strips(frame, events) if with_labels else []
-    top = _scale_max([comparison.values[fleet] for fleet in FLEETS], is_final, low_sample) * display.scale
-    layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, display, lower)
+    top = max(_top(line, is_final) for line in lines) * display.scale
+    ends = [
+        fleet_label(frame, fleet, _end(line.values[fleet] * display.scale, is_final), suffix(line))
+        for line, fleet in product(lines, FLEETS)
+    ]
+    layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, display, lower, ends)
     if comparison.alb_5xx is not None:
         layout["yaxis3"] = _alb_5xx_axis(comparison, frame, is_final, layout["yaxis"])
     shading, shading_labels = _provisional(frame)
     changes, change_labels = _resolution_changes(comparison, frame)
     layout["shapes"] = [*event_lines(frame, events), *strips, *shading, *changes]
-    ends = {fleet: _end(comparison.values[fleet] * display.scale, is_final) for fleet in FLEETS}
     upper_px = (frame.height_px - layout["margin"]["t"] - layout["margin"]["b"]) * (1 - UPPER_DOMAIN[0])
-    names = end_labels(ends, frame, top=layout["yaxis"]["range"][1], height_px=upper_px)
+    names = end_labels(ends, top=layout["yaxis"]["range"][1], height_px=upper_px)
     layout["annotations"] = [*labels, *lower.labels, *names, *shading_labels, *change_labels, zone_label(frame)]
     return Figure(data, layout)
 
@@ -116,10 +127,30 @@ def _resolution_changes(comparison: Comparison, frame: ChartFrame) -> tuple[list
     return lines, labels
 
 
-def _fleet_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetName) -> list[dict[str, Any]]:
-    name, values = plotly_text(frame.labels[fleet]), comparison.values[fleet]
+def _fan_traces(lines: Sequence[Comparison], frame: ChartFrame, fleet: FleetName) -> list[dict[str, Any]]:
+    """The area between the lowest and the highest percentile of a fleet, faint; nothing for one line.
+
+    plotly fills across gaps: there, both edges have the same value, and the area has no height.
+    """
+    edges = [lines[0].values[fleet], lines[-1].values[fleet]]
+    known = ~np.isnan(edges[0] + edges[1])
+    if len(lines) == 1 or not known.any():
+        return []
+    between = np.interp(lines[0].ts, lines[0].ts[known], edges[0][known])
+    more = {"line": {"width": 0}, "legendgroup": fleet, "showlegend": False}
+    lower, upper = (_trace(lines[0], frame, np.where(known, edge, between), "fan") | more for edge in edges)
+    return [lower, upper | {"fill": "tonexty", "fillcolor": f"{frame.palette.fleets[fleet]}1c"}]
+
+
+def _fleet_traces(
+    comparison: Comparison, frame: ChartFrame, fleet: FleetName, *, suffix: str, is_thin: bool
+) -> list[dict[str, Any]]:
+    """A fleet's line. `suffix`: of its name."""
+    name, values = plotly_text(f"{frame.labels[fleet]} {suffix}".rstrip()), comparison.values[fleet]
     low_sample = comparison.low_sample[fleet]
     stroke = fleet_line(frame.palette, fleet, int(np.count_nonzero(~np.isnan(values))))
+    if is_thin:
+        stroke |= {"width": 1}
     sufficient = np.where(low_sample, np.nan, values)
     unit = DISPLAYS[comparison.quantity].unit
     group: dict[str, Any] = {"legendgroup": fleet}
@@ -166,6 +197,11 @@ def _isolated(values: FloatArray) -> BoolArray:
     return isolated
 
 
+def _top(comparison: Comparison, is_final: BoolArray) -> float:
+    low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
+    return _scale_max([comparison.values[fleet] for fleet in FLEETS], is_final, low_sample)
+
+
 def _scale_max(lines: Sequence[FloatArray], is_final: BoolArray, low_sample: BoolArray) -> float:
     """The maximum of final minutes with enough samples; without one, of all final minutes; else of all."""
     for mask in (is_final & ~low_sample, is_final, np.ones_like(is_final)):
@@ -186,13 +222,15 @@ def _provisional(frame: ChartFrame) -> tuple[list[dict[str, Any]], list[dict[str
     return [shading], [label(charts.provisional(), 10, frame.palette.faint, position)]
 
 
-def _layout(frame: ChartFrame, top: float, display: Display, lower: LowerPanel) -> dict[str, Any]:
+def _layout(
+    frame: ChartFrame, top: float, display: Display, lower: LowerPanel, ends: Sequence[EndLabel]
+) -> dict[str, Any]:
     upper = {"domain": list(UPPER_DOMAIN), "range": [0, top]} | value_ticks(0, top, display.suffix)
     return (
         base_layout(
             frame.palette,
             height=frame.height_px,
-            margin={"l": 62, "r": end_margin_px(frame), "t": 8, "b": 34},
+            margin={"l": 62, "r": end_margin_px(ends), "t": 8, "b": 34},
             meta=clock_meta(frame),
             xaxis=time_axis(frame, anchor="y2"),
             yaxis=base_axis(frame.palette, automargin=False) | upper,

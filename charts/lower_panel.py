@@ -41,6 +41,8 @@ def difference_panel(
     low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
     difference = np.where(low_sample, np.nan, comparison.difference) * display.scale
     name = text.difference(**{fleet: plotly_text(frame.labels[fleet]) for fleet in FLEETS})
+    if comparison.others:
+        name = f"{comparison.percentile} {name}"
     raw = line_trace(x_values(comparison.ts, comparison.lengths_s, frame), difference, name)
     raw |= AXIS | readable(display.difference_unit) | {"line": {"color": palette.ink, "width": 1}}
     traces = [raw]

@@ -12,6 +12,7 @@ Owner = Literal["baseline", "canary", "load_balancer"]
 OWNERS: tuple[Owner, ...] = ("baseline", "canary", "load_balancer")
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
+FAN_PERCENTILES = ("p50", "p95", "p99")  # that are drawn together
 DEFAULT_SLOW_THRESHOLDS_S = (0.1, 0.3, 1.0)
 
 _HOURLY = "_hourly"

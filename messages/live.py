@@ -1,6 +1,6 @@
 """Messages of the Live page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from messages import events, times
 from messages.i18n import LazyText, _, comma_list, lazy
@@ -53,7 +53,7 @@ INVALID_PARAMS: dict[str, LazyText] = {
         "Unknown kind of event in URL; showing all. Use weight, alert, annotation, deployment, rollback, note or none."
     ),
     "source": lazy("The source in the URL is not configured; showing the first configured one."),
-    "percentile": lazy("Unknown percentile in URL; showing p95. Use p50, p90, p95 or p99."),
+    "percentile": lazy("Unknown percentile in URL; showing p95. Use p50, p90, p95, p99 or fan."),
 }
 
 
@@ -98,7 +98,16 @@ def top_line(*, paused: bool) -> dict[str, str]:
     }
 
 
-def panel_title(name: str, *, percentile: str = "", threshold: str = "") -> str:
+def percentile(choice: str) -> str:
+    """A choice of percentile: "p95", or several at once."""
+    return _("fan") if choice == "fan" else choice
+
+
+def panel_title(name: str, *, percentiles: Sequence[str] = (), threshold: str = "") -> str:
+    """`percentiles`: first the one that is compared."""
+    percentile = percentiles[0] if percentiles else ""
+    if len(percentiles) > 1:
+        percentile = _("{percentile}, fan").format(percentile=percentile)
     return {
         "error_rate": _("Error rate"),
         "latency": _("Latency {percentile}").format(percentile=percentile),

@@ -40,7 +40,7 @@ from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, sl
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
 from ui.sources import outage_strip
-from ui.url import DEFAULT_PERCENTILE, LiveParams, format_time, parse_live_params
+from ui.url import DEFAULT_PERCENTILE, FAN, LiveParams, format_time, parse_live_params
 
 INITIAL_WAIT_S = 1.5
 PANEL_ROWS: tuple[tuple[PanelName, ...], ...] = (("error_rate", "latency"), ("slow", "requests"))
@@ -132,7 +132,8 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     """The view from the archive. Requests what is missing; waits for it only if there is nothing to show yet."""
     window = params.window(data_time)
     trace = live_trace(app, params.source, params.fixed_window, now=data_time)
-    options = LiveChartOptions(params.percentile, slow_s, layout.theme(), current_language())
+    percentiles = panels.drawn_percentiles(app, params)
+    options = LiveChartOptions(percentiles, slow_s, layout.theme(), current_language())
     read = partial(live_view, app, params, window, options, trace=trace.rows, trace_key=trace.key)
     view = read()
     if not view.data.result.missing:
@@ -172,9 +173,14 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         panels.panel_head(app, params, view, name, slow_s=slow_s)
         if name == "latency":
-            offered = panels.supported_percentiles(app, params.source)
+            offered = [*panels.supported_percentiles(app, params.source), FAN]
             segmented_control(
-                "percentile", str(text.PERCENTILE), offered, params.percentile, default=DEFAULT_PERCENTILE
+                "percentile",
+                str(text.PERCENTILE),
+                offered,
+                params.percentile_choice,
+                text.percentile,
+                default=DEFAULT_PERCENTILE,
             )
         choices = slow_choices(app.migration)
         unsupported = app.metric_source(params.source).unsupported_metrics()

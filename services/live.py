@@ -87,12 +87,12 @@ def live_data(
     source: str,
     window: Window,
     *,
-    percentile: str,
+    percentiles: Sequence[str],
     slow_s: float,
     trace: pd.DataFrame | None = None,
 ) -> LiveData:
-    """The comparisons of a window. `percentile`: of the latency panel; `slow_s`: the threshold of the slow panel; `trace`: the judge's
-    (analysis.TRACE_COLUMNS) of the phase or range that the window belongs to."""
+    """The comparisons of a window. `percentiles`: of the latency panel, first the one that is compared; `slow_s`: the threshold of the slow
+    panel; `trace`: the judge's (analysis.TRACE_COLUMNS) of the phase or range that the window belongs to."""
     steps = share_steps(archive, window)
     canary_share = steps[0][1] if len(steps) == 1 and steps[0][0] <= window.start else None
     result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
@@ -102,7 +102,7 @@ def live_data(
     slow = (criterion.metric for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
     comparisons: dict[PanelName, tuple[Comparison, str]] = {
         "error_rate": (analysis.error_rate(counts), "error_rate"),
-        "latency": (analysis.latency(grid, percentile), f"latency_{percentile}"),
+        "latency": (analysis.latency(grid, *percentiles), f"latency_{percentiles[0]}"),
         "slow": (analysis.slow_share(counts, slow_s), next(slow, "")),
         "requests": (analysis.requests(counts), ""),
     }

@@ -15,6 +15,7 @@ WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
 WINDOW_MINUTES: dict[WindowChoice, int] = {"30m": 30, "1h": 60, "3h": 180, "12h": 720, "24h": 1440}
 DEFAULT_WINDOW: WindowChoice = "3h"
 DEFAULT_PERCENTILE = "p95"
+FAN = "fan"  # FAN_PERCENTILES together; the default one is the one that is compared
 DEFAULT_REFRESH = "15s"
 NO_KINDS = "none"
 MIN_WINDOW_MINUTES = 5
@@ -29,7 +30,7 @@ InvalidParam = Literal["window", "range", "range_order", "range_too_long", "sour
 class LiveParams:
     """`fixed_window`: the range of the URL (`from`, `to`), else `window_choice` counts back from now. `event_kinds`: the events in the charts.
 
-    `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
+    `fan`: whether other percentiles are drawn with `percentile`. `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
     """
 
     window_choice: WindowChoice
@@ -39,6 +40,11 @@ class LiveParams:
     refresh_s: int
     invalid_params: tuple[InvalidParam, ...] = ()
     event_kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
+    fan: bool = False
+
+    @property
+    def percentile_choice(self) -> str:
+        return FAN if self.fan else self.percentile
 
     def window(self, now: datetime) -> Window:
         """The window to show; without a range, it ends with the current minute."""
@@ -53,8 +59,10 @@ def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, source
         invalid.append("window")
         choice = DEFAULT_WINDOW
     percentile = query_params.get("percentile", DEFAULT_PERCENTILE)
+    is_fan = percentile == FAN
     if percentile not in PERCENTILES:
-        invalid.append("percentile")
+        if not is_fan:
+            invalid.append("percentile")
         percentile = DEFAULT_PERCENTILE
     default_source = sources[0] if sources else ""
     source = query_params.get("source", default_source)
@@ -79,6 +87,7 @@ def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, source
         REFRESH_S.get(query_params.get("refresh", ""), REFRESH_S[DEFAULT_REFRESH]),
         tuple(invalid),
         kinds,
+        is_fan,
     )
 
 

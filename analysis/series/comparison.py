@@ -24,6 +24,7 @@ class Comparison:
     A rate is a fraction, latency is in seconds, a count per minute. `samples`: sample size of each value; `low_sample`: it is too small.
     `window_s`: the trailing window over which each value is counted (0: its period). `components` have the same unit, by name and fleet.
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, not only for these fleets'.
+    `percentile`: of latency; `others`: more percentiles, to be drawn with it.
     """
 
     ts: IntArray
@@ -36,6 +37,8 @@ class Comparison:
     window_s: int = 0
     alb_5xx: FloatArray | None = None
     multi_group: BoolArray | None = None
+    percentile: str = ""
+    others: tuple["Comparison", ...] = ()
 
     @property
     def ends(self) -> IntArray:
@@ -113,8 +116,8 @@ def _trailing_count(values: FloatArray, counts: Mapping[str, FloatArray], first:
     return np.where(served & ~unread, trailing_sum(np.nan_to_num(values), first), np.nan)
 
 
-def latency(grid: TimeGrid, percentile: str) -> Comparison:
-    """One percentile of the target response time in seconds. CloudWatch measures answered requests only."""
+def latency(grid: TimeGrid, percentile: str, *others: str) -> Comparison:
+    """A percentile of the target response time in seconds, with others. CloudWatch measures answered requests only."""
     fleets = grid.fleets
     required = required_samples(percentile)
     samples = {
@@ -131,6 +134,8 @@ def latency(grid: TimeGrid, percentile: str) -> Comparison:
         samples=samples,
         low_sample={fleet: samples[fleet] < required for fleet in FLEETS},
         multi_group=fleets["baseline"].multi_group | fleets["canary"].multi_group,
+        percentile=percentile,
+        others=tuple(latency(grid, other) for other in others),
     )
 
 

@@ -1,5 +1,6 @@
 """The comparison chart: names, dashes, values, gaps, bands, and events."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,55 @@ def latency_comparison(canary: float = 0.210, **options: object) -> Comparison:
     lines = {"baseline": np.full(6, 0.200), "canary": np.full(6, canary)}
     fields = {"low_sample": {"baseline": FEW, "canary": FEW}} | options
     return Comparison(START + np.arange(6) * 60, np.full(6, 60), "latency", lines, lines, **fields)  # type: ignore[arg-type]
+
+
+def latency_fan() -> Comparison:
+    """p95 among p50 and p99; the canary's p99 is unknown in one minute, and of too few responses in the next."""
+    p50 = replace(latency_comparison(0.110), values={fleet: np.full(6, 0.1) for fleet in FLEETS}, percentile="p50")
+    p99_values = {"baseline": np.full(6, 0.4), "canary": np.array([0.5, NAN, 0.5, 0.5, 0.5, 0.5])}
+    low = {"baseline": FEW, "canary": np.array([False, False, True, False, False, False])}
+    p99 = replace(latency_comparison(), values=p99_values, low_sample=low, percentile="p99")
+    return replace(latency_comparison(), percentile="p95", others=(p50, p99))
+
+
+def test_a_fan_has_a_line_for_each_percentile_and_a_band_between_the_outer_ones() -> None:
+    figure = comparison_figure(latency_fan(), frame())
+    upper = [trace for trace in figure.data if trace.yaxis is None]
+    bands, lines = upper[:4], [trace for trace in upper[4:] if trace.opacity is None]
+    assert [(trace.name, trace.line.width, trace.y[0]) for trace in lines] == [
+        ("EC2 p50", 1, 100),
+        ("ECS p50", 1, 100),
+        ("EC2 p95", 2, 200),
+        ("ECS p95", 2, 210),
+        ("EC2 p99", 1, 400),
+        ("ECS p99", 1, 500),
+    ]
+    assert [(trace.fill, trace.line.width, trace.meta) for trace in bands] == 2 * [
+        (None, 0, None),
+        ("tonexty", 0, None),
+    ]
+    assert_allclose([trace.y for trace in bands[2:]], [[100] * 6, [500, 100, 500, 500, 500, 500]], rtol=1e-6)
+    assert all(
+        bands[at].fillcolor.startswith(PALETTES["light"].fleets[fleet])
+        for at, fleet in ((1, "baseline"), (3, "canary"))
+    )
+    assert_allclose(figure.layout.yaxis.range[1], 500 * 1.12)
+
+
+def test_the_difference_beside_a_fan_is_that_of_the_compared_percentile() -> None:
+    figure = comparison_figure(latency_fan(), frame())
+    (difference,) = [trace for trace in figure.data if trace.yaxis == "y2"]
+    assert difference.name == "p95 ECS − EC2"
+    assert_allclose(difference.y, [10] * 6, rtol=1e-5)
+
+
+def test_the_labels_of_a_fan_are_moved_apart_in_the_order_of_their_lines() -> None:
+    layout = comparison_figure(latency_fan(), frame()).layout
+    names = [words for words in layout.annotations if words.name == "end"]
+    assert [words.text for words in names] == ["EC2 p50", "ECS p50", "EC2 p95", "ECS p95", "EC2 p99", "ECS p99"]
+    px_per_ms = (300 - 8 - 34) * 0.64 / layout.yaxis.range[1]
+    positions = [words.y * px_per_ms + words.yshift for words in names]
+    assert min(np.diff(positions)) >= 12.9
 
 
 def test_an_empty_difference_has_a_reason() -> None:

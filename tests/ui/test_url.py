@@ -40,6 +40,12 @@ def test_every_parameter_is_parsed() -> None:
     )
 
 
+def test_a_fan_is_compared_by_the_default_percentile() -> None:
+    params = read("percentile=fan")
+    assert (params.percentile, params.fan, params.percentile_choice, params.invalid_params) == ("p95", True, "fan", ())
+    assert read("percentile=p50").percentile_choice == "p50"
+
+
 @pytest.mark.parametrize(
     ("query", "invalid"),
     [

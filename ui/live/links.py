@@ -1,6 +1,6 @@
 """Links to the same graph, or to a single query, in the console of its source."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from domain import Migration, Series, Window
@@ -20,18 +20,18 @@ _METRICS: dict[PanelName, tuple[str, ...]] = {
 
 
 def chart_link(
-    migration: Migration, source: str, panel: PanelName, window: Window, *, percentile: str, slow_s: float
+    migration: Migration, source: str, panel: PanelName, window: Window, *, percentiles: Sequence[str], slow_s: float
 ) -> str:
-    """The URL of the same graph in CloudWatch's console or in Mackerel; "" if there is none, as in the demo."""
+    """The URL of the same graph in CloudWatch's console or in Mackerel, whose graphs have one percentile; "" if there is none, as in the demo."""
     if migration.demo:
         return ""
     if source == "cloudwatch":
-        stat = {"latency": percentile, "slow": within_stat(slow_s)}.get(panel, "sum")
-        series = [item for item in all_series(migration) if item.metric in _METRICS[panel] and item.stat == stat]
+        stats = {"latency": percentiles, "slow": (within_stat(slow_s),)}.get(panel, ("sum",))
+        series = [item for item in all_series(migration) if item.metric in _METRICS[panel] and item.stat in stats]
         return metrics_url(migration, series, window, MINUTE_S)
     graphs: dict[PanelName, Graph] = {"error_rate": "error_rate", "requests": "requests"}
-    if percentile != "p50":  # Mackerel has none
-        graphs["latency"] = cast(Graph, f"latency_{percentile}")
+    if percentiles[0] != "p50":  # Mackerel has none
+        graphs["latency"] = cast(Graph, f"latency_{percentiles[0]}")
     mackerel = migration.mackerel
     if source == "mackerel" and panel in graphs and mackerel and mackerel.organization and mackerel.alb_host:
         return comparison_link(migration, mackerel.organization, mackerel.alb_host, graphs[panel])

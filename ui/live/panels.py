@@ -11,7 +11,7 @@ from markupsafe import Markup
 from analysis import NOTABLE_SHARE, Quantity
 from analysis.series.fleet_requests import worst_state
 from domain import FLEETS, FleetName, Migration
-from domain.series import PERCENTILES
+from domain.series import FAN_PERCENTILES, PERCENTILES
 from domain.window import MINUTE_S
 from messages import charts, fleet_requests, numbers, states, times
 from messages import live as text
@@ -31,14 +31,14 @@ Value = tuple[str, str, str]  # CSS class, text, tooltip
 
 def panel_head(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:
     """A chart's title, the newest final values, and a link to the same graph in the source's console."""
-    migration, window = app.migration, view.data.window
+    migration, window, percentiles = app.migration, view.data.window, drawn_percentiles(app, params)
     st.html(
         render(
             "live.panel_head",
             name=name,
-            title=text.panel_title(name, percentile=params.percentile, threshold=numbers.threshold(slow_s)),
+            title=text.panel_title(name, percentiles=percentiles, threshold=numbers.threshold(slow_s)),
             values=[*_values(migration, name, view.data.panels[name]), *_time(migration, params.source, view, name)],
-            link=chart_link(migration, params.source, name, window, percentile=params.percentile, slow_s=slow_s),
+            link=chart_link(migration, params.source, name, window, percentiles=percentiles, slow_s=slow_s),
             product=states.source_name(params.source),
             note=text.SEVERAL_GROUPS if name == "latency" and view.data.panels[name].multi_group else "",
         )
@@ -97,10 +97,10 @@ def _time(migration: Migration, source: str, view: LiveView, name: PanelName) ->
     if panel.latest:
         start, end = panel.latest.start, panel.latest.end
         period_s = next((period_s for part, period_s in view.data.result.periods if part.start < end <= part.end), 60)
-        clock = layout.format_clock(end - period_s, migration, window.ends_at)
+        # Without the time zone, which is on the axis: the head shares its line with a control.
+        clock = layout.format_clock(end - period_s, migration, window.ends_at).rpartition(" ")[0]
         if end - start > period_s:
-            # Without the time zone, which is on the axis: the head shares its line with a control.
-            clock = text.pooled_span(times.duration(end - start), clock.rpartition(" ")[0])
+            clock = text.pooled_span(times.duration(end - start), clock)
         is_old = window.end - end > max_data_age_s(migration, source) + 2 * period_s
         yield "warn" if is_old else "note", clock, ""
 
@@ -113,6 +113,12 @@ def format_value(quantity: Quantity, value: float | None) -> str:
 def supported_percentiles(app: AppContext, source: str) -> list[str]:
     unsupported = app.metric_source(source).unsupported_metrics()
     return [percentile for percentile in PERCENTILES if f"latency.{percentile}" not in unsupported]
+
+
+def drawn_percentiles(app: AppContext, params: LiveParams) -> tuple[str, ...]:
+    """The chosen percentile; in a fan, then the others that the source supports."""
+    others = {*FAN_PERCENTILES} & {*supported_percentiles(app, params.source)} if params.fan else set()
+    return (params.percentile, *sorted(others - {params.percentile}))
 
 
 def last_known_link(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:

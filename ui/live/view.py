@@ -50,9 +50,9 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class LiveChartOptions:
-    """`percentile`: of the latency chart; `slow_s`: the threshold of the chart of slow answers."""
+    """`percentiles`: of the latency chart, first the one that is compared; `slow_s`: the threshold of the chart of slow answers."""
 
-    percentile: str
+    percentiles: tuple[str, ...]
     slow_s: float
     theme: Theme
     language: str
@@ -90,13 +90,13 @@ def _cached_live_view(
     steps: tuple[ShareStep, ...],
     cache_key: Hashable,
 ) -> LiveView:
-    migration, percentile, slow_s = _app.migration, options.percentile, options.slow_s
-    data = live_data(_app.archive, migration, source, window, percentile=percentile, slow_s=slow_s, trace=_trace)
+    migration, percentiles, slow_s = _app.migration, options.percentiles, options.slow_s
+    data = live_data(_app.archive, migration, source, window, percentiles=percentiles, slow_s=slow_s, trace=_trace)
     provisional = provisional_from(migration, data.result.last_asked_at or 0)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}
     for name, panel in data.panels.items():
-        title = text.panel_title(name, percentile=percentile, threshold=numbers.threshold(slow_s))
+        title = text.panel_title(name, percentiles=percentiles, threshold=numbers.threshold(slow_s))
         alt_text = text.alternative(title, text.panel_explained(name), events_marked=len(events))
         charts[name] = None
         if not panel.comparison.empty:

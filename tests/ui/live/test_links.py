@@ -18,7 +18,7 @@ IN_MACKEREL = make_migration("mackerel.organization", "an-example")
 
 
 def link(panel: PanelName, source: str = "cloudwatch", percentile: str = "p95", migration: Migration = PHOTO) -> str:
-    return unquote(links.chart_link(migration, source, panel, WINDOW, percentile=percentile, slow_s=0.3))
+    return unquote(links.chart_link(migration, source, panel, WINDOW, percentiles=(percentile,), slow_s=0.3))
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,11 @@ def test_cloudwatch_link_opens_the_console_of_the_region(panel: PanelName, parts
     assert url.startswith("https://console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#")
     for part in parts:
         assert part in url.replace("*28", "(").replace("*29", ")").replace("*3a", ":")
+
+
+def test_link_of_a_fan_has_all_its_percentiles() -> None:
+    url = links.chart_link(PHOTO, "cloudwatch", "latency", WINDOW, percentiles=("p95", "p50", "p99"), slow_s=0.3)
+    assert all(percentile in url for percentile in ("p50", "p95", "p99")) and "p90" not in url
 
 
 def test_mackerel_link_needs_organization_and_host() -> None:

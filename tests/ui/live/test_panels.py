@@ -133,7 +133,7 @@ def test_values_that_are_old_for_the_window_are_marked(
     start = NOW_S - minutes_ago * 60
     latest = LatestValues(start, start + 60, 1, 1)
     panels.panel_head(build_app(), PARAMS, view("requests", latest), "requests", slow_s=0.3)
-    assert f"<span class='{css}'>{clock} JST</span>" in rendered[0]
+    assert f"<span class='{css}'>{clock}</span>" in rendered[0]
 
 
 def test_latency_of_several_groups_has_a_note(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
@@ -252,3 +252,12 @@ def test_metrics_that_mackerel_does_not_provide(build_app: Callable[..., AppCont
     )
     assert panels.supported_percentiles(app, "mackerel") == ["p90", "p95", "p99"]
     assert panels.supported_percentiles(app, "cloudwatch") == ["p50", "p90", "p95", "p99"]
+
+
+def test_a_fan_has_the_percentiles_of_the_source(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    app, fan = build_app(), replace(PARAMS, fan=True)
+    assert panels.drawn_percentiles(app, PARAMS) == ("p95",)
+    assert panels.drawn_percentiles(app, fan) == ("p95", "p50", "p99")
+    assert panels.drawn_percentiles(app, replace(fan, source="mackerel")) == ("p95", "p99")
+    panels.panel_head(app, fan, view("latency", values(0.20, 0.25)), "latency", slow_s=0.3)
+    assert ParsedHtml(rendered[0]).text.startswith("Latency p95, fan")

@@ -13,6 +13,11 @@ PERCENTILES_EXPLAINED = lazy(
     "independent, and is too narrow if slow ones cluster. The verdict compares both fleets minute by minute instead, so it can differ."
 )
 NO_ANSWERS = lazy("Nobody answered here in this window.")
+HEATMAP_TITLE = lazy("Latency over time")
+HEATMAP_EXPLAINED = lazy(
+    "Colour: the share of each latency in the responses of a block, the same scale for both fleets, so that a slow minority is seen. Lines: p50 "
+    "(solid) and p95 (dotted). A block of fewer than 20 responses is coloured as if it had 20, and has no lines."
+)
 CODES_TITLE = lazy("Error codes")
 COPY = lazy("Copy")
 CODES_NOTE = lazy(
@@ -49,6 +54,23 @@ def percentile_ci(lower: float | None, upper: float | None) -> str:
 def percentiles_alternative(differences: Sequence[tuple[str, str, str]]) -> str:
     """The text alternative of the differences; of each its name, estimate and CI in words."""
     return full_stop("; ".join(f"{name} {estimate} ({ci})" for name, estimate, ci in differences))
+
+
+def heatmap_note(block_s: int) -> str:
+    return _("share of the responses in blocks of {length}").format(length=times.duration(block_s))
+
+
+def heatmap_alternative(fleets: Sequence[tuple[str, tuple[float, float], tuple[float, float]]]) -> str:
+    """The text alternative of the heatmap: of each fleet the lowest and the highest p50 and p95 of a block, in seconds."""
+    texts = (
+        _("{fleet}: p50 {p50}, p95 {p95}").format(fleet=fleet, p50=_range(*p50), p95=_range(*p95))
+        for fleet, p50, p95 in fleets
+    )
+    return full_stop("; ".join(texts))
+
+
+def _range(lowest: float, highest: float) -> str:
+    return numbers.interval(numbers.milliseconds(lowest), numbers.milliseconds(highest))
 
 
 def codes_only(fleet: str) -> str:

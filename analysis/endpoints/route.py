@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.endpoints.endpoints import AnyArray, percentile_fraction
+from analysis.endpoints.heatmap import LatencyHeatmap, latency_heatmap
 from analysis.series.grid import BoolArray, FloatArray, nan_ratio
-from analysis.series.quantiles import Percentile, percentile
+from analysis.series.quantiles import Percentile, block_percentiles, percentile
 from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
 from domain.window import MINUTE_S
@@ -47,11 +48,13 @@ class RouteTimeline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteDetail:
-    """The data of a route's page. `codes`: all 4xx and 5xx, the most frequent first; `percentiles`: of all answers, by PERCENTILES."""
+    """The data of a route's page. `codes`: all 4xx and 5xx, the most frequent first; `percentiles`: of all answers, by PERCENTILES;
+    `heatmap`: None without answers."""
 
     codes: tuple[StatusCount, ...]
     percentiles: Mapping[FleetName, Mapping[str, Percentile | None]]
     timelines: Mapping[FleetName, RouteTimeline]
+    heatmap: LatencyHeatmap | None
 
     def only_on(self, fleet: FleetName) -> tuple[StatusCount, ...]:
         """Codes of this fleet that the other does not have."""
@@ -88,7 +91,14 @@ def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], wind
             block_s=block_s,
         )
     assigned = in_window & (groups != "")
-    return RouteDetail(_codes(groups[assigned], elb[assigned], target[assigned], n[assigned]), percentiles, timelines)
+    timed = assigned & (ms >= 0)
+    counted = Window(window.start, min(window.end, data_until))
+    return RouteDetail(
+        _codes(groups[assigned], elb[assigned], target[assigned], n[assigned]),
+        percentiles,
+        timelines,
+        latency_heatmap(groups[timed], minute[timed], ms[timed], n[timed], counted),
+    )
 
 
 def _codes(groups: FloatArray, elb: AnyArray, target: AnyArray, n: AnyArray) -> tuple[StatusCount, ...]:
@@ -131,15 +141,8 @@ def _timeline(
     block = (minute - first) // block_s
     requests = np.bincount(block, weights=n, minlength=len(ts))
     errors = np.bincount(block, weights=n * (elb >= 500), minlength=len(ts))
-    p95 = np.full(len(ts), np.nan)
-    order = np.lexsort((ms, block))
-    order = order[ms[order] >= 0]
-    edges = np.searchsorted(block[order], np.arange(len(ts) + 1))
-    for index in np.flatnonzero(np.diff(edges)):
-        block_rows = order[edges[index] : edges[index + 1]]
-        block_p95 = percentile(ms[block_rows], n[block_rows], 0.95)
-        if block_p95 and n[block_rows].sum() >= MIN_P95_ANSWERS:
-            p95[index] = block_p95.value_s
+    timed = ms >= 0
+    p95 = block_percentiles(block[timed], ms[timed], n[timed], 0.95, len(ts), min_values=MIN_P95_ANSWERS)
     minutes = (np.minimum(ts + block_s, window.end) - np.maximum(ts, window.start)) / MINUTE_S
     return RouteTimeline(
         block_s, ts, requests / minutes, nan_ratio(errors.astype(np.float64), requests.astype(np.float64)), p95

@@ -44,6 +44,27 @@ def percentile(ms: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], quantil
     )
 
 
+def block_percentiles(
+    block: npt.NDArray[np.int64],
+    ms: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    quantile: float,
+    n_blocks: int,
+    *,
+    min_values: int,
+) -> npt.NDArray[np.float64]:
+    """The `quantile` of each block in seconds; NaN of fewer than `min_values` values. `block`: the index of each value's block, in any order."""
+    result = np.full(n_blocks, np.nan)
+    order = np.lexsort((ms, block))
+    edges = np.searchsorted(block[order], np.arange(n_blocks + 1))
+    for index in np.flatnonzero(np.diff(edges)):
+        rows = order[edges[index] : edges[index + 1]]
+        found = percentile(ms[rows], counts[rows], quantile)
+        if found and counts[rows].sum() >= min_values:
+            result[index] = found.value_s
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class RelativeDifference:
     """A difference as a fraction of the baseline's value, with its 95% CI; without one, both bounds are None."""

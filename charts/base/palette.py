@@ -22,11 +22,13 @@ class Palette:
     """CSS colours. `fleets` are used for data series only, and verdict colours never for data series.
 
     They have a contrast of at least 3:1, are distinguishable with every kind of colour blindness, and differ in luminance: the baseline's is
-    always the darker one. `fleet_texts`: the same for words, at least 4.5:1.
+    always the darker one. `fleet_texts`: the same for words, at least 4.5:1. `heat`: a ramp of each fleet's hue, from little to much, away from
+    the paper; at each level both fleets have one luminance.
     """
 
     fleets: dict[FleetName, str]
     fleet_texts: dict[FleetName, str]
+    heat: dict[FleetName, tuple[str, ...]]
     ink: str
     faint: str
     grid: str
@@ -41,6 +43,10 @@ PALETTES: dict[Theme, Palette] = {
     "light": Palette(
         fleets={"baseline": "#005A9C", "canary": "#E06C00"},
         fleet_texts={"baseline": "#005A9C", "canary": "#B85100"},
+        heat={
+            "baseline": ("#D7EAFF", "#ABCDF0", "#82ACD8", "#578ABD", "#2A69A3", "#02467B"),
+            "canary": ("#FFE3D3", "#F7BD9B", "#E0986D", "#C5713B", "#A34D04", "#703302"),
+        },
         ink="#31333F",
         faint="#5F6270",
         grid="rgba(49,51,63,0.12)",
@@ -53,6 +59,10 @@ PALETTES: dict[Theme, Palette] = {
     "dark": Palette(
         fleets={"baseline": "#3D9ADB", "canary": "#FFB84D"},
         fleet_texts={"baseline": "#56B4E9", "canary": "#FFB84D"},
+        heat={
+            "baseline": ("#1A3345", "#2D516D", "#417297", "#5896C6", "#74C0FA", "#C8E6FF"),
+            "canary": ("#402D10", "#65481E", "#8D662D", "#B9873F", "#EAAD55", "#FEDDB3"),
+        },
         ink="#EDEAE4",
         faint="#A6A29A",
         grid="rgba(237,234,228,0.14)",

@@ -1,12 +1,17 @@
-"""The latency of one route in the whole window: both fleets' percentiles, and their differences with CIs."""
+"""The latency of one route: both fleets' percentiles and their differences with CIs, and a heatmap over time."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import streamlit as st
 
 from analysis.endpoints.endpoints import Endpoint
+from analysis.endpoints.heatmap import LatencyHeatmap
 from analysis.endpoints.route import PERCENTILES, RouteDetail
+from analysis.series.grid import FloatArray
 from analysis.series.quantiles import Percentile, RelativeDifference, relative_difference
+from charts.base.frame import ChartFrame
+from charts.latency_heatmap import latency_heatmap_figure
 from charts.quantile_differences import Band, quantile_differences_figure
 from domain import FLEETS, FleetName
 from messages import numbers
@@ -37,6 +42,24 @@ def percentiles_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[
     alt_text = f"{text.PERCENTILES_TITLE}. {note}: {text.percentiles_alternative(cells)}"
     with right:
         overlay_chart(chart_payload(figure, alt_text), key="route_percentiles")
+
+
+def heatmap_section(heatmap: LatencyHeatmap | None, frame: ChartFrame) -> None:
+    """Nothing without answers: the section above says so."""
+    if heatmap is None:
+        return
+    note = text.heatmap_note(heatmap.block_s)
+    layout.panel_title(str(text.HEATMAP_TITLE), tooltip=str(text.HEATMAP_EXPLAINED), note=note)
+    ranges = [
+        (frame.labels[fleet], _range(heatmap.fleets[fleet].p50), _range(heatmap.fleets[fleet].p95)) for fleet in FLEETS
+    ]
+    alt_text = f"{text.HEATMAP_TITLE}. {note}. {text.heatmap_alternative(ranges)}"
+    overlay_chart(chart_payload(latency_heatmap_figure(heatmap, frame), alt_text), key="route_heatmap")
+
+
+def _range(values: FloatArray) -> tuple[float, float]:
+    known = values[~np.isnan(values)]
+    return (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
 
 
 def percentile_differences(route: RouteDetail) -> dict[str, RelativeDifference]:

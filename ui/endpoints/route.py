@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from analysis.endpoints.endpoints import Endpoint
 from analysis.endpoints.route import RouteDetail
-from charts.base.frame import chart_frame
+from charts.base.frame import ChartFrame, chart_frame
 from charts.route import route_timeline_figure
 from domain import FLEETS, FleetName, Window
 from domain.log_counts import NO_STATUS
@@ -21,7 +21,7 @@ from ui import layout
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
-from ui.endpoints.latency import percentiles_section
+from ui.endpoints.latency import heatmap_section, percentiles_section
 from ui.verdicts import criteria_table
 
 
@@ -31,15 +31,16 @@ def route_detail(
     """The page below its head: what is wrong, since when, with which codes, for whom, and then the distributions. `span`: the window in words."""
     chips = [(result.verdict, text.criterion(result)) for result in endpoint.judgement.criteria]
     st.html(render("endpoints.route_head", endpoint=endpoint, span=span, chips=chips))
-    _timeline_section(app, endpoint, view.route, window, span)
+    frame = chart_frame(app.migration, window, theme=layout.theme())
+    _timeline_section(endpoint, view.route, frame, span)
     labels = app.migration.labels
     st.html(_status_codes(view.route, labels) + _log_lines(app, view, now))
     percentiles_section(endpoint, view.route, labels)
+    heatmap_section(view.route.heatmap, frame)
     st.html(criteria_table(app.migration, endpoint.judgement))
 
 
-def _timeline_section(app: AppContext, endpoint: Endpoint, route: RouteDetail, window: Window, span: str) -> None:
-    frame = chart_frame(app.migration, window, theme=layout.theme())
+def _timeline_section(endpoint: Endpoint, route: RouteDetail, frame: ChartFrame, span: str) -> None:
     layout.panel_title(str(text.TIMELINE_TITLE), note=text.timeline_bucket(route.timelines["baseline"].block_s))
     figure = route_timeline_figure(route.timelines, frame, text.timeline_panels())
     overlay_chart(chart_payload(figure, text.timeline_alternative(endpoint.route, span)), key="route_timeline")

@@ -34,7 +34,8 @@ def latency_heatmap_figure(heatmap: LatencyHeatmap, frame: ChartFrame) -> Figure
             line |= {"x": x, "y": (series * 1000).astype("float32")}
             ink = {"color": palette.ink, "width": 1.3, "dash": dash, "shape": "hv"}
             data += [
-                line | {"line": {"color": palette.paper, "width": 4, "shape": "hv"}},  # the cells below may be as dark
+                # The cells below may be as dark as the line.
+                line | {"line": {"color": palette.paper, "width": 4, "shape": "hv"}, "showlegend": False},
                 line | {"line": ink} | readable("milliseconds", panel=name),
             ]
         images.append(

@@ -64,6 +64,7 @@ def test_each_line_has_an_outline_in_the_papers_colour() -> None:
     outline, line, *_ = drawn()["data"]
     assert outline["line"]["color"] == PALETTES["light"].paper and outline["y"].tolist()[0] == line["y"].tolist()[0]
     assert outline["line"]["width"] > line["line"]["width"]
+    assert not outline["showlegend"], "a PNG has a legend"
 
 
 def test_the_legend_names_each_level() -> None:

@@ -135,7 +135,11 @@ def batches_table(
     ]
     grid = FittingTable(*map(str, text.TERMINAL_HEAD))
     for job in view.jobs:
-        schedule = schedules.format_schedule(job.schedule, job.timezone) if job.schedule else text.NO_SCHEDULE
+        schedule = (
+            schedules.format_schedule(job.schedule, job.timezone, migration.zone, now=now)
+            if job.schedule
+            else text.NO_SCHEDULE
+        )
         last, duration = _last_run(job, now)
         grid.add_row(
             plain(f"{text.SIGNS[job.state]} {text.state(job.state)}", STATE_STYLES.get(job.state, "")),

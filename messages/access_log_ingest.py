@@ -9,24 +9,22 @@ path = "logs/2026-09-21"
 # Routes that go by a name of their own: * is one segment, ** the rest.
 routes = ["/photos/*/comments", "/admin/**"]
 """
-LISTING = lazy("Looking for the logs of this window …")
-BUSY = lazy("Another process is counting logs just now; what it has counted is shown.")
-COUNT_EXPLAINED = lazy(
-    "This window is longer than a day: its logs are counted when you say so. What was counted is kept, and never read again."
-)
+LISTING = lazy("Listing logs of this window …")
+BUSY = lazy("Another process is processing logs; showing its results so far.")
+COUNT_EXPLAINED = lazy("Logs of more than a day are processed on request. Results are stored; each file is read once.")
 NO_REQUESTS = lazy("No requests in the logs of this window.")
 NO_REQUESTS_TEXT = lazy(
-    "The load balancer writes a file every five minutes, and a quiet one none. Was there traffic, and were the logs enabled then?"
+    "The load balancer writes files every 5 minutes, none without traffic. Check that there was traffic and that access logs were enabled."
 )
 NOT_CONFIGURED = lazy("Access logs are not configured")
 NOT_CONFIGURED_TEXT = lazy(
-    "Only they say which route failed on which fleet, and whose 502, 503 and 504 they were. "
-    "Write this into migration.toml, and start again; docs/access_logs.md has the rest."
+    "Access logs show which route failed on which fleet, and whether a 502, 503 or 504 came from the load balancer or a target. Add this to "
+    "migration.toml and restart; see docs/access_logs.md."
 )
 
 
 def lines_read(read: int, parsed: int, files: int, minutes: int) -> str:
-    return _("{read} lines read, {parsed} counted, {unparsed} lost, in {files} of {length}.").format(
+    return _("{read} lines read, {parsed} parsed, {unparsed} not parsable; {files}, {length}.").format(
         read=numbers.count(read),
         parsed=numbers.count(parsed),
         unparsed=numbers.count(read - parsed),
@@ -46,37 +44,37 @@ def progress(files_done: int, files_total: int, bytes_done: int, bytes_total: in
 
 def changed_files(n: int) -> str:
     return plural(
-        "{n} file has grown since it was counted: what came later is not in the numbers.",
-        "{n} files have grown since they were counted: what came later is not in the numbers.",
+        "{n} file grew after it was processed; appended lines are not included.",
+        "{n} files grew after they were processed; appended lines are not included.",
         n,
     )
 
 
 def skipped_files(n: int) -> str:
     return plural(
-        "{n} file beside them is no access log of this load balancer and was left out.",
-        "{n} files beside them are no access logs of this load balancer and were left out.",
+        "{n} file excluded: not an access log of this load balancer.",
+        "{n} files excluded: not access logs of this load balancer.",
         n,
     )
 
 
 def skipped_lines(n: int) -> str:
     return plural(
-        "{n} line was left out: it is of another load balancer, or its time is years away from that of all others.",
-        "{n} lines were left out: they are of another load balancer, or their time is years away from that of all others.",
+        "{n} line excluded: of another load balancer, or years away from all other lines.",
+        "{n} lines excluded: of another load balancer, or years away from all other lines.",
         n,
     )
 
 
 def file_problem(kind: str, n: int) -> str:
     text = {
-        "cut_off": _("{files} cut off: what is there was counted, the rest of it is lost"),
-        "damaged": _("{files} damaged: what could be unpacked was counted"),
-        "not_a_log": _("{files} of another kind, without a line of an access log"),
-        "unreadable": _("{files} that could not be read"),
+        "cut_off": _("{files} truncated: processed up to there, the rest is lost"),
+        "damaged": _("{files} corrupt: processed as far as readable"),
+        "not_a_log": _("{files} without access log lines"),
+        "unreadable": _("{files} unreadable"),
     }[kind]
     return text.format(files=plural("{n} file", "{n} files", n))
 
 
 def count_button(length: str) -> str:
-    return _("Count the logs of {length}").format(length=length)
+    return _("Process the logs of {length}").format(length=length)

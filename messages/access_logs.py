@@ -8,14 +8,13 @@ from messages.i18n import LazyText, _, lazy
 
 COMMAND = command_help(
     lazy("Compare the fleets by route, from access logs."),
-    lazy("All routes, the worst first. Logs are those of [access_logs], or of --logs."),
+    lazy("All routes, worst first. Reads [access_logs], or --logs."),
     exit_codes={
-        0: lazy("No route regresses, and all of them together are at parity, or better."),
-        1: lazy("A route regresses, or all of them together do."),
-        2: lazy("Undecided, or not enough data."),
+        0: lazy("No route regressed; the aggregate is at parity or improved."),
+        1: lazy("A route or the aggregate regressed."),
+        2: lazy("Inconclusive, or insufficient data."),
         3: lazy(
-            "Not judged: no logs of that time or none of the fleets' requests in them, no [access_logs], an option or the configuration is "
-            "invalid, or the archive cannot be opened."
+            "Not judged: no matching logs or requests, no [access_logs], invalid option or configuration, or archive unavailable."
         ),
     },
     examples="""
@@ -25,33 +24,31 @@ COMMAND = command_help(
         cli.py endpoints --engine athena --from 2026-09-20T00:00Z
     """,
 )
-LOGS = lazy("A file or folder of access logs, gzip or plain, instead of the configured place; nothing of it is stored.")
-ENGINE = lazy("files: counted on this machine; athena: whole days, counted by Athena in S3, which costs money.")
-WINDOW = lazy("How far back: 45m, 3h, 2d; 14d at most. Default: the last hour; with --logs, all of it.")
-FROM = lazy("From this time on, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
-TO = lazy("Up to this time. Default: now.")
-LISTING_FILES = lazy("Looking for files")
-WAITING = lazy("Another process is counting; waiting for it")
+LOGS = lazy("File or folder of access logs (gzip or plain), instead of [access_logs]; nothing is stored.")
+ENGINE = lazy("files: process on this machine; athena: whole days with Athena (billed).")
+WINDOW = lazy("How far back: 45m, 3h, 2d; max. 14d. Default: 1h; with --logs, all of it.")
+FROM = lazy("Start, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
+TO = lazy("End. Default: now.")
+LISTING_FILES = lazy("Listing files")
+WAITING = lazy("Another process is processing logs; waiting")
 NOT_CONFIGURED = lazy(
-    "No access logs are configured. Name a folder with --logs, or write [access_logs] into migration.toml: the table may be empty, the load "
-    "balancer says where its logs are (docs/access_logs.md)."
+    "Access logs are not configured. Name a folder with --logs, or add [access_logs] to migration.toml. It may be empty: the load balancer's "
+    "attributes have the S3 location (docs/access_logs.md)."
 )
-ATHENA_NOT_CONFIGURED = lazy(
-    "Athena may not be asked: migration.toml has no table [access_logs.athena]. docs/athena.md says what belongs there."
-)
-ATHENA_WITH_LOGS = lazy("Athena counts logs in S3, and --logs names some on this machine. Leave one of them out.")
-NO_LOGS = lazy("There is no access log of that time. A file comes about five minutes after its last line.")
-WINDOW_AND_RANGE = lazy("Write --window or --from and --to, not both.")
-RANGE_REVERSED = lazy("It is to end before it begins.")
-RANGE_CLIPPED = lazy("The range is shortened: at most the last 14 days of it are counted, and no future time.")
+ATHENA_NOT_CONFIGURED = lazy("Athena is not configured: add [access_logs.athena] to migration.toml (docs/athena.md).")
+ATHENA_WITH_LOGS = lazy("--logs (this machine) and --engine athena (S3) are mutually exclusive.")
+NO_LOGS = lazy("No access logs for that time. A file arrives about 5 minutes after its last line.")
+WINDOW_AND_RANGE = lazy("Use --window, or --from and --to, not both.")
+RANGE_REVERSED = lazy("--to must be after --from.")
+RANGE_CLIPPED = lazy("Range clipped to its last 14 days, without future times.")
 RANGE_WITHOUT_PAST = lazy("The range has no time between 1970 and now.")
-ALL_ROUTES = lazy("all together")
+ALL_ROUTES = lazy("aggregate")
 FILE_PROBLEMS: dict[str, LazyText] = {
-    "cut_off": lazy("It ends in the middle; the lines before that were counted. Was it still being copied?"),
-    "damaged": lazy("It is damaged; the lines before the damage were counted. Fetch it again."),
-    "not_a_log": lazy("None of its lines is a line of an access log of an Application Load Balancer."),
-    "unreadable": lazy("It cannot be read. Look who may read it."),
-    "": lazy("Some of its lines could not be counted: they are no lines of an access log."),
+    "cut_off": lazy("Truncated; the lines before that were processed. Was it still being copied?"),
+    "damaged": lazy("Corrupt; the lines before the damage were processed. Download it again."),
+    "not_a_log": lazy("Not an access log of an Application Load Balancer."),
+    "unreadable": lazy("Unreadable. Check its permissions."),
+    "": lazy("Some lines could not be parsed."),
 }
 
 
@@ -61,28 +58,27 @@ def counting(files: int, lines: int) -> str:
 
 def no_fleet_requests(requests: int, groups: str) -> str:
     return _(
-        "None of {requests} requests went to a target group of [fleets.baseline] or [fleets.canary]. The logs name: {groups}."
+        "None of {requests} requests matched a target group of [fleets.baseline] or [fleets.canary]. Found: {groups}."
     ).format(requests=numbers.count(requests), groups=groups)
 
 
 def invalid_time(text: str) -> str:
-    return _("“{text}” is not a time. Write for example 2026-09-21 14:00.").format(text=text)
+    return _("Invalid time “{text}”. Use for example 2026-09-21 14:00.").format(text=text)
 
 
 def lines_read(read: int, parsed: int, unparsed: int, files: int) -> str:
     """ "1.2M lines of 36 files were read: all of them could be counted." """
-    counted = _("{read} lines of {files} files were read").format(read=numbers.count(read), files=numbers.count(files))
+    counted = _("{read} lines read from {files} files").format(read=numbers.count(read), files=numbers.count(files))
     if not unparsed:
-        return _("{counted}; all of them could be counted.").format(counted=counted)
-    return _("{counted}; {parsed} could be counted, {unparsed} could not.").format(
+        return _("{counted}; all parsed.").format(counted=counted)
+    return _("{counted}; {parsed} parsed, {unparsed} not parsable.").format(
         counted=counted, parsed=numbers.count(parsed), unparsed=numbers.count(unparsed)
     )
 
 
 def changed_files(files: int) -> str:
     return _(
-        "{files} files were counted before and have another size now. What has come since is not counted: the counts of a file are never taken back. "
-        "Give what is new a file of its own."
+        "{files} files changed size after they were processed. Appended lines are ignored: each file is processed once. Put new lines in a new file."
     ).format(files=numbers.count(files))
 
 
@@ -100,12 +96,12 @@ def table_head(baseline: str, canary: str) -> tuple[str, ...]:
 
 def hidden_regressions(routes: int) -> str:
     if routes == 1:
-        return _("All requests together show no regression, and one route does.")
-    return _("All requests together show no regression, and {routes} routes do.").format(routes=routes)
+        return _("No regression in aggregate, but 1 route regressed.")
+    return _("No regression in aggregate, but {routes} routes regressed.").format(routes=routes)
 
 
 def more_routes(routes: int) -> str:
-    return _("{routes} more routes: --json has all of them.").format(routes=numbers.count(routes))
+    return _("{routes} more routes; use --json for all.").format(routes=numbers.count(routes))
 
 
 def verdict_counts(by_verdict: Mapping[str, int]) -> str:

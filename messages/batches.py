@@ -10,7 +10,7 @@ from domain.config.batches import SchedulerKind
 from domain.window import DAY_S
 from messages import numbers, times
 from messages.command_help import command_help
-from messages.i18n import _, comma_list, full_stop, lazy, ngettext, plural
+from messages.i18n import _, comma_list, lazy, plural
 
 BATCHES_TITLE = lazy("Batches")
 # Shapes, so that states do not differ by colour alone.
@@ -26,13 +26,14 @@ SIGNS: Mapping[str, str] = {
     "waiting": "…",
     "ok": "✓",
 }
+MAX_NAMED = 3  # jobs of a state, in the headline
 COMMAND = command_help(
-    lazy("Show whether every batch ran as scheduled, the worst first."),
+    lazy("Show whether each batch job ran as scheduled, worst first."),
     exit_codes={
-        0: lazy("Every job ran as scheduled; slow, late and paused ones are remarks."),
+        0: lazy("All jobs ran as scheduled; slow, late and paused jobs do not count as failed."),
         1: lazy("A job failed, missed its last run, stopped, or never reported."),
         3: lazy(
-            "Unknown: a source does not answer, there is no [batches], an option or the configuration is invalid, or the archive cannot be opened."
+            "Unknown: a source did not respond, no [batches], invalid option or configuration, or archive unavailable."
         ),
     },
     examples="""
@@ -41,7 +42,7 @@ COMMAND = command_help(
         cli.py batches --json | jq -r '.jobs[] | select(.state != "ok") | .name'
     """,
 )
-WINDOW = lazy("How far back to look: 45m, 3h, 2d; at most and by default 14d.")
+WINDOW = lazy("How far back: 45m, 3h, 2d; default and max. 14d.")
 EXAMPLE = """[batches]
 service = "photo"
 duration = "batch.{job}.duration"
@@ -54,39 +55,37 @@ name = "thumbnails"
 schedule = "cron(0 18 ? * MON-FRI *)"
 """
 WINDOW_LABEL = lazy("Window")
-TABLE_HEAD = (lazy("job"), lazy("state"), lazy("last run"), lazy("took"), lazy("history"))
-TERMINAL_HEAD = (lazy("state"), lazy("job"), lazy("due"), lazy("last run"), lazy("took"), "")
+TABLE_HEAD = (lazy("job"), lazy("state"), lazy("last run"), lazy("duration"), lazy("history"))
+TERMINAL_HEAD = (lazy("state"), lazy("job"), lazy("scheduled"), lazy("last run"), lazy("duration"), "")
 NO_SCHEDULE = lazy("no schedule configured")
 COMPARISON_TITLE = lazy("cron vs. EventBridge + Lambda")
 COMPARISON_HEAD = (
     lazy("job"),
-    lazy("era"),
+    lazy("scheduler"),
     lazy("runs"),
     lazy("succeeded"),
     lazy("median"),
-    lazy("usual range"),
-    lazy("known from – to"),
+    lazy("typical range"),
+    lazy("first–last run"),
 )
 TOO_FEW_RUNS = lazy("too few runs")
-FOUND_BY_PATTERN = lazy(
-    "Found by its metrics. Add a [[batches.jobs]] with its schedule, and a run that does not come is seen."
-)
+FOUND_BY_PATTERN = lazy("Found by its metrics. Add a [[batches.jobs]] with its schedule to detect missed runs.")
 ONE_POINT_A_MINUTE = lazy(
-    "Mackerel keeps one point a minute: of several runs that end in the same minute only the last is seen."
+    "Mackerel keeps one point per minute: of several runs that end in the same minute, only the last is recorded."
 )
 RUNS_TITLE = lazy("Runs")
-RUNS_HEAD = (lazy("due"), lazy("began"), lazy("what became of it"), lazy("took"), lazy("era"))
+RUNS_HEAD = (lazy("scheduled"), lazy("started"), lazy("result"), lazy("duration"), lazy("scheduler"))
 SHOW_LABEL = lazy("Jobs to show")
 NO_PROBLEMS = lazy("No job has a problem.")
 ALL_JOBS = lazy("All jobs")
 SOURCES_TITLE = lazy("Data sources")
 NOT_CONFIGURED = lazy("Batches are not configured")
 NOT_CONFIGURED_TEXT = lazy(
-    "Each run of a job posts its duration and its success to Mackerel as service metrics. Tell under which names in migration.toml, and start "
-    "this program again. docs/batches.md explains the rest."
+    "Jobs post the duration and success of each run to Mackerel as service metrics. Add the metric names to migration.toml and restart; see "
+    "docs/batches.md."
 )
-READING = lazy("The runs are being read; they come by themselves.")
-PARTLY_UNREAD = lazy("Not everything could be read. The source below says why, and what to do.")
+READING = lazy("Loading runs …")
+PARTLY_UNREAD = lazy("Some runs could not be read; see data sources below.")
 
 
 def shown_jobs(choice: str, n: int) -> str:
@@ -125,78 +124,63 @@ def run_status(name: RunStatus) -> str:
 
 def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
     if name == "ok" and not scheduled:
-        return _("It ran. No schedule is known, so it is unknown whether it was due.")
+        return _("Ran; no schedule to compare with.")
     if name == "failed" and last and not last.was_reported:
         return _("Last run crashed (Lambda error, no metric).")
     return {
-        "failed": _("Its last run reported a failure."),
-        "stopped": _("It has missed several runs in a row: nothing was reported."),
-        "missed": _("Its last run was due and nothing was reported."),
-        "never": _("It is configured, and nothing was ever reported under its name."),
-        "late": _("Its last run began later than its grace allows."),
-        "slow": _("Its last run took longer than the runs before it let expect."),
-        "unknown": _("What it did lately was not read: see the sources below."),
+        "failed": _("Last run reported a failure."),
+        "stopped": _("Several runs missed in a row (no metric)."),
+        "missed": _("Last run missed (no metric)."),
+        "never": _("Configured, but never reported."),
+        "late": _("Last run started after its grace period."),
+        "slow": _("Last run slower than its baseline."),
+        "unknown": _("Recent runs not read; see data sources below."),
         "paused": _("Schedule disabled."),
-        "ok": _("It ran when it was due."),
+        "ok": _("Ran as scheduled."),
     }[name]
 
 
 def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str] = ()) -> str:
-    """The page in a sentence. `jobs`: their names by state. "6 of 7 jobs ran as scheduled, rankings slowly; cleanup failed."
+    """The page in a line: "1 of 7 jobs failed: cleanup · slow: rankings · paused: newsletter". `jobs`: their names by state, the worst first.
 
-    `unscheduled`: the jobs without a known schedule. If they ran, they are counted apart.
+    `unscheduled`: the jobs without a known schedule. If they ran, they are named apart.
     """
     total = sum(map(len, jobs.values()))
     if not total:
         return _("No job has reported yet.")
     if set(jobs) == {"unknown"}:
         return _("Unknown: runs could not be read.")
-    ok, slow = ([name for name in jobs.get(state, ()) if name not in unscheduled] for state in ("ok", "slow"))
-    other_ok, other_slow = ([name for name in jobs.get(state, ()) if name in unscheduled] for state in ("ok", "slow"))
-    ran = len(ok) + len(slow)
-    if len(other_ok) == total:
-        return plural(
-            "The job ran; it has no schedule.", "All {total} jobs ran; none has a schedule.", total, total=total
-        )
-    if ran == total:
+    without_schedule = [name for state in ("ok", "slow") for name in jobs.get(state, ()) if name in unscheduled]
+    ran = sum(len(jobs.get(state, ())) for state in ("ok", "slow")) - len(without_schedule)
+    others = {name: names for name, names in jobs.items() if name != "ok"}
+    if worst := next((name for name in ("failed", "stopped", "missed", "never") if name in others), None):
+        opening = _failing(worst, others.pop(worst), total)
+    elif len(without_schedule) == total:
+        opening = plural("The job ran", "All {total} jobs ran", total, total=total)
+    elif ran == total:
         opening = plural("The job ran as scheduled", "All {total} jobs ran as scheduled", total, total=total)
     else:
         opening = _("{ran} of {total} jobs ran as scheduled").format(ran=ran, total=total)
-    if slow:
-        opening += _(", {subject} slowly").format(
-            subject=slow[0] if len(slow) == 1 else _("{count} of them").format(count=numbers.count(len(slow)))
-        )
-    clauses = [_clause(name, names) for name, names in jobs.items() if name not in ("ok", "slow")]
-    clauses += [_unscheduled_clause(names, slowly=names is other_slow) for names in (other_slow, other_ok) if names]
-    if not clauses:
-        return full_stop(opening)
-    return _("{opening}; {clauses}.").format(opening=opening, clauses=comma_list(clauses))
+    parts = [_("{state}: {jobs}").format(state=state(name), jobs=_names(names)) for name, names in others.items()]
+    parts += [_("no schedule: {jobs}").format(jobs=_names(without_schedule))] if without_schedule else []
+    return " · ".join((opening, *parts))
 
 
-def _clause(name: JobState, jobs: Sequence[str]) -> str:
-    """ "cleanup failed", "3 failed"."""
-    n = len(jobs)
-    subject = jobs[0] if n == 1 else numbers.count(n)
-    return {
-        "failed": _("{subject} failed"),
-        "stopped": _("{subject} stopped"),
-        "missed": _("{subject} missed a run"),
-        "never": _("{subject} never reported"),
-        "late": _("{subject} ran late"),
-        "unknown": ngettext("{subject} is not known", "{subject} are not known", n),
-        "paused": ngettext("{subject} is paused", "{subject} are paused", n),
-    }[name].format(subject=subject)
+def _failing(name: JobState, jobs: Sequence[str], total: int) -> str:
+    """ "1 of 7 jobs failed: cleanup"."""
+    text = {
+        "failed": _("{n} of {total} jobs failed: {jobs}"),
+        "stopped": _("{n} of {total} jobs stopped: {jobs}"),
+        "missed": _("{n} of {total} jobs missed a run: {jobs}"),
+        "never": _("{n} of {total} jobs never reported: {jobs}"),
+    }[name]
+    return text.format(n=numbers.count(len(jobs)), total=numbers.count(total), jobs=_names(jobs))
 
 
-def _unscheduled_clause(jobs: Sequence[str], *, slowly: bool) -> str:
-    """ "backup ran and has no schedule"."""
-    n = len(jobs)
-    text = (
-        ngettext("{subject} ran slowly and has no schedule", "{subject} ran slowly and have no schedule", n)
-        if slowly
-        else ngettext("{subject} ran and has no schedule", "{subject} ran and have no schedule", n)
-    )
-    return text.format(subject=jobs[0] if n == 1 else numbers.count(n))
+def _names(jobs: Sequence[str]) -> str:
+    """The first three, and the number of others: "a, b, c, +2"."""
+    more = len(jobs) - MAX_NAMED
+    return comma_list((*jobs[:MAX_NAMED], *([f"+{numbers.count(more)}"] if more > 0 else [])))
 
 
 def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
@@ -218,7 +202,7 @@ def since(ts: int, zone: tzinfo, now: datetime) -> str:
 
 def result(run: Run) -> str:
     if not run.was_reported:
-        return _("Lambda reported an error and nothing was posted")
+        return _("Lambda error, no metric")
     return {"ok": _("succeeded"), "failed": _("failed"), "unknown": _("reported no result")}[run.result]
 
 
@@ -234,7 +218,7 @@ def typical_duration(typical: TypicalDuration | None) -> str:
 
 
 def typical_duration_explained(typical: TypicalDuration) -> str:
-    return _("Eight in ten of the last {runs} successful runs took {low} to {high}; the median is {median}.").format(
+    return _("p10–p90 of the last {runs} successful runs: {low}–{high}; median {median}.").format(
         runs=typical.runs,
         low=run_duration(typical.p10_s),
         high=run_duration(typical.p90_s),
@@ -248,7 +232,7 @@ def scheduled_run(scheduled: ScheduledRun, zone: tzinfo, now: datetime) -> str:
     parts = [f"{due}: {run_status(scheduled.status)}"]
     parts += [f"{result(run)}, {run_duration(run.duration_s)}" for run in scheduled.runs]
     if not scheduled.runs and scheduled.status == "missed":
-        parts.append(_("nothing was reported"))
+        parts.append(_("no metric"))
     return " · ".join(parts)
 
 
@@ -266,7 +250,7 @@ def partial_cell(start: str, status: RunStatus, n: int, total: int) -> str:
 
 def strip(name: str, counts: Mapping[RunStatus, int]) -> str:
     """The text alternative of a strip."""
-    text = _status_counts(counts) or _("nothing in this window")
+    text = _status_counts(counts) or _("no runs in this window")
     return _("{job}, oldest first: {counts}").format(job=name, counts=text)
 
 
@@ -283,19 +267,19 @@ def overlap_length(length: str) -> str:
 
 
 def median_change(fraction: float) -> str:
-    return _("median {change} against cron").format(change=numbers.relative(fraction))
+    return _("median {change} vs. cron").format(change=numbers.relative(fraction))
 
 
 def schedule_mismatch(configured: str, actual: str) -> str:
-    return _("The configuration says {configured}, AWS says {actual}: correct the one that is wrong.").format(
+    return _("Schedule mismatch: {configured} in the configuration, {actual} in AWS.").format(
         configured=configured, actual=actual
     )
 
 
 def overlaps(count: int) -> str:
     return plural(
-        "{count} run began before the one before it had ended.",
-        "{count} runs began before the one before them had ended.",
+        "{count} run overlapped the previous run.",
+        "{count} runs overlapped the previous run.",
         count,
         count=count,
     )
@@ -308,7 +292,7 @@ def lambda_counts(counts: InvocationTotals) -> str:
         plural("{n} error", "{n} errors", counts.errors) if counts.errors else _("no error"),
     ]
     if counts.silent_failures:
-        parts.append(_("{n} without a word to Mackerel").format(n=numbers.count(counts.silent_failures)))
+        parts.append(_("{n} not reported to Mackerel").format(n=numbers.count(counts.silent_failures)))
     if counts.throttles:
         parts.append(_("{n} throttled").format(n=numbers.count(counts.throttles)))
     if counts.undelivered:
@@ -326,7 +310,7 @@ def lambda_issues(counts: InvocationTotals) -> str:
 
 
 def _undelivered(failures: int) -> str:
-    return plural("its rule failed to start it once", "its rule failed to start it {n} times", failures)
+    return plural("1 failed invocation by its rule", "{n} failed invocations by its rule", failures)
 
 
 def trigger(kind: str, name: str, *, enabled: bool) -> str:
@@ -340,7 +324,7 @@ def failures(scheduler_name: str) -> str:
 
 
 def durations_title(name: str) -> str:
-    return _("How long {job} took").format(job=name)
+    return _("Duration of {job}").format(job=name)
 
 
 def durations_alternative(name: str, span: str) -> str:
@@ -348,16 +332,16 @@ def durations_alternative(name: str, span: str) -> str:
 
 
 def no_such_job(name: str) -> str:
-    return _("There is no job “{name}”. All jobs are shown.").format(name=name)
+    return _("No job “{name}”; showing all jobs.").format(name=name)
 
 
 def no_metrics_yet(service: str) -> str:
-    return _("No metric of the service “{service}” fits a pattern of [batches] yet.").format(service=service)
+    return _("No metric of the service “{service}” matches a pattern of [batches] yet.").format(service=service)
 
 
 def no_metrics_yet_next_step(patterns: str) -> str:
     return _(
-        "Let a job post a point under {patterns}, or correct the patterns: `cli.py doctor` says which names there are to fit."
+        "Post a point under {patterns}, or correct the patterns; `cli.py doctor` lists the existing names."
     ).format(patterns=patterns)
 
 

@@ -10,7 +10,7 @@ from messages.i18n import _, comma_list, full_stop, lazy, lazy_pgettext, plural
 
 ENDPOINTS_TITLE = lazy("Endpoints")
 MAX_NAMED = 3
-TOTAL = lazy("all routes together")
+TOTAL = lazy("aggregate")
 SUMMARY_HEAD = (lazy("route"), "", lazy("requests"), lazy("error rate"), "p95", lazy("verdict"))
 SEARCH_LABEL = lazy("Search routes")
 VERDICT_LABEL = lazy("Verdict")
@@ -20,31 +20,26 @@ NO_ROUTES_SHOWN = lazy("No route matches the search and the verdict.")
 SHOW_ALL_ROUTES = lazy("Show all routes")
 COPIED = lazy("Copied")
 MAP_TITLE = lazy("All routes at a glance")
-MAP_EXPLAINED = lazy(
-    "Each route by its traffic and by how much worse ECS is. What stands far from zero is the outlier."
-)
+MAP_EXPLAINED = lazy("Routes by traffic and difference. Outliers are far from zero.")
 MAP_CHOICE_LABEL = lazy("What the map shows")
-MAP_TRAFFIC = lazy("requests a minute, both fleets")
+MAP_TRAFFIC = lazy("requests per minute, both fleets")
 NOT_JUDGED = lazy("not judged")
-NOTHING_ON_MAP = lazy("No route has enough answers on both sides to be drawn.")
+NOTHING_ON_MAP = lazy("No route has enough responses on both fleets to be drawn.")
 ALL_ROUTES = lazy("All routes")
 JUDGING = lazy("Judging every route …")
-NO_MATCHING_REQUESTS = lazy("No requests fit what was chosen above.")
+NO_MATCHING_REQUESTS = lazy("No requests match the filters.")
 WINDOW_LABEL = lazy("Window")
 METHOD_LABEL = lazy_pgettext("HTTP", "Method")
 HOST_LABEL = lazy("Host")
 STATUS_LABEL = lazy("Status class")
 INVALID_PARAMS = lazy("Invalid URL parameter ignored.")
-RANGE_CLIPPED = lazy(
-    "The range in the URL was shortened: at most the last 14 days of it are shown, and no future time."
-)
+RANGE_CLIPPED = lazy("Range in the URL clipped to its last 14 days, without future times.")
 PREVIOUS_ROUTES = lazy("Previous routes")
 NEXT_ROUTES = lazy("Next routes")
 SUMMARY_TITLE = lazy("Route by route")
-SUMMARY_PENDING = lazy("The routes are being judged.")
+SUMMARY_PENDING = lazy("Judging routes …")
 NO_SUMMARY = lazy(
-    "No access logs were counted for this phase, so nothing can be said about single routes: "
-    "totals may agree while one of them is broken."
+    "No access logs processed for this phase: routes are not judged one by one, and the aggregate can hide a regression on one of them."
 )
 SUMMARY_LINK = lazy("Endpoints of this phase")
 
@@ -66,17 +61,15 @@ def window_text(choice: str, span: str) -> str:
 
 
 def headline(counts: Mapping[Verdict, int], n_judged: int) -> str:
-    """ "1 of 14 routes regresses", "All 14 routes are at parity"."""
+    """ "1 of 14 routes regressed", "All 14 routes are at parity"."""
     total = sum(counts.values())
     if regressions := counts.get("regression", 0):
-        return plural(
-            "{n} of {total} routes regresses", "{n} of {total} routes regress", regressions, total=numbers.count(total)
-        )
+        return _("{n} of {total} routes regressed").format(n=numbers.count(regressions), total=numbers.count(total))
     good = counts.get("parity", 0) + counts.get("improvement", 0)
     if good == total:
-        return plural("The one route is at parity", "All {n} routes are at parity", total)
+        return plural("The only route is at parity", "All {n} routes are at parity", total)
     if not n_judged:
-        return _("Not enough data yet on any route")
+        return _("Insufficient data on all routes")
     return _("No regressions; {open} of {total} inconclusive").format(
         open=numbers.count(total - good), total=numbers.count(total)
     )
@@ -88,7 +81,7 @@ def requests_and_tally(requests: str, counts: Mapping[Verdict, int]) -> str:
 
 
 def tally(counts: Mapping[Verdict, int]) -> str:
-    """ "1 regression, 11 parity, 2 undecided"."""
+    """ "1 regression, 11 parity, 2 inconclusive"."""
     return comma_list(
         _("{n} {verdict}").format(n=numbers.count(counts[verdict]), verdict=verdicts.label(verdict))
         for verdict in VERDICTS
@@ -99,8 +92,8 @@ def tally(counts: Mapping[Verdict, int]) -> str:
 def hidden_regressions(routes: int, total: str) -> str:
     """Simpson's paradox; the routes' names follow."""
     return plural(
-        "The totals hide it. All routes together: {total}. A regression on one route:",
-        "The totals hide it. All routes together: {total}. A regression on {n} routes:",
+        "Aggregate: {total}, but 1 route regressed:",
+        "Aggregate: {total}, but {n} routes regressed:",
         routes,
         total=total,
     )
@@ -197,11 +190,11 @@ def unassigned_requests(n: int) -> str:
 def multiplicity_note(n_judged: int) -> str:
     """The number of comparisons, for which the alarms are corrected."""
     judged = plural(
-        "{n} route had requests on both sides in at least ten minutes and was judged.",
-        "{n} routes had requests on both sides in at least ten minutes and were judged.",
+        "{n} route judged, with requests on both fleets in ≥ 10 minutes.",
+        "{n} routes judged, with requests on both fleets in ≥ 10 minutes.",
         n_judged,
     )
-    return f"{judged} {_('Alarms are corrected for all of them: the chance that any is false is at most 5%.')}"
+    return f"{judged} {_('Alarms are corrected for multiple comparisons (family-wise error rate ≤ 5%).')}"
 
 
 def map_choice(choice: str, *, status: int | None) -> str:
@@ -228,17 +221,17 @@ def map_alternative(routes: int, worst: str, difference: str) -> str:
 
 
 def routes_shown(first: int, last: int, n: int) -> str:
-    return _("Routes {first}–{last} of {n}, the worst first").format(
+    return _("Routes {first}–{last} of {n}, worst first").format(
         first=numbers.count(first), last=numbers.count(last), n=numbers.count(n)
     )
 
 
 def map_limited(shown: int, n: int) -> str:
-    return _("The worst {shown} of {n} routes are drawn.").format(shown=numbers.count(shown), n=numbers.count(n))
+    return _("Worst {shown} of {n} routes shown.").format(shown=numbers.count(shown), n=numbers.count(n))
 
 
 def no_such_route(name: str) -> str:
-    return _("In this window there is no route “{name}”; here are those that there are.").format(name=name)
+    return _("No route “{name}” in this window; showing all routes.").format(name=name)
 
 
 def window(choice: str) -> str:
@@ -259,9 +252,9 @@ def status(name: str) -> str:
 
 def status_filter_note(status: int, *, judged: bool) -> str:
     """What a status class filter means for the numbers."""
-    meaning = _("Times are of {status}xx answers alone; the share is that of {status}xx among all requests.")
-    not_judged = _("It is not judged: nobody can say whether more of them are better.")
-    return f"{meaning.format(status=status)} {_('Judged as errors are.') if judged else not_judged}"
+    meaning = _("Latency of {status}xx responses only; share of {status}xx among all requests.")
+    not_judged = _("Not judged: neither more nor fewer is better.")
+    return f"{meaning.format(status=status)} {_('Judged like errors.') if judged else not_judged}"
 
 
 def not_counted(counts: Mapping[FleetName, Mapping[int, int]], labels: Mapping[FleetName, str]) -> str:
@@ -276,7 +269,7 @@ def not_counted(counts: Mapping[FleetName, Mapping[int, int]], labels: Mapping[F
         )
         for fleet, by_status in counts.items()
     )
-    return _("WebSocket upgrades (101) and clients that went away (460), which are no errors: {fleets}.").format(
+    return _("WebSocket upgrades (101) and client disconnects (460), not errors: {fleets}.").format(
         fleets=" · ".join(fleets)
     )
 

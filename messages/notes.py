@@ -11,17 +11,17 @@ from messages.i18n import _, lazy
 TITLE = lazy("Notes")
 TEXT = lazy("Note")
 WHEN = lazy("When")
-AUTHOR = lazy("By (may be left empty)")
-SAVE = lazy("Keep the note")
+AUTHOR = lazy("Author (optional)")
+SAVE = lazy("Add note")
 REMOVE = lazy("Remove")
 UNDO = lazy("Undo")
 ADDED = lazy("Added.")
 REMOVED = lazy("Removed.")
 UNDONE = lazy("Undone.")
-NONE = lazy("Nobody has written anything down yet.")
+NONE = lazy("No notes yet.")
 COMMAND = command_help(
-    lazy("Add a note at a time to all charts, list or remove notes."),
-    lazy("Notes are stored in the program's own archive and nowhere else."),
+    lazy("Add a note to all charts, list or remove notes."),
+    lazy("Notes are stored in the archive only."),
     exit_codes={
         0: lazy("Stored, listed or removed."),
         1: lazy("No single note has that key, the configuration is invalid, or the archive cannot be opened."),
@@ -36,18 +36,16 @@ COMMAND = command_help(
     """,
 )
 TEXT_HELP = lazy("The note: one line of at most 500 characters.")
-AT_HELP = lazy("When: 2026-11-24 13:10 in the migration's zone, or with a zone of its own. Default: now.")
+AT_HELP = lazy("Time, in the migration's zone unless it names one: 2026-11-24 13:10. Default: now.")
 BY_HELP = lazy("The author; with --remove, who removes it.")
-LIST_HELP = lazy("List all notes, also future ones, each with its key, and those that were removed.")
+LIST_HELP = lazy("List all notes with their keys, future and removed ones included.")
 REMOVE_HELP = lazy("Remove the note whose key starts with this, as --list shows it.")
 INCIDENT_HELP = lazy(
     "The incident that the note acknowledges, by its id as judge shows it. Default of --at: the incident's start."
 )
-ONE_AT_A_TIME = lazy("Write a note, or list them, or remove one.")
-EMPTY = lazy("A note needs words.")
-EXPLAINED = lazy(
-    "What you know and no source tells. It is kept in this program's own archive, and drawn on every chart."
-)
+ONE_AT_A_TIME = lazy("Give either a note, --list or --remove.")
+EMPTY = lazy("Note text is required.")
+EXPLAINED = lazy("Add context that no data source records. Stored in the archive and shown on every chart.")
 
 
 def by_author(author: str) -> str:
@@ -55,21 +53,21 @@ def by_author(author: str) -> str:
 
 
 def when_help(zone: str) -> str:
-    return _("As in 2026-11-24 13:10, in {zone}. Left empty: now.").format(zone=zone)
+    return _("YYYY-MM-DD HH:MM, {zone}. Empty: now.").format(zone=zone)
 
 
 def invalid_time(text: str) -> str:
-    return _("“{text}” is no time. Write it as 2026-11-24 13:10.").format(text=text)
+    return _("Invalid time “{text}”. Use YYYY-MM-DD HH:MM.").format(text=text)
 
 
 def invalid_incident(text: str) -> str:
-    return _("“{text}” is not the id of an incident. `cli.py judge` shows it: 2026-11-10T15:19Z.").format(text=text)
+    return _(
+        "“{text}” is not an incident ID. Use one that `cli.py judge` lists, for example 2026-11-10T15:19Z."
+    ).format(text=text)
 
 
 def too_many(wait_s: float) -> str:
-    return _("Too much was entered within a minute, so this was not stored. Enter it again in {seconds} s.").format(
-        seconds=ceil(wait_s)
-    )
+    return _("Too many entries within a minute; not stored. Retry in {seconds} s.").format(seconds=ceil(wait_s))
 
 
 def removed(title: str) -> str:
@@ -93,8 +91,8 @@ def removal(item: Removal, zone: tzinfo, *, now: datetime) -> str:
 
 
 def no_such_note(key: str) -> str:
-    return _("No single note has a key that starts with {key}: see `cli.py note --list`.").format(key=key)
+    return _("No unique note key starts with {key}; see `cli.py note --list`.").format(key=key)
 
 
 def saved(at: str) -> str:
-    return _("Kept at {at}. It stands on every chart.").format(at=at)
+    return _("Added at {at}. Shown on every chart.").format(at=at)

@@ -248,7 +248,7 @@ def distribution_hover(share: str, milliseconds: str) -> str:
 def distribution_alternative(curves: tuple[tuple[str, float | None, float | None], ...]) -> str:
     """The chart's text alternative; a curve is its name, median and p95 in seconds."""
     curve_texts = (
-        _("{name}: half within {p50}, 95% within {p95}").format(
+        _("{name}: median {p50}, p95 {p95}").format(
             name=name, p50=numbers.milliseconds(p50), p95=numbers.milliseconds(p95)
         )
         for name, p50, p95 in curves

@@ -10,25 +10,25 @@ _ARCHIVE_EXIT_CODES = {
     2: USAGE_ERROR,
 }
 RECORD = command_help(
-    lazy("Keep the archive up to date without a page."),
+    lazy("Record metrics without the dashboard."),
     lazy(
-        "It also fetches what the sources still keep of earlier time. The dashboard does the same while it runs. Several recorders and "
-        "dashboards on one archive take turns: nothing is requested twice. Ctrl-C or SIGTERM ends it; everything that was confirmed is stored."
+        "Backfills what the sources still retain, as the dashboard does while it runs. Several recorders and dashboards can share an archive: nothing is "
+        "requested twice. Stop it with Ctrl-C or SIGTERM; confirmed data is stored."
     ),
     exit_codes={
         0: lazy("Ended by Ctrl-C or SIGTERM; with --once: everything that is available was stored."),
         1: lazy(
-            "With --once: a source did not answer, or not with everything in time. The configuration is invalid, or the archive cannot be opened."
+            "With --once: a source did not respond, or only in part. Configuration invalid, or archive unavailable."
         ),
         2: USAGE_ERROR,
     },
     examples="""
-        cli.py record           # sources and progress of the back-fill
+        cli.py record           # sources and progress of the backfill
         cli.py record --once    # bring everything up to date and end
-        cli.py record --json    # a line of JSON a minute
+        cli.py record --json    # one line of JSON per minute
     """,
 )
-RECORD_ONCE = lazy("Bring everything up to date, back-fill included, and exit.")
+RECORD_ONCE = lazy("Fetch everything once, backfill included, and exit.")
 ARCHIVE = command_help(
     lazy("Inspect, export, import and compact the archive."),
     exit_codes={
@@ -66,38 +66,38 @@ IMPORT = command_help(
 )
 COMPACT = command_help(
     lazy("Return unused space of the archive to the disk."),
-    lazy("A recorder may go on; it waits meanwhile."),
+    lazy("A running recorder waits meanwhile."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive compact",
 )
 FOLDER = lazy("The folder of the export.")
-NO_BACKFILL = lazy("the past is not asked for")
-NOT_CHECKED = lazy("not looked at yet")
+NO_BACKFILL = lazy("no backfill")
+NOT_CHECKED = lazy("not checked yet")
 NEVER = lazy("never")
-SOURCES_HEAD = (lazy("Source"), lazy("State"), lazy("Last answer"), lazy("The past"))
-ALL_DONE = lazy("Everything that can be had is in the archive.")
+SOURCES_HEAD = (lazy("Source"), lazy("State"), lazy("Last response"), lazy("Backfill"))
+ALL_DONE = lazy("All available data is in the archive.")
 COVERAGE_HEAD = (lazy("Source"), lazy("Period"), lazy("From"), lazy("To"), lazy("Points"))
 
 
 def recorder(name: str, *, alive: bool, age: str) -> str:
     if not age:
-        return _("Nobody has recorded {name} here yet.").format(name=name)
-    text = _("Nobody records: the sources were last asked {age}. Start `cli.py record` or the dashboard.")
+        return _("No recorder has run for {name} yet.").format(name=name)
+    text = _("No recorder active (last poll {age}). Start `cli.py record` or the dashboard.")
     if alive:
-        text = _("Somebody records: the sources were asked {age}.")
+        text = _("Recorder active (last poll {age}).")
     return text.format(age=age)
 
 
 def backfill_progress(state: str, *, percent: str, back_to: str) -> str:
     text = {
         "done": _("complete since {back_to}"),
-        "waiting": _("{percent}, since {back_to}; waits for the source or the archive"),
+        "waiting": _("{percent}, since {back_to}; waiting for source or archive"),
     }.get(state, _("{percent}, since {back_to}"))
     return text.format(percent=percent, back_to=back_to)
 
 
 def incomplete(sources: str) -> str:
-    return _("Not everything could be had: {sources}. What came is kept; run it again later.").format(sources=sources)
+    return _("Incomplete: {sources}. Received data is stored; run again later.").format(sources=sources)
 
 
 def database_size(file: str, location: str) -> str:
@@ -108,8 +108,8 @@ def gaps(source: str, number: int, minutes: str) -> str:
     if not number:
         return _("{source}: no gaps.").format(source=source)
     return plural(
-        "{source}: a gap of {minutes}, in which some series was not answered.",
-        "{source}: {number} gaps, {minutes} together, in which some series was not answered.",
+        "{source}: 1 gap, {minutes}, with series missing.",
+        "{source}: {number} gaps, {minutes} in total, with series missing.",
         number,
         source=source,
         number=number,
@@ -124,8 +124,8 @@ def event_counts(events: int, snapshots: int) -> str:
 
 def access_logs(files: int, read: int, unparsed: int, span: str) -> str:
     return plural(
-        "{n} access log of {span}: {read} lines, of which {unparsed} could not be counted.",
-        "{n} access logs of {span}: {read} lines, of which {unparsed} could not be counted.",
+        "{n} access log, {span}: {read} lines, {unparsed} not parsable.",
+        "{n} access logs, {span}: {read} lines, {unparsed} not parsable.",
         files,
         read=count(read),
         unparsed=count(unparsed),
@@ -143,7 +143,7 @@ def imported(points: str, migration: str) -> str:
 
 def another_migration(exported: str, configured: str) -> str:
     return _(
-        "The export is of “{exported}”; this configuration is of “{configured}”, so its pages will not show it."
+        "The export is of “{exported}”, the configuration of “{configured}”: its pages will not show this data."
     ).format(exported=exported, configured=configured)
 
 
@@ -157,9 +157,7 @@ def export_error(kind: str, about: str) -> str:
         "not_an_export": _(
             "{about} has no manifest.json: it is not an export. Name the folder that `archive export` wrote."
         ),
-        "damaged": _(
-            "{about} is damaged: it is not what the manifest says. Copy the export again; nothing was written."
-        ),
+        "damaged": _("{about} is corrupt: it does not match the manifest. Copy the export again; nothing was written."),
         "invalid": _(
             "The export has content that this program does not write ({about}). Export again from the original archive; nothing was written."
         ),

@@ -12,7 +12,7 @@ PERCENTILES_EXPLAINED = lazy(
     "Difference of each percentile of the whole window, with its 95% CI; grey: the margin of a criterion. The CI assumes that requests are "
     "independent, and is too narrow if slow ones cluster. The verdict compares both fleets minute by minute instead, so it can differ."
 )
-NO_ANSWERS = lazy("Nobody answered here in this window.")
+NO_ANSWERS = lazy("No responses in this window.")
 HEATMAP_TITLE = lazy("Latency over time")
 HEATMAP_EXPLAINED = lazy(
     "Colour: the share of each latency in the responses of a block, the same scale for both fleets, so that a slow minority is seen. Lines: p50 "
@@ -20,20 +20,17 @@ HEATMAP_EXPLAINED = lazy(
 )
 CODES_TITLE = lazy("Error codes")
 COPY = lazy("Copy")
-CODES_NOTE = lazy(
-    "A code that one side alone has is no proof: a rare one may not have been seen yet on the other. "
-    "Where fewer than about three would be expected there, seeing none says nothing."
-)
+CODES_NOTE = lazy("With fewer than ~3 expected, absence is not evidence.")
 TIMELINE_TITLE = lazy("Over time")
 SLOWEST_TITLE = lazy("Slowest requests")
 FAILED_TITLE = lazy("Latest failed requests")
-LINES_HEAD = (lazy("time"), lazy("fleet"), lazy("target"), lazy("request"), lazy("code"), lazy("took"))
-LINES_NOTE = lazy("Some lines are kept as examples, without their query strings.")
+LINES_HEAD = (lazy("time"), lazy("fleet"), lazy("target"), lazy("request"), lazy("code"), lazy("duration"))
+LINES_NOTE = lazy("A sample of lines, without query strings.")
 NO_LINES = lazy("None in this window.")
 
 
 def timeline_panels() -> tuple[str, str, str]:
-    return _("requests a minute"), _("error rate"), "p95"
+    return _("requests per minute"), _("error rate"), "p95"
 
 
 def percentiles_note(baseline: str, canary: str) -> str:
@@ -74,14 +71,14 @@ def _range(lowest: float, highest: float) -> str:
 
 
 def codes_only(fleet: str) -> str:
-    return _("only on {fleet}").format(fleet=fleet)
+    return _("{fleet} only").format(fleet=fleet)
 
 
 def code(status: int, target_status: int | None) -> str:
     """ "500", "502 by the load balancer", "504 where the target said 200"."""
     if status == target_status:
         return f"{status}"
-    text = _("{status} by the load balancer") if target_status is None else _("{status} where the target said {target}")
+    text = _("{status} (ALB)") if target_status is None else _("{status} (target: {target})")
     return text.format(status=status, target=target_status)
 
 
@@ -102,7 +99,7 @@ def criterion(result: CriterionVerdict) -> str:
 
 
 def timeline_bucket(bucket_s: int) -> str:
-    return _("in blocks of {length}").format(length=times.duration(bucket_s))
+    return _("{length} buckets").format(length=times.duration(bucket_s))
 
 
 def timeline_alternative(route: str, span: str) -> str:

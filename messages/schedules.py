@@ -1,4 +1,7 @@
-"""Schedules in words: "Mon–Fri 18:00 UTC", "every 5 min", "last Fri of the month 10:15 UTC"; complicated ones as the expression."""
+"""Schedules in words: "Daily 03:00 JST (18:00 UTC)", "every 5 min", "last Fri of the month 10:15 UTC"; complicated ones as the expression."""
+
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from domain.cron import Cron, DayRule, Rate, Schedule
 from messages import times
@@ -7,16 +10,48 @@ from messages.i18n import _, comma_list
 MAX_TIMES = 4  # times of a day that are listed
 
 
-def format_schedule(schedule: Schedule, timezone: str) -> str:
+def format_schedule(schedule: Schedule, timezone: str, zone: tzinfo, *, now: datetime) -> str:
+    """`timezone`: the schedule's own. Its times are given in `zone`, too, with today's offset, where they are of every day or of days of the week."""
     if isinstance(schedule, Rate):
         return _("every {duration}").format(duration=times.duration(schedule.interval_s))
+    own = _in_own_zone(schedule, timezone)
+    return _in_zone(schedule, timezone, zone, own, now) or own
+
+
+def _in_zone(schedule: Cron, timezone: str, zone: tzinfo, own: str, now: datetime) -> str:
+    """ "Tue–Sat 03:00 JST (Mon–Fri 18:00 UTC)"; "" if the clock is the same or the days cannot be moved."""
+    hours, minutes, rule = schedule.hours, schedule.minutes, schedule.days
+    daily = _is_daily(rule)
+    if len(hours) * len(minutes) > MAX_TIMES or len(schedule.months) < 12 or len(schedule.years) < 100:
+        return ""
+    if not (daily or rule.weekdays):
+        return ""
+    today = now.astimezone(ZoneInfo(timezone))
+    due = [today.replace(hour=hour, minute=minute) for hour in hours for minute in minutes]
+    local = [time.astimezone(zone) for time in due]
+    if [time.utcoffset() for time in due] == [time.utcoffset() for time in local]:
+        return ""
+    shifts = {(there.date() - here.date()).days for here, there in zip(due, local, strict=True)}
+    if daily:
+        days = _("Daily")
+        own = f"{_hours(schedule)} {timezone}"
+    elif len(shifts) == 1:
+        shift = shifts.pop()
+        days = _weekdays(sorted((day - 1 + shift) % 7 + 1 for day in rule.weekdays))
+    else:
+        return ""
+    clocks = comma_list(sorted(f"{time:%H:%M}" for time in local))
+    return f"{days} {clocks} {local[0].tzname()} ({own})"
+
+
+def _in_own_zone(schedule: Cron, timezone: str) -> str:
     hours = _hours(schedule)
     days = _days(schedule.days)
     if not (hours and days) or len(schedule.years) < 100:
         return f"{schedule.text} {timezone}"
     months = comma_list(map(times.month, schedule.months))
     months = "" if len(schedule.months) == 12 else _("in {months}").format(months=months)
-    if days == _("every day") and len(schedule.hours) == 24:
+    if _is_daily(schedule.days) and len(schedule.hours) == 24:
         days = ""  # implied by "every 15 min"
     return " ".join(filter(None, (days, months, hours, timezone)))
 
@@ -45,9 +80,13 @@ def _step(minutes: tuple[int, ...]) -> int:
     return steps.pop() if len(steps) == 1 else 0
 
 
+def _is_daily(rule: DayRule) -> bool:
+    return len(rule.days) == 31 or len(rule.weekdays) == 7
+
+
 def _days(rule: DayRule) -> str:
-    if len(rule.days) == 31 or len(rule.weekdays) == 7:
-        text = _("every day")
+    if _is_daily(rule):
+        text = _("Daily")
     elif rule.days:
         text = _("day {days} of the month").format(days=comma_list(map(str, sorted(rule.days))))
     elif rule.weekdays:

@@ -28,7 +28,7 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     expect(rows).to_have_count(7)
     expect(rows.first).to_contain_text("cleanup")
     expect(dashboard.page.locator(".headline")).to_contain_text(
-        "4 of 7 jobs ran as scheduled, rankings slowly; cleanup failed, newsletter is paused, export ran and has no schedule."
+        "1 of 7 jobs failed: cleanup · slow: rankings · paused: newsletter · no schedule: export"
     )
     dashboard.expect_selected("7d", "All 7")
     dashboard.select("1d")
@@ -63,8 +63,8 @@ def test_a_job_has_a_url_with_its_runs(demo_server: DashboardServer, open_page: 
 def test_a_silent_failure_is_shown_with_lambdas_counts(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_subpage(open_page, demo_server, "/batches?job=digest")
     dashboard.expect_text(".job-facts", "16 invocations")
-    dashboard.expect_text(".job-facts", "3 errors, 3 without a word to Mackerel")
-    dashboard.expect_text(".below", "Lambda reported an error and nothing was posted")
+    dashboard.expect_text(".job-facts", "3 errors, 3 not reported to Mackerel")
+    dashboard.expect_text(".below", "Lambda error, no metric")
 
 
 def test_without_batches_it_shows_what_to_configure(

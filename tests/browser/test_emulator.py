@@ -48,7 +48,7 @@ def test_live_shows_requests_and_errors_and_names_what_fails(server: DashboardSe
 
 def test_batches_has_the_run_and_the_paused_rule(server: DashboardServer, open_page: OpenPage) -> None:
     page = open_subpage(open_page, server, "/batches").page
-    expect(page.locator(".headline")).to_contain_text("1 of 2 jobs ran as scheduled; digest is paused.")
+    expect(page.locator(".headline")).to_contain_text("1 of 2 jobs ran as scheduled · paused: digest")
 
 
 def test_endpoints_counts_the_log_in_s3(server: DashboardServer, open_page: OpenPage) -> None:

@@ -27,10 +27,10 @@ def test_a_deep_link_to_a_new_server_counts_logs_and_shows_hidden_regressions(
     tmp_path: Path, start_server: StartServer, open_page: OpenPage
 ) -> None:
     dashboard = wait_for_counts(open_subpage(open_page, start_server({"MIGRATION_DEMO": "1"}), "/endpoints"))
-    expect(dashboard.page.locator(".headline")).to_contain_text("1 of 13 routes regresses")
+    expect(dashboard.page.locator(".headline")).to_contain_text("1 of 13 routes regressed")
     expect(dashboard.page.locator(".hidden-routes")).to_contain_text(f"A regression on one route: {SHARE}")
     rows = dashboard.page.locator(".routes tbody tr")
-    expect(rows.nth(0)).to_contain_text("all routes together")
+    expect(rows.nth(0)).to_contain_text("aggregate")
     expect(rows.nth(1)).to_contain_text(SHARE)
     expect(rows.nth(1)).to_contain_text("regression")
     expect(dashboard.page.locator(".routes")).to_contain_text("/search/<script>alert(1)</script>")

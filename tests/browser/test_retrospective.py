@@ -153,7 +153,7 @@ def test_a_note_is_stored_drawn_and_removed_and_its_markup_is_not_executed(
     dashboard.page.get_by_label("Note", exact=True).fill(text)
     dashboard.page.get_by_label("When", exact=True).fill(format_time(12, 6))
     dashboard.page.get_by_label(re.compile("^By")).fill("Mika")
-    dashboard.page.get_by_role("button", name="Keep the note").click()
+    dashboard.page.get_by_role("button", name="Add note").click()
     note = dashboard.page.locator(".saved-note")
     expect(note).to_contain_text(f"{text} by Mika")
     dashboard.wait_until_idle()
@@ -173,7 +173,7 @@ def test_a_note_with_an_invalid_time_is_rejected_with_a_message(
     dashboard = open_retrospective(archive_only_server, open_page)
     dashboard.page.get_by_label("Note", exact=True).fill("Sale begins")
     dashboard.page.get_by_label("When", exact=True).fill("<b>noon</b>")
-    dashboard.page.get_by_role("button", name="Keep the note").click()
+    dashboard.page.get_by_role("button", name="Add note").click()
     expect(dashboard.page.locator(".warn")).to_contain_text("“<b>noon</b>” is no time.")
     expect(dashboard.page.locator(".saved-note")).to_have_count(0)
 

@@ -52,7 +52,7 @@ def test_status_lists_what_is_archived(local: Path) -> None:
     result = run(local, "archive", "status")
     assert result.exit_code == 0, result.output
     assert [" ".join(line.split()) for line in result.stdout.splitlines()[1:]] == [
-        "Somebody records: the sources were asked 0s ago.",
+        "Recorder active (last poll 0s ago).",
         "Source Period From To Points",
         "CloudWatch 1 min 2026-09-21 20:00 2026-09-21 20:45 120",
         "CloudWatch: no gaps.",
@@ -77,8 +77,8 @@ def test_an_export_of_another_migration_keeps_its_name_and_a_note_is_printed(loc
     result = run(tmp_path / "available", "archive", "import", str(tmp_path / "export"))
     assert (result.exit_code, last_line(result)) == (
         0,
-        "The export is of “Photo service @ app/photo/50dc6c495c0c9188”; this configuration is of "
-        "“Album service @ app/photo/50dc6c495c0c9188”, so its pages will not show it.",
+        "The export is of “Photo service @ app/photo/50dc6c495c0c9188”, the configuration of “Album service @ app/photo/50dc6c495c0c9188”: its pages will "
+        "not show this data.",
     )
 
 
@@ -89,7 +89,7 @@ def test_an_invalid_export_is_rejected_with_a_message(local: Path, tmp_path: Pat
     damaged = run(local, "archive", "import", str(folder))
     assert (damaged.exit_code, last_line(damaged)) == (
         1,
-        "coverage.parquet is damaged: it is not what the manifest says. Copy the export again; nothing was written.",
+        "coverage.parquet is corrupt: it does not match the manifest. Copy the export again; nothing was written.",
     )
     (folder / "manifest.json").write_text('{"version": 99}')
     newer = run(local, "archive", "import", str(folder), "--json")
@@ -119,7 +119,7 @@ def test_status_counts_the_access_logs(local: Path) -> None:
     with Archive.open(migration.archive, migration) as archive:
         archive.access_logs.save_counts((counted_file("a.log.gz", 0, 10, lines=1_200, parsed=1_197),), log_counts(0, 5))
     assert last_line(run(local, "archive", "status")) == (
-        "1 access log of 21 Sep 21:00–22:00 JST: 1,200 lines, of which 3 could not be counted."
+        "1 access log, 21 Sep 21:00–22:00 JST: 1,200 lines, 3 not parsable."
     )
     assert json.loads(run(local, "archive", "status", "--json").stdout)["access_logs"] == {
         "files": 1,

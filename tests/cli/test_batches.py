@@ -73,7 +73,7 @@ def test_every_job_ran(fake_mackerel: FakeMackerel) -> None:
     post_runs(fake_mackerel, *[1.0] * 10)
     result = run("--window", "1d")
     assert result.exit_code == 0, result.output
-    assert "The job ran as scheduled." in result.output and "Photo <b>service</b>" in result.output
+    assert "The job ran as scheduled" in result.output and "Photo <b>service</b>" in result.output
     data = json_output("--window", "1d")
     (job,) = data["jobs"]
     assert (job["name"], job["state"], job["schedule"], job["scheduler"]) == (
@@ -92,7 +92,7 @@ def test_a_failure_exits_with_1(fake_mackerel: FakeMackerel) -> None:
     result = run("--json", "--window", "1d")
     assert result.exit_code == 1
     data = json.loads(result.stdout)
-    assert (data["exit_code"], data["headline"]) == (1, "0 of 1 jobs ran as scheduled; thumbnails failed.")
+    assert (data["exit_code"], data["headline"]) == (1, "1 of 1 jobs failed: thumbnails")
 
 
 def test_a_job_that_never_reported_exits_with_1(fake_mackerel: FakeMackerel) -> None:

@@ -126,9 +126,9 @@ def test_batches_of_an_enabled_and_a_disabled_rule() -> None:
     result = run("batches")
     assert result.exit_code == 0
     assert lines(result.stdout)[1:] == [
-        "1 of 2 jobs ran as scheduled; digest is paused.",
+        "1 of 2 jobs ran as scheduled · paused: digest",
         "Last 14d: 3 runs.",
-        "state job due last run took",
+        "state job scheduled last run duration",
         "‖ paused digest every 5 min – – Too few runs for a baseline",
         "✓ ran thumbnails every 5 min 5 min ago, succeeded 1.5s Too few runs for a baseline",
     ]
@@ -139,7 +139,7 @@ def test_endpoints_from_the_access_log_in_s3() -> None:
     assert result.exit_code == 2
     assert lines(result.stdout)[-2:] == [
         "/photos/:id ○ insufficient data 4 0% 100% 42 ms 42 ms",
-        "4 lines of 1 files were read; all of them could be counted.",
+        "4 lines read from 1 files; all parsed.",
     ]
 
 

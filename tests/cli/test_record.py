@@ -78,7 +78,7 @@ def test_unavailable_batches_do_not_make_the_recorder_unhealthy(
     states = {item["source"]: item["state"] for item in data["sources"]}
     assert states["mackerel_batches"] == "denied"
     result = run("record", "--demo", "--once")
-    assert "Not everything could be had: Mackerel batches." in result.stdout
+    assert "Incomplete: Mackerel batches." in result.stdout
 
 
 def test_once_lists_what_is_missing(
@@ -93,9 +93,7 @@ def test_once_lists_what_is_missing(
     set_demo(MIGRATION.model_copy(update={"archive": f"sqlite:///{Path.cwd()}/other.db"}))
     result = run("record", "--demo", "--once")
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == (
-        "Not everything could be had: CloudWatch. What came is kept; run it again later."
-    )
+    assert result.stdout.splitlines()[-1] == ("Incomplete: CloudWatch. Received data is stored; run again later.")
 
 
 @pytest.mark.slow
@@ -105,7 +103,7 @@ def test_once_fails_if_the_weights_could_not_be_read(monkeypatch: pytest.MonkeyP
     result = run("record", "--demo", "--once")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         1,
-        "Not everything could be had: Demo weights. What came is kept; run it again later.",
+        "Incomplete: Demo weights. Received data is stored; run again later.",
     )
 
 

@@ -60,9 +60,9 @@ def test_an_unwritable_page_exits_with_3(configured: Migration, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("time", "message", "ts"),
     [
-        ("", "Kept at 09:15 JST. It stands on every chart.", int(NOW.timestamp())),
-        ("2026-03-14 13:10", "Kept at 14 Mar 13:10 JST. It stands on every chart.", time_of(12, 4, 10)),
-        ("2026-03-14T13:10+00:00", "Kept at 14 Mar 22:10 JST. It stands on every chart.", time_of(12, 13, 10)),
+        ("", "Added at 09:15 JST. Shown on every chart.", int(NOW.timestamp())),
+        ("2026-03-14 13:10", "Added at 14 Mar 13:10 JST. Shown on every chart.", time_of(12, 4, 10)),
+        ("2026-03-14T13:10+00:00", "Added at 14 Mar 22:10 JST. Shown on every chart.", time_of(12, 13, 10)),
     ],
 )
 def test_a_note_is_saved_at_its_time(configured: Migration, time: str, message: str, ts: int) -> None:
@@ -81,7 +81,7 @@ def test_a_note_as_json(configured: Migration) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "message"), [(("x", "--at", "noon"), "“noon” is no time"), ((" ",), "A note needs words")]
+    ("args", "message"), [(("x", "--at", "noon"), "Invalid time “noon”"), ((" ",), "Note text is required")]
 )
 def test_a_note_without_a_time_or_text_is_rejected(configured: Migration, args: tuple[str, ...], message: str) -> None:
     result = run("note", *args)
@@ -90,7 +90,7 @@ def test_a_note_without_a_time_or_text_is_rejected(configured: Migration, args: 
 
 
 def test_notes_of_any_time_are_listed_and_removed(configured: Migration) -> None:
-    assert run("note", "--list").stdout.strip() == "Nobody has written anything down yet."
+    assert run("note", "--list").stdout.strip() == "No notes yet."
     run("note", "Sale begins", "--at", "2027-04-01 00:00", "--by", "Mika")
     run("note", "Before all", "--at", "2019-01-01 00:00")
     listed = json.loads(run("note", "--list", "--json").stdout)["notes"]
@@ -106,7 +106,7 @@ def test_notes_of_any_time_are_listed_and_removed(configured: Migration) -> None
     removed = run("note", "--remove", listed[1]["key"][:8])
     assert (removed.exit_code, removed.stdout.strip()) == (0, "Removed: Sale begins")
     again = run("note", "--remove", listed[1]["key"])
-    assert again.exit_code == 1 and "No single note" in again.stderr
+    assert again.exit_code == 1 and "No unique note key" in again.stderr
     last = json.loads(run("note", "--remove", listed[0]["key"], "--json").stdout)
     assert last == {"schema": 1, "ok": True, "removed": [listed[0]["key"]]}
     assert json.loads(run("note", "--list", "--json").stdout)["notes"] == []
@@ -115,7 +115,7 @@ def test_notes_of_any_time_are_listed_and_removed(configured: Migration) -> None
 def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> None:
     result = run("note", "Sale begins", "--list")
     assert result.exit_code == 2
-    assert "Write a note, or list them" in " ".join(result.stderr.replace("│", "").split())
+    assert "Give either a note, --list or --remove" in " ".join(result.stderr.replace("│", "").split())
 
 
 def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
@@ -159,7 +159,7 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
         (("--share", "nan"), "Invalid share “nan”."),
         (("--weights", "10"), "Invalid share “10”."),
         (("--weights", "0:0"), "Invalid share “0:0”."),
-        (("--share", "10", "--at", "noon"), "“noon” is no time."),
+        (("--share", "10", "--at", "noon"), "Invalid time “noon”."),
         (("--share", "10", "--at", "2027-01-01 00:00"), "Time is in the future"),
         ((), "Give one of --share, --weights, --list and --remove."),
         (("--share", "10", "--list"), "Give one of --share, --weights, --list and --remove."),
@@ -202,4 +202,4 @@ def test_a_note_on_an_incident_stands_where_it_began(configured: Migration) -> N
 def test_an_incident_has_an_id(configured: Migration) -> None:
     result = run("note", "A broken release", "--incident", "yesterday")
     assert result.exit_code == 2
-    assert "“yesterday” is not the id of an incident." in result.stderr
+    assert "“yesterday” is not an incident ID." in result.stderr

@@ -69,7 +69,7 @@ def test_a_source_without_window_latency() -> None:
 
 def test_text_alternative_of_the_cdf() -> None:
     assert parity.distribution_alternative((("EC2", 0.08, 0.25), ("ECS", 0.09, None))) == (
-        "Cumulative share of responses by response time. EC2: half within 80 ms, 95% within 250 ms; ECS: half within 90 ms, 95% within –."
+        "Cumulative share of responses by response time. EC2: median 80 ms, p95 250 ms; ECS: median 90 ms, p95 –."
     )
 
 

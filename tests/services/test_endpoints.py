@@ -47,7 +47,7 @@ def test_websockets_and_cancelled_requests_are_counted_by_fleet(tmp_path: Path) 
         view = judge_logs(archive, MIGRATION, HOUR)
     assert view is not None and view.not_counted == {"baseline": {101: 7}, "canary": {101: 30, 460: 5}}
     assert endpoints.not_counted(view.not_counted, {"baseline": "EC2", "canary": "ECS"}) == (
-        "WebSocket upgrades (101) and clients that went away (460), which are no errors: EC2 7 and 0 · ECS 30 and 5."
+        "WebSocket upgrades (101) and client disconnects (460), not errors: EC2 7 and 0 · ECS 30 and 5."
     )
     assert endpoints.not_counted({"baseline": {}, "canary": {}}, {"baseline": "EC2", "canary": "ECS"}) == ""
 

@@ -32,7 +32,7 @@ def job_detail(migration: Migration, view: BatchView, job: JobReport, now: datet
             name=job.name,
             badge=batches.state_badge(migration, job, now),
             explanation=text.explain(job.state, job.last_run, scheduled=job.schedule is not None),
-            facts=[*batches.schedule_lines(migration, job, now), *_facts(job)],
+            facts=[*batches.schedule_lines(migration, job, now), *_facts(migration, job, now)],
             strip=batches.history_strip(migration, view, job, now),
             legend=batches.legend(BatchView(view.window, (job,), view.complete)),
         )
@@ -41,13 +41,13 @@ def job_detail(migration: Migration, view: BatchView, job: JobReport, now: datet
     st.html(batches.schedulers_table(migration, [job], now) + _runs_table(migration, job, now))
 
 
-def _facts(job: JobReport) -> Iterator[str]:
+def _facts(migration: Migration, job: JobReport, now: datetime) -> Iterator[str]:
     if job.trigger:
         yield text.trigger(job.trigger.kind, job.trigger.name, enabled=job.trigger.enabled)
     if job.schedule_differs and job.job and job.job.parsed_schedule and job.trigger and job.trigger.schedule:
         yield text.schedule_mismatch(
-            schedules.format_schedule(job.job.parsed_schedule, job.job.timezone),
-            schedules.format_schedule(job.trigger.schedule, job.trigger.timezone),
+            schedules.format_schedule(job.job.parsed_schedule, job.job.timezone, migration.zone, now=now),
+            schedules.format_schedule(job.trigger.schedule, job.trigger.timezone, migration.zone, now=now),
         )
     if job.invocation_totals:
         yield text.lambda_counts(job.invocation_totals)

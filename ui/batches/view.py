@@ -109,7 +109,7 @@ def schedule_lines(migration: Migration, job: JobReport, now: datetime) -> list[
     """The schedule, and the next scheduled time."""
     if job.schedule is None:
         return [str(text.NO_SCHEDULE)]
-    lines = [schedules.format_schedule(job.schedule, job.timezone)]
+    lines = [schedules.format_schedule(job.schedule, job.timezone, migration.zone, now=now)]
     if job.next_scheduled_at:
         lines.append(text.next_due(job.next_scheduled_at, migration.zone, now))
     return lines

@@ -48,13 +48,11 @@ def cells(html: str) -> list[tuple[str, float, float]]:
 
 def test_headline_has_the_colour_of_the_worst_job() -> None:
     failed, slow = job("a", state="failed", schedule=DAILY), job("b", state="slow", schedule=DAILY)
-    assert "<b class='word bad'>✕ 1 of 2 jobs ran as scheduled, b slowly; a failed.</b>" in ui.headline(
-        view(failed, slow), "14d"
-    )
-    assert "<b class='word warn'>▲ The job ran as scheduled, b slowly.</b>" in ui.headline(view(slow), "14d")
-    assert "<b class='word good'>✓ The job ran as scheduled.</b>" in ui.headline(view(job(schedule=DAILY)), "14d")
+    assert "<b class='word bad'>✕ 1 of 2 jobs failed: a · slow: b</b>" in ui.headline(view(failed, slow), "14d")
+    assert "<b class='word warn'>▲ The job ran as scheduled · slow: b</b>" in ui.headline(view(slow), "14d")
+    assert "<b class='word good'>✓ The job ran as scheduled</b>" in ui.headline(view(job(schedule=DAILY)), "14d")
     assert "<b class='word note'>? " in ui.headline(view(job(state="paused")), "14d")
-    assert "<b class='word good'>✓ The job ran; it has no schedule.</b>" in ui.headline(view(job()), "14d")
+    assert "<b class='word good'>✓ The job ran · no schedule: cleanup</b>" in ui.headline(view(job()), "14d")
 
 
 def test_row_lists_only_lambda_issues() -> None:
@@ -64,7 +62,7 @@ def test_row_lists_only_lambda_issues() -> None:
         MIGRATION, view(job(invocation_totals=InvocationTotals(14, 0, 0, 0, 0))), "14d", NOW
     )
     undelivered = ui.jobs_table(MIGRATION, view(job(invocation_totals=InvocationTotals(14, 0, 2, 1, 0))), "14d", NOW)
-    assert "<small>Lambda: 2 throttled; its rule failed to start it once</small>" in undelivered
+    assert "<small>Lambda: 2 throttled; 1 failed invocation by its rule</small>" in undelivered
 
 
 def test_problems_only_are_the_jobs_that_are_not_well() -> None:
@@ -158,12 +156,12 @@ def test_both_schedulers_are_compared() -> None:
         now=NOW_S,
     )
     html = ui.schedulers_table(MIGRATION, reports, NOW)
-    assert "<small>Parallel run 5d</small><small>median −20.0% against cron</small>" in html
+    assert "<small>Parallel run 5d</small><small>median −20.0% vs. cron</small>" in html
     assert html.count("<td>9</td>") == 2 and "1m 20s – 1m 20s" in html
     assert ui.schedulers_table(MIGRATION, [job()], NOW) == "", "no runs"
 
 
 def test_schedule_lines() -> None:
     daily_at_three = job(schedule=parse_schedule("cron(0 3 * * ? *)"), next_scheduled_at=NOW_S + 3600)
-    assert ui.schedule_lines(MIGRATION, daily_at_three, NOW) == ["every day 03:00 UTC", "next 22:00 JST"]
+    assert ui.schedule_lines(MIGRATION, daily_at_three, NOW) == ["Daily 12:00 JST (03:00 UTC)", "next 22:00 JST"]
     assert ui.schedule_lines(MIGRATION, job(), NOW) == ["no schedule configured"]

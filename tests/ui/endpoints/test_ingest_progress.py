@@ -85,5 +85,5 @@ def test_problems_have_a_next_step_and_are_escaped() -> None:
     html = _problems(IngestProgress(DAY, "stopped", changed=1, skipped=2, problems=(off, off, DENIED)))
     assert html.count("Access logs are off") == 1 and "modify-load-balancer-attributes" in html
     assert "<script" not in html
-    assert "1 file has grown" in html and "2 files beside them" in html
+    assert "1 file grew after it was processed" in html and "2 files excluded: not access logs" in html
     assert _problems(IngestProgress(DAY, "done")) == ""

@@ -91,8 +91,8 @@ def test_banner_names_a_route_that_the_total_hides() -> None:
     ]
     view = judged([*rows, *busy_route(240, 80, route="/share", errors=0.004, canary_error_factor=5, seed=9)], 240)
     html = parts.hidden_routes_banner(MIGRATION, view, {})
-    assert "The totals hide it." in html and "?route=%2Fshare" in html and "ECS" in html
-    assert "1 of 5 routes regresses" in parts.headline(MIGRATION, view, "in the last 4h")
+    assert "but 1 route regressed:" in html and "?route=%2Fshare" in html and "ECS" in html
+    assert "1 of 5 routes regressed" in parts.headline(MIGRATION, view, "in the last 4h")
     visible = judged(busy_route(120, 500, errors=0.01, canary_error_factor=5))
     assert parts.hidden_routes_banner(MIGRATION, visible, {}) == ""
 
@@ -104,14 +104,14 @@ def test_routes_are_shown_in_pages() -> None:
     assert table.routes_table(MIGRATION, view, params(page="2"), {}).count("<tr") == 1 + 1 + 20
 
     assert table.routes_table(MIGRATION, view, params(page="9"), {}).count("<tr") == 1 + 1 + 20
-    assert messages.routes_shown(51, 70, 70) == "Routes 51–70 of 70, the worst first"
-    assert messages.map_limited(500, 5000) == "The worst 500 of 5,000 routes are drawn."
+    assert messages.routes_shown(51, 70, 70) == "Routes 51–70 of 70, worst first"
+    assert messages.map_limited(500, 5000) == "Worst 500 of 5,000 routes shown."
 
 
 def test_ingest_summary() -> None:
     text = parts.ingest_summary(judged(busy_route(20, 60), 20))
-    assert "100 lines read, 98 counted, 2 lost, in 3 files of 20 min." in text
-    assert "1 file cut off" in text and "1 routes had requests" not in text
+    assert "100 lines read, 98 parsed, 2 not parsable; 3 files, 20 min." in text
+    assert "1 file truncated" in text and "routes judged" not in text
 
 
 @pytest.mark.parametrize(("axis", "difference"), [("errors", 0.5), ("p95", 100.0)])

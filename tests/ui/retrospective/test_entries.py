@@ -62,13 +62,14 @@ def open_page() -> AppTest:
 def enter_note(page: AppTest, words: str, author: str = "") -> None:
     field(page, "Note").set_value(words)
     if author:
-        field(page, "By (may be left empty)").set_value(author)
+        field(page, "Author (optional)").set_value(author)
     page.button[1].click().run()
     assert not page.exception
 
 
 def field(page: AppTest, label: str):  # type: ignore[no-untyped-def]
-    return next(item for item in page.text_input if item.label == label)
+    """The last field of a label: the form of notes is below that of steps."""
+    return next(item for item in reversed(page.text_input) if item.label == label)
 
 
 def shown_text(page: AppTest) -> str:
@@ -81,11 +82,11 @@ def test_a_session_enters_ten_in_a_minute(open_app: Callable[..., AppContext]) -
     for number in range(10):
         enter_note(page, f"note {number}")
         page.run()  # which st.rerun did
-    assert "Too much was entered" not in shown_text(page)
+    assert "Too many entries" not in shown_text(page)
     field(page, "Share of the canary, or weights").set_value("10%")  # a step counts, too
     field(page, "From").set_value("2026-11-22 20:00")
     page.button[0].click().run()
-    assert "Too much was entered within a minute, so this was not stored. Enter it again in" in shown_text(page)
+    assert "Too many entries within a minute; not stored. Retry in" in shown_text(page)
     assert (len(app.archive.notes.read()), app.archive.steps.read()) == (10, ())
     enter_note(open_page(), "of another session")
     assert len(app.archive.notes.read()) == 11
@@ -99,7 +100,7 @@ def test_all_sessions_together_have_a_limit(
     for number in range(3):
         page = open_page()
         enter_note(page, f"note {number}")
-    assert "Too much was entered" in shown_text(page)
+    assert "Too many entries" in shown_text(page)
     assert len(app.archive.notes.read()) == 2
 
 
@@ -126,7 +127,7 @@ def test_the_author_is_who_is_signed_in_at_the_proxy(
 ) -> None:
     app = open_app(author_header, *headers)
     page = open_page()
-    assert field(page, "By (may be left empty)").disabled == (author != "Eve")
+    assert field(page, "Author (optional)").disabled == (author != "Eve")
     enter_note(page, "Sale begins", "" if author != "Eve" else "Eve")
     (note,) = app.archive.notes.read()
     assert note.detail == author
@@ -164,7 +165,7 @@ def test_a_note_keeps_its_text_on_an_error_confirms_and_can_be_undone(open_app: 
     field(page, "When").set_value("noon")
     enter_note(page, "Sale begins", "Mika")
     assert "noon" in shown_text(page) and "Added." not in shown_text(page)
-    assert [field(page, name).value for name in ("Note", "When", "By (may be left empty)")] == [
+    assert [field(page, name).value for name in ("Note", "When", "Author (optional)")] == [
         "Sale begins",
         "noon",
         "Mika",

@@ -919,7 +919,7 @@ def test_docs_have_the_right_price() -> None:
     page = (Path(__file__).parent.parents[2] / "docs" / "cloudwatch.md").read_text(encoding="utf-8")
     metrics_per_month = len(SERIES) * 60 * 24 * 30
     assert f"= {len(SERIES)} metrics." in page
-    assert f"{metrics_per_month:,} metrics: ${metrics_per_month * 0.01 / 1000:.2f} a month" in page
+    assert f"{metrics_per_month:,} metrics: ${metrics_per_month * 0.01 / 1000:.2f} per month" in page
     assert f"Every 5 minutes: ${metrics_per_month / 5 * 0.01 / 1000:.2f}." in page
 
 

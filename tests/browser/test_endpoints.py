@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from messages.endpoints import INVALID_PARAMS
+from messages import endpoints as text
 from tests.browser.dashboard_page import DARK, PHONE, DashboardPage, OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
 from tests.factories.dashboard_server import DashboardServer, StartServer
@@ -28,7 +28,7 @@ def test_a_deep_link_to_a_new_server_counts_logs_and_shows_hidden_regressions(
 ) -> None:
     dashboard = wait_for_counts(open_subpage(open_page, start_server({"MIGRATION_DEMO": "1"}), "/endpoints"))
     expect(dashboard.page.locator(".headline")).to_contain_text("1 of 13 routes regressed")
-    expect(dashboard.page.locator(".hidden-routes")).to_contain_text(f"A regression on one route: {SHARE}")
+    expect(dashboard.page.locator(".hidden-routes")).to_contain_text(f"1 route regressed: {SHARE}")
     rows = dashboard.page.locator(".routes tbody tr")
     expect(rows.nth(0)).to_contain_text("aggregate")
     expect(rows.nth(1)).to_contain_text(SHARE)
@@ -97,8 +97,8 @@ def test_search_verdict_and_order_are_in_the_url_and_go_back(demo_server: Dashbo
 
 def test_invalid_parameters_are_reported_and_ignored(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_subpage(open_page, demo_server, "/endpoints?status=9xx&route=%2F<script>")
-    expect(dashboard.page.get_by_text(str(INVALID_PARAMS))).to_be_visible()
-    expect(dashboard.page.get_by_text("there is no route “/<script>”")).to_be_visible()
+    expect(dashboard.page.get_by_text(str(text.INVALID_PARAMS))).to_be_visible()
+    expect(dashboard.page.get_by_text(text.no_such_route("/<script>"))).to_be_visible()
     expect(dashboard.page.locator(".routes")).to_be_visible()
 
 
@@ -119,7 +119,7 @@ def test_without_logs_it_shows_what_to_configure(
     expect(dashboard.page.get_by_role("heading", name="Access logs are not configured")).to_be_visible()
     expect(dashboard.page.locator("[data-testid='stCode']")).to_contain_text("[access_logs]")
     dashboard = open_subpage(open_page, server, "/parity")
-    expect(dashboard.page.get_by_text("No access logs were counted for this phase")).to_be_visible()
+    expect(dashboard.page.get_by_text(str(text.NO_SUMMARY))).to_be_visible()
 
 
 def test_the_parity_page_summarizes_routes(demo_server: DashboardServer, open_page: OpenPage) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from messages import live
+from messages import live, notes
 from tests.browser.dashboard_page import PHONE, THEMES, DashboardPage, OpenPage, open_subpage
 from tests.factories.archived_migration import DAY, END, archived_migration, make_migration, time_of
 from tests.factories.dashboard_server import DashboardServer, run_dashboard
@@ -150,10 +150,11 @@ def test_a_note_is_stored_drawn_and_removed_and_its_markup_is_not_executed(
     dialogs: list[str] = []
     dashboard.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     text = f"**bold** [link](https://example.com) {MALICIOUS_TEXT}"
-    dashboard.page.get_by_label("Note", exact=True).fill(text)
-    dashboard.page.get_by_label("When", exact=True).fill(format_time(12, 6))
-    dashboard.page.get_by_label(re.compile("^By")).fill("Mika")
-    dashboard.page.get_by_role("button", name="Add note").click()
+    form = dashboard.page.get_by_test_id("stForm").filter(has=dashboard.page.get_by_label("Note", exact=True))
+    form.get_by_label("Note", exact=True).fill(text)
+    form.get_by_label("When", exact=True).fill(format_time(12, 6))
+    form.get_by_label(str(notes.AUTHOR)).fill("Mika")
+    form.get_by_role("button", name=str(notes.SAVE)).click()
     note = dashboard.page.locator(".saved-note")
     expect(note).to_contain_text(f"{text} by Mika")
     dashboard.wait_until_idle()
@@ -173,8 +174,8 @@ def test_a_note_with_an_invalid_time_is_rejected_with_a_message(
     dashboard = open_retrospective(archive_only_server, open_page)
     dashboard.page.get_by_label("Note", exact=True).fill("Sale begins")
     dashboard.page.get_by_label("When", exact=True).fill("<b>noon</b>")
-    dashboard.page.get_by_role("button", name="Add note").click()
-    expect(dashboard.page.locator(".warn")).to_contain_text("“<b>noon</b>” is no time.")
+    dashboard.page.get_by_role("button", name=str(notes.SAVE)).click()
+    expect(dashboard.page.locator(".warn")).to_contain_text(notes.invalid_time("<b>noon</b>"))
     expect(dashboard.page.locator(".saved-note")).to_have_count(0)
 
 

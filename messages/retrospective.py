@@ -49,8 +49,8 @@ CSV_EXPLAINED = lazy("The phases with their numbers, verdicts and outcomes as a 
 ADD_NOTE = lazy("+ Note")
 NO_DATA = lazy("The archive holds no number of this time.")
 
-PANEL_WEIGHTS = lazy("canary's share: told by the weights (filled), seen (dotted)")
-PANEL_ERRORS = lazy("error rate: target 5xx + unanswered")
+PANEL_WEIGHTS = lazy("canary share: configured (filled), observed (dotted)")
+PANEL_ERRORS = lazy("error rate: target 5xx + no response")
 PANEL_LATENCY = lazy("p95: median of the periods in each bucket, and their range")
 DRAG_HINT = lazy("Drag to zoom, double-click to go back.")
 IMPACT_ERRORS_EXPLAINED = lazy(
@@ -64,8 +64,8 @@ IMPACT_OUTSIDE_EXPLAINED = lazy(
 LIVE_LINK = lazy("Live")
 PARITY_LINK = lazy("Parity")
 PHASES_NOTE = lazy(
-    "The minute of a change belongs to the phase that it ends. An error rate is target 5xx and requests that were never answered. Steps of minutes "
-    "around a swap are told in the phase that follows them."
+    "The minute of a change belongs to the phase that it ends. Error rate: target 5xx and requests without a response. Steps of minutes around a swap "
+    "are listed in the phase that follows them."
 )
 EMPTY = lazy(
     "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
@@ -95,13 +95,13 @@ def opening(
     n_rollbacks: int,
     now: datetime,
 ) -> str:
-    """ "From 12 Sep to 14 Nov, 63 days: 0.1% → 50% in 9 phases, with 2 steps back."."""
+    """ "12 Sep – 14 Nov (63 days) · 0.1% → 50% · 9 phases · 2 rollbacks"."""
     if first is None or not shares:
         return _(
             "No step is known: either none was taken, or no source reads the weights. Enter steps below, or with `cli.py step`."
         )
-    rollbacks = plural("with {n} rollback", "with {n} rollbacks", n_rollbacks) if n_rollbacks else _("no rollbacks")
-    return _("From {first} to {end}, {days}: {start} → {now} in {phases}, {rollbacks}.").format(
+    rollbacks = plural("{n} rollback", "{n} rollbacks", n_rollbacks) if n_rollbacks else _("no rollbacks")
+    return _("{first} – {end} ({days}) · {start} → {now} · {phases} · {rollbacks}").format(
         first=times.date(first, zone, now=now),
         end=times.date(end, zone, now=now),
         days=_days(first, end),
@@ -121,19 +121,17 @@ def impact_requests(canary: str, served: int | None) -> str:
 def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
     """The canary's errors, and how many more than at the baseline's rate, with the CI."""
     if excess.lower is None or excess.upper is None:
-        text = _("Too little was served side by side to tell how many errors beyond {baseline}'s rate users saw.")
+        text = _("Too few requests in parallel to estimate errors beyond {baseline}'s rate.")
         return text.format(baseline=baseline)
     lower, upper = round(excess.lower), round(excess.upper)
     if lower > 0:
-        text = _("{seen} of them failed: about {estimate} more than at {baseline}'s rate (95%: {between}).")
+        text = _("{estimate} excess errors vs. {baseline} (95% CI {between}) of {observed} in total.")
     elif upper < 0:
-        text = _("{seen} of them failed: about {fewer} fewer than at {baseline}'s rate (95%: {between}).")
+        text = _("{fewer} fewer errors than at {baseline}'s rate (95% CI {between}) of {observed} in total.")
     else:
-        text = _(
-            "{seen} of them failed: as many as at {baseline}'s rate, give or take chance ({estimate}; 95%: {between})."
-        )
+        text = _("{observed} errors: no significant excess vs. {baseline} ({estimate}; 95% CI {between}).")
     return text.format(
-        seen=numbers.count(excess.observed),
+        observed=numbers.count(excess.observed),
         estimate=numbers.count(round(excess.estimate)),
         fewer=numbers.count(-round(excess.estimate)),
         baseline=baseline,
@@ -149,23 +147,20 @@ def impact_unpaired(canary: str, baseline: str, unpaired: int) -> str:
 
 def impact_outside_margin(minutes_errors: int, minutes_p95: int) -> str:
     if not minutes_errors and not minutes_p95:
-        return _("Outside the margin: at no time, neither error rate nor p95.")
-    errors, p95 = (
-        _("for {length}").format(length=times.duration(minutes * 60)) if minutes else _("at no time")
-        for minutes in (minutes_errors, minutes_p95)
-    )
-    return _("Outside the margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
+        return _("Time out of margin: none.")
+    errors, p95 = (times.duration(minutes * 60) if minutes else _("none") for minutes in (minutes_errors, minutes_p95))
+    return _("Time out of margin: error rate {errors}, p95 {p95}.").format(errors=errors, p95=p95)
 
 
 def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: datetime) -> list[str]:
     """A sentence per rollback."""
     sentences = [_rollback(rollback, zone, now=now) for rollback in rollbacks]
-    return sentences or [_("No step was taken back.")]
+    return sentences or [_("No rollbacks.")]
 
 
 def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
     parts = [
-        _("Back from {before} to {after} on {at}").format(
+        _("Rollback {before} → {after}, {at}").format(
             before=numbers.configured_share(rollback.share_before),
             after=numbers.configured_share(rollback.share_after),
             at=times.clock(datetime.fromtimestamp(rollback.ts, UTC), zone, now=now),
@@ -174,9 +169,9 @@ def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
     if rollback.alert_lead_s is not None:
         parts.append(_("{length} after the first alert").format(length=times.duration(rollback.alert_lead_s)))
     parts.append(
-        _("it took effect within {length}").format(length=times.duration(rollback.effect_s))
+        _("effective within {length}").format(length=times.duration(rollback.effect_s))
         if rollback.effect_s is not None
-        else _("how fast it took effect is not known")
+        else _("time to effect unknown")
     )
     return full_stop(comma_list(parts)) + (f" ({rollback.title})" if rollback.title else "")
 

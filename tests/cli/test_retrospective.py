@@ -30,7 +30,7 @@ def test_it_prints_the_summary_and_writes_the_page(configured: Migration, tmp_pa
     result = run("retrospective", "--out", "story.html")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0] == "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 rollback."
+    assert lines[0] == "10 Mar – 22 Mar (12 days) · 10% → 50% · 4 phases · 1 rollback"
     assert lines[1] == "- ECS served 14.3M requests."
     assert lines[-1] == "story.html"
     assert "<svg" in (tmp_path / "story.html").read_text(encoding="utf-8")

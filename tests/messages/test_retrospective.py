@@ -19,10 +19,10 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
 @pytest.mark.parametrize(
     ("lower", "upper", "estimate", "expected"),
     [
-        (90, 340, 214, "270 of them failed: about 214 more than at EC2's rate (95%: 90 to 340)."),
-        (-80, -20, -50, "270 of them failed: about 50 fewer than at EC2's rate (95%: −80 to −20)."),
-        (-20, 60, 20, "270 of them failed: as many as at EC2's rate, give or take chance (20; 95%: −20 to 60)."),
-        (None, None, 3, "Too little was served side by side to tell how many errors beyond EC2's rate users saw."),
+        (90, 340, 214, "214 excess errors vs. EC2 (95% CI 90 to 340) of 270 in total."),
+        (-80, -20, -50, "50 fewer errors than at EC2's rate (95% CI −80 to −20) of 270 in total."),
+        (-20, 60, 20, "270 errors: no significant excess vs. EC2 (20; 95% CI −20 to 60)."),
+        (None, None, 3, "Too few requests in parallel to estimate errors beyond EC2's rate."),
     ],
 )
 def test_excess_errors(lower: float | None, upper: float | None, estimate: float, expected: str) -> None:
@@ -35,10 +35,10 @@ def test_rollbacks() -> None:
     whole = Rollback(MORNING, 0.25, 0.0, "Back to 0%", 60, 480)
     bare = Rollback(MORNING, 0.25, 0.1, "", None, None)
     assert retrospective.impact_rollbacks((whole, bare), TOKYO, now=NOW) == [
-        "Back from 25% to 0% on 8 Nov 15:34 JST, 8 min after the first alert, it took effect within 1 min. (Back to 0%)",
-        "Back from 25% to 10% on 8 Nov 15:34 JST, how fast it took effect is not known.",
+        "Rollback 25% → 0%, 8 Nov 15:34 JST, 8 min after the first alert, effective within 1 min. (Back to 0%)",
+        "Rollback 25% → 10%, 8 Nov 15:34 JST, time to effect unknown.",
     ]
-    assert retrospective.impact_rollbacks((), TOKYO, now=NOW) == ["No step was taken back."]
+    assert retrospective.impact_rollbacks((), TOKYO, now=NOW) == ["No rollbacks."]
 
 
 def test_merged_swaps() -> None:

@@ -87,13 +87,13 @@ def test_sentences(retrospective: Retrospective) -> None:
         round(bound or 0) for bound in (retrospective.excess_errors.lower, retrospective.excess_errors.upper)
     )
     assert opening(MIGRATION, retrospective.outline, now=NOW) == (
-        "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 rollback."
+        "10 Mar – 22 Mar (12 days) · 10% → 50% · 4 phases · 1 rollback"
     )
     assert impact_sentences(MIGRATION, retrospective, now=NOW) == [
         "ECS served 14.3M requests.",
-        f"38,656 of them failed: about 9,980 more than at EC2's rate (95%: {lower:,} to {upper:,}).",
-        "Outside the margin: error rate for 20 min, p95 at no time.",
-        "Back from 25% to 0% on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0%)",
+        f"9,980 excess errors vs. EC2 (95% CI {lower:,} to {upper:,}) of 38,656 in total.",
+        "Time out of margin: error rate 20 min, p95 none.",
+        "Rollback 25% → 0%, 11 Mar 15:20 UTC, 16 min after the first alert, effective within 5 min. (Back to 0%)",
         "From the first step (10 Mar) to the last (12 Mar): 2 days.",
     ]
 

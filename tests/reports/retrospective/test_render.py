@@ -46,7 +46,7 @@ def test_the_page_is_self_contained(report: RetrospectiveReport) -> None:
 def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) -> None:
     page, text = report.html(), plain_text(report.html())
     assert page.count("<svg viewBox") == 1
-    assert "From 10 Mar to 22 Mar, 12 days: 10% → 50% in 4 phases, with 1 rollback." in text
+    assert "10 Mar – 22 Mar (12 days) · 10% → 50% · 4 phases · 1 rollback" in text
     assert "ECS served 14.3M requests." in text
     assert text.count("median of periods") == 4
     assert "1 · 10% 10 Mar 09:00 – 11 Mar 09:00 UTC" in text
@@ -65,8 +65,8 @@ def test_nothing_compared_is_not_known(report: RetrospectiveReport) -> None:
     story = replace(report.retrospective, excess_errors=excess_errors([]), canary_requests=None)
     assert impact_sentences(MIGRATION, story, now=NOW)[:3] == [
         "The number of requests that ECS served is not known.",
-        "Too little was served side by side to tell how many errors beyond EC2's rate users saw.",
-        "Back from 25% to 0% on 11 Mar 15:20 UTC, 16 min after the first alert, it took effect within 5 min. (Back to 0%)",
+        "Too few requests in parallel to estimate errors beyond EC2's rate.",
+        "Rollback 25% → 0%, 11 Mar 15:20 UTC, 16 min after the first alert, effective within 5 min. (Back to 0%)",
     ]
     impact = replace(report, retrospective=story).json()["impact"]
     assert {name: impact[name] for name in ("canary_requests", "errors", "minutes_outside")} == {

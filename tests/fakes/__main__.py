@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--config", type=Path, default=Path("migration.toml"), help="the configuration to write (%(default)s)")
     options = parser.parse_args(arguments)
     first, *steps = options.steps
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT: ignored in the background of a shell
         signal.signal(ending, signal.default_int_handler)
     try:
         with (

@@ -394,4 +394,4 @@ prefix = "alb"
     assert json.loads(result.stdout)["lines"] == {"read": 6, "parsed": 5, "unparsed": 1, "skipped": 0}
     assert len(fake_athena.tables) == 1 and len(fake_athena.queries) == 2
     mixed = CliRunner().invoke(cli.app, ["endpoints", "--engine", "athena", "--logs", "."])
-    assert mixed.exit_code == 3 and "Athena counts logs in S3" in mixed.stderr
+    assert mixed.exit_code == 3 and "mutually exclusive" in mixed.stderr

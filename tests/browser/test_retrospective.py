@@ -68,7 +68,7 @@ def test_a_deep_link_shows_everything_from_the_archive_alone(
     dashboard = open_retrospective(archive_only_server, open_page)
     dashboard.expect_text(".headline", r"10% → 50% · 4 phases · 1 rollback$")
     dashboard.expect_text(".cost", r"ECS served 14\.3M requests\.")
-    dashboard.expect_text(".cost", r"about 9,980 more than at EC2's rate")
+    dashboard.expect_text(".cost", r"9,980 excess errors vs\. EC2")
     dashboard.expect_text(".cost", r"effective within 5 min\. \(Back to 0%\)")
     dashboard.expect_text(".forest", "requests per hour")
     names = dashboard.chart("timeline").evaluate("box => box._fullData.map(trace => trace.name)")

@@ -162,7 +162,7 @@ NO_SPLIT = lazy("No rule sends traffic to these fleets.")
 LOW_SAMPLE_NOTE = lazy("? low sample, not judged")
 NO_FINAL_DATA = lazy("No settled numbers yet.")
 DEFAULT_CRITERIA = lazy(
-    "These margins are defaults: nobody has fixed any. Write your own under [[criteria]] in migration.toml."
+    "These margins are defaults: none are configured. Write your own under [[criteria]] in migration.toml."
 )
 WINDOW_AND_PHASE = lazy("A phase has its own window. Give one of both.")
 NOT_WITH_CSV = lazy("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")

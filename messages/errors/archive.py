@@ -70,7 +70,7 @@ ARCHIVE_TEXTS: dict[str, Texts] = {
     ),
     "forbidden": (
         lazy("The archive's database forbids this"),
-        lazy("PostgreSQL let this program in, but its user lacks a right that the archive needs."),
+        lazy("The connection to PostgreSQL succeeded, but its user does not have a privilege that the archive needs."),
         lazy("Make the user the owner of the database, or run `GRANT CREATE, USAGE ON SCHEMA public` for it."),
     ),
 }  # fmt: skip

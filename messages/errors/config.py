@@ -94,7 +94,7 @@ _TEXTS: dict[str, IssueText] = {
     ),
     "group_twice": (lazy("“{given}” stands here more than once, and would be counted more than once."), lazy("Take one of them out.")),
     "same_label": (
-        lazy("Both fleets are called “{given}”, so nobody could tell them apart."),
+        lazy("Both fleets are called “{given}”, so they cannot be distinguished."),
         lazy('Give each its own `label`, for example "EC2" and "ECS".'),
     ),
     "no_source": (

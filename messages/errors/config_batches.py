@@ -33,7 +33,7 @@ TEXTS = {
         lazy("Write where the job's name stands, for example \"batch.{{job}}.duration\"."),
     ),
     "pattern_twice": (
-        lazy("“{given}” stands for two things, so nobody could tell what a value means."),
+        lazy("“{given}” stands for two things, so a value would be ambiguous."),
         lazy("Give each measure of each era its own pattern, or leave one out."),
     ),
     "not_a_job": (

@@ -110,7 +110,7 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
     ),
     "no_such_metric": (
         lazy("Never reported"),
-        lazy("{source} has never heard of {about}."),
+        lazy("{source} has no {about}."),
         lazy("Nothing to do if it is new: it comes with the first requests. Otherwise check {key}."),
     ),
     "clock_skew": (
@@ -143,7 +143,7 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
     ),
     "query_cancelled": (
         lazy("Query cancelled"),
-        lazy("{source} ended a query before it was done: somebody cancelled it, or a limit of the workgroup did."),
+        lazy("{source} ended a query before it was done: it was cancelled, or reached a limit of the workgroup."),
         lazy("Ask again. If it was the limit on the bytes that one query may read, have it raised in the workgroup: a day cannot be read in parts. What was "
           "counted before is safe."),
     ),

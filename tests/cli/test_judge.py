@@ -67,7 +67,7 @@ class TestCsv:
         ]
         assert re.fullmatch(r"error rate 0\.017% 0\.02% −0\.\d+ … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4])
         assert output[5] == "gate 105 of 600,245 118 of 600,614"
-        assert output[-2].startswith("These margins are defaults: nobody has fixed any.")
+        assert output[-2].startswith("These margins are defaults: none are configured.")
         assert output[-1] == "Left out: 10 min of warm-up after the start of the phase or a canary release."
 
     @pytest.mark.parametrize(

@@ -150,7 +150,8 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
 def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls"):
         time_controls(app.migration, params, window, now)
-        refresh_control(params)
+        if params.fixed_window is None:  # a range of the past is not refreshed
+            refresh_control(params)
         source_control(app.source_names, params.source)
         page_tools(frame.page_tools(), is_kiosk=layout.is_kiosk())
     for name in params.invalid_params:

@@ -205,3 +205,10 @@ def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(monkeyp
     assert not test.exception
     (error,) = [body for body in texts(test) if "class='error'" in body]
     assert "Put the file back" in error and "Shown" not in error
+
+
+def test_only_a_range_up_to_now_offers_a_refresh() -> None:
+    past = {"from": ["2026-09-21T10:00Z"], "to": ["2026-09-21T11:00Z"]}
+    for query, offered in (({}, True), (past, False)):
+        page = open_page("live", query)
+        assert any(box.key == "refresh_choice" for box in page.selectbox) is offered

@@ -58,5 +58,6 @@ def test_at_200_percent_zoom_no_page_scrolls_sideways_and_each_has_its_title(
 def _open(open_page: OpenPage, server: DashboardServer, path: str, **options: Any) -> DashboardPage:
     dashboard = open_subpage(open_page, server, path, **options)
     expect(dashboard.page.locator(PAGES[path]).first).to_be_visible()
+    expect(dashboard.page.locator(".overlay-chart:not([data-drawn])")).to_have_count(0)
     dashboard.wait_until_idle()
     return dashboard

@@ -17,7 +17,7 @@ _chart = st.components.v2.component(
         <div class='chart'>
             <div class='chart-values'></div>
             <div class='chart-plot' tabindex='0'><div class='overlay-chart'></div><i class='crosshair' hidden></i></div>
-            <div class='chart-tools'>
+            <div class='chart-tools' hidden>
                 <button type='button' class='chart-png'></button>
                 <details class='chart-table'><summary></summary><div role='region' tabindex='0'></div></details>
             </div>

@@ -55,7 +55,7 @@ format: $(DEV) ## Format the code, and fix what can be fixed automatically
 	$(BIN)/ruff format .
 
 messages: $(RUN) ## Extract all texts into the catalogues of messages/locale/, compile them, and list what is not translated
-	$(BIN)/python -m tests.messages.catalogues
+	$(BIN)/python -m messages.catalogues
 
 lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
@@ -86,7 +86,7 @@ $(DEV): requirements-dev.txt $(RUN)
 	touch $@
 
 %.mo: %.po | $(RUN)
-	$(BIN)/python -m tests.messages.catalogues --compile
+	$(BIN)/python -m messages.catalogues --compile
 	touch $@
 
 $(BIN)/pip:

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.messages import catalogues
-
 pytest_plugins = ["tests.factories.databases", "tests.factories.emulator"]
 
 # The same examples at every run, and no deadline: machines are shared and noisy.
@@ -38,6 +36,8 @@ os.environ |= {
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # once, before the workers of pytest-xdist start
+        from messages import catalogues  # reads the environment
+
         catalogues.compile_stale()
 
 

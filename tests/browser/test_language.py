@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from messages.catalogues import ROOT
 from tests.browser.dashboard_page import OpenPage, open_subpage
 from tests.factories.dashboard_server import DashboardServer, StartServer
-from tests.messages.catalogues import ROOT, write_pseudo_catalogue
+from tests.messages.pseudo_locale import write_pseudo_catalogue
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

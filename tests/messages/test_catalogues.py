@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages import Message
 
-from tests.messages import catalogues
+from messages import catalogues
 
 HOW_TO = "Run `make messages`, and translate in messages/locale/{}/LC_MESSAGES/dashboard.po what it lists."
 # {name}, {minutes:02d} and plotly's %{y:.3~g}; {{ and }} are braces; what is between backquotes is code.

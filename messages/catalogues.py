@@ -4,7 +4,6 @@ A text that changed loses its translation: it is printed, and test_catalogues.py
 """
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -16,14 +15,9 @@ from babel.messages.pofile import read_po, write_po
 
 from messages.i18n import ENGLISH, GETTEXT_DOMAIN, LANGUAGES, LOCALE_DIR
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # The functions of messages/i18n.py, with the number of texts that they begin with; those of a context have it first.
 FUNCTIONS = {"_": 1, "lazy": 1, "ngettext": 2, "plural": 2, "pgettext": 2, "lazy_pgettext": 2}
-# {name}, {minutes:02d}, plotly's %{y:.3~g}, and a format of dates.
-PLACEHOLDER = re.compile(r"(%?\{\{?[^{}]*\}?\}|%-?[a-zA-Z])")
-_ACCENTS = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "àƀçďéƒĝĥîĵķļɱñôƥǫŕšţûṽŵẋýžÀƁÇĎÉƑĜĤÎĴĶĻṀÑÔƤǪŔŠŢÛṼŴẊÝŽ"
-)
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 
 
@@ -80,30 +74,6 @@ def compile_stale() -> None:
         po, mo = po_file(language), po_file(language).with_suffix(".mo")
         if po.exists() and (not mo.exists() or mo.stat().st_mtime_ns < po.stat().st_mtime_ns):
             compile_catalogue(language)
-
-
-def write_pseudo_catalogue(folder: Path, language: str) -> None:
-    """A compiled catalogue in which every text has accents on all letters, so that a letter without one is no text of the catalogue."""
-    template, catalog = extract(), Catalog(locale=language, domain=GETTEXT_DOMAIN)
-    for message in template:
-        if message.id:
-            ids = message.id if isinstance(message.id, tuple) else (message.id,)
-            text = _accented(ids[-1])
-            catalog.add(message.id, (text,) * catalog.num_plurals if len(ids) > 1 else text, context=message.context)
-    path = folder / language / "LC_MESSAGES" / f"{GETTEXT_DOMAIN}.mo"
-    path.parent.mkdir(parents=True)
-    with path.open("wb") as file:
-        write_mo(file, catalog)
-
-
-def _accented(text: str) -> str:
-    """With the placeholders as they are."""
-    return "".join(part if is_placeholder else part.translate(_ACCENTS) for is_placeholder, part in _parts(text))
-
-
-def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    for index, part in enumerate(PLACEHOLDER.split(text)):
-        yield index % 2 == 1, part
 
 
 def _po_text(catalog: Catalog) -> bytes:

@@ -16,9 +16,11 @@ from analysis.parity.verdicts import (
 )
 from analysis.series.comparison import (
     Comparison,
+    EarlierLine,
     LatestValues,
     Quantity,
     component,
+    earlier_line,
     error_rate,
     latency,
     latest_values,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,6 +41,7 @@ def comparison_figure(
     Rates in %, their difference in pp; latency in ms; counts per minute. Traces by name: the fleets' labels (see fleet_line; gaps stay
     gaps), components of the error rate that are not 0, the load balancer's own 5xx as a grey area with an axis of its own, and those of the
     lower panel. `with_labels`: of the events. Low samples are separate faint traces; provisional minutes are shaded.
+    Last week is a faint line behind all others, and does not stretch the axis.
     """
     display = DISPLAYS[comparison.quantity]
     is_final = comparison.ends <= frame.provisional_from
@@ -60,6 +61,7 @@ def comparison_figure(
     data += lower.traces
     data += [trace for fleet in FLEETS for trace in _component_traces(comparison, frame, fleet)]
     data += _alb_5xx_traces(comparison, frame)
+    data += _last_week_traces(comparison, frame)
 
     labels = event_annotations(frame, events) if with_labels else []
     strips = event_strips(frame, events) if with_labels else []
@@ -68,6 +70,8 @@ def comparison_figure(
         fleet_label(frame, fleet, _end(line.values[fleet] * display.scale, is_final), suffix(line))
         for line, fleet in product(lines, FLEETS)
     ]
+    if last_week := comparison.last_week:
+        ends.append(EndLabel(charts.last_week(), frame.palette.faint, _end(last_week.values * display.scale)))
     layout = _layout(frame, top * (1.3 if labels else 1.12) or 1.0, display, lower, ends)
     if comparison.alb_5xx is not None:
         layout["yaxis3"] = _alb_5xx_axis(comparison, frame, is_final, layout["yaxis"])
@@ -83,6 +87,16 @@ def comparison_figure(
 def _trace(comparison: Comparison, frame: ChartFrame, values: FloatArray, name: str) -> dict[str, Any]:
     x = x_values(comparison.ts, comparison.lengths_s, frame)
     return line_trace(x, values * DISPLAYS[comparison.quantity].scale, name)
+
+
+def _last_week_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str, Any]]:
+    """Behind all other traces (`zorder`), though the last one: a chart's first trace is the one that the crosshair steps along."""
+    last_week, display = comparison.last_week, DISPLAYS[comparison.quantity]
+    if last_week is None:
+        return []
+    x = x_values(last_week.ts, last_week.lengths_s, frame)
+    trace = line_trace(x, last_week.values * display.scale, charts.last_week()) | readable(display.unit)
+    return [trace | {"line": {"color": frame.palette.faint, "width": 1}, "opacity": 0.6, "zorder": -1}]
 
 
 def _alb_5xx_traces(comparison: Comparison, frame: ChartFrame) -> list[dict[str, Any]]:
@@ -183,7 +197,7 @@ def _component_traces(comparison: Comparison, frame: ChartFrame, fleet: FleetNam
     return traces
 
 
-def _end(values: FloatArray, is_final: BoolArray) -> float | None:
+def _end(values: FloatArray, is_final: BoolArray | Literal[True] = True) -> float | None:
     """The last final value of a line; else the last one."""
     final = values[is_final & ~np.isnan(values)]
     known = final if len(final) else values[~np.isnan(values)]

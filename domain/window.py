@@ -78,6 +78,12 @@ class Window:
         inside = self.overlap(extent)
         return Window(max(inside.start, inside.end - max_minutes * MINUTE_S), inside.end) if inside else None
 
+    def week_before(self, zone: tzinfo) -> "Window":
+        """As long, and ends at the same time of the day a week before: across a clock change in `zone`, not 168 hours before."""
+        local = self.ends_at.astimezone(zone)
+        shift_s = round(local.timestamp() - (local - timedelta(days=7)).timestamp())
+        return Window(self.start - shift_s, self.end - shift_s)
+
     def subtract(self, others: Iterable["Window"]) -> tuple["Window", ...]:
         """The parts of this window outside of `others`, in order."""
         remaining, start = [], self.start

@@ -20,6 +20,11 @@ def provisional() -> str:
     return _("provisional")
 
 
+def last_week() -> str:
+    """The name of the line of both fleets together, a week before."""
+    return _("last week")
+
+
 def low_sample() -> str:
     return _("low sample")
 

@@ -54,7 +54,15 @@ INVALID_PARAMS: dict[str, LazyText] = {
     ),
     "source": lazy("The source in the URL is not configured; showing the first configured one."),
     "percentile": lazy("Unknown percentile in URL; showing p95. Use p50, p90, p95, p99 or fan."),
+    "compare": lazy("Unknown comparison in URL; showing none. Use week."),
 }
+
+
+def no_last_week(span: str, *, is_missing: bool) -> str:
+    """`span`: the range a week before; `is_missing`: the source has not returned all of it."""
+    if is_missing:
+        return _("Same time last week ({span}): not in the archive yet; the source is being asked.").format(span=span)
+    return _("Same time last week ({span}): no data.").format(span=span)
 
 
 def configuration_error(path: str) -> str:

@@ -14,7 +14,7 @@ from messages import frame
 from messages import live as text
 from messages.i18n import current_language
 from services.freshness import provisional_from
-from services.live import PanelName, as_of
+from services.live import PanelName, as_of, with_lead_in
 from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
 from ui import events, layout
@@ -34,7 +34,7 @@ from ui.live import panels
 from ui.live.deployments import deployments_section
 from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
-from ui.live.time_controls import refresh_control, time_controls
+from ui.live.time_controls import compare_control, refresh_control, time_controls
 from ui.live.traffic import rules_section, traffic_warnings
 from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
@@ -100,6 +100,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         events.kind_filter(window_events)
     with st.container():
         panels.missing_requests_note(app, view)
+        panels.no_last_week_note(app, view)
         if not params.fixed_window and view.empty:
             panels.last_known_link(app, params, view, now)
     with st.container():
@@ -133,9 +134,11 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     window = params.window(data_time)
     trace = live_trace(app, params.source, params.fixed_window, now=data_time)
     percentiles = panels.drawn_percentiles(app, params)
-    options = LiveChartOptions(percentiles, slow_s, layout.theme(), current_language())
+    options = LiveChartOptions(percentiles, slow_s, layout.theme(), current_language(), params.with_last_week)
     read = partial(live_view, app, params, window, options, trace=trace.rows, trace_key=trace.key)
     view = read()
+    if view.last_week and view.last_week.is_missing:
+        app.collector.request_window(with_lead_in(view.last_week.window), params.source)
     if not view.data.result.missing:
         return view
     app.request_window(window, params.source)
@@ -150,6 +153,7 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
 def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls"):
         time_controls(app.migration, params, window, now)
+        compare_control(params)
         if params.fixed_window is None:  # a range of the past is not refreshed
             refresh_control(params)
         source_control(app.source_names, params.source)
@@ -162,12 +166,19 @@ def _refresh_s(app: AppContext, params: LiveParams, now: datetime) -> int:
     """0: never. A fixed range does not change once all of its requests are known, but for those that are still revised."""
     if not params.refresh_s or params.fixed_window is None:
         return params.refresh_s
+    windows = [params.fixed_window]
+    if params.with_last_week:
+        windows.append(params.fixed_window.week_before(app.migration.zone))
     try:
-        requests = app.archive.metrics.read(params.fixed_window, params.source, series_filter=is_request_count)
+        missing = [
+            gap
+            for window in windows
+            for gap in app.archive.metrics.read(window, params.source, series_filter=is_request_count).missing
+        ]
     except ArchiveError:
         return params.refresh_s
     final_until = provisional_from(app.migration, now.timestamp()) - app.migration.settle_minutes * MINUTE_S
-    return params.refresh_s if any(gap.start < final_until for gap in requests.missing) else 0
+    return params.refresh_s if any(gap.start < final_until for gap in missing) else 0
 
 
 def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName, *, slow_s: float) -> None:

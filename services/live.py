@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 import analysis
-from analysis import Comparison, ExpectedShare, LatestValues, SampleRatio, TimeGrid
+from analysis import Comparison, EarlierLine, ExpectedShare, LatestValues, SampleRatio, TimeGrid
 from analysis.parity.estimates import RunningEstimate, running_estimate
 from analysis.series.fleet_requests import FleetRequests
 from analysis.series.sample_ratio import LOOK_BACK_S
@@ -49,6 +49,15 @@ class PanelData:
     alb_5xx: float | None = None
     requests_per_minute: float = 0.0
     estimate: RunningEstimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastWeek:
+    """The same time a week before: a line for each panel with values. `is_missing`: the source has not answered for all of `window` and its lead-in."""
+
+    window: Window
+    lines: Mapping[PanelName, EarlierLine]
+    is_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +104,16 @@ def live_data(
     panel; `trace`: the judge's (analysis.TRACE_COLUMNS) of the phase or range that the window belongs to."""
     steps = share_steps(archive, window)
     canary_share = steps[0][1] if len(steps) == 1 and steps[0][0] <= window.start else None
-    result = archive.metrics.read(Window(window.start - LEAD_IN_S, window.end), source)
-    grid = analysis.finest_grid(result.frame, result.window, result.unknown)
-    counts = _merged_counts(result) if window.minutes > MAX_UNMERGED_MINUTES else grid
+    result = archive.metrics.read(with_lead_in(window), source)
     before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
     slow = (criterion.metric for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
-    comparisons: dict[PanelName, tuple[Comparison, str]] = {
-        "error_rate": (analysis.error_rate(counts), "error_rate"),
-        "latency": (analysis.latency(grid, *percentiles), f"latency_{percentiles[0]}"),
-        "slow": (analysis.slow_share(counts, slow_s), next(slow, "")),
-        "requests": (analysis.requests(counts), ""),
-    }
+    metrics = {"error_rate": "error_rate", "latency": f"latency_{percentiles[0]}", "slow": next(slow, "")}
     panels = {
         name: replace(
-            _panel_data(comparison, migration.margin_of(metric), before=before),
-            estimate=running_estimate(trace, metric, window) if trace is not None else None,
+            _panel_data(comparison, migration.margin_of(metrics.get(name, "")), before=before),
+            estimate=running_estimate(trace, metrics.get(name, ""), window) if trace is not None else None,
         )
-        for name, (comparison, metric) in comparisons.items()
+        for name, comparison in _comparisons(result, percentiles, slow_s).items()
     }
     shown, answered_until = replace(result, window=window), window.end if result.last_asked_at is None else before
     if latest := panels["requests"].latest:
@@ -124,6 +126,38 @@ def live_data(
         if not of_fleet.is_counted and np.isnan(requests[of_fleet.fleet]).all()
     )
     return LiveData(window, result, panels, missing, steps)
+
+
+def last_week(
+    archive: Archive, migration: Migration, source: str, window: Window, *, percentile: str, slow_s: float
+) -> LastWeek:
+    """What `live_data` compares, both fleets together, in the week before `window`."""
+    earlier = window.week_before(migration.zone)
+    result = archive.metrics.read(with_lead_in(earlier), source)
+    shift_s = window.end - earlier.end
+    lines = {
+        name: line
+        for name, comparison in _comparisons(result, (percentile,), slow_s).items()
+        if (line := analysis.earlier_line(comparison, shift_s=shift_s))
+    }
+    return LastWeek(earlier, lines, bool(result.missing))
+
+
+def with_lead_in(window: Window) -> Window:
+    """What is read to show `window`."""
+    return Window(window.start - LEAD_IN_S, window.end)
+
+
+def _comparisons(result: MetricsResult, percentiles: Sequence[str], slow_s: float) -> dict[PanelName, Comparison]:
+    grid = analysis.finest_grid(result.frame, result.window, result.unknown)
+    is_long = result.window.end - result.window.start > MAX_UNMERGED_MINUTES * MINUTE_S + LEAD_IN_S
+    counts = _merged_counts(result) if is_long else grid
+    return {
+        "error_rate": analysis.error_rate(counts),
+        "latency": analysis.latency(grid, *percentiles),
+        "slow": analysis.slow_share(counts, slow_s),
+        "requests": analysis.requests(counts),
+    }
 
 
 def share_steps(archive: Archive, window: Window) -> tuple[ShareStep, ...]:

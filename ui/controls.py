@@ -146,6 +146,16 @@ def selectbox(
     )
 
 
+def switch(name: str, value: str, label: str, help_text: str, *, is_on: bool) -> None:
+    """A switch for the query parameter `name`, which has `value` while it is on."""
+    key = f"{name}_choice"
+
+    def on_change() -> None:
+        set_query(**{name: value if st.session_state[key] else None})
+
+    st.toggle(label, value=sync_widget(key, is_on), key=key, on_change=on_change, help=help_text, width="content")
+
+
 def search_input(name: str, label: str, value: str, *, max_chars: int, width: int = 260) -> None:
     """A text for the query parameter `name`, entered with Enter; the first page of what it finds is shown."""
     key = f"{name}_text"

@@ -16,6 +16,7 @@ WINDOW_MINUTES: dict[WindowChoice, int] = {"30m": 30, "1h": 60, "3h": 180, "12h"
 DEFAULT_WINDOW: WindowChoice = "3h"
 DEFAULT_PERCENTILE = "p95"
 FAN = "fan"  # FAN_PERCENTILES together; the default one is the one that is compared
+LAST_WEEK = "week"
 DEFAULT_REFRESH = "15s"
 NO_KINDS = "none"
 MIN_WINDOW_MINUTES = 5
@@ -23,14 +24,15 @@ MAX_WINDOW_DAYS = 14
 MAX_WINDOW_MINUTES = MAX_WINDOW_DAYS * 1440
 REFRESH_S: dict[str, int] = {"5s": 5, "15s": 15, "60s": 60, "off": 0}
 
-InvalidParam = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events"]
+InvalidParam = Literal["window", "range", "range_order", "range_too_long", "source", "percentile", "events", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveParams:
     """`fixed_window`: the range of the URL (`from`, `to`), else `window_choice` counts back from now. `event_kinds`: the events in the charts.
 
-    `fan`: whether other percentiles are drawn with `percentile`. `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
+    `fan`: whether other percentiles are drawn with `percentile`; `with_last_week`: whether the same time a week before is.
+    `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
     """
 
     window_choice: WindowChoice
@@ -41,6 +43,7 @@ class LiveParams:
     invalid_params: tuple[InvalidParam, ...] = ()
     event_kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
     fan: bool = False
+    with_last_week: bool = False
 
     @property
     def percentile_choice(self) -> str:
@@ -79,6 +82,9 @@ def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, source
     if kinds is None:
         invalid.append("events")
         kinds = frozenset(EVENT_KINDS)
+    compared = query_params.get("compare", "")
+    if compared not in ("", LAST_WEEK):
+        invalid.append("compare")
     return LiveParams(
         choice,
         fixed,
@@ -88,6 +94,7 @@ def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, source
         tuple(invalid),
         kinds,
         is_fan,
+        compared == LAST_WEEK,
     )
 
 

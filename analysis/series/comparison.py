@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, IntArray, TimeGrid, nan_ratio
+from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, IntArray, TimeGrid, nan_ratio, nan_sum
 from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, FleetName
 from domain.series import within_stat
@@ -18,13 +18,22 @@ ERROR_WINDOW_S = 300  # requests in flight across a minute's end distort one min
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EarlierLine:
+    """Both fleets together at an earlier time, on the time of the comparison that it is drawn behind: `ts` and `lengths_s` as there; NaN is a gap."""
+
+    ts: IntArray
+    lengths_s: IntArray
+    values: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """One measure of both fleets: arrays with one value per period, which starts at `ts` (epoch seconds) and lasts `lengths_s`; NaN is a gap.
 
     A rate is a fraction, latency is in seconds, a count per minute. `samples`: sample size of each value; `low_sample`: it is too small.
     `window_s`: the trailing window over which each value is counted (0: its period). `components` have the same unit, by name and fleet.
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, not only for these fleets'.
-    `percentile`: of latency; `others`: more percentiles, to be drawn with it.
+    `percentile`: of latency; `others`: more percentiles, to be drawn with it; `last_week`: to be drawn behind it.
     """
 
     ts: IntArray
@@ -39,6 +48,7 @@ class Comparison:
     multi_group: BoolArray | None = None
     percentile: str = ""
     others: tuple["Comparison", ...] = ()
+    last_week: EarlierLine | None = None
 
     @property
     def ends(self) -> IntArray:
@@ -211,6 +221,23 @@ def latest_values(comparison: Comparison, *, before: int) -> LatestValues | None
     return LatestValues(
         int(comparison.ts[first]), int(comparison.ends[newest]), value("baseline"), value("canary"), low_sample
     )
+
+
+def earlier_line(earlier: Comparison, *, shift_s: int) -> EarlierLine | None:
+    """`earlier`, both fleets together, moved by `shift_s` to later time; None without values.
+
+    Counts are summed, rates weighted by their samples. Percentiles cannot be merged: the one of the fleet with more samples. NaN in a period in
+    which the value of a fleet with samples is unknown.
+    """
+    both = tuple(earlier.values[fleet] for fleet in FLEETS)
+    if earlier.quantity == "count":
+        values = nan_sum(*both)
+    else:
+        weights = np.nan_to_num(np.vstack([earlier.samples[fleet] for fleet in FLEETS]))
+        if earlier.quantity == "latency":
+            weights = weights * (weights == weights.max(axis=0))
+        values = nan_ratio(np.where(weights > 0, np.vstack(both) * weights, 0.0).sum(axis=0), weights.sum(axis=0))
+    return None if np.isnan(values).all() else EarlierLine(earlier.ts + shift_s, earlier.lengths_s, values)
 
 
 def _first_index(ts: IntArray, lengths_s: IntArray, seconds: int) -> npt.NDArray[np.intp]:

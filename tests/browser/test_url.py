@@ -226,3 +226,12 @@ def test_a_button_closes_a_fixed_window(demo_server: DashboardServer, open_page:
     dashboard.page.get_by_role("button", name="Back to live").click()
     dashboard.wait_query_params()
     dashboard.wait_window_minutes(180)
+
+
+def test_last_week_is_a_switch_that_a_copied_link_keeps(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server)
+    dashboard.page.get_by_text("Same time last week", exact=True).click()
+    dashboard.wait_query_params(compare="week")
+    for tab in (dashboard, open_page(demo_server, "/?compare=week")):
+        expect(tab.page.get_by_role("switch", name="Same time last week")).to_be_checked()
+        expect(tab.chart("requests").get_by_text("last week")).to_be_visible()

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import Comparison
+from analysis import Comparison, EarlierLine
 from analysis.parity.estimates import RunningEstimate
 from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES, Theme, fleet_line
@@ -366,3 +366,27 @@ def test_a_change_of_resolution_is_marked() -> None:
     ]
     assert "5 min ◂ ▸ 1 min" in [words.text for words in figure.layout.annotations]
     assert not [line for line in comparison_figure(CALM, frame()).layout.shapes if line.name == "resolution"]
+
+
+LAST_WEEK = EarlierLine(START + np.array([0, 120, 240]), np.full(3, 120), np.array([0.004, NAN, 0.9]))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_last_week_is_a_faint_line_behind_all_others(theme: Theme) -> None:
+    without, figure = (comparison_figure(of_now, frame(theme)) for of_now in (CALM, replace(CALM, last_week=LAST_WEEK)))
+    line = traces_by_name(figure)["last week"]
+    assert_allclose(line.y, [0.4, NAN, 90], rtol=1e-6)
+    assert (line.x0, line.dx, line.meta) == ("2026-09-21 23:10:00", 120_000, {"unit": "percent"})
+    assert (line.line.color, line.line.width, line.opacity) == (PALETTES[theme].faint, 1, 0.6)
+    assert line.zorder < min(trace.zorder or 0 for trace in without.data)
+    assert figure.data[0].name == "EC2", "the crosshair steps along the first trace"
+
+
+def test_last_week_does_not_stretch_the_axis_and_is_named_at_its_end() -> None:
+    without, layout = (
+        comparison_figure(of_now, frame()).layout for of_now in (CALM, replace(CALM, last_week=LAST_WEEK))
+    )
+    assert layout.yaxis == without.yaxis
+    (name,) = [words for words in layout.annotations if words.text == "last week"]
+    assert (name.name, name.y, name.font.color) == ("end", layout.yaxis.range[1], PALETTES["light"].faint)
+    assert layout.margin.r > without.margin.r

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -130,3 +131,16 @@ def test_chunks_are_consecutive(window: Window, longest: int) -> None:
 def test_a_time_far_from_now_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="between 2010 and 2100"):
         parse_datetime(text, UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "end", "expected"),
+    [
+        ("Asia/Tokyo", "2026-11-27T06:00:00+00:00", "2026-11-20T06:00:00+00:00"),
+        ("Europe/Berlin", "2026-10-26T11:00:00+00:00", "2026-10-19T10:00:00+00:00"),  # 12:00 in both weeks
+        ("Europe/Berlin", "2026-03-30T10:00:00+00:00", "2026-03-23T11:00:00+00:00"),
+    ],
+)
+def test_a_week_before_is_the_same_time_of_the_day(zone: str, end: str, expected: str) -> None:
+    window = Window.last(90, now=datetime.fromisoformat(end))
+    assert window.week_before(ZoneInfo(zone)) == Window.last(90, now=datetime.fromisoformat(expected))

@@ -1,5 +1,6 @@
 """The pages on the demo, without a server: any query string gives a page within bounds, a closed page is given up, and an outage empties none."""
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from archive import Archive, ArchiveError
-from domain import utc_now
+from domain import Window, utc_now
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls
 from ui.parity.evidence_button import evidence_button
@@ -32,6 +33,7 @@ NAMES = (
     "refresh",
     "kiosk",
     "slow",
+    "compare",
     "events",
     "phase",
     "criterion",
@@ -46,7 +48,23 @@ TIMES = st.datetimes().map(lambda time: f"{time.isoformat(timespec='minutes')}Z"
 )
 NUMBERS = st.sampled_from(["nan", "inf", "-1", "0", "1e999", "²", "٣", "0x10", "9" * 5000]) | st.integers().map(str)
 CHOICES = st.sampled_from(
-    ["3h", "60d", "phase", "p99", "off", "5xx", "p95", "demo", "none", "weight,alert", "/route/7", "true", ""]
+    [
+        "3h",
+        "60d",
+        "phase",
+        "p99",
+        "fan",
+        "week",
+        "off",
+        "5xx",
+        "p95",
+        "demo",
+        "none",
+        "weight,alert",
+        "/route/7",
+        "true",
+        "",
+    ]
 )
 HOSTILE = st.sampled_from(["<script>alert(1)</script>", "a\0b", "\ufffe", "${7*7}", "../../etc/passwd", "x" * 20_000])
 VALUES = TIMES | NUMBERS | CHOICES | HOSTILE | st.text(st.characters(codec="utf-8"), max_size=30)
@@ -212,3 +230,38 @@ def test_only_a_range_up_to_now_offers_a_refresh() -> None:
     for query, offered in (({}, True), (past, False)):
         page = open_page("live", query)
         assert any(box.key == "refresh_choice" for box in page.selectbox) is offered
+
+
+def test_last_week_is_drawn_once_the_archive_has_it_and_requested_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, now = app_context.get_app_context(), utc_now()
+    source, requested = app.source_names[0], set[Window]()
+
+    def request(window: Window, name: str) -> None:
+        if name == source:
+            requested.add(window)
+
+    monkeypatch.setattr(app.collector, "request_window", request)
+    past = {name: [f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%MZ}"] for name, hours in (("from", 5), ("to", 4))}
+    week = past | {"compare": ["week"]}
+    assert "last week" not in chart_texts(open_page("live", past)) and not requested
+    page = open_page("live", week)
+    assert "last week" not in chart_texts(page)
+    assert (refresh_s(page), refresh_s(open_page("live", past))) == (15, 0)
+    assert [text for text in texts(page) if "Same time last week (" in text and "not in the archive yet" in text]
+    (window,) = requested
+    app.archive.metrics.fill(window, app.metric_source(source), now=now)
+    requested.clear()
+    page = open_page("live", week)
+    assert chart_texts(page).count('"text":"last week"') == 4
+    assert not [text for text in texts(page) if "Same time last week" in text] and not requested
+    assert refresh_s(page) == 0
+
+
+def refresh_s(test: AppTest) -> float:
+    """The interval of the page's heartbeat."""
+    beats = (json.loads(component.proto.json or "{}") for component in test.get("bidi_component"))
+    return float(next(beat["every"] for beat in beats if "every" in beat))
+
+
+def chart_texts(test: AppTest) -> str:
+    return " ".join(chart.proto.bytes.decode() for chart in test.get("bidi_component") if chart.proto.bytes)

@@ -46,9 +46,14 @@ def test_a_fan_is_compared_by_the_default_percentile() -> None:
     assert read("percentile=p50").percentile_choice == "p50"
 
 
+def test_last_week_is_chosen_by_name() -> None:
+    assert [read(query).with_last_week for query in ("", "compare=week", "compare=")] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("query", "invalid"),
     [
+        ("compare=month", "compare"),
         ("window=5y", "window"),
         ("window=", "window"),
         ("percentile=p42", "percentile"),
@@ -105,7 +110,7 @@ def test_window_counts_back_from_now_without_a_range() -> None:
     assert fixed.window(now) == Window(NOON, NOON + 3600)
 
 
-NAMES = ("window", "from", "to", "source", "percentile", "refresh", "slow")
+NAMES = ("window", "from", "to", "source", "percentile", "refresh", "slow", "compare")
 TIMES = st.datetimes().map(lambda time: time.isoformat(timespec="minutes") + "Z")
 VALUES = st.text() | TIMES | st.sampled_from(["3h", "p99", "off", "2026-11-22T12:00Z", "12:00", "2026-W47-7"])
 

@@ -168,6 +168,16 @@ def missing_requests_note(app: AppContext, view: LiveView) -> None:
     layout.warning(fleet_requests.missing_explained(missing, app.migration.labels))
 
 
+def no_last_week_note(app: AppContext, view: LiveView) -> None:
+    """Why no chart has the line of last week that was asked for."""
+    last_week = view.last_week
+    if last_week is None or last_week.lines or view.empty:
+        return
+    window, zone = last_week.window, app.migration.zone
+    span = times.span(window.starts_at, window.ends_at, zone, now=view.data.window.ends_at)
+    layout.note(text.no_last_week(span, is_missing=last_week.is_missing))
+
+
 def _why_empty(app: AppContext, source: str, view: LiveView, name: PanelName) -> str:
     result, missing, label = view.data.result, view.data.missing, states.source_name(source)
     if name == "error_rate" and not result.frame.empty and result.unknown:

@@ -8,10 +8,11 @@ from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import frame as text
 from messages import live
-from ui.controls import selectbox, set_query, window_control
+from ui.controls import selectbox, set_query, switch, window_control
 from ui.url import (
     DEFAULT_REFRESH,
     DEFAULT_WINDOW,
+    LAST_WEEK,
     MAX_WINDOW_DAYS,
     MAX_WINDOW_MINUTES,
     REFRESH_S,
@@ -32,6 +33,10 @@ def time_controls(migration: Migration, params: LiveParams, window: Window, now:
     _button("→", str(text.LATER), "later", shifted(window, 1, now) if params.fixed_window else None)
     _button("⊖", str(text.ZOOM_OUT), "zoom_out", None if is_longest else zoomed_out(window, now))
     _range_popover(migration, window)
+
+
+def compare_control(params: LiveParams) -> None:
+    switch("compare", LAST_WEEK, str(text.LAST_WEEK), str(text.LAST_WEEK_HELP), is_on=params.with_last_week)
 
 
 def refresh_control(params: LiveParams) -> None:

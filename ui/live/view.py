@@ -1,7 +1,7 @@
 """The data and charts of the Live page, cached for all viewers until new data arrives."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -20,14 +20,16 @@ from messages import live as text
 from messages import numbers
 from services.freshness import provisional_from
 from services.live import (
-    LEAD_IN_S,
+    LastWeek,
     LiveData,
     PanelName,
     TrafficStatus,
+    last_week,
     live_data,
     read_sample_ratio,
     share_steps,
     traffic_status,
+    with_lead_in,
 )
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
@@ -37,11 +39,14 @@ from ui.url import LiveParams
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data. `lane`: None without events."""
+    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data. `lane`: None without events;
+    `last_week`: None unless it was asked for.
+    """
 
     data: LiveData
     charts: Mapping[PanelName, bytes | None]
     lane: bytes | None = None
+    last_week: LastWeek | None = None
 
     @property
     def empty(self) -> bool:
@@ -50,12 +55,14 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class LiveChartOptions:
-    """`percentiles`: of the latency chart, first the one that is compared; `slow_s`: the threshold of the chart of slow answers."""
+    """`percentiles`: of the latency chart, first the one that is compared; `slow_s`: the threshold of the chart of slow answers; `with_last_week`:
+    whether the same time a week before is behind each line."""
 
     percentiles: tuple[str, ...]
     slow_s: float
     theme: Theme
     language: str
+    with_last_week: bool = False
 
 
 def live_view(
@@ -69,8 +76,10 @@ def live_view(
 ) -> LiveView:
     """The charts of a window. `trace`: the judge's (analysis.TRACE_COLUMNS), identified by its key. Reads the archive alone; raises ArchiveError."""
     archive = app.archive
-    with_lead_in = Window(window.start - LEAD_IN_S, window.end)
-    cache_key = archive.current_key(partial(archive.metrics.cache_key, with_lead_in, params.source))
+    windows = [window, window.week_before(app.migration.zone)] if options.with_last_week else [window]
+    cache_key = tuple(
+        archive.current_key(partial(archive.metrics.cache_key, with_lead_in(part), params.source)) for part in windows
+    )
     events = filter_by_kind(archive.events.read(window), params.event_kinds)
     steps = share_steps(archive, window)
     return _cached_live_view(
@@ -92,6 +101,9 @@ def _cached_live_view(
 ) -> LiveView:
     migration, percentiles, slow_s = _app.migration, options.percentiles, options.slow_s
     data = live_data(_app.archive, migration, source, window, percentiles=percentiles, slow_s=slow_s, trace=_trace)
+    earlier = None
+    if options.with_last_week:
+        earlier = last_week(_app.archive, migration, source, window, percentile=percentiles[0], slow_s=slow_s)
     provisional = provisional_from(migration, data.result.last_asked_at or 0)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}
@@ -100,14 +112,15 @@ def _cached_live_view(
         alt_text = text.alternative(title, text.panel_explained(name), events_marked=len(events))
         charts[name] = None
         if not panel.comparison.empty:
+            comparison = replace(panel.comparison, last_week=earlier.lines.get(name) if earlier else None)
             figure = comparison_figure(
-                panel.comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
+                comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
             )
             charts[name] = chart_payload(figure, alt_text)
     lane = (
         chart_payload(event_lane_figure(frame, events), charts_text.events_alternative(len(events))) if events else None
     )
-    return LiveView(data, charts, lane)
+    return LiveView(data, charts, lane, earlier)
 
 
 def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficStatus:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from analysis import (
+    Comparison,
+    earlier_line,
     error_rate,
     finest_grid,
     latency,
@@ -299,3 +301,42 @@ def test_required_samples_refer_to_the_period() -> None:
     assert_allclose(result.difference, [0.1, 0.2, 0.2])
     assert_array_equal(result.low_sample["canary"], [False, True, True])
     assert_array_equal(result.low_sample["baseline"], [False, False, False])
+
+
+WEEK_S = 7 * 86_400
+
+
+def test_last_week_is_both_fleets_together_at_the_time_of_this_week() -> None:
+    frame = tidy_frame(
+        fleet_rows("baseline", [300, 100, None], latency__sample_count=[300, 100, None], latency__p95=[0.2, 0.2, None])
+        | fleet_rows(
+            "canary", [100, None, None], latency__sample_count=[100, None, None], latency__p95=[0.4, None, None]
+        )
+    )
+    grid = time_grid(frame, window(3))
+    line = earlier_line(requests(grid), shift_s=WEEK_S)
+    assert line is not None
+    assert_array_equal(line.ts, START + WEEK_S + np.array([0, 60, 120]))
+    assert_array_equal(line.lengths_s, [60, 60, 60])
+    assert_array_equal(line.values, [400, 100, NAN])
+    percentile = earlier_line(latency(grid, "p95"), shift_s=WEEK_S)
+    assert percentile is not None
+    assert_array_equal(percentile.values, [0.2, 0.2, NAN])  # of the busier fleet
+
+
+def test_last_weeks_rate_is_weighted_and_unknown_if_that_of_a_fleet_is() -> None:
+    def line(**canary: list[float]) -> list[float]:
+        rates = {"baseline": np.array([0.01, 0.01, 0.01]), "canary": np.array([0.05, NAN, NAN])}
+        samples = {"baseline": np.array([300.0, 300, 300]), "canary": np.array(canary["samples"])}
+        low = dict.fromkeys(FLEETS, np.zeros(3, dtype=bool))
+        ts = START + np.arange(3) * 60
+        result = earlier_line(Comparison(ts, np.full(3, 60), "rate", rates, samples, low), shift_s=WEEK_S)  # type: ignore[arg-type]
+        assert result is not None
+        return [round(float(value), 6) for value in result.values]
+
+    assert line(samples=[100, 0, NAN]) == [0.02, 0.01, 0.01], "without requests, a fleet has no part in the rate"
+    assert_array_equal(line(samples=[100, 100, 100]), [0.02, NAN, NAN])
+
+
+def test_a_week_without_values_has_no_line() -> None:
+    assert earlier_line(requests(time_grid(tidy_frame({}), window(3))), shift_s=WEEK_S) is None

@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from sources.mackerel.expressions.evaluation import Points, Steps, evaluate
+from sources.mackerel.expressions.evaluation import MetricPoints, Steps, evaluate
 from sources.mackerel.expressions.parser import parse
 from sources.mackerel.expressions.syntax import Call
 
@@ -24,20 +24,20 @@ TEXT = (
 N_FUNCTIONS, N_SERIES, MINUTES, LEAD_IN = 10, 20, 1_440, 60
 
 
-def random_points(start: int) -> list[Points]:
+def random_points(start: int) -> list[MetricPoints]:
     """Series of MINUTES and LEAD_IN before them, with a tenth of the minutes missing."""
     random, times = np.random.default_rng(7), start + 60 * np.arange(-LEAD_IN, MINUTES)
     series = []
     for number in range(N_SERIES // 2):
         present = random.random(len(times)) > 0.1
-        series.append(Points(f"{number}", times[present], random.gamma(4, 25, int(present.sum()))))
+        series.append(MetricPoints(f"{number}", times[present], random.gamma(4, 25, int(present.sum()))))
     return series
 
 
-def by_hand(errors: Sequence[Points], requests: Sequence[Points], start: int) -> np.ndarray:
+def by_hand(errors: Sequence[MetricPoints], requests: Sequence[MetricPoints], start: int) -> np.ndarray:
     minutes = pd.Index(range(start - LEAD_IN * 60, start + MINUTES * 60, 60))
 
-    def table(series: Sequence[Points]) -> pd.DataFrame:
+    def table(series: Sequence[MetricPoints]) -> pd.DataFrame:
         return pd.DataFrame({item.name: pd.Series(item.values, item.times) for item in series}).reindex(minutes)
 
     errors_table = table(errors)
@@ -59,7 +59,7 @@ def main() -> int:
     expression = parse(TEXT)
     errors, requests = random_points(start), random_points(start)
     selectors = [call for call in expression.walk() if call.function == "host"]
-    points: Mapping[Call, Sequence[Points]] = dict(zip(selectors, (errors, requests), strict=True))
+    points: Mapping[Call, Sequence[MetricPoints]] = dict(zip(selectors, (errors, requests), strict=True))
     steps = Steps(start, MINUTES)
 
     def evaluated() -> np.ndarray:

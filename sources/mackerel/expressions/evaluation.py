@@ -27,7 +27,7 @@ MIN_REGRESSION_POINTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class MetricPoints:
     """The points of one metric: epoch seconds, in order, and values."""
 
     name: str
@@ -95,7 +95,7 @@ def required_windows(expression: Call, window: Window, step_s: int = MINUTE_S) -
     return {selector: merge_windows(windows) for selector, windows in needed.items()}
 
 
-def evaluate(expression: Call, points: Mapping[Call, Sequence[Points]], steps: Steps) -> Lines:
+def evaluate(expression: Call, points: Mapping[Call, Sequence[MetricPoints]], steps: Steps) -> Lines:
     """The series of the expression over `steps`. `points`: of each `host`, `service` and `role` in it; a missing one has no series.
 
     Raises PairingError.
@@ -125,7 +125,7 @@ def _number(call: Call, position: int) -> float:
     return cast(Number, call.arguments[position]).value
 
 
-def _aligned(series: Sequence[Points], steps: Steps) -> Lines:
+def _aligned(series: Sequence[MetricPoints], steps: Steps) -> Lines:
     """Each metric on the steps: the last point of a minute; of longer steps the average, as Mackerel's own."""
     values = np.full((len(series), steps.count), np.nan)
     for row, points in zip(values, series, strict=True):

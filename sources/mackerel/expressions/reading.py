@@ -11,7 +11,7 @@ import numpy as np
 from domain import Window
 from domain.window import merge_windows
 from sources.mackerel.client import MAX_MINUTE_RANGE_S, MackerelApi
-from sources.mackerel.expressions.evaluation import Points, required_windows
+from sources.mackerel.expressions.evaluation import MetricPoints, required_windows
 from sources.mackerel.expressions.syntax import Call
 from sources.mackerel.models import Host, Point
 from sources.mackerel.points import METRIC_NAMES_TTL_S, fetch_points
@@ -36,7 +36,7 @@ class Metric:
 class ExpressionData:
     """The points by selector, for `evaluate`. `errors`: why some are missing; `n_metrics`: how many metrics were read."""
 
-    points: Mapping[Call, Sequence[Points]]
+    points: Mapping[Call, Sequence[MetricPoints]]
     errors: tuple[MackerelError, ...] = ()
     n_metrics: int = 0
 
@@ -137,9 +137,9 @@ class ExpressionReader:
             return result  # type: ignore[return-value]  # what `read` of the same key returned
 
 
-def _points(metric: Metric, parts: Sequence[Sequence[Point]]) -> Points:
+def _points(metric: Metric, parts: Sequence[Sequence[Point]]) -> MetricPoints:
     points = sorted((point for part in parts for point in part), key=lambda point: point.time)
     times = np.fromiter((point.time for point in points), "int64", len(points))
-    return Points(
+    return MetricPoints(
         metric.label or metric.name, times, np.fromiter((point.value for point in points), "float64", len(points))
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Window
-from sources.mackerel.expressions.evaluation import Lines, PairingError, Points, Steps, evaluate, required_windows
+from sources.mackerel.expressions.evaluation import Lines, MetricPoints, PairingError, Steps, evaluate, required_windows
 from sources.mackerel.expressions.parser import parse
 from sources.mackerel.expressions.syntax import Call
 
@@ -15,16 +15,18 @@ NAN = float("nan")
 A, B = parse("host(a, x)"), parse("host(b, x)")
 
 
-def points(*values: float, start: int = START, name: str = "x") -> Points:
+def points(*values: float, start: int = START, name: str = "x") -> MetricPoints:
     """One point a minute from `start`; NaN is a minute without a point."""
     at = [(start + 60 * minute, value) for minute, value in enumerate(values) if value == value]
     times, numbers = zip(*at, strict=True) if at else ((), ())
-    return Points(name, np.array(times, dtype="int64"), np.array(numbers, dtype="float64"))
+    return MetricPoints(name, np.array(times, dtype="int64"), np.array(numbers, dtype="float64"))
 
 
-def run(text: str, count: int, *, start: int = START, step_s: int = 60, **series: Points | list[Points]) -> Lines:
+def run(
+    text: str, count: int, *, start: int = START, step_s: int = 60, **series: MetricPoints | list[MetricPoints]
+) -> Lines:
     """The expression over `count` steps, in which a, b … are the hosts of `series`."""
-    by_selector: dict[Call, list[Points]] = {
+    by_selector: dict[Call, list[MetricPoints]] = {
         parse(f"host({host}, x)"): items if isinstance(items, list) else [items] for host, items in series.items()
     }
     for host in "abc":
@@ -96,7 +98,7 @@ def test_a_function_of_no_series_is_a_gap(function: str) -> None:
 
 
 def test_the_last_point_of_a_minute_counts() -> None:
-    twice = Points("x", np.array([START + 5, START + 50]), np.array([1.0, 2.0]))
+    twice = MetricPoints("x", np.array([START + 5, START + 50]), np.array([1.0, 2.0]))
     assert run("{a}", 1, a=twice).values.tolist() == [[2.0]]
 
 

@@ -58,108 +58,110 @@ IssueText = tuple[LazyText, LazyText]
 # ConfigIssueCode -> the issue, the fix
 _TEXTS: dict[str, IssueText] = {
     "not_readable": (
-        lazy("It cannot be read: {detail}."),
-        lazy("Check the path in MIGRATION_CONFIG and who may read the file. To see the demo instead, unset MIGRATION_CONFIG and run `make demo`."),
+        lazy("Cannot be read: {detail}."),
+        lazy("Check the path in MIGRATION_CONFIG and the file's permissions. For the demo, unset MIGRATION_CONFIG and run "
+"`make demo`."),
     ),
-    "not_utf8": (lazy("It is not UTF-8: byte {byte} is something else."), lazy("Save it as UTF-8 in your editor.")),
+    "not_utf8": (lazy("Not valid UTF-8 at byte {byte}."), lazy("Save it as UTF-8 in your editor.")),
     "not_toml": (
-        lazy("It is not TOML: {detail}."),
-        lazy("Correct that line: texts stand in quotes, tables in brackets, and a key may stand once. migration.example.toml shows a whole file."),
+        lazy("Invalid TOML: {detail}."),
+        lazy("Fix that line: strings in quotes, tables in brackets, each key once. Full example: migration.example.toml."),
     ),
-    "renamed_key": (lazy("`{name}` was renamed to `{new}`."), lazy("Write `{new}` instead; its value means the same.")),
-    "not_a_choice": (lazy("`{name}` is {given}."), lazy("Write {choices}.")),
+    "renamed_key": (lazy("`{name}` was renamed to `{new}`."), lazy("Use `{new}` instead; the value is unchanged.")),
+    "not_a_choice": (lazy("`{name}` is {given}."), lazy("Use {choices}.")),
     "arn_needed": (
-        lazy("“{given}” is a bare name, and AWS is asked by ARN."),
-        lazy("Write the target group's whole ARN, as `aws elbv2 describe-target-groups --names {given}` shows it."),
+        lazy("“{given}” is a name; AWS requires the ARN."),
+        lazy("Use the target group's full ARN: `aws elbv2 describe-target-groups --names {given}` shows it."),
     ),
     "not_a_region": (
-        lazy("“{given}” is not the name of an AWS region."),
-        lazy("Write the region as it stands in the load balancer's ARN, for example `ap-northeast-1`."),
+        lazy("“{given}” is not an AWS region."),
+        lazy("Use the region in the load balancer's ARN, for example `ap-northeast-1`."),
     ),
     "another_region": (
-        lazy("`region` is {given}, and the load balancer's ARN says {found}."),
-        lazy('Write `region = "{found}"`, or the ARN of the load balancer in {given}.'),
+        lazy("`region` is {given}, but the load balancer's ARN has {found}."),
+        lazy('Set `region = "{found}"`, or use the ARN of the load balancer in {given}.'),
     ),
     "rule_of_another_load_balancer": (
         lazy("The rule “{given}” belongs to another load balancer than {load_balancer}."),
-        lazy("Name one of this load balancer's rules, or leave `rule` out: the rule that splits the traffic is found."),
+        lazy("Use a rule of this load balancer, or omit `rule`: the rule that splits the traffic is then detected."),
     ),
     "group_of_another_load_balancer": (
         lazy("“{given}” is in {found}; the load balancer is in {home}."),
-        lazy("Name a target group of the same region and account as `load_balancer` under [aws], or correct that."),
+        lazy("Use a target group in the same region and account as `load_balancer` under [aws], or correct that."),
     ),
     "group_on_both_sides": (
-        lazy("On both sides: {given}. A target group belongs to one fleet."),
-        lazy("Take it out of `target_groups` in [fleets.baseline] or in [fleets.canary]."),
+        lazy("In both fleets: {given}. A target group belongs to one fleet."),
+        lazy("Remove it from `target_groups` in [fleets.baseline] or in [fleets.canary]."),
     ),
-    "group_twice": (lazy("“{given}” stands here more than once, and would be counted more than once."), lazy("Take one of them out.")),
+    "group_twice": (lazy("“{given}” is listed more than once, and would be counted twice."), lazy("Remove the duplicate.")),
     "same_label": (
-        lazy("Both fleets are called “{given}”, so they cannot be distinguished."),
-        lazy('Give each its own `label`, for example "EC2" and "ECS".'),
+        lazy("Both fleets have the same `label`: “{given}”."),
+        lazy('Give each fleet its own `label`, for example "EC2" and "ECS".'),
     ),
     "no_source": (
-        lazy("It names no place to read numbers from."),
-        lazy("Write [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
+        lazy("No metric source configured."),
+        lazy("Add [aws] with `region` and `load_balancer`, or [mackerel] with `service`, or both."),
     ),
     "not_a_day": (
         lazy("“{given}” is not a day between 2010 and 2100."),
-        lazy("Write the first day that is to be kept without quotes, for example `since = 2026-09-01`."),
+        lazy("Use the first day to retain, without quotes, for example `since = 2026-09-01`."),
     ),
     "not_a_warm_up": (
-        lazy("“{given}” is not a time of at most a day."),
-        lazy("Write minutes or hours, for example `warm_up = \"10m\"`, or `warm_up = \"0\"` to judge from the first minute."),
+        lazy("“{given}” is not a duration of up to a day."),
+        lazy('Use minutes or hours, for example `warm_up = "10m"`, or `warm_up = "0"` to judge from the first minute.'),
     ),
     "not_an_archive": (
-        lazy("“{given}” is not the address of a database that the archive can live in: that is an SQLite file, or PostgreSQL."),
-        lazy("Write `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” is not a supported database URL: the archive needs SQLite or PostgreSQL."),
+        lazy("Use `sqlite:///archive.db`, or `postgresql+psycopg://user@host/database`."),
     ),
     "archive_driver": (
-        lazy("“{given}” does not say how PostgreSQL is spoken to: this program does so through psycopg."),
-        lazy("Write `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” has no PostgreSQL driver; this program uses psycopg."),
+        lazy("Use `postgresql+psycopg://user@host/database`."),
     ),
     "archive_without_database": (
-        lazy("“{given}” names no database of the server."),
-        lazy("Write its name after the host, as in `postgresql+psycopg://user@host/database`."),
+        lazy("“{given}” has no database name."),
+        lazy("Add it after the host, as in `postgresql+psycopg://user@host/database`."),
     ),
     "archive_without_file": (
-        lazy("“{given}” names no file, so everything would be forgotten at the next start."),
-        lazy("Write a path after three slashes, for example `sqlite:///archive.db`; four for an absolute one."),
+        lazy("“{given}” has no file name, so all data would be lost at the next start."),
+        lazy("Add a path after three slashes, for example `sqlite:///archive.db`; four for an absolute path."),
     ),
     "provisional_beyond_settled": (
-        lazy("The last {given} minutes would be provisional, but minutes are frozen after {settled} (`settle_minutes`)."),
-        lazy("Make `provisional_minutes` at most {settled}, or `settle_minutes` at least {given}."),
+        lazy("The last {given} minutes would be provisional, but minutes are final after {settled} (`settle_minutes`)."),
+        lazy("Set `provisional_minutes` to at most {settled}, or `settle_minutes` to at least {given}."),
     ),
     "metric_twice": (
-        lazy("`{given}` has a margin already."),
-        lazy("Keep one [[criteria]] for it: two margins for one metric would leave open which one counts."),
+        lazy("Duplicate margin for `{given}`."),
+        lazy("Keep one [[criteria]] per metric."),
     ),
     "threshold_not_asked": (
-        lazy("`{given}` needs a threshold of {threshold} s, which is not asked for."),
+        lazy("`{given}` needs a threshold of {threshold} s, which is not queried."),
         lazy("Add {threshold} to `slow_thresholds_s` under [migration]."),
     ),
     "margin_without_unit": (
-        lazy("“{given}” is not a margin: it needs a number above 0, and a unit."),
-        lazy('Write "0.05pp" for percentage points, "20ms" for milliseconds, or "10%" for a part of the baseline.'),
+        lazy("“{given}” is not a margin: use a number above 0 with a unit."),
+        lazy('Use "0.05pp" (percentage points), "20ms" (milliseconds) or "10%" (relative to the baseline).'),
     ),
     "margin_of_nothing": (
-        lazy("A margin of “{given}” can never be proven: there is always some uncertainty left."),
-        lazy('Write how much worse would still be fine, for example "0.05pp" or "10%".'),
+        lazy("Parity can never be shown with a margin of “{given}”: no CI is that narrow."),
+        lazy('Use the largest acceptable difference, for example "0.05pp" or "10%".'),
     ),
     "margin_of_another_unit": (
         lazy("A margin of {given} does not fit `{metric}`."),
         lazy("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
     ),
     "ratio_without_points": (
-        lazy("`max_ratio` goes with a margin in pp, not with one of {given}."),
+        lazy("`max_ratio` requires a margin in pp, not {given}."),
         lazy("Remove it: a relative margin limits the ratio itself, and a latency has no rate."),
     ),
     "not_a_host": (
-        lazy("“{given}” is not the name of a host, nor an IP address."),
-        lazy("Write what the browser's address bar shows between `https://` and the first `/`, without the port, for example `dashboard.example.com`."),
+        lazy("“{given}” is neither a host name nor an IP address."),
+        lazy("Use what the browser's address bar shows between `https://` and the first `/`, without the port, for "
+"example `dashboard.example.com`."),
     ),
     "not_a_header": (
-        lazy("“{given}” is not the name of an HTTP header."),
-        lazy("Write the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
+        lazy("“{given}” is not an HTTP header name."),
+        lazy("Use the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
     ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
@@ -206,8 +208,8 @@ def format_key(key: str) -> str:
 
 def _write_example(key: str) -> str:
     if line := _EXAMPLES.get(".".join(name for name in key.split(".") if not name.isdigit())):
-        return _("Write for example `{line}`.").format(line=line)
-    return _("See migration.example.toml for a whole file.")
+        return _("Example: `{line}`.").format(line=line)
+    return _("Full example: migration.example.toml.")
 
 
 def _table(key: str) -> str:
@@ -230,46 +232,46 @@ def _suggestion(params: dict[str, str]) -> str:
 
 def _unknown_key(key: str, params: dict[str, str]) -> tuple[str, str]:
     step = _suggestion(params) + _("See docs/configuration.md for every key.")
-    return _("There is no key `{name}` here.").format(name=_name(key)), step
+    return _("Unknown key `{name}`.").format(name=_name(key)), step
 
 
 def _outside(key: str, params: dict[str, str]) -> tuple[str, str]:
-    text = _("`{name}` stands in the wrong place.").format(name=_name(key))
+    text = _("`{name}` is in the wrong place.").format(name=_name(key))
     if params["table"] == "migration":
         return text, _("Move it below the line `[migration]`.")
     table = "[[criteria]]" if params["table"] == "criteria" else f"[{params['table']}]"
-    return text, _("Give it a table of its own, `{table}`, not one inside of [migration].").format(table=table)
+    return text, _("Use a separate table `{table}`, outside [migration].").format(table=table)
 
 
 def _missing(key: str, _params: dict[str, str]) -> tuple[str, str]:
     if key in ("fleets", "fleets.baseline", "fleets.canary"):
-        return _("The table is missing, so there is nothing to compare."), _(
-            "Write [fleets.baseline] for the old side and [fleets.canary] for the new one, each with `label` and `target_groups`."
+        return _("Missing table: nothing to compare."), _(
+            "Add [fleets.baseline] (old fleet) and [fleets.canary] (new fleet), each with `label` and `target_groups`."
         )
     return _("`{name}` is missing in {table}.").format(name=_name(key), table=_table(key)), _write_example(key)
 
 
 def _wrong_type(key: str, params: dict[str, str]) -> tuple[str, str]:
     if key in ("criteria", "batches.jobs"):
-        text = _("Jobs are a list of tables, and this is something else: {given}.")
+        text = _("Jobs must be an array of tables, got {given}.")
         if key == "criteria":
-            text = _("Criteria are a list of tables, and this is something else: {given}.")
-        step = _("Write `[[{key}]]`, with two brackets, above each of them.")
+            text = _("Criteria must be an array of tables, got {given}.")
+        step = _("Put `[[{key}]]`, with double brackets, above each.")
         return text.format(given=params["given"]), step.format(key=key)
     if params["kind"] == "table":
         place = format_key(key)
         return (
-            _("{place} is a table, and this is something else: {given}.").format(place=place, given=params["given"]),
-            _("Write {place} on a line of its own, and its keys below.").format(place=f"`{place}`"),
+            _("{place} must be a table, got {given}.").format(place=place, given=params["given"]),
+            _("Put {place} on its own line, with its keys below.").format(place=f"`{place}`"),
         )
     kind = {
-        "text": _("a text in quotes"),
+        "text": _("a quoted string"),
         "number": _("a number"),
-        "whole number": _("a whole number"),
+        "whole number": _("an integer"),
         "yes or no": _("`true` or `false`"),
-        "list": _("a list in brackets"),
+        "list": _("an array"),
     }[params["kind"]]
-    text = _("{subject} is {kind}, and this is something else: {given}.")
+    text = _("{subject} must be {kind}, got {given}.")
     return text.format(subject=_subject(key), kind=kind, given=params["given"]), _write_example(key)
 
 
@@ -280,7 +282,7 @@ def _out_of_range(key: str, params: dict[str, str]) -> tuple[str, str]:
         "lt": _("must be less than {limit}"),
         "le": _("must be at most {limit}"),
     }[params["bound"]].format(limit=params["limit"])
-    text = _("{subject} {limit}, and is {given}.").format(subject=_subject(key), limit=limit, given=params["given"])
+    text = _("{subject} {limit}, got {given}.").format(subject=_subject(key), limit=limit, given=params["given"])
     return text, _write_example(key)
 
 
@@ -308,7 +310,7 @@ def _not_an_arn(_key: str, params: dict[str, str]) -> tuple[str, str]:
     if params["kind"] == "load balancer":
         reason = next((reason for part, reason in _OTHER_LOAD_BALANCERS if re.search(part, params["given"])), "")
         text = str(reason) or _("“{given}” is not the ARN of an Application Load Balancer.")
-    step = _("Copy it from `{command}`; it looks like `{arn}`.")
+    step = _("Copy it from `{command}`; format: `{arn}`.")
     return text.format(**params), step.format(command=_LISTED_BY[params["kind"]], arn=_ARNS[params["kind"]])
 
 
@@ -338,19 +340,19 @@ def _truncated_arn(key: str, params: dict[str, str]) -> tuple[str, str]:
 
 
 def _another_kind(key: str, params: dict[str, str]) -> tuple[str, str]:
-    text = _("A {kind} belongs here, and “{given}” is the ARN of a {found}.").format(**params)
+    text = _("Expected: {kind}. “{given}” is the ARN of a {found}.").format(**params)
     return text, _not_an_arn(key, params)[1]
 
 
 def _unknown_timezone(_key: str, params: dict[str, str]) -> tuple[str, str]:
-    step = _("Write its name in the IANA database, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
-    return _("There is no time zone “{given}”.").format(given=params["given"]), _suggestion(params).strip() or step
+    step = _("Use an IANA name, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
+    return _("Unknown time zone “{given}”.").format(given=params["given"]), _suggestion(params).strip() or step
 
 
 def _unknown_metric(_key: str, params: dict[str, str]) -> tuple[str, str]:
     metrics = ", ".join(f"`{metric}`" for metric in CRITERION_METRICS)
-    text = _("There is no metric “{given}” to fix a margin for.").format(given=params["given"])
-    known = _("There are {metrics}, and `slow_0.3s` for the share of answers slower than 0.3 s.")
+    text = _("No metric “{given}” that can have a margin.").format(given=params["given"])
+    known = _("Use {metrics}, or `slow_0.3s` for the share of responses slower than 0.3 s.")
     return text, _suggestion(params) + known.format(metrics=metrics)
 
 
@@ -365,7 +367,7 @@ _FORMATTERS: dict[str, Callable[[str, dict[str, str]], tuple[str, str]]] = {
     "truncated_arn": _truncated_arn,
     "arn_of_another_kind": _another_kind,
     "not_a_pair": lambda key, params: (
-        _("“{given}” is not two names with a slash between them.").format(**params),
+        _("“{given}” is not two names separated by a slash.").format(**params),
         _write_example(f"fleets.canary.{_name(key)}"),
     ),
     "unknown_timezone": _unknown_timezone,

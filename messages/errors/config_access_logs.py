@@ -20,37 +20,38 @@ EXAMPLES = {
 # ConfigIssueCode -> the issue, the fix
 TEXTS = {
     "no_logs_place": (
-        lazy("It names no place where access logs lie, and without [aws] no load balancer can be asked for it."),
-        lazy('Write the folder that holds them, for example `path = "logs"`, or the load balancer under [aws].'),
+        lazy("No location of access logs, and without [aws] it cannot be read from the load balancer."),
+        lazy('Set the folder, for example `path = "logs"`, or the load balancer under [aws].'),
     ),
     "not_a_bucket": (
-        lazy("“{given}” is not the name of an S3 bucket."),
-        lazy("Write the name alone, without `s3://` and without a folder: that belongs to `prefix`."),
+        lazy("“{given}” is not an S3 bucket name."),
+        lazy("Use the name only, without `s3://`; a folder goes into `prefix`."),
     ),
     "path_and_bucket": (
-        lazy("The logs would lie in two places: in “{given}” on this machine and in the bucket {bucket}."),
-        lazy("Keep the one that is meant: `path` or `bucket`."),
+        lazy("Two locations of the logs: “{given}” on this machine and the bucket {bucket}."),
+        lazy("Keep one: `path` or `bucket`."),
     ),
     "prefix_without_bucket": (
-        lazy("“{given}” is a prefix in a bucket, and no `bucket` is named."),
-        lazy("Write `bucket`, too, or leave both out: the load balancer's attributes name them."),
+        lazy("“{given}” is a prefix, but `bucket` is not set."),
+        lazy("Set `bucket`, too, or omit both: they are then read from the load balancer's attributes."),
     ),
     "not_a_route": (
-        lazy("“{given}” is no pattern of a path: it begins with `/`, and has no blank, no `?` and no `#`."),
-        lazy('Write `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
+        lazy("“{given}” is not a path pattern: it must start with `/`, without spaces, `?` or `#`."),
+        lazy('Use `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
     ),
-    "route_twice": (lazy("“{given}” stands here more than once."), lazy("Take one of them out: the first pattern that fits a path names its route.")),
+    "route_twice": (lazy("“{given}” is listed more than once."), lazy("Remove the duplicate: the first matching pattern names the route.")),
     "athena_and_path": (
-        lazy("Athena reads logs in S3, and these are on this machine, in “{given}”."),
-        lazy("Take out [access_logs.athena], or `path`: the load balancer's own attributes name the bucket."),
+        lazy("Athena reads logs in S3; these are on this machine, in “{given}”."),
+        lazy("Remove [access_logs.athena] or `path`: the bucket is then read from the load balancer's attributes."),
     ),
     "not_a_database": (
-        lazy("“{given}” is no name of a database in Athena's catalogue."),
-        lazy("Write it in small letters, digits and `_`, as `aws athena list-databases --catalog-name AwsDataCatalog` has it."),
+        lazy("“{given}” is not a database name of Athena's catalog."),
+        lazy("Use lower case, digits and `_`; `aws athena list-databases --catalog-name AwsDataCatalog` lists them."),
     ),
-    "not_a_workgroup": (lazy("“{given}” is no name of a workgroup of Athena."), lazy("Write the name alone, as `aws athena list-work-groups` has it.")),
+    "not_a_workgroup": (lazy("“{given}” is not an Athena workgroup name."), lazy("Use the name only; `aws athena list-work-groups` lists them.")),
     "not_an_output": (
-        lazy("“{given}” is no place in S3 where Athena could put its results."),
-        lazy('Write bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or leave it out where the workgroup names one.'),
+        lazy("“{given}” is not an S3 location for Athena's results."),
+        lazy('Use bucket and folder, for example `output = "s3://photo-athena-results/migration/"`, or omit it if the '
+"workgroup has a location."),
     ),
 }  # fmt: skip

@@ -23,51 +23,54 @@ EXAMPLES = {
 }
 # ConfigIssueCode -> the issue, the fix
 TEXTS = {
-    "no_batch_service": (lazy("It is not said which Mackerel service the batches report to."), lazy('Write `service = "photo"` here or under [mackerel].')),
+    "no_batch_service": (lazy("No Mackerel service configured for batches."), lazy('Set `service = "photo"` here or under [mackerel].')),
     "no_pattern": (
-        lazy("It names no metric, so no run can be seen."),
-        lazy('Write at least `duration = "batch.{{job}}.duration"` or `success = "batch.{{job}}.success"`.'),
+        lazy("No metric configured, so no run can be detected."),
+        lazy('Set at least `duration = "batch.{{job}}.duration"` or `success = "batch.{{job}}.success"`.'),
     ),
     "not_a_pattern": (
-        lazy("“{given}” is no pattern of a metric's name: it needs `{{job}}` once, and letters, digits, `.`, `_` and `-`."),
-        lazy("Write where the job's name stands, for example \"batch.{{job}}.duration\"."),
+        lazy("“{given}” is not a metric name pattern: it needs `{{job}}` once, and only letters, digits, `.`, `_` and `-`."),
+        lazy("Put `{{job}}` in place of the job's name, for example \"batch.{{job}}.duration\"."),
     ),
     "pattern_twice": (
-        lazy("“{given}” stands for two things, so a value would be ambiguous."),
-        lazy("Give each measure of each era its own pattern, or leave one out."),
+        lazy("“{given}” is used twice, so its values would be ambiguous."),
+        lazy("Use a separate pattern per scheduler and measure, or remove one."),
     ),
     "not_a_job": (
-        lazy("“{given}” cannot be part of a metric's name in Mackerel."),
-        lazy("Write the job as its metrics spell it: letters, digits, `.`, `_` and `-`."),
+        lazy("“{given}” is not valid in a Mackerel metric name."),
+        lazy("Use the name as in its metrics: letters, digits, `.`, `_` and `-`."),
     ),
-    "job_twice": (lazy("There is a job “{given}” already."), lazy("Keep one [[batches.jobs]] for it.")),
+    "job_twice": (lazy("Duplicate job “{given}”."), lazy("Keep one [[batches.jobs]] for it.")),
     "rule_and_scheduler": (
-        lazy("“{given}” has a rule and a schedule of EventBridge Scheduler, and would run twice."),
+        lazy("“{given}” has both an EventBridge rule and a schedule of EventBridge Scheduler, and would run twice."),
         lazy("Keep the one that starts it: `rule` or `scheduler`."),
     ),
     "rule_in_a_zone": (
-        lazy("An EventBridge rule knows no time zone: its hours are UTC, not {given}."),
-        lazy("Leave `timezone` out and write the schedule in UTC, or name a `scheduler` instead of a `rule`."),
+        lazy("EventBridge rules have no time zone: hours are UTC, not {given}."),
+        lazy("Omit `timezone` and use UTC, or set `scheduler` instead of `rule`."),
     ),
     "not_a_schedule": (
-        lazy("“{given}” is not a schedule as EventBridge writes it."),
-        lazy("Write `cron(0 18 ? * MON-FRI *)` or `rate(5 minutes)`. A line of crontab needs `cron(…)` around it, one of its days as `?`, and a year."),
+        lazy("“{given}” is not an EventBridge schedule expression."),
+        lazy("Use `cron(0 18 ? * MON-FRI *)` or `rate(5 minutes)`. A crontab line needs `cron(…)` around it, `?` for one "
+"of its day fields, and a year."),
     ),
-    "rate_of_nothing": (lazy("“{given}” would never be over: the number must be 1 or more."), lazy("Write for example `rate(5 minutes)`.")),
+    "rate_of_nothing": (lazy("“{given}”: the number must be at least 1."), lazy("Example: `rate(5 minutes)`.")),
     "rate_unit": (
-        lazy("“{given}” is refused by EventBridge: 1 is followed by minute, hour or day, every other number by minutes, hours or days."),
-        lazy("Write `{right}`."),
+        lazy("EventBridge rejects “{given}”: 1 takes minute, hour or day; other numbers take minutes, hours or days."),
+        lazy("Use `{right}`."),
     ),
     "cron_fields": (
-        lazy("“{given}” has {found} fields, and EventBridge wants six: minutes, hours, day of month, month, day of week, year."),
-        lazy("Write for example `cron(0 18 ? * MON-FRI *)`; the year is `*` as a rule."),
+        lazy("“{given}” has {found} fields; EventBridge requires six: minutes, hours, day of month, month, day of week, "
+"year."),
+        lazy("Example: `cron(0 18 ? * MON-FRI *)`; the year is usually `*`."),
     ),
     "cron_days": (
-        lazy("“{given}” must have `?` as its day of the month or as its day of the week, and not as both."),
-        lazy("Write `?` for the one that does not matter: `cron(0 18 ? * MON-FRI *)`, `cron(0 18 1 * ? *)`."),
+        lazy("“{given}” needs `?` as day of the month or day of the week, not both."),
+        lazy("Use `?` for the unused one: `cron(0 18 ? * MON-FRI *)`, `cron(0 18 1 * ? *)`."),
     ),
     "cron_field": (
-        lazy("“{given}” is not right as the field “{field}”, which goes from {low} to {high}."),
-        lazy("Write numbers, `*`, lists (1,15), ranges (1-5) and steps (0/10). Sunday is day 1 of the week; `L`, `W` and `#` stand alone."),
+        lazy("“{given}” is not valid for “{field}” ({low} to {high})."),
+        lazy("Use numbers, `*`, lists (1,15), ranges (1-5) and steps (0/10). Sunday is day 1; `L`, `W` and `#` cannot be "
+"combined."),
     ),
 }  # fmt: skip

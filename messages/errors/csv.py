@@ -12,89 +12,90 @@ _LATENCY_STATS = lazy(
 _STATS_OF = {"latency": _LATENCY_STATS, "share": lazy("`configured`")}
 _TEXTS: dict[CsvIssueCode, tuple[LazyText, LazyText]] = {
     "not_readable": (
-        lazy("It cannot be read: {detail}."),
-        lazy("Check the path and who may read the file; `--csv -` reads from standard input."),
+        lazy("Cannot be read: {detail}."),
+        lazy("Check the path and the file's permissions; `--csv -` reads from standard input."),
     ),
     "not_utf8": (
-        lazy("It is not UTF-8: byte {byte} is something else."),
-        lazy("Save it as “CSV UTF-8”; a compressed file has to be unpacked first."),
+        lazy("Not valid UTF-8 at byte {byte}."),
+        lazy("Save it as “CSV UTF-8”; decompress it first if needed."),
     ),
     "no_rows": (
-        lazy("There are no numbers in it."),
-        lazy("Below the header `{header}` write one line a number, for example `{example}`."),
+        lazy("No data."),
+        lazy("Add one line per value below the header `{header}`, for example `{example}`."),
     ),
     "other_separator": (
-        lazy("Its columns are separated by {given}."),
-        lazy("Separate them by commas, and write decimals with a point: `{example}`."),
+        lazy("Columns are separated by {given}."),
+        lazy("Use commas as separators and a decimal point: `{example}`."),
     ),
     "wrong_header": (
         lazy("The first line is “{given}”."),
-        lazy("Name these five columns there, and no other: `{header}`."),
+        lazy("Use exactly these five columns: `{header}`."),
     ),
     "not_csv": (
-        lazy("From here on it is not CSV: {detail}."),
-        lazy("Close every quote that was opened; none of these columns needs any."),
+        lazy("Invalid CSV from here: {detail}."),
+        lazy("Close all quotes; no column needs any."),
     ),
     "wrong_columns": (
-        lazy("There are {found} columns, where the header has {wanted}."),
-        lazy("Write it like `{example}`, a decimal with a point."),
+        lazy("{found} columns, but the header has {wanted}."),
+        lazy("Example: `{example}`, with a decimal point."),
     ),
     "not_a_time": (
         lazy("“{given}” is not a time."),
-        lazy("Write the minute's start like `2026-11-23T20:17:00Z`, or in epoch seconds like `1795465020`."),
+        lazy("Use the minute's start, for example `2026-11-23T20:17:00Z`, or epoch seconds, for example `1795465020`."),
     ),
     "naive_time": (
-        lazy("“{given}” does not say in which time zone it is."),
+        lazy("“{given}” has no time zone."),
         lazy("Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`."),
     ),
     "milliseconds": (
-        lazy("“{given}” is too late for epoch seconds; it looks like milliseconds."),
+        lazy("“{given}” is too large for epoch seconds; probably milliseconds."),
         lazy("Divide it by 1,000."),
     ),
     "not_a_minute": (
         lazy("“{given}” is not the start of a minute."),
-        lazy("Sum counts over whole minutes, and write the minute's start, with 00 seconds."),
+        lazy("Aggregate to whole minutes and use the minute's start (00 seconds)."),
     ),
     "unknown_fleet": (
-        lazy("There is no fleet “{given}”."),
-        lazy("{close}Write `baseline` for the old side and `canary` for the new one."),
+        lazy("Unknown fleet “{given}”."),
+        lazy("{close}Use `baseline` for the old fleet and `canary` for the new one."),
     ),
-    "another_fleet": (lazy("“{given}” has no `{metric}`."), lazy("Write `{fleet}` as the fleet of `{metric}`.")),
-    "unknown_metric": (lazy("There is no metric “{given}” to judge."), lazy("{close}There are {metrics}.")),
-    "unknown_stat": (lazy("`{metric}` has no statistic “{given}”."), lazy("Write {stats}.")),
+    "another_fleet": (lazy("“{given}” has no `{metric}`."), lazy("Use `{fleet}` as the fleet of `{metric}`.")),
+    "unknown_metric": (lazy("No metric “{given}” that can be judged."), lazy("{close}Use {metrics}.")),
+    "unknown_stat": (lazy("`{metric}` has no statistic “{given}”."), lazy("Use {stats}.")),
     "not_a_number": (
         lazy("“{given}” is not a number."),
-        lazy("Write digits alone, a decimal with a point, and no unit; leave the line out where there is no value."),
+        lazy("Use digits only, with a decimal point and no unit; omit the line if there is no value."),
     ),
     "not_finite": (
-        lazy("“{given}” is no value that can be judged."),
-        lazy("Leave the line out: a minute that is not there is not the same as 0."),
+        lazy("“{given}” cannot be judged."),
+        lazy("Omit the line: a missing minute is not the same as 0."),
     ),
     "negative": (
         lazy("“{given}” is below 0."),
-        lazy("Counts and latencies are 0 or more; leave the line out where there is no value."),
+        lazy("Counts and latencies are 0 or more; omit the line if there is no value."),
     ),
     "not_a_share": (
-        lazy("“{given}” is more than all answers."),
-        lazy("Write the share of answers within the threshold as a fraction from 0 to 1."),
+        lazy("“{given}” is more than all responses."),
+        lazy("Use the share of responses within the threshold, from 0 to 1."),
     ),
     "not_a_configured_share": (
         lazy("“{given}” is more than all requests."),
-        lazy("Write the share of the weights that the canary is configured with, as a fraction from 0 to 1."),
+        lazy("Use the canary's configured share, from 0 to 1."),
     ),
     "not_a_period": (
-        lazy("No period of “{given}” seconds starts there."),
-        lazy("Write whole minutes in seconds, like `60` or `300`, and a time that is a multiple of it."),
+        lazy("No period of “{given}” seconds starts at this time."),
+        lazy("Use whole minutes in seconds, for example `60` or `300`, and a time that is a multiple of it."),
     ),
     "twice": (
-        lazy("{metric} {stat} of {fleet} in this minute stands in line {first} already."),
+        lazy("Duplicate: {metric} {stat} of {fleet} for this minute is in line {first}."),
         lazy(
-            "Keep one line a minute; sum counts over target groups. Percentiles cannot be merged: take those of the whole fleet."
+            "Keep one line per minute; sum counts over target groups. Percentiles cannot be merged: use those of the "
+            "whole fleet."
         ),
     ),
     "too_long": (
-        lazy("This minute lies {days} days after the one in line {first}."),
-        lazy("Correct the time in one of both; a file may reach over {most} days at most."),
+        lazy("This minute is {days} days after line {first}."),
+        lazy("Correct one of the times; a file covers at most {most} days."),
     ),
 }
 

@@ -16,7 +16,7 @@ from tests.fakes.services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-NO_ANSWER = r"The archive's database server does not answer \(since \d\d:\d\d JST\)"
+NO_ANSWER = r"The archive's database server is unavailable \(since \d\d:\d\d JST\)"
 AS_OF = r"Shown: as of \d\d:\d\d JST, plus what was read since and is held in memory\."
 
 

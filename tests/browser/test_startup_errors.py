@@ -68,7 +68,7 @@ def test_an_archive_of_a_newer_version_is_not_changed(
     dashboard = open_page(server, charts=0, clock=True)
     expect(dashboard.page.get_by_role("heading", level=1)).to_have_text("The archive cannot be opened")
     expect(dashboard.page.locator(".error")).to_contain_text(
-        "Update this program, or name another file in `archive` under [migration]."
+        "Update this program, or set another file in `archive` under [migration]."
     )
     assert archive.read_bytes() == before
 

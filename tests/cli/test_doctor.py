@@ -196,7 +196,7 @@ class TestDoctor:
             result = run(command, "--config", str(path))
             assert result.exit_code == exit_code
             assert lines(result.stdout)[0] == f"✘ Configuration {path}"
-            assert "There is no time zone “Asia/Tokio”." in result.stdout
+            assert "Unknown time zone “Asia/Tokio”." in result.stdout
         data = json_output(run("doctor", "--config", str(path), "--json"))
         assert (data["ok"], data["migration"], data["archive"], data["checks"]) == (False, None, None, [])
         assert "unknown_timezone" in {mistake["code"] for mistake in data["issues"]}
@@ -204,7 +204,7 @@ class TestDoctor:
     def test_a_missing_file_does_not_open_the_demo(self):
         result = run("doctor", "--config", "nowhere.toml")
         assert result.exit_code == 1
-        assert "It cannot be read: No such file or directory." in result.stdout
+        assert "Cannot be read: No such file or directory." in result.stdout
 
     def test_an_unusable_archive_is_reported(self, demo: Migration, tmp_path: Path):
         (tmp_path / "archive.db").write_bytes(b"This is no database. " * 100)

@@ -166,9 +166,9 @@ class TestCsv:
         assert result.exit_code == 3
         assert lines(result.stdout) == [
             "✘ standard input",
-            "line 722. There is no fleet “ecs”.",
-            "→ Write `baseline` for the old side and `canary` for the new one. docs/cli.md#a-csv-of-your-own",
-            "line 723. “2026-11-23” does not say in which time zone it is.",
+            "line 722. Unknown fleet “ecs”.",
+            "→ Use `baseline` for the old fleet and `canary` for the new one. docs/cli.md#a-csv-of-your-own",
+            "line 723. “2026-11-23” has no time zone.",
             "→ Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`. docs/cli.md#a-csv-of-your-own",
         ]
         data = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))

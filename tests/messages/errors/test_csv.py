@@ -18,45 +18,46 @@ ANCHOR = "docs/cli.md#a-csv-of-your-own"
         (
             "2026-11-23T20:17:00,canary,requests,sum,1",
             "line 2",
-            "“2026-11-23T20:17:00” does not say in which time zone it is.",
+            "“2026-11-23T20:17:00” has no time zone.",
             "Add the zone, `Z` for UTC or an offset like `+09:00`: `2026-11-23T20:17:00Z`.",
         ),
         (
             "0,ECS,requests,sum,1",
             "line 2",
-            "There is no fleet “ECS”.",
-            "Write `baseline` for the old side and `canary` for the new one.",
+            "Unknown fleet “ECS”.",
+            "Use `baseline` for the old fleet and `canary` for the new one.",
         ),
         (
             "0,canary,request,sum,1",
             "line 2",
-            "There is no metric “request” to judge.",
-            "Did you mean `requests`? There are `requests`, `target_5xx`, `unanswered`, `latency`, `share`, `alb_503`.",
+            "No metric “request” that can be judged.",
+            "Did you mean `requests`? Use `requests`, `target_5xx`, `unanswered`, `latency`, `share`, `alb_503`.",
         ),
-        ("0,canary,requests,p50,1", "line 2", "`requests` has no statistic “p50”.", "Write `sum`: it is a count."),
+        ("0,canary,requests,p50,1", "line 2", "`requests` has no statistic “p50”.", "Use `sum`: it is a count."),
         (
             "0,canary,latency,sum,1",
             "line 2",
             "`latency` has no statistic “sum”.",
-            "Write `p50`, `p90`, `p95`, `p99` (in seconds), `sample_count`, or `within_0.3s` for the share within 0.3 s.",
+            "Use `p50`, `p90`, `p95`, `p99` (in seconds), `sample_count`, or `within_0.3s` for the share within 0.3 s.",
         ),
         (
             "0,canary,latency,p95,NaN",
             "line 2",
-            "“NaN” is no value that can be judged.",
-            "Leave the line out: a minute that is not there is not the same as 0.",
+            "“NaN” cannot be judged.",
+            "Omit the line: a missing minute is not the same as 0.",
         ),
         (
             "0,canary,requests,sum,1\n0,canary,requests,sum,1",
             "line 3",
-            "requests sum of canary in this minute stands in line 2 already.",
-            "Keep one line a minute; sum counts over target groups. Percentiles cannot be merged: take those of the whole fleet.",
+            "Duplicate: requests sum of canary for this minute is in line 2.",
+            "Keep one line per minute; sum counts over target groups. Percentiles cannot be merged: use those of the "
+            "whole fleet.",
         ),
         (
             "",
             "line 1",
-            "There are no numbers in it.",
-            f"Below the header `ts,fleet,metric,stat,value` write one line a number, for example `{EXAMPLE}`.",
+            "No data.",
+            f"Add one line per value below the header `ts,fleet,metric,stat,value`, for example `{EXAMPLE}`.",
         ),
     ],
 )
@@ -67,10 +68,8 @@ def test_messages(text: str, title: str, expected: str, next_step: str) -> None:
 
 def test_a_wrong_separator() -> None:
     (issue,) = read_csv(HEAD.replace(",", ";").encode()).issues
-    assert format_csv_issue(issue).text == "Its columns are separated by semicolons."
-    assert (
-        format_csv_issue(issue).next_step == f"Separate them by commas, and write decimals with a point: `{EXAMPLE}`."
-    )
+    assert format_csv_issue(issue).text == "Columns are separated by semicolons."
+    assert format_csv_issue(issue).next_step == f"Use commas as separators and a decimal point: `{EXAMPLE}`."
 
 
 def test_each_code_has_a_message_and_the_example_is_valid() -> None:
@@ -80,4 +79,4 @@ def test_each_code_has_a_message_and_the_example_is_valid() -> None:
 
 def test_control_characters_are_removed() -> None:
     (issue,) = read_csv((HEAD + "0,evil \x1b[2J\u202e,requests,sum,1").encode()).issues
-    assert format_csv_issue(issue).text == "There is no fleet “evil [2J”."
+    assert format_csv_issue(issue).text == "Unknown fleet “evil [2J”."

@@ -86,7 +86,7 @@ def simulate_latency(
 
 
 def simulate_slow_drift(random: np.random.Generator, shape: tuple[int, int]) -> SequentialIntervals:
-    """30 % independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
+    """30% independent noise over a slow drift (φ = 0.95) of half its size, which cannot be recognised within an hour."""
     running = running_differences(random.normal(size=shape) * 0.415 + ar1(random, shape, 0.95, 0.21))
     return intervals(LATENCY, running, 1, np.ones(shape))
 
@@ -219,26 +219,26 @@ HEALTHY_WORLDS: dict[str, AlarmWorld] = {
     "Poisson": AlarmWorld(),
     "bursts shared": AlarmWorld(bursts="shared"),
     "bursts independent": AlarmWorld(bursts="own"),
-    "bursts independent, 6,000 rpm": AlarmWorld((6e3, 6e3), (1e-3, 1e-3), bursts="own"),
-    "errors, 30 a minute, own AR(1) φ = 0.9 of the rate": AlarmWorld((6e3, 6e3), (5e-3, 5e-3), rate_phi=0.9),
-    "canary at 1 %, 6,000 rpm": AlarmWorld((5940.0, 60.0), (1e-3, 1e-3)),
-    "canary at 1 %, 600 rpm, bursts independent": AlarmWorld((594.0, 6.0), bursts="own"),
-    "6 rpm a side, base 2e-2, bursts independent": AlarmWorld((6.0, 6.0), (2e-2, 2e-2), bursts="own"),
-    "web sockets, 10 % and 20 %": AlarmWorld(unanswered=(0.1, 0.2)),
-    "web sockets of the canary alone, 20 %": AlarmWorld(unanswered=(0.0, 0.2)),
+    "bursts independent, 6,000/min": AlarmWorld((6e3, 6e3), (1e-3, 1e-3), bursts="own"),
+    "errors, 30/min, own AR(1) φ = 0.9 of the rate": AlarmWorld((6e3, 6e3), (5e-3, 5e-3), rate_phi=0.9),
+    "canary at 1%, 6,000/min": AlarmWorld((5940.0, 60.0), (1e-3, 1e-3)),
+    "canary at 1%, 600/min, bursts independent": AlarmWorld((594.0, 6.0), bursts="own"),
+    "6/min per fleet, base 2e-2, bursts independent": AlarmWorld((6.0, 6.0), (2e-2, 2e-2), bursts="own"),
+    "WebSockets, 10% and 20%": AlarmWorld(unanswered=(0.1, 0.2)),
+    "WebSockets of the canary alone, 20%": AlarmWorld(unanswered=(0.0, 0.2)),
     "latency, own AR(1) φ = 0.5": AlarmWorld(noise=0.3, phi=0.5),
     "latency, own AR(1) φ = 0.7": AlarmWorld(noise=0.3, phi=0.7),
     "latency, own AR(1) φ = 0.9": AlarmWorld(noise=0.3, phi=0.9),
 }
-_STEP = (250.0, 750.0)  # from 50 % to 75 % of 1,000 rpm
+_STEP = (250.0, 750.0)  # from 50% to 75% of 1,000/min
 OUTAGE_WORLDS: dict[str, AlarmWorld] = {
-    "canary answers 5xx, step to 75 %": AlarmWorld((500.0, 500.0), outage="5xx", outage_requests=_STEP),
-    "canary does not answer, step to 75 %": AlarmWorld((500.0, 500.0), outage="no response", outage_requests=_STEP),
+    "canary responds with 5xx, step to 75%": AlarmWorld((500.0, 500.0), outage="5xx", outage_requests=_STEP),
+    "canary does not respond, step to 75%": AlarmWorld((500.0, 500.0), outage="no response", outage_requests=_STEP),
     "… and its clients give up first": AlarmWorld((500.0, 500.0), outage="clients give up", outage_requests=_STEP),
-    "canary has no targets, step to 75 %": AlarmWorld((500.0, 500.0), outage="no targets", outage_requests=_STEP),
-    "canary does not answer, at 1 % of 6,000 rpm": AlarmWorld((5940.0, 60.0), outage="no response"),
-    "canary does not answer, at 1 % of 600 rpm": AlarmWorld((594.0, 6.0), outage="no response"),
-    "baseline does not answer": AlarmWorld(outage="no response", broken="baseline"),
+    "canary has no targets, step to 75%": AlarmWorld((500.0, 500.0), outage="no targets", outage_requests=_STEP),
+    "canary does not respond, at 1% of 6,000/min": AlarmWorld((5940.0, 60.0), outage="no response"),
+    "canary does not respond, at 1% of 600/min": AlarmWorld((594.0, 6.0), outage="no response"),
+    "baseline does not respond": AlarmWorld(outage="no response", broken="baseline"),
     "p95 × 3": AlarmWorld(outage="p95 × 3"),
 }
 
@@ -288,7 +288,7 @@ def relative_margin(per_cent: float) -> Criterion:
 def errors_to_parity(
     random: np.random.Generator, reps: int, per_cent: float, fixed: float, errors_per_minute: float
 ) -> FloatArray:
-    """Errors per fleet until parity, over those of a fixed-sample TOST (α 5 %, power 90 %)."""
+    """Errors per fleet until parity, over those of a fixed-sample TOST (α 5%, power 90%)."""
     minutes = int(6 * fixed / errors_per_minute)
     criterion = relative_margin(per_cent)
     looks = simulate_rates(random, (reps, minutes), (errors_per_minute / 1e4,) * 2, (1e4, 1e4), criterion=criterion)
@@ -313,14 +313,14 @@ def first_seven(random: np.random.Generator, reps: int, phi: float) -> FloatArra
 MARGIN_KINDS: dict[str, tuple[float, tuple[float, float], Criterion]] = {
     "0.05 pp over 1e-3": (1e-3, (600.0, 600.0), ERRORS),
     "0.05 pp over 1e-5": (1e-5, (600.0, 600.0), ERRORS),
-    "0.05 pp over 1e-3, canary at 1 %": (1e-3, (59_400.0, 600.0), ERRORS),
-    "50 % over 2e-3": (2e-3, (600.0, 600.0), relative_margin(50)),
+    "0.05 pp over 1e-3, canary at 1%": (1e-3, (59_400.0, 600.0), ERRORS),
+    "50% over 2e-3": (2e-3, (600.0, 600.0), relative_margin(50)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRow:
-    """One row of the table. `goal`: ≤ or ≥ a bound of the summary, None without one. `summary`: share, median, or the 90 % quantile ("90 %")."""
+    """One row of the table. `goal`: ≤ or ≥ a bound of the summary, None without one. `summary`: share, median, or the 90% quantile ("90%")."""
 
     name: str
     simulation: Simulation
@@ -352,35 +352,35 @@ def rows() -> list[BenchmarkRow]:
     even, one_per_cent, equal, equal_3 = (600.0, 600.0), (5940.0, 60.0), (2e-3, 2e-3), (1e-3, 1e-3)
     most_5, least_95 = ("≤", 5), ("≥", 95)
     table = [
-        _row("no difference, 8 h: Poisson", most_5, "2 %", any_alarm, rates, equal, even),
-        _row("… bursts shared", most_5, "0.7 %", any_alarm, rates, equal, even, bursts="shared"),
-        _row("… bursts independent", most_5, "6.7 %", any_alarm, rates, equal, even, bursts="own"),
-        _row("… bursts independent, 6,000 rpm", most_5, "—", any_alarm, rates, equal_3, (6e3, 6e3), bursts="own"),
+        _row("no difference, 8 h: Poisson", most_5, "2%", any_alarm, rates, equal, even),
+        _row("… bursts shared", most_5, "0.7%", any_alarm, rates, equal, even, bursts="shared"),
+        _row("… bursts independent", most_5, "6.7%", any_alarm, rates, equal, even, bursts="own"),
+        _row("… bursts independent, 6,000/min", most_5, "—", any_alarm, rates, equal_3, (6e3, 6e3), bursts="own"),
     ]
-    for phi, kayenta, bound in ((0.5, "27 % peeking", 5), (0.7, "19 % in one look", 5), (0.9, "52 % in one look", 10)):
+    for phi, kayenta, bound in ((0.5, "27% peeking", 5), (0.7, "19% in one look", 5), (0.9, "52% in one look", 10)):
         own, goal, errors = f"own AR(1) φ = {phi}", ("≤", bound), simulate_autocorrelated_rates
         table += [
             _row(f"latency, {own}", goal, kayenta, any_alarm, latency, phi=phi),
-            _row(f"errors, 30 a minute, {own} of the rate", goal, "—", any_alarm, errors, phi, 30.0),
-            _row(f"errors, 1.2 a minute, {own} of the rate, unseen", None, "—", any_alarm, errors, phi, 1.2),
+            _row(f"errors, 30/min, {own} of the rate", goal, "—", any_alarm, errors, phi, 30.0),
+            _row(f"errors, 1.2/min, {own} of the rate, unseen", None, "—", any_alarm, errors, phi, 1.2),
         ]
-    found = "canary at 1 %, 6,000 rpm, base 1e-3, × 5, 60 min: found"
+    found = "canary at 1%, 6,000/min, base 1e-3, × 5, 60 min: found"
     regression = partial(reached, LATENCY, verdict="regression")
     parity_at_end = partial(reached, LATENCY, verdict="parity", at_end=True)
     small = {"minutes": 1440, "ratio": 1.005}
     table += [
-        _row(found, least_95, "0 %", detected, rates, (1e-3, 5e-3), one_per_cent, minutes=60),
-        _row("same, healthy: better or worse", most_5, "55 %", any_alarm, rates, equal_3, one_per_cent, minutes=60),
+        _row(found, least_95, "0%", detected, rates, (1e-3, 5e-3), one_per_cent, minutes=60),
+        _row("same, healthy: better or worse", most_5, "55%", any_alarm, rates, equal_3, one_per_cent, minutes=60),
         _row("same, healthy, 8 h", most_5, "—", any_alarm, rates, equal_3, one_per_cent),
-        _row("600 rpm a side, base 2e-4, × 10, 30 min: found", least_95, "50 %", detected, rates, (2e-4, 2e-3), even, minutes=30),
+        _row("600/min per fleet, base 2e-4, × 10, 30 min: found", least_95, "50%", detected, rates, (2e-4, 2e-3), even, minutes=30),
         _row(
-            "600 rpm a side, base 2e-3, × 2: minutes to worse", ("≤", 30), "37 min",
+            "600/min per fleet, base 2e-3, × 2: minutes to worse", ("≤", 30), "37 min",
             lambda intervals: delay(worse(intervals)), rates, (2e-3, 4e-3), even, minutes=240, summary="median",
         ),
-        _row("+20 % latency, 30 % noise: found by 60 min", ("≥", 60), "53 %", detected, latency, minutes=60, ratio=1.2),
+        _row("+20% latency, 30% noise: found by 60 min", ("≥", 60), "53%", detected, latency, minutes=60, ratio=1.2),
         _row("… by 120 min", least_95, "—", detected, latency, minutes=120, ratio=1.2),
-        _row("+0.5 % latency, margin 10 %, 24 h: regression (3 % noise)", ("≤", 1), "93 % High", regression, latency, noise=0.03, **small),
-        _row("… parity at the end (30 % noise)", least_95, "—", parity_at_end, latency, **small),
+        _row("+0.5% latency, margin 10%, 24 h: regression (3% noise)", ("≤", 1), "93% High", regression, latency, noise=0.03, **small),
+        _row("… parity at the end (30% noise)", least_95, "—", parity_at_end, latency, **small),
     ]  # fmt: skip
     table += [
         BenchmarkRow(f"truth at the margin, 8 h: parity ({kind})", partial(parity_at_margin, kind=kind), "—", most_5)
@@ -388,21 +388,21 @@ def rows() -> list[BenchmarkRow]:
     ]
     table += [
         BenchmarkRow(
-            f"errors for parity ±{per_cent} %, × TOST's {fixed} ({summary})",
+            f"errors for parity ±{per_cent}%, × TOST's {fixed} ({summary})",
             partial(errors_to_parity, per_cent=per_cent, fixed=fixed, errors_per_minute=per_minute),
             "—",
             ("≤", 2.5),
             summary,
         )
         for per_cent, fixed, per_minute in ((10, 2383, 6.0), (25, 435, 2.0), (50, 132, 1.0), (100, 46, 0.5))
-        for summary in ("median", "90 %")
+        for summary in ("median", "90%")
     ]
-    table.append(_row("30 % noise over a slow drift: any alarm", None, "—", any_alarm, simulate_slow_drift))
+    table.append(_row("30% noise over a slow drift: any alarm", None, "—", any_alarm, simulate_slow_drift))
     for name, errors_, per_minute, bursts in (
         ("a rule: worse at 4 errors to none", 4, 0.02, False),
         ("a rule: worse at 7 to none", 7, 0.3, False),
-        ("… bursts independent, 0.3 a minute", 7, 0.3, True),
-        ("… 1 a minute", 7, 1.0, True),
+        ("… bursts independent, 0.3/min", 7, 0.3, True),
+        ("… 1/min", 7, 1.0, True),
     ):
         rule = partial(one_sided_rule, errors=errors_, errors_per_minute=per_minute, bursts=bursts)
         table.append(BenchmarkRow(name, rule, "—", None))
@@ -418,18 +418,18 @@ def rows() -> list[BenchmarkRow]:
             partial(alarm_delay, world=world),
             "—",
             ("≤", bound),
-            "90 %",
+            "90%",
         )
         for kind, world in OUTAGE_WORLDS.items()
         # The minute of a weight change does not count; of six failures a minute, ten take two or three.
-        for bound in [4 if "no targets" in kind else 5 if "600 rpm" in kind else 3]
+        for bound in [4 if "no targets" in kind else 5 if "600/min" in kind else 3]
     ]
     for module in (sample_ratio, cost, before_after, routes):
         table += [BenchmarkRow(*row) for row in module.rows()]
     for history, name in ((0, ""), (240, ", with four hours of history")):
         table.append(
             _row(
-                f"p95 × 1.2 from 600 raw answers a minute: minutes to worse{name}", ("≤", 10), "—",
+                f"p95 × 1.2 from 600 raw responses/min: minutes to worse{name}", ("≤", 10), "—",
                 lambda intervals: delay(worse(intervals)), simulate_answers, ratio=1.2, history=history, minutes=60, summary="median",
             )
         )  # fmt: skip
@@ -446,7 +446,7 @@ def summarize(row: BenchmarkRow | judge_worlds.WorldRow, outcome: FloatArray) ->
     outcome = outcome[~np.isnan(outcome)]
     if row.summary == "share":
         value, error = 100 * outcome.mean(), 100 * outcome.std() / np.sqrt(len(outcome))
-        ours = f"{value:.1f} % ± {error:.1f}"
+        ours = f"{value:.1f}% (±{error:.1f})"
     else:
         value = float(np.quantile(outcome, 0.5 if row.summary == "median" else 0.9, method="higher"))
         ours = f"{value:.2f}" if value < 10 else f"{value:.0f}"
@@ -455,7 +455,7 @@ def summarize(row: BenchmarkRow | judge_worlds.WorldRow, outcome: FloatArray) ->
     sign, bound = row.goal
     if isinstance(bound, tuple):
         return ours, f"{bound[0]:g} … {bound[1]:g}", bound[0] <= value <= bound[1]
-    unit = " %" if row.summary == "share" else ""
+    unit = "%" if row.summary == "share" else ""
     return ours, f"{sign} {bound:g}{unit}", value <= bound if sign == "≤" else value >= bound
 
 

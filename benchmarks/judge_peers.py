@@ -48,7 +48,7 @@ def _log_beta(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def kayenta(baseline: FloatArray, canary: FloatArray) -> Signs:
-    """Kayenta's classifier on the values of all minutes so far: Mann–Whitney at 98 %, and medians that differ by more than a quarter."""
+    """Kayenta's classifier on the values of all minutes so far: Mann–Whitney at 98%, and medians that differ by more than a quarter."""
     signs = np.zeros(len(baseline), dtype=np.int8)
     for end in range(KAYENTA_EVERY, len(baseline) + 1, KAYENTA_EVERY):
         b, c = baseline[:end], canary[:end]

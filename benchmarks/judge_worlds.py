@@ -181,7 +181,7 @@ def one_burst(random: np.random.Generator, *, size: int, canary: bool = True) ->
 
 
 def slow_minute(random: np.random.Generator) -> Traffic:
-    """p95 that scatters by 3 % only, and one minute in which the canary's is ten times as high."""
+    """p95 that scatters by 3% only, and one minute in which the canary's is ten times as high."""
     ratio = np.where(np.arange(480) == random.integers(60, 420), 10.0, 1.0)
     return with_latency(random, traffic(random, 480, (2e-3, 2e-3)), ratio, noise=0.03)
 
@@ -196,14 +196,14 @@ def storms(random: np.random.Generator) -> Traffic:
 
 
 def shared_incident(random: np.random.Generator) -> Traffic:
-    """Both fleets fail 30 % for 20 minutes, each at its own level (± 20 %)."""
+    """Both fleets fail 30% for 20 minutes, each at its own level (±20%)."""
     minute = np.arange(480)
     bad, levels = (minute >= 240) & (minute < 260), 0.3 * np.exp(0.2 * random.normal(size=2))
     return traffic(random, 480, (np.where(bad, levels[0], 2e-3), np.where(bad, levels[1], 2e-3)))
 
 
 def weight_step(random: np.random.Generator) -> Traffic:
-    """From 10 to 50 % after two hours; before it, both fleets had twenty times the errors for a quarter of an hour."""
+    """From 10 to 50% after two hours; before it, both fleets had twenty times the errors for a quarter of an hour."""
     minute = np.arange(240)
     rate = 2e-3 * np.where((minute >= 60) & (minute < 75), 20, 1)
     before = minute < 120
@@ -236,7 +236,7 @@ def autocorrelated(
 
 
 def wander_at_margin(random: np.random.Generator) -> Traffic:
-    """p95 10 % higher on average: white noise over a slow wander (φ = 0.95)."""
+    """p95 10% higher on average: white noise over a slow wander (φ = 0.95)."""
     return with_latency(
         random, traffic(random, 480, (1e-3, 1e-3)), 1.1 * np.exp(ar1(random, (1, 480), 0.95, 0.21)[0]), noise=0.29
     )
@@ -424,7 +424,7 @@ def _break_rows() -> Iterator[WorldRow]:
         yield WorldRow(said, world, regression_within(minutes), ("≥", share), peer_within(minutes))
         for hours in (2, 4, 12) if minutes == 60 else ():
             yield WorldRow(
-                f"… still said after {hours} h", world, still_regression(hours), ("≥", 99), peer_still(hours)
+                f"… still regression after {hours} h", world, still_regression(hours), ("≥", 99), peer_still(hours)
             )
 
 
@@ -437,9 +437,9 @@ def _burst_rows() -> Iterator[WorldRow]:
             )
             yield WorldRow(f"{name}: regression or improvement", world, VERDICTS, NEVER, peer_alarm)
             yield WorldRow(f"{name}: an incident", world, has_incident, ALWAYS)
-    name = "own storms of ≥ 1,000 a minute, every other hour, 8 h: verdicts"
+    name = "own storms of ≥ 1,000/min, every other hour, 8 h: verdicts"
     yield WorldRow(name, storms, VERDICTS, ("≤", 5), peer_alarm)
-    yield WorldRow("shared incident, own level ± 20 %: verdicts", shared_incident, VERDICTS, ("≤", 10), peer_alarm)
+    yield WorldRow("shared incident, own level ±20%: verdicts", shared_incident, VERDICTS, ("≤", 10), peer_alarm)
     yield WorldRow("weight step, shared burst before it: verdicts", weight_step, VERDICTS, ("≤", 1), peer_alarm)
     for name, slow in (("no warm-up", False), ("p95 × 2 for 10 min of warm-up", True)):
         yield WorldRow(
@@ -454,12 +454,12 @@ def _autocorrelated_rows() -> Iterator[WorldRow]:
         before = "" if history else ", without history"
         for per_minute in margins:
             world = partial(autocorrelated, per_minute=per_minute, shift=5e-4, history=history)
-            name = f"errors AR(1) φ = 0.9, {per_minute} a minute, truth at the margin{before}: parity"
+            name = f"errors AR(1) φ = 0.9, {per_minute}/min, truth at the margin{before}: parity"
             yield WorldRow(name, world, says("parity"), ("≤", 5) if history else None)
         for share in (0.5, 0.1):
             for per_minute in counts:
                 world = partial(autocorrelated, per_minute=per_minute, share=share, history=history)
-                name = f"errors AR(1) φ = 0.9, {per_minute} a minute, canary {share:.0%}{before}"
+                name = f"errors AR(1) φ = 0.9, {per_minute}/min, canary {share:.0%}{before}"
                 yield WorldRow(f"{name}: verdicts", world, VERDICTS, ("≤", 3) if history else None, peer_alarm)
                 yield WorldRow(f"{name}: anything shown", world, shows_any, ("≤", 15) if history else None)
 
@@ -473,7 +473,7 @@ def _forecast_rows() -> Iterator[WorldRow]:
 
     worlds: dict[str, World] = {
         "equal errors": partial(errors, 1e-3, (3000.0, 3000.0)),
-        "equal errors, canary 10 %": partial(errors, 1e-3, (5400.0, 600.0)),
+        "equal errors, canary 10%": partial(errors, 1e-3, (5400.0, 600.0)),
         "errors × 2": partial(errors, 2e-3, (1200.0, 1200.0)),
         "equal p95": partial(p95, 1.0, 0.2, 0.0),
         "p95 × 1.25": partial(p95, 1.25, 0.2, 0.0),
@@ -493,9 +493,9 @@ def _decision_rows() -> Iterator[WorldRow]:
     yield WorldRow(f"{name}: any ROLL BACK", everything, decides("roll_back"), ("≤", 1))
     yield WorldRow(f"{name}: any HOLD", everything, decides("hold"), ("≤", 5))
     small = partial(outage, canary=10.0, minutes=5)
-    said = "total outage of a canary with 10 requests a minute: ROLL BACK by its fifth minute"
+    said = "total outage of a canary with 10 requests/min: ROLL BACK by its fifth minute"
     yield WorldRow(said, small, decides("roll_back", start=120, minutes=5), ("≥", 95))
-    name = "one minute of p95 × 10 where p95 scatters by 3 %: regression or improvement"
+    name = "one minute of p95 × 10 where p95 scatters by 3%: regression or improvement"
     yield WorldRow(
         name, slow_minute, lambda seen: float(seen.said("regression", "improvement").any()), NEVER, peer_alarm
     )

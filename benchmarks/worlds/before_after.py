@@ -18,7 +18,7 @@ BEFORE, AFTER = 2900 * 7 * DAY_S, 2904 * 7 * DAY_S
 
 @dataclass(frozen=True, slots=True)
 class WeeksWorld:
-    """100,000 requests an hour, more by day. Each day has its own level of requests, error rate and p95 (lognormal, `day_sd`), each hour 3 % more.
+    """100,000 requests an hour, more by day. Each day has its own level of requests, error rate and p95 (lognormal, `day_sd`), each hour 3% more.
 
     `ratio`: of the week after to that before.
     """
@@ -69,4 +69,4 @@ def rows() -> list[WorldRow]:
         for measure, sd in (("requests", 0.05), ("error_rate", 0.05), ("p95", 0.05), ("p95", 0.0), ("error_rate", 0.3))
     ]  # fmt: skip
     changed = WeeksWorld("p95", 0.05, 1.2)
-    return [*equal, ("… p95 +20 %: found within the week", partial(ever_excludes_zero, world=changed), "—", ("≥", 90), "share")]  # fmt: skip
+    return [*equal, ("… p95 +20%: found within the week", partial(ever_excludes_zero, world=changed), "—", ("≥", 90), "share")]  # fmt: skip

@@ -28,7 +28,7 @@ class CostWorld:
 
 
 def covered(random: np.random.Generator, reps: int, world: CostWorld) -> FloatArray:
-    """Whether the 95 % interval covers the excess over a third fleet, which has the canary's requests and the baseline's errors."""
+    """Whether the 95% interval covers the excess over a third fleet, which has the canary's requests and the baseline's errors."""
     shape = (reps, world.hours * 60)
     served = random.poisson(1200 * (1 + 0.3 * np.cos(2 * np.pi * np.arange(shape[1]) / 1440)), shape)
     requests_c = random.binomial(served, world.share)
@@ -57,7 +57,7 @@ WORLDS = {
     "independent errors, 24 h": CostWorld(24),
     "own storms, 8 h": CostWorld(8, storms="even"),
     "own storms, 24 h": CostWorld(24, storms="even"),
-    "own storms, canary at 10 %, 24 h": CostWorld(24, share=0.1, storms="even"),
+    "own storms, canary at 10%, 24 h": CostWorld(24, share=0.1, storms="even"),
     "own storms, five days": CostWorld(120, storms="even"),
     "own storms of any size, 24 h": CostWorld(24, storms="Pareto"),
     "AR(1) φ = 0.98, 8 h": CostWorld(8, phi=0.98),
@@ -69,6 +69,6 @@ WORLDS = {
 
 def rows() -> list[WorldRow]:
     return [
-        (f"cost, 95 % interval covers: {name}", partial(covered, world=world), "—", ("≥", 90), "share")
+        (f"cost, 95% interval covers: {name}", partial(covered, world=world), "—", ("≥", 90), "share")
         for name, world in WORLDS.items()
     ]

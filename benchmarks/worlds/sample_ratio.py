@@ -55,18 +55,18 @@ def rows() -> list[WorldRow]:
     table: list[WorldRow] = []
     for rpm, share in ((1200.0, 0.5), (1200.0, 0.1), (100.0, 0.1), (6000.0, 0.01)):
         world = SplitWorld(rpm, share, share)
-        table.append((f"sample ratio, {rpm:g} rpm at {share:.0%}, 8 h: differs", partial(ever_differs, world=world), "—", ("≤", 5), "share"))  # fmt: skip
+        table.append((f"sample ratio, {rpm:,g}/min at {share:.0%}, 8 h: differs", partial(ever_differs, world=world), "—", ("≤", 5), "share"))  # fmt: skip
     for wander, minutes in ((0.05, 30), (0.05, 240), (0.1, 10), (0.1, 60), (0.1, 240), (0.2, 10), (0.2, 60), (0.2, 240)):  # fmt: skip
         world = SplitWorld(1200.0, 0.1, 0.1, wander, minutes, sticky=True)
-        name = f"… sticky, 1200 rpm at 10%, wander ±{wander:.0%} over {minutes} min: differs"
+        name = f"… sticky, 1,200/min at 10%, wander ±{wander:.0%} over {minutes} min: differs"
         table.append((name, partial(ever_differs, world=world), "—", ("≤", 5), "share"))
     for name, world in {
-        "30 % instead of 50 %, 1200 rpm": SplitWorld(1200.0, 0.5, 0.3, minutes=120),
+        "30% instead of 50%, 1,200/min": SplitWorld(1200.0, 0.5, 0.3, minutes=120),
         "… sticky": SplitWorld(1200.0, 0.5, 0.3, sticky=True, minutes=120),
-        "… sticky, wander ±5 % over 30 min": SplitWorld(1200.0, 0.5, 0.3, 0.05, 30, sticky=True, minutes=120),
-        "… sticky, 100 rpm": SplitWorld(100.0, 0.5, 0.3, sticky=True, minutes=120),
+        "… sticky, wander ±5% over 30 min": SplitWorld(1200.0, 0.5, 0.3, 0.05, 30, sticky=True, minutes=120),
+        "… sticky, 100/min": SplitWorld(100.0, 0.5, 0.3, sticky=True, minutes=120),
         "… sticky, after 7.5 h": SplitWorld(1200.0, 0.5, 0.3, sticky=True, minutes=600, healthy_minutes=450),
     }.items():
         goal = None if "after" in name else ("≤", 60.0)
-        table.append((f"sample ratio, {name}: minutes to differs", partial(first_mismatch, world=world), "—", goal, "90 %"))  # fmt: skip
+        table.append((f"sample ratio, {name}: minutes to differs", partial(first_mismatch, world=world), "—", goal, "90%"))  # fmt: skip
     return table
